@@ -1,0 +1,89 @@
+"""BaseCard (``base.json``): a base model is a folder with a hash, never a name on a hub."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document, OpaqueId, RelativePath, Sha256
+
+Family = Literal["sd1", "sd2", "sdxl"]
+PredictionType = Literal["epsilon", "v_prediction"]
+
+
+class TrainingDefaults(Document):
+    """What a request means when it says nothing."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)]
+
+    train_batch_size: Annotated[int, Field(ge=1, le=64)]
+
+    rank: Annotated[int, Field(ge=1, le=256)]
+
+    steps_per_photo: Annotated[int, Field(ge=1, le=1000)]
+    """Optimiser steps for each photo, within the two bounds below."""
+
+    min_train_steps: Annotated[int, Field(ge=1)]
+
+    max_train_steps: Annotated[int, Field(ge=1)]
+
+    target_modules: tuple[str, ...] = ("to_k", "to_q", "to_v", "to_out.0")
+    """Of the UNet."""
+
+
+class InferenceDefaults(Document):
+    """What a picture request means when it says nothing."""
+
+    num_inference_steps: Annotated[int, Field(ge=1, le=150)]
+
+    guidance_scale: Annotated[float, Field(ge=0, le=30)]
+
+    scheduler: str
+    """A diffusers scheduler's class name."""
+
+
+class GateFloors(Document):
+    """What an adapter must reach before it is published; measured once for each base."""
+
+    min_effect: Annotated[float, Field(ge=0, le=1)]
+    """Mean absolute change of the pictures, as a share of the full range."""
+
+    min_identity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    """Cosine between generated and real photos; absent: the base ships no judge."""
+
+    min_prompt_following: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the prompts' attributes that the pictures show."""
+
+    max_class_drift: Annotated[float, Field(ge=0, le=2)] | None = None
+    """How far the class prompt's pictures may move, 1 - cosine."""
+
+
+class BaseCard(Document):
+    """``base.json`` beside a diffusers pipeline folder."""
+
+    schema_version: Literal[1] = 1
+
+    base_id: OpaqueId
+
+    family: Family
+
+    revision: str
+
+    sha256: Sha256
+    """Of ``files``: sha256 over its lines "<sha256>  <path>\\n" in path order."""
+
+    files: dict[RelativePath, Sha256]
+    """Every file of the pipeline that a picture depends on."""
+
+    prediction_type: PredictionType
+
+    resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+    """Pixels of a side that the base was trained at."""
+
+    training: TrainingDefaults
+
+    inference: InferenceDefaults
+
+    gate: GateFloors
+
+    judge: RelativePath | None = None
+    """Folder of the judge of likeness; absent: identity is not scored."""

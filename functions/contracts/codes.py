@@ -1,0 +1,176 @@
+"""The catalogue of codes: what happened, why, what to do.
+
+Source of the notices, of docs/codes.md and of tests.
+"""
+
+from typing import Literal, NamedTuple
+
+
+class CodeEntry(NamedTuple):
+    """One stable word and what it tells people."""
+
+    title: str
+    text: str
+    """What happened and why; at most 160 characters."""
+    hint: str
+    """What to do; at most 160 characters."""
+    who: Literal["owner", "operator", "nobody"]
+    retryable: bool
+
+
+CODES: dict[str, CodeEntry] = {
+    "ready": CodeEntry(
+        "Your model is ready",
+        "Training finished, the model passed its checks and answers requests.",
+        "Send a prompt that contains the trigger word.",
+        "nobody",
+        False,
+    ),
+    "invalid_upload": CodeEntry(
+        "The upload's place is not valid",
+        "The request must lie under tenants/<tenant>/uploads/<upload>/request.json.",
+        "Use letters, digits, - and _ for tenant and upload, and upload again.",
+        "owner",
+        False,
+    ),
+    "invalid_request": CodeEntry(
+        "The request could not be read",
+        "request.json is missing, is not JSON, or has fields that are unknown or out of range.",
+        "Correct the fields listed here and upload request.json again.",
+        "owner",
+        False,
+    ),
+    "too_few_photos": CodeEntry(
+        "Too few usable photos",
+        "Training needs more good photos of the subject than this upload has.",
+        "Add photos (JPEG, PNG or WebP, at least 64 pixels a side) and upload request.json again.",
+        "owner",
+        False,
+    ),
+    "too_many_photos": CodeEntry(
+        "Too many files",
+        "The upload holds more files than one training may use.",
+        "Keep the best photos of the subject and upload request.json again.",
+        "owner",
+        False,
+    ),
+    "not_an_image": CodeEntry(
+        "Not an image",
+        "The file is not a JPEG, PNG or WebP image, whatever its name says.",
+        "Export the photo as JPEG or PNG.",
+        "owner",
+        False,
+    ),
+    "damaged_image": CodeEntry(
+        "The image is damaged",
+        "The file starts like an image but cannot be decoded to its end.",
+        "Export or copy the photo again.",
+        "owner",
+        False,
+    ),
+    "too_many_bytes": CodeEntry(
+        "The file is too large",
+        "The file is larger than one photo may be.",
+        "Export the photo with fewer pixels or stronger compression.",
+        "owner",
+        False,
+    ),
+    "too_many_pixels": CodeEntry(
+        "The image has too many pixels",
+        "The image is larger than can be decoded safely.",
+        "Scale the photo down.",
+        "owner",
+        False,
+    ),
+    "too_small": CodeEntry(
+        "The image is too small",
+        "The image has fewer pixels than the base model needs.",
+        "Use the original photo, not a thumbnail.",
+        "owner",
+        False,
+    ),
+    "duplicate": CodeEntry(
+        "The same photo twice",
+        "This photo is identical to another one of the upload.",
+        "Replace it by a different photo.",
+        "owner",
+        False,
+    ),
+    "rotated": CodeEntry(
+        "Rotated upright",
+        "The camera's orientation mark was applied.",
+        "Nothing to do.",
+        "nobody",
+        False,
+    ),
+    "converted": CodeEntry(
+        "Converted to RGB",
+        "The image's colour mode was converted.",
+        "Nothing to do.",
+        "nobody",
+        False,
+    ),
+    "training_failed": CodeEntry(
+        "Training failed",
+        "The training job ended without an adapter.",
+        "An operator can look at the training job's log and redrive the execution.",
+        "operator",
+        True,
+    ),
+    "gate_failed": CodeEntry(
+        "The model did not pass its checks",
+        "The trained model does not look enough like the photos, or harms what the base can do.",
+        "Use sharper and more varied photos of one subject and upload again.",
+        "owner",
+        False,
+    ),
+    "adapter_invalid": CodeEntry(
+        "The trained files are not consistent",
+        "The trained files do not match their manifest, so they were not published.",
+        "An operator should look at the training job's output.",
+        "operator",
+        True,
+    ),
+    "model_not_ready": CodeEntry(
+        "The endpoint could not load the model in time",
+        "The model was published, but the endpoint did not answer in time.",
+        "An operator can redrive the execution; nothing is trained again.",
+        "operator",
+        True,
+    ),
+    "warm_up_failed": CodeEntry(
+        "The model did not answer with a picture",
+        "The model was published, but its first answer was not a valid picture.",
+        "An operator should look at the endpoint's log, then redrive the execution.",
+        "operator",
+        True,
+    ),
+    "endpoint_missing": CodeEntry(
+        "There is no endpoint",
+        "The model was published, but the endpoint does not exist.",
+        "An operator can create the endpoint and redrive the execution.",
+        "operator",
+        True,
+    ),
+    "timed_out": CodeEntry(
+        "The workflow ran out of time",
+        "The workflow did not finish within its limit.",
+        "An operator can look at the execution; uploading again is safe.",
+        "operator",
+        True,
+    ),
+    "canceled": CodeEntry(
+        "The workflow was stopped",
+        "Somebody stopped the workflow before it finished.",
+        "Upload request.json again to start anew.",
+        "operator",
+        True,
+    ),
+    "internal_error": CodeEntry(
+        "Something went wrong on our side",
+        "A stage failed in a way it does not know.",
+        "An operator can look at the execution and redrive it; your photos are kept.",
+        "operator",
+        True,
+    ),
+}

@@ -1,0 +1,85 @@
+"""The failures a stage reports on purpose: the workflow's vocabulary.
+
+Step Functions hears only the bare class name (the Lambda runtime sends ``type(exc).__name__``) and
+compares it as text, so inheritance means nothing to ``ErrorEquals``.
+tests/contract/test_error_names.py keeps these classes and statemachine/ in step.
+"""
+
+import json
+from typing import ClassVar
+
+
+class StageError(Exception):
+    """Base for Python code only; the workflow never names it.
+
+    Its text is JSON, so that NotifyFailure can read the facts out of Step Functions' Cause. Facts
+    are numbers and our own words; never a user's text.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, **facts: float | str) -> None:
+        self.facts = {"code": self.code, **facts}
+        super().__init__(json.dumps(self.facts, sort_keys=True))
+
+
+class InvalidRequestError(StageError):
+    """request.json is missing or not a TrainingRequest. Final: the owner must correct it."""
+
+    code = "invalid_request"
+
+
+class InvalidUploadError(StageError):
+    """The object's key is not ``tenants/<tenant>/uploads/<upload>/request.json``. Final."""
+
+    code = "invalid_upload"
+
+
+class TooFewPhotosError(StageError):
+    """Fewer usable photos than training needs. Final: the owner must add some."""
+
+    code = "too_few_photos"
+
+
+class TooManyPhotosError(StageError):
+    """More photos than one upload may hold. Final: the owner must remove some."""
+
+    code = "too_many_photos"
+
+
+class TrainingFailedError(StageError):
+    """The trainer gave up on this task and said why. Final for this job."""
+
+    code = "training_failed"
+
+
+class GateFailedError(StageError):
+    """The adapter is not like its subject, or breaks its class. Final: other photos may help."""
+
+    code = "gate_failed"
+
+
+class AdapterInvalidError(StageError):
+    """The trained files do not match their manifest. Final: nothing is published."""
+
+    code = "adapter_invalid"
+
+
+class ModelNotReadyError(StageError):
+    """The endpoint is still loading the model, or is out of memory for a moment. Tried again."""
+
+    code = "model_not_ready"
+    retryable = True
+
+
+class WarmUpFailedError(StageError):
+    """The endpoint answered, but not with a valid picture from this adapter. Final."""
+
+    code = "warm_up_failed"
+
+
+class EndpointMissingError(StageError):
+    """There is no endpoint to warm. Final: an operator must create it, then redrive."""
+
+    code = "endpoint_missing"

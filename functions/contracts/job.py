@@ -1,0 +1,60 @@
+"""JobSpec: an accepted request as every later stage knows it, and what was pinned with it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document, JobId, OpaqueId
+from contracts.request import TrainingRequest
+
+
+class JobSpec(Document):
+    """Travels in the execution's state, so it holds opaque ids only: no prompt, no file name."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    tenant: OpaqueId
+
+    upload: OpaqueId
+
+    base_id: OpaqueId
+    """Which base model; see contracts.base."""
+
+
+class PinnedPhoto(Document):
+    """One object of the upload, as it was when the request was accepted."""
+
+    key: Annotated[str, Field(min_length=1, max_length=1024)]
+    """The user's own name for it: stays in this document and in the owner's notice."""
+
+    version_id: str | None
+    """Pins the bytes where the bucket keeps versions."""
+
+    etag: Annotated[str, Field(min_length=1, max_length=128)]
+
+    size: Annotated[int, Field(ge=0)]
+    """Bytes."""
+
+
+class AcceptedUpload(Document):
+    """``jobs/<job_id>/accepted.json`` in the models bucket: the request and its pinned photos."""
+
+    schema_version: Literal[1] = 1
+
+    job: JobSpec
+
+    request: TrainingRequest
+
+    photos: tuple[PinnedPhoto, ...]
+
+
+class Acceptance(Document):
+    """What AcceptRequest answers: a job to do, or the news that it is already being done."""
+
+    schema_version: Literal[1] = 1
+
+    status: Literal["accepted", "repeat"]
+
+    job: JobSpec

@@ -1,0 +1,80 @@
+"""Where every document lies, in the two buckets and in the containers. Nothing else spells a key."""
+
+# --- the uploads bucket: personal photos, expired by a lifecycle rule ---------------------------
+
+
+def upload_prefix(tenant: str, upload: str) -> str:
+    """Where a client puts its photos and, last, ``request.json``."""
+    return f"tenants/{tenant}/uploads/{upload}/"
+
+
+REQUEST_FILE = "request.json"
+"""Its arrival starts the workflow."""
+
+
+def accepted_prefix(job_id: str) -> str:
+    """Normalised copies of the photos that passed; named by index, so no user's name travels on."""
+    return f"accepted/{job_id}/"
+
+
+def accepted_photo_file(index: int) -> str:
+    """File name of the copy of photo ``index``."""
+    return f"{index:03d}.png"
+
+
+# --- the models bucket ----------------------------------------------------------------------
+
+
+def accepted_upload_key(job_id: str) -> str:
+    """AcceptedUpload."""
+    return f"jobs/{job_id}/accepted.json"
+
+
+def photo_report_key(job_id: str) -> str:
+    """PhotoReport."""
+    return f"jobs/{job_id}/photo_report.json"
+
+
+def plan_key(plan_id: str) -> str:
+    """TrainingPlan, alone in its folder: the folder is the ``plan`` channel."""
+    return f"training/{plan_id}/plan/{PLAN_FILE}"
+
+
+def photos_manifest_key(plan_id: str) -> str:
+    """SageMaker's ManifestFile for the ``photos`` channel."""
+    return f"training/{plan_id}/photos.manifest"
+
+
+def checkpoints_prefix(plan_id: str) -> str:
+    """CheckpointConfig's S3Uri: mirrors ``/opt/ml/checkpoints`` while the job runs."""
+    return f"training/{plan_id}/checkpoints/"
+
+
+def result_key(plan_id: str, job_id: str) -> str:
+    """TrainingResult of one task."""
+    return f"{checkpoints_prefix(plan_id)}{job_id}/{RESULT_FILE}"
+
+
+def base_prefix(base_id: str) -> str:
+    """A base model's diffusers folder with its ``base.json``: the ``base`` channel."""
+    return f"bases/{base_id}/"
+
+
+def staging_key(job_id: str) -> str:
+    """A package that is not published yet."""
+    return f"staging/{job_id}.tar.gz"
+
+
+ENDPOINT_PREFIX = "endpoint/"
+"""The multi-model endpoint's ModelDataUrl; TargetModel names follow it."""
+
+
+# --- inside the training container, under /opt/ml ----------------------------------------------
+
+PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
+PLAN_FILE = "plan.json"
+BASE_FILE = "base.json"
+RESULT_FILE = "result.json"
+ADAPTER_FOLDER = "adapter"
+MANIFEST_FILE = "manifest.json"
+DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"

@@ -1,0 +1,70 @@
+"""Notice: the one message that an upload ends in."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document, JobId, OpaqueId
+from contracts.package import TargetModel
+from contracts.photos import Code
+
+
+class PhotoNotice(Document):
+    """A photo that needs the owner's attention."""
+
+    file: str
+    """The owner's own name for it, inside the upload."""
+
+    codes: tuple[Code, ...]
+
+    text: str
+
+
+class ModelNotice(Document):
+    """How to call the model."""
+
+    endpoint_name: str
+
+    target_model: TargetModel
+
+    trigger_word: str
+
+    example_prompt: str
+
+    identity: float | None = None
+    """How alike the gate found it, cosine."""
+
+    identity_base: float | None = None
+
+
+class Notice(Document):
+    """Published to the topic, filterable by its attributes tenant, status and code."""
+
+    schema_version: Literal[1] = 1
+
+    notice_id: Annotated[str, Field(min_length=8, max_length=80)]
+    """The same for every delivery of the same message."""
+
+    job_id: JobId | None
+    """Absent when the request could not even be read."""
+
+    tenant: OpaqueId | None
+
+    upload: OpaqueId | None
+
+    status: Literal["succeeded", "failed"]
+
+    code: Code
+    """From contracts.codes; ``ready`` for a success."""
+
+    title: str
+
+    text: str
+    """What happened, why, and what to do."""
+
+    retryable: bool
+    """Whether doing the very same again may help."""
+
+    photos: tuple[PhotoNotice, ...] = ()
+
+    model: ModelNotice | None = None

@@ -1,0 +1,57 @@
+"""PhotoReport: a verdict for every photo. Written by InspectPhotos, extended by the trainer."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from contracts.document import Document, JobId, RelativePath, Sha256
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,48}$")]
+"""A stable word for a verdict or a failure, from contracts.codes."""
+
+
+class PhotoVerdict(Document):
+    """One photo: taken as it is, repaired, or refused with a reason."""
+
+    index: Annotated[int, Field(ge=0)]
+    """Its place in AcceptedUpload.photos: the link back to the user's file name."""
+
+    verdict: Literal["accepted", "repaired", "refused"]
+
+    codes: tuple[Code, ...] = ()
+    """Why it was refused, or what was repaired."""
+
+    file: RelativePath | None = None
+    """Its normalised copy, in ``accepted/<job_id>/`` of the uploads bucket; e.g. ``000.png``."""
+
+    sha256: Sha256 | None = None
+    """Of that copy."""
+
+    width: Annotated[int, Field(ge=1)] | None = None
+
+    height: Annotated[int, Field(ge=1)] | None = None
+
+    caption: str | None = None
+    """The user's own words for this photo; absent: the instance prompt stands in."""
+
+
+class PhotoReport(Document):
+    """``jobs/<job_id>/photo_report.json`` in the models bucket."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    photos: tuple[PhotoVerdict, ...]
+
+
+class PhotoSummary(Document):
+    """What of the report travels in the execution's state."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    accepted: Annotated[int, Field(ge=0)]
+
+    refused: Annotated[int, Field(ge=0)]

@@ -1,0 +1,73 @@
+"""TrainingRequest: what a client asks for in ``request.json``. Names are diffusers'."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from contracts.document import Document
+
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+"""What a text encoder reads; user text, so it is data and never a name."""
+
+TRIGGER_PLACEHOLDERS = ("<<TOK>>", "[trigger]", "TOK")
+"""Ways to write "the subject" in a prompt; each is replaced by ``trigger_word``."""
+
+
+class TrainingRequest(Document):
+    """One upload's wishes. Every field has a default but the two prompts."""
+
+    schema_version: Literal[1] = 1
+
+    instance_prompt: Prompt
+    """Describes the subject with its trigger word, e.g. ``a photo of sks person``."""
+
+    class_prompt: Prompt
+    """Describes the class without it, e.g. ``a photo of a person``."""
+
+    with_prior_preservation: bool = True
+    """Also train on class images, so that the class itself does not turn into the subject."""
+
+    prior_loss_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
+
+    num_class_images: Annotated[int, Field(ge=0, le=1000)] = 50
+
+    max_train_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    """Optimiser steps; absent: chosen from the number of photos."""
+
+    train_batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Photos in one step; absent: the base's own default."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] | None = None
+    """Peak rate of the UNet's adapter; absent: the base's own default."""
+
+    train_text_encoder: bool = False
+
+    text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
+    """Peak rate of the text encoders' adapters; absent: ``learning_rate``."""
+
+    rank: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Of the adapter's matrices; absent: the base's own default."""
+
+    lora_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
+    """The adapter counts alpha / rank; absent: equal to ``rank``."""
+
+    resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)] | None = None
+    """Pixels of a side; absent: the base's own."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = "sks"
+    """A rare word that will mean the subject."""
+
+    sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
+    """Pictures made right after training and delivered with the model."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainingRequest":
+        if self.text_encoder_lr is not None and not self.train_text_encoder:
+            message = "text_encoder_lr has no effect without train_text_encoder"
+            raise ValueError(message)
+        if self.with_prior_preservation and self.num_class_images == 0:
+            message = "with_prior_preservation needs num_class_images of at least 1"
+            raise ValueError(message)
+        return self

@@ -1,0 +1,162 @@
+"""TrainingPlan goes into a SageMaker training job; a TrainingResult comes out for each task."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha256
+from contracts.photos import Code, PhotoVerdict
+from contracts.request import TrainingRequest
+
+
+class TaskPhoto(Document):
+    """One accepted photo as the trainer sees it."""
+
+    index: Annotated[int, Field(ge=0)]
+
+    file: RelativePath
+    """Relative to the ``photos`` channel: ``<job_id>/<NNN>.png``."""
+
+    sha256: Sha256
+
+    caption: str | None = None
+
+
+class TrainingTask(Document):
+    """One user's adapter to train."""
+
+    job_id: JobId
+
+    request: TrainingRequest
+
+    photos: Annotated[tuple[TaskPhoto, ...], Field(min_length=1)]
+
+
+class TrainingPlan(Document):
+    """``plan.json``, the ``plan`` channel: the tasks of one training job, run in this order."""
+
+    schema_version: Literal[1] = 1
+
+    plan_id: PlanId
+
+    base_sha256: Sha256
+    """The base that must lie in the ``base`` channel."""
+
+    tasks: Annotated[tuple[TrainingTask, ...], Field(min_length=1)]
+
+    deadline_seconds: Annotated[int, Field(ge=60)] | None = None
+    """After this long the trainer saves, exports and stops; absent: SageMaker's own limit."""
+
+
+class AdapterManifest(Document):
+    """``adapter/manifest.json``: what the weights are, so that no one has to guess."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    base_id: str
+
+    base_revision: str
+
+    base_sha256: Sha256
+
+    family: Literal["sd1", "sd2", "sdxl"]
+
+    prediction_type: Literal["epsilon", "v_prediction"]
+
+    rank: Annotated[int, Field(ge=1)]
+
+    lora_alpha: Annotated[float, Field(gt=0)]
+    """As trained. The diffusers file already holds alpha / rank, folded into its B matrices."""
+
+    trigger_word: str
+
+    resolution: Annotated[int, Field(ge=64)]
+
+    weights: RelativePath = "pytorch_lora_weights.safetensors"
+    """The diffusers file, beside this manifest."""
+
+    weights_sha256: Sha256
+
+
+class GateReport(Document):
+    """What the judge measured, and whether it is enough."""
+
+    passed: bool
+
+    codes: tuple[Code, ...] = ()
+    """The floors that were missed."""
+
+    effect: float
+    """Mean absolute change of the pictures, 0 to 1."""
+
+    identity: float | None = None
+    """Cosine of generated and held-out real photos."""
+
+    identity_base: float | None = None
+    """The same for the base without the adapter."""
+
+    prompt_following: float | None = None
+
+    class_drift: float | None = None
+
+
+class TrainingMetrics(Document):
+    """What the training cost and how it went."""
+
+    steps: Annotated[int, Field(ge=0)]
+
+    final_loss: float | None
+    """Mean of the last tenth of the steps; absent when none was taken."""
+
+    train_seconds: Annotated[float, Field(ge=0)]
+
+    resumed_from_step: Annotated[int, Field(ge=0)] = 0
+
+
+class TrainingFailure(Document):
+    """Why a task has no adapter."""
+
+    code: Code
+
+    message: str
+    """For people; holds no user text."""
+
+
+class TrainingResult(Document):
+    """``checkpoints/<job_id>/result.json``: written last, so what it names is whole."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    status: Literal["succeeded", "failed"]
+
+    adapter: AdapterManifest | None = None
+
+    files: dict[RelativePath, Sha256] = Field(default_factory=dict)
+    """Everything that belongs to the result, relative to ``checkpoints/<job_id>/``."""
+
+    metrics: TrainingMetrics | None = None
+
+    gate: GateReport | None = None
+
+    photos: tuple[PhotoVerdict, ...] = ()
+
+    failure: TrainingFailure | None = None
+
+
+class TrainedAdapter(Document):
+    """What TrainAdapter hands on, through the execution's state."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    training_job_name: str
+
+    result_uri: S3Uri
+    """The TrainingResult; its folder holds the files."""
+
+    result_sha256: Sha256
