@@ -1,4 +1,4 @@
-"""Where every document lies, in the two buckets and in the containers. Nothing else spells a key."""
+"""Where every document lies, in the two buckets and the containers. Nothing else spells a key."""
 
 # --- the uploads bucket: personal photos, expired by a lifecycle rule ---------------------------
 

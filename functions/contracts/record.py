@@ -1,0 +1,75 @@
+"""JobRecord: one row of the ``jobs`` table, which is the queue as well as the memory."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document, JobId, OpaqueId, PlanId
+from contracts.job import JobSpec
+from contracts.photos import Code
+
+Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
+"""Replicate's words."""
+
+Stage = Literal[
+    "AcceptRequest",
+    "InspectPhotos",
+    "TrainAdapter",
+    "PublishAdapter",
+    "WarmModel",
+    "NotifyOwner",
+    "NotifyFailure",
+]
+"""The state that the job is in, by its name in the state machine."""
+
+
+class JobRecord(Document):
+    """Times are ISO 8601 in UTC, so they sort as text."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    tenant: OpaqueId
+
+    upload: OpaqueId
+
+    base_id: OpaqueId
+
+    execution_arn: str
+    """The execution that does the work; another one with the same content is a repeat."""
+
+    status: Status
+
+    stage: Stage
+
+    created_at: str
+
+    updated_at: str
+
+    queue: Literal["queued", "training"] | None = None
+    """Key of the ``queue`` index; absent when the job waits for nothing."""
+
+    queued_at: str | None = None
+
+    task_token: str | None = None
+    """Of the TrainAdapter state that waits; a redrive replaces it."""
+
+    plan_id: PlanId | None = None
+
+    training_job_name: str | None = None
+
+    attempt: Annotated[int, Field(ge=0)] = 0
+    """How many training jobs have been launched for it."""
+
+    code: Code | None = None
+    """Why it failed."""
+
+    notice_id: str | None = None
+    """Of the one notice that this job ended in."""
+
+    def spec(self) -> JobSpec:
+        """Return the job as the stages know it."""
+        return JobSpec(
+            job_id=self.job_id, tenant=self.tenant, upload=self.upload, base_id=self.base_id
+        )

@@ -1,0 +1,1 @@
+"""Rules, and what they need from the world as Protocols. No AWS, no clock, no environment."""

@@ -1,0 +1,62 @@
+"""What the rules need of the ``jobs`` table: the memory of every job, and the queue."""
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+from contracts.job import JobSpec
+from contracts.record import JobRecord, Stage, Status
+
+
+class Jobs(Protocol):
+    """Every method may be called twice with the same facts; the second call changes nothing."""
+
+    def claim(
+        self, job: JobSpec, execution_arn: str, now: datetime
+    ) -> Literal["accepted", "repeat"]:
+        """Make the job this execution's, unless another one does or did it.
+
+        A record whose status is failed or canceled may be claimed anew; its attempts are kept.
+        """
+        ...
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Return the record, or None when the job is unknown."""
+        ...
+
+    def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
+        """Note that the job is being processed in this stage."""
+        ...
+
+    def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
+        """Put the job in the queue; a job in training keeps its place and takes the new token."""
+        ...
+
+    def queued(self) -> list[JobRecord]:
+        """Return the jobs that wait for a training job, the oldest first."""
+        ...
+
+    def in_training(self) -> list[JobRecord]:
+        """Return the jobs that a training job was launched for and that have no outcome yet."""
+        ...
+
+    def start_training(
+        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
+    ) -> bool:
+        """Move a job from the queue into training; False when another launcher was first."""
+        ...
+
+    def requeue(self, job_id: str, now: datetime) -> bool:
+        """Move a job from training back to the queue; False when it is no longer in training."""
+        ...
+
+    def leave_queue(self, job_id: str, now: datetime) -> bool:
+        """Forget token and queue, since the token was answered; False when already done."""
+        ...
+
+    def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
+        """Note how the job ended."""
+        ...
+
+    def claim_notice(self, job_id: str, notice_id: str, now: datetime) -> bool:
+        """Reserve the job's one notice; True for the same id again, False for another one."""
+        ...
