@@ -1,0 +1,110 @@
+"""What each stage is called with. Field for field what statemachine/train_adapter.asl.json sends."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.document import Document
+from contracts.job import JobSpec
+from contracts.package import ModelPackage, WarmModelReport
+from contracts.photos import PhotoSummary
+from contracts.training import TrainedAdapter
+
+
+class _Foreign(BaseModel):
+    """AWS's own documents: more fields may come."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Bucket(_Foreign):
+    name: str
+
+
+class _Object(_Foreign):
+    key: str
+    etag: str | None = None
+    version_id: str | None = Field(default=None, alias="version-id")
+
+
+class _ObjectDetail(_Foreign):
+    bucket: _Bucket
+    object: _Object
+
+
+class ObjectCreated(_Foreign):
+    """EventBridge's "Object Created" of S3: the execution's input."""
+
+    detail: _ObjectDetail
+
+
+class AcceptRequestInput(Document):
+    """AcceptRequest."""
+
+    event: ObjectCreated
+
+    execution_arn: str
+
+
+class InspectPhotosInput(Document):
+    """InspectPhotos."""
+
+    job: JobSpec
+
+
+class TrainAdapterInput(Document):
+    """TrainAdapter."""
+
+    job: JobSpec
+
+    photos: PhotoSummary
+
+    task_token: str
+    """Whoever answers it ends the state."""
+
+
+class PublishAdapterInput(Document):
+    """PublishAdapter."""
+
+    job: JobSpec
+
+    trained: TrainedAdapter
+
+
+class WarmModelInput(Document):
+    """WarmModel."""
+
+    job: JobSpec
+
+    package: ModelPackage
+
+
+class NotifyOwnerInput(Document):
+    """NotifyOwner."""
+
+    job: JobSpec
+
+    trained: TrainedAdapter
+
+    package: ModelPackage
+
+    warm: WarmModelReport
+
+
+class Failure(_Foreign):
+    """Step Functions' ``$states.errorOutput``."""
+
+    error: str = Field(default="", alias="Error")
+
+    cause: str = Field(default="", alias="Cause")
+
+
+class NotifyFailureInput(Document):
+    """NotifyFailure: the one way out of every failure."""
+
+    event: ObjectCreated
+    """The execution's input, for a failure before there was a job."""
+
+    execution_arn: str
+
+    job: JobSpec | None = None
+
+    failure: Failure
