@@ -66,7 +66,7 @@ class JobRecord(Document):
     """Why it failed."""
 
     notice_id: str | None = None
-    """Of the one notice that this job ended in."""
+    """Of the one notice that this job ended in; forgotten when a redrive takes it up again."""
 
     def spec(self) -> JobSpec:
         """Return the job as the stages know it."""

@@ -1,4 +1,6 @@
-"""What each stage is called with. Field for field what statemachine/train_adapter.asl.json sends."""
+"""What each stage is called with, field for field what the state machine sends."""
+
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -6,6 +8,7 @@ from contracts.document import Document
 from contracts.job import JobSpec
 from contracts.package import ModelPackage, WarmModelReport
 from contracts.photos import PhotoSummary
+from contracts.record import Stage
 from contracts.training import TrainedAdapter
 
 
@@ -97,6 +100,18 @@ class Failure(_Foreign):
     cause: str = Field(default="", alias="Cause")
 
 
+class FailedState(Document):
+    """The stage that failed, so that a redrive can go back to it."""
+
+    state: Stage
+
+    input: dict[str, Any]
+    """What it was entered with."""
+
+    redrive_count: int
+    """The execution's redrives when it failed."""
+
+
 class NotifyFailureInput(Document):
     """NotifyFailure: the one way out of every failure."""
 
@@ -108,3 +123,18 @@ class NotifyFailureInput(Document):
     job: JobSpec | None = None
 
     failure: Failure
+
+    failed: FailedState
+
+
+class FailJobInput(Document):
+    """FailJob: fails as the stage failed; or, when redriven, says where to go on."""
+
+    execution_arn: str
+
+    failure: Failure
+
+    failed: FailedState
+
+    redrive_count: int
+    """The execution's redrives so far."""
