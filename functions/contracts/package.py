@@ -12,10 +12,14 @@ TargetModel = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}-[0-9a-f]{
 RESIDENT_BASE = "likeness_base"
 """The Triton model that holds the base; no TargetModel may carry this name."""
 
-PACKAGE_WEIGHTS = "1/adapter/pytorch_lora_weights.safetensors"
-PACKAGE_MANIFEST = "1/adapter/manifest.json"
-PACKAGE_CODE = "1/model.py"
-PACKAGE_CONFIG = "config.pbtxt"
+PACKAGE_FOLDER = "likeness"
+"""The archive's only folder. Triton's SageMaker front end takes files without one only when they
+lie under exactly ``/opt/ml/models``; with one, it takes them anywhere."""
+
+PACKAGE_WEIGHTS = f"{PACKAGE_FOLDER}/1/adapter/pytorch_lora_weights.safetensors"
+PACKAGE_MANIFEST = f"{PACKAGE_FOLDER}/1/adapter/manifest.json"
+PACKAGE_CODE = f"{PACKAGE_FOLDER}/1/model.py"
+PACKAGE_CONFIG = f"{PACKAGE_FOLDER}/config.pbtxt"
 
 
 class ModelPackage(Document):
@@ -77,4 +81,4 @@ class GenerationInfo(Document):
     height: int
 
     seconds: float
-    """In the base, waiting for a batch included."""
+    """In the base, for the whole pass that made it."""

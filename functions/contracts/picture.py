@@ -1,0 +1,88 @@
+"""The wire of a user's model: what a picture request says, and what may go wrong with it.
+
+KServe v2 as Triton speaks it, JSON or binary. Every input is a BYTES tensor of WIRE_SHAPE (seed
+requests send ``[1, 1]``: one batch row, one value). The answer's tensors have one row too.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document
+
+WIRE_SHAPE = (1, 1)
+"""Of every input tensor."""
+
+PROMPT = "prompt"
+NEGATIVE_PROMPT = "negative_prompt"
+GEN_ARGS = "gen_args"
+"""JSON of PictureArguments. NEGATIVE_PROMPT and GEN_ARGS may be left out."""
+
+GENERATED_IMAGE = "generated_image"
+"""``[1, n]`` BYTES, base64 text: one element for each picture."""
+
+INFO = "info"
+"""``[1, 1]`` BYTES, JSON of contracts.package.GenerationInfo."""
+
+MAX_PROMPT_CHARACTERS = 2000
+
+Scheduler = Literal[
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "PNDMScheduler",
+    "UniPCMultistepScheduler",
+]
+"""diffusers' class names."""
+
+OutputFormat = Literal["png", "jpeg", "webp"]
+
+Side = Annotated[int, Field(ge=64, le=1536, multiple_of=8)]
+"""Pixels."""
+
+
+class PictureArguments(Document):
+    """``gen_args``: everything is optional; an absent field means the base's own default."""
+
+    num_inference_steps: Annotated[int, Field(ge=1, le=150)] | None = None
+
+    guidance_scale: Annotated[float, Field(ge=0, le=30)] | None = None
+    """1 or less: no guidance, and half the work."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """Of the first picture; the next one has the next seed. Absent: drawn at random."""
+
+    height: Side | None = None
+
+    width: Side | None = None
+
+    lora_scale: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """How strongly the adapter counts; 0 is the bare base."""
+
+    num_images_per_prompt: Annotated[int, Field(ge=1, le=4)] = 1
+
+    scheduler: Scheduler | None = None
+
+    output_format: OutputFormat = "png"
+
+    quality: Annotated[int, Field(ge=1, le=100)] = 90
+    """Of jpeg and webp."""
+
+
+PictureCode = Literal[
+    "invalid_argument",
+    "adapter_invalid",
+    "wrong_base",
+    "busy",
+    "base_unavailable",
+    "generation_failed",
+    "memory_pressure",
+]
+"""The word that a failed request carries."""
+
+ERROR_PREFIX = "likeness/"
+"""An error's text is ``likeness/<PictureCode>: <our own words>``; never a user's text."""
