@@ -64,6 +64,20 @@ class TrainAdapterInput(Document):
     """Whoever answers it ends the state."""
 
 
+class Wake(_Foreign):
+    """A schedule's tick or a stream's records: only that it came counts."""
+
+
+class _TrainingJobDetail(_Foreign):
+    training_job_name: str = Field(alias="TrainingJobName")
+
+
+class TrainingNews(_Foreign):
+    """What EventBridge tells FollowTraining: a training job changed, or a result was written."""
+
+    detail: _TrainingJobDetail | _ObjectDetail
+
+
 class PublishAdapterInput(Document):
     """PublishAdapter."""
 

@@ -125,11 +125,19 @@ class TrainingFailure(Document):
 
 
 class TrainingResult(Document):
-    """``checkpoints/<job_id>/result.json``: written last, so what it names is whole."""
+    """``checkpoints/<job_id>/result.json``: written last, so what it names is whole.
+
+    SageMaker restores ``checkpoints/`` for every new attempt, so a trainer finds the result of an
+    earlier one there: a succeeded result is kept as it is, a failed one is removed and tried again.
+    """
 
     schema_version: Literal[1] = 1
 
     job_id: JobId
+
+    training_job_name: str | None = None
+    """``$TRAINING_JOB_NAME``, which SageMaker sets in the container: whose result this is. A failed
+    result counts only for the training job that it names."""
 
     status: Literal["succeeded", "failed"]
 

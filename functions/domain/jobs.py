@@ -42,15 +42,22 @@ class Jobs(Protocol):
     def start_training(
         self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
     ) -> bool:
-        """Move a job from the queue into training; False when another launcher was first."""
+        """Move a job from the queue into training; False when another launcher was first.
+
+        Refused unless the job is queued and ``attempt`` is higher than any attempt before: a
+        launcher that planned from old news must not take up a name that was used already.
+        """
         ...
 
     def requeue(self, job_id: str, now: datetime) -> bool:
         """Move a job from training back to the queue; False when it is no longer in training."""
         ...
 
-    def leave_queue(self, job_id: str, now: datetime) -> bool:
-        """Forget token and queue, since the token was answered; False when already done."""
+    def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
+        """Forget token and queue, since this token was answered; False when already done.
+
+        A record that holds another token by now (a redrive brought it) stays as it is.
+        """
         ...
 
     def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
