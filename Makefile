@@ -19,7 +19,7 @@ help: ## what there is
 
 envs: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/lambda/.ready $(ENVS)/training/.ready $(ENVS)/serving/.ready ## create the five Python environments
 
-$(ENVS)/tools/.ready: local/requirements.txt functions/requirements.txt
+$(ENVS)/tools/.ready: local/requirements.txt dependencies/requirements.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet -r local/requirements.txt
 	touch $@
