@@ -1,0 +1,82 @@
+"""Processes that must not outlive this one.
+
+Linux can kill a child when its parent dies, but "parent" means the thread that started it.
+Requests come and go on short-lived threads, so one thread that lives as long as we do starts
+every child.
+"""
+
+import ctypes
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from local.cloud.untyped import Stock
+
+PR_SET_PDEATHSIG = 1
+GRACE_SECONDS = 5.0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_wanted: queue.SimpleQueue[tuple[Future[Any], Callable[[], Stock]]] = queue.SimpleQueue()
+_children: set[subprocess.Popen[Any]] = set()
+_lock = threading.Lock()
+_starter: threading.Thread | None = None
+
+
+def popen(
+    args: list[str], *, death_signal: int = signal.SIGKILL, **options: Stock
+) -> subprocess.Popen[Any]:
+    """Start a process as subprocess.Popen does; it gets `death_signal` when this process dies."""
+
+    def bind_to_parent() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(death_signal))
+
+    # preexec_fn: one system call through a library that is loaded already, so no lock is taken.
+    start = lambda: subprocess.Popen(args, preexec_fn=bind_to_parent, **options)  # noqa: E731, PLW1509
+    child: subprocess.Popen[Any] = _on_starter(start)
+    with _lock:
+        _children.difference_update([old for old in _children if old.poll() is not None])
+        _children.add(child)
+    return child
+
+
+def stop_all(grace_seconds: float = GRACE_SECONDS) -> None:
+    """Ask every child to end, then kill what is left."""
+    with _lock:
+        alive = [child for child in _children if child.poll() is None]
+        _children.clear()
+    for child in alive:
+        child.terminate()
+    for child in alive:
+        _end(child, grace_seconds)
+
+
+def _end(child: subprocess.Popen[Any], grace_seconds: float) -> None:
+    try:
+        child.wait(grace_seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _on_starter(start: Callable[[], Stock]) -> Stock:
+    global _starter  # noqa: PLW0603
+    with _lock:
+        if _starter is None or not _starter.is_alive():
+            _starter = threading.Thread(target=_serve, daemon=True, name="child-starter")
+            _starter.start()
+    answer: Future[Any] = Future()
+    _wanted.put((answer, start))
+    return answer.result()
+
+
+def _serve() -> None:
+    while True:
+        answer, start = _wanted.get()
+        try:
+            answer.set_result(start())
+        except BaseException as error:  # noqa: BLE001 - it belongs to the thread that asked
+            answer.set_exception(error)

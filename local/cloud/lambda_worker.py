@@ -1,0 +1,117 @@
+"""The program inside a function's interpreter: it stands where Lambda's own runtime stands.
+
+It runs on an interpreter that has only boto3, so it imports nothing of ours. One JSON line in, one
+out; what the function prints goes to standard error, which becomes its log. A handler's exception
+is answered as Lambda answers it and the worker lives on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any, TypeAlias
+
+Untyped: TypeAlias = Any
+
+ALWAYS_NEW = ("_X_AMZN_TRACE_ID", "_MINISTACK_INVOKE_DEPTH")
+
+
+class Context:
+    """What a handler gets as its second argument."""
+
+    def __init__(self, init: dict[str, Any], invocation: dict[str, Any]) -> None:
+        name = init["function_name"]
+        self.function_name = name
+        self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        self.invoked_function_arn = invocation.get("invoked_function_arn") or init["arn"]
+        self.memory_limit_in_mb = str(init["memory"])
+        self.aws_request_id = invocation["request_id"]
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", f"/aws/lambda/{name}")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
+        self.identity = None
+        self.client_context = None
+        self._deadline = time.monotonic() + invocation["timeout_ms"] / 1000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left of the function's timeout, in milliseconds."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+def main() -> None:
+    """Answer invocations until the parent closes the pipe."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # also what C code prints
+    sys.stdout = sys.stderr
+    init = json.loads(sys.stdin.readline())
+    os.environ.update(init["env"])
+    sys.path[0] = init["code_dir"]
+    handler, failed = _load(init["module"], init["handler"])
+    _say(answers, {"status": "ready", "cold": True})
+    for line in sys.stdin:
+        message = json.loads(line)
+        _say(answers, failed or _answer(handler, init, message))
+        if failed:
+            return  # the next invocation initialises anew, as Lambda does
+
+
+def _load(module: str, name: str) -> tuple[Any, dict[str, Any] | None]:
+    """Return the handler, or the error that the first invocation shall report."""
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        message = f"Unable to import module '{module}': {error}"
+        return None, _failure("Runtime.ImportModuleError", message, error)
+    except BaseException as error:  # noqa: BLE001 - the function's own, whatever it is
+        return None, _failure(type(error).__name__, str(error), error)
+    if not hasattr(found, name):
+        message = f"Handler '{name}' missing on module '{module}'"
+        return None, _failure("Runtime.HandlerNotFound", message, AttributeError(name))
+    return getattr(found, name), None
+
+
+def _answer(handler: Untyped, init: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    invocation = message["ctx"]
+    values = (invocation.get("trace_id"), invocation.get("depth"))
+    for name, value in zip(ALWAYS_NEW, values, strict=True):
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = str(value)
+    request_id = invocation["request_id"]
+    try:
+        result = handler(message["event"], Context(init, invocation))
+    except SystemExit as error:
+        text = f"RequestId: {request_id} Error: Runtime exited"
+        return _failure("Runtime.ExitError", text, error, request_id)
+    except BaseException as error:  # noqa: BLE001
+        return _failure(type(error).__name__, str(error), error, request_id)
+    try:
+        return {"status": "ok", "result": json.loads(json.dumps(result))}
+    except (TypeError, ValueError) as error:
+        text = f"Unable to marshal response: {error}"
+        return _failure("Runtime.MarshalError", text, error, request_id)
+
+
+def _failure(kind: str, message: str, error: BaseException, request_id: str = "") -> dict[str, Any]:
+    """Return the error document that Lambda would return, and log it as Lambda does."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without our own
+    trace = traceback.format_list(frames)
+    sys.stderr.write(f"[ERROR] {kind}: {message}\nTraceback (most recent call last):\n")
+    sys.stderr.writelines(trace)
+    sys.stderr.flush()
+    document = {"errorMessage": message, "errorType": kind, "requestId": request_id}
+    answer = {"status": "ok", "result": None}
+    return {**answer, "function_error": {**document, "stackTrace": trace}}
+
+
+def _say(answers: Untyped, message: dict[str, Any]) -> None:
+    sys.stderr.flush()
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Functions as Lambda runs them: only boto3 and their zip, no host secrets, errors by class name.
+
+Stock runs a handler in the server's own interpreter with the host's whole environment, and reports
+every exception as Runtime.HandlerError, so no Retry or Catch by name would ever match.
+"""
+
+import os
+import subprocess
+import tempfile
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from local.cloud import children, places
+from local.cloud.untyped import Json, Stock
+
+WORKERS_PER_FUNCTION = 8  # more at once than this wait for a free one: a laptop has few cores
+
+# What a worker is given of the server's environment; its first message brings its own variables.
+PASSED = frozenset({
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DISABLE_HOST_PREFIX_INJECTION", "LAMBDA_TASK_ROOT",
+})  # fmt: skip
+PASSED_PREFIXES = ("AWS_LAMBDA_", "_LAMBDA_")
+FIXED = {
+    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",
+    "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+    "HOME": "/nonexistent",
+    "LANG": "en_US.UTF-8",
+    "PATH": "/usr/bin:/bin",
+    "PYTHONUNBUFFERED": "1",
+    "TZ": ":UTC",
+}
+
+_last = threading.local()
+_slots: dict[str, threading.BoundedSemaphore] = {}
+_slots_lock = threading.Lock()
+
+
+def install() -> None:
+    """Give functions their own interpreter, environment and error names."""
+    if not places.LAMBDA_PYTHON.exists():
+        message = f"{places.LAMBDA_PYTHON} is missing: run `make envs`"
+        raise RuntimeError(message)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = Path(__file__).with_name("lambda_worker.py").read_text()
+    lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
+    lambda_runtime.tempfile = types.SimpleNamespace(**{**vars(tempfile), "mkdtemp": _mkdtemp})
+    _report_errors_by_name()
+
+
+def _popen(args: list[str], env: dict[str, str], **options: Stock) -> subprocess.Popen[Any]:
+    """Start a worker: our interpreter for Python, and only what Lambda's environment holds."""
+    if args[-1].endswith(".py"):
+        args = [str(places.LAMBDA_PYTHON), *args[1:]]
+    return children.popen(args, env=_worker_environment(env), **options)
+
+
+def _worker_environment(given: dict[str, str]) -> dict[str, str]:
+    passed = {k: v for k, v in given.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
+    return {**FIXED, **passed, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{given['GATEWAY_PORT']}"}
+
+
+def _mkdtemp(**options: Stock) -> str:
+    """Unpack functions under .local/, so that the next start removes what a crash left."""
+    folder = places.lambda_code(int(os.environ["GATEWAY_PORT"]))
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.mkdtemp(dir=folder, **options)
+
+
+def _report_errors_by_name() -> None:
+    invoke, execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
+
+    def invoke_and_note(self: Stock, *args: Stock, **options: Stock) -> Stock:
+        answer = invoke(self, *args, **options)
+        _last.error = answer.get("function_error")
+        return answer
+
+    def execute_in_turn(func: Stock, event: Json, request_id: str) -> Stock:
+        _last.error = None
+        with _slot((func.get("config") or func)["FunctionName"]):
+            answer = execute(func, event, request_id)
+        if _last.error is None:
+            return answer
+        return {**answer, "body": {**_last.error, "requestId": request_id}, "error": True}
+
+    lambda_runtime.Worker.invoke = invoke_and_note
+    lambda_svc._execute_function_warm = execute_in_turn
+
+
+def _slot(function: str) -> threading.BoundedSemaphore:
+    with _slots_lock:
+        return _slots.setdefault(function, threading.BoundedSemaphore(WORKERS_PER_FUNCTION))

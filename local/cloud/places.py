@@ -1,0 +1,18 @@
+"""Where the laptop keeps things. Everything that is written lies under .local/."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".local"
+LOGS = STATE / "logs"
+LAMBDA_PYTHON = ROOT / ".venv" / "lambda" / "bin" / "python"
+
+
+def lambda_code(port: int) -> Path:
+    """Return the folder for the unpacked functions of the server on this port."""
+    return STATE / "functions" / str(port)
+
+
+def pid_file(port: int) -> Path:
+    """Return the file that names the process of the server on this port."""
+    return STATE / f"cloud-{port}.pid"

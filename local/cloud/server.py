@@ -1,0 +1,189 @@
+"""Start and stop the embedded AWS.
+
+ministack keeps its state in module globals and reads its environment when it is imported, so a
+process holds one server at a time. A second `serve()` in the same process starts empty.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from local.cloud import children, places, plugin
+from local.cloud.untyped import Stock
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+START_SECONDS = 30
+STOP_SECONDS = 15
+
+_installed: list[Stock] = []
+
+
+class PortTakenError(Exception):
+    """Another program listens where the embedded AWS should."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            f"Port {port} of {HOST} is taken by another program. Stop that program (`make down`"
+            " stops a server of ours), or choose another port: `make up PORT=4600`."
+        )
+        self.port = port
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running embedded AWS."""
+
+    endpoint_url: str
+    port: int
+
+    def environment(self) -> dict[str, str]:
+        """Return what a command line client needs to talk to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SAM_CLI_TELEMETRY": "0",
+        }
+
+    def client(self, service: str, **options: Stock) -> Stock:
+        """Return a boto3 client of the account's root user."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the embedded account's root key
+            **options,
+        )
+
+
+@contextmanager
+def serve(port: int | None = None, log_file: Path = places.LOGS / "cloud.log") -> Iterator[Cloud]:
+    """Run the embedded AWS in a thread of this process.
+
+    Args:
+        port: where to listen on 127.0.0.1; absent: any free port.
+        log_file: written anew.
+
+    Raises:
+        PortTakenError: something listens there already.
+    """
+    port = _free_port(port)
+    shutil.rmtree(places.lambda_code(port), ignore_errors=True)
+    with _logging_to(log_file):
+        app = _prepare(port)
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=_listen, args=(app, port, stop), daemon=True, name="embedded-aws"
+        )
+        thread.start()
+        cloud = Cloud(f"http://{HOST}:{port}", port)
+        try:
+            _wait_until_ready(cloud, thread)
+            yield cloud
+        finally:
+            stop.set()
+            thread.join(STOP_SECONDS)
+            _forget(app, port)
+
+
+def _prepare(port: int) -> Stock:
+    """Set the environment that ministack reads, import it once and change it."""
+    os.environ.update(
+        GATEWAY_PORT=str(port),
+        BIND_HOST=HOST,
+        AUTH="true",
+        SFTP_ENABLED="0",
+        IOT_MTLS_ENABLED="0",
+        MINISTACK_REGION=REGION,
+        MINISTACK_ACCOUNT_ID=ACCOUNT,
+        PERSIST_STATE="0",
+    )
+    if not _installed:
+        _installed.append(plugin.install())
+    return _installed[0]
+
+
+def _listen(app: Stock, port: int, stop: threading.Event) -> None:
+    from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - slow, and only here
+    from hypercorn.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.bind = [f"{HOST}:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+
+    async def until_stopped() -> None:
+        await asyncio.to_thread(stop.wait)
+
+    asyncio.run(hypercorn_serve(app.app, config, shutdown_trigger=until_stopped))
+
+
+def _wait_until_ready(cloud: Cloud, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and thread.is_alive():
+        if _answers(cloud):
+            return
+        time.sleep(0.02)
+    message = f"the embedded AWS did not start; see {places.LOGS}"
+    raise RuntimeError(message)
+
+
+def _answers(cloud: Cloud) -> bool:
+    health = f"{cloud.endpoint_url}/_ministack/health"
+    try:
+        with urllib.request.urlopen(health, timeout=1):  # noqa: S310 - our own http address
+            return True
+    except OSError:
+        return False
+
+
+def _forget(app: Stock, port: int) -> None:
+    """End every process of the server and empty its memory, for a next one in this process."""
+    app._reset_all_state()
+    children.stop_all()
+    shutil.rmtree(places.lambda_code(port), ignore_errors=True)
+
+
+def _free_port(port: int | None) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port or 0))
+        except OSError as error:
+            raise PortTakenError(port or 0) from error
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _logging_to(log_file: Path) -> Iterator[None]:
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)
+        handler.close()

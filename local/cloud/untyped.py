@@ -1,0 +1,9 @@
+"""Names for values that no type can describe."""
+
+from typing import Any, TypeAlias
+
+Stock: TypeAlias = Any
+"""Something of ministack's, which ships no types."""
+
+Json: TypeAlias = Any
+"""Whatever a JSON document holds."""
