@@ -1,0 +1,22 @@
+"""The embedded base model: small enough to ship, good enough to judge.
+
+    portraits-sdxl/   the trained base: a diffusers folder, base.json, and likeness/, its judge
+    architecture      the networks, and `words`, their tokenizer
+    untrained         a base with random weights, for tests
+    card              base.json
+    pretrain/         how the weights were made
+
+Only `build` and `PORTRAITS` are for others. `build` needs torch, so it is imported when called.
+"""
+
+from pathlib import Path
+
+PORTRAITS = Path(__file__).parent / "portraits-sdxl"
+"""The folder of the trained base."""
+
+
+def build(folder: Path, seed: int = 0) -> None:
+    """Write an untrained base of the same architecture, and its card, to `folder`."""
+    from local.embedded_base.untrained import build as build_untrained  # noqa: PLC0415
+
+    build_untrained(folder, seed)

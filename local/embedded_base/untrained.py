@@ -1,0 +1,75 @@
+"""Build a base by code: the architecture with random weights, for tests that need no likeness.
+
+python -m local.embedded_base.untrained FOLDER
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+from contracts.base import BaseCard, GateFloors
+from local.embedded_base.architecture import (
+    TOKENS,
+    make_scheduler,
+    make_text_encoders,
+    make_unet,
+    make_vae,
+)
+from local.embedded_base.card import write_card
+from local.embedded_base.words import make_tokenizer
+
+
+def build(folder: Path, seed: int = 0) -> BaseCard:
+    """Write an untrained pipeline and its card to `folder`; equal seeds give equal files."""
+    torch.manual_seed(seed)
+    unet, vae, encoders = make_unet((32, 64, 64)), make_vae(), make_text_encoders()
+    save_pipeline(folder, unet, vae, encoders)
+    return write_card(
+        folder,
+        "untrained-sdxl",
+        family="sdxl",
+        revision=f"seed-{seed}",
+        prediction_type="epsilon",
+        gate=GateFloors(min_effect=0.0),
+    )
+
+
+def save_pipeline(
+    folder: Path,
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKL,
+    encoders: tuple[CLIPTextModel, CLIPTextModelWithProjection],
+) -> None:
+    """Write a Stable Diffusion XL folder in float16."""
+    pipeline = StableDiffusionXLPipeline(
+        vae=vae,
+        text_encoder=encoders[0],
+        text_encoder_2=encoders[1],
+        tokenizer=make_tokenizer(TOKENS),
+        tokenizer_2=make_tokenizer(TOKENS),
+        unet=unet,
+        scheduler=make_scheduler(),
+        force_zeros_for_empty_prompt=False,
+        add_watermarker=False,
+    )
+    pipeline.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+    for name in ("text_encoder", "text_encoder_2"):
+        load_in_float32(folder / name / "config.json")
+
+
+def load_in_float32(config: Path) -> None:
+    """Name float32 as the type to load in, whatever the file holds.
+
+    transformers takes the saved type where diffusers takes float32, so a plain `from_pretrained`
+    would mix the two and fail.
+    """
+    settings = json.loads(config.read_text())
+    config.write_text(json.dumps({**settings, "dtype": "float32"}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))
