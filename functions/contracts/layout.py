@@ -12,9 +12,13 @@ REQUEST_FILE = "request.json"
 """Its arrival starts the workflow."""
 
 
+ACCEPTED_PREFIX = "accepted/"
+"""Of every job's normalised photos."""
+
+
 def accepted_prefix(job_id: str) -> str:
     """Normalised copies of the photos that passed; named by index, so no user's name travels on."""
-    return f"accepted/{job_id}/"
+    return f"{ACCEPTED_PREFIX}{job_id}/"
 
 
 def accepted_photo_file(index: int) -> str:

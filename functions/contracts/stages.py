@@ -64,10 +64,6 @@ class TrainAdapterInput(Document):
     """Whoever answers it ends the state."""
 
 
-class Wake(_Foreign):
-    """A schedule's tick or a stream's records: only that it came counts."""
-
-
 class _TrainingJobDetail(_Foreign):
     training_job_name: str = Field(alias="TrainingJobName")
 

@@ -1,0 +1,197 @@
+"""What became of a training, and who is told: the rules behind follow_training and reconcile.
+
+SageMaker sends several events for a change, late ones, or none, so nothing here trusts an event:
+each look reads how things stand, and may be repeated.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Literal, Protocol
+
+from contracts import layout
+from contracts.codes import CODES
+from contracts.errors import GateFailedError, StageError, TrainingFailedError
+from contracts.record import JobRecord
+from contracts.training import TrainedAdapter, TrainingFailure, TrainingPlan, TrainingResult
+from domain.jobs import Jobs
+from domain.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, find_document
+from domain.training import Trainer, TrainingState
+
+LAUNCH_GRACE = timedelta(minutes=3)
+"""Between a claim and its training job; longer than the launcher may run, so that no launcher
+that was taken for dead creates the job after all."""
+
+RELAUNCHES = 3
+"""Attempts after which a fault of the service counts as a failure of the training."""
+
+SERVICE_FAULTS = {"internal_server_error", "capacity_error"}
+
+Verdict = TrainedAdapter | StageError | Literal["wait", "try_again"]
+
+
+class Callbacks(Protocol):
+    """What the rules need of Step Functions. False: nobody waits behind this token any more."""
+
+    def succeed(self, task_token: str, answer: str) -> bool:
+        """End the waiting state with this JSON."""
+        ...
+
+    def fail(self, task_token: str, error: str, cause: str) -> bool:
+        """Fail the waiting state."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingRoom:
+    """Everything that the stages around a training talk to."""
+
+    jobs: Jobs
+    models: Storage
+    trainer: Trainer
+    callbacks: Callbacks
+
+
+def follow_result(room: TrainingRoom, key: str, now: datetime) -> None:
+    """A result.json was written: answer its job's token, if the result settles the matter."""
+    place = re.fullmatch(layout.result_key("([0-9a-f]{32})", "([0-9a-f]{32})"), key)
+    record = room.jobs.get(place[2]) if place else None
+    if place is None or record is None or record.plan_id != place[1]:
+        return
+    act(room, record, verdict_of_result(room.models, record), now)
+
+
+def follow_training_job(room: TrainingRoom, name: str, now: datetime) -> None:
+    """A training job changed: answer the tokens of its tasks that are settled."""
+    named = re.fullmatch("likeness-([0-9a-f]{32})-[0-9]+", name)
+    plan = find_document(room.models, layout.plan_key(named[1]), TrainingPlan) if named else None
+    if plan is None:
+        return
+    records = [room.jobs.get(task.job_id) for task in plan.tasks]
+    look_at(room, name, [r for r in records if r and r.training_job_name == name], now)
+
+
+def reconcile(room: TrainingRoom, now: datetime) -> None:
+    """Look at every training that has no outcome yet: finds what no event told us."""
+    together: dict[str, list[JobRecord]] = {}
+    for record in room.jobs.in_training():
+        together.setdefault(record.training_job_name or "", []).append(record)
+    for name, records in together.items():
+        look_at(room, name, records, now)
+
+
+def look_at(room: TrainingRoom, name: str, records: Iterable[JobRecord], now: datetime) -> None:
+    """Settle what can be settled of one training job.
+
+    The job is asked before the results are read: what it wrote at its end is then there.
+    """
+    state = room.trainer.describe(name)
+    for record in records:
+        verdict = verdict_of_result(room.models, record)
+        if verdict == "wait":
+            verdict = verdict_of_job(record, state, now)
+        act(room, record, verdict, now)
+
+
+def act(room: TrainingRoom, record: JobRecord, verdict: Verdict, now: datetime) -> None:
+    """Answer the token, then forget it; a crash in between only answers twice."""
+    if record.queue != "training" or record.task_token is None or verdict == "wait":
+        return
+    if verdict == "try_again":
+        room.jobs.requeue(record.job_id, now)
+        return
+    answer(room.callbacks, record.task_token, verdict)
+    room.jobs.leave_queue(record.job_id, record.task_token, now)
+
+
+def answer(callbacks: Callbacks, task_token: str, verdict: TrainedAdapter | StageError) -> bool:
+    """End the waiting state; False when nobody waits behind the token any more."""
+    if isinstance(verdict, TrainedAdapter):
+        return callbacks.succeed(task_token, verdict.model_dump_json())
+    return callbacks.fail(task_token, type(verdict).__name__, str(verdict))
+
+
+# --- the rules themselves -------------------------------------------------------------------
+
+
+def verdict_of_result(models: Storage, record: JobRecord) -> Verdict:
+    """Judge by result.json: a success always counts, a failure only for its own attempt."""
+    found = find_result(models, record)
+    if found is None:
+        return "wait"
+    result, trained = found
+    if result.status == "succeeded":
+        return trained
+    if result.training_job_name != record.training_job_name or result.failure is None:
+        return "wait"
+    return error_of(result.failure)
+
+
+def verdict_of_job(record: JobRecord, state: TrainingState | None, now: datetime) -> Verdict:
+    """Judge by the training job alone, when it left no result for this task."""
+    if state is None:
+        since = now - datetime.fromisoformat(record.updated_at)
+        return "try_again" if since > LAUNCH_GRACE else "wait"
+    if not state.ended:
+        return "wait"
+    reason = reason_of(state)
+    if reason in SERVICE_FAULTS and record.attempt < RELAUNCHES:
+        return "try_again"
+    return TrainingFailedError(reason=reason)
+
+
+def find_trained(models: Storage, record: JobRecord) -> TrainedAdapter | None:
+    """Return the adapter that an earlier attempt finished, if there is one."""
+    found = find_result(models, record)
+    return found[1] if found and found[0].status == "succeeded" else None
+
+
+def find_result(models: Storage, record: JobRecord) -> tuple[TrainingResult, TrainedAdapter] | None:
+    """Return the newest result of this job, and the reference to it."""
+    for plan_id in dict.fromkeys((record.plan_id or record.job_id, record.job_id)):
+        key = layout.result_key(plan_id, record.job_id)
+        try:
+            body = models.read(key, DOCUMENT_LIMIT)
+        except ObjectMissingError:
+            continue
+        result = TrainingResult.model_validate_json(body)
+        name = result.training_job_name or record.training_job_name or ""
+        return result, TrainedAdapter(
+            job_id=record.job_id,
+            training_job_name=name,
+            result_uri=models.uri(key),
+            result_sha256=sha256(body).hexdigest(),
+        )
+    return None
+
+
+def error_of(failure: TrainingFailure) -> StageError:
+    """Return the workflow's word for what the trainer said."""
+    if failure.code == GateFailedError.code:
+        return GateFailedError()
+    if failure.code in CODES:
+        return TrainingFailedError(code=failure.code)
+    return TrainingFailedError(reason=failure.code)
+
+
+def reason_of(state: TrainingState) -> str:
+    """Return a code for why a training job ended without a result; never its free text.
+
+    >>> failed = TrainingState("n", "Failed", failure_reason="AlgorithmError: wrong_base: 1")
+    >>> reason_of(failed)
+    'wrong_base'
+    >>> reason_of(TrainingState("n", "Failed", failure_reason="InternalServerError: try again"))
+    'internal_server_error'
+    """
+    if state.status == "Completed":
+        return "no_result"
+    if state.status == "Stopped":
+        return "out_of_time" if state.secondary_status.startswith("Max") else "stopped"
+    kind, _, rest = state.failure_reason.partition(":")
+    said = re.match(r"\s*([a-z]+(?:_[a-z]+)+)\b", rest)
+    if kind == "AlgorithmError" and said:
+        return said[1]
+    words = re.fullmatch(r"(?:[A-Z][a-z]+)+", kind)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower() if words else "unknown"

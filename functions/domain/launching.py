@@ -1,0 +1,156 @@
+"""Starting what the planner chose: one order at a time, and never one job twice.
+
+Claim (a conditional write) before create: of two launchers one gets the job. A launcher that dies
+in between leaves a claim without a training job, which reconcile returns to the queue.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from contracts import layout
+from contracts.base import BaseCard
+from contracts.errors import TrainingFailedError
+from contracts.job import AcceptedUpload
+from contracts.photos import PhotoReport
+from contracts.record import JobRecord
+from contracts.training import TaskPhoto, TrainingPlan, TrainingTask
+from domain.following import TrainingRoom, act, answer, find_trained
+from domain.jobs import Jobs
+from domain.planning import LaunchOrder, plan
+from domain.storage import Storage, find_document, read_document, write_document
+from domain.training import TrainingSettings, training_job_request
+
+Start = Literal["started", "nothing_left", "no_capacity"]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """The room, and what the stack decided for every training job."""
+
+    room: TrainingRoom
+    bases: Storage
+    settings: TrainingSettings
+
+
+def queue_for_training(room: TrainingRoom, job_id: str, task_token: str, now: datetime) -> None:
+    """Stand in the queue until the token is answered; at once, if there is an adapter already."""
+    room.jobs.advance(job_id, "TrainAdapter", now)
+    record = room.jobs.get(job_id)
+    trained = find_trained(room.models, record) if record else None
+    if trained is not None:
+        answer(room.callbacks, task_token, trained)
+        return
+    room.jobs.enqueue(job_id, task_token, now)
+
+
+def launch(launcher: Launcher, now: datetime) -> list[str]:
+    """Start what fits the quota; return the names of the training jobs that are under way now."""
+    jobs = launcher.room.jobs
+    names: list[str] = []
+    for order in plan(jobs.queued(), jobs.in_training(), launcher.settings.quota):
+        outcome = start(launcher, order, now)
+        if outcome == "no_capacity":
+            break
+        if outcome == "started":
+            names.append(order.training_job_name)
+    return names
+
+
+def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:
+    """Claim an order's jobs and start their training job."""
+    room, base_id = launcher.room, order.jobs[0].base_id
+    card = read_document(launcher.bases, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)
+    tasks = [
+        task
+        for record in claim(room.jobs, order, now)
+        if (task := task_or_answer(room, record, now)) is not None
+    ]
+    if not tasks:
+        return "nothing_left"
+    plan_document = TrainingPlan(plan_id=order.plan_id, base_sha256=card.sha256, tasks=tuple(tasks))
+    write_inputs(launcher, plan_document)
+    request = training_job_request(
+        order.training_job_name, plan_document, base_id, launcher.settings
+    )
+    if room.trainer.create(request) != "no_capacity":
+        return "started"
+    for task in tasks:
+        room.jobs.requeue(task.job_id, now)
+    return "no_capacity"
+
+
+def claim(jobs: Jobs, order: LaunchOrder, now: datetime) -> list[JobRecord]:
+    """Return the order's jobs that are ours now: none, when another launcher has the leader."""
+    claimed: list[JobRecord] = []
+    for job in order.jobs:
+        ours = jobs.start_training(
+            job.job_id, order.plan_id, order.training_job_name, order.attempt, now
+        )
+        record = jobs.get(job.job_id) if ours else None
+        if record is not None:
+            claimed.append(record)
+        elif not claimed:
+            break
+    return claimed
+
+
+def task_or_answer(room: TrainingRoom, record: JobRecord, now: datetime) -> TrainingTask | None:
+    """Return what to train; or answer at once, when there is an adapter already or nothing can be.
+
+    Whoever dies between a result and its answer leaves a job that looks untrained, so a launcher
+    looks once more before it spends a GPU.
+    """
+    trained = find_trained(room.models, record)
+    if trained is not None:
+        act(room, record, trained, now)
+        return None
+    try:
+        return task_of(room.models, record)
+    except TrainingFailedError as error:
+        act(room, record, error, now)
+        return None
+
+
+def task_of(models: Storage, record: JobRecord) -> TrainingTask:
+    """Return the request and the photos that passed.
+
+    Raises:
+        TrainingFailedError: they are no longer there.
+    """
+    accepted = find_document(models, layout.accepted_upload_key(record.job_id), AcceptedUpload)
+    report = find_document(models, layout.photo_report_key(record.job_id), PhotoReport)
+    photos = photos_of(report) if report is not None else ()
+    if accepted is None or not photos:
+        raise TrainingFailedError(reason="documents_missing")
+    return TrainingTask(job_id=record.job_id, request=accepted.request, photos=photos)
+
+
+def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
+    """Return the photos with a normalised copy."""
+    return tuple(
+        TaskPhoto(
+            index=photo.index,
+            file=f"{report.job_id}/{photo.file}",
+            sha256=photo.sha256,
+            caption=photo.caption,
+        )
+        for photo in report.photos
+        if photo.verdict != "refused" and photo.file is not None and photo.sha256 is not None
+    )
+
+
+def write_inputs(launcher: Launcher, training_plan: TrainingPlan) -> None:
+    """Write the plan and the list of photos where the channels of the request look for them."""
+    models, plan_id = launcher.room.models, training_plan.plan_id
+    write_document(models, layout.plan_key(plan_id), training_plan)
+    manifest = photos_manifest(training_plan, launcher.settings.uploads_bucket)
+    body = json.dumps(manifest).encode()
+    models.write(layout.photos_manifest_key(plan_id), body, "application/json")
+
+
+def photos_manifest(training_plan: TrainingPlan, uploads_bucket: str) -> list[object]:
+    """Return SageMaker's ManifestFile: a common prefix, then the keys below it."""
+    files = [photo.file for task in training_plan.tasks for photo in task.photos]
+    return [{"prefix": f"s3://{uploads_bucket}/{layout.ACCEPTED_PREFIX}"}, *files]

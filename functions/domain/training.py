@@ -1,0 +1,141 @@
+"""The one place that says what a training job of ours looks like.
+
+A warm pool is reused only when role, instance, volume, network and isolation flags agree, so every
+request is built here and differs from another one only in names and inputs.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from contracts import layout
+from contracts.training import TrainingPlan
+
+METRICS = {
+    "step": r"\bstep=([0-9]+)",
+    "loss": r"\bloss=([0-9.eE+-]+)",
+    "learning_rate": r"\blr=([0-9.eE+-]+)",
+    "grad_norm": r"\bgrad_norm=([0-9.eE+-]+)",
+    "images_per_second": r"\bimages_per_second=([0-9.eE+-]+)",
+}
+"""Parsed from the trainer's log line
+``step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2``."""
+
+CHECKPOINTS = "/opt/ml/checkpoints"
+INPUT_FORMAT = "application/json"
+
+JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+Creation = Literal["created", "exists", "no_capacity"]
+"""What became of a request; ``no_capacity`` also stands for limits and throttling: wait."""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """How a training job stands, in SageMaker's words."""
+
+    name: str
+    status: JobStatus
+    secondary_status: str = ""
+    failure_reason: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will write nothing more."""
+        return self.status in {"Completed", "Failed", "Stopped"}
+
+
+class Trainer(Protocol):
+    """What the rules need of SageMaker."""
+
+    def create(self, request: dict[str, Any]) -> Creation:
+        """Start a training job; a name that is taken already starts nothing."""
+        ...
+
+    def describe(self, name: str) -> TrainingState | None:
+        """Return how the job stands, or None when no job has that name."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What the stack decides for every training job."""
+
+    image_uri: str
+    role_arn: str
+    instance_type: str
+    quota: int
+    """Training jobs that may run at once."""
+    keep_alive_seconds: int
+    """0 switches the warm pool off."""
+    max_runtime_seconds: int
+    uploads_bucket: str
+    models_bucket: str
+    bases_bucket: str
+    volume_gb: int = 50
+
+
+def training_job_request(
+    name: str, plan: TrainingPlan, base_id: str, settings: TrainingSettings
+) -> dict[str, Any]:
+    """Return the arguments of CreateTrainingJob; no personal data, no user text."""
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {
+            "TrainingImage": settings.image_uri,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
+        },
+        "RoleArn": settings.role_arn,
+        "InputDataConfig": channels(plan.plan_id, base_id, settings),
+        "OutputDataConfig": {
+            "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
+            "CompressionType": "GZIP",
+        },
+        "ResourceConfig": resources(settings),
+        "StoppingCondition": {"MaxRuntimeInSeconds": settings.max_runtime_seconds},
+        "CheckpointConfig": {
+            "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
+            "LocalPath": CHECKPOINTS,
+        },
+        "EnableNetworkIsolation": True,
+        "EnableInterContainerTrafficEncryption": True,
+        "EnableManagedSpotTraining": False,
+        "Tags": [
+            {"Key": "application", "Value": "likeness"},
+            {"Key": "plan", "Value": plan.plan_id},
+        ],
+    }
+
+
+def channels(plan_id: str, base_id: str, settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Return the three inputs: what to do, on which photos, from which base."""
+    plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
+    base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(base_id)}"
+    manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
+    return [
+        channel(layout.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
+        channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
+        channel(layout.BASE_CHANNEL, "S3Prefix", base_uri),
+    ]
+
+
+def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
+    """Return one entry of InputDataConfig."""
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
+
+
+def resources(settings: TrainingSettings) -> dict[str, Any]:
+    """Return ResourceConfig; a warm pool of no seconds is left out, as SageMaker wants it."""
+    config: dict[str, Any] = {
+        "InstanceCount": 1,
+        "InstanceType": settings.instance_type,
+        "VolumeSizeInGB": settings.volume_gb,
+    }
+    if settings.keep_alive_seconds > 0:
+        config["KeepAlivePeriodInSeconds"] = settings.keep_alive_seconds
+    return config
+
+
+def models_uri(key: str, settings: TrainingSettings) -> str:
+    """Return where a key of the models bucket lies."""
+    return f"s3://{settings.models_bucket}/{key}"
