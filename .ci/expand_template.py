@@ -1,4 +1,4 @@
-"""Print template.yaml as plain CloudFormation, offline, so that cfn-lint sees the roles and rules SAM makes.
+"""Print template.yaml as plain CloudFormation, offline: cfn-lint then sees what SAM makes of it.
 
 Usage: python .ci/expand_template.py template.yaml > expanded.json
 """

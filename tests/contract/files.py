@@ -29,16 +29,17 @@ _CloudFormation.add_multi_constructor("!", _tag)  # type: ignore[no-untyped-call
 
 
 def template() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load(  # noqa: S506 (a SafeLoader with CloudFormation's tags)
-        (ROOT / "template.yaml").read_text(), Loader=_CloudFormation
-    )
+    text = (ROOT / "template.yaml").read_text()
+    loaded: dict[str, Any] = yaml.load(text, Loader=_CloudFormation)  # noqa: S506 - a SafeLoader
     return loaded
 
 
 def functions() -> dict[str, dict[str, Any]]:
     """Properties of each Lambda, by its folder."""
     return {
-        resource["Properties"]["Handler"].removesuffix(".app.lambda_handler"): resource["Properties"]
+        resource["Properties"]["Handler"].removesuffix(".app.lambda_handler"): resource[
+            "Properties"
+        ]
         for resource in template()["Resources"].values()
         if resource["Type"] == "AWS::Serverless::Function"
     }

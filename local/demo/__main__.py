@@ -1,0 +1,183 @@
+"""`python -m local.demo`: the whole workflow on this machine, ending with a picture."""
+
+import argparse
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, NoReturn
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from local import deployment
+from local.cloud import places
+from local.cloud.server import HOST, Cloud
+from local.demo import picture, upload, watch
+
+FREE_BYTES = 2 * 1024**3
+NOTICE_SECONDS = 60
+SHEET = places.STATE / "demo" / "contact_sheet.png"
+
+
+def main() -> int:
+    """Run the demo; return the exit status."""
+    options = _options()
+    console = Console(highlight=False)
+    cloud = Cloud(f"http://{HOST}:{options.port}", options.port)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _check_disk()
+        _run(cloud, console)
+    except KeyboardInterrupt:
+        console.print("\nStopped; nothing is left running.")
+        _server(cloud, "--stop")
+        return 130
+    except (
+        deployment.DeploymentError, watch.WorkflowError, upload.NoBaseError, ClientError, OSError,
+    ) as error:  # fmt: skip
+        console.print(f"[red]The demo stopped:[/] {error}", soft_wrap=True)
+        console.print(f"Logs: {places.LOGS.relative_to(places.ROOT)}/")
+        _server(cloud, "--stop")
+        return 1
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=4566, help="where the embedded AWS listens")
+    return parser.parse_args()
+
+
+def _run(cloud: Cloud, console: Console) -> None:
+    started = time.monotonic()
+    with console.status("Building the functions (sam build)"):
+        built = deployment.build()
+    _say(console, started, "built with sam build" if built else "built before, nothing changed")
+    _server(cloud, "--stop")
+    _server(cloud, "--detach", must=True)
+    _say(console, started, f"embedded AWS on {cloud.endpoint_url}")
+    photos = upload.sample_photos()
+    upload.put_base(cloud)
+    with console.status("Deploying template.yaml; the endpoint loads the base model"):
+        outputs = deployment.deploy(cloud)
+    _say(console, started, "deployed template.yaml through a CloudFormation change set")
+    queue = _subscribe(cloud, outputs["NoticesTopicArn"])
+    upload.put_upload(cloud, outputs["UploadsBucketName"], photos)
+    _say(console, started, f"uploaded {len(photos)} photos and request.json")
+    execution = watch.follow(cloud, outputs["StateMachineArn"], console)
+    notice = _notice(cloud, queue)
+    console.print_json(json.dumps(notice))
+    _show_pictures(cloud, console, photos, notice["model"])
+    _say(console, started, "done")
+    _look_further(cloud, console, outputs, execution, notice["model"])
+
+
+def _show_pictures(
+    cloud: Cloud, console: Console, photos: list[Any], model: dict[str, Any]
+) -> None:
+    endpoint, target = model["endpoint_name"], model["target_model"]
+    with console.status("Asking for three pictures, without and with the adapter"):
+        before = picture.answers(cloud, endpoint, target, lora_scale=0.0)
+        after = picture.answers(cloud, endpoint, target, lora_scale=1.0)
+    picture.save(picture.sheet(photos, before, after), SHEET)
+
+
+def _subscribe(cloud: Cloud, topic: str) -> str:
+    """Return the queue of a subscriber, as the owner's system would have one."""
+    sqs = cloud.client("sqs")
+    url = str(sqs.create_queue(QueueName="likeness-demo-subscriber")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage", "Resource": arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+            }
+        ],
+    }  # fmt: skip
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    cloud.client("sns").subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    return url
+
+
+def _notice(cloud: Cloud, queue: str) -> dict[str, Any]:
+    sqs = cloud.client("sqs")
+    deadline = time.monotonic() + NOTICE_SECONDS
+    while time.monotonic() < deadline:
+        for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2).get("Messages", []):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            body: dict[str, Any] = json.loads(message["Body"])
+            return body
+    message = f"no notice came within {NOTICE_SECONDS} s"
+    raise watch.WorkflowError(message)
+
+
+def _look_further(
+    cloud: Cloud, console: Console, outputs: dict[str, str], execution: str, model: dict[str, Any]
+) -> None:
+    aws = f".venv/tools/bin/aws --endpoint-url {cloud.endpoint_url}"
+    python = f".venv/tools/bin/python -m local.demo.ask --port {cloud.port}"
+    ask = f"{python} --model {model['target_model']}"
+    lines = [
+        "",
+        f"[bold]The picture:[/] {SHEET.relative_to(places.ROOT)}",
+        f"[bold]Logs:[/]        {places.LOGS.relative_to(places.ROOT)}/",
+        "",
+        "[bold]Look further[/] (the embedded AWS keeps running):",
+        *(
+            f"  export {k}={v}"
+            for k, v in cloud.environment().items()
+            if "KEY" in k or "REGION" in k
+        ),
+        f"  {aws} stepfunctions get-execution-history --execution-arn {execution}",
+        f"  {aws} sagemaker list-training-jobs",
+        f"  {aws} s3 ls --recursive s3://{outputs['ModelsBucketName']}/",
+        "[bold]Ask again:[/]",
+        f"  {ask} 'a photo of a sks person, smiling, green shirt'",
+        f"[bold]Stop:[/]        make down PORT={cloud.port}",
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _server(cloud: Cloud, action: str, must: bool = False) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "local.cloud", "--port", str(cloud.port), action],
+        cwd=places.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if must and run.returncode:
+        raise deployment.DeploymentError((run.stdout + run.stderr).strip())
+
+
+def _check_disk() -> None:
+    free = shutil.disk_usage(places.ROOT).free
+    if free < FREE_BYTES:
+        message = (
+            f"{free // 1024**2} MiB of disk are free, the demo needs {FREE_BYTES // 1024**2}."
+            " Free some space and run it again."
+        )
+        raise OSError(message)
+
+
+def _say(console: Console, started: float, words: str) -> None:
+    console.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {words}")
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
