@@ -1,0 +1,115 @@
+"""The resident pipeline: rows of different users in, pictures out. The only file with diffusers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from PIL.Image import Image
+
+from contracts.base import BaseCard
+from serving.adapters import COMPONENTS, Adapter, find_layers
+from serving.lora import active
+from serving.tensors import PassKey
+
+WARM_UP_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture to draw."""
+
+    prompt: str
+    negative_prompt: str | None
+    seed: int
+    guidance_scale: float
+    lora_scale: float
+    adapter: Adapter | None
+
+
+class _GuidanceByRow:
+    """Lets a pipeline guide every row at its own scale: diffusers takes one number for all."""
+
+    row_guidance: torch.Tensor
+    """(rows, 1, 1, 1)"""
+
+    @property
+    def guidance_scale(self) -> torch.Tensor:
+        return self.row_guidance
+
+    @property
+    def do_classifier_free_guidance(self) -> bool:
+        return bool((self.row_guidance > 1).all())
+
+
+class _SdPipeline(_GuidanceByRow, StableDiffusionPipeline):  # type: ignore[misc]
+    pass
+
+
+class _SdxlPipeline(_GuidanceByRow, StableDiffusionXLPipeline):  # type: ignore[misc]
+    pass
+
+
+PIPELINES: dict[str, Any] = {"sd1": _SdPipeline, "sd2": _SdPipeline, "sdxl": _SdxlPipeline}
+
+
+class Generator:
+    """One base on one device."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        silence()
+        self.card = BaseCard.model_validate_json((folder / "base.json").read_bytes())
+        self.device = device
+        self.dtype = torch.float32 if device.type == "cpu" else torch.float16
+        self.pipeline = load_pipeline(folder, self.card, self.dtype).to(device)
+        self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})
+
+    def warm_up(self) -> None:
+        """Draw one small picture, so that the first user does not wait for the device."""
+        side = self.card.resolution
+        scheduler = self.card.inference.scheduler
+        key = PassKey(WARM_UP_STEPS, side, side, scheduler, guided=True, has_negative_prompt=False)
+        self.draw(key, [Row("warm up", None, 0, 2.0, 0.0, None)])
+
+    def draw(self, key: PassKey, rows: Sequence[Row]) -> list[Image]:
+        """Return one picture for each row, each as if it were drawn alone."""
+        self.pipeline.scheduler = self.make_scheduler(key.scheduler)
+        guidance = torch.tensor([row.guidance_scale for row in rows], dtype=self.dtype)
+        self.pipeline.row_guidance = guidance.view(-1, 1, 1, 1).to(self.device)
+        negative = [row.negative_prompt for row in rows] if key.has_negative_prompt else None
+        scales = [row.lora_scale for row in rows]
+        with torch.inference_mode(), active(self.layers, [row.adapter for row in rows], scales):
+            answer = self.pipeline(
+                [row.prompt for row in rows],
+                negative_prompt=negative,
+                num_inference_steps=key.num_inference_steps,
+                height=key.height,
+                width=key.width,
+                generator=[torch.Generator().manual_seed(row.seed) for row in rows],
+            )
+        images: list[Image] = answer.images
+        return images
+
+    def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
+        """Return a fresh scheduler: they remember the last pass."""
+        return getattr(diffusers, name).from_config(self.pipeline.scheduler.config)
+
+
+def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # noqa: ANN401
+    """Return the pipeline of the base's family, from files only."""
+    unused = {} if card.family == "sdxl" else {"safety_checker": None, "feature_extractor": None}
+    pipeline = PIPELINES[card.family].from_pretrained(
+        folder, torch_dtype=dtype, local_files_only=True, **unused
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def silence() -> None:
+    """Keep prompts out of the log: diffusers warns about a long prompt by repeating it."""
+    diffusers.logging.set_verbosity_error()
+    transformers.logging.set_verbosity_error()

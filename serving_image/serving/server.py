@@ -1,0 +1,160 @@
+"""Runs tritonserver under SageMaker's multi-model contract, with our base loaded from the start.
+
+The flags are those of SageMaker's own ``serve`` script plus what the resident base needs. In the
+image the server lies in /opt/tritonserver; on a laptop, in the nvidia-pytriton wheel, which keeps
+its pieces apart, so they are put together first.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from contracts.package import RESIDENT_BASE
+
+IMAGE_TRITON = Path("/opt/tritonserver")
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Triton's Python backend keeps its regions)
+PR_SET_PDEATHSIG = 1
+THREADS_PER_MODEL = 2
+"""The default is about 35 for every user's model."""
+
+GRACE_SECONDS = 30
+
+
+class NoTritonError(Exception):
+    """There is no tritonserver here."""
+
+
+@dataclass(frozen=True)
+class Triton:
+    """Where the server's pieces are."""
+
+    program: Path
+    backends: Path
+    libraries: tuple[Path, ...]
+
+
+def find_triton(run_dir: Path) -> Triton:
+    """Return the image's server, else the wheel's.
+
+    Raises:
+        NoTritonError: neither is here.
+    """
+    if (program := IMAGE_TRITON / "bin/tritonserver").is_file():
+        return Triton(program, IMAGE_TRITON / "backends", ())
+    try:
+        root = Path(str(distribution("nvidia-pytriton").locate_file("pytriton/tritonserver")))
+    except PackageNotFoundError:
+        message = "no tritonserver: neither /opt/tritonserver nor the nvidia-pytriton wheel"
+        raise NoTritonError(message) from None
+    libraries = (Path(sysconfig.get_config_var("LIBDIR")), root.parents[1] / "nvidia_pytriton.libs")
+    return Triton(root / "bin/tritonserver", assemble_backends(root, run_dir), libraries)
+
+
+def assemble_backends(root: Path, run_dir: Path) -> Path:
+    """Put the Python backend and the stub of this Python into one folder."""
+    python = run_dir / "backends/python"
+    python.mkdir(parents=True)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = root / f"python_backend_stubs/{version}/triton_python_backend_stub"
+    for piece in ("libtriton_python.so", "triton_python_backend_utils.py"):
+        (python / piece).symlink_to(root / "backends/python" / piece)
+    shutil.copy(stub, python / stub.name)
+    (python / stub.name).chmod(0o755)
+    return python.parent
+
+
+def make_repository(base_model: Path, run_dir: Path) -> Path:
+    """Return a model repository whose only model is the resident base."""
+    repository = run_dir / "base_repository"
+    repository.mkdir()
+    (repository / RESIDENT_BASE).symlink_to(base_model)
+    return repository
+
+
+def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
+    """Return the command line."""
+    empty = run_dir / "no_models"
+    empty.mkdir()
+    multi_model = os.environ.get("SAGEMAKER_MULTI_MODEL", "true") == "true"
+    return [
+        str(triton.program),
+        "--allow-sagemaker=true",
+        "--allow-http=false",
+        "--allow-grpc=false",
+        "--allow-metrics=false",
+        f"--sagemaker-port={os.environ.get('SAGEMAKER_BIND_TO_PORT', '8080')}",
+        "--model-control-mode=explicit",
+        f"--model-namespacing={str(multi_model).lower()}",
+        f"--model-repository={empty}",  # SageMaker adds the users' own, one by one
+        f"--model-repository={repository}",
+        f"--load-model={RESIDENT_BASE}",  # before it serves: /ping waits for the base
+        f"--backend-directory={triton.backends}",
+        "--disable-auto-complete-config",  # a user's model loads 10 times faster
+        f"--backend-config=python,thread-pool-size={THREADS_PER_MODEL}",
+        f"--backend-config=python,shm-region-prefix-name={region_prefix(os.getpid())}",
+        f"--exit-timeout-secs={GRACE_SECONDS}",
+        *optional_flags(),
+    ]
+
+
+def optional_flags() -> list[str]:
+    """Return the flags that SageMaker's own variables set."""
+    python = "--backend-config=python"
+    flags = {
+        "SAGEMAKER_SAFE_PORT_RANGE": "--sagemaker-safe-port-range={}",
+        "SAGEMAKER_TRITON_LOG_VERBOSE": "--log-verbose={}",
+        "SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT": "--model-load-thread-count={}",
+        "SAGEMAKER_TRITON_SHM_DEFAULT_BYTE_SIZE": f"{python},shm-default-byte-size={{}}",
+        "SAGEMAKER_TRITON_SHM_GROWTH_BYTE_SIZE": f"{python},shm-growth-byte-size={{}}",
+    }
+    chosen = [flag.format(os.environ[name]) for name, flag in flags.items() if name in os.environ]
+    return chosen + os.environ.get("SAGEMAKER_TRITON_ADDITIONAL_ARGS", "").split()
+
+
+def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str]:
+    """Return the server's environment; every model's process inherits it."""
+    environment = dict(os.environ)
+    libraries = [str(path) for path in triton.libraries] + [environment.get("LD_LIBRARY_PATH", "")]
+    environment["LD_LIBRARY_PATH"] = ":".join(path for path in libraries if path)
+    # Triton's embedded Python finds its packages through the first python on PATH.
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
+    environment["LIKENESS_BASE_DIR"] = str(base.resolve())
+    environment["LIKENESS_RUN_DIR"] = str(run_dir)
+    environment.setdefault("OMP_NUM_THREADS", "1")  # two that spin on two busy cores: 12 x slower
+    return environment
+
+
+def run(command: list[str], environment: dict[str, str]) -> int:
+    """Run the server to its end, hand it our signals, and return its exit status."""
+    server = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)  # noqa: PLW1509
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: server.send_signal(received))
+    try:
+        return server.wait()
+    finally:
+        sweep_regions()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the parent dies, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def region_prefix(pid: int) -> str:
+    """Return how the names of one server's shared memory regions start."""
+    return f"likeness_{pid}_"
+
+
+def sweep_regions() -> None:
+    """Remove what servers that no longer run, or this one, left in shared memory."""
+    for region in SHARED_MEMORY.glob("likeness_*"):
+        owner = region.name.split("_")[1]
+        if owner == str(os.getpid()) or not Path("/proc", owner).exists():
+            region.unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""What a request means: bytes in, a PictureRequest out, or a PictureError in our own words."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import NamedTuple, get_args
+
+from pydantic import ValidationError
+
+from contracts.base import BaseCard
+from contracts.picture import (
+    ERROR_PREFIX,
+    MAX_PROMPT_CHARACTERS,
+    PictureArguments,
+    PictureCode,
+    Scheduler,
+)
+from contracts.request import TRIGGER_PLACEHOLDERS
+
+MAX_ARGUMENTS_BYTES = 4096
+
+
+class PictureError(Exception):
+    """Ends one request. ``text`` is ours: a user's text never gets into an error or a log."""
+
+    def __init__(self, code: PictureCode, text: str) -> None:
+        super().__init__(f"{ERROR_PREFIX}{code}: {text}")
+
+
+class PassKey(NamedTuple):
+    """Requests that agree in this can be drawn in one pass."""
+
+    num_inference_steps: int
+    height: int
+    width: int
+    scheduler: str
+    guided: bool
+    has_negative_prompt: bool
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """A request with every default filled in."""
+
+    prompt: str
+    negative_prompt: str | None
+    num_inference_steps: int
+    guidance_scale: float
+    seeds: tuple[int, ...]
+    """One for each picture."""
+    height: int
+    width: int
+    lora_scale: float
+    scheduler: str
+    arguments: PictureArguments
+
+    @property
+    def pass_key(self) -> PassKey:
+        """What it must share with others to be drawn together with them."""
+        return PassKey(
+            self.num_inference_steps,
+            self.height,
+            self.width,
+            self.scheduler,
+            guided=self.guidance_scale > 1,
+            has_negative_prompt=self.negative_prompt is not None,
+        )
+
+
+def parse_request(
+    prompt: bytes, negative_prompt: bytes, gen_args: bytes, base: BaseCard
+) -> PictureRequest:
+    """Return what the three inputs ask of this base.
+
+    Raises:
+        PictureError: an argument is unknown, out of range, or not text.
+    """
+    arguments = parse_arguments(gen_args)
+    defaults = base.inference
+    guidance = arguments.guidance_scale
+    return PictureRequest(
+        prompt=parse_text(prompt, "prompt", at_least=1),
+        negative_prompt=parse_text(negative_prompt, "negative_prompt", at_least=0) or None,
+        num_inference_steps=arguments.num_inference_steps or defaults.num_inference_steps,
+        guidance_scale=defaults.guidance_scale if guidance is None else guidance,
+        seeds=make_seeds(arguments.seed, arguments.num_images_per_prompt),
+        height=arguments.height or base.resolution,
+        width=arguments.width or base.resolution,
+        lora_scale=arguments.lora_scale,
+        scheduler=arguments.scheduler or check_scheduler(defaults.scheduler),
+        arguments=arguments,
+    )
+
+
+def parse_arguments(text: bytes) -> PictureArguments:
+    """Return ``gen_args``; empty text means every default."""
+    if len(text) > MAX_ARGUMENTS_BYTES:
+        raise PictureError("invalid_argument", f"gen_args: at most {MAX_ARGUMENTS_BYTES} bytes")
+    try:
+        return PictureArguments.model_validate_json(text.strip() or b"{}", strict=True)
+    except ValidationError as error:
+        raise PictureError("invalid_argument", explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return the first fault, by our own field names only: an unknown name is the user's text."""
+    fault = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    if fault["type"] == "extra_forbidden":
+        return f"gen_args: unknown name; known: {', '.join(PictureArguments.model_fields)}"
+    if not fault["loc"]:
+        return "gen_args: not a JSON object"
+    return f"{fault['loc'][0]}: {fault['msg']}"
+
+
+def parse_text(value: bytes, name: str, *, at_least: int) -> str:
+    """Return a prompt."""
+    try:
+        text = value.decode().strip()
+    except UnicodeDecodeError:
+        raise PictureError("invalid_argument", f"{name}: not UTF-8") from None
+    if not at_least <= len(text) <= MAX_PROMPT_CHARACTERS:
+        limits = f"{at_least} to {MAX_PROMPT_CHARACTERS} characters"
+        raise PictureError("invalid_argument", f"{name}: {limits}")
+    return text
+
+
+def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
+    """Return one seed for each picture, so that each can be drawn again alone."""
+    start = secrets.randbelow(2**32) if first is None else first
+    return tuple((start + index) % 2**32 for index in range(count))
+
+
+def check_scheduler(name: str) -> str:
+    """Return a base's default scheduler."""
+    if name not in get_args(Scheduler):
+        raise PictureError("generation_failed", "the base names a scheduler that is not served")
+    return name
+
+
+PLACEHOLDER = re.compile(
+    "|".join(rf"\b{word}\b" if word.isalnum() else re.escape(word) for word in TRIGGER_PLACEHOLDERS)
+)
+
+
+def name_subject(prompt: str, trigger_word: str) -> str:
+    """Return the prompt with its placeholders replaced by the adapter's own trigger word.
+
+    >>> name_subject("<<TOK>> epic portrait in TOKYO", "sks")
+    'sks epic portrait in TOKYO'
+    """
+    return PLACEHOLDER.sub(trigger_word, prompt)

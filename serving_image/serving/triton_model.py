@@ -1,0 +1,181 @@
+"""The resident base as Triton calls it: tensors to requests, requests to passes, and back."""
+
+import base64
+import os
+import sys
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import triton_python_backend_utils as pb_utils
+from PIL.Image import Image
+
+from contracts.package import GenerationInfo
+from contracts.picture import GEN_ARGS, GENERATED_IMAGE, INFO, NEGATIVE_PROMPT, PROMPT
+from serving.adapters import Adapter, AdapterCache, AdapterReader
+from serving.generator import Generator, Row
+from serving.marks import encode
+from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
+
+ADAPTER = "adapter"
+"""The calling model's adapter folder: set by our own model.py, not by the client."""
+
+INPUTS = (PROMPT, NEGATIVE_PROMPT, GEN_ARGS, ADAPTER)
+
+ROWS_PER_PASS = 8
+ADAPTER_MEGABYTES = 1024
+
+
+@dataclass
+class Order:
+    """One request on its way: its pictures, or its error."""
+
+    request: PictureRequest
+    owner: Adapter
+    """The calling model's adapter; its trigger word counts even at ``lora_scale`` 0."""
+    images: dict[int, Image] = field(default_factory=dict)
+    """By seed."""
+    seconds: float = 0.0
+    error: PictureError | None = None
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """What changes the base; nothing at ``lora_scale`` 0."""
+        return self.owner if self.request.lora_scale else None
+
+    def row(self, seed: int) -> Row:
+        """Return one of its pictures as the generator takes it."""
+        request = self.request
+        return Row(
+            prompt=name_subject(request.prompt, self.owner.trigger_word),
+            negative_prompt=request.negative_prompt,
+            seed=seed,
+            guidance_scale=request.guidance_scale,
+            lora_scale=request.lora_scale,
+            adapter=self.adapter,
+        )
+
+
+class TritonPythonModel:
+    """What Triton calls, from one thread."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load the base and draw with it; Triton says ready only after this."""
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+        cuda = args["model_instance_kind"] == "GPU"
+        device = torch.device(f"cuda:{args['model_instance_device_id']}" if cuda else "cpu")
+        self.generator = Generator(Path(os.environ["LIKENESS_BASE_DIR"]), device)
+        self.base = self.generator.card
+        reader = AdapterReader(
+            self.base.sha256, self.generator.layers, device, self.generator.dtype
+        )
+        megabytes = int(os.environ.get("LIKENESS_ADAPTER_MEGABYTES", ADAPTER_MEGABYTES))
+        self.adapters = AdapterCache(reader.read, megabytes << 20)
+        self.generator.warm_up()
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer a batch; one bad request fails alone."""
+        with self.adapters.pin() as find:
+            orders = [self.take(request, find) for request in requests]
+            for key, part in plan_passes([o for o in orders if isinstance(o, Order)]):
+                self.draw(key, part)
+        return [self.reply(order) for order in orders]
+
+    def take(self, request: Any, find: Callable[[Path], Adapter]) -> Order | PictureError:  # noqa: ANN401
+        """Read one request and find its adapter."""
+        try:
+            prompt, negative, arguments, folder = (read_text(request, name) for name in INPUTS)
+            wish = parse_request(prompt, negative, arguments, self.base)
+            return Order(wish, find(Path(os.fsdecode(folder))))
+        except PictureError as error:
+            return error
+
+    def draw(self, key: PassKey, part: list[tuple[Order, int]]) -> None:
+        """Draw one pass; when it fails, so do its requests, and nobody else's."""
+        started = time.monotonic()
+        try:
+            images = self.draw_within_memory(key, [order.row(seed) for order, seed in part])
+        except PictureError as error:
+            for order, _ in part:
+                order.error = error
+            return
+        for (order, seed), image in zip(part, images, strict=True):
+            order.images[seed] = image
+            order.seconds += time.monotonic() - started
+
+    def draw_within_memory(self, key: PassKey, rows: list[Row]) -> list[Image]:
+        """Draw; when memory is short, throw out idle adapters and try once more."""
+        try:
+            return self.generator.draw(key, rows)
+        except (torch.OutOfMemoryError, MemoryError):
+            self.adapters.shrink(0)
+            torch.cuda.empty_cache()
+        except Exception as error:  # noqa: BLE001 (whatever it is, only these requests fail)
+            log_place(error)
+            raise PictureError("generation_failed", "the picture could not be drawn") from None
+        try:
+            return self.generator.draw(key, rows)
+        except (torch.OutOfMemoryError, MemoryError):  # Triton makes a 507 of these words
+            raise PictureError("memory_pressure", "out of memory") from None
+
+    def reply(self, order: Order | PictureError) -> Any:  # noqa: ANN401
+        """Return Triton's response."""
+        error = order if isinstance(order, PictureError) else order.error
+        if isinstance(order, PictureError) or error is not None:
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
+        info = self.describe(order)
+        arguments = order.request.arguments
+        pictures = [
+            base64.b64encode(encode(order.images[seed], seed, arguments, info))
+            for seed in order.request.seeds
+        ]
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor(GENERATED_IMAGE, np.array([pictures], dtype=object)),
+                pb_utils.Tensor(INFO, np.array([[info.model_dump_json().encode()]], dtype=object)),
+            ]
+        )
+
+    def describe(self, order: Order) -> GenerationInfo:
+        """Return which weights made the pictures, and how."""
+        request = order.request
+        return GenerationInfo(
+            base_sha256=self.base.sha256,
+            adapter_sha256=order.adapter.sha256 if order.adapter else None,
+            seeds=request.seeds,
+            num_inference_steps=request.num_inference_steps,
+            guidance_scale=request.guidance_scale,
+            lora_scale=request.lora_scale,
+            scheduler=request.scheduler,
+            width=request.width,
+            height=request.height,
+            seconds=round(order.seconds, 3),
+        )
+
+
+def read_text(request: Any, name: str) -> bytes:  # noqa: ANN401
+    """Return a tensor's only value."""
+    value = pb_utils.get_input_tensor_by_name(request, name).as_numpy().reshape(-1)[0]
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def plan_passes(orders: list[Order]) -> Iterator[tuple[PassKey, list[tuple[Order, int]]]]:
+    """Yield what can be drawn together, at most ROWS_PER_PASS pictures at a time."""
+    groups: dict[PassKey, list[tuple[Order, int]]] = defaultdict(list)
+    for order in orders:
+        groups[order.request.pass_key] += [(order, seed) for seed in order.request.seeds]
+    for key, group in groups.items():
+        for start in range(0, len(group), ROWS_PER_PASS):
+            yield key, group[start : start + ROWS_PER_PASS]
+
+
+def log_place(error: Exception) -> None:
+    """Log where it failed and what kind it was; its text could repeat a prompt."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    sys.stderr.write(f"{type(error).__name__}\n{places}")

@@ -1,0 +1,256 @@
+"""What the serving tests share: adapters made by code, packages as PublishAdapter packs them, and a
+server that is called as SageMaker calls it. Needs the serving environment.
+"""
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+from safetensors.torch import save_file
+
+from contracts.base import BaseCard
+from contracts.package import PACKAGE_FOLDER, GenerationInfo
+from contracts.training import AdapterManifest
+
+ROOT = Path(__file__).parents[2]
+RELEASED = ROOT / "functions/contracts/model_package"
+SMALL = {"num_inference_steps": 2, "guidance_scale": 4.0, "height": 64, "width": 64, "seed": 5}
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class User:
+    """A TargetModel, and the folder that SageMaker would unpack it to."""
+
+    number: int
+    url: Path
+    adapter: Path
+
+    @property
+    def name(self) -> str:
+        """The hash that SageMaker names it by."""
+        return f"hash{self.number}"
+
+    @property
+    def target(self) -> str:
+        return f"{self.number:032x}-{0:012x}.tar.gz"
+
+
+def make_adapter(
+    folder: Path, base: Path, *, rank: int = 4, seed: int = 1, text_encoders: bool = False
+) -> None:
+    """Write random weights for every attention layer, with the manifest of a trained one."""
+    pipeline = DiffusionPipeline.from_pretrained(base, safety_checker=None)
+    components = ["unet", *(["text_encoder", "text_encoder_2"] if text_encoders else [])]
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for component in components:
+        for name, layer in getattr(pipeline, component).named_modules():
+            if not name.endswith(("to_q", "to_k", "to_v", "to_out.0", "q_proj", "v_proj")):
+                continue
+            prefix = "" if component == "unet" or name.startswith("text_model.") else "text_model."
+            key = f"{component}.{prefix}{name}.lora"
+            down = torch.randn(rank, layer.in_features, generator=generator)
+            up = torch.randn(layer.out_features, rank, generator=generator)
+            tensors[f"{key}_A.weight"] = down / layer.in_features**0.5
+            tensors[f"{key}_B.weight"] = up * 0.3
+    folder.mkdir(parents=True)
+    weights = folder / "pytorch_lora_weights.safetensors"
+    save_file(tensors, weights, metadata={"format": "pt"})
+    write_manifest(folder, base, rank)
+
+
+def write_manifest(folder: Path, base: Path, rank: int, **changes: Any) -> None:
+    card = BaseCard.model_validate_json((base / "base.json").read_bytes())
+    weights = (folder / "pytorch_lora_weights.safetensors").read_bytes()
+    manifest = AdapterManifest(
+        job_id="0" * 32,
+        base_id=card.base_id,
+        base_revision=card.revision,
+        base_sha256=card.sha256,
+        family=card.family,
+        prediction_type=card.prediction_type,
+        rank=rank,
+        lora_alpha=rank,
+        trigger_word="sks",
+        resolution=64,
+        weights_sha256=hashlib.sha256(weights).hexdigest(),
+    )
+    text = manifest.model_copy(update=changes).model_dump_json()
+    (folder / "manifest.json").write_text(text)
+
+
+def pack_user(root: Path, number: int, adapter: Path) -> User:
+    """Lay a user's package out as SageMaker unpacks it."""
+    url = root / f"hash{number}" / "model"
+    shutil.copytree(RELEASED, url / PACKAGE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
+    place = url / PACKAGE_FOLDER / "1/adapter"
+    shutil.copytree(adapter, place)
+    return User(number, url, place)
+
+
+@dataclass
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def error(self) -> str:
+        return str(json.loads(self.body)["error"])
+
+    @property
+    def outputs(self) -> dict[str, list[str]]:
+        return {tensor["name"]: tensor["data"] for tensor in json.loads(self.body)["outputs"]}
+
+    @property
+    def files(self) -> list[bytes]:
+        return [base64.b64decode(text) for text in self.outputs["generated_image"]]
+
+    @property
+    def pictures(self) -> list[np.ndarray]:
+        return [np.array(Image.open(io.BytesIO(file)), dtype=np.int16) for file in self.files]
+
+    @property
+    def picture(self) -> np.ndarray:
+        assert self.status == 200, self.body
+        return self.pictures[0]
+
+    @property
+    def info(self) -> GenerationInfo:
+        return GenerationInfo.model_validate_json(self.outputs["info"][0])
+
+
+@dataclass
+class Server:
+    """A running ``serve``."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+    users: list[User] = field(default_factory=list)
+
+    def call(
+        self, method: str, path: str, body: bytes = b"", timeout: float = 120, **headers: str
+    ) -> Reply:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=body or None,
+            method=method,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return Reply(answer.status, answer.read(), dict(answer.headers))
+        except urllib.error.HTTPError as error:
+            return Reply(error.code, error.read(), dict(error.headers))
+
+    def load(self, user: User) -> Reply:
+        body = json.dumps({"model_name": user.name, "url": str(user.url)}).encode()
+        target = {"X_Amzn_SageMaker_Target_Model": user.target}
+        return self.call("POST", "/models", body, Content_Type=JSON, **target)
+
+    def unload(self, user: User) -> Reply:
+        target = {"X_Amzn_SageMaker_Target_Model": user.target}
+        return self.call("DELETE", f"/models/{user.name}", **target)
+
+    def invoke(self, user: User, body: bytes, content_type: str = JSON) -> Reply:
+        target = {"X_Amzn_SageMaker_Target_Model": user.target}
+        path = f"/models/{user.name}/invoke"
+        return self.call("POST", path, body, Content_Type=content_type, **target)
+
+    def draw(self, user: User, prompt: str = "a photo of sks person", **arguments: Any) -> Reply:
+        return self.invoke(user, payload(prompt=prompt, gen_args={**SMALL, **arguments}))
+
+    def stubs(self) -> dict[str, int]:
+        """Process ids of the models' own processes, by a word of their command line."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                line = (folder / "cmdline").read_bytes()
+                if b"python_backend_stub" in line and f"likeness_{self.process.pid}_".encode() in line:
+                    found[line.decode(errors="replace")] = int(folder.name)
+        return found
+
+    def base_pid(self) -> int:
+        return next(pid for line, pid in self.stubs().items() if "likeness_base" in line)
+
+
+def payload(shape: tuple[int, ...] = (1, 1), **texts: Any) -> bytes:
+    """Return a KServe request with one value in each named tensor."""
+    inputs = [
+        {
+            "name": name,
+            "shape": list(shape),
+            "datatype": "BYTES",
+            "data": [value if isinstance(value, str) else json.dumps(value)],
+        }
+        for name, value in texts.items()
+    ]
+    return json.dumps({"inputs": inputs}).encode()
+
+
+@contextlib.contextmanager
+def serving(base_uri: str, work: Path, **environment: str) -> Iterator[Server]:
+    """Run ``serve`` until /ping says ready."""
+    port = free_port()
+    log = work / "serve.log"
+    with log.open("wb") as handle:
+        process = subprocess.Popen(
+            [sys.executable, ROOT / "serving_image/serve"],
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            env=os.environ
+            | {
+                "SAGEMAKER_MULTI_MODEL": "true",
+                "SAGEMAKER_BIND_TO_PORT": str(port),
+                "LIKENESS_BASE_URI": base_uri,
+                "LIKENESS_CACHE_DIR": str(work / "cache"),
+            }
+            | environment,
+        )
+    server = Server(process, port, log)
+    try:
+        wait_until_ready(server)
+        yield server
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def wait_until_ready(server: Server, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert server.process.poll() is None, server.log.read_text(errors="replace")[-4000:]
+        with contextlib.suppress(OSError):
+            if server.call("GET", "/ping", timeout=5).status == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(server.log.read_text(errors="replace")[-4000:])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
