@@ -69,26 +69,29 @@ def follow_training_job(room: TrainingRoom, name: str, now: datetime) -> None:
     plan = find_document(room.models, layout.plan_key(named[1]), TrainingPlan) if named else None
     if plan is None:
         return
-    records = [room.jobs.get(task.job_id) for task in plan.tasks]
-    look_at(room, name, [r for r in records if r and r.training_job_name == name], now)
+    look_at(room, name, [task.job_id for task in plan.tasks], now)
 
 
 def reconcile(room: TrainingRoom, now: datetime) -> None:
     """Look at every training that has no outcome yet: finds what no event told us."""
-    together: dict[str, list[JobRecord]] = {}
+    together: dict[str, list[str]] = {}
     for record in room.jobs.in_training():
-        together.setdefault(record.training_job_name or "", []).append(record)
-    for name, records in together.items():
-        look_at(room, name, records, now)
+        together.setdefault(record.training_job_name or "", []).append(record.job_id)
+    for name, job_ids in together.items():
+        look_at(room, name, job_ids, now)
 
 
-def look_at(room: TrainingRoom, name: str, records: Iterable[JobRecord], now: datetime) -> None:
+def look_at(room: TrainingRoom, name: str, job_ids: Iterable[str], now: datetime) -> None:
     """Settle what can be settled of one training job.
 
-    The job is asked before the results are read: what it wrote at its end is then there.
+    The job is asked before the results are read: what it wrote at its end is then there. Records
+    are read anew: an index tells yesterday's news, and the job may be in another attempt by now.
     """
     state = room.trainer.describe(name)
-    for record in records:
+    for job_id in job_ids:
+        record = room.jobs.get(job_id)
+        if record is None or record.training_job_name != name:
+            continue
         verdict = verdict_of_result(room.models, record)
         if verdict == "wait":
             verdict = verdict_of_job(record, state, now)
@@ -100,7 +103,7 @@ def act(room: TrainingRoom, record: JobRecord, verdict: Verdict, now: datetime) 
     if record.queue != "training" or record.task_token is None or verdict == "wait":
         return
     if verdict == "try_again":
-        room.jobs.requeue(record.job_id, now)
+        room.jobs.requeue(record.job_id, record.training_job_name or "", now)
         return
     answer(room.callbacks, record.task_token, verdict)
     room.jobs.leave_queue(record.job_id, record.task_token, now)

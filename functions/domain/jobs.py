@@ -7,6 +7,10 @@ from contracts.job import JobSpec
 from contracts.record import JobRecord, Stage, Status
 
 
+class UnknownJobError(Exception):
+    """The table has no such job, or it has ended: a stage runs that should not."""
+
+
 class Jobs(Protocol):
     """Every method may be called twice with the same facts; the second call changes nothing."""
 
@@ -28,7 +32,11 @@ class Jobs(Protocol):
         ...
 
     def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
-        """Put the job in the queue; a job in training keeps its place and takes the new token."""
+        """Put the job in the queue; a job in training keeps its place and takes the new token.
+
+        Raises:
+            UnknownJobError: there is no such job, or it has ended.
+        """
         ...
 
     def queued(self) -> list[JobRecord]:
@@ -49,8 +57,8 @@ class Jobs(Protocol):
         """
         ...
 
-    def requeue(self, job_id: str, now: datetime) -> bool:
-        """Move a job from training back to the queue; False when it is no longer in training."""
+    def requeue(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+        """Move a job from this training job back to the queue; False when it is not in it."""
         ...
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
@@ -61,9 +69,24 @@ class Jobs(Protocol):
         ...
 
     def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
-        """Note how the job ended."""
+        """Note how the job ended, and take it off the queue; success is never overwritten."""
         ...
 
-    def claim_notice(self, job_id: str, notice_id: str, now: datetime) -> bool:
-        """Reserve the job's one notice; True for the same id again, False for another one."""
+    def by_execution(self, execution_arn: str) -> JobRecord | None:
+        """Return the job that this execution does, or None when it has none (yet)."""
+        ...
+
+    def reopen(self, job_id: str, execution_arn: str, stage: Stage, now: datetime) -> bool:
+        """Take up a failed job where it stood, and forget its notice; False: not this execution's.
+
+        A job that succeeded stays as it is.
+        """
+        ...
+
+    def notice_sent(self, notice_id: str) -> bool:
+        """Tell whether this notice went out."""
+        ...
+
+    def note_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
+        """Remember that this notice went out, and that it is the job's one notice."""
         ...

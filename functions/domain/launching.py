@@ -77,7 +77,7 @@ def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:
     if room.trainer.create(request) != "no_capacity":
         return "started"
     for task in tasks:
-        room.jobs.requeue(task.job_id, now)
+        room.jobs.requeue(task.job_id, order.training_job_name, now)
     return "no_capacity"
 
 
