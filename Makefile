@@ -10,41 +10,89 @@ export OMP_NUM_THREADS := 1
 # `sam build` looks for the runtime's Python by name, so the tools' own comes first.
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
-.PHONY: help demo test lint up down envs build clean
+.PHONY: help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+# Where imports start: `contracts` and the stages, the trainer, the server, the laptop.
+ROOMS := $(addprefix $(CURDIR)/,functions training_image serving_image) $(CURDIR)
 
 # ---- environments: one for each stack, because their pins contradict each other (docs/decisions) ----
 
 envs: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/lambda/.ready $(ENVS)/training/.ready $(ENVS)/serving/.ready ## create the five Python environments
 
-$(ENVS)/tools/.ready: local/requirements.txt dependencies/requirements.txt
+$(ENVS)/tools/.ready: local/requirements.txt dependencies/requirements.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet -r local/requirements.txt
+	printf '%s\n' $(ROOMS) > "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/likeness.pth"
 	touch $@
 
-$(ENVS)/sam/.ready: local/requirements-sam.txt
+$(ENVS)/sam/.ready: local/requirements-sam.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet -r local/requirements-sam.txt
 	touch $@
 
-$(ENVS)/lambda/.ready: local/requirements-lambda.txt
+$(ENVS)/lambda/.ready: local/requirements-lambda.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet -r local/requirements-lambda.txt
 	touch $@
 
 # torch first: what depends on it would otherwise fetch the build with CUDA.
-$(ENVS)/training/.ready: training_image/requirements.txt
+$(ENVS)/training/.ready: training_image/requirements.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet torch==2.13.0
 	$(@D)/bin/pip install --quiet -r training_image/requirements.txt -r local/requirements-pytest.txt
 	touch $@
 
 # nvidia-pytriton only for the tritonserver inside its wheel, so without its dependencies.
-$(ENVS)/serving/.ready: serving_image/requirements.txt
+$(ENVS)/serving/.ready: serving_image/requirements.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet torch==2.13.0
 	$(@D)/bin/pip install --quiet -r serving_image/requirements.txt -r local/requirements-pytest.txt
 	$(@D)/bin/pip install --quiet --no-deps nvidia-pytriton==0.7.0
 	touch $@
+
+$(ENVS)/node/.ready:
+	npm install --silent --no-save --prefix $(@D) asl-validator@4.0.0
+	touch $@
+
+# A missing or old Python says so itself, instead of failing somewhere in pip.
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo "Likeness needs Python 3.11 or newer as '$(PYTHON)'. Install it, or name yours: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; }
+
+# ---- the laptop ------------------------------------------------------------------------------------
+
+PORT ?= 4566
+
+demo: envs ## ten photos in, a picture from a personal model out
+	$(TOOLS)/python -m local.demo --port $(PORT)
+
+up: $(ENVS)/tools/.ready $(ENVS)/lambda/.ready ## start the laptop's AWS
+	$(TOOLS)/python -m local.cloud --port $(PORT) --detach
+
+down: ## stop it
+	$(TOOLS)/python -m local.cloud --port $(PORT) --stop
+
+# ---- proof -----------------------------------------------------------------------------------------
+
+lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, types, imports, template, state machine
+	$(TOOLS)/ruff format --check .
+	$(TOOLS)/ruff check .
+	$(TOOLS)/mypy functions training_image serving_image local tests bench
+	$(TOOLS)/lint-imports
+	$(SAM)/sam validate --lint --region us-east-1
+	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none $(SAM)/python .ci/expand_template.py template.yaml > $(ENVS)/expanded.json
+	$(SAM)/cfn-lint $(ENVS)/expanded.json
+	$(ENVS)/node/node_modules/.bin/asl-validator --json-path statemachine/train_adapter.asl.json
+
+test: envs ## unit, contract, integration, smoke, end to end
+	$(TOOLS)/pytest tests/unit tests/contract tests/integration
+	$(ENVS)/training/bin/pytest -m training tests/smoke
+	$(ENVS)/serving/bin/pytest -m serving tests/smoke
+	$(TOOLS)/pytest tests/e2e
+
+clean: ## forget builds, environments and the laptop's state
+	rm -rf .venv .aws-sam .local reports
