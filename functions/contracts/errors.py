@@ -24,6 +24,10 @@ class StageError(Exception):
         super().__init__(json.dumps(self.facts, sort_keys=True))
 
 
+class StageInputError(StageError):
+    """A stage was called with something else than its document. Final: a fault of ours."""
+
+
 class InvalidRequestError(StageError):
     """request.json is missing or not a TrainingRequest. Final: the owner must correct it."""
 

@@ -1,0 +1,34 @@
+"""The only reader of environment variables; called from ``from_env`` and nowhere else."""
+
+import os
+
+
+class MissingVariableError(Exception):
+    """The function was deployed without a variable that it needs: a fault of template.yaml."""
+
+
+def text(name: str) -> str:
+    """Return the variable's value.
+
+    Raises:
+        MissingVariableError: it is absent or empty.
+    """
+    value = os.environ.get(name, "")
+    if value == "":
+        message = f"environment variable {name} is not set; see template.yaml"
+        raise MissingVariableError(message)
+    return value
+
+
+def number(name: str) -> int:
+    """Return the variable's value, a whole number.
+
+    Raises:
+        MissingVariableError: it is absent, empty or not a whole number.
+    """
+    value = text(name)
+    try:
+        return int(value)
+    except ValueError:
+        message = f"environment variable {name} is not a whole number; see template.yaml"
+        raise MissingVariableError(message) from None

@@ -1,0 +1,95 @@
+"""S3 as domain.storage.Storage."""
+
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from aws import environment
+from aws.clients import client
+from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
+
+_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+
+
+class S3Storage:
+    """One bucket."""
+
+    def __init__(self, bucket: str, s3: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._bucket = bucket
+        self._s3 = s3
+
+    @classmethod
+    def from_env(
+        cls, variable: Literal["UPLOADS_BUCKET", "MODELS_BUCKET", "BASES_BUCKET"]
+    ) -> "S3Storage":
+        """Open the bucket that this variable names."""
+        return cls(environment.text(variable), client("s3"))
+
+    def uri(self, key: str) -> str:
+        """Return ``s3://bucket/key``."""
+        return f"s3://{self._bucket}/{key}"
+
+    def list(self, prefix: str, limit: int) -> "list[StoredObject]":
+        """Return the objects under the prefix in key order, at most ``limit`` of them."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket,
+            Prefix=prefix,
+            PaginationConfig={"MaxItems": limit, "PageSize": min(limit, 1000)},
+        )
+        return [
+            StoredObject(item["Key"], item["ETag"].strip('"'), item["Size"])
+            for page in pages
+            for item in page.get("Contents", [])
+        ]
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return what is known of the object now, with its version; None when it is missing."""
+        try:
+            answer = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return None
+            raise
+        return StoredObject(
+            key, answer["ETag"].strip('"'), answer["ContentLength"], _version(answer)
+        )
+
+    def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:
+        """Return the object's bytes; see the Protocol for what it raises."""
+        version = {} if version_id is None else {"VersionId": version_id}
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=key, **version)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                raise ObjectMissingError from error
+            raise
+        with answer["Body"] as body:
+            if answer["ContentLength"] > limit:
+                raise ObjectTooLargeError
+            data: bytes = body.read()
+        return data
+
+    def write(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store the bytes, encrypted as the bucket says."""
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object within the bucket, atomically for its readers."""
+        try:
+            self._s3.copy_object(
+                Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                raise ObjectMissingError from error
+            raise
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is fine."""
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+
+def _version(answer: "dict[str, Any]") -> str | None:
+    """Return the version, or None where the bucket keeps none."""
+    version: str | None = answer.get("VersionId")
+    return None if version == "null" else version

@@ -1,0 +1,143 @@
+"""domain.jobs.Jobs in memory."""
+
+from datetime import datetime
+from typing import Literal
+
+from contracts.job import JobSpec
+from contracts.record import JobRecord, Stage, Status
+from domain.jobs import UnknownJobError
+
+OPEN = ("starting", "processing")
+NOT_WAITING = {"queue": None, "queued_at": None, "task_token": None}
+
+
+class MemoryJobs:
+    """Rows by job id; ``notices`` holds every notice that went out."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, JobRecord] = {}
+        self.notices: list[str] = []
+
+    def claim(
+        self, job: JobSpec, execution_arn: str, now: datetime
+    ) -> Literal["accepted", "repeat"]:
+        record = self.records.get(job.job_id)
+        if record is None:
+            record = JobRecord(
+                **job.model_dump(),
+                execution_arn=execution_arn,
+                status="starting",
+                stage="AcceptRequest",
+                created_at=now.isoformat(),
+                updated_at=now.isoformat(),
+            )
+            self.records[job.job_id] = record
+        elif record.status in OPEN or record.status == "succeeded":
+            return "accepted" if record.execution_arn == execution_arn else "repeat"
+        self._change(
+            job.job_id,
+            now,
+            **job.model_dump(exclude={"job_id"}),
+            **NOT_WAITING,
+            execution_arn=execution_arn,
+            status="starting",
+            stage="AcceptRequest",
+            code=None,
+            notice_id=None,
+        )
+        return "accepted"
+
+    def get(self, job_id: str) -> JobRecord | None:
+        return self.records.get(job_id)
+
+    def by_execution(self, execution_arn: str) -> JobRecord | None:
+        return next((r for r in self.records.values() if r.execution_arn == execution_arn), None)
+
+    def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
+        if self._is_open(job_id):
+            self._change(job_id, now, status="processing", stage=stage)
+
+    def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
+        if not self._is_open(job_id):
+            raise UnknownJobError
+        record = self.records[job_id]
+        self._change(
+            job_id,
+            now,
+            status="processing",
+            stage="TrainAdapter",
+            task_token=task_token,
+            queue=record.queue if record.queue is not None else "queued",
+            queued_at=record.queued_at if record.queued_at is not None else now.isoformat(),
+        )
+
+    def queued(self) -> list[JobRecord]:
+        return self._waiting_for("queued")
+
+    def in_training(self) -> list[JobRecord]:
+        return self._waiting_for("training")
+
+    def start_training(
+        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
+    ) -> bool:
+        if self._queue(job_id) != "queued" or self.records[job_id].attempt >= attempt:
+            return False
+        self._change(
+            job_id,
+            now,
+            queue="training",
+            plan_id=plan_id,
+            training_job_name=training_job_name,
+            attempt=attempt,
+        )
+        return True
+
+    def requeue(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+        in_it = self._queue(job_id) == "training"
+        if not in_it or self.records[job_id].training_job_name != training_job_name:
+            return False
+        self._change(job_id, now, queue="queued")
+        return True
+
+    def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
+        record = self.records.get(job_id)
+        if record is None or record.task_token != task_token:
+            return False
+        self._change(job_id, now, **NOT_WAITING)
+        return True
+
+    def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
+        record = self.records.get(job_id)
+        if record is not None and (record.status in OPEN or record.status == status):
+            self._change(job_id, now, **NOT_WAITING, status=status, code=code)
+
+    def reopen(self, job_id: str, execution_arn: str, stage: Stage, now: datetime) -> bool:
+        record = self.records.get(job_id)
+        if record is None or record.execution_arn != execution_arn:
+            return False
+        if record.status != "succeeded":
+            self._change(job_id, now, status="processing", stage=stage, code=None, notice_id=None)
+        return True
+
+    def notice_sent(self, notice_id: str) -> bool:
+        return notice_id in self.notices
+
+    def note_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
+        self.notices.append(notice_id)
+        if job_id is not None and job_id in self.records:
+            self._change(job_id, now, notice_id=notice_id)
+
+    def _is_open(self, job_id: str) -> bool:
+        return job_id in self.records and self.records[job_id].status in OPEN
+
+    def _queue(self, job_id: str) -> str | None:
+        record = self.records.get(job_id)
+        return None if record is None else record.queue
+
+    def _waiting_for(self, queue: str) -> list[JobRecord]:
+        waiting = [record for record in self.records.values() if record.queue == queue]
+        return sorted(waiting, key=lambda record: record.queued_at or "")
+
+    def _change(self, job_id: str, now: datetime, **changes: object) -> None:
+        fields = {**self.records[job_id].model_dump(), **changes, "updated_at": now.isoformat()}
+        self.records[job_id] = JobRecord.model_validate(fields)

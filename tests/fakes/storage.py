@@ -1,0 +1,72 @@
+"""domain.storage.Storage in memory."""
+
+from hashlib import md5
+
+from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
+
+
+class MemoryStorage:
+    """A bucket that keeps every version, as UploadsBucket does; the version id is a count."""
+
+    def __init__(self, bucket: str = "bucket") -> None:
+        self._bucket = bucket
+        self.versions: dict[str, list[bytes]] = {}
+        self.deleted: set[str] = set()
+
+    @property
+    def objects(self) -> dict[str, bytes]:
+        """The newest bytes under each key."""
+        return {
+            key: versions[-1]
+            for key, versions in sorted(self.versions.items())
+            if key not in self.deleted
+        }
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"
+
+    def list(self, prefix: str, limit: int) -> "list[StoredObject]":
+        found = [
+            StoredObject(key, _etag(body), len(body))
+            for key, body in self.objects.items()
+            if key.startswith(prefix)
+        ]
+        return found[:limit]
+
+    def head(self, key: str) -> StoredObject | None:
+        body = self.objects.get(key)
+        if body is None:
+            return None
+        return StoredObject(key, _etag(body), len(body), str(len(self.versions[key])))
+
+    def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:
+        body = self._find(key, version_id)
+        if len(body) > limit:
+            raise ObjectTooLargeError
+        return body
+
+    def write(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        assert content_type
+        self.versions.setdefault(key, []).append(body)
+        self.deleted.discard(key)
+
+    def copy(self, source: str, target: str) -> None:
+        self.write(target, self._find(source, None))
+
+    def delete(self, key: str) -> None:
+        self.deleted.add(key)
+
+    def _find(self, key: str, version_id: str | None) -> bytes:
+        versions = self.versions.get(key, [])
+        if version_id is not None:
+            index = int(version_id) - 1
+            if index >= len(versions):
+                raise ObjectMissingError
+            return versions[index]
+        if key not in self.objects:
+            raise ObjectMissingError
+        return versions[-1]
+
+
+def _etag(body: bytes) -> str:
+    return md5(body, usedforsecurity=False).hexdigest()
