@@ -64,14 +64,16 @@ class TrainAdapterInput(Document):
     """Whoever answers it ends the state."""
 
 
-class _TrainingJobDetail(_Foreign):
+class TrainingJobDetail(_Foreign):
+    """Which job changed; how it stands now is asked of SageMaker."""
+
     training_job_name: str = Field(alias="TrainingJobName")
 
 
 class TrainingNews(_Foreign):
     """What EventBridge tells FollowTraining: a training job changed, or a result was written."""
 
-    detail: _TrainingJobDetail | _ObjectDetail
+    detail: TrainingJobDetail | _ObjectDetail
 
 
 class PublishAdapterInput(Document):

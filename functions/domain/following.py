@@ -15,6 +15,7 @@ from contracts import layout
 from contracts.codes import CODES
 from contracts.errors import GateFailedError, StageError, TrainingFailedError
 from contracts.record import JobRecord
+from contracts.stages import TrainingJobDetail, TrainingNews
 from contracts.training import TrainedAdapter, TrainingFailure, TrainingPlan, TrainingResult
 from domain.jobs import Jobs
 from domain.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, find_document
@@ -52,6 +53,14 @@ class TrainingRoom:
     models: Storage
     trainer: Trainer
     callbacks: Callbacks
+
+
+def follow(room: TrainingRoom, news: TrainingNews, now: datetime) -> None:
+    """Look at what the news is about."""
+    if isinstance(news.detail, TrainingJobDetail):
+        follow_training_job(room, news.detail.training_job_name, now)
+    else:
+        follow_result(room, news.detail.object.key, now)
 
 
 def follow_result(room: TrainingRoom, key: str, now: datetime) -> None:

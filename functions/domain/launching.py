@@ -15,8 +15,9 @@ from contracts.errors import TrainingFailedError
 from contracts.job import AcceptedUpload
 from contracts.photos import PhotoReport
 from contracts.record import JobRecord
-from contracts.training import TaskPhoto, TrainingPlan, TrainingTask
-from domain.following import TrainingRoom, act, answer, find_trained
+from contracts.stages import TrainAdapterInput
+from contracts.training import TaskPhoto, TrainedAdapter, TrainingPlan, TrainingTask
+from domain.following import Callbacks, TrainingRoom, act, answer, find_trained, verdict_of_result
 from domain.jobs import Jobs
 from domain.planning import LaunchOrder, plan
 from domain.storage import Storage, find_document, read_document, write_document
@@ -34,15 +35,25 @@ class Launcher:
     settings: TrainingSettings
 
 
-def queue_for_training(room: TrainingRoom, job_id: str, task_token: str, now: datetime) -> None:
-    """Stand in the queue until the token is answered; at once, if there is an adapter already."""
-    room.jobs.advance(job_id, "TrainAdapter", now)
-    record = room.jobs.get(job_id)
-    trained = find_trained(room.models, record) if record else None
-    if trained is not None:
-        answer(room.callbacks, task_token, trained)
+def queue_for_training(
+    given: TrainAdapterInput, jobs: Jobs, models: Storage, callbacks: Callbacks, now: datetime
+) -> None:
+    """Stand in the queue until the token is answered; at once, if there is an adapter already.
+
+    A new token means that the state behind the old one is gone. So a failure that is known already
+    was told to that one: it is cleared away, or it would fail the new attempt too.
+    """
+    job_id = given.job.job_id
+    record = jobs.get(job_id)
+    verdict = verdict_of_result(models, record) if record is not None else "wait"
+    if isinstance(verdict, TrainedAdapter):
+        jobs.advance(job_id, "TrainAdapter", now)
+        answer(callbacks, given.task_token, verdict)
         return
-    room.jobs.enqueue(job_id, task_token, now)
+    old_token = record.task_token if record is not None else None
+    if verdict != "wait" and old_token not in {None, given.task_token}:
+        jobs.leave_queue(job_id, str(old_token), now)
+    jobs.enqueue(job_id, given.task_token, now)
 
 
 def launch(launcher: Launcher, now: datetime) -> list[str]:

@@ -72,7 +72,7 @@ def read_header(data: bytes) -> tuple[list[TensorEntry], int]:
 
 
 def entry_of(name: str, entry: dict[str, Any]) -> TensorEntry:
-    """Return a header's entry; anything that is not one raises TypeError, ValueError or KeyError."""
+    """Return a header's entry; raises TypeError, ValueError or KeyError when it is none."""
     start, end = entry["data_offsets"]
     shape = tuple(entry["shape"])
     if not all(type(number) is int and number >= 0 for number in (start, end, *shape)):

@@ -3,13 +3,15 @@
 import base64
 import io
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from PIL import Image
 
 from contracts import picture
 from contracts.errors import WarmUpFailedError
-from contracts.package import GenerationInfo, ModelPackage
+from contracts.package import GenerationInfo, ModelPackage, WarmModelReport
 
 ARGUMENTS = picture.PictureArguments(num_inference_steps=4, seed=0)
 """Few steps: whether it is a good picture is the gate's question, not this one's."""
@@ -21,7 +23,10 @@ LARGEST_SIDE = 4096
 class Endpoint(Protocol):
     """What the rules need of the multi-model endpoint."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its name, as InvokeEndpoint wants it."""
+        ...
 
     def invoke(self, target_model: str, body: bytes) -> bytes:
         """Return the model's answer.
@@ -34,6 +39,20 @@ class Endpoint(Protocol):
         ...
 
 
+def warm(
+    package: ModelPackage, endpoint: Endpoint, clock: Callable[[], datetime]
+) -> WarmModelReport:
+    """Prove that the model answers, and note how long its first picture took."""
+    start = clock()
+    first_picture(package, endpoint)
+    return WarmModelReport(
+        job_id=package.job_id,
+        target_model=package.target_model,
+        seconds=(clock() - start).total_seconds(),
+        endpoint_name=endpoint.name,
+    )
+
+
 def first_picture(package: ModelPackage, endpoint: Endpoint) -> None:
     """Ask for one picture, and refuse an answer that is not this model's.
 
@@ -44,7 +63,7 @@ def first_picture(package: ModelPackage, endpoint: Endpoint) -> None:
     info, image = parse_answer(answer)
     check(info.adapter_sha256 == package.weights_sha256, "other_weights")
     check(image.size == (info.width, info.height), "size_wrong")
-    check(any(low != high for low, high in image.getextrema()), "picture_is_empty")
+    check(image.getcolors(maxcolors=1) is None, "picture_is_empty")
 
 
 def picture_request(trigger_word: str) -> bytes:

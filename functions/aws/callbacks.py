@@ -1,0 +1,51 @@
+"""Step Functions' task tokens as domain.following.Callbacks."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from aws.clients import client
+
+_NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+_LONGEST_ERROR, _LONGEST_CAUSE = 256, 32_768
+
+logger = Logger(child=True)
+
+
+class StepFunctionsCallbacks:
+    """A token of a dead attempt is logged and treated as answered."""
+
+    def __init__(self, states: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._states = states
+
+    @classmethod
+    def from_env(cls) -> "StepFunctionsCallbacks":
+        """Use this region's Step Functions."""
+        return cls(client("stepfunctions"))
+
+    def succeed(self, task_token: str, answer: str) -> bool:
+        """End the waiting state with this JSON."""
+        return _sent(lambda: self._states.send_task_success(taskToken=task_token, output=answer))
+
+    def fail(self, task_token: str, error: str, cause: str) -> bool:
+        """Fail the waiting state."""
+        return _sent(
+            lambda: self._states.send_task_failure(
+                taskToken=task_token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE]
+            )
+        )
+
+
+def _sent(send: Callable[[], object]) -> bool:
+    """Return whether somebody heard it."""
+    try:
+        send()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code not in _NOBODY_WAITS:
+            raise
+        logger.info("nobody waits behind this task token any more", reason=code)
+        return False
+    return True

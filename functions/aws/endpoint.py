@@ -1,0 +1,72 @@
+"""The multi-model endpoint as domain.warming.Endpoint."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from aws import environment
+from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
+
+_CONFIG = Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1})
+"""SageMaker answers within 60 seconds; the workflow does the retrying."""
+
+_BUSY = {
+    "InternalDependencyException",
+    "InternalFailure",
+    "ModelNotReadyException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+}
+_FIRST_SERVER_ERROR = 500
+
+
+class SageMakerEndpoint:
+    """Translates the runtime's errors into the workflow's; the model's own words are dropped."""
+
+    def __init__(self, name: str, runtime: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self.name = name
+        self._runtime = runtime
+
+    @classmethod
+    def from_env(cls) -> "SageMakerEndpoint":
+        """Call the endpoint that ENDPOINT_NAME names."""
+        runtime = boto3.client("sagemaker-runtime", config=_CONFIG)
+        return cls(environment.text("ENDPOINT_NAME"), runtime)
+
+    def invoke(self, target_model: str, body: bytes) -> bytes:
+        """Return the model's answer; see the Protocol for what it raises."""
+        try:
+            answer = self._runtime.invoke_endpoint(
+                EndpointName=self.name,
+                TargetModel=target_model,
+                ContentType="application/json",
+                Accept="application/json",
+                Body=body,
+            )
+            data: bytes = answer["Body"].read()
+        except (ReadTimeoutError, ConnectionClosedError) as error:
+            raise ModelNotReadyError(reason="no_answer") from error
+        except ClientError as error:
+            raise _translate(error.response) from error
+        return data
+
+
+def _translate(response: Any) -> StageError:  # noqa: ANN401 - botocore's error response
+    """Return the workflow's word for SageMaker's."""
+    said = response["Error"]
+    if said["Code"] in _BUSY:
+        return ModelNotReadyError(reason=said["Code"])
+    if said["Code"] == "ModelError":
+        return _translate_status(int(response["OriginalStatusCode"]))
+    if said["Message"].startswith("Endpoint ") and "not found" in said["Message"]:
+        return EndpointMissingError()
+    return WarmUpFailedError(reason=said["Code"])
+
+
+def _translate_status(status: int) -> StageError:
+    """Return what the container's own status means; 507 (no room) is one of those that pass."""
+    if status >= _FIRST_SERVER_ERROR:
+        return ModelNotReadyError(status=status)
+    return WarmUpFailedError(status=status)

@@ -1,0 +1,27 @@
+"""What the stages around a training talk to, put together from the environment."""
+
+from aws.callbacks import StepFunctionsCallbacks
+from aws.jobs import DynamoJobs
+from aws.storage import S3Storage
+from aws.training import SageMakerTrainer, settings_from_env
+from domain.following import TrainingRoom
+from domain.launching import Launcher
+
+
+def training_room() -> TrainingRoom:
+    """Return the table, the bucket and the two services."""
+    return TrainingRoom(
+        jobs=DynamoJobs.from_env(),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        trainer=SageMakerTrainer.from_env(),
+        callbacks=StepFunctionsCallbacks.from_env(),
+    )
+
+
+def launcher() -> Launcher:
+    """Return what a launcher needs."""
+    return Launcher(
+        room=training_room(),
+        bases=S3Storage.from_env("BASES_BUCKET"),
+        settings=settings_from_env(),
+    )

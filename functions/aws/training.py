@@ -1,0 +1,75 @@
+"""SageMaker's training jobs as domain.training.Trainer."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from aws import environment
+from aws.clients import client
+from domain.training import Creation, TrainingSettings, TrainingState
+
+_WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
+_NOT_FOUND = "not found"
+
+
+class SageMakerTrainer:
+    """See the Protocol for what each method promises."""
+
+    def __init__(self, sagemaker: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._sagemaker = sagemaker
+
+    @classmethod
+    def from_env(cls) -> "SageMakerTrainer":
+        """Use this region's SageMaker."""
+        return cls(client("sagemaker"))
+
+    def create(self, request: dict[str, Any]) -> Creation:
+        """Start a training job; a name that is taken already starts nothing."""
+        try:
+            self._sagemaker.create_training_job(**request)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ResourceInUse":
+                return "exists"
+            if code in _WAIT:
+                return "no_capacity"
+            raise
+        return "created"
+
+    def describe(self, name: str) -> TrainingState | None:
+        """Return how the job stands, or None when no job has that name."""
+        try:
+            answer = self._sagemaker.describe_training_job(TrainingJobName=name)
+        except ClientError as error:
+            if is_not_found(error):
+                return None
+            raise
+        return TrainingState(
+            name=name,
+            status=answer["TrainingJobStatus"],
+            secondary_status=answer["SecondaryStatus"],
+            failure_reason=answer.get("FailureReason", ""),
+        )
+
+
+def is_not_found(error: ClientError) -> bool:
+    """SageMaker says it in two ways: by a code of its own, or as a ValidationException."""
+    said = error.response["Error"]
+    return said["Code"] == "ResourceNotFound" or (
+        said["Code"] == "ValidationException" and _NOT_FOUND in said["Message"].lower()
+    )
+
+
+def settings_from_env() -> TrainingSettings:
+    """Return what template.yaml decides for every training job."""
+    return TrainingSettings(
+        image_uri=environment.text("TRAINING_IMAGE_URI"),
+        role_arn=environment.text("TRAINING_ROLE_ARN"),
+        instance_type=environment.text("TRAINING_INSTANCE_TYPE"),
+        quota=environment.number("TRAINING_QUOTA"),
+        keep_alive_seconds=environment.number("KEEP_ALIVE_SECONDS"),
+        max_runtime_seconds=environment.number("MAX_RUNTIME_SECONDS"),
+        uploads_bucket=environment.text("UPLOADS_BUCKET"),
+        models_bucket=environment.text("MODELS_BUCKET"),
+        bases_bucket=environment.text("BASES_BUCKET"),
+    )

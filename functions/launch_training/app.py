@@ -1,0 +1,16 @@
+"""Beside the states, launch_training: queued jobs -> SageMaker training jobs.
+
+In     anything            the jobs table's stream when a job is queued, and every minute
+Out    nothing             follow_training hears of what was started
+Fails  anything            what was claimed without a training job is found by reconcile
+"""
+
+from aws.rooms import launcher
+from domain.launching import launch
+from runtime.clock import now
+from runtime.stage import listener
+
+
+@listener
+def lambda_handler() -> None:
+    launch(launcher(), now())

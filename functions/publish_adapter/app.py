@@ -1,0 +1,19 @@
+"""Stage 4, publish_adapter: verify one adapter, pack it for Triton, publish it under a new name.
+
+In     PublishAdapterInput from train_adapter
+Out    ModelPackage        to warm_model
+Fails  AdapterInvalidError final; an operator looks at the training job's output
+       GateFailedError     final; the owner is told
+"""
+
+from aws.storage import S3Storage
+from contracts.package import ModelPackage
+from contracts.stages import PublishAdapterInput
+from domain.publishing import publish
+from runtime.stage import stage
+
+
+@stage
+def lambda_handler(given: PublishAdapterInput) -> ModelPackage:
+    models, bases = S3Storage.from_env("MODELS_BUCKET"), S3Storage.from_env("BASES_BUCKET")
+    return publish(given.job, given.trained, models, bases)

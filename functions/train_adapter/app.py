@@ -1,0 +1,26 @@
+"""Stage 3, train_adapter: take a place in the queue for training, and wait behind a task token.
+
+In     TrainAdapterInput   from inspect_photos; carries the task token
+Out    TrainedAdapter      to publish_adapter, sent by whoever answers the token: this function,
+                           when an earlier attempt left an adapter; else follow_training
+Fails  UnknownJobError     the job has ended meanwhile
+"""
+
+from aws.callbacks import StepFunctionsCallbacks
+from aws.jobs import DynamoJobs
+from aws.storage import S3Storage
+from contracts.stages import TrainAdapterInput
+from domain.launching import queue_for_training
+from runtime.clock import now
+from runtime.stage import stage
+
+
+@stage
+def lambda_handler(given: TrainAdapterInput) -> None:
+    queue_for_training(
+        given,
+        DynamoJobs.from_env(),
+        S3Storage.from_env("MODELS_BUCKET"),
+        StepFunctionsCallbacks.from_env(),
+        now(),
+    )

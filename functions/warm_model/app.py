@@ -1,0 +1,20 @@
+"""Stage 5, warm_model: call the endpoint until the published model answers with a valid picture.
+
+In     WarmModelInput        from publish_adapter
+Out    WarmModelReport       to notify_owner
+Fails  ModelNotReadyError    the workflow waits and tries again
+       EndpointMissingError  final until an operator creates the endpoint and redrives
+       WarmUpFailedError     final; an operator looks at the endpoint's log
+"""
+
+from aws.endpoint import SageMakerEndpoint
+from contracts.package import WarmModelReport
+from contracts.stages import WarmModelInput
+from domain.warming import warm
+from runtime.clock import now
+from runtime.stage import stage
+
+
+@stage
+def lambda_handler(given: WarmModelInput) -> WarmModelReport:
+    return warm(given.package, SageMakerEndpoint.from_env(), now)
