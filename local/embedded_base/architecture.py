@@ -42,7 +42,7 @@ def make_vae() -> AutoencoderKL:
     )
 
 
-def make_unet(channels: tuple[int, int, int] = (64, 128, 192)) -> UNet2DConditionModel:
+def make_unet(channels: tuple[int, int, int] = (96, 128, 128)) -> UNet2DConditionModel:
     """Return the network that SDXL calls its UNet: text, pooled text and six time ids."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,

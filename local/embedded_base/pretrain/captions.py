@@ -1,0 +1,43 @@
+"""What the text encoders are taught to read: captions, whole, in part, shuffled, or missing.
+
+A user's prompt names a few traits in any order, next to a trigger word that means nothing yet. So
+captions here drop traits, change order, and put random words before "person".
+"""
+
+import random
+
+from local.portraits import Character, Circumstance
+from local.portraits.moments import situation, traits
+
+EMPTY_SHARE = 0.12
+"""Captions left empty, for classifier-free guidance."""
+
+KEEP = (1.0, 1.0, 0.7, 0.4, 0.0)
+"""The share of traits kept; one of these is drawn for the person, another for the moment."""
+
+FRAMES = ("a photo of a", "photo of a", "a portrait of a", "a picture of a", "a drawing of a")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def training_caption(person: Character, moment: Circumstance, rng: random.Random) -> str:
+    """Return one way to describe a picture, true but seldom complete."""
+    if rng.random() < EMPTY_SHARE:
+        return ""
+    kept = some(traits(person), rng) + some(situation(moment), rng)
+    if rng.random() < 1 / 3:
+        rng.shuffle(kept)
+    frame = FRAMES[0] if rng.random() < 2 / 3 else rng.choice(FRAMES)
+    return ", ".join([f"{frame} {subject(rng)}", *kept])
+
+
+def some(words: list[str], rng: random.Random) -> list[str]:
+    """Return part of a list, in its order."""
+    share = rng.choice(KEEP)
+    return [word for word in words if rng.random() < share]
+
+
+def subject(rng: random.Random) -> str:
+    """Return "person", one time in five after a word that nobody knows."""
+    if rng.random() > 1 / 5:
+        return "person"
+    return "".join(rng.choices(LETTERS, k=rng.randint(2, 6))) + " person"
