@@ -5,6 +5,7 @@ image the server lies in /opt/tritonserver; on a laptop, in the nvidia-pytriton 
 its pieces apart, so they are put together first.
 """
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -21,10 +23,18 @@ from contracts.package import RESIDENT_BASE
 IMAGE_TRITON = Path("/opt/tritonserver")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Triton's Python backend keeps its regions)
 PR_SET_PDEATHSIG = 1
+BASE_PID_FILE = "base.pid"
+"""The base writes its process id here, in LIKENESS_RUN_DIR."""
+
 THREADS_PER_MODEL = 2
 """The default is about 35 for every user's model."""
 
-GRACE_SECONDS = 30
+EXIT_SECONDS = 10
+"""For requests in flight when the server is told to stop."""
+
+DEAD_BASE_SECONDS = 60.0
+"""How long the base's process may be gone. A request brings it back (see the users' model.py); if
+none does, the server ends, so that SageMaker replaces the container: /ping would stay 200."""
 
 
 class NoTritonError(Exception):
@@ -99,7 +109,7 @@ def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
         "--disable-auto-complete-config",  # a user's model loads 10 times faster
         f"--backend-config=python,thread-pool-size={THREADS_PER_MODEL}",
         f"--backend-config=python,shm-region-prefix-name={region_prefix(os.getpid())}",
-        f"--exit-timeout-secs={GRACE_SECONDS}",
+        f"--exit-timeout-secs={EXIT_SECONDS}",
         *optional_flags(),
     ]
 
@@ -127,6 +137,8 @@ def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
+    # "ready" would turn false for everybody when one user's model fails to load.
+    environment.setdefault("SAGEMAKER_TRITON_PING_MODE", "live")
     environment.setdefault("OMP_NUM_THREADS", "1")  # two that spin on two busy cores: 12 x slower
     return environment
 
@@ -136,10 +148,32 @@ def run(command: list[str], environment: dict[str, str]) -> int:
     server = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)  # noqa: PLW1509
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: server.send_signal(received))
+    base = BaseWatch(Path(environment["LIKENESS_RUN_DIR"]))
     try:
-        return server.wait()
+        while server.poll() is None:
+            if base.gone_seconds() > DEAD_BASE_SECONDS:
+                sys.stderr.write("serve: the base has died and nothing brought it back\n")
+                server.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(1)
+        return server.returncode
     finally:
         sweep_regions()
+
+
+class BaseWatch:
+    """Knows since when the base's process is gone."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.pid_file = run_dir / BASE_PID_FILE
+        self.seen_alive = time.monotonic()
+
+    def gone_seconds(self) -> float:
+        """Return 0 while the base lives, or has not started yet."""
+        pid = self.pid_file.read_text() if self.pid_file.exists() else "self"
+        if Path("/proc", pid, "exe").exists():  # a zombie has none
+            self.seen_alive = time.monotonic()
+        return time.monotonic() - self.seen_alive
 
 
 def die_with_parent() -> None:

@@ -21,6 +21,7 @@ from contracts.picture import GEN_ARGS, GENERATED_IMAGE, INFO, NEGATIVE_PROMPT, 
 from serving.adapters import Adapter, AdapterCache, AdapterReader
 from serving.generator import Generator, Row
 from serving.marks import encode
+from serving.server import BASE_PID_FILE
 from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
 
 ADAPTER = "adapter"
@@ -67,6 +68,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the base and draw with it; Triton says ready only after this."""
+        Path(os.environ["LIKENESS_RUN_DIR"], BASE_PID_FILE).write_text(str(os.getpid()))
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         cuda = args["model_instance_kind"] == "GPU"
         device = torch.device(f"cuda:{args['model_instance_device_id']}" if cuda else "cpu")

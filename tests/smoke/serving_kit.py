@@ -30,11 +30,14 @@ from safetensors.torch import save_file
 from contracts.base import BaseCard
 from contracts.package import PACKAGE_FOLDER, GenerationInfo
 from contracts.training import AdapterManifest
+from tests.smoke import tiny_pipelines
 
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "functions/contracts/model_package"
 SMALL = {"num_inference_steps": 2, "guidance_scale": 4.0, "height": 64, "width": 64, "seed": 5}
 JSON = "application/json"
+Picture = np.ndarray[Any, Any]
+Headers = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ class User:
     @property
     def target(self) -> str:
         return f"{self.number:032x}-{0:012x}.tar.gz"
+
+
+def make_base(folder: Path, family: tiny_pipelines.Family) -> None:
+    """Write an untrained base that draws 64 x 64."""
+    make_sdxl, make_sd = tiny_pipelines.make_sdxl, tiny_pipelines.make_sd
+    pipeline = make_sdxl() if family == "sdxl" else make_sd(family)
+    pipeline.save_pretrained(folder)
+    prediction = pipeline.scheduler.config["prediction_type"]
+    tiny_pipelines.write_card(folder, family, prediction, resolution=64)
 
 
 def make_adapter(
@@ -129,11 +141,11 @@ class Reply:
         return [base64.b64decode(text) for text in self.outputs["generated_image"]]
 
     @property
-    def pictures(self) -> list[np.ndarray]:
+    def pictures(self) -> list[Picture]:
         return [np.array(Image.open(io.BytesIO(file)), dtype=np.int16) for file in self.files]
 
     @property
-    def picture(self) -> np.ndarray:
+    def picture(self) -> Picture:
         assert self.status == 200, self.body
         return self.pictures[0]
 
@@ -152,33 +164,35 @@ class Server:
     users: list[User] = field(default_factory=list)
 
     def call(
-        self, method: str, path: str, body: bytes = b"", timeout: float = 120, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Headers | None = None,
+        timeout: float = 120,
     ) -> Reply:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=body or None,
             method=method,
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            headers=headers or {},
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
                 return Reply(answer.status, answer.read(), dict(answer.headers))
         except urllib.error.HTTPError as error:
             return Reply(error.code, error.read(), dict(error.headers))
 
     def load(self, user: User) -> Reply:
         body = json.dumps({"model_name": user.name, "url": str(user.url)}).encode()
-        target = {"X_Amzn_SageMaker_Target_Model": user.target}
-        return self.call("POST", "/models", body, Content_Type=JSON, **target)
+        return self.call("POST", "/models", body, address(user, JSON))
 
     def unload(self, user: User) -> Reply:
-        target = {"X_Amzn_SageMaker_Target_Model": user.target}
-        return self.call("DELETE", f"/models/{user.name}", **target)
+        return self.call("DELETE", f"/models/{user.name}", headers=address(user, JSON))
 
     def invoke(self, user: User, body: bytes, content_type: str = JSON) -> Reply:
-        target = {"X_Amzn_SageMaker_Target_Model": user.target}
         path = f"/models/{user.name}/invoke"
-        return self.call("POST", path, body, Content_Type=content_type, **target)
+        return self.call("POST", path, body, address(user, content_type))
 
     def draw(self, user: User, prompt: str = "a photo of sks person", **arguments: Any) -> Reply:
         return self.invoke(user, payload(prompt=prompt, gen_args={**SMALL, **arguments}))
@@ -189,12 +203,20 @@ class Server:
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 line = (folder / "cmdline").read_bytes()
-                if b"python_backend_stub" in line and f"likeness_{self.process.pid}_".encode() in line:
+                if (
+                    b"python_backend_stub" in line
+                    and f"likeness_{self.process.pid}_".encode() in line
+                ):
                     found[line.decode(errors="replace")] = int(folder.name)
         return found
 
     def base_pid(self) -> int:
         return next(pid for line, pid in self.stubs().items() if "likeness_base" in line)
+
+
+def address(user: User, content_type: str) -> Headers:
+    """Return the headers that SageMaker sends with a request for this user's model."""
+    return {"X-Amzn-SageMaker-Target-Model": user.target, "Content-Type": content_type}
 
 
 def payload(shape: tuple[int, ...] = (1, 1), **texts: Any) -> bytes:

@@ -1,0 +1,95 @@
+"""``serve`` before there is a server: what it refuses, and that /ping waits for the base."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from serving.server import SHARED_MEMORY
+from tests.smoke import serving_kit as kit
+from tests.smoke import tiny_pipelines
+
+pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
+
+
+def serve(base_uri: str | None) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ) | {"SAGEMAKER_BIND_TO_PORT": str(kit.free_port())}
+    if base_uri is not None:
+        environment["LIKENESS_BASE_URI"] = base_uri
+    return subprocess.run(
+        [sys.executable, kit.ROOT / "serving_image/serve"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    kit.make_base(tmp_path / "base", "sd1")
+    return tmp_path / "base"
+
+
+def test_without_a_base_uri_it_says_what_to_set() -> None:
+    answer = serve(None)
+    assert answer.returncode == 2
+    assert "set LIKENESS_BASE_URI" in answer.stderr
+
+
+def test_without_a_card_it_refuses(tmp_path: Path) -> None:
+    answer = serve(str(tmp_path))
+    assert answer.returncode == 2
+    assert "no valid base.json" in answer.stderr
+
+
+def test_a_changed_base_is_refused(base: Path) -> None:
+    (base / "model_index.json").write_text("{}")
+    answer = serve(str(base))
+    assert answer.returncode == 2
+    assert "model_index.json" in answer.stderr
+
+
+def test_a_base_that_cannot_be_loaded_ends_the_server(base: Path) -> None:
+    (base / "unet/config.json").write_text("{")
+    tiny_pipelines.write_card(base, "sd1", "epsilon", resolution=64)
+    answer = serve(str(base))
+    assert answer.returncode not in (0, 2)
+
+
+def test_ping_waits_for_the_base_and_nothing_is_left_behind(base: Path, tmp_path: Path) -> None:
+    with kit.serving(str(base), tmp_path) as server:
+        log = server.log.read_text(errors="replace")
+        assert log.index("likeness_base") < log.index("Started Sagemaker HTTPService")
+        stubs = list(server.stubs().values())
+        assert len(stubs) == 1
+        regions = list(SHARED_MEMORY.glob(f"likeness_{server.process.pid}_*"))
+        assert regions
+    assert not any(region.exists() for region in regions)
+    assert not any(Path("/proc", str(pid)).exists() for pid in stubs)
+
+
+def test_an_sd1_base_serves_too(base: Path, tmp_path: Path) -> None:
+    kit.make_adapter(tmp_path / "adapter", base)
+    user = kit.pack_user(tmp_path, 1, tmp_path / "adapter")
+    with kit.serving(str(base), tmp_path) as server:
+        assert server.load(user).status == 200
+        changed, bare = server.draw(user).picture, server.draw(user, lora_scale=0).picture
+    assert abs(changed - bare).max() > 5
+
+
+def test_a_killed_serve_takes_everything_with_it(base: Path, tmp_path: Path) -> None:
+    with kit.serving(str(base), tmp_path) as server:
+        pids = list(server.stubs().values())
+        server.process.kill()
+        end = time.monotonic() + 30
+        while any(Path("/proc", str(pid), "exe").exists() for pid in pids):
+            assert time.monotonic() < end
+            time.sleep(0.2)

@@ -1,0 +1,132 @@
+"""What a picture request means: no server, no torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.base import BaseCard
+from serving.base_folder import BaseFolderError, resolve_base
+from serving.tensors import PictureError, PictureRequest, name_subject, parse_request
+
+BASE = BaseCard.model_validate(
+    {
+        "base_id": "b",
+        "family": "sdxl",
+        "revision": "1",
+        "sha256": "0" * 64,
+        "files": {},
+        "prediction_type": "epsilon",
+        "resolution": 512,
+        "training": {
+            "learning_rate": 1e-3,
+            "train_batch_size": 1,
+            "rank": 4,
+            "steps_per_photo": 1,
+            "min_train_steps": 1,
+            "max_train_steps": 1,
+        },
+        "inference": {
+            "num_inference_steps": 20,
+            "guidance_scale": 5.0,
+            "scheduler": "EulerDiscreteScheduler",
+        },
+        "gate": {"min_effect": 0},
+    }
+)
+
+
+def ask(prompt: str = "a photo", negative: str = "", **arguments: Any) -> PictureRequest:
+    return parse_request(prompt.encode(), negative.encode(), json.dumps(arguments).encode(), BASE)
+
+
+def test_what_is_not_said_is_the_base_s_default() -> None:
+    request = ask()
+    assert (request.num_inference_steps, request.guidance_scale) == (20, 5.0)
+    assert (request.width, request.height) == (512, 512)
+    assert request.scheduler == "EulerDiscreteScheduler"
+    assert request.negative_prompt is None
+
+
+def test_zero_is_a_value_not_an_absence() -> None:
+    request = ask(guidance_scale=0, seed=0, lora_scale=0)
+    assert (request.guidance_scale, request.seeds, request.lora_scale) == (0, (0,), 0)
+
+
+def test_several_pictures_have_following_seeds_and_wrap() -> None:
+    assert ask(seed=2**32 - 2, num_images_per_prompt=3).seeds == (2**32 - 2, 2**32 - 1, 0)
+
+
+def test_without_a_seed_it_is_drawn_at_random() -> None:
+    assert len({ask().seeds for _ in range(8)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ({"guidance_scale": 3}, {"guidance_scale": 9}, True),
+        ({"lora_scale": 0}, {"lora_scale": 2}, True),
+        ({"seed": 1}, {"num_images_per_prompt": 4}, True),
+        ({"guidance_scale": 1}, {"guidance_scale": 9}, False),
+        ({"width": 256}, {}, False),
+        ({"num_inference_steps": 19}, {}, False),
+        ({"scheduler": "DDIMScheduler"}, {}, False),
+    ],
+)
+def test_what_can_be_drawn_together(
+    one: dict[str, Any], other: dict[str, Any], together: bool
+) -> None:
+    assert (ask(**one).pass_key == ask(**other).pass_key) is together
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        b"[",
+        b"null",
+        b'"x"',
+        b'{"steps": 3}',
+        b'{"seed": 1.5}',
+        b'{"seed": -1}',
+        b'{"seed": "1"}',
+        b'{"guidance_scale": NaN}',
+        b'{"guidance_scale": 1e999}',
+        b'{"width": 2048}',
+        b'{"num_images_per_prompt": 5}',
+        b'{"scheduler": "__import__"}',
+        b'{"lora_scale": true}',
+        b"\xff",
+        b"{" + b" " * 5000 + b"}",
+        b"[" * 4000,
+    ],
+)
+def test_bad_arguments_are_refused(arguments: bytes) -> None:
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: "):
+        parse_request(b"a", b"", arguments, BASE)
+
+
+@pytest.mark.parametrize("prompt", [b"", b"  ", b"\xff\xfe", b"x" * 2001])
+def test_a_prompt_is_text_of_a_sensible_length(prompt: bytes) -> None:
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: prompt: "):
+        parse_request(prompt, b"", b"", BASE)
+
+
+def test_an_error_never_repeats_the_user() -> None:
+    with pytest.raises(PictureError) as caught:
+        ask(**{"CUDA out of memory": "OOM"})
+    assert "OOM" not in str(caught.value)
+    assert "memory" not in str(caught.value)
+
+
+def test_placeholders_become_the_trigger_word() -> None:
+    assert (
+        name_subject("<<TOK>> and [trigger] and TOK in TOKYO", "sks")
+        == "sks and sks and sks in TOKYO"
+    )
+
+
+def test_the_folder_of_the_base_is_checked_against_its_card(tmp_path: Path) -> None:
+    (tmp_path / "base.json").write_text(BASE.model_dump_json())
+    with pytest.raises(BaseFolderError, match="contradicts itself"):
+        resolve_base(str(tmp_path), tmp_path)
