@@ -15,7 +15,7 @@ EMPTY_SHARE = 0.12
 KEEP = (1.0, 1.0, 0.7, 0.4, 0.0)
 """The share of traits kept; one of these is drawn for the person, another for the moment."""
 
-FRAMES = ("a photo of a", "photo of a", "a portrait of a", "a picture of a", "a drawing of a")
+FRAMES = ("a photo of", "photo of", "a portrait of", "a picture of", "a drawing of")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -37,7 +37,8 @@ def some(words: list[str], rng: random.Random) -> list[str]:
 
 
 def subject(rng: random.Random) -> str:
-    """Return "person", one time in five after a word that nobody knows."""
-    if rng.random() > 1 / 5:
-        return "person"
-    return "".join(rng.choices(LETTERS, k=rng.randint(2, 6))) + " person"
+    """Return "a person", one time in four with a word that nobody knows."""
+    if rng.random() > 1 / 4:
+        return "a person"
+    word = "".join(rng.choices(LETTERS, k=rng.randint(2, 6)))
+    return rng.choice((f"a {word} person", f"{word} person"))
