@@ -1,0 +1,45 @@
+"""Events on the default bus; SageMaker may send one more than once."""
+
+import copy
+
+from local.cloud.untyped import Json
+from local.sagemaker import host, settings, store
+
+_TIMES = {
+    "CreationTime",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "LastModifiedTime",
+    "StartTime",
+    "EndTime",
+    "Timestamp",
+}
+
+
+def training_job_changed(document: Json) -> None:
+    """Tell that a job's status or secondary status has changed."""
+    detail = in_milliseconds(copy.deepcopy(document))
+    detail["Tags"] = dict(store.tags().get(document["TrainingJobArn"], {}))
+    for _ in range(settings.current().event_copies):
+        host.publish("SageMaker Training Job State Change", detail, [document["TrainingJobArn"]])
+
+
+def endpoint_changed(document: Json) -> None:
+    """Tell that an endpoint's status has changed; SageMaker writes this status in capitals."""
+    detail = in_milliseconds(copy.deepcopy(document))
+    detail["EndpointStatus"] = _capitals(document["EndpointStatus"])
+    host.publish("SageMaker Endpoint State Change", detail, [document["EndpointArn"]])
+
+
+def in_milliseconds(value: Json) -> Json:
+    """Return a document with its times as events write them."""
+    if isinstance(value, dict):
+        return {
+            key: int(held * 1000) if key in _TIMES else in_milliseconds(held)
+            for key, held in value.items()
+        }
+    return [in_milliseconds(held) for held in value] if isinstance(value, list) else value
+
+
+def _capitals(status: str) -> str:
+    return {"InService": "IN_SERVICE", "OutOfService": "OUT_OF_SERVICE"}.get(status, status.upper())

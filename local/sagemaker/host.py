@@ -1,0 +1,157 @@
+"""Everything this room touches of ministack's insides, and nothing else does.
+
+Imported late, because ministack reads its environment when it is imported.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import NamedTuple
+
+from local.cloud.untyped import Json, Stock
+
+SERVICE_PRINCIPAL = "sagemaker.amazonaws.com"
+
+
+class Session(NamedTuple):
+    """Temporary credentials of a role."""
+
+    access_key: str
+    secret_key: str
+    token: str
+
+
+def endpoint_url() -> str:
+    """Return where the embedded AWS listens."""
+    return f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+
+
+def account_id() -> str:
+    """Return the account of the request, or of the thread that it started."""
+    return str(import_module("ministack.core.responses").get_account_id())
+
+
+def region() -> str:
+    """Return the region of the request, or of the thread that it started."""
+    return str(import_module("ministack.core.responses").get_region())
+
+
+def arn(kind: str, name: str) -> str:
+    """Return a SageMaker resource's name; AWS writes it in small letters."""
+    return f"arn:aws:sagemaker:{region()}:{account_id()}:{kind}/{name.lower()}"
+
+
+def scoped_store() -> Stock:
+    """Return a dict that keeps each account and region apart."""
+    return import_module("ministack.core.responses").AccountRegionScopedDict()
+
+
+def in_background(name: str, work: Callable[[], None]) -> None:
+    """Run work on a thread of its own, with this request's account and region."""
+    import_module("ministack.core.concurrency").spawn_background(work, thread_name=name)
+
+
+async def off_the_loop(name: str, work: Callable[[], Stock]) -> Stock:
+    """Run work that may call this server again, without holding the server up."""
+    concurrency = import_module("ministack.core.concurrency")
+    return await concurrency.run_reentrant(work, thread_name=name)
+
+
+def publish(detail_type: str, detail: Json, resources: list[str]) -> None:
+    """Send an event of `aws.sagemaker` to the default bus."""
+    entry = {
+        "Source": "aws.sagemaker",
+        "DetailType": detail_type,
+        "Detail": json.dumps(detail),
+        "Resources": resources,
+    }
+    events = import_module("ministack.services.eventbridge")
+    events._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+
+
+def may_assume(role_arn: str, source_arn: str) -> bool:
+    """Say whether the role exists and trusts SageMaker; without AUTH every role does."""
+    if not import_module("ministack.app").AUTH:
+        return True
+    evaluator = import_module("ministack.core.iam_evaluator")
+    role = import_module("ministack.services.iam")._roles.get(role_arn.rsplit("/", 1)[-1])  # noqa: SLF001
+    if role is None or role.get("Arn") != role_arn:
+        return False
+    trust = role.get("AssumeRolePolicyDocument", "{}")
+    document = json.loads(trust) if isinstance(trust, str) else trust
+    root = f"arn:aws:iam::{account_id()}:root"  # what ministack takes for any service
+    context = evaluator.EvalContext(
+        principal_arn=root,
+        principal_type="Root",
+        principal_account=account_id(),
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region=region(),
+        service_context={"aws:sourceaccount": account_id(), "aws:sourcearn": source_arn},
+    )
+    return names_service(document) and bool(
+        evaluator.evaluate_trust_policy(document, root, context)
+    )
+
+
+def names_service(trust: Json) -> bool:
+    """Say whether a trust policy names SageMaker itself."""
+    statements = trust.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        if SERVICE_PRINCIPAL in ([services] if isinstance(services, str) else services):
+            return True
+    return False
+
+
+def assume(role_arn: str, session_name: str) -> Session:
+    """Return a session of the role, as SageMaker gives it to a container. It does not expire."""
+    sts = import_module("ministack.services.sts")
+    session = Session(
+        access_key=sts._gen_session_access_key(),  # noqa: SLF001
+        secret_key=sts._gen_secret(),  # noqa: SLF001
+        token=sts._gen_session_token(),  # noqa: SLF001
+    )
+    role_name = role_arn.rsplit("/", 1)[-1]
+    sts.register_session(
+        session.access_key,
+        {
+            "Arn": f"arn:aws:sts::{account_id()}:assumed-role/{role_name}/{session_name[:64]}",
+            "UserId": f"{sts._role_id(role_arn)}:{session_name[:64]}",  # noqa: SLF001
+            "SecretAccessKey": session.secret_key,
+            "SessionToken": session.token,
+            "AccountId": account_id(),
+            "PrincipalType": "AssumedRole",
+        },
+    )
+    return session
+
+
+def denied_principal(headers: Json, action: str, resource: str, context: Json) -> str | None:
+    """Return who is not allowed this further action of a request; None: it is allowed."""
+    if not import_module("ministack.app").AUTH:
+        return None
+    access_key = import_module("ministack.core.router").extract_access_key_id(headers, {})
+    result = import_module("ministack.core.iam_evaluator").enforce(
+        access_key,
+        action,
+        action.partition(":")[0],
+        region(),
+        resource_arn=resource,
+        service_context=context,
+    )
+    return None if result is None else str(getattr(result, "principal_arn", ""))
+
+
+def register_service(module: Stock) -> None:
+    """Make a module the handler, memory and reset of `sagemaker` and `sagemaker-runtime`."""
+    app = import_module("ministack.app")
+    app._loaded_modules["sagemaker"] = module  # noqa: SLF001
+    app.SERVICE_REGISTRY["sagemaker"] = {
+        "module": "sagemaker",
+        "aliases": ("sagemaker-runtime", "runtime.sagemaker"),
+    }
+    app.SERVICE_HANDLERS["sagemaker"] = app._lazy_handler("sagemaker")  # noqa: SLF001
+    app._state_map["sagemaker"] = "sagemaker"  # noqa: SLF001

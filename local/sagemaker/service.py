@@ -1,0 +1,78 @@
+"""The API's front door: what ministack calls, as it calls its own services."""
+
+import copy
+import json
+from collections.abc import Callable
+
+from local.cloud.untyped import Json
+from local.sagemaker import host, permissions, runtime, store, tagging, training_jobs, validation
+from local.sagemaker.errors import ServiceError
+
+Answer = tuple[int, dict[str, str], bytes]
+JSON_TYPE = "application/x-amz-json-1.1"
+
+OPERATIONS: dict[str, Callable[[Json], Json]] = {
+    "CreateTrainingJob": training_jobs.create,
+    "DescribeTrainingJob": training_jobs.describe,
+    "StopTrainingJob": training_jobs.stop,
+    "UpdateTrainingJob": training_jobs.update,
+    "DeleteTrainingJob": training_jobs.delete,
+    "ListTrainingJobs": training_jobs.list_jobs,
+    "AddTags": tagging.add,
+    "DeleteTags": tagging.delete,
+    "ListTags": tagging.list_tags,
+}
+
+
+async def handle_request(
+    method: str, path: str, headers: Json, body: bytes, query_params: Json
+) -> Answer:
+    """Answer one call of `sagemaker` or `sagemaker-runtime`."""
+    del method, query_params
+    if runtime.endpoint_of(path) is not None:
+        answer: Answer = await host.off_the_loop(
+            "invoke-endpoint", lambda: runtime.invoke(path, headers, body)
+        )
+        return answer
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    answer = await host.off_the_loop(operation, lambda: control(operation, headers, body))
+    return answer
+
+
+def control(operation: str, headers: Json, body: bytes) -> Answer:
+    """Answer one call of the control plane."""
+    try:
+        handler = OPERATIONS.get(operation)
+        if handler is None:
+            message = f"{operation or 'This'} is not an operation of the laptop's SageMaker."
+            raise ServiceError("UnknownOperationException", message)
+        request = json.loads(body or b"{}")
+        validation.check(operation, request)
+        permissions.check_further(operation, headers, request)
+        return 200, {"Content-Type": JSON_TYPE}, json.dumps(handler(request)).encode()
+    except ServiceError as error:
+        return refusal(error)
+
+
+def refusal(error: ServiceError) -> Answer:
+    """Return an error as AWS's JSON services write it."""
+    body = {"__type": error.code, "message": error.message}
+    headers = {"Content-Type": JSON_TYPE, "x-amzn-errortype": error.code}
+    return error.status, headers, json.dumps(body).encode()
+
+
+def get_state() -> Json:
+    """Return what a restart of ministack needs."""
+    return copy.deepcopy(store.everything())
+
+
+def load_persisted_state(state: Json) -> None:
+    """Take it back; jobs that ran have failed, endpoints start again."""
+    store.restore(state)
+    training_jobs.recover()
+
+
+def reset() -> None:
+    """Stop every process and forget everything."""
+    training_jobs.abandon_all()
+    store.forget()
