@@ -15,8 +15,8 @@ PORTRAITS = Path(__file__).parent / "portraits-sdxl"
 """The folder of the trained base."""
 
 
-def build(folder: Path, seed: int = 0) -> None:
-    """Write an untrained base of the same architecture, and its card, to `folder`."""
+def build(folder: Path, seed: int = 0, family: str = "sdxl") -> None:
+    """Write an untrained base, and its card, to `folder`; the family is "sdxl" or "sd2"."""
     from local.embedded_base.untrained import build as build_untrained  # noqa: PLC0415
 
-    build_untrained(folder, seed)
+    build_untrained(folder, seed, "sdxl" if family == "sdxl" else "sd2")

@@ -63,6 +63,23 @@ def make_unet(channels: tuple[int, int, int] = (96, 128, 128)) -> UNet2DConditio
     )
 
 
+def make_sd2_unet() -> UNet2DConditionModel:
+    """Return a UNet of Stable Diffusion 2's kind: one text encoder, no pooled text, no sizes."""
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIDE,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        attention_head_dim=(1, 2),
+        cross_attention_dim=WIDTHS[0],
+        norm_num_groups=16,
+        use_linear_projection=True,
+    )
+
+
 def make_text_encoders() -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
     """Return SDXL's two text encoders; a pipeline reads the last layer but one of each."""
     tokenizer = make_tokenizer(TOKENS)
@@ -85,8 +102,11 @@ def make_text_encoders() -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
     return CLIPTextModel(first), CLIPTextModelWithProjection(second)
 
 
-def make_scheduler() -> DPMSolverMultistepScheduler:
+def make_scheduler(prediction_type: str = "epsilon") -> DPMSolverMultistepScheduler:
     """Return the sampler that the folder names; training reads the noise levels from it."""
     return DPMSolverMultistepScheduler(
-        **NOISE, prediction_type="epsilon", timestep_spacing="trailing"
+        **NOISE,
+        prediction_type=prediction_type,
+        timestep_spacing="trailing",
+        steps_offset=1,  # unused here; diffusers warns without it
     )

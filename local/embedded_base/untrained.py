@@ -8,13 +8,19 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from contracts.base import BaseCard, GateFloors
+from contracts.base import BaseCard, Family, GateFloors
 from local.embedded_base.architecture import (
     TOKENS,
     make_scheduler,
+    make_sd2_unet,
     make_text_encoders,
     make_unet,
     make_vae,
@@ -23,19 +29,37 @@ from local.embedded_base.card import write_card
 from local.embedded_base.words import make_tokenizer
 
 
-def build(folder: Path, seed: int = 0) -> BaseCard:
+def build(folder: Path, seed: int = 0, family: Family = "sdxl") -> BaseCard:
     """Write an untrained pipeline and its card to `folder`; equal seeds give equal files."""
     torch.manual_seed(seed)
-    unet, vae, encoders = make_unet((32, 64, 64)), make_vae(), make_text_encoders()
-    save_pipeline(folder, unet, vae, encoders)
+    if family == "sdxl":
+        save_pipeline(folder, make_unet((32, 64, 64)), make_vae(), make_text_encoders())
+    else:
+        save_sd2_pipeline(folder)
     return write_card(
         folder,
-        "untrained-sdxl",
-        family="sdxl",
+        f"untrained-{family}",
+        family=family,
         revision=f"seed-{seed}",
-        prediction_type="epsilon",
+        prediction_type="epsilon" if family == "sdxl" else "v_prediction",
         gate=GateFloors(min_effect=0.0),
     )
+
+
+def save_sd2_pipeline(folder: Path) -> None:
+    """Write a Stable Diffusion 2 folder in float16: one text encoder, v-prediction."""
+    pipeline = StableDiffusionPipeline(
+        vae=make_vae(),
+        text_encoder=make_text_encoders()[0],
+        tokenizer=make_tokenizer(TOKENS),
+        unet=make_sd2_unet(),
+        scheduler=make_scheduler("v_prediction"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+    load_in_float32(folder / "text_encoder" / "config.json")
 
 
 def save_pipeline(
