@@ -5,6 +5,7 @@ plugin.py         what is changed in ministack, in which order; checks the exact
 children.py       processes that must not outlive this one
 lambdas.py        functions run in an interpreter that holds only boto3 and their zip
 lambda_worker.py  the program inside that interpreter
+sessions.py       acting as a role that a service was given
 permissions.py    IAM decisions that stock gets wrong
 events.py         EventBridge targets and tables from CloudFormation
 untyped.py        names for values that no type can describe

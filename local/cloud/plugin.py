@@ -9,7 +9,8 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from local.cloud import lambdas
+from local.cloud import events, lambdas, permissions
+from local.cloud.states import api as states
 from local.cloud.untyped import Stock
 
 PINNED = "1.5.33"
@@ -28,6 +29,9 @@ def install() -> Stock:
         message = f"ministack {PINNED} is needed, {found} is installed: run `make envs`"
         raise RuntimeError(message)
     lambdas.install()
+    states.install()
+    permissions.install()
+    events.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
     return import_module("ministack.app")

@@ -15,11 +15,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import boto3
 
-from local.cloud import children, places, plugin
+from local.cloud import children, places
 from local.cloud.untyped import Stock
 
 HOST = "127.0.0.1"
@@ -104,7 +105,7 @@ def serve(port: int | None = None, log_file: Path = places.LOGS / "cloud.log") -
 
 
 def _prepare(port: int) -> Stock:
-    """Set the environment that ministack reads, import it once and change it."""
+    """Set the environment that ministack reads, then import it for the first time."""
     os.environ.update(
         GATEWAY_PORT=str(port),
         BIND_HOST=HOST,
@@ -116,7 +117,7 @@ def _prepare(port: int) -> Stock:
         PERSIST_STATE="0",
     )
     if not _installed:
-        _installed.append(plugin.install())
+        _installed.append(import_module("local.cloud.plugin").install())
     return _installed[0]
 
 

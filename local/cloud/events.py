@@ -1,0 +1,78 @@
+"""EventBridge and DynamoDB where stock loses what a template says."""
+
+import json
+import logging
+
+from ministack.core.arn import parse_arn
+from ministack.services import dynamodb, eventbridge, lambda_svc, stepfunctions
+from ministack.services.cloudformation import provisioners
+
+from local.cloud import sessions
+from local.cloud.untyped import Json, Stock
+
+log = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """Deliver what no target takes to the dead-letter queue; keep a table's TTL and recovery."""
+    _keep_undeliverable_events()
+    _keep_table_properties()
+
+
+def _keep_undeliverable_events() -> None:
+    deliver = eventbridge._invoke_target
+
+    def invoke(target: Json, event: Json, rule: Json, view: Stock = None) -> None:
+        reason = _undeliverable(target)
+        if reason is None:
+            deliver(target, event, rule, view)
+            return
+        log.warning("rule %s: %s", rule.get("Name"), reason)
+        queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if queue:
+            shown = view or eventbridge._pattern_event_view(event)
+            body = json.dumps(shown.event_with_detail())
+            eventbridge._dispatch_to_sqs(parse_arn(queue), body, {})
+
+    eventbridge._invoke_target = invoke
+
+
+def _undeliverable(target: Json) -> str | None:
+    """Return why a target cannot be called at all; its own later failure is its own affair."""
+    arn = target.get("Arn", "")
+    if ":states:" in arn:
+        if stepfunctions._resolve_state_machine_arn(arn) is None:
+            return f"no state machine {arn}"
+        return sessions.denial(target.get("RoleArn", ""), "states:StartExecution", arn)
+    if ":lambda:" in arn and lambda_svc._get_func_record_for_ref(arn)[0] is None:
+        return f"no function {arn}"
+    return None
+
+
+def _keep_table_properties() -> None:
+    handler = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    create, update = handler["create"], handler["update"]
+
+    def created(logical_id: str, properties: Json, stack: Stock) -> Stock:
+        answer = create(logical_id, properties, stack)
+        _apply(answer[0], properties)
+        return answer
+
+    def updated(name: str, old: Json, new: Json, *rest: Stock) -> Stock:
+        answer = update(name, old, new, *rest)
+        _apply(answer[0], new)
+        return answer
+
+    handler.update(create=created, update=updated)
+
+
+def _apply(table: str, properties: Json) -> None:
+    expiry = properties.get("TimeToLiveSpecification")
+    if expiry:
+        enabled = str(expiry.get("Enabled")).lower() == "true"
+        wanted = {**expiry, "Enabled": enabled}
+        dynamodb._update_ttl({"TableName": table, "TimeToLiveSpecification": wanted})
+    recovery = properties.get("PointInTimeRecoverySpecification")
+    if recovery:
+        wanted = {"TableName": table, "PointInTimeRecoverySpecification": recovery}
+        dynamodb._update_continuous_backups(wanted)
