@@ -114,6 +114,9 @@ class TrainingMetrics(Document):
 
     resumed_from_step: Annotated[int, Field(ge=0)] = 0
 
+    partial: bool = False
+    """Whether the plan's deadline came before the last step."""
+
 
 class TrainingFailure(Document):
     """Why a task has no adapter."""

@@ -1,0 +1,160 @@
+"""The training image's program, run as SageMaker runs it, on tiny pipelines of every family."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from diffusers import DiffusionPipeline  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+from tiny_pipelines import Family, make_base  # noqa: E402
+from training_kit import Room  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+MakeRoom = Callable[..., Room]
+
+
+@pytest.fixture(scope="session")
+def make_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRoom]:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    torch.set_num_threads(1)
+
+    @cache
+    def base(family: Family) -> Path:
+        folder = tmp_path_factory.mktemp(family)
+        make_base(folder, family)
+        return folder
+
+    def make(family: Family = "sdxl") -> Room:
+        return Room(tmp_path_factory.mktemp("room"), base(family))
+
+    yield make
+
+
+def picture(base: Path, weights: Path | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Draw with plain diffusers, as anybody would."""
+    pipeline = DiffusionPipeline.from_pretrained(base, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    if weights is not None:
+        pipeline.load_lora_weights(weights.parent, weight_name=weights.name)
+    answer = pipeline(
+        "a photo of sks person",
+        num_inference_steps=2,
+        height=64,
+        width=64,
+        generator=torch.Generator().manual_seed(0),
+        output_type="np",
+    )
+    return np.asarray(answer.images[0])
+
+
+@pytest.mark.parametrize("family", ["sdxl", "sd2", "sd1"])
+def test_two_steps_give_an_adapter_that_plain_diffusers_loads(
+    make_room: MakeRoom, family: Family
+) -> None:
+    room = make_room(family)
+    name = room.add_task()
+    room.write_plan()
+
+    done = room.run()
+
+    assert done.returncode == 0, done.stderr
+    assert f"steps=2 job_id={name}" in done.stdout
+    result = room.result(name)
+    assert (result.status, result.failure) == ("succeeded", None)
+    weights = room.folder(name) / "adapter" / "pytorch_lora_weights.safetensors"
+    base = room.data / "base"
+    assert np.abs(picture(base, weights) - picture(base, None)).max() > 1e-4
+
+
+def test_text_encoders_are_trained_under_the_names_that_loaders_expect(
+    make_room: MakeRoom,
+) -> None:
+    room = make_room()
+    name = room.add_task(train_text_encoder=True, lora_alpha=8, rank=4)
+    room.write_plan()
+
+    assert room.run().returncode == 0
+
+    weights = load_file(room.folder(name) / "adapter" / "pytorch_lora_weights.safetensors")
+    networks = {key.split(".")[0] for key in weights}
+    assert networks == {"unet", "text_encoder", "text_encoder_2"}
+    encoder_keys = [key for key in weights if key.startswith("text_encoder")]
+    assert all(".text_model.encoder.layers." in key for key in encoder_keys)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom) -> None:
+    whole, broken = make_room(), make_room()
+    for room in (whole, broken):
+        name = room.add_task(max_train_steps=4, train_text_encoder=True)
+        room.write_plan()
+    assert whole.run().returncode == 0
+
+    running = broken.start()
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("step=2 "):
+            running.send_signal(signal.SIGTERM)
+            break
+    assert running.wait(timeout=60) == 143
+    assert not (broken.folder(name) / "result.json").exists()
+    states = list((broken.folder(name) / "state").glob("step-*.safetensors"))
+    assert states
+    assert all(load_file(state) for state in states)
+    assert broken.run().returncode == 0
+
+    assert broken.result(name).metrics.resumed_from_step >= 2  # type: ignore[union-attr]
+    assert broken.result(name).files == whole.result(name).files
+
+
+def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(
+    make_room: MakeRoom, tmp_path: Path
+) -> None:
+    folder = tmp_path / "base"
+    make_base(folder, "sd1")
+    room = Room(tmp_path / "room", folder)
+    name = room.add_task()
+    room.write_plan()
+    with (folder / "unet" / "config.json").open("a") as file:
+        file.write("\n")
+
+    done = room.run()
+
+    assert done.returncode == 1
+    assert room.result(name).failure.code == "base_mismatch"  # type: ignore[union-attr]
+    assert room.failure().startswith("base_mismatch: 1 of ")
+
+
+def test_one_users_trouble_is_not_the_next_ones(make_room: MakeRoom) -> None:
+    room = make_room("sd1")
+    spoilt, diverging, good = room.add_task(), room.add_task(learning_rate=0.1), room.add_task()
+    room.photo(spoilt, 1).write_bytes(b"not what was accepted")
+    room.write_plan()
+
+    done = room.run()
+
+    assert done.returncode == 0, done.stderr
+    assert room.result(spoilt).failure.code == "photo_changed"  # type: ignore[union-attr]
+    assert not (room.folder(spoilt) / "adapter").exists()
+    assert room.result(good).status == "succeeded"
+    assert room.result(diverging).status == "succeeded"
+
+
+def test_a_finished_task_is_not_trained_again(make_room: MakeRoom) -> None:
+    room = make_room("sd1")
+    name = room.add_task()
+    room.write_plan()
+    assert room.run().returncode == 0
+    first = (room.folder(name) / "result.json").read_bytes()
+
+    again = room.run()
+
+    assert f"task {name} was finished by an earlier attempt" in again.stdout
+    assert "step=" not in again.stdout
+    assert (room.folder(name) / "result.json").read_bytes() == first

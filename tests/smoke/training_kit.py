@@ -1,0 +1,100 @@
+"""What the training tests share: a folder as SageMaker lays it out, and the program run in it."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from contracts.base import BaseCard
+from contracts.training import TrainingPlan, TrainingResult
+
+PROGRAM = Path(__file__).parents[2] / "training_image" / "train.py"
+REQUEST = {
+    "instance_prompt": "a photo of sks person",
+    "class_prompt": "a photo of a person",
+    "num_class_images": 2,
+    "max_train_steps": 2,
+}
+
+
+def job_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+class Room:
+    """One training job's /opt/ml."""
+
+    def __init__(self, root: Path, base: Path) -> None:
+        self.root = root
+        self.data = root / "input" / "data"
+        self.data.mkdir(parents=True)
+        (self.data / "base").symlink_to(base)
+        self.card = BaseCard.model_validate_json((base / "base.json").read_bytes())
+        self.tasks: list[dict[str, Any]] = []
+
+    def add_task(self, photos: int = 3, **request: Any) -> str:
+        """Add a task with noise for photos; return its job id."""
+        name = job_id(len(self.tasks) + 1)
+        folder = self.data / "photos" / name
+        folder.mkdir(parents=True)
+        chance = np.random.default_rng(len(self.tasks))
+        listed = []
+        for index in range(photos):
+            path = folder / f"{index:03d}.png"
+            Image.fromarray(chance.integers(0, 255, (40, 48, 3), dtype=np.uint8)).save(path)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            listed.append({"index": index, "file": f"{name}/{path.name}", "sha256": digest})
+        self.tasks.append({"job_id": name, "request": REQUEST | request, "photos": listed})
+        return name
+
+    def photo(self, name: str, index: int) -> Path:
+        return self.data / "photos" / name / f"{index:03d}.png"
+
+    def write_plan(self, **changes: Any) -> None:
+        plan = {"plan_id": job_id(0), "base_sha256": self.card.sha256, "tasks": self.tasks}
+        checked = TrainingPlan.model_validate(plan | changes)
+        path = self.data / "plan" / "plan.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(checked.model_dump_json())
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """Run the program as SageMaker does and wait for its end."""
+        return subprocess.run(
+            [sys.executable, str(PROGRAM), "train"],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start the program; the caller reads its lines and ends it."""
+        return subprocess.Popen(
+            [sys.executable, str(PROGRAM), "train"],
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"SAGEMAKER_BASE_DIR": str(self.root), "OMP_NUM_THREADS": "1"}
+
+    def folder(self, name: str) -> Path:
+        return self.root / "checkpoints" / name
+
+    def result(self, name: str) -> TrainingResult:
+        return TrainingResult.model_validate_json((self.folder(name) / "result.json").read_bytes())
+
+    def failure(self) -> str:
+        return (self.root / "output" / "failure").read_text()
+
+
+def first_number(line: str, name: str) -> float:
+    """Return the value of ``name=value`` in a metric line."""
+    return float(line.partition(f"{name}=")[2].split()[0])

@@ -1,0 +1,33 @@
+"""The training image's program: SageMaker runs ``train.py train``.
+
+Reads ``input/data/{plan,photos,base}`` under /opt/ml ($SAGEMAKER_BASE_DIR elsewhere), writes
+``checkpoints/<job_id>/`` for each task, ``output/failure`` when nothing succeeded. No network.
+
+Exit codes: 0 at least one task succeeded, 1 none did, 143 interrupted with the state saved.
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    """Run the job."""
+    os.environ.update(
+        HF_HUB_OFFLINE="1",
+        HF_HUB_DISABLE_PROGRESS_BARS="1",
+        DIFFUSERS_VERBOSITY="error",
+        TRANSFORMERS_VERBOSITY="error",
+    )
+    sys.path[:0] = [str(HERE), str(HERE.parent / "functions")]  # a checkout; the image has one root
+    warnings.filterwarnings("ignore")
+    from trainer.job import run_job  # noqa: PLC0415 (after the environment, before seconds of import)
+
+    return run_job(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What the families of Stable Diffusion do differently; the rest of the trainer does not ask.
+
+B prompts, T tokens, D the width that the UNet attends to, P the width of the pooled text.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from contracts.base import Family as FamilyName
+
+TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
+"""Where adapters go in a CLIP text encoder."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Encoded prompts."""
+
+    hidden: Tensor
+    """(B, T, D)."""
+
+    pooled: Tensor | None
+    """(B, P); SDXL only."""
+
+    def rows(self, indices: Tensor) -> "Text":
+        """Return the prompts at ``indices``, (N,) int64, in that order."""
+        pooled = None if self.pooled is None else self.pooled[indices]
+        return Text(self.hidden[indices], pooled)
+
+
+class Family(Protocol):
+    """One family: how prompts become what the UNet attends to."""
+
+    text_encoders: ClassVar[tuple[str, ...]]
+    """Their names in the pipeline; each also prefixes its keys in an adapter file."""
+
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
+        """Encode prompts; keeps the graph, so that text encoders can be trained."""
+        ...
+
+    def conditions(self, text: Text, side: int) -> dict[str, Any]:
+        """Return the UNet's further arguments for square pictures of ``side`` pixels."""
+        ...
+
+
+class StableDiffusion:
+    """SD 1.x and 2.x: one text encoder, its last layer."""
+
+    text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
+
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
+        """Return the last hidden state, after the final layer norm."""
+        ids = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
+        return Text(pipeline.text_encoder(ids)[0], None)
+
+    def conditions(self, text: Text, side: int) -> dict[str, Any]:  # noqa: ARG002
+        """Return nothing: the prompt is all that SD 1 and 2 know."""
+        return {}
+
+
+class StableDiffusionXL:
+    """SDXL: two text encoders side by side, the pooled text and the picture's geometry."""
+
+    text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
+
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
+        """Return both last but one hidden states, and the second encoder's pooled output."""
+        first = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
+        second = tokenize(pipeline.tokenizer_2, prompts, pipeline.text_encoder_2.device)
+        one = pipeline.text_encoder(first, output_hidden_states=True)
+        two = pipeline.text_encoder_2(second, output_hidden_states=True)
+        return Text(torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0])
+
+    def conditions(self, text: Text, side: int) -> dict[str, Any]:
+        """Return the pooled text and the time ids: an uncropped square of ``side`` pixels."""
+        ids = torch.tensor([[side, side, 0, 0, side, side]] * len(text.hidden))
+        time_ids = ids.to(text.hidden.device, text.hidden.dtype)
+        return {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": time_ids}}
+
+
+FAMILIES: dict[FamilyName, Family] = {
+    "sd1": StableDiffusion(),
+    "sd2": StableDiffusion(),
+    "sdxl": StableDiffusionXL(),
+}
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, prompts: list[str], device: torch.device
+) -> Tensor:
+    """Return token ids, (B, T) int64, cut or padded to the encoder's length."""
+    encoded = tokenizer(
+        prompts,
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+    ids: Tensor = encoded.input_ids.to(device)
+    return ids

@@ -1,0 +1,218 @@
+"""The steps: draw a batch, predict, weigh the error, move the adapter, say how it goes.
+
+B examples in a step: first the photos, then as many class images.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from trainer import lora, loss
+from trainer.base import Base
+from trainer.checkpoint import Progress, load_state, save_state
+from trainer.families import Text
+from trainer.interrupt import TimeLimit
+from trainer.outcome import TrainingError, say
+from trainer.photos import Latents
+from trainer.plan import Recipe
+
+LINES_PER_RUN = 100
+"""How many metric lines one training prints, about."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What there is to learn from, encoded."""
+
+    photos: Latents
+    prompts: list[str]
+    """Every caption once; the class prompt last."""
+    photo_rows: Tensor
+    """(N,) int64: each photo's place in ``prompts``."""
+    class_latents: Tensor | None
+    """(M, C, H, W), scaled; absent without prior preservation."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's examples."""
+
+    latents: Tensor
+    noise: Tensor
+    timesteps: Tensor
+    rows: Tensor
+    """(B,) int64: each example's place in ``Examples.prompts``."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How training went."""
+
+    progress: Progress
+    resumed_from: int
+    partial: bool
+    """Whether the deadline came before the last step."""
+
+
+def train(
+    base: Base,
+    recipe: Recipe,
+    examples: Examples,
+    networks: lora.Networks,
+    *,
+    state: Path,
+    fingerprint: str,
+    limit: TimeLimit,
+) -> Trained:
+    """Train the adapters in ``networks``, from the newest state in ``state``.
+
+    Raises:
+        TrainingError: ``training_diverged``; the loss or the gradient is no longer a number.
+        InterruptedTrainingError: SIGTERM came; a state was saved.
+    """
+    accelerator = Accelerator()
+    weights = lora.parameters(networks)
+    optimizer = make_optimizer(recipe, weights)
+    progress = load_state(state, fingerprint, weights, optimizer)
+    resumed_from = progress.step
+    text = None if recipe.text_encoder_lr is not None else encode_frozen(base, examples)
+    every = max(1, recipe.steps // LINES_PER_RUN)
+    meter = Meter(recipe)
+
+    while progress.step < recipe.steps and not limit.training_is_over:
+        started = time.monotonic()
+        batch = draw_batch(recipe, examples, progress.step, len(base.alphas_cumprod))
+        error = batch_loss(base, recipe, batch, text or base.encode(examples.prompts))
+        accelerator.backward(error)
+        norm = nn.utils.clip_grad_norm_(list(weights.values()), recipe.max_grad_norm)
+        require_finite(error, norm, progress.step)
+        set_rate(optimizer, recipe, progress.step)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+        progress.step += 1
+        progress.losses.append(error.item())
+        progress.seconds += time.monotonic() - started
+        meter.count(len(batch.latents))
+        if progress.step % every == 0 or progress.step == recipe.steps:
+            meter.report(progress, optimizer.param_groups[0]["lr"], norm.item())
+        if progress.step % recipe.checkpoint_every == 0 or limit.interrupted:
+            save_state(state, fingerprint, progress, weights, optimizer)
+        limit.check()
+
+    return Trained(progress, resumed_from, partial=progress.step < recipe.steps)
+
+
+def make_optimizer(recipe: Recipe, weights: dict[str, nn.Parameter]) -> torch.optim.Optimizer:
+    """Return AdamW with the UNet's and the text encoders' own peak rates."""
+    unet = [weight for name, weight in weights.items() if name.startswith("unet.")]
+    encoders = [weight for name, weight in weights.items() if not name.startswith("unet.")]
+    groups = [{"params": unet, "peak": recipe.learning_rate}]
+    if encoders:
+        groups.append({"params": encoders, "peak": recipe.text_encoder_lr})
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=1e-4, foreach=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
+    """Warm up, then fall along a cosine to nothing."""
+    warmth = min(1.0, (step + 1) / max(1, recipe.warm_up_steps))
+    fall = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * warmth * fall
+
+
+def encode_frozen(base: Base, examples: Examples) -> Text:
+    """Encode every prompt once, for text encoders that do not learn."""
+    with torch.no_grad():
+        return base.encode(examples.prompts)
+
+
+def draw_batch(recipe: Recipe, examples: Examples, step: int, levels: int) -> Batch:
+    """Return the batch of one step; it depends on seed and step only."""
+    seed, size = recipe.seed, recipe.batch_size
+    shape, latents, rows = examples.photos.mean[0].shape, [], []
+    for draw in range(step * size, (step + 1) * size):
+        chosen = loss.pick(len(examples.photos.mean), draw, seed, "photo")
+        latents.append(examples.photos.draw(chosen, loss.normal(shape, seed, "posterior", draw)))
+        rows.append(int(examples.photo_rows[chosen]))
+    if examples.class_latents is not None:
+        for draw in range(step * size, (step + 1) * size):
+            latents.append(
+                examples.class_latents[loss.pick(len(examples.class_latents), draw, seed, "class")]
+            )
+            rows.append(len(examples.prompts) - 1)
+    stacked = torch.stack(latents)
+    return Batch(
+        stacked,
+        loss.normal(stacked.shape, seed, "noise", step),
+        draw_timesteps(len(stacked), size, levels, seed, step),
+        torch.tensor(rows),
+    )
+
+
+def draw_timesteps(count: int, size: int, levels: int, seed: int, step: int) -> Tensor:
+    """Return (count,) int64: each uniform over the levels, spread evenly within ``size`` examples.
+
+    Spreading takes variance out of a small batch's gradient and leaves its mean alone.
+    """
+    offsets = torch.rand(math.ceil(count / size), generator=loss.chance(seed, "level", step))
+    places = torch.arange(count)
+    spread = (offsets[places // size] + (places % size) / size) % 1
+    return (spread * levels).long().clamp(max=levels - 1)
+
+
+def batch_loss(base: Base, recipe: Recipe, batch: Batch, text: Text) -> Tensor:
+    """Return the weighted error of a batch: photos, plus class images times their weight."""
+    kind, device = base.card.prediction_type, base.device
+    latents, noise = batch.latents.to(device), batch.noise.to(device)
+    timesteps = batch.timesteps.to(device)
+    signal = base.alphas_cumprod[timesteps]
+    prompts = text.rows(batch.rows.to(device))
+    predicted = base.pipeline.unet(
+        loss.add_noise(latents, noise, signal).to(base.dtype),
+        timesteps,
+        prompts.hidden,
+        **base.family.conditions(prompts, recipe.resolution),
+    ).sample
+    wanted = loss.target_of(kind, latents, noise, signal)
+    errors = loss.squared_error(predicted, wanted) * loss.min_snr_weights(
+        kind, signal, recipe.snr_gamma
+    )
+    photos, classes = errors[: recipe.batch_size], errors[recipe.batch_size :]
+    if len(classes) == 0:
+        return photos.mean()
+    return photos.mean() + recipe.prior_loss_weight * classes.mean()
+
+
+def require_finite(error: Tensor, norm: Tensor, step: int) -> None:
+    """Stop before a step that would destroy the weights."""
+    if not bool(torch.isfinite(error) & torch.isfinite(norm)):
+        raise TrainingError("training_diverged", f"the loss was not a number at step {step}")
+
+
+class Meter:
+    """Prints the metric lines that MetricDefinitions and the progress bar read."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._since = time.monotonic()
+        self._images = 0
+
+    def count(self, images: int) -> None:
+        """Add one step's examples."""
+        self._images += images
+
+    def report(self, progress: Progress, rate: float, norm: float) -> None:
+        """Print one line; ``images_per_second`` counts since the last one."""
+        speed = self._images / max(1e-9, time.monotonic() - self._since)
+        say(
+            f"step={progress.step} loss={progress.losses[-1]:.4f} lr={rate:.1e} "
+            f"grad_norm={norm:.4f} images_per_second={speed:.1f} "
+            f"steps={self._recipe.steps} job_id={self._recipe.job_id}"
+        )
+        self._since, self._images = time.monotonic(), 0

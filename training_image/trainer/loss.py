@@ -1,0 +1,69 @@
+"""Noise, targets and weights. Tensors in, tensors out; no model, no state.
+
+B is the batch, T the number of noise levels (1000). All chance comes from ``chance``: a stream for
+each (seed, purpose, step ...), so a resumed run draws what an uninterrupted one would have drawn.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from contracts.base import PredictionType
+
+
+def chance(*key: int | str) -> torch.Generator:
+    """Return a generator that depends on ``key`` and on nothing else."""
+    digest = hashlib.blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+
+
+def normal(shape: torch.Size | tuple[int, ...], *key: int | str) -> Tensor:
+    """Return float32 noise on the CPU: the same on every device."""
+    return torch.randn(tuple(shape), generator=chance(*key))
+
+
+def pick(count: int, draw: int, *key: int | str) -> int:
+    """Return the index at place ``draw`` of an endless order that shuffles ``count`` per round."""
+    order = torch.randperm(count, generator=chance(*key, draw // count))
+    return int(order[draw % count])
+
+
+def add_noise(latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
+    """Return latents (B, C, H, W) at the noise level with ``signal`` (B,) of alphas_cumprod."""
+    share = signal[:, None, None, None]
+    return share.sqrt() * latents + (1 - share).sqrt() * noise
+
+
+def target_of(kind: PredictionType, latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
+    """Return what the UNet should have said: the noise, or the velocity v."""
+    if kind == "epsilon":
+        return noise
+    share = signal[:, None, None, None]
+    return share.sqrt() * noise - (1 - share).sqrt() * latents
+
+
+def min_snr_weights(kind: PredictionType, signal: Tensor, gamma: float) -> Tensor:
+    """Return each example's Min-SNR weight.
+
+    Nearly clean images have a huge signal-to-noise ratio and would drown the rest.
+
+    Args:
+        kind: what the model predicts; the weight of v divides by SNR + 1.
+        signal: (B,) float32 in (0, 1), alphas_cumprod at each example's noise level.
+        gamma: the SNR above which weight falls off; a ratio, no unit.
+
+    Returns:
+        (B,) float32 in (0, 1].
+
+    Source: Hang et al. 2023, arXiv 2303.09556, section 3.4.
+    """
+    snr = signal / (1 - signal)
+    if kind == "epsilon":
+        return (gamma / snr).clamp(max=1.0)  # min(snr, gamma) / snr, but safe at snr = 0
+    return snr.clamp(max=gamma) / (snr + 1)
+
+
+def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return each example's mean squared error, (B,) float32."""
+    return (prediction.float() - target).square().mean(dim=(1, 2, 3))

@@ -1,0 +1,93 @@
+"""How a training job speaks: its failures, its log lines, its result files.
+
+Nothing here ever holds a user's text: codes, numbers and our own words only.
+"""
+
+import hashlib
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from contracts.codes import CODES
+from contracts.layout import RESULT_FILE
+from contracts.training import TrainingFailure, TrainingResult
+
+NO_SPACE = 28
+
+
+class TrainingError(Exception):
+    """A failure with a code from contracts.codes; the text is ours, never a user's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class InterruptedTrainingError(Exception):
+    """SageMaker wants the machine back: what was saved is enough to go on later."""
+
+
+def say(line: str) -> None:
+    """Write one line to the training job's log, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def describe_failure(error: Exception) -> TrainingFailure:
+    """Return the code of ``error``; for one we did not foresee, log where it happened."""
+    if isinstance(error, TrainingError):
+        return TrainingFailure(code=error.code, message=error.message)
+    # The stack without the message: a library's message may quote a prompt.
+    sys.stderr.writelines(traceback.format_tb(error.__traceback__))
+    code = _code_of(error)
+    return TrainingFailure(code=code, message=f"{CODES[code].text} ({type(error).__name__})")
+
+
+def _code_of(error: Exception) -> str:
+    if type(error).__name__ == "OutOfMemoryError":
+        return "out_of_memory"
+    if isinstance(error, OSError) and error.errno == NO_SPACE:
+        return "disk_full"
+    return "training_failed"
+
+
+def write_result(folder: Path, result: TrainingResult) -> None:
+    """Commit a task: ``result.json`` appears whole and after everything that it names."""
+    write_atomically(folder / RESULT_FILE, result.model_dump_json(indent=2).encode())
+
+
+def read_result(folder: Path) -> TrainingResult | None:
+    """Return a committed success whose files are all there; anything else is to be done again."""
+    path = folder / RESULT_FILE
+    if not path.is_file():
+        return None
+    result = TrainingResult.model_validate_json(path.read_bytes())
+    whole = all(_matches(folder / name, sha256) for name, sha256 in result.files.items())
+    return result if result.status == "succeeded" and whole else None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``path`` so that no reader, SageMaker's sync included, sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def write_failure(root: Path, failure: TrainingFailure) -> None:
+    """Write the file whose first 1024 characters become the training job's FailureReason."""
+    path = root / "output" / "failure"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{failure.code}: {failure.message}"[:1024])
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _matches(path: Path, sha256: str) -> bool:
+    return path.is_file() and os.access(path, os.R_OK) and sha256_of(path) == sha256

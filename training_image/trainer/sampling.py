@@ -1,0 +1,73 @@
+"""Pictures from fixed seeds: for class images, for the gate, for the user."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from trainer.base import Base
+from trainer.interrupt import TimeLimit
+
+AT_ONCE = 8
+
+Pictures: TypeAlias = npt.NDArray[np.float32]
+"""(N, S, S, 3), 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to make: the same prompt and seed give the same picture."""
+
+    prompt: str
+    seed: int
+
+
+def make_latents(base: Base, shots: list[Shot], side: int, limit: TimeLimit) -> Tensor:
+    """Return the latents of pictures of ``side`` pixels, (N, C, H, W) float32 on the CPU, scaled.
+
+    As the serving image does it: the base's own scheduler, steps and guidance, a generator for
+    each seed, no negative prompt.
+    """
+    made = []
+    for first in range(0, len(shots), AT_ONCE):
+        limit.check()
+        batch = shots[first : first + AT_ONCE]
+        with torch.no_grad():
+            answer = base.pipeline(
+                [shot.prompt for shot in batch],
+                num_inference_steps=base.card.inference.num_inference_steps,
+                guidance_scale=base.card.inference.guidance_scale,
+                height=side,
+                width=side,
+                generator=[torch.Generator().manual_seed(shot.seed) for shot in batch],
+                output_type="latent",
+            )
+        made.append(answer.images.float().cpu())
+    return torch.cat(made)
+
+
+def decode(base: Base, latents: Tensor) -> Pictures:
+    """Return pictures (N, S, S, 3) float32 in 0 to 1; NaN where the latents are not finite."""
+    vae = base.pipeline.vae
+    made = []
+    for batch in latents.split(AT_ONCE):
+        with torch.no_grad():
+            pixels = vae.decode(batch.to(base.device) / vae.config.scaling_factor).sample
+        made.append((pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
+    pictures: Pictures = np.concatenate(made)
+    return pictures
+
+
+def make_pictures(base: Base, shots: list[Shot], side: int, limit: TimeLimit) -> Pictures:
+    """Return pictures (N, S, S, 3) float32 in 0 to 1."""
+    return decode(base, make_latents(base, shots, side, limit))
+
+
+def to_images(pictures: Pictures) -> list[Image.Image]:
+    """Return RGB images; what is not a number becomes black."""
+    pixels = (np.nan_to_num(pictures) * 255).round().astype(np.uint8)
+    return [Image.fromarray(picture) for picture in pixels]
