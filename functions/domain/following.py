@@ -28,6 +28,9 @@ that was taken for dead creates the job after all."""
 RELAUNCHES = 3
 """Attempts after which a fault of the service counts as a failure of the training."""
 
+GATE = "gate_"
+"""Codes of the judge start so; all others are the training's own."""
+
 SERVICE_FAULTS = {"internal_server_error", "capacity_error"}
 
 Verdict = TrainedAdapter | StageError | Literal["wait", "try_again"]
@@ -151,7 +154,7 @@ def verdict_of_job(record: JobRecord, state: TrainingState | None, now: datetime
     reason = reason_of(state)
     if reason in SERVICE_FAULTS and record.attempt < RELAUNCHES:
         return "try_again"
-    return TrainingFailedError(reason=reason)
+    return in_words(TrainingFailedError, reason)
 
 
 def find_trained(models: Storage, record: JobRecord) -> TrainedAdapter | None:
@@ -180,30 +183,36 @@ def find_result(models: Storage, record: JobRecord) -> tuple[TrainingResult, Tra
 
 
 def error_of(failure: TrainingFailure) -> StageError:
-    """Return the workflow's word for what the trainer said."""
-    if failure.code == GateFailedError.code:
-        return GateFailedError()
-    if failure.code in CODES:
-        return TrainingFailedError(code=failure.code)
-    return TrainingFailedError(reason=failure.code)
+    """Return the workflow's word for what the trainer said; its code, if people have words for it.
+
+    >>> error_of(TrainingFailure(code="gate_no_effect", message="")).facts
+    {'code': 'gate_no_effect'}
+    """
+    kind = GateFailedError if failure.code.startswith(GATE) else TrainingFailedError
+    return in_words(kind, failure.code)
+
+
+def in_words(kind: type[StageError], code: str) -> StageError:
+    """Return the error with the code that people have words for; else only with a reason."""
+    return kind(code=code) if code in CODES else kind(reason=code)
 
 
 def reason_of(state: TrainingState) -> str:
     """Return a code for why a training job ended without a result; never its free text.
 
-    >>> failed = TrainingState("n", "Failed", failure_reason="AlgorithmError: wrong_base: 1")
+    >>> failed = TrainingState("n", "Failed", failure_reason="AlgorithmError: disk_full: 1")
     >>> reason_of(failed)
-    'wrong_base'
+    'disk_full'
     >>> reason_of(TrainingState("n", "Failed", failure_reason="InternalServerError: try again"))
     'internal_server_error'
     """
     if state.status == "Completed":
         return "no_result"
     if state.status == "Stopped":
-        return "out_of_time" if state.secondary_status.startswith("Max") else "stopped"
+        return "deadline_exceeded" if state.secondary_status.startswith("Max") else "stopped"
     kind, _, rest = state.failure_reason.partition(":")
     said = re.match(r"\s*([a-z]+(?:_[a-z]+)+)\b", rest)
-    if kind == "AlgorithmError" and said:
+    if kind == "AlgorithmError" and said and said[1] in CODES:
         return said[1]
     words = re.fullmatch(r"(?:[A-Z][a-z]+)+", kind)
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower() if words else "unknown"

@@ -1,0 +1,64 @@
+"""domain.warming.Endpoint in memory."""
+
+import base64
+import io
+import json
+
+from PIL import Image
+
+from contracts.errors import ModelNotReadyError, WarmUpFailedError
+from contracts.package import GenerationInfo
+
+COLOURFUL = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
+
+
+class MemoryEndpoint:
+    """Serves what was deployed; the first ``loads`` calls are refused, as when a model loads."""
+
+    name = "endpoint"
+
+    def __init__(self, loads: int = 0) -> None:
+        self.models: dict[str, str] = {}
+        """The sha256 of each model's weights."""
+        self.picture = COLOURFUL
+        self.size = COLOURFUL.size
+        self.bodies: list[bytes] = []
+        self._loads = loads
+
+    def deploy(self, target_model: str, weights_sha256: str) -> None:
+        self.models[target_model] = weights_sha256
+
+    def invoke(self, target_model: str, body: bytes) -> bytes:
+        if target_model not in self.models:
+            raise WarmUpFailedError(status=404)
+        self.bodies.append(body)
+        if len(self.bodies) <= self._loads:
+            raise ModelNotReadyError(status=507)
+        return answer_of(self.picture, self.size, self.models[target_model])
+
+
+def answer_of(picture: Image.Image, size: tuple[int, int], weights_sha256: str) -> bytes:
+    """KServe v2 JSON, as tritonserver writes it."""
+    info = GenerationInfo(
+        base_sha256="b" * 64,
+        adapter_sha256=weights_sha256,
+        seeds=(0,),
+        num_inference_steps=4,
+        guidance_scale=5.0,
+        lora_scale=1.0,
+        scheduler="EulerDiscreteScheduler",
+        width=size[0],
+        height=size[1],
+        seconds=0.5,
+    )
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    values = {
+        "generated_image": base64.b64encode(png.getvalue()).decode(),
+        "info": info.model_dump_json(),
+    }
+    outputs = [
+        {"name": name, "datatype": "BYTES", "shape": [1, 1], "data": [value]}
+        for name, value in values.items()
+    ]
+    return json.dumps({"model_name": "likeness", "outputs": outputs}).encode()

@@ -1,0 +1,48 @@
+"""domain.training.Trainer in memory."""
+
+from dataclasses import replace
+from typing import Any
+
+from domain.training import Creation, JobStatus, TrainingState
+
+FOREVER = 10**9
+
+
+class MemoryTrainer:
+    """A SageMaker without machines: jobs go on until a test ends them."""
+
+    def __init__(self, limit: int = FOREVER) -> None:
+        self.limit = limit
+        """Jobs that may run at once; one more is refused, as the account's quota does."""
+        self.requests: dict[str, dict[str, Any]] = {}
+        self.states: dict[str, TrainingState] = {}
+
+    def create(self, request: dict[str, Any]) -> Creation:
+        name = request["TrainingJobName"]
+        if name in self.states:
+            return "exists"
+        if len(self.running()) >= self.limit:
+            return "no_capacity"
+        self.requests[name] = request
+        self.states[name] = TrainingState(name, "InProgress", "Starting")
+        return "created"
+
+    def describe(self, name: str) -> TrainingState | None:
+        return self.states.get(name)
+
+    def running(self) -> list[str]:
+        return [name for name, state in self.states.items() if not state.ended]
+
+    def end(
+        self,
+        name: str,
+        status: JobStatus = "Completed",
+        failure_reason: str = "",
+        secondary_status: str | None = None,
+    ) -> None:
+        self.states[name] = replace(
+            self.states[name],
+            status=status,
+            secondary_status=secondary_status or status,
+            failure_reason=failure_reason,
+        )
