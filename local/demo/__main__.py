@@ -16,9 +16,17 @@ from local import deployment
 from local.cloud import places
 from local.cloud.server import HOST, Cloud
 from local.demo import picture, upload, watch
+from local.demo.subscriber import NoNoticeError, Subscriber
 
 FREE_BYTES = 2 * 1024**3
-NOTICE_SECONDS = 60
+FAILURES = (
+    deployment.DeploymentError,
+    watch.WorkflowError,
+    upload.NoBaseError,
+    NoNoticeError,
+    ClientError,
+    OSError,
+)
 SHEET = places.STATE / "demo" / "contact_sheet.png"
 
 
@@ -35,9 +43,7 @@ def main() -> int:
         console.print("\nStopped; nothing is left running.")
         _server(cloud, "--stop")
         return 130
-    except (
-        deployment.DeploymentError, watch.WorkflowError, upload.NoBaseError, ClientError, OSError,
-    ) as error:  # fmt: skip
+    except FAILURES as error:
         console.print(f"[red]The demo stopped:[/] {error}", soft_wrap=True)
         console.print(f"Logs: {places.LOGS.relative_to(places.ROOT)}/")
         _server(cloud, "--stop")
@@ -64,11 +70,11 @@ def _run(cloud: Cloud, console: Console) -> None:
     with console.status("Deploying template.yaml; the endpoint loads the base model"):
         outputs = deployment.deploy(cloud)
     _say(console, started, "deployed template.yaml through a CloudFormation change set")
-    queue = _subscribe(cloud, outputs["NoticesTopicArn"])
+    subscriber = Subscriber(cloud, outputs["NoticesTopicArn"])
     upload.put_upload(cloud, outputs["UploadsBucketName"], photos)
     _say(console, started, f"uploaded {len(photos)} photos and request.json")
     execution = watch.follow(cloud, outputs["StateMachineArn"], console)
-    notice = _notice(cloud, queue)
+    notice = subscriber.receive()
     console.print_json(json.dumps(notice))
     _show_pictures(cloud, console, photos, notice["model"])
     _say(console, started, "done")
@@ -83,42 +89,6 @@ def _show_pictures(
         before = picture.answers(cloud, endpoint, target, lora_scale=0.0)
         after = picture.answers(cloud, endpoint, target, lora_scale=1.0)
     picture.save(picture.sheet(photos, before, after), SHEET)
-
-
-def _subscribe(cloud: Cloud, topic: str) -> str:
-    """Return the queue of a subscriber, as the owner's system would have one."""
-    sqs = cloud.client("sqs")
-    url = str(sqs.create_queue(QueueName="likeness-demo-subscriber")["QueueUrl"])
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
-                "Action": "sqs:SendMessage", "Resource": arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-            }
-        ],
-    }  # fmt: skip
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    cloud.client("sns").subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
-    )
-    return url
-
-
-def _notice(cloud: Cloud, queue: str) -> dict[str, Any]:
-    sqs = cloud.client("sqs")
-    deadline = time.monotonic() + NOTICE_SECONDS
-    while time.monotonic() < deadline:
-        for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2).get("Messages", []):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            body: dict[str, Any] = json.loads(message["Body"])
-            return body
-    message = f"no notice came within {NOTICE_SECONDS} s"
-    raise watch.WorkflowError(message)
 
 
 def _look_further(

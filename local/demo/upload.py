@@ -1,16 +1,15 @@
 """What a client does: ten photos, then request.json, with plain S3 puts."""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from contracts.layout import REQUEST_FILE, base_prefix, upload_prefix
-from local.cloud.places import ROOT
+from contracts.layout import BASE_FILE, REQUEST_FILE, base_prefix, upload_prefix
 from local.cloud.server import Cloud
+from local.embedded_base import PORTRAITS
 from local.portraits import Photo, album, upload_bytes
 from local.portraits.moments import situation
 
-BASE_ID = "portraits-sdxl"
-BASE = ROOT / "local" / "embedded_base" / BASE_ID
 BASES_BUCKET = "likeness-bases"
 TENANT, UPLOAD = "demo", "first"
 TRIGGER_WORD = "sks"
@@ -38,30 +37,42 @@ def request() -> dict[str, Any]:
     }
 
 
-def put_base(cloud: Cloud) -> None:
-    """Put the base model where the stack expects it.
+def put_base(cloud: Cloud, folder: Path = PORTRAITS) -> None:
+    """Put a base model where the stack expects it: ``bases/<name of its folder>/``.
 
     Raises:
         NoBaseError: the folder is missing, so the checkout is not complete.
     """
-    if not (BASE / "base.json").exists():
-        message = f"{BASE.relative_to(ROOT)} holds no base model: is the checkout complete?"
-        raise NoBaseError(message)
+    if not (folder / BASE_FILE).exists():
+        raise NoBaseError(f"{folder.name} holds no base model: is the checkout complete?")
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket=BASES_BUCKET)
-    for path in sorted(p for p in BASE.rglob("*") if p.is_file()):
-        key = base_prefix(BASE_ID) + path.relative_to(BASE).as_posix()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        key = base_prefix(folder.name) + path.relative_to(folder).as_posix()
         s3.put_object(Bucket=BASES_BUCKET, Key=key, Body=path.read_bytes())
 
 
-def put_upload(cloud: Cloud, bucket: str, photos: list[Photo], upload: str = UPLOAD) -> None:
+def put_upload(cloud: Cloud, bucket: str, photos: list[Photo], **wishes: Any) -> None:
     """Put the photos and, last, the request: its arrival starts the workflow."""
+    words = [
+        ", ".join([request()["instance_prompt"], *situation(photo.circumstance)])
+        for photo in photos
+    ]
+    files: dict[str, bytes] = {}
+    for number, (photo, caption) in enumerate(zip(photos, words, strict=True)):
+        files[f"photo-{number}.jpg"] = upload_bytes(photo.image, rotated=number == 0)
+        # The words beside a photo say what is not the person; the trigger word means the rest.
+        files[f"photo-{number}.txt"] = caption.encode()
+    put_files(cloud, bucket, UPLOAD, files, request() | wishes)
+
+
+def put_files(
+    cloud: Cloud, bucket: str, upload: str, files: dict[str, bytes], wishes: dict[str, Any] | bytes
+) -> None:
+    """Put any files under the upload's prefix, then ``request.json``."""
     s3 = cloud.client("s3")
     prefix = upload_prefix(TENANT, upload)
-    for number, photo in enumerate(photos):
-        body = upload_bytes(photo.image, rotated=number == 0)
-        s3.put_object(Bucket=bucket, Key=f"{prefix}photo-{number}.jpg", Body=body)
-        # The words beside each photo: what is not the person, so that the trigger word is the rest.
-        words = ", ".join([request()["instance_prompt"], *situation(photo.circumstance)])
-        s3.put_object(Bucket=bucket, Key=f"{prefix}photo-{number}.txt", Body=words.encode())
-    s3.put_object(Bucket=bucket, Key=prefix + REQUEST_FILE, Body=json.dumps(request()).encode())
+    for name, body in files.items():
+        s3.put_object(Bucket=bucket, Key=prefix + name, Body=body)
+    body = wishes if isinstance(wishes, bytes) else json.dumps(wishes).encode()
+    s3.put_object(Bucket=bucket, Key=prefix + REQUEST_FILE, Body=body)

@@ -1,0 +1,116 @@
+"""What an end-to-end test does with a deployed stack: upload, wait, break and mend, look."""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from local.cloud.places import ROOT
+from local.cloud.server import Cloud
+from local.demo.subscriber import Subscriber
+from local.demo.upload import put_files
+from local.portraits import album, upload_bytes
+
+WORKFLOW_SECONDS = 240
+SMALL = {
+    "instance_prompt": "a photo of a sks person",
+    "class_prompt": "a photo of a person",
+    "num_class_images": 2,
+    "max_train_steps": 2,
+    "train_batch_size": 2,
+}
+"""A request that trains for as short as possible."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The stack on the laptop, and a subscriber to its notices."""
+
+    cloud: Cloud
+    outputs: dict[str, str]
+    subscriber: Subscriber
+
+    def upload(self, name: str, files: dict[str, bytes], request: dict[str, Any] | bytes) -> None:
+        put_files(self.cloud, self.outputs["UploadsBucketName"], name, files, request)
+
+    def execution(self, upload: str) -> dict[str, Any]:
+        """Wait until the newest execution of this upload has ended, and describe it."""
+        deadline = time.monotonic() + WORKFLOW_SECONDS
+        while time.monotonic() < deadline:
+            for described in self.executions(upload)[:1]:
+                if described["status"] != "RUNNING":
+                    return described
+            time.sleep(0.2)
+        raise TimeoutError(f"the execution of {upload} is still running or never started")
+
+    def executions(self, upload: str) -> list[dict[str, Any]]:
+        """Describe the executions that this upload started, the newest first."""
+        client = self.cloud.client("stepfunctions")
+        machine = self.outputs["StateMachineArn"]
+        found = client.list_executions(stateMachineArn=machine)["executions"]
+        described = [client.describe_execution(executionArn=e["executionArn"]) for e in found]
+        return [d for d in described if f"/uploads/{upload}/" in d["input"]]
+
+    def states(self, execution: dict[str, Any]) -> list[str]:
+        """Return the names of the states that the execution entered, in order."""
+        pages = (
+            self.cloud.client("stepfunctions")
+            .get_paginator("get_execution_history")
+            .paginate(executionArn=execution["executionArn"])
+        )
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages
+            for event in page["events"]
+            if event["type"].endswith("StateEntered")
+        ]
+
+    def aws(self, *arguments: str) -> dict[str, Any]:
+        """Run the AWS CLI, as an operator would."""
+        run = subprocess.run(
+            [ROOT / ".venv/tools/bin/aws", *arguments, "--output", "json"],
+            env=os.environ | self.cloud.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        answer: dict[str, Any] = json.loads(run.stdout or "{}")
+        return answer
+
+    def training_jobs(self, job_id: str) -> list[dict[str, Any]]:
+        """Return the SageMaker training jobs that were made for this job."""
+        listed = self.aws("sagemaker", "list-training-jobs", "--name-contains", job_id)
+        jobs: list[dict[str, Any]] = listed["TrainingJobSummaries"]
+        return jobs
+
+    def redrive(self, execution: dict[str, Any]) -> None:
+        arn = execution["executionArn"]
+        self.aws("stepfunctions", "redrive-execution", "--execution-arn", arn)
+
+    def settings(self, stage: str) -> dict[str, str]:
+        """Return a function's environment."""
+        found = self.aws(
+            "lambda", "get-function-configuration", "--function-name", f"likeness-{stage}"
+        )
+        variables: dict[str, str] = found["Environment"]["Variables"]
+        return variables
+
+    def configure(self, stage: str, variables: dict[str, str]) -> None:
+        """Change a function's environment: the way to break a stage, and to mend it."""
+        self.aws(
+            "lambda", "update-function-configuration", "--function-name", f"likeness-{stage}",
+            "--environment", json.dumps({"Variables": variables}),
+        )  # fmt: skip
+
+
+def job_of(execution: dict[str, Any]) -> str:
+    """Return the job id of an execution that ended in a notice."""
+    return str(json.loads(execution["output"])["job_id"])
+
+
+def photos(seed: int, count: int = 6) -> dict[str, bytes]:
+    """Return drawn photos as files; another seed is another person."""
+    shots = album(seed, count, size=128)
+    return {f"photo-{n}.jpg": upload_bytes(shot.image) for n, shot in enumerate(shots)}

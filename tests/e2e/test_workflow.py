@@ -1,0 +1,126 @@
+"""Photos in, a picture out; and every way that an upload can end."""
+
+import json
+
+import pytest
+
+from local.demo.picture import generate
+from tests.e2e.stack import SMALL, Stack, job_of, photos
+
+STAGES = (
+    "accept-request",
+    "inspect-photos",
+    "train-adapter",
+    "publish-adapter",
+    "warm-model",
+    "notify-owner",
+)
+
+
+def test_photos_in_a_picture_out(stack: Stack) -> None:
+    stack.upload("happy", photos(1), SMALL)
+    execution = stack.execution("happy")
+    assert execution["status"] == "SUCCEEDED", stack.states(execution)
+    notice = stack.subscriber.receive()
+    assert (notice["status"], notice["code"], notice["upload"]) == ("succeeded", "ready", "happy")
+    model = notice["model"]
+    plain, personal = (
+        generate(
+            stack.cloud, model["endpoint_name"], model["target_model"], "a photo of a sks person",
+            seed=5, num_inference_steps=2, lora_scale=scale,
+        )
+        for scale in (0.0, 1.0)
+    )  # fmt: skip
+    assert plain.size == personal.size == (64, 64)
+    assert len(stack.training_jobs(job_of(execution))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "request_body", "code"),
+    [
+        ("not-json", b"{ not json", "invalid_request"),
+        ("unknown-field", SMALL | {"learning_speed": 1}, "invalid_request"),
+        ("out-of-range", SMALL | {"rank": 0}, "invalid_request"),
+    ],
+)
+def test_a_bad_request_is_told_and_nothing_is_trained(
+    stack: Stack, name: str, request_body: dict[str, object] | bytes, code: str
+) -> None:
+    before = len(stack.aws("sagemaker", "list-training-jobs")["TrainingJobSummaries"])
+    stack.upload(name, photos(2), request_body)
+    execution = stack.execution(name)
+    assert execution["status"] == "FAILED"
+    assert execution["error"] == "InvalidRequestError"
+    assert stack.states(execution)[-2:] == ["NotifyFailure", "FailJob"]
+    notice = stack.subscriber.receive()
+    assert (notice["status"], notice["code"], notice["upload"]) == ("failed", code, name)
+    assert len(stack.aws("sagemaker", "list-training-jobs")["TrainingJobSummaries"]) == before
+
+
+def test_too_few_photos_names_each_photo_that_does_not_count(stack: Stack) -> None:
+    files = photos(3, count=2) | {"holiday.jpg": b"this is not an image"}
+    stack.upload("too-few", files, SMALL)
+    execution = stack.execution("too-few")
+    assert execution["error"] == "TooFewPhotosError"
+    notice = stack.subscriber.receive()
+    assert notice["code"] == "too_few_photos"
+    assert [(p["file"], p["codes"]) for p in notice["photos"]] == [
+        ("holiday.jpg", ["not_an_image"])
+    ]
+
+
+def test_user_text_stays_out_of_the_executions_state(stack: Stack) -> None:
+    secret = "anna-schmidt"
+    files = {f"{secret}-{name}": body for name, body in photos(4, count=2).items()}
+    stack.upload("private", files, SMALL | {"instance_prompt": f"a photo of sks {secret}"})
+    execution = stack.execution("private")
+    stack.subscriber.receive()
+    history = stack.aws(
+        "stepfunctions", "get-execution-history", "--execution-arn", execution["executionArn"]
+    )
+    assert secret not in json.dumps(history)
+
+
+def test_the_same_upload_twice_is_one_job_and_one_message(stack: Stack) -> None:
+    for _ in range(2):
+        stack.upload("twice", photos(5), SMALL)
+    executions = [stack.execution("twice")]
+    job_id = job_of(next(e for e in stack.executions("twice") if e["status"] == "SUCCEEDED"))
+    notice = stack.subscriber.receive()
+    assert notice["job_id"] == job_id
+    assert len(stack.training_jobs(job_id)) == 1
+    assert stack.subscriber.waiting(wait_seconds=2) == []
+    assert executions
+
+
+def test_a_failing_training_is_told_once_and_can_be_redriven(stack: Stack) -> None:
+    settings = stack.settings("launch-training")
+    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": "no-such-image:1"})
+    stack.upload("broken-image", photos(6), SMALL)
+    execution = stack.execution("broken-image")
+    stack.configure("launch-training", settings)
+    assert execution["error"] == "TrainingFailedError"
+    assert stack.subscriber.receive()["code"] == "training_failed"
+    stack.redrive(execution)
+    assert stack.execution("broken-image")["status"] == "SUCCEEDED"
+    assert stack.subscriber.receive()["status"] == "succeeded"
+
+
+def test_an_execution_redriven_from_every_stage_trains_once(stack: Stack) -> None:
+    settings = {stage: stack.settings(stage) for stage in STAGES}
+    for stage, variables in settings.items():
+        nowhere = dict.fromkeys(("JOBS_TABLE", "ENDPOINT_NAME", "NOTICES_TOPIC_ARN"), "nowhere")
+        stack.configure(stage, variables | {k: v for k, v in nowhere.items() if k in variables})
+    stack.upload("redriven", photos(7), SMALL)
+    for stage, variables in settings.items():
+        execution = stack.execution("redriven")
+        assert execution["status"] == "FAILED"
+        stack.configure(stage, variables)
+        stack.redrive(execution)
+    execution = stack.execution("redriven")
+    assert execution["status"] == "SUCCEEDED", execution
+    assert len(stack.training_jobs(job_of(execution))) == 1
+    codes = []
+    while notices := stack.subscriber.waiting(wait_seconds=1):
+        codes += [notice["code"] for notice in notices]
+    assert codes[-1] == "ready"
