@@ -54,7 +54,7 @@ class GateFloors(Document):
     """Share of the prompts' attributes that the pictures show."""
 
     max_class_drift: Annotated[float, Field(ge=0, le=2)] | None = None
-    """How far the class prompt's pictures may move, 1 - cosine."""
+    """Share of the class that may be lost: to the subject's looks, or of its prompt-following."""
 
 
 class BaseCard(Document):

@@ -97,9 +97,13 @@ class GateReport(Document):
     identity_base: float | None = None
     """The same for the base without the adapter."""
 
+    identity_photos: float | None = None
+    """Cosine of real photos with one another: as alike as pictures can be."""
+
     prompt_following: float | None = None
 
     class_drift: float | None = None
+    """Share of the class that was lost: to the subject's looks, or of its prompt-following."""
 
 
 class TrainingMetrics(Document):

@@ -2,9 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training environment")
 from diffusers import DiffusionPipeline  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
-from tiny_pipelines import Family, make_base  # noqa: E402
-from training_kit import Room  # noqa: E402
+
+from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
+from tests.smoke.training_room import Room  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -21,7 +23,7 @@ MakeRoom = Callable[..., Room]
 
 
 @pytest.fixture(scope="session")
-def make_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRoom]:
+def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
     os.environ["HF_HUB_OFFLINE"] = "1"
     torch.set_num_threads(1)
 
@@ -34,10 +36,10 @@ def make_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRoom]:
     def make(family: Family = "sdxl") -> Room:
         return Room(tmp_path_factory.mktemp("room"), base(family))
 
-    yield make
+    return make
 
 
-def picture(base: Path, weights: Path | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def picture(base: Path, weights: Path | None) -> Any:
     """Draw with plain diffusers, as anybody would."""
     pipeline = DiffusionPipeline.from_pretrained(base, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
@@ -51,7 +53,7 @@ def picture(base: Path, weights: Path | None) -> np.ndarray[tuple[int, ...], np.
         generator=torch.Generator().manual_seed(0),
         output_type="np",
     )
-    return np.asarray(answer.images[0])
+    return answer.images[0]
 
 
 @pytest.mark.parametrize("family", ["sdxl", "sd2", "sd1"])
@@ -114,7 +116,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom)
 
 
 def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(
-    make_room: MakeRoom, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     folder = tmp_path / "base"
     make_base(folder, "sd1")

@@ -4,14 +4,14 @@ effect            the adapter changes pictures
 health            every picture is finite and shows something
 identity          pictures of the subject against photos that training has not seen
 prompt following  the attributes that prompts name are there
-class drift       the class prompt still gives other people
+class drift       the class prompt still gives other people, as it is told to
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image
+from torch import Tensor
 
 from contracts.base import GateFloors
 from contracts.training import GateReport
@@ -22,7 +22,9 @@ from trainer.judge import Judge
 from trainer.plan import Recipe
 from trainer.sampling import Pictures, Shot, make_pictures, to_images
 
-SEEDS = (1000, 1001, 1002, 1003)
+FIRST_SEED, PICTURES = 1000, 8
+"""Pictures of the subject, and as many of its class."""
+
 FLAT = 0.01
 """A picture whose pixels spread less than this (0 to 1) shows nothing."""
 
@@ -59,13 +61,23 @@ class Evidence:
         return slice(len(self.without) - len(self.shots.of_class), None)
 
 
-def plan_shots(recipe: Recipe, sample_prompts: list[str]) -> Shots:
-    """Choose prompts and seeds; the same for every attempt."""
+def plan_shots(recipe: Recipe, sample_prompts: list[str], judge: Judge | None) -> Shots:
+    """Choose prompts and seeds; the same for every attempt.
+
+    A judge that knows circumstances sees subject and class in those; others get variety from
+    the seeds alone.
+    """
+    added = [f", {words}" for words in judge.circumstances()] if judge is not None else []
+    suffixes = [added[i % len(added)] if added else "" for i in range(PICTURES)]
     return Shots(
-        subject=[Shot(recipe.instance_prompt, seed) for seed in SEEDS],
-        wishes=[Shot(prompt, SEEDS[0]) for prompt in sample_prompts],
-        of_class=[Shot(recipe.class_prompt, seed) for seed in SEEDS],
+        subject=_shots([recipe.instance_prompt + suffix for suffix in suffixes]),
+        wishes=_shots(sample_prompts),
+        of_class=_shots([recipe.class_prompt + suffix for suffix in suffixes]),
     )
+
+
+def _shots(prompts: list[str]) -> list[Shot]:
+    return [Shot(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts)]
 
 
 def gather(
@@ -108,25 +120,64 @@ def measure_likeness(
     evidence: Evidence, photos: list[Image.Image], judge: Judge
 ) -> dict[str, float | None]:
     """Return what only a judge can tell, by GateReport's names."""
-    real = judge.embed(photos).mean(dim=0)
-    real = real / real.norm()
-    made = judge.embed(to_images(evidence.with_adapter))
-    base = judge.embed(to_images(evidence.without))
+    made, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()
-    drift = 1 - torch.cosine_similarity(made[of_class], base[of_class]).mean()
+    real = judge.identities(photos)
+    subject_prompts = [shot.prompt for shot in evidence.shots.all[: of_class.start]]
+    class_prompts = [shot.prompt for shot in evidence.shots.of_class]
+    pulled = share_pulled(
+        likeness(judge.identities(base[of_class]), real),
+        likeness(judge.identities(made[of_class]), real),
+    )
+    forgotten = share_forgotten(
+        measure_following(judge, class_prompts, base[of_class]),
+        measure_following(judge, class_prompts, made[of_class]),
+    )
     return {
-        "identity": float((made[subject] @ real).mean()),
-        "identity_base": float((base[subject] @ real).mean()),
-        "prompt_following": measure_following(evidence, judge),
-        "class_drift": max(0.0, float(drift)),
+        "identity": likeness(judge.identities(made[subject]), real),
+        "identity_base": likeness(judge.identities(base[subject]), real),
+        "identity_photos": likeness_within(real),
+        "prompt_following": measure_following(judge, subject_prompts, made[: of_class.start]),
+        "class_drift": max(pulled, forgotten),
     }
 
 
-def measure_following(evidence: Evidence, judge: Judge) -> float | None:
-    """Return the share of named attributes that the adapter's pictures show."""
-    images = to_images(evidence.with_adapter)
-    pairs = zip(evidence.shots.all, images, strict=True)
-    counts = [judge.follows(shot.prompt, image) for shot, image in pairs]
+def likeness(made: Tensor, real: Tensor) -> float:
+    """Return the mean cosine of two sets of identities, (N, D) and (M, D)."""
+    return float((made @ real.T).mean())
+
+
+def likeness_within(real: Tensor) -> float | None:
+    """Return the mean cosine of different photos of one set; None for a single one."""
+    count = len(real)
+    if count == 1:
+        return None
+    return float(((real @ real.T).sum() - count) / (count * (count - 1)))
+
+
+def share_pulled(before: float, after: float) -> float:
+    """Return how far of the way the class went from its own looks (0) to the subject's (1).
+
+    >>> share_pulled(0.2, 0.2), share_pulled(0.2, 0.6)
+    (0.0, 0.5)
+    """
+    return max(0.0, (after - before) / max(1e-6, 1 - before))
+
+
+def share_forgotten(before: float | None, after: float | None) -> float:
+    """Return the share of the class prompts' attributes that were shown before and are lost.
+
+    >>> share_forgotten(0.9, 0.45), share_forgotten(None, None)
+    (0.5, 0.0)
+    """
+    if before is None or after is None or before == 0:
+        return 0.0
+    return max(0.0, 1 - after / before)
+
+
+def measure_following(judge: Judge, prompts: list[str], images: list[Image.Image]) -> float | None:
+    """Return the share of the attributes named in prompts that the pictures show."""
+    counts = [judge.follows(p, image) for p, image in zip(prompts, images, strict=True)]
     named = sum(asked for _, asked in counts)
     return sum(shown for shown, _ in counts) / named if named else None
 

@@ -201,7 +201,7 @@ def judge_adapter(
 ) -> GateReport:
     """Pass the adapter through the gate; leaves ``report.json`` and ``samples.png`` beside it."""
     prompts = [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
-    shots = plan_shots(recipe, prompts)
+    shots = plan_shots(recipe, prompts, job.judge)
     evidence = gather(job.base, networks, shots, recipe.resolution, job.limit)
     images = [photo.image for photo in photos]
     report = examine(evidence, images, job.judge, job.base.card.gate)
