@@ -1,4 +1,4 @@
-"""One laptop AWS with the stack on it, for all end-to-end tests: real trainer, real tritonserver."""
+"""One laptop AWS with the stack on it for all end-to-end tests: real trainer and tritonserver."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ BASE_ID = "untrained-sdxl"
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base with random weights and no floors: these tests ask whether it runs, not how it looks."""
+    """A base with random weights and no floors: the tests ask whether it runs, not how it looks."""
     folder = tmp_path_factory.mktemp("base") / BASE_ID
     subprocess.run(
         [ROOT / ".venv/training/bin/python", "-m", "local.embedded_base.untrained", folder],
