@@ -1,5 +1,7 @@
 """S3 as domain.storage.Storage."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -53,6 +55,11 @@ class S3Storage:
         return StoredObject(
             key, answer["ETag"].strip('"'), answer["ContentLength"], _version(answer)
         )
+
+    def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
+        """Return what ``head`` knows of each object, several requests at a time."""
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return tuple(found for found in pool.map(self.head, keys) if found is not None)
 
     def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:
         """Return the object's bytes; see the Protocol for what it raises."""

@@ -23,7 +23,7 @@ class JobSpec(Document):
     """Which base model; see contracts.base."""
 
 
-class PinnedPhoto(Document):
+class PinnedObject(Document):
     """One object of the upload, as it was when the request was accepted."""
 
     key: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -38,6 +38,12 @@ class PinnedPhoto(Document):
     """Bytes."""
 
 
+class PinnedPhoto(PinnedObject):
+    """A photo and, where the upload has one, the text file of the same name beside it."""
+
+    caption: PinnedObject | None = None
+
+
 class AcceptedUpload(Document):
     """``jobs/<job_id>/accepted.json`` in the models bucket: the request and its pinned photos."""
 
@@ -48,6 +54,10 @@ class AcceptedUpload(Document):
     request: TrainingRequest
 
     photos: tuple[PinnedPhoto, ...]
+    """In the order of their content (ETag), so that the same content gives the same indices."""
+
+    renamed: dict[str, str] = Field(default_factory=dict)
+    """Names of other tools that the request used, and ours."""
 
 
 class Acceptance(Document):

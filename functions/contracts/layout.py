@@ -39,6 +39,11 @@ def photo_report_key(job_id: str) -> str:
     return f"jobs/{job_id}/photo_report.json"
 
 
+def problems_key(tenant: str, upload: str) -> str:
+    """RequestProblems: why this upload's newest request was refused."""
+    return f"problems/{tenant}/{upload}.json"
+
+
 def plan_key(plan_id: str) -> str:
     """TrainingPlan, alone in its folder: the folder is the ``plan`` channel."""
     return f"training/{plan_id}/plan/{PLAN_FILE}"

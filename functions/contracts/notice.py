@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.document import Document, JobId, OpaqueId
 from contracts.package import TargetModel
 from contracts.photos import Code
+from contracts.problems import RequestProblem
 
 
 class PhotoNotice(Document):
@@ -66,5 +67,8 @@ class Notice(Document):
     """Whether doing the very same again may help."""
 
     photos: tuple[PhotoNotice, ...] = ()
+
+    request: tuple[RequestProblem, ...] = ()
+    """What is wrong with request.json, all of it at once."""
 
     model: ModelNotice | None = None

@@ -1,5 +1,6 @@
 """What the rules need of a bucket. Keys come from contracts.layout."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from contracts.document import Document
@@ -43,6 +44,10 @@ class Storage(Protocol):
 
     def head(self, key: str) -> StoredObject | None:
         """Return what is known of the object now, with its version; None when it is missing."""
+        ...
+
+    def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
+        """Return what ``head`` knows of each object, in this order; missing ones are left out."""
         ...
 
     def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:

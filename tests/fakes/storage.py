@@ -1,5 +1,6 @@
 """domain.storage.Storage in memory."""
 
+from collections.abc import Sequence
 from hashlib import md5
 
 from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
@@ -38,6 +39,9 @@ class MemoryStorage:
         if body is None:
             return None
         return StoredObject(key, _etag(body), len(body), str(len(self.versions[key])))
+
+    def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
+        return tuple(found for key in keys if (found := self.head(key)) is not None)
 
     def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:
         body = self._find(key, version_id)

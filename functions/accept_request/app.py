@@ -1,0 +1,28 @@
+"""Stage 1, accept_request: read the request, pin its photos, name the job by its content.
+
+In     AcceptRequestInput   S3's "Object Created" for request.json, and the execution
+Out    Acceptance           to inspect_photos; or the end, when this content is known already
+Fails  InvalidUploadError   final; the request lies in the wrong place
+       InvalidRequestError  final; the owner is told every problem at once
+       TooManyPhotosError   final; the owner must choose
+"""
+
+from aws.bases import bases_from_env
+from aws.jobs import DynamoJobs
+from aws.storage import S3Storage
+from contracts.job import Acceptance
+from contracts.stages import AcceptRequestInput
+from domain.accepting import Intake, accept_request
+from runtime.clock import now
+from runtime.stage import stage
+
+
+@stage
+def lambda_handler(given: AcceptRequestInput) -> Acceptance:
+    intake = Intake(
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        bases=bases_from_env(),
+        jobs=DynamoJobs.from_env(),
+    )
+    return accept_request(given, intake, now())

@@ -1,0 +1,203 @@
+"""A verdict for every photo, before any GPU second is paid; and whether there are enough."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+from contracts import layout
+from contracts.errors import TooFewPhotosError
+from contracts.job import AcceptedUpload, JobSpec, PinnedObject
+from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from domain.bases import Bases
+from domain.jobs import Jobs
+from domain.storage import (
+    ObjectMissingError,
+    ObjectTooLargeError,
+    Storage,
+    read_document,
+    write_document,
+)
+
+MIN_PHOTOS = 5
+"""Below this a subject is not learnt, only copied."""
+
+MAX_PHOTO_BYTES = 20_000_000
+MAX_PIXELS = 50_000_000
+LEAST_SIDE = 64
+"""Pixels; whatever the base would accept."""
+
+LARGEST_SIDE = 2048
+"""Pixels; larger photos are scaled down to it."""
+
+MAX_CAPTION_BYTES = 4096
+MAX_CAPTION_LENGTH = 400
+
+
+class DecodeLimits(NamedTuple):
+    """Pixels."""
+
+    min_side: int
+    max_side: int = LARGEST_SIDE
+    max_pixels: int = MAX_PIXELS
+
+
+class DecodedPhoto(NamedTuple):
+    """A photo as training takes it: upright, sRGB, a PNG without metadata."""
+
+    png: bytes
+    width: int
+    height: int
+    codes: tuple[str, ...]
+    """What was repaired."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the PNG, which holds pixels and nothing else."""
+        return sha256(self.png).hexdigest()
+
+
+class PhotoRefusedError(Exception):
+    """This photo cannot be used; ``code`` is from contracts.codes."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Decoder(Protocol):
+    """Reads a stranger's file without harm."""
+
+    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
+        """Return the normalised photo.
+
+        Raises:
+            PhotoRefusedError: it is no image we take, is damaged, or goes beyond a limit.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What inspecting needs of the world."""
+
+    uploads: Storage
+    models: Storage
+    bases: Bases
+    jobs: Jobs
+    decoder: Decoder
+
+
+def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> PhotoSummary:
+    """Look at every pinned photo; store the good ones normalised, and the report.
+
+    Raises:
+        TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
+    """
+    inspection.jobs.advance(job.job_id, "InspectPhotos", now)
+    key = layout.accepted_upload_key(job.job_id)
+    accepted = read_document(inspection.models, key, AcceptedUpload)
+    verdicts = tuple(verdicts_of(accepted, inspection))
+    report = PhotoReport(job_id=job.job_id, photos=verdicts)
+    write_document(inspection.models, layout.photo_report_key(job.job_id), report)
+    return summarise(report)
+
+
+def limits_of(accepted: AcceptedUpload, bases: Bases) -> DecodeLimits:
+    """Return how large a photo must and may be for this request."""
+    wanted = accepted.request.resolution
+    if wanted is None:
+        wanted = bases.card(accepted.job.base_id).resolution
+    return DecodeLimits(min_side=max(LEAST_SIDE, wanted), max_side=max(LARGEST_SIDE, wanted))
+
+
+def verdicts_of(accepted: AcceptedUpload, inspection: Inspection) -> Iterator[PhotoVerdict]:
+    """Give each photo its verdict; store the good ones normalised."""
+    limits = limits_of(accepted, inspection.bases)
+    seen: set[str] = set()
+    for index, pin in enumerate(accepted.photos):
+        try:
+            body = read_pinned(inspection.uploads, pin, MAX_PHOTO_BYTES)
+            photo = inspection.decoder.decode(body, limits)
+            refuse_twin(photo, seen)
+        except PhotoRefusedError as error:
+            yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,))
+        else:
+            key = layout.accepted_prefix(accepted.job.job_id) + layout.accepted_photo_file(index)
+            inspection.uploads.write(key, photo.png, "image/png")
+            yield good_verdict(index, photo, *read_caption(inspection.uploads, pin.caption))
+
+
+def refuse_twin(photo: DecodedPhoto, seen: set[str]) -> None:
+    """Remember the photo.
+
+    Raises:
+        PhotoRefusedError: an earlier one has the same pixels.
+    """
+    if photo.sha256 in seen:
+        raise PhotoRefusedError("duplicate")
+    seen.add(photo.sha256)
+
+
+def good_verdict(
+    index: int, photo: DecodedPhoto, caption: str | None, caption_codes: tuple[str, ...]
+) -> PhotoVerdict:
+    """Return the verdict on a photo that training will see."""
+    codes = (*photo.codes, *caption_codes)
+    return PhotoVerdict(
+        index=index,
+        verdict="repaired" if codes else "accepted",
+        codes=codes,
+        file=layout.accepted_photo_file(index),
+        sha256=photo.sha256,
+        width=photo.width,
+        height=photo.height,
+        caption=caption,
+    )
+
+
+def read_pinned(uploads: Storage, pin: PinnedObject, limit: int) -> bytes:
+    """Return the bytes that were accepted.
+
+    Raises:
+        PhotoRefusedError: they are too many, or no longer there.
+    """
+    if pin.size > limit:
+        raise PhotoRefusedError("too_many_bytes")
+    if pin.version_id is None:
+        current = uploads.head(pin.key)
+        if current is not None and current.etag != pin.etag:
+            raise PhotoRefusedError("photo_changed")
+    try:
+        return uploads.read(pin.key, limit, pin.version_id)
+    except ObjectMissingError:
+        raise PhotoRefusedError("photo_missing") from None
+    except ObjectTooLargeError:
+        raise PhotoRefusedError("too_many_bytes") from None
+
+
+def read_caption(uploads: Storage, pin: PinnedObject | None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the words beside a photo, and a code when they cannot be used."""
+    if pin is None:
+        return None, ()
+    try:
+        text = read_pinned(uploads, pin, MAX_CAPTION_BYTES).decode("utf-8-sig")
+    except (PhotoRefusedError, UnicodeDecodeError):
+        return None, ("caption_ignored",)
+    words = " ".join(text.split())
+    if not 0 < len(words) <= MAX_CAPTION_LENGTH or not words.isprintable():
+        return None, ("caption_ignored",)
+    return words, ()
+
+
+def summarise(report: PhotoReport) -> PhotoSummary:
+    """Count the verdicts.
+
+    Raises:
+        TooFewPhotosError: fewer than MIN_PHOTOS are good.
+    """
+    good = sum(photo.verdict != "refused" for photo in report.photos)
+    if good < MIN_PHOTOS:
+        raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)
+    return PhotoSummary(job_id=report.job_id, accepted=good, refused=len(report.photos) - good)

@@ -1,0 +1,28 @@
+"""Stage 2, inspect_photos: a verdict for every photo, on CPU, before any GPU second is paid.
+
+In     InspectPhotosInput   from accept_request
+Out    PhotoSummary         to train_adapter; the PhotoReport lies in the models bucket
+Fails  TooFewPhotosError    final; the owner is told what is wrong with which photo
+"""
+
+from aws.bases import bases_from_env
+from aws.jobs import DynamoJobs
+from aws.storage import S3Storage
+from contracts.photos import PhotoSummary
+from contracts.stages import InspectPhotosInput
+from domain.photos import Inspection, inspect_photos
+from runtime.clock import now
+from runtime.sandbox import ChildDecoder
+from runtime.stage import stage
+
+
+@stage
+def lambda_handler(given: InspectPhotosInput) -> PhotoSummary:
+    inspection = Inspection(
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        bases=bases_from_env(),
+        jobs=DynamoJobs.from_env(),
+        decoder=ChildDecoder(),
+    )
+    return inspect_photos(given.job, inspection, now())

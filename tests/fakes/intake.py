@@ -1,0 +1,83 @@
+"""An upload in memory, and what accepting and inspecting it need."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts import layout
+from contracts.base import BaseCard
+from contracts.stages import AcceptRequestInput
+from domain.accepting import Intake
+from domain.bases import Bases
+from domain.storage import write_document
+from tests.fakes.jobs import MemoryJobs
+from tests.fakes.storage import MemoryStorage
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+BASE_ID = "tiny-base"
+REQUEST: dict[str, Any] = {
+    "instance_prompt": "a photo of sks person",
+    "class_prompt": "a photo of a person",
+}
+
+
+def base_card(**changes: object) -> BaseCard:
+    fields: dict[str, object] = {
+        "base_id": BASE_ID,
+        "family": "sdxl",
+        "revision": "1",
+        "sha256": "b" * 64,
+        "files": {"unet/model.safetensors": "c" * 64},
+        "prediction_type": "epsilon",
+        "resolution": 64,
+        "training": {
+            "learning_rate": 1e-3,
+            "train_batch_size": 4,
+            "rank": 8,
+            "steps_per_photo": 20,
+            "min_train_steps": 100,
+            "max_train_steps": 400,
+        },
+        "inference": {
+            "num_inference_steps": 20,
+            "guidance_scale": 4.0,
+            "scheduler": "DDIMScheduler",
+        },
+        "gate": {"min_effect": 0.01},
+    }
+    return BaseCard.model_validate({**fields, **changes})
+
+
+def memory_intake() -> Intake:
+    """Return an intake whose base is known."""
+    bases = MemoryStorage("bases")
+    key = layout.base_prefix(BASE_ID) + layout.BASE_FILE
+    write_document(bases, key, base_card())
+    return Intake(
+        uploads=MemoryStorage("uploads"),
+        models=MemoryStorage("models"),
+        bases=Bases(bases, BASE_ID),
+        jobs=MemoryJobs(),
+    )
+
+
+def put_upload(
+    intake: Intake,
+    photos: dict[str, bytes],
+    request: dict[str, Any] | bytes = REQUEST,
+    place: tuple[str, str] = ("acme", "first"),
+) -> str:
+    """Store photos and request as a client does; return the request's key."""
+    prefix = layout.upload_prefix(*place)
+    for name, body in photos.items():
+        intake.uploads.write(prefix + name, body)
+    body = request if isinstance(request, bytes) else json.dumps(request).encode()
+    intake.uploads.write(prefix + layout.REQUEST_FILE, body)
+    return prefix + layout.REQUEST_FILE
+
+
+def announced(key: str, execution_arn: str = "arn:1", version: str | None = None) -> Any:
+    """Return what the state machine sends for S3's event."""
+    found = {"key": key} if version is None else {"key": key, "version-id": version}
+    event = {"detail": {"bucket": {"name": "uploads"}, "object": found}}
+    return AcceptRequestInput.model_validate({"event": event, "execution_arn": execution_arn})

@@ -1,0 +1,154 @@
+"""What the child does with good, odd and hostile files; in this process, without its limits."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import pytest
+from PIL import Image, ImageCms
+
+from domain.photos import PhotoRefusedError
+from runtime.decode import RefusedError, normalise
+from runtime.sandbox import format_of
+from tests.fakes.pictures import encoded, picture
+
+LIMITS = {"min_side": 64, "max_side": 2048, "max_pixels": 50_000_000}
+
+
+def read(body: bytes, **limits: int) -> tuple[Image.Image, list[str]]:
+    facts, png = normalise(body, format=format_of(body), **{**LIMITS, **limits})
+    image = Image.open(io.BytesIO(png))
+    assert (image.mode, image.format) == ("RGB", "PNG")
+    assert image.size == (facts["width"], facts["height"])
+    assert set(image.info) <= {"icc_profile"} - {"icc_profile"}
+    return image, facts["codes"]
+
+
+def refusal(body: bytes, **limits: int) -> str:
+    with pytest.raises((RefusedError, PhotoRefusedError)) as caught:
+        read(body, **limits)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_a_plain_photo_passes_as_it_is(name: str) -> None:
+    image, codes = read(encoded(picture(), name))
+    assert image.size == (80, 96)
+    assert codes == []
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_the_camera_mark_is_applied(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image, codes = read(encoded(picture(), "PNG", exif=exif))
+    assert codes == ["rotated"]
+    assert image.size == ((96, 80) if orientation > 4 else (80, 96))
+    corners = [image.getpixel(at) for at in ((2, 2), (image.width - 3, 2))]
+    lower = [image.getpixel((2, image.height - 3))]
+    assert ((255, 0, 0) in corners + lower) == (orientation not in {3, 7})
+
+
+def test_a_broken_mark_is_no_mark() -> None:
+    body = encoded(picture(), "JPEG", exif=b"Exif\x00\x00garbage")
+    assert read(body)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [("L", "PNG"), ("1", "PNG"), ("P", "PNG"), ("CMYK", "JPEG"), ("RGBA", "WEBP"), ("LA", "PNG")],
+)
+def test_every_mode_becomes_rgb(mode: str, name: str) -> None:
+    source = picture().convert("L").convert(mode) if mode == "LA" else picture(mode=mode)
+    assert read(encoded(source, name))[1] == ["converted"]
+
+
+def test_transparency_lies_on_white() -> None:
+    source = picture(mode="RGBA")
+    source.paste((1, 2, 3, 0), (40, 40, 80, 96))
+    image, _ = read(encoded(source, "PNG"))
+    assert image.getpixel((60, 60)) == (255, 255, 255)
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
+    source = Image.new("I;16", (80, 80))
+    source.paste(257 * 128, (0, 0, 80, 40))
+    image, codes = read(encoded(source, "PNG"))
+    assert codes == ["converted"]
+    assert image.getpixel((5, 5)) == (128, 128, 128)
+
+
+def test_a_wide_colour_profile_is_applied() -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert read(encoded(picture(), "PNG", icc_profile=srgb))[1] == []
+    assert read(encoded(picture(), "PNG", icc_profile=lab))[1] == []
+    assert read(encoded(picture(), "PNG", icc_profile=b"broken"))[1] == []
+
+
+def test_nothing_of_the_metadata_remains() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "<script>secret</script>"
+    body = encoded(picture(), "JPEG", exif=exif, comment=b"secret")
+    _, png = normalise(body, format="JPEG", **LIMITS)
+    assert b"secret" in body
+    assert b"secret" not in png
+
+
+def test_a_very_large_photo_is_scaled_down() -> None:
+    image, codes = read(encoded(picture(size=(400, 300))), max_side=200)
+    assert image.size == (200, 150)
+    assert codes == ["downscaled"]
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda: b"", "not_an_image"),
+        (lambda: b"<html>not found</html>", "not_an_image"),
+        (lambda: encoded(picture(), "GIF"), "not_an_image"),
+        (lambda: encoded(picture(), "TIFF"), "not_an_image"),
+        (lambda: encoded(picture())[:-200], "damaged_image"),
+        (lambda: encoded(picture(), "PNG")[:300], "damaged_image"),
+        (lambda: b"\xff\xd8\xff\xd9", "damaged_image"),
+        (lambda: b"RIFF\x04\x00\x00\x00WEBP", "damaged_image"),
+        (lambda: encoded(picture(size=(63, 200))), "too_small"),
+        (lambda: encoded(Image.new("RGB", (80, 80), "blue")), "blank_image"),
+        (lambda: encoded(Image.new("RGBA", (80, 80), (9, 9, 9, 0)), "PNG"), "blank_image"),
+    ],
+)
+def test_what_is_no_photo_is_refused_with_its_reason(make: Callable[[], bytes], code: str) -> None:
+    body = make()
+    if code == "damaged_image":
+        with pytest.raises(Exception):  # noqa: B017, PT011 - the child's main gives it its code
+            read(body)
+    else:
+        assert refusal(body) == code
+
+
+def test_pixels_are_counted_before_they_are_decoded() -> None:
+    assert refusal(bomb(13_000, 13_000)) == "too_many_pixels"
+    assert refusal(bomb(60_000, 60_000)) == "too_many_pixels"
+
+
+def test_what_moves_is_refused() -> None:
+    frames = [picture(n) for n in range(3)]
+    for name in ("WEBP", "PNG"):
+        body = encoded(frames[0], name, save_all=True, append_images=frames[1:])
+        assert refusal(body) == "animated_image"
+
+
+def bomb(width: int, height: int) -> bytes:
+    """Return a small PNG that claims to be huge."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    data = zlib.compress(b"\0" * 10_000)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
