@@ -1,0 +1,69 @@
+"""The command line: ``likeness generate <target model> "a photo of sks" --endpoint NAME``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import get_args
+
+from botocore.exceptions import BotoCoreError
+
+from contracts.picture import OutputFormat, Scheduler
+from likeness_client.client import Likeness
+from likeness_client.errors import GenerationError
+
+NOT_ARGUMENTS = {"command", "model", "prompt", "negative_prompt", "endpoint", "out"}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Draw, save, and say where; return 1 when there is no picture."""
+    options = make_parser().parse_args(words)
+    if not options.endpoint:
+        sys.stderr.write("likeness: name the endpoint by --endpoint or LIKENESS_ENDPOINT\n")
+        return 2
+    chosen = {
+        name: value
+        for name, value in vars(options).items()
+        if name not in NOT_ARGUMENTS and value is not None
+    }
+    try:
+        client = Likeness(options.endpoint)
+        answer = client.generate(options.model, options.prompt, options.negative_prompt, **chosen)
+    except (GenerationError, BotoCoreError) as error:
+        sys.stderr.write(f"likeness: {error}\n")
+        return 1
+    places = name_files(options.out, len(answer.pictures))
+    for place, picture in zip(places, answer.pictures, strict=True):
+        picture.save(place)
+        sys.stdout.write(f"{place} seed={picture.seed}\n")
+    return 0
+
+
+def name_files(first: Path, count: int) -> list[Path]:
+    """Return one path for each picture: ``me.png``, ``me-2.png``, ..."""
+    more = [first.with_stem(f"{first.stem}-{number}") for number in range(2, count + 1)]
+    return [first, *more]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the options; their names are PictureArguments'."""
+    parser = argparse.ArgumentParser(prog="likeness", description="Pictures from personal models.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    generate = commands.add_parser("generate", help="draw pictures with a trained model")
+    generate.add_argument("model", help="the TargetModel of the notice")
+    generate.add_argument("prompt", help="name the subject by its trigger word, or <<TOK>>")
+    generate.add_argument("--negative-prompt")
+    generate.add_argument("--endpoint", default=os.environ.get("LIKENESS_ENDPOINT"))
+    generate.add_argument("--out", type=Path, default=Path("picture.png"))
+    for name in ("num-inference-steps", "seed", "height", "width", "num-images-per-prompt"):
+        generate.add_argument(f"--{name}", type=int)
+    for name in ("guidance-scale", "lora-scale"):
+        generate.add_argument(f"--{name}", type=float)
+    generate.add_argument("--scheduler", choices=get_args(Scheduler))
+    generate.add_argument("--output-format", choices=get_args(OutputFormat))
+    generate.add_argument("--quality", type=int)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Likeness: one endpoint, any model on it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from pydantic import ValidationError
+
+from contracts.picture import PictureArguments
+from likeness_client.answer import Answer, make_request, parse_answer
+from likeness_client.errors import GenerationError, translate
+
+PATIENCE_SECONDS = 360.0
+"""SageMaker may take six minutes to load a model that nobody has used lately."""
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
+
+_CONFIG = Config(read_timeout=70, retries={"total_max_attempts": 1})
+"""SageMaker answers within 60 seconds; the retrying is done here, where the codes are known."""
+
+
+class Likeness:
+    """Asks one endpoint for pictures.
+
+    Args:
+        endpoint: the endpoint's name.
+        session: a boto3 session with the caller's own credentials; default: boto3's.
+        patience_seconds: how long to go on when the model is loading or the base is busy.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        session: Any = None,  # noqa: ANN401 (boto3 ships no types)
+        patience_seconds: float = PATIENCE_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.endpoint = endpoint
+        self.patience_seconds = patience_seconds
+        self._runtime = (session or boto3).client("sagemaker-runtime", config=_CONFIG)
+        self._sleep = sleep
+
+    def generate(
+        self,
+        model: str,
+        prompt: str,
+        negative_prompt: str | None = None,
+        **arguments: Any,  # noqa: ANN401 (PictureArguments checks them)
+    ) -> Answer:
+        """Return pictures of a model.
+
+        Args:
+            model: the TargetModel of the notice, ``<job id>-<hash>.tar.gz``.
+            prompt: what to draw; name the subject by its trigger word, or write ``<<TOK>>``.
+            negative_prompt: what to avoid.
+            arguments: of contracts.picture.PictureArguments, e.g. ``seed=1, lora_scale=0.8``.
+
+        Raises:
+            GenerationError: see its ``code``; what may pass was tried again until then.
+            BotoCoreError: boto3 has no credentials, no Region, or no connection.
+        """
+        body = make_request(prompt, negative_prompt, check_arguments(arguments))
+        deadline = time.monotonic() + self.patience_seconds
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return parse_answer(self._invoke(model, body))
+            except GenerationError as error:
+                if not error.retryable or time.monotonic() + pause > deadline:
+                    raise
+            self._sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def generate_async(
+        self,
+        model: str,
+        prompt: str,
+        negative_prompt: str | None = None,
+        **arguments: Any,  # noqa: ANN401 (as generate)
+    ) -> Answer:
+        """Do the same without holding up the event loop."""
+        return await asyncio.to_thread(self.generate, model, prompt, negative_prompt, **arguments)
+
+    def _invoke(self, model: str, body: bytes) -> bytes:
+        try:
+            answer = self._runtime.invoke_endpoint(
+                EndpointName=self.endpoint,
+                TargetModel=model,
+                ContentType="application/json",
+                Body=body,
+            )
+        except ClientError as error:
+            raise translate(error.response) from error
+        except (ReadTimeoutError, ConnectionClosedError) as error:
+            raise GenerationError("no_answer", "the endpoint did not answer in time") from error
+        data: bytes = answer["Body"].read()
+        return data
+
+
+def check_arguments(arguments: dict[str, Any]) -> PictureArguments:
+    """Return them as a document: a typo is found here, not after six minutes of loading."""
+    try:
+        return PictureArguments.model_validate(arguments)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise GenerationError("invalid_argument", f"{place}: {fault['msg']}") from error

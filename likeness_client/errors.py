@@ -1,0 +1,50 @@
+"""Why there is no picture, and whether it helps to try again."""
+
+from typing import Any
+
+from contracts.picture import ERROR_PREFIX
+
+PASSING = {"busy", "base_unavailable", "memory_pressure", "model_not_ready", "no_answer"}
+"""Codes of what passes by itself."""
+
+NOT_READY = {
+    "InternalDependencyException",
+    "InternalFailure",
+    "ModelNotReadyException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+}
+"""SageMaker's own words for "not now"."""
+
+NO_ROOM = 507
+SERVER_ERROR = 500
+
+
+class GenerationError(Exception):
+    """A request that brought no picture. ``code`` is a stable word, see docs/codes.md."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.code in PASSING
+
+
+def translate(response: Any) -> GenerationError:  # noqa: ANN401 (botocore's error response)
+    """Return our word for what SageMaker, or the model behind it, answered."""
+    said = response["Error"]
+    if said["Code"] in NOT_READY:
+        return GenerationError("model_not_ready", "the endpoint is still loading the model")
+    if said["Code"] != "ModelError":
+        return GenerationError("refused", f"SageMaker says {said['Code']}: {said['Message']}")
+    text = response.get("OriginalMessage", said["Message"])
+    if ERROR_PREFIX in text:
+        code, _, words = text.partition(ERROR_PREFIX)[2].partition(": ")
+        return GenerationError(code, words.split('"')[0])
+    if response.get("OriginalStatusCode", SERVER_ERROR) >= SERVER_ERROR:
+        return GenerationError("model_not_ready", "the endpoint has no room for the model now")
+    return GenerationError("refused", "the model refused the request")

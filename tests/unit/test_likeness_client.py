@@ -1,0 +1,161 @@
+"""The client against an endpoint with a memory: what it sends, tries again and says."""
+
+import asyncio
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from contracts.package import GenerationInfo
+from contracts.picture import PictureArguments
+from likeness_client import GenerationError, Likeness
+from likeness_client.__main__ import main, make_parser
+
+MODEL = f"{0:032x}-{0:012x}.tar.gz"
+
+
+def error(code: str, status: int = 0, text: str = "") -> ClientError:
+    said: Any = {"Error": {"Code": code, "Message": text}}
+    if status:
+        said |= {"OriginalStatusCode": status, "OriginalMessage": text}
+    return ClientError(said, "InvokeEndpoint")
+
+
+def refused(code: str, status: int = 400) -> ClientError:
+    return error("ModelError", status, json.dumps({"error": f"likeness/{code}: our words"}))
+
+
+class MemoryEndpoint:
+    """Fails as it is told to, then answers with one picture for each wished one."""
+
+    def __init__(self, *failures: ClientError) -> None:
+        self.failures = list(failures)
+        self.calls: list[dict[str, Any]] = []
+
+    def client(self, _service: str, **_more: Any) -> "MemoryEndpoint":
+        return self
+
+    def invoke_endpoint(self, **call: Any) -> dict[str, Any]:
+        self.calls.append(call)
+        if self.failures:
+            raise self.failures.pop(0)
+        arguments = PictureArguments.model_validate_json(self.sent()["gen_args"])
+        seeds = tuple(range(arguments.num_images_per_prompt))
+        info = GenerationInfo(
+            base_sha256="0" * 64,
+            adapter_sha256=None,
+            seeds=seeds,
+            num_inference_steps=1,
+            guidance_scale=1,
+            lora_scale=1,
+            scheduler="DDIMScheduler",
+            width=64,
+            height=64,
+            seconds=0,
+        )
+        images = [base64.b64encode(b"picture").decode() for _ in seeds]
+        outputs = [
+            {"name": "generated_image", "data": images},
+            {"name": "info", "data": [info.model_dump_json()]},
+        ]
+        return {"Body": io.BytesIO(json.dumps({"outputs": outputs}).encode())}
+
+    def sent(self) -> dict[str, str]:
+        inputs = json.loads(self.calls[-1]["Body"])["inputs"]
+        assert all(tensor["shape"] == [1, 1] for tensor in inputs)
+        return {tensor["name"]: tensor["data"][0] for tensor in inputs}
+
+
+def likeness(endpoint: MemoryEndpoint, patience_seconds: float = 100) -> Likeness:
+    return Likeness("e", endpoint, patience_seconds, sleep=lambda _seconds: None)
+
+
+def test_only_what_is_said_is_sent() -> None:
+    endpoint = MemoryEndpoint()
+    answer = likeness(endpoint).generate(MODEL, "a photo", seed=0)
+    assert endpoint.sent() == {"prompt": "a photo", "gen_args": '{"seed":0}'}
+    assert endpoint.calls[0]["TargetModel"] == MODEL
+    assert answer.pictures[0].data == b"picture"
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        error("ModelNotReadyException"),
+        error("ThrottlingException"),
+        error("ModelError", 507, "no room"),
+        refused("busy"),
+        refused("base_unavailable"),
+        refused("memory_pressure", 507),
+    ],
+)
+def test_what_passes_is_tried_again(passing: ClientError) -> None:
+    endpoint = MemoryEndpoint(passing, passing)
+    assert likeness(endpoint).generate(MODEL, "a photo").pictures
+    assert len(endpoint.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("final", "code"),
+    [
+        (refused("invalid_argument"), "invalid_argument"),
+        (refused("adapter_invalid"), "adapter_invalid"),
+        (error("ModelError", 400, "who knows"), "refused"),
+        (error("ValidationError", 0, "Endpoint e not found"), "refused"),
+    ],
+)
+def test_what_does_not_pass_is_said_at_once(final: ClientError, code: str) -> None:
+    endpoint = MemoryEndpoint(final)
+    with pytest.raises(GenerationError) as caught:
+        likeness(endpoint).generate(MODEL, "a photo")
+    assert caught.value.code == code
+    assert len(endpoint.calls) == 1
+
+
+def test_patience_ends() -> None:
+    endpoint = MemoryEndpoint(*[refused("busy")] * 50)
+    with pytest.raises(GenerationError, match=r"^busy: our words$"):
+        likeness(endpoint, patience_seconds=0.5).generate(MODEL, "a photo")
+
+
+def test_a_typo_never_reaches_the_endpoint() -> None:
+    endpoint = MemoryEndpoint()
+    with pytest.raises(GenerationError, match="guidance_scal"):
+        likeness(endpoint).generate(MODEL, "a photo", guidance_scal=3)
+    assert not endpoint.calls
+
+
+def test_the_asynchronous_form_draws_at_the_same_time() -> None:
+    endpoint = MemoryEndpoint()
+
+    async def draw() -> list[bytes]:
+        client = likeness(endpoint)
+        answers = await asyncio.gather(*(client.generate_async(MODEL, "a") for _ in range(3)))
+        return [answer.pictures[0].data for answer in answers]
+
+    assert asyncio.run(draw()) == [b"picture"] * 3
+
+
+def test_the_command_line_knows_every_argument() -> None:
+    options = vars(make_parser().parse_args(["generate", MODEL, "a photo"]))
+    assert PictureArguments.model_fields.keys() <= options.keys()
+
+
+def test_the_command_line_saves_every_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endpoint = MemoryEndpoint()
+    monkeypatch.setattr("likeness_client.client.boto3", endpoint)
+    words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
+    assert main([*words, "--num-images-per-prompt", "2"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["me-2.png", "me.png"]
+    assert "me-2.png seed=1" in capsys.readouterr().out
+
+
+def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", MODEL, "a photo", "--endpoint", ""]) == 2
+    assert "LIKENESS_ENDPOINT" in capsys.readouterr().err
