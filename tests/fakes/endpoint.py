@@ -22,6 +22,8 @@ class MemoryEndpoint:
         """The sha256 of each model's weights."""
         self.picture = COLOURFUL
         self.size = COLOURFUL.size
+        self.babble: bytes | None = None
+        """What it answers instead of a picture."""
         self.bodies: list[bytes] = []
         self._loads = loads
 
@@ -34,6 +36,8 @@ class MemoryEndpoint:
         self.bodies.append(body)
         if len(self.bodies) <= self._loads:
             raise ModelNotReadyError(status=507)
+        if self.babble is not None:
+            return self.babble
         return answer_of(self.picture, self.size, self.models[target_model])
 
 

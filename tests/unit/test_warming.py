@@ -1,0 +1,92 @@
+import json
+from datetime import datetime, timedelta
+
+import pytest
+from PIL import Image
+
+from contracts import picture
+from contracts.errors import ModelNotReadyError, WarmUpFailedError
+from contracts.package import ModelPackage
+from domain.warming import picture_request, warm
+from tests.fakes.endpoint import MemoryEndpoint
+from tests.unit.training_kit import NOON, job_id
+
+WEIGHTS = "a" * 64
+PACKAGE = ModelPackage(
+    job_id=job_id(1),
+    target_model=f"{job_id(1)}-{WEIGHTS[:12]}.tar.gz",
+    uri="s3://models/endpoint/x",
+    sha256="c" * 64,
+    weights_sha256=WEIGHTS,
+    trigger_word="sks",
+)
+
+
+def endpoint(loads: int = 0) -> MemoryEndpoint:
+    served = MemoryEndpoint(loads)
+    served.deploy(PACKAGE.target_model, WEIGHTS)
+    return served
+
+
+def clock() -> datetime:
+    return NOON
+
+
+def why(served: MemoryEndpoint) -> object:
+    with pytest.raises(WarmUpFailedError) as caught:
+        warm(PACKAGE, served, clock)
+    return caught.value.facts["reason"]
+
+
+def test_a_model_that_answers_with_its_own_picture_is_warm() -> None:
+    ticks = iter((NOON, NOON + timedelta(seconds=3)))
+    report = warm(PACKAGE, endpoint(), lambda: next(ticks))
+    assert (report.seconds, report.endpoint_name) == (3.0, "endpoint")
+
+
+def test_a_model_that_loads_is_asked_again_by_the_workflow() -> None:
+    served = endpoint(loads=1)
+    with pytest.raises(ModelNotReadyError):
+        warm(PACKAGE, served, clock)
+    warm(PACKAGE, served, clock)
+
+
+def test_a_picture_made_with_other_weights_is_refused() -> None:
+    served = endpoint()
+    served.deploy(PACKAGE.target_model, "d" * 64)
+    assert why(served) == "other_weights"
+
+
+def test_an_empty_picture_is_refused() -> None:
+    served = endpoint()
+    served.picture = Image.new("RGB", served.size, "gray")
+    assert why(served) == "picture_is_empty"
+
+
+def test_a_picture_of_another_size_is_refused() -> None:
+    served = endpoint()
+    served.size = (128, 128)
+    assert why(served) == "size_wrong"
+
+
+def test_the_request_is_one_that_the_model_accepts() -> None:
+    inputs = {entry["name"]: entry for entry in json.loads(picture_request("sks"))["inputs"]}
+    assert inputs["prompt"]["data"] == ["a photo of sks"]
+    assert all(entry["shape"] == list(picture.WIRE_SHAPE) for entry in inputs.values())
+    picture.PictureArguments.model_validate_json(inputs["gen_args"]["data"][0])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[]",
+        b'{"outputs": []}',
+        b'{"outputs": [{"name": "info", "data": []}]}',
+        b'{"outputs": [{"name": "info", "data": ["{}"]}]}',
+    ],
+)
+def test_an_answer_that_is_none_is_refused(answer: bytes) -> None:
+    served = endpoint()
+    served.babble = answer
+    assert why(served) == "answer_unreadable"
