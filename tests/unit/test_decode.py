@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from domain.photos import PhotoRefusedError
-from runtime.decode import RefusedError, normalise
+from runtime.decode import answer
 from runtime.sandbox import format_of
 from tests.fakes.pictures import encoded, picture
 
@@ -17,16 +17,18 @@ LIMITS = {"min_side": 64, "max_side": 2048, "max_pixels": 50_000_000}
 
 
 def read(body: bytes, **limits: int) -> tuple[Image.Image, list[str]]:
-    facts, png = normalise(body, format=format_of(body), **{**LIMITS, **limits})
+    facts, png = answer(body, {"kind": format_of(body), **LIMITS, **limits})
+    if "refused" in facts:
+        raise PhotoRefusedError(facts["refused"])
     image = Image.open(io.BytesIO(png))
     assert (image.mode, image.format) == ("RGB", "PNG")
     assert image.size == (facts["width"], facts["height"])
-    assert set(image.info) <= {"icc_profile"} - {"icc_profile"}
+    assert not image.info
     return image, facts["codes"]
 
 
 def refusal(body: bytes, **limits: int) -> str:
-    with pytest.raises((RefusedError, PhotoRefusedError)) as caught:
+    with pytest.raises(PhotoRefusedError) as caught:
         read(body, **limits)
     return str(caught.value)
 
@@ -57,7 +59,7 @@ def test_a_broken_mark_is_no_mark() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "name"),
-    [("L", "PNG"), ("1", "PNG"), ("P", "PNG"), ("CMYK", "JPEG"), ("RGBA", "WEBP"), ("LA", "PNG")],
+    [("L", "PNG"), ("1", "PNG"), ("P", "PNG"), ("CMYK", "JPEG"), ("RGBA", "PNG"), ("LA", "PNG")],
 )
 def test_every_mode_becomes_rgb(mode: str, name: str) -> None:
     source = picture().convert("L").convert(mode) if mode == "LA" else picture(mode=mode)
@@ -91,7 +93,7 @@ def test_nothing_of_the_metadata_remains() -> None:
     exif = Image.Exif()
     exif[0x010E] = "<script>secret</script>"
     body = encoded(picture(), "JPEG", exif=exif, comment=b"secret")
-    _, png = normalise(body, format="JPEG", **LIMITS)
+    _, png = answer(body, {"kind": "JPEG", **LIMITS})
     assert b"secret" in body
     assert b"secret" not in png
 
@@ -110,7 +112,7 @@ def test_a_very_large_photo_is_scaled_down() -> None:
         (lambda: encoded(picture(), "GIF"), "not_an_image"),
         (lambda: encoded(picture(), "TIFF"), "not_an_image"),
         (lambda: encoded(picture())[:-200], "damaged_image"),
-        (lambda: encoded(picture(), "PNG")[:300], "damaged_image"),
+        (lambda: encoded(picture(), "PNG")[:150], "damaged_image"),
         (lambda: b"\xff\xd8\xff\xd9", "damaged_image"),
         (lambda: b"RIFF\x04\x00\x00\x00WEBP", "damaged_image"),
         (lambda: encoded(picture(size=(63, 200))), "too_small"),
@@ -119,12 +121,7 @@ def test_a_very_large_photo_is_scaled_down() -> None:
     ],
 )
 def test_what_is_no_photo_is_refused_with_its_reason(make: Callable[[], bytes], code: str) -> None:
-    body = make()
-    if code == "damaged_image":
-        with pytest.raises(Exception):  # noqa: B017, PT011 - the child's main gives it its code
-            read(body)
-    else:
-        assert refusal(body) == code
+    assert refusal(make()) == code
 
 
 def test_pixels_are_counted_before_they_are_decoded() -> None:
@@ -143,12 +140,9 @@ def bomb(width: int, height: int) -> bytes:
     """Return a small PNG that claims to be huge."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
+        length, check = struct.pack(">I", len(data)), struct.pack(">I", zlib.crc32(kind + data))
+        return length + kind + data + check
 
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    data = zlib.compress(b"\0" * 10_000)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(10_000)))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
