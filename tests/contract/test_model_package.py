@@ -6,12 +6,13 @@ import ast
 import importlib.util
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from google.protobuf import text_format
 
 from contracts import package, picture
+from contracts.codes import CODES
 
 ROOT = Path(__file__).parents[2]
 USER = ROOT / "functions/contracts/model_package"
@@ -105,3 +106,7 @@ def test_the_user_model_s_own_names_are_the_contract_s() -> None:
     assert list(constants["INPUTS"]) == wire
     assert constants["OUTPUTS"] == [picture.GENERATED_IMAGE, picture.INFO]
     assert picture.ERROR_PREFIX in text
+
+
+def test_every_error_of_a_model_is_in_the_catalogue() -> None:
+    assert set(get_args(picture.PictureCode)) <= set(CODES)
