@@ -30,3 +30,4 @@ def register(settings: Settings | None = None) -> None:
     service = import_module("local.sagemaker.service")
     import_module("local.sagemaker.host").register_service(service)
     import_module("local.sagemaker.permissions").install()
+    import_module("local.sagemaker.cloudformation").install()

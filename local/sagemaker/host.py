@@ -6,6 +6,7 @@ Imported late, because ministack reads its environment when it is imported.
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import NamedTuple
 
@@ -50,6 +51,13 @@ def scoped_store() -> Stock:
 def in_background(name: str, work: Callable[[], None]) -> None:
     """Run work on a thread of its own, with this request's account and region."""
     import_module("ministack.core.concurrency").spawn_background(work, thread_name=name)
+
+
+def scope(account: str, region_name: str) -> AbstractContextManager[None]:
+    """Act for an account and region outside a request."""
+    responses = import_module("ministack.core.responses")
+    scoped: AbstractContextManager[None] = responses.request_scope(account, region_name)
+    return scoped
 
 
 async def off_the_loop(name: str, work: Callable[[], Stock]) -> Stock:
@@ -155,3 +163,6 @@ def register_service(module: Stock) -> None:
     }
     app.SERVICE_HANDLERS["sagemaker"] = app._lazy_handler("sagemaker")  # noqa: SLF001
     app._state_map["sagemaker"] = "sagemaker"  # noqa: SLF001
+    # Without an entry the router reads every service model there is, for seconds.
+    patterns = import_module("ministack.core.router").SERVICE_PATTERNS
+    patterns["sagemaker"] = {"target_prefixes": ["SageMaker."], "host_patterns": []}

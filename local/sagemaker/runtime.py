@@ -1,11 +1,70 @@
-"""sagemaker-runtime."""
+"""sagemaker-runtime: InvokeEndpoint."""
+
+import json
+import re
+from http import HTTPStatus
 
 from local.cloud.untyped import Json
+from local.sagemaker import endpoints, host
+from local.sagemaker.errors import ServiceError
+from local.sagemaker.model_errors import ModelError
+
+Answer = tuple[int, dict[str, str], bytes]
+
+MAX_PAYLOAD = 25 << 20
+TARGET = "x-amzn-sagemaker-target-model"
+ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
 
 
 def endpoint_of(path: str) -> str | None:
-    return None
+    """Return the endpoint that a request invokes; None: it is another request."""
+    found = _PATH.match(path)
+    return found[1] if found else None
 
 
-def invoke(path: str, headers: Json, body: bytes) -> Json:
-    raise NotImplementedError
+def invoke(path: str, headers: Json, body: bytes) -> Answer:
+    """Answer InvokeEndpoint."""
+    try:
+        return _invoke(endpoint_of(path) or "", headers, body)
+    except ServiceError as error:
+        return _refusal(error)
+
+
+def _invoke(name: str, headers: Json, body: bytes) -> Answer:
+    instance = endpoints.serving(name)
+    target = headers.get(TARGET)
+    if instance is None:
+        message = f"Endpoint {name} of account {host.account_id()} not found."
+        raise ServiceError("ValidationError", message)
+    if not target:
+        message = "Target Model must be specified when invoking a multi-model endpoint."
+        raise ServiceError("ValidationError", message)
+    if len(body) > MAX_PAYLOAD:
+        message = f"The payload is larger than {MAX_PAYLOAD} bytes."
+        raise ServiceError("ValidationError", message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    passed = {
+        title: headers[title.lower()]
+        for title in ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes")
+        if title.lower() in headers
+    }
+    reply = instance.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
+    answer = {
+        "Content-Type": reply.headers.get("content-type", "application/octet-stream"),
+        "x-Amzn-Invoked-Production-Variant": instance.variant,
+    }
+    if ATTRIBUTES in reply.headers:
+        answer["X-Amzn-SageMaker-Custom-Attributes"] = reply.headers[ATTRIBUTES]
+    return HTTPStatus.OK, answer, reply.body
+
+
+def _refusal(error: ServiceError) -> Answer:
+    """Return an error as AWS's REST services write it."""
+    body: Json = {"Message": error.message}
+    if isinstance(error, ModelError):
+        body |= {
+            "OriginalStatusCode": error.original_status,
+            "OriginalMessage": error.original_message,
+        }
+    headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
+    return int(error.status), headers, json.dumps(body).encode()

@@ -5,7 +5,16 @@ import json
 from collections.abc import Callable
 
 from local.cloud.untyped import Json
-from local.sagemaker import host, permissions, runtime, store, tagging, training_jobs, validation
+from local.sagemaker import (
+    endpoints,
+    host,
+    permissions,
+    runtime,
+    store,
+    tagging,
+    training_jobs,
+    validation,
+)
 from local.sagemaker.errors import ServiceError
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -18,6 +27,19 @@ OPERATIONS: dict[str, Callable[[Json], Json]] = {
     "UpdateTrainingJob": training_jobs.update,
     "DeleteTrainingJob": training_jobs.delete,
     "ListTrainingJobs": training_jobs.list_jobs,
+    "CreateModel": endpoints.create_model,
+    "DescribeModel": endpoints.describe_model,
+    "DeleteModel": endpoints.delete_model,
+    "ListModels": endpoints.list_models,
+    "CreateEndpointConfig": endpoints.create_config,
+    "DescribeEndpointConfig": endpoints.describe_config,
+    "DeleteEndpointConfig": endpoints.delete_config,
+    "ListEndpointConfigs": endpoints.list_configs,
+    "CreateEndpoint": endpoints.create_endpoint,
+    "DescribeEndpoint": endpoints.describe_endpoint,
+    "UpdateEndpoint": endpoints.update_endpoint,
+    "DeleteEndpoint": endpoints.delete_endpoint,
+    "ListEndpoints": endpoints.list_endpoints,
     "AddTags": tagging.add,
     "DeleteTags": tagging.delete,
     "ListTags": tagging.list_tags,
@@ -70,9 +92,11 @@ def load_persisted_state(state: Json) -> None:
     """Take it back; jobs that ran have failed, endpoints start again."""
     store.restore(state)
     training_jobs.recover()
+    endpoints.recover()
 
 
 def reset() -> None:
     """Stop every process and forget everything."""
-    training_jobs.abandon_all()
     store.forget()
+    training_jobs.abandon_all()
+    endpoints.abandon_all()

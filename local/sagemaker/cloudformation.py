@@ -1,0 +1,168 @@
+"""AWS::SageMaker::Model, EndpointConfig and Endpoint. Ref gives the ARN, as on AWS."""
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+from local.cloud.untyped import Json, Stock
+from local.sagemaker import endpoints, store, validation
+from local.sagemaker.errors import ServiceError
+
+MAX_NAME = 63
+POLL_SECONDS = 0.1
+
+REPLACING = {
+    "AWS::SageMaker::Model": (
+        "ModelName",
+        "PrimaryContainer",
+        "Containers",
+        "ExecutionRoleArn",
+        "EnableNetworkIsolation",
+        "InferenceExecutionConfig",
+        "VpcConfig",
+    ),
+    "AWS::SageMaker::EndpointConfig": (
+        "EndpointConfigName",
+        "ProductionVariants",
+        "DataCaptureConfig",
+        "KmsKeyId",
+        "AsyncInferenceConfig",
+        "ExplainerConfig",
+        "ShadowProductionVariants",
+    ),
+    "AWS::SageMaker::Endpoint": ("EndpointName",),
+}
+"""Properties that cannot be changed in place."""
+
+Created = tuple[str, dict[str, str]]
+
+
+def install() -> None:
+    """Add the three types to ministack's CloudFormation."""
+    provisioners = import_module("ministack.services.cloudformation.provisioners")
+    provisioners._RESOURCE_HANDLERS.update(handlers())  # noqa: SLF001
+    provisioners._REPLACING_PROPERTIES.update(REPLACING)  # noqa: SLF001
+    for kind, properties in REPLACING.items():
+        provisioners._CUSTOM_NAME_REPLACEMENT[kind] = {"name": properties[0]}  # noqa: SLF001
+    stacks = import_module("ministack.services.cloudformation.stacks")
+    stock = stacks._runs_on_worker_thread  # noqa: SLF001
+    # An endpoint is waited for, and its container talks to this very server meanwhile.
+    stacks._runs_on_worker_thread = lambda kind: kind in REPLACING or stock(kind)  # noqa: SLF001
+
+
+def handlers() -> dict[str, dict[str, Callable[..., Stock]]]:
+    """Return what creates, updates and deletes each type."""
+    return {
+        "AWS::SageMaker::Model": {
+            "create": _creator("CreateModel", "ModelName", endpoints.create_model),
+            "delete": _deleter("ModelName", store.models, endpoints.delete_model),
+            "update": _only_tags("ModelName", store.models),
+        },
+        "AWS::SageMaker::EndpointConfig": {
+            "create": _creator(
+                "CreateEndpointConfig", "EndpointConfigName", endpoints.create_config
+            ),
+            "delete": _deleter("EndpointConfigName", store.configs, endpoints.delete_config),
+            "update": _only_tags("EndpointConfigName", store.configs),
+        },
+        "AWS::SageMaker::Endpoint": {
+            "create": _create_endpoint,
+            "delete": _delete_endpoint,
+            "update": _update_endpoint,
+        },
+    }
+
+
+def _creator(
+    operation: str, field: str, create: Callable[[Json], Json]
+) -> Callable[[str, Json, str], Created]:
+    def provision(logical_id: str, properties: Json, stack_name: str) -> Created:
+        provisioners = import_module("ministack.services.cloudformation.provisioners")
+        name = properties.get(field) or provisioners._physical_name(  # noqa: SLF001
+            stack_name, logical_id, max_len=MAX_NAME
+        )
+        request = validation.coerce(operation, {**properties, field: name})
+        try:
+            validation.check(operation, request)
+            (arn,) = create(request).values()
+        except ServiceError as error:
+            raise ValueError(error.message) from error
+        return arn, {field: name}
+
+    return provision
+
+
+def _deleter(
+    field: str, found: Callable[[], Stock], delete: Callable[[Json], Json]
+) -> Callable[[str, Json], None]:
+    def remove(physical_id: str, properties: Json) -> None:
+        del properties
+        name = _name_of(physical_id, field, found)
+        if name is None:
+            return  # deleted by hand: nothing is left to do
+        try:
+            delete({field: name})
+        except ServiceError as error:
+            raise ValueError(error.message) from error
+
+    return remove
+
+
+def _only_tags(field: str, found: Callable[[], Stock]) -> Callable[..., Created]:
+    def update(physical_id: str, *_: Json) -> Created:
+        return physical_id, {field: _name_of(physical_id, field, found) or ""}
+
+    return update
+
+
+def _name_of(arn: str, field: str, found: Callable[[], Stock]) -> str | None:
+    """Return a resource's name; its ARN has it in small letters only."""
+    names = [document[field] for document in found().values() if arn in document.values()]
+    return names[0] if names else None
+
+
+def _create_endpoint(logical_id: str, properties: Json, stack_name: str) -> Created:
+    create = _creator("CreateEndpoint", "EndpointName", endpoints.create_endpoint)
+    arn, attributes = create(logical_id, properties, stack_name)
+    document = _wait(attributes["EndpointName"])
+    if document is None or document["EndpointStatus"] != "InService":
+        _delete_endpoint(arn, properties)
+        reason = "it was deleted" if document is None else document.get("FailureReason")
+        message = f"Endpoint {attributes['EndpointName']} failed: {reason}"
+        raise ValueError(message)
+    return arn, attributes
+
+
+def _update_endpoint(physical_id: str, _: Json, properties: Json, *__: Json) -> Created:
+    name = _name_of(physical_id, "EndpointName", store.endpoints) or ""
+    wanted = properties["EndpointConfigName"]
+    try:
+        endpoints.update_endpoint({"EndpointName": name, "EndpointConfigName": wanted})
+    except ServiceError as error:
+        raise ValueError(error.message) from error
+    document = _wait(name)
+    if document is None or document["EndpointConfigName"] != wanted:
+        reason = "it was deleted" if document is None else document.get("FailureReason")
+        message = f"Endpoint {name} was not updated: {reason}"
+        raise ValueError(message)
+    return physical_id, {"EndpointName": name}
+
+
+def _delete_endpoint(physical_id: str, properties: Json) -> None:
+    name = _name_of(physical_id, "EndpointName", store.endpoints)
+    remove = _deleter("EndpointName", store.endpoints, endpoints.delete_endpoint)
+    remove(physical_id, properties)
+    if name is not None:
+        _wait(name)
+
+
+def _wait(name: str) -> Json:
+    """Return the endpoint when it is at rest; None: it is gone."""
+    while True:
+        try:
+            document = endpoints.describe_endpoint({"EndpointName": name})
+        except ServiceError:
+            return None
+        if document["EndpointStatus"] not in endpoints.BUSY:
+            return document
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,96 @@
+"""A multi-model serving container of few lines, with a memory: what it was told stands in /calls.
+
+A model is a folder with wishes.json: {"load_seconds": 1, "load_status": 400, "size": 2, ...}.
+Its memory holds CAPACITY units; a model takes `size` of them, or the answer is 507.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+CAPACITY = int(os.environ.get("CAPACITY", "100"))
+models: dict[str, dict] = {}
+calls: list[list] = []
+busy: dict[str, int] = {}
+lock = threading.Lock()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/ping":
+            self.answer(200 if os.environ.get("HEALTHY", "yes") == "yes" else 500)
+        else:
+            self.answer(200, {"models": sorted(models)})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        target = self.headers.get("X-Amzn-SageMaker-Target-Model", "")
+        if self.path == "/models":
+            self.load(json.loads(body), target)
+        else:
+            self.invoke(self.path.split("/")[2], body, target)
+
+    def do_DELETE(self) -> None:
+        name = self.path.rsplit("/", 1)[-1]
+        with lock:
+            calls.append(
+                ["unload", self.headers["X-Amzn-SageMaker-Target-Model"], busy.get(name, 0)]
+            )
+            known = models.pop(name, None)
+        self.answer(404 if known is None else 200)
+
+    def load(self, request: dict, target: str) -> None:
+        wishes = json.loads(Path(request["url"], "wishes.json").read_text())
+        time.sleep(wishes.get("load_seconds", 0))
+        with lock:
+            calls.append(["load", target])
+            used = sum(model.get("size", 1) for model in models.values())
+            if used + wishes.get("size", 1) > CAPACITY:
+                self.answer(507, {"error": "out of memory"})
+                return
+            if wishes.get("load_status", 200) in {200, 409}:
+                models[request["model_name"]] = wishes
+        self.answer(wishes.get("load_status", 200), {"error": "as wished"})
+
+    def invoke(self, name: str, body: bytes, target: str) -> None:
+        wishes = models.get(name)
+        if wishes is None:
+            self.answer(404, {"error": "unknown model"})
+            return
+        if wishes.get("die"):
+            os._exit(3)
+        with lock:
+            busy[name] = busy.get(name, 0) + 1
+        time.sleep(wishes.get("seconds", 0))
+        with lock:
+            busy[name] -= 1
+        answer = {
+            "target": target,
+            "said": body.decode(),
+            "type": self.headers["Content-Type"],
+            "pid": os.getpid(),
+            "calls": calls,
+            "environment": dict(os.environ),
+        }
+        self.answer(wishes.get("status", 200), answer)
+
+    def answer(self, status: int, body: dict | None = None) -> None:
+        content = json.dumps(body or {}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("X-Amzn-SageMaker-Custom-Attributes", "answered")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+if __name__ == "__main__":
+    if os.environ.get("CANNOT_START"):
+        sys.exit("no base model")
+    print("serving", flush=True)
+    address = ("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
+    ThreadingHTTPServer(address, Handler).serve_forever()
