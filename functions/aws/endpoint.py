@@ -19,7 +19,7 @@ _BUSY = {
     "ServiceUnavailable",
     "ThrottlingException",
 }
-_FIRST_SERVER_ERROR = 500
+_NO_ANSWER, _FIRST_SERVER_ERROR = 0, 500
 
 
 class SageMakerEndpoint:
@@ -67,6 +67,6 @@ def _translate(response: Any) -> StageError:  # noqa: ANN401 - botocore's error 
 
 def _translate_status(status: int) -> StageError:
     """Return what the container's own status means; 507 (no room) is one of those that pass."""
-    if status >= _FIRST_SERVER_ERROR:
+    if status == _NO_ANSWER or status >= _FIRST_SERVER_ERROR:
         return ModelNotReadyError(status=status)
     return WarmUpFailedError(status=status)

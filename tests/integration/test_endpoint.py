@@ -1,0 +1,89 @@
+"""aws.endpoint: what SageMaker's runtime says, in the workflow's words."""
+
+import io
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from aws.endpoint import SageMakerEndpoint
+from contracts.errors import EndpointMissingError, ModelNotReadyError, WarmUpFailedError
+from local.cloud.server import Cloud
+
+TARGET = "0" * 32 + "-" + "a" * 12 + ".tar.gz"
+
+
+class Runtime:
+    """A sagemaker-runtime client that answers what it was given."""
+
+    def __init__(self, answer: Exception | bytes) -> None:
+        self.answer = answer
+        self.calls: list[dict[str, Any]] = []
+
+    def invoke_endpoint(self, **call: Any) -> dict[str, Any]:
+        self.calls.append(call)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"Body": io.BytesIO(self.answer)}
+
+
+def refusal(code: str, message: str = "", **more: Any) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, **more},
+        "InvokeEndpoint",
+    )
+
+
+def container_says(status: int) -> ClientError:
+    return refusal("ModelError", "Received server error", OriginalStatusCode=status)
+
+
+def ask(answer: Exception | bytes) -> bytes:
+    return SageMakerEndpoint("endpoint", Runtime(answer)).invoke(TARGET, b"{}")
+
+
+def test_the_answer_of_the_model_is_handed_on() -> None:
+    runtime = Runtime(b"picture")
+    assert SageMakerEndpoint("endpoint", runtime).invoke(TARGET, b"{}") == b"picture"
+    assert runtime.calls[0]["TargetModel"] == TARGET
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        refusal("ModelNotReadyException"),
+        refusal("ServiceUnavailable"),
+        refusal("InternalFailure"),
+        refusal("ThrottlingException"),
+        container_says(507),
+        container_says(500),
+        container_says(0),
+        ReadTimeoutError(endpoint_url="x"),
+    ],
+    ids=repr,
+)
+def test_what_may_pass_is_tried_again(said: Exception) -> None:
+    with pytest.raises(ModelNotReadyError):
+        ask(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [container_says(400), container_says(404), refusal("ValidationError", "Failed to download")],
+    ids=repr,
+)
+def test_what_will_not_pass_is_final(said: Exception) -> None:
+    with pytest.raises(WarmUpFailedError):
+        ask(said)
+
+
+def test_the_models_own_words_go_no_further() -> None:
+    with pytest.raises(WarmUpFailedError) as caught:
+        ask(refusal("ModelError", "a prompt", OriginalStatusCode=400, OriginalMessage="a prompt"))
+    assert "prompt" not in str(caught.value)
+
+
+def test_an_endpoint_that_does_not_exist_is_missing(cloud: Cloud) -> None:
+    endpoint = SageMakerEndpoint("nowhere", cloud.client("sagemaker-runtime"))
+    with pytest.raises(EndpointMissingError):
+        endpoint.invoke(TARGET, b"{}")
