@@ -8,3 +8,5 @@ os.environ |= {
     "POWERTOOLS_TRACE_DISABLED": "true",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
+
+pytest_plugins = ["tests.cloud"]  # the fixture `cloud`

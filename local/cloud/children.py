@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from local.cloud.untyped import Stock
@@ -38,28 +39,41 @@ def popen(
     start = lambda: subprocess.Popen(args, preexec_fn=bind_to_parent, **options)  # noqa: E731, PLW1509
     child: subprocess.Popen[Any] = _on_starter(start)
     with _lock:
-        _children.difference_update([old for old in _children if old.poll() is not None])
+        ended = [old for old in _children if old.poll() is not None]
+        _children.difference_update(ended)
         _children.add(child)
+    for old in ended:
+        _close(old)
     return child
 
 
 def stop_all(grace_seconds: float = GRACE_SECONDS) -> None:
     """Ask every child to end, then kill what is left."""
     with _lock:
-        alive = [child for child in _children if child.poll() is None]
+        children = tuple(_children)
         _children.clear()
-    for child in alive:
+    for child in children:
         child.terminate()
-    for child in alive:
-        _end(child, grace_seconds)
+    for child in children:
+        stop(child, grace_seconds)
 
 
-def _end(child: subprocess.Popen[Any], grace_seconds: float) -> None:
+def stop(child: subprocess.Popen[Any], grace_seconds: float = GRACE_SECONDS) -> None:
+    """Ask one child to end, then kill it."""
+    child.terminate()
     try:
         child.wait(grace_seconds)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+    _close(child)
+
+
+def _close(child: subprocess.Popen[Any]) -> None:
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            with suppress(OSError):  # what was to be written to a dead child
+                pipe.close()
 
 
 def _on_starter(start: Callable[[], Stock]) -> Stock:

@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 import boto3
+from botocore.config import Config
 
 from local.cloud import children, places
 from local.cloud.untyped import Stock
@@ -62,7 +63,7 @@ class Cloud:
             "SAM_CLI_TELEMETRY": "0",
         }
 
-    def client(self, service: str, **options: Stock) -> Stock:
+    def client(self, service: str) -> Stock:
         """Return a boto3 client of the account's root user."""
         return boto3.client(
             service,
@@ -70,7 +71,7 @@ class Cloud:
             region_name=REGION,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - the embedded account's root key
-            **options,
+            config=Config(inject_host_prefix=False),
         )
 
 
@@ -123,9 +124,9 @@ def _prepare(port: int) -> Stock:
 
 def _listen(app: Stock, port: int, stop: threading.Event) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - slow, and only here
-    from hypercorn.config import Config  # noqa: PLC0415
+    from hypercorn.config import Config as Listening  # noqa: PLC0415
 
-    config = Config()
+    config = Listening()
     config.bind = [f"{HOST}:{port}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cloud import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.cloud.server import Cloud
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = int(probe.getsockname()[1])
+    yield number
+    command(number, "--stop")
+
+
+def command(port: int, *options: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "local.cloud", "--port", str(port), *options]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_it_starts_in_the_background_and_stops(port: int) -> None:
+    begun = command(port, "--detach")
+    assert begun.returncode == 0
+    assert f"http://127.0.0.1:{port}" in begun.stdout
+    pid = int((ROOT / f".local/cloud-{port}.pid").read_text())
+    assert answers(port)
+    assert command(port, "--stop").stdout.startswith("Stopped")
+    assert not answers(port)
+    assert not Path(f"/proc/{pid}").exists() or _is_zombie(pid)
+    assert not (ROOT / f".local/cloud-{port}.pid").exists()
+
+
+def test_a_taken_port_is_named_with_what_to_do(port: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        refused = command(port)
+    assert refused.returncode == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in refused.stderr
+    assert "make up PORT=" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_stopping_what_does_not_run_is_no_error(port: int) -> None:
+    stopped = command(port, "--stop")
+    assert (stopped.returncode, "No embedded AWS" in stopped.stdout) == (0, True)
+
+
+def test_it_listens_on_the_loopback_only(cloud: Cloud) -> None:
+    listening = Path("/proc/net/tcp").read_text()
+    wanted = f":{cloud.port:04X} 00000000:0000 0A"
+    addresses = [line.split()[1] for line in listening.splitlines() if wanted in line]
+    assert addresses == [f"0100007F:{cloud.port:04X}"]
+
+
+def test_a_child_dies_with_its_parent_even_by_sigkill() -> None:
+    program = """
+import time
+from local.cloud import children
+print(children.popen(["sleep", "60"]).pid, flush=True)
+time.sleep(60)
+"""
+    line = [sys.executable, "-c", program]
+    parent = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert Path(f"/proc/{child}").exists()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    eventually(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
+
+
+def test_children_that_ignore_sigterm_are_killed() -> None:
+    from local.cloud import children  # noqa: PLC0415
+
+    stubborn = children.popen(["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"])
+    time.sleep(0.1)
+    children.stop(stubborn, grace_seconds=0.2)
+    assert stubborn.returncode == -signal.SIGKILL
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    except OSError:
+        return True
+
+
+def test_the_version_of_ministack_is_the_one_that_is_changed(cloud: Cloud) -> None:
+    assert cloud
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from local.cloud import plugin  # noqa: PLC0415
+
+    assert version("ministack") == plugin.PINNED
+    assert os.environ["AUTH"] == "true"

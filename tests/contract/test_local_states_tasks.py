@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cloud import role
+from tests.contract.step_functions_kit import INVOKE, StatesKit, jsonata, one
+
+if TYPE_CHECKING:
+    from local.cloud.server import Cloud
+
+DONE = {"Type": "Succeed"}
+
+
+def caught(*names: str, **fields: Any) -> list[dict[str, Any]]:
+    return [{"ErrorEquals": list(names), "ResultPath": "$.failure", "Next": "B", **fields}]
+
+
+def test_lambda_invoke_answers_in_the_envelope_of_aws(states: StatesKit) -> None:
+    output = states.run(one(states.task("echo"))).output
+    assert output["Payload"] == {"op": "echo"}
+    assert {"StatusCode", "ExecutedVersion", "SdkHttpMetadata", "SdkResponseMetadata"} <= set(
+        output
+    )
+
+
+def test_a_function_named_by_its_arn_gives_its_answer_alone(states: StatesKit) -> None:
+    ended = states.run(one({"Type": "Task", "Resource": states.function, "End": True}), {"a": 1})
+    assert ended.output == {"a": 1}
+    assert {"LambdaFunctionScheduled", "LambdaFunctionSucceeded"} <= set(ended.kinds)
+
+
+def test_an_exception_arrives_under_its_class_name_with_its_trace(states: StatesKit) -> None:
+    ended = states.run(one(states.task("fail")))
+    cause = json.loads(ended.cause)
+    assert (ended.status, ended.error) == ("FAILED", "CustomError")
+    assert set(cause) == {"errorMessage", "errorType", "stackTrace", "requestId"}
+    assert cause["errorMessage"] == "boom"
+    assert "TaskFailed" in ended.kinds
+
+
+@pytest.mark.parametrize("name", ["CustomError", "States.TaskFailed", "States.ALL"])
+def test_an_exception_is_caught_by_name_or_by_kind(states: StatesKit, name: str) -> None:
+    ended = states.run(one(states.task("fail", Catch=caught(name)), B=DONE))
+    assert ended.output["failure"]["Error"] == "CustomError"
+
+
+def test_a_catch_in_jsonata_shapes_its_output(states: StatesKit) -> None:
+    call = {"FunctionName": states.function, "Payload": {"op": "fail"}}
+    output = {"error": "{% $states.errorOutput.Error %}", "was": "{% $states.input.a %}"}
+    task = {"Type": "Task", "Resource": INVOKE, "Arguments": call, "End": True}
+    catch = [{"ErrorEquals": ["States.ALL"], "Output": output, "Next": "B"}]
+    ended = states.run(jsonata(one({**task, "Catch": catch}, B=DONE)), {"a": 7})
+    assert ended.output == {"error": "CustomError", "was": 7}
+
+
+def test_a_missing_function_has_the_name_that_aws_gives_it(states: StatesKit) -> None:
+    call = {"FunctionName": "nobody"}
+    task = {"Type": "Task", "Resource": INVOKE, "Parameters": call, "End": True}
+    assert states.run(one(task)).error == "Lambda.ResourceNotFoundException"
+
+
+def test_a_throttled_function_has_the_name_that_aws_gives_it(states: StatesKit) -> None:
+    functions = states.cloud.client("lambda")
+    functions.put_function_concurrency(FunctionName="probe", ReservedConcurrentExecutions=0)
+    try:
+        ended = states.run(one(states.task("echo")))
+    finally:
+        functions.delete_function_concurrency(FunctionName="probe")
+    assert ended.error == "Lambda.TooManyRequestsException"
+
+
+def test_a_task_ends_at_its_own_timeout(states: StatesKit) -> None:
+    plain = states.start(one(states.task("sleep", payload={"seconds": 2}, TimeoutSeconds=1)))
+    by_path = states.task("sleep", payload={"seconds": 2}, TimeoutSecondsPath="$.limit")
+    ended = states.outcome(states.start(one(by_path), {"limit": 1}))
+    assert [ended.error, states.outcome(plain).error] == ["States.Timeout"] * 2
+    assert "TaskTimedOut" in ended.kinds
+
+
+def test_a_function_that_overruns_its_own_timeout_has_a_name(states: StatesKit) -> None:
+    ended = states.run(one(states.task("sleep", payload={"seconds": 4})))
+    assert ended.error == "Sandbox.Timedout"
+    assert "timed out" in ended.cause
+
+
+def test_a_state_carries_256_kib_and_no_more(states: StatesKit) -> None:
+    ended = states.run(one(states.task("big", payload={"size": 300_000})))
+    assert ended.error == "States.DataLimitExceeded"
+
+
+def test_retry_waits_longer_each_time_up_to_its_maximum(states: StatesKit) -> None:
+    retry = {"ErrorEquals": ["FlakyError"], "IntervalSeconds": 1, "BackoffRate": 3}
+    retry |= {"MaxAttempts": 2, "MaxDelaySeconds": 2}
+    flaky = states.task("flaky", payload={"key": "slow", "failures": 2}, Retry=[retry])
+    first, second = states.run(one(flaky)).output["Payload"]
+    assert first == pytest.approx(1, abs=0.5)
+    assert second == pytest.approx(2, abs=0.7)
+
+
+def test_retry_gives_up_after_its_attempts(states: StatesKit) -> None:
+    retry = {"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}
+    flaky = states.task("flaky", payload={"key": "hopeless", "failures": 9}, Retry=[retry])
+    ended = states.run(one(flaky))
+    assert (ended.error, ended.kinds.count("TaskScheduled")) == ("FlakyError", 2)
+
+
+def test_full_jitter_spreads_a_retry_between_nothing_and_its_delay(cloud: Cloud) -> None:
+    assert cloud
+    from local.cloud.states.attempts import backoff  # noqa: PLC0415 - after the server's start
+
+    full = {"IntervalSeconds": 10, "BackoffRate": 2, "JitterStrategy": "FULL"}
+    delays = [backoff(full, 1) for _ in range(200)]
+    assert min(delays) < 4
+    assert 16 < max(delays) <= 20
+    assert backoff({"IntervalSeconds": 10, "BackoffRate": 2, "MaxDelaySeconds": 30}, 5) == 30
+
+
+def test_a_missing_path_fails_the_execution_and_nothing_catches_it(states: StatesKit) -> None:
+    call = {"FunctionName": states.function, "Payload.$": "$.missing"}
+    task = {"Type": "Task", "Resource": INVOKE, "Parameters": call, "End": True}
+    ended = states.run(one({**task, "Catch": caught("States.ALL")}, B=DONE))
+    assert (ended.status, ended.error) == ("FAILED", "States.Runtime")
+
+
+def test_a_role_without_the_right_to_invoke_fails_the_task(states: StatesKit, cloud: Cloud) -> None:
+    allowed = {"Effect": "Allow", "Action": "lambda:InvokeFunction"}
+    poor = role(cloud, "poor", {**allowed, "Resource": states.function + "-other"})
+    just = role(cloud, "just", {**allowed, "Resource": states.function})
+    ended = states.run(one(states.task("echo")), role=poor)
+    assert ended.error == "Lambda.AWSLambdaException"
+    assert "not authorized to perform: lambda:InvokeFunction" in ended.cause
+    assert states.run(one(states.task("echo")), role=just).status == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("resource", "arguments"),
+    [
+        ("sqs:sendMessage", {"QueueUrl": "QUEUE", "MessageBody": {"a": 1}}),
+        ("sns:publish", {"TopicArn": "TOPIC", "Message": "x"}),
+        ("dynamodb:putItem", {"TableName": "probe", "Item": {"pk": {"S": "1"}}}),
+        ("aws-sdk:dynamodb:getItem", {"TableName": "probe", "Key": {"pk": {"S": "1"}}}),
+        ("events:putEvents", {"Entries": [{"Source": "a", "DetailType": "b", "Detail": {"c": 1}}]}),
+        ("aws-sdk:s3:headObject", {"Bucket": "probe", "Key": "items.json"}),
+        ("aws-sdk:sfn:listStateMachines", {}),
+    ],
+)
+def test_other_services_are_called(
+    states: StatesKit, parts: dict[str, str], resource: str, arguments: dict[str, Any]
+) -> None:
+    given = {key: parts.get(str(value), value) for key, value in arguments.items()}
+    task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": given}
+    assert states.run(one({**task, "End": True})).status == "SUCCEEDED"
+
+
+def test_a_nested_execution_is_awaited(states: StatesKit) -> None:
+    child = states.machine(one({"Type": "Pass", "Result": {"c": 1}, "End": True}))
+    resource = "arn:aws:states:::states:startExecution.sync:2"
+    call = {"StateMachineArn": child, "Input": {}}
+    ended = states.run(one({"Type": "Task", "Resource": resource, "Parameters": call, "End": True}))
+    assert ended.output["Output"] == {"c": 1}
+
+
+def test_a_token_answered_by_another_function_ends_the_task(states: StatesKit) -> None:
+    assert states.run(one(states.callback("succeed"))).output == {"answer": 1}
+
+
+def test_a_failure_sent_with_a_token_is_caught_by_its_name(states: StatesKit) -> None:
+    ended = states.run(one(states.callback("refuse", Catch=caught("MyError")), B=DONE))
+    assert ended.output["failure"] == {"Error": "MyError", "Cause": "why"}
+
+
+def test_a_callback_function_that_raises_fails_the_task_at_once(states: StatesKit) -> None:
+    task = states.task("fail", Resource=f"{INVOKE}.waitForTaskToken", TimeoutSeconds=9)
+    ended = states.run(one(task))
+    assert ended.error == "CustomError"
+    assert ended.seconds < 3
+
+
+def test_a_token_has_two_clocks(states: StatesKit) -> None:
+    silent = states.start(one(states.callback("never", TimeoutSeconds=1)))
+    still = states.start(one(states.callback("never", TimeoutSeconds=9, HeartbeatSeconds=1)))
+    beating = states.start(one(states.callback("beat", TimeoutSeconds=9, HeartbeatSeconds=1)))
+    assert states.outcome(silent).error == "States.Timeout"
+    assert states.outcome(still).error == "States.HeartbeatTimeout"
+    assert states.outcome(beating).output == {"answer": 1}
+
+
+def test_what_is_no_token_and_what_is_no_json_are_refused(states: StatesKit) -> None:
+    client = states.states
+    with pytest.raises(client.exceptions.InvalidToken):
+        client.send_task_success(taskToken="nonsense", output="{}")
+    with pytest.raises(client.exceptions.InvalidOutput):
+        client.send_task_success(taskToken="nonsense", output="{")
+
+
+def test_a_token_of_a_dead_attempt_answers_nothing(states: StatesKit) -> None:
+    retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    arn = states.start(one(states.callback("never", TimeoutSeconds=1, Retry=retry)))
+    states.outcome(arn)
+    client = states.states
+    tokens = [_token(event) for event in states.history(arn) if event["type"] == "TaskScheduled"]
+    assert len(set(tokens)) == 2
+    for token in tokens:
+        with pytest.raises(client.exceptions.TaskTimedOut):
+            client.send_task_success(taskToken=token, output="{}")
+    stranger = tokens[0][:-8] + "AAAAAAAA"
+    with pytest.raises(client.exceptions.TaskDoesNotExist):
+        client.send_task_heartbeat(taskToken=stranger)
+
+
+def test_a_token_is_answered_once(states: StatesKit) -> None:
+    arn = states.start(one(states.callback("never", TimeoutSeconds=9)))
+    token = _wait_for_token(states, arn)
+    client = states.states
+    client.send_task_success(taskToken=token, output="1")
+    with pytest.raises(client.exceptions.TaskTimedOut):
+        client.send_task_failure(taskToken=token, error="Late")
+    assert states.outcome(arn).output == 1
+
+
+def _token(event: dict[str, Any]) -> str:
+    parameters = json.loads(event["taskScheduledEventDetails"]["parameters"])
+    return str(parameters["Payload"]["token"])
+
+
+def _wait_for_token(states: StatesKit, arn: str) -> str:
+    for _ in range(200):
+        for event in states.history(arn):
+            if event["type"] == "TaskSubmitted":
+                return next(_token(e) for e in states.history(arn) if e["type"] == "TaskScheduled")
+        time.sleep(0.02)
+    raise AssertionError("no token")
