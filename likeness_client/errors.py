@@ -16,8 +16,11 @@ NOT_READY = {
 }
 """SageMaker's own words for "not now"."""
 
-NO_ROOM = 507
 SERVER_ERROR = 500
+"""And above: no room for the model (507), or a container that is being replaced."""
+
+NO_STATUS = 0
+"""What SageMaker reports when the container said nothing within its minute."""
 
 
 class GenerationError(Exception):
@@ -45,6 +48,9 @@ def translate(response: Any) -> GenerationError:  # noqa: ANN401 (botocore's err
     if ERROR_PREFIX in text:
         code, _, words = text.partition(ERROR_PREFIX)[2].partition(": ")
         return GenerationError(code, words.split('"')[0])
-    if response.get("OriginalStatusCode", SERVER_ERROR) >= SERVER_ERROR:
+    status = response.get("OriginalStatusCode", SERVER_ERROR)
+    if status == NO_STATUS:
+        return GenerationError("no_answer", "the model did not answer in time")
+    if status >= SERVER_ERROR:
         return GenerationError("model_not_ready", "the endpoint has no room for the model now")
     return GenerationError("refused", "the model refused the request")

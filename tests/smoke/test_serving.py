@@ -322,6 +322,20 @@ def test_an_adapter_of_another_base_is_refused(
     assert server.draw(user).error.startswith("likeness/wrong_base: ")
 
 
+def test_true_memory_pressure_is_a_507_so_that_sagemaker_makes_room(
+    server: kit.Server, models: Path, tmp_path: Path
+) -> None:
+    """The base's own words for it; see test_serving_base.py for when it says them."""
+    user = kit.pack_user(tmp_path, 93, models / "adapter1")
+    text = user.adapter.parent / "model.py"
+    said = 'text = "likeness/memory_pressure: out of memory"'
+    forwarded = "text = safe_text(reply.error().message())"
+    failing = text.read_text().replace(forwarded, said)
+    text.write_text(failing)
+    assert server.load(user).status == 200
+    assert server.invoke(user, kit.payload(prompt="")).status == 507
+
+
 def test_the_base_cannot_be_reached_from_outside(server: kit.Server) -> None:
     body = kit.payload(prompt="a", gen_args={}, negative_prompt="", adapter="/")
     assert server.call("POST", "/models/likeness_base/invoke", body).status == 404

@@ -20,7 +20,7 @@ MODEL = f"{0:032x}-{0:012x}.tar.gz"
 
 def error(code: str, status: int = 0, text: str = "") -> ClientError:
     said: Any = {"Error": {"Code": code, "Message": text}}
-    if status:
+    if code == "ModelError":
         said |= {"OriginalStatusCode": status, "OriginalMessage": text}
     return ClientError(said, "InvokeEndpoint")
 
@@ -88,6 +88,7 @@ def test_only_what_is_said_is_sent() -> None:
         error("ModelNotReadyException"),
         error("ThrottlingException"),
         error("ModelError", 507, "no room"),
+        error("ModelError", 0, "timed out"),
         refused("busy"),
         refused("base_unavailable"),
         refused("memory_pressure", 507),

@@ -1,0 +1,140 @@
+"""The resident base without Triton: which requests share a pass, and what happens when memory ends.
+
+Runs in the serving environment.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import numpy as np
+import torch
+from PIL import Image
+
+from contracts.base import BaseCard
+from serving.adapters import Adapter, AdapterCache
+from tests.fakes import triton
+from tests.unit.test_picture_request import BASE
+
+pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
+
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory: a prompt")
+Wish = dict[str, triton.Tensor]
+
+
+class MemoryGenerator:
+    """Remembers its passes; fails as it is told to."""
+
+    card: BaseCard = BASE
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.passes: list[int] = []
+
+    def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image]:
+        self.passes.append(len(rows))
+        if self.failures:
+            raise self.failures.pop(0)
+        return [Image.new("RGB", (8, 8)) for _ in rows]
+
+
+def read(folder: Path) -> Adapter:
+    return Adapter(folder.name * 64, "sks", {}, size=1)
+
+
+def base(generator: MemoryGenerator) -> Any:
+    sys.modules.setdefault("triton_python_backend_utils", triton.module())
+    model = importlib.import_module("serving.triton_model").TritonPythonModel()
+    model.adapters = AdapterCache(read, capacity_bytes=10)
+    model.generator = generator
+    model.base = generator.card
+    return model
+
+
+def make_folder(root: Path, user: str) -> Path:
+    folder = root / user
+    folder.mkdir(exist_ok=True)
+    (folder / "pytorch_lora_weights.safetensors").touch()
+    return folder
+
+
+def request(root: Path, user: str = "1", **arguments: Any) -> Wish:
+    texts = {
+        "prompt": "a photo",
+        "negative_prompt": "",
+        "gen_args": json.dumps(arguments),
+        "adapter": str(make_folder(root, user)),
+    }
+    return {
+        name: triton.Tensor(name, np.array([[text.encode()]], dtype=object))
+        for name, text in texts.items()
+    }
+
+
+def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> None:
+    generator = MemoryGenerator()
+    wishes = [request(tmp_path, str(n), num_images_per_prompt=4) for n in range(3)]
+    answers = base(generator).execute([*wishes, request(tmp_path, width=256)])
+    assert generator.passes == [8, 4, 1]
+    assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
+
+
+def test_a_bad_request_fails_alone(tmp_path: Path) -> None:
+    answers = base(MemoryGenerator()).execute([request(tmp_path, x=1), request(tmp_path)])
+    assert [answer.error is None for answer in answers] == [False, True]
+
+
+def test_when_memory_ends_idle_adapters_go_and_it_tries_again(tmp_path: Path) -> None:
+    model = base(MemoryGenerator(OUT_OF_MEMORY))
+    with model.adapters.pin() as find:
+        find(make_folder(tmp_path, "2"))
+    assert model.execute([request(tmp_path, "1")])[0].error is None
+    assert [key.folder.name for key in model.adapters.resident] == ["1"]
+
+
+def test_when_memory_stays_short_the_words_make_triton_say_507(tmp_path: Path) -> None:
+    model = base(MemoryGenerator(OUT_OF_MEMORY, OUT_OF_MEMORY))
+    assert model.execute([request(tmp_path)])[0].error == "likeness/memory_pressure: out of memory"
+
+
+def test_an_unforeseen_failure_repeats_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = base(MemoryGenerator(RuntimeError("the prompt says OOM")))
+    error = model.execute([request(tmp_path)])[0].error
+    assert error == "likeness/generation_failed: the picture could not be drawn"
+    assert "OOM" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("capacity", "kept"), [(10, "abc"), (2, "ca"), (0, "")])
+def test_the_least_recently_used_go_first(tmp_path: Path, capacity: int, kept: str) -> None:
+    cache = AdapterCache(read, capacity)
+    for user in "abca":
+        with cache.pin() as find:
+            find(make_folder(tmp_path, user))
+    assert {key.folder.name for key in cache.resident} == set(kept)
+
+
+def test_what_a_pass_uses_stays_even_beyond_the_limit(tmp_path: Path) -> None:
+    cache = AdapterCache(read, 1)
+    with cache.pin() as find:
+        for user in "abc":
+            find(make_folder(tmp_path, user))
+        assert cache.resident_bytes == 3
+    assert cache.resident_bytes == 1
+
+
+def test_new_weights_under_an_old_path_are_read_again(tmp_path: Path) -> None:
+    cache = AdapterCache(read, 10)
+    folder = make_folder(tmp_path, "1")
+    cache.find(folder)
+    (folder / "pytorch_lora_weights.safetensors").write_bytes(b"new")
+    cache.find(folder)
+    assert (cache.hits, cache.misses) == (0, 2)
