@@ -55,7 +55,8 @@ def _code_of(error: Exception) -> str:
 
 def write_result(folder: Path, result: TrainingResult) -> None:
     """Commit a task: ``result.json`` appears whole and after everything that it names."""
-    write_atomically(folder / RESULT_FILE, result.model_dump_json(indent=2).encode())
+    named = result.model_copy(update={"training_job_name": os.environ.get("TRAINING_JOB_NAME")})
+    write_atomically(folder / RESULT_FILE, named.model_dump_json(indent=2).encode())
 
 
 def read_result(folder: Path) -> TrainingResult | None:
