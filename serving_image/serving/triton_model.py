@@ -29,6 +29,8 @@ ADAPTER = "adapter"
 
 INPUTS = (PROMPT, NEGATIVE_PROMPT, GEN_ARGS, ADAPTER)
 
+MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
+
 ROWS_PER_PASS = 8
 ADAPTER_MEGABYTES = 1024
 
@@ -97,6 +99,8 @@ class TritonPythonModel:
             return Order(wish, find(Path(os.fsdecode(folder))))
         except PictureError as error:
             return error
+        except MEMORY_ERRORS:
+            return no_memory()
 
     def draw(self, key: PassKey, part: list[tuple[Order, int]]) -> None:
         """Draw one pass; when it fails, so do its requests, and nobody else's."""
@@ -114,17 +118,24 @@ class TritonPythonModel:
     def draw_within_memory(self, key: PassKey, rows: list[Row]) -> list[Image]:
         """Draw; when memory is short, throw out idle adapters and try once more."""
         try:
-            return self.generator.draw(key, rows)
-        except (torch.OutOfMemoryError, MemoryError):
+            return self.draw_safely(key, rows)
+        except MEMORY_ERRORS:
             self.adapters.shrink(0)
             torch.cuda.empty_cache()
+        try:
+            return self.draw_safely(key, rows)
+        except MEMORY_ERRORS:
+            raise no_memory() from None
+
+    def draw_safely(self, key: PassKey, rows: list[Row]) -> list[Image]:
+        """Draw; what nobody foresaw is logged without its text, which could repeat a prompt."""
+        try:
+            return self.generator.draw(key, rows)
+        except MEMORY_ERRORS:
+            raise
         except Exception as error:  # noqa: BLE001 (whatever it is, only these requests fail)
             log_place(error)
             raise PictureError("generation_failed", "the picture could not be drawn") from None
-        try:
-            return self.generator.draw(key, rows)
-        except (torch.OutOfMemoryError, MemoryError):  # Triton makes a 507 of these words
-            raise PictureError("memory_pressure", "out of memory") from None
 
     def reply(self, order: Order | PictureError) -> Any:  # noqa: ANN401
         """Return Triton's response."""
@@ -159,6 +170,11 @@ class TritonPythonModel:
             height=request.height,
             seconds=round(order.seconds, 3),
         )
+
+
+def no_memory() -> PictureError:
+    """Return the words of which Triton makes a 507, for which SageMaker unloads other models."""
+    return PictureError("memory_pressure", "out of memory")
 
 
 def read_text(request: Any, name: str) -> bytes:  # noqa: ANN401

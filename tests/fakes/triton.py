@@ -1,4 +1,4 @@
-"""Triton's Python module, as far as the resident base uses it; the real one lives in its process."""
+"""Triton's Python module, as far as the resident base uses it."""
 
 from collections.abc import Sequence
 from types import ModuleType
