@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
 from diffusers import DiffusionPipeline  # noqa: E402
+from peft import PeftModel  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
@@ -39,12 +40,14 @@ def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
     return make
 
 
-def picture(base: Path, weights: Path | None) -> Any:
+def picture(base: Path, weights: Path | None, peft_folder: Path | None = None) -> Any:
     """Draw with plain diffusers, as anybody would."""
     pipeline = DiffusionPipeline.from_pretrained(base, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     if weights is not None:
         pipeline.load_lora_weights(weights.parent, weight_name=weights.name)
+    if peft_folder is not None:
+        pipeline.unet = PeftModel.from_pretrained(pipeline.unet, peft_folder).base_model.model
     answer = pipeline(
         "a photo of sks person",
         num_inference_steps=2,
@@ -89,6 +92,22 @@ def test_text_encoders_are_trained_under_the_names_that_loaders_expect(
     assert networks == {"unet", "text_encoder", "text_encoder_2"}
     encoder_keys = [key for key in weights if key.startswith("text_encoder")]
     assert all(".text_model.encoder.layers." in key for key in encoder_keys)
+
+
+def test_the_three_exports_give_the_same_picture(make_room: MakeRoom) -> None:
+    room = make_room()
+    name = room.add_task(lora_alpha=8, rank=4, learning_rate=0.05)
+    room.write_plan()
+    assert room.run().returncode == 0
+    base, adapter = room.data / "base", room.folder(name) / "adapter"
+
+    diffusers = picture(base, adapter / "pytorch_lora_weights.safetensors")
+
+    assert np.abs(diffusers - picture(base, None)).max() > 1 / 255
+    kohya = picture(base, adapter / "kohya.safetensors")
+    assert np.abs(kohya - diffusers).max() < 1 / 255
+    peft = picture(base, None, adapter / "peft" / "unet")
+    assert np.abs(peft - diffusers).max() < 1 / 255
 
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom) -> None:

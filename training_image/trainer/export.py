@@ -3,27 +3,36 @@
 import json
 from pathlib import Path
 
+import torch
+from peft import LoraConfig
 from safetensors.torch import save
 from torch import Tensor
 
 from contracts.layout import ADAPTER_FOLDER, DIFFUSERS_FILE, MANIFEST_FILE
 from contracts.training import AdapterManifest
 from trainer.base import Base
+from trainer.families import TEXT_TARGETS
 from trainer.outcome import sha256_of, write_atomically
 from trainer.plan import Recipe
+
+KOHYA_FILE = "kohya.safetensors"
+PEFT_FOLDER = "peft"
 
 
 def write_adapter(
     folder: Path, base: Base, recipe: Recipe, weights: dict[str, Tensor]
 ) -> AdapterManifest:
-    """Write ``adapter/`` under a task's folder and return its manifest."""
+    """Write ``adapter/`` under a task's folder and return its manifest.
+
+    ``weights`` as ``lora.weights`` returns them.
+    """
     adapter = folder / ADAPTER_FOLDER
     tensors = to_diffusers(weights, recipe.alpha / recipe.rank)
-    # One metadata key only: safetensors writes several in random order.
     about = {"rank": recipe.rank, "lora_alpha": recipe.rank, "base_sha256": base.card.sha256}
-    write_atomically(
-        adapter / DIFFUSERS_FILE, save(tensors, metadata={"likeness": json.dumps(about)})
-    )
+    metadata = {"likeness": json.dumps(about)}
+    write_atomically(adapter / DIFFUSERS_FILE, pack(tensors, metadata))
+    write_atomically(adapter / KOHYA_FILE, pack(*to_kohya(weights, base, recipe)))
+    write_peft(adapter / PEFT_FOLDER, recipe, weights)
     manifest = AdapterManifest(
         job_id=recipe.job_id,
         base_id=base.card.base_id,
@@ -39,6 +48,19 @@ def write_adapter(
     )
     write_atomically(adapter / MANIFEST_FILE, manifest.model_dump_json(indent=2).encode())
     return manifest
+
+
+def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """Return a safetensors file, the same bytes for the same content.
+
+    The library writes metadata in random order; here the header is written again, sorted.
+    """
+    data: bytes = save(tensors, metadata=metadata)
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    text = json.dumps(header | {"__metadata__": dict(sorted(metadata.items()))}).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[start:]
 
 
 def to_diffusers(weights: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
@@ -64,6 +86,87 @@ def canonical_key(key: str) -> str:
     network, layer = key.split(".", 1)
     lost = network.startswith("text_encoder") and layer.startswith("encoder.")
     return f"{network}.text_model.{layer}" if lost else key
+
+
+def to_kohya(
+    weights: dict[str, Tensor], base: Base, recipe: Recipe
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return tensors and metadata as kohya's scripts, A1111 and ComfyUI read them.
+
+    Alpha stands beside each pair, so nothing is folded in.
+    """
+    several = len(base.family.text_encoders) > 1
+    heads = {
+        "unet": "lora_unet",
+        "text_encoder": "lora_te1" if several else "lora_te",
+        "text_encoder_2": "lora_te2",
+    }
+    tensors = {}
+    for key, tensor in weights.items():
+        network, layer = canonical_key(key).split(".", 1)
+        path, _, part = layer.rpartition(".lora_")
+        name = f"{heads[network]}_{path.replace('.', '_')}"
+        tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
+        tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha)
+    return tensors, kohya_metadata(base, recipe)
+
+
+def kohya_metadata(base: Base, recipe: Recipe) -> dict[str, str]:
+    """Return the metadata that web interfaces show; no prompt is in it, only the trigger word."""
+    card = base.card
+    architecture = {
+        "sd1": "stable-diffusion-v1/lora",
+        "sd2": "stable-diffusion-v2/lora",
+        "sdxl": "stable-diffusion-xl-v1-base/lora",
+    }
+    predicted = "v" if card.prediction_type == "v_prediction" else "epsilon"
+    versions = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}
+    return {
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": architecture[card.family],
+        "modelspec.implementation": "diffusers",
+        "modelspec.prediction_type": predicted,
+        "modelspec.resolution": f"{recipe.resolution}x{recipe.resolution}",
+        "modelspec.title": recipe.job_id,
+        "modelspec.trigger_phrase": recipe.trigger_word,
+        "ss_base_model_version": versions[card.family],
+        "ss_network_alpha": str(recipe.alpha),
+        "ss_network_dim": str(recipe.rank),
+        "ss_network_module": "networks.lora",
+        "ss_output_name": recipe.job_id,
+        "ss_resolution": f"({recipe.resolution}, {recipe.resolution})",
+        "ss_sd_model_hash": card.sha256,
+        "ss_sd_model_name": card.base_id,
+        "ss_seed": str(recipe.seed),
+        "ss_tag_frequency": json.dumps({"1_subject": {recipe.trigger_word: 1}}),
+        "ss_v2": str(card.family == "sd2"),
+    }
+
+
+def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None:
+    """Write a folder for each network, which ``peft.PeftModel.from_pretrained`` loads."""
+    for network in sorted({key.split(".", 1)[0] for key in weights}):
+        own = {
+            f"base_model.model.{key.removeprefix(f'{network}.')}": tensor
+            for key, tensor in weights.items()
+            if key.startswith(f"{network}.")
+        }
+        targets = recipe.target_modules if network == "unet" else TEXT_TARGETS
+        config = LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            target_modules=list(targets),
+            inference_mode=True,
+        )
+        settings = {
+            name: sorted(value) if isinstance(value, set) else value
+            for name, value in config.to_dict().items()
+        }
+        text = json.dumps(settings, indent=2, sort_keys=True)
+        write_atomically(folder / network / "adapter_config.json", text.encode())
+        write_atomically(
+            folder / network / "adapter_model.safetensors", pack(own, {"format": "pt"})
+        )
 
 
 def list_files(folder: Path) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""What a request and a base mean together."""
+
+import pytest
+
+from contracts.base import BaseCard, TrainingDefaults
+from contracts.request import TrainingRequest
+from contracts.training import TrainingTask
+from trainer.plan import caption_of, choose_steps, count_held_out, make_recipe, name_subject
+
+DEFAULTS = TrainingDefaults(
+    learning_rate=1e-3,
+    train_batch_size=4,
+    rank=8,
+    steps_per_photo=30,
+    min_train_steps=100,
+    max_train_steps=300,
+)
+CARD = BaseCard.model_validate(
+    {
+        "base_id": "tiny",
+        "family": "sdxl",
+        "revision": "1",
+        "sha256": "0" * 64,
+        "files": {},
+        "prediction_type": "epsilon",
+        "resolution": 64,
+        "training": DEFAULTS,
+        "inference": {"num_inference_steps": 2, "guidance_scale": 1, "scheduler": "DDIMScheduler"},
+        "gate": {"min_effect": 0.0},
+    }
+)
+
+
+def request(**wishes: object) -> TrainingRequest:
+    prompts = {"instance_prompt": "a photo of TOK person", "class_prompt": "a photo of a person"}
+    return TrainingRequest.model_validate(prompts | wishes)
+
+
+def task(**wishes: object) -> TrainingTask:
+    photos = [{"index": 0, "file": f"{'0' * 32}/000.png", "sha256": "0" * 64}]
+    return TrainingTask.model_validate(
+        {"job_id": "0" * 32, "request": request(**wishes), "photos": photos}
+    )
+
+
+@pytest.mark.parametrize(("photos", "steps"), [(1, 100), (8, 240), (50, 300)])
+def test_steps_grow_with_photos_between_two_bounds(photos: int, steps: int) -> None:
+    assert choose_steps(photos, DEFAULTS) == steps
+
+
+@pytest.mark.parametrize(("photos", "kept"), [(1, 0), (5, 0), (6, 1), (10, 2), (100, 4)])
+def test_few_photos_are_all_trained_on(photos: int, kept: int) -> None:
+    assert count_held_out(photos) == kept
+
+
+def test_what_the_request_leaves_open_is_the_bases() -> None:
+    recipe = make_recipe(task(), CARD, photos=8)
+    assert (recipe.steps, recipe.rank, recipe.alpha) == (240, 8, 8.0)
+    assert (recipe.resolution, recipe.learning_rate, recipe.text_encoder_lr) == (64, 1e-3, None)
+
+
+def test_what_the_request_says_stands() -> None:
+    wishes = {"seed": 0, "rank": 4, "lora_alpha": 1, "max_train_steps": 7, "num_class_images": 3}
+    recipe = make_recipe(task(**wishes, train_text_encoder=True), CARD, photos=8)
+    assert (recipe.steps, recipe.rank, recipe.alpha, recipe.class_images) == (7, 4, 1.0, 3)
+    assert recipe.text_encoder_lr == recipe.learning_rate
+
+
+def test_no_prior_preservation_means_no_class_images() -> None:
+    assert make_recipe(task(with_prior_preservation=False), CARD, photos=8).class_images == 0
+
+
+@pytest.mark.parametrize("placeholder", ["TOK", "[trigger]", "<<TOK>>"])
+def test_placeholders_name_the_subject_and_words_that_hold_one_stay(placeholder: str) -> None:
+    prompt = f"{placeholder} in TOKYO, a {placeholder} person"
+    assert name_subject(prompt, request()) == "sks in TOKYO, a sks person"
+
+
+def test_a_caption_that_does_not_name_the_subject_gets_the_prompt_before_it() -> None:
+    assert caption_of(None, request()) == "a photo of sks person"
+    assert caption_of("TOK smiling", request()) == "sks smiling"
+    assert caption_of("smiling", request()) == "a photo of sks person, smiling"
