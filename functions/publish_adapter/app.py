@@ -6,14 +6,17 @@ Fails  AdapterInvalidError final; an operator looks at the training job's output
        GateFailedError     final; the owner is told
 """
 
+from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from contracts.package import ModelPackage
 from contracts.stages import PublishAdapterInput
 from domain.publishing import publish
+from runtime.clock import now
 from runtime.stage import stage
 
 
 @stage
 def lambda_handler(given: PublishAdapterInput) -> ModelPackage:
     models, bases = S3Storage.from_env("MODELS_BUCKET"), S3Storage.from_env("BASES_BUCKET")
+    DynamoJobs.from_env().advance(given.job.job_id, "PublishAdapter", now())
     return publish(given.job, given.trained, models, bases)

@@ -8,6 +8,7 @@ Fails  ModelNotReadyError    the workflow waits and tries again
 """
 
 from aws.endpoint import SageMakerEndpoint
+from aws.jobs import DynamoJobs
 from contracts.package import WarmModelReport
 from contracts.stages import WarmModelInput
 from domain.warming import warm
@@ -17,4 +18,5 @@ from runtime.stage import stage
 
 @stage
 def lambda_handler(given: WarmModelInput) -> WarmModelReport:
+    DynamoJobs.from_env().advance(given.job.job_id, "WarmModel", now())
     return warm(given.package, SageMakerEndpoint.from_env(), now)
