@@ -1,6 +1,6 @@
 """What each stage is called with, field for field what the state machine sends."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -150,3 +150,25 @@ class FailJobInput(Document):
 
     redrive_count: int
     """The execution's redrives so far."""
+
+
+class ExecutionOutcome(_Foreign):
+    """The detail of EventBridge's event; its input and output are left out when they are large."""
+
+    execution_arn: str = Field(alias="executionArn")
+
+    status: Literal["FAILED", "TIMED_OUT", "ABORTED"]
+
+    input: str | None = None
+
+    error: str | None = None
+
+    cause: str | None = None
+
+    redrive_count: int | None = Field(default=None, alias="redriveCount")
+
+
+class ExecutionEnded(_Foreign):
+    """EventBridge's "Step Functions Execution Status Change", for executions that ended red."""
+
+    detail: ExecutionOutcome

@@ -47,6 +47,14 @@ def place_of(key: str) -> Place:
     return Place(*match.groups())
 
 
+def find_place(key: str) -> Place | None:
+    """Return the upload that a request's key belongs to, or None when it has another form."""
+    try:
+        return place_of(key)
+    except InvalidUploadError:
+        return None
+
+
 def is_litter(name: str) -> bool:
     """Tell what operating systems leave behind from what a person meant to upload.
 

@@ -1,0 +1,233 @@
+"""The one message that an upload ends in: what to say, and to say it once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from contracts import layout
+from contracts.codes import CODES
+from contracts.job import AcceptedUpload, JobSpec
+from contracts.model import ModelRecord
+from contracts.notice import ModelNotice, Notice, PhotoNotice
+from contracts.photos import PhotoReport, PhotoVerdict
+from contracts.problems import RequestProblem, RequestProblems
+from contracts.record import Status
+from contracts.request import TRIGGER_PLACEHOLDERS, TrainingRequest
+from contracts.stages import NotifyFailureInput, NotifyOwnerInput
+from contracts.training import TrainingResult
+from domain.failures import code_of, facts_of, failure_notice_id
+from domain.jobs import Jobs
+from domain.storage import Storage, find_document, read_document
+from domain.uploads import Place, find_place
+
+MAX_FILE_NAME = 200
+_FACTS = {
+    "too_few_photos": "{found} photos can be used, {needed} are needed.",
+    "too_many_photos": "{found} photos were found, at most {most} may be used.",
+    "invalid_request": "Problems found: {problems}.",
+}
+
+
+class Notifier(Protocol):
+    """Carries notices to the owner's systems; may deliver one twice, under one notice_id."""
+
+    def publish(self, notice: Notice) -> None:
+        """Send the notice."""
+        ...
+
+
+class Models(Protocol):
+    """Which models a tenant has."""
+
+    def record(self, model: ModelRecord) -> None:
+        """Remember a model; the same one again changes nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What telling the owner needs of the world."""
+
+    documents: Storage
+    """The models bucket."""
+    jobs: Jobs
+    notifier: Notifier
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended, for the owner."""
+
+    execution_arn: str
+    redrive_count: int
+    code: str
+    facts: Mapping[str, Any]
+    status: Status = "failed"
+
+
+def notify_owner(given: NotifyOwnerInput, desk: Desk, models: Models, now: datetime) -> Notice:
+    """Record the model and tell its owner."""
+    job = given.job
+    desk.jobs.advance(job.job_id, "NotifyOwner", now)
+    models.record(model_record(given, now))
+    notice = ready_notice(given, desk.documents)
+    deliver(notice, desk, now)
+    desk.jobs.finish(job.job_id, "succeeded", None, now)
+    return notice
+
+
+def notify_failure(given: NotifyFailureInput, desk: Desk, now: datetime) -> Notice:
+    """Tell the owner what failed, why and what to do."""
+    ending = Ending(
+        execution_arn=given.execution_arn,
+        redrive_count=given.failed.redrive_count,
+        code=code_of(given.failure),
+        facts=facts_of(given.failure.cause),
+    )
+    job = given.job if given.job is not None else job_of(given.execution_arn, desk.jobs)
+    return end(ending, job, find_place(given.event.detail.object.key), desk, now)
+
+
+def end(
+    ending: Ending, job: JobSpec | None, place: Place | None, desk: Desk, now: datetime
+) -> Notice:
+    """Send the notice of a failure, and close the job if there is one."""
+    notice = failure_notice(ending, job, place, desk.documents)
+    deliver(notice, desk, now)
+    if job is not None:
+        desk.jobs.finish(job.job_id, ending.status, ending.code, now)
+    return notice
+
+
+def deliver(notice: Notice, desk: Desk, now: datetime) -> None:
+    """Send a notice once; a job that has had another one gets no second.
+
+    Sent, then remembered: a crash in between sends the same notice_id again, and nothing is lost.
+    """
+    record = None if notice.job_id is None else desk.jobs.get(notice.job_id)
+    told = record is not None and record.notice_id not in {None, notice.notice_id}
+    if told or desk.jobs.notice_sent(notice.notice_id):
+        return
+    desk.notifier.publish(notice)
+    desk.jobs.note_notice(notice.notice_id, notice.job_id, now)
+
+
+def job_of(execution_arn: str, jobs: Jobs) -> JobSpec | None:
+    """Return the job that the execution had claimed when it failed, if it came so far."""
+    record = jobs.by_execution(execution_arn)
+    return None if record is None else record.spec()
+
+
+# --- what is said ---------------------------------------------------------------------------
+
+
+def ready_notice(given: NotifyOwnerInput, documents: Storage) -> Notice:
+    """Return the news of a model that answers requests."""
+    job, entry = given.job, CODES["ready"]
+    accepted = read_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    result_key = given.trained.result_uri.removeprefix(documents.uri(""))
+    gate = read_document(documents, result_key, TrainingResult).gate
+    return Notice(
+        notice_id=f"ready-{job.job_id}",
+        job_id=job.job_id,
+        tenant=job.tenant,
+        upload=job.upload,
+        status="succeeded",
+        code="ready",
+        title=entry.title,
+        text=f"{entry.text} {entry.hint}",
+        retryable=entry.retryable,
+        photos=photo_notices(job, documents),
+        model=ModelNotice(
+            endpoint_name=given.warm.endpoint_name,
+            target_model=given.package.target_model,
+            trigger_word=given.package.trigger_word,
+            example_prompt=example_prompt(accepted.request),
+            identity=None if gate is None else gate.identity,
+            identity_base=None if gate is None else gate.identity_base,
+        ),
+    )
+
+
+def failure_notice(
+    ending: Ending, job: JobSpec | None, place: Place | None, documents: Storage
+) -> Notice:
+    """Return what to tell the owner of a failure."""
+    entry = CODES[ending.code]
+    about = Place(job.tenant, job.upload) if job is not None else place
+    owners = job is not None and entry.who == "owner"
+    return Notice(
+        notice_id=failure_notice_id(ending.execution_arn, ending.redrive_count),
+        job_id=None if job is None else job.job_id,
+        tenant=None if about is None else about.tenant,
+        upload=None if about is None else about.upload,
+        status="failed",
+        code=ending.code,
+        title=entry.title,
+        text=" ".join(filter(None, (entry.text, in_figures(ending), entry.hint))),
+        retryable=entry.retryable,
+        photos=photo_notices(job, documents) if job is not None and owners else (),
+        request=request_problems(ending.code, about, documents),
+    )
+
+
+def in_figures(ending: Ending) -> str:
+    """Say the failure's facts; nothing, when it came without them."""
+    try:
+        return _FACTS.get(ending.code, "").format_map(ending.facts)
+    except KeyError:
+        return ""
+
+
+def photo_notices(job: JobSpec, documents: Storage) -> tuple[PhotoNotice, ...]:
+    """Return what to tell of each refused photo, under the owner's own name for it."""
+    report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
+    accepted = find_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    if report is None or accepted is None:
+        return ()
+    refused = [photo for photo in report.photos if photo.verdict == "refused"]
+    notices = [photo_notice(photo, accepted) for photo in refused]
+    return tuple(sorted(notices, key=lambda notice: notice.file))
+
+
+def photo_notice(photo: PhotoVerdict, accepted: AcceptedUpload) -> PhotoNotice:
+    """Return what is wrong with one photo and what to do."""
+    prefix = layout.upload_prefix(accepted.job.tenant, accepted.job.upload)
+    name = accepted.photos[photo.index].key.removeprefix(prefix)
+    shown = "".join(c if c.isprintable() else "?" for c in name[:MAX_FILE_NAME])
+    entries = [CODES[code] for code in photo.codes]
+    text = " ".join(f"{entry.text} {entry.hint}" for entry in entries)
+    return PhotoNotice(file=shown, codes=photo.codes, text=text)
+
+
+def request_problems(
+    code: str, place: Place | None, documents: Storage
+) -> tuple[RequestProblem, ...]:
+    """Return what AcceptRequest found wrong with the request."""
+    if code != "invalid_request" or place is None:
+        return ()
+    found = find_document(documents, layout.problems_key(*place), RequestProblems)
+    return () if found is None else found.problems
+
+
+def example_prompt(request: TrainingRequest) -> str:
+    """Return the instance prompt with the trigger word in its place."""
+    prompt = request.instance_prompt
+    for placeholder in TRIGGER_PLACEHOLDERS:
+        prompt = prompt.replace(placeholder, request.trigger_word)
+    return prompt
+
+
+def model_record(given: NotifyOwnerInput, now: datetime) -> ModelRecord:
+    """Return the row of the models table."""
+    return ModelRecord(
+        tenant=given.job.tenant,
+        model_id=given.job.job_id,
+        target_model=given.package.target_model,
+        weights_sha256=given.package.weights_sha256,
+        base_id=given.job.base_id,
+        trigger_word=given.package.trigger_word,
+        endpoint_name=given.warm.endpoint_name,
+        created_at=now.isoformat(),
+    )

@@ -1,0 +1,26 @@
+"""Stage 6, notify_owner: record the model and tell the owner that it is ready.
+
+In     NotifyOwnerInput   from warm_model
+Out    Notice             the end of a good execution; published to the topic
+Fails  nothing on purpose
+"""
+
+from aws.jobs import DynamoJobs
+from aws.models import DynamoModels
+from aws.notifier import SnsNotifier
+from aws.storage import S3Storage
+from contracts.notice import Notice
+from contracts.stages import NotifyOwnerInput
+from domain.notices import Desk, notify_owner
+from runtime.clock import now
+from runtime.stage import stage
+
+
+@stage
+def lambda_handler(given: NotifyOwnerInput) -> Notice:
+    desk = Desk(
+        documents=S3Storage.from_env("MODELS_BUCKET"),
+        jobs=DynamoJobs.from_env(),
+        notifier=SnsNotifier.from_env(),
+    )
+    return notify_owner(given, desk, DynamoModels.from_env(), now())
