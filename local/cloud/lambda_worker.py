@@ -48,7 +48,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     init = json.loads(sys.stdin.readline())
     os.environ.update(init["env"])
-    sys.path[0] = init["code_dir"]
+    sys.path[:1] = [init["code_dir"], *_layers()]
     handler, failed = _load(init["module"], init["handler"])
     _say(answers, {"status": "ready", "cold": True})
     for line in sys.stdin:
@@ -56,6 +56,18 @@ def main() -> None:
         _say(answers, failed or _answer(handler, init, message))
         if failed:
             return  # the next invocation initialises anew, as Lambda does
+
+
+def _layers() -> list[str]:
+    """Return the folders of the function's layers; its own code comes before them, as on AWS."""
+    unpacked = filter(None, os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folders = [
+        os.path.join(layer, "python", inner)  # noqa: PTH118 - the worker starts faster without
+        for layer in unpacked
+        for inner in (os.path.join("lib", version, "site-packages"), "")  # noqa: PTH118
+    ]
+    return [folder for folder in folders if os.path.isdir(folder)]  # noqa: PTH112
 
 
 def _load(module: str, name: str) -> tuple[Any, dict[str, Any] | None]:
