@@ -21,6 +21,7 @@ from contracts.picture import GEN_ARGS, GENERATED_IMAGE, INFO, NEGATIVE_PROMPT, 
 from serving.adapters import Adapter, AdapterCache, AdapterReader
 from serving.generator import Generator, Row
 from serving.marks import encode
+from serving.metrics import emit
 from serving.server import BASE_PID_FILE
 from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
 
@@ -85,10 +86,24 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer a batch; one bad request fails alone."""
+        started = time.monotonic()
+        hits, misses = self.adapters.hits, self.adapters.misses
         with self.adapters.pin() as find:
             orders = [self.take(request, find) for request in requests]
             for key, part in plan_passes([o for o in orders if isinstance(o, Order)]):
                 self.draw(key, part)
+        emit(
+            {
+                "Requests": len(orders),
+                "Pictures": sum(len(o.images) for o in orders if isinstance(o, Order)),
+                "Refused": sum(isinstance(order, PictureError) for order in orders),
+                "BatchSeconds": round(time.monotonic() - started, 3),
+                "AdapterHits": self.adapters.hits - hits,
+                "AdapterMisses": self.adapters.misses - misses,
+                "AdaptersResident": len(self.adapters.resident),
+                "AdapterBytes": self.adapters.resident_bytes,
+            }
+        )
         return [self.reply(order) for order in orders]
 
     def take(self, request: Any, find: Callable[[Path], Adapter]) -> Order | PictureError:  # noqa: ANN401

@@ -71,7 +71,14 @@ def make_adapter(
     folder: Path, base: Path, *, rank: int = 4, seed: int = 1, text_encoders: bool = False
 ) -> None:
     """Write random weights for every attention layer, with the manifest of a trained one."""
-    pipeline = DiffusionPipeline.from_pretrained(base, safety_checker=None)
+    pipeline = DiffusionPipeline.from_pretrained(base)
+    write_adapter(folder, base, pipeline, rank=rank, seed=seed, text_encoders=text_encoders)
+
+
+def write_adapter(
+    folder: Path, base: Path, pipeline: Any, *, rank: int, seed: int, text_encoders: bool = False
+) -> None:
+    """Do so for a pipeline that is loaded already."""
     components = ["unet", *(["text_encoder", "text_encoder_2"] if text_encoders else [])]
     generator = torch.Generator().manual_seed(seed)
     tensors = {}
@@ -209,6 +216,11 @@ class Server:
                 ):
                     found[line.decode(errors="replace")] = int(folder.name)
         return found
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """What the base told CloudWatch."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith('{"_aws"')]
 
     def base_pid(self) -> int:
         return next(pid for line, pid in self.stubs().items() if "likeness_base" in line)

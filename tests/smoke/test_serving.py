@@ -252,6 +252,17 @@ def test_no_prompt_reaches_the_log(server: kit.Server, users: list[kit.User]) ->
     assert "umpelstilz" not in server.log.read_text(errors="replace")
 
 
+def test_every_batch_is_a_line_of_metrics(server: kit.Server, users: list[kit.User]) -> None:
+    before = server.metrics()
+    server.draw(users[0], num_images_per_prompt=2)
+    new = server.metrics()[len(before) :]
+    assert [(line["Requests"], line["Pictures"], line["AdapterHits"]) for line in new] == [
+        (1, 2, 1)
+    ]
+    named = {metric["Name"] for metric in new[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert named <= new[0].keys()
+
+
 def truncate(adapter: Path) -> None:
     weights = adapter / "pytorch_lora_weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
