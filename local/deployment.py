@@ -4,6 +4,7 @@ Faster than ``sam deploy``, whose own polling takes most of its fourteen seconds
 template, transform and change set. tests/e2e also runs the real ``sam deploy``.
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +46,14 @@ def build() -> bool:
     Raises:
         DeploymentError: sam's own last words.
     """
-    digest = _digest_of_sources()
-    if BUILT_TEMPLATE.exists() and BUILT_FROM.exists() and BUILT_FROM.read_text() == digest:
-        return False
-    runtime = parameters()["LambdaRuntime"]
-    _sam("build", "--config-env", "local", "--parameter-overrides", f"LambdaRuntime={runtime}")
-    BUILT_FROM.write_text(digest)
-    return True
+    with _one_at_a_time():
+        digest = _digest_of_sources()
+        if BUILT_TEMPLATE.exists() and BUILT_FROM.exists() and BUILT_FROM.read_text() == digest:
+            return False
+        runtime = parameters()["LambdaRuntime"]
+        _sam("build", "--config-env", "local", "--parameter-overrides", f"LambdaRuntime={runtime}")
+        BUILT_FROM.write_text(digest)
+        return True
 
 
 def deploy(cloud: Cloud, stack: str = "likeness", **overrides: str) -> dict[str, str]:
@@ -78,6 +81,15 @@ def deploy(cloud: Cloud, stack: str = "likeness", **overrides: str) -> dict[str,
     )
     client.execute_change_set(ChangeSetName=change["Id"])
     return _outputs(_wait(client, stack))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two tests may want the same build; `sam build` empties its folder first."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _package(cloud: Cloud) -> Path:
