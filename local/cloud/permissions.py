@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import cloudwatch
 
 from local.cloud.states import tokens
@@ -13,9 +13,19 @@ from local.cloud.untyped import Json, Stock
 
 
 def install() -> None:
-    """Name the resource of SendTask*, and the namespace of PutMetricData."""
+    """Name the resource of SendTask* and the namespace of PutMetricData; count HTTP as safe."""
     iam_actions.extract_resource_arn = _by_token(iam_actions.extract_resource_arn)
     iam_actions.request_tag_context = _with_namespace(iam_actions.request_tag_context)
+    iam_evaluator._resolve_condition_key = _over_tls(iam_evaluator._resolve_condition_key)
+
+
+def _over_tls(resolve: Callable[[str, Stock], Stock]) -> Callable[[str, Stock], Stock]:
+    """A request on the loopback is as safe as TLS, and policies that ask for TLS must pass here."""
+
+    def resolved(key: str, context: Stock) -> Stock:
+        return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+    return resolved
 
 
 def _by_token(extract: Callable[..., Any]) -> Callable[..., Any]:
