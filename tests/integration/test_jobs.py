@@ -1,0 +1,208 @@
+"""domain.jobs.Jobs: the fake and the table of template.yaml behave alike."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aws.jobs import DynamoJobs
+from contracts.job import JobSpec
+from contracts.record import JobRecord
+from domain.jobs import Jobs, UnknownJobError
+from local.cloud.server import Cloud
+from tests.fakes.jobs import MemoryJobs
+from tests.integration.tables import table
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["memory", "embedded"])
+def jobs(request: pytest.FixtureRequest) -> Jobs:
+    if request.param == "memory":
+        return MemoryJobs()
+    return dynamo_jobs(request.getfixturevalue("cloud"))
+
+
+def dynamo_jobs(cloud: Cloud) -> DynamoJobs:
+    return DynamoJobs(table(cloud, "JobsTable"))
+
+
+def at(minutes: int) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def spec(number: int = 1) -> JobSpec:
+    return JobSpec(job_id=f"{number:032x}", tenant="acme", upload="u1", base_id="base")
+
+
+def job_id(number: int = 1) -> str:
+    return spec(number).job_id
+
+
+def found(jobs: Jobs, number: int = 1) -> JobRecord:
+    record = jobs.get(job_id(number))
+    assert record is not None
+    return record
+
+
+def queue(jobs: Jobs, number: int = 1, minute: int = 0) -> None:
+    jobs.claim(spec(number), f"arn:{number}", at(minute))
+    jobs.enqueue(job_id(number), f"token-{number}", at(minute))
+
+
+def train(jobs: Jobs, number: int = 1) -> bool:
+    return jobs.start_training(job_id(number), job_id(number), f"training-{number}", 1, at(5))
+
+
+def test_an_unknown_job_is_none(jobs: Jobs) -> None:
+    assert jobs.get(job_id()) is None
+    assert jobs.by_execution("arn:nobody") is None
+
+
+def test_the_first_execution_gets_the_job_and_keeps_it(jobs: Jobs) -> None:
+    assert jobs.claim(spec(), "arn:1", NOON) == "accepted"
+    assert jobs.claim(spec(), "arn:1", at(1)) == "accepted"
+    assert jobs.claim(spec(), "arn:2", at(2)) == "repeat"
+    assert found(jobs) == JobRecord(
+        **spec().model_dump(),
+        execution_arn="arn:1",
+        status="starting",
+        stage="AcceptRequest",
+        created_at=NOON.isoformat(),
+        updated_at=NOON.isoformat(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [("failed", "accepted"), ("canceled", "accepted"), ("succeeded", "repeat")],
+)
+def test_only_what_failed_may_be_claimed_anew(jobs: Jobs, status: str, again: str) -> None:
+    queue(jobs)
+    train(jobs)
+    jobs.finish(job_id(), status, "training_failed", at(6))  # type: ignore[arg-type]
+    jobs.note_notice("notice-1", job_id(), at(6))
+    assert jobs.claim(spec(), "arn:2", at(7)) == again
+    record = found(jobs)
+    if again == "accepted":
+        assert (record.execution_arn, record.status) == ("arn:2", "starting")
+        assert (record.code, record.notice_id, record.attempt) == (None, None, 1)
+        assert record.training_job_name == "training-1"
+        assert record.created_at == NOON.isoformat()
+
+
+def test_an_ended_job_does_not_advance(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    jobs.advance(job_id(), "InspectPhotos", at(1))
+    assert (found(jobs).status, found(jobs).stage) == ("processing", "InspectPhotos")
+    jobs.finish(job_id(), "canceled", "canceled", at(2))
+    jobs.advance(job_id(), "TrainAdapter", at(3))
+    jobs.advance(job_id(2), "TrainAdapter", at(3))
+    assert (found(jobs).status, found(jobs).stage) == ("canceled", "InspectPhotos")
+    assert jobs.get(job_id(2)) is None
+
+
+def test_the_queue_is_in_order_of_arrival(jobs: Jobs) -> None:
+    for number, minute in ((1, 3), (2, 1), (3, 2)):
+        queue(jobs, number, minute)
+    assert [record.job_id for record in jobs.queued()] == [job_id(n) for n in (2, 3, 1)]
+    assert jobs.in_training() == []
+
+
+def test_a_queued_job_that_queues_again_keeps_its_place(jobs: Jobs) -> None:
+    queue(jobs, 1, 0)
+    queue(jobs, 2, 1)
+    jobs.enqueue(job_id(1), "token-new", at(2))
+    assert [record.job_id for record in jobs.queued()] == [job_id(1), job_id(2)]
+    assert found(jobs).task_token == "token-new"
+
+
+def test_a_job_in_training_takes_the_new_token_and_stays(jobs: Jobs) -> None:
+    queue(jobs)
+    train(jobs)
+    jobs.enqueue(job_id(), "token-new", at(6))
+    assert jobs.queued() == []
+    assert [record.task_token for record in jobs.in_training()] == ["token-new"]
+
+
+def test_a_job_that_is_unknown_or_ended_cannot_queue(jobs: Jobs) -> None:
+    with pytest.raises(UnknownJobError):
+        jobs.enqueue(job_id(), "token", NOON)
+    queue(jobs)
+    jobs.finish(job_id(), "failed", "training_failed", at(1))
+    with pytest.raises(UnknownJobError):
+        jobs.enqueue(job_id(), "token", at(2))
+
+
+def test_of_two_launchers_one_gets_the_job(jobs: Jobs) -> None:
+    queue(jobs)
+    assert train(jobs)
+    assert not train(jobs)
+    record = found(jobs)
+    assert (record.queue, record.attempt, record.plan_id) == ("training", 1, job_id())
+
+
+def test_only_the_training_job_that_lost_it_gives_a_job_back(jobs: Jobs) -> None:
+    queue(jobs)
+    assert not jobs.requeue(job_id(), "training-1", at(4))
+    train(jobs)
+    assert not jobs.requeue(job_id(), "training-0", at(6))
+    assert jobs.requeue(job_id(), "training-1", at(6))
+    assert not jobs.requeue(job_id(), "training-1", at(7))
+    assert [record.queued_at for record in jobs.queued()] == [NOON.isoformat()]
+
+
+def test_an_answered_token_leaves_the_queue_once(jobs: Jobs) -> None:
+    queue(jobs)
+    train(jobs)
+    assert not jobs.leave_queue(job_id(), "token-other", at(6))
+    assert jobs.leave_queue(job_id(), "token-1", at(6))
+    assert not jobs.leave_queue(job_id(), "token-1", at(7))
+    record = found(jobs)
+    assert (record.queue, record.task_token, record.status) == (None, None, "processing")
+    assert jobs.in_training() == []
+
+
+def test_an_ending_clears_the_queue_and_success_stays(jobs: Jobs) -> None:
+    queue(jobs)
+    jobs.finish(job_id(), "succeeded", None, at(1))
+    jobs.finish(job_id(), "failed", "internal_error", at(2))
+    record = found(jobs)
+    assert (record.status, record.code, record.queue) == ("succeeded", None, None)
+    assert jobs.queued() == []
+
+
+def test_a_redrive_reopens_its_own_job_only(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    jobs.finish(job_id(), "failed", "internal_error", at(1))
+    jobs.note_notice("notice-1", job_id(), at(1))
+    assert not jobs.reopen(job_id(), "arn:2", "InspectPhotos", at(2))
+    assert not jobs.reopen(job_id(2), "arn:2", "InspectPhotos", at(2))
+    assert jobs.reopen(job_id(), "arn:1", "InspectPhotos", at(2))
+    record = found(jobs)
+    assert (record.status, record.stage) == ("processing", "InspectPhotos")
+    assert (record.code, record.notice_id) == (None, None)
+
+
+def test_success_is_not_reopened(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    jobs.finish(job_id(), "succeeded", None, at(1))
+    assert jobs.reopen(job_id(), "arn:1", "NotifyOwner", at(2))
+    assert found(jobs).status == "succeeded"
+
+
+def test_a_job_is_found_by_its_execution(jobs: Jobs) -> None:
+    queue(jobs, 1)
+    queue(jobs, 2)
+    record = jobs.by_execution("arn:2")
+    assert record == found(jobs, 2)
+
+
+def test_notices_are_remembered_with_and_without_a_job(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    assert not jobs.notice_sent("notice-1")
+    jobs.note_notice("notice-1", job_id(), at(1))
+    jobs.note_notice("notice-2", None, at(1))
+    jobs.note_notice("notice-3", job_id(9), at(1))
+    assert all(jobs.notice_sent(f"notice-{n}") for n in (1, 2, 3))
+    assert found(jobs).notice_id == "notice-1"
+    assert jobs.get(job_id(9)) is None
