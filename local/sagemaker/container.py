@@ -4,7 +4,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from local.sagemaker.images import Program
 
@@ -12,10 +14,18 @@ SUPERVISOR = Path(__file__).with_name("supervise.py")
 
 
 class Container:
-    """Starts at once; output goes to a file. Nothing of it outlives this process."""
+    """Starts at once; output goes to a file. Nothing of it outlives this process.
+
+    ``news`` is set when the program has ended.
+    """
 
     def __init__(
-        self, program: Program, environment: Mapping[str, str], folder: Path, log_file: Path
+        self,
+        program: Program,
+        environment: Mapping[str, str],
+        folder: Path,
+        log_file: Path,
+        news: threading.Event | None = None,
     ) -> None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as log:
@@ -28,6 +38,9 @@ class Container:
                 cwd=folder,
                 start_new_session=True,
             )
+        self._lock = threading.Lock()
+        self._news = news or threading.Event()
+        threading.Thread(target=self._await_end, daemon=True, name="container").start()
 
     def terminate(self) -> None:
         """Send SIGTERM to the program alone, as a container's runtime does."""
@@ -37,7 +50,6 @@ class Container:
         """Kill the program with everything it started, and wait until that is done."""
         self._say(b"K")
         self._process.wait()
-        self._hang_up()
 
     def stop(self, grace: float) -> None:
         """Ask, wait, then kill."""
@@ -48,20 +60,9 @@ class Container:
     def wait(self, seconds: float) -> int | None:
         """Return the exit status, or None when it still runs after so long."""
         try:
-            status = self._process.wait(seconds)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
-        self._hang_up()
-        return status
-
-    def tell_end(self, news: threading.Event) -> None:
-        """Set the event when the program has ended."""
-
-        def watch() -> None:
-            self._process.wait()
-            news.set()
-
-        threading.Thread(target=watch, daemon=True, name="container-end").start()
 
     def status(self) -> int | None:
         """Return the exit status, or None while it runs."""
@@ -72,23 +73,24 @@ class Container:
         """Of the supervisor."""
         return self._process.pid
 
-    def _say(self, command: bytes) -> None:
-        pipe = self._process.stdin
-        if pipe is None or pipe.closed or self._process.poll() is not None:
-            return
-        try:
-            pipe.write(command)
-            pipe.flush()
-        except BrokenPipeError:
-            return
+    def _await_end(self) -> None:
+        """Tell that the program has ended."""
+        self._process.wait()
+        with self._lock, suppress(BrokenPipeError):
+            self._pipe.close()
+        self._news.set()
 
-    def _hang_up(self) -> None:
+    def _say(self, command: bytes) -> None:
+        with self._lock, suppress(BrokenPipeError):
+            if not self._pipe.closed:
+                self._pipe.write(command)
+                self._pipe.flush()
+
+    @property
+    def _pipe(self) -> IO[bytes]:
         pipe = self._process.stdin
-        if pipe is not None and not pipe.closed:
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                return
+        assert pipe is not None  # noqa: S101 - opened above
+        return pipe
 
 
 def container_environment(

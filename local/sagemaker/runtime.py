@@ -50,7 +50,8 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
     }
     reply = instance.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
     answer = {
-        "Content-Type": reply.headers.get("content-type", "application/octet-stream"),
+        # In small letters: ministack would rewrite "Content-Type" to its idea of the service's.
+        "content-type": reply.headers.get("content-type", "application/octet-stream"),
         "x-Amzn-Invoked-Production-Variant": instance.variant,
     }
     if ATTRIBUTES in reply.headers:
@@ -66,5 +67,5 @@ def _refusal(error: ServiceError) -> Answer:
             "OriginalStatusCode": error.original_status,
             "OriginalMessage": error.original_message,
         }
-    headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
+    headers = {"content-type": "application/json", "x-amzn-errortype": error.code}
     return int(error.status), headers, json.dumps(body).encode()

@@ -126,10 +126,10 @@ class TrainingRun:
 
     def _watch(self, program: Program, sync: CheckpointSync | None, logs: LogShipper) -> int:
         """Run the container to its end and return its exit status."""
-        log_file = self._log_file()
-        container = Container(program, self._environment(), self._root, log_file)
+        container = Container(
+            program, self._environment(), self._root, self._log_file(), self._news
+        )
         self._container = container
-        container.tell_end(self._news)
         limit = self.document["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
         deadline, kill_at = time.monotonic() + limit - self._used, None
         while container.status() is None and not self._abandoned:

@@ -10,6 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
+from botocore.config import Config
+
 from local.sagemaker.images import python_program
 from local.sagemaker.settings import Settings, configure, current
 from tests.cloud import eventually
@@ -39,15 +42,26 @@ def allow(action: str | list[str], resource: str | list[str]) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
-def tar_gz(**files: str) -> bytes:
-    """Return an archive; two underscores in a name stand for a slash, one for a dot."""
+def tar_gz(files: dict[str, str]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in files.items():
-            member = tarfile.TarInfo(name.replace("__", "/").replace("_", "."))
+            member = tarfile.TarInfo(name)
             member.size = len(text.encode())
             tar.addfile(member, io.BytesIO(text.encode()))
     return packed.getvalue()
+
+
+def client_of(cloud: Cloud, service: str, key: str, secret: str, **options: Any) -> Any:
+    """Return a client that does not retry."""
+    return boto3.client(
+        service,
+        endpoint_url=cloud.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=Config(retries={"total_max_attempts": 1}, **options),
+    )
 
 
 class SageMakerKit:
@@ -59,7 +73,7 @@ class SageMakerKit:
         self.stock = current()
         self.s3 = cloud.client("s3")
         self.sagemaker = cloud.client("sagemaker")
-        self.runtime = cloud.client("sagemaker-runtime")
+        self.runtime = client_of(cloud, "sagemaker-runtime", "test", "test")
         self.logs = cloud.client("logs")
         self.bucket = f"sagemaker-{uuid.uuid4().hex[:8]}"
         self.s3.create_bucket(Bucket=self.bucket)
@@ -196,7 +210,7 @@ class SageMakerKit:
         return answer
 
     def package(self, target: str, **wishes: Any) -> str:
-        self.put(f"models/{target}", tar_gz(wishes_json=json.dumps(wishes)))
+        self.put(f"models/{target}", tar_gz({"wishes.json": json.dumps(wishes)}))
         return target
 
     def invoke(self, endpoint: str, target: str, said: str = "hello") -> dict[str, Any]:

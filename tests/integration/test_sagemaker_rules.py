@@ -9,13 +9,11 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.cloud import eventually
-from tests.integration.sagemaker_kit import TRAINER, allow
+from tests.integration.sagemaker_kit import TRAINER, allow, client_of
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -42,7 +40,7 @@ def test_a_request_that_breaks_a_rule_is_refused(
     kit: SageMakerKit, changes: dict[str, Any], words: str
 ) -> None:
     request = {k: v for k, v in (kit.request() | changes).items() if v is not None}
-    unchecked = user_client(kit, "test", "test", config=Config(parameter_validation=False))
+    unchecked = client_of(kit.cloud, "sagemaker", "test", "test", parameter_validation=False)
     with pytest.raises(ClientError, match="ValidationException") as refused:
         unchecked.create_training_job(**request)
     assert words in str(refused.value)
@@ -186,18 +184,7 @@ def client_with(kit: SageMakerKit, *statements: dict[str, Any]) -> Any:
     document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
     iam.put_user_policy(UserName=name, PolicyName="tests", PolicyDocument=document)
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    return user_client(kit, key["AccessKeyId"], key["SecretAccessKey"])
-
-
-def user_client(kit: SageMakerKit, key: str, secret: str, **options: Any) -> Any:
-    return boto3.client(
-        "sagemaker",
-        endpoint_url=kit.cloud.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        **options,
-    )
+    return client_of(kit.cloud, "sagemaker", key["AccessKeyId"], key["SecretAccessKey"])
 
 
 def test_permissions_go_by_the_name_of_the_job(kit: SageMakerKit) -> None:
