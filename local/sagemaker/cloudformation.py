@@ -44,7 +44,7 @@ def install() -> None:
     provisioners._REPLACING_PROPERTIES.update(REPLACING)  # noqa: SLF001
     for kind, properties in REPLACING.items():
         provisioners._CUSTOM_NAME_REPLACEMENT[kind] = {"name": properties[0]}  # noqa: SLF001
-    stacks = import_module("ministack.services.cloudformation.stacks")
+    stacks: Stock = import_module("ministack.services.cloudformation.stacks")
     stock = stacks._runs_on_worker_thread  # noqa: SLF001
     # An endpoint is waited for, and its container talks to this very server meanwhile.
     stacks._runs_on_worker_thread = lambda kind: kind in REPLACING or stock(kind)  # noqa: SLF001

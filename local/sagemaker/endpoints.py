@@ -1,5 +1,7 @@
 """The API of models, endpoint configurations and endpoints."""
 
+from functools import partial
+
 from local.cloud.untyped import Json, Stock
 from local.sagemaker import events, host, listing, settings, store, tagging
 from local.sagemaker.errors import ContainerFault, ServiceError
@@ -267,11 +269,11 @@ def _remove(document: Json) -> None:
 
 def recover() -> None:
     """After a restart: start every endpoint again."""
-    for (account, region, _), document in store.endpoints().all_items():
+    for (account, region, name), document in store.endpoints().all_items():
         with host.scope(account, region):
             document["EndpointStatus"] = "Creating"
-            request = {"EndpointConfigName": document["EndpointConfigName"]}
-            host.in_background("endpoint", lambda d=document, r=request: _deploy(d, r))
+            config = {"EndpointConfigName": document["EndpointConfigName"]}
+            host.in_background(f"endpoint-{name}", partial(_deploy, document, config))
 
 
 def abandon_all() -> None:

@@ -152,9 +152,7 @@ class Instance:
             "AWS_SECRET_ACCESS_KEY": self._session.secret_key,
             "AWS_SESSION_TOKEN": self._session.token,
         }
-        self._container = Container(
-            program, environment, self._root, self._log_file, self._news
-        )
+        self._container = Container(program, environment, self._root, self._log_file, self._news)
 
     def _keep(self) -> None:
         """Start the container again whenever it ends: its models load again on demand."""

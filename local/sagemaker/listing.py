@@ -29,8 +29,10 @@ def _in_range(item: Json, request: Json, name: str) -> bool:
     created, modified = item["CreationTime"], item.get("LastModifiedTime", item["CreationTime"])
     return bool(
         request.get("NameContains", "").lower() in item[name].lower()
-        and request.get("CreationTimeAfter", 0) <= created
-        and created <= request.get("CreationTimeBefore", created)
-        and request.get("LastModifiedTimeAfter", 0) <= modified
-        and modified <= request.get("LastModifiedTimeBefore", modified)
+        and request.get("CreationTimeAfter", 0)
+        <= created
+        <= request.get("CreationTimeBefore", created)
+        and request.get("LastModifiedTimeAfter", 0)
+        <= modified
+        <= request.get("LastModifiedTimeBefore", modified)
     )

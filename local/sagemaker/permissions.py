@@ -62,7 +62,7 @@ def _require(headers: Json, action: str, resource: str, context: Json) -> None:
 
 def install() -> None:
     """Teach ministack's IAM the actions and resources of SageMaker."""
-    actions = import_module("ministack.core.iam_actions")
+    actions: Stock = import_module("ministack.core.iam_actions")
     actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]  # noqa: SLF001
     stock = actions.extract_resource_arn

@@ -51,29 +51,32 @@ async def handle_request(
 ) -> Answer:
     """Answer one call of `sagemaker` or `sagemaker-runtime`."""
     del method, query_params
-    if runtime.endpoint_of(path) is not None:
-        answer: Answer = await host.off_the_loop(
-            "invoke-endpoint", lambda: runtime.invoke(path, headers, body)
-        )
-        return answer
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
-    answer = await host.off_the_loop(operation, lambda: control(operation, headers, body))
-    return answer
+    invoked = runtime.endpoint_of(path) is not None
+
+    def answer() -> Answer:
+        if invoked:
+            return runtime.invoke(path, headers, body)
+        return control(operation, headers, body)
+
+    answered: Answer = await host.off_the_loop(operation or "invoke-endpoint", answer)
+    return answered
 
 
 def control(operation: str, headers: Json, body: bytes) -> Answer:
     """Answer one call of the control plane."""
+    handler = OPERATIONS.get(operation)
+    if handler is None:
+        message = f"{operation or 'This'} is not an operation of the laptop's SageMaker."
+        return refusal(ServiceError("UnknownOperationException", message))
     try:
-        handler = OPERATIONS.get(operation)
-        if handler is None:
-            message = f"{operation or 'This'} is not an operation of the laptop's SageMaker."
-            raise ServiceError("UnknownOperationException", message)
         request = json.loads(body or b"{}")
         validation.check(operation, request)
         permissions.check_further(operation, headers, request)
-        return 200, {"Content-Type": JSON_TYPE}, json.dumps(handler(request)).encode()
+        answer = handler(request)
     except ServiceError as error:
         return refusal(error)
+    return 200, {"Content-Type": JSON_TYPE}, json.dumps(answer).encode()
 
 
 def refusal(error: ServiceError) -> Answer:

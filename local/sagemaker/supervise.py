@@ -27,8 +27,11 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         # preexec_fn is safe here: this process has one thread.
-        program = subprocess.Popen(  # noqa: PLW1509
-            argv, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
+        program = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509
         )
     except OSError as error:
         sys.stderr.write(f"cannot start {argv[0]}: {error.strerror}\n")

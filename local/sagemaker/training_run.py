@@ -40,7 +40,7 @@ class TrainingRun:
         self.name: str = document["TrainingJobName"]
         self._warm_cache = warm_cache
         self._settings = settings.current()
-        self._root = self._settings.work / "training" / self.name
+        self._root: Path = self._settings.work / "training" / self.name
         self._news = threading.Event()
         self._wish: str | None = None
         self._container: Container | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.sagemaker.settings import configure
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import SERVER, SageMakerKit
 
@@ -22,8 +23,6 @@ ARN = "arn:aws:sagemaker:us-east-1:000000000000"
 
 @pytest.fixture(scope="module")
 def kit(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerKit]:
-    from local.sagemaker.settings import configure
-
     kit = SageMakerKit(cloud, tmp_path_factory.mktemp("stacks"))
     kit.settle()
     yield kit

@@ -91,6 +91,6 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     if os.environ.get("CANNOT_START"):
         sys.exit("no base model")
-    print("serving", flush=True)
+    sys.stderr.write("serving\n")
     address = ("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
     ThreadingHTTPServer(address, Handler).serve_forever()

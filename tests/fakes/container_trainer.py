@@ -29,7 +29,8 @@ def main() -> int:
     if "child" in WISHES:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
         write("checkpoints/pids.txt", f"{os.getpid()} {child.pid}")
-    print("step=1 loss=0.5\nstep=2 loss=0.25", flush=True)
+    sys.stdout.write("step=1 loss=0.5\nstep=2 loss=0.25\n")
+    sys.stdout.flush()
     write("checkpoints/state.txt", "resumed" if resumed else "fresh")
     write("checkpoints/job-1/result.json", "{}")
     if "failure" in WISHES:

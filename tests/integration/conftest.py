@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def sagemaker_kit(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> SageMakerKit:
-    from tests.integration.sagemaker_kit import SageMakerKit
+    from tests.integration.sagemaker_kit import SageMakerKit  # noqa: PLC0415 - needs boto3
 
     return SageMakerKit(cloud, tmp_path_factory.mktemp("sagemaker"))
 
@@ -23,7 +23,7 @@ def sagemaker_kit(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Sag
 @pytest.fixture
 def kit(sagemaker_kit: SageMakerKit) -> Iterator[SageMakerKit]:
     """SageMaker with short waits; the stock settings are back afterwards."""
-    from local.sagemaker.settings import configure
+    from local.sagemaker.settings import configure  # noqa: PLC0415
 
     sagemaker_kit.settle()
     yield sagemaker_kit

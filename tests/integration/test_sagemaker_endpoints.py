@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from sagemaker.core.resources import Endpoint
 
+from local.sagemaker.settings import configure
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import tar_gz
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def shared(sagemaker_kit: SageMakerKit) -> Iterator[str]:
     """An endpoint for the tests that do it no harm."""
-    from local.sagemaker.settings import configure
-
     sagemaker_kit.settle(invocation_limit=1.5)
     name = sagemaker_kit.endpoint(CAPACITY="1000", WISHED="yes")
     yield name
@@ -35,8 +35,7 @@ def shared(sagemaker_kit: SageMakerKit) -> Iterator[str]:
 
 def remove(kit: SageMakerKit, name: str) -> None:
     kit.sagemaker.delete_endpoint(EndpointName=name)
-    names = lambda: kit.sagemaker.list_endpoints(NameContains=name)["Endpoints"]  # noqa: E731
-    eventually(lambda: not names())
+    eventually(lambda: kit.sagemaker.list_endpoints(NameContains=name)["Endpoints"] == [])
 
 
 def new_target() -> str:
@@ -105,7 +104,9 @@ def test_an_archive_cannot_write_outside_its_folder(kit: SageMakerKit, shared: s
     assert "not a valid tar.gz" in refusal(kit, shared, target)["Error"]["Message"]
 
 
-@pytest.mark.parametrize(("wishes", "status"), [({"load_status": 400}, 400), ({"status": 500}, 500)])
+@pytest.mark.parametrize(
+    ("wishes", "status"), [({"load_status": 400}, 400), ({"status": 500}, 500)]
+)
 def test_the_containers_error_is_a_model_error(
     kit: SageMakerKit, shared: str, wishes: dict[str, int], status: int
 ) -> None:
@@ -229,7 +230,10 @@ def _alive(pid: int) -> bool:
 def test_an_update_replaces_the_container_and_a_failed_one_does_not(kit: SageMakerKit) -> None:
     endpoint, target = kit.endpoint(WISHED="old"), kit.package(new_target())
     assert kit.invoke(endpoint, target)["environment"]["WISHED"] == "old"
-    new, broken = kit.model(f"{endpoint}-new", WISHED="new"), kit.model(f"{endpoint}-bad", CANNOT_START="1")
+    new, broken = (
+        kit.model(f"{endpoint}-new", WISHED="new"),
+        kit.model(f"{endpoint}-bad", CANNOT_START="1"),
+    )
     kit.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
     described = kit.at_rest(endpoint)
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
@@ -260,7 +264,9 @@ def test_models_and_configurations_are_checked(kit: SageMakerKit) -> None:
     container = {"Image": "nobody/knows:1", "Mode": "MultiModel", "ModelDataUrl": "s3://b/m/"}
     name = f"model-{uuid.uuid4().hex[:8]}"
     with pytest.raises(ClientError, match="Requested image nobody/knows:1 not found"):
-        kit.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=kit.role)
+        kit.sagemaker.create_model(
+            ModelName=name, PrimaryContainer=container, ExecutionRoleArn=kit.role
+        )
     with pytest.raises(ClientError, match="Could not find model"):
         kit.sagemaker.describe_model(ModelName=name)
     kit.model(name)
@@ -278,8 +284,6 @@ def test_models_and_configurations_are_checked(kit: SageMakerKit) -> None:
 def test_sagemaker_cores_endpoint_works(kit: SageMakerKit, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in kit.cloud.environment().items():
         monkeypatch.setenv(name, value)
-    from sagemaker.core.resources import Endpoint
-
     config = kit.model(f"core-{uuid.uuid4().hex[:8]}")
     endpoint = Endpoint.create(endpoint_name=config, endpoint_config_name=config)
     endpoint.wait_for_status("InService", poll=1)

@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from sagemaker.core.resources import TrainingJob
+from sagemaker.core.shapes import (
+    AlgorithmSpecification,
+    OutputDataConfig,
+    ResourceConfig,
+    StoppingCondition,
+)
 
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import TRAINER, allow, client_of
@@ -33,7 +40,7 @@ LONG = {"seconds": "30"}
         ({"HyperParameters": {"n": 1}}, "Member must be of type string"),
         ({"EnableManagedSpotTraining": True, "StoppingCondition": SPOT}, "MaxWaitTimeInSeconds"),
         ({"RoleArn": "arn:aws:iam::000000000000:role/nobody"}, "Could not assume role"),
-        ({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/tmp"}}, "must begin with /opt/ml/"),
+        ({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/srv"}}, "begin with /opt/ml/"),
     ],
 )  # fmt: skip
 def test_a_request_that_breaks_a_rule_is_refused(
@@ -54,7 +61,11 @@ def test_an_instance_type_that_does_not_exist_is_refused(kit: SageMakerKit) -> N
 
 
 def test_a_role_that_does_not_trust_sagemaker_is_refused(kit: SageMakerKit) -> None:
-    other = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    other = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
     name = f"other-{uuid.uuid4().hex[:8]}"
     document = json.dumps({"Version": "2012-10-17", "Statement": [other]})
     iam = kit.cloud.client("iam")
@@ -213,15 +224,16 @@ def test_sagemaker_cores_training_job_works(
 ) -> None:
     for name, value in kit.cloud.environment().items():
         monkeypatch.setenv(name, value)
-    from sagemaker.core.resources import TrainingJob
-    from sagemaker.core.shapes import AlgorithmSpecification, OutputDataConfig, ResourceConfig, StoppingCondition
-
     job = TrainingJob.create(
         training_job_name=f"core-{uuid.uuid4().hex[:8]}",
         role_arn=kit.role,
-        algorithm_specification=AlgorithmSpecification(training_image=TRAINER, training_input_mode="File"),
+        algorithm_specification=AlgorithmSpecification(
+            training_image=TRAINER, training_input_mode="File"
+        ),
         output_data_config=OutputDataConfig(s3_output_path=f"s3://{kit.bucket}/output"),
-        resource_config=ResourceConfig(instance_type="ml.m5.large", instance_count=1, volume_size_in_gb=5),
+        resource_config=ResourceConfig(
+            instance_type="ml.m5.large", instance_count=1, volume_size_in_gb=5
+        ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=60),
     )
     job.wait(poll=1, logs=False)

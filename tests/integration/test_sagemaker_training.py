@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.cloud.server import ACCOUNT, REGION
+from local.sagemaker import host, training_jobs
 from tests.cloud import eventually
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ def channel(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
 
 def seen_by(kit: SageMakerKit, job: str) -> dict[str, Any]:
     """What the container saw, as it wrote it into its model."""
-    answer: dict[str, Any] = json.loads(kit.archive(f"output/{job}/output/model.tar.gz")["seen.json"])
+    answer: dict[str, Any] = json.loads(
+        kit.archive(f"output/{job}/output/model.tar.gz")["seen.json"]
+    )
     return answer
 
 
@@ -94,7 +98,9 @@ def test_a_manifest_names_the_objects_of_a_channel(kit: SageMakerKit) -> None:
 
 def test_a_manifest_cannot_lead_out_of_its_channel(kit: SageMakerKit) -> None:
     kit.put("accepted/../escaped", "x")
-    uri = kit.put("bad.manifest", json.dumps([{"prefix": f"s3://{kit.bucket}/accepted/"}, "../escaped"]))
+    uri = kit.put(
+        "bad.manifest", json.dumps([{"prefix": f"s3://{kit.bucket}/accepted/"}, "../escaped"])
+    )
     job = kit.train(InputDataConfig=[channel("photos", uri, "ManifestFile")])
     assert "leads out of its channel" in job["FailureReason"]
 
@@ -150,9 +156,6 @@ def test_a_job_that_takes_too_long_is_stopped_and_then_killed(kit: SageMakerKit)
 
 
 def test_a_spot_job_starts_again_from_its_checkpoints(kit: SageMakerKit) -> None:
-    from local.cloud.server import ACCOUNT, REGION
-    from local.sagemaker import host, training_jobs
-
     limits = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}
     wishes = {"seconds": "60", "until_resumed": "yes"}
     job = kit.start(wishes=wishes, EnableManagedSpotTraining=True, StoppingCondition=limits)
@@ -224,7 +227,9 @@ def _subscribed(kit: SageMakerKit, sources: list[str], kind: str) -> tuple[str, 
     name = f"events-{time.monotonic_ns()}"
     sqs, rules = kit.cloud.client("sqs"), kit.cloud.client("events")
     queue: str = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     allowed = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
