@@ -1,0 +1,50 @@
+"""The variables that each function reads are those that template.yaml gives it, and no more."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from tests.contract.files import ROOT, functions
+
+READERS = {"environment.text", "environment.number"}
+
+
+@cache
+def makers() -> dict[str, ast.AST]:
+    """Return the code of everything in aws/ that an app calls: classes' from_env, functions."""
+    found: dict[str, ast.AST] = {}
+    for path in (ROOT / "functions" / "aws").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                found[node.name] = node
+            if isinstance(node, ast.ClassDef):
+                methods = (m for m in node.body if isinstance(m, ast.FunctionDef))
+                found |= {f"{node.name}.from_env": m for m in methods if m.name == "from_env"}
+    return found
+
+
+def variables(code: ast.AST) -> Iterator[str]:
+    """Yield what the code reads, and what it calls reads."""
+    for node in ast.walk(code):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called in READERS or called.endswith(".from_env"):
+            yield from (str(a.value) for a in node.args if isinstance(a, ast.Constant))
+        if called in makers():
+            yield from variables(makers()[called])
+
+
+@pytest.mark.parametrize("stage", functions())
+def test_a_function_reads_exactly_what_the_template_gives_it(stage: str) -> None:
+    app = ast.parse((ROOT / "functions" / stage / "app.py").read_text())
+    given = functions()[stage].get("Environment", {"Variables": {}})["Variables"]
+    assert set(variables(app)) == set(given)
+
+
+def test_the_environment_is_read_in_one_file() -> None:
+    ours = [p for p in (ROOT / "functions").rglob("*.py") if "model_package" not in p.parts]
+    readers = [path.name for path in ours if "os.environ" in path.read_text()]
+    assert readers == ["environment.py"]
