@@ -16,9 +16,19 @@ from torch import nn  # noqa: E402
 
 from contracts.base import GateFloors, PredictionType  # noqa: E402
 from trainer import lora, loss  # noqa: E402
-from trainer.checkpoint import Progress, load_state, save_state  # noqa: E402
+from trainer.checkpoint import (  # noqa: E402
+    Progress,
+    State,
+    capture,
+    load_state,
+    reinstate,
+    save_state,
+)
 from trainer.gate import Evidence, Shots, examine  # noqa: E402
-from trainer.loop import draw_timesteps  # noqa: E402
+from trainer.interrupt import TimeLimit  # noqa: E402
+from trainer.loop import draw_timesteps, require_finite  # noqa: E402
+from trainer.outcome import TrainingError  # noqa: E402
+from trainer.plan import Recipe  # noqa: E402
 from trainer.sampling import Shot  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -96,16 +106,19 @@ def test_a_torn_or_foreign_state_is_passed_over(tmp_path: Path) -> None:
     weights["unet.a"].sum().backward()
     optimizer.step()
     trained = weights["unet.a"].detach().clone()
-    save_state(tmp_path, "mine", Progress(1, [0.5], 2.0), weights, optimizer)
-    save_state(tmp_path, "other", Progress(2, [0.5, 0.4], 3.0), weights, optimizer)
+    mine, foreign = Progress(1, [0.5], 2.0), Progress(2, [0.5, 0.4], 3.0)
+    save_state(tmp_path, "mine", State(mine, capture(weights, optimizer)))
+    save_state(tmp_path, "other", State(foreign, capture(weights, optimizer)))
     (tmp_path / "step-000003.safetensors").write_bytes(b"torn")
     with torch.no_grad():
         weights["unet.a"].zero_()
 
     # KEPT is 2 and the torn file is not counted when the second state is saved.
-    progress = load_state(tmp_path, "mine", weights, optimizer)
+    state = load_state(tmp_path, "mine")
 
-    assert (progress.step, progress.losses) == (1, [0.5])
+    assert state is not None
+    assert state.progress == mine
+    reinstate(state, weights, optimizer)
     assert torch.equal(weights["unet.a"].detach(), trained)
 
 
@@ -176,3 +189,84 @@ def test_without_a_judge_only_effect_and_health_count() -> None:
     evidence = Evidence(SHOTS, pictures(GREEN, BLUE), pictures(RED, RED))
     report = examine(evidence, REAL, None, FLOORS)
     assert (report.passed, report.identity) == (True, None)
+
+
+class ThreeLayers(nn.Module):  # type: ignore[misc] # torch is not there to be checked
+    """The smallest network with targets by name, for users of B rows each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.to_q, self.to_k, self.out = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 1)
+        self.requires_grad_(requires_grad=False)
+
+    def forward(self, rows: Any) -> Any:
+        return self.out(torch.tanh(self.to_k(torch.tanh(self.to_q(rows)))))
+
+
+def recipe(seed: int, alpha: float) -> Recipe:
+    return Recipe(
+        job_id=f"{seed:032x}",
+        seed=seed,
+        resolution=64,
+        steps=10,
+        batch_size=2,
+        rank=2,
+        alpha=alpha,
+        learning_rate=1e-3,
+        text_encoder_lr=None,
+        target_modules=("to_q", "to_k"),
+        instance_prompt="",
+        class_prompt="",
+        trigger_word="sks",
+        class_images=0,
+        prior_loss_weight=1.0,
+    )
+
+
+def test_gradients_of_users_in_one_pass_are_those_of_separate_runs() -> None:
+    recipes, rows = [recipe(1, 2.0), recipe(2, 4.0), recipe(3, 1.0)], torch.randn(3, 5, 6)
+    network = ThreeLayers()
+    stacked = together.attach(network, recipes)
+    for weight in stacked.values():
+        weight.data += 0.1  # so that A has gradients too
+    network(rows.reshape(15, 6)).square().sum().backward()
+    gradients = {name: weight.grad.clone() for name, weight in stacked.items()}
+    norms = together.clip_each(stacked, 1e-3)
+    together.detach(network)
+
+    for user, own in enumerate(recipes):
+        lora.attach(network, "unet", own.target_modules, rank=2, alpha=own.alpha, seed=own.seed)
+        weights = lora.parameters({"unet": network})
+        assert weights.keys() == stacked.keys()
+        for weight in weights.values():
+            weight.data += 0.1
+        network(rows[user]).square().sum().backward()
+        for name, weight in weights.items():
+            assert torch.allclose(gradients[name][user], weight.grad, rtol=1e-5, atol=1e-6)
+        norm = nn.utils.clip_grad_norm_(list(weights.values()), 1e-3)
+        assert torch.allclose(norms[user], norm, rtol=1e-5)
+        for name, weight in weights.items():
+            assert torch.allclose(stacked[name].grad[user], weight.grad, rtol=1e-4, atol=1e-9)
+        lora.detach({"unet": network})
+
+
+def test_one_users_nan_does_not_reach_the_others() -> None:
+    weights = {"a": nn.Parameter(torch.ones(2, 3, 3))}
+    weights["a"].grad = torch.ones(2, 3, 3)
+    weights["a"].grad[0, 1, 1] = torch.nan
+    norms = together.clip_each(weights, 100.0)
+    assert torch.isnan(norms[0])
+    assert torch.equal(weights["a"].grad[1], torch.ones(3, 3))
+    assert torch.equal(weights["a"].grad[0], torch.zeros(3, 3))
+
+
+def test_a_loss_that_is_not_a_number_stops_before_the_weights_move() -> None:
+    with pytest.raises(TrainingError, match="training_diverged"):
+        require_finite(torch.tensor(torch.nan), torch.tensor(1.0), 3)
+
+
+def test_the_deadline_leaves_time_to_write() -> None:
+    assert TimeLimit(deadline_seconds=0).training_is_over
+    assert not TimeLimit(deadline_seconds=60).training_is_over
+    assert not TimeLimit().training_is_over

@@ -1,6 +1,7 @@
 """What the training tests share: a folder as SageMaker lays it out, and the program run in it."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -62,6 +63,11 @@ class Room:
         path.parent.mkdir(exist_ok=True)
         path.write_text(checked.model_dump_json())
 
+    def set_hyperparameters(self, **values: str) -> None:
+        path = self.root / "input" / "config" / "hyperparameters.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
     def run(self) -> subprocess.CompletedProcess[str]:
         """Run the program as SageMaker does and wait for its end."""
         return subprocess.run(
@@ -91,10 +97,10 @@ class Room:
     def result(self, name: str) -> TrainingResult:
         return TrainingResult.model_validate_json((self.folder(name) / "result.json").read_bytes())
 
+    def code(self, name: str) -> str | None:
+        """Return the code of a task's failure."""
+        failure = self.result(name).failure
+        return None if failure is None else failure.code
+
     def failure(self) -> str:
         return (self.root / "output" / "failure").read_text()
-
-
-def first_number(line: str, name: str) -> float:
-    """Return the value of ``name=value`` in a metric line."""
-    return float(line.partition(f"{name}=")[2].split()[0])

@@ -30,55 +30,87 @@ class Progress:
     seconds: float
     """Of training, over all attempts."""
 
+    @classmethod
+    def none(cls) -> "Progress":
+        """Return the beginning."""
+        return cls(0, [], 0.0)
 
-def save_state(
-    folder: Path,
-    fingerprint: str,
-    progress: Progress,
-    weights: dict[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    """Save one step, whole or not at all, and forget all but the newest ``KEPT``."""
-    tensors = {"losses": torch.tensor(progress.losses, dtype=torch.float64)}
+    def advance(self, loss: float, seconds: float) -> None:
+        """Count one step."""
+        self.step += 1
+        self.losses.append(loss)
+        self.seconds += seconds
+
+
+@dataclass(frozen=True)
+class State:
+    """One saved step."""
+
+    progress: Progress
+
+    tensors: dict[str, Tensor]
+    """``weight/<name>``, and Adam's ``first/<name>`` and ``second/<name>`` moments."""
+
+
+def capture(
+    weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """Return all that a step leaves behind, by State's names."""
+    tensors = {}
     for name, weight in weights.items():
-        state = optimizer.state[weight]
-        tensors[f"weight/{name}"] = weight.detach().cpu().contiguous()
-        if state:
-            tensors[f"first/{name}"] = state["exp_avg"].cpu().contiguous()
-            tensors[f"second/{name}"] = state["exp_avg_sq"].cpu().contiguous()
+        tensors[f"weight/{name}"] = weight.detach()
+        moments = optimizer.state[weight]
+        if moments:
+            tensors[f"first/{name}"] = moments["exp_avg"]
+            tensors[f"second/{name}"] = moments["exp_avg_sq"]
+    return tensors
+
+
+def reinstate(
+    state: State, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> None:
+    """Put back what ``capture`` returned."""
+    for name, weight in weights.items():
+        with torch.no_grad():
+            weight.copy_(state.tensors[f"weight/{name}"])
+        if f"first/{name}" in state.tensors:
+            optimizer.state[weight] = {
+                "step": torch.tensor(float(state.progress.step)),
+                "exp_avg": state.tensors[f"first/{name}"].to(weight.device),
+                "exp_avg_sq": state.tensors[f"second/{name}"].to(weight.device),
+            }
+
+
+def save_state(folder: Path, fingerprint: str, state: State) -> None:
+    """Save one step, whole or not at all, and forget all but the newest ``KEPT``."""
+    progress = state.progress
     about = {
         "fingerprint": fingerprint,
         "step": progress.step,
         "seconds": progress.seconds,
     }
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
+    tensors["losses"] = torch.tensor(progress.losses, dtype=torch.float64)
     path = folder / f"step-{progress.step:06d}.safetensors"
     write_atomically(path, save(tensors, metadata={"about": json.dumps(about)}))
     for old in _newest_first(folder)[KEPT:]:
         old.unlink()
 
 
-def load_state(
-    folder: Path,
-    fingerprint: str,
-    weights: dict[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-) -> Progress:
-    """Go on from the newest usable state; without one, from step 0.
+def load_state(folder: Path, fingerprint: str) -> State | None:
+    """Return the newest usable state; None to begin at step 0.
 
     ``fingerprint`` is of recipe, photos and base: a state of another training is not used.
     """
     for path in _newest_first(folder):
-        loaded = _read(path, fingerprint)
-        if loaded is None:
-            say(f"checkpoint {path.name} cannot be used; an older one is tried")
-            continue
-        progress, tensors = loaded
-        _restore(tensors, progress.step, weights, optimizer)
-        return progress
-    return Progress(0, [], 0.0)
+        state = _read(path, fingerprint)
+        if state is not None:
+            return state
+        say(f"checkpoint {path.name} cannot be used; an older one is tried")
+    return None
 
 
-def _read(path: Path, fingerprint: str) -> tuple[Progress, dict[str, Tensor]] | None:
+def _read(path: Path, fingerprint: str) -> State | None:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["about"])
@@ -87,24 +119,8 @@ def _read(path: Path, fingerprint: str) -> tuple[Progress, dict[str, Tensor]] | 
         return None
     if about["fingerprint"] != fingerprint:
         return None
-    return Progress(about["step"], tensors["losses"].tolist(), about["seconds"]), tensors
-
-
-def _restore(
-    tensors: dict[str, Tensor],
-    step: int,
-    weights: dict[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    for name, weight in weights.items():
-        with torch.no_grad():
-            weight.copy_(tensors[f"weight/{name}"])
-        if f"first/{name}" in tensors:
-            optimizer.state[weight] = {
-                "step": torch.tensor(float(step)),
-                "exp_avg": tensors[f"first/{name}"].to(weight.device),
-                "exp_avg_sq": tensors[f"second/{name}"].to(weight.device),
-            }
+    losses = tensors.pop("losses").tolist()
+    return State(Progress(about["step"], losses, about["seconds"]), tensors)
 
 
 def _newest_first(folder: Path) -> list[Path]:

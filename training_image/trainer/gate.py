@@ -56,6 +56,10 @@ class Evidence:
         """Return where the subject's pictures are."""
         return slice(0, len(self.shots.subject))
 
+    def wishes(self) -> slice:
+        """Return where the request's own pictures are."""
+        return slice(len(self.shots.subject), self.of_class().start)
+
     def of_class(self) -> slice:
         """Return where the class's pictures are."""
         return slice(len(self.without) - len(self.shots.of_class), None)

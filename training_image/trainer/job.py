@@ -1,59 +1,42 @@
 """One SageMaker training job: a plan of tasks, run in turn with the base loaded once."""
 
-import hashlib
-import json
-import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
+from torch import Tensor
 
-from contracts.codes import CODES
-from contracts.layout import ADAPTER_FOLDER, BASE_CHANNEL, RESULT_FILE
-from contracts.training import (
-    GateReport,
-    TrainingFailure,
-    TrainingMetrics,
-    TrainingPlan,
-    TrainingResult,
-    TrainingTask,
-)
+from contracts.layout import BASE_CHANNEL, RESULT_FILE
+from contracts.training import TrainingPlan, TrainingResult, TrainingTask
 from trainer import lora
-from trainer.base import Base, load_base, read_card
-from trainer.export import list_files, write_adapter
-from trainer.families import TEXT_TARGETS
-from trainer.gate import examine, gather, plan_shots
+from trainer.base import load_base, read_card
 from trainer.interrupt import TimeLimit
-from trainer.judge import Judge, load_judge
-from trainer.loop import Examples, Trained, train
+from trainer.judge import load_judge
+from trainer.loop import Trained
+from trainer.machine import Machine
 from trainer.outcome import (
     InterruptedTrainingError,
     TrainingError,
     describe_failure,
     read_result,
     say,
-    write_atomically,
     write_failure,
-    write_result,
 )
-from trainer.photos import Photo, encode_photos, read_photos, split, verdicts
-from trainer.plan import Recipe, make_recipe, name_subject, read_plan
-from trainer.prior import class_latents, prior_folder
-from trainer.sheet import make_sheet
+from trainer.plan import read_plan
+from trainer.task import (
+    Job,
+    Ready,
+    attach_adapters,
+    fail_task,
+    finish,
+    make_adapter,
+    prepare,
+    task_folder,
+)
+from trainer.together import can_share, train_together
 
 DONE, FAILED, INTERRUPTED = 0, 1, 143
-REPORT_FILE, SHEET_FILE = "report.json", "samples.png"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What all tasks of one job share."""
-
-    root: Path
-    base: Base
-    judge: Judge | None
-    limit: TimeLimit
 
 
 def run_job(root: Path) -> int:
@@ -75,14 +58,16 @@ def run_job(root: Path) -> int:
         say("interrupted: the state is saved, the next attempt goes on from there")
         return INTERRUPTED
     failures = [result.failure for result in results if result.failure is not None]
-    if len(failures) < len(results):
+    if not results or len(failures) < len(results):
         return DONE
     write_failure(root, failures[0])
     return FAILED
 
 
 def run_plan(root: Path, plan: TrainingPlan, limit: TimeLimit) -> list[TrainingResult]:
-    """Run every task; each result is committed as soon as there is one."""
+    """Run this machine's tasks; each result is committed as soon as there is one."""
+    machine = Machine.read(root)
+    tasks = machine.share(plan.tasks)
     try:
         folder = root / "input" / "data" / BASE_CHANNEL
         device = Accelerator().device
@@ -90,161 +75,85 @@ def run_plan(root: Path, plan: TrainingPlan, limit: TimeLimit) -> list[TrainingR
         judge = load_judge(base)
     except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
         failure = describe_failure(error)
-        return [fail_task(root, task, failure) for task in plan.tasks]
+        return [fail_task(root, task, failure) for task in tasks]
     say(f"base {base.card.base_id} revision {base.card.revision} on {device.type}")
     job = Job(root, base, judge, limit)
-    return [run_task(job, task) for task in plan.tasks]
+    earlier = [result for task in tasks if (result := find_earlier(job, task)) is not None]
+    done = {result.job_id for result in earlier}
+    tasks = [task for task in tasks if task.job_id not in done]
+    if machine.users_per_step > 1:
+        return earlier + run_together(job, tasks, machine.users_per_step)
+    return earlier + [run_task(job, task) for task in tasks]
+
+
+def find_earlier(job: Job, task: TrainingTask) -> TrainingResult | None:
+    """Return what an earlier attempt committed; a failure or half a result is taken away."""
+    folder = task_folder(job.root, task)
+    earlier = read_result(folder)
+    if earlier is None:
+        (folder / RESULT_FILE).unlink(missing_ok=True)
+    else:
+        say(f"task {task.job_id} was finished by an earlier attempt")
+    return earlier
 
 
 def run_task(job: Job, task: TrainingTask) -> TrainingResult:
     """Train one adapter, whatever happens to the others."""
-    folder = task_folder(job.root, task)
-    earlier = read_result(folder)
-    if earlier is not None:
-        say(f"task {task.job_id} was finished by an earlier attempt")
-        return earlier
-    (folder / RESULT_FILE).unlink(missing_ok=True)
-    networks: lora.Networks = {"unet": job.base.pipeline.unet}
+    return guarded(job, task, lambda: make_adapter(job, task))
+
+
+def guarded(job: Job, task: TrainingTask, work: Callable[[], TrainingResult]) -> TrainingResult:
+    """Do a task's work: its trouble is not the next one's, and the base is left as it was."""
     try:
-        return make_adapter(job, task, networks)
+        return work()
     except InterruptedTrainingError:
         raise
-    except Exception as error:  # noqa: BLE001 (one user's trouble is not the next one's)
+    except Exception as error:  # noqa: BLE001 (unforeseen ones too: they become this task's result)
         return fail_task(job.root, task, describe_failure(error))
     finally:
-        lora.detach({**networks, **job.base.text_encoders()})
+        lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
 
 
-def make_adapter(job: Job, task: TrainingTask, networks: lora.Networks) -> TrainingResult:
-    """Photos, class images, training, files, gate: one task from start to result."""
-    base, folder = job.base, task_folder(job.root, task)
-    photos = read_photos(job.root, task, task.request.resolution or base.card.resolution)
-    learnt, held_out = split(photos)
-    recipe = make_recipe(task, base.card, len(learnt))
-    say_plan(recipe, len(learnt), len(held_out))
-    examples = gather_examples(job, recipe, learnt)
-    attach_adapters(base, recipe, networks)
-    state = folder / "state"
-    trained = train(
-        base,
-        recipe,
-        examples,
-        networks,
-        state=state,
-        fingerprint=fingerprint(task, recipe, base),
-        limit=job.limit,
-    )
-
-    manifest = write_adapter(folder, base, recipe, lora.weights(networks))
-    report = judge_adapter(job, task, networks, recipe, held_out or learnt)
-    failure = None if report.passed else gate_failure(report)
-    result = TrainingResult(
-        job_id=task.job_id,
-        status="succeeded" if failure is None else "failed",
-        adapter=manifest,
-        files=list_files(folder),
-        metrics=metrics_of(trained),
-        gate=report,
-        photos=verdicts(task, recipe.resolution),
-        failure=failure,
-    )
-    write_result(folder, result)
-    shutil.rmtree(state, ignore_errors=True)
-    say(f"task {task.job_id} {result.status}")
-    return result
+def run_together(job: Job, tasks: list[TrainingTask], most: int) -> list[TrainingResult]:
+    """Train up to ``most`` users in one forward pass; who cannot share is trained alone."""
+    results: list[TrainingResult] = []
+    waiting: list[Ready] = []
+    for task in tasks:
+        try:
+            waiting.append(prepare(job, task))
+        except InterruptedTrainingError:
+            raise
+        except Exception as error:  # noqa: BLE001 (as in guarded)
+            results.append(fail_task(job.root, task, describe_failure(error)))
+    while waiting:
+        first = waiting[0].learner.recipe
+        group = [ready for ready in waiting if can_share(first, ready.learner.recipe)][:most]
+        if len(group) > 1:
+            results += run_group(job, group)
+        else:
+            group = waiting[:1]
+            results.append(run_task(job, group[0].task))
+        waiting = [ready for ready in waiting if ready not in group]
+    return results
 
 
-def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
-    """Say what is going to happen before it costs anything."""
-    in_a_step = recipe.batch_size * (2 if recipe.class_images else 1)
-    encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
-    say(
-        f"plan job_id={recipe.job_id} photos={learnt} held_out={held_out} "
-        f"class_images={recipe.class_images} resolution={recipe.resolution} "
-        f"steps={recipe.steps} images_per_step={in_a_step} "
-        f"images={recipe.steps * in_a_step} rank={recipe.rank} text_encoders={encoders}"
-    )
+def run_group(job: Job, group: list[Ready]) -> list[TrainingResult]:
+    """Train a group, then finish user by user."""
+    answers = train_together(job.base, [ready.learner for ready in group], job.limit)
+    results = []
+    for ready, answer in zip(group, answers, strict=True):
+        if isinstance(answer, TrainingError):
+            results.append(fail_task(job.root, ready.task, describe_failure(answer)))
+        else:
+            work = partial(finish_member, job, ready, *answer)
+            results.append(guarded(job, ready.task, work))
+    return results
 
 
-def gather_examples(job: Job, recipe: Recipe, photos: list[Photo]) -> Examples:
-    """Encode the photos, and find or make the class images."""
-    captions = sorted({photo.caption for photo in photos})
-    classes = None
-    if recipe.class_images:
-        classes = class_latents(
-            job.base,
-            recipe.class_prompt,
-            recipe.class_images,
-            recipe.resolution,
-            folder=prior_folder(job.root),
-            limit=job.limit,
-        )
-    return Examples(
-        photos=encode_photos(job.base, photos),
-        prompts=[*captions, recipe.class_prompt],
-        photo_rows=torch.tensor([captions.index(photo.caption) for photo in photos]),
-        class_latents=classes,
-    )
-
-
-def attach_adapters(base: Base, recipe: Recipe, networks: lora.Networks) -> None:
-    """Put the adapters in; ``networks`` then names every network that has one."""
-    if recipe.text_encoder_lr is not None:
-        networks.update(base.text_encoders())
-    for name, network in networks.items():
-        targets = recipe.target_modules if name == "unet" else TEXT_TARGETS
-        lora.attach(network, name, targets, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
-
-
-def judge_adapter(
-    job: Job, task: TrainingTask, networks: lora.Networks, recipe: Recipe, photos: list[Photo]
-) -> GateReport:
-    """Pass the adapter through the gate; leaves ``report.json`` and ``samples.png`` beside it."""
-    prompts = [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
-    shots = plan_shots(recipe, prompts, job.judge)
-    evidence = gather(job.base, networks, shots, recipe.resolution, job.limit)
-    images = [photo.image for photo in photos]
-    report = examine(evidence, images, job.judge, job.base.card.gate)
-    adapter = task_folder(job.root, task) / ADAPTER_FOLDER
-    write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
-    write_atomically(adapter / SHEET_FILE, make_sheet(images, evidence))
-    return report
-
-
-def gate_failure(report: GateReport) -> TrainingFailure:
-    """Return the first floor that was missed, as the task's failure."""
-    code = report.codes[0]
-    return TrainingFailure(code=code, message=CODES[code].text)
-
-
-def metrics_of(trained: Trained) -> TrainingMetrics:
-    """Return what training cost and how it went."""
-    losses = trained.progress.losses
-    last = losses[-max(1, len(losses) // 10) :]
-    return TrainingMetrics(
-        steps=trained.progress.step,
-        final_loss=sum(last) / len(last) if last else None,
-        train_seconds=trained.progress.seconds,
-        resumed_from_step=trained.resumed_from,
-        partial=trained.partial,
-    )
-
-
-def fail_task(root: Path, task: TrainingTask, failure: TrainingFailure) -> TrainingResult:
-    """Commit a task's failure."""
-    say(f"task {task.job_id} failed: {failure.code}")
-    result = TrainingResult(job_id=task.job_id, status="failed", failure=failure)
-    write_result(task_folder(root, task), result)
-    return result
-
-
-def task_folder(root: Path, task: TrainingTask) -> Path:
-    """Return where a task's files go; SageMaker mirrors it to S3 while the job runs."""
-    return root / "checkpoints" / task.job_id
-
-
-def fingerprint(task: TrainingTask, recipe: Recipe, base: Base) -> str:
-    """Return the hash of all that a saved state depends on."""
-    photos = [photo.model_dump(mode="json") for photo in task.photos]
-    parts = [asdict(recipe), photos, base.card.sha256]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def finish_member(
+    job: Job, ready: Ready, trained: Trained, weights: dict[str, Tensor]
+) -> TrainingResult:
+    """Put one user's weights into the base and finish as if it had been trained alone."""
+    networks = attach_adapters(job.base, ready.learner.recipe)
+    lora.restore(networks, weights)
+    return finish(job, ready, networks, trained)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from trainer import lora, loss
 from trainer.base import Base
-from trainer.checkpoint import Progress, load_state, save_state
+from trainer.checkpoint import Progress, State, capture, load_state, reinstate, save_state
 from trainer.families import Text
 from trainer.interrupt import TimeLimit
 from trainer.outcome import TrainingError, say
@@ -59,35 +59,55 @@ class Trained:
     """Whether the deadline came before the last step."""
 
 
-def train(
-    base: Base,
-    recipe: Recipe,
-    examples: Examples,
-    networks: lora.Networks,
-    *,
-    state: Path,
-    fingerprint: str,
-    limit: TimeLimit,
-) -> Trained:
-    """Train the adapters in ``networks``, from the newest state in ``state``.
+@dataclass(frozen=True)
+class Learner:
+    """One user's training: what to learn, from what, and where its states lie."""
+
+    recipe: Recipe
+    examples: Examples
+    folder: Path
+    """Of its saved states."""
+    fingerprint: str
+    """Of all that a saved state depends on."""
+
+    def is_due(self, step: int) -> bool:
+        """Return whether the state after ``step`` steps is to be saved."""
+        return step % self.recipe.checkpoint_every == 0
+
+    def load(self) -> State | None:
+        """Return the state to go on from."""
+        return load_state(self.folder, self.fingerprint)
+
+    def save(self, state: State) -> None:
+        """Save a state."""
+        save_state(self.folder, self.fingerprint, state)
+
+
+def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimit) -> Trained:
+    """Train the adapters in ``networks``, from the newest state on.
 
     Raises:
         TrainingError: ``training_diverged``; the loss or the gradient is no longer a number.
         InterruptedTrainingError: SIGTERM came; a state was saved.
     """
     accelerator = Accelerator()
+    recipe, examples = learner.recipe, learner.examples
     weights = lora.parameters(networks)
     optimizer = make_optimizer(recipe, weights)
-    progress = load_state(state, fingerprint, weights, optimizer)
+    state = learner.load()
+    if state is not None:
+        reinstate(state, weights, optimizer)
+    progress = state.progress if state is not None else Progress.none()
     resumed_from = progress.step
     text = None if recipe.text_encoder_lr is not None else encode_frozen(base, examples)
-    every = max(1, recipe.steps // LINES_PER_RUN)
     meter = Meter(recipe)
 
     while progress.step < recipe.steps and not limit.training_is_over:
         started = time.monotonic()
         batch = draw_batch(recipe, examples, progress.step, len(base.alphas_cumprod))
-        error = batch_loss(base, recipe, batch, text or base.encode(examples.prompts))
+        known = text or base.encode(examples.prompts)
+        errors = batch_errors(base, recipe, batch, known.rows(batch.rows.to(base.device)))
+        error = total(errors, recipe)
         accelerator.backward(error)
         norm = nn.utils.clip_grad_norm_(list(weights.values()), recipe.max_grad_norm)
         require_finite(error, norm, progress.step)
@@ -95,14 +115,10 @@ def train(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-        progress.step += 1
-        progress.losses.append(error.item())
-        progress.seconds += time.monotonic() - started
-        meter.count(len(batch.latents))
-        if progress.step % every == 0 or progress.step == recipe.steps:
-            meter.report(progress, optimizer.param_groups[0]["lr"], norm.item())
-        if progress.step % recipe.checkpoint_every == 0 or limit.interrupted:
-            save_state(state, fingerprint, progress, weights, optimizer)
+        progress.advance(error.item(), time.monotonic() - started)
+        meter.report(progress, rate_of(optimizer), norm.item(), len(batch.latents))
+        if learner.is_due(progress.step) or limit.interrupted:
+            learner.save(State(progress, capture(weights, optimizer)))
         limit.check()
 
     return Trained(progress, resumed_from, partial=progress.step < recipe.steps)
@@ -166,13 +182,12 @@ def draw_timesteps(count: int, size: int, levels: int, seed: int, step: int) -> 
     return (spread * levels).long().clamp(max=levels - 1)
 
 
-def batch_loss(base: Base, recipe: Recipe, batch: Batch, text: Text) -> Tensor:
-    """Return the weighted error of a batch: photos, plus class images times their weight."""
+def batch_errors(base: Base, recipe: Recipe, batch: Batch, prompts: Text) -> Tensor:
+    """Return each example's weighted error, (B,) float32; ``prompts`` has a row for each."""
     kind, device = base.card.prediction_type, base.device
     latents, noise = batch.latents.to(device), batch.noise.to(device)
     timesteps = batch.timesteps.to(device)
     signal = base.alphas_cumprod[timesteps]
-    prompts = text.rows(batch.rows.to(device))
     predicted = base.pipeline.unet(
         loss.add_noise(latents, noise, signal).to(base.dtype),
         timesteps,
@@ -180,9 +195,12 @@ def batch_loss(base: Base, recipe: Recipe, batch: Batch, text: Text) -> Tensor:
         **base.family.conditions(prompts, recipe.resolution),
     ).sample
     wanted = loss.target_of(kind, latents, noise, signal)
-    errors = loss.squared_error(predicted, wanted) * loss.min_snr_weights(
-        kind, signal, recipe.snr_gamma
-    )
+    weights = loss.min_snr_weights(kind, signal, recipe.snr_gamma)
+    return loss.squared_error(predicted, wanted) * weights
+
+
+def total(errors: Tensor, recipe: Recipe) -> Tensor:
+    """Return one user's loss: the photos' mean, plus the class images' mean times its weight."""
     photos, classes = errors[: recipe.batch_size], errors[recipe.batch_size :]
     if len(classes) == 0:
         return photos.mean()
@@ -195,20 +213,26 @@ def require_finite(error: Tensor, norm: Tensor, step: int) -> None:
         raise TrainingError("training_diverged", f"the loss was not a number at step {step}")
 
 
+def rate_of(optimizer: torch.optim.Optimizer) -> float:
+    """Return the UNet's learning rate."""
+    rate: float = optimizer.param_groups[0]["lr"]
+    return rate
+
+
 class Meter:
     """Prints the metric lines that MetricDefinitions and the progress bar read."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
+        self._every = max(1, recipe.steps // LINES_PER_RUN)
         self._since = time.monotonic()
         self._images = 0
 
-    def count(self, images: int) -> None:
-        """Add one step's examples."""
+    def report(self, progress: Progress, rate: float, norm: float, images: int) -> None:
+        """Count one step of so many images; print a line every few steps and at the end."""
         self._images += images
-
-    def report(self, progress: Progress, rate: float, norm: float) -> None:
-        """Print one line; ``images_per_second`` counts since the last one."""
+        if progress.step % self._every and progress.step != self._recipe.steps:
+            return
         speed = self._images / max(1e-9, time.monotonic() - self._since)
         say(
             f"step={progress.step} loss={progress.losses[-1]:.4f} lr={rate:.1e} "

@@ -29,8 +29,12 @@ def attach(
     for key, weight in parameters({name: network}).items():
         weight.data = weight.data.float()
         if ".lora_A." in key:
-            drawn = normal(weight.shape, seed, "lora", key) / rank
-            weight.data.copy_(drawn)
+            weight.data.copy_(initial_a(key, weight.shape, rank, seed))
+
+
+def initial_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
+    """Return A's first values for the weight named ``key``; B starts at zero."""
+    return normal(shape, seed, "lora", key) / rank
 
 
 def detach(networks: Networks) -> None:

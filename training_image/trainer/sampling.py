@@ -1,5 +1,6 @@
 """Pictures from fixed seeds: for class images, for the gate, for the user."""
 
+import io
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -71,3 +72,10 @@ def to_images(pictures: Pictures) -> list[Image.Image]:
     """Return RGB images; what is not a number becomes black."""
     pixels = (np.nan_to_num(pictures) * 255).round().astype(np.uint8)
     return [Image.fromarray(picture) for picture in pixels]
+
+
+def to_png(image: Image.Image) -> bytes:
+    """Return a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()

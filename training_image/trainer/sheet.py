@@ -1,11 +1,9 @@
 """The sample sheet, ``samples.png``: photos, the base's answer and the adapter's, side by side."""
 
-import io
-
 from PIL import Image
 
 from trainer.gate import Evidence
-from trainer.sampling import to_images
+from trainer.sampling import to_images, to_png
 
 GAP = 4
 SHOWN_SIDE = 128
@@ -22,6 +20,4 @@ def make_sheet(photos: list[Image.Image], evidence: Evidence) -> bytes:
         for column, image in enumerate((photos[row % len(photos)], without[row], adapted[row])):
             shown = image.resize((side, side), Image.Resampling.BICUBIC)
             sheet.paste(shown, (GAP + column * step, GAP + row * step))
-    buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG")
-    return buffer.getvalue()
+    return to_png(sheet)

@@ -1,0 +1,205 @@
+"""One task: from a user's photos to files that passed the gate."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from contracts.codes import CODES
+from contracts.layout import ADAPTER_FOLDER
+from contracts.training import (
+    GateReport,
+    TrainingFailure,
+    TrainingMetrics,
+    TrainingResult,
+    TrainingTask,
+)
+from trainer import lora
+from trainer.base import Base
+from trainer.export import list_files, write_adapter
+from trainer.families import TEXT_TARGETS
+from trainer.gate import examine, gather, plan_shots
+from trainer.interrupt import TimeLimit
+from trainer.judge import Judge
+from trainer.loop import Examples, Learner, Trained, train
+from trainer.outcome import TrainingError, say, write_atomically, write_result
+from trainer.photos import Photo, encode_photos, read_photos, split, verdicts
+from trainer.plan import Recipe, make_recipe, name_subject
+from trainer.prior import class_latents, prior_folder
+from trainer.sampling import to_images, to_png
+from trainer.sheet import make_sheet
+
+REPORT_FILE, SHEET_FILE, PICTURES_FOLDER = "report.json", "samples.png", "pictures"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of one job share."""
+
+    root: Path
+    base: Base
+    judge: Judge | None
+    limit: TimeLimit
+
+
+def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
+    """Photos, class images, training, files, gate: one task from start to result."""
+    ready = prepare(job, task)
+    networks = attach_adapters(job.base, ready.learner.recipe)
+    trained = train(job.base, ready.learner, networks, job.limit)
+    return finish(job, ready, networks, trained)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A task whose photos are read, encoded and found good."""
+
+    task: TrainingTask
+    learner: Learner
+    judged_by: list[Photo]
+    """Real photos to compare with: those that training does not see, where there are enough."""
+
+
+def prepare(job: Job, task: TrainingTask) -> Ready:
+    """Read and encode all that a task learns from."""
+    if job.limit.training_is_over:
+        raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
+    photos = read_photos(job.root, task, task.request.resolution or job.base.card.resolution)
+    learnt, held_out = split(photos)
+    recipe = make_recipe(task, job.base.card, len(learnt))
+    say_plan(recipe, len(learnt), len(held_out))
+    learner = Learner(
+        recipe,
+        gather_examples(job, recipe, learnt),
+        task_folder(job.root, task) / "state",
+        fingerprint(task, recipe, job.base),
+    )
+    return Ready(task, learner, held_out or learnt)
+
+
+def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
+    """Write the files, pass the gate, commit the result."""
+    task, recipe, folder = ready.task, ready.learner.recipe, task_folder(job.root, ready.task)
+    manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
+    report = judge_adapter(job, task, networks, recipe, ready.judged_by)
+    failure = None if report.passed else gate_failure(report)
+    result = TrainingResult(
+        job_id=task.job_id,
+        status="succeeded" if failure is None else "failed",
+        adapter=manifest,
+        files=list_files(folder),
+        metrics=metrics_of(trained),
+        gate=report,
+        photos=verdicts(task, recipe.resolution),
+        failure=failure,
+    )
+    write_result(folder, result)
+    shutil.rmtree(ready.learner.folder, ignore_errors=True)
+    say(f"task {task.job_id} {result.status}")
+    return result
+
+
+def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
+    """Say what is going to happen before it costs anything."""
+    in_a_step = recipe.batch_size * (2 if recipe.class_images else 1)
+    encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
+    say(
+        f"plan job_id={recipe.job_id} photos={learnt} held_out={held_out} "
+        f"class_images={recipe.class_images} resolution={recipe.resolution} "
+        f"steps={recipe.steps} images_per_step={in_a_step} "
+        f"images={recipe.steps * in_a_step} rank={recipe.rank} text_encoders={encoders}"
+    )
+
+
+def gather_examples(job: Job, recipe: Recipe, photos: list[Photo]) -> Examples:
+    """Encode the photos, and find or make the class images."""
+    captions = sorted({photo.caption for photo in photos})
+    classes = None
+    if recipe.class_images:
+        classes = class_latents(
+            job.base,
+            recipe.class_prompt,
+            recipe.class_images,
+            recipe.resolution,
+            folder=prior_folder(job.root),
+            limit=job.limit,
+        )
+    return Examples(
+        photos=encode_photos(job.base, photos),
+        prompts=[*captions, recipe.class_prompt],
+        photo_rows=torch.tensor([captions.index(photo.caption) for photo in photos]),
+        class_latents=classes,
+    )
+
+
+def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
+    """Put fresh adapters in; return every network that has one."""
+    networks: lora.Networks = {"unet": base.pipeline.unet}
+    if recipe.text_encoder_lr is not None:
+        networks |= base.text_encoders()
+    for name, network in networks.items():
+        targets = recipe.target_modules if name == "unet" else TEXT_TARGETS
+        lora.attach(network, name, targets, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
+    return networks
+
+
+def judge_adapter(
+    job: Job, task: TrainingTask, networks: lora.Networks, recipe: Recipe, photos: list[Photo]
+) -> GateReport:
+    """Pass the adapter through the gate.
+
+    Leaves ``report.json``, ``samples.png`` and the pictures of the request's own prompts.
+    """
+    prompts = [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
+    shots = plan_shots(recipe, prompts, job.judge)
+    evidence = gather(job.base, networks, shots, recipe.resolution, job.limit)
+    images = [photo.image for photo in photos]
+    report = examine(evidence, images, job.judge, job.base.card.gate)
+    adapter = task_folder(job.root, task) / ADAPTER_FOLDER
+    write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
+    write_atomically(adapter / SHEET_FILE, make_sheet(images, evidence))
+    for number, picture in enumerate(to_images(evidence.with_adapter[evidence.wishes()])):
+        write_atomically(adapter / PICTURES_FOLDER / f"{number:02d}.png", to_png(picture))
+    return report
+
+
+def gate_failure(report: GateReport) -> TrainingFailure:
+    """Return the first floor that was missed, as the task's failure."""
+    code = report.codes[0]
+    return TrainingFailure(code=code, message=CODES[code].text)
+
+
+def metrics_of(trained: Trained) -> TrainingMetrics:
+    """Return what training cost and how it went."""
+    losses = trained.progress.losses
+    last = losses[-max(1, len(losses) // 10) :]
+    return TrainingMetrics(
+        steps=trained.progress.step,
+        final_loss=sum(last) / len(last) if last else None,
+        train_seconds=trained.progress.seconds,
+        resumed_from_step=trained.resumed_from,
+        partial=trained.partial,
+    )
+
+
+def fail_task(root: Path, task: TrainingTask, failure: TrainingFailure) -> TrainingResult:
+    """Commit a task's failure."""
+    say(f"task {task.job_id} failed: {failure.code}")
+    result = TrainingResult(job_id=task.job_id, status="failed", failure=failure)
+    write_result(task_folder(root, task), result)
+    return result
+
+
+def task_folder(root: Path, task: TrainingTask) -> Path:
+    """Return where a task's files go; SageMaker mirrors it to S3 while the job runs."""
+    return root / "checkpoints" / task.job_id
+
+
+def fingerprint(task: TrainingTask, recipe: Recipe, base: Base) -> str:
+    """Return the hash of all that a saved state depends on."""
+    photos = [photo.model_dump(mode="json") for photo in task.photos]
+    parts = [asdict(recipe), photos, base.card.sha256]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
