@@ -14,9 +14,20 @@ log = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Deliver what no target takes to the dead-letter queue; keep a table's TTL and recovery."""
+    """Retry functions, keep what no target takes, keep a table's TTL and recovery."""
+    eventbridge._dispatch_to_lambda = _invoke_asynchronously
     _keep_undeliverable_events()
     _keep_table_properties()
+
+
+def _invoke_asynchronously(arn: str, payload: str) -> None:
+    """A rule's function is invoked as an event: two retries, then its OnFailure destination.
+
+    Stock calls it once and forgets.
+    """
+    function, config, _name = lambda_svc._get_func_record_for_ref(arn)
+    record = lambda_svc._execution_record_for_config(function, config)
+    lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
 
 def _keep_undeliverable_events() -> None:
