@@ -15,7 +15,7 @@ from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 
 from contracts.base import GateFloors, PredictionType  # noqa: E402
-from trainer import lora, loss  # noqa: E402
+from trainer import lora, loss, together  # noqa: E402
 from trainer.checkpoint import (  # noqa: E402
     Progress,
     State,
