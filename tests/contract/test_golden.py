@@ -1,0 +1,38 @@
+"""Documents that were ever written can still be read: golden files are added, never edited."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from contracts.document import Document
+from tests.contract.files import ROOT
+
+GOLDEN = sorted((ROOT / "tests" / "contract" / "golden").glob("*.v*.json"))
+
+
+def documents() -> dict[str, type[Document]]:
+    spec = importlib.util.spec_from_file_location("schemas", ROOT / "docs" / "schemas.py")
+    assert spec is not None
+    assert spec.loader is not None
+    schemas = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(schemas)
+    return {kind.__name__: kind for kind in schemas.border_documents()}
+
+
+DOCUMENTS = documents()
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_every_version_ever_released_still_loads(path: Path) -> None:
+    kind = DOCUMENTS[path.name.split(".")[0]]
+    document = kind.model_validate_json(path.read_text())
+    assert kind.model_validate_json(document.model_dump_json()) == document
+
+
+def test_every_document_has_a_golden_file_of_its_version() -> None:
+    versions = {
+        name: kind.model_fields["schema_version"].default for name, kind in DOCUMENTS.items()
+    }
+    wanted = {f"{name}.v{version}.json" for name, version in versions.items()}
+    assert wanted <= {path.name for path in GOLDEN}
