@@ -32,7 +32,9 @@ def test_every_version_ever_released_still_loads(path: Path) -> None:
 
 def test_every_document_has_a_golden_file_of_its_version() -> None:
     versions = {
-        name: kind.model_fields["schema_version"].default for name, kind in DOCUMENTS.items()
+        name: kind.model_fields["schema_version"].default
+        for name, kind in DOCUMENTS.items()
+        if "schema_version" in kind.model_fields
     }
     wanted = {f"{name}.v{version}.json" for name, version in versions.items()}
     assert wanted <= {path.name for path in GOLDEN}
