@@ -71,15 +71,15 @@ def make_adapter(
     folder: Path, base: Path, *, rank: int = 4, seed: int = 1, text_encoders: bool = False
 ) -> None:
     """Write random weights for every attention layer, with the manifest of a trained one."""
-    pipeline = DiffusionPipeline.from_pretrained(base)
-    write_adapter(folder, base, pipeline, rank=rank, seed=seed, text_encoders=text_encoders)
+    components = ("unet", "text_encoder", "text_encoder_2") if text_encoders else ("unet",)
+    write_adapter(folder, DiffusionPipeline.from_pretrained(base), components, rank, seed)
+    write_manifest(folder, base, rank)
 
 
 def write_adapter(
-    folder: Path, base: Path, pipeline: Any, *, rank: int, seed: int, text_encoders: bool = False
+    folder: Path, pipeline: Any, components: tuple[str, ...], rank: int, seed: int
 ) -> None:
-    """Do so for a pipeline that is loaded already."""
-    components = ["unet", *(["text_encoder", "text_encoder_2"] if text_encoders else [])]
+    """Write random weights alone, for a pipeline that is loaded already."""
     generator = torch.Generator().manual_seed(seed)
     tensors = {}
     for component in components:
@@ -95,7 +95,6 @@ def write_adapter(
     folder.mkdir(parents=True)
     weights = folder / "pytorch_lora_weights.safetensors"
     save_file(tensors, weights, metadata={"format": "pt"})
-    write_manifest(folder, base, rank)
 
 
 def write_manifest(folder: Path, base: Path, rank: int, **changes: Any) -> None:
