@@ -23,7 +23,7 @@ from local.sagemaker.packages import Packages
 
 SAFE_PORTS = 16
 STARTUP_SECONDS = 600
-STOP_SECONDS = 5
+STOP_SECONDS = 10
 PING_EVERY = 0.1
 
 

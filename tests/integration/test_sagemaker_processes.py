@@ -1,0 +1,95 @@
+"""No process of the laptop's SageMaker outlives it, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from local.sagemaker.container import Container
+from local.sagemaker.images import Program
+from tests.cloud import eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.parametrize("how", ["killed", "reset", "restarted"])
+def test_nothing_outlives_the_server(tmp_path: Path, how: str) -> None:
+    paths = f"{ROOT / 'functions'}:{ROOT}"
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.fakes.sagemaker_session", tmp_path, how],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == (-signal.SIGKILL if how == "killed" else 0), run.stderr[-3000:]
+    pids = json.loads((tmp_path / "pids.json").read_text())
+    assert len(pids) == 3
+    eventually(lambda: not any(alive(pid) for pid in pids))
+
+
+def start(folder: Path, script: str, news: threading.Event | None = None) -> Container:
+    program = Program((sys.executable, "-c", script))
+    return Container(program, {"GIVEN": "yes"}, folder, folder / "log", news)
+
+
+def test_a_container_ends_with_its_programs_status(tmp_path: Path) -> None:
+    news = threading.Event()
+    container = start(tmp_path, "raise SystemExit(3)", news)
+    assert news.wait(10)
+    assert container.wait(1) == 3
+    container.terminate()
+    container.kill()
+
+
+def test_a_signal_counts_from_128_as_in_a_shell(tmp_path: Path) -> None:
+    container = start(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    assert container.wait(10) == 128 + signal.SIGSEGV
+
+
+def test_a_program_that_does_not_exist_says_so(tmp_path: Path) -> None:
+    container = Container(Program(("/no/such/program",)), {}, tmp_path, tmp_path / "log")
+    assert container.wait(10) == 127
+    assert "cannot start /no/such/program" in (tmp_path / "log").read_text()
+
+
+def test_a_container_takes_its_daemons_with_it(tmp_path: Path) -> None:
+    daemon = (
+        "import os, time, pathlib\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        pathlib.Path('pid').write_text(str(os.getpid()))\n"
+        "        time.sleep(60)\n"
+        "    os._exit(0)\n"
+        "while not pathlib.Path('pid').exists(): time.sleep(0.01)\n"
+    )
+    container = start(tmp_path, daemon)
+    assert container.wait(10) == 0
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_container_sees_nothing_of_our_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    script = "import os, json; print(json.dumps(dict(os.environ)))"
+    assert start(tmp_path, script).wait(10) == 0
+    seen = json.loads((tmp_path / "log").read_text())
+    assert seen.keys() - {"LC_CTYPE"} == {"PATH", "HOME", "TMPDIR", "LANG", "GIVEN"}
