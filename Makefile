@@ -10,6 +10,8 @@ export OMP_NUM_THREADS := 1
 # `sam build` looks for the runtime's Python by name, so the tools' own comes first.
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
+TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
+
 .PHONY: help demo test lint up down envs clean
 
 help: ## what there is
@@ -81,7 +83,9 @@ down: ## stop it
 lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, types, imports, template, state machine
 	$(TOOLS)/ruff format --check .
 	$(TOOLS)/ruff check .
-	$(TOOLS)/mypy functions training_image serving_image local tests bench
+	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client
+	$(TOOLS)/mypy serving_image/serve
+	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports
 	$(SAM)/sam validate --lint --region us-east-1
 	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none $(SAM)/python .ci/expand_template.py template.yaml > $(ENVS)/expanded.json
