@@ -21,7 +21,7 @@ from domain.following import Callbacks, TrainingRoom, act, answer, find_trained,
 from domain.jobs import Jobs
 from domain.planning import LaunchOrder, plan
 from domain.storage import Storage, find_document, read_document, write_document
-from domain.training import TrainingSettings, training_job_request
+from domain.training import Trainer, TrainingSettings, training_job_request
 
 Start = Literal["started", "nothing_left", "no_capacity"]
 
@@ -58,15 +58,25 @@ def queue_for_training(
 
 def launch(launcher: Launcher, now: datetime) -> list[str]:
     """Start what fits the quota; return the names of the training jobs that are under way now."""
-    jobs = launcher.room.jobs
+    jobs, trainer = launcher.room.jobs, launcher.room.trainer
+    queued = [job for job in jobs.queued() if not is_still_trained(job, trainer)]
     names: list[str] = []
-    for order in plan(jobs.queued(), jobs.in_training(), launcher.settings.quota):
+    for order in plan(queued, jobs.in_training(), launcher.settings.quota):
         outcome = start(launcher, order, now)
         if outcome == "no_capacity":
             break
         if outcome == "started":
             names.append(order.training_job_name)
     return names
+
+
+def is_still_trained(job: JobRecord, trainer: Trainer) -> bool:
+    """Whether an earlier attempt goes on although its execution ended: its result is waited for.
+
+    When it has ended, its adapter is adopted, or the job is trained anew.
+    """
+    state = trainer.describe(job.training_job_name) if job.training_job_name is not None else None
+    return state is not None and not state.ended
 
 
 def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:

@@ -142,9 +142,25 @@ def test_a_launcher_looks_for_an_adapter_before_it_spends_a_gpu() -> None:
     name = world.name_of(1)
     world.jobs.requeue(job_id(1), name, NOON)
     world.write_result(1)
+    world.trainer.end(name)
     assert launch(world.launcher, NOON) == []
     assert world.callbacks.answers["token"].error is None
     assert world.jobs.records[job_id(1)].queue is None
+
+
+def test_a_training_that_outlived_its_execution_is_waited_for_and_adopted() -> None:
+    world = World()
+    world.enter(1, "first")
+    launch(world.launcher, NOON)
+    world.jobs.finish(job_id(1), "failed", "canceled", NOON)
+    world.jobs.reopen(job_id(1), "arn:execution:1", "TrainAdapter", NOON)
+    world.callbacks.wait("second")
+    world.call_train_adapter(1, "second")
+    assert launch(world.launcher, NOON) == []
+    world.write_result(1)
+    world.trainer.end(world.name_of(1))
+    assert launch(world.launcher, NOON) == []
+    assert world.callbacks.answers["second"].error is None
 
 
 def test_a_job_whose_documents_are_gone_fails_and_the_others_are_trained() -> None:

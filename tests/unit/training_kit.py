@@ -155,13 +155,15 @@ class World:
         return name
 
     def write_result(self, number: int, failure: str | None = None) -> str:
-        """Do as the trainer does; return the result's key."""
-        row = self.jobs.records[job_id(number)]
-        assert row.plan_id is not None
-        key = layout.result_key(row.plan_id, row.job_id)
+        """Do as the trainer of this job's training does; return the result's key."""
+        return self.write_result_of(number, self.name_of(number), failure)
+
+    def write_result_of(self, number: int, name: str, failure: str | None = None) -> str:
+        """Do as the trainer in the training job of this name does."""
+        key = layout.result_key(name.split("-")[1], job_id(number))
         result = TrainingResult(
-            job_id=row.job_id,
-            training_job_name=row.training_job_name,
+            job_id=job_id(number),
+            training_job_name=name,
             status="failed" if failure else "succeeded",
             failure=TrainingFailure(code=failure, message="x") if failure else None,
         )
@@ -203,9 +205,7 @@ def write_adapter(models: Storage, number: int, weights: bytes, rank: int = 2) -
     return result
 
 
-def safetensors(
-    tensors: dict[str, tuple[tuple[int, int], bytes]], dtype: str = "F32"
-) -> bytes:
+def safetensors(tensors: dict[str, tuple[tuple[int, int], bytes]], dtype: str = "F32") -> bytes:
     """A safetensors file, written by hand."""
     header, body = {}, b""
     for name, (shape, data) in tensors.items():
