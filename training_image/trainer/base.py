@@ -67,11 +67,10 @@ def digest_of(files: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def load_base(folder: Path, card: BaseCard, device: torch.device) -> Base:
+def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.dtype) -> Base:
     """Load a verified base and freeze it."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     pipeline = diffusers.DiffusionPipeline.from_pretrained(
         folder, torch_dtype=dtype, local_files_only=True
     )

@@ -89,8 +89,9 @@ def gather(
 ) -> Evidence:
     """Make every picture with and without the adapter."""
     with lora.switched_off(networks):
-        without = make_pictures(base, shots.all, side, limit)
-    return Evidence(shots, without, make_pictures(base, shots.all, side, limit))
+        without = make_pictures(base, shots.all, side, limit, "pictures of the base")
+    with_adapter = make_pictures(base, shots.all, side, limit, "pictures of the subject")
+    return Evidence(shots, without, with_adapter)
 
 
 def examine(

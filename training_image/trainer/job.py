@@ -47,13 +47,13 @@ def run_job(root: Path) -> int:
     limit = TimeLimit()
     limit.listen()
     try:
-        plan = read_plan(root)
+        plan, machine = read_plan(root), Machine.read(root)
     except TrainingError as error:
         write_failure(root, describe_failure(error))
         return FAILED
     limit.deadline_seconds = plan.deadline_seconds
     try:
-        results = run_plan(root, plan, limit)
+        results = run_plan(root, plan, machine, limit)
     except InterruptedTrainingError:
         say("interrupted: the state is saved, the next attempt goes on from there")
         return INTERRUPTED
@@ -64,14 +64,18 @@ def run_job(root: Path) -> int:
     return FAILED
 
 
-def run_plan(root: Path, plan: TrainingPlan, limit: TimeLimit) -> list[TrainingResult]:
+def run_plan(
+    root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit
+) -> list[TrainingResult]:
     """Run this machine's tasks; each result is committed as soon as there is one."""
-    machine = Machine.read(root)
     tasks = machine.share(plan.tasks)
     try:
         folder = root / "input" / "data" / BASE_CHANNEL
         device = Accelerator().device
-        base = load_base(folder, read_card(folder, plan.base_sha256), device)
+        card = read_card(folder, plan.base_sha256)
+        base = load_base(folder, card, device, machine.dtype(device))
+        if machine.gradient_checkpointing:
+            base.pipeline.unet.enable_gradient_checkpointing()
         judge = load_judge(base)
     except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
         failure = describe_failure(error)

@@ -101,6 +101,7 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
     resumed_from = progress.step
     text = None if recipe.text_encoder_lr is not None else encode_frozen(base, examples)
     meter = Meter(recipe)
+    base.pipeline.unet.train()  # for gradient checkpointing; nothing in it drops out
 
     while progress.step < recipe.steps and not limit.training_is_over:
         started = time.monotonic()
@@ -121,6 +122,7 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
             learner.save(State(progress, capture(weights, optimizer)))
         limit.check()
 
+    base.pipeline.unet.eval()
     return Trained(progress, resumed_from, partial=progress.step < recipe.steps)
 
 

@@ -39,9 +39,8 @@ def class_latents(
     if cached is not None:
         say(f"class images: {count} found ready")
         return cached
-    say(f"class images: making {count}")
     shots = [Shot(prompt, seed) for seed in range(count)]
-    latents = make_latents(base, shots, side, limit).contiguous()
+    latents = make_latents(base, shots, side, limit, "class images").contiguous()
     write_atomically(path, save({"latents": latents}))
     return latents
 

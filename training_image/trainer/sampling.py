@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trainer.base import Base
 from trainer.interrupt import TimeLimit
+from trainer.outcome import say
 
 AT_ONCE = 8
 
@@ -27,11 +28,13 @@ class Shot:
     seed: int
 
 
-def make_latents(base: Base, shots: list[Shot], side: int, limit: TimeLimit) -> Tensor:
+def make_latents(
+    base: Base, shots: list[Shot], side: int, limit: TimeLimit, purpose: str
+) -> Tensor:
     """Return the latents of pictures of ``side`` pixels, (N, C, H, W) float32 on the CPU, scaled.
 
     As the serving image does it: the base's own scheduler, steps and guidance, a generator for
-    each seed, no negative prompt.
+    each seed, no negative prompt. ``purpose`` is for the log, which says how far it is.
     """
     made = []
     for first in range(0, len(shots), AT_ONCE):
@@ -48,6 +51,7 @@ def make_latents(base: Base, shots: list[Shot], side: int, limit: TimeLimit) -> 
                 output_type="latent",
             )
         made.append(answer.images.float().cpu())
+        say(f"{purpose}: {first + len(batch)} of {len(shots)}")
     return torch.cat(made)
 
 
@@ -63,9 +67,11 @@ def decode(base: Base, latents: Tensor) -> Pictures:
     return pictures
 
 
-def make_pictures(base: Base, shots: list[Shot], side: int, limit: TimeLimit) -> Pictures:
+def make_pictures(
+    base: Base, shots: list[Shot], side: int, limit: TimeLimit, purpose: str
+) -> Pictures:
     """Return pictures (N, S, S, 3) float32 in 0 to 1."""
-    return decode(base, make_latents(base, shots, side, limit))
+    return decode(base, make_latents(base, shots, side, limit, purpose))
 
 
 def to_images(pictures: Pictures) -> list[Image.Image]:
