@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import time
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from local.cloud.server import Cloud
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com"]
 
 

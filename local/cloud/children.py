@@ -6,6 +6,7 @@ every child.
 """
 
 import ctypes
+import os
 import queue
 import signal
 import subprocess
@@ -30,13 +31,17 @@ _starter: threading.Thread | None = None
 def popen(
     args: list[str], *, death_signal: int = signal.SIGKILL, **options: Stock
 ) -> subprocess.Popen[Any]:
-    """Start a process as subprocess.Popen does; it gets `death_signal` when this process dies."""
+    """Start a process as subprocess.Popen does; it gets `death_signal` when this process dies.
+
+    It leads a group of its own: Ctrl-C in the terminal reaches only us, and we stop the group.
+    """
 
     def bind_to_parent() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, int(death_signal))
 
     # preexec_fn: one system call through a library that is loaded already, so no lock is taken.
-    start = lambda: subprocess.Popen(args, preexec_fn=bind_to_parent, **options)  # noqa: E731, PLW1509
+    bound = {"preexec_fn": bind_to_parent, "start_new_session": True, **options}
+    start = lambda: subprocess.Popen(args, **bound)  # noqa: E731
     child: subprocess.Popen[Any] = _on_starter(start)
     with _lock:
         ended = [old for old in _children if old.poll() is not None]
@@ -53,20 +58,25 @@ def stop_all(grace_seconds: float = GRACE_SECONDS) -> None:
         children = tuple(_children)
         _children.clear()
     for child in children:
-        child.terminate()
+        _signal(child, signal.SIGTERM)
     for child in children:
         stop(child, grace_seconds)
 
 
 def stop(child: subprocess.Popen[Any], grace_seconds: float = GRACE_SECONDS) -> None:
-    """Ask one child to end, then kill it."""
-    child.terminate()
-    try:
+    """Ask one child and its own children to end, then kill what is left of them."""
+    _signal(child, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
         child.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    _signal(child, signal.SIGKILL)
+    child.wait()
     _close(child)
+
+
+def _signal(child: subprocess.Popen[Any], number: int) -> None:
+    """Signal the group that a child leads; it may be gone already."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
 
 
 def _close(child: subprocess.Popen[Any]) -> None:

@@ -6,9 +6,11 @@ every exception as Runtime.HandlerError, so no Retry or Catch by name would ever
 
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from ministack.services import lambda_svc
 from local.cloud import children, places
 from local.cloud.untyped import Json, Stock
 
+OUR_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 WORKERS_PER_FUNCTION = 8  # more at once than this wait for a free one: a laptop has few cores
 
 # What a worker is given of the server's environment; its first message brings its own variables.
@@ -27,7 +30,7 @@ PASSED = frozenset({
 })  # fmt: skip
 PASSED_PREFIXES = ("AWS_LAMBDA_", "_LAMBDA_")
 FIXED = {
-    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",
+    "AWS_EXECUTION_ENV": f"AWS_Lambda_{OUR_RUNTIME}",
     "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
     "HOME": "/nonexistent",
     "LANG": "en_US.UTF-8",
@@ -49,7 +52,20 @@ def install() -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = Path(__file__).with_name("lambda_worker.py").read_text()
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
     lambda_runtime.tempfile = types.SimpleNamespace(**{**vars(tempfile), "mkdtemp": _mkdtemp})
+    lambda_runtime._detect_runtime_binary = _checked(lambda_runtime._detect_runtime_binary)
     _report_errors_by_name()
+
+
+def _checked(detect: Callable[[str], tuple[str, str]]) -> Callable[[str], tuple[str, str]]:
+    """Refuse a Python that is not ours, or wheels built for it would fail without a word why."""
+
+    def checked(runtime: str) -> tuple[str, str]:
+        if runtime.startswith("python") and runtime != OUR_RUNTIME:
+            message = f"the laptop runs {OUR_RUNTIME}, this function wants {runtime}"
+            raise RuntimeError(f"{message}: deploy with LambdaRuntime={OUR_RUNTIME}")
+        return detect(runtime)
+
+    return checked
 
 
 def _popen(args: list[str], env: dict[str, str], **options: Stock) -> subprocess.Popen[Any]:

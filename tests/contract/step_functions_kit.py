@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.cloud import EVERYTHING, archive, eventually, role
+from tests.cloud import EVERYTHING, RUNTIME, archive, eventually, role
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -86,7 +86,7 @@ class StatesKit:
         self.states = cloud.client("stepfunctions")
         self.role = role(cloud, "probe", EVERYTHING)
         self.function: str = cloud.client("lambda").create_function(
-            FunctionName="probe", Runtime="python3.11", Role=self.role, Handler="probe.handler",
+            FunctionName="probe", Runtime=RUNTIME, Role=self.role, Handler="probe.handler",
             Code={"ZipFile": archive(probe=PROBE)}, Timeout=3,
         )["FunctionArn"]  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cloud import archive, eventually, role
+from tests.cloud import RUNTIME, archive, eventually, role
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -45,8 +45,8 @@ class Functions:
 
     def make(self, name: str, handler: str, source: str = HANDLER, **fields: Any) -> str:
         self._client.create_function(
-            FunctionName=name, Runtime="python3.11", Role=self._role, Handler=handler,
-            Code={"ZipFile": archive(app=source)}, **fields,
+            FunctionName=name, Role=self._role, Handler=handler,
+            Code={"ZipFile": archive(app=source)}, **{"Runtime": RUNTIME, **fields},
         )  # fmt: skip
         return name
 
@@ -124,3 +124,22 @@ def test_a_broken_function_has_the_error_name_that_lambda_gives_it(
     for _ in range(2):
         answer, kind = functions.call(name)
         assert (answer["errorType"], kind) == (error, "Unhandled")
+
+
+def test_a_function_for_another_python_is_refused_with_what_to_do(functions: Functions) -> None:
+    functions.make("other", "app.count", Runtime="python3.9")
+    answer, kind = functions.call("other")
+    assert kind == "Unhandled"
+    assert f"deploy with LambdaRuntime={RUNTIME}" in answer["errorMessage"]
+
+
+def test_a_layer_is_found_and_the_function_s_own_code_comes_first(
+    functions: Functions, cloud: Cloud
+) -> None:
+    layer = archive(**{"python/layered": "WHO = 'layer'", "python/app_twin": "WHO = 'layer'"})
+    published = cloud.client("lambda").publish_layer_version(
+        LayerName="tests", Content={"ZipFile": layer}
+    )
+    source = "import layered, app_twin\ndef handler(e, c): return [layered.WHO, app_twin.WHO]"
+    functions.make("layers", "app.handler", source, Layers=[published["LayerVersionArn"]])
+    assert functions.call("layers")[0] == ["layer", "layer"]

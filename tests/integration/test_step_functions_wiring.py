@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cloud import eventually
+from tests.cloud import RUNTIME, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +69,10 @@ class Wiring:
 def wiring(cloud: Cloud) -> Iterator[Wiring]:
     stacks = cloud.client("cloudformation")
     stacks.create_stack(
-        StackName=STACK, TemplateBody=TEMPLATE.read_text(), Capabilities=CAPABILITIES
+        StackName=STACK,
+        TemplateBody=TEMPLATE.read_text(),
+        Capabilities=CAPABILITIES,
+        Parameters=[{"ParameterKey": "Runtime", "ParameterValue": RUNTIME}],
     )
     stacks.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
     kit = Wiring(cloud)

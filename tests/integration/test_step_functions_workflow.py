@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cloud import EVERYTHING, archive, eventually, role
+from tests.cloud import EVERYTHING, RUNTIME, archive, eventually, role
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -62,7 +62,7 @@ class Play:
             return arns[name]
         code = {"ZipFile": archive(player=PLAYER)}
         return str(self._functions.create_function(
-            FunctionName=name, Runtime="python3.11", Role=self._role, Handler="player.handler",
+            FunctionName=name, Runtime=RUNTIME, Role=self._role, Handler="player.handler",
             Code=code, Timeout=10,
         )["FunctionArn"])  # fmt: skip
 

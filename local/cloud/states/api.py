@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from ministack.core.responses import (
@@ -22,6 +23,8 @@ Request = dict[str, Json]
 Handler = Callable[[Request], Stock]
 
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
+EXPRESSION_MILLISECONDS = 10_000
+OK = 200
 REDRIVE_TARGET = ".RedriveExecution"
 
 
@@ -41,7 +44,19 @@ def install() -> None:
     stock._validate_state_machine_definition = _validate
     stock.handle_request = _with_redrive(stock.handle_request)
     stock.reset = _halted_first(stock.reset)
+    stock._list_executions = _with_redrive_counts(stock._list_executions)
+    stock.jsonata = _patient(stock.jsonata)
     _check_in_cloudformation()
+
+
+def _patient(engine: Stock) -> Stock:
+    """AWS gives an expression a second of its own computers; a busy laptop needs longer."""
+
+    def compile_with_time(expression: str, timeout: int = 0) -> Stock:
+        return engine.Jsonata.jsonata(expression, timeout=max(timeout, EXPRESSION_MILLISECONDS))
+
+    compiler = SimpleNamespace(jsonata=compile_with_time)
+    return SimpleNamespace(Jsonata=compiler, utils=engine.utils)
 
 
 def _error(code: str, message: str) -> Stock:
@@ -91,7 +106,7 @@ def _execution_named(machine: str, name: str | None) -> Stock | None:
 
 def _begin_history(request: Request, answer: Stock) -> None:
     """Complete the first event, which stock writes."""
-    if answer[0] == 200:  # noqa: PLR2004 - HTTP's own number
+    if answer[0] == OK:
         record = stock._executions[json.loads(answer[2])["executionArn"]]
         record["events"][0]["previousEventId"] = 0
         record["input"] = request.get("input", "{}")
@@ -118,6 +133,21 @@ def _with_redrive_facts(describe: Handler) -> Handler:
         return json_response({**found, **status.redrive_facts(record)})
 
     return described
+
+
+def _with_redrive_counts(list_executions: Handler) -> Handler:
+    def listed(request: Request) -> Stock:
+        answer = list_executions(request)
+        if answer[0] != OK:
+            return answer
+        found = json.loads(answer[2])
+        for item in found["executions"]:
+            record = stock._executions[item["executionArn"]]
+            facts = {key: record[key] for key in ("redriveCount", "redriveDate") if key in record}
+            item.update(facts)
+        return json_response(found)
+
+    return listed
 
 
 def _with_redrive(handle: Callable[..., Any]) -> Callable[..., Any]:
