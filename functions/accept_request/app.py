@@ -4,6 +4,7 @@ In     AcceptRequestInput   S3's "Object Created" for request.json, and the exec
 Out    Acceptance           to inspect_photos; or the end, when this content is known already
 Fails  InvalidUploadError   final; the request lies in the wrong place
        InvalidRequestError  final; the owner is told every problem at once
+       ArchiveRefusedError  final; the owner must pack the photos again
        TooManyPhotosError   final; the owner must choose
 """
 

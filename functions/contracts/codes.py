@@ -54,6 +54,27 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "archive_damaged": CodeEntry(
+        "The archive is damaged",
+        "The zip or tar file cannot be read to its end.",
+        "Pack the photos again and upload the archive, then request.json.",
+        "owner",
+        False,
+    ),
+    "archive_unsafe": CodeEntry(
+        "The archive is not safe to open",
+        "It holds links, passwords, or names that are doubled or lead out of their folder.",
+        "Pack only the photos, without a password, and upload the archive again.",
+        "owner",
+        False,
+    ),
+    "archive_too_large": CodeEntry(
+        "The archive is too large",
+        "It may hold 200 MB packed, 500 MB unpacked, 1000 files, and 20 MB in each of them.",
+        "Keep the best photos of the subject and pack them again.",
+        "owner",
+        False,
+    ),
     "not_an_image": CodeEntry(
         "Not an image",
         "The file is not a JPEG, PNG or WebP image, whatever its name says.",

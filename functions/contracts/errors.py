@@ -40,6 +40,12 @@ class InvalidUploadError(StageError):
     code = "invalid_upload"
 
 
+class ArchiveRefusedError(StageError):
+    """The upload's archive is damaged, too large or hostile. Final: the owner must repack it."""
+
+    code = "archive_damaged"
+
+
 class TooFewPhotosError(StageError):
     """Fewer usable photos than training needs. Final: the owner must add some."""
 

@@ -37,6 +37,9 @@ class PinnedObject(Document):
     size: Annotated[int, Field(ge=0)]
     """Bytes."""
 
+    name: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """The user's own name for it, when the key is ours: a file out of an archive."""
+
 
 class PinnedPhoto(PinnedObject):
     """A photo and, where the upload has one, the text file of the same name beside it."""

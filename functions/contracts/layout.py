@@ -16,6 +16,11 @@ ACCEPTED_PREFIX = "accepted/"
 """Of every job's normalised photos."""
 
 
+def unpacked_prefix(tenant: str, upload: str) -> str:
+    """Files out of an upload's archives, numbered: names in an archive are not to be trusted."""
+    return f"unpacked/{tenant}/{upload}/"
+
+
 def accepted_prefix(job_id: str) -> str:
     """Normalised copies of the photos that passed; named by index, so no user's name travels on."""
     return f"{ACCEPTED_PREFIX}{job_id}/"

@@ -194,7 +194,8 @@ def photo_notices(job: JobSpec, documents: Storage) -> tuple[PhotoNotice, ...]:
 def photo_notice(photo: PhotoVerdict, accepted: AcceptedUpload) -> PhotoNotice:
     """Return what is wrong with one photo and what to do."""
     prefix = layout.upload_prefix(accepted.job.tenant, accepted.job.upload)
-    name = accepted.photos[photo.index].key.removeprefix(prefix)
+    pin = accepted.photos[photo.index]
+    name = pin.name or pin.key.removeprefix(prefix)
     shown = "".join(c if c.isprintable() else "?" for c in name[:MAX_FILE_NAME])
     entries = [CODES[code] for code in photo.codes]
     text = " ".join(f"{entry.text} {entry.hint}" for entry in entries)

@@ -1,13 +1,14 @@
 """What lies under an upload's prefix: the place, the photos, their captions, and litter."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from contracts import layout
-from contracts.errors import InvalidUploadError, TooManyPhotosError
+from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.job import PinnedObject, PinnedPhoto
+from domain.archives import MAX_ARCHIVE_BYTES, is_archive, members_of
 from domain.storage import Storage, StoredObject
 
 MAX_PHOTOS = 100
@@ -67,29 +68,66 @@ def is_litter(name: str) -> bool:
 
 
 def pin_photos(uploads: Storage, place: Place) -> tuple[PinnedPhoto, ...]:
-    """Return the upload's photos as they are now, in the order of their content.
+    """Return the upload's photos as they are now, loose or in archives, in order of content.
 
     Raises:
         TooManyPhotosError: there are more than one training may use.
+        ArchiveRefusedError: an archive cannot or must not be opened.
     """
     listed = uploads.list(place.prefix, limit=MAX_OBJECTS + 1)
     names = [item.key.removeprefix(place.prefix) for item in listed]
     wanted = [name for name in names if name != layout.REQUEST_FILE and not is_litter(name)]
-    photos = [name for name in wanted if not is_caption(name)]
-    if len(photos) > MAX_PHOTOS or len(listed) > MAX_OBJECTS:
-        raise TooManyPhotosError(found=len(photos), most=MAX_PHOTOS)
-    captions = captions_of(photos, wanted)
-    keys = [place.prefix + name for name in (*photos, *captions.values())]
-    found = {item.key: pinned(item) for item in uploads.heads(keys)}
-    pins = (
-        PinnedPhoto(
-            **dict(found[place.prefix + name]),
-            caption=found.get(place.prefix + captions.get(name, "")),
-        )
-        for name in photos
-        if place.prefix + name in found
+    archives = [item for item in listed if is_archive(item.key)]
+    loose = [name for name in wanted if not is_archive(name)]
+    check_count(loose, len(listed))
+    found = uploads.heads([place.prefix + name for name in loose])
+    pins = {item.key.removeprefix(place.prefix): pinned(item) for item in found}
+    for name, pin in unpacked(uploads, place, archives):
+        pins[name] = pin
+        check_count(pins, len(pins))
+    return paired(pins)
+
+
+def check_count(names: Iterable[str], objects: int) -> None:
+    """Allow so many photos and no more.
+
+    Raises:
+        TooManyPhotosError: there are more.
+    """
+    photos = sum(not is_caption(name) for name in names)
+    if photos > MAX_PHOTOS or objects > MAX_OBJECTS:
+        raise TooManyPhotosError(found=photos, most=MAX_PHOTOS)
+
+
+def unpacked(
+    uploads: Storage, place: Place, archives: Sequence[StoredObject]
+) -> Iterator[tuple[str, PinnedObject]]:
+    """Store each file of the archives under a number; yield its name and what was stored."""
+    if sum(archive.size for archive in archives) > MAX_ARCHIVE_BYTES:
+        raise ArchiveRefusedError(code="archive_too_large")
+    number = 0
+    for archive in archives:
+        name = archive.key.removeprefix(place.prefix)
+        for member in members_of(uploads.read(archive.key, MAX_ARCHIVE_BYTES)):
+            if is_litter(member.name):
+                continue
+            key = f"{layout.unpacked_prefix(*place)}{archive.etag}/{number:04d}"
+            uploads.write(key, member.body)
+            stored = uploads.head(key)
+            if stored is not None:
+                full_name = f"{name}/{member.name}"
+                yield full_name, pinned(stored, full_name)
+            number += 1
+
+
+def paired(pins: Mapping[str, PinnedObject]) -> tuple[PinnedPhoto, ...]:
+    """Return the photos with the captions beside them, in the order of their content."""
+    photos = [name for name in pins if not is_caption(name)]
+    captions = captions_of(photos, pins)
+    together = (
+        PinnedPhoto(**dict(pins[name]), caption=pins.get(captions.get(name, ""))) for name in photos
     )
-    return tuple(sorted(pins, key=lambda pin: (pin.etag, pin.key)))
+    return tuple(sorted(together, key=lambda pin: (pin.etag, pin.name or pin.key)))
 
 
 def is_caption(name: str) -> bool:
@@ -108,6 +146,8 @@ def captions_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
     return {photo: texts[stem] for photo, stem in stems.items() if stem in texts}
 
 
-def pinned(item: StoredObject) -> PinnedObject:
+def pinned(item: StoredObject, name: str | None = None) -> PinnedObject:
     """Return the object as a document remembers it."""
-    return PinnedObject(key=item.key, version_id=item.version_id, etag=item.etag, size=item.size)
+    return PinnedObject(
+        key=item.key, version_id=item.version_id, etag=item.etag, size=item.size, name=name
+    )
