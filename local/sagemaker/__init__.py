@@ -8,7 +8,8 @@ training_jobs.py  the API of training jobs; training_run.py is the life of one
 endpoints.py      models, configurations, endpoints; hosting.py is the life of one
 runtime.py        InvokeEndpoint with a TargetModel; multi_model.py decides what stays loaded
 cloudformation.py AWS::SageMaker::Model, EndpointConfig, Endpoint
-container.py      a program in a process tree of its own (supervise.py); images.py says which
+container.py      a program in a process tree of its own (supervise.py); images.py says which,
+                  folders.py where
 host.py           all that is private API of ministack
 """
 
@@ -31,3 +32,4 @@ def register(settings: Settings | None = None) -> None:
     import_module("local.sagemaker.host").register_service(service)
     import_module("local.sagemaker.permissions").install()
     import_module("local.sagemaker.cloudformation").install()
+    import_module("local.sagemaker.folders").sweep()

@@ -1,5 +1,6 @@
 """The API of models, endpoint configurations and endpoints."""
 
+import copy
 from functools import partial
 
 from local.cloud.untyped import Json, Stock
@@ -145,7 +146,9 @@ def create_endpoint(request: Json) -> Json:
 
 def describe_endpoint(request: Json) -> Json:
     """DescribeEndpoint."""
-    return dict(_find(store.endpoints(), request["EndpointName"], "endpoint", "endpoint"))
+    with store.lock:
+        found = _find(store.endpoints(), request["EndpointName"], "endpoint", "endpoint")
+        return copy.deepcopy(found)
 
 
 def update_endpoint(request: Json) -> Json:

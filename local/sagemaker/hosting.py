@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from http import HTTPStatus
 
 from local.cloud.untyped import Json
-from local.sagemaker import host, settings
+from local.sagemaker import folders, host, settings
 from local.sagemaker import s3 as s3_module
 from local.sagemaker.container import Container
 from local.sagemaker.container_calls import ContainerCalls, Reply
@@ -36,8 +36,8 @@ class Instance:
         self._definition = model["PrimaryContainer"]
         self._settings = settings.current()
         self._id = f"i-{uuid.uuid4().hex[:17]}"
-        self._root = self._settings.work / "endpoints" / f"{endpoint}-{self._id[-8:]}"
-        self._log_file = self._settings.logs / "endpoints" / f"{endpoint}.log"
+        self._root = folders.work("endpoints", f"{endpoint}-{self._id[-8:]}")
+        self._log_file = folders.log("endpoints", endpoint)
         self._session = host.assume(model["ExecutionRoleArn"], "SageMaker")
         self._calls = ContainerCalls()
         packages = Packages(

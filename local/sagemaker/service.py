@@ -7,6 +7,7 @@ from collections.abc import Callable
 from local.cloud.untyped import Json
 from local.sagemaker import (
     endpoints,
+    folders,
     host,
     permissions,
     runtime,
@@ -103,3 +104,4 @@ def reset() -> None:
     store.forget()
     training_jobs.abandon_all()
     endpoints.abandon_all()
+    folders.sweep(mine=True)

@@ -1,5 +1,7 @@
 """The training job API."""
 
+import copy
+
 from local.cloud.untyped import Json
 from local.sagemaker import host, listing, settings, store, tagging, warm_pools
 from local.sagemaker import training_documents as documents
@@ -104,7 +106,7 @@ def describe(request: Json) -> Json:
     """DescribeTrainingJob."""
     with store.lock:
         warm_pools.expire()
-        return dict(_find(request))
+        return copy.deepcopy(_find(request))
 
 
 def stop(request: Json) -> Json:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from local.cloud.untyped import Json
-from local.sagemaker import artifacts, channels, events, host, settings, store, warm_pools
+from local.sagemaker import artifacts, channels, events, folders, host, settings, store, warm_pools
 from local.sagemaker import s3 as s3_module
 from local.sagemaker import training_documents as documents
 from local.sagemaker.checkpoints import CheckpointSync
@@ -40,7 +40,9 @@ class TrainingRun:
         self.name: str = document["TrainingJobName"]
         self._warm_cache = warm_cache
         self._settings = settings.current()
-        self._root: Path = self._settings.work / "training" / self.name
+        self._root = folders.work("training", self.name)
+        self._log_file = folders.log("training", self.name)
+        self._log_file.unlink(missing_ok=True)
         self._news = threading.Event()
         self._wish: str | None = None
         self._container: Container | None = None
@@ -97,7 +99,8 @@ class TrainingRun:
             self._advance("Starting")
         else:
             events.training_job_changed(self.document)
-        if self._warm_cache is None:
+        if self._warm_cache is None and self._wish is None:
+            self._news.clear()
             self._news.wait(self._settings.cold_start)
 
     def _train(self) -> Outcome | None:
@@ -126,9 +129,7 @@ class TrainingRun:
 
     def _watch(self, program: Program, sync: CheckpointSync | None, logs: LogShipper) -> int:
         """Run the container to its end and return its exit status."""
-        container = Container(
-            program, self._environment(), self._root, self._log_file(), self._news
-        )
+        container = Container(program, self._environment(), self._root, self._log_file, self._news)
         self._container = container
         limit = self.document["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
         deadline, kill_at = time.monotonic() + limit - self._used, None
@@ -174,7 +175,7 @@ class TrainingRun:
 
     def _finish(self, outcome: Outcome) -> None:
         cache = self._root / "sagemaker" / "warmpoolcache"
-        kept = self._settings.work / "pools" / self.name
+        kept = folders.work("pools", self.name)
         with store.lock:
             documents.end(self.document, outcome.secondary, outcome.reason, self._used)
             if warm_pools.retain(self.document, kept):
@@ -256,11 +257,8 @@ class TrainingRun:
         sync.restore()
         return sync
 
-    def _log_file(self) -> Path:
-        return self._settings.logs / "training" / f"{self.name}.log"
-
     def _log_shipper(self, session: host.Session) -> LogShipper:
         stream = f"{self.name}/algo-1-{int(time.time())}"
         metrics = self.document["AlgorithmSpecification"].get("MetricDefinitions", [])
         client = s3_module.client(session, "logs")
-        return LogShipper(client, LOG_GROUP, stream, self._log_file(), metrics)
+        return LogShipper(client, LOG_GROUP, stream, self._log_file, metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from local.sagemaker import folders
 from local.sagemaker.container import Container
 from local.sagemaker.images import Program
+from local.sagemaker.settings import Settings, configure, current
 from tests.cloud import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +96,22 @@ def test_a_container_sees_nothing_of_our_environment(
     assert start(tmp_path, script).wait(10) == 0
     seen = json.loads((tmp_path / "log").read_text())
     assert seen.keys() - {"LC_CTYPE"} == {"PATH", "HOME", "TMPDIR", "LANG", "GIVEN"}
+
+
+def test_what_a_killed_server_has_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = current()
+    with socket.socket() as living:
+        living.bind(("127.0.0.1", 0))
+        living.listen()
+        port = str(living.getsockname()[1])
+        monkeypatch.setenv("GATEWAY_PORT", port)
+        configure(Settings(work=tmp_path))
+        for name in (port, "1"):
+            (tmp_path / name / "training/job/input").mkdir(parents=True)
+        folders.sweep()
+        assert [folder.name for folder in tmp_path.iterdir()] == [port]
+        folders.sweep(mine=True)
+        assert list(tmp_path.iterdir()) == []
+    configure(before)

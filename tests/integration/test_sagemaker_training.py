@@ -78,12 +78,14 @@ def test_output_goes_to_cloudwatch_and_to_a_file(kit: SageMakerKit) -> None:
     job = kit.train()["TrainingJobName"]
     lines = ["step=1 loss=0.5", "step=2 loss=0.25"]
     assert kit.log_lines("/aws/sagemaker/TrainingJobs", f"{job}/algo-1-") == lines
-    assert (kit.work / "logs/training" / f"{job}.log").read_text().splitlines() == lines
+    file = kit.work / "logs/training" / f"{job}-{kit.cloud.port}.log"
+    assert file.read_text().splitlines() == lines
 
 
 def test_the_folder_of_a_job_goes_with_it(kit: SageMakerKit) -> None:
     job = kit.train()["TrainingJobName"]
-    eventually(lambda: not (kit.work / "work/training" / job).exists())
+    folder = kit.work / "work" / str(kit.cloud.port) / "training"
+    eventually(lambda: folder.exists() and not (folder / job).exists())
 
 
 def test_a_manifest_names_the_objects_of_a_channel(kit: SageMakerKit) -> None:
