@@ -54,8 +54,8 @@ def main() -> None:
     for line in sys.stdin:
         message = json.loads(line)
         _say(answers, failed or _answer(handler, init, message))
-        if failed:
-            return  # the next invocation initialises anew, as Lambda does
+        if failed:  # the next invocation initialises anew, as Lambda does
+            handler, failed = _load(init["module"], init["handler"])
 
 
 def _layers() -> list[str]:
@@ -110,7 +110,7 @@ def _answer(handler: Untyped, init: dict[str, Any], message: dict[str, Any]) -> 
 def _failure(kind: str, message: str, error: BaseException, request_id: str = "") -> dict[str, Any]:
     """Return the error document that Lambda would return, and log it as Lambda does."""
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without our own
-    trace = traceback.format_list(frames)
+    trace = traceback.format_list(f for f in frames if "importlib" not in f.filename)
     sys.stderr.write(f"[ERROR] {kind}: {message}\nTraceback (most recent call last):\n")
     sys.stderr.writelines(trace)
     sys.stderr.flush()
