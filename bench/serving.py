@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,9 @@ def main() -> int:
     print("| what | reference | ours | value | gate | |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="likeness_bench_") as folder:
         gates = []
-        for gate in (
-            *compare(Path(folder, "large"), options.pairs),
-            *crowd(Path(folder, "crowd"), options.users, options.requests, options.cycles),
+        for gate in chain(
+            compare(Path(folder, "large"), options.pairs),
+            crowd(Path(folder, "crowd"), options.users, options.requests, options.cycles),
         ):
             print(gate.line(), flush=True)
             gates.append(gate)
