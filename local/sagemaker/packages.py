@@ -19,7 +19,7 @@ def model_name(target: str) -> str:
     """Return what SageMaker calls a TargetModel towards the container: a hash.
 
     >>> model_name("user.tar.gz")
-    '5ca1fafbb7dc85ba8ef0e2ea2f4d4dcf'
+    'd627cd71d48856f60f6c017c612d7469'
     """
     return hashlib.sha256(target.encode()).hexdigest()[:32]
 

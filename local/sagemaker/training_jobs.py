@@ -52,13 +52,33 @@ def check_rules(request: Json) -> None:
     checkpoints = request.get("CheckpointConfig", {}).get("LocalPath", CONTAINER_ROOT)
     if resources is None or stopping is None or not resources.get("InstanceType"):
         _refuse("ResourceConfig with an InstanceType and StoppingCondition are required.")
-    if resources.get("InstanceCount", 0) < 1 or resources.get("VolumeSizeInGB", 0) < 1:
-        _refuse("InstanceCount and VolumeSizeInGB must be at least 1.")
+    if resources.get("InstanceCount") != 1 or resources.get("VolumeSizeInGB", 0) < 1:
+        _refuse("On the laptop InstanceCount is 1; VolumeSizeInGB must be at least 1.")
     if not image:
         _refuse("AlgorithmSpecification must have a TrainingImage.")
     if not checkpoints.startswith(CONTAINER_ROOT):
         _refuse(f"On the laptop CheckpointConfig's LocalPath must begin with {CONTAINER_ROOT}.")
+    check_channels(request)
     check_spot(request, resources, stopping)
+
+
+def check_channels(request: Json) -> None:
+    """Refuse the ways to get data that the laptop has not."""
+    default = request["AlgorithmSpecification"]["TrainingInputMode"]
+    for channel in request.get("InputDataConfig", []):
+        source = channel["DataSource"].get("S3DataSource", {})
+        plain = (
+            source.get("S3DataType") in {"S3Prefix", "ManifestFile"}
+            and source.get("S3DataDistributionType", "FullyReplicated") == "FullyReplicated"
+            and channel.get("CompressionType", "None") == "None"
+            and channel.get("RecordWrapperType", "None") == "None"
+            and channel.get("InputMode", default) == "File"
+        )
+        if not plain:
+            _refuse(
+                f"On the laptop channel {channel['ChannelName']} must be an S3Prefix or a "
+                "ManifestFile, FullyReplicated, in File mode, as it is."
+            )
 
 
 def check_spot(request: Json, resources: Json, stopping: Json) -> None:

@@ -15,7 +15,7 @@ from sagemaker.core.resources import Endpoint
 
 from local.sagemaker.settings import configure
 from tests.cloud import eventually
-from tests.integration.sagemaker_kit import tar_gz
+from tests.integration.sagemaker_kit import SERVER, tar_gz
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,11 +267,21 @@ def test_models_and_configurations_are_checked(kit: SageMakerKit) -> None:
         kit.sagemaker.create_model(
             ModelName=name, PrimaryContainer=container, ExecutionRoleArn=kit.role
         )
+    single = container | {"Image": SERVER, "Mode": "SingleModel"}
+    with pytest.raises(ClientError, match="Mode MultiModel"):
+        kit.sagemaker.create_model(
+            ModelName=name, PrimaryContainer=single, ExecutionRoleArn=kit.role
+        )
     with pytest.raises(ClientError, match="Could not find model"):
         kit.sagemaker.describe_model(ModelName=name)
     kit.model(name)
     with pytest.raises(ClientError, match="Cannot create already existing model"):
         kit.model(name)
+    two = [{"VariantName": variant, "ModelName": name} for variant in ("a", "b")]
+    with pytest.raises(ClientError, match="one production variant"):
+        kit.sagemaker.create_endpoint_config(
+            EndpointConfigName=f"{name}-two", ProductionVariants=two
+        )
     assert kit.sagemaker.list_models(NameContains=name)["Models"][0]["ModelName"] == name
     configs = kit.sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
     assert [config["EndpointConfigName"] for config in configs] == [name]

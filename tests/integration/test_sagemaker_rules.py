@@ -30,6 +30,13 @@ SPOT = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 30}
 LONG = {"seconds": "30"}
 
 
+PIPE = {
+    "ChannelName": "plan",
+    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/c"}},
+    "InputMode": "Pipe",
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -40,6 +47,7 @@ LONG = {"seconds": "30"}
         ({"HyperParameters": {"n": 1}}, "Member must be of type string"),
         ({"EnableManagedSpotTraining": True, "StoppingCondition": SPOT}, "MaxWaitTimeInSeconds"),
         ({"RoleArn": "arn:aws:iam::000000000000:role/nobody"}, "Could not assume role"),
+        ({"InputDataConfig": [PIPE]}, "channel plan must be an S3Prefix or a ManifestFile"),
         ({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/srv"}}, "begin with /opt/ml/"),
     ],
 )  # fmt: skip
@@ -58,6 +66,21 @@ def test_an_instance_type_that_does_not_exist_is_refused(kit: SageMakerKit) -> N
     request["ResourceConfig"]["InstanceType"] = "ml.huge"
     with pytest.raises(ClientError, match="enum value set"):
         kit.sagemaker.create_training_job(**request)
+
+
+def test_a_job_of_two_instances_is_refused(kit: SageMakerKit) -> None:
+    request = kit.request()
+    request["ResourceConfig"]["InstanceCount"] = 2
+    with pytest.raises(ClientError, match="On the laptop InstanceCount is 1"):
+        kit.sagemaker.create_training_job(**request)
+
+
+def test_an_operation_that_the_laptop_has_not_is_refused(kit: SageMakerKit) -> None:
+    with pytest.raises(ClientError, match="ListTransformJobs is not an operation"):
+        kit.sagemaker.list_transform_jobs()
+    runtime = kit.cloud.client("sagemaker-runtime")
+    with pytest.raises(ClientError, match="is not an operation"):
+        runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://b/i")
 
 
 def test_a_role_that_does_not_trust_sagemaker_is_refused(kit: SageMakerKit) -> None:
