@@ -121,7 +121,7 @@ class DynamoJobs:
         """Move a job from this training job back to the queue; False when it is not in it."""
         changes = {"queue": "queued", "updated_at": now.isoformat()}
         in_it = Attr("queue").eq("training") & Attr("training_job_name").eq(training_job_name)
-        return self._update(job_id, in_it, changes)
+        return self._update(job_id, in_it, changes, drop=("training_job_name",))
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
         """Forget token and queue, since this token was answered; False when already done."""

@@ -58,7 +58,10 @@ class Jobs(Protocol):
         ...
 
     def requeue(self, job_id: str, training_job_name: str, now: datetime) -> bool:
-        """Move a job from this training job back to the queue; False when it is not in it."""
+        """Move a job from this training job back to the queue; False when it is not in it.
+
+        The record forgets the training job: it has ended, or was never created.
+        """
         ...
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:

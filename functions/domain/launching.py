@@ -17,7 +17,15 @@ from contracts.photos import PhotoReport
 from contracts.record import JobRecord
 from contracts.stages import TrainAdapterInput
 from contracts.training import TaskPhoto, TrainedAdapter, TrainingPlan, TrainingTask
-from domain.following import Callbacks, TrainingRoom, act, answer, find_trained, verdict_of_result
+from domain.following import (
+    LAUNCH_GRACE,
+    Callbacks,
+    TrainingRoom,
+    act,
+    answer,
+    find_trained,
+    verdict_of_result,
+)
 from domain.jobs import Jobs
 from domain.planning import LaunchOrder, plan
 from domain.storage import Storage, find_document, read_document, write_document
@@ -59,7 +67,7 @@ def queue_for_training(
 def launch(launcher: Launcher, now: datetime) -> list[str]:
     """Start what fits the quota; return the names of the training jobs that are under way now."""
     jobs, trainer = launcher.room.jobs, launcher.room.trainer
-    queued = [job for job in jobs.queued() if not is_still_trained(job, trainer)]
+    queued = [job for job in jobs.queued() if not may_be_trained(job, trainer, now)]
     names: list[str] = []
     for order in plan(queued, jobs.in_training(), launcher.settings.quota):
         outcome = start(launcher, order, now)
@@ -70,13 +78,17 @@ def launch(launcher: Launcher, now: datetime) -> list[str]:
     return names
 
 
-def is_still_trained(job: JobRecord, trainer: Trainer) -> bool:
-    """Whether an earlier attempt goes on although its execution ended: its result is waited for.
+def may_be_trained(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
+    """Whether an earlier attempt goes on, or begins yet, although its execution has ended.
 
-    When it has ended, its adapter is adopted, or the job is trained anew.
+    Its result is waited for: then the adapter is adopted, or the job is trained anew.
     """
-    state = trainer.describe(job.training_job_name) if job.training_job_name is not None else None
-    return state is not None and not state.ended
+    if job.training_job_name is None:
+        return False
+    state = trainer.describe(job.training_job_name)
+    if state is None:
+        return now - datetime.fromisoformat(job.updated_at) <= LAUNCH_GRACE
+    return not state.ended
 
 
 def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:

@@ -96,7 +96,7 @@ class MemoryJobs:
         in_it = self._queue(job_id) == "training"
         if not in_it or self.records[job_id].training_job_name != training_job_name:
             return False
-        self._change(job_id, now, queue="queued")
+        self._change(job_id, now, queue="queued", training_job_name=None)
         return True
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:

@@ -141,7 +141,7 @@ def test_a_launcher_looks_for_an_adapter_before_it_spends_a_gpu() -> None:
     launch(world.launcher, NOON)
     name = world.name_of(1)
     world.jobs.requeue(job_id(1), name, NOON)
-    world.write_result(1)
+    world.write_result_of(1, name)
     world.trainer.end(name)
     assert launch(world.launcher, NOON) == []
     assert world.callbacks.answers["token"].error is None
