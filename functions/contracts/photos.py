@@ -19,7 +19,7 @@ class PhotoVerdict(Document):
     verdict: Literal["accepted", "repaired", "refused"]
 
     codes: tuple[Code, ...] = ()
-    """Why it was refused, or what was repaired."""
+    """Why it was refused; or what was repaired, and advice for better photos."""
 
     file: RelativePath | None = None
     """Its normalised copy, in ``accepted/<job_id>/`` of the uploads bucket; e.g. ``000.png``."""

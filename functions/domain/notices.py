@@ -1,6 +1,6 @@
 """The one message that an upload ends in: what to say, and to say it once."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from contracts.stages import NotifyFailureInput, NotifyOwnerInput
 from contracts.training import TrainingResult
 from domain.failures import code_of, facts_of, failure_notice_id
 from domain.jobs import Jobs
+from domain.looks import ADVICE
 from domain.storage import Storage, find_document, read_document
 from domain.uploads import Place, find_place
 
@@ -138,7 +139,7 @@ def ready_notice(given: NotifyOwnerInput, documents: Storage) -> Notice:
         title=entry.title,
         text=f"{entry.text} {entry.hint}",
         retryable=entry.retryable,
-        photos=photo_notices(job, documents),
+        photos=photo_notices(job, documents, also=ADVICE),
         model=ModelNotice(
             endpoint_name=given.warm.endpoint_name,
             target_model=given.package.target_model,
@@ -180,14 +181,19 @@ def in_figures(ending: Ending) -> str:
         return ""
 
 
-def photo_notices(job: JobSpec, documents: Storage) -> tuple[PhotoNotice, ...]:
-    """Return what to tell of each refused photo, under the owner's own name for it."""
+def photo_notices(
+    job: JobSpec, documents: Storage, also: Container[str] = ()
+) -> tuple[PhotoNotice, ...]:
+    """Return what to tell of refused photos, and of those with one of these codes ``also``."""
     report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
     accepted = find_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
     if report is None or accepted is None:
         return ()
-    refused = [photo for photo in report.photos if photo.verdict == "refused"]
-    notices = [photo_notice(photo, accepted) for photo in refused]
+    notices = [
+        photo_notice(photo, accepted)
+        for photo in report.photos
+        if photo.verdict == "refused" or any(code in also for code in photo.codes)
+    ]
     return tuple(sorted(notices, key=lambda notice: notice.file))
 
 

@@ -1,6 +1,6 @@
 """A verdict for every photo, before any GPU second is paid; and whether there are enough."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -12,6 +12,7 @@ from contracts.job import AcceptedUpload, JobSpec, PinnedObject
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from domain.bases import Bases
 from domain.jobs import Jobs
+from domain.looks import Looks, advice_on
 from domain.storage import (
     ObjectMissingError,
     ObjectTooLargeError,
@@ -51,6 +52,7 @@ class DecodedPhoto(NamedTuple):
     height: int
     codes: tuple[str, ...]
     """What was repaired."""
+    looks: Looks | None = None
 
     @property
     def sha256(self) -> str:
@@ -115,40 +117,41 @@ def limits_of(accepted: AcceptedUpload, bases: Bases) -> DecodeLimits:
 def verdicts_of(accepted: AcceptedUpload, inspection: Inspection) -> Iterator[PhotoVerdict]:
     """Give each photo its verdict; store the good ones normalised."""
     limits = limits_of(accepted, inspection.bases)
-    seen: set[str] = set()
+    seen: dict[str, Looks | None] = {}
     for index, pin in enumerate(accepted.photos):
         try:
             body = read_pinned(inspection.uploads, pin, MAX_PHOTO_BYTES)
             photo = inspection.decoder.decode(body, limits)
             refuse_twin(photo, seen)
+            advice = advice_on(photo.looks, seen.values())
+            seen[photo.sha256] = photo.looks
         except PhotoRefusedError as error:
             yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,))
         else:
             key = layout.accepted_prefix(accepted.job.job_id) + layout.accepted_photo_file(index)
             inspection.uploads.write(key, photo.png, "image/png")
-            yield good_verdict(index, photo, *read_caption(inspection.uploads, pin.caption))
+            caption, more = read_caption(inspection.uploads, pin.caption)
+            yield good_verdict(index, photo, caption, (*more, *advice))
 
 
-def refuse_twin(photo: DecodedPhoto, seen: set[str]) -> None:
-    """Remember the photo.
+def refuse_twin(photo: DecodedPhoto, seen: Container[str]) -> None:
+    """Let a photo pass that was not seen before.
 
     Raises:
         PhotoRefusedError: an earlier one has the same pixels.
     """
     if photo.sha256 in seen:
         raise PhotoRefusedError("duplicate")
-    seen.add(photo.sha256)
 
 
 def good_verdict(
-    index: int, photo: DecodedPhoto, caption: str | None, caption_codes: tuple[str, ...]
+    index: int, photo: DecodedPhoto, caption: str | None, advice: tuple[str, ...]
 ) -> PhotoVerdict:
     """Return the verdict on a photo that training will see."""
-    codes = (*photo.codes, *caption_codes)
     return PhotoVerdict(
         index=index,
-        verdict="repaired" if codes else "accepted",
-        codes=codes,
+        verdict="repaired" if photo.codes else "accepted",
+        codes=(*photo.codes, *advice),
         file=layout.accepted_photo_file(index),
         sha256=photo.sha256,
         width=photo.width,

@@ -1,14 +1,26 @@
 """Decoding in a child process: a hostile file can end the child, never the stage."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from domain.looks import Looks
 from domain.photos import DecodedPhoto, DecodeLimits, PhotoRefusedError
 
 WALL_SECONDS = 30
-_MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+_TAKEN = {
+    rb"\xff\xd8\xff": "JPEG",
+    rb"\x89PNG\r\n\x1a\n": "PNG",
+    rb"RIFF....WEBP": "WEBP",
+    rb"....ftypavi[fs]": "AVIF",
+}
+_KNOWN = (
+    rb"GIF8|BM|II\*\x00|MM\x00\*|8BPS|%PDF|%!PS|<\?xml|<svg|\x00\x00\x01\x00|\x00\x00\x00\x0cjP"
+    rb"|....ftyp(hei[cxms]|mif1|msf1|hevc|qt  |isom|mp4|crx)"
+)
+"""Pictures, drawings and films that we know and do not take."""
 
 
 class ChildDecoder:
@@ -34,7 +46,8 @@ class ChildDecoder:
         answer = json.loads(header)
         if "refused" in answer:
             raise PhotoRefusedError(answer["refused"])
-        return DecodedPhoto(png, answer["width"], answer["height"], tuple(answer["codes"]))
+        codes, looks = tuple(answer["codes"]), Looks(**answer["measures"])
+        return DecodedPhoto(png, answer["width"], answer["height"], codes, looks)
 
 
 def format_of(body: bytes) -> str:
@@ -43,12 +56,11 @@ def format_of(body: bytes) -> str:
     Raises:
         PhotoRefusedError: it is none that we take.
     """
-    for magic, name in _MAGIC.items():
-        if body.startswith(magic):
+    for magic, name in _TAKEN.items():
+        if re.match(magic, body, re.DOTALL):
             return name
-    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
-        return "WEBP"
-    raise PhotoRefusedError("not_an_image")
+    known = re.match(_KNOWN, body, re.DOTALL)
+    raise PhotoRefusedError("not_an_image" if known is None else "format_not_taken")
 
 
 def _python_path() -> str:

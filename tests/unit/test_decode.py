@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFilter
 
 from domain.photos import PhotoRefusedError
 from runtime.decode import answer
@@ -109,13 +109,14 @@ def test_a_very_large_photo_is_scaled_down() -> None:
     [
         (lambda: b"", "not_an_image"),
         (lambda: b"<html>not found</html>", "not_an_image"),
-        (lambda: encoded(picture(), "GIF"), "not_an_image"),
-        (lambda: encoded(picture(), "TIFF"), "not_an_image"),
+        (lambda: encoded(picture(), "GIF"), "format_not_taken"),
+        (lambda: encoded(picture(), "TIFF"), "format_not_taken"),
         (lambda: encoded(picture())[:-200], "damaged_image"),
         (lambda: encoded(picture(), "PNG")[:150], "damaged_image"),
         (lambda: b"\xff\xd8\xff\xd9", "damaged_image"),
         (lambda: b"RIFF\x04\x00\x00\x00WEBP", "damaged_image"),
         (lambda: encoded(picture(size=(63, 200))), "too_small"),
+        (lambda: encoded(picture(size=(70, 290))), "too_elongated"),
         (lambda: encoded(Image.new("RGB", (80, 80), "blue")), "blank_image"),
         (lambda: encoded(Image.new("RGBA", (80, 80), (9, 9, 9, 0)), "PNG"), "blank_image"),
     ],
@@ -146,3 +147,39 @@ def bomb(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(10_000)))
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+
+
+def test_rows_that_are_missing_are_noticed() -> None:
+    body = encoded(picture(size=(80, 300)), "PNG")
+    chunk = body.index(b"IDAT") - 4
+    (length,) = struct.unpack_from(">I", body, chunk)
+    pixels = zlib.decompress(body[chunk + 8 : chunk + 8 + length])
+    data = zlib.compress(pixels[: len(pixels) // 5])
+    check = struct.pack(">I", zlib.crc32(b"IDAT" + data))
+    cut = struct.pack(">I", len(data)) + b"IDAT" + data + check
+    assert refusal(body[:chunk] + cut + body[chunk + 12 + length :]) == "damaged_image"
+
+
+def test_interlaced_and_narrow_rows_are_whole() -> None:
+    assert read(encoded(picture(mode="P", size=(81, 97)), "PNG", bits=4))[1] == ["converted"]
+    assert read(encoded(picture(mode="1", size=(83, 97)), "PNG"))[1] == ["converted"]
+
+
+def test_avif_is_taken_and_heic_is_named() -> None:
+    assert read(encoded(picture(), "AVIF"))[1] == []
+    assert refusal(b"\0\0\0\x18ftypheic" + bytes(50)) == "format_not_taken"
+    assert refusal(b"%PDF-1.7") == "format_not_taken"
+
+
+def test_the_measures_tell_sharp_from_blurred_and_light_from_dark() -> None:
+    sharp = Image.effect_noise((300, 300), 60).convert("RGB")
+    looks = [
+        answer(encoded(image, "PNG"), {"kind": "PNG", **LIMITS})[0]["measures"]
+        for image in (
+            sharp,
+            sharp.filter(ImageFilter.GaussianBlur(9)),
+            sharp.point(lambda v: v // 20),
+        )
+    ]
+    assert looks[0]["sharpness"] > 5 * looks[1]["sharpness"]
+    assert looks[0]["brightness"] > 5 * looks[2]["brightness"]

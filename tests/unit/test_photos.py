@@ -131,4 +131,4 @@ def test_real_photos_pass_through_a_child_with_limits() -> None:
     summary = inspect_photos(job, inspection_of(intake, ChildDecoder()), NOW)
     assert (summary.accepted, summary.refused) == (5, 2)
     codes = {v.codes for v in report_of(intake, job).photos}
-    assert codes == {(), ("damaged_image",), ("not_an_image",)}
+    assert codes == {(), ("similar_photo",), ("damaged_image",), ("not_an_image",)}
