@@ -81,6 +81,7 @@ PictureCode = Literal[
     "base_unavailable",
     "generation_failed",
     "memory_pressure",
+    "unsafe_picture",
 ]
 """The word that a failed request carries."""
 

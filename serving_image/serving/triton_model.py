@@ -22,6 +22,7 @@ from serving.adapters import Adapter, AdapterCache, AdapterReader
 from serving.generator import Generator, Row
 from serving.marks import encode
 from serving.metrics import emit
+from serving.safety import make_checker
 from serving.server import BASE_PID_FILE
 from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
 
@@ -82,6 +83,7 @@ class TritonPythonModel:
         )
         megabytes = int(os.environ.get("LIKENESS_ADAPTER_MEGABYTES", ADAPTER_MEGABYTES))
         self.adapters = AdapterCache(reader.read, megabytes << 20)
+        self.checker = make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device)
         self.generator.warm_up()
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -126,9 +128,12 @@ class TritonPythonModel:
             for order, _ in part:
                 order.error = error
             return
-        for (order, seed), image in zip(part, images, strict=True):
+        unsafe = self.checker.unsafe(images)
+        for (order, seed), image, refused in zip(part, images, unsafe, strict=True):
             order.images[seed] = image
             order.seconds += time.monotonic() - started
+            if refused:
+                order.error = PictureError("unsafe_picture", "the safety checker refused it")
 
     def draw_within_memory(self, key: PassKey, rows: list[Row]) -> list[Image]:
         """Draw; when memory is short, throw out idle adapters and try once more."""

@@ -16,10 +16,13 @@ pytest.importorskip("diffusers")
 
 import numpy as np
 import torch
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from PIL import Image
+from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.base import BaseCard
 from serving.adapters import Adapter, AdapterCache
+from serving.safety import DiffusersChecker, NoChecker
 from tests.fakes import triton
 from tests.unit.test_picture_request import BASE
 
@@ -55,6 +58,7 @@ def base(generator: MemoryGenerator) -> Any:
     model.adapters = AdapterCache(read, capacity_bytes=10)
     model.generator = generator
     model.base = generator.card
+    model.checker = NoChecker()
     return model
 
 
@@ -138,3 +142,34 @@ def test_new_weights_under_an_old_path_are_read_again(tmp_path: Path) -> None:
     (folder / "pytorch_lora_weights.safetensors").write_bytes(b"new")
     cache.find(folder)
     assert (cache.hits, cache.misses) == (0, 2)
+
+
+@pytest.fixture
+def safety_folder(tmp_path: Path) -> Path:
+    """An untrained checker: it takes everything for one of its concepts, or nothing."""
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 16,
+    }
+    config = CLIPConfig(vision_config=vision, projection_dim=8)
+    StableDiffusionSafetyChecker(config).save_pretrained(tmp_path / "safety_checker")
+    size = {"shortest_edge": 32}
+    processor = CLIPImageProcessor(size=size, crop_size={"height": 32, "width": 32})
+    processor.save_pretrained(tmp_path / "feature_extractor")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("threshold", "unsafe"), [(-2.0, True), (2.0, False)])
+def test_the_operator_s_checker_withholds_pictures(
+    safety_folder: Path, threshold: float, unsafe: bool
+) -> None:
+    model = base(MemoryGenerator())
+    model.checker = DiffusersChecker(safety_folder, torch.device("cpu"))
+    model.checker.checker.concept_embeds_weights.data.fill_(threshold)
+    answers = model.execute([request(safety_folder, "1"), request(safety_folder, "2")])
+    said = "likeness/unsafe_picture: the safety checker refused it" if unsafe else None
+    assert [answer.error for answer in answers] == [said, said]
