@@ -53,7 +53,19 @@ def install() -> None:
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
     lambda_runtime.tempfile = types.SimpleNamespace(**{**vars(tempfile), "mkdtemp": _mkdtemp})
     lambda_runtime._detect_runtime_binary = _checked(lambda_runtime._detect_runtime_binary)
+    lambda_svc._emit_lambda_logs = _of_living_functions(lambda_svc._emit_lambda_logs)
     _report_errors_by_name()
+
+
+def _of_living_functions(emit: Callable[..., None]) -> Callable[..., None]:
+    """A late retry of a deleted function must not bring its log group back."""
+
+    def emitted(function: Stock, *args: Stock, **options: Stock) -> None:
+        config = function.get("config") or function
+        if config["FunctionName"] in lambda_svc._functions:
+            emit(function, *args, **options)
+
+    return emitted
 
 
 def _checked(detect: Callable[[str], tuple[str, str]]) -> Callable[[str], tuple[str, str]]:

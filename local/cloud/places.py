@@ -13,6 +13,11 @@ def lambda_code(port: int) -> Path:
     return STATE / "functions" / str(port)
 
 
+def log_file(port: int) -> Path:
+    """Return the log of the server on this port."""
+    return LOGS / f"cloud-{port}.log"
+
+
 def pid_file(port: int) -> Path:
     """Return the file that names the process of the server on this port."""
     return STATE / f"cloud-{port}.pid"

@@ -76,19 +76,19 @@ class Cloud:
 
 
 @contextmanager
-def serve(port: int | None = None, log_file: Path = places.LOGS / "cloud.log") -> Iterator[Cloud]:
+def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Cloud]:
     """Run the embedded AWS in a thread of this process.
 
     Args:
         port: where to listen on 127.0.0.1; absent: any free port.
-        log_file: written anew.
+        log_file: written anew; absent: .local/logs/cloud-<port>.log.
 
     Raises:
         PortTakenError: something listens there already.
     """
     port = _free_port(port)
     shutil.rmtree(places.lambda_code(port), ignore_errors=True)
-    with _logging_to(log_file):
+    with _logging_to(log_file or places.log_file(port)):
         app = _prepare(port)
         stop = threading.Event()
         thread = threading.Thread(
