@@ -47,6 +47,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "photos_refused": CodeEntry(
+        "Photos were refused",
+        "Some photos cannot be used, and the request says that all of them must be.",
+        "Correct the photos listed here, or set on_reject to continue, and upload again.",
+        "owner",
+        False,
+    ),
     "too_many_photos": CodeEntry(
         "Too many files",
         "The upload holds more files than one training may use.",

@@ -52,6 +52,12 @@ class TooFewPhotosError(StageError):
     code = "too_few_photos"
 
 
+class PhotosRefusedError(StageError):
+    """A photo was refused and the request says that all must pass. Final."""
+
+    code = "photos_refused"
+
+
 class TooManyPhotosError(StageError):
     """More photos than one upload may hold. Final: the owner must remove some."""
 

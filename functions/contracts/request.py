@@ -62,6 +62,14 @@ class TrainingRequest(Document):
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
     """Pictures made right after training and delivered with the model."""
 
+    on_reject: Literal["continue", "fail"] = "continue"
+    """What a photo that cannot be used means: train without it, or not at all."""
+
+    idempotency_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = (
+        None
+    )
+    """Another key trains the same content anew; absent: the same content is trained once."""
+
     @model_validator(mode="after")
     def _consistent(self) -> "TrainingRequest":
         if self.text_encoder_lr is not None and not self.train_text_encoder:

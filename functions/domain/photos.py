@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from contracts import layout
-from contracts.errors import TooFewPhotosError
+from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import AcceptedUpload, JobSpec, PinnedObject
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from domain.bases import Bases
@@ -96,6 +96,7 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
 
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
+        PhotosRefusedError: one is not good, and the request says that all must be.
     """
     inspection.jobs.advance(job.job_id, "InspectPhotos", now)
     key = layout.accepted_upload_key(job.job_id)
@@ -103,7 +104,7 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
     verdicts = tuple(verdicts_of(accepted, inspection))
     report = PhotoReport(job_id=job.job_id, photos=verdicts)
     write_document(inspection.models, layout.photo_report_key(job.job_id), report)
-    return summarise(report)
+    return summarise(report, all_must_pass=accepted.request.on_reject == "fail")
 
 
 def limits_of(accepted: AcceptedUpload, bases: Bases) -> DecodeLimits:
@@ -194,13 +195,17 @@ def read_caption(uploads: Storage, pin: PinnedObject | None) -> tuple[str | None
     return words, ()
 
 
-def summarise(report: PhotoReport) -> PhotoSummary:
+def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:
     """Count the verdicts.
 
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good.
+        PhotosRefusedError: one is not, and all must be.
     """
     good = sum(photo.verdict != "refused" for photo in report.photos)
     if good < MIN_PHOTOS:
         raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)
-    return PhotoSummary(job_id=report.job_id, accepted=good, refused=len(report.photos) - good)
+    refused = len(report.photos) - good
+    if all_must_pass and refused:
+        raise PhotosRefusedError(refused=refused)
+    return PhotoSummary(job_id=report.job_id, accepted=good, refused=refused)

@@ -3,6 +3,7 @@
 In     InspectPhotosInput   from accept_request
 Out    PhotoSummary         to train_adapter; the PhotoReport lies in the models bucket
 Fails  TooFewPhotosError    final; the owner is told what is wrong with which photo
+       PhotosRefusedError   final; likewise, when the request says that all photos must pass
 """
 
 from aws.bases import bases_from_env

@@ -54,6 +54,7 @@ def test_a_retried_stage_is_accepted_again_by_its_own_execution() -> None:
     [
         {"place": ("other", "first")},
         {"request": {**REQUEST, "seed": 7}},
+        {"request": {**REQUEST, "idempotency_key": "again"}},
         {"photos": {**PHOTOS, "5.jpg": b"new"}},
         {"photos": {**PHOTOS, "1.txt": b"a caption"}},
     ],

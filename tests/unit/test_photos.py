@@ -1,7 +1,7 @@
 import pytest
 
 from contracts import layout
-from contracts.errors import TooFewPhotosError
+from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import JobSpec
 from contracts.photos import PhotoReport, PhotoSummary
 from domain.accepting import Intake, accept_request
@@ -71,6 +71,14 @@ def test_too_few_good_photos_end_the_job_but_leave_the_report() -> None:
         inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
     assert (caught.value.facts["found"], caught.value.facts["needed"]) == (2, 5)
     assert [v.codes for v in report_of(intake, job).photos if v.codes] == [("duplicate",)]
+
+
+def test_a_request_may_ask_that_all_photos_pass() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "x.pdf": b"refuse not_an_image"}, on_reject="fail")
+    with pytest.raises(PhotosRefusedError) as caught:
+        inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert caught.value.facts["refused"] == 1
 
 
 def test_no_photos_at_all_are_too_few() -> None:
