@@ -51,9 +51,8 @@ def _announce(cloud: Cloud) -> None:
     pid = places.pid_file(cloud.port)
     pid.parent.mkdir(parents=True, exist_ok=True)
     pid.write_text(f"{os.getpid()}\n")
-    print(
-        f"The embedded AWS listens on {cloud.endpoint_url} (log: {_shown(places.log_file(cloud.port))})."
-    )
+    log = _shown(places.log_file(cloud.port))
+    print(f"The embedded AWS listens on {cloud.endpoint_url} (log: {log}).")
     print("To use it:")
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
         print(f"  export {name}={cloud.environment()[name]}")

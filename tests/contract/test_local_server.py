@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cloud import eventually
+from local.cloud.server import Cloud
+from tests.cloud import RUNTIME, archive, eventually, role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from local.cloud.server import Cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +28,8 @@ def port() -> Iterator[int]:
         number = int(probe.getsockname()[1])
     yield number
     command(number, "--stop")
+    for file in (ROOT / ".local" / "logs").glob(f"cloud-{number}.*"):
+        file.unlink()
 
 
 def command(port: int, *options: str) -> subprocess.CompletedProcess[str]:
@@ -70,6 +71,46 @@ def test_a_taken_port_is_named_with_what_to_do(port: int) -> None:
 def test_stopping_what_does_not_run_is_no_error(port: int) -> None:
     stopped = command(port, "--stop")
     assert (stopped.returncode, "No embedded AWS" in stopped.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_function_s_process_outlives_it(port: int, number: signal.Signals) -> None:
+    line = [sys.executable, "-m", "local.cloud", "--port", str(port)]
+    server = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)
+    eventually((ROOT / f".local/cloud-{port}.pid").exists, 30)
+    worker = _worker_of(Cloud(f"http://127.0.0.1:{port}", port))
+    assert Path(f"/proc/{worker}").exists()
+    server.send_signal(number)
+    server.wait(20)
+    eventually(lambda: not Path(f"/proc/{worker}").exists() or _is_zombie(worker))
+
+
+def _worker_of(cloud: Cloud) -> int:
+    """Call a function; return the process it runs in."""
+    code = {"ZipFile": archive(app="import os\ndef handler(event, context): return os.getpid()")}
+    cloud.client("lambda").create_function(
+        FunctionName="pid",
+        Runtime=RUNTIME,
+        Role=role(cloud, "pid"),
+        Handler="app.handler",
+        Code=code,
+    )
+    answer = cloud.client("lambda").invoke(FunctionName="pid")
+    return int(answer["Payload"].read())
+
+
+def test_a_second_server_in_one_process_starts_empty() -> None:
+    program = """
+from local.cloud.server import serve
+for _ in range(2):
+    with serve() as cloud:
+        buckets = cloud.client("s3").list_buckets()["Buckets"]
+        print(len(buckets))
+        cloud.client("s3").create_bucket(Bucket="one")
+"""
+    line = [sys.executable, "-c", program]
+    run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert run.stdout.split() == ["0", "0"], run.stderr
 
 
 def test_it_listens_on_the_loopback_only(cloud: Cloud) -> None:
