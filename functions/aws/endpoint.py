@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from aws import environment
 from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
+from contracts.picture import ERROR_PREFIX
 
 _CONFIG = Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1})
 """SageMaker answers within 60 seconds; the workflow does the retrying."""
@@ -19,6 +20,9 @@ _BUSY = {
     "ServiceUnavailable",
     "ThrottlingException",
 }
+_PASSES = tuple(f"{ERROR_PREFIX}{code}: " for code in ("busy", "base_unavailable"))
+"""What our own base says when it has too much to do, or has just died: Triton makes a 400 of it."""
+
 _NO_ANSWER, _FIRST_SERVER_ERROR = 0, 500
 
 
@@ -58,6 +62,8 @@ def _translate(response: Any) -> StageError:  # noqa: ANN401 - botocore's error 
     said = response["Error"]
     if said["Code"] in _BUSY:
         return ModelNotReadyError(reason=said["Code"])
+    if any(words in response.get("OriginalMessage", "") for words in _PASSES):
+        return ModelNotReadyError(reason="base_not_ready")
     if said["Code"] == "ModelError":
         return _translate_status(int(response["OriginalStatusCode"]))
     if said["Message"].startswith("Endpoint ") and "not found" in said["Message"]:

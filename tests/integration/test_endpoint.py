@@ -58,6 +58,11 @@ def test_the_answer_of_the_model_is_handed_on() -> None:
         container_says(507),
         container_says(500),
         container_says(0),
+        refusal(
+            "ModelError",
+            OriginalStatusCode=400,
+            OriginalMessage='{"error":"likeness/busy: the base has too many requests, try again"}',
+        ),
         ReadTimeoutError(endpoint_url="x"),
     ],
     ids=repr,
