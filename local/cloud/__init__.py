@@ -8,6 +8,7 @@ lambda_worker.py  the program inside that interpreter
 sessions.py       acting as a role that a service was given
 permissions.py    IAM decisions that stock gets wrong
 events.py         EventBridge targets and tables from CloudFormation
+streams.py        a stream's batch that keeps failing
 untyped.py        names for values that no type can describe
 states/           Step Functions as AWS documents it
 """

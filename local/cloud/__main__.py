@@ -39,7 +39,7 @@ def _run(port: int) -> int:
         with serve(port) as cloud:
             _announce(cloud)
             stop.wait()
-    except PortTakenError as error:
+    except (PortTakenError, places.NotInstalledError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:

@@ -47,8 +47,9 @@ _slots_lock = threading.Lock()
 def install() -> None:
     """Give functions their own interpreter, environment and error names."""
     if not places.LAMBDA_PYTHON.exists():
-        message = f"{places.LAMBDA_PYTHON} is missing: run `make envs`"
-        raise RuntimeError(message)
+        where = places.LAMBDA_PYTHON.relative_to(places.ROOT)
+        message = f"{where}, the functions' Python, is missing: run `make envs`"
+        raise places.NotInstalledError(message)
     lambda_runtime._PYTHON_WORKER_SCRIPT = Path(__file__).with_name("lambda_worker.py").read_text()
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
     lambda_runtime.tempfile = types.SimpleNamespace(**{**vars(tempfile), "mkdtemp": _mkdtemp})

@@ -8,6 +8,10 @@ LOGS = STATE / "logs"
 LAMBDA_PYTHON = ROOT / ".venv" / "lambda" / "bin" / "python"
 
 
+class NotInstalledError(Exception):
+    """An environment of ours is missing, or holds something else than it should."""
+
+
 def lambda_code(port: int) -> Path:
     """Return the folder for the unpacked functions of the server on this port."""
     return STATE / "functions" / str(port)

@@ -9,7 +9,8 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from local.cloud import events, lambdas, permissions
+from local.cloud import events, lambdas, permissions, streams
+from local.cloud.places import NotInstalledError
 from local.cloud.states import api as states
 from local.cloud.untyped import Stock
 
@@ -22,16 +23,17 @@ def install() -> Stock:
     The environment must be set before: ministack reads it when it is imported.
 
     Raises:
-        RuntimeError: another version is installed.
+        NotInstalledError: another version is installed, or the functions' Python is missing.
     """
     found = version("ministack")
     if found != PINNED:
         message = f"ministack {PINNED} is needed, {found} is installed: run `make envs`"
-        raise RuntimeError(message)
+        raise NotInstalledError(message)
     lambdas.install()
     states.install()
     permissions.install()
     events.install()
+    streams.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
     return import_module("ministack.app")

@@ -203,6 +203,17 @@ def test_a_row_s_change_reaches_the_stream_s_function_if_its_filter_wants_it(
     assert images == ["2"]
 
 
+def test_a_poisonous_row_is_given_up_and_the_next_one_is_heard(wiring: Wiring) -> None:
+    table = wiring.cloud.client("dynamodb")
+    queue = {"queue": {"S": "queued"}}
+    table.put_item(TableName="wiring-jobs", Item={"job_id": {"S": "poison"}, **queue})
+    told = wiring.heard("dead", lambda body: "DDBStreamBatchInfo" in body)
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    table.put_item(TableName="wiring-jobs", Item={"job_id": {"S": "3"}, **queue})
+    records = wiring.heard("inbox", lambda event: "Records" in event)["Records"]
+    assert [each["dynamodb"]["Keys"]["job_id"]["S"] for each in records] == ["3"]
+
+
 def test_a_table_keeps_its_expiry_and_recovery(wiring: Wiring) -> None:
     table = wiring.cloud.client("dynamodb")
     expiry = table.describe_time_to_live(TableName="wiring-jobs")["TimeToLiveDescription"]

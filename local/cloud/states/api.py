@@ -169,6 +169,8 @@ def _redrive(request: Request) -> Stock:
     if record["status"] not in status.REDRIVABLE:
         reason = f"Execution is {record['status']} and cannot be redriven"
         return _error("ExecutionNotRedrivable", reason)
+    if record["stateMachineArn"] not in stock._state_machines:
+        return _error("ExecutionNotRedrivable", "The state machine does not exist any more")
     return json_response({"redriveDate": execution.redrive(record)})
 
 

@@ -1,0 +1,60 @@
+"""A stream's batch that keeps failing: AWS gives up after MaximumRetryAttempts, stock never."""
+
+import contextvars
+from collections import Counter
+
+from ministack.core.responses import set_request_account_id, set_request_region
+from ministack.services import dynamodb, lambda_svc
+
+from local.cloud.untyped import Json
+
+EXHAUSTED = "RetryAttemptsExhausted"
+
+_failures: Counter[str] = Counter()
+_last_pause: dict[str, float] = {}
+
+
+def install() -> None:
+    """After each look at the streams, give up on batches that failed too often."""
+    poll = lambda_svc._poll_dynamodb_streams
+
+    def polled() -> bool:
+        advanced: bool = poll()
+        for account, region, mapping in lambda_svc._iter_all_esms():
+            if ":dynamodb:" in mapping["EventSourceArn"]:
+                contextvars.copy_context().run(_judge, account, region, mapping)
+        return advanced
+
+    lambda_svc._poll_dynamodb_streams = polled
+
+
+def _judge(account: str, region: str, mapping: Json) -> None:
+    """Count a mapping's failures in a row; each failure makes stock pause anew."""
+    set_request_account_id(account)
+    set_request_region(region)
+    name = mapping["UUID"]
+    pause = lambda_svc._esm_backoff_until.get(name)
+    if pause is None:
+        _failures.pop(name, None)
+    elif pause != _last_pause.get(name):
+        _last_pause[name] = pause
+        _failures[name] += 1
+        limit = int(mapping.get("MaximumRetryAttempts", -1))
+        if 0 <= limit < _failures[name]:
+            _give_up(mapping)
+
+
+def _give_up(mapping: Json) -> None:
+    """Tell the OnFailure destination of the batch, and go on behind it."""
+    name, source = mapping["UUID"], mapping["EventSourceArn"]
+    table = source.split("/stream/")[0].rsplit("/", 1)[-1]
+    positions = lambda_svc._dynamodb_stream_positions
+    size = mapping.get("BatchSize", 100)
+    batch = dynamodb.stream_records_since(table, positions[name], size)
+    qualifier = mapping.get("Qualifier")
+    function, _ = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], qualifier)
+    lambda_svc._send_ddb_stream_failure_record(mapping, function, batch, source, {}, EXHAUSTED)
+    with lambda_svc._dynamodb_stream_positions_lock:
+        positions[name] += len(batch)
+    lambda_svc._esm_backoff_until.pop(name, None)
+    _failures.pop(name, None)
