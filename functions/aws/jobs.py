@@ -117,9 +117,13 @@ class DynamoJobs:
         new = Attr("queue").eq("queued") & Attr("attempt").lt(attempt)
         return self._update(job_id, new, changes)
 
-    def requeue(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+    def requeue(
+        self, job_id: str, training_job_name: str, now: datetime, *, alone: bool = False
+    ) -> bool:
         """Move a job from this training job back to the queue; False when it is not in it."""
-        changes = {"queue": "queued", "updated_at": now.isoformat()}
+        changes: dict[str, object] = {"queue": "queued", "updated_at": now.isoformat()}
+        if alone:
+            changes["alone"] = True
         in_it = Attr("queue").eq("training") & Attr("training_job_name").eq(training_job_name)
         return self._update(job_id, in_it, changes, drop=("training_job_name",))
 

@@ -67,6 +67,8 @@ def settings_from_env() -> TrainingSettings:
         role_arn=environment.text("TRAINING_ROLE_ARN"),
         instance_type=environment.text("TRAINING_INSTANCE_TYPE"),
         quota=environment.number("TRAINING_QUOTA"),
+        largest_batch=environment.number("LARGEST_BATCH"),
+        spot_backlog=environment.text("SPOT_BACKLOG") == "true",
         keep_alive_seconds=environment.number("KEEP_ALIVE_SECONDS"),
         max_runtime_seconds=environment.number("MAX_RUNTIME_SECONDS"),
         uploads_bucket=environment.text("UPLOADS_BUCKET"),

@@ -62,6 +62,9 @@ class JobRecord(Document):
     attempt: Annotated[int, Field(ge=0)] = 0
     """How many training jobs have been launched for it."""
 
+    alone: bool = False
+    """A training job of several users ended without its result: it is tried again by itself."""
+
     code: Code | None = None
     """Why it failed."""
 

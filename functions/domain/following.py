@@ -33,7 +33,7 @@ GATE = "gate_"
 
 SERVICE_FAULTS = {"internal_server_error", "capacity_error"}
 
-Verdict = TrainedAdapter | StageError | Literal["wait", "try_again"]
+Verdict = TrainedAdapter | StageError | Literal["wait", "try_again", "try_alone"]
 
 
 class Callbacks(Protocol):
@@ -111,14 +111,23 @@ def look_at(room: TrainingRoom, name: str, job_ids: Iterable[str], now: datetime
 
 
 def act(room: TrainingRoom, record: JobRecord, verdict: Verdict, now: datetime) -> None:
+    """Do what the verdict says, as long as the job is in training."""
+    if record.queue != "training" or verdict == "wait":
+        return
+    if verdict == "try_again" or verdict == "try_alone":  # noqa: PLR1714 - mypy narrows by it
+        name, alone = record.training_job_name or "", verdict == "try_alone"
+        room.jobs.requeue(record.job_id, name, now, alone=alone)
+        return
+    settle(room, record, verdict, now)
+
+
+def settle(
+    room: TrainingRoom, record: JobRecord, verdict: TrainedAdapter | StageError, now: datetime
+) -> None:
     """Answer the token, then forget it; a crash in between only answers twice."""
-    if record.queue != "training" or record.task_token is None or verdict == "wait":
-        return
-    if verdict == "try_again":
-        room.jobs.requeue(record.job_id, record.training_job_name or "", now)
-        return
-    answer(room.callbacks, record.task_token, verdict)
-    room.jobs.leave_queue(record.job_id, record.task_token, now)
+    if record.task_token is not None:
+        answer(room.callbacks, record.task_token, verdict)
+        room.jobs.leave_queue(record.job_id, record.task_token, now)
 
 
 def answer(callbacks: Callbacks, task_token: str, verdict: TrainedAdapter | StageError) -> bool:
@@ -151,6 +160,8 @@ def verdict_of_job(record: JobRecord, state: TrainingState | None, now: datetime
         return "try_again" if since > LAUNCH_GRACE else "wait"
     if not state.ended:
         return "wait"
+    if record.plan_id != record.job_id:
+        return "try_alone"  # who of the batch broke it is unknown: each now fails for itself
     reason = reason_of(state)
     if reason in SERVICE_FAULTS and record.attempt < RELAUNCHES:
         return "try_again"

@@ -57,10 +57,13 @@ class Jobs(Protocol):
         """
         ...
 
-    def requeue(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+    def requeue(
+        self, job_id: str, training_job_name: str, now: datetime, *, alone: bool = False
+    ) -> bool:
         """Move a job from this training job back to the queue; False when it is not in it.
 
-        The record forgets the training job: it has ended, or was never created.
+        The record forgets the training job: it has ended, or was never created. ``alone`` keeps
+        the job out of every later batch.
         """
         ...
 

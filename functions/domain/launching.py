@@ -21,15 +21,21 @@ from domain.following import (
     LAUNCH_GRACE,
     Callbacks,
     TrainingRoom,
-    act,
     answer,
     find_trained,
+    settle,
     verdict_of_result,
 )
 from domain.jobs import Jobs
-from domain.planning import LaunchOrder, plan
+from domain.planning import LaunchOrder, PlanningRules, plan
 from domain.storage import Storage, find_document, read_document, write_document
-from domain.training import Trainer, TrainingSettings, training_job_request
+from domain.training import (
+    EXPORT_SECONDS,
+    Trainer,
+    TrainingSettings,
+    max_runtime,
+    training_job_request,
+)
 
 Start = Literal["started", "nothing_left", "no_capacity"]
 
@@ -66,16 +72,40 @@ def queue_for_training(
 
 def launch(launcher: Launcher, now: datetime) -> list[str]:
     """Start what fits the quota; return the names of the training jobs that are under way now."""
-    jobs, trainer = launcher.room.jobs, launcher.room.trainer
-    queued = [job for job in jobs.queued() if not may_be_trained(job, trainer, now)]
+    queued = untrained(launcher.room, now)
+    running = launcher.room.jobs.in_training()
     names: list[str] = []
-    for order in plan(queued, jobs.in_training(), launcher.settings.quota):
+    for order in plan(queued, running, rules_of(launcher.settings)):
         outcome = start(launcher, order, now)
         if outcome == "no_capacity":
             break
         if outcome == "started":
             names.append(order.training_job_name)
     return names
+
+
+def rules_of(settings: TrainingSettings) -> PlanningRules:
+    """Return what of the settings the planner needs."""
+    return PlanningRules(quota=settings.quota, largest_batch=settings.largest_batch)
+
+
+def untrained(room: TrainingRoom, now: datetime) -> list[JobRecord]:
+    """Return the queued jobs that nothing trains; what was trained already is answered.
+
+    Whoever dies between a result and its answer leaves a job that looks untrained. So a job with a
+    past is looked at closely, in the table itself, before a GPU is spent on it.
+    """
+    free: list[JobRecord] = []
+    for row in room.jobs.queued():
+        job = room.jobs.get(row.job_id) if row.attempt > 0 else row
+        if job is None or job.queue != "queued" or may_be_trained(job, room.trainer, now):
+            continue
+        trained = find_trained(room.models, job) if job.attempt > 0 else None
+        if trained is None:
+            free.append(job)
+        else:
+            settle(room, job, trained, now)
+    return free
 
 
 def may_be_trained(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
@@ -98,11 +128,16 @@ def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:
     tasks = [
         task
         for record in claim(room.jobs, order, now)
-        if (task := task_or_answer(room, record, now)) is not None
+        if (task := task_or_failure(room, record, now)) is not None
     ]
     if not tasks:
         return "nothing_left"
-    plan_document = TrainingPlan(plan_id=order.plan_id, base_sha256=card.sha256, tasks=tuple(tasks))
+    plan_document = TrainingPlan(
+        plan_id=order.plan_id,
+        base_sha256=card.sha256,
+        tasks=tuple(tasks),
+        deadline_seconds=max_runtime(len(tasks), launcher.settings) - EXPORT_SECONDS,
+    )
     write_inputs(launcher, plan_document)
     request = training_job_request(
         order.training_job_name, plan_document, base_id, launcher.settings
@@ -129,20 +164,12 @@ def claim(jobs: Jobs, order: LaunchOrder, now: datetime) -> list[JobRecord]:
     return claimed
 
 
-def task_or_answer(room: TrainingRoom, record: JobRecord, now: datetime) -> TrainingTask | None:
-    """Return what to train; or answer at once, when there is an adapter already or nothing can be.
-
-    Whoever dies between a result and its answer leaves a job that looks untrained, so a launcher
-    looks once more before it spends a GPU.
-    """
-    trained = find_trained(room.models, record)
-    if trained is not None:
-        act(room, record, trained, now)
-        return None
+def task_or_failure(room: TrainingRoom, record: JobRecord, now: datetime) -> TrainingTask | None:
+    """Return what to train; None, and the state fails, when that is no longer known."""
     try:
         return task_of(room.models, record)
     except TrainingFailedError as error:
-        act(room, record, error, now)
+        settle(room, record, error, now)
         return None
 
 

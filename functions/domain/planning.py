@@ -8,9 +8,23 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from heapq import heapify, heappop, heapreplace
+from itertools import islice
+from typing import Literal, NamedTuple
 
 from contracts.record import JobRecord
+
+Lane = Literal["interactive", "backlog"]
+
+
+@dataclass(frozen=True)
+class PlanningRules:
+    """What the stack allows."""
+
+    quota: int
+    """Training jobs that may run at once."""
+    largest_batch: int = 1
+    """Users that one training job may train."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +41,57 @@ class LaunchOrder:
         """Unique for ever, as SageMaker demands: a new attempt has a new name."""
         return f"likeness-{self.plan_id}-{self.attempt}"
 
+    @property
+    def lane(self) -> Lane:
+        """A user alone is served as soon as possible; many together as cheaply as possible."""
+        return "interactive" if len(self.jobs) == 1 else "backlog"
+
 
 def plan(
-    queued: Sequence[JobRecord], running: Sequence[JobRecord], quota: int
+    queued: Sequence[JobRecord], running: Sequence[JobRecord], rules: PlanningRules
 ) -> list[LaunchOrder]:
     """Return the training jobs to start now, the most urgent first.
 
     Args:
         queued: jobs that wait, in any order.
         running: jobs in training; several may share one training job.
-        quota: training jobs that may run at once.
+        rules: the stack's limits.
     """
-    free = quota - len({job.training_job_name for job in running})
+    free = rules.quota - len({job.training_job_name for job in running})
+    if free <= 0:
+        return []
+    size = batch_size(len(queued), rules)
     turns = fair_order(queued, Counter(job.tenant for job in running))
-    return [order_of((job,)) for job, _ in zip(turns, range(free), strict=False)]
+    return [order_of(tuple(jobs)) for jobs in batches(islice(turns, free * size), size)[:free]]
+
+
+def batch_size(waiting: int, rules: PlanningRules) -> int:
+    """Return how many users share a training job: more when more wait; nobody waits to fill one.
+
+    A job's start and load are paid once for all its users. Half of the queue goes in the first
+    round, so that the last jobs are small and all instances finish together.
+
+    >>> [batch_size(n, PlanningRules(quota=20, largest_batch=50)) for n in (1, 40, 41, 10_000)]
+    [1, 1, 2, 50]
+    """
+    return max(1, min(rules.largest_batch, -(-waiting // (2 * rules.quota))))
+
+
+def batches(turns: Iterable[JobRecord], size: int) -> list[list[JobRecord]]:
+    """Return groups that fit together, in the order of their leaders' turns.
+
+    One base for all, since a training job has one; and nobody with a job that broke a batch.
+    """
+    groups: list[list[JobRecord]] = []
+    filling: dict[str, list[JobRecord]] = {}
+    for job in turns:
+        group = [] if job.alone else filling.setdefault(job.base_id, [])
+        if not group:
+            groups.append(group)
+        group.append(job)
+        if len(group) == size:
+            filling.pop(job.base_id, None)
+    return groups
 
 
 def fair_order(queued: Iterable[JobRecord], in_training: Counter[str]) -> Iterator[JobRecord]:
@@ -48,14 +99,17 @@ def fair_order(queued: Iterable[JobRecord], in_training: Counter[str]) -> Iterat
 
     So one upload does not wait for another tenant's eight hundred.
     """
-    under_way = in_training.copy()
-    waiting = by_tenant(queued)
-    while waiting:
-        tenant = min(waiting, key=lambda name: (under_way[name], age_key(waiting[name][0])))
-        yield waiting[tenant].popleft()
-        under_way[tenant] += 1
-        if not waiting[tenant]:
-            del waiting[tenant]
+    lines = by_tenant(queued)
+    turns = [(in_training[tenant], age_key(line[0]), tenant) for tenant, line in lines.items()]
+    heapify(turns)
+    while turns:
+        under_way, _, tenant = turns[0]
+        line = lines[tenant]
+        yield line.popleft()
+        if line:
+            heapreplace(turns, (under_way + 1, age_key(line[0]), tenant))
+        else:
+            heappop(turns)
 
 
 def by_tenant(queued: Iterable[JobRecord]) -> dict[str, deque[JobRecord]]:

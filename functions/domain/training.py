@@ -20,8 +20,13 @@ METRICS = {
 """Parsed from the trainer's log line
 ``step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2``."""
 
+LONGEST_RUNTIME = 5 * 24 * 3600
+"""Seconds; SageMaker's default limit for one training job."""
+
+EXPORT_SECONDS = 180
+"""Before the end of the runtime: enough to save what was learnt so far."""
+
 CHECKPOINTS = "/opt/ml/checkpoints"
-INPUT_FORMAT = "application/json"
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 Creation = Literal["created", "exists", "no_capacity"]
@@ -64,9 +69,14 @@ class TrainingSettings:
     instance_type: str
     quota: int
     """Training jobs that may run at once."""
+    largest_batch: int
+    """Users that one training job may train."""
+    spot_backlog: bool
+    """Whether jobs of several users run on spot instances; those cannot keep a warm pool."""
     keep_alive_seconds: int
     """0 switches the warm pool off."""
     max_runtime_seconds: int
+    """For one user."""
     uploads_bucket: str
     models_bucket: str
     bases_bucket: str
@@ -77,6 +87,7 @@ def training_job_request(
     name: str, plan: TrainingPlan, base_id: str, settings: TrainingSettings
 ) -> dict[str, Any]:
     """Return the arguments of CreateTrainingJob; no personal data, no user text."""
+    spot = settings.spot_backlog and len(plan.tasks) > 1
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
@@ -90,15 +101,15 @@ def training_job_request(
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
         },
-        "ResourceConfig": resources(settings),
-        "StoppingCondition": {"MaxRuntimeInSeconds": settings.max_runtime_seconds},
+        "ResourceConfig": resources(settings, spot=spot),
+        "StoppingCondition": stopping(max_runtime(len(plan.tasks), settings), spot=spot),
         "CheckpointConfig": {
             "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
             "LocalPath": CHECKPOINTS,
         },
         "EnableNetworkIsolation": True,
         "EnableInterContainerTrafficEncryption": True,
-        "EnableManagedSpotTraining": False,
+        "EnableManagedSpotTraining": spot,
         "Tags": [
             {"Key": "application", "Value": "likeness"},
             {"Key": "plan", "Value": plan.plan_id},
@@ -124,14 +135,29 @@ def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
 
 
-def resources(settings: TrainingSettings) -> dict[str, Any]:
-    """Return ResourceConfig; a warm pool of no seconds is left out, as SageMaker wants it."""
+def max_runtime(users: int, settings: TrainingSettings) -> int:
+    """Return the seconds after which SageMaker stops the job: each user's share, within limits."""
+    return min(users * settings.max_runtime_seconds, LONGEST_RUNTIME)
+
+
+def stopping(runtime_seconds: int, *, spot: bool) -> dict[str, int]:
+    """Return StoppingCondition; a spot job may wait as long again for its instances."""
+    if not spot:
+        return {"MaxRuntimeInSeconds": runtime_seconds}
+    return {
+        "MaxRuntimeInSeconds": runtime_seconds,
+        "MaxWaitTimeInSeconds": 2 * runtime_seconds,
+    }
+
+
+def resources(settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
+    """Return ResourceConfig; a warm pool of no seconds, or of spot instances, is left out."""
     config: dict[str, Any] = {
         "InstanceCount": 1,
         "InstanceType": settings.instance_type,
         "VolumeSizeInGB": settings.volume_gb,
     }
-    if settings.keep_alive_seconds > 0:
+    if settings.keep_alive_seconds > 0 and not spot:
         config["KeepAlivePeriodInSeconds"] = settings.keep_alive_seconds
     return config
 

@@ -92,11 +92,14 @@ class MemoryJobs:
         )
         return True
 
-    def requeue(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+    def requeue(
+        self, job_id: str, training_job_name: str, now: datetime, *, alone: bool = False
+    ) -> bool:
         in_it = self._queue(job_id) == "training"
         if not in_it or self.records[job_id].training_job_name != training_job_name:
             return False
-        self._change(job_id, now, queue="queued", training_job_name=None)
+        kept = self.records[job_id].alone
+        self._change(job_id, now, queue="queued", training_job_name=None, alone=alone or kept)
         return True
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
