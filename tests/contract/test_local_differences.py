@@ -90,3 +90,14 @@ def test_a_redrive_repeats_every_item_of_a_map(states: StatesKit) -> None:
     assert states.outcome(arn).error == "FlakyError"
     states.states.redrive_execution(executionArn=arn)
     assert states.outcome(arn).kinds.count("MapIterationStarted") == 3
+
+
+def test_a_template_s_lifecycle_rules_do_not_reach_the_bucket(cloud: Cloud) -> None:
+    rule = {"Id": "x", "Status": "Enabled", "ExpirationInDays": 3}
+    lifecycle = {"LifecycleConfiguration": {"Rules": [rule]}}
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "differs", **lifecycle}}
+    stacks, files = cloud.client("cloudformation"), cloud.client("s3")
+    stacks.create_stack(StackName="differs", TemplateBody=json.dumps({"Resources": {"B": bucket}}))
+    stacks.get_waiter("stack_create_complete").wait(StackName="differs", WaiterConfig={"Delay": 1})
+    with pytest.raises(files.exceptions.ClientError, match="NoSuchLifecycleConfiguration"):
+        files.get_bucket_lifecycle_configuration(Bucket="differs")
