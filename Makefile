@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
 
-.PHONY: bench-serving help demo test lint up down envs clean
+.PHONY: bench-serving corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -97,6 +97,9 @@ test: envs ## unit, contract, integration, smoke, end to end
 	$(ENVS)/training/bin/pytest -m training tests/smoke
 	$(ENVS)/serving/bin/pytest -m serving tests/smoke
 	$(TOOLS)/pytest tests/e2e
+
+corpus: $(ENVS)/tools/.ready ## every kind of bad and odd upload through intake, and a naive reader beside it (2 minutes)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
 bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes)
 	$(ENVS)/serving/bin/python -m bench.serving

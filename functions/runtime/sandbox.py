@@ -23,6 +23,10 @@ _KNOWN = (
 """Pictures, drawings and films that we know and do not take."""
 
 
+class DecoderBrokenError(Exception):
+    """The child could not even start to decode: a fault of ours and not of the photo."""
+
+
 class ChildDecoder:
     """Runs ``runtime.decode`` for each photo, with nothing of our environment."""
 
@@ -40,8 +44,10 @@ class ChildDecoder:
             )
         except subprocess.TimeoutExpired:
             raise PhotoRefusedError("too_complex") from None
-        if child.returncode != 0:  # killed by a limit of its own
+        if child.returncode < 0:  # a signal: killed by a limit of its own
             raise PhotoRefusedError("too_complex")
+        if child.returncode > 0:
+            raise DecoderBrokenError
         header, _, png = child.stdout.partition(b"\n")
         answer = json.loads(header)
         if "refused" in answer:

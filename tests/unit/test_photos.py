@@ -13,7 +13,7 @@ from domain.photos import (
     inspect_photos,
 )
 from domain.storage import read_document
-from runtime.sandbox import ChildDecoder
+from runtime.sandbox import ChildDecoder, DecoderBrokenError
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.pictures import encoded, jpegs, picture
 
@@ -140,3 +140,18 @@ def test_real_photos_pass_through_a_child_with_limits() -> None:
     assert (summary.accepted, summary.refused) == (5, 2)
     codes = {v.codes for v in report_of(intake, job).photos}
     assert codes == {(), ("similar_photo",), ("damaged_image",), ("not_an_image",)}
+
+
+def test_a_child_that_cannot_start_is_no_fault_of_the_photo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(DecoderBrokenError):
+        ChildDecoder().decode(encoded(picture()), DecodeLimits(min_side=64))
+
+
+def test_a_child_that_is_killed_refuses_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.sandbox.WALL_SECONDS", 0.01)
+    with pytest.raises(PhotoRefusedError) as caught:
+        ChildDecoder().decode(encoded(picture()), DecodeLimits(min_side=64))
+    assert caught.value.code == "too_complex"

@@ -1,0 +1,5 @@
+"""Bad and odd uploads, all made by code: what intake must refuse, and with which word.
+
+photos    files that claim to be photos
+papers    requests, keys and archives
+"""

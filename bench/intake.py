@@ -1,0 +1,180 @@
+"""Intake against what people write first: ``Image.open().convert("RGB").resize()``.
+
+Usage: python -m bench.intake
+Each file of the corpus goes through a process of its own, one for each way of reading, so that
+time and memory are those of this file alone. Writes the table to stdout.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.corpus import papers, photos
+from contracts.errors import ArchiveRefusedError
+from domain.archives import members_of
+from domain.photos import DecodeLimits, PhotoRefusedError
+from domain.requests import RequestRefusedError, parse_request
+from domain.uploads import find_place
+from runtime.sandbox import format_of
+
+ROOT = Path(__file__).resolve().parents[1]
+NAIVE = """
+import io, sys
+from PIL import Image
+image = Image.open(io.BytesIO(sys.stdin.buffer.read()))
+image.convert("RGB").resize((512, 512)).save(sys.stdout.buffer, "PNG")
+"""
+
+
+class Reading(NamedTuple):
+    """What one process did with one file."""
+
+    taken: bool
+    code: str | None
+    seconds: float
+    megabytes: float
+    """Of the process at its largest."""
+
+
+@dataclass
+class Score:
+    """What a way of reading did with all files."""
+
+    wrongly_taken: int = 0
+    wrongly_refused: int = 0
+    exact: int = 0
+    slowest: float = 0
+    slowest_refusal: float = 0
+    largest: float = 0
+    largest_refusal: float = 0
+
+    def add(self, reading: Reading, wanted: str | None) -> None:
+        """Count one file."""
+        self.wrongly_taken += reading.taken and wanted is not None
+        self.wrongly_refused += not reading.taken and wanted is None
+        self.exact += reading.code == wanted and reading.taken == (wanted is None)
+        self.slowest = max(self.slowest, reading.seconds)
+        self.largest = max(self.largest, reading.megabytes)
+        if not reading.taken:
+            self.slowest_refusal = max(self.slowest_refusal, reading.seconds)
+            self.largest_refusal = max(self.largest_refusal, reading.megabytes)
+
+
+def ours(body: bytes) -> Reading:
+    """Read a file as InspectPhotos does."""
+    try:
+        kind = format_of(body)
+    except PhotoRefusedError as error:
+        return Reading(taken=False, code=error.code, seconds=0, megabytes=0)
+    order = json.dumps({"kind": kind, **DecodeLimits(min_side=64)._asdict()})
+    run = measured(["-m", "runtime.decode", order], body)
+    facts = (
+        json.loads(run.out.partition(b"\n")[0]) if run.status == 0 else {"refused": "too_complex"}
+    )
+    code = facts.get("refused")
+    return Reading(taken=code is None, code=code, seconds=run.seconds, megabytes=run.megabytes)
+
+
+def naive(body: bytes) -> Reading:
+    """Read a file as a first draft does."""
+    run = measured(["-c", NAIVE], body)
+    taken = run.status == 0
+    return Reading(taken=taken, code=None, seconds=run.seconds, megabytes=run.megabytes)
+
+
+class Run(NamedTuple):
+    """One ended process."""
+
+    status: int
+    out: bytes
+    seconds: float
+    megabytes: float
+
+
+def measured(words: list[str], body: bytes) -> Run:
+    """Run Python on these bytes, alone, and measure it."""
+    with tempfile.TemporaryFile() as given:
+        given.write(body)
+        given.seek(0)
+        start = time.monotonic()
+        child = subprocess.Popen(
+            [sys.executable, *words],
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PYTHONPATH": str(ROOT / "functions"), "OMP_NUM_THREADS": "1"},
+        )
+        out = child.stdout.read() if child.stdout is not None else b""
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - start
+        return Run(child.returncode, out, seconds, usage.ru_maxrss / 1024)
+
+
+def read_photos(read: Callable[[bytes], Reading]) -> Score:
+    """Read every photo of the corpus."""
+    score = Score()
+    for case in photos.cases():
+        reading = read(case.make())
+        score.add(reading, case.code)
+        if read is ours and reading.code != case.code:
+            sys.stdout.write(f"{case.name}: {reading.code} instead of {case.code}\n")
+    return score
+
+
+def read_papers() -> tuple[int, int]:
+    """Read every request, key and archive; return how many there are, and how many are right."""
+    right = [answers_as(case, case.code) for case in papers.requests()]
+    right += [unpacks_as(case, case.code) for case in papers.archives()]
+    right += [(find_place(key) is not None) == good for key, good in papers.places()]
+    return len(right), sum(right)
+
+
+def answers_as(case: papers.PaperCase, wanted: str | None) -> bool:
+    """Tell whether a request is answered with the right field."""
+    try:
+        parse_request(case.body)
+    except RequestRefusedError as error:
+        return {problem.field.partition(".")[0] for problem in error.problems} == {wanted}
+    return wanted is None
+
+
+def unpacks_as(case: papers.PaperCase, wanted: str | None) -> bool:
+    """Tell whether an archive is answered with the right code."""
+    try:
+        list(members_of(case.body))
+    except ArchiveRefusedError as error:
+        return error.facts["code"] == wanted
+    return wanted is None
+
+
+def main() -> None:
+    """Print the table."""
+    count = len(list(photos.cases()))
+    bad = sum(case.code is not None for case in photos.cases())
+    papers_count, papers_right = read_papers()
+    first, second = read_photos(ours), read_photos(naive)
+    rows = [
+        ("", "intake", "naive"),
+        (f"wrongly taken, of {bad}", first.wrongly_taken, second.wrongly_taken),
+        (f"wrongly refused, of {count - bad}", first.wrongly_refused, second.wrongly_refused),
+        (f"exact code, of {count}", first.exact, "no codes"),
+        ("slowest file, s", f"{first.slowest:.2f}", f"{second.slowest:.2f}"),
+        ("slowest refusal, s", f"{first.slowest_refusal:.2f}", f"{second.slowest_refusal:.2f}"),
+        ("largest process, MB", f"{first.largest:.0f}", f"{second.largest:.0f}"),
+        ("largest refusal, MB", f"{first.largest_refusal:.0f}", f"{second.largest_refusal:.0f}"),
+    ]
+    for name, one, other in rows:
+        sys.stdout.write(f"{name:28} {one!s:>10} {other!s:>10}\n")
+    sys.stdout.write(f"requests, keys and archives: {papers_right} of {papers_count} right\n")
+
+
+if __name__ == "__main__":
+    main()

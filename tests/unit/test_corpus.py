@@ -1,0 +1,58 @@
+"""Every case of the corpus gets the right word; `make corpus` also measures time and memory."""
+
+import pytest
+
+from bench.corpus import papers, photos
+from contracts.codes import CODES
+from contracts.errors import ArchiveRefusedError
+from domain.archives import members_of
+from domain.photos import DecodeLimits, PhotoRefusedError
+from domain.requests import RequestRefusedError, parse_request
+from domain.uploads import find_place
+from runtime.decode import answer
+from runtime.sandbox import format_of
+
+PHOTOS = list(photos.cases())
+REQUESTS = list(papers.requests())
+ARCHIVES = list(papers.archives())
+
+
+def verdict(body: bytes) -> str | None:
+    limits = DecodeLimits(min_side=64)._asdict()
+    try:
+        facts, _ = answer(body, {"kind": format_of(body), **limits})
+    except PhotoRefusedError as error:
+        return error.code
+    refused: str | None = facts.get("refused")
+    return refused
+
+
+@pytest.mark.parametrize("case", PHOTOS, ids=lambda case: case.name)
+def test_every_file_gets_its_verdict(case: photos.PhotoCase) -> None:
+    assert case.code is None or case.code in CODES
+    assert verdict(case.make()) == case.code
+
+
+@pytest.mark.parametrize("case", REQUESTS, ids=lambda case: case.name)
+def test_every_request_gets_its_answer(case: papers.PaperCase) -> None:
+    fields: set[str] = set()
+    try:
+        parse_request(case.body)
+    except RequestRefusedError as error:
+        fields |= {problem.field.partition(".")[0] for problem in error.problems}
+    assert fields == ({case.code} - {None})
+
+
+@pytest.mark.parametrize("case", ARCHIVES, ids=lambda case: case.name)
+def test_every_archive_gets_its_answer(case: papers.PaperCase) -> None:
+    found: object = None
+    try:
+        list(members_of(case.body))
+    except ArchiveRefusedError as error:
+        found = error.facts["code"]
+    assert found == case.code
+
+
+@pytest.mark.parametrize(("key", "good"), list(papers.places()))
+def test_every_key_is_judged(key: str, good: bool) -> None:
+    assert (find_place(key) is not None) == good
