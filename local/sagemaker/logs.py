@@ -4,7 +4,7 @@ import re
 import time
 from pathlib import Path
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud.untyped import Json, Stock
 from local.sagemaker import store
@@ -71,7 +71,7 @@ class LogShipper:
                     create(**names)
                 except self._logs.exceptions.ResourceAlreadyExistsException:
                     continue
-        except ClientError:
+        except (ClientError, BotoCoreError):
             return False  # as on AWS: a role without the permission leaves no logs
         return True
 
@@ -85,8 +85,8 @@ class LogShipper:
                 logStreamName=self._stream,
                 logEvents=[{"timestamp": moment, "message": line} for line in lines],
             )
-        except ClientError:
-            self._refused = True
+        except (ClientError, BotoCoreError):
+            self._refused = True  # the file still has it all
 
     def _measure(self, line: str) -> None:
         for name, pattern in self._metrics:
