@@ -125,7 +125,7 @@ def make_learner(base: Base, seed: int) -> loop.Learner:
     """Return one user with photos and class images of noise."""
     chance = np.random.default_rng(seed)
     pixels = chance.integers(0, 255, (PHOTOS, SIDE, SIDE, 3), dtype=np.uint8)
-    photos = [Photo(i, "a photo of sks", Image.fromarray(p)) for i, p in enumerate(pixels)]
+    photos = [Photo(i, "a photo of sks", False, Image.fromarray(p)) for i, p in enumerate(pixels)]
     recipe = Recipe(
         job_id=f"{seed:032x}",
         seed=seed,
@@ -147,8 +147,9 @@ def make_learner(base: Base, seed: int) -> loop.Learner:
     examples = loop.Examples(
         latents,
         ["a photo of sks", "a photo"],
-        torch.zeros(PHOTOS, dtype=torch.long),
+        [0] * PHOTOS,
         loss.normal((CLASS_IMAGES, *latents.mean[0].shape), seed, "class images"),
+        [1] * CLASS_IMAGES,
     )
     return loop.Learner(recipe, examples, Path(), "")
 

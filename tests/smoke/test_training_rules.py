@@ -139,6 +139,9 @@ class ColourJudge:
     def circumstances(self) -> tuple[str, ...]:
         return ()
 
+    def describe(self, image: Image.Image) -> str:  # noqa: ARG002
+        return ""
+
 
 RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.9, 0.1), (0.1, 0.1, 0.9)
 

@@ -39,6 +39,13 @@ class Judge(Protocol):
         """Return what to add to a prompt to see it in several situations; () for nothing."""
         ...
 
+    def describe(self, image: Image.Image) -> str:
+        """Return the circumstances of a picture in a prompt's words; "" where it cannot tell.
+
+        Never who is on it: what a caption names, the trigger word need not learn.
+        """
+        ...
+
 
 def load_judge(base: Base) -> Judge | None:
     """Return the base's judge; None when it brings none, so identity is not scored."""
@@ -110,6 +117,23 @@ class ClassifierJudge:
     def circumstances(self) -> tuple[str, ...]:
         """Return the circumstances of the base's own examination prompts."""
         return tuple(prompt.partition(",")[2].strip() for prompt in self._settings.prompts)
+
+    def describe(self, image: Image.Image) -> str:
+        """Return a phrase for every circumstance that the base's examination prompts name."""
+        shown = self._read(image)
+        named = [self._settings.phrases.get(phrase, {}) for phrase in self._named()]
+        wanted = dict.fromkeys(attribute for promise in named for attribute in promise)
+        by_promise = {
+            (attribute, label): phrase
+            for phrase, promise in self._settings.phrases.items()
+            if len(promise) == 1
+            for attribute, label in promise.items()
+        }
+        phrases = [by_promise.get((attribute, shown[attribute])) for attribute in wanted]
+        return ", ".join(phrase for phrase in phrases if phrase is not None)
+
+    def _named(self) -> list[str]:
+        return [word.strip() for words in self.circumstances() for word in words.split(",")]
 
     def _read(self, image: Image.Image) -> dict[str, str]:
         outputs = self._outputs([image])[0]

@@ -31,11 +31,13 @@ class Examples:
 
     photos: Latents
     prompts: list[str]
-    """Every caption once; the class prompt last."""
-    photo_rows: Tensor
-    """(N,) int64: each photo's place in ``prompts``."""
+    """Every caption and class prompt once."""
+    photo_rows: list[int]
+    """Each photo's place in ``prompts``."""
     class_latents: Tensor | None
     """(M, C, H, W), scaled; absent without prior preservation."""
+    class_rows: list[int]
+    """Each class image's place in ``prompts``."""
 
 
 @dataclass(frozen=True)
@@ -157,13 +159,12 @@ def draw_batch(recipe: Recipe, examples: Examples, step: int, levels: int) -> Ba
     for draw in range(step * size, (step + 1) * size):
         chosen = loss.pick(len(examples.photos.mean), draw, seed, "photo")
         latents.append(examples.photos.draw(chosen, loss.normal(shape, seed, "posterior", draw)))
-        rows.append(int(examples.photo_rows[chosen]))
+        rows.append(examples.photo_rows[chosen])
     if examples.class_latents is not None:
         for draw in range(step * size, (step + 1) * size):
-            latents.append(
-                examples.class_latents[loss.pick(len(examples.class_latents), draw, seed, "class")]
-            )
-            rows.append(len(examples.prompts) - 1)
+            chosen = loss.pick(len(examples.class_latents), draw, seed, "class")
+            latents.append(examples.class_latents[chosen])
+            rows.append(examples.class_rows[chosen])
     stacked = torch.stack(latents)
     return Batch(
         stacked,

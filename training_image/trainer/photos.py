@@ -27,6 +27,8 @@ class Photo:
 
     index: int
     caption: str
+    has_own_caption: bool
+    """Whether the user wrote it; else it is the instance prompt."""
     image: Image.Image
     """RGB, S x S."""
 
@@ -60,6 +62,7 @@ def read_photos(root: Path, task: TrainingTask, side: int) -> list[Photo]:
         Photo(
             photo.index,
             caption_of(photo.caption, task.request),
+            photo.caption is not None,
             square(_read(folder, photo), side),
         )
         for photo in task.photos

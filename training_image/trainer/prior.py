@@ -31,23 +31,26 @@ def prior_folder(root: Path) -> Path:
 
 
 def class_latents(
-    base: Base, prompt: str, count: int, side: int, *, folder: Path, limit: TimeLimit
+    base: Base, prompts: list[str], count: int, side: int, *, folder: Path, limit: TimeLimit
 ) -> Tensor:
-    """Return the latents (count, C, H, W) of the class, from the cache or made now."""
-    path = folder / f"prior-{_name(base, prompt, count, side)}.safetensors"
+    """Return the latents (count, C, H, W) of the class, from the cache or made now.
+
+    The prompts take turns: picture i shows ``prompts[i % len(prompts)]``.
+    """
+    path = folder / f"prior-{_name(base, prompts, count, side)}.safetensors"
     cached = _read(path)
     if cached is not None:
         say(f"class images: {count} found ready")
         return cached
-    shots = [Shot(prompt, seed) for seed in range(count)]
+    shots = [Shot(prompts[seed % len(prompts)], seed) for seed in range(count)]
     latents = make_latents(base, shots, side, limit, "class images").contiguous()
     write_atomically(path, save({"latents": latents}))
     return latents
 
 
-def _name(base: Base, prompt: str, count: int, side: int) -> str:
+def _name(base: Base, prompts: list[str], count: int, side: int) -> str:
     settings = base.card.inference.model_dump(mode="json")
-    key = [GENERATION, base.card.sha256, str(base.dtype), prompt, count, side, settings]
+    key = [GENERATION, base.card.sha256, str(base.dtype), prompts, count, side, settings]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 

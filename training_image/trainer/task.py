@@ -6,8 +6,6 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
 from contracts.codes import CODES
 from contracts.layout import ADAPTER_FOLDER
 from contracts.training import (
@@ -116,23 +114,42 @@ def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
 
 def gather_examples(job: Job, recipe: Recipe, photos: list[Photo]) -> Examples:
     """Encode the photos, and find or make the class images."""
-    captions = sorted({photo.caption for photo in photos})
+    captions = [describe(photo, job.judge) for photo in photos]
+    class_prompts = vary(recipe.class_prompt, job.judge)
     classes = None
     if recipe.class_images:
         classes = class_latents(
             job.base,
-            recipe.class_prompt,
+            class_prompts,
             recipe.class_images,
             recipe.resolution,
             folder=prior_folder(job.root),
             limit=job.limit,
         )
+    prompts = list(dict.fromkeys(captions + class_prompts))
     return Examples(
         photos=encode_photos(job.base, photos),
-        prompts=[*captions, recipe.class_prompt],
-        photo_rows=torch.tensor([captions.index(photo.caption) for photo in photos]),
+        prompts=prompts,
+        photo_rows=[prompts.index(caption) for caption in captions],
         class_latents=classes,
+        class_rows=[
+            prompts.index(class_prompts[i % len(class_prompts)]) for i in range(recipe.class_images)
+        ],
     )
+
+
+def describe(photo: Photo, judge: Judge | None) -> str:
+    """Return a photo's caption; its circumstances are added where the user wrote none.
+
+    What a caption names, the trigger word need not stand for: only who it is remains for it.
+    """
+    words = "" if judge is None or photo.has_own_caption else judge.describe(photo.image)
+    return f"{photo.caption}, {words}" if words else photo.caption
+
+
+def vary(prompt: str, judge: Judge | None) -> list[str]:
+    """Return a prompt plain, and in every circumstance that the judge knows."""
+    return [prompt, *(f"{prompt}, {words}" for words in (judge.circumstances() if judge else ()))]
 
 
 def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
