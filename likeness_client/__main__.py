@@ -1,4 +1,7 @@
-"""The command line: ``likeness generate <target model> "a photo of sks" --endpoint NAME``."""
+"""The command line: ``likeness check FOLDER`` before an upload; ``likeness generate`` after.
+
+``likeness generate <target model> "a photo of sks" --endpoint NAME`` draws.
+"""
 
 import argparse
 import os
@@ -9,6 +12,7 @@ from typing import get_args
 from botocore.exceptions import BotoCoreError
 
 from contracts.picture import OutputFormat, Scheduler
+from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.errors import GenerationError
 
@@ -18,6 +22,8 @@ NOT_ARGUMENTS = {"command", "model", "prompt", "negative_prompt", "endpoint", "o
 def main(words: list[str] | None = None) -> int:
     """Draw, save, and say where; return 1 when there is no picture."""
     options = make_parser().parse_args(words)
+    if options.command == "check":
+        return check(options.folder, options.resolution)
     if not options.endpoint:
         sys.stderr.write("likeness: name the endpoint by --endpoint or LIKENESS_ENDPOINT\n")
         return 2
@@ -49,6 +55,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the options; their names are PictureArguments'."""
     parser = argparse.ArgumentParser(prog="likeness", description="Pictures from personal models.")
     commands = parser.add_subparsers(dest="command", required=True)
+    look = commands.add_parser("check", help="judge a folder of photos before uploading it")
+    look.add_argument("folder", type=Path)
+    look.add_argument("--resolution", type=int, help="the base model's; the request's own wins")
     generate = commands.add_parser("generate", help="draw pictures with a trained model")
     generate.add_argument("model", help="the TargetModel of the notice")
     generate.add_argument("prompt", help="name the subject by its trigger word, or <<TOK>>")

@@ -1,6 +1,6 @@
 """A verdict for every photo, before any GPU second is paid; and whether there are enough."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from contracts import layout
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
-from contracts.job import AcceptedUpload, JobSpec, PinnedObject
+from contracts.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from domain.bases import Bases
 from domain.jobs import Jobs
@@ -91,6 +91,14 @@ class Inspection:
     decoder: Decoder
 
 
+class Darkroom(NamedTuple):
+    """What looking at photos needs."""
+
+    uploads: Storage
+    decoder: Decoder
+    limits: DecodeLimits
+
+
 def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> PhotoSummary:
     """Look at every pinned photo; store the good ones normalised, and the report.
 
@@ -101,37 +109,43 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
     inspection.jobs.advance(job.job_id, "InspectPhotos", now)
     key = layout.accepted_upload_key(job.job_id)
     accepted = read_document(inspection.models, key, AcceptedUpload)
-    verdicts = tuple(verdicts_of(accepted, inspection))
-    report = PhotoReport(job_id=job.job_id, photos=verdicts)
+    limits = limits_for(resolution_of(accepted, inspection.bases))
+    room = Darkroom(inspection.uploads, inspection.decoder, limits)
+    verdicts = verdicts_of(job.job_id, accepted.photos, room)
+    report = PhotoReport(job_id=job.job_id, photos=tuple(verdicts))
     write_document(inspection.models, layout.photo_report_key(job.job_id), report)
     return summarise(report, all_must_pass=accepted.request.on_reject == "fail")
 
 
-def limits_of(accepted: AcceptedUpload, bases: Bases) -> DecodeLimits:
-    """Return how large a photo must and may be for this request."""
+def resolution_of(accepted: AcceptedUpload, bases: Bases) -> int:
+    """Return the pixels of a side that training will use."""
     wanted = accepted.request.resolution
-    if wanted is None:
-        wanted = bases.card(accepted.job.base_id).resolution
-    return DecodeLimits(min_side=max(LEAST_SIDE, wanted), max_side=max(LARGEST_SIDE, wanted))
+    return bases.card(accepted.job.base_id).resolution if wanted is None else wanted
 
 
-def verdicts_of(accepted: AcceptedUpload, inspection: Inspection) -> Iterator[PhotoVerdict]:
+def limits_for(resolution: int) -> DecodeLimits:
+    """Return how large a photo must and may be to be trained at this resolution."""
+    return DecodeLimits(max(LEAST_SIDE, resolution), max_side=max(LARGEST_SIDE, resolution))
+
+
+def verdicts_of(
+    job_id: str, photos: Sequence[PinnedPhoto], room: Darkroom
+) -> Iterator[PhotoVerdict]:
     """Give each photo its verdict; store the good ones normalised."""
-    limits = limits_of(accepted, inspection.bases)
     seen: dict[str, Looks | None] = {}
-    for index, pin in enumerate(accepted.photos):
+    for index, pin in enumerate(photos):
         try:
-            body = read_pinned(inspection.uploads, pin, MAX_PHOTO_BYTES)
-            photo = inspection.decoder.decode(body, limits)
+            body = read_pinned(room.uploads, pin, MAX_PHOTO_BYTES)
+            photo = room.decoder.decode(body, room.limits)
             refuse_twin(photo, seen)
             advice = advice_on(photo.looks, seen.values())
             seen[photo.sha256] = photo.looks
         except PhotoRefusedError as error:
             yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,))
         else:
-            key = layout.accepted_prefix(accepted.job.job_id) + layout.accepted_photo_file(index)
-            inspection.uploads.write(key, photo.png, "image/png")
-            caption, more = read_caption(inspection.uploads, pin.caption)
+            key = layout.accepted_prefix(job_id) + layout.accepted_photo_file(index)
+            room.uploads.write(key, photo.png, "image/png")
+            caption, more = read_caption(room.uploads, pin.caption)
             yield good_verdict(index, photo, caption, (*more, *advice))
 
 
