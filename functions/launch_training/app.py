@@ -1,6 +1,6 @@
 """Beside the states, launch_training: queued jobs -> SageMaker training jobs.
 
-In     anything            the jobs table's stream when a job is queued, and every minute
+In     anything            the table's stream when a job is queued, a job's end, and every minute
 Out    nothing             follow_training hears of what was started
 Fails  anything            what was claimed without a training job is found by reconcile
 """

@@ -67,7 +67,7 @@ class MemoryStorage:
             if index >= len(versions):
                 raise ObjectMissingError
             return versions[index]
-        if key not in self.objects:
+        if not versions or key in self.deleted:
             raise ObjectMissingError
         return versions[-1]
 

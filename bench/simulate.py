@@ -1,0 +1,259 @@
+"""Ten thousand uploads in ten minutes against a simulated SageMaker, in virtual time.
+
+Usage: python -m bench.simulate [--uploads N]
+The real planner, launcher and follower run on memory fakes. Simulated are SageMaker's start-up
+(20 s from a warm pool, 180 s cold), the load of the base (10 s and 60 s), a fixed time for each
+user, the quota of instances, and one CreateTrainingJob a second with a burst of ten. Beside it
+stands one cold training job for each user, first come first served, on as many instances.
+Writes the table to stdout.
+"""
+
+import argparse
+import heapq
+import itertools
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+from contracts import layout
+from contracts.record import JobRecord
+from contracts.training import TrainingPlan
+from domain.following import follow_result, follow_training_job, reconcile
+from domain.launching import Launcher, launch
+from domain.prices import cost_usd
+from domain.storage import read_document
+from domain.training import Creation
+from tests.fakes.jobs import MemoryJobs
+from tests.fakes.training import MemoryTrainer
+from tests.unit.training_kit import NOON, SETTINGS, World, inspect, job_id, spec
+
+BURST_SECONDS = 600
+COLD_START, COLD_LOAD = 180.0, 60.0
+WARM_START, WARM_LOAD = 20.0, 10.0
+KEEP_ALIVE = 600.0
+REQUESTS_BURST = 10
+LARGEST_BATCH = 100
+INSTANCE = "ml.g6e.2xlarge"
+CELLS = [(quota, user) for quota in (20, 100) for user in (10.0, 30.0, 130.0)]
+
+
+class Figures(NamedTuple):
+    """What one cell came to; times in seconds."""
+
+    makespan: float
+    median_wait: float
+    training_jobs: int
+    warm: int
+    billed: float
+
+
+class Clock:
+    """Virtual time and what is to come."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+
+    def after(self, seconds: float, happens: Callable[[], None]) -> None:
+        """Let something happen later."""
+        heapq.heappush(self._events, (self.seconds + seconds, next(self._numbers), happens))
+
+    def now(self) -> datetime:
+        """Return the time as our rules want it."""
+        return NOON + timedelta(seconds=self.seconds)
+
+    def run_while(self, unfinished: Callable[[], bool]) -> None:
+        """Go from one event to the next."""
+        while self._events and unfinished():
+            self.seconds, _, happens = heapq.heappop(self._events)
+            happens()
+
+
+class IndexedJobs(MemoryJobs):
+    """The fake with the table's index: a scan of ten thousand rows each second is slow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[str | None, dict[str, None]] = {}
+
+    def _change(self, job_id: str, now: datetime, **changes: object) -> None:
+        self._lines.setdefault(self.records[job_id].queue, {}).pop(job_id, None)
+        super()._change(job_id, now, **changes)
+        self._lines.setdefault(self.records[job_id].queue, {})[job_id] = None
+
+    def _waiting_for(self, queue: str) -> list[JobRecord]:
+        return [self.records[job_id] for job_id in self._lines.get(queue, {})]
+
+
+class SimulatedTrainer(MemoryTrainer):
+    """SageMaker with instances that start, stay warm, and train one user after another."""
+
+    def __init__(self, clock: Clock, quota: int, user_seconds: float) -> None:
+        super().__init__(limit=quota)
+        self.clock, self.user_seconds = clock, user_seconds
+        self.tell: Callable[[str, float], None] = lambda *_: None
+        """Hears of each started job, and after how many seconds it begins to train."""
+        self.pools: list[float] = []
+        """When each idle instance went idle."""
+        self.warm, self.billed = 0, 0.0
+        self._tokens, self._since = float(REQUESTS_BURST), 0.0
+
+    def create(self, request: dict[str, Any]) -> Creation:
+        """Start a job, unless too many run or were asked for."""
+        if not self._may_ask():
+            return "no_capacity"
+        outcome = super().create(request)
+        if outcome == "created":
+            self._start(request["TrainingJobName"])
+        return outcome
+
+    def _may_ask(self) -> bool:
+        """A bucket of tokens, refilled once a second."""
+        passed, self._since = self.clock.seconds - self._since, self.clock.seconds
+        self._tokens = min(REQUESTS_BURST, self._tokens + passed)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _start(self, name: str) -> None:
+        fresh = [idle for idle in self.pools if self.clock.seconds - idle <= KEEP_ALIVE]
+        self.billed += KEEP_ALIVE * (len(self.pools) - len(fresh))
+        self.pools = fresh
+        if self.pools:
+            self.billed += self.clock.seconds - self.pools.pop()
+            self.warm += 1
+            self.tell(name, WARM_START + WARM_LOAD)
+        else:
+            self.tell(name, COLD_START + COLD_LOAD)
+
+    def finish(self, name: str, billed: float) -> None:
+        """End a job; its instance stays warm."""
+        self.end(name)
+        self.billed += billed
+        self.pools.append(self.clock.seconds)
+
+
+class Simulation:
+    """One cell: uploads, and the Lambdas that events and schedules start."""
+
+    def __init__(self, uploads: int, quota: int, user_seconds: float) -> None:
+        self.uploads, self.clock = uploads, Clock()
+        self.trainer = SimulatedTrainer(self.clock, quota, user_seconds)
+        self.trainer.tell = self.train
+        self.world = World(jobs=IndexedJobs(), trainer=self.trainer)
+        settings = replace(SETTINGS, quota=quota, largest_batch=LARGEST_BATCH)
+        self.launcher = Launcher(self.world.room, self.world.bases, settings)
+        self.launch_is_due = False
+        self.waits: list[float] = []
+
+    def run(self) -> Figures:
+        """Go on until every upload has its adapter."""
+        for number in range(self.uploads):
+            at = BURST_SECONDS * number / self.uploads
+            self.clock.after(at, partial(self.upload, number))
+        self.every_minute()
+        self.clock.run_while(lambda: len(self.waits) < self.uploads)
+        return Figures(
+            makespan=self.clock.seconds,
+            median_wait=statistics.median(self.waits),
+            training_jobs=len(self.trainer.requests),
+            warm=self.trainer.warm,
+            billed=self.trainer.billed,
+        )
+
+    def upload(self, number: int) -> None:
+        """An upload has come as far as TrainAdapter."""
+        job = spec(number, f"tenant-{number % 50}")
+        now = self.clock.now()
+        self.world.jobs.claim(job, f"arn:{number}", now)
+        inspect(self.world.models, job)
+        self.world.jobs.enqueue(job.job_id, self.world.callbacks.wait(job.job_id), now)
+        self.wake_launcher()
+
+    def wake_launcher(self) -> None:
+        """The table's stream gathers a second's changes."""
+        if not self.launch_is_due:
+            self.launch_is_due = True
+            self.clock.after(1, self.launch)
+
+    def launch(self) -> None:
+        """Invoke launch_training."""
+        self.launch_is_due = False
+        launch(self.launcher, self.clock.now())
+
+    def every_minute(self) -> None:
+        """Invoke what schedules invoke."""
+        reconcile(self.world.room, self.clock.now())
+        self.launch()
+        self.clock.after(60, self.every_minute)
+
+    def train(self, name: str, begun: float) -> None:
+        """Foresee when a job will have trained each of its users."""
+        plan_key = layout.plan_key(name.split("-")[1])
+        plan = read_document(self.world.models, plan_key, TrainingPlan)
+        for place, task in enumerate(plan.tasks, start=1):
+            after = begun + place * self.trainer.user_seconds
+            self.clock.after(after, partial(self.result, name, int(task.job_id, 16)))
+        worked = begun + len(plan.tasks) * self.trainer.user_seconds
+        self.clock.after(worked + 1, partial(self.ended, name, worked))
+
+    def result(self, name: str, number: int) -> None:
+        """One user's adapter is done, while others of the same job wait."""
+        key = self.world.write_result_of(number, name)
+        follow_result(self.world.room, key, self.clock.now())
+        if job_id(number) not in self.world.callbacks.answers:
+            raise RuntimeError("a result was not followed")
+        self.waits.append(self.clock.seconds - BURST_SECONDS * number / self.uploads)
+
+    def ended(self, name: str, billed: float) -> None:
+        """SageMaker tells that a slot is free: launch_training listens too."""
+        self.trainer.finish(name, billed)
+        follow_training_job(self.world.room, name, self.clock.now())
+        self.wake_launcher()
+
+
+def one_job_for_each(uploads: int, quota: int, user_seconds: float) -> Figures:
+    """Cold jobs of one user, as many at once as the quota allows."""
+    service = COLD_START + COLD_LOAD + user_seconds
+    free = [0.0] * quota
+    waits, last = [], 0.0
+    for number in range(uploads):
+        arrival = BURST_SECONDS * number / uploads
+        end = max(arrival, number - REQUESTS_BURST, heapq.heappop(free)) + service
+        heapq.heappush(free, end)
+        waits.append(end - arrival)
+        last = max(last, end)
+    return Figures(last, statistics.median(waits), uploads, 0, uploads * service)
+
+
+def lower_bound(uploads: int, quota: int, user_seconds: float) -> float:
+    """Every instance starts cold once and then only trains."""
+    return COLD_START + COLD_LOAD + uploads * user_seconds / quota
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Ten thousand uploads, in virtual time.")
+    parser.add_argument("--uploads", type=int, default=10_000)
+    uploads = parser.parse_args().uploads
+    print(f"{uploads} uploads in {BURST_SECONDS} s, {INSTANCE}")
+    print("quota  s/user  makespan  /bound  median wait  vs one each  jobs  warm  $/adapter")
+    for quota, user_seconds in CELLS:
+        ours = Simulation(uploads, quota, user_seconds).run()
+        naive = one_job_for_each(uploads, quota, user_seconds)
+        bound = lower_bound(uploads, quota, user_seconds)
+        print(
+            f"{quota:5}  {user_seconds:6.0f}  {ours.makespan:7.0f}s  {ours.makespan / bound:6.3f}"
+            f"  {ours.median_wait:10.0f}s  {naive.median_wait / ours.median_wait:10.1f}x"
+            f"  {ours.training_jobs:4}  {ours.warm / ours.training_jobs:4.0%}"
+            f"  {(cost_usd(INSTANCE, ours.billed) or 0) / uploads:9.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
