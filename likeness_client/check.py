@@ -134,7 +134,7 @@ def check(folder: Path, resolution: int | None = None) -> int:
     for name, verdict in looks:
         _say(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
     good = sum(verdict.verdict != "refused" for _, verdict in looks)
-    _say(f"{good} of {len(looks)} photos can be used, {MIN_PHOTOS} are needed.")
+    _say(f"Photos that can be used: {good} of {len(looks)}; needed: {MIN_PHOTOS}.")
     return int(good < MIN_PHOTOS or problems > 0)
 
 

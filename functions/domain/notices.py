@@ -24,8 +24,8 @@ from domain.uploads import Place, find_place
 
 MAX_FILE_NAME = 200
 _FACTS = {
-    "too_few_photos": "{found} photos can be used, {needed} are needed.",
-    "too_many_photos": "{found} photos were found, at most {most} may be used.",
+    "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
+    "too_many_photos": "Photos found: {found}; allowed: {most}.",
     "invalid_request": "Problems found: {problems}.",
 }
 

@@ -19,7 +19,7 @@ def test_photos_in_a_zip_are_inspected_under_their_names(stack: Stack) -> None:
     stack.upload("zipped", {"photos.zip": zipped(files)}, SMALL)
     assert stack.execution("zipped")["error"] == "TooFewPhotosError"
     notice = stack.subscriber.receive()
-    assert "2 photos can be used, 5 are needed." in notice["text"]
+    assert "Photos that can be used: 2; needed: 5." in notice["text"]
     assert [(p["file"], p["codes"]) for p in notice["photos"]] == [
         ("photos.zip/party/holiday.jpg", ["not_an_image"])
     ]

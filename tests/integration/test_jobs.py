@@ -1,5 +1,6 @@
 """domain.jobs.Jobs: the fake and the table of template.yaml behave alike."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,6 +71,12 @@ def test_the_first_execution_gets_the_job_and_keeps_it(jobs: Jobs) -> None:
         created_at=NOON.isoformat(),
         updated_at=NOON.isoformat(),
     )
+
+
+def test_many_deliveries_of_one_upload_are_one_job(jobs: Jobs) -> None:
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        answers = pool.map(lambda n: jobs.claim(spec(), f"arn:{n}", NOON), range(100))
+    assert sorted(answers).count("accepted") == 1
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_a_folder_hears_what_the_upload_would(
     folder = folder_with(tmp_path, {**good, "photos.zip": zipped(packed), ".DS_Store": b"x"})
     assert main(["check", str(folder)]) == 1
     said = capsys.readouterr().out
-    assert "4 of 5 photos can be used, 5 are needed." in said
+    assert "Photos that can be used: 4 of 5; needed: 5." in said
     assert "refused   photos.zip/4.pdf" in said
     assert "Export the photo as JPEG" in said
     assert {path.name for path in folder.iterdir()} == {*good, "photos.zip", ".DS_Store"}

@@ -177,7 +177,7 @@ def test_too_few_photos_names_each_of_them_and_what_to_do() -> None:
         office.inspect(job)
     notice = office.fail(caught.value, job)
     assert (notice.code, notice.tenant, notice.upload) == ("too_few_photos", "acme", "first")
-    assert "1 photos can be used, 5 are needed." in notice.text
+    assert "Photos that can be used: 1; needed: 5." in notice.text
     assert [(p.file, p.codes) for p in notice.photos] == [("b/c.pdf", ("not_an_image",))]
     assert "JPEG" in notice.photos[0].text
     record = office.intake.jobs.get(job.job_id)
