@@ -1,11 +1,16 @@
 """What the stages around a training talk to, put together from the environment."""
 
+from time import monotonic
+
 from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
 from domain.following import TrainingRoom
 from domain.launching import Launcher
+
+LAUNCHING_SECONDS = 40
+"""Of the function's sixty: the last order that was begun needs the rest."""
 
 
 def training_room() -> TrainingRoom:
@@ -20,8 +25,10 @@ def training_room() -> TrainingRoom:
 
 def launcher() -> Launcher:
     """Return what a launcher needs."""
+    end = monotonic() + LAUNCHING_SECONDS
     return Launcher(
         room=training_room(),
         bases=S3Storage.from_env("BASES_BUCKET"),
         settings=settings_from_env(),
+        has_time=lambda: monotonic() < end,
     )

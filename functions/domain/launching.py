@@ -5,6 +5,7 @@ in between leaves a claim without a training job, which reconcile returns to the
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -47,6 +48,8 @@ class Launcher:
     room: TrainingRoom
     bases: Storage
     settings: TrainingSettings
+    has_time: Callable[[], bool] = lambda: True
+    """Whether one more training job may be prepared: a launcher that is killed leaves claims."""
 
 
 def queue_for_training(
@@ -76,7 +79,7 @@ def launch(launcher: Launcher, now: datetime) -> list[str]:
     running = launcher.room.jobs.in_training()
     names: list[str] = []
     for order in plan(queued, running, rules_of(launcher.settings)):
-        outcome = start(launcher, order, now)
+        outcome = start(launcher, order, now) if launcher.has_time() else "no_capacity"
         if outcome == "no_capacity":
             break
         if outcome == "started":

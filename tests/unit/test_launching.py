@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -66,6 +67,16 @@ def test_no_more_is_asked_for_once_capacity_is_refused() -> None:
         world.enter(number, f"token-{number}")
     assert len(launch(world.launcher, NOON)) == 1
     assert len(world.jobs.queued()) == SETTINGS.quota + 1
+
+
+def test_a_launcher_whose_time_is_over_claims_nothing_more() -> None:
+    world = World()
+    for number in range(2):
+        world.enter(number, f"token-{number}")
+    times = iter([True, False])
+    launcher = replace(world.launcher, has_time=lambda: next(times))
+    assert len(launch(launcher, NOON)) == 1
+    assert len(world.jobs.queued()) == 1
 
 
 def test_a_launcher_that_died_after_its_claim_loses_the_job_to_the_next() -> None:
