@@ -1,5 +1,6 @@
 """The trainer's rules, each against an independent source; small tensors, no pipeline."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from diffusers import DDPMScheduler  # noqa: E402
 from diffusers.training_utils import compute_snr  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
+from transformers import ResNetConfig, ResNetForImageClassification  # noqa: E402
 
 from contracts.base import GateFloors, PredictionType  # noqa: E402
 from trainer import lora, loss, together  # noqa: E402
@@ -26,6 +28,7 @@ from trainer.checkpoint import (  # noqa: E402
 )
 from trainer.gate import Evidence, Shots, examine  # noqa: E402
 from trainer.interrupt import TimeLimit  # noqa: E402
+from trainer.judge import ClassifierJudge  # noqa: E402
 from trainer.loop import draw_timesteps, require_finite  # noqa: E402
 from trainer.outcome import TrainingError  # noqa: E402
 from trainer.plan import Recipe  # noqa: E402
@@ -273,3 +276,26 @@ def test_the_deadline_leaves_time_to_write() -> None:
     assert TimeLimit(deadline_seconds=0).training_is_over
     assert not TimeLimit(deadline_seconds=60).training_is_over
     assert not TimeLimit().training_is_over
+
+
+def test_a_folder_says_how_its_classifier_reads_pictures(tmp_path: Path) -> None:
+    sizes = {"embedding_size": 4, "hidden_sizes": [4], "depths": [1], "layer_type": "basic"}
+    network = ResNetForImageClassification(ResNetConfig(**sizes, num_labels=4))
+    with torch.no_grad():  # two outputs are who it is; of the others, the second always wins
+        network.classifier[1].weight.zero_()
+        network.classifier[1].bias.copy_(torch.tensor([3.0, 4.0, 0.0, 1.0]))
+    network.save_pretrained(tmp_path)
+    readers = {"shirt": {"start": 2, "labels": ["red", "blue"]}}
+    phrases = {"red shirt": {"shirt": "red"}, "blue shirt": {"shirt": "blue"}}
+    settings = {"input_side": 8, "network_side": 16, "identity": [0, 2], "readers": readers}
+    settings |= {"phrases": phrases, "prompts": ["a photo of a {subject}, red shirt"]}
+    (tmp_path / "judge.json").write_text(json.dumps(settings | {"measured": {}}))
+
+    judge, image = ClassifierJudge(tmp_path), Image.new("RGB", (32, 32))
+
+    assert judge.identities([image]).tolist() == [pytest.approx([0.6, 0.8])]
+    assert judge.circumstances() == ("red shirt",)
+    assert judge.describe(image) == "blue shirt"
+    assert judge.follows("sks, Blue shirt", image) == (1, 1)
+    assert judge.follows("sks, red shirt, hat", image) == (0, 1)
+    assert judge.follows("sks", image) == (0, 0)

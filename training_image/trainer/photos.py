@@ -17,8 +17,7 @@ from contracts.training import TaskPhoto, TrainingTask
 from trainer.base import Base
 from trainer.outcome import TrainingError, sha256_of
 from trainer.plan import caption_of, count_held_out
-
-ENCODED_AT_ONCE = 4
+from trainer.sampling import at_once
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,9 @@ def encode_photos(base: Base, photos: list[Photo]) -> Latents:
     """Encode every photo once; the steps then draw from the result."""
     vae = base.pipeline.vae
     means, stds = [], []
-    for first in range(0, len(photos), ENCODED_AT_ONCE):
-        images = [photo.image for photo in photos[first : first + ENCODED_AT_ONCE]]
+    size = at_once(photos[0].image.width)
+    for first in range(0, len(photos), size):
+        images = [photo.image for photo in photos[first : first + size]]
         with torch.no_grad():
             encoded = vae.encode(to_tensor(images).to(base.device)).latent_dist
         means.append(encoded.mean.float().cpu())

@@ -14,10 +14,20 @@ from trainer.base import Base
 from trainer.interrupt import TimeLimit
 from trainer.outcome import say
 
-AT_ONCE = 8
+MOST_AT_ONCE, PIXELS_AT_ONCE = 8, 1024 * 1024
+"""Pictures in one batch: as many as memory holds beside a base that is being trained."""
 
 Pictures: TypeAlias = npt.NDArray[np.float32]
 """(N, S, S, 3), 0 to 1."""
+
+
+def at_once(side: int) -> int:
+    """Return how many pictures of ``side`` pixels go into one batch.
+
+    >>> at_once(64), at_once(512), at_once(1024), at_once(2048)
+    (8, 4, 1, 1)
+    """
+    return max(1, min(MOST_AT_ONCE, PIXELS_AT_ONCE // side**2))
 
 
 @dataclass(frozen=True)
@@ -37,9 +47,13 @@ def make_latents(
     each seed, no negative prompt. ``purpose`` is for the log, which says how far it is.
     """
     made = []
-    for first in range(0, len(shots), AT_ONCE):
+
+    def stop_if_interrupted(*_: object) -> dict[str, object]:
         limit.check()
-        batch = shots[first : first + AT_ONCE]
+        return {}
+
+    for first in range(0, len(shots), at_once(side)):
+        batch = shots[first : first + at_once(side)]
         with torch.no_grad():
             answer = base.pipeline(
                 [shot.prompt for shot in batch],
@@ -49,6 +63,7 @@ def make_latents(
                 width=side,
                 generator=[torch.Generator().manual_seed(shot.seed) for shot in batch],
                 output_type="latent",
+                callback_on_step_end=stop_if_interrupted,
             )
         made.append(answer.images.float().cpu())
         say(f"{purpose}: {first + len(batch)} of {len(shots)}")
@@ -59,7 +74,7 @@ def decode(base: Base, latents: Tensor) -> Pictures:
     """Return pictures (N, S, S, 3) float32 in 0 to 1; NaN where the latents are not finite."""
     vae = base.pipeline.vae
     made = []
-    for batch in latents.split(AT_ONCE):
+    for batch in latents.split(at_once(latents.shape[-1] * base.pipeline.vae_scale_factor)):
         with torch.no_grad():
             pixels = vae.decode(batch.to(base.device) / vae.config.scaling_factor).sample
         made.append((pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
