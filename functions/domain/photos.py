@@ -11,6 +11,14 @@ from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from domain.bases import Bases
+from domain.captions import (
+    MAX_LIST_BYTES,
+    MAX_TEXT_BYTES,
+    is_list,
+    parse_list,
+    usable,
+    words_for,
+)
 from domain.jobs import Jobs
 from domain.looks import Looks, advice_on
 from domain.storage import (
@@ -31,9 +39,6 @@ LEAST_SIDE = 64
 
 LARGEST_SIDE = 2048
 """Pixels; larger photos are scaled down to it."""
-
-MAX_CAPTION_BYTES = 4096
-MAX_CAPTION_LENGTH = 400
 
 
 class DecodeLimits(NamedTuple):
@@ -145,7 +150,7 @@ def verdicts_of(
         else:
             key = layout.accepted_prefix(job_id) + layout.accepted_photo_file(index)
             room.uploads.write(key, photo.png, "image/png")
-            caption, more = read_caption(room.uploads, pin.caption)
+            caption, more = read_caption(room.uploads, pin)
             yield good_verdict(index, photo, caption, (*more, *advice))
 
 
@@ -195,18 +200,22 @@ def read_pinned(uploads: Storage, pin: PinnedObject, limit: int) -> bytes:
         raise PhotoRefusedError("too_many_bytes") from None
 
 
-def read_caption(uploads: Storage, pin: PinnedObject | None) -> tuple[str | None, tuple[str, ...]]:
-    """Return the words beside a photo, and a code when they cannot be used."""
-    if pin is None:
+def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[str, ...]]:
+    """Return the words for a photo, and a code when they cannot be used."""
+    if pin.caption is None:
         return None, ()
+    source = pin.caption.name or pin.caption.key
+    limit = MAX_LIST_BYTES if is_list(source) else MAX_TEXT_BYTES
     try:
-        text = read_pinned(uploads, pin, MAX_CAPTION_BYTES).decode("utf-8-sig")
+        body = read_pinned(uploads, pin.caption, limit)
+        text = body.decode("utf-8-sig")
     except (PhotoRefusedError, UnicodeDecodeError):
         return None, ("caption_ignored",)
-    words = " ".join(text.split())
-    if not 0 < len(words) <= MAX_CAPTION_LENGTH or not words.isprintable():
-        return None, ("caption_ignored",)
-    return words, ()
+    if is_list(source):
+        folder = source.rpartition("/")[0] + "/"
+        return words_for((pin.name or pin.key).removeprefix(folder), parse_list(text, source)), ()
+    words = usable(text)
+    return words, () if words is not None else ("caption_ignored",)
 
 
 def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:

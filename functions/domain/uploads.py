@@ -9,6 +9,7 @@ from contracts import layout
 from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.job import PinnedObject, PinnedPhoto
 from domain.archives import MAX_ARCHIVE_BYTES, is_archive, members_of
+from domain.captions import is_list, is_text, masks_among, texts_of
 from domain.storage import Storage, StoredObject
 
 MAX_PHOTOS = 100
@@ -17,7 +18,6 @@ MAX_OBJECTS = 1000
 
 _NAME = r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"
 _REQUEST_KEY = re.compile(rf"tenants/{_NAME}/uploads/{_NAME}/{re.escape(layout.REQUEST_FILE)}")
-_CAPTIONS = {".txt", ".caption"}
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
 
 
@@ -94,9 +94,16 @@ def check_count(names: Iterable[str], objects: int) -> None:
     Raises:
         TooManyPhotosError: there are more.
     """
-    photos = sum(not is_caption(name) for name in names)
+    photos = len(photos_among(names))
     if photos > MAX_PHOTOS or objects > MAX_OBJECTS:
         raise TooManyPhotosError(found=photos, most=MAX_PHOTOS)
+
+
+def photos_among(names: Iterable[str]) -> list[str]:
+    """Return what is neither words nor a mask."""
+    pictures = [name for name in names if not is_text(name) and not is_list(name)]
+    masks = masks_among(pictures)
+    return [name for name in pictures if name not in masks]
 
 
 def unpacked(
@@ -121,29 +128,27 @@ def unpacked(
 
 
 def paired(pins: Mapping[str, PinnedObject]) -> tuple[PinnedPhoto, ...]:
-    """Return the photos with the captions beside them, in the order of their content."""
-    photos = [name for name in pins if not is_caption(name)]
-    captions = captions_of(photos, pins)
+    """Return the photos with the words for them, in the order of their content."""
+    photos = photos_among(pins)
+    words = lists_for(photos, pins) | texts_of(photos, pins)
     together = (
-        PinnedPhoto(**dict(pins[name]), caption=pins.get(captions.get(name, ""))) for name in photos
+        PinnedPhoto(**dict(pins[name]), caption=pins.get(words.get(name, ""))) for name in photos
     )
     return tuple(sorted(together, key=lambda pin: (pin.etag, pin.name or pin.key)))
 
 
-def is_caption(name: str) -> bool:
-    """Tell a text file, which only ever accompanies a photo."""
-    return PurePosixPath(name).suffix.lower() in _CAPTIONS
+def lists_for(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
+    """Return for each photo the list of words in its folder, or else in a folder above.
 
-
-def captions_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """Return each photo's text file: the same name but for its ending.
-
-    >>> captions_of(["a.jpg", "b.png"], ["a.jpg", "b.png", "b.txt", "notes.txt"])
-    {'b.png': 'b.txt'}
+    >>> lists_for(["a.jpg", "x/b.jpg"], ["metadata.jsonl", "x/caption.csv"])
+    {'a.jpg': 'metadata.jsonl', 'x/b.jpg': 'x/caption.csv'}
     """
-    texts = {str(PurePosixPath(name).with_suffix("")): name for name in names if is_caption(name)}
-    stems = {photo: str(PurePosixPath(photo).with_suffix("")) for photo in photos}
-    return {photo: texts[stem] for photo, stem in stems.items() if stem in texts}
+    lists = {PurePosixPath(name).parent: name for name in names if is_list(name)}
+    found = {
+        photo: [lists[folder] for folder in PurePosixPath(photo).parents if folder in lists]
+        for photo in photos
+    }
+    return {photo: nearest[0] for photo, nearest in found.items() if nearest}
 
 
 def pinned(item: StoredObject, name: str | None = None) -> PinnedObject:
