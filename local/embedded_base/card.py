@@ -35,7 +35,7 @@ TRAINING = TrainingDefaults(
     max_train_steps=600,
 )
 INFERENCE = InferenceDefaults(
-    num_inference_steps=20, guidance_scale=4.0, scheduler="DPMSolverMultistepScheduler"
+    num_inference_steps=20, guidance_scale=3.0, scheduler="DPMSolverMultistepScheduler"
 )
 
 

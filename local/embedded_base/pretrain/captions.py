@@ -9,10 +9,10 @@ import random
 from local.portraits import Character, Circumstance
 from local.portraits.moments import situation, traits
 
-EMPTY_SHARE = 0.12
+EMPTY_SHARE = 0.1
 """Captions left empty, for classifier-free guidance."""
 
-KEEP = (1.0, 1.0, 0.7, 0.4, 0.0)
+KEEP = (1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.4, 0.0)
 """The share of traits kept; one of these is drawn for the person, another for the moment."""
 
 FRAMES = ("a photo of", "photo of", "a portrait of", "a picture of", "a drawing of")
@@ -24,9 +24,9 @@ def training_caption(person: Character, moment: Circumstance, rng: random.Random
     if rng.random() < EMPTY_SHARE:
         return ""
     kept = some(traits(person), rng) + some(situation(moment), rng)
-    if rng.random() < 1 / 3:
+    if rng.random() < 1 / 5:
         rng.shuffle(kept)
-    frame = FRAMES[0] if rng.random() < 2 / 3 else rng.choice(FRAMES)
+    frame = FRAMES[0] if rng.random() < 4 / 5 else rng.choice(FRAMES)
     return ", ".join([f"{frame} {subject(rng)}", *kept])
 
 
@@ -37,8 +37,8 @@ def some(words: list[str], rng: random.Random) -> list[str]:
 
 
 def subject(rng: random.Random) -> str:
-    """Return "a person", one time in four with a word that nobody knows."""
-    if rng.random() > 1 / 4:
+    """Return "a person", one time in five with a word that nobody knows."""
+    if rng.random() > 1 / 5:
         return "a person"
     word = "".join(rng.choices(LETTERS, k=rng.randint(2, 6)))
     return rng.choice((f"a {word} person", f"{word} person"))

@@ -32,7 +32,7 @@ from local.embedded_base.pretrain.captions import training_caption
 from local.embedded_base.pretrain.dataset import example, training_pictures
 from local.embedded_base.words import make_tokenizer
 
-BATCH = 32
+BATCH = 16
 PEAK_RATE = 1e-3
 WARM_UP = 300
 SNR_CEILING = 5.0
