@@ -124,7 +124,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom)
             if line.startswith("step=2 "):
                 running.send_signal(signal.SIGTERM)
                 break
-        assert running.wait(timeout=60) == 143
+        assert running.wait(timeout=120) == 143
     assert not (broken.folder(name) / "result.json").exists()
     states = list((broken.folder(name) / "state").glob("step-*.safetensors"))
     assert states
