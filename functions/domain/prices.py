@@ -22,16 +22,3 @@ def cost_usd(instance_type: str, billable_seconds: float) -> float | None:
     """
     hourly = USD_PER_HOUR.get(instance_type)
     return None if hourly is None else hourly * billable_seconds / 3600
-
-
-def keep_alive(cold_seconds: float, waiting_is_worth: float = 0.0) -> float:
-    """Return how long an idle warm pool should be kept, in seconds.
-
-    The ski-rental rule: pay for idling as long as it has cost no more than the cold start that it
-    may save. Whatever comes, that is at most twice what hindsight would have paid.
-
-    Args:
-        cold_seconds: billed seconds of a cold start beyond a warm one.
-        waiting_is_worth: billed seconds that one would pay to spare a user the wait.
-    """
-    return cold_seconds + waiting_is_worth

@@ -1,0 +1,105 @@
+"""The stages around a training on the embedded AWS, with a container that learns nothing."""
+
+import time
+import uuid
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import pytest
+
+from aws.jobs import DynamoJobs
+from aws.storage import S3Storage
+from aws.training import SageMakerTrainer
+from contracts import layout
+from contracts.job import AcceptedUpload
+from contracts.photos import PhotoReport, PhotoVerdict
+from domain.following import TrainingRoom, reconcile
+from domain.launching import Launcher, launch, queue_for_training
+from domain.storage import write_document
+from local.sagemaker.images import python_program
+from runtime.clock import now
+from tests.fakes.callbacks import MemoryCallbacks
+from tests.integration.sagemaker_kit import FAKES, SageMakerKit, allow
+from tests.integration.tables import table
+from tests.unit.training_kit import CARD, REQUEST, SETTINGS, given, spec
+
+PHOTO = b"a photo"
+
+
+@dataclass
+class Laptop:
+    """One stack's parts around a training; the states that wait are in memory."""
+
+    launcher: Launcher
+    callbacks: MemoryCallbacks
+    uploads: S3Storage
+
+    def enter(self, number: int) -> None:
+        """Run a job up to TrainAdapter."""
+        job, room = spec(number, f"tenant-{number % 3}"), self.launcher.room
+        room.jobs.claim(job, f"arn:execution:{number}", now())
+        self.uploads.write(layout.accepted_prefix(job.job_id) + "000.png", PHOTO)
+        accepted = AcceptedUpload(job=job, request=REQUEST, photos=())
+        digest = sha256(PHOTO).hexdigest()
+        verdict = PhotoVerdict(index=0, verdict="accepted", file="000.png", sha256=digest)
+        report = PhotoReport(job_id=job.job_id, photos=(verdict,))
+        write_document(room.models, layout.accepted_upload_key(job.job_id), accepted)
+        write_document(room.models, layout.photo_report_key(job.job_id), report)
+        token = self.callbacks.wait(f"token-{number}")
+        queue_for_training(given(number, token), room.jobs, room.models, self.callbacks, now())
+
+    def run_until_answered(self, seconds: float) -> None:
+        """Let the two schedules run, quicker than on AWS."""
+        end = time.monotonic() + seconds
+        while self.callbacks.waiting and time.monotonic() < end:
+            launch(self.launcher, now())
+            reconcile(self.launcher.room, now())
+            time.sleep(0.2)
+
+
+@pytest.fixture
+def laptop(kit: SageMakerKit) -> Laptop:
+    images = {"likeness-training": python_program(FAKES / "stub_trainer.py")}
+    kit.settle(images=images, instance_quota=2)
+    buckets = [f"{name}-{uuid.uuid4().hex[:8]}" for name in ("uploads", "models", "bases")]
+    for bucket in buckets:
+        kit.s3.create_bucket(Bucket=bucket)
+    uploads, models, bases = (S3Storage(bucket, kit.s3) for bucket in buckets)
+    write_document(bases, layout.base_prefix(CARD.base_id) + layout.BASE_FILE, CARD)
+    callbacks = MemoryCallbacks()
+    jobs = DynamoJobs(table(kit.cloud, "JobsTable"))
+    room = TrainingRoom(jobs, models, SageMakerTrainer(kit.sagemaker), callbacks)
+    everything = allow("*", "*")
+    settings = replace(
+        SETTINGS,
+        quota=2,
+        largest_batch=10,
+        role_arn=kit.make_role(everything),
+        uploads_bucket=buckets[0],
+        models_bucket=buckets[1],
+        bases_bucket=buckets[2],
+    )
+    return Laptop(Launcher(room, bases, settings), callbacks, uploads)
+
+
+def test_every_job_of_a_crowd_is_trained_once(laptop: Laptop, kit: SageMakerKit) -> None:
+    crowd = 12
+    for number in range(crowd):
+        laptop.enter(number)
+    laptop.run_until_answered(seconds=60)
+    assert [answer.error for answer in laptop.callbacks.answers.values()] == [None] * crowd
+    jobs = laptop.launcher.room.jobs
+    assert (jobs.queued(), jobs.in_training()) == ([], [])
+    trained = kit.sagemaker.list_training_jobs(NameContains="likeness-", MaxResults=100)
+    assert len(trained["TrainingJobSummaries"]) < crowd, "they shared training jobs"
+
+
+def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
+    laptop.enter(100)
+    laptop.enter(101)
+    changed = layout.accepted_prefix(spec(100).job_id) + "000.png"
+    laptop.uploads.write(changed, b"another photo")
+    laptop.run_until_answered(seconds=30)
+    answers = laptop.callbacks.answers
+    assert answers["token-100"].error == "TrainingFailedError"
+    assert answers["token-101"].error is None
