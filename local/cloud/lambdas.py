@@ -17,7 +17,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local.cloud import children, places
+from local.cloud import children, layers, places
 from local.cloud.untyped import Json, Stock
 
 OUR_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -55,6 +55,7 @@ def install() -> None:
     lambda_runtime.tempfile = types.SimpleNamespace(**{**vars(tempfile), "mkdtemp": _mkdtemp})
     lambda_runtime._detect_runtime_binary = _checked(lambda_runtime._detect_runtime_binary)
     lambda_svc._emit_lambda_logs = _of_living_functions(lambda_svc._emit_lambda_logs)
+    layers.install()
     _report_errors_by_name()
 
 
@@ -90,7 +91,8 @@ def _popen(args: list[str], env: dict[str, str], **options: Stock) -> subprocess
 
 def _worker_environment(given: dict[str, str]) -> dict[str, str]:
     passed = {k: v for k, v in given.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
-    return {**FIXED, **passed, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{given['GATEWAY_PORT']}"}
+    endpoint = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{given['GATEWAY_PORT']}"}
+    return {**FIXED, **passed, **layers.variables(), **endpoint}
 
 
 def _mkdtemp(**options: Stock) -> str:

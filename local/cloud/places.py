@@ -5,6 +5,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".local"
 LOGS = STATE / "logs"
+LAYERS = STATE / "layers"
 LAMBDA_PYTHON = ROOT / ".venv" / "lambda" / "bin" / "python"
 
 

@@ -100,6 +100,7 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
             _wait_until_ready(cloud, thread)
             yield cloud
         finally:
+            import_module("local.sagemaker.service").reset()  # its containers end first
             stop.set()
             thread.join(STOP_SECONDS)
             _forget(app, port)
