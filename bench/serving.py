@@ -154,15 +154,12 @@ def measure_hotswap(base: Path, adapter: Path) -> float:
 def measure_overhead(
     generator: Generator, cache: AdapterCache, adapter: Path
 ) -> tuple[float, float]:
-    """Return the median time of a picture without and with an adapter, taken in turn."""
+    """Return the processor's time for a picture without and with an adapter, taken in turn."""
     key = PassKey(2, 64, 64, generator.card.inference.scheduler, True, False)
     bare = Row("a photo", None, 0, 4.0, 1.0, None)
     own = Row("a photo", None, 0, 4.0, 1.0, cache.find(adapter))
     times = [
-        (
-            parts.seconds(lambda: generator.draw(key, [bare])),
-            parts.seconds(lambda: generator.draw(key, [own])),
-        )
+        tuple(parts.processor_seconds(partial(generator.draw, key, [row])) for row in (bare, own))
         for _ in range(7)
     ]
     without, with_lora = zip(*times, strict=True)

@@ -51,10 +51,11 @@ def make_hooks(
 
 def one_for_all(pair: Pair, scale: float) -> Hook:
     """Return the hook of a layer on which every row has the same adapter."""
-    down, up = pair.down.T, pair.up.T * scale
+    down, up = pair.down.T, pair.up.T if scale == 1 else pair.up.T * scale
 
     def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        return output + inputs[0] @ down @ up
+        x = inputs[0].reshape(-1, down.shape[0])
+        return torch.addmm(output.reshape(-1, up.shape[1]), x @ down, up).view_as(output)
 
     return add
 
