@@ -16,6 +16,9 @@ from contracts.record import JobRecord
 
 Lane = Literal["interactive", "backlog"]
 
+SMALL_JOBS_AT_ONCE = 40
+"""SageMaker takes one request a second, and a warm job of one quick user lasts 40 seconds."""
+
 
 @dataclass(frozen=True)
 class PlanningRules:
@@ -69,12 +72,14 @@ def batch_size(waiting: int, rules: PlanningRules) -> int:
     """Return how many users share a training job: more when more wait; nobody waits to fill one.
 
     A job's start and load are paid once for all its users. Half of the queue goes in the first
-    round, so that the last jobs are small and all instances finish together.
+    round, so that the last jobs are small and all instances finish together. A large quota does
+    not make batches smaller for ever, since only so many small jobs can run at once.
 
     >>> [batch_size(n, PlanningRules(quota=20, largest_batch=50)) for n in (1, 40, 41, 10_000)]
     [1, 1, 2, 50]
     """
-    return max(1, min(rules.largest_batch, -(-waiting // (2 * rules.quota))))
+    instances = min(rules.quota, SMALL_JOBS_AT_ONCE)
+    return max(1, min(rules.largest_batch, -(-waiting // (2 * instances))))
 
 
 def batches(turns: Iterable[JobRecord], size: int) -> list[list[JobRecord]]:
