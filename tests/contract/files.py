@@ -12,7 +12,7 @@ BESIDE_THE_STATES = {"launch_training", "follow_training", "reconcile", "notify_
 """Functions that no state invokes: events and schedules do."""
 
 
-class _CloudFormation(yaml.SafeLoader):
+class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc] - PyYAML ships no types
     """Reads !Ref, !GetAtt and the others as {"Ref": ...}, {"Fn::GetAtt": ...}."""
 
 
@@ -22,10 +22,10 @@ def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any
         return {name: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):
         return {name: loader.construct_sequence(node, deep=True)}
-    return {name: loader.construct_mapping(node, deep=True)}  # type: ignore[arg-type]
+    return {name: loader.construct_mapping(node, deep=True)}
 
 
-_CloudFormation.add_multi_constructor("!", _tag)  # type: ignore[no-untyped-call]
+_CloudFormation.add_multi_constructor("!", _tag)
 
 
 def template() -> dict[str, Any]:

@@ -11,10 +11,11 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 CAPACITY = int(os.environ.get("CAPACITY", "100"))
-models: dict[str, dict] = {}
-calls: list[list] = []
+models: dict[str, dict[str, Any]] = {}
+calls: list[list[Any]] = []
 busy: dict[str, int] = {}
 lock = threading.Lock()
 
@@ -43,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
             known = models.pop(name, None)
         self.answer(404 if known is None else 200)
 
-    def load(self, request: dict, target: str) -> None:
+    def load(self, request: dict[str, Any], target: str) -> None:
         wishes = json.loads(Path(request["url"], "wishes.json").read_text())
         time.sleep(wishes.get("load_seconds", 0))
         with lock:
@@ -78,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         self.answer(wishes.get("status", 200), answer)
 
-    def answer(self, status: int, body: dict | None = None) -> None:
+    def answer(self, status: int, body: dict[str, Any] | None = None) -> None:
         content = json.dumps(body or {}).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
