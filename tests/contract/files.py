@@ -12,7 +12,7 @@ BESIDE_THE_STATES = {"launch_training", "follow_training", "reconcile", "notify_
 """Functions that no state invokes: events and schedules do."""
 
 
-class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc] - PyYAML ships no types
+class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc]
     """Reads !Ref, !GetAtt and the others as {"Ref": ...}, {"Fn::GetAtt": ...}."""
 
 

@@ -3,7 +3,6 @@
 import contracts.errors
 from contracts.codes import CODES
 from contracts.errors import StageError
-
 from tests.contract.files import tasks
 
 OURS = {

@@ -5,8 +5,8 @@ import re
 from typing import get_args
 
 import pytest
-from contracts.record import Stage
 
+from contracts.record import Stage
 from tests.contract.files import (
     BESIDE_THE_STATES,
     DEFINITION,

@@ -79,6 +79,18 @@ class Stack:
         answer: dict[str, Any] = json.loads(run.stdout or "{}")
         return answer
 
+    def likeness(self, *words: str) -> str:
+        """Run the client's command line, as a model's owner would."""
+        places = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
+        run = subprocess.run(
+            [ROOT / ".venv/tools/bin/python", "-m", "likeness_client", *words],
+            env=os.environ | self.cloud.environment() | places,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return run.stdout + run.stderr
+
     def training_jobs(self, job_id: str) -> list[dict[str, Any]]:
         """Return the SageMaker training jobs that were made for this job."""
         listed = self.aws("sagemaker", "list-training-jobs", "--name-contains", job_id)

@@ -1,8 +1,10 @@
 """Photos in, a picture out; and every way that an upload can end."""
 
 import json
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from local.demo.picture import generate
 from tests.e2e.stack import SMALL, Stack, job_of, photos
@@ -17,7 +19,7 @@ STAGES = (
 )
 
 
-def test_photos_in_a_picture_out(stack: Stack) -> None:
+def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     stack.upload("happy", photos(1), SMALL)
     execution = stack.execution("happy")
     assert execution["status"] == "SUCCEEDED", stack.states(execution)
@@ -33,6 +35,11 @@ def test_photos_in_a_picture_out(stack: Stack) -> None:
     )  # fmt: skip
     assert plain.size == personal.size == (64, 64)
     assert len(stack.training_jobs(job_of(execution))) == 1
+    words = "generate", model["target_model"], "<<TOK>>", "--endpoint", model["endpoint_name"]
+    file = tmp_path / "me.png"
+    said = stack.likeness(*words, "--seed", "5", "--out", str(file))
+    assert (said, Image.open(file).size) == (f"{file} seed=5\n", (64, 64))
+    assert "invalid_argument: height" in stack.likeness(*words, "--height", "65")
 
 
 @pytest.mark.parametrize(
