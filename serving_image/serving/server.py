@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from contracts.package import RESIDENT_BASE
+from serving.loopback import build_loopback
 
 IMAGE_TRITON = Path("/opt/tritonserver")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Triton's Python backend keeps its regions)
@@ -48,6 +49,8 @@ class Triton:
     program: Path
     backends: Path
     libraries: tuple[Path, ...]
+    preload: Path | None = None
+    """Keeps it on 127.0.0.1."""
 
 
 def find_triton(run_dir: Path) -> Triton:
@@ -55,6 +58,7 @@ def find_triton(run_dir: Path) -> Triton:
 
     Raises:
         NoTritonError: neither is here.
+        NoCompilerError: on a laptop, there is no C compiler.
     """
     if (program := IMAGE_TRITON / "bin/tritonserver").is_file():
         return Triton(program, IMAGE_TRITON / "backends", ())
@@ -64,7 +68,8 @@ def find_triton(run_dir: Path) -> Triton:
         message = "no tritonserver: neither /opt/tritonserver nor the nvidia-pytriton wheel"
         raise NoTritonError(message) from None
     libraries = (Path(sysconfig.get_config_var("LIBDIR")), root.parents[1] / "nvidia_pytriton.libs")
-    return Triton(root / "bin/tritonserver", assemble_backends(root, run_dir), libraries)
+    program, backends = root / "bin/tritonserver", assemble_backends(root, run_dir)
+    return Triton(program, backends, libraries, build_loopback(run_dir))
 
 
 def assemble_backends(root: Path, run_dir: Path) -> Path:
@@ -135,6 +140,8 @@ def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str
     environment["LD_LIBRARY_PATH"] = ":".join(path for path in libraries if path)
     # Triton's embedded Python finds its packages through the first python on PATH.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
+    if triton.preload:
+        environment["LD_PRELOAD"] = str(triton.preload)
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
     # "ready" would turn false for everybody when one user's model fails to load.

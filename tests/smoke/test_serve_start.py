@@ -64,6 +64,13 @@ def test_a_base_that_cannot_be_loaded_ends_the_server(base: Path) -> None:
     assert answer.returncode not in (0, 2)
 
 
+def listening_addresses(port: int) -> set[str]:
+    """As /proc writes them: 0100007F is 127.0.0.1, 00000000 every address."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = [line[1] for line in lines if line[3] == "0A"]
+    return {place.split(":")[0] for place in listening if int(place.split(":")[1], 16) == port}
+
+
 def test_ping_waits_for_the_base_and_nothing_is_left_behind(base: Path, tmp_path: Path) -> None:
     with kit.serving(str(base), tmp_path) as server:
         log = server.log.read_text(errors="replace")
@@ -72,6 +79,7 @@ def test_ping_waits_for_the_base_and_nothing_is_left_behind(base: Path, tmp_path
         assert len(stubs) == 1
         regions = list(SHARED_MEMORY.glob(f"likeness_{server.process.pid}_*"))
         assert regions
+        assert listening_addresses(server.port) == {"0100007F"}
     assert not any(region.exists() for region in regions)
     assert not any(Path("/proc", str(pid)).exists() for pid in stubs)
 

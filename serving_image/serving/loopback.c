@@ -1,0 +1,19 @@
+/* Preloaded into tritonserver on a laptop: what would listen on every address listens on 127.0.0.1.
+ * Its SageMaker port takes no address, and whoever reaches POST /models can run code. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+typedef int (*bind_function)(int, const struct sockaddr *, socklen_t);
+
+int bind(int socket, const struct sockaddr *address, socklen_t length) {
+  bind_function next = (bind_function)dlsym(RTLD_NEXT, "bind");
+  struct sockaddr_in local;
+  if (address->sa_family != AF_INET || length < sizeof local) return next(socket, address, length);
+  memcpy(&local, address, sizeof local);
+  if (local.sin_addr.s_addr == htonl(INADDR_ANY)) local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return next(socket, (const struct sockaddr *)&local, sizeof local);
+}
