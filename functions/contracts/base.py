@@ -29,6 +29,12 @@ class TrainingDefaults(Document):
     target_modules: tuple[str, ...] = ("to_k", "to_q", "to_v", "to_out.0")
     """Of the UNet."""
 
+    train_text_encoder: bool = False
+    """Whether a trigger word needs the text encoders' help to mean somebody."""
+
+    text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
+    """Absent: ``learning_rate``."""
+
 
 class InferenceDefaults(Document):
     """What a picture request means when it says nothing."""

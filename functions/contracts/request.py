@@ -40,10 +40,11 @@ class TrainingRequest(Document):
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] | None = None
     """Peak rate of the UNet's adapter; absent: the base's own default."""
 
-    train_text_encoder: bool = False
+    train_text_encoder: bool | None = None
+    """Also adapt the text encoders; absent: as the base's own defaults say."""
 
     text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
-    """Peak rate of the text encoders' adapters; absent: ``learning_rate``."""
+    """Peak rate of the text encoders' adapters; absent: the base's own, else ``learning_rate``."""
 
     rank: Annotated[int, Field(ge=1, le=256)] | None = None
     """Of the adapter's matrices; absent: the base's own default."""
@@ -72,7 +73,7 @@ class TrainingRequest(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainingRequest":
-        if self.text_encoder_lr is not None and not self.train_text_encoder:
+        if self.text_encoder_lr is not None and self.train_text_encoder is False:
             message = "text_encoder_lr has no effect without train_text_encoder"
             raise ValueError(message)
         if self.with_prior_preservation and self.num_class_images == 0:

@@ -80,3 +80,11 @@ def test_a_caption_that_does_not_name_the_subject_gets_the_prompt_before_it() ->
     assert caption_of(None, request()) == "a photo of sks person"
     assert caption_of("TOK smiling", request()) == "sks smiling"
     assert caption_of("smiling", request()) == "a photo of sks person, smiling"
+
+
+def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
+    asking = {"train_text_encoder": True, "text_encoder_lr": 5e-4}
+    card = CARD.model_copy(update={"training": DEFAULTS.model_copy(update=asking)})
+    assert make_recipe(task(), card, photos=8).text_encoder_lr == 5e-4
+    assert make_recipe(task(text_encoder_lr=1e-5), card, photos=8).text_encoder_lr == 1e-5
+    assert make_recipe(task(train_text_encoder=False), card, photos=8).text_encoder_lr is None

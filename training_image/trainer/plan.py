@@ -75,7 +75,10 @@ def make_recipe(task: TrainingTask, card: BaseCard, photos: int) -> Recipe:
     request, defaults = task.request, card.training
     rank = request.rank or defaults.rank
     rate = request.learning_rate or defaults.learning_rate
+    text_rate = request.text_encoder_lr or defaults.text_encoder_lr or rate
     trains_text = request.train_text_encoder
+    if trains_text is None:
+        trains_text = request.text_encoder_lr is not None or defaults.train_text_encoder
     return Recipe(
         job_id=task.job_id,
         seed=request.seed,
@@ -85,7 +88,7 @@ def make_recipe(task: TrainingTask, card: BaseCard, photos: int) -> Recipe:
         rank=rank,
         alpha=request.lora_alpha or float(rank),
         learning_rate=rate,
-        text_encoder_lr=(request.text_encoder_lr or rate) if trains_text else None,
+        text_encoder_lr=text_rate if trains_text else None,
         target_modules=defaults.target_modules,
         instance_prompt=name_subject(request.instance_prompt, request),
         class_prompt=request.class_prompt,
