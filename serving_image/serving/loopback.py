@@ -1,4 +1,4 @@
-"""Keeps a laptop's tritonserver off the network: see loopback.c. A container needs no such thing."""
+"""Keeps a laptop's tritonserver off the network, see loopback.c. A container needs it not."""
 
 import subprocess
 from pathlib import Path

@@ -36,14 +36,18 @@ class Stack:
         put_files(self.cloud, self.outputs["UploadsBucketName"], name, files, request)
 
     def execution(self, upload: str) -> dict[str, Any]:
-        """Wait until the newest execution of this upload has ended, and describe it."""
+        """Wait until the only execution of this upload has ended, and describe it."""
+        return self.ended(upload, 1)[0]
+
+    def ended(self, upload: str, count: int) -> list[dict[str, Any]]:
+        """Wait until this upload's executions, `count` of them, have ended; the newest first."""
         deadline = time.monotonic() + WORKFLOW_SECONDS
         while time.monotonic() < deadline:
-            for described in self.executions(upload)[:1]:
-                if described["status"] != "RUNNING":
-                    return described
+            found = self.executions(upload)
+            if len(found) == count and all(one["status"] != "RUNNING" for one in found):
+                return found
             time.sleep(0.2)
-        raise TimeoutError(f"the execution of {upload} is still running or never started")
+        raise TimeoutError(f"{upload}: {[one['status'] for one in self.executions(upload)]}")
 
     def executions(self, upload: str) -> list[dict[str, Any]]:
         """Describe the executions that this upload started, the newest first."""
