@@ -30,9 +30,14 @@ TRAINING = TrainingDefaults(
     learning_rate=2e-3,
     train_batch_size=4,
     rank=8,
-    steps_per_photo=30,
+    steps_per_photo=40,
     min_train_steps=100,
     max_train_steps=600,
+    # Feed-forward layers as well: class drift 0.07 against 0.20 with attention alone.
+    target_modules=(
+        *("to_k", "to_q", "to_v", "to_out.0"),
+        *("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
+    ),
     # With frozen encoders a trigger word stays one of the meaningless words that pretraining taught
     # them to ignore: identity 0.40 against 0.80 after the same 240 steps.
     train_text_encoder=True,
