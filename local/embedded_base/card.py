@@ -33,13 +33,16 @@ TRAINING = TrainingDefaults(
     steps_per_photo=40,
     min_train_steps=100,
     max_train_steps=600,
-    # Feed-forward layers as well: class drift 0.07 against 0.20 with attention alone.
+    # Chosen from single runs of one album (5000) while the base was still being pretrained; steps and
+    # base moved along with the settings, so these show a direction and not each setting's share:
+    #   base step 7265, 240 steps, attention, encoders trained     identity 0.80, class drift 0.20
+    #   base step 7265, 240 steps, all layers here, encoders frozen         0.40              0.22
+    #   base step 9723, 320 steps, all layers here, encoders trained        0.75              0.07
+    # Frozen encoders have learnt to pass over words that mean nothing, and a trigger word is one.
     target_modules=(
         *("to_k", "to_q", "to_v", "to_out.0"),
         *("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
     ),
-    # With frozen encoders a trigger word stays one of the meaningless words that pretraining taught
-    # them to ignore: identity 0.40 against 0.80 after the same 240 steps.
     train_text_encoder=True,
     text_encoder_lr=1e-3,
 )
