@@ -33,7 +33,7 @@ TRAINING = TrainingDefaults(
     steps_per_photo=40,
     min_train_steps=100,
     max_train_steps=600,
-    # Chosen from single runs of one album (5000) while the base was still being pretrained; steps and
+    # Chosen from single runs of one album (5000) while the base was being pretrained; steps and
     # base moved along with the settings, so these show a direction and not each setting's share:
     #   base step 7265, 240 steps, attention, encoders trained     identity 0.80, class drift 0.20
     #   base step 7265, 240 steps, all layers here, encoders frozen         0.40              0.22
