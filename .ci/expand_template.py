@@ -30,6 +30,8 @@ def localise(template: dict[str, Any], folder: Path) -> dict[str, Any]:
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             properties["CodeUri"] = "s3://artifacts-bucket/key"
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            properties["ContentUri"] = "s3://artifacts-bucket/key"
         if resource["Type"] == "AWS::Serverless::StateMachine":
             definition = folder / properties.pop("DefinitionUri")
             properties["Definition"] = json.loads(definition.read_text())
