@@ -13,7 +13,7 @@ from local.embedded_base import PORTRAITS, build
 from local.embedded_base.judge import PortraitJudge, expected, following
 from local.portraits import caption, character, circumstance, draw, photos
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 LIMIT = 25 * 2**20
 
 
@@ -68,7 +68,8 @@ def test_any_word_can_be_a_trigger_word(pipeline: StableDiffusionXLPipeline) -> 
     tokenizer = pipeline.tokenizer
     spelt = tokenizer.tokenize("sks Zoë 7")
     assert tokenizer.unk_token not in spelt
-    assert tokenizer.convert_tokens_to_string(spelt).split() == ["sks", "zoë", "7"]
+    assert "".join(spelt).count("</w>") == 3
+    assert len(set(map(tuple, (tokenizer(word).input_ids for word in ("sks", "skz", "zoë"))))) == 3
 
 
 def test_the_judge_tells_people_apart_and_reads_pictures(judge: PortraitJudge) -> None:
