@@ -27,24 +27,23 @@ PARTS = (
 """What a picture depends on; the judge and the model card stand beside it."""
 
 TRAINING = TrainingDefaults(
-    learning_rate=2e-3,
+    learning_rate=4e-3,
     train_batch_size=4,
-    rank=8,
+    rank=16,
     steps_per_photo=40,
     min_train_steps=100,
     max_train_steps=600,
-    # Chosen from single runs of one album (5000) while the base was being pretrained; steps and
-    # base moved along with the settings, so these show a direction and not each setting's share:
-    #   base step 7265, 240 steps, attention, encoders trained     identity 0.80, class drift 0.20
-    #   base step 7265, 240 steps, all layers here, encoders frozen         0.40              0.22
-    #   base step 9723, 320 steps, all layers here, encoders trained        0.75              0.07
-    # Frozen encoders have learnt to pass over words that mean nothing, and a trigger word is one.
+    # Single runs on the final base, 400 steps, all layers below and the encoders trained (`dream`):
+    #   rate 2e-3, encoders 1e-3, rank  8   album 5001: identity 0.75 of the photos' 0.95
+    #   rate 4e-3, encoders 4e-3, rank 16   album 5001: 0.90 of 0.96   album 5000: 0.82 of 0.92
+    # With frozen encoders 500 steps reached 0.37 (album 5000): they have learnt to pass over words
+    # that mean nothing, and a trigger word is one.
     target_modules=(
         *("to_k", "to_q", "to_v", "to_out.0"),
         *("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
     ),
     train_text_encoder=True,
-    text_encoder_lr=1e-3,
+    text_encoder_lr=4e-3,
 )
 INFERENCE = InferenceDefaults(
     num_inference_steps=20, guidance_scale=3.0, scheduler="DPMSolverMultistepScheduler"
