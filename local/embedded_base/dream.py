@@ -19,57 +19,58 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from peft import LoraConfig
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from local.embedded_base.judge import PortraitJudge
 from local.embedded_base.pretrain.measure import following, generate
+from local.embedded_base.pretrain.unet import encode
 from local.embedded_base.sheets import sheet
 from local.portraits import album
 
-INSTANCE, CLASS = "a photo of sks person", "a photo of a person"
 ALBUMS_FROM = 5000
-CLASS_IMAGES = 24
+PRIOR_SEEDS = (500, 501, 502)
+CIRCUMSTANCES = ("expression", "shirt", "background")
+UNET = ("to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
+TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
+SNR_CEILING = 5.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is tried."""
+    """What is tried. A batch is as many photos again in class images."""
 
     steps: int
     rate: float
+    text_rate: float
     rank: int
     batch: int
-    prior_weight: float
-    modules: tuple[str, ...]
-    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Latents and the token ids of their captions."""
+
+    latents: Tensor
+    tokens: Tensor
 
 
 def main() -> None:
-    """Train so many people, print figures, write them and a sheet for each."""
+    """Train so many people, print figures, and draw a sheet for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--judge", type=Path)
     parser.add_argument("--people", type=int, default=1)
     parser.add_argument("--first", type=int, default=ALBUMS_FROM)
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--text-rate", type=float, default=4e-3)
+    parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--prior-weight", type=float, default=1.0)
-    parser.add_argument("--modules", default="to_q,to_k,to_v,to_out.0")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    judge = PortraitJudge.load(options.judge or options.base / "likeness")
-    settings = Settings(
-        options.steps,
-        options.rate,
-        options.rank,
-        options.batch,
-        options.prior_weight,
-        tuple(options.modules.split(",")),
-    )
+    judge = PortraitJudge.load(options.base / "likeness")
+    settings = Settings(options.steps, options.rate, options.text_rate, options.rank, options.batch)
     for number in range(options.first, options.first + options.people):
         figures = dream(options.base, judge, number, settings, options.out)
         print(json.dumps({"album": number, **figures}), flush=True)
@@ -83,30 +84,52 @@ def dream(
     pipeline.set_progress_bar_config(disable=True)
     inference = json.loads((base / "base.json").read_text())["inference"]
     photos = [photo.image.resize((64, 64), Image.Resampling.BOX) for photo in album(number)]
-    prompts = [text.format(subject="person") for text in judge.settings["prompts"]]
-    mine = [text.format(subject="sks person") for text in judge.settings["prompts"]]
-    mine = [text.replace("a sks", "sks") for text in mine]
-    before = generate(pipeline, mine, inference)
-    classes = generate(pipeline, prompts, inference)
-    prior = generate(pipeline, [CLASS] * CLASS_IMAGES, inference, seed=77)
-    started = time.monotonic()
-    train(pipeline, photos, prior, settings)
-    seconds = time.monotonic() - started
-    after = generate(pipeline, mine, inference)
-    classes_after = generate(pipeline, prompts, inference)
-    rows = [photos[:8], before, after, classes, classes_after]
+    asked = [text.partition(", ")[2] for text in judge.settings["prompts"]]
+    of_class = [f"a photo of a person, {words}" for words in asked]
+    mine = [f"a photo of sks person, {words}" for words in asked]
+    prior = [
+        image for seed in PRIOR_SEEDS for image in generate(pipeline, of_class, inference, seed)
+    ]
+    lessons = (
+        lesson(pipeline, photos, captions(judge, photos)),
+        lesson(pipeline, prior, of_class * len(PRIOR_SEEDS)),
+    )
+    before = [generate(pipeline, prompts, inference) for prompts in (mine, of_class)]
+    started = time.process_time()
+    train(pipeline, lessons, settings)
+    seconds = time.process_time() - started
+    after = [generate(pipeline, prompts, inference) for prompts in (mine, of_class)]
+    rows = [photos[:8], before[0], after[0], before[1], after[1]]
     sheet(rows).save(out / f"dream-{number}.png")
     return {
-        "seconds": round(seconds),
+        "processor_seconds": round(seconds),
         "photos": likeness(judge, photos, photos),
-        "before": likeness(judge, photos, before),
-        "after": likeness(judge, photos, after),
-        "following_before": following(judge, mine, before)["overall"],
-        "following_after": following(judge, mine, after)["overall"],
-        "class_following_after": following(judge, prompts, classes_after)["overall"],
-        "class_likeness_before": likeness(judge, photos, classes),
-        "class_likeness_after": likeness(judge, photos, classes_after),
+        "before": likeness(judge, photos, before[0]),
+        "after": likeness(judge, photos, after[0]),
+        "following_before": following(judge, mine, before[0])["overall"],
+        "following_after": following(judge, mine, after[0])["overall"],
+        "class_likeness_before": likeness(judge, photos, before[1]),
+        "class_likeness_after": likeness(judge, photos, after[1]),
+        "class_following_before": following(judge, of_class, before[1])["overall"],
+        "class_following_after": following(judge, of_class, after[1])["overall"],
     }
+
+
+def captions(judge: PortraitJudge, photos: list[Image.Image]) -> list[str]:
+    """Return captions of what changes, so that the trigger word need only mean who it is."""
+    found = []
+    for reading in judge.readings(photos):
+        expression, shirt, background = (reading[name] for name in CIRCUMSTANCES)
+        found.append(f"a photo of sks person, {expression}, {shirt} shirt, {background} background")
+    return found
+
+
+def lesson(
+    pipeline: StableDiffusionXLPipeline, images: list[Image.Image], prompts: list[str]
+) -> Lesson:
+    """Return what there is to learn from captioned pictures."""
+    tokens = pipeline.tokenizer(prompts, padding="max_length", return_tensors="pt")
+    return Lesson(latents(pipeline, images), tokens.input_ids)
 
 
 def likeness(judge: PortraitJudge, photos: list[Image.Image], made: list[Image.Image]) -> float:
@@ -118,44 +141,62 @@ def likeness(judge: PortraitJudge, photos: list[Image.Image], made: list[Image.I
 
 
 def train(
-    pipeline: StableDiffusionXLPipeline,
-    photos: list[Image.Image],
-    prior: list[Image.Image],
-    settings: Settings,
+    pipeline: StableDiffusionXLPipeline, lessons: tuple[Lesson, Lesson], settings: Settings
 ) -> None:
-    """Train a LoRA of the UNet on latents and text embeddings made once."""
-    unet, half = pipeline.unet, settings.batch
-    unet.requires_grad_(requires_grad=False)
-    unet.add_adapter(
-        LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=list(settings.modules))
-    )
-    trained = [weight for weight in unet.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(trained, settings.rate, weight_decay=1e-4)
+    """Train a LoRA of the UNet and of both text encoders, on latents made once."""
+    encoders = (pipeline.text_encoder, pipeline.text_encoder_2)
+    groups: list[dict[str, Any]] = [
+        {"params": adapt(pipeline.unet, UNET, settings.rank), "lr": settings.rate},
+        *({"params": adapt(e, TEXT, settings.rank), "lr": settings.text_rate} for e in encoders),
+    ]
+    weights = [weight for group in groups for weight in group["params"]]
+    optimiser = torch.optim.AdamW(groups, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
-    mine, others = latents(pipeline, photos), latents(pipeline, prior)
-    text, pooled = embeddings(pipeline, [INSTANCE] * half + [CLASS] * half)
-    times_of = torch.tensor([[64, 64, 0, 0, 64, 64]] * (2 * half))
     alphas = DDPMScheduler.from_config(pipeline.scheduler.config).alphas_cumprod
     for step in range(settings.steps):
-        chance = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        rows = [torch.randint(0, len(z), (half,), generator=chance) for z in (mine, others)]
-        clean = torch.cat([mine[rows[0]], others[rows[1]]])
-        noise = torch.randn(clean.shape, generator=chance)
-        times = torch.randint(0, len(alphas), (len(clean),), generator=chance)
-        signal = alphas[times][:, None, None, None]
-        guess = unet(
-            signal.sqrt() * clean + (1 - signal).sqrt() * noise,
-            times,
-            encoder_hidden_states=text,
-            added_cond_kwargs={"text_embeds": pooled, "time_ids": times_of},
-        ).sample
-        error = (guess - noise).square().mean((1, 2, 3))
-        error = error * (5 * (1 - alphas[times]) / alphas[times]).clamp(max=1)
-        (error[:half].mean() + settings.prior_weight * error[half:].mean()).backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        step_loss(pipeline, lessons, alphas, settings.batch, step).backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
+
+
+def adapt(network: nn.Module, modules: tuple[str, ...], rank: int) -> list[nn.Parameter]:
+    """Put a LoRA into a network, and return what of it is trained."""
+    network.requires_grad_(requires_grad=False)
+    config = LoraConfig(
+        r=rank, lora_alpha=rank, target_modules=list(modules), init_lora_weights="gaussian"
+    )
+    network.add_adapter(config)
+    return [weight for weight in network.parameters() if weight.requires_grad]
+
+
+def step_loss(
+    pipeline: StableDiffusionXLPipeline,
+    lessons: tuple[Lesson, Lesson],
+    alphas: Tensor,
+    half: int,
+    step: int,
+) -> Tensor:
+    """Return the Min-SNR loss of `half` photos and as many class images."""
+    chance = torch.Generator().manual_seed(step)
+    rows = [torch.randint(0, len(each.latents), (half,), generator=chance) for each in lessons]
+    clean = torch.cat([each.latents[row] for each, row in zip(lessons, rows, strict=True)])
+    tokens = torch.cat([each.tokens[row] for each, row in zip(lessons, rows, strict=True)])
+    noise = torch.randn(clean.shape, generator=chance)
+    times = torch.randint(0, len(alphas), (len(clean),), generator=chance)
+    signal = alphas[times][:, None, None, None]
+    text, pooled = encode((pipeline.text_encoder, pipeline.text_encoder_2), tokens)
+    sizes = torch.tensor([[64, 64, 0, 0, 64, 64]] * len(clean))
+    guess = pipeline.unet(
+        signal.sqrt() * clean + (1 - signal).sqrt() * noise,
+        times,
+        encoder_hidden_states=text,
+        added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
+    ).sample
+    snr = alphas[times] / (1 - alphas[times])
+    error = (guess - noise).square().mean((1, 2, 3)) * (SNR_CEILING / snr).clamp(max=1)
+    return error[:half].mean() + error[half:].mean()
 
 
 def latents(pipeline: StableDiffusionXLPipeline, images: list[Image.Image]) -> Tensor:
@@ -165,13 +206,6 @@ def latents(pipeline: StableDiffusionXLPipeline, images: list[Image.Image]) -> T
         code = pipeline.vae.encode(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
     scaled: Tensor = code.latent_dist.mean * pipeline.vae.config.scaling_factor
     return scaled
-
-
-def embeddings(pipeline: StableDiffusionXLPipeline, prompts: list[str]) -> tuple[Tensor, Tensor]:
-    """Return text and pooled embeddings."""
-    with torch.no_grad():
-        text, _, pooled, _ = pipeline.encode_prompt(prompts, do_classifier_free_guidance=False)
-    return text, pooled
 
 
 if __name__ == "__main__":
