@@ -73,7 +73,11 @@ def _run(cloud: Cloud, console: Console) -> None:
     subscriber = Subscriber(cloud, outputs["NoticesTopicArn"])
     upload.put_upload(cloud, outputs["UploadsBucketName"], photos)
     _say(console, started, f"uploaded {len(photos)} photos and request.json")
-    execution = watch.follow(cloud, outputs["StateMachineArn"], console)
+    try:
+        execution = watch.follow(cloud, outputs["StateMachineArn"], console)
+    except watch.WorkflowError:
+        console.print_json(json.dumps(subscriber.receive()))  # a failure has its notice too
+        raise
     notice = subscriber.receive()
     console.print_json(json.dumps(notice))
     _show_pictures(cloud, console, photos, notice["model"])

@@ -13,7 +13,7 @@ from local.portraits.moments import situation
 BASES_BUCKET = "likeness-bases"
 TENANT, UPLOAD = "demo", "first"
 TRIGGER_WORD = "sks"
-CHARACTER = 7
+CHARACTER = 5001
 PHOTOS = 10
 
 
