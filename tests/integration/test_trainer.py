@@ -60,7 +60,8 @@ def embedded(cloud: Cloud, folder: Path) -> Iterator[Bench]:
     sagemaker = cloud.client("sagemaker")
     yield Bench(SageMakerTrainer(sagemaker), training_role(cloud))
     for job in sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
-        sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
+        with suppress(sagemaker.exceptions.ClientError):  # it may end between the two calls
+            sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
         eventually(
             lambda: (
                 not sagemaker.list_training_jobs(StatusEquals="Stopping")["TrainingJobSummaries"]
