@@ -59,15 +59,20 @@ def embedded(cloud: Cloud, folder: Path) -> Iterator[Bench]:
     put_inputs(cloud)
     sagemaker = cloud.client("sagemaker")
     yield Bench(SageMakerTrainer(sagemaker), training_role(cloud))
+    eventually(lambda: nothing_runs(sagemaker))
+    configure(Settings())
+
+
+def nothing_runs(sagemaker: Any) -> bool:
+    """Stop what runs; whether all has ended, and so no instance is taken."""
     for job in sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
         with suppress(sagemaker.exceptions.ClientError):  # it may end between the two calls
             sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
-        eventually(
-            lambda: (
-                not sagemaker.list_training_jobs(StatusEquals="Stopping")["TrainingJobSummaries"]
-            )
-        )
-    configure(Settings())
+    found = [
+        sagemaker.list_training_jobs(StatusEquals=status)["TrainingJobSummaries"]
+        for status in ("InProgress", "Stopping")
+    ]
+    return not any(found)
 
 
 def put_inputs(cloud: Cloud) -> None:
