@@ -1,0 +1,61 @@
+"""The real ``sam deploy`` on the laptop's AWS: create, change, delete."""
+
+import os
+import subprocess
+
+import pytest
+
+from local.cloud.places import ROOT
+from local.cloud.server import Cloud
+from local.deployment import SAM, parameters
+from tests.e2e.stack import Stack
+
+NAME = "by-sam"
+
+
+def sam(cloud: Cloud, *arguments: str) -> str:
+    run = subprocess.run(
+        [SAM, *arguments, "--stack-name", NAME, "--region", "us-east-1"],
+        cwd=ROOT,
+        env=os.environ | cloud.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def deploy(cloud: Cloud, **overrides: str) -> None:
+    wishes = parameters(CreateEndpoint="false", **overrides).items()
+    overrides_given = [f"{key}={value}" for key, value in wishes]
+    sam(cloud, "deploy", "--config-env", "local", "--parameter-overrides", *overrides_given)
+
+
+def quota(cloud: Cloud) -> str:
+    found = cloud.client("lambda").get_function_configuration(
+        FunctionName=f"{NAME}-launch-training"
+    )
+    return str(found["Environment"]["Variables"]["TRAINING_QUOTA"])
+
+
+def test_sam_deploys_changes_and_deletes_the_stack(stack: Stack) -> None:
+    cloud = stack.cloud
+    deploy(cloud, TrainingQuota="1")
+    assert quota(cloud) == "1"
+    deploy(cloud, TrainingQuota="3")
+    assert quota(cloud) == "3"
+    sam(cloud, "delete", "--no-prompts")
+    cloudformation, logs = cloud.client("cloudformation"), cloud.client("logs")
+    with pytest.raises(cloudformation.exceptions.ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName=NAME)
+    names = [function["FunctionName"] for function in functions(cloud)]
+    groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{NAME}")["logGroups"]
+    buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
+    left = [name for name in (*names, *buckets) if name.startswith(NAME)]
+    assert (left, groups) == ([], [])
+
+
+def functions(cloud: Cloud) -> list[dict[str, str]]:
+    pages = cloud.client("lambda").get_paginator("list_functions").paginate()
+    return [function for page in pages for function in page["Functions"]]
