@@ -1,11 +1,16 @@
 """Photos in, a picture out; and every way that an upload can end."""
 
+import base64
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tritonclient.http as triton
 from PIL import Image
 
+from contracts.picture import GEN_ARGS, GENERATED_IMAGE, PROMPT
 from local.demo.picture import generate
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
@@ -42,6 +47,27 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     with Image.open(file) as image:
         assert image.size == (64, 64)
     assert "invalid_argument: height" in stack.likeness(*words, "--height", "65")
+
+
+def test_tritonclient_speaks_its_binary_form_to_a_model(stack: Stack) -> None:
+    stack.upload("binary", photos(8), SMALL)
+    stack.execution("binary")
+    model = stack.subscriber.receive()["model"]
+    prompt, gen_args = (triton.InferInput(n, [1, 1], "BYTES") for n in (PROMPT, GEN_ARGS))
+    prompt.set_data_from_numpy(np.array([[b"a photo of a sks person"]], dtype=object))
+    gen_args.set_data_from_numpy(np.array([[b'{"num_inference_steps": 2}']], dtype=object))
+    client = triton.InferenceServerClient
+    body, header = client.generate_request_body([prompt, gen_args])
+    answer = stack.cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=model["endpoint_name"],
+        TargetModel=model["target_model"],
+        ContentType=f"application/vnd.sagemaker-triton.binary+json;json-header-size={header}",
+        Body=body,
+    )
+    told = int(answer["ContentType"].rpartition("json-header-size=")[2])
+    result = client.parse_response_body(answer["Body"].read(), header_length=told)
+    png = base64.b64decode(result.as_numpy(GENERATED_IMAGE)[0, 0])
+    assert Image.open(io.BytesIO(png)).size == (64, 64)
 
 
 @pytest.mark.parametrize(
