@@ -29,7 +29,7 @@ from local.embedded_base.architecture import (
     make_vae,
 )
 from local.embedded_base.pretrain.captions import training_caption
-from local.embedded_base.pretrain.dataset import example, training_pictures
+from local.embedded_base.pretrain.dataset import example, training_pictures, training_weights
 from local.embedded_base.words import make_tokenizer
 
 BATCH = 16
@@ -48,7 +48,18 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     latents = make_latents(options.folder)
-    train(Networks(), latents, options.folder / "unet.pt", options.minutes * 60)
+    weights = torch.from_numpy(training_weights(options.folder))
+    lessons = Lessons(*latents, weights)
+    train(Networks(), lessons, options.folder / "unet.pt", options.minutes * 60)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The training pictures: latents, (N, 4, 16, 16), and how much each place counts, (N, 16, 16)."""
+
+    mean: Tensor
+    deviation: Tensor
+    weights: Tensor
 
 
 @dataclass
@@ -85,7 +96,7 @@ class Networks:
                 own.copy_(given)
 
 
-def train(networks: Networks, latents: tuple[Tensor, Tensor], file: Path, seconds: float) -> None:
+def train(networks: Networks, lessons: Lessons, file: Path, seconds: float) -> None:
     """Train with a cosine over `seconds` of training time."""
     optimiser = torch.optim.AdamW(
         networks.masters, PEAK_RATE, betas=(0.9, 0.98), weight_decay=1e-2, fused=True
@@ -98,7 +109,7 @@ def train(networks: Networks, latents: tuple[Tensor, Tensor], file: Path, second
         share = 0.5 + 0.5 * math.cos(math.pi * spent / seconds)
         for group in optimiser.param_groups:
             group["lr"] = PEAK_RATE * min(1, (step + 1) / WARM_UP) * share + 1e-6
-        loss = step_loss(networks, latents, tokenizer, alphas, step)
+        loss = step_loss(networks, lessons, tokenizer, alphas, step)
         loss.backward()
         apply_gradients(networks, optimiser, step)
         total += loss.item()
@@ -114,18 +125,18 @@ def train(networks: Networks, latents: tuple[Tensor, Tensor], file: Path, second
 
 def step_loss(
     networks: Networks,
-    latents: tuple[Tensor, Tensor],
+    lessons: Lessons,
     tokenizer: CLIPTokenizer,
     alphas: Tensor,
     step: int,
 ) -> Tensor:
     """Return the Min-SNR loss of one batch, which depends on the step alone."""
     rng, generator = random.Random(step), torch.Generator().manual_seed(step)  # noqa: S311
-    numbers = [rng.randrange(len(latents[0])) for _ in range(BATCH)]
+    numbers = [rng.randrange(len(lessons.mean)) for _ in range(BATCH)]
     captions = [training_caption(*example(number), rng) for number in numbers]
     tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
     text, pooled = encode(networks.encoders, tokens.input_ids)
-    mean, deviation = latents[0][numbers].float(), latents[1][numbers].float()
+    mean, deviation = lessons.mean[numbers].float(), lessons.deviation[numbers].float()
     clean = mean + deviation * torch.randn(mean.shape, generator=generator)
     noise = torch.randn(mean.shape, generator=generator)
     times = torch.randint(0, len(alphas), (BATCH,), generator=generator)
@@ -136,7 +147,8 @@ def step_loss(
         noisy.bfloat16(), times, encoder_hidden_states=text, added_cond_kwargs=conditions
     ).sample
     snr = alphas[times] / (1 - alphas[times])
-    error = (guess.float() - noise).square().mean((1, 2, 3))
+    weights = lessons.weights[numbers].float()[:, None]
+    error = ((guess.float() - noise).square() * weights).mean((1, 2, 3))
     return (error * (SNR_CEILING / snr).clamp(max=1)).mean()
 
 
