@@ -55,7 +55,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Lessons:
-    """The training pictures: latents, (N, 4, 16, 16), and how much each place counts, (N, 16, 16)."""
+    """The training pictures: latents (N, 4, 16, 16), and how much a place counts (N, 16, 16)."""
 
     mean: Tensor
     deviation: Tensor
