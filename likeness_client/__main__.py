@@ -15,6 +15,7 @@ from contracts.picture import OutputFormat, Scheduler
 from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.errors import GenerationError
+from likeness_client.replay import replay
 
 NOT_ARGUMENTS = {"command", "model", "prompt", "negative_prompt", "endpoint", "out"}
 
@@ -24,6 +25,8 @@ def main(words: list[str] | None = None) -> int:
     options = make_parser().parse_args(words)
     if options.command == "check":
         return check(options.folder, options.resolution)
+    if options.command == "replay":
+        return replay(options.queue_url, dry_run=options.dry_run)
     if not options.endpoint:
         sys.stderr.write("likeness: name the endpoint by --endpoint or LIKENESS_ENDPOINT\n")
         return 2
@@ -58,6 +61,9 @@ def make_parser() -> argparse.ArgumentParser:
     look = commands.add_parser("check", help="judge a folder of photos before uploading it")
     look.add_argument("folder", type=Path)
     look.add_argument("--resolution", type=int, help="the base model's; the request's own wins")
+    again = commands.add_parser("replay", help="deliver what lies in the dead-letter queue")
+    again.add_argument("queue_url", help="the stack's output DeadLetterQueueUrl")
+    again.add_argument("--dry-run", action="store_true", help="only show what lies there")
     generate = commands.add_parser("generate", help="draw pictures with a trained model")
     generate.add_argument("model", help="the TargetModel of the notice")
     generate.add_argument("prompt", help="name the subject by its trigger word, or <<TOK>>")

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, get_type_hints
 
-from aws_lambda_powertools import Logger, Tracer, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.errors import StageError, StageInputError
+from runtime.telemetry import count, report
 
 Answer = TypeVar("Answer")
 LambdaHandler = Callable[[Any, LambdaContext], Any]
@@ -84,14 +84,15 @@ def _told(handler: Callable[..., object]) -> Generator[None, None, None]:
         yield
     except StageError as error:
         logger.warning("stage failed on purpose", error=type(error).__name__, facts=error.facts)
-        _count(name, "Failed")
+        count("Failed", name)
         raise
     except Exception as error:
         logger.error("stage failed", error=type(error).__name__)  # noqa: TRY400 - no user text
-        _count(name, "Crashed")
+        count("Crashed", name)
+        report("Crashes", 1)
         raise
     logger.info("stage done")
-    _count(name, "Succeeded")
+    count("Succeeded", name)
 
 
 def _bind(document: object) -> None:
@@ -101,11 +102,6 @@ def _bind(document: object) -> None:
     if job_id is not None:
         logger.append_keys(job_id=job_id)
         tracer.put_annotation("job_id", job_id)
-
-
-def _count(name: str, outcome: str) -> None:
-    with single_metric(name=outcome, unit=MetricUnit.Count, value=1) as metric:
-        metric.add_dimension("stage", name)
 
 
 def _traced(handler: LambdaHandler) -> LambdaHandler:

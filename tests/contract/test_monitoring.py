@@ -1,0 +1,118 @@
+"""Alarms and dashboard show what the code emits; every alarm has a page that says what to do."""
+
+import ast
+import json
+import re
+from typing import Any, get_args
+
+import pytest
+
+from runtime.telemetry import UNITS, Figure, Outcome
+from tests.contract.files import ROOT, functions, template
+
+OURS = "Likeness"
+OF_AWS = {
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/States": {
+        "ExecutionsStarted",
+        "ExecutionsSucceeded",
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+    },
+    "AWS/SageMaker": {
+        "Invocation5XXErrors",
+        "Invocations",
+        "ModelCacheHit",
+        "ModelLatency",
+        "ModelLoadingWaitTime",
+    },
+}
+"""What those services publish, and we look at."""
+
+
+def alarms() -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+def drawn() -> list[list[Any]]:
+    body = template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(body)["widgets"]
+    return [metric for widget in widgets for metric in widget["properties"]["metrics"]]
+
+
+def watched() -> set[tuple[str, str, tuple[str, ...]]]:
+    """Every metric that somebody looks at: namespace, name, names of its dimensions."""
+    seen = {
+        (alarm["Namespace"], alarm["MetricName"], tuple(d["Name"] for d in alarm["Dimensions"]))
+        for alarm in alarms().values()
+    }
+    for namespace, name, *rest in drawn():
+        words = [word for word in rest if isinstance(word, str)]
+        seen.add((namespace, name, tuple(words[::2])))
+    return seen
+
+
+def reported() -> set[str]:
+    """The figures that some function reports, by reading the code."""
+    calls = (
+        node
+        for path in (ROOT / "functions").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    )
+    return {
+        str(call.args[0].value)
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        and call.func.id == "report"
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_each_figure_is_reported_somewhere_and_has_a_unit() -> None:
+    assert reported() == set(get_args(Figure)) == set(UNITS)
+
+
+@pytest.mark.parametrize(("namespace", "name", "dimensions"), sorted(watched()))
+def test_a_watched_metric_exists(namespace: str, name: str, dimensions: tuple[str, ...]) -> None:
+    if namespace != OURS:
+        assert name in OF_AWS[namespace]
+    elif name in get_args(Figure):
+        assert dimensions == ("service",)
+    else:
+        assert name in get_args(Outcome)
+        assert set(dimensions) == {"service", "stage"}
+
+
+def test_stages_on_the_dashboard_are_functions() -> None:
+    stages = {metric[3] for metric in drawn() if metric[2] == "stage"}
+    assert stages <= set(functions())
+
+
+def test_our_metrics_carry_the_stack_s_name() -> None:
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == OURS
+    assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
+@pytest.mark.parametrize("name", alarms())
+def test_an_alarm_tells_operators_and_names_its_runbook(name: str) -> None:
+    alarm = alarms()[name]
+    assert {"Ref": "OperationsTopic"} in alarm["AlarmActions"]
+    page = re.search(r"docs/runbooks/\w+\.md$", alarm["AlarmDescription"])
+    assert page, "the description ends in its runbook"
+    text = (ROOT / page[0]).read_text()
+    for heading in ("## What it means", "## Look", "## Do"):
+        assert heading in text
+
+
+def test_each_runbook_belongs_to_an_alarm() -> None:
+    pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")} - {"README"}
+    named = {
+        re.sub(r"(?<!^)([A-Z])", r"_\1", name.removesuffix("Alarm")).lower() for name in alarms()
+    }
+    assert pages == named
