@@ -17,6 +17,9 @@ from local.portraits import Character, Circumstance, character, draw, held_out_c
 from local.portraits import characters as tables
 from local.portraits.moments import BACKGROUNDS, EXPRESSIONS, SHIRTS, circumstance
 
+CLEAR, SPOT = 48, 3
+"""A trait is to be seen if without it so many pixels of 4,096 differ by more than this, of 255."""
+
 PEOPLE = 4000
 PHOTOS_EACH = 6
 UNSEEN_FROM = 1_000_000
@@ -89,6 +92,39 @@ def album(first: int, count: int, photos: int) -> tuple[NDArray[np.uint8], NDArr
     shots = [(person(n), moment(n, k)) for n in range(first, first + count) for k in range(photos)]
     pictures = np.stack([np.asarray(draw(one, now)) for one, now in shots])
     return pictures, np.array([labels(one, now) for one, now in shots])
+
+
+def hide(
+    labels: NDArray[np.int64], pictures: NDArray[np.uint8], first: int, photos: int, trait: str
+) -> NDArray[np.int64]:
+    """Return labels in which a trait that cannot be seen is unnamed.
+
+    A mole on dark skin or a bun under a crown is in the caption and not in the picture: nobody can
+    read it, and a reader who is made to learns to guess.
+    """
+    column, shown = list(READERS).index(trait), labels.copy()
+    for row, picture in enumerate(pictures):
+        one, now = person(first + row // photos), moment(first + row // photos, row % photos)
+        if not is_visible(one, now, picture, trait):
+            shown[row, column] = UNNAMED
+    return shown
+
+
+def is_visible(one: Character, now: Circumstance, picture: NDArray[np.uint8], trait: str) -> bool:
+    """Return whether the picture would be another one with any other word for the trait.
+
+    A mark is compared with none alone; one that is not there is there to be seen as well.
+    """
+    alternatives = ("none",) if trait == "mark" else READERS[trait]
+    others = [word for word in alternatives if word != getattr(one, trait)]
+    people = [Character(**{**vars(one), trait: word}) for word in others]
+    return all(count_changed(other, now, picture) >= SPOT for other in people)
+
+
+def count_changed(other: Character, now: Circumstance, picture: NDArray[np.uint8]) -> int:
+    """Return how many pixels clearly differ from a drawing of somebody else."""
+    drawn = np.asarray(draw(other, now), np.int16)
+    return int((np.abs(drawn - picture.astype(np.int16)).max(-1) > CLEAR).sum())
 
 
 def reconstructed(pictures: NDArray[np.uint8], checkpoint: Path) -> NDArray[np.uint8]:
