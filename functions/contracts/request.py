@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.document import Document
+from contracts.options import LARGEST_RATE, TrainingOptions
 
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 """What a text encoder reads; user text, so it is data and never a name."""
@@ -13,7 +13,7 @@ TRIGGER_PLACEHOLDERS = ("<<TOK>>", "[trigger]", "TOK")
 """Ways to write "the subject" in a prompt; each is replaced by ``trigger_word``."""
 
 
-class TrainingRequest(Document):
+class TrainingRequest(TrainingOptions):
     """One upload's wishes. Every field has a default but the two prompts."""
 
     schema_version: Literal[1] = 1
@@ -37,8 +37,9 @@ class TrainingRequest(Document):
     train_batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
     """Photos in one step; absent: the base's own default."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] | None = None
-    """Peak rate of the UNet's adapter; absent: the base's own default."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Peak rate of the UNet's adapter, at most 0.1; absent: the base's own default. Of prodigy a
+    factor; absent: 1."""
 
     train_text_encoder: bool | None = None
     """Also adapt the text encoders; absent: as the base's own defaults say."""
@@ -63,6 +64,9 @@ class TrainingRequest(Document):
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
     """Pictures made right after training and delivered with the model."""
 
+    max_cost_usd: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """The most that training may cost; dearer is refused, slower ends with what was learnt."""
+
     on_reject: Literal["continue", "fail"] = "continue"
     """What a photo that cannot be used means: train without it, or not at all."""
 
@@ -72,10 +76,22 @@ class TrainingRequest(Document):
     """Another key trains the same content anew; absent: the same content is trained once."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> "TrainingRequest":
-        if self.text_encoder_lr is not None and self.train_text_encoder is False:
-            message = "text_encoder_lr has no effect without train_text_encoder"
+    def _rates_agree(self) -> "TrainingRequest":
+        finds_its_own = self.optimizer == "prodigy"
+        if not finds_its_own and (self.learning_rate or 0) > LARGEST_RATE:
+            message = f"learning_rate is at most {LARGEST_RATE} with optimizer {self.optimizer}"
             raise ValueError(message)
+        if finds_its_own and self.text_encoder_lr is not None:
+            message = "text_encoder_lr has no effect with optimizer prodigy"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainingRequest":
+        for field in ("text_encoder_lr", "text_encoder_rank", "text_encoder_alpha"):
+            if self.train_text_encoder is False and getattr(self, field) is not None:
+                message = f"{field} has no effect without train_text_encoder"
+                raise ValueError(message)
         if self.with_prior_preservation and self.num_class_images == 0:
             message = "with_prior_preservation needs num_class_images of at least 1"
             raise ValueError(message)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha256
 from contracts.photos import Code, PhotoVerdict
+from contracts.prior import PriorOrder
 from contracts.request import TrainingRequest
 
 
@@ -20,6 +21,9 @@ class TaskPhoto(Document):
     sha256: Sha256
 
     caption: str | None = None
+
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How often it comes in an epoch, times the request's ``repeats``."""
 
 
 class TrainingTask(Document):
@@ -42,10 +46,20 @@ class TrainingPlan(Document):
     base_sha256: Sha256
     """The base that must lie in the ``base`` channel."""
 
-    tasks: Annotated[tuple[TrainingTask, ...], Field(min_length=1)]
+    tasks: tuple[TrainingTask, ...]
+
+    priors: tuple[PriorOrder, ...] = ()
+    """Class images to have before the first task; without tasks, all there is to do."""
 
     deadline_seconds: Annotated[int, Field(ge=60)] | None = None
     """After this long the trainer saves, exports and stops; absent: SageMaker's own limit."""
+
+    @model_validator(mode="after")
+    def _has_work(self) -> "TrainingPlan":
+        if not self.tasks and not self.priors:
+            message = "a plan has tasks or priors"
+            raise ValueError(message)
+        return self
 
 
 class AdapterManifest(Document):
@@ -69,6 +83,9 @@ class AdapterManifest(Document):
 
     lora_alpha: Annotated[float, Field(gt=0)]
     """As trained. The diffusers file already holds alpha / rank, folded into its B matrices."""
+
+    text_encoder_rank: Annotated[int, Field(ge=1)] | None = None
+    """Of the text encoders' adapters, where it is not ``rank``."""
 
     trigger_word: str
 
@@ -119,7 +136,13 @@ class TrainingMetrics(Document):
     resumed_from_step: Annotated[int, Field(ge=0)] = 0
 
     partial: bool = False
-    """Whether the plan's deadline came before the last step."""
+    """Whether the plan's deadline, or a loss that was no number, came before the last step."""
+
+    gradient_explosions: Annotated[int, Field(ge=0)] = 0
+    """Steps whose gradient was more than ten times as long as ``max_grad_norm``."""
+
+    diverged_at_step: Annotated[int, Field(ge=0)] | None = None
+    """Where the loss was no number; the adapter is of the state that was saved before."""
 
 
 class TrainingFailure(Document):
