@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
+import pillow_heif
 from PIL import Image, ImageCms, ImageDraw
 
 SIDE = 96
@@ -86,8 +87,8 @@ def other_kinds() -> Rows:
         "pdf": b"%PDF-1.7" + bytes(40),
         "eps": b"%!PS-Adobe-3.0 EPSF-3.0" + bytes(40),
         "psd": b"8BPS\x00\x01" + bytes(40),
-        "heic": b"\0\0\0\x18ftypheic" + bytes(40),
-        "heif": b"\0\0\0\x18ftypmif1" + bytes(40),
+        "heic film": b"\0\0\0\x18ftyphevc" + bytes(40),
+        "heif sequence": b"\0\0\0\x18ftypmsf1" + bytes(40),
         "mp4": b"\0\0\0\x18ftypisom" + bytes(40),
         "live photo": b"\0\0\0\x14ftypqt  " + bytes(40),
         "raw cr3": b"\0\0\0\x18ftypcrx " + bytes(40),
@@ -110,6 +111,12 @@ def damaged() -> Rows:
     for kind in ("JPEG", "PNG", "WEBP", "AVIF"):
         for share in (0.2, 0.5, 0.9):
             yield f"{kind.lower()} cut at {share}", partial(cut, kind, share), "damaged_image"
+    for share in (0.05, 0.2, 0.5, 0.9, 0.99):
+        yield f"heic cut at {share}", partial(cut_heic, share), "damaged_image"
+    for brand in (b"heic", b"mif1"):
+        stub = b"\0\0\0\x18ftyp" + brand + bytes(40)
+        yield f"{brand.decode()} stub", partial(bytes, stub), "damaged_image"
+    yield "heic with flipped bytes", lambda: flipped(heic()), "damaged_image"
     yield "jpeg cut 64 bytes early", lambda: photo()[:-64], "damaged_image"
     yield "jpeg start and end only", lambda: b"\xff\xd8\xff\xd9", "damaged_image"
     yield "jpeg header only", lambda: photo()[:200], "damaged_image"
@@ -135,6 +142,7 @@ def bombs() -> Rows:
         yield f"png bomb {width}x{height}", make, "too_many_pixels"
     for side in (65_500, 13_000):
         yield f"jpeg header {side}", partial(tall_jpeg, side), "too_many_pixels"
+    yield "heic header 20000", partial(tall_heic, 20_000), "too_many_pixels"
     yield (
         "png text bomb",
         lambda: with_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(90_000_000))),
@@ -157,6 +165,7 @@ def odd_sizes() -> Rows:
         yield f"{width}x{height}", partial(sized, width, height), code
     for width, height in ((70, 290), (2000, 80)):
         yield f"{width}x{height}", partial(sized, width, height), "too_elongated"
+    yield "heic of 40 pixels", lambda: heic(size=(40, 40)), "too_small"
     for mode, colour in (("RGB", "navy"), ("L", 255), ("RGBA", (9, 9, 9, 0)), ("1", 0)):
         make = partial(blank, mode, colour)
         yield f"one colour {mode}", make, "blank_image"
@@ -173,6 +182,11 @@ def good() -> Rows:
         exif = Image.Exif()
         exif[ORIENTATION] = value
         yield f"orientation {value}", partial(photo, exif=exif), None
+    for value in range(1, 9):
+        yield f"heic orientation {value}", partial(heic, value), None
+    for mode in ("L", "RGBA"):
+        yield f"heic {mode}", partial(heic, mode=mode), None
+    yield "heic of mif1 brand", lambda: heic().replace(b"ftypheic", b"ftypmif1"), None
     yield "broken exif", partial(photo, exif=b"Exif\0\0broken"), None
     script = Image.Exif()
     script[DESCRIPTION] = "<script>alert(1)</script>"
@@ -191,6 +205,32 @@ def good() -> Rows:
     yield "zip behind a jpeg", lambda: photo() + b"PK\x03\x04" + bytes(5000), None
     yield "php in a comment", partial(photo, comment=b"<?php system($_GET[0]) ?>"), None
     yield "24 megapixels", lambda: encoded(scene().resize((6000, 4000)), quality=30), None
+
+
+def heic(turned: int = 1, size: tuple[int, int] = (SIDE, SIDE), mode: str = "RGB") -> bytes:
+    """Return a photo as an iPhone writes it: the camera's mark, and the decoder's own beside it."""
+    out, exif, image = io.BytesIO(), Image.Exif(), scene(size=size, mode=mode)
+    exif[ORIENTATION] = turned
+    pillow_heif.encode(mode, image.size, image.tobytes(), out, exif=exif.tobytes())
+    return out.getvalue()
+
+
+def cut_heic(share: float) -> bytes:
+    """Return the first part of an iPhone's photo."""
+    body = heic()
+    return body[: int(len(body) * share)]
+
+
+def tall_heic(side: int) -> bytes:
+    """Return a HEIC whose header claims to be huge."""
+    body = bytearray(heic())
+    struct.pack_into(">II", body, body.index(b"ispe") + 8, side, side)
+    return bytes(body)
+
+
+def flipped(body: bytes) -> bytes:
+    """Return the file with every byte of its first boxes changed but for the brand."""
+    return body[:24] + bytes(byte ^ 0x5A for byte in body[24:400]) + body[400:]
 
 
 def cut(kind: str, share: float) -> bytes:

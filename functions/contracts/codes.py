@@ -43,7 +43,7 @@ CODES: dict[str, CodeEntry] = {
     "too_few_photos": CodeEntry(
         "Too few usable photos",
         "Training needs more good photos of the subject than this upload has.",
-        "Add photos (JPEG, PNG, WebP or AVIF, 64 pixels a side or more), then request.json again.",
+        "Add photos (JPEG, PNG, WebP, HEIC or AVIF, 64 pixels a side or more), then request.json again.",
         "owner",
         False,
     ),
@@ -84,7 +84,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "not_an_image": CodeEntry(
         "Not an image",
-        "The file is not a JPEG, PNG, WebP or AVIF image, whatever its name says.",
+        "The file is not a JPEG, PNG, WebP, HEIC or AVIF image, whatever its name says.",
         "Export the photo as JPEG or PNG.",
         "owner",
         False,
@@ -92,7 +92,7 @@ CODES: dict[str, CodeEntry] = {
     "format_not_taken": CodeEntry(
         "This kind of file is not taken",
         "The file is a picture or film of a kind that training does not take.",
-        "Export the photo as JPEG or PNG; on an iPhone choose Most Compatible.",
+        "Export the photo as JPEG or PNG.",
         "owner",
         False,
     ),
@@ -229,6 +229,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "too_expensive": CodeEntry(
+        "The training would cost more than you allow",
+        "The estimate for these photos, steps and machines is above max_cost_usd.",
+        "Raise max_cost_usd, or lower max_train_steps or resolution, and upload again.",
+        "owner",
+        False,
+    ),
     "training_failed": CodeEntry(
         "Training failed",
         "The training job ended without an adapter.",
@@ -289,6 +296,13 @@ CODES: dict[str, CodeEntry] = {
         "The base model is not the one expected",
         "The base model's files do not have the hashes that were pinned.",
         "An operator should upload the base model again, with its base.json.",
+        "operator",
+        True,
+    ),
+    "prior_mismatch": CodeEntry(
+        "The class images are not the ones expected",
+        "A stored set of class images does not have the hash that its document names.",
+        "An operator should delete the set under priors/ and redrive: it is then made anew.",
         "operator",
         True,
     ),
@@ -360,6 +374,27 @@ CODES: dict[str, CodeEntry] = {
         "A prompt or an argument of the picture request is unknown or out of range.",
         "Correct the argument that the error names and send the request again.",
         "owner",
+        False,
+    ),
+    "adapter_not_loaded": CodeEntry(
+        "The other model is not loaded",
+        "A model that is to be mixed in is not loaded on the endpoint.",
+        "Send a request to that model first, then this one again.",
+        "owner",
+        True,
+    ),
+    "other_tenant": CodeEntry(
+        "The other model is not yours",
+        "Models are mixed only with models of the same tenant.",
+        "Leave the other tenant's model out of the adapters.",
+        "owner",
+        False,
+    ),
+    "text_not_released": CodeEntry(
+        "The model was not packed by a release",
+        "The text that the model runs is none that the serving image knows.",
+        "An operator should publish the model again, or update the serving image.",
+        "operator",
         False,
     ),
     "wrong_base": CodeEntry(

@@ -89,10 +89,19 @@ def normalise(
 
 def opened(body: bytes, name: str) -> Image.Image:
     """Return the image with only its header read."""
+    if name == "HEIF":
+        learn_heif()
     try:
         return Image.open(io.BytesIO(body), formats=[name])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise RefusedError("too_many_pixels") from None
+
+
+def learn_heif() -> None:
+    """Teach Pillow to read HEIC; its decoder turns a photo upright by itself."""
+    from pi_heif import register_heif_opener  # noqa: PLC0415 - other photos need not load it
+
+    register_heif_opener(thumbnails=False, decode_threads=1)
 
 
 def judge_header(image: Image.Image, min_side: int) -> None:

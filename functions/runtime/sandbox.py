@@ -14,11 +14,12 @@ _TAKEN = {
     rb"\xff\xd8\xff": "JPEG",
     rb"\x89PNG\r\n\x1a\n": "PNG",
     rb"RIFF....WEBP": "WEBP",
-    rb"....ftypavi[fs]": "AVIF",
+    rb"....ftyp(avi[fs]|mif1(....){1,9}avif)": "AVIF",
+    rb"....ftyp(hei[cxms]|mif1)": "HEIF",
 }
 _KNOWN = (
     rb"GIF8|BM|II\*\x00|MM\x00\*|8BPS|%PDF|%!PS|<\?xml|<svg|\x00\x00\x01\x00|\x00\x00\x00\x0cjP"
-    rb"|....ftyp(hei[cxms]|mif1|msf1|hevc|qt  |isom|mp4|crx)"
+    rb"|....ftyp(msf1|hev[cxms]|qt  |isom|mp4|crx)"
 )
 """Pictures, drawings and films that we know and do not take."""
 

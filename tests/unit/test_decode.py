@@ -6,13 +6,24 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageCms, ImageFilter
+from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageStat
 
+from bench.corpus.photos import heic, scene
 from domain.photos import PhotoRefusedError
 from runtime.decode import answer
 from runtime.sandbox import format_of
 from tests.fakes.pictures import encoded, picture
 
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture with this mark upright."""
 LIMITS = {"min_side": 64, "max_side": 2048, "max_pixels": 50_000_000}
 
 
@@ -50,6 +61,22 @@ def test_the_camera_mark_is_applied(orientation: int) -> None:
     corners = [image.getpixel(at) for at in ((2, 2), (image.width - 3, 2))]
     lower = [image.getpixel((2, image.height - 3))]
     assert ((255, 0, 0) in corners + lower) == (orientation not in {3, 7})
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_iphone_photo_is_upright_once(orientation: int) -> None:
+    stored = scene(size=(120, 96))
+    image, _ = read(heic(orientation, size=(120, 96)))
+    wanted = stored.transpose(UPRIGHT[orientation]) if orientation > 1 else stored
+    assert image.size == wanted.size
+    difference = ImageStat.Stat(ImageChops.difference(image, wanted)).mean
+    assert max(difference) < 12  # losses of the format at hard edges, not another picture
+
+
+def test_a_heif_container_of_avif_is_read_as_avif() -> None:
+    body = encoded(picture(), "AVIF").replace(b"ftypavif", b"ftypmif1", 1)
+    assert format_of(body) == "AVIF"
+    assert read(body)[0].size == (80, 96)
 
 
 def test_a_broken_mark_is_no_mark() -> None:
@@ -165,9 +192,9 @@ def test_interlaced_and_narrow_rows_are_whole() -> None:
     assert read(encoded(picture(mode="1", size=(83, 97)), "PNG"))[1] == ["converted"]
 
 
-def test_avif_is_taken_and_heic_is_named() -> None:
+def test_avif_is_taken_and_a_film_is_named() -> None:
     assert read(encoded(picture(), "AVIF"))[1] == []
-    assert refusal(b"\0\0\0\x18ftypheic" + bytes(50)) == "format_not_taken"
+    assert refusal(b"\0\0\0\x18ftyphevc" + bytes(50)) == "format_not_taken"
     assert refusal(b"%PDF-1.7") == "format_not_taken"
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from bench.corpus.photos import heic
 from contracts import layout
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import JobSpec
@@ -140,6 +141,11 @@ def test_real_photos_pass_through_a_child_with_limits() -> None:
     assert (summary.accepted, summary.refused) == (5, 2)
     codes = {v.codes for v in report_of(intake, job).photos}
     assert codes == {(), ("similar_photo",), ("damaged_image",), ("not_an_image",)}
+
+
+def test_the_child_reads_heic_within_its_limits() -> None:
+    photo = ChildDecoder().decode(heic(6, size=(120, 96)), DecodeLimits(min_side=64))
+    assert (photo.width, photo.height) == (96, 120)
 
 
 def test_a_child_that_cannot_start_is_no_fault_of_the_photo(
