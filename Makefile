@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
 
-.PHONY: simulate bench-serving corpus help demo test lint up down envs clean
+.PHONY: quality simulate bench-serving corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -100,6 +100,9 @@ test: envs ## unit, contract, integration, smoke, end to end
 
 corpus: $(ENVS)/tools/.ready ## every kind of bad and odd upload through intake, and a naive reader beside it (2 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
+
+quality: $(ENVS)/training/.ready ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
+	PYTHONPATH=functions:training_image:. $(ENVS)/training/bin/python -m bench.quality $(QUALITY)
 
 simulate: $(ENVS)/tools/.ready ## ten thousand uploads against a simulated SageMaker (10 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.simulate
