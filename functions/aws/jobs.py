@@ -4,31 +4,34 @@ Rows are JobRecords; beside them lies one small row for each notice that went ou
 None is absent, so that the ``queue`` index holds only jobs that wait for something.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import boto3
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
 
 from aws import environment
 from aws.clients import CONFIG
+from aws.ledger import DynamoLedger
+from contracts.errors import JobCanceledError
 from contracts.job import JobSpec
-from contracts.record import JobRecord, Stage, Status
+from contracts.record import JobRecord, Stage, Status, WaitingFor
+from contracts.status import TrainingProgress
 from domain.jobs import UnknownJobError
+from domain.status import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 
-QUEUE_INDEX, EXECUTION_INDEX = "queue", "execution"
-_WAITING = ("queue", "queued_at", "task_token")
+EXECUTION_INDEX = "execution"
+_PLACE = ("queue_place", "waiting_for")
+_WAITING = ("queue", "queued_at", "task_token", "eta_seconds", *_PLACE)
+_REDRIVEN = ("code", "notice_id", "cancel_requested", "faults")
+_OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate")
 _OPEN = Attr("status").is_in(["starting", "processing"])
 _ENDED = Attr("status").is_in(["failed", "canceled"])
+_WANTED = _OPEN & Attr("cancel_requested").not_exists()
 
 
-class DynamoJobs:
+class DynamoJobs(DynamoLedger):
     """See the Protocol for what each method promises."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
 
     @classmethod
     def from_env(cls) -> "DynamoJobs":
@@ -48,10 +51,11 @@ class DynamoJobs:
                 "execution_arn": execution_arn,
                 "status": "starting",
                 "stage": "AcceptRequest",
+                "percent": STAGE_PERCENT["AcceptRequest"],
                 "updated_at": now.isoformat(),
             },
             defaults={"created_at": now.isoformat(), "attempt": 0},
-            drop=(*_WAITING, "code", "notice_id"),
+            drop=(*_WAITING, *_OF_ONE_RUN),
         )
         if claimed:
             return "accepted"
@@ -73,7 +77,13 @@ class DynamoJobs:
     def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
         """Note that the job is being processed in this stage, unless it has ended."""
         changes = {"status": "processing", "stage": stage, "updated_at": now.isoformat()}
-        self._update(job_id, _OPEN, changes)
+        percent = STAGE_PERCENT[stage]
+        lower = Attr("percent").not_exists() | Attr("percent").lte(percent)
+        if not (
+            self._update(job_id, _WANTED & lower, {**changes, "percent": percent})
+            or self._update(job_id, _WANTED, changes)
+        ):
+            self._check_not_canceled(job_id)
 
     def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
         """Put the job in the queue; a job in training keeps its place and takes the new token."""
@@ -85,14 +95,15 @@ class DynamoJobs:
         }
         waiting = {"queue": "queued"}
         place = {"queued_at": now.isoformat()}
-        training = _OPEN & Attr("queue").eq("training")
-        not_training = _OPEN & (Attr("queue").not_exists() | Attr("queue").eq("queued"))
+        training = _WANTED & Attr("queue").eq("training")
+        not_training = _WANTED & (Attr("queue").not_exists() | Attr("queue").eq("queued"))
         # The launcher may move the job between our two writes, hence the third.
         if not (
             self._update(job_id, training, changes)
             or self._update(job_id, not_training, {**changes, **waiting}, defaults=place)
             or self._update(job_id, training, changes)
         ):
+            self._check_not_canceled(job_id)
             raise UnknownJobError
 
     def queued(self) -> list[JobRecord]:
@@ -114,18 +125,52 @@ class DynamoJobs:
             "attempt": attempt,
             "updated_at": now.isoformat(),
         }
-        new = Attr("queue").eq("queued") & Attr("attempt").lt(attempt)
-        return self._update(job_id, new, changes)
+        wanted = Attr("queue").eq("queued") & Attr("cancel_requested").not_exists()
+        new = wanted & Attr("attempt").lt(attempt)
+        if not self._update(job_id, new, changes, drop=_PLACE):
+            return False
+        self._update(job_id, Attr("percent").lt(LAUNCHED), {"percent": LAUNCHED})
+        return True
 
     def requeue(
-        self, job_id: str, training_job_name: str, now: datetime, *, alone: bool = False
+        self,
+        job_id: str,
+        training_job_name: str,
+        now: datetime,
+        *,
+        alone: bool = False,
+        faults: tuple[str, ...] | None = None,
     ) -> bool:
         """Move a job from this training job back to the queue; False when it is not in it."""
         changes: dict[str, object] = {"queue": "queued", "updated_at": now.isoformat()}
         if alone:
             changes["alone"] = True
+        if faults:
+            changes["faults"] = list(faults)
         in_it = Attr("queue").eq("training") & Attr("training_job_name").eq(training_job_name)
         return self._update(job_id, in_it, changes, drop=("training_job_name",))
+
+    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+        """Tell a queued job where it stands."""
+        changes = {"queue_place": place, "waiting_for": waiting_for}
+        self._update(job_id, Attr("queue").eq("queued"), changes)
+
+    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
+        """Tell a job in training how far it is; never less than it heard before."""
+        percent = training_percent(progress)
+        its_own = Attr("training_job_name").eq(progress.training_job_name)
+        when = Attr("queue").eq("training") & its_own & Attr("percent").lt(percent)
+        changes = {
+            "percent": percent,
+            **progress.model_dump(include={"step", "total_steps", "eta_seconds"}),
+        }
+        self._update(progress.job_id, when, changes | {"updated_at": now.isoformat()})
+
+    def request_cancel(self, job_id: str, now: datetime) -> bool:
+        """Ask a job to stop; False when it has ended or its model is being delivered."""
+        stoppable = _OPEN & ~Attr("stage").is_in(sorted(UNSTOPPABLE))
+        changes = {"cancel_requested": True, "updated_at": now.isoformat()}
+        return self._update(job_id, stoppable, changes)
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
         """Forget token and queue, since this token was answered; False when already done."""
@@ -134,7 +179,9 @@ class DynamoJobs:
 
     def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
         """Note how the job ended, and take it off the queue; success is never overwritten."""
-        changes = {"status": status, "updated_at": now.isoformat()}
+        changes: dict[str, object] = {"status": status, "updated_at": now.isoformat()}
+        if status == "succeeded":
+            changes["percent"] = DONE
         drop = _WAITING if code is not None else (*_WAITING, "code")
         code_change = {} if code is None else {"code": code}
         open_or_same = _OPEN | Attr("status").eq(status)
@@ -148,7 +195,7 @@ class DynamoJobs:
         changes = {"status": "processing", "stage": stage, "updated_at": now.isoformat()}
         mine = Attr("execution_arn").eq(execution_arn)
         unfinished = mine & Attr("status").ne("succeeded")
-        if self._update(job_id, unfinished, changes, drop=("code", "notice_id")):
+        if self._update(job_id, unfinished, changes, drop=_REDRIVEN):
             return True
         record = self.get(job_id)
         return record is not None and record.execution_arn == execution_arn
@@ -166,45 +213,12 @@ class DynamoJobs:
             self._update(job_id, Attr("job_id").exists(), {"notice_id": notice_id})
 
     def _waiting_for(self, queue: str) -> list[JobRecord]:
-        """Return the index's rows in its order, page by page."""
-        question = {
-            "IndexName": QUEUE_INDEX,
-            "KeyConditionExpression": Key("queue").eq(queue),
-        }
-        page = self._table.query(**question)
-        items = page["Items"]
-        while "LastEvaluatedKey" in page:
-            page = self._table.query(**question, ExclusiveStartKey=page["LastEvaluatedKey"])
-            items += page["Items"]
-        return [JobRecord.model_validate(item) for item in items]
+        return [JobRecord.model_validate(row) for row in self._rows_in(queue)]
 
-    def _update(
-        self,
-        job_id: str,
-        when: Any,  # noqa: ANN401 - a boto3 condition
-        changes: Mapping[str, object],
-        defaults: Mapping[str, object] | None = None,
-        drop: tuple[str, ...] = (),
-    ) -> bool:
-        """Change the row if the condition holds; ``defaults`` only fill what is absent."""
-        fresh = defaults or {}
-        sets = [f"#{name} = :{name}" for name in changes]
-        sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in fresh]
-        removes = " REMOVE " + ", ".join(f"#{name}" for name in drop) if drop else ""
-        values = {**changes, **fresh}
-        try:
-            self._table.update_item(
-                Key={"job_id": job_id},
-                ConditionExpression=when,
-                UpdateExpression="SET " + ", ".join(sets) + removes,
-                ExpressionAttributeNames={f"#{name}": name for name in (*values, *drop)},
-                ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+    def _check_not_canceled(self, job_id: str) -> None:
+        record = self.get(job_id)
+        if record is not None and record.cancel_requested:
+            raise JobCanceledError
 
 
 def _notice_row(notice_id: str) -> str:

@@ -44,12 +44,31 @@ class SageMakerTrainer:
             if is_not_found(error):
                 return None
             raise
-        return TrainingState(
-            name=name,
-            status=answer["TrainingJobStatus"],
-            secondary_status=answer["SecondaryStatus"],
-            failure_reason=answer.get("FailureReason", ""),
-        )
+        return state_of(answer)
+
+    def stop(self, name: str) -> None:
+        """Stop a training job; one that has ended, or never began, is left alone."""
+        try:
+            self._sagemaker.stop_training_job(TrainingJobName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
+                raise
+
+
+def state_of(answer: dict[str, Any]) -> TrainingState:
+    """Return what our rules need of DescribeTrainingJob's answer."""
+    pool = answer.get("WarmPoolStatus", {})
+    return TrainingState(
+        name=answer["TrainingJobName"],
+        status=answer["TrainingJobStatus"],
+        secondary_status=answer["SecondaryStatus"],
+        failure_reason=answer.get("FailureReason", ""),
+        instance_type=answer["ResourceConfig"].get("InstanceType", ""),
+        training_seconds=answer.get("TrainingTimeInSeconds", 0),
+        billable_seconds=answer.get("BillableTimeInSeconds", 0),
+        pool_seconds=pool.get("ResourceRetainedBillableTimeInSeconds", 0),
+        keeps_pool=pool.get("Status") in {"InUse", "Available"},
+    )
 
 
 def is_not_found(error: ClientError) -> bool:

@@ -46,6 +46,12 @@ class ArchiveRefusedError(StageError):
     code = "archive_damaged"
 
 
+class ConsentRefusedError(StageError):
+    """The stack asks for a consent that the request does not bring. Final: the owner must ask."""
+
+    code = "consent_missing"
+
+
 class TooFewPhotosError(StageError):
     """Fewer usable photos than training needs. Final: the owner must add some."""
 
@@ -62,6 +68,18 @@ class TooManyPhotosError(StageError):
     """More photos than one upload may hold. Final: the owner must remove some."""
 
     code = "too_many_photos"
+
+
+class TooExpensiveError(StageError):
+    """The training is estimated dearer than ``max_cost_usd``. Final: the owner must decide."""
+
+    code = "too_expensive"
+
+
+class JobCanceledError(StageError):
+    """Somebody asked to stop this job. Final; a redrive takes it up again."""
+
+    code = "canceled"
 
 
 class TrainingFailedError(StageError):

@@ -69,6 +69,30 @@ def result_key(plan_id: str, job_id: str) -> str:
     return f"{checkpoints_prefix(plan_id)}{job_id}/{RESULT_FILE}"
 
 
+def progress_key(plan_id: str, job_id: str) -> str:
+    """TrainingProgress of one task."""
+    return f"{checkpoints_prefix(plan_id)}{PROGRESS_FOLDER}/{job_id}.json"
+
+
+def made_prior_prefix(plan_id: str, key: str) -> str:
+    """Where a training job leaves class images that it had to make."""
+    return f"{checkpoints_prefix(plan_id)}{PRIORS_FOLDER}/{key}/"
+
+
+PRIORS_PREFIX = "priors/"
+"""Class images for every later training job."""
+
+
+def prior_prefix(key: str) -> str:
+    """One PriorSet and its file."""
+    return f"{PRIORS_PREFIX}{key}/"
+
+
+def priors_manifest_key(plan_id: str) -> str:
+    """SageMaker's ManifestFile for the ``prior`` channel."""
+    return f"training/{plan_id}/priors.manifest"
+
+
 def base_prefix(base_id: str) -> str:
     """A base model's diffusers folder with its ``base.json``: the ``base`` channel."""
     return f"bases/{base_id}/"
@@ -86,9 +110,14 @@ ENDPOINT_PREFIX = "endpoint/"
 # --- inside the training container, under /opt/ml ----------------------------------------------
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
+PRIOR_CHANNEL = "prior"
+"""Absent where no set is ready."""
 PLAN_FILE = "plan.json"
+PRIOR_FILE = "prior.json"
+PRIORS_FOLDER = "priors"
 BASE_FILE = "base.json"
 RESULT_FILE = "result.json"
+PROGRESS_FOLDER = "progress"
 ADAPTER_FOLDER = "adapter"
 MANIFEST_FILE = "manifest.json"
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"

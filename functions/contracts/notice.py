@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId
+from contracts.money import Receipt
 from contracts.package import TargetModel
 from contracts.photos import Code
 from contracts.problems import RequestProblem
@@ -53,7 +54,7 @@ class Notice(Document):
 
     upload: OpaqueId | None
 
-    status: Literal["succeeded", "failed"]
+    status: Literal["succeeded", "failed", "canceled"]
 
     code: Code
     """From contracts.codes; ``ready`` for a success."""
@@ -72,3 +73,6 @@ class Notice(Document):
     """What is wrong with request.json, all of it at once."""
 
     model: ModelNotice | None = None
+
+    receipt: Receipt | None = None
+    """What the training cost, as far as it is known by now."""

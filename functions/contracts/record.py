@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId, PlanId
 from contracts.job import JobSpec
+from contracts.money import Estimate, Receipt
 from contracts.photos import Code
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
@@ -21,6 +22,11 @@ Stage = Literal[
     "NotifyFailure",
 ]
 """The state that the job is in, by its name in the state machine."""
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+WaitingFor = Literal["slot", "capacity"]
+"""A training job's place within the quota; or SageMaker, which has none to give just now."""
 
 
 class JobRecord(Document):
@@ -64,6 +70,36 @@ class JobRecord(Document):
 
     alone: bool = False
     """A training job of several users ended without its result: it is tried again by itself."""
+
+    faults: tuple[str, ...] = ()
+    """Of the service, that ended a training job of it: each class has its budget."""
+
+    percent: Percent = 0
+    """How far the job is; never falls while one execution works on it."""
+
+    step: Annotated[int, Field(ge=0)] | None = None
+    """Training steps done, as the trainer said last."""
+
+    total_steps: Annotated[int, Field(ge=1)] | None = None
+
+    eta_seconds: Annotated[int, Field(ge=0)] | None = None
+    """Until the last step."""
+
+    queue_place: Annotated[int, Field(ge=1)] | None = None
+    """1 is next; told to the foremost twenty only."""
+
+    waiting_for: WaitingFor | None = None
+
+    cancel_requested: bool = False
+    """The next stage that begins fails with ``canceled``."""
+
+    estimate: Estimate | None = None
+
+    max_runtime_seconds: Annotated[int, Field(ge=1)] | None = None
+    """What ``max_cost_usd`` pays for; such a job has a training job of its own."""
+
+    receipts: dict[str, Receipt] = Field(default_factory=dict)
+    """By training job: this adapter's share of what it cost."""
 
     code: Code | None = None
     """Why it failed."""

@@ -9,15 +9,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from contracts import layout
 from contracts.codes import CODES
-from contracts.errors import GateFailedError, StageError, TrainingFailedError
+from contracts.errors import (
+    GateFailedError,
+    JobCanceledError,
+    StageError,
+    TrainingFailedError,
+)
 from contracts.record import JobRecord
 from contracts.stages import TrainingJobDetail, TrainingNews
+from contracts.status import TrainingProgress
 from contracts.training import TrainedAdapter, TrainingFailure, TrainingPlan, TrainingResult
 from domain.jobs import Jobs
+from domain.priors import is_made_prior, keep_prior
 from domain.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, find_document
 from domain.training import Trainer, TrainingState
 
@@ -25,15 +32,22 @@ LAUNCH_GRACE = timedelta(minutes=3)
 """Between a claim and its training job; longer than the launcher may run, so that no launcher
 that was taken for dead creates the job after all."""
 
-RELAUNCHES = 3
-"""Attempts after which a fault of the service counts as a failure of the training."""
+RELAUNCHES = {"internal_server_error": 2, "capacity_error": 5}
+"""How often a job is trained again after a fault of the service, by class: docs/retries.md."""
 
 GATE = "gate_"
 """Codes of the judge start so; all others are the training's own."""
 
-SERVICE_FAULTS = {"internal_server_error", "capacity_error"}
 
-Verdict = TrainedAdapter | StageError | Literal["wait", "try_again", "try_alone"]
+class TryAgain(NamedTuple):
+    """The training job is lost: the task goes back to the queue."""
+
+    alone: bool = False
+    fault: str | None = None
+    """Of the service; counts against the budget of its class."""
+
+
+Verdict = TrainedAdapter | StageError | TryAgain | Literal["wait"]
 
 
 class Callbacks(Protocol):
@@ -62,6 +76,8 @@ def follow(room: TrainingRoom, news: TrainingNews, now: datetime) -> None:
     """Look at what the news is about."""
     if isinstance(news.detail, TrainingJobDetail):
         follow_training_job(room, news.detail.training_job_name, now)
+    elif is_made_prior(news.detail.object.key):
+        keep_prior(room.models, news.detail.object.key)
     else:
         follow_result(room, news.detail.object.key, now)
 
@@ -93,6 +109,12 @@ def reconcile(room: TrainingRoom, now: datetime) -> None:
         look_at(room, name, job_ids, now)
 
 
+def find_progress(models: Storage, key: str) -> TrainingProgress | None:
+    """Return what the trainer says of a task, if the key is the place for it."""
+    place = re.fullmatch(layout.progress_key("[0-9a-f]{32}", "[0-9a-f]{32}"), key)
+    return find_document(models, key, TrainingProgress) if place else None
+
+
 def look_at(room: TrainingRoom, name: str, job_ids: Iterable[str], now: datetime) -> None:
     """Settle what can be settled of one training job.
 
@@ -107,16 +129,22 @@ def look_at(room: TrainingRoom, name: str, job_ids: Iterable[str], now: datetime
         verdict = verdict_of_result(room.models, record)
         if verdict == "wait":
             verdict = verdict_of_job(record, state, now)
+        key = layout.progress_key(record.plan_id or job_id, job_id)
+        if verdict == "wait" and (progress := find_progress(room.models, key)):
+            room.jobs.note_progress(progress, now)
         act(room, record, verdict, now)
 
 
 def act(room: TrainingRoom, record: JobRecord, verdict: Verdict, now: datetime) -> None:
-    """Do what the verdict says, as long as the job is in training."""
+    """Do what the verdict says, as long as the job is in training and still wanted."""
     if record.queue != "training" or verdict == "wait":
         return
-    if verdict == "try_again" or verdict == "try_alone":  # noqa: PLR1714 - mypy narrows by it
-        name, alone = record.training_job_name or "", verdict == "try_alone"
-        room.jobs.requeue(record.job_id, name, now, alone=alone)
+    if record.cancel_requested:
+        verdict = JobCanceledError()
+    if isinstance(verdict, TryAgain):
+        name, (alone, fault) = record.training_job_name or "", verdict
+        faults = record.faults if fault is None else (*record.faults, fault)
+        room.jobs.requeue(record.job_id, name, now, alone=alone, faults=faults)
         return
     settle(room, record, verdict, now)
 
@@ -157,14 +185,16 @@ def verdict_of_job(record: JobRecord, state: TrainingState | None, now: datetime
     """Judge by the training job alone, when it left no result for this task."""
     if state is None:
         since = now - datetime.fromisoformat(record.updated_at)
-        return "try_again" if since > LAUNCH_GRACE else "wait"
+        return TryAgain() if since > LAUNCH_GRACE else "wait"
     if not state.ended:
         return "wait"
     if record.plan_id != record.job_id:
-        return "try_alone"  # who of the batch broke it is unknown: each now fails for itself
+        return TryAgain(
+            alone=True
+        )  # who of the batch broke it is unknown: each now fails for itself
     reason = reason_of(state)
-    if reason in SERVICE_FAULTS and record.attempt < RELAUNCHES:
-        return "try_again"
+    if record.faults.count(reason) < RELAUNCHES.get(reason, 0):
+        return TryAgain(fault=reason)
     return in_words(TrainingFailedError, reason)
 
 

@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from contracts.job import JobSpec
-from contracts.record import JobRecord, Stage, Status
+from contracts.record import JobRecord, Stage, Status, WaitingFor
+from contracts.status import TrainingProgress
+from domain.ledger import Ledger
 
 
 class UnknownJobError(Exception):
     """The table has no such job, or it has ended: a stage runs that should not."""
 
 
-class Jobs(Protocol):
+class Jobs(Ledger, Protocol):
     """Every method may be called twice with the same facts; the second call changes nothing."""
 
     def claim(
@@ -28,7 +30,11 @@ class Jobs(Protocol):
         ...
 
     def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
-        """Note that the job is being processed in this stage."""
+        """Note that the job is being processed in this stage.
+
+        Raises:
+            JobCanceledError: somebody asked to stop it.
+        """
         ...
 
     def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
@@ -36,6 +42,7 @@ class Jobs(Protocol):
 
         Raises:
             UnknownJobError: there is no such job, or it has ended.
+            JobCanceledError: somebody asked to stop it.
         """
         ...
 
@@ -58,13 +65,31 @@ class Jobs(Protocol):
         ...
 
     def requeue(
-        self, job_id: str, training_job_name: str, now: datetime, *, alone: bool = False
+        self,
+        job_id: str,
+        training_job_name: str,
+        now: datetime,
+        *,
+        alone: bool = False,
+        faults: tuple[str, ...] | None = None,
     ) -> bool:
         """Move a job from this training job back to the queue; False when it is not in it.
 
         The record forgets the training job: it has ended, or was never created. ``alone`` keeps
-        the job out of every later batch.
+        the job out of every later batch; ``faults`` replaces the record's.
         """
+        ...
+
+    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+        """Tell a queued job where it stands; a job that is not queued any more hears nothing."""
+        ...
+
+    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
+        """Tell a job in training how far it is; never less than it heard before."""
+        ...
+
+    def request_cancel(self, job_id: str, now: datetime) -> bool:
+        """Ask a job to stop; False when it has ended or its model is being delivered."""
         ...
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:

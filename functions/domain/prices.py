@@ -13,6 +13,17 @@ USD_PER_HOUR = {
     "ml.p5.48xlarge": 63.296,
 }
 
+PEAK_TFLOPS = {
+    "ml.g5.2xlarge": 70.0,
+    "ml.g6.2xlarge": 121.0,
+    "ml.g6e.xlarge": 362.0,
+    "ml.g6e.2xlarge": 362.0,
+    "ml.p4d.24xlarge": 312.0,
+    "ml.p5.4xlarge": 989.0,
+    "ml.p5.48xlarge": 989.0,
+}
+"""Dense bfloat16, of one of the instance's GPUs: a task trains on one."""
+
 
 def cost_usd(instance_type: str, billable_seconds: float) -> float | None:
     """Return what these seconds cost, or None for a type that the table does not know.

@@ -3,19 +3,30 @@
 from datetime import datetime
 from typing import Literal
 
+from contracts.errors import JobCanceledError
 from contracts.job import JobSpec
-from contracts.record import JobRecord, Stage, Status
+from contracts.record import JobRecord, Stage, Status, WaitingFor
+from contracts.status import TrainingProgress
 from domain.jobs import UnknownJobError
+from domain.status import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
+from tests.fakes.ledger import MemoryLedger
 
 OPEN = ("starting", "processing")
-NOT_WAITING = {"queue": None, "queued_at": None, "task_token": None}
+NO_PLACE: dict[str, object] = {"queue_place": None, "waiting_for": None}
+NOT_WAITING: dict[str, object] = {
+    "queue": None,
+    "queued_at": None,
+    "task_token": None,
+    "eta_seconds": None,
+    **NO_PLACE,
+}
 
 
-class MemoryJobs:
+class MemoryJobs(MemoryLedger):
     """Rows by job id; ``notices`` holds every notice that went out."""
 
     def __init__(self) -> None:
-        self.records: dict[str, JobRecord] = {}
+        super().__init__()
         self.notices: list[str] = []
 
     def claim(
@@ -28,6 +39,7 @@ class MemoryJobs:
                 execution_arn=execution_arn,
                 status="starting",
                 stage="AcceptRequest",
+                percent=STAGE_PERCENT["AcceptRequest"],
                 created_at=now.isoformat(),
                 updated_at=now.isoformat(),
             )
@@ -42,8 +54,14 @@ class MemoryJobs:
             execution_arn=execution_arn,
             status="starting",
             stage="AcceptRequest",
+            percent=STAGE_PERCENT["AcceptRequest"],
             code=None,
             notice_id=None,
+            cancel_requested=False,
+            faults=(),
+            step=None,
+            total_steps=None,
+            estimate=None,
         )
         return "accepted"
 
@@ -55,11 +73,14 @@ class MemoryJobs:
 
     def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
         if self._is_open(job_id):
-            self._change(job_id, now, status="processing", stage=stage)
+            self._check_not_canceled(job_id)
+            percent = max(self.records[job_id].percent, STAGE_PERCENT[stage])
+            self._change(job_id, now, status="processing", stage=stage, percent=percent)
 
     def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
         if not self._is_open(job_id):
             raise UnknownJobError
+        self._check_not_canceled(job_id)
         record = self.records[job_id]
         self._change(
             job_id,
@@ -80,7 +101,10 @@ class MemoryJobs:
     def start_training(
         self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
     ) -> bool:
-        if self._queue(job_id) != "queued" or self.records[job_id].attempt >= attempt:
+        record = self.records.get(job_id)
+        if record is None or record.queue != "queued" or record.attempt >= attempt:
+            return False
+        if record.cancel_requested:
             return False
         self._change(
             job_id,
@@ -89,17 +113,45 @@ class MemoryJobs:
             plan_id=plan_id,
             training_job_name=training_job_name,
             attempt=attempt,
+            percent=max(record.percent, LAUNCHED),
+            **NO_PLACE,
         )
         return True
 
     def requeue(
-        self, job_id: str, training_job_name: str, now: datetime, *, alone: bool = False
+        self,
+        job_id: str,
+        training_job_name: str,
+        now: datetime,
+        *,
+        alone: bool = False,
+        faults: tuple[str, ...] | None = None,
     ) -> bool:
         in_it = self._queue(job_id) == "training"
         if not in_it or self.records[job_id].training_job_name != training_job_name:
             return False
         kept = self.records[job_id].alone
-        self._change(job_id, now, queue="queued", training_job_name=None, alone=alone or kept)
+        back: dict[str, object] = {"queue": "queued", "training_job_name": None}
+        back["faults"] = faults or self.records[job_id].faults
+        self._change(job_id, now, **back, alone=alone or kept)
+        return True
+
+    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+        if self._queue(job_id) == "queued":
+            self._note(job_id, queue_place=place, waiting_for=waiting_for)
+
+    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
+        record, percent = self.records.get(progress.job_id), training_percent(progress)
+        if record is None or record.queue != "training" or record.percent >= percent:
+            return
+        if record.training_job_name == progress.training_job_name:
+            told = progress.model_dump(include={"step", "total_steps", "eta_seconds"})
+            self._change(record.job_id, now, percent=percent, **told)
+
+    def request_cancel(self, job_id: str, now: datetime) -> bool:
+        if not self._is_open(job_id) or self.records[job_id].stage in UNSTOPPABLE:
+            return False
+        self._change(job_id, now, cancel_requested=True)
         return True
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
@@ -112,14 +164,24 @@ class MemoryJobs:
     def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
         record = self.records.get(job_id)
         if record is not None and (record.status in OPEN or record.status == status):
-            self._change(job_id, now, **NOT_WAITING, status=status, code=code)
+            percent = DONE if status == "succeeded" else record.percent
+            self._change(job_id, now, **NOT_WAITING, status=status, code=code, percent=percent)
 
     def reopen(self, job_id: str, execution_arn: str, stage: Stage, now: datetime) -> bool:
         record = self.records.get(job_id)
         if record is None or record.execution_arn != execution_arn:
             return False
         if record.status != "succeeded":
-            self._change(job_id, now, status="processing", stage=stage, code=None, notice_id=None)
+            self._change(
+                job_id,
+                now,
+                status="processing",
+                stage=stage,
+                code=None,
+                notice_id=None,
+                cancel_requested=False,
+                faults=(),
+            )
         return True
 
     def notice_sent(self, notice_id: str) -> bool:
@@ -132,6 +194,10 @@ class MemoryJobs:
 
     def _is_open(self, job_id: str) -> bool:
         return job_id in self.records and self.records[job_id].status in OPEN
+
+    def _check_not_canceled(self, job_id: str) -> None:
+        if self.records[job_id].cancel_requested:
+            raise JobCanceledError
 
     def _queue(self, job_id: str) -> str | None:
         record = self.records.get(job_id)

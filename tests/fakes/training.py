@@ -24,11 +24,16 @@ class MemoryTrainer:
         if len(self.running()) >= self.limit:
             return "no_capacity"
         self.requests[name] = request
-        self.states[name] = TrainingState(name, "InProgress", "Starting")
+        instance = request["ResourceConfig"]["InstanceType"]
+        self.states[name] = TrainingState(name, "InProgress", "Starting", instance_type=instance)
         return "created"
 
     def describe(self, name: str) -> TrainingState | None:
         return self.states.get(name)
+
+    def stop(self, name: str) -> None:
+        if name in self.running():
+            self.end(name, "Stopped")
 
     def running(self) -> list[str]:
         return [name for name, state in self.states.items() if not state.ended]

@@ -68,6 +68,7 @@ def test_the_first_execution_gets_the_job_and_keeps_it(jobs: Jobs) -> None:
         execution_arn="arn:1",
         status="starting",
         stage="AcceptRequest",
+        percent=1,
         created_at=NOON.isoformat(),
         updated_at=NOON.isoformat(),
     )

@@ -1,0 +1,83 @@
+"""How a job goes on: what the trainer says of it, what subscribers hear, and how it is stopped."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document, JobId, OpaqueId
+from contracts.photos import Code
+from contracts.record import Percent, Stage, Status, WaitingFor
+
+EVENT_SOURCE = "likeness"
+EVENT_TYPE = "Likeness Job Status Change"
+
+
+class TrainingProgress(Document):
+    """``checkpoints/progress/<job_id>.json``: written by the trainer now and then."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    training_job_name: str | None
+
+    step: Annotated[int, Field(ge=0)]
+
+    total_steps: Annotated[int, Field(ge=1)]
+
+    eta_seconds: Annotated[int, Field(ge=0)]
+    """Until the last step, at the pace of this run so far."""
+
+
+class StatusChange(Document):
+    """The detail of the event on EventBridge, and the message on the status topic."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    tenant: OpaqueId
+
+    upload: OpaqueId
+
+    status: Status
+
+    stage: Stage
+
+    percent: Percent
+    """Never falls while one execution works on the job; an event that says less came late."""
+
+    step: int | None = None
+
+    total_steps: int | None = None
+
+    eta_seconds: int | None = None
+
+    queue_place: int | None = None
+
+    waiting_for: WaitingFor | None = None
+
+    code: Code | None = None
+
+    updated_at: str
+
+
+class CancelJobInput(Document):
+    """What cancel_job is called with."""
+
+    job_id: JobId
+
+
+class Cancellation(Document):
+    """What cancel_job answers."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    outcome: Literal["canceling", "too_late", "unknown"]
+    """``canceling``: the execution ends, now or at its next stage, and its owner is told once;
+    ``too_late``: the job has ended, or its model is being delivered."""
+
+    status: Status | None = None
+    """As it was found."""

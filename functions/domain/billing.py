@@ -1,0 +1,112 @@
+"""What an adapter did cost: each training job's bill, split by steps among its users.
+
+A bill is opened when a training job is created, and closed when it and its warm pool are gone, so
+nothing is forgotten when the events are.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from contracts import layout
+from contracts.money import Receipt
+from contracts.training import TrainingPlan, TrainingResult
+from domain.following import TrainingRoom
+from domain.ledger import Bill
+from domain.prices import cost_usd
+from domain.storage import Storage, find_document
+from domain.training import TrainingState
+
+OVER = {"succeeded", "failed", "canceled"}
+
+
+def settle_bills(room: TrainingRoom, now: datetime) -> None:
+    """Look at every bill that is open."""
+    for bill in room.jobs.open_bills():
+        settle_bill(room, bill, now)
+
+
+def settle_bill(room: TrainingRoom, bill: Bill, now: datetime) -> None:
+    """Write each user's receipt as soon as the training job has ended; close what is final."""
+    state = room.trainer.describe(bill.training_job_name)
+    plan = find_document(room.models, layout.plan_key(bill.plan_id), TrainingPlan)
+    if plan is None or state is None:
+        forget_never_created(room, bill, now)
+    elif not state.ended:
+        stop_unwanted(room, bill, plan)
+    else:
+        for job_id, share in shares(room.models, plan).items():
+            room.jobs.note_receipt(job_id, bill.training_job_name, receipt(state, share))
+        if not state.keeps_pool:
+            room.jobs.close_bill(bill)
+
+
+def forget_never_created(room: TrainingRoom, bill: Bill, now: datetime) -> None:
+    """Close the bill of a training job that SageMaker refused, once nobody waits for it."""
+    del now
+    if all(r.training_job_name != bill.training_job_name for r in room.jobs.in_training()):
+        room.jobs.close_bill(bill)
+
+
+def stop_unwanted(room: TrainingRoom, bill: Bill, plan: TrainingPlan) -> None:
+    """Stop a training job when everybody whom it still trains is past caring."""
+    waiting = [task.job_id for task in plan.tasks if steps_of(room.models, plan, task.job_id) == 0]
+    records = [room.jobs.get(job_id) for job_id in waiting]
+    if waiting and all(record is None or record.status in OVER for record in records):
+        room.trainer.stop(bill.training_job_name)
+
+
+def shares(models: Storage, plan: TrainingPlan) -> dict[str, float]:
+    """Return each user's share of a training job: by its steps; alike, when nobody took any."""
+    steps = {task.job_id: steps_of(models, plan, task.job_id) for task in plan.tasks}
+    total = sum(steps.values())
+    return {job_id: taken / total if total else 1 / len(steps) for job_id, taken in steps.items()}
+
+
+def steps_of(models: Storage, plan: TrainingPlan, job_id: str) -> int:
+    """Return the steps of a task that has a result; 0 for one that has none."""
+    key = layout.result_key(plan.plan_id, job_id)
+    result = find_document(models, key, TrainingResult)
+    if result is None:
+        return 0
+    return max(1, result.metrics.steps if result.metrics is not None else 1)
+
+
+def receipt(state: TrainingState, share: float) -> Receipt:
+    """Return a share of what a training job cost.
+
+    >>> spot = TrainingState("n", "Completed", instance_type="ml.g5.2xlarge",
+    ...     training_seconds=1000, billable_seconds=300)
+    >>> bill = receipt(spot, 0.5)
+    >>> bill.billable_seconds, bill.spot_saving, round(bill.usd, 4)
+    (150, 0.7, 0.0631)
+    """
+    billed, pool = round(share * state.billable_seconds), round(share * state.pool_seconds)
+    took = max(state.training_seconds, state.billable_seconds)
+    return Receipt(
+        training_jobs=1,
+        instance_type=state.instance_type,
+        billable_seconds=billed,
+        spot_saving=round(1 - state.billable_seconds / took, 4) if took else 0.0,
+        warm_pool_seconds=pool,
+        usd=cost_usd(state.instance_type, share * (state.billable_seconds + state.pool_seconds)),
+        final=not state.keeps_pool,
+    )
+
+
+def total(receipts: Iterable[Receipt]) -> Receipt | None:
+    """Return the sum over the training jobs that worked on one adapter; None: nothing is known."""
+    found = list(receipts)
+    if not found:
+        return None
+    seconds = sum(one.billable_seconds for one in found)
+    saved = sum(one.spot_saving * one.billable_seconds for one in found)
+    prices = [one.usd for one in found if one.usd is not None]
+    return Receipt(
+        training_jobs=len(found),
+        instance_type=found[-1].instance_type,
+        billable_seconds=seconds,
+        spot_saving=round(saved / seconds, 4) if seconds else 0.0,
+        warm_pool_seconds=sum(one.warm_pool_seconds for one in found),
+        usd=sum(prices) if len(prices) == len(found) else None,
+        final=all(one.final for one in found),
+    )

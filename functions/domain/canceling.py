@@ -1,0 +1,51 @@
+"""Stopping a job that is under way: what waits ends at once, what works ends at its next stage.
+
+A request is noted first, so whoever dies on the way is finished by reconcile.
+"""
+
+from datetime import datetime
+
+from contracts.errors import JobCanceledError
+from contracts.record import JobRecord
+from contracts.status import Cancellation
+from domain.following import TrainingRoom, settle
+
+
+def cancel(job_id: str, room: TrainingRoom, now: datetime) -> Cancellation:
+    """Stop a job; again and again is the same as once."""
+    before = room.jobs.get(job_id)
+    if before is None:
+        return Cancellation(job_id=job_id, outcome="unknown")
+    if not room.jobs.request_cancel(job_id, now):
+        return Cancellation(job_id=job_id, outcome="too_late", status=before.status)
+    record = room.jobs.get(job_id)
+    if record is not None:
+        stop_waiting(room, record, now)
+    return Cancellation(job_id=job_id, outcome="canceling", status=before.status)
+
+
+def finish_cancels(room: TrainingRoom, now: datetime) -> None:
+    """Do what a canceller that died has left undone."""
+    for record in (*room.jobs.queued(), *room.jobs.in_training()):
+        if record.cancel_requested:
+            stop_waiting(room, record, now)
+
+
+def stop_waiting(room: TrainingRoom, record: JobRecord, now: datetime) -> None:
+    """End the wait for training; stop the training job if it trains nobody else.
+
+    The others of a shared training job go on; what it still writes for this job nobody reads.
+    """
+    name = record.training_job_name
+    if record.queue == "training" and name is not None and not trains_others(room, name, record):
+        room.trainer.stop(name)
+    if record.queue is not None:
+        settle(room, record, JobCanceledError(), now)
+
+
+def trains_others(room: TrainingRoom, name: str, record: JobRecord) -> bool:
+    """Whether a training job has work for another job."""
+    return any(
+        other.training_job_name == name and other.job_id != record.job_id
+        for other in room.jobs.in_training()
+    )

@@ -1,0 +1,37 @@
+"""What the rules need of the ``jobs`` table's memory of money."""
+
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from contracts.money import Estimate, Receipt
+
+
+class Bill(NamedTuple):
+    """A training job whose last cost is not known yet."""
+
+    training_job_name: str
+    plan_id: str
+
+
+class Ledger(Protocol):
+    """Every method may be called twice with the same facts; the second call changes nothing."""
+
+    def note_offer(self, job_id: str, estimate: Estimate, max_runtime_seconds: int | None) -> None:
+        """Remember the estimate; a job that pays for so many seconds only is trained alone."""
+        ...
+
+    def open_bill(self, bill: Bill, now: datetime) -> None:
+        """Remember to look at a training job until its cost is final."""
+        ...
+
+    def open_bills(self) -> list[Bill]:
+        """Return the training jobs whose cost is not final."""
+        ...
+
+    def close_bill(self, bill: Bill) -> None:
+        """Forget a bill."""
+        ...
+
+    def note_receipt(self, job_id: str, training_job_name: str, receipt: Receipt) -> None:
+        """Remember a job's share of one training job; a newer one replaces it."""
+        ...
