@@ -91,5 +91,8 @@ class BaseCard(Document):
 
     gate: GateFloors
 
+    face_detector: Literal["retinaface", "haar", "drawn"] | None = None
+    """What finds faces on photos of this base's kind; absent: only what the image is set up for."""
+
     judge: RelativePath | None = None
     """Folder of the judge of likeness; absent: identity is not scored."""

@@ -8,6 +8,20 @@ def upload_prefix(tenant: str, upload: str) -> str:
     return f"tenants/{tenant}/uploads/{upload}/"
 
 
+def pictures_prefix(tenant: str, answer: str) -> str:
+    """Where a client keeps what it asked for and the pictures that it got."""
+    return f"tenants/{tenant}/pictures/{answer}/"
+
+
+def picture_file(index: int, extension: str) -> str:
+    """File name of picture ``index`` of one answer."""
+    return f"{index:03d}.{extension}"
+
+
+PICTURES_FILE = "pictures.json"
+"""StoredPictures. Not ``request.json``, whose arrival starts a training."""
+
+
 REQUEST_FILE = "request.json"
 """Its arrival starts the workflow."""
 
@@ -29,6 +43,16 @@ def accepted_prefix(job_id: str) -> str:
 def accepted_photo_file(index: int) -> str:
     """File name of the copy of photo ``index``."""
     return f"{index:03d}.png"
+
+
+def accepted_mask_file(index: int) -> str:
+    """File name of the mask that came with photo ``index``."""
+    return f"{index:03d}.mask.png"
+
+
+def accepted_class_file(index: int) -> str:
+    """File name of the copy of picture ``index`` of the class."""
+    return f"class/{index:03d}.png"
 
 
 # --- the models bucket ----------------------------------------------------------------------
@@ -110,6 +134,8 @@ ENDPOINT_PREFIX = "endpoint/"
 # --- inside the training container, under /opt/ml ----------------------------------------------
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
+CAPTIONER_CHANNEL = "captioner"
+"""Optional: a BLIP model's folder."""
 PRIOR_CHANNEL = "prior"
 """Absent where no set is ready."""
 PLAN_FILE = "plan.json"

@@ -10,6 +10,27 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,48}$")]
 """A stable word for a verdict or a failure, from contracts.codes."""
 
 
+class StoredFile(Document):
+    """One file of the photos' folder."""
+
+    file: RelativePath
+
+    sha256: Sha256
+
+
+class FaceMeasures(Document):
+    """The largest face on a photo, as the trainer's detector saw it."""
+
+    share: Annotated[float, Field(ge=0)]
+    """Its height as a share of the photo's shorter side."""
+
+    clarity: Annotated[float, Field(ge=0, le=1)]
+    """1 is as sharp as a face can be shown; below 0.3 it is blurred."""
+
+    score: float
+    """How sure the detector is, on its own scale."""
+
+
 class PhotoVerdict(Document):
     """One photo: taken as it is, repaired, or refused with a reason."""
 
@@ -34,6 +55,12 @@ class PhotoVerdict(Document):
     caption: str | None = None
     """The user's own words for this photo; absent: the instance prompt stands in."""
 
+    mask: StoredFile | None = None
+    """The user's own mask for this photo, of the copy's size: white is learnt, black is not."""
+
+    face: FaceMeasures | None = None
+    """Absent: no face was looked for, or none was found."""
+
 
 class PhotoReport(Document):
     """``jobs/<job_id>/photo_report.json`` in the models bucket."""
@@ -43,6 +70,9 @@ class PhotoReport(Document):
     job_id: JobId
 
     photos: tuple[PhotoVerdict, ...]
+
+    class_photos: tuple[StoredFile, ...] = ()
+    """The user's own pictures of the class, normalised: ``class/NNN.png`` beside the photos."""
 
 
 class PhotoSummary(Document):

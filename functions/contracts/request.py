@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from contracts.consent import Consent
 from contracts.options import LARGEST_RATE, TrainingOptions
+from contracts.photo_options import PhotoOptions
 
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 """What a text encoder reads; user text, so it is data and never a name."""
@@ -13,7 +15,7 @@ TRIGGER_PLACEHOLDERS = ("<<TOK>>", "[trigger]", "TOK")
 """Ways to write "the subject" in a prompt; each is replaced by ``trigger_word``."""
 
 
-class TrainingRequest(TrainingOptions):
+class TrainingRequest(PhotoOptions, TrainingOptions):
     """One upload's wishes. Every field has a default but the two prompts."""
 
     schema_version: Literal[1] = 1
@@ -66,6 +68,15 @@ class TrainingRequest(TrainingOptions):
 
     max_cost_usd: Annotated[float, Field(gt=0, le=1000)] | None = None
     """The most that training may cost; dearer is refused, slower ends with what was learnt."""
+
+    preset: Literal["face", "object", "style"] | None = None
+    """What the photos show: fills the fields that nothing else gives (domain/presets.py)."""
+
+    dry_run: bool = False
+    """Answer with the verdicts, the plan, its time and cost; train nothing."""
+
+    consent: Consent | None = None
+    """Who allowed the use of the photos; required where the stack says so."""
 
     on_reject: Literal["continue", "fail"] = "continue"
     """What a photo that cannot be used means: train without it, or not at all."""

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha256
-from contracts.photos import Code, PhotoVerdict
+from contracts.photos import Code, PhotoVerdict, StoredFile
 from contracts.prior import PriorOrder
 from contracts.request import TrainingRequest
 
@@ -34,6 +34,10 @@ class TrainingTask(Document):
     request: TrainingRequest
 
     photos: Annotated[tuple[TaskPhoto, ...], Field(min_length=1)]
+
+    class_photos: tuple[StoredFile, ...] = ()
+    """The user's own pictures of the class, in the ``photos`` channel:
+    ``<job_id>/class/<NNN>.png``. They stand in for class images that the base would draw."""
 
 
 class TrainingPlan(Document):
@@ -97,6 +101,21 @@ class AdapterManifest(Document):
     weights_sha256: Sha256
 
 
+class GateCandidate(Document):
+    """What a few quick pictures say of the weights after one step."""
+
+    step: Annotated[int, Field(ge=1)]
+
+    passed: bool
+    """Whether they miss no floor."""
+
+    identity: float | None
+
+    prompt_following: float | None
+
+    class_drift: float | None
+
+
 class GateReport(Document):
     """What the judge measured, and whether it is enough."""
 
@@ -121,6 +140,10 @@ class GateReport(Document):
 
     class_drift: float | None = None
     """Share of the class that was lost: to the subject's looks, or of its prompt-following."""
+
+    candidates: tuple[GateCandidate, ...] = ()
+    """The steps that were looked at, best first: the adapter holds the first one's weights. Empty:
+    it holds the last step's."""
 
 
 class TrainingMetrics(Document):
