@@ -11,5 +11,6 @@ or to the laptop when AWS_ENDPOINT_URL names it. Needs boto3 and pydantic, no im
 from likeness_client.answer import Answer, Picture
 from likeness_client.client import Likeness
 from likeness_client.errors import GenerationError
+from likeness_client.store import NotStoredError
 
-__all__ = ["Answer", "GenerationError", "Likeness", "Picture"]
+__all__ = ["Answer", "GenerationError", "Likeness", "NotStoredError", "Picture"]

@@ -12,12 +12,14 @@ from typing import get_args
 from botocore.exceptions import BotoCoreError
 
 from contracts.picture import OutputFormat, Scheduler
+from likeness_client.answer import Answer
 from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.errors import GenerationError
 from likeness_client.replay import replay
+from likeness_client.store import NotStoredError
 
-NOT_ARGUMENTS = {"command", "model", "prompt", "negative_prompt", "endpoint", "out"}
+NOT_ARGUMENTS = {"command", "model", "prompt", "negative_prompt", "endpoint", "out", "store"}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -37,21 +39,44 @@ def main(words: list[str] | None = None) -> int:
     }
     try:
         client = Likeness(options.endpoint)
-        answer = client.generate(options.model, options.prompt, options.negative_prompt, **chosen)
+        answer = client.generate(
+            options.model, options.prompt, options.negative_prompt, options.store, **chosen
+        )
+    except NotStoredError as error:
+        save(error.answer, options.out)
+        sys.stderr.write(f"likeness: {error}\n")
+        return 1
     except (GenerationError, BotoCoreError) as error:
         sys.stderr.write(f"likeness: {error}\n")
         return 1
-    places = name_files(options.out, len(answer.pictures))
+    save(answer, options.out)
+    return 0
+
+
+def save(answer: Answer, first: Path) -> None:
+    """Write the files, and say where."""
+    places = name_files(first, len(answer.pictures))
     for place, picture in zip(places, answer.pictures, strict=True):
         picture.save(place)
         sys.stdout.write(f"{place} seed={picture.seed}\n")
-    return 0
+    if answer.stored_at:
+        sys.stdout.write(f"{answer.stored_at}\n")
 
 
 def name_files(first: Path, count: int) -> list[Path]:
     """Return one path for each picture: ``me.png``, ``me-2.png``, ..."""
     more = [first.with_stem(f"{first.stem}-{number}") for number in range(2, count + 1)]
     return [first, *more]
+
+
+def read_adapter(text: str) -> dict[str, object]:
+    """Return one of the adapters to mix in.
+
+    >>> read_adapter("model.tar.gz=0.5")
+    {'model': 'model.tar.gz', 'weight': 0.5}
+    """
+    model, _, weight = text.partition("=")
+    return {"model": model, "weight": float(weight or 1)}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -77,6 +102,16 @@ def make_parser() -> argparse.ArgumentParser:
     generate.add_argument("--scheduler", choices=get_args(Scheduler))
     generate.add_argument("--output-format", choices=get_args(OutputFormat))
     generate.add_argument("--quality", type=int)
+    generate.add_argument(
+        "--adapter",
+        dest="adapters",
+        action="append",
+        type=read_adapter,
+        metavar="MODEL=WEIGHT",
+        help="mix in another model of yours",
+    )
+    generate.add_argument("--no-cache", dest="use_cache", action="store_const", const=False)
+    generate.add_argument("--store", metavar="s3://BUCKET/tenants/TENANT", help="keep a copy in S3")
     return parser
 
 

@@ -41,6 +41,9 @@ class Answer:
     info: GenerationInfo
     """Which weights made them, and how."""
 
+    stored_at: str | None = None
+    """The folder in S3, when the request named a store."""
+
 
 def make_request(prompt: str, negative_prompt: str | None, arguments: PictureArguments) -> bytes:
     """Return KServe v2 JSON; what is not set is left to the model's base."""

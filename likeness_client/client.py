@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from contracts.picture import PictureArguments
 from likeness_client.answer import Answer, make_request, parse_answer
 from likeness_client.errors import GenerationError, translate
+from likeness_client.store import PictureStore, Wish
 
 PATIENCE_SECONDS = 360.0
 """SageMaker may take six minutes to load a model that nobody has used lately."""
@@ -41,7 +43,8 @@ class Likeness:
     ) -> None:
         self.endpoint = endpoint
         self.patience_seconds = patience_seconds
-        self._runtime = (session or boto3).client("sagemaker-runtime", config=_CONFIG)
+        self._session = session or boto3
+        self._runtime = self._session.client("sagemaker-runtime", config=_CONFIG)
         self._sleep = sleep
 
     def generate(
@@ -49,6 +52,7 @@ class Likeness:
         model: str,
         prompt: str,
         negative_prompt: str | None = None,
+        store: str | None = None,
         **arguments: Any,  # noqa: ANN401 (PictureArguments checks them)
     ) -> Answer:
         """Return pictures of a model.
@@ -57,13 +61,31 @@ class Likeness:
             model: the TargetModel of the notice, ``<job id>-<hash>.tar.gz``.
             prompt: what to draw; name the subject by its trigger word, or write ``<<TOK>>``.
             negative_prompt: what to avoid.
+            store: ``s3://<bucket>/tenants/<tenant>``: keep request and pictures there.
             arguments: of contracts.picture.PictureArguments, e.g. ``seed=1, lora_scale=0.8``.
 
         Raises:
-            GenerationError: see its ``code``; what may pass was tried again until then.
+            GenerationError: see its ``code``; what may pass was tried again until then. A
+                NotStoredError holds the answer.
             BotoCoreError: boto3 has no credentials, no Region, or no connection.
         """
-        body = make_request(prompt, negative_prompt, check_arguments(arguments))
+        checked = check_arguments(arguments)
+        body = make_request(prompt, negative_prompt, checked)
+        if store is None:
+            return self._ask(model, body, checked)
+        place = PictureStore(store, self._session.client("s3"))
+        answer = self._ask(model, body, checked)
+        wish = Wish(
+            endpoint=self.endpoint,
+            model=model,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            arguments=checked,
+        )
+        return replace(answer, stored_at=place.keep(wish, answer))
+
+    def _ask(self, model: str, body: bytes, arguments: PictureArguments) -> Answer:
+        """Ask until there is an answer, a final error, or no patience left."""
         deadline = time.monotonic() + self.patience_seconds
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -72,6 +94,9 @@ class Likeness:
             except GenerationError as error:
                 if not error.retryable or time.monotonic() + pause > deadline:
                     raise
+                if error.code == "adapter_not_loaded":
+                    self._wake(other.model for other in arguments.adapters)
+                    continue
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -80,10 +105,19 @@ class Likeness:
         model: str,
         prompt: str,
         negative_prompt: str | None = None,
+        store: str | None = None,
         **arguments: Any,  # noqa: ANN401 (as generate)
     ) -> Answer:
         """Do the same without holding up the event loop."""
-        return await asyncio.to_thread(self.generate, model, prompt, negative_prompt, **arguments)
+        return await asyncio.to_thread(
+            self.generate, model, prompt, negative_prompt, store, **arguments
+        )
+
+    def _wake(self, models: Iterable[str]) -> None:
+        """Have the endpoint load the models that are to be mixed in."""
+        arguments = PictureArguments(num_inference_steps=1, guidance_scale=1, seed=0)
+        for model in models:
+            self._ask(model, make_request("wake up", None, arguments), arguments)
 
     def _invoke(self, model: str, body: bytes) -> bytes:
         try:

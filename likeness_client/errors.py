@@ -4,7 +4,14 @@ from typing import Any
 
 from contracts.picture import ERROR_PREFIX
 
-PASSING = {"busy", "base_unavailable", "memory_pressure", "model_not_ready", "no_answer"}
+PASSING = {
+    "adapter_not_loaded",
+    "base_unavailable",
+    "busy",
+    "memory_pressure",
+    "model_not_ready",
+    "no_answer",
+}
 """Codes of what passes by itself."""
 
 NOT_READY = {
@@ -15,6 +22,9 @@ NOT_READY = {
     "ThrottlingException",
 }
 """SageMaker's own words for "not now"."""
+
+QUEUE_ERRORS = ("Exceeds maximum queue size", "Request timeout expired")
+"""Triton's own words when one model has too many requests waiting."""
 
 SERVER_ERROR = 500
 """And above: no room for the model (507), or a container that is being replaced."""
@@ -48,7 +58,13 @@ def translate(response: Any) -> GenerationError:  # noqa: ANN401 (botocore's err
     if ERROR_PREFIX in text:
         code, _, words = text.partition(ERROR_PREFIX)[2].partition(": ")
         return GenerationError(code, words.split('"')[0])
-    status = response.get("OriginalStatusCode", SERVER_ERROR)
+    return translate_status(response.get("OriginalStatusCode", SERVER_ERROR), text)
+
+
+def translate_status(status: int, text: str) -> GenerationError:
+    """Return our word for what Triton itself said."""
+    if any(words in text for words in QUEUE_ERRORS):
+        return GenerationError("busy", "the model has too many requests, try again")
     if status == NO_STATUS:
         return GenerationError("no_answer", "the model did not answer in time")
     if status >= SERVER_ERROR:

@@ -18,8 +18,36 @@ lie under exactly ``/opt/ml/models``; with one, it takes them anywhere."""
 
 PACKAGE_WEIGHTS = f"{PACKAGE_FOLDER}/1/adapter/pytorch_lora_weights.safetensors"
 PACKAGE_MANIFEST = f"{PACKAGE_FOLDER}/1/adapter/manifest.json"
+PACKAGE_CARD = f"{PACKAGE_FOLDER}/1/package.json"
 PACKAGE_CODE = f"{PACKAGE_FOLDER}/1/model.py"
 PACKAGE_CONFIG = f"{PACKAGE_FOLDER}/config.pbtxt"
+
+
+RELEASED_TEXTS = frozenset(
+    {
+        "df782a72f309c0bd023f69ff5e0890199eac3b46a00c296f195cb349a3290bd2",  # 0.1 config.pbtxt
+        "544315b36f3225b78d0b96faf6525aacd64ebf4c37f4228a64defce3e0f4d77b",  # 0.1 model.py
+        "038ceaedcec229010c2a55d56a51a51147b279767eacc7dc64625ae8de6190da",  # 0.2 config.pbtxt
+        "b68ff1edc98e9f5f0cffdf397f4206e7935167847bc4de82cf21222244d37998",  # 0.2 model.py
+    }
+)
+"""sha256 of every text that users' models were ever given: PublishAdapter packs no other, and the
+base answers no other. Packages live long, so a line is added with each change and none is taken."""
+
+BASE_MODEL_JOB = "0" * 32
+"""Stands for the job id in the TargetModel that is the base itself; see domain.base_model."""
+
+
+class PackageCard(Document):
+    """``1/package.json``: whose model this is. Models are mixed only within one tenant."""
+
+    schema_version: Literal[1] = 1
+
+    tenant_sha256: Sha256 | None
+    """Of the tenant's id; absent: the base itself, which is nobody's."""
+
+    adapter: bool
+    """False: the base itself, without an adapter."""
 
 
 class ModelPackage(Document):
@@ -57,6 +85,15 @@ class WarmModelReport(Document):
     endpoint_name: str
 
 
+class MixedAdapter(Document):
+    """Another adapter that counted."""
+
+    sha256: Sha256
+    """Of the weights file."""
+
+    weight: float
+
+
 class GenerationInfo(Document):
     """The ``info`` output of every answer: which weights made which picture, and how."""
 
@@ -74,6 +111,9 @@ class GenerationInfo(Document):
 
     lora_scale: float
 
+    mixed: tuple[MixedAdapter, ...] = ()
+    """Beside the model's own."""
+
     scheduler: str
 
     width: int
@@ -82,3 +122,6 @@ class GenerationInfo(Document):
 
     seconds: float
     """In the base, for the whole pass that made it."""
+
+    cached: bool = False
+    """Whether it was drawn for an earlier request, exactly like this one."""

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.document import Document
+from contracts.document import Document, RelativePath, Sha256
+from contracts.package import GenerationInfo, TargetModel
 
 WIRE_SHAPE = (1, 1)
 """Of every input tensor."""
@@ -45,6 +46,15 @@ Side = Annotated[int, Field(ge=64, le=1536, multiple_of=8)]
 """Pixels."""
 
 
+class OtherModel(Document):
+    """Another model of the same tenant, mixed into this one's pictures."""
+
+    model: TargetModel
+    """Must be loaded on the endpoint: send it a request first."""
+
+    weight: Annotated[float, Field(ge=0, le=2)] = 1.0
+
+
 class PictureArguments(Document):
     """``gen_args``: everything is optional; an absent field means the base's own default."""
 
@@ -63,6 +73,9 @@ class PictureArguments(Document):
     lora_scale: Annotated[float, Field(ge=0, le=2)] = 1.0
     """How strongly the adapter counts; 0 is the bare base."""
 
+    adapters: Annotated[tuple[OtherModel, ...], Field(max_length=3)] = ()
+    """Adapters that are added to the model's own; ``lora_scale`` is the own one's weight."""
+
     num_images_per_prompt: Annotated[int, Field(ge=1, le=4)] = 1
 
     scheduler: Scheduler | None = None
@@ -72,10 +85,40 @@ class PictureArguments(Document):
     quality: Annotated[int, Field(ge=1, le=100)] = 90
     """Of jpeg and webp."""
 
+    use_cache: bool = True
+    """Whether the answer may be one that was drawn before for exactly this request and seed."""
+
+
+class StoredPictures(Document):
+    """``pictures.json``: one request and its answer, beside the pictures; written last."""
+
+    schema_version: Literal[1] = 1
+
+    endpoint: str
+
+    model: TargetModel
+
+    prompt: str
+
+    negative_prompt: str | None
+
+    arguments: PictureArguments
+
+    info: GenerationInfo
+
+    files: dict[RelativePath, Sha256]
+    """In the order of ``info.seeds``."""
+
+    created_at: str
+    """ISO 8601 in UTC."""
+
 
 PictureCode = Literal[
     "invalid_argument",
     "adapter_invalid",
+    "adapter_not_loaded",
+    "other_tenant",
+    "text_not_released",
     "wrong_base",
     "busy",
     "base_unavailable",

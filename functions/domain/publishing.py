@@ -5,22 +5,23 @@ Nothing is believed: every byte that is published was read back and hashed here.
 
 from collections.abc import Mapping
 from hashlib import sha256
-from importlib.resources import files as package_files
 
 from contracts import layout
 from contracts.base import BaseCard
 from contracts.errors import AdapterInvalidError, GateFailedError
 from contracts.job import JobSpec
 from contracts.package import (
+    PACKAGE_CARD,
     PACKAGE_CODE,
     PACKAGE_CONFIG,
-    PACKAGE_FOLDER,
     PACKAGE_MANIFEST,
     PACKAGE_WEIGHTS,
     ModelPackage,
+    PackageCard,
 )
 from contracts.training import AdapterManifest, TrainedAdapter, TrainingResult
 from domain.archive import archive
+from domain.released import released_text
 from domain.safetensors import WeightsError, check_lora
 from domain.storage import ObjectMissingError, Storage, read_document
 
@@ -43,7 +44,7 @@ def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Stora
     manifest_key = f"{layout.ADAPTER_FOLDER}/{layout.MANIFEST_FILE}"
     body = read_file(models, folder, manifest_key, result)
     check(AdapterManifest.model_validate_json(body) == manifest, "manifest_differs")
-    packed = archive(package_contents(weights, body))
+    packed = archive(package_contents(weights, body, job.tenant))
     target_model = f"{job.job_id}-{manifest.weights_sha256[:12]}.tar.gz"
     return ModelPackage(
         job_id=job.job_id,
@@ -128,20 +129,16 @@ def base_card_key(base_id: str) -> str:
 # --- pack and publish -----------------------------------------------------------------------
 
 
-def package_contents(weights: bytes, manifest: bytes) -> Mapping[str, bytes]:
-    """Return the archive's files: the released text, and the adapter."""
+def package_contents(weights: bytes, manifest: bytes, tenant: str) -> Mapping[str, bytes]:
+    """Return the archive's files: the released text, the adapter, and whose it is."""
+    card = PackageCard(tenant_sha256=sha256(tenant.encode()).hexdigest(), adapter=True)
     return {
         PACKAGE_CONFIG: released_text(PACKAGE_CONFIG),
         PACKAGE_CODE: released_text(PACKAGE_CODE),
+        PACKAGE_CARD: card.model_dump_json().encode(),
         PACKAGE_WEIGHTS: weights,
         PACKAGE_MANIFEST: manifest,
     }
-
-
-def released_text(name: str) -> bytes:
-    """Return a file of ``contracts/model_package/``, as it stands in this release."""
-    path = package_files("contracts").joinpath("model_package")
-    return path.joinpath(*name.removeprefix(f"{PACKAGE_FOLDER}/").split("/")).read_bytes()
 
 
 def store(models: Storage, job_id: str, key: str, packed: bytes) -> str:

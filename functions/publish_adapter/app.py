@@ -10,6 +10,7 @@ from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from contracts.package import ModelPackage
 from contracts.stages import PublishAdapterInput
+from domain.base_model import publish_base
 from domain.publishing import publish
 from runtime.clock import now
 from runtime.stage import stage
@@ -19,4 +20,6 @@ from runtime.stage import stage
 def lambda_handler(given: PublishAdapterInput) -> ModelPackage:
     models, bases = S3Storage.from_env("MODELS_BUCKET"), S3Storage.from_env("BASES_BUCKET")
     DynamoJobs.from_env().advance(given.job.job_id, "PublishAdapter", now())
-    return publish(given.job, given.trained, models, bases)
+    package = publish(given.job, given.trained, models, bases)
+    publish_base(given.job.base_id, bases, models)
+    return package

@@ -12,8 +12,8 @@ from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from PIL.Image import Image
 
 from contracts.base import BaseCard
-from serving.adapters import COMPONENTS, Adapter, find_layers
-from serving.lora import active
+from serving.adapters import COMPONENTS, find_layers
+from serving.lora import Mix, active
 from serving.tensors import PassKey
 
 WARM_UP_STEPS = 2
@@ -27,8 +27,7 @@ class Row:
     negative_prompt: str | None
     seed: int
     guidance_scale: float
-    lora_scale: float
-    adapter: Adapter | None
+    mix: Mix = ()
 
 
 class _GuidanceByRow:
@@ -73,7 +72,7 @@ class Generator:
         side = self.card.resolution
         scheduler = self.card.inference.scheduler
         key = PassKey(WARM_UP_STEPS, side, side, scheduler, guided=True, has_negative_prompt=False)
-        self.draw(key, [Row("warm up", None, 0, 2.0, 0.0, None)])
+        self.draw(key, [Row("warm up", None, 0, 2.0)])
 
     def draw(self, key: PassKey, rows: Sequence[Row]) -> list[Image]:
         """Return one picture for each row, each as if it were drawn alone."""
@@ -81,8 +80,7 @@ class Generator:
         guidance = torch.tensor([row.guidance_scale for row in rows], dtype=self.dtype)
         self.pipeline.row_guidance = guidance.view(-1, 1, 1, 1).to(self.device)
         negative = [row.negative_prompt for row in rows] if key.has_negative_prompt else None
-        scales = [row.lora_scale for row in rows]
-        with torch.inference_mode(), active(self.layers, [row.adapter for row in rows], scales):
+        with torch.inference_mode(), active(self.layers, [row.mix for row in rows]):
             answer = self.pipeline(
                 [row.prompt for row in rows],
                 negative_prompt=negative,

@@ -1,7 +1,7 @@
 """Several adapters on one base, in one pass: every row of the batch with its own.
 
 No layer of the base is replaced. While a pass runs, each layer that an adapter changes has a
-forward hook that adds ``scale * x @ down.T @ up.T`` of the row's adapter.
+forward hook that adds ``scale * x @ down.T @ up.T`` of the row's adapters.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,19 +15,18 @@ from serving.adapters import Adapter, Layers, Pair
 
 Hook = Callable[[nn.Module, tuple[Any, ...], Tensor], Tensor]
 
+Mix = tuple[tuple[Adapter, float], ...]
+"""One row's adapters, each with its scale; empty is the bare base."""
+
 
 @contextmanager
-def active(
-    layers: Layers, adapters: Sequence[Adapter | None], scales: Sequence[float]
-) -> Iterator[None]:
-    """Let row i of every pass speak with ``adapters[i]`` at ``scales[i]``; None is the bare base.
+def active(layers: Layers, mixes: Sequence[Mix]) -> Iterator[None]:
+    """Let row i of every pass speak with ``mixes[i]``.
 
     A pipeline sends a multiple of these rows through a layer (with guidance, all of them without
     the prompt, then all of them with it); the rows' order repeats.
     """
-    handles = [
-        layers[name].register_forward_hook(hook) for name, hook in make_hooks(adapters, scales)
-    ]
+    handles = [layers[name].register_forward_hook(hook) for name, hook in make_hooks(mixes)]
     try:
         yield
     finally:
@@ -35,34 +34,43 @@ def active(
             handle.remove()
 
 
-def make_hooks(
-    adapters: Sequence[Adapter | None], scales: Sequence[float]
-) -> Iterator[tuple[str, Hook]]:
+def make_hooks(mixes: Sequence[Mix]) -> Iterator[tuple[str, Hook]]:
     """Yield every changed layer's name and hook."""
-    names = dict.fromkeys(name for adapter in adapters if adapter for name in adapter.pairs)
-    first = adapters[0]
-    if first and all(other is first for other in adapters) and len(set(scales)) == 1:
-        yield from ((name, one_for_all(first.pairs[name], scales[0])) for name in names)
-        return
+    names = dict.fromkeys(name for mix in mixes for adapter, _ in mix for name in adapter.pairs)
+    same = len({tuple((id(adapter), scale) for adapter, scale in mix) for mix in mixes}) == 1
     for name in names:
-        pairs = [adapter.pairs.get(name) if adapter else None for adapter in adapters]
-        yield name, one_for_each(pairs, scales)
+        pairs = [blend(name, mix) for mix in (mixes[:1] if same else mixes)]
+        yield name, (one_for_all(pairs[0]) if same and pairs[0] else one_for_each(pairs))
 
 
-def one_for_all(pair: Pair, scale: float) -> Hook:
-    """Return the hook of a layer on which every row has the same adapter."""
-    down, up = pair.down.T, pair.up.T if scale == 1 else pair.up.T * scale
+def blend(name: str, mix: Mix) -> Pair | None:
+    """Return what a row's adapters change in one layer, their scales folded in.
+
+    The sum of two changes is one change: the ranks stand side by side.
+    """
+    parts = [(adapter.pairs[name], scale) for adapter, scale in mix if name in adapter.pairs]
+    scaled = [Pair(p.down, p.up if scale == 1 else p.up * scale) for p, scale in parts]
+    if len(scaled) > 1:
+        return Pair(torch.cat([p.down for p in scaled]), torch.cat([p.up for p in scaled], dim=1))
+    return scaled[0] if scaled else None
+
+
+def one_for_all(pair: Pair) -> Hook:
+    """Return the hook of a layer on which every row has the same change."""
+    down, up = pair.down.T, pair.up.T
 
     def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         x = inputs[0].reshape(-1, down.shape[0])
-        return torch.addmm(output.reshape(-1, up.shape[1]), x @ down, up).view_as(output)
+        # In place: the output is the layer's own, and nobody has seen it yet.
+        output.view(-1, up.shape[1]).addmm_(x @ down, up)
+        return output
 
     return add
 
 
-def one_for_each(pairs: Sequence[Pair | None], scales: Sequence[float]) -> Hook:
+def one_for_each(pairs: Sequence[Pair | None]) -> Hook:
     """Return the hook of a layer on which rows differ. Lower ranks are filled up with zeros."""
-    downs, ups = stack(pairs, scales)
+    downs, ups = stack(pairs)
 
     def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         x = inputs[0]
@@ -74,14 +82,14 @@ def one_for_each(pairs: Sequence[Pair | None], scales: Sequence[float]) -> Hook:
     return add
 
 
-def stack(pairs: Sequence[Pair | None], scales: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Return (rows, in, rank) and (rows, rank, out), the scales folded into the latter."""
+def stack(pairs: Sequence[Pair | None]) -> tuple[Tensor, Tensor]:
+    """Return (rows, in, rank) and (rows, rank, out)."""
     some = next(pair for pair in pairs if pair)
     rank = max(pair.down.shape[0] for pair in pairs if pair)
     downs = some.down.new_zeros(len(pairs), some.down.shape[1], rank)
     ups = some.up.new_zeros(len(pairs), rank, some.up.shape[0])
-    for row, (pair, scale) in enumerate(zip(pairs, scales, strict=True)):
+    for row, pair in enumerate(pairs):
         if pair:
             downs[row, :, : pair.down.shape[0]] = pair.down.T
-            torch.mul(pair.up.T, scale, out=ups[row, : pair.up.shape[1]])
+            ups[row, : pair.up.shape[1]] = pair.up.T
     return downs, ups

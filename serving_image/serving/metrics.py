@@ -13,6 +13,7 @@ UNITS = {
     "Pictures": "Count",
     "Refused": "Count",
     "BatchSeconds": "Seconds",
+    "AnswerHits": "Count",
     "AdapterHits": "Count",
     "AdapterMisses": "Count",
     "AdaptersResident": "Count",

@@ -105,7 +105,7 @@ def parse_arguments(text: bytes) -> PictureArguments:
 def explain(error: ValidationError) -> str:
     """Return the first fault, by our own field names only: an unknown name is the user's text."""
     fault = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
         return f"gen_args: unknown name; known: {', '.join(PictureArguments.model_fields)}"
     if not fault["loc"]:
         return "gen_args: not a JSON object"

@@ -16,12 +16,15 @@ import torch
 import triton_python_backend_utils as pb_utils
 from PIL.Image import Image
 
-from contracts.package import GenerationInfo
+from contracts.package import GenerationInfo, MixedAdapter
 from contracts.picture import GEN_ARGS, GENERATED_IMAGE, INFO, NEGATIVE_PROMPT, PROMPT
 from serving.adapters import Adapter, AdapterCache, AdapterReader
+from serving.answers import Answer, AnswerCache, answer_key
 from serving.generator import Generator, Row
+from serving.lora import Mix
 from serving.marks import encode
 from serving.metrics import emit
+from serving.others import find_others, has_adapter
 from serving.safety import make_checker
 from serving.server import BASE_PID_FILE
 from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
@@ -35,6 +38,7 @@ MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
 
 ROWS_PER_PASS = 8
 ADAPTER_MEGABYTES = 1024
+ANSWER_MEGABYTES = 64
 
 
 @dataclass
@@ -42,8 +46,14 @@ class Order:
     """One request on its way: its pictures, or its error."""
 
     request: PictureRequest
-    owner: Adapter
-    """The calling model's adapter; its trigger word counts even at ``lora_scale`` 0."""
+    owner: Adapter | None
+    """The calling model's adapter; its trigger word counts even at ``lora_scale`` 0. None: the
+    caller is the base itself."""
+    others: tuple[Adapter, ...] = ()
+    """As ``request.arguments.adapters`` names them."""
+    key: str | None = None
+    """Of its answer; None: it must be drawn, and is not kept."""
+    answer: Answer | None = None
     images: dict[int, Image] = field(default_factory=dict)
     """By seed."""
     seconds: float = 0.0
@@ -51,19 +61,26 @@ class Order:
 
     @property
     def adapter(self) -> Adapter | None:
-        """What changes the base; nothing at ``lora_scale`` 0."""
+        """The caller's own, if it counts."""
         return self.owner if self.request.lora_scale else None
+
+    @property
+    def mix(self) -> Mix:
+        """Everything that changes the base."""
+        wishes = self.request.arguments.adapters
+        own = ((self.adapter, self.request.lora_scale),) if self.adapter else ()
+        others = zip(self.others, (wish.weight for wish in wishes), strict=True)
+        return own + tuple((adapter, weight) for adapter, weight in others if weight)
 
     def row(self, seed: int) -> Row:
         """Return one of its pictures as the generator takes it."""
         request = self.request
         return Row(
-            prompt=name_subject(request.prompt, self.owner.trigger_word),
+            prompt=name_subject(request.prompt, self.owner.trigger_word if self.owner else ""),
             negative_prompt=request.negative_prompt,
             seed=seed,
             guidance_scale=request.guidance_scale,
-            lora_scale=request.lora_scale,
-            adapter=self.adapter,
+            mix=self.mix,
         )
 
 
@@ -83,16 +100,20 @@ class TritonPythonModel:
         )
         megabytes = int(os.environ.get("LIKENESS_ADAPTER_MEGABYTES", ADAPTER_MEGABYTES))
         self.adapters = AdapterCache(reader.read, megabytes << 20)
+        megabytes = int(os.environ.get("LIKENESS_ANSWER_MEGABYTES", ANSWER_MEGABYTES))
+        self.answers = AnswerCache(megabytes << 20)
+        self.run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
         self.checker = make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device)
         self.generator.warm_up()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer a batch; one bad request fails alone."""
         started = time.monotonic()
-        hits, misses = self.adapters.hits, self.adapters.misses
+        hits, misses, answered = self.adapters.hits, self.adapters.misses, self.answers.hits
         with self.adapters.pin() as find:
             orders = [self.take(request, find) for request in requests]
-            for key, part in plan_passes([o for o in orders if isinstance(o, Order)]):
+            new = [order for order in orders if isinstance(order, Order) and not order.answer]
+            for key, part in plan_passes(new):
                 self.draw(key, part)
         emit(
             {
@@ -100,6 +121,7 @@ class TritonPythonModel:
                 "Pictures": sum(len(o.images) for o in orders if isinstance(o, Order)),
                 "Refused": sum(isinstance(order, PictureError) for order in orders),
                 "BatchSeconds": round(time.monotonic() - started, 3),
+                "AnswerHits": self.answers.hits - answered,
                 "AdapterHits": self.adapters.hits - hits,
                 "AdapterMisses": self.adapters.misses - misses,
                 "AdaptersResident": len(self.adapters.resident),
@@ -113,11 +135,18 @@ class TritonPythonModel:
         try:
             prompt, negative, arguments, folder = (read_text(request, name) for name in INPUTS)
             wish = parse_request(prompt, negative, arguments, self.base)
-            return Order(wish, find(Path(os.fsdecode(folder))))
+            caller = Path(os.fsdecode(folder))
+            others = find_others(caller, wish.arguments.adapters, self.run_dir)
+            owner = find(caller) if has_adapter(caller) else None
+            order = Order(wish, owner, tuple(find(other) for other in others))
         except PictureError as error:
             return error
         except MEMORY_ERRORS:
             return no_memory()
+        weights = tuple(f"{adapter.sha256} {scale}" for adapter, scale in order.mix)
+        order.key = answer_key(wish, owner.sha256 if owner else str(caller), weights)
+        order.answer = self.answers.find(order.key)
+        return order
 
     def draw(self, key: PassKey, part: list[tuple[Order, int]]) -> None:
         """Draw one pass; when it fails, so do its requests, and nobody else's."""
@@ -162,18 +191,27 @@ class TritonPythonModel:
         error = order if isinstance(order, PictureError) else order.error
         if isinstance(order, PictureError) or error is not None:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
-        info = self.describe(order)
-        arguments = order.request.arguments
-        pictures = [
-            base64.b64encode(encode(order.images[seed], seed, arguments, info))
-            for seed in order.request.seeds
-        ]
+        answer = order.answer or self.make_answer(order)
         return pb_utils.InferenceResponse(
             [
-                pb_utils.Tensor(GENERATED_IMAGE, np.array([pictures], dtype=object)),
-                pb_utils.Tensor(INFO, np.array([[info.model_dump_json().encode()]], dtype=object)),
+                pb_utils.Tensor(GENERATED_IMAGE, np.array([answer.pictures], dtype=object)),
+                pb_utils.Tensor(
+                    INFO, np.array([[answer.info.model_dump_json().encode()]], dtype=object)
+                ),
             ]
         )
+
+    def make_answer(self, order: Order) -> Answer:
+        """Return the pictures' files, and keep them for the next request like this one."""
+        info = self.describe(order)
+        arguments = order.request.arguments
+        pictures = tuple(
+            base64.b64encode(encode(order.images[seed], seed, arguments, info))
+            for seed in order.request.seeds
+        )
+        answer = Answer(pictures, info)
+        self.answers.keep(order.key, answer)
+        return answer
 
     def describe(self, order: Order) -> GenerationInfo:
         """Return which weights made the pictures, and how."""
@@ -185,6 +223,10 @@ class TritonPythonModel:
             num_inference_steps=request.num_inference_steps,
             guidance_scale=request.guidance_scale,
             lora_scale=request.lora_scale,
+            mixed=tuple(
+                MixedAdapter(sha256=adapter.sha256, weight=wish.weight)
+                for adapter, wish in zip(order.others, request.arguments.adapters, strict=True)
+            ),
             scheduler=request.scheduler,
             width=request.width,
             height=request.height,

@@ -28,7 +28,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from contracts.base import BaseCard
-from contracts.package import PACKAGE_FOLDER, GenerationInfo
+from contracts.package import PACKAGE_FOLDER, GenerationInfo, PackageCard
 from contracts.training import AdapterManifest
 from tests.smoke import tiny_pipelines
 
@@ -117,12 +117,16 @@ def write_manifest(folder: Path, base: Path, rank: int, **changes: Any) -> None:
     (folder / "manifest.json").write_text(text)
 
 
-def pack_user(root: Path, number: int, adapter: Path) -> User:
-    """Lay a user's package out as SageMaker unpacks it."""
+def pack_user(root: Path, number: int, adapter: Path | None, tenant: str = "acme") -> User:
+    """Lay a user's package out as SageMaker unpacks it; without an adapter, the base itself."""
     url = root / f"hash{number}" / "model"
     shutil.copytree(RELEASED, url / PACKAGE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
     place = url / PACKAGE_FOLDER / "1/adapter"
-    shutil.copytree(adapter, place)
+    owner = hashlib.sha256(tenant.encode()).hexdigest() if adapter else None
+    card = PackageCard(tenant_sha256=owner, adapter=adapter is not None)
+    place.with_name("package.json").write_text(card.model_dump_json())
+    if adapter:
+        shutil.copytree(adapter, place)
     return User(number, url, place)
 
 

@@ -5,6 +5,7 @@ Runs in the serving environment.
 
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.base import BaseCard
 from serving.adapters import Adapter, AdapterCache
+from serving.answers import AnswerCache
 from serving.safety import DiffusersChecker, NoChecker
 from tests.fakes import triton
+from tests.smoke.serving_kit import RELEASED
 from tests.unit.test_picture_request import BASE
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
@@ -48,14 +51,20 @@ class MemoryGenerator:
         return [Image.new("RGB", (8, 8)) for _ in rows]
 
 
+def user_of(folder: Path) -> str:
+    return folder.parents[2].name
+
+
 def read(folder: Path) -> Adapter:
-    return Adapter(folder.name * 64, "sks", {}, size=1)
+    return Adapter(user_of(folder) * 64, "sks", {}, size=1)
 
 
 def base(generator: MemoryGenerator) -> Any:
     sys.modules.setdefault("triton_python_backend_utils", triton.module())
     model = importlib.import_module("serving.triton_model").TritonPythonModel()
     model.adapters = AdapterCache(read, capacity_bytes=10)
+    model.answers = AnswerCache(capacity_bytes=1000)
+    model.run_dir = Path("none")
     model.generator = generator
     model.base = generator.card
     model.checker = NoChecker()
@@ -63,9 +72,12 @@ def base(generator: MemoryGenerator) -> Any:
 
 
 def make_folder(root: Path, user: str) -> Path:
-    folder = root / user
-    folder.mkdir(exist_ok=True)
-    (folder / "pytorch_lora_weights.safetensors").touch()
+    """A package as the endpoint unpacks it, with empty weights; return its adapter's folder."""
+    folder = root / user / "likeness/1/adapter"
+    if not folder.is_dir():
+        shutil.copytree(RELEASED, root / user / "likeness")
+        folder.mkdir()
+        (folder / "pytorch_lora_weights.safetensors").touch()
     return folder
 
 
@@ -100,7 +112,7 @@ def test_when_memory_ends_idle_adapters_go_and_it_tries_again(tmp_path: Path) ->
     with model.adapters.pin() as find:
         find(make_folder(tmp_path, "2"))
     assert model.execute([request(tmp_path, "1")])[0].error is None
-    assert [key.folder.name for key in model.adapters.resident] == ["1"]
+    assert [user_of(key.folder) for key in model.adapters.resident] == ["1"]
 
 
 def test_when_memory_stays_short_the_words_make_triton_say_507(tmp_path: Path) -> None:
@@ -123,7 +135,7 @@ def test_the_least_recently_used_go_first(tmp_path: Path, capacity: int, kept: s
     for user in "abca":
         with cache.pin() as find:
             find(make_folder(tmp_path, user))
-    assert {key.folder.name for key in cache.resident} == set(kept)
+    assert {user_of(key.folder) for key in cache.resident} == set(kept)
 
 
 def test_what_a_pass_uses_stays_even_beyond_the_limit(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.package import GenerationInfo
-from contracts.picture import PictureArguments
-from likeness_client import GenerationError, Likeness
+from contracts.picture import PictureArguments, StoredPictures
+from likeness_client import GenerationError, Likeness, NotStoredError
 from likeness_client.__main__ import main, make_parser
 
 MODEL = f"{0:032x}-{0:012x}.tar.gz"
@@ -35,9 +36,16 @@ class MemoryEndpoint:
     def __init__(self, *failures: ClientError) -> None:
         self.failures = list(failures)
         self.calls: list[dict[str, Any]] = []
+        self.objects: dict[str, bytes] = {}
+        self.bucket_is_there = True
 
     def client(self, _service: str, **_more: Any) -> "MemoryEndpoint":
         return self
+
+    def put_object(self, **put: Any) -> None:
+        if not self.bucket_is_there:
+            raise error("NoSuchBucket")
+        self.objects[f"{put['Bucket']}/{put['Key']}"] = put["Body"]
 
     def invoke_endpoint(self, **call: Any) -> dict[str, Any]:
         self.calls.append(call)
@@ -89,6 +97,7 @@ def test_only_what_is_said_is_sent() -> None:
         error("ThrottlingException"),
         error("ModelError", 507, "no room"),
         error("ModelError", 0, "timed out"),
+        error("ModelError", 400, '{"error":"[request id: <id>] Exceeds maximum queue size"}'),
         refused("busy"),
         refused("base_unavailable"),
         refused("memory_pressure", 507),
@@ -141,6 +150,45 @@ def test_the_asynchronous_form_draws_at_the_same_time() -> None:
     assert asyncio.run(draw()) == [b"picture"] * 3
 
 
+OTHER = f"{1:032x}-{0:012x}.tar.gz"
+
+
+def test_a_model_to_mix_in_is_loaded_first() -> None:
+    endpoint = MemoryEndpoint(refused("adapter_not_loaded"), error("ModelNotReadyException"))
+    likeness(endpoint).generate(MODEL, "a photo", adapters=[{"model": OTHER, "weight": 0.5}])
+    assert [call["TargetModel"] for call in endpoint.calls] == [MODEL, OTHER, OTHER, MODEL]
+
+
+def test_request_and_pictures_are_kept_under_the_tenant() -> None:
+    endpoint = MemoryEndpoint()
+    answer = likeness(endpoint).generate(
+        MODEL, "a photo", store="s3://bucket/tenants/acme", seed=3, num_images_per_prompt=2
+    )
+    folder = str(answer.stored_at).removeprefix("s3://")
+    assert folder.startswith("bucket/tenants/acme/pictures/")
+    written = [key.removeprefix(folder) for key in endpoint.objects]
+    assert written == ["000.png", "001.png", "pictures.json"]
+    kept = StoredPictures.model_validate_json(endpoint.objects[folder + "pictures.json"])
+    assert (kept.prompt, kept.arguments.seed, kept.info.seeds) == ("a photo", 3, (0, 1))
+    assert kept.files["000.png"] == sha256(b"picture").hexdigest()
+
+
+def test_pictures_that_cannot_be_kept_are_not_lost() -> None:
+    endpoint = MemoryEndpoint()
+    endpoint.bucket_is_there = False
+    with pytest.raises(NotStoredError, match=r"^not_stored: ") as caught:
+        likeness(endpoint).generate(MODEL, "a photo", store="s3://bucket/tenants/acme")
+    assert caught.value.answer.pictures[0].data == b"picture"
+
+
+@pytest.mark.parametrize("store", ["bucket", "s3://bucket", "s3://bucket/tenants/a/b", "file:///"])
+def test_a_store_is_a_tenant_s_place(store: str) -> None:
+    endpoint = MemoryEndpoint()
+    with pytest.raises(GenerationError, match="store: "):
+        likeness(endpoint).generate(MODEL, "a photo", store=store)
+    assert not endpoint.calls
+
+
 def test_the_command_line_knows_every_argument() -> None:
     options = vars(make_parser().parse_args(["generate", MODEL, "a photo"]))
     assert PictureArguments.model_fields.keys() <= options.keys()
@@ -155,6 +203,23 @@ def test_the_command_line_saves_every_picture(
     assert main([*words, "--num-images-per-prompt", "2"]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["me-2.png", "me.png"]
     assert "me-2.png seed=1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("bucket_is_there", "status"), [(True, 0), (False, 1)])
+def test_the_command_line_mixes_and_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket_is_there: bool, status: int
+) -> None:
+    endpoint = MemoryEndpoint()
+    endpoint.bucket_is_there = bucket_is_there
+    monkeypatch.setattr("likeness_client.client.boto3", endpoint)
+    words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
+    more = ["--adapter", f"{OTHER}=0.5", "--no-cache", "--store", "s3://bucket/tenants/acme"]
+    assert main([*words, *more]) == status
+    assert (tmp_path / "me.png").exists()
+    assert json.loads(endpoint.sent()["gen_args"]) == {
+        "adapters": [{"model": OTHER, "weight": 0.5}],
+        "use_cache": False,
+    }
 
 
 def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,13 @@ import pytest
 
 from contracts.base import BaseCard
 from contracts.errors import AdapterInvalidError, GateFailedError
-from contracts.package import PACKAGE_CODE, PACKAGE_CONFIG, PACKAGE_MANIFEST, PACKAGE_WEIGHTS
+from contracts.package import (
+    PACKAGE_CARD,
+    PACKAGE_CODE,
+    PACKAGE_CONFIG,
+    PACKAGE_MANIFEST,
+    PACKAGE_WEIGHTS,
+)
 from contracts.training import GateReport, TrainedAdapter, TrainingResult
 from domain.archive import archive
 from domain.publishing import publish
@@ -74,7 +80,9 @@ def test_the_archive_holds_the_released_text_and_the_adapter() -> None:
         weights = tar.extractfile(PACKAGE_WEIGHTS)
         assert weights is not None
         assert weights.read() == lora()
-    assert files == sorted([PACKAGE_CODE, PACKAGE_CONFIG, PACKAGE_MANIFEST, PACKAGE_WEIGHTS])
+    assert files == sorted(
+        [PACKAGE_CARD, PACKAGE_CODE, PACKAGE_CONFIG, PACKAGE_MANIFEST, PACKAGE_WEIGHTS]
+    )
 
 
 def test_the_name_holds_the_job_and_the_weights() -> None:

@@ -33,6 +33,8 @@ DEAD_STUB = "is not healthy"
 
 LARGEST_HEADER = 8 << 20
 
+TARGET_MODEL = re.compile(r"^[0-9a-f]{32}-[0-9a-f]{12}\.tar\.gz$")
+
 
 class TritonPythonModel:
     """What Triton calls."""
@@ -43,10 +45,17 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         self.base = config["parameters"]["base_model"]["string_value"]
         try:
-            check_adapter(self.adapter)
+            if has_adapter(self.adapter.parent):
+                check_adapter(self.adapter)
         except (OSError, ValueError, KeyError) as error:
             message = f"likeness/adapter_invalid: {type(error).__name__} in the package"
             raise pb_utils.TritonModelException(message) from None
+        self.entry = announce(args["model_name"], self.adapter)
+
+    def finalize(self) -> None:
+        """No longer be there for other models of the tenant."""
+        if self.entry and self.entry.is_file() and self.entry.read_text() == str(self.adapter):
+            self.entry.unlink()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request with the base's answer."""
@@ -89,6 +98,23 @@ class TritonPythonModel:
             pb_utils.unload_model(self.base)
             pb_utils.load_model(self.base)
         return self.ask_base(inputs)
+
+
+def announce(name: str, adapter: Path) -> Path | None:
+    """Write down where this model lies, for the base to find when another model names it."""
+    run_dir = os.environ.get("LIKENESS_RUN_DIR")
+    if run_dir is None or TARGET_MODEL.match(name) is None:
+        return None
+    entry = Path(run_dir, "loaded", name)
+    entry.parent.mkdir(exist_ok=True)
+    entry.write_text(str(adapter))
+    return entry
+
+
+def has_adapter(folder: Path) -> bool:
+    """Return False for the base itself; packages of the first release have no package.json."""
+    card = folder / "package.json"
+    return not card.exists() or bool(json.loads(card.read_bytes())["adapter"])
 
 
 def check_adapter(folder: Path) -> None:
