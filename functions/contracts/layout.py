@@ -95,7 +95,7 @@ def result_key(plan_id: str, job_id: str) -> str:
 
 def progress_key(plan_id: str, job_id: str) -> str:
     """TrainingProgress of one task."""
-    return f"{checkpoints_prefix(plan_id)}{PROGRESS_FOLDER}/{job_id}.json"
+    return f"{checkpoints_prefix(plan_id)}{job_id}/{PROGRESS_FILE}"
 
 
 def made_prior_prefix(plan_id: str, key: str) -> str:
@@ -143,7 +143,7 @@ PRIOR_FILE = "prior.json"
 PRIORS_FOLDER = "priors"
 BASE_FILE = "base.json"
 RESULT_FILE = "result.json"
-PROGRESS_FOLDER = "progress"
+PROGRESS_FILE = "progress.json"
 ADAPTER_FOLDER = "adapter"
 MANIFEST_FILE = "manifest.json"
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"

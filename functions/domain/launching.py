@@ -5,7 +5,8 @@ in between leaves a claim without a training job, which reconcile returns to the
 """
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,7 +16,8 @@ from contracts.base import BaseCard
 from contracts.errors import TrainingFailedError
 from contracts.job import AcceptedUpload
 from contracts.photos import PhotoReport
-from contracts.record import JobRecord
+from contracts.prior import PriorSet
+from contracts.record import JobRecord, WaitingFor
 from contracts.stages import TrainAdapterInput
 from contracts.training import TaskPhoto, TrainedAdapter, TrainingPlan, TrainingTask
 from domain.following import (
@@ -28,10 +30,14 @@ from domain.following import (
     verdict_of_result,
 )
 from domain.jobs import Jobs
-from domain.planning import LaunchOrder, PlanningRules, plan
+from domain.ledger import Bill
+from domain.planning import LaunchOrder, PlanningRules, fair_order, plan
+from domain.priors import find_priors, priors_manifest
+from domain.status import tell_places
 from domain.storage import Storage, find_document, read_document, write_document
 from domain.training import (
     EXPORT_SECONDS,
+    LEAST_RUNTIME,
     Trainer,
     TrainingSettings,
     max_runtime,
@@ -78,13 +84,24 @@ def launch(launcher: Launcher, now: datetime) -> list[str]:
     queued = untrained(launcher.room, now)
     running = launcher.room.jobs.in_training()
     names: list[str] = []
+    waiting = {job.job_id: job for job in fair_order(queued, tenants_of(running))}
+    waiting_for: WaitingFor = "slot"
     for order in plan(queued, running, rules_of(launcher.settings)):
-        outcome = start(launcher, order, now) if launcher.has_time() else "no_capacity"
-        if outcome == "no_capacity":
+        outcome = start(launcher, order, now) if launcher.has_time() else "no_time"
+        if outcome in {"no_capacity", "no_time"}:
+            waiting_for = "capacity" if outcome == "no_capacity" else "slot"
             break
+        for job in order.jobs:
+            waiting.pop(job.job_id, None)
         if outcome == "started":
             names.append(order.training_job_name)
+    tell_places(launcher.room.jobs, list(waiting.values()), waiting_for)
     return names
+
+
+def tenants_of(running: Sequence[JobRecord]) -> Counter[str]:
+    """Count the jobs in training by tenant."""
+    return Counter(job.tenant for job in running)
 
 
 def rules_of(settings: TrainingSettings) -> PlanningRules:
@@ -139,17 +156,29 @@ def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:
         plan_id=order.plan_id,
         base_sha256=card.sha256,
         tasks=tuple(tasks),
-        deadline_seconds=max_runtime(len(tasks), launcher.settings) - EXPORT_SECONDS,
+        deadline_seconds=runtime_of(order, launcher.settings) - EXPORT_SECONDS,
     )
-    write_inputs(launcher, plan_document)
+    priors = find_priors(room.models, plan_document.tasks, card)
+    write_inputs(launcher, plan_document, priors)
     request = training_job_request(
-        order.training_job_name, plan_document, base_id, launcher.settings
+        order.training_job_name,
+        plan_document,
+        base_id,
+        launcher.settings,
+        with_priors=bool(priors),
     )
+    room.jobs.open_bill(Bill(order.training_job_name, order.plan_id), now)
     if room.trainer.create(request) != "no_capacity":
         return "started"
     for task in tasks:
         room.jobs.requeue(task.job_id, order.training_job_name, now)
     return "no_capacity"
+
+
+def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
+    """Return the seconds that the training job may run: what the stack allows, and what is paid."""
+    paid = [job.max_runtime_seconds for job in order.jobs if job.max_runtime_seconds is not None]
+    return max(LEAST_RUNTIME, min([max_runtime(len(order.jobs), settings), *paid]))
 
 
 def claim(jobs: Jobs, order: LaunchOrder, now: datetime) -> list[JobRecord]:
@@ -204,13 +233,18 @@ def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
     )
 
 
-def write_inputs(launcher: Launcher, training_plan: TrainingPlan) -> None:
-    """Write the plan and the list of photos where the channels of the request look for them."""
+def write_inputs(
+    launcher: Launcher, training_plan: TrainingPlan, priors: Sequence[PriorSet]
+) -> None:
+    """Write the plan and the lists of photos and class images where the request's channels look."""
     models, plan_id = launcher.room.models, training_plan.plan_id
     write_document(models, layout.plan_key(plan_id), training_plan)
     manifest = photos_manifest(training_plan, launcher.settings.uploads_bucket)
     body = json.dumps(manifest).encode()
     models.write(layout.photos_manifest_key(plan_id), body, "application/json")
+    if priors:
+        body = json.dumps(priors_manifest(models, priors)).encode()
+        models.write(layout.priors_manifest_key(plan_id), body, "application/json")
 
 
 def photos_manifest(training_plan: TrainingPlan, uploads_bucket: str) -> list[object]:

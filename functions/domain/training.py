@@ -5,6 +5,7 @@ request is built here and differs from another one only in names and inputs.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from contracts import layout
@@ -26,6 +27,9 @@ LONGEST_RUNTIME = 5 * 24 * 3600
 EXPORT_SECONDS = 180
 """Before the end of the runtime: enough to save what was learnt so far."""
 
+LEAST_RUNTIME = EXPORT_SECONDS + 60
+"""Seconds; below this nothing would be learnt before the export."""
+
 CHECKPOINTS = "/opt/ml/checkpoints"
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -41,6 +45,17 @@ class TrainingState:
     status: JobStatus
     secondary_status: str = ""
     failure_reason: str = ""
+    instance_type: str = ""
+    started_at: datetime | None = None
+    """Of the download: from here on instances are billed."""
+    training_seconds: int = 0
+    """From there to the end; 0 until then."""
+    billable_seconds: int = 0
+    """Spot instances are billed for less."""
+    pool_seconds: int = 0
+    """How long the instance was kept warm afterwards, as far as it is known."""
+    keeps_pool: bool = False
+    """Whether the instance still waits for another job."""
 
     @property
     def ended(self) -> bool:
@@ -57,6 +72,10 @@ class Trainer(Protocol):
 
     def describe(self, name: str) -> TrainingState | None:
         """Return how the job stands, or None when no job has that name."""
+        ...
+
+    def stop(self, name: str) -> None:
+        """Stop a training job; one that has ended, or never began, is left alone."""
         ...
 
 
@@ -84,7 +103,12 @@ class TrainingSettings:
 
 
 def training_job_request(
-    name: str, plan: TrainingPlan, base_id: str, settings: TrainingSettings
+    name: str,
+    plan: TrainingPlan,
+    base_id: str,
+    settings: TrainingSettings,
+    *,
+    with_priors: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of CreateTrainingJob; no personal data, no user text."""
     spot = settings.spot_backlog and len(plan.tasks) > 1
@@ -96,13 +120,13 @@ def training_job_request(
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
         "RoleArn": settings.role_arn,
-        "InputDataConfig": channels(plan.plan_id, base_id, settings),
+        "InputDataConfig": channels(plan.plan_id, base_id, settings, with_priors=with_priors),
         "OutputDataConfig": {
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
         },
         "ResourceConfig": resources(settings, spot=spot),
-        "StoppingCondition": stopping(max_runtime(len(plan.tasks), settings), spot=spot),
+        "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
         "CheckpointConfig": {
             "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
             "LocalPath": CHECKPOINTS,
@@ -117,15 +141,20 @@ def training_job_request(
     }
 
 
-def channels(plan_id: str, base_id: str, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """Return the three inputs: what to do, on which photos, from which base."""
+def channels(
+    plan_id: str, base_id: str, settings: TrainingSettings, *, with_priors: bool
+) -> list[dict[str, Any]]:
+    """Return the inputs: what to do, on which photos, from which base, with which class images."""
     plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
     base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(base_id)}"
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
+    priors_uri = models_uri(layout.priors_manifest_key(plan_id), settings)
+    priors = [channel(layout.PRIOR_CHANNEL, "ManifestFile", priors_uri)] if with_priors else []
     return [
         channel(layout.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
         channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
         channel(layout.BASE_CHANNEL, "S3Prefix", base_uri),
+        *priors,
     ]
 
 
@@ -138,6 +167,13 @@ def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
 def max_runtime(users: int, settings: TrainingSettings) -> int:
     """Return the seconds after which SageMaker stops the job: each user's share, within limits."""
     return min(users * settings.max_runtime_seconds, LONGEST_RUNTIME)
+
+
+def runtime_of_plan(plan: TrainingPlan, settings: TrainingSettings) -> int:
+    """Return the seconds after which SageMaker stops a plan that has not stopped by itself."""
+    if plan.deadline_seconds is None:
+        return max_runtime(len(plan.tasks), settings)
+    return plan.deadline_seconds + EXPORT_SECONDS
 
 
 def stopping(runtime_seconds: int, *, spot: bool) -> dict[str, int]:

@@ -24,6 +24,7 @@ from trainer.outcome import (
     write_failure,
 )
 from trainer.plan import read_plan
+from trainer.prior import Places, class_images
 from trainer.task import (
     Job,
     Ready,
@@ -33,6 +34,7 @@ from trainer.task import (
     make_adapter,
     prepare,
     task_folder,
+    vary,
 )
 from trainer.together import can_share, train_together
 
@@ -47,16 +49,26 @@ def run_job(root: Path) -> int:
     limit = TimeLimit()
     limit.listen()
     try:
-        plan, machine = read_plan(root), Machine.read(root)
-    except TrainingError as error:
-        write_failure(root, describe_failure(error))
-        return FAILED
-    limit.deadline_seconds = plan.deadline_seconds
-    try:
-        results = run_plan(root, plan, machine, limit)
+        return _run(root, limit)
     except InterruptedTrainingError:
         say("interrupted: the state is saved, the next attempt goes on from there")
         return INTERRUPTED
+
+
+def _run(root: Path, limit: TimeLimit) -> int:
+    try:
+        plan, machine = read_plan(root), Machine.read(root)
+    except TrainingError as error:
+        return fail_job(root, [], error)
+    limit.deadline_seconds = plan.deadline_seconds
+    tasks = machine.share(plan.tasks)
+    try:
+        job = open_job(root, plan, machine, limit)
+    except InterruptedTrainingError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
+        return fail_job(root, tasks, error)
+    results = run_tasks(job, tasks, machine.users_per_step)
     failures = [result.failure for result in results if result.failure is not None]
     if not results or len(failures) < len(results):
         return DONE
@@ -64,29 +76,37 @@ def run_job(root: Path) -> int:
     return FAILED
 
 
-def run_plan(
-    root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit
-) -> list[TrainingResult]:
+def fail_job(root: Path, tasks: list[TrainingTask], error: Exception) -> int:
+    """Fail the job and every task of it, before any has begun."""
+    failure = describe_failure(error)
+    for task in tasks:
+        fail_task(root, task, failure)
+    write_failure(root, failure)
+    return FAILED
+
+
+def open_job(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> Job:
+    """Check and load the base; have the class images that the plan orders."""
+    folder = root / "input" / "data" / BASE_CHANNEL
+    device = Accelerator().device
+    card = read_card(folder, plan.base_sha256)
+    base = load_base(folder, card, device, machine.dtype(device))
+    if machine.gradient_checkpointing:
+        base.pipeline.unet.enable_gradient_checkpointing()
+    judge = load_judge(base)
+    say(f"base {card.base_id} revision {card.revision} on {device.type}")
+    for order in plan.priors:
+        class_images(base, order, vary(order.class_prompt, judge), Places.of(root), limit)
+    return Job(root, base, judge, limit)
+
+
+def run_tasks(job: Job, tasks: list[TrainingTask], users_per_step: int) -> list[TrainingResult]:
     """Run this machine's tasks; each result is committed as soon as there is one."""
-    tasks = machine.share(plan.tasks)
-    try:
-        folder = root / "input" / "data" / BASE_CHANNEL
-        device = Accelerator().device
-        card = read_card(folder, plan.base_sha256)
-        base = load_base(folder, card, device, machine.dtype(device))
-        if machine.gradient_checkpointing:
-            base.pipeline.unet.enable_gradient_checkpointing()
-        judge = load_judge(base)
-    except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
-        failure = describe_failure(error)
-        return [fail_task(root, task, failure) for task in tasks]
-    say(f"base {base.card.base_id} revision {base.card.revision} on {device.type}")
-    job = Job(root, base, judge, limit)
     earlier = [result for task in tasks if (result := find_earlier(job, task)) is not None]
     done = {result.job_id for result in earlier}
     tasks = [task for task in tasks if task.job_id not in done]
-    if machine.users_per_step > 1:
-        return earlier + run_together(job, tasks, machine.users_per_step)
+    if users_per_step > 1:
+        return earlier + run_together(job, tasks, users_per_step)
     return earlier + [run_task(job, task) for task in tasks]
 
 

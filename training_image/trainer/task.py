@@ -8,7 +8,9 @@ from pathlib import Path
 
 from contracts.codes import CODES
 from contracts.layout import ADAPTER_FOLDER
+from contracts.prior import PriorOrder
 from contracts.training import (
+    GateCandidate,
     GateReport,
     TrainingFailure,
     TrainingMetrics,
@@ -17,6 +19,7 @@ from contracts.training import (
 )
 from trainer import lora
 from trainer.base import Base
+from trainer.best import Look, choose, read_kept
 from trainer.export import list_files, write_adapter
 from trainer.families import TEXT_TARGETS
 from trainer.gate import examine, gather, plan_shots
@@ -26,7 +29,7 @@ from trainer.loop import Examples, Learner, Trained, train
 from trainer.outcome import TrainingError, say, write_atomically, write_result
 from trainer.photos import Photo, encode_photos, read_photos, split, verdicts
 from trainer.plan import Recipe, make_recipe, name_subject
-from trainer.prior import class_latents, prior_folder
+from trainer.prior import ClassImages, Places, class_images
 from trainer.sampling import to_images, to_png
 from trainer.sheet import make_sheet
 
@@ -81,8 +84,10 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
 def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
     """Write the files, pass the gate, commit the result."""
     task, recipe, folder = ready.task, ready.learner.recipe, task_folder(job.root, ready.task)
+    candidates = choose_step(job, ready, networks, trained)
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
-    report = judge_adapter(job, task, networks, recipe, ready.judged_by)
+    photos = ready.judged_by
+    report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else gate_failure(report)
     result = TrainingResult(
         job_id=task.job_id,
@@ -116,26 +121,29 @@ def gather_examples(job: Job, recipe: Recipe, photos: list[Photo]) -> Examples:
     """Encode the photos, and find or make the class images."""
     captions = [describe(photo, job.judge) for photo in photos]
     class_prompts = vary(recipe.class_prompt, job.judge)
-    classes = None
-    if recipe.class_images:
-        classes = class_latents(
-            job.base,
-            class_prompts,
-            recipe.class_images,
-            recipe.resolution,
-            folder=prior_folder(job.root),
-            limit=job.limit,
-        )
+    classes = order_class_images(job, recipe, class_prompts)
     prompts = list(dict.fromkeys(captions + class_prompts))
     return Examples(
         photos=encode_photos(job.base, photos),
         prompts=prompts,
         photo_rows=[prompts.index(caption) for caption in captions],
-        class_latents=classes,
+        class_latents=classes.latents if classes else None,
         class_rows=[
             prompts.index(class_prompts[i % len(class_prompts)]) for i in range(recipe.class_images)
         ],
     )
+
+
+def order_class_images(job: Job, recipe: Recipe, prompts: list[str]) -> ClassImages | None:
+    """Return the class images that the recipe asks for; None when it asks for none."""
+    if recipe.class_images == 0:
+        return None
+    order = PriorOrder(
+        class_prompt=recipe.class_prompt,
+        resolution=recipe.resolution,
+        count=recipe.class_images,
+    )
+    return class_images(job.base, order, prompts, Places.of(job.root), job.limit)
 
 
 def describe(photo: Photo, judge: Judge | None) -> str:
@@ -159,12 +167,45 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
         networks |= base.text_encoders()
     for name, network in networks.items():
         targets = recipe.target_modules if name == "unet" else TEXT_TARGETS
-        lora.attach(network, name, targets, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
+        lora.attach(
+            network,
+            name,
+            targets,
+            rank=recipe.rank_of(name),
+            alpha=recipe.alpha_of(name),
+            seed=recipe.seed,
+            dropout=recipe.lora_dropout,
+        )
     return networks
 
 
+def choose_step(
+    job: Job, ready: Ready, networks: lora.Networks, trained: Trained
+) -> tuple[GateCandidate, ...]:
+    """Leave the best kept weights in ``networks``; the last ones where there is no choice."""
+    learner = ready.learner
+    kept = read_kept(learner.folder, learner.fingerprint)
+    if job.judge is None or not kept or trained.partial:
+        return ()
+    look = Look(
+        plan_shots(learner.recipe, [], job.judge),
+        [photo.image for photo in ready.judged_by],
+        job.judge,
+        learner.recipe.resolution,
+        job.limit,
+    )
+    kept[trained.progress.step] = lora.weights(networks)
+    return choose(job.base, networks, kept, look)
+
+
 def judge_adapter(
-    job: Job, task: TrainingTask, networks: lora.Networks, recipe: Recipe, photos: list[Photo]
+    job: Job,
+    task: TrainingTask,
+    networks: lora.Networks,
+    recipe: Recipe,
+    photos: list[Photo],
+    *,
+    candidates: tuple[GateCandidate, ...] = (),
 ) -> GateReport:
     """Pass the adapter through the gate.
 
@@ -175,6 +216,7 @@ def judge_adapter(
     evidence = gather(job.base, networks, shots, recipe.resolution, job.limit)
     images = [photo.image for photo in photos]
     report = examine(evidence, images, job.judge, job.base.card.gate)
+    report = report.model_copy(update={"candidates": candidates})
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
     write_atomically(adapter / SHEET_FILE, make_sheet(images, evidence))
@@ -199,6 +241,8 @@ def metrics_of(trained: Trained) -> TrainingMetrics:
         train_seconds=trained.progress.seconds,
         resumed_from_step=trained.resumed_from,
         partial=trained.partial,
+        gradient_explosions=trained.progress.explosions,
+        diverged_at_step=trained.diverged_at,
     )
 
 
