@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trainer import lora, loss
 from trainer.base import Base
+from trainer.best import keep, kept_steps
 from trainer.checkpoint import Progress, State, capture, load_state, reinstate, save_state
 from trainer.families import Text
 from trainer.interrupt import TimeLimit
@@ -74,15 +75,17 @@ class Learner:
 
     def is_due(self, step: int) -> bool:
         """Return whether the state after ``step`` steps is to be saved."""
-        return step % self.recipe.checkpoint_every == 0
+        return step % self.recipe.checkpoint_every == 0 or step in kept_steps(self.recipe.steps)
 
     def load(self) -> State | None:
         """Return the state to go on from."""
         return load_state(self.folder, self.fingerprint)
 
     def save(self, state: State) -> None:
-        """Save a state."""
+        """Save a state; at some steps also the weights, to choose from at the end."""
         save_state(self.folder, self.fingerprint, state)
+        if state.progress.step in kept_steps(self.recipe.steps):
+            keep(self.folder, self.fingerprint, state)
 
 
 def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimit) -> Trained:

@@ -1,0 +1,57 @@
+"""Which step's weights are taken."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+
+from contracts.training import GateCandidate  # noqa: E402
+from trainer.best import keep, kept_steps, merit, read_kept  # noqa: E402
+from trainer.checkpoint import Progress, State  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+
+def candidate(step: int, identity: float | None, *, passed: bool = True) -> GateCandidate:
+    return GateCandidate(
+        step=step, passed=passed, identity=identity, prompt_following=None, class_drift=None
+    )
+
+
+def best(*candidates: GateCandidate) -> int:
+    """Return what the trainer takes: candidates come with the last step first."""
+    return max(candidates, key=merit).step
+
+
+def test_weights_are_kept_at_two_steps_before_the_last() -> None:
+    assert kept_steps(320) == (192, 256)
+    assert kept_steps(2) == (1,)
+    assert kept_steps(1) == ()
+
+
+def test_the_most_alike_that_passes_is_taken() -> None:
+    last, earlier = candidate(320, 0.80), candidate(256, 0.90)
+    assert best(last, earlier) == 256
+    assert best(last, candidate(256, 0.90, passed=False)) == 320
+    assert best(candidate(320, 0.8, passed=False), candidate(192, 0.9, passed=False)) == 192
+
+
+def test_of_equals_the_later_step_is_taken() -> None:
+    assert best(candidate(320, 0.901), candidate(256, 0.899), candidate(192, 0.902)) == 320
+
+
+def test_kept_weights_come_back_under_the_names_that_restore_takes(tmp_path: Path) -> None:
+    tensors = {
+        "weight/unet.to_q.lora_A.default.weight": torch.ones(2, 3),
+        "optimizer/exp_avg/unet.to_q.lora_A.default.weight": torch.zeros(2, 3),
+    }
+    for step, mark in ((192, "mine"), (256, "foreign")):
+        keep(tmp_path, mark, State(Progress(step, [], 0.0), tensors))
+    (tmp_path / "kept-000300.safetensors").write_bytes(b"torn")
+
+    kept = read_kept(tmp_path, "mine")
+
+    assert list(kept) == [192]
+    assert list(kept[192]) == ["unet.to_q.lora_A.weight"]
+    assert torch.equal(kept[192]["unet.to_q.lora_A.weight"], torch.ones(2, 3))
