@@ -157,8 +157,10 @@ class _Work:
     def _carry_optimizer(self, name: str, optimizer: str) -> None:
         if optimizer == "adamw":
             self.note("honoured", name, None, "AdamW.")
-        elif optimizer == "adamw8bit" and "use_8bit_adam" in TrainingRequest.model_fields:
+        elif optimizer == "adamw8bit":
             self.put("mapped", name, "use_8bit_adam", value=True)
+        elif _takes("optimizer", optimizer):
+            self.put("mapped", name, "optimizer", optimizer)
         else:
             self.note("ignored", name, None, names.ADAMW)
 
