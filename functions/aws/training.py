@@ -64,6 +64,7 @@ def state_of(answer: dict[str, Any]) -> TrainingState:
         secondary_status=answer["SecondaryStatus"],
         failure_reason=answer.get("FailureReason", ""),
         instance_type=answer["ResourceConfig"].get("InstanceType", ""),
+        started_at=answer.get("TrainingStartTime"),
         training_seconds=answer.get("TrainingTimeInSeconds", 0),
         billable_seconds=answer.get("BillableTimeInSeconds", 0),
         pool_seconds=pool.get("ResourceRetainedBillableTimeInSeconds", 0),

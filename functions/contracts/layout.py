@@ -55,6 +55,16 @@ def accepted_class_file(index: int) -> str:
     return f"class/{index:03d}.png"
 
 
+def accepted_mask_file(index: int) -> str:
+    """File name of the mask of photo ``index``, beside its copy."""
+    return f"{index:03d}.mask.png"
+
+
+def accepted_class_file(index: int) -> str:
+    """File name of the copy of the user's own class picture ``index``."""
+    return f"class/{index:03d}.png"
+
+
 # --- the models bucket ----------------------------------------------------------------------
 
 

@@ -1,8 +1,8 @@
 """How a job goes on: what the trainer says of it, what subscribers hear, and how it is stopped."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.document import Document, JobId, OpaqueId
 from contracts.photos import Code
@@ -13,7 +13,7 @@ EVENT_TYPE = "Likeness Job Status Change"
 
 
 class TrainingProgress(Document):
-    """``checkpoints/progress/<job_id>.json``: written by the trainer now and then."""
+    """``checkpoints/<job_id>/progress.json``: written by the trainer now and then."""
 
     schema_version: Literal[1] = 1
 
@@ -81,3 +81,27 @@ class Cancellation(Document):
 
     status: Status | None = None
     """As it was found."""
+
+
+class _Images(BaseModel):
+    """A row before and after, in DynamoDB's own notation."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    before: dict[str, Any] = Field(default_factory=dict, alias="OldImage")
+
+    after: dict[str, Any] = Field(default_factory=dict, alias="NewImage")
+
+
+class _Change(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    dynamodb: _Images
+
+
+class TableNews(BaseModel):
+    """What the stream of the jobs table hands over; AWS's own, so more fields may come."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    records: tuple[_Change, ...] = Field(alias="Records")

@@ -4,11 +4,14 @@ A bill is opened when a training job is created, and closed when it and its warm
 nothing is forgotten when the events are.
 """
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from contracts import layout
 from contracts.money import Receipt
+from contracts.stages import TrainingJobDetail, TrainingNews
 from contracts.training import TrainingPlan, TrainingResult
 from domain.following import TrainingRoom
 from domain.ledger import Bill
@@ -38,6 +41,38 @@ def settle_bill(room: TrainingRoom, bill: Bill, now: datetime) -> None:
             room.jobs.note_receipt(job_id, bill.training_job_name, receipt(state, share))
         if not state.keeps_pool:
             room.jobs.close_bill(bill)
+
+
+def settle_so_far(room: TrainingRoom, training_job_name: str, job_id: str, now: datetime) -> None:
+    """Write one user's receipt now, for the notice: what goes on is billed up to this moment."""
+    state, plan_id = room.trainer.describe(training_job_name), plan_of(training_job_name)
+    plan = find_document(room.models, layout.plan_key(plan_id), TrainingPlan) if plan_id else None
+    if state is None or plan is None or state.started_at is None:
+        return
+    if not state.ended:
+        seconds = round((now - state.started_at).total_seconds())
+        state = replace(state, training_seconds=seconds, billable_seconds=seconds, keeps_pool=True)
+    share = shares(room.models, plan).get(job_id, 0.0)
+    room.jobs.note_receipt(job_id, training_job_name, receipt(state, share))
+
+
+def settle_ended(room: TrainingRoom, news: TrainingNews, now: datetime) -> None:
+    """Write the receipts of a training job that changed, before its users are told."""
+    if isinstance(news.detail, TrainingJobDetail):
+        name = news.detail.training_job_name
+        plan_id = plan_of(name)
+        if plan_id is not None:
+            settle_bill(room, Bill(name, plan_id), now)
+
+
+def plan_of(training_job_name: str) -> str | None:
+    """Return the plan that a training job of ours does.
+
+    >>> plan_of("likeness-" + "0" * 32 + "-2") == "0" * 32, plan_of("somebody-elses")
+    (True, None)
+    """
+    named = re.fullmatch("likeness-([0-9a-f]{32})-[0-9]+", training_job_name)
+    return named[1] if named else None
 
 
 def forget_never_created(room: TrainingRoom, bill: Bill, now: datetime) -> None:

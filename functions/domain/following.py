@@ -78,6 +78,8 @@ def follow(room: TrainingRoom, news: TrainingNews, now: datetime) -> None:
         follow_training_job(room, news.detail.training_job_name, now)
     elif is_made_prior(news.detail.object.key):
         keep_prior(room.models, news.detail.object.key)
+    elif progress := find_progress(room.models, news.detail.object.key):
+        room.jobs.note_progress(progress, now)
     else:
         follow_result(room, news.detail.object.key, now)
 

@@ -3,19 +3,20 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from contracts import layout
 from contracts.codes import CODES
 from contracts.job import AcceptedUpload, JobSpec
 from contracts.model import ModelRecord
+from contracts.money import Receipt
 from contracts.notice import ModelNotice, Notice, PhotoNotice
 from contracts.photos import PhotoReport, PhotoVerdict
 from contracts.problems import RequestProblem, RequestProblems
-from contracts.record import Status
 from contracts.request import TRIGGER_PLACEHOLDERS, TrainingRequest
 from contracts.stages import NotifyFailureInput, NotifyOwnerInput
 from contracts.training import TrainingResult
+from domain.billing import total
 from domain.failures import code_of, facts_of, failure_notice_id
 from domain.jobs import Jobs
 from domain.looks import ADVICE
@@ -26,6 +27,7 @@ MAX_FILE_NAME = 200
 _FACTS = {
     "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
     "too_many_photos": "Photos found: {found}; allowed: {most}.",
+    "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "invalid_request": "Problems found: {problems}.",
 }
 
@@ -64,7 +66,7 @@ class Ending:
     redrive_count: int
     code: str
     facts: Mapping[str, Any]
-    status: Status = "failed"
+    status: Literal["failed", "canceled"] = "failed"
 
 
 def notify_owner(given: NotifyOwnerInput, desk: Desk, models: Models, now: datetime) -> Notice:
@@ -72,7 +74,7 @@ def notify_owner(given: NotifyOwnerInput, desk: Desk, models: Models, now: datet
     job = given.job
     desk.jobs.advance(job.job_id, "NotifyOwner", now)
     models.record(model_record(given, now))
-    notice = ready_notice(given, desk.documents)
+    notice = ready_notice(given, desk.documents, receipt_of(job, desk.jobs))
     deliver(notice, desk, now)
     desk.jobs.finish(job.job_id, "succeeded", None, now)
     return notice
@@ -85,6 +87,7 @@ def notify_failure(given: NotifyFailureInput, desk: Desk, now: datetime) -> Noti
         redrive_count=given.failed.redrive_count,
         code=code_of(given.failure),
         facts=facts_of(given.failure.cause),
+        status="canceled" if code_of(given.failure) == "canceled" else "failed",
     )
     job = given.job if given.job is not None else job_of(given.execution_arn, desk.jobs)
     return end(ending, job, find_place(given.event.detail.object.key), desk, now)
@@ -95,6 +98,7 @@ def end(
 ) -> Notice:
     """Send the notice of a failure, and close the job if there is one."""
     notice = failure_notice(ending, job, place, desk.documents)
+    notice = notice.model_copy(update={"receipt": receipt_of(job, desk.jobs)})
     deliver(notice, desk, now)
     if job is not None:
         desk.jobs.finish(job.job_id, ending.status, ending.code, now)
@@ -123,7 +127,15 @@ def job_of(execution_arn: str, jobs: Jobs) -> JobSpec | None:
 # --- what is said ---------------------------------------------------------------------------
 
 
-def ready_notice(given: NotifyOwnerInput, documents: Storage) -> Notice:
+def receipt_of(job: JobSpec | None, jobs: Jobs) -> Receipt | None:
+    """Return what the job's trainings cost, as far as it is known."""
+    record = jobs.get(job.job_id) if job is not None else None
+    return total(record.receipts.values()) if record is not None else None
+
+
+def ready_notice(
+    given: NotifyOwnerInput, documents: Storage, receipt: Receipt | None = None
+) -> Notice:
     """Return the news of a model that answers requests."""
     job, entry = given.job, CODES["ready"]
     accepted = read_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
@@ -148,6 +160,7 @@ def ready_notice(given: NotifyOwnerInput, documents: Storage) -> Notice:
             identity=None if gate is None else gate.identity,
             identity_base=None if gate is None else gate.identity_base,
         ),
+        receipt=receipt,
     )
 
 
@@ -163,7 +176,7 @@ def failure_notice(
         job_id=None if job is None else job.job_id,
         tenant=None if about is None else about.tenant,
         upload=None if about is None else about.upload,
-        status="failed",
+        status=ending.status,
         code=ending.code,
         title=entry.title,
         text=" ".join(filter(None, (entry.text, in_figures(ending), entry.hint))),

@@ -1,12 +1,14 @@
 """Beside the states, follow_training: answers the task tokens of trainings that are decided.
 
-In     TrainingNews        a training job ended, or a result.json was written
-Out    nothing             TrainAdapter goes on, with a TrainedAdapter or an error
+In     TrainingNews        a training job ended, or wrote a result or how far it is
+Out    nothing             TrainAdapter goes on, with a TrainedAdapter or an error; receipts and
+                           progress stand in the jobs table
 Fails  anything            tried again by Lambda; reconcile finds what stays unanswered
 """
 
 from aws.rooms import training_room
 from contracts.stages import TrainingNews
+from domain.billing import settle_ended
 from domain.following import follow
 from runtime.clock import now
 from runtime.stage import listener
@@ -14,4 +16,6 @@ from runtime.stage import listener
 
 @listener
 def lambda_handler(news: TrainingNews) -> None:
-    follow(training_room(), news, now())
+    room = training_room()
+    settle_ended(room, news, now())
+    follow(room, news, now())

@@ -8,9 +8,11 @@ Fails  nothing on purpose
 from aws.jobs import DynamoJobs
 from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
+from aws.rooms import training_room
 from aws.storage import S3Storage
 from contracts.notice import Notice
 from contracts.stages import NotifyOwnerInput
+from domain.billing import settle_so_far
 from domain.notices import Desk, notify_owner
 from runtime.clock import now
 from runtime.stage import stage
@@ -23,4 +25,6 @@ def lambda_handler(given: NotifyOwnerInput) -> Notice:
         jobs=DynamoJobs.from_env(),
         notifier=SnsNotifier.from_env(),
     )
+    room, job_id = training_room(), given.job.job_id
+    settle_so_far(room, given.trained.training_job_name, job_id, now())
     return notify_owner(given, desk, DynamoModels.from_env(), now())

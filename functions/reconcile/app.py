@@ -9,6 +9,8 @@ Fails  anything            the next minute tries again
 from datetime import datetime, timedelta
 
 from aws.rooms import launcher
+from domain.billing import settle_bills
+from domain.canceling import finish_cancels
 from domain.following import reconcile
 from domain.launching import Launcher, launch
 from domain.training import max_runtime
@@ -21,6 +23,8 @@ from runtime.telemetry import report
 @listener
 def lambda_handler() -> None:
     everything = launcher()
+    settle_bills(everything.room, now())
+    finish_cancels(everything.room, now())
     reconcile(everything.room, now())
     launch(everything, now())
     watch(everything, now())

@@ -3,13 +3,17 @@
 In     TrainAdapterInput   from inspect_photos; carries the task token
 Out    TrainedAdapter      to publish_adapter, sent by whoever answers the token: this function,
                            when an earlier attempt left an adapter; else follow_training
-Fails  UnknownJobError     the job has ended meanwhile
+Fails  TooExpensiveError   final; the estimate is above the request's max_cost_usd
+       JobCanceledError    final; somebody asked to stop it
+       UnknownJobError     the job has ended meanwhile
 """
 
 from aws.callbacks import StepFunctionsCallbacks
+from aws.environment import text
 from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from contracts.stages import TrainAdapterInput
+from domain.estimating import agree_on_price
 from domain.launching import queue_for_training
 from runtime.clock import now
 from runtime.stage import stage
@@ -17,10 +21,7 @@ from runtime.stage import stage
 
 @stage
 def lambda_handler(given: TrainAdapterInput) -> None:
-    queue_for_training(
-        given,
-        DynamoJobs.from_env(),
-        S3Storage.from_env("MODELS_BUCKET"),
-        StepFunctionsCallbacks.from_env(),
-        now(),
-    )
+    jobs, models = DynamoJobs.from_env(), S3Storage.from_env("MODELS_BUCKET")
+    bases, instance = S3Storage.from_env("BASES_BUCKET"), text("TRAINING_INSTANCE_TYPE")
+    agree_on_price(given.job.job_id, jobs, models, bases, instance)
+    queue_for_training(given, jobs, models, StepFunctionsCallbacks.from_env(), now())

@@ -8,8 +8,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = ROOT / "statemachine" / "train_adapter.asl.json"
-BESIDE_THE_STATES = {"launch_training", "follow_training", "reconcile", "notify_outcome"}
-"""Functions that no state invokes: events and schedules do."""
+BESIDE_THE_STATES = {
+    "launch_training",
+    "follow_training",
+    "reconcile",
+    "notify_outcome",
+    "cancel_job",
+    "tell_status",
+}
+"""Functions that no state invokes: events, schedules, streams and people do."""
 
 
 class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc]

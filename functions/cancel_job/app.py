@@ -1,0 +1,17 @@
+"""Beside the states, cancel_job: stop a job that is under way; `likeness cancel JOB` calls it.
+
+In     CancelJobInput   from whoever may invoke this function
+Out    Cancellation     the owner hears of the end in the job's one notice
+Fails  nothing on purpose; reconcile finishes what is left undone
+"""
+
+from aws.rooms import training_room
+from contracts.status import CancelJobInput, Cancellation
+from domain.canceling import cancel
+from runtime.clock import now
+from runtime.stage import stage
+
+
+@stage
+def lambda_handler(given: CancelJobInput) -> Cancellation:
+    return cancel(given.job_id, training_room(), now())
