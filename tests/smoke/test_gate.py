@@ -1,0 +1,122 @@
+"""The gate's verdicts: bad adapters on a small base, and the shipped judge and floors on drawings.
+
+``make quality`` repeats this with twenty adapters that were really trained.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+
+from contracts.base import BaseCard, GateFloors  # noqa: E402
+from local.embedded_base import PORTRAITS, build  # noqa: E402
+from local.portraits import Character, Circumstance, draw, held_out_character  # noqa: E402
+from local.portraits import circumstance as moment  # noqa: E402
+from local.portraits.moments import situation  # noqa: E402
+from trainer import lora  # noqa: E402
+from trainer.base import Base, load_base  # noqa: E402
+from trainer.gate import Evidence, Shots, examine, gather  # noqa: E402
+from trainer.interrupt import TimeLimit  # noqa: E402
+from trainer.judge import ClassifierJudge  # noqa: E402
+from trainer.sampling import Pictures, Shot  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+SIDE, SMALL = 64, GateFloors(min_effect=1e-6)
+SHOTS = Shots([Shot("a photo of sks person", 1)], [], [Shot("a photo of a person", 2)])
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Base:
+    torch.set_num_threads(1)
+    build(tmp_path)
+    text = json.loads((tmp_path / "base.json").read_text())
+    text["inference"]["num_inference_steps"] = 2
+    card = BaseCard.model_validate(text)
+    return load_base(tmp_path, card, torch.device("cpu"), torch.float32)
+
+
+def attach(base: Base, b: float) -> lora.Networks:
+    """Put an adapter in whose B is filled with one number."""
+    networks: lora.Networks = {"unet": base.pipeline.unet}
+    lora.attach(base.pipeline.unet, "unet", ("to_k", "to_v"), rank=2, alpha=2.0, seed=0)
+    own = lora.weights(networks)
+    lora.restore(networks, {k: w.fill_(b) if ".lora_B." in k else w for k, w in own.items()})
+    return networks
+
+
+@pytest.mark.parametrize(
+    ("b", "codes"),
+    [(0.5, ()), (0.0, ("gate_no_effect",)), (float("nan"), ("gate_broken_pictures",))],
+)
+def test_an_adapter_of_nothing_or_of_no_numbers_is_refused(
+    base: Base, b: float, codes: tuple[str, ...]
+) -> None:
+    evidence = gather(base, attach(base, b), SHOTS, SIDE, TimeLimit())
+    assert examine(evidence, [], None, SMALL).codes == codes
+
+
+def test_an_autoencoder_that_draws_black_is_refused(base: Base) -> None:
+    networks = attach(base, 0.5)
+    last = base.pipeline.vae.decoder.conv_out
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.constant_(last.bias, -1.0)
+    evidence = gather(base, networks, SHOTS, SIDE, TimeLimit())
+    assert examine(evidence, [], None, SMALL).codes == ("gate_broken_pictures",)
+
+
+# --- the judge that ships, and its floors: drawings stand for what an adapter would make ----------
+
+ONE, OTHER = held_out_character(8_100_001), held_out_character(8_100_002)
+CLASS = [held_out_character(8_100_010 + number) for number in range(6)]
+MOMENTS = [moment(8_100_100 + number) for number in range(6)]
+
+
+def drawn(people: list[Character], moments: list[Circumstance]) -> Pictures:
+    shown = [np.asarray(draw(p, m, SIDE)) for p, m in zip(people, moments, strict=True)]
+    return np.stack(shown).astype(np.float32) / 255
+
+
+def evidence_of(subject: list[Character], after: list[Character]) -> Evidence:
+    """Return drawings of ``subject`` and, for the class, of ``after``."""
+    prompts = [", ".join(["a photo of a person", *situation(m)]) for m in MOMENTS]
+    shots = [Shot(prompt, number) for number, prompt in enumerate(prompts)]
+    base = drawn(CLASS, MOMENTS)
+    return Evidence(
+        Shots(shots, [], shots),
+        np.concatenate([base, base]),
+        np.concatenate([drawn(subject, MOMENTS), drawn(after, MOMENTS)]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "after", "code"),
+    [
+        ([ONE] * 6, CLASS, None),
+        ([OTHER] * 6, CLASS, "gate_not_alike"),
+        ([ONE] * 6, [ONE] * 6, "gate_class_drift"),
+    ],
+)
+def test_the_shipped_floors_tell_the_person_from_another_and_a_class_from_a_ruin(
+    shown: list[Character], after: list[Character], code: str | None
+) -> None:
+    card = BaseCard.model_validate_json((PORTRAITS / "base.json").read_bytes())
+    judge = ClassifierJudge(PORTRAITS / str(card.judge))
+    photos = [draw(ONE, moment(n), SIDE) for n in range(8_100_200, 8_100_204)]
+
+    report = examine(evidence_of(shown, after), photos, judge, card.gate)
+
+    assert report.codes == (() if code is None else (code,))
+    assert report.passed == (code is None)
+
+
+def test_an_adapter_that_shows_other_circumstances_than_asked_is_refused() -> None:
+    card = BaseCard.model_validate_json((PORTRAITS / "base.json").read_bytes())
+    judge = ClassifierJudge(PORTRAITS / str(card.judge))
+    right = evidence_of([ONE] * 6, CLASS)
+    deaf = np.concatenate([drawn([ONE] * 6, [MOMENTS[0]] * 6), right.without[6:]])
+    photos = [draw(ONE, moment(n), SIDE) for n in range(8_100_200, 8_100_204)]
+    report = examine(Evidence(right.shots, right.without, deaf), photos, judge, card.gate)
+    assert report.codes == ("gate_ignores_prompt",)
