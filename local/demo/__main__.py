@@ -15,7 +15,7 @@ from rich.console import Console
 from local import deployment
 from local.cloud import places
 from local.cloud.server import HOST, Cloud
-from local.demo import picture, upload, watch
+from local.demo import picture, upload, verdict, watch
 from local.demo.subscriber import NoNoticeError, Subscriber
 
 FREE_BYTES = 2 * 1024**3
@@ -23,6 +23,7 @@ FAILURES = (
     deployment.DeploymentError,
     watch.WorkflowError,
     upload.NoBaseError,
+    verdict.NoResultError,
     NoNoticeError,
     ClientError,
     OSError,
@@ -80,9 +81,16 @@ def _run(cloud: Cloud, console: Console) -> None:
         raise
     notice = subscriber.receive()
     console.print_json(json.dumps(notice))
+    _show_verdict(cloud, console, outputs["ModelsBucketName"], notice["job_id"])
     _show_pictures(cloud, console, photos, notice["model"])
     _say(console, started, "done")
     _look_further(cloud, console, outputs, execution, notice["model"])
+
+
+def _show_verdict(cloud: Cloud, console: Console, models_bucket: str, job_id: str) -> None:
+    report = verdict.read_report(cloud, models_bucket, job_id)
+    for line in ("[bold]What the gate measured[/]", *verdict.lines_of(report)):
+        console.print(line, soft_wrap=True)
 
 
 def _show_pictures(

@@ -1,0 +1,49 @@
+"""What the gate measured, for a person at a terminal."""
+
+from contracts.layout import RESULT_FILE
+from contracts.training import GateReport, TrainingResult
+from local.cloud.server import Cloud
+
+
+class NoResultError(Exception):
+    """The training left no result that can be shown."""
+
+
+def read_report(cloud: Cloud, models_bucket: str, job_id: str) -> GateReport:
+    """Return the gate's report of a job.
+
+    Raises:
+        NoResultError: there is none.
+    """
+    s3, end = cloud.client("s3"), f"/{job_id}/{RESULT_FILE}"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=models_bucket, Prefix="training/")
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+    for key in (key for key in keys if key.endswith(end)):
+        body = s3.get_object(Bucket=models_bucket, Key=key)["Body"].read()
+        gate = TrainingResult.model_validate_json(body).gate
+        if gate is not None:
+            return gate
+    message = "the training left no gate report"
+    raise NoResultError(message)
+
+
+def lines_of(report: GateReport) -> list[str]:
+    """Return what was measured, a line each; a base without a judge has only the effect.
+
+    >>> lines_of(GateReport(passed=True, effect=0.1, identity=0.9, identity_base=-0.04))
+    ['  likeness          -0.04 before, 0.90 after']
+    """
+    lines = []
+    if report.identity is not None and report.identity_base is not None:
+        words = f"{report.identity_base:.2f} before, {report.identity:.2f} after"
+        if report.identity_photos is not None:
+            words += f" (photos of one another: {report.identity_photos:.2f})"
+        lines.append(f"  likeness          {words}")
+    if report.prompt_following is not None:
+        lines.append(f"  prompts followed  {report.prompt_following:.0%} of what they name")
+    if report.class_drift is not None:
+        lines.append(f"  class drift       {report.class_drift:.0%} of other people lost")
+    if report.candidates:
+        others = ", ".join(str(candidate.step) for candidate in report.candidates[1:])
+        lines.append(f"  step taken        {report.candidates[0].step} (not {others})")
+    return lines or [f"  effect            {report.effect:.3f}"]
