@@ -41,18 +41,19 @@ $(ENVS)/lambda/.ready: local/requirements-lambda.txt | python
 	touch $@
 
 # torch first: what depends on it would otherwise fetch the build with CUDA.
-$(ENVS)/training/.ready: training_image/requirements.txt | python
+$(ENVS)/training/.ready: training_image/requirements.txt training_image/requirements-optional.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet torch==2.13.0
 	$(@D)/bin/pip install --quiet -r training_image/requirements.txt -r local/requirements-pytest.txt
+	$(@D)/bin/pip install --quiet --no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt
 	touch $@
 
 # nvidia-pytriton only for the tritonserver inside its wheel, so without its dependencies.
-$(ENVS)/serving/.ready: serving_image/requirements.txt | python
+$(ENVS)/serving/.ready: serving_image/requirements.txt serving_image/requirements-no-deps.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet torch==2.13.0
 	$(@D)/bin/pip install --quiet -r serving_image/requirements.txt -r local/requirements-pytest.txt
-	$(@D)/bin/pip install --quiet --no-deps nvidia-pytriton==0.7.0
+	$(@D)/bin/pip install --quiet --no-deps nvidia-pytriton==0.7.0 -r serving_image/requirements-no-deps.txt
 	touch $@
 
 $(ENVS)/node/.ready:

@@ -35,6 +35,7 @@ from trainer.base import Base, load_base  # noqa: E402
 from trainer.families import Text  # noqa: E402
 from trainer.interrupt import TimeLimit  # noqa: E402
 from trainer.photos import Photo, encode_photos, to_tensor  # noqa: E402
+from trainer.optim import make_optimizer  # noqa: E402
 from trainer.plan import Recipe  # noqa: E402
 from trainer.sampling import Shot, decode, make_latents, to_images  # noqa: E402
 
@@ -159,7 +160,7 @@ def time_steps(base: Base) -> tuple[float, float]:
     learner, unet = make_learner(base, 0), base.pipeline.unet
     lora.attach(unet, "unet", TARGETS, rank=16, alpha=16.0, seed=0)
     weights = lora.parameters({"unet": unet})
-    optimizer = loop.make_optimizer(learner.recipe, weights)
+    optimizer = make_optimizer(learner.recipe, weights)
     text = loop.encode_frozen(base, learner.examples)
     pixels = to_tensor([Image.new("RGB", (SIDE, SIDE), (90, 60, 30))] * 2)
 

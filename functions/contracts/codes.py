@@ -57,7 +57,7 @@ CODES: dict[str, CodeEntry] = {
     "too_few_photos": CodeEntry(
         "Too few usable photos",
         "Training needs more good photos of the subject than this upload has.",
-        "Add photos (JPEG, PNG, WebP, HEIC or AVIF, 64 pixels a side or more), then request.json again.",
+        "Add photos (JPEG, PNG, WebP, HEIC or AVIF, 64 pixels a side or more) and request.json again.",
         "owner",
         False,
     ),
@@ -374,6 +374,20 @@ CODES: dict[str, CodeEntry] = {
         "The request asks for automatic captions, and the training has no captioner's model.",
         "An operator should add the captioner channel; or set autocaption to false.",
         "operator",
+        False,
+    ),
+    "class_photos_ignored": CodeEntry(
+        "Pictures of the class were left out",
+        "Some pictures in the class folder cannot be used; the others are.",
+        "Replace them by JPEG or PNG pictures that are large enough.",
+        "nobody",
+        False,
+    ),
+    "little_variety": CodeEntry(
+        "The photos are much alike",
+        "The photos are used, but most of them show the same moment.",
+        "Photos from other days, places and angles would make the model better.",
+        "nobody",
         False,
     ),
     "training_failed": CodeEntry(

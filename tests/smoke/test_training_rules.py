@@ -20,7 +20,6 @@ from contracts.base import GateFloors, PredictionType  # noqa: E402
 from trainer import lora, loss, together  # noqa: E402
 from trainer.checkpoint import (  # noqa: E402
     Progress,
-    State,
     capture,
     load_state,
     reinstate,
@@ -29,7 +28,8 @@ from trainer.checkpoint import (  # noqa: E402
 from trainer.gate import Evidence, Shots, examine  # noqa: E402
 from trainer.interrupt import TimeLimit  # noqa: E402
 from trainer.judge import ClassifierJudge  # noqa: E402
-from trainer.loop import draw_timesteps, require_finite  # noqa: E402
+from trainer.loop import draw_timesteps  # noqa: E402
+from trainer.mover import require_finite  # noqa: E402
 from trainer.outcome import TrainingError  # noqa: E402
 from trainer.plan import Recipe  # noqa: E402
 from trainer.sampling import Shot  # noqa: E402
@@ -110,8 +110,8 @@ def test_a_torn_or_foreign_state_is_passed_over(tmp_path: Path) -> None:
     optimizer.step()
     trained = weights["unet.a"].detach().clone()
     mine, foreign = Progress(1, [0.5], 2.0), Progress(2, [0.5, 0.4], 3.0)
-    save_state(tmp_path, "mine", State(mine, capture(weights, optimizer)))
-    save_state(tmp_path, "other", State(foreign, capture(weights, optimizer)))
+    save_state(tmp_path, "mine", capture(mine, weights, optimizer))
+    save_state(tmp_path, "other", capture(foreign, weights, optimizer))
     (tmp_path / "step-000003.safetensors").write_bytes(b"torn")
     with torch.no_grad():
         weights["unet.a"].zero_()

@@ -4,7 +4,7 @@ One safetensors file for each saved step. No random state: chance depends on the
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from trainer.outcome import say, write_atomically
 
 KEPT = 2
+
+Numbers = dict[str, int | float]
 
 
 @dataclass
@@ -30,13 +32,17 @@ class Progress:
     seconds: float
     """Of training, over all attempts."""
 
+    explosions: int = 0
+    """Steps whose gradient was far longer than it may be."""
+
     @classmethod
     def none(cls) -> "Progress":
         """Return the beginning."""
         return cls(0, [], 0.0)
 
-    def advance(self, loss: float, seconds: float) -> None:
+    def advance(self, loss: float, seconds: float, *, exploded: bool = False) -> None:
         """Count one step."""
+        self.explosions += exploded
         self.step += 1
         self.losses.append(loss)
         self.seconds += seconds
@@ -49,21 +55,28 @@ class State:
     progress: Progress
 
     tensors: dict[str, Tensor]
-    """``weight/<name>``, and Adam's ``first/<name>`` and ``second/<name>`` moments."""
+    """``weight/<name>``, and the optimiser's ``optimizer/<key>/<name>`` for each weight."""
+
+    numbers: Numbers = field(default_factory=dict)
+    """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: what the optimiser keeps beside."""
 
 
 def capture(
-    weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
-) -> dict[str, Tensor]:
-    """Return all that a step leaves behind, by State's names."""
-    tensors = {}
+    progress: Progress, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> State:
+    """Return all that a step leaves behind, whatever the optimiser is."""
+    tensors, numbers = {}, {}
     for name, weight in weights.items():
         tensors[f"weight/{name}"] = weight.detach()
-        moments = optimizer.state[weight]
-        if moments:
-            tensors[f"first/{name}"] = moments["exp_avg"]
-            tensors[f"second/{name}"] = moments["exp_avg_sq"]
-    return tensors
+        for key, value in optimizer.state[weight].items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{key}/{name}"] = value
+            else:
+                numbers[f"optimizer/{key}/{name}"] = value
+    for number, group in enumerate(optimizer.param_groups):
+        own = {key: value for key, value in group.items() if _is_number(value)}
+        numbers |= {f"group/{number}/{key}": value for key, value in own.items()}
+    return State(progress, tensors, numbers)
 
 
 def reinstate(
@@ -73,21 +86,37 @@ def reinstate(
     for name, weight in weights.items():
         with torch.no_grad():
             weight.copy_(state.tensors[f"weight/{name}"])
-        if f"first/{name}" in state.tensors:
-            optimizer.state[weight] = {
-                "step": torch.tensor(float(state.progress.step)),
-                "exp_avg": state.tensors[f"first/{name}"].to(weight.device),
-                "exp_avg_sq": state.tensors[f"second/{name}"].to(weight.device),
-            }
+    parts: dict[str, dict[str, Tensor | float]] = {name: {} for name in weights}
+    for place, value in (state.tensors | state.numbers).items():
+        kind, _, rest = place.partition("/")
+        key, _, name = rest.partition("/")
+        if kind == "optimizer":
+            parts[name][key] = _beside(weights[name], value)
+        elif kind == "group":
+            optimizer.param_groups[int(key)][name] = value
+    for name, weight in weights.items():
+        if parts[name]:
+            optimizer.state[weight] = parts[name]
+
+
+def _beside(weight: nn.Parameter, value: Tensor | float) -> Tensor | float:
+    """Return an optimiser's value where it keeps it: counters of AdamW stay on the CPU."""
+    return value.to(weight.device) if isinstance(value, Tensor) and value.ndim else value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def save_state(folder: Path, fingerprint: str, state: State) -> None:
     """Save one step, whole or not at all, and forget all but the newest ``KEPT``."""
     progress = state.progress
-    about = {
+    about: dict[str, object] = {
         "fingerprint": fingerprint,
         "step": progress.step,
         "seconds": progress.seconds,
+        "explosions": progress.explosions,
+        "numbers": state.numbers,
     }
     tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
     tensors["losses"] = torch.tensor(progress.losses, dtype=torch.float64)
@@ -120,7 +149,8 @@ def _read(path: Path, fingerprint: str) -> State | None:
     if about["fingerprint"] != fingerprint:
         return None
     losses = tensors.pop("losses").tolist()
-    return State(Progress(about["step"], losses, about["seconds"]), tensors)
+    progress = Progress(about["step"], losses, about["seconds"], about["explosions"])
+    return State(progress, tensors, about["numbers"])
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -27,7 +27,7 @@ def write_adapter(
     ``weights`` as ``lora.weights`` returns them.
     """
     adapter = folder / ADAPTER_FOLDER
-    tensors = to_diffusers(weights, recipe.alpha / recipe.rank)
+    tensors = to_diffusers(weights, recipe)
     about = {"rank": recipe.rank, "lora_alpha": recipe.rank, "base_sha256": base.card.sha256}
     metadata = {"likeness": json.dumps(about)}
     write_atomically(adapter / DIFFUSERS_FILE, pack(tensors, metadata))
@@ -42,6 +42,7 @@ def write_adapter(
         prediction_type=base.card.prediction_type,
         rank=recipe.rank,
         lora_alpha=recipe.alpha,
+        text_encoder_rank=recipe.text_encoder_rank,
         trigger_word=recipe.trigger_word,
         resolution=recipe.resolution,
         weights_sha256=sha256_of(adapter / DIFFUSERS_FILE),
@@ -63,18 +64,19 @@ def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[start:]
 
 
-def to_diffusers(weights: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
-    """Return weights as diffusers reads them.
+def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
+    """Return weights, by ``<network>.<layer>.lora_A|B.weight``, as diffusers reads them.
 
-    Args:
-        weights: by ``<network>.<layer>.lora_A|B.weight``.
-        factor: alpha / rank; folded into B, because a diffusers file cannot carry alpha and its
-            readers take it as equal to the rank.
+    alpha / rank is folded into B, because a diffusers file cannot carry alpha and its readers
+    take it as equal to the rank.
     """
-    return {
-        canonical_key(key): (tensor * factor if ".lora_B." in key else tensor).contiguous()
-        for key, tensor in weights.items()
-    }
+    tensors = {}
+    for key, tensor in weights.items():
+        network = key.split(".", 1)[0]
+        factor = recipe.alpha_of(network) / recipe.rank_of(network)
+        folded = tensor * factor if ".lora_B." in key else tensor
+        tensors[canonical_key(key)] = folded.contiguous()
+    return tensors
 
 
 def canonical_key(key: str) -> str:
@@ -107,7 +109,7 @@ def to_kohya(
         path, _, part = layer.rpartition(".lora_")
         name = f"{heads[network]}_{path.replace('.', '_')}"
         tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
-        tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha)
+        tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha_of(network))
     return tensors, kohya_metadata(base, recipe)
 
 
@@ -153,8 +155,8 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
         }
         targets = recipe.target_modules if network == "unet" else TEXT_TARGETS
         config = LoraConfig(
-            r=recipe.rank,
-            lora_alpha=recipe.alpha,
+            r=recipe.rank_of(network),
+            lora_alpha=recipe.alpha_of(network),
             target_modules=list(targets),
             inference_mode=True,
         )

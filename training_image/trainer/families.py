@@ -43,8 +43,8 @@ class Family(Protocol):
         """Encode prompts; keeps the graph, so that text encoders can be trained."""
         ...
 
-    def conditions(self, text: Text, side: int) -> dict[str, Any]:
-        """Return the UNet's further arguments for square pictures of ``side`` pixels."""
+    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
+        """Return the UNet's further arguments for pictures of so many pixels."""
         ...
 
 
@@ -58,7 +58,7 @@ class StableDiffusion:
         ids = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
         return Text(pipeline.text_encoder(ids)[0], None)
 
-    def conditions(self, text: Text, side: int) -> dict[str, Any]:  # noqa: ARG002
+    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
         """Return nothing: the prompt is all that SD 1 and 2 know."""
         return {}
 
@@ -76,9 +76,9 @@ class StableDiffusionXL:
         two = pipeline.text_encoder_2(second, output_hidden_states=True)
         return Text(torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0])
 
-    def conditions(self, text: Text, side: int) -> dict[str, Any]:
-        """Return the pooled text and the time ids: an uncropped square of ``side`` pixels."""
-        ids = torch.tensor([[side, side, 0, 0, side, side]] * len(text.hidden))
+    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
+        """Return the pooled text and the time ids: an uncropped picture of its own size."""
+        ids = torch.tensor([[height, width, 0, 0, height, width]] * len(text.hidden))
         time_ids = ids.to(text.hidden.device, text.hidden.dtype)
         return {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": time_ids}}
 

@@ -5,26 +5,28 @@ B examples in a step: first the photos, then as many class images.
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainer import lora, loss
 from trainer.base import Base
 from trainer.best import keep, kept_steps
-from trainer.checkpoint import Progress, State, capture, load_state, reinstate, save_state
+from trainer.buckets import Bucket, Size, choose
+from trainer.checkpoint import Progress, State, load_state, save_state
+from trainer.crew import Crew
 from trainer.families import Text
 from trainer.interrupt import TimeLimit
+from trainer.mover import Mover
 from trainer.outcome import TrainingError, say
 from trainer.photos import Latents
 from trainer.plan import Recipe
-
-LINES_PER_RUN = 100
-"""How many metric lines one training prints, about."""
-
+from trainer.progress import ProgressFile
+from trainer.samples import Sampler
 
 @dataclass(frozen=True)
 class Examples:
@@ -39,6 +41,12 @@ class Examples:
     """(M, C, H, W), scaled; absent without prior preservation."""
     class_rows: list[int]
     """Each class image's place in ``prompts``."""
+    sized: tuple[Bucket, ...] = ()
+    """The photos by size, where they have several or come unequally often; else ``photos``."""
+
+    def buckets(self, side: int) -> tuple[Bucket, ...]:
+        """Return the photos by size; those without buckets are squares of ``side`` pixels."""
+        return self.sized or (Bucket(self.photos, self.photo_rows, Size(side, side)),)
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,11 @@ class Batch:
     noise: Tensor
     timesteps: Tensor
     rows: Tensor
-    """(B,) int64: each example's place in ``Examples.prompts``."""
+    """(B,) int64: each example's place in ``Examples.prompts``; those ``apart`` come last."""
+    size: Size | None = None
+    """Pixels of the pictures; absent: squares of the recipe's resolution."""
+    apart: "Batch | None" = None
+    """The class images, when they are of another size than the photos."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,9 @@ class Trained:
     progress: Progress
     resumed_from: int
     partial: bool
-    """Whether the deadline came before the last step."""
+    """Whether the deadline, or a loss that was no number, came before the last step."""
+    diverged_at: int | None = None
+    """The step whose loss was no number."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,20 @@ class Learner:
     """Of its saved states."""
     fingerprint: str
     """Of all that a saved state depends on."""
+    events: Path | None = None
+    """Folder for TensorBoard; None: no event files."""
+    sampler: Sampler | None = None
+    """Draws pictures on the way, where they are wished."""
+
+    def meter(self) -> Meter:
+        """Return what tells others how it goes."""
+        told = ProgressFile(self.folder.parent, self.recipe.job_id, self.recipe.steps)
+        return Meter(self.recipe, told, self.events)
+
+    def look(self, step: int, networks: lora.Networks, meter: Meter) -> None:
+        """Draw and show the pictures of a step, if there are to be any."""
+        if self.sampler is not None and self.sampler.is_due(step):
+            meter.show(step, self.sampler.draw(step, networks))
 
     def is_due(self, step: int) -> bool:
         """Return whether the state after ``step`` steps is to be saved."""
@@ -92,61 +120,98 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
     """Train the adapters in ``networks``, from the newest state on.
 
     Raises:
-        TrainingError: ``training_diverged``; the loss or the gradient is no longer a number.
+        TrainingError: ``training_diverged``; the loss or the gradient is no longer a number, and
+            less than half of the way was gone when a state was last saved.
         InterruptedTrainingError: SIGTERM came; a state was saved.
     """
-    accelerator = Accelerator()
-    recipe, examples = learner.recipe, learner.examples
-    weights = lora.parameters(networks)
-    optimizer = make_optimizer(recipe, weights)
+    crew, recipe = Crew.join(), learner.recipe
+    mover = Mover(recipe, lora.parameters(networks), base.dtype, crew)
     state = learner.load()
     if state is not None:
-        reinstate(state, weights, optimizer)
+        mover.reinstate(state)
     progress = state.progress if state is not None else Progress.none()
-    resumed_from = progress.step
-    text = None if recipe.text_encoder_lr is not None else encode_frozen(base, examples)
-    meter = Meter(recipe)
-    base.pipeline.unet.train()  # for gradient checkpointing; nothing in it drops out
+    resumed_from, diverged_at = progress.step, None
+    frozen = encode_frozen(base, learner.examples) if recipe.text_encoder_lr is None else None
 
-    while progress.step < recipe.steps and not limit.training_is_over:
-        started = time.monotonic()
-        batch = draw_batch(recipe, examples, progress.step, len(base.alphas_cumprod))
-        known = text or base.encode(examples.prompts)
+    with learning(base, networks, recipe), closing(learner.meter()) as meter:
+        while progress.step < recipe.steps and not crew.agree(limit.training_is_over):
+            started = time.monotonic()
+            try:
+                error, images = differentiate(base, learner, mover, frozen, progress.step)
+                move = mover.move(progress.step, error)
+            except TrainingError as failure:
+                diverged_at, progress = progress.step, go_back(learner, mover, failure)
+                break
+            progress.advance(error.item(), time.monotonic() - started, exploded=move.exploded)
+            meter.report(progress, mover.rate, move.norm, images)
+            learner.look(progress.step, networks, meter)
+            interrupted = crew.agree(limit.interrupted)
+            if learner.is_due(progress.step) or interrupted:
+                learner.save(mover.capture(progress))
+            if interrupted:
+                limit.check()
+
+    partial = progress.step < recipe.steps
+    return Trained(progress, resumed_from, partial=partial, diverged_at=diverged_at)
+
+
+@contextmanager
+def learning(base: Base, networks: lora.Networks, recipe: Recipe) -> Iterator[None]:
+    """Have dropout on, and activations kept or computed twice, while training."""
+    unet = base.pipeline.unet
+    kept = not unet.is_gradient_checkpointing
+    if recipe.gradient_checkpointing and kept:
+        unet.enable_gradient_checkpointing()
+    unet.train()  # for gradient checkpointing; nothing but adapters drops out
+    lora.set_dropout(networks, active=True)
+    try:
+        yield
+    finally:
+        lora.set_dropout(networks, active=False)
+        unet.eval()
+        if kept:
+            unet.disable_gradient_checkpointing()
+
+
+def differentiate(
+    base: Base, learner: Learner, mover: Mover, frozen: Text | None, step: int
+) -> tuple[Tensor, int]:
+    """Leave one step's gradients; return the loss and the number of images it is of.
+
+    A step is ``gradient_accumulation_steps`` batches of every process.
+    """
+    recipe, examples, crew = learner.recipe, learner.examples, mover.crew
+    often, images = recipe.gradient_accumulation_steps, 0
+    error = torch.zeros((), device=base.device)
+    for turn in range(often):
+        place = (step * often + turn) * crew.size + crew.place
+        batch = draw_batch(recipe, examples, place, len(base.alphas_cumprod))
+        if recipe.lora_dropout:
+            torch.manual_seed(loss.seed_of(recipe.seed, "dropout", place))
+        known = frozen or base.encode(examples.prompts)
         errors = batch_errors(base, recipe, batch, known.rows(batch.rows.to(base.device)))
-        error = total(errors, recipe)
-        accelerator.backward(error)
-        norm = nn.utils.clip_grad_norm_(list(weights.values()), recipe.max_grad_norm)
-        require_finite(error, norm, progress.step)
-        set_rate(optimizer, recipe, progress.step)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-        progress.advance(error.item(), time.monotonic() - started)
-        meter.report(progress, rate_of(optimizer), norm.item(), len(batch.latents))
-        if learner.is_due(progress.step) or limit.interrupted:
-            learner.save(State(progress, capture(weights, optimizer)))
-        limit.check()
-
-    base.pipeline.unet.eval()
-    return Trained(progress, resumed_from, partial=progress.step < recipe.steps)
+        part = total(errors, recipe) / often
+        mover.scale(part).backward()
+        error = error + part.detach()
+        images += len(errors) * crew.size
+    return crew.average(mover.weights.values(), error), images
 
 
-def make_optimizer(recipe: Recipe, weights: dict[str, nn.Parameter]) -> torch.optim.Optimizer:
-    """Return AdamW with the UNet's and the text encoders' own peak rates."""
-    unet = [weight for name, weight in weights.items() if name.startswith("unet.")]
-    encoders = [weight for name, weight in weights.items() if not name.startswith("unet.")]
-    groups = [{"params": unet, "peak": recipe.learning_rate}]
-    if encoders:
-        groups.append({"params": encoders, "peak": recipe.text_encoder_lr})
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=1e-4, foreach=True)
+def go_back(learner: Learner, mover: Mover, failure: TrainingError) -> Progress:
+    """Return to the last saved state, if at least half of the way was gone there."""
+    state = last_good(learner) if failure.code == "training_diverged" else None
+    if state is None:
+        raise failure
+    mover.reinstate(state)
+    say(f"{failure.message}: back to step {state.progress.step} job_id={learner.recipe.job_id}")
+    return state.progress
 
 
-def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
-    """Warm up, then fall along a cosine to nothing."""
-    warmth = min(1.0, (step + 1) / max(1, recipe.warm_up_steps))
-    fall = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak"] * warmth * fall
+def last_good(learner: Learner) -> State | None:
+    """Return the last saved state, if it is worth an adapter: at least half of the steps."""
+    state = learner.load()
+    worth = state is not None and 2 * state.progress.step >= learner.recipe.steps
+    return state if worth else None
 
 
 def encode_frozen(base: Base, examples: Examples) -> Text:
@@ -155,26 +220,42 @@ def encode_frozen(base: Base, examples: Examples) -> Text:
         return base.encode(examples.prompts)
 
 
-def draw_batch(recipe: Recipe, examples: Examples, step: int, levels: int) -> Batch:
-    """Return the batch of one step; it depends on seed and step only."""
-    seed, size = recipe.seed, recipe.batch_size
-    shape, latents, rows = examples.photos.mean[0].shape, [], []
-    for draw in range(step * size, (step + 1) * size):
-        chosen = loss.pick(len(examples.photos.mean), draw, seed, "photo")
-        latents.append(examples.photos.draw(chosen, loss.normal(shape, seed, "posterior", draw)))
-        rows.append(examples.photo_rows[chosen])
+def draw_batch(recipe: Recipe, examples: Examples, place: int, levels: int) -> Batch:
+    """Return one of all batches; it depends on the seed and its place only."""
+    seed, size, side = recipe.seed, recipe.batch_size, recipe.resolution
+    buckets = examples.buckets(side)
+    number, chosen = choose(buckets, place, size, seed)
+    bucket, latents, rows = buckets[number], [], []
+    shape = bucket.photos.mean[0].shape
+    for i, photo in enumerate(chosen):
+        noise = loss.normal(shape, seed, "posterior", place * size + i)
+        latents.append(bucket.photos.draw(photo, noise))
+        rows.append(bucket.rows[photo])
+    classes = []
     if examples.class_latents is not None:
-        for draw in range(step * size, (step + 1) * size):
-            chosen = loss.pick(len(examples.class_latents), draw, seed, "class")
-            latents.append(examples.class_latents[chosen])
-            rows.append(examples.class_rows[chosen])
-    stacked = torch.stack(latents)
-    return Batch(
-        stacked,
-        loss.normal(stacked.shape, seed, "noise", step),
-        draw_timesteps(len(stacked), size, levels, seed, step),
-        torch.tensor(rows),
-    )
+        for draw in range(place * size, (place + 1) * size):
+            picture = loss.pick(len(examples.class_latents), draw, seed, "class")
+            classes.append(examples.class_latents[picture])
+            rows.append(examples.class_rows[picture])
+    timesteps = draw_timesteps(len(rows), size, levels, seed, place)
+    apart = None
+    if classes and classes[0].shape != shape:
+        stacked = torch.stack(classes)
+        noise = draw_noise(recipe, stacked.shape, place, "class")
+        apart = Batch(stacked, noise, timesteps[size:], torch.empty(0), Size(side, side))
+        classes, timesteps = [], timesteps[:size]
+    stacked = torch.stack(latents + classes)
+    noise = draw_noise(recipe, stacked.shape, place, "noise")
+    return Batch(stacked, noise, timesteps, torch.tensor(rows), bucket.size, apart)
+
+
+def draw_noise(recipe: Recipe, shape: torch.Size, place: int, purpose: str) -> Tensor:
+    """Return the noise of a batch, with a part that is the same all over a channel, if wished."""
+    noise = loss.normal(shape, recipe.seed, purpose, place)
+    if recipe.noise_offset:
+        even = loss.normal((*shape[:2], 1, 1), recipe.seed, f"{purpose}-offset", place)
+        noise = noise + recipe.noise_offset * even
+    return noise
 
 
 def draw_timesteps(count: int, size: int, levels: int, seed: int, step: int) -> Tensor:
@@ -190,19 +271,29 @@ def draw_timesteps(count: int, size: int, levels: int, seed: int, step: int) -> 
 
 def batch_errors(base: Base, recipe: Recipe, batch: Batch, prompts: Text) -> Tensor:
     """Return each example's weighted error, (B,) float32; ``prompts`` has a row for each."""
+    if batch.apart is not None:
+        count = len(batch.latents)
+        places = torch.arange(count + len(batch.apart.latents), device=base.device)
+        first, second = prompts.rows(places[:count]), prompts.rows(places[count:])
+        alone = replace(batch, apart=None)
+        parts = [(alone, first), (batch.apart, second)]
+        return torch.cat([batch_errors(base, recipe, part, text) for part, text in parts])
     kind, device = base.card.prediction_type, base.device
     latents, noise = batch.latents.to(device), batch.noise.to(device)
     timesteps = batch.timesteps.to(device)
     signal = base.alphas_cumprod[timesteps]
+    size = batch.size or Size(recipe.resolution, recipe.resolution)
     predicted = base.pipeline.unet(
         loss.add_noise(latents, noise, signal).to(base.dtype),
         timesteps,
         prompts.hidden,
-        **base.family.conditions(prompts, recipe.resolution),
+        **base.family.conditions(prompts, size.height, size.width),
     ).sample
     wanted = loss.target_of(kind, latents, noise, signal)
-    weights = loss.min_snr_weights(kind, signal, recipe.snr_gamma)
-    return loss.squared_error(predicted, wanted) * weights
+    errors = loss.squared_error(predicted, wanted)
+    if recipe.snr_gamma == 0:
+        return errors
+    return errors * loss.min_snr_weights(kind, signal, recipe.snr_gamma)
 
 
 def total(errors: Tensor, recipe: Recipe) -> Tensor:
@@ -211,38 +302,3 @@ def total(errors: Tensor, recipe: Recipe) -> Tensor:
     if len(classes) == 0:
         return photos.mean()
     return photos.mean() + recipe.prior_loss_weight * classes.mean()
-
-
-def require_finite(error: Tensor, norm: Tensor, step: int) -> None:
-    """Stop before a step that would destroy the weights."""
-    if not bool(torch.isfinite(error) & torch.isfinite(norm)):
-        raise TrainingError("training_diverged", f"the loss was not a number at step {step}")
-
-
-def rate_of(optimizer: torch.optim.Optimizer) -> float:
-    """Return the UNet's learning rate."""
-    rate: float = optimizer.param_groups[0]["lr"]
-    return rate
-
-
-class Meter:
-    """Prints the metric lines that MetricDefinitions and the progress bar read."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
-        self._every = max(1, recipe.steps // LINES_PER_RUN)
-        self._since = time.monotonic()
-        self._images = 0
-
-    def report(self, progress: Progress, rate: float, norm: float, images: int) -> None:
-        """Count one step of so many images; print a line every few steps and at the end."""
-        self._images += images
-        if progress.step % self._every and progress.step != self._recipe.steps:
-            return
-        speed = self._images / max(1e-9, time.monotonic() - self._since)
-        say(
-            f"step={progress.step} loss={progress.losses[-1]:.4f} lr={rate:.1e} "
-            f"grad_norm={norm:.4f} images_per_second={speed:.1f} "
-            f"steps={self._recipe.steps} job_id={self._recipe.job_id}"
-        )
-        self._since, self._images = time.monotonic(), 0

@@ -21,10 +21,19 @@ Networks = dict[str, nn.Module]
 
 
 def attach(
-    network: nn.Module, name: str, targets: tuple[str, ...], *, rank: int, alpha: float, seed: int
+    network: nn.Module,
+    name: str,
+    targets: tuple[str, ...],
+    *,
+    rank: int,
+    alpha: float,
+    seed: int,
+    dropout: float = 0.0,
 ) -> None:
     """Put a fresh adapter into ``network``: A from the seed, B zero, both float32."""
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets))
+    config = LoraConfig(
+        r=rank, lora_alpha=alpha, target_modules=list(targets), lora_dropout=dropout
+    )
     inject_adapter_in_model(config, network, adapter_name=ADAPTER)
     for key, weight in parameters({name: network}).items():
         weight.data = weight.data.float()
@@ -80,6 +89,12 @@ def switched_off(networks: Networks) -> Iterator[None]:
     finally:
         for layer in _layers(networks):
             layer._disable_adapters = False  # noqa: SLF001
+
+
+def set_dropout(networks: Networks, *, active: bool) -> None:
+    """Let the adapters leave out inputs, or not; the base's own layers never do."""
+    for layer in _layers(networks):
+        layer.lora_dropout.train(active)
 
 
 def _layers(networks: Networks) -> list[BaseTunerLayer]:

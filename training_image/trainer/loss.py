@@ -12,10 +12,15 @@ from torch import Tensor
 from contracts.base import PredictionType
 
 
+def seed_of(*key: int | str) -> int:
+    """Return a seed that depends on ``key`` and on nothing else."""
+    digest = hashlib.blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
 def chance(*key: int | str) -> torch.Generator:
     """Return a generator that depends on ``key`` and on nothing else."""
-    digest = hashlib.blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+    return torch.Generator().manual_seed(seed_of(*key))
 
 
 def normal(shape: torch.Size | tuple[int, ...], *key: int | str) -> Tensor:

@@ -1,5 +1,6 @@
 """What a request and a base mean together: every number that training needs, none left open."""
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from trainer.outcome import TrainingError
 
 HELD_OUT_FROM, PHOTOS_PER_HELD_OUT = 6, 5
 WARM_UP_SHARE = 0.05
+LONGEST = 20_000
+"""Steps, however many epochs are asked for."""
 
 
 def read_plan(root: Path) -> TrainingPlan:
@@ -54,48 +57,147 @@ class Recipe:
     """0: no prior preservation."""
     prior_loss_weight: float
     snr_gamma: float = 5.0
+    """0: no weighting."""
     max_grad_norm: float = 1.0
+    text_encoder_rank: int | None = None
+    text_encoder_alpha: float | None = None
+    """Absent: in the UNet's proportion to the rank."""
+    lora_dropout: float = 0.0
+    gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False
+    mixed_precision: str | None = None
+    """Absent: as the machine is set up."""
+    optimizer: str = "adamw"
+    use_8bit_adam: bool = False
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    weight_decay: float = 1e-4
+    lr_scheduler: str | None = None
+    lr_warmup_steps: int | None = None
+    lr_num_cycles: int = 1
+    lr_power: float = 1.0
+    noise_offset: float = 0.0
+    checkpointing_steps: int | None = None
+    validation_steps: int | None = None
+    """Steps between two sets of pictures; absent: none are made on the way."""
+    enable_bucket: bool = False
+    resolutions: tuple[int, ...] = ()
 
     @property
     def warm_up_steps(self) -> int:
         """Steps until the learning rate is at its peak."""
-        return round(WARM_UP_SHARE * self.steps)
+        if self.lr_warmup_steps is not None:
+            return self.lr_warmup_steps
+        return 0 if self.lr_scheduler == "constant" else round(WARM_UP_SHARE * self.steps)
 
     @property
     def checkpoint_every(self) -> int:
-        """Steps between two saved states: at most a tenth of the work is lost."""
-        return max(1, self.steps // 10)
+        """Steps between two saved states: at most a tenth of the work is lost, unless wished."""
+        return self.checkpointing_steps or max(1, self.steps // 10)
+
+    def rank_of(self, network: str) -> int:
+        """Return the rank of a network's adapter."""
+        return self.rank if network == "unet" else self.text_encoder_rank or self.rank
+
+    def alpha_of(self, network: str) -> float:
+        """Return the alpha of a network's adapter: it counts alpha / rank."""
+        if network != "unet" and self.text_encoder_alpha is not None:
+            return self.text_encoder_alpha
+        return self.alpha * self.rank_of(network) / self.rank
 
 
-def make_recipe(task: TrainingTask, card: BaseCard, photos: int) -> Recipe:
+def make_recipe(
+    task: TrainingTask, card: BaseCard, photos: int, in_an_epoch: int | None = None
+) -> Recipe:
     """Settle what the request leaves open with the base's own defaults.
 
-    ``photos`` is how many are trained on; the held-out ones do not count.
+    Args:
+        task: the request.
+        card: the base's own defaults.
+        photos: how many are trained on; the held-out ones do not count.
+        in_an_epoch: the same with each counted as often as it comes in an epoch.
     """
     request, defaults = task.request, card.training
     rank = request.rank or defaults.rank
-    rate = request.learning_rate or defaults.learning_rate
-    text_rate = request.text_encoder_lr or defaults.text_encoder_lr or rate
-    trains_text = request.train_text_encoder
-    if trains_text is None:
-        trains_text = request.text_encoder_lr is not None or defaults.train_text_encoder
     return Recipe(
         job_id=task.job_id,
         seed=request.seed,
         resolution=request.resolution or card.resolution,
-        steps=request.max_train_steps or choose_steps(photos, defaults),
+        steps=settle_steps(request, defaults, photos, in_an_epoch or photos),
         batch_size=request.train_batch_size or defaults.train_batch_size,
         rank=rank,
         alpha=request.lora_alpha or float(rank),
-        learning_rate=rate,
-        text_encoder_lr=text_rate if trains_text else None,
-        target_modules=defaults.target_modules,
+        learning_rate=settle_rate(request, defaults),
+        text_encoder_lr=settle_text_rate(request, defaults),
+        target_modules=request.target_modules or defaults.target_modules,
         instance_prompt=name_subject(request.instance_prompt, request),
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
         class_images=request.num_class_images if request.with_prior_preservation else 0,
         prior_loss_weight=request.prior_loss_weight,
+        snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
+        weight_decay=request.adam_weight_decay,
+        gradient_checkpointing=bool(request.gradient_checkpointing),
+        **{name: getattr(request, name) for name in AS_REQUESTED},
     )
+
+
+AS_REQUESTED = (
+    "max_grad_norm",
+    "text_encoder_rank",
+    "text_encoder_alpha",
+    "lora_dropout",
+    "gradient_accumulation_steps",
+    "mixed_precision",
+    "optimizer",
+    "use_8bit_adam",
+    "adam_beta1",
+    "adam_beta2",
+    "lr_scheduler",
+    "lr_warmup_steps",
+    "lr_num_cycles",
+    "lr_power",
+    "noise_offset",
+    "checkpointing_steps",
+    "validation_steps",
+    "enable_bucket",
+    "resolutions",
+)
+"""Options of a request that a recipe has by the same name."""
+
+
+def settle_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return the UNet's peak rate; prodigy finds its own, times 1."""
+    if request.learning_rate is not None:
+        return request.learning_rate
+    return 1.0 if request.optimizer == "prodigy" else defaults.learning_rate
+
+
+def settle_text_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
+    """Return the text encoders' peak rate; None where they stay frozen."""
+    trains = request.train_text_encoder
+    if trains is None:
+        wishes = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
+        trains = any(wish is not None for wish in wishes) or defaults.train_text_encoder
+    if not trains:
+        return None
+    rate = settle_rate(request, defaults)
+    if request.optimizer == "prodigy":  # it knows one rate only
+        return rate
+    return request.text_encoder_lr or defaults.text_encoder_lr or rate
+
+
+def settle_steps(
+    request: TrainingRequest, defaults: TrainingDefaults, photos: int, in_an_epoch: int
+) -> int:
+    """Return how many optimiser steps there are: as wished, by epochs, or by the photos."""
+    if request.max_train_steps is not None:
+        return request.max_train_steps
+    if request.num_train_epochs is None:
+        return choose_steps(photos, defaults)
+    batch = request.train_batch_size or defaults.train_batch_size
+    in_a_step = batch * request.gradient_accumulation_steps
+    return min(LONGEST, math.ceil(in_an_epoch * request.num_train_epochs / in_a_step))
 
 
 def choose_steps(photos: int, defaults: TrainingDefaults) -> int:

@@ -8,16 +8,18 @@ K users, B examples each, user after user, so a batch has K x B.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 
 from trainer import loop, lora
 from trainer.base import Base
-from trainer.checkpoint import Progress, State
+from trainer.checkpoint import Progress, State, capture, reinstate
 from trainer.families import Text
 from trainer.interrupt import TimeLimit
+from trainer.mover import EXPLODED, require_finite
+from trainer.optim import make_optimizer, make_schedule, rate_of, set_rate
 from trainer.outcome import TrainingError
 from trainer.plan import Recipe
 
@@ -53,30 +55,22 @@ class Group:
 
     def capture(self, user: int, progress: Progress) -> State:
         """Return one user's state, which a single run could go on from as well."""
-        tensors = {}
-        for name, weight in self.weights.items():
-            moments = self.optimizer.state[weight]
-            tensors[f"weight/{name}"] = weight.detach()[user]
-            if moments:
-                tensors[f"first/{name}"] = moments["exp_avg"][user]
-                tensors[f"second/{name}"] = moments["exp_avg_sq"][user]
-        return State(progress, tensors)
+        state = capture(progress, self.weights, self.optimizer)
+        own = {
+            place: tensor[user] if tensor.ndim else tensor
+            for place, tensor in state.tensors.items()
+        }
+        return State(progress, own, state.numbers)
 
     def reinstate(self, states: list[State]) -> None:
         """Put every user's state back."""
-        step = torch.tensor(float(states[0].progress.step))
-        for name, weight in self.weights.items():
-            stacks = {
-                kind: torch.stack([state.tensors[f"{kind}/{name}"] for state in states])
-                for kind in ("weight", "first", "second")
-            }
-            with torch.no_grad():
-                weight.copy_(stacks["weight"])
-            self.optimizer.state[weight] = {
-                "step": step.clone(),
-                "exp_avg": stacks["first"].to(weight.device),
-                "exp_avg_sq": stacks["second"].to(weight.device),
-            }
+        first = states[0]
+        tensors = {
+            place: torch.stack([state.tensors[place] for state in states]) if own.ndim else own
+            for place, own in first.tensors.items()
+        }
+        together = State(first.progress, tensors, first.numbers)
+        reinstate(together, self.weights, self.optimizer)
 
     def adapter(self, user: int) -> dict[str, Tensor]:
         """Return one user's weights, named as ``lora.weights`` names them."""
@@ -86,24 +80,49 @@ class Group:
         }
 
 
+PERSONAL = {
+    "job_id",
+    "seed",
+    "alpha",
+    "instance_prompt",
+    "class_prompt",
+    "class_images",
+    "trigger_word",
+    "prior_loss_weight",
+    "checkpointing_steps",
+    "text_encoder_rank",
+    "text_encoder_alpha",
+    "resolutions",
+}
+"""What of a recipe may differ from user to user; all else makes a step what it is."""
+
+
 def can_share(one: Recipe, other: Recipe) -> bool:
     """Return whether two users' steps have the same shape and the same rates."""
-    return _shape(one) == _shape(other) and one.text_encoder_lr is None
+    return is_plain(one) and is_plain(other) and _shape(one) == _shape(other)
 
 
-def _shape(recipe: Recipe) -> tuple[object, ...]:
+def is_plain(recipe: Recipe) -> bool:
+    """Return whether a step is one that a group can take; other users are trained alone.
+
+    Text encoders, dropout and 8-bit moments would need an own grouping, optimisers that look at
+    all weights would couple the users, and batches of several sizes do not line up.
+    """
     return (
-        recipe.resolution,
-        recipe.steps,
-        recipe.batch_size,
-        recipe.rank,
-        recipe.learning_rate,
-        recipe.text_encoder_lr,
-        recipe.target_modules,
-        recipe.class_images > 0,
-        recipe.snr_gamma,
-        recipe.max_grad_norm,
+        recipe.text_encoder_lr is None
+        and recipe.optimizer == "adamw"
+        and not recipe.use_8bit_adam
+        and recipe.lora_dropout == 0
+        and recipe.gradient_accumulation_steps == 1
+        and recipe.mixed_precision != "fp16"
+        and not recipe.enable_bucket
+        and not recipe.resolutions
     )
+
+
+def _shape(recipe: Recipe) -> dict[str, object]:
+    kept = {key: value for key, value in asdict(recipe).items() if key not in PERSONAL}
+    return kept | {"with classes": recipe.class_images > 0}
 
 
 def train_together(
@@ -117,8 +136,9 @@ def train_together(
     unet, recipe = base.pipeline.unet, learners[0].recipe
     weights = attach(unet, [learner.recipe for learner in learners])
     try:
-        group = Group(weights, loop.make_optimizer(recipe, weights))
-        return _run(base, learners, group, limit)
+        group = Group(weights, make_optimizer(recipe, weights))
+        with loop.learning(base, {}, recipe):
+            return _run(base, learners, group, limit)
     finally:
         detach(unet)
 
@@ -130,8 +150,9 @@ def _run(
     progresses = go_on(learners, group)
     resumed_from = progresses[0].step
     texts = [loop.encode_frozen(base, learner.examples) for learner in learners]
-    meters = [loop.Meter(learner.recipe) for learner in learners]
+    meters = [learner.meter() for learner in learners]
     lost: dict[int, TrainingError] = {}
+    schedule = make_schedule(recipe)
 
     for step in range(resumed_from, recipe.steps):
         if limit.training_is_over or len(lost) == count:
@@ -144,7 +165,7 @@ def _run(
         ]
         torch.stack(losses).sum().backward()
         norms = clip_each(group.weights, recipe.max_grad_norm)
-        loop.set_rate(group.optimizer, recipe, step)
+        set_rate(group.optimizer, schedule(step))
         group.optimizer.step()
         group.optimizer.zero_grad(set_to_none=True)
 
@@ -153,25 +174,44 @@ def _run(
             if user in lost:
                 continue
             try:
-                loop.require_finite(losses[user], norms[user], step)
+                require_finite(losses[user], norms[user], step)
             except TrainingError as error:
                 lost[user] = error
                 continue
-            progress.advance(losses[user].item(), seconds)
-            rate = loop.rate_of(group.optimizer)
-            meters[user].report(progress, rate, norms[user].item(), errors.shape[1])
+            norm = norms[user].item()
+            exploded = norm > EXPLODED * recipe.max_grad_norm
+            progress.advance(losses[user].item(), seconds, exploded=exploded)
+            meters[user].report(progress, rate_of(group.optimizer), norm, errors.shape[1])
             if learner.is_due(progress.step) or limit.interrupted:
                 learner.save(group.capture(user, progress))
         limit.check()
 
+    for meter in meters:
+        meter.close()
     return [
-        lost.get(user)
-        or (
+        recover(learner, lost[user], resumed_from, progress.step)
+        if user in lost
+        else (
             loop.Trained(progress, resumed_from, partial=progress.step < recipe.steps),
             group.adapter(user),
         )
-        for user, progress in enumerate(progresses)
+        for user, (learner, progress) in enumerate(zip(learners, progresses, strict=True))
     ]
+
+
+def recover(
+    learner: loop.Learner, failure: TrainingError, resumed_from: int, step: int
+) -> tuple[loop.Trained, dict[str, Tensor]] | TrainingError:
+    """Return what a user whose loss was no number at ``step`` had saved, if it is half or more."""
+    state = loop.last_good(learner)
+    if state is None:
+        return failure
+    kept = {
+        place.removeprefix("weight/").replace(f".{lora.ADAPTER}.", "."): tensor.float()
+        for place, tensor in state.tensors.items()
+        if place.startswith("weight/")
+    }
+    return loop.Trained(state.progress, resumed_from, partial=True, diverged_at=step), kept
 
 
 def go_on(learners: list[loop.Learner], group: Group) -> list[Progress]:
