@@ -4,10 +4,12 @@
         --out local/embedded_base/portraits-sdxl
 
 Takes the moving average of the UNet and text encoders, and the decoder as last trained. Judge and
-model card stay as they are in the folder. The gate's floors are measured by `quality`.
+model card stay as they are in the folder. The gate's floors are those that `bench.quality --floors`
+measured and left in `floors.json`; a base that was never measured begins with careful guesses.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -19,9 +21,11 @@ from local.embedded_base.card import write_card
 from local.embedded_base.pretrain.unet import Networks
 from local.embedded_base.untrained import save_pipeline
 
-FLOORS = GateFloors(
+FLOORS = "floors.json"
+FIRST_FLOORS = GateFloors(
     min_effect=0.01, min_identity=0.6, min_prompt_following=0.8, max_class_drift=0.2
 )
+"""For the run that measures better ones."""
 
 
 def main() -> None:
@@ -43,10 +47,18 @@ def main() -> None:
         family="sdxl",
         revision=options.revision,
         prediction_type="epsilon",
-        gate=FLOORS,
+        gate=read_floors(options.out),
         judge="likeness",
     )
     print(f"step {state['step']}, sha256 {card.sha256}")
+
+
+def read_floors(folder: Path) -> GateFloors:
+    """Return the floors that were measured for the base in a folder, or those to begin with."""
+    file = folder / FLOORS
+    if not file.exists():
+        return FIRST_FLOORS
+    return GateFloors.model_validate(json.loads(file.read_text())["gate"])
 
 
 def trained_vae(folder: Path) -> AutoencoderKL:
