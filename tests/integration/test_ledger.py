@@ -1,0 +1,126 @@
+"""domain.ledger.Ledger and the record's progress: the fake and the table behave alike."""
+
+import pytest
+
+from contracts.errors import JobCanceledError
+from contracts.money import Estimate, Receipt
+from contracts.status import TrainingProgress
+from domain.jobs import Jobs
+from domain.ledger import Bill
+from tests.fakes.jobs import MemoryJobs
+from tests.integration.test_jobs import NOON, at, dynamo_jobs, found, job_id, queue, train
+
+BILL = Bill("likeness-x-1", "a" * 32)
+ESTIMATE = Estimate(steps=100, seconds=400, usd=0.1683)
+RECEIPT = Receipt(
+    training_jobs=1,
+    instance_type="ml.g5.2xlarge",
+    billable_seconds=100,
+    spot_saving=0.25,
+    warm_pool_seconds=5,
+    usd=0.0442,
+    final=False,
+)
+
+
+@pytest.fixture(params=["memory", "embedded"])
+def jobs(request: pytest.FixtureRequest) -> Jobs:
+    if request.param == "memory":
+        return MemoryJobs()
+    return dynamo_jobs(request.getfixturevalue("cloud"))
+
+
+def progress(step: int, name: str = "training-1") -> TrainingProgress:
+    return TrainingProgress(
+        job_id=job_id(), training_job_name=name, step=step, total_steps=100, eta_seconds=7
+    )
+
+
+def test_money_is_remembered_to_the_cent(jobs: Jobs) -> None:
+    queue(jobs)
+    jobs.note_offer(job_id(), ESTIMATE, None)
+    assert (found(jobs).estimate, found(jobs).alone) == (ESTIMATE, False)
+    jobs.note_offer(job_id(), ESTIMATE, 900)
+    assert (found(jobs).max_runtime_seconds, found(jobs).alone) == (900, True)
+    final = RECEIPT.model_copy(update={"final": True})
+    for name, receipt in (("one", RECEIPT), ("two", RECEIPT), ("one", final)):
+        jobs.note_receipt(job_id(), name, receipt)
+    assert found(jobs).receipts == {"one": final, "two": RECEIPT}
+    jobs.note_receipt(job_id(9), "one", RECEIPT)
+    assert jobs.get(job_id(9)) is None
+
+
+def test_a_bill_is_open_until_it_is_closed(jobs: Jobs) -> None:
+    for _ in range(2):
+        jobs.open_bill(BILL, NOON)
+    assert jobs.open_bills() == [BILL]
+    assert (jobs.queued(), jobs.in_training()) == ([], [])
+    jobs.close_bill(BILL)
+    jobs.close_bill(BILL)
+    assert jobs.open_bills() == []
+
+
+def test_progress_only_rises_and_only_for_its_own_training(jobs: Jobs) -> None:
+    queue(jobs)
+    jobs.note_progress(progress(10), at(1))
+    assert found(jobs).step is None
+    train(jobs)
+    for step, name in ((50, "training-1"), (40, "training-1"), (90, "training-0")):
+        jobs.note_progress(progress(step, name), at(6))
+    record = found(jobs)
+    assert (record.step, record.total_steps, record.eta_seconds) == (50, 100, 7)
+    jobs.leave_queue(job_id(), "token-1", at(7))
+    jobs.advance(job_id(), "PublishAdapter", at(7))
+    assert (found(jobs).percent, found(jobs).eta_seconds) == (90, None)
+    jobs.advance(job_id(), "TrainAdapter", at(8))
+    assert found(jobs).percent == 90
+    jobs.finish(job_id(), "succeeded", None, at(9))
+    assert found(jobs).percent == 100
+
+
+def test_only_a_queued_job_has_a_place(jobs: Jobs) -> None:
+    queue(jobs)
+    jobs.note_place(job_id(), 3, "capacity")
+    assert (found(jobs).queue_place, found(jobs).waiting_for) == (3, "capacity")
+    train(jobs)
+    assert (found(jobs).queue_place, found(jobs).waiting_for) == (None, None)
+    jobs.note_place(job_id(), 1, "slot")
+    assert found(jobs).queue_place is None
+
+
+def test_a_canceled_job_neither_advances_nor_queues_nor_trains(jobs: Jobs) -> None:
+    queue(jobs)
+    assert jobs.request_cancel(job_id(), at(1))
+    assert jobs.request_cancel(job_id(), at(1))
+    assert not train(jobs)
+    with pytest.raises(JobCanceledError):
+        jobs.advance(job_id(), "PublishAdapter", at(2))
+    with pytest.raises(JobCanceledError):
+        jobs.enqueue(job_id(), "token-2", at(2))
+    jobs.finish(job_id(), "canceled", "canceled", at(3))
+    assert not jobs.request_cancel(job_id(), at(4))
+    jobs.reopen(job_id(), "arn:1", "TrainAdapter", at(5))
+    jobs.advance(job_id(), "TrainAdapter", at(5))
+    assert not found(jobs).cancel_requested
+
+
+def test_faults_are_counted_until_a_redrive(jobs: Jobs) -> None:
+    queue(jobs)
+    train(jobs)
+    jobs.requeue(job_id(), "training-1", at(6), faults=("capacity_error",))
+    assert found(jobs).faults == ("capacity_error",)
+    jobs.finish(job_id(), "failed", "training_failed", at(7))
+    jobs.reopen(job_id(), "arn:1", "TrainAdapter", at(8))
+    assert found(jobs).faults == ()
+
+
+def test_a_new_execution_begins_at_the_beginning(jobs: Jobs) -> None:
+    queue(jobs)
+    train(jobs)
+    jobs.note_progress(progress(50), at(6))
+    jobs.note_receipt(job_id(), "training-1", RECEIPT)
+    jobs.finish(job_id(), "failed", "training_failed", at(7))
+    jobs.claim(found(jobs).spec(), "arn:2", at(8))
+    record = found(jobs)
+    assert (record.percent, record.step, record.faults) == (1, None, ())
+    assert record.receipts, "what was spent stays spent"
