@@ -101,7 +101,7 @@ def check_weights(weights: bytes, manifest: AdapterManifest) -> None:
     """Refuse weights that are not the manifest's, or are no LoRA."""
     check(sha256(weights).hexdigest() == manifest.weights_sha256, "weights_changed")
     try:
-        check_lora(weights, manifest.rank)
+        check_lora(weights, manifest.rank, manifest.text_encoder_rank)
     except WeightsError as error:
         raise AdapterInvalidError(reason=str(error)) from error
 

@@ -44,15 +44,16 @@ class TensorEntry:
     """Offsets into the bytes after the header."""
 
 
-def check_lora(data: bytes, rank: int) -> None:
-    """Refuse a file that is damaged, or is no LoRA of this rank.
+def check_lora(data: bytes, rank: int, text_rank: int | None = None) -> None:
+    """Refuse a file that is damaged, or is no LoRA of this rank (of text encoders: ``text_rank``).
 
     Raises:
         WeightsError: why.
     """
     entries, start = read_header(data)
     check_offsets(entries, len(data) - start)
-    check_pairs({entry.name: entry.shape for entry in entries}, rank)
+    shapes = {entry.name: entry.shape for entry in entries}
+    check_pairs(shapes, {"unet": rank, "text_encoder": text_rank or rank})
     body = memoryview(data)[start:]
     for entry in entries:
         check_values(body[entry.start : entry.end], entry.dtype)
@@ -94,13 +95,17 @@ def check_offsets(entries: list[TensorEntry], size: int) -> None:
         raise WeightsError("size_wrong")
 
 
-def check_pairs(shapes: dict[str, tuple[int, ...]], rank: int) -> None:
-    """Refuse anything but pairs of matrices: A with ``rank`` rows, B with ``rank`` columns."""
+def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> None:
+    """Refuse anything but pairs of matrices: A with as many rows as its network's rank, B columns.
+
+    ``ranks`` are by the beginning of a key: ``unet`` or ``text_encoder``.
+    """
     downs = [name for name in shapes if name.endswith(tuple(HALVES))]
     partners = {name: partner_of(name) for name in downs}
     if {*partners, *partners.values()} != set(shapes) or not all_are_lora_keys(shapes):
         raise WeightsError("keys_unknown")
     for down, up in partners.items():
+        rank = next(rank for network, rank in ranks.items() if down.startswith(network))
         if shapes[down][:1] != (rank,) or shapes[up][1:2] != (rank,):
             raise WeightsError("rank_wrong")
 

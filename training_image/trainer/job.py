@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from contracts.layout import BASE_CHANNEL, RESULT_FILE
+from contracts.options import Precision
 from contracts.training import TrainingPlan, TrainingResult, TrainingTask
 from trainer import lora
 from trainer.base import load_base, read_card
@@ -37,6 +38,7 @@ from trainer.task import (
     vary,
 )
 from trainer.together import can_share, train_together
+from trainer.watchdog import watching
 
 DONE, FAILED, INTERRUPTED = 0, 1, 143
 
@@ -59,16 +61,21 @@ def _run(root: Path, limit: TimeLimit) -> int:
     try:
         plan, machine = read_plan(root), Machine.read(root)
     except TrainingError as error:
-        return fail_job(root, [], error)
+        write_failure(root, describe_failure(error))
+        return FAILED
     limit.deadline_seconds = plan.deadline_seconds
-    tasks = machine.share(plan.tasks)
-    try:
-        job = open_job(root, plan, machine, limit)
-    except InterruptedTrainingError:
-        raise
-    except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
-        return fail_job(root, tasks, error)
-    results = run_tasks(job, tasks, machine.users_per_step)
+    results: list[TrainingResult] = []
+    for precision, tasks in by_precision(machine.share(plan.tasks)).items():
+        try:
+            results += run_share(root, plan, machine, limit, (precision, tasks))
+        except InterruptedTrainingError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
+            failure = describe_failure(error)
+            results += [fail_task(root, task, failure) for task in tasks]
+            if not tasks:
+                write_failure(root, failure)
+                return FAILED
     failures = [result.failure for result in results if result.failure is not None]
     if not results or len(failures) < len(results):
         return DONE
@@ -76,21 +83,35 @@ def _run(root: Path, limit: TimeLimit) -> int:
     return FAILED
 
 
-def fail_job(root: Path, tasks: list[TrainingTask], error: Exception) -> int:
-    """Fail the job and every task of it, before any has begun."""
-    failure = describe_failure(error)
+Share = tuple[Precision | None, list[TrainingTask]]
+
+
+def by_precision(tasks: list[TrainingTask]) -> dict[Precision | None, list[TrainingTask]]:
+    """Return the tasks by the precision that they ask for: the base is loaded once for each."""
+    groups: dict[Precision | None, list[TrainingTask]] = {}
     for task in tasks:
-        fail_task(root, task, failure)
-    write_failure(root, failure)
-    return FAILED
+        groups.setdefault(task.request.mixed_precision, []).append(task)
+    return groups or {None: []}
 
 
-def open_job(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> Job:
+def run_share(
+    root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit, share: Share
+) -> list[TrainingResult]:
+    """Run the tasks of one precision."""
+    precision, tasks = share
+    job = open_job(root, plan, machine, limit, precision)
+    with watching(limit, machine.watchdog_seconds):
+        return run_tasks(job, tasks, machine.users_per_step)
+
+
+def open_job(
+    root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit, precision: Precision | None
+) -> Job:
     """Check and load the base; have the class images that the plan orders."""
     folder = root / "input" / "data" / BASE_CHANNEL
     device = Accelerator().device
     card = read_card(folder, plan.base_sha256)
-    base = load_base(folder, card, device, machine.dtype(device))
+    base = load_base(folder, card, device, machine.dtype(device, precision))
     if machine.gradient_checkpointing:
         base.pipeline.unet.enable_gradient_checkpointing()
     judge = load_judge(base)

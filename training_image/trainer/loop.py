@@ -21,12 +21,14 @@ from trainer.checkpoint import Progress, State, load_state, save_state
 from trainer.crew import Crew
 from trainer.families import Text
 from trainer.interrupt import TimeLimit
+from trainer.meter import Meter
 from trainer.mover import Mover
-from trainer.outcome import TrainingError, say
+from trainer.outcome import InterruptedTrainingError, TrainingError, say
 from trainer.photos import Latents
 from trainer.plan import Recipe
 from trainer.progress import ProgressFile
 from trainer.samples import Sampler
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -149,7 +151,7 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
             if learner.is_due(progress.step) or interrupted:
                 learner.save(mover.capture(progress))
             if interrupted:
-                limit.check()
+                raise InterruptedTrainingError
 
     partial = progress.step < recipe.steps
     return Trained(progress, resumed_from, partial=partial, diverged_at=diverged_at)

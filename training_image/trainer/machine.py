@@ -4,18 +4,19 @@
 hold, under diffusers' names:
 
 users_per_step          how many users are trained in one forward pass; 1
-mixed_precision         no, or bf16 for the frozen networks (adapters are always float32); bf16
-                        where the GPU has it
+mixed_precision         no, bf16 or fp16 for the frozen networks (adapters are always float32); bf16
+                        where the GPU has it; a request may say otherwise for itself
 gradient_checkpointing  true saves memory and costs a third of the speed; false
+watchdog_seconds        after so long without a step the log says where it hangs; 120, 0 is never
 """
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contracts.options import Precision
 from contracts.training import TrainingTask
 from trainer.outcome import TrainingError
 
@@ -31,9 +32,11 @@ class Machine(BaseModel):
 
     users_per_step: int = Field(default=1, ge=1)
 
-    mixed_precision: Literal["no", "bf16"] | None = None
+    mixed_precision: Precision | None = None
 
     gradient_checkpointing: bool = False
+
+    watchdog_seconds: float = Field(default=120, ge=0)
 
     @classmethod
     def read(cls, root: Path) -> "Machine":
@@ -54,11 +57,27 @@ class Machine(BaseModel):
         """Return this machine's tasks: of several machines, every one takes its turn."""
         return list(tasks[sorted(self.hosts).index(self.current_host) :: len(self.hosts)])
 
-    def dtype(self, device: torch.device) -> torch.dtype:
-        """Return the type of the frozen networks' weights."""
-        can = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        wanted = self.mixed_precision or ("bf16" if can else "no")
-        return torch.bfloat16 if wanted == "bf16" else torch.float32
+    def dtype(self, device: torch.device, wished: Precision | None = None) -> torch.dtype:
+        """Return the type of the frozen networks' weights; ``wished`` is a request's own.
+
+        Raises:
+            TrainingError: ``option_unavailable``; the device cannot compute in it.
+        """
+        on_gpu = device.type == "cuda"
+        has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else True
+        precision = wished or self.mixed_precision or ("bf16" if on_gpu and has_bf16 else "no")
+        if precision == "fp16" and not on_gpu:
+            raise TrainingError("option_unavailable", "mixed_precision: fp16 needs a GPU")
+        if precision == "bf16" and not has_bf16:
+            raise TrainingError("option_unavailable", "mixed_precision: this GPU has no bf16")
+        return DTYPES[precision]
+
+
+DTYPES: dict[Precision, torch.dtype] = {
+    "no": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 def _read(root: Path, name: str) -> dict[str, object]:
