@@ -4,20 +4,22 @@ The very rules that run after the upload; nothing leaves the machine.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import md5
 from pathlib import Path
 from typing import NamedTuple
 
 from contracts.codes import CODES
 from contracts.errors import StageError
-from contracts.job import PinnedPhoto
+from contracts.job import PinnedObject
 from contracts.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
 from contracts.photos import PhotoVerdict
-from domain.photos import LEAST_SIDE, MIN_PHOTOS, Darkroom, limits_for, verdicts_of
-from domain.requests import ParsedRequest, RequestRefusedError, parse_request
+from domain.darkroom import LEAST_SIDE, Darkroom, limits_for
+from domain.photos import MIN_PHOTOS, advice_on_set, stored_class, verdicts_of
+from domain.requests import MAX_REQUEST_BYTES, RequestRefusedError
 from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
-from domain.uploads import Place, pin_photos
+from domain.uploads import PinnedUpload, Place, pin_upload
+from domain.wishes import Sources, Wishes, read_wishes
 from runtime.sandbox import ChildDecoder
 
 PLACE = Place("local", "check")
@@ -85,57 +87,85 @@ class FolderStorage:
         return path.read_bytes()
 
 
-class Look(NamedTuple):
-    """One photo and its verdict."""
+class Looks(NamedTuple):
+    """What intake thinks of a folder."""
 
-    name: str
-    verdict: PhotoVerdict
-
-
-def look_at(folder: Path, resolution: int) -> Iterator[Look]:
-    """Yield the verdict on each photo of the folder.
-
-    Raises:
-        StageError: there are too many, or an archive is refused.
-    """
-    storage = FolderStorage(folder)
-    photos = pin_photos(storage, PLACE)
-    room = Darkroom(storage, ChildDecoder(), limits_for(resolution))
-    for verdict in verdicts_of(JOB_ID, photos, room):
-        yield Look(_name(photos[verdict.index]), verdict)
+    upload: PinnedUpload
+    photos: tuple[PhotoVerdict, ...]
+    class_photos: int
+    """That can be used."""
 
 
-def read_request(folder: Path) -> ParsedRequest | None:
-    """Return the folder's request, if it has one.
+def look_at(storage: FolderStorage, upload: PinnedUpload, resolution: int) -> Looks:
+    """Give each photo of the folder its verdict."""
+    room = Darkroom(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
+    verdicts = tuple(verdicts_of(upload.photos, room))
+    of_class = len(list(stored_class(upload.class_photos, room)))
+    return Looks(upload, verdicts, of_class)
+
+
+def read_folder(storage: FolderStorage, upload: PinnedUpload) -> Wishes | None:
+    """Return what the folder asks for; None if nothing in it asks for a training.
 
     Raises:
         RequestRefusedError: with every problem at once.
     """
-    path = folder / REQUEST_FILE
-    return parse_request(path.read_bytes()) if path.exists() else None
+    if upload.request is None and not upload.settings:
+        return None
+    bodies = {_name(pin): storage.read(pin.key, MAX_REQUEST_BYTES) for pin in upload.settings}
+    request = upload.request
+    body = None if request is None else storage.read(request.key, MAX_REQUEST_BYTES)
+    return read_wishes(Sources(body, bodies, upload.names))
 
 
 def check(folder: Path, resolution: int | None = None) -> int:
     """Say every verdict, and what is wrong with the request; return 1 if it would be refused."""
-    problems = 0
+    storage = FolderStorage(folder)
     try:
-        parsed = read_request(folder)
-    except RequestRefusedError as error:
-        parsed, problems = None, len(error.problems)
-        for problem in error.problems:
-            _say(f"{REQUEST_FILE}: {problem.field}: {problem.message}")
-    asked = None if parsed is None else parsed.request.resolution
-    try:
-        looks = list(look_at(folder, asked or resolution or LEAST_SIDE))
+        upload = pin_upload(storage, PLACE)
     except StageError as error:
         entry = CODES[str(error.facts["code"])]
         _say(f"refused: {entry.text} {entry.hint}")
         return 1
-    for name, verdict in looks:
-        _say(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
-    good = sum(verdict.verdict != "refused" for _, verdict in looks)
-    _say(f"Photos that can be used: {good} of {len(looks)}; needed: {MIN_PHOTOS}.")
+    wishes, problems = None, 0
+    try:
+        wishes = read_folder(storage, upload)
+    except RequestRefusedError as error:
+        problems = len(error.problems)
+        for problem in error.problems:
+            _say(f"{REQUEST_FILE}: {problem.field}: {problem.message}")
+    except ObjectTooLargeError:
+        problems = 1
+        _say(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
+    asked = None if wishes is None else wishes.request.resolution
+    looks = look_at(storage, upload, asked or resolution or LEAST_SIDE)
+    say_request(wishes)
+    good = say_looks(looks)
     return int(good < MIN_PHOTOS or problems > 0)
+
+
+def say_request(wishes: Wishes | None) -> None:
+    """Say what of the request does not stand in request.json."""
+    if wishes is None:
+        return
+    for theirs, ours in wishes.renamed.items():
+        _say(f"request   {theirs} is {ours} here")
+    for field, origin in wishes.origins.items():
+        _say(f"request   {field} = {getattr(wishes.request, field)} (from {origin})")
+
+
+def say_looks(looks: Looks) -> int:
+    """Say the verdicts; return how many photos can be used."""
+    for verdict in looks.photos:
+        name = _name(looks.upload.photos[verdict.index])
+        _say(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
+    for code in advice_on_set(looks.photos):
+        _say(f"advice    {CODES[code].text} {CODES[code].hint}")
+    if looks.upload.class_photos:
+        _say(f"Class pictures: {looks.class_photos} of {len(looks.upload.class_photos)}.")
+    good = sum(verdict.verdict != "refused" for verdict in looks.photos)
+    _say(f"Photos that can be used: {good} of {len(looks.photos)}; needed: {MIN_PHOTOS}.")
+    return good
 
 
 def words(verdict: PhotoVerdict) -> list[str]:
@@ -143,7 +173,7 @@ def words(verdict: PhotoVerdict) -> list[str]:
     return [f"{CODES[code].text} {CODES[code].hint}" for code in verdict.codes]
 
 
-def _name(pin: PinnedPhoto) -> str:
+def _name(pin: PinnedObject) -> str:
     return pin.name or pin.key.removeprefix(upload_prefix(*PLACE))
 
 

@@ -1,14 +1,16 @@
-"""Stage 1, accept_request: read the request, pin its photos, name the job by its content.
+"""Stage 1, accept_request: pin the upload, read what it asks for, name the job by its content.
 
-In     AcceptRequestInput   S3's "Object Created" for request.json, and the execution
+In     AcceptRequestInput   S3's "Object Created" for request.json or its like, and the execution
 Out    Acceptance           to inspect_photos; or the end, when this content is known already
 Fails  InvalidUploadError   final; the request lies in the wrong place
        InvalidRequestError  final; the owner is told every problem at once
+       ConsentRefusedError  final; the owner must ask the person on the photos
        ArchiveRefusedError  final; the owner must pack the photos again
        TooManyPhotosError   final; the owner must choose
 """
 
 from aws.bases import bases_from_env
+from aws.consent import consent_rules_from_env
 from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from contracts.job import Acceptance
@@ -25,5 +27,6 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         models=S3Storage.from_env("MODELS_BUCKET"),
         bases=bases_from_env(),
         jobs=DynamoJobs.from_env(),
+        consent=consent_rules_from_env(),
     )
     return accept_request(given, intake, now())

@@ -28,7 +28,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "invalid_upload": CodeEntry(
         "The upload's place is not valid",
-        "A request must be tenants/<tenant>/uploads/<upload>/request.json (or config.json, a .toml).",
+        "A request must be tenants/<tenant>/uploads/<upload>/request.json, config.json or a .toml.",
         "Use letters, digits, - and _ for tenant and upload, and put the file there again.",
         "owner",
         False,
@@ -57,7 +57,7 @@ CODES: dict[str, CodeEntry] = {
     "too_few_photos": CodeEntry(
         "Too few usable photos",
         "Training needs more good photos of the subject than this upload has.",
-        "Add photos (JPEG, PNG, WebP, HEIC or AVIF, 64 pixels a side or more) and request.json again.",
+        "Add photos (JPEG, PNG, WebP, HEIC or AVIF, 64 pixels a side or more), then the request.",
         "owner",
         False,
     ),
@@ -520,6 +520,13 @@ CODES: dict[str, CodeEntry] = {
         "The model did not answer with a picture",
         "The model was published, but its first answer was not a valid picture.",
         "An operator should look at the endpoint's log, then redrive the execution.",
+        "operator",
+        True,
+    ),
+    "endpoint_starting": CodeEntry(
+        "The endpoint is still starting",
+        "Your model is trained. The endpoint that serves it was started and is not ready yet.",
+        "Redrive the execution; the adapter is kept and not trained again.",
         "operator",
         True,
     ),

@@ -117,3 +117,10 @@ class EndpointMissingError(StageError):
     """There is no endpoint to warm. Final: an operator must create it, then redrive."""
 
     code = "endpoint_missing"
+
+
+class EndpointStartingError(StageError):
+    """The endpoint is being started, for this model among others. Tried again."""
+
+    code = "endpoint_starting"
+    retryable = True

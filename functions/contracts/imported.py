@@ -25,7 +25,7 @@ class ImportReport(Document):
 
     schema_version: Literal[1] = 1
 
-    tool: Literal["kohya"]
+    tool: Literal["kohya", "avatar"]
 
     honoured: tuple[ImportedSetting, ...] = ()
     """The same meaning and the same value."""

@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId
+from contracts.imported import ImportReport
 from contracts.request import TrainingRequest
+
+Origin = Literal["config.json", "toml", "dataset_info.json", "folder", "preset"]
 
 
 class JobSpec(Document):
@@ -42,9 +45,16 @@ class PinnedObject(Document):
 
 
 class PinnedPhoto(PinnedObject):
-    """A photo and, where the upload has one, the text file of the same name beside it."""
+    """A photo and what the upload has beside it."""
 
     caption: PinnedObject | None = None
+    """The text file of the same name, or the list that has words for it."""
+
+    mask: PinnedObject | None = None
+    """The picture named like it with ``_mask`` behind: white is learnt, black is not."""
+
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How often it comes in an epoch, as its folder's name says (``60_dwjz``)."""
 
 
 class AcceptedUpload(Document):
@@ -59,8 +69,17 @@ class AcceptedUpload(Document):
     photos: tuple[PinnedPhoto, ...]
     """In the order of their content (ETag), so that the same content gives the same indices."""
 
+    class_photos: tuple[PinnedObject, ...] = ()
+    """Pictures of the class, out of a folder that says so; in the order of their content."""
+
     renamed: dict[str, str] = Field(default_factory=dict)
     """Names of other tools that the request used, and ours."""
+
+    origins: dict[str, Origin] = Field(default_factory=dict)
+    """Where the fields come from that request.json does not give."""
+
+    imported: tuple[ImportReport, ...] = ()
+    """What became of the settings in other tools' files."""
 
 
 class Acceptance(Document):

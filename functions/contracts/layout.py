@@ -55,16 +55,6 @@ def accepted_class_file(index: int) -> str:
     return f"class/{index:03d}.png"
 
 
-def accepted_mask_file(index: int) -> str:
-    """File name of the mask of photo ``index``, beside its copy."""
-    return f"{index:03d}.mask.png"
-
-
-def accepted_class_file(index: int) -> str:
-    """File name of the copy of the user's own class picture ``index``."""
-    return f"class/{index:03d}.png"
-
-
 # --- the models bucket ----------------------------------------------------------------------
 
 
@@ -96,6 +86,11 @@ def photos_manifest_key(plan_id: str) -> str:
 def checkpoints_prefix(plan_id: str) -> str:
     """CheckpointConfig's S3Uri: mirrors ``/opt/ml/checkpoints`` while the job runs."""
     return f"training/{plan_id}/checkpoints/"
+
+
+def tensorboard_prefix(plan_id: str) -> str:
+    """Event files of all tasks of a plan."""
+    return f"training/{plan_id}/tensorboard/"
 
 
 def result_key(plan_id: str, job_id: str) -> str:
@@ -139,6 +134,14 @@ def staging_key(job_id: str) -> str:
 
 ENDPOINT_PREFIX = "endpoint/"
 """The multi-model endpoint's ModelDataUrl; TargetModel names follow it."""
+
+
+# --- the jobs table --------------------------------------------------------------------------
+
+
+def upload_row(place: str) -> str:
+    """Key of the row that points from ``<tenant>/<upload>`` to its job."""
+    return f"upload#{place}"
 
 
 # --- inside the training container, under /opt/ml ----------------------------------------------

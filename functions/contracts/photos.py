@@ -58,6 +58,9 @@ class PhotoVerdict(Document):
     mask: StoredFile | None = None
     """The user's own mask for this photo, of the copy's size: white is learnt, black is not."""
 
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How often it comes in an epoch, as its folder's name says (``60_dwjz``)."""
+
     face: FaceMeasures | None = None
     """Absent: no face was looked for, or none was found."""
 
@@ -70,6 +73,10 @@ class PhotoReport(Document):
     job_id: JobId
 
     photos: tuple[PhotoVerdict, ...]
+
+    codes: tuple[Code, ...] = ()
+    """Advice on the photos as a set. Whether they show one subject is not looked at here: Lambda
+    has no face detector; the trainer's verdicts say it."""
 
     class_photos: tuple[StoredFile, ...] = ()
     """The user's own pictures of the class, normalised: ``class/NNN.png`` beside the photos."""

@@ -22,6 +22,9 @@ class TaskPhoto(Document):
 
     caption: str | None = None
 
+    mask: StoredFile | None = None
+    """Of the photo's size, in the ``photos`` channel: ``<job_id>/<NNN>.mask.png``."""
+
     repeats: Annotated[int, Field(ge=1, le=1000)] = 1
     """How often it comes in an epoch, times the request's ``repeats``."""
 

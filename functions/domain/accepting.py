@@ -1,24 +1,25 @@
-"""Accepting an upload: read, refuse or pin it, name the job by its content, claim it."""
+"""Accepting an upload: pin it, read or refuse what it asks for, name the job, claim it."""
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from contracts import layout
 from contracts.errors import InvalidRequestError
-from contracts.job import Acceptance, AcceptedUpload, JobSpec, PinnedPhoto
+from contracts.job import Acceptance, AcceptedUpload, JobSpec, PinnedObject
 from contracts.problems import RequestProblem, RequestProblems
 from contracts.request import TrainingRequest
 from contracts.stages import AcceptRequestInput
 from domain.bases import Bases
+from domain.consent import ConsentRules, check_consent
 from domain.jobs import Jobs
-from domain.requests import MAX_REQUEST_BYTES, ParsedRequest, RequestRefusedError, parse_request
+from domain.requests import MAX_REQUEST_BYTES, RequestRefusedError
 from domain.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
-from domain.uploads import Place, pin_photos, place_of
+from domain.uploads import PinnedUpload, Place, pin_upload, place_of
+from domain.wishes import Sources, Wishes, read_wishes
 
-CODE_GENERATION = "1"
+CODE_GENERATION = "2"
 """Raise it when the same request would give a different model, so that it is trained anew."""
 
 
@@ -30,6 +31,7 @@ class Intake:
     models: Storage
     bases: Bases
     jobs: Jobs
+    consent: ConsentRules
 
 
 def accept_request(given: AcceptRequestInput, intake: Intake, now: datetime) -> Acceptance:
@@ -38,61 +40,111 @@ def accept_request(given: AcceptRequestInput, intake: Intake, now: datetime) -> 
     Raises:
         InvalidUploadError: the request does not lie where requests lie.
         InvalidRequestError: it has problems; they are stored for the notice.
+        ConsentRefusedError: the stack asks for a consent that it does not bring.
         TooManyPhotosError: there are more than one training may use.
     """
     place = place_of(given.event.detail.object.key)
-    parsed = read_request(given, intake, place)
-    photos = pin_photos(intake.uploads, place)
+    upload = pin_upload(intake.uploads, place)
+    wishes = read_upload(given, intake, place, upload)
+    check_consent(wishes.request.consent, intake.consent, now)
     base = intake.bases.card(intake.bases.base_id)
     job = JobSpec(
-        job_id=name_job(place.tenant, photos, parsed.request, base.sha256),
+        job_id=name_job(place.tenant, upload, wishes.request, base.sha256),
         tenant=place.tenant,
         upload=place.upload,
         base_id=base.base_id,
     )
     status = intake.jobs.claim(job, given.execution_arn, now)
     if status == "accepted":
-        accepted = AcceptedUpload(
-            job=job, request=parsed.request, photos=photos, renamed=parsed.renamed
-        )
+        accepted = accepted_upload(job, upload, wishes)
         write_document(intake.models, layout.accepted_upload_key(job.job_id), accepted)
     return Acceptance(status=status, job=job)
 
 
-def read_request(given: AcceptRequestInput, intake: Intake, place: Place) -> ParsedRequest:
-    """Return the very request that the event announced.
+def accepted_upload(job: JobSpec, upload: PinnedUpload, wishes: Wishes) -> AcceptedUpload:
+    """Return all that later stages will know of the upload."""
+    return AcceptedUpload(
+        job=job,
+        request=wishes.request,
+        photos=upload.photos,
+        class_photos=upload.class_photos,
+        renamed=wishes.renamed,
+        origins=wishes.origins,
+        imported=wishes.imported,
+    )
+
+
+def read_upload(
+    given: AcceptRequestInput, intake: Intake, place: Place, upload: PinnedUpload
+) -> Wishes:
+    """Return what the upload asks for; the file that the event announced, as it was then.
 
     Raises:
         InvalidRequestError: it has problems; they are stored for the notice.
     """
-    announced = given.event.detail.object
     try:
-        body = intake.uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
-        return parse_request(body)
+        return read_wishes(sources_of(given, intake.uploads, place, upload))
     except ObjectMissingError:
-        problems: Sequence[RequestProblem] = [_whole("The file is no longer there.")]
+        problems: tuple[RequestProblem, ...] = (_whole("The file is no longer there."),)
     except ObjectTooLargeError:
-        problems = [_whole(f"The file is larger than {MAX_REQUEST_BYTES // 1024} KiB.")]
+        problems = (_whole(f"The file is larger than {MAX_REQUEST_BYTES // 1024} KiB."),)
     except RequestRefusedError as error:
         problems = error.problems
-    document = RequestProblems(problems=tuple(problems))
+    document = RequestProblems(problems=problems)
     write_document(intake.models, layout.problems_key(*place), document)
     raise InvalidRequestError(problems=len(problems))
 
 
-def name_job(
-    tenant: str, photos: Sequence[PinnedPhoto], request: TrainingRequest, base_sha256: str
-) -> str:
-    """Return the job's id: the same for the same content, whatever the upload is called."""
+def sources_of(
+    given: AcceptRequestInput, uploads: Storage, place: Place, upload: PinnedUpload
+) -> Sources:
+    """Read every file that says what to train.
+
+    Raises:
+        ObjectMissingError: one was deleted since.
+        ObjectTooLargeError: one is too large to say so little.
+    """
+    announced = given.event.detail.object
+
+    def read(pin: PinnedObject) -> bytes:
+        version = announced.version_id if pin.key == announced.key else None
+        return uploads.read(pin.key, MAX_REQUEST_BYTES, version or pin.version_id)
+
+    settings = {name_of(pin, place): read(pin) for pin in upload.settings}
+    request = None if upload.request is None else read(upload.request)
+    name = announced.key.removeprefix(place.prefix)
+    if name == layout.REQUEST_FILE and request is None:  # deleted since, but its version remains
+        request = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
+    elif name != layout.REQUEST_FILE and name not in settings:
+        settings[name] = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
+    return Sources(request, settings, upload.names)
+
+
+def name_of(pin: PinnedObject, place: Place) -> str:
+    """Return the user's own name for a file."""
+    return pin.name or pin.key.removeprefix(place.prefix)
+
+
+def name_job(tenant: str, upload: PinnedUpload, request: TrainingRequest, base_sha256: str) -> str:
+    """Return the job's id: the same for the same content, whatever the upload is called.
+
+    A field that says what its default says is left out, so that new fields rename no old job.
+    """
+    photos = [[pin.etag, _etag(pin.caption), _etag(pin.mask)] for pin in upload.photos]
     content = [
         CODE_GENERATION,
         tenant,
         base_sha256,
-        request.model_dump(mode="json"),
-        sorted([pin.etag, "" if pin.caption is None else pin.caption.etag] for pin in photos),
+        request.model_dump(mode="json", exclude_defaults=True),
+        sorted(photos),
+        sorted(pin.etag for pin in upload.class_photos),
     ]
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _etag(pin: PinnedObject | None) -> str:
+    return "" if pin is None else pin.etag
 
 
 def _whole(message: str) -> RequestProblem:

@@ -8,6 +8,7 @@ image_file and caption, as Replicate writes them).
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -20,7 +21,6 @@ MAX_LENGTH = 400
 
 _FILE = ("file_name", "image_file", "file", "image")
 _WORDS = ("text", "caption", "prompt")
-_MASK = ("_mask", "-mask", "-masklabel", "_masklabel")
 
 
 def is_text(name: str) -> bool:
@@ -31,21 +31,6 @@ def is_text(name: str) -> bool:
 def is_list(name: str) -> bool:
     """Tell a file with words for all photos."""
     return PurePosixPath(name).name.lower() in LISTS
-
-
-def masks_among(names: Iterable[str]) -> set[str]:
-    """Return the masks: named like another file, with ``_mask`` behind. They are no photos.
-
-    >>> masks_among(["a.jpg", "a_mask.png", "my_mask.jpg"])
-    {'a_mask.png'}
-    """
-    stems = {stem_of(name): name for name in names}
-    return {
-        name
-        for stem, name in stems.items()
-        for ending in _MASK
-        if stem.endswith(ending) and stem.removesuffix(ending) in stems
-    }
 
 
 def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
@@ -60,7 +45,12 @@ def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
 
 def stem_of(name: str) -> str:
     """Return the path without its ending."""
-    return str(PurePosixPath(name).with_suffix(""))
+    return plain(str(PurePosixPath(name).with_suffix("")))
+
+
+def plain(name: str) -> str:
+    """Return the name with its accents put together: macOS takes them apart, a list does not."""
+    return unicodedata.normalize("NFC", name)
 
 
 def parse_list(text: str, name: str) -> dict[str, str]:
@@ -71,7 +61,7 @@ def parse_list(text: str, name: str) -> dict[str, str]:
     """
     rows = _json_rows(text) if name.lower().endswith(".jsonl") else _csv_rows(text)
     found = ((_first(row, _FILE), usable(_first(row, _WORDS))) for row in rows)
-    return {file: words for file, words in found if file and words is not None}
+    return {plain(file): words for file, words in found if file and words is not None}
 
 
 def usable(text: str) -> str | None:
@@ -82,7 +72,8 @@ def usable(text: str) -> str | None:
 
 def words_for(name: str, listed: Mapping[str, str]) -> str | None:
     """Return the listed words for a photo, under its path or its bare name."""
-    return listed.get(name, listed.get(PurePosixPath(name).name))
+    path = plain(name)
+    return listed.get(path, listed.get(PurePosixPath(path).name))
 
 
 def _json_rows(text: str) -> Iterator[Mapping[str, object]]:

@@ -15,7 +15,7 @@ from contracts import layout
 from contracts.base import BaseCard
 from contracts.errors import TrainingFailedError
 from contracts.job import AcceptedUpload
-from contracts.photos import PhotoReport
+from contracts.photos import PhotoReport, StoredFile
 from contracts.prior import PriorSet
 from contracts.record import JobRecord, WaitingFor
 from contracts.stages import TrainAdapterInput
@@ -216,7 +216,13 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     photos = photos_of(report) if report is not None else ()
     if accepted is None or not photos:
         raise TrainingFailedError(reason="documents_missing")
-    return TrainingTask(job_id=record.job_id, request=accepted.request, photos=photos)
+    of_class = report.class_photos if report is not None else ()
+    return TrainingTask(
+        job_id=record.job_id,
+        request=accepted.request,
+        photos=photos,
+        class_photos=tuple(in_channel(record.job_id, stored) for stored in of_class),
+    )
 
 
 def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
@@ -227,10 +233,17 @@ def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
             file=f"{report.job_id}/{photo.file}",
             sha256=photo.sha256,
             caption=photo.caption,
+            mask=None if photo.mask is None else in_channel(report.job_id, photo.mask),
+            repeats=photo.repeats,
         )
         for photo in report.photos
         if photo.verdict != "refused" and photo.file is not None and photo.sha256 is not None
     )
+
+
+def in_channel(job_id: str, stored: StoredFile) -> StoredFile:
+    """Return a file of the job as the ``photos`` channel names it."""
+    return StoredFile(file=f"{job_id}/{stored.file}", sha256=stored.sha256)
 
 
 def write_inputs(
@@ -249,5 +262,15 @@ def write_inputs(
 
 def photos_manifest(training_plan: TrainingPlan, uploads_bucket: str) -> list[object]:
     """Return SageMaker's ManifestFile: a common prefix, then the keys below it."""
-    files = [photo.file for task in training_plan.tasks for photo in task.photos]
+    files = [file for task in training_plan.tasks for file in files_of(task)]
     return [{"prefix": f"s3://{uploads_bucket}/{layout.ACCEPTED_PREFIX}"}, *files]
+
+
+def files_of(task: TrainingTask) -> list[str]:
+    """Return the files that the task needs in the ``photos`` channel."""
+    masks = [photo.mask.file for photo in task.photos if photo.mask is not None]
+    return [
+        *(photo.file for photo in task.photos),
+        *masks,
+        *(stored.file for stored in task.class_photos),
+    ]

@@ -1,11 +1,9 @@
-"""From the bytes of request.json to a TrainingRequest, or to everything that is wrong with it."""
+"""Reading a stranger's JSON: once each name, finite numbers; and saying what is wrong with it."""
 
 import difflib
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from pydantic import ValidationError
+from typing import Any
 
 from contracts.problems import RequestProblem
 from contracts.request import TrainingRequest
@@ -15,39 +13,12 @@ MAX_REQUEST_BYTES = 64 * 1024
 MAX_PROBLEMS = 50
 
 
-class ParsedRequest(NamedTuple):
-    """A good request, and the names of other tools that it used."""
-
-    request: TrainingRequest
-    renamed: dict[str, str]
-
-
 class RequestRefusedError(Exception):
     """The request has problems; all of them are listed."""
 
     def __init__(self, problems: Sequence[RequestProblem]) -> None:
         super().__init__(f"{len(problems)} problems")
         self.problems = tuple(problems)
-
-
-def parse_request(body: bytes) -> ParsedRequest:
-    """Return the request under our own names.
-
-    Raises:
-        RequestRefusedError: with every problem at once.
-    """
-    given = parse_object(body)
-    renamed = {name: ALIASES[name] for name in given if name in ALIASES}
-    problems = doubled(given, renamed)
-    ours = {renamed.get(name, name): value for name, value in given.items()}
-    try:
-        request = TrainingRequest.model_validate(ours)
-    except ValidationError as error:
-        theirs = {our: their for their, our in renamed.items()}
-        problems += [problem_of(detail, theirs) for detail in error.errors(include_url=False)]
-    if problems:
-        raise RequestRefusedError(problems[:MAX_PROBLEMS])
-    return ParsedRequest(request, renamed)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -1,24 +1,29 @@
-"""What lies under an upload's prefix: the place, the photos, their captions, and litter."""
+"""What lies under an upload's prefix: the place, and every file of it pinned as it is now."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from contracts import layout
 from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.job import PinnedObject, PinnedPhoto
 from domain.archives import MAX_ARCHIVE_BYTES, is_archive, members_of
-from domain.captions import is_list, is_text, masks_among, texts_of
+from domain.folders import repeats_of
+from domain.roles import Roles, is_litter, roles_of
 from domain.storage import Storage, StoredObject
 
 MAX_PHOTOS = 100
+"""Of the subject; and as many of its class."""
+
 MAX_OBJECTS = 1000
 """Photos, captions and litter together."""
 
 _NAME = r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"
-_REQUEST_KEY = re.compile(rf"tenants/{_NAME}/uploads/{_NAME}/{re.escape(layout.REQUEST_FILE)}")
-_LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
+_FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_REQUEST_KEY = re.compile(
+    rf"tenants/{_NAME}/uploads/{_NAME}/"
+    rf"({re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:config\.json|{_FILE}\.toml))"
+)
 
 
 class Place(NamedTuple):
@@ -33,10 +38,26 @@ class Place(NamedTuple):
         return layout.upload_prefix(self.tenant, self.upload)
 
 
+class PinnedUpload(NamedTuple):
+    """Every file that counts, as it is now."""
+
+    photos: tuple[PinnedPhoto, ...]
+    """In order of content."""
+    class_photos: tuple[PinnedObject, ...]
+    """In order of content."""
+    request: PinnedObject | None
+    settings: tuple[PinnedObject, ...]
+    """Other tools' files that say how to train."""
+    names: tuple[str, ...]
+    """Of the photos; a folder's name may say whom they show."""
+
+
 def place_of(key: str) -> Place:
     """Return the upload that a request's key belongs to.
 
     >>> place_of("tenants/acme/uploads/u1/request.json")
+    Place(tenant='acme', upload='u1')
+    >>> place_of("tenants/acme/uploads/u1/config/kohya.toml")
     Place(tenant='acme', upload='u1')
 
     Raises:
@@ -45,7 +66,7 @@ def place_of(key: str) -> Place:
     match = _REQUEST_KEY.fullmatch(key)
     if match is None:
         raise InvalidUploadError
-    return Place(*match.groups())
+    return Place(match[1], match[2])
 
 
 def find_place(key: str) -> Place | None:
@@ -56,19 +77,8 @@ def find_place(key: str) -> Place | None:
         return None
 
 
-def is_litter(name: str) -> bool:
-    """Tell what operating systems leave behind from what a person meant to upload.
-
-    >>> [is_litter(n) for n in ("a.jpg", "x/.DS_Store", "__MACOSX/a.jpg", "._a.jpg", "sub/")]
-    [False, True, True, True, True]
-    """
-    path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return hidden or name.endswith("/") or path.name.lower() in _LITTER
-
-
-def pin_photos(uploads: Storage, place: Place) -> tuple[PinnedPhoto, ...]:
-    """Return the upload's photos as they are now, loose or in archives, in order of content.
+def pin_upload(uploads: Storage, place: Place) -> PinnedUpload:
+    """Return the upload's files as they are now, loose or in archives.
 
     Raises:
         TooManyPhotosError: there are more than one training may use.
@@ -76,34 +86,26 @@ def pin_photos(uploads: Storage, place: Place) -> tuple[PinnedPhoto, ...]:
     """
     listed = uploads.list(place.prefix, limit=MAX_OBJECTS + 1)
     names = [item.key.removeprefix(place.prefix) for item in listed]
-    wanted = [name for name in names if name != layout.REQUEST_FILE and not is_litter(name)]
-    archives = [item for item in listed if is_archive(item.key)]
-    loose = [name for name in wanted if not is_archive(name)]
-    check_count(loose, len(listed))
+    loose = [name for name in names if not is_archive(name) and not is_litter(name)]
+    check_count(roles_of(loose), len(listed))
     found = uploads.heads([place.prefix + name for name in loose])
     pins = {item.key.removeprefix(place.prefix): pinned(item) for item in found}
+    archives = [item for item in listed if is_archive(item.key)]
     for name, pin in unpacked(uploads, place, archives):
         pins[name] = pin
-        check_count(pins, len(pins))
-    return paired(pins)
+        check_count(roles_of(pins), len(pins))
+    return sorted_out(pins)
 
 
-def check_count(names: Iterable[str], objects: int) -> None:
+def check_count(roles: Roles, objects: int) -> None:
     """Allow so many photos and no more.
 
     Raises:
         TooManyPhotosError: there are more.
     """
-    photos = len(photos_among(names))
+    photos = max(len(roles.photos), len(roles.class_photos))
     if photos > MAX_PHOTOS or objects > MAX_OBJECTS:
         raise TooManyPhotosError(found=photos, most=MAX_PHOTOS)
-
-
-def photos_among(names: Iterable[str]) -> list[str]:
-    """Return what is neither words nor a mask."""
-    pictures = [name for name in names if not is_text(name) and not is_list(name)]
-    masks = masks_among(pictures)
-    return [name for name in pictures if name not in masks]
 
 
 def unpacked(
@@ -113,9 +115,10 @@ def unpacked(
     if sum(archive.size for archive in archives) > MAX_ARCHIVE_BYTES:
         raise ArchiveRefusedError(code="archive_too_large")
     number = 0
-    for archive in archives:
+    for archive in uploads.heads([archive.key for archive in archives]):
         name = archive.key.removeprefix(place.prefix)
-        for member in members_of(uploads.read(archive.key, MAX_ARCHIVE_BYTES)):
+        body = uploads.read(archive.key, MAX_ARCHIVE_BYTES, archive.version_id)
+        for member in members_of(body):
             if is_litter(member.name):
                 continue
             key = f"{layout.unpacked_prefix(*place)}{archive.etag}/{number:04d}"
@@ -127,28 +130,29 @@ def unpacked(
             number += 1
 
 
-def paired(pins: Mapping[str, PinnedObject]) -> tuple[PinnedPhoto, ...]:
-    """Return the photos with the words for them, in the order of their content."""
-    photos = photos_among(pins)
-    words = lists_for(photos, pins) | texts_of(photos, pins)
-    together = (
-        PinnedPhoto(**dict(pins[name]), caption=pins.get(words.get(name, ""))) for name in photos
+def sorted_out(pins: Mapping[str, PinnedObject]) -> PinnedUpload:
+    """Return the files by what they are for."""
+    roles = roles_of(pins)
+    photos = (
+        PinnedPhoto(
+            **dict(pins[name]),
+            caption=pins.get(roles.captions.get(name, "")),
+            mask=pins.get(roles.masks.get(name, "")),
+            repeats=repeats_of(name),
+        )
+        for name in roles.photos
     )
-    return tuple(sorted(together, key=lambda pin: (pin.etag, pin.name or pin.key)))
+    return PinnedUpload(
+        photos=tuple(sorted(photos, key=_by_content)),
+        class_photos=tuple(sorted((pins[name] for name in roles.class_photos), key=_by_content)),
+        request=pins.get(layout.REQUEST_FILE),
+        settings=tuple(pins[name] for name in roles.settings),
+        names=tuple(roles.photos),
+    )
 
 
-def lists_for(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """Return for each photo the list of words in its folder, or else in a folder above.
-
-    >>> lists_for(["a.jpg", "x/b.jpg"], ["metadata.jsonl", "x/caption.csv"])
-    {'a.jpg': 'metadata.jsonl', 'x/b.jpg': 'x/caption.csv'}
-    """
-    lists = {PurePosixPath(name).parent: name for name in names if is_list(name)}
-    found = {
-        photo: [lists[folder] for folder in PurePosixPath(photo).parents if folder in lists]
-        for photo in photos
-    }
-    return {photo: nearest[0] for photo, nearest in found.items() if nearest}
+def _by_content(pin: PinnedObject) -> tuple[str, str]:
+    return pin.etag, pin.name or pin.key
 
 
 def pinned(item: StoredObject, name: str | None = None) -> PinnedObject:

@@ -23,6 +23,10 @@ MAX_ASPECT = 4
 MOVING = {"PNG", "WEBP", "AVIF"}
 """A JPEG with several frames is a photo with a preview."""
 
+MASK_SIDE = 8
+MASK_SKEW = 0.02
+"""How much a mask's aspect may differ from the photo's: a rounded pixel."""
+MASK_WHITE = 128
 ORIENTATION = 0x0112
 _TURNED = range(2, 9)
 _WHITE = (255, 255, 255, 255)
@@ -42,7 +46,7 @@ def main(order: str) -> None:
 def answer(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Return the photo's facts and PNG, or the code that refuses it; never raises."""
     try:
-        return normalise(body, **order)
+        return normalise_mask(body, **order) if "mask_of" in order else normalise(body, **order)
     except RefusedError as refusal:
         return {"refused": str(refusal)}, b""
     except MemoryError:
@@ -85,6 +89,41 @@ def normalise(
     clean.save(out, "PNG", compress_level=3)
     facts = {"width": clean.width, "height": clean.height, "codes": codes}
     return {**facts, "measures": measure(clean)}, out.getvalue()
+
+
+def normalise_mask(  # noqa: PLR0913 - an order's fields
+    body: bytes, *, kind: str, mask_of: list[int], min_side: int, max_side: int, max_pixels: int
+) -> tuple[dict[str, Any], bytes]:
+    """Return a grey PNG of the photo's size, white where the subject is; see ``normalise``.
+
+    Raises:
+        RefusedError: it has another aspect than the photo, or no part of it is white.
+    """
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    image = opened(body, kind)
+    judge_header(image, min(min_side, MASK_SIDE))
+    image.draft(None, (max_side, max_side))
+    image.load()
+    upright, _ = turn(image)
+    width, height = mask_of
+    if abs(upright.width * height - upright.height * width) > MASK_SKEW * upright.width * height:
+        raise RefusedError("mask_ignored")
+    grey = to_grey(upright).resize((width, height), Image.Resampling.BILINEAR)
+    if grey.getextrema()[1] < MASK_WHITE:  # type: ignore[operator]  # a pair, for one band
+        raise RefusedError("mask_ignored")
+    out = io.BytesIO()
+    Image.frombytes("L", grey.size, grey.tobytes()).save(out, "PNG", compress_level=3)
+    return {"width": width, "height": height}, out.getvalue()
+
+
+def to_grey(mask: Image.Image) -> Image.Image:
+    """Return a mask as grey; one that is all in the alpha channel is taken from there."""
+    if "A" in mask.getbands():
+        alpha = mask.getchannel("A")
+        if alpha.getextrema() != (255, 255):
+            return alpha
+    return to_srgb(mask)[0].convert("L")
 
 
 def opened(body: bytes, name: str) -> Image.Image:

@@ -5,9 +5,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from domain.darkroom import DecodedPhoto, DecodeLimits, PhotoRefusedError
 from domain.looks import Looks
-from domain.photos import DecodedPhoto, DecodeLimits, PhotoRefusedError
 
 WALL_SECONDS = 30
 _TAKEN = {
@@ -33,28 +34,44 @@ class ChildDecoder:
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         """Return the normalised photo; see the Protocol for what it raises."""
-        order = json.dumps({"kind": format_of(body), **limits._asdict()})
-        try:
-            child = subprocess.run(
-                [sys.executable, "-m", "runtime.decode", order],
-                input=body,
-                capture_output=True,
-                check=False,
-                timeout=WALL_SECONDS,
-                env={"PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"},
-            )
-        except subprocess.TimeoutExpired:
-            raise PhotoRefusedError("too_complex") from None
-        if child.returncode < 0:  # a signal: killed by a limit of its own
-            raise PhotoRefusedError("too_complex")
-        if child.returncode > 0:
-            raise DecoderBrokenError
-        header, _, png = child.stdout.partition(b"\n")
-        answer = json.loads(header)
-        if "refused" in answer:
-            raise PhotoRefusedError(answer["refused"])
-        codes, looks = tuple(answer["codes"]), Looks(**answer["measures"])
-        return DecodedPhoto(png, answer["width"], answer["height"], codes, looks)
+        facts, png = answer_of_child(body, {"kind": format_of(body), **limits._asdict()})
+        codes, looks = tuple(facts["codes"]), Looks(**facts["measures"])
+        return DecodedPhoto(png, facts["width"], facts["height"], codes, looks)
+
+    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
+        """Return the grey mask in this size; see the Protocol for what it raises."""
+        order = {"kind": format_of(body), "mask_of": [width, height], **limits._asdict()}
+        _, png = answer_of_child(body, order)
+        return png
+
+
+def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Have a child decode the file; return its facts and the PNG.
+
+    Raises:
+        PhotoRefusedError: the child says why, or it went beyond a limit.
+        DecoderBrokenError: it could not even start.
+    """
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "runtime.decode", json.dumps(order)],
+            input=body,
+            capture_output=True,
+            check=False,
+            timeout=WALL_SECONDS,
+            env={"PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        raise PhotoRefusedError("too_complex") from None
+    if child.returncode < 0:  # a signal: killed by a limit of its own
+        raise PhotoRefusedError("too_complex")
+    if child.returncode > 0:
+        raise DecoderBrokenError
+    header, _, png = child.stdout.partition(b"\n")
+    facts: dict[str, Any] = json.loads(header)
+    if "refused" in facts:
+        raise PhotoRefusedError(facts["refused"])
+    return facts, png
 
 
 def format_of(body: bytes) -> str:

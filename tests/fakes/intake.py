@@ -9,6 +9,7 @@ from contracts.base import BaseCard
 from contracts.stages import AcceptRequestInput
 from domain.accepting import Intake
 from domain.bases import Bases
+from domain.consent import ConsentRules
 from domain.storage import write_document
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
@@ -58,6 +59,7 @@ def memory_intake() -> Intake:
         models=MemoryStorage("models"),
         bases=Bases(bases, BASE_ID),
         jobs=MemoryJobs(),
+        consent=ConsentRules(text_version=None, photos_kept_days=30),
     )
 
 

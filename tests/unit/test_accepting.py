@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,6 @@ def test_a_photo_that_vanishes_meanwhile_is_left_out() -> None:
             return super().heads(keys[1:])
 
     intake = memory_intake()
-    intake = Intake(Vanishing(), intake.models, intake.bases, intake.jobs)
+    intake = replace(intake, uploads=Vanishing())
     answer = accept_request(announced(put_upload(intake, PHOTOS)), intake, NOW)
     assert len(accepted_upload(intake, answer.job.job_id).photos) == len(PHOTOS) - 1

@@ -6,9 +6,10 @@ from bench.corpus import papers, photos
 from contracts.codes import CODES
 from contracts.errors import ArchiveRefusedError
 from domain.archives import members_of
-from domain.photos import DecodeLimits, PhotoRefusedError
-from domain.requests import RequestRefusedError, parse_request
+from domain.darkroom import DecodeLimits, PhotoRefusedError
+from domain.requests import RequestRefusedError
 from domain.uploads import find_place
+from domain.wishes import parse_request
 from runtime.decode import answer
 from runtime.sandbox import format_of
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageStat
 
 from bench.corpus.photos import heic, scene
-from domain.photos import PhotoRefusedError
+from domain.darkroom import PhotoRefusedError
 from runtime.decode import answer
 from runtime.sandbox import format_of
 from tests.fakes.pictures import encoded, picture

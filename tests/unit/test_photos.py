@@ -6,13 +6,8 @@ from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import JobSpec
 from contracts.photos import PhotoReport, PhotoSummary
 from domain.accepting import Intake, accept_request
-from domain.photos import (
-    DecodedPhoto,
-    DecodeLimits,
-    Inspection,
-    PhotoRefusedError,
-    inspect_photos,
-)
+from domain.darkroom import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.photos import Inspection, inspect_photos
 from domain.storage import read_document
 from runtime.sandbox import ChildDecoder, DecoderBrokenError
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
@@ -31,6 +26,12 @@ class PlainDecoder:
             raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
         codes = ("rotated",) if body.startswith(b"turn") else ()
         return DecodedPhoto(body, 80, 96, codes)
+
+    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
+        self.limits.append(limits)
+        if body.startswith(b"refuse "):
+            raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
+        return b"%dx%d " % (width, height) + body
 
 
 def inspection_of(intake: Intake, decoder: PlainDecoder | ChildDecoder) -> Inspection:

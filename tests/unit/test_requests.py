@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from contracts.request import TrainingRequest
 from domain.aliases import ALIASES
-from domain.requests import RequestRefusedError, parse_request
+from domain.requests import RequestRefusedError
+from domain.wishes import parse_request
 from tests.fakes.intake import REQUEST
 
 

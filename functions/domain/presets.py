@@ -1,0 +1,23 @@
+"""What a preset means: values for the fields that nothing else gave."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "face": {
+        "instance_prompt": "a photo of TOK person",
+        "class_prompt": "a photo of a person",
+        "with_prior_preservation": True,
+    },
+    "object": {
+        "instance_prompt": "a photo of TOK",
+        "class_prompt": "a photo of an object",
+        "with_prior_preservation": True,
+    },
+    "style": {
+        "instance_prompt": "a picture in the style of TOK",
+        "class_prompt": "a picture",
+        "with_prior_preservation": False,
+    },
+}
+"""A style has no class to protect: everything the base draws may take it on."""
