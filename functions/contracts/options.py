@@ -93,6 +93,9 @@ class TrainingOptions(Document):
     checkpointing_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
     """Steps between two saved states; absent: a tenth of all."""
 
+    validation_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    """Steps between two sets of pictures of fixed prompts and seeds; absent: none on the way."""
+
     num_train_epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Rounds over all photos, each as often as its ``repeats``; chooses the number of steps."""
 

@@ -17,9 +17,12 @@ METRICS = {
     "learning_rate": r"\blr=([0-9.eE+-]+)",
     "grad_norm": r"\bgrad_norm=([0-9.eE+-]+)",
     "images_per_second": r"\bimages_per_second=([0-9.eE+-]+)",
+    "effect": r"\beffect=([0-9.eE+-]+)",
+    "identity": r"\bidentity=([0-9.eE+-]+)",
 }
-"""Parsed from the trainer's log line
-``step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2``."""
+"""Parsed from the trainer's log lines
+``step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2`` and
+``gate effect=0.2100 identity=0.8300``."""
 
 LONGEST_RUNTIME = 5 * 24 * 3600
 """Seconds; SageMaker's default limit for one training job."""
@@ -30,7 +33,7 @@ EXPORT_SECONDS = 180
 LEAST_RUNTIME = EXPORT_SECONDS + 60
 """Seconds; below this nothing would be learnt before the export."""
 
-CHECKPOINTS = "/opt/ml/checkpoints"
+CHECKPOINTS, TENSORBOARD = "/opt/ml/checkpoints", "/opt/ml/output/tensorboard"
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 Creation = Literal["created", "exists", "no_capacity"]
@@ -130,6 +133,10 @@ def training_job_request(
         "CheckpointConfig": {
             "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
             "LocalPath": CHECKPOINTS,
+        },
+        "TensorBoardOutputConfig": {
+            "S3OutputPath": models_uri(layout.tensorboard_prefix(plan.plan_id), settings),
+            "LocalPath": TENSORBOARD,
         },
         "EnableNetworkIsolation": True,
         "EnableInterContainerTrafficEncryption": True,

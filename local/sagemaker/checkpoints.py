@@ -65,6 +65,18 @@ class CheckpointSync:
         return found
 
 
+class Mirrors:
+    """All folders of a job that go to S3 while it runs."""
+
+    def __init__(self, syncs: list[CheckpointSync]) -> None:
+        self._syncs = syncs
+
+    def push(self) -> None:
+        """Upload what has changed in each."""
+        for sync in self._syncs:
+            sync.push()
+
+
 def _version(file: Path) -> Version:
     status = file.stat()
     return status.st_mtime_ns, status.st_size

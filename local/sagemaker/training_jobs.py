@@ -49,15 +49,15 @@ def check_rules(request: Json) -> None:
     """Refuse what the service's model allows but the service does not."""
     resources, stopping = request.get("ResourceConfig"), request.get("StoppingCondition")
     image = request.get("AlgorithmSpecification", {}).get("TrainingImage")
-    checkpoints = request.get("CheckpointConfig", {}).get("LocalPath", CONTAINER_ROOT)
     if resources is None or stopping is None or not resources.get("InstanceType"):
         _refuse("ResourceConfig with an InstanceType and StoppingCondition are required.")
     if resources.get("InstanceCount") != 1 or resources.get("VolumeSizeInGB", 0) < 1:
         _refuse("On the laptop InstanceCount is 1; VolumeSizeInGB must be at least 1.")
     if not image:
         _refuse("AlgorithmSpecification must have a TrainingImage.")
-    if not checkpoints.startswith(CONTAINER_ROOT):
-        _refuse(f"On the laptop CheckpointConfig's LocalPath must begin with {CONTAINER_ROOT}.")
+    for mirror in ("CheckpointConfig", "TensorBoardOutputConfig"):
+        if not request.get(mirror, {}).get("LocalPath", CONTAINER_ROOT).startswith(CONTAINER_ROOT):
+            _refuse(f"On the laptop {mirror}'s LocalPath must begin with {CONTAINER_ROOT}.")
     check_channels(request)
     check_spot(request, resources, stopping)
 

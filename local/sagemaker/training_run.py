@@ -12,7 +12,7 @@ from local.cloud.untyped import Json
 from local.sagemaker import artifacts, channels, events, folders, host, settings, store, warm_pools
 from local.sagemaker import s3 as s3_module
 from local.sagemaker import training_documents as documents
-from local.sagemaker.checkpoints import CheckpointSync
+from local.sagemaker.checkpoints import CheckpointSync, Mirrors
 from local.sagemaker.container import Container
 from local.sagemaker.errors import ContainerFault
 from local.sagemaker.images import Program, find_program
@@ -110,14 +110,13 @@ class TrainingRun:
         program = self._pull_image()
         self._make_root()
         channels.download_channels(s3, self.document.get("InputDataConfig", []), self._inputs())
-        sync = self._checkpoints(s3)
+        sync = Mirrors([*self._checkpoints(s3), *self._tensorboard(s3)])
         logs = self._log_shipper(session)
         if self._wish == "Stopped":
             return Outcome("Stopped")
         self._advance("Training")
         status = self._watch(program, sync, logs)
-        if sync is not None:
-            sync.push()
+        sync.push()
         if self._wish == "Interrupted":
             self._advance("Interrupted")
             return None
@@ -127,7 +126,7 @@ class TrainingRun:
         artifacts.upload(s3, self.document, self._root, with_model=with_model)
         return outcome
 
-    def _watch(self, program: Program, sync: CheckpointSync | None, logs: LogShipper) -> int:
+    def _watch(self, program: Program, sync: Mirrors, logs: LogShipper) -> int:
         """Run the container to its end and return its exit status."""
         container = Container(program, self._environment(), self._root, self._log_file, self._news)
         self._container = container
@@ -144,8 +143,7 @@ class TrainingRun:
                 break
             self._news.wait(self._nap(deadline if kill_at is None else kill_at))
             self._news.clear()
-            if sync is not None:
-                sync.push()
+            sync.push()
             logs.ship()
         status = container.wait(5)
         logs.ship(last=True)
@@ -246,16 +244,27 @@ class TrainingRun:
             ),
         }
 
-    def _checkpoints(self, s3: Json) -> CheckpointSync | None:
+    def _checkpoints(self, s3: Json) -> list[CheckpointSync]:
         config = self.document.get("CheckpointConfig")
         if config is None:
-            return None
-        local = config.get("LocalPath", "/opt/ml/checkpoints").removeprefix(CONTAINER_ROOT)
-        folder = self._root / local
-        folder.mkdir(parents=True, exist_ok=True)
+            return []
+        folder = self._folder(config.get("LocalPath", "/opt/ml/checkpoints"))
         sync = CheckpointSync(s3, folder, config["S3Uri"])
         sync.restore()
-        return sync
+        return [sync]
+
+    def _tensorboard(self, s3: Json) -> list[CheckpointSync]:
+        """Mirrored like checkpoints, but nothing of it comes back."""
+        config = self.document.get("TensorBoardOutputConfig")
+        if config is None:
+            return []
+        folder = self._folder(config.get("LocalPath", "/opt/ml/output/tensorboard"))
+        return [CheckpointSync(s3, folder, config["S3OutputPath"])]
+
+    def _folder(self, path: str) -> Path:
+        folder = self._root / path.removeprefix(CONTAINER_ROOT)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def _log_shipper(self, session: host.Session) -> LogShipper:
         stream = f"{self.name}/algo-1-{int(time.time())}"

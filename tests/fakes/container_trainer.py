@@ -29,6 +29,7 @@ def main() -> int:
     resumed = (ROOT / "checkpoints/state.txt").exists()
     write("model/seen.json", json.dumps(seen))
     write("output/data/report.txt", "report")
+    write("output/tensorboard/events", "figures")
     write("sagemaker/warmpoolcache/cached.txt", "cached")
     if "child" in WISHES:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])

@@ -49,6 +49,7 @@ PIPE = {
         ({"RoleArn": "arn:aws:iam::000000000000:role/nobody"}, "Could not assume role"),
         ({"InputDataConfig": [PIPE]}, "channel plan must be an S3Prefix or a ManifestFile"),
         ({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/srv"}}, "begin with /opt/ml/"),
+        ({"TensorBoardOutputConfig": {"S3OutputPath": "s3://b", "LocalPath": "/x"}}, "TensorBoard"),
     ],
 )  # fmt: skip
 def test_a_request_that_breaks_a_rule_is_refused(

@@ -121,6 +121,18 @@ def test_checkpoints_reach_s3_while_the_job_runs_and_come_back_in_the_next(
     assert kit.get("plan/checkpoints/state.txt") == b"resumed"
 
 
+def test_event_files_reach_s3_while_the_job_runs_and_do_not_come_back(kit: SageMakerKit) -> None:
+    output = {"S3OutputPath": f"s3://{kit.bucket}/plan/tensorboard"}
+    job = kit.start(wishes={"seconds": "30"}, TensorBoardOutputConfig=output)
+    eventually(lambda: kit.keys("plan/tensorboard/") == ["plan/tensorboard/events"])
+    assert kit.describe(job)["SecondaryStatus"] == "Training"
+    kit.sagemaker.stop_training_job(TrainingJobName=job)
+    kit.ended(job)
+    kit.put("plan/tensorboard/older", "x")
+    again = kit.train(TensorBoardOutputConfig=output)["TrainingJobName"]
+    assert not any("tensorboard" in name for name in kit.seen(again)["inputs"])
+
+
 @pytest.mark.parametrize(
     ("wishes", "reason"),
     [

@@ -22,16 +22,20 @@ from trainer.base import Base
 from trainer.best import Look, choose, read_kept
 from trainer.export import list_files, write_adapter
 from trainer.families import TEXT_TARGETS
+from trainer.forecast import forecast
 from trainer.gate import examine, gather, plan_shots
 from trainer.interrupt import TimeLimit
 from trainer.judge import Judge
 from trainer.loop import Examples, Learner, Trained, train
+from trainer.meter import TENSORBOARD_FOLDER
 from trainer.outcome import TrainingError, say, write_atomically, write_result
 from trainer.photos import Photo, encode_photos, read_photos, split, verdicts
 from trainer.plan import Recipe, make_recipe, name_subject
 from trainer.prior import ClassImages, Places, class_images
+from trainer.samples import Sampler
 from trainer.sampling import to_images, to_png
 from trainer.sheet import make_sheet
+from trainer.sizes import Album, encode_sizes
 
 REPORT_FILE, SHEET_FILE, PICTURES_FOLDER = "report.json", "samples.png", "pictures"
 
@@ -50,6 +54,7 @@ def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
     """Photos, class images, training, files, gate: one task from start to result."""
     ready = prepare(job, task)
     networks = attach_adapters(job.base, ready.learner.recipe)
+    say_forecast(job, ready, networks)
     trained = train(job.base, ready.learner, networks, job.limit)
     return finish(job, ready, networks, trained)
 
@@ -70,13 +75,15 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
     photos = read_photos(job.root, task, task.request.resolution or job.base.card.resolution)
     learnt, held_out = split(photos)
-    recipe = make_recipe(task, job.base.card, len(learnt))
+    recipe = make_recipe(task, job.base.card, len(learnt), photos_in_an_epoch(task, learnt))
     say_plan(recipe, len(learnt), len(held_out))
     learner = Learner(
         recipe,
-        gather_examples(job, recipe, learnt),
+        gather_examples(job, task, recipe, learnt),
         task_folder(job.root, task) / "state",
         fingerprint(task, recipe, job.base),
+        job.root / TENSORBOARD_FOLDER / task.job_id,
+        make_sampler(job, task, recipe),
     )
     return Ready(task, learner, held_out or learnt)
 
@@ -105,6 +112,13 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
     return result
 
 
+def make_sampler(job: Job, task: TrainingTask, recipe: Recipe) -> Sampler:
+    """Return what draws the pictures on the way."""
+    prompts = [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
+    folder = task_folder(job.root, task) / ADAPTER_FOLDER
+    return Sampler(job.base, recipe, tuple(prompts), folder, job.limit)
+
+
 def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
     """Say what is going to happen before it costs anything."""
     in_a_step = recipe.batch_size * (2 if recipe.class_images else 1)
@@ -117,16 +131,39 @@ def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
     )
 
 
-def gather_examples(job: Job, recipe: Recipe, photos: list[Photo]) -> Examples:
+def photos_in_an_epoch(task: TrainingTask, learnt: list[Photo]) -> int:
+    """Return how many photos an epoch has, each counted as often as it comes."""
+    often = {photo.index: photo.repeats for photo in task.photos}
+    sizes = max(1, len(task.request.resolutions))
+    return sizes * task.request.repeats * sum(often[photo.index] for photo in learnt)
+
+
+def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
+    """Say what the training will take, and keep the time for its pictures free."""
+    recipe = ready.learner.recipe
+    shots = plan_shots(recipe, list(ready.task.request.sample_prompts), job.judge)
+    expected = forecast(job.base, ready.learner, networks, shots)
+    job.limit.export_seconds = expected.export_seconds
+    say(
+        f"forecast job_id={recipe.job_id} seconds_per_step={expected.step_seconds:.3f} "
+        f"training_seconds={expected.training_seconds:.0f} "
+        f"export_seconds={expected.export_seconds:.0f} "
+        f"memory_gib={expected.memory_bytes / 2**30:.2f}"
+    )
+
+
+def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[Photo]) -> Examples:
     """Encode the photos, and find or make the class images."""
     captions = [describe(photo, job.judge) for photo in photos]
     class_prompts = vary(recipe.class_prompt, job.judge)
     classes = order_class_images(job, recipe, class_prompts)
     prompts = list(dict.fromkeys(captions + class_prompts))
+    rows = [prompts.index(caption) for caption in captions]
     return Examples(
         photos=encode_photos(job.base, photos),
         prompts=prompts,
-        photo_rows=[prompts.index(caption) for caption in captions],
+        photo_rows=rows,
+        sized=encode_sizes(job.base, recipe, Album(job.root, task, photos, rows)),
         class_latents=classes.latents if classes else None,
         class_rows=[
             prompts.index(class_prompts[i % len(class_prompts)]) for i in range(recipe.class_images)
@@ -217,12 +254,20 @@ def judge_adapter(
     images = [photo.image for photo in photos]
     report = examine(evidence, images, job.judge, job.base.card.gate)
     report = report.model_copy(update={"candidates": candidates})
+    say_report(recipe, report)
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
     write_atomically(adapter / SHEET_FILE, make_sheet(images, evidence))
     for number, picture in enumerate(to_images(evidence.with_adapter[evidence.wishes()])):
         write_atomically(adapter / PICTURES_FOLDER / f"{number:02d}.png", to_png(picture))
     return report
+
+
+def say_report(recipe: Recipe, report: GateReport) -> None:
+    """Say what the gate measured, as a line of metrics."""
+    measured = report.model_dump(include={"effect", "identity", "prompt_following", "class_drift"})
+    figures = [f"{name}={value:.4f}" for name, value in measured.items() if value is not None]
+    say(f"gate {' '.join(figures)} job_id={recipe.job_id}")
 
 
 def gate_failure(report: GateReport) -> TrainingFailure:

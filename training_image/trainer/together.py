@@ -117,6 +117,7 @@ def is_plain(recipe: Recipe) -> bool:
         and recipe.mixed_precision != "fp16"
         and not recipe.enable_bucket
         and not recipe.resolutions
+        and recipe.validation_steps is None
     )
 
 

@@ -1,0 +1,103 @@
+"""What a training tells while it goes: lines, event files, pictures; and when its time is over."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from PIL import Image  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
+
+from domain.training import METRICS  # noqa: E402
+from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke.training_room import Room, job_id  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+MakeRoom = Callable[[], Room]
+WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
+
+
+@pytest.fixture(scope="module")
+def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
+    base = tmp_path_factory.mktemp("base")
+    make_base(base, "sdxl")
+    return lambda: Room(tmp_path_factory.mktemp("room"), base)
+
+
+def twin(room: Room, **request: object) -> str:
+    """Add the first task again with another wish: the same photos, the same seed."""
+    first = room.tasks[0]
+    name = job_id(len(room.tasks) + 1)
+    room.tasks.append({**first, "job_id": name, "request": {**first["request"], **request}})
+    return name
+
+
+def test_a_training_tells_how_it_goes(make_room: MakeRoom) -> None:
+    room = make_room()
+    quiet = room.add_task(max_train_steps=4, sample_prompts=["a drawing of TOK"])
+    shown = twin(room, validation_steps=2)
+    room.write_plan()
+    done = room.run()
+    assert done.returncode == 0, done.stderr
+
+    missing = {name for name, regex in METRICS.items() if not re.search(regex, done.stdout)}
+    assert missing == {"identity"}, "this base has no judge"
+    assert f"forecast job_id={quiet} " in done.stdout
+
+    events = EventAccumulator(str(room.root / "output" / "tensorboard" / shown)).Reload()
+    for name in ("loss", "lr", "grad_norm"):
+        assert [event.step for event in events.Scalars(f"train/{name}")] == [1, 2, 3, 4]
+    assert [event.step for event in events.Images("samples")] == [2, 4]
+
+    names = {name for name in room.result(shown).files if "/samples/" in name}
+    wanted = {f"adapter/samples/step-{s:06d}-{n:02d}.png" for s in (2, 4) for n in range(3)}
+    assert names == wanted
+    assert Image.open(room.folder(shown) / min(names)).size == (64, 64)
+    assert not (room.folder(quiet) / "adapter" / "samples").exists()
+    one, other = (load_file(room.folder(name) / WEIGHTS) for name in (quiet, shown))
+    assert all(torch.equal(one[key], other[key]) for key in one), "looking changes nothing"
+
+
+def test_nobody_is_left_without_an_answer_when_the_time_is_over(make_room: MakeRoom) -> None:
+    room = make_room()
+    partial = room.add_task(max_train_steps=20_000)
+    late = room.add_task()
+    room.write_plan(deadline_seconds=60)
+    done = room.run()
+    assert done.returncode == 0, done.stderr
+    result = room.result(partial)
+    assert result.status == "succeeded"
+    assert result.metrics is not None
+    assert result.metrics.partial
+    assert 0 < result.metrics.steps < 20_000
+    assert "adapter/kohya.safetensors" in result.files
+    assert room.code(late) == "deadline_exceeded"
+    card = (room.folder(partial) / "adapter" / "README.md").read_text()
+    assert "stopped early" in card
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda plan: {**plan, "colour": "red"},
+        lambda plan: {**plan, "tasks": []},
+        lambda plan: {**plan, "tasks": [{**plan["tasks"][0], "photos": []}]},
+    ],
+    ids=["an unknown field", "no work", "no photos"],
+)
+def test_a_plan_that_is_none_fails_before_anything_is_read(
+    make_room: MakeRoom, spoil: Callable[[dict[str, object]], dict[str, object]]
+) -> None:
+    room = make_room()
+    room.add_task()
+    room.write_plan()
+    path = room.data / "plan" / "plan.json"
+    path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
+    assert room.run().returncode == 1
+    assert room.failure().startswith("plan_invalid: check the fields ")
+    assert not (room.root / "checkpoints").exists()

@@ -1,0 +1,57 @@
+"""Pictures every so many steps, always of the same prompts and seeds: a training to look at.
+
+They are drawn from seeds of their own, so a training with pictures and one without are the same.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer import lora
+from trainer.base import Base
+from trainer.interrupt import TimeLimit
+from trainer.outcome import write_atomically
+from trainer.plan import Recipe
+from trainer.sampling import Pictures, Shot, make_pictures, to_images, to_png
+
+FIRST_SEED, OF_SUBJECT, MOST = 2000, 2, 4
+SAMPLES_FOLDER = "samples"
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws one task's samples."""
+
+    base: Base
+    recipe: Recipe
+    prompts: tuple[str, ...]
+    """The request's own, the subject named."""
+    folder: Path
+    """Of the adapter: samples are delivered with it."""
+    limit: TimeLimit
+
+    def is_due(self, step: int) -> bool:
+        """Return whether pictures are wished after so many steps."""
+        every = self.recipe.validation_steps
+        return every is not None and step % every == 0
+
+    def shots(self) -> list[Shot]:
+        """Return the pictures of every step: the subject plain, then the request's own prompts."""
+        prompts = [self.recipe.instance_prompt] * OF_SUBJECT + list(self.prompts)
+        return [Shot(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts[:MOST])]
+
+    def draw(self, step: int, networks: lora.Networks) -> Pictures:
+        """Draw and keep the pictures of a step; the networks go on learning after it."""
+        unet = self.base.pipeline.unet
+        lora.set_dropout(networks, active=False)
+        unet.eval()
+        try:
+            pictures = make_pictures(
+                self.base, self.shots(), self.recipe.resolution, self.limit, "samples"
+            )
+        finally:
+            unet.train()
+            lora.set_dropout(networks, active=True)
+        for number, image in enumerate(to_images(pictures)):
+            name = f"step-{step:06d}-{number:02d}.png"
+            write_atomically(self.folder / SAMPLES_FOLDER / name, to_png(image))
+        return pictures
