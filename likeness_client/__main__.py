@@ -1,5 +1,7 @@
 """The command line: ``likeness check FOLDER`` before an upload; ``likeness generate`` after.
 
+In between, ``likeness status JOB --watch`` and ``likeness cancel JOB``.
+
 ``likeness generate <target model> "a photo of sks" --endpoint NAME`` draws.
 """
 
@@ -9,13 +11,14 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.picture import OutputFormat, Scheduler
 from likeness_client.answer import Answer
 from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.errors import GenerationError
+from likeness_client.jobs import show, stop
 from likeness_client.replay import replay
 from likeness_client.store import NotStoredError
 
@@ -23,12 +26,19 @@ NOT_ARGUMENTS = {"command", "model", "prompt", "negative_prompt", "endpoint", "o
 
 
 def main(words: list[str] | None = None) -> int:
-    """Draw, save, and say where; return 1 when there is no picture."""
+    """Do what the first word says; return 0 when it went well."""
     options = make_parser().parse_args(words)
     if options.command == "check":
         return check(options.folder, options.resolution)
     if options.command == "replay":
         return replay(options.queue_url, dry_run=options.dry_run)
+    if options.command in {"status", "cancel"}:
+        return ask_about_job(options)
+    return draw(options)
+
+
+def draw(options: argparse.Namespace) -> int:
+    """Draw, save, and say where; return 1 when there is no picture."""
     if not options.endpoint:
         sys.stderr.write("likeness: name the endpoint by --endpoint or LIKENESS_ENDPOINT\n")
         return 2
@@ -51,6 +61,37 @@ def main(words: list[str] | None = None) -> int:
         return 1
     save(answer, options.out)
     return 0
+
+
+def ask_about_job(options: argparse.Namespace) -> int:
+    """Show or stop a job."""
+    if not options.table:
+        sys.stderr.write("likeness: name the table by --table or LIKENESS_JOBS_TABLE\n")
+        return 2
+    try:
+        if options.command == "cancel":
+            return stop(options.table, options.job, options.function)
+        return show(options.table, options.job, watch=options.watch)
+    except (BotoCoreError, ClientError) as error:
+        sys.stderr.write(f"likeness: {error}\n")
+        return 1
+
+
+def add_job_commands(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    """Add ``status`` and ``cancel``."""
+    status = commands.add_parser("status", help="how a job goes on")
+    status.add_argument("--watch", action="store_true", help="print each change until the end")
+    cancel = commands.add_parser("cancel", help="stop a job; its owner is told once")
+    cancel.add_argument(
+        "--function",
+        default=os.environ.get("LIKENESS_CANCEL_FUNCTION", "likeness-cancel-job"),
+        help="the stack's output CancelFunctionName",
+    )
+    for command in (status, cancel):
+        command.add_argument("job", help="the job id, or <tenant>/<upload>")
+        command.add_argument("--table", default=os.environ.get("LIKENESS_JOBS_TABLE"))
 
 
 def save(answer: Answer, first: Path) -> None:
@@ -89,6 +130,7 @@ def make_parser() -> argparse.ArgumentParser:
     again = commands.add_parser("replay", help="deliver what lies in the dead-letter queue")
     again.add_argument("queue_url", help="the stack's output DeadLetterQueueUrl")
     again.add_argument("--dry-run", action="store_true", help="only show what lies there")
+    add_job_commands(commands)
     generate = commands.add_parser("generate", help="draw pictures with a trained model")
     generate.add_argument("model", help="the TargetModel of the notice")
     generate.add_argument("prompt", help="name the subject by its trigger word, or <<TOK>>")

@@ -13,6 +13,7 @@ from boto3.dynamodb.conditions import Attr, Key
 from aws import environment
 from aws.clients import CONFIG
 from aws.ledger import DynamoLedger
+from contracts import layout
 from contracts.errors import JobCanceledError
 from contracts.job import JobSpec
 from contracts.record import JobRecord, Stage, Status, WaitingFor
@@ -57,6 +58,8 @@ class DynamoJobs(DynamoLedger):
             defaults={"created_at": now.isoformat(), "attempt": 0},
             drop=(*_WAITING, *_OF_ONE_RUN),
         )
+        pointer = {"points_to": job.job_id}
+        self._update(layout.upload_row(f"{job.tenant}/{job.upload}"), None, pointer)
         if claimed:
             return "accepted"
         record = self.get(job.job_id)

@@ -33,7 +33,10 @@ class DynamoRows:
         defaults: Mapping[str, object] | None = None,
         drop: tuple[str, ...] = (),
     ) -> bool:
-        """Change the row if the condition holds; ``defaults`` only fill what is absent."""
+        """Change the row if the condition holds; ``defaults`` only fill what is absent.
+
+        Without a condition it changes, or makes, the row in any case.
+        """
         fresh = defaults or {}
         sets = [f"#{name} = :{name}" for name in changes]
         sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in fresh]
@@ -41,7 +44,7 @@ class DynamoRows:
         values = {**changes, **fresh}
         return self._try_update(
             Key={"job_id": key},
-            ConditionExpression=when,
+            **({} if when is None else {"ConditionExpression": when}),
             UpdateExpression="SET " + ", ".join(sets) + removes,
             ExpressionAttributeNames={f"#{name}": name for name in (*values, *drop)},
             ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
