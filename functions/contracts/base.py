@@ -94,5 +94,8 @@ class BaseCard(Document):
     face_detector: Literal["retinaface", "haar", "drawn"] | None = None
     """What finds faces on photos of this base's kind; absent: only what the image is set up for."""
 
+    license: str | None = None
+    """Named in every adapter's model card; absent: the card says "the base model's own"."""
+
     judge: RelativePath | None = None
     """Folder of the judge of likeness; absent: identity is not scored."""
