@@ -130,7 +130,7 @@ def test_event_files_reach_s3_while_the_job_runs_and_do_not_come_back(kit: SageM
     kit.ended(job)
     kit.put("plan/tensorboard/older", "x")
     again = kit.train(TensorBoardOutputConfig=output)["TrainingJobName"]
-    assert not any("tensorboard" in name for name in kit.seen(again)["inputs"])
+    assert not any("tensorboard" in name for name in seen_by(kit, again)["inputs"])
 
 
 @pytest.mark.parametrize(
