@@ -20,6 +20,11 @@ def text(name: str) -> str:
     return value
 
 
+def optional(name: str) -> str | None:
+    """Return the variable's value; None when it is absent or empty."""
+    return os.environ.get(name) or None
+
+
 def number(name: str) -> int:
     """Return the variable's value, a whole number.
 

@@ -26,6 +26,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "dry_run": CodeEntry(
+        "Nothing was trained, as you asked",
+        "The request and the photos were checked, and the training was estimated.",
+        "Take dry_run out of request.json and upload it again to train.",
+        "nobody",
+        False,
+    ),
     "invalid_upload": CodeEntry(
         "The upload's place is not valid",
         "A request must be tenants/<tenant>/uploads/<upload>/request.json, config.json or a .toml.",

@@ -104,6 +104,14 @@ class NotifyOwnerInput(Document):
     warm: WarmModelReport
 
 
+class DryRunInput(Document):
+    """NotifyOwner, when the request asked for an answer and no training."""
+
+    job: JobSpec
+
+    photos: PhotoSummary
+
+
 class Failure(_Foreign):
     """Step Functions' ``$states.errorOutput``."""
 
@@ -172,3 +180,19 @@ class ExecutionEnded(_Foreign):
     """EventBridge's "Step Functions Execution Status Change", for executions that ended red."""
 
     detail: ExecutionOutcome
+
+
+class StackRequest(_Foreign):
+    """CloudFormation's call to a custom resource."""
+
+    request_type: Literal["Create", "Update", "Delete"] = Field(alias="RequestType")
+
+    response_url: str = Field(alias="ResponseURL")
+
+    stack_id: str = Field(alias="StackId")
+
+    request_id: str = Field(alias="RequestId")
+
+    logical_resource_id: str = Field(alias="LogicalResourceId")
+
+    physical_resource_id: str | None = Field(default=None, alias="PhysicalResourceId")

@@ -10,8 +10,9 @@ from typing import Protocol
 from PIL import Image
 
 from contracts import picture
-from contracts.errors import WarmUpFailedError
+from contracts.errors import EndpointMissingError, EndpointStartingError, WarmUpFailedError
 from contracts.package import GenerationInfo, ModelPackage, WarmModelReport
+from domain.hosting import Hosting, wake
 
 ARGUMENTS = picture.PictureArguments(num_inference_steps=4, seed=0)
 """Few steps: whether it is a good picture is the gate's question, not this one's."""
@@ -40,11 +41,22 @@ class Endpoint(Protocol):
 
 
 def warm(
-    package: ModelPackage, endpoint: Endpoint, clock: Callable[[], datetime]
+    package: ModelPackage, endpoint: Endpoint, hosting: Hosting, clock: Callable[[], datetime]
 ) -> WarmModelReport:
-    """Prove that the model answers, and note how long its first picture took."""
+    """Prove that the model answers, and note how long its first picture took.
+
+    Raises:
+        EndpointStartingError: there was no endpoint, or is not yet; one is on its way.
+        EndpointMissingError: there is none, and the stack does not make one on demand.
+    """
     start = clock()
-    first_picture(package, endpoint)
+    try:
+        first_picture(package, endpoint)
+    except EndpointMissingError:
+        status = wake(hosting)
+        if status == "absent":
+            raise
+        raise EndpointStartingError(status=status) from None
     return WarmModelReport(
         job_id=package.job_id,
         target_model=package.target_model,

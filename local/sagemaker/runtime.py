@@ -2,9 +2,11 @@
 
 import json
 import re
+import time
 from http import HTTPStatus
+from importlib import import_module
 
-from local.cloud.untyped import Json
+from local.cloud.untyped import Json, Stock
 from local.sagemaker import endpoints, host
 from local.sagemaker.errors import ServiceError
 from local.sagemaker.model_errors import ModelError
@@ -48,7 +50,9 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
         for title in ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes")
         if title.lower() in headers
     }
+    started = time.monotonic()
     reply = instance.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
+    _count(name, instance.variant, time.monotonic() - started)
     answer = {
         # In small letters: ministack would rewrite "Content-Type" to its idea of the service's.
         "content-type": reply.headers.get("content-type", "application/octet-stream"),
@@ -57,6 +61,17 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
     if ATTRIBUTES in reply.headers:
         answer["X-Amzn-SageMaker-Custom-Attributes"] = reply.headers[ATTRIBUTES]
     return HTTPStatus.OK, answer, reply.body
+
+
+def _count(endpoint: str, variant: str, seconds: float) -> None:
+    """Publish what SageMaker publishes of a call that was answered."""
+    cloudwatch: Stock = import_module("ministack.services.cloudwatch")
+    dimensions = {"EndpointName": endpoint, "VariantName": variant}
+    for metric, value, unit in (
+        ("Invocations", 1, "None"),
+        ("ModelLatency", seconds * 1e6, "Microseconds"),
+    ):
+        cloudwatch.record_metric("AWS/SageMaker", metric, value, unit, dimensions)
 
 
 def _refusal(error: ServiceError) -> Answer:

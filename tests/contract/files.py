@@ -9,11 +9,14 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = ROOT / "statemachine" / "train_adapter.asl.json"
 BESIDE_THE_STATES = {
-    "launch_training",
-    "follow_training",
-    "reconcile",
-    "notify_outcome",
     "cancel_job",
+    "follow_training",
+    "launch_training",
+    "model_status",
+    "notify_outcome",
+    "reap_endpoint",
+    "reconcile",
+    "release_endpoint",
     "tell_status",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""

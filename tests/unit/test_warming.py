@@ -5,10 +5,16 @@ import pytest
 from PIL import Image
 
 from contracts import picture
-from contracts.errors import ModelNotReadyError, WarmUpFailedError
+from contracts.errors import (
+    EndpointMissingError,
+    EndpointStartingError,
+    ModelNotReadyError,
+    WarmUpFailedError,
+)
 from contracts.package import ModelPackage
 from domain.warming import picture_request, warm
 from tests.fakes.endpoint import MemoryEndpoint
+from tests.fakes.hosting import MemoryHosting
 from tests.unit.training_kit import NOON, job_id
 
 WEIGHTS = "a" * 64
@@ -20,6 +26,20 @@ PACKAGE = ModelPackage(
     weights_sha256=WEIGHTS,
     trigger_word="sks",
 )
+HOSTING = MemoryHosting(on_demand=False)
+
+
+class NoEndpoint(MemoryEndpoint):
+    """Nobody answers, as long as the endpoint does not run."""
+
+    def __init__(self, hosting: MemoryHosting) -> None:
+        super().__init__()
+        self.hosting = hosting
+
+    def invoke(self, target_model: str, body: bytes) -> bytes:
+        if self.hosting.status() != "in_service":
+            raise EndpointMissingError
+        return super().invoke(target_model, body)
 
 
 def endpoint(loads: int = 0) -> MemoryEndpoint:
@@ -34,21 +54,21 @@ def clock() -> datetime:
 
 def why(served: MemoryEndpoint) -> object:
     with pytest.raises(WarmUpFailedError) as caught:
-        warm(PACKAGE, served, clock)
+        warm(PACKAGE, served, HOSTING, clock)
     return caught.value.facts["reason"]
 
 
 def test_a_model_that_answers_with_its_own_picture_is_warm() -> None:
     ticks = iter((NOON, NOON + timedelta(seconds=3)))
-    report = warm(PACKAGE, endpoint(), lambda: next(ticks))
+    report = warm(PACKAGE, endpoint(), HOSTING, lambda: next(ticks))
     assert (report.seconds, report.endpoint_name) == (3.0, "endpoint")
 
 
 def test_a_model_that_loads_is_asked_again_by_the_workflow() -> None:
     served = endpoint(loads=1)
     with pytest.raises(ModelNotReadyError):
-        warm(PACKAGE, served, clock)
-    warm(PACKAGE, served, clock)
+        warm(PACKAGE, served, HOSTING, clock)
+    warm(PACKAGE, served, HOSTING, clock)
 
 
 def test_a_picture_made_with_other_weights_is_refused() -> None:
@@ -90,3 +110,19 @@ def test_an_answer_that_is_none_is_refused(answer: bytes) -> None:
     served = endpoint()
     served.babble = answer
     assert why(served) == "answer_unreadable"
+
+
+def test_without_an_endpoint_an_operator_is_needed() -> None:
+    with pytest.raises(EndpointMissingError):
+        warm(PACKAGE, NoEndpoint(HOSTING), HOSTING, clock)
+
+
+def test_an_endpoint_on_demand_is_started_and_waited_for() -> None:
+    hosting = MemoryHosting()
+    served = NoEndpoint(hosting)
+    served.deploy(PACKAGE.target_model, WEIGHTS)
+    for _ in range(2):
+        with pytest.raises(EndpointStartingError):
+            warm(PACKAGE, served, hosting, clock)
+    hosting.started(NOON)
+    assert warm(PACKAGE, served, hosting, clock).job_id == PACKAGE.job_id

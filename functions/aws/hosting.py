@@ -1,0 +1,112 @@
+"""SageMaker's endpoints as domain.hosting.Hosting."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from aws import environment
+from aws.clients import client
+from contracts.hosting import EndpointStatus
+
+_WORDS: dict[str, EndpointStatus] = {
+    "Creating": "starting",
+    "InService": "in_service",
+    "Updating": "in_service",
+    "SystemUpdating": "in_service",
+    "RollingBack": "in_service",
+    "Deleting": "deleting",
+    "Failed": "failed",
+    "OutOfService": "failed",
+    "UpdateRollbackFailed": "failed",
+}
+VARIANT = "AllTraffic"
+
+
+class SageMakerHosting:
+    """See the Protocol for what each method promises."""
+
+    def __init__(
+        self,
+        name: str,
+        config: str | None,
+        sagemaker: Any,  # noqa: ANN401 - a boto3 client
+        cloudwatch: Any,  # noqa: ANN401 - a boto3 client
+    ) -> None:
+        self.name, self._config = name, config
+        self._sagemaker, self._cloudwatch = sagemaker, cloudwatch
+
+    @classmethod
+    def from_env(cls) -> "SageMakerHosting":
+        """Look after ENDPOINT_NAME; ENDPOINT_CONFIG_NAME is empty where CloudFormation does."""
+        return cls(
+            environment.text("ENDPOINT_NAME"),
+            environment.optional("ENDPOINT_CONFIG_NAME"),
+            client("sagemaker"),
+            client("cloudwatch"),
+        )
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether the endpoint may be made and unmade."""
+        return self._config is not None
+
+    def status(self) -> EndpointStatus:
+        """Return how the endpoint stands."""
+        found = self._describe()
+        return "absent" if found is None else _WORDS[found["EndpointStatus"]]
+
+    def create(self) -> None:
+        """Begin to start it."""
+        try:
+            self._sagemaker.create_endpoint(
+                EndpointName=self.name,
+                EndpointConfigName=self._config,
+                Tags=[{"Key": "application", "Value": "likeness"}],
+            )
+        except ClientError as error:
+            if "existing endpoint" not in error.response["Error"]["Message"]:
+                raise
+
+    def delete(self) -> None:
+        """Take it down."""
+        try:
+            self._sagemaker.delete_endpoint(EndpointName=self.name)
+        except ClientError as error:
+            if not _is_missing(error):
+                raise
+
+    def last_used(self, now: datetime, within: timedelta) -> bool:
+        """Return whether it was made or called during this time."""
+        found = self._describe()
+        if found is None:
+            return False
+        since = now - within
+        if found["CreationTime"] > since or found["LastModifiedTime"] > since:
+            return True
+        seen = self._cloudwatch.get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName="Invocations",
+            Dimensions=[
+                {"Name": "EndpointName", "Value": self.name},
+                {"Name": "VariantName", "Value": VARIANT},
+            ],
+            StartTime=since,
+            EndTime=now,
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return any(point["Sum"] > 0 for point in seen["Datapoints"])
+
+    def _describe(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._sagemaker.describe_endpoint(EndpointName=self.name)
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+        return found
+
+
+def _is_missing(error: ClientError) -> bool:
+    return "Could not find endpoint" in error.response["Error"]["Message"]

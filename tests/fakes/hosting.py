@@ -1,0 +1,30 @@
+"""domain.hosting.Hosting and ModelShelf in memory."""
+
+from datetime import datetime, timedelta
+
+from contracts.hosting import EndpointStatus
+
+
+class MemoryHosting:
+    """One endpoint; a test lets it start by ``started``."""
+
+    def __init__(self, *, on_demand: bool = True, status: EndpointStatus = "absent") -> None:
+        self.on_demand = on_demand
+        self.now: EndpointStatus = status
+        self.used: datetime | None = None
+
+    def status(self) -> EndpointStatus:
+        return self.now
+
+    def create(self) -> None:
+        if self.now == "absent":
+            self.now = "starting"
+
+    def started(self, moment: datetime) -> None:
+        self.now, self.used = "in_service", moment
+
+    def delete(self) -> None:
+        self.now = "absent"
+
+    def last_used(self, now: datetime, within: timedelta) -> bool:
+        return self.used is not None and self.used > now - within
