@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId
-from contracts.money import Receipt
+from contracts.money import Estimate, Receipt
 from contracts.package import TargetModel
 from contracts.photos import Code
 from contracts.problems import RequestProblem
@@ -37,6 +37,24 @@ class ModelNotice(Document):
     """How alike the gate found it, cosine."""
 
     identity_base: float | None = None
+
+
+class PlanNotice(Document):
+    """What a training would be, for a request that asked for no more than that."""
+
+    photos: Annotated[int, Field(ge=0)]
+    """That can be used."""
+
+    refused: Annotated[int, Field(ge=0)]
+
+    class_photos: Annotated[int, Field(ge=0)]
+    """Pictures of the class that came along."""
+
+    estimate: Estimate | None
+    """Steps, time and cost of a training job of its own."""
+
+    origins: dict[str, str] = Field(default_factory=dict)
+    """Fields that request.json does not give, and where they come from."""
 
 
 class Notice(Document):
@@ -76,3 +94,6 @@ class Notice(Document):
 
     receipt: Receipt | None = None
     """What the training cost, as far as it is known by now."""
+
+    plan: PlanNotice | None = None
+    """For a dry run."""

@@ -92,3 +92,6 @@ class PhotoSummary(Document):
     accepted: Annotated[int, Field(ge=0)]
 
     refused: Annotated[int, Field(ge=0)]
+
+    dry_run: bool = False
+    """Whether the request asked for an answer and no training."""

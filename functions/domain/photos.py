@@ -20,6 +20,7 @@ from domain.darkroom import (
     read_caption,
     store,
 )
+from domain.estimating import agree_on_price
 from domain.jobs import Jobs
 from domain.looks import Looks, advice_on
 from domain.storage import Storage, read_document, write_document
@@ -37,6 +38,8 @@ class Inspection:
     bases: Bases
     jobs: Jobs
     decoder: Decoder
+    instance_type: str
+    """That would train, for what a dry run tells."""
 
 
 def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> PhotoSummary:
@@ -45,6 +48,7 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
         PhotosRefusedError: one is not good, and the request says that all must be.
+        TooExpensiveError: a dry run finds the training dearer than the request allows.
     """
     inspection.jobs.advance(job.job_id, "InspectPhotos", now)
     key = layout.accepted_upload_key(job.job_id)
@@ -61,7 +65,17 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
         class_photos=class_photos,
     )
     write_document(inspection.models, layout.photo_report_key(job.job_id), report)
-    return summarise(report, all_must_pass=accepted.request.on_reject == "fail")
+    summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
+    if not accepted.request.dry_run:
+        return summary
+    agree_on_price(
+        job.job_id,
+        inspection.jobs,
+        inspection.models,
+        inspection.bases.storage,
+        inspection.instance_type,
+    )
+    return summary.model_copy(update={"dry_run": True})
 
 
 def resolution_of(accepted: AcceptedUpload, bases: Bases) -> int:

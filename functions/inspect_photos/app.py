@@ -6,6 +6,7 @@ Fails  TooFewPhotosError    final; the owner is told what is wrong with which ph
        PhotosRefusedError   final; likewise, when the request says that all photos must pass
 """
 
+from aws import environment
 from aws.bases import bases_from_env
 from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
@@ -25,5 +26,6 @@ def lambda_handler(given: InspectPhotosInput) -> PhotoSummary:
         bases=bases_from_env(),
         jobs=DynamoJobs.from_env(),
         decoder=ChildDecoder(),
+        instance_type=environment.text("TRAINING_INSTANCE_TYPE"),
     )
     return inspect_photos(given.job, inspection, now())

@@ -1,6 +1,7 @@
 """Stage 6, notify_owner: record the model and tell the owner that it is ready.
 
 In     NotifyOwnerInput   from warm_model
+       DryRunInput        from inspect_photos, for a request that asked for no training
 Out    Notice             the end of a good execution; published to the topic
 Fails  nothing on purpose
 """
@@ -11,20 +12,23 @@ from aws.notifier import SnsNotifier
 from aws.rooms import training_room
 from aws.storage import S3Storage
 from contracts.notice import Notice
-from contracts.stages import NotifyOwnerInput
+from contracts.stages import DryRunInput, NotifyOwnerInput
 from domain.billing import settle_so_far
+from domain.dry_runs import answer_dry_run
 from domain.notices import Desk, notify_owner
 from runtime.clock import now
 from runtime.stage import stage
 
 
 @stage
-def lambda_handler(given: NotifyOwnerInput) -> Notice:
+def lambda_handler(given: NotifyOwnerInput | DryRunInput) -> Notice:
     desk = Desk(
         documents=S3Storage.from_env("MODELS_BUCKET"),
         jobs=DynamoJobs.from_env(),
         notifier=SnsNotifier.from_env(),
     )
+    if isinstance(given, DryRunInput):
+        return answer_dry_run(given, desk, now())
     room, job_id = training_room(), given.job.job_id
     settle_so_far(room, given.trained.training_job_name, job_id, now())
     return notify_owner(given, desk, DynamoModels.from_env(), now())

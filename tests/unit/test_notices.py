@@ -25,12 +25,12 @@ from domain.failing import fail_job
 from domain.failures import RaisedAgainError
 from domain.notices import Desk, notify_failure, notify_owner
 from domain.outcomes import notify_outcome
-from domain.photos import Inspection, inspect_photos
+from domain.photos import inspect_photos
 from domain.storage import write_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
 from tests.fakes.models import MemoryModels
 from tests.fakes.notifier import MemoryNotifier, TopicGoneError
-from tests.unit.test_photos import PlainDecoder
+from tests.unit.test_photos import PlainDecoder, inspection_of
 
 ARN = "arn:execution:1"
 KEY = "tenants/acme/uploads/first/request.json"
@@ -59,9 +59,7 @@ class Office:
         return accept_request(announced(put_upload(self.intake, photos), arn), self.intake, NOW).job
 
     def inspect(self, job: JobSpec) -> None:
-        intake = self.intake
-        room = Inspection(intake.uploads, intake.models, intake.bases, intake.jobs, PlainDecoder())
-        inspect_photos(job, room, NOW)
+        inspect_photos(job, inspection_of(self.intake, PlainDecoder()), NOW)
 
     def fail(self, error: StageError | str, job: JobSpec | None, redrive: int = 0) -> Notice:
         return notify_failure(failed(error, job, redrive), self.desk, NOW)

@@ -35,7 +35,9 @@ class PlainDecoder:
 
 
 def inspection_of(intake: Intake, decoder: PlainDecoder | ChildDecoder) -> Inspection:
-    return Inspection(intake.uploads, intake.models, intake.bases, intake.jobs, decoder)
+    return Inspection(
+        intake.uploads, intake.models, intake.bases, intake.jobs, decoder, "ml.g5.2xlarge"
+    )
 
 
 def accepted(intake: Intake, photos: dict[str, bytes], **request: object) -> JobSpec:
