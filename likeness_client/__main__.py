@@ -19,6 +19,7 @@ from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.errors import GenerationError
 from likeness_client.jobs import show, stop
+from likeness_client.models import show_models
 from likeness_client.replay import replay
 from likeness_client.store import NotStoredError
 
@@ -32,6 +33,8 @@ def main(words: list[str] | None = None) -> int:
         return check(options.folder, options.resolution)
     if options.command == "replay":
         return replay(options.queue_url, dry_run=options.dry_run)
+    if options.command == "models":
+        return show_models(options.function, options.tenant, wake=options.wake)
     if options.command in {"status", "cancel"}:
         return ask_about_job(options)
     return draw(options)
@@ -131,6 +134,14 @@ def make_parser() -> argparse.ArgumentParser:
     again.add_argument("queue_url", help="the stack's output DeadLetterQueueUrl")
     again.add_argument("--dry-run", action="store_true", help="only show what lies there")
     add_job_commands(commands)
+    models = commands.add_parser("models", help="a tenant's models, and whether they can be called")
+    models.add_argument("tenant")
+    models.add_argument("--wake", action="store_true", help="start an endpoint that sleeps")
+    models.add_argument(
+        "--function",
+        default=os.environ.get("LIKENESS_STATUS_FUNCTION", "likeness-model-status"),
+        help="the stack's output ModelStatusFunctionName",
+    )
     generate = commands.add_parser("generate", help="draw pictures with a trained model")
     generate.add_argument("model", help="the TargetModel of the notice")
     generate.add_argument("prompt", help="name the subject by its trigger word, or <<TOK>>")
