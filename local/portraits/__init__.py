@@ -12,7 +12,15 @@ Everything is a function of its seed. Only Pillow and numpy are needed.
     albums        sets of photos: of sample characters, and as uploads look (EXIF, crowds, blur)
 """
 
-from local.portraits.albums import Photo, album, empty_room, photos, two_people, upload_bytes
+from local.portraits.albums import (
+    Photo,
+    album,
+    camera_bytes,
+    empty_room,
+    photos,
+    two_people,
+    upload_bytes,
+)
 from local.portraits.characters import Character, character, held_out_character
 from local.portraits.drawing import draw
 from local.portraits.moments import Circumstance, caption, circumstance
@@ -22,6 +30,7 @@ __all__ = [
     "Circumstance",
     "Photo",
     "album",
+    "camera_bytes",
     "caption",
     "character",
     "circumstance",

@@ -3,6 +3,7 @@
 import io
 import random
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -15,6 +16,12 @@ from local.portraits.scenery import backdrop
 EXIF_ORIENTATION = 0x0112
 ROTATED_RIGHT = 6
 """Exif: the viewer must turn the stored picture by 90 degrees clockwise."""
+
+Kind = Literal["JPEG", "AVIF", "WEBP"]
+"""What phones and browsers save as. HEIC needs an encoder that Pillow lacks: `bench.corpus`."""
+
+CAMERA_SIDE = 3024
+"""Pixels of a phone's square photo, nine million in all."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,21 @@ def grainy(image: Image.Image, seed: int) -> Image.Image:
     return Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
 
 
-def upload_bytes(image: Image.Image, *, rotated: bool = False, quality: int = 92) -> bytes:
-    """Return a JPEG file; a rotated one is stored lying down and says so in its Exif."""
+def camera_bytes(person: Character, seed: int) -> bytes:
+    """Return a JPEG as it comes out of a phone: nine million pixels, noise, held upright."""
+    image = grainy(draw(person, circumstance(seed), CAMERA_SIDE), seed)
+    return upload_bytes(image, rotated=True, quality=95)
+
+
+def upload_bytes(
+    image: Image.Image, *, rotated: bool = False, quality: int = 92, kind: Kind = "JPEG"
+) -> bytes:
+    """Return a file of a kind; a rotated one is stored lying down and says so in its Exif."""
     exif = Image.Exif()
     stored = image
     if rotated:
         stored = image.transpose(Image.Transpose.ROTATE_90)
         exif[EXIF_ORIENTATION] = ROTATED_RIGHT
     with io.BytesIO() as file:
-        stored.save(file, "JPEG", quality=quality, exif=exif)
+        stored.save(file, kind, quality=quality, exif=exif)
         return file.getvalue()

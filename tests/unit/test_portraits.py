@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from local.portraits import (
     album,
+    camera_bytes,
     caption,
     character,
     circumstance,
@@ -19,7 +20,7 @@ from local.portraits import (
     two_people,
     upload_bytes,
 )
-from local.portraits.albums import blurred, dark, grainy
+from local.portraits.albums import Kind, blurred, dark, grainy
 from local.portraits.characters import (
     HAIR,
     HELD_OUT_ACCESSORIES,
@@ -92,6 +93,22 @@ def test_an_album_is_ten_photos_of_a_held_out_character() -> None:
     taken = album(5, size=64)
     assert len(taken) == 10
     assert taken[0].character == held_out_character(5)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_a_file_of_any_kind_shows_the_picture(kind: Kind) -> None:
+    picture = draw(character(1), circumstance(1), 128)
+    stored = Image.open(io.BytesIO(upload_bytes(picture, kind=kind)))
+    assert stored.format == kind
+    assert np.abs(np.asarray(stored, float) - np.asarray(picture, float)).mean() < 6
+
+
+def test_a_photo_from_a_phone_is_large_and_lies_on_its_side() -> None:
+    body = camera_bytes(character(1), 1)
+    stored = Image.open(io.BytesIO(body))
+    assert stored.width * stored.height > 9_000_000
+    assert len(body) > 2_000_000
+    assert stored.getexif()[0x0112] == 6
 
 
 def test_a_rotated_upload_looks_upright_once_its_exif_is_obeyed() -> None:
