@@ -63,7 +63,7 @@ def make_unet(channels: tuple[int, int, int] = (96, 128, 128)) -> UNet2DConditio
     )
 
 
-def make_sd2_unet() -> UNet2DConditionModel:
+def make_sd2_unet(channels: tuple[int, int] = (32, 64)) -> UNet2DConditionModel:
     """Return a UNet of Stable Diffusion 2's kind: one text encoder, no pooled text, no sizes."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,
@@ -71,9 +71,9 @@ def make_sd2_unet() -> UNet2DConditionModel:
         out_channels=LATENT_CHANNELS,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        block_out_channels=(32, 64),
+        block_out_channels=channels,
         layers_per_block=1,
-        attention_head_dim=(1, 2),
+        attention_head_dim=tuple(width // 32 for width in channels),
         cross_attention_dim=WIDTHS[0],
         norm_num_groups=16,
         use_linear_projection=True,

@@ -35,7 +35,7 @@ def build(folder: Path, seed: int = 0, family: Family = "sdxl") -> BaseCard:
     if family == "sdxl":
         save_pipeline(folder, make_unet((32, 64, 64)), make_vae(), make_text_encoders())
     else:
-        save_sd2_pipeline(folder)
+        save_sd2_pipeline(folder, make_sd2_unet(), make_vae(), make_text_encoders()[0])
     return write_card(
         folder,
         f"untrained-{family}",
@@ -46,13 +46,15 @@ def build(folder: Path, seed: int = 0, family: Family = "sdxl") -> BaseCard:
     )
 
 
-def save_sd2_pipeline(folder: Path) -> None:
+def save_sd2_pipeline(
+    folder: Path, unet: UNet2DConditionModel, vae: AutoencoderKL, encoder: CLIPTextModel
+) -> None:
     """Write a Stable Diffusion 2 folder in float16: one text encoder, v-prediction."""
     pipeline = StableDiffusionPipeline(
-        vae=make_vae(),
-        text_encoder=make_text_encoders()[0],
+        vae=vae,
+        text_encoder=encoder,
         tokenizer=make_tokenizer(TOKENS),
-        unet=make_sd2_unet(),
+        unet=unet,
         scheduler=make_scheduler("v_prediction"),
         safety_checker=None,
         feature_extractor=None,

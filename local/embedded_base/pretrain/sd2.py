@@ -1,0 +1,205 @@
+"""Train the second base: Stable Diffusion 2's architecture, on the data of the first.
+
+    python -m local.embedded_base.pretrain.sd2 --folder .local/pretrain --minutes 20 \
+        --revision 1 --out local/embedded_base/portraits-sd2
+
+One text encoder, v-prediction, no picture sizes, a third of the UNet. It shares the first base's
+autoencoder, latents, captions and judge, and is there so that the trainer and the server have a
+trained base of the other family; its pictures may be less pretty. Minutes are of processor time.
+"""
+
+import argparse
+import json
+import math
+import random
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from diffusers import DDPMScheduler
+from diffusers.models.attention_processor import AttnProcessor
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from contracts.base import BaseCard
+from local.embedded_base import PORTRAITS
+from local.embedded_base.architecture import NOISE, TOKENS, make_sd2_unet, make_text_encoders
+from local.embedded_base.card import write_card
+from local.embedded_base.pretrain.captions import training_caption
+from local.embedded_base.pretrain.dataset import example, training_weights
+from local.embedded_base.pretrain.export import read_floors, trained_vae
+from local.embedded_base.pretrain.unet import Lessons, make_latents
+from local.embedded_base.untrained import save_sd2_pipeline
+from local.embedded_base.words import make_tokenizer
+
+BATCH = 16
+PEAK_RATE = 1.5e-3
+WARM_UP = 200
+SNR_CEILING = 5.0
+EMA_DECAY = 0.999
+SAVE_SECONDS = 120
+CHANNELS = (64, 96)
+JUDGE = "likeness"
+
+
+def main() -> None:
+    """Train for so many minutes, and write the folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--revision", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    weights = torch.from_numpy(training_weights(options.folder))
+    lessons = Lessons(*make_latents(options.folder), weights)
+    pupil = Pupil()
+    train(pupil, lessons, options.folder / "sd2.pt", options.minutes * 60)
+    write(pupil, options.folder, options.out, options.revision)
+
+
+@dataclass
+class Pupil:
+    """What is trained: bfloat16 networks, their float32 masters, and their moving average."""
+
+    unet: nn.Module = field(init=False)
+    encoder: nn.Module = field(init=False)
+    masters: list[Tensor] = field(init=False)
+    average: list[Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start from seeded random weights."""
+        torch.manual_seed(0)
+        self.unet, self.encoder = make_sd2_unet(CHANNELS), make_text_encoders()[0]
+        self.masters = [weight.detach().clone() for weight in self.weights()]
+        self.average = [master.clone() for master in self.masters]
+        self.unet.set_attn_processor(AttnProcessor())
+        self.encoder.set_attn_implementation("eager")
+        self.unet.to(torch.bfloat16).train()
+        self.encoder.to(torch.bfloat16).train()
+
+    def weights(self) -> list[nn.Parameter]:
+        """Return every trained weight, always in the same order."""
+        return [*self.unet.parameters(), *self.encoder.parameters()]
+
+    def take(self, weights: list[Tensor]) -> None:
+        """Compute with these weights from now on."""
+        with torch.no_grad():
+            for own, given in zip(self.weights(), weights, strict=True):
+                own.copy_(given)
+
+
+def train(pupil: Pupil, lessons: Lessons, file: Path, seconds: float) -> None:
+    """Train with a cosine over `seconds`; goes on from a checkpoint."""
+    optimiser = torch.optim.AdamW(
+        pupil.masters, PEAK_RATE, betas=(0.9, 0.98), weight_decay=1e-2, fused=True
+    )
+    step, spent = resume(pupil, optimiser, file)
+    tokenizer, alphas = make_tokenizer(TOKENS), DDPMScheduler(**NOISE).alphas_cumprod
+    started, saved, total = time.process_time() - spent, spent, 0.0
+    while (spent := time.process_time() - started) < seconds:
+        share = 0.5 + 0.5 * math.cos(math.pi * spent / seconds)
+        for group in optimiser.param_groups:
+            group["lr"] = PEAK_RATE * min(1, (step + 1) / WARM_UP) * share + 1e-6
+        loss = step_loss(pupil, lessons, tokenizer, alphas, step)
+        loss.backward()
+        apply_gradients(pupil, optimiser, step)
+        total += loss.item()
+        step += 1
+        if step % 100 == 0:
+            print(f"sd2 step {step} loss {total / 100:.4f} {spent:.0f} s", flush=True)
+            total = 0.0
+        if spent - saved > SAVE_SECONDS:
+            saved = spent
+            save(pupil, optimiser, file, step, spent)
+    save(pupil, optimiser, file, step, seconds)
+
+
+def step_loss(
+    pupil: Pupil, lessons: Lessons, tokenizer: CLIPTokenizer, alphas: Tensor, step: int
+) -> Tensor:
+    """Return the Min-SNR loss of one batch for v-prediction; it depends on the step alone.
+
+    Source: Salimans and Ho 2022, arXiv 2202.00512 (v); Hang et al. 2023, arXiv 2303.09556.
+    """
+    rng, generator = random.Random(step), torch.Generator().manual_seed(step)  # noqa: S311
+    numbers = [rng.randrange(len(lessons.mean)) for _ in range(BATCH)]
+    captions = [training_caption(*example(number), rng) for number in numbers]
+    tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
+    mean, deviation = lessons.mean[numbers].float(), lessons.deviation[numbers].float()
+    clean = mean + deviation * torch.randn(mean.shape, generator=generator)
+    noise = torch.randn(mean.shape, generator=generator)
+    times = torch.randint(0, len(alphas), (BATCH,), generator=generator)
+    signal = alphas[times][:, None, None, None]
+    noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+    text = pupil.encoder(tokens.input_ids)[0]
+    guess = pupil.unet(noisy.bfloat16(), times, encoder_hidden_states=text).sample
+    velocity = signal.sqrt() * noise - (1 - signal).sqrt() * clean
+    weights = lessons.weights[numbers].float()[:, None]
+    error = ((guess.float() - velocity).square() * weights).mean((1, 2, 3))
+    snr = alphas[times] / (1 - alphas[times])
+    return (error * snr.clamp(max=SNR_CEILING) / (snr + 1)).mean()
+
+
+def apply_gradients(pupil: Pupil, optimiser: torch.optim.Optimizer, step: int) -> None:
+    """Move the masters, their average, and then the networks."""
+    weights = pupil.weights()
+    for master, weight in zip(pupil.masters, weights, strict=True):
+        master.grad = None if weight.grad is None else weight.grad.float()
+        weight.grad = None
+    torch.nn.utils.clip_grad_norm_(pupil.masters, 1.0)
+    optimiser.step()
+    with torch.no_grad():
+        decay = min(EMA_DECAY, (1 + step) / (10 + step))
+        torch._foreach_lerp_(pupil.average, pupil.masters, 1 - decay)
+        torch._foreach_copy_(weights, pupil.masters)
+
+
+def save(
+    pupil: Pupil, optimiser: torch.optim.Optimizer, file: Path, step: int, spent: float
+) -> None:
+    """Write a checkpoint, whole or not at all."""
+    weights = {"masters": pupil.masters, "average": pupil.average}
+    state = {"optimiser": optimiser.state_dict(), "step": step, "spent": spent}
+    torch.save(weights | state, file.with_suffix(".part"))
+    file.with_suffix(".part").replace(file)
+
+
+def resume(pupil: Pupil, optimiser: torch.optim.Optimizer, file: Path) -> tuple[int, float]:
+    """Take up the last checkpoint; return its step and training time, or zeros."""
+    if not file.exists():
+        return 0, 0.0
+    state = torch.load(file)
+    with torch.no_grad():
+        for own, given in zip(pupil.masters, state["masters"], strict=True):
+            own.copy_(given)
+    pupil.average = state["average"]
+    optimiser.load_state_dict(state["optimiser"])
+    pupil.take(pupil.masters)
+    return state["step"], state["spent"]
+
+
+def write(pupil: Pupil, folder: Path, out: Path, revision: str) -> BaseCard:
+    """Write the averaged weights as a diffusers folder, with the first base's judge and a card."""
+    pupil.unet.float()
+    pupil.encoder.float()
+    pupil.take(pupil.average)
+    save_sd2_pipeline(out, pupil.unet, trained_vae(folder), pupil.encoder)
+    shutil.copytree(PORTRAITS / JUDGE, out / JUDGE, dirs_exist_ok=True)
+    card = write_card(
+        out,
+        "portraits-sd2",
+        family="sd2",
+        revision=revision,
+        prediction_type="v_prediction",
+        gate=read_floors(out),
+        judge=JUDGE,
+    )
+    print(json.dumps({"revision": card.revision, "sha256": card.sha256}))
+    return card
+
+
+if __name__ == "__main__":
+    main()
