@@ -69,7 +69,7 @@ def deploy(cloud: Cloud, stack: str = "likeness", **overrides: str) -> dict[str,
         StackName=stack,
         ChangeSetName=f"change-{int(time.time() * 1000)}",
         ChangeSetType=kind,
-        TemplateBody=packaged.read_text(),
+        TemplateURL=_put_template(cloud, packaged),
         Capabilities=CAPABILITIES,
         Parameters=[
             {"ParameterKey": key, "ParameterValue": value}
@@ -104,6 +104,13 @@ def _package(cloud: Cloud) -> Path:
         "--output-template-file", str(packaged), environment=cloud.environment(),
     )  # fmt: skip
     return packaged
+
+
+def _put_template(cloud: Cloud, packaged: Path) -> str:
+    """Upload the template, as ``sam deploy`` does: a body may have 51,200 bytes; return its URL."""
+    key = f"templates/{packaged.name}"
+    cloud.client("s3").put_object(Bucket=ARTIFACTS_BUCKET, Key=key, Body=packaged.read_bytes())
+    return f"{cloud.endpoint_url}/{ARTIFACTS_BUCKET}/{key}"
 
 
 def _sam(*arguments: str, environment: dict[str, str] | None = None) -> None:
