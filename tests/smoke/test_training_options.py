@@ -1,0 +1,396 @@
+"""Each training option does what it says; small networks, and tiny pipelines in this process."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from diffusers.optimization import get_scheduler  # noqa: E402
+from torch import nn  # noqa: E402
+
+from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
+from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke.training_room import Room  # noqa: E402
+from trainer import lora, loss, together  # noqa: E402
+from trainer.base import load_base, read_card  # noqa: E402
+from trainer.buckets import Bucket, Size, choose, sizes_of  # noqa: E402
+from trainer.checkpoint import Progress, load_state, save_state  # noqa: E402
+from trainer.crew import Crew  # noqa: E402
+from trainer.interrupt import TimeLimit  # noqa: E402
+from trainer.loop import Learner, draw_batch, train  # noqa: E402
+from trainer.machine import Machine  # noqa: E402
+from trainer.mover import Mover  # noqa: E402
+from trainer.optim import make_schedule  # noqa: E402
+from trainer.outcome import InterruptedTrainingError, TrainingError, describe_failure  # noqa: E402
+from trainer.photos import Latents  # noqa: E402
+from trainer.plan import Recipe, read_plan  # noqa: E402
+from trainer.task import Job, attach_adapters, prepare  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+CPU = torch.device("cpu")
+SCHEDULERS: list[dict[str, Any]] = [
+    {"lr_scheduler": "constant"},
+    {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 3},
+    {"lr_scheduler": "linear", "lr_warmup_steps": 3},
+    {"lr_scheduler": "cosine", "lr_warmup_steps": 0},
+    {"lr_scheduler": "cosine_with_restarts", "lr_warmup_steps": 2, "lr_num_cycles": 3},
+    {"lr_scheduler": "polynomial", "lr_warmup_steps": 2, "lr_power": 2.0},
+]
+
+
+def recipe(**options: Any) -> Recipe:
+    return replace(plain_recipe(1, 2.0), **options)
+
+
+# ---- the rate and the optimiser ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", SCHEDULERS, ids=lambda options: options["lr_scheduler"])
+def test_the_rates_are_diffusers_own(options: dict[str, Any]) -> None:
+    own = recipe(**options)
+    factor = make_schedule(own)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=own.learning_rate)
+    theirs = get_scheduler(
+        own.lr_scheduler,
+        optimizer,
+        num_warmup_steps=own.lr_warmup_steps,
+        num_training_steps=own.steps,
+        num_cycles=own.lr_num_cycles,
+        power=own.lr_power,
+    )
+    for step in range(own.steps):
+        wanted = optimizer.param_groups[0]["lr"]
+        assert own.learning_rate * factor(step) == pytest.approx(wanted, abs=1e-9)
+        optimizer.step()
+        theirs.step()
+
+
+OPTIMIZERS: list[dict[str, Any]] = [
+    {"optimizer": "adamw"},
+    {"use_8bit_adam": True},
+    {"optimizer": "adafactor"},
+    {"optimizer": "prodigy", "learning_rate": 1.0},
+]
+
+
+def optional_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(os.sys.prefix) / "optional"  # type: ignore[attr-defined]
+    if not (folder / "bitsandbytes").is_dir():
+        pytest.skip("needs training_image/requirements-optional.txt in the environment's optional/")
+    monkeypatch.setenv("LIKENESS_OPTIONAL", str(folder))
+
+
+def make_mover(own: Recipe, dtype: Any = torch.float32) -> Mover:
+    weights = {"unet.a": nn.Parameter(torch.linspace(-1, 1, 8192).reshape(64, 128))}
+    return Mover(own, weights, dtype, Crew.join())
+
+
+def take_steps(mover: Mover, first: int, last: int) -> None:
+    for step in range(first, last):
+        weight = mover.weights["unet.a"]
+        error = (weight * loss.normal(weight.shape, step)).sum() + weight.square().sum()
+        mover.scale(error).backward()
+        mover.move(step, error.detach())
+
+
+@pytest.mark.parametrize("options", OPTIMIZERS, ids=lambda options: "-".join(map(str, options)))
+def test_every_optimiser_goes_on_bit_for_bit_from_a_saved_state(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if options.get("use_8bit_adam"):
+        optional_folder(monkeypatch)
+    own = recipe(**options)
+    whole, first, second = make_mover(own), make_mover(own), make_mover(own)
+    take_steps(whole, 0, 6)
+    take_steps(first, 0, 3)
+    save_state(tmp_path, "mine", first.capture(Progress(3, [0.0] * 3, 1.0)))
+    state = load_state(tmp_path, "mine")
+    assert state is not None
+
+    second.reinstate(state)
+    take_steps(second, 3, 6)
+
+    assert torch.equal(whole.weights["unet.a"], second.weights["unet.a"])
+    assert not torch.equal(first.weights["unet.a"], second.weights["unet.a"])
+
+
+def test_what_the_machine_has_not_got_is_said_and_never_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(os.sys.modules, "bitsandbytes.optim", None)  # type: ignore[attr-defined]
+    with pytest.raises(TrainingError, match="option_unavailable: use_8bit_adam"):
+        make_mover(recipe(use_8bit_adam=True))
+    with pytest.raises(TrainingError, match="option_unavailable: mixed_precision"):
+        Machine().dtype(CPU, "fp16")
+    assert Machine(mixed_precision="bf16").dtype(CPU) == torch.bfloat16
+    assert Machine(mixed_precision="bf16").dtype(CPU, "no") == torch.float32
+
+
+def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
+    mover = make_mover(recipe(), torch.float16)
+    before = mover.weights["unet.a"].detach().clone()
+    scale = float(mover.scale(torch.ones(())))
+    assert scale > 1
+
+    mover.weights["unet.a"].grad = torch.full((64, 128), torch.inf)
+    move = mover.move(0, torch.ones(()))
+
+    assert move.exploded
+    assert torch.equal(mover.weights["unet.a"], before)
+    assert float(mover.scale(torch.ones(()))) < scale
+    again = make_mover(recipe(), torch.float16)
+    again.reinstate(mover.capture(Progress.none()))
+    assert float(again.scale(torch.ones(()))) == float(mover.scale(torch.ones(())))
+    with pytest.raises(TrainingError, match="training_diverged"):
+        mover.move(1, torch.tensor(torch.nan))
+
+
+def test_a_long_gradient_is_cut_and_counted() -> None:
+    mover = make_mover(recipe(max_grad_norm=0.1))
+    mover.weights["unet.a"].grad = torch.ones(64, 128)
+    assert mover.move(0, torch.ones(())).exploded
+    mover.weights["unet.a"].grad = torch.full((64, 128), 1e-4)
+    assert not mover.move(1, torch.ones(())).exploded
+
+
+# ---- which photos a step sees ------------------------------------------------------------------
+
+
+def bucket(count: int, size: Size, repeats: tuple[int, ...] = ()) -> Bucket:
+    latents = torch.zeros(count, 4, size.height // 8, size.width // 8)
+    return Bucket(Latents(latents, latents, 1.0), range(count), size, repeats)
+
+
+def test_in_a_round_every_photo_of_every_size_comes_as_often_as_it_should() -> None:
+    buckets = (bucket(4, Size(64, 64), (1, 2, 1, 2)), bucket(2, Size(64, 96)))
+    for round_ in range(3):
+        seen: dict[tuple[int, int], int] = {}
+        for batch in range(4):  # 6 entries are 3 batches of 2, 2 entries are 1
+            number, chosen = choose(buckets, 4 * round_ + batch, 2, seed=7)
+            for photo in chosen:
+                seen[number, photo] = seen.get((number, photo), 0) + 1
+        assert seen == {(0, 0): 1, (0, 1): 2, (0, 2): 1, (0, 3): 2, (1, 0): 1, (1, 1): 1}
+    orders = {
+        tuple(choose(buckets, b, 2, seed=7)[0] for b in range(4 * r, 4 * r + 4)) for r in range(8)
+    }
+    assert len(orders) > 1
+
+
+@pytest.mark.parametrize(("side", "step"), [(512, 64), (768, 64), (1024, 32), (64, 8)])
+def test_bucket_sizes_suit_the_network_and_hold_no_more_pixels_than_the_square(
+    side: int, step: int
+) -> None:
+    sizes = sizes_of(side, step)
+    assert Size(side, side) in sizes
+    assert len(sizes) > 4
+    for size in sizes:
+        assert size.height % step == size.width % step == 0
+        assert 0.7 * side**2 < size.height * size.width <= side**2
+        assert Size(size.width, size.height) in sizes
+
+
+def test_noise_offset_moves_whole_channels() -> None:
+    from trainer.loop import draw_noise  # noqa: PLC0415 (beside what it is compared with)
+
+    shape = torch.Size((2, 4, 64, 64))
+    plain, offset = (draw_noise(recipe(noise_offset=o), shape, 3, "noise") for o in (0.0, 0.5))
+    moved = offset - plain
+    assert float(moved.std(dim=(2, 3)).max()) < 1e-6
+    assert float(moved[:, :, 0, 0].std()) > 0.1
+
+
+def test_users_share_a_pass_only_when_their_options_agree() -> None:
+    one = recipe()
+    assert together.can_share(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
+    alone: list[dict[str, Any]] = [
+        {"optimizer": "prodigy"},
+        {"use_8bit_adam": True},
+        {"lora_dropout": 0.1},
+        {"gradient_accumulation_steps": 2},
+        {"enable_bucket": True},
+        {"resolutions": (64, 128)},
+        {"text_encoder_lr": 1e-4},
+        {"mixed_precision": "fp16"},
+    ]
+    assert not any(together.can_share(recipe(**own), recipe(**own)) for own in alone)
+    differing: list[dict[str, Any]] = [
+        {"lr_scheduler": "linear"},
+        {"adam_beta2": 0.99},
+        {"snr_gamma": 0.0},
+        {"noise_offset": 0.1},
+        {"max_grad_norm": 2.0},
+        {"weight_decay": 0.0},
+        {"gradient_checkpointing": True},
+    ]
+    for own in differing:
+        assert not together.can_share(one, recipe(**own))
+        assert together.can_share(recipe(**own), recipe(**own, seed=9))
+
+
+# ---- whole trainings, on tiny pipelines --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("sdxl")
+    make_base(folder, "sdxl")
+    return folder
+
+
+MakeJob = Callable[..., tuple[Job, Any]]
+
+
+@pytest.fixture
+def make_job(base_folder: Path, tmp_path: Path) -> MakeJob:
+    def make(**request: Any) -> tuple[Job, Any]:
+        room = Room(tmp_path / f"room{len(list(tmp_path.iterdir()))}", base_folder)
+        room.add_task(**({"photos": 4, "max_train_steps": 4} | request))
+        room.write_plan()
+        card = read_card(base_folder, room.card.sha256)
+        base = load_base(base_folder, card, CPU, torch.float32)
+        return Job(room.root, base, None, TimeLimit()), read_plan(room.root).tasks[0]
+
+    return make
+
+
+class Ends(TimeLimit):
+    """SIGTERM after so many looks."""
+
+    looks = 0
+    after = 1
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "interrupted":
+            self.looks += 1
+            return self.looks > self.after
+        return super().__getattribute__(name)
+
+
+def train_alone(job: Job, learner: Learner, limit: TimeLimit) -> dict[str, Any]:
+    networks = attach_adapters(job.base, learner.recipe)
+    try:
+        trained = train(job.base, learner, networks, limit)
+        return lora.weights(networks) | {"losses": trained.progress.losses}
+    finally:
+        lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
+
+
+EVERYTHING: list[dict[str, Any]] = [
+    {
+        "lr_scheduler": "cosine",
+        "lr_warmup_steps": 1,
+        "gradient_accumulation_steps": 2,
+        "lora_dropout": 0.3,
+        "train_text_encoder": True,
+        "text_encoder_rank": 2,
+        "noise_offset": 0.1,
+    },
+    {
+        "enable_bucket": True,
+        "resolutions": [64, 96],
+        "optimizer": "adafactor",
+        "lr_scheduler": "linear",
+        "gradient_checkpointing": True,
+        "target_modules": ["to_q", "ff.net.2"],
+    },
+    {"optimizer": "prodigy", "snr_gamma": 0, "lora_dropout": 0.1, "num_train_epochs": 2},
+]
+
+
+@pytest.mark.parametrize("options", EVERYTHING, ids=["accumulation", "buckets", "prodigy"])
+def test_a_resumed_run_is_bit_exact_with_every_option(
+    make_job: MakeJob, options: dict[str, Any]
+) -> None:
+    job, task = make_job(**options)
+    learner = prepare(job, task).learner
+    whole = train_alone(job, replace(learner, folder=learner.folder / "whole"), TimeLimit())
+
+    with pytest.raises(InterruptedTrainingError):
+        train_alone(job, learner, Ends())
+    state = learner.load()
+    assert state is not None
+    assert 0 < state.progress.step < learner.recipe.steps
+    resumed = train_alone(job, learner, TimeLimit())
+
+    assert whole.keys() == resumed.keys()
+    assert whole.pop("losses") == resumed.pop("losses")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_options_change_the_network_as_they_say(make_job: MakeJob) -> None:
+    job, task = make_job(
+        rank=4, lora_alpha=2, text_encoder_rank=2, target_modules=["to_k"], lora_dropout=0.5
+    )
+    own = prepare(job, task).learner.recipe
+    networks = attach_adapters(job.base, own)
+    names = lora.weights(networks)
+    lora.detach(networks)
+    unet = {name: tensor for name, tensor in names.items() if name.startswith("unet.")}
+    encoders = {name: tensor for name, tensor in names.items() if name not in unet}
+    assert all(".to_k." in name for name in unet)
+    assert {min(tensor.shape) for tensor in unet.values()} == {4}
+    assert {min(tensor.shape) for tensor in encoders.values()} == {2}
+    assert own.alpha_of("unet") / own.rank_of("unet") == 0.5
+    assert own.alpha_of("text_encoder") / own.rank_of("text_encoder") == 0.5
+
+
+def test_buckets_keep_the_photos_aspect_and_tell_the_network_their_size(make_job: MakeJob) -> None:
+    job, task = make_job(enable_bucket=True)  # the room's photos are 48 wide and 40 high
+    learner = prepare(job, task).learner
+    (only,) = learner.examples.buckets(64)
+    assert only.size == Size(56, 72)
+    batch = draw_batch(learner.recipe, learner.examples, 0, 1000)
+    assert batch.latents.shape[-2:] == (14, 18)
+    assert batch.apart is not None
+    assert batch.apart.latents.shape[-2:] == (16, 16)  # class images stay square
+    text = job.base.encode(learner.examples.prompts)
+    ids = job.base.family.conditions(text, 56, 72)["added_cond_kwargs"]["time_ids"][0]
+    assert ids.tolist() == [56, 72, 0, 0, 56, 72]
+
+
+def test_a_loss_that_is_no_number_ends_with_the_last_good_state_or_fails(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, task = make_job(max_train_steps=4, checkpointing_steps=1)
+    learner = prepare(job, task).learner
+    good = Mover.move
+
+    def spoil(after: int) -> Callable[..., Any]:
+        def move(self: Mover, step: int, error: Any) -> Any:
+            return good(self, step, error if step < after else error * torch.nan)
+
+        return move
+
+    monkeypatch.setattr(Mover, "move", spoil(3))
+    networks = attach_adapters(job.base, learner.recipe)
+    trained = train(job.base, learner, networks, TimeLimit())
+    lora.detach(networks)
+    assert (trained.diverged_at, trained.partial, trained.progress.step) == (3, True, 3)
+
+    monkeypatch.setattr(Mover, "move", spoil(1))
+    early = replace(learner, folder=learner.folder / "early")
+    networks = attach_adapters(job.base, learner.recipe)
+    with pytest.raises(TrainingError, match="training_diverged"):
+        train(job.base, early, networks, TimeLimit())
+    lora.detach(networks)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
+        (OSError(28, "No space left on device"), "disk_full"),
+        (RuntimeError("a photo of anna"), "training_failed"),
+    ],
+)
+def test_what_the_machine_lacks_has_a_code_and_no_users_words(error: Exception, code: str) -> None:
+    failure = describe_failure(error)
+    assert failure.code == code
+    assert "anna" not in failure.message
