@@ -8,6 +8,7 @@ overtrained  one that was trained too fast, without class images: the class is g
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from bench.quality_people import job_of, result_of, train
-from contracts.base import BaseCard
+from bench.quality_people import job_of, lay_out, result_of, train
 from contracts.training import GateReport
 from trainer import lora
 from trainer.base import load_base, read_card
 from trainer.interrupt import TimeLimit
 from trainer.judge import load_judge
-from trainer.photos import read_photos, split
-from trainer.plan import make_recipe, read_plan
-from trainer.task import Job, attach_adapters, judge_adapter
+from trainer.plan import read_plan
+from trainer.task import Job, attach_adapters, judge_adapter, prepare
 
 WANTED = {
     "zero": "gate_no_effect",
@@ -48,7 +47,7 @@ def examine_bad(base: Path, kept: Path, one: int, other: int) -> dict[str, GateR
             report = (
                 overtrain(base, kept, one)
                 if name == "overtrained"
-                else examine(kept, one, other, SPOIL[name])
+                else examine(base, kept, one, other, name)
             )
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(report.model_dump_json(indent=1) + "\n")
@@ -66,27 +65,22 @@ def overtrain(base: Path, kept: Path, seed: int) -> GateReport:
     return report
 
 
-Spoil = Callable[[Job, lora.Networks, dict[str, Tensor]], None]
-
-
-def examine(kept: Path, one: int, other: int, spoil: Spoil) -> GateReport:
-    """Pass a spoilt adapter through the gate of one person's job."""
+def examine(base_folder: Path, kept: Path, one: int, other: int, name: str) -> GateReport:
+    """Pass a spoilt adapter of ``other`` through the gate of a job with the photos of ``one``."""
     torch.set_num_threads(1)
-    root = kept / str(one) / "room"
-    task = read_plan(root).tasks[0]
-    folder = root / "input" / "data" / "base"
-    card = read_card(
-        folder, BaseCard.model_validate_json((folder / "base.json").read_bytes()).sha256
-    )
+    root = kept / "gate" / name
+    shutil.rmtree(root, ignore_errors=True)
+    lay_out(base_folder, root, one, {"with_prior_preservation": False})
+    plan, folder = read_plan(root), root / "input" / "data" / "base"
+    card = read_card(folder, plan.base_sha256)
     base = load_base(folder, card, torch.device("cpu"), torch.float32)
-    scratch = kept / "gate" / "room"
-    job = Job(scratch, base, load_judge(base), TimeLimit())
-    photos = read_photos(root, task, card.resolution)
-    learnt, held_out = split(photos)
-    recipe = make_recipe(task, card, len(learnt))
+    job = Job(root, base, load_judge(base), TimeLimit())
+    ready = prepare(job, plan.tasks[0])
+    recipe = ready.learner.recipe
     networks = attach_adapters(base, recipe)
-    spoil(job, networks, trained_weights(kept, other))
-    return judge_adapter(job, task, networks, recipe, held_out)
+    with torch.no_grad():
+        SPOIL[name](job, networks, trained_weights(kept, other))
+    return judge_adapter(job, ready.task, networks, recipe, ready.judged_by)
 
 
 def trained_weights(kept: Path, seed: int) -> dict[str, Tensor]:
@@ -121,7 +115,7 @@ def exchange(_job: Job, networks: lora.Networks, trained: dict[str, Tensor]) -> 
     lora.restore(networks, trained)
 
 
-SPOIL: dict[str, Spoil] = {
+SPOIL: dict[str, Callable[[Job, lora.Networks, dict[str, Tensor]], None]] = {
     "zero": leave,
     "nan": fill_with_nan,
     "black_vae": paint_black,
