@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--floors", action="store_true", help="set the base's floors")
     options = parser.parse_args()
     card = BaseCard.model_validate_json((options.base / "base.json").read_bytes())
-    kept, seeds = place_of(card), list(range(FIRST, FIRST + options.people))
+    kept, seeds = place_of(options.base, card), list(range(FIRST, FIRST + options.people))
     people = measure_people(options.base, kept, seeds, options.jobs)
     bad = quality_gate.examine_bad(options.base, kept, *seeds[:2])
     if options.floors:
@@ -63,9 +63,11 @@ def main() -> None:
     sys.exit(not all(row["met"] for row in rows))
 
 
-def place_of(card: BaseCard) -> Path:
-    """Return where results are kept: another base or other defaults begin anew."""
+def place_of(base: Path, card: BaseCard) -> Path:
+    """Return where results are kept: another base, judge or other defaults begin anew."""
+    judge = (base / str(card.judge) / "model.safetensors").read_bytes()
     text = card.sha256 + card.training.model_dump_json() + card.inference.model_dump_json()
+    text += sha256(judge).hexdigest()
     return ROOT / ".local" / "quality" / sha256(text.encode()).hexdigest()[:12]
 
 
