@@ -57,7 +57,8 @@ def test_a_training_tells_how_it_goes(make_room: MakeRoom) -> None:
     names = {name for name in room.result(shown).files if "/samples/" in name}
     wanted = {f"adapter/samples/step-{s:06d}-{n:02d}.png" for s in (2, 4) for n in range(3)}
     assert names == wanted
-    assert Image.open(room.folder(shown) / min(names)).size == (64, 64)
+    with Image.open(room.folder(shown) / min(names)) as picture:
+        assert picture.size == (64, 64)
     assert not (room.folder(quiet) / "adapter" / "samples").exists()
     one, other = (load_file(room.folder(name) / WEIGHTS) for name in (quiet, shown))
     assert all(torch.equal(one[key], other[key]) for key in one), "looking changes nothing"

@@ -12,6 +12,7 @@ from contracts.layout import ADAPTER_FOLDER, DIFFUSERS_FILE, MANIFEST_FILE
 from contracts.training import AdapterManifest
 from trainer.base import Base
 from trainer.families import TEXT_TARGETS
+from trainer.metadata import kohya_metadata
 from trainer.outcome import sha256_of, write_atomically
 from trainer.plan import Recipe
 
@@ -110,39 +111,7 @@ def to_kohya(
         name = f"{heads[network]}_{path.replace('.', '_')}"
         tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
         tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha_of(network))
-    return tensors, kohya_metadata(base, recipe)
-
-
-def kohya_metadata(base: Base, recipe: Recipe) -> dict[str, str]:
-    """Return the metadata that web interfaces show; no prompt is in it, only the trigger word."""
-    card = base.card
-    architecture = {
-        "sd1": "stable-diffusion-v1/lora",
-        "sd2": "stable-diffusion-v2/lora",
-        "sdxl": "stable-diffusion-xl-v1-base/lora",
-    }
-    predicted = "v" if card.prediction_type == "v_prediction" else "epsilon"
-    versions = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}
-    return {
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": architecture[card.family],
-        "modelspec.implementation": "diffusers",
-        "modelspec.prediction_type": predicted,
-        "modelspec.resolution": f"{recipe.resolution}x{recipe.resolution}",
-        "modelspec.title": recipe.job_id,
-        "modelspec.trigger_phrase": recipe.trigger_word,
-        "ss_base_model_version": versions[card.family],
-        "ss_network_alpha": str(recipe.alpha),
-        "ss_network_dim": str(recipe.rank),
-        "ss_network_module": "networks.lora",
-        "ss_output_name": recipe.job_id,
-        "ss_resolution": f"({recipe.resolution}, {recipe.resolution})",
-        "ss_sd_model_hash": card.sha256,
-        "ss_sd_model_name": card.base_id,
-        "ss_seed": str(recipe.seed),
-        "ss_tag_frequency": json.dumps({"1_subject": {recipe.trigger_word: 1}}),
-        "ss_v2": str(card.family == "sd2"),
-    }
+    return tensors, kohya_metadata(base.card, recipe, tensors)
 
 
 def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None:

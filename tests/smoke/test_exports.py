@@ -1,0 +1,180 @@
+"""The files of an adapter, each read back by somebody else's loader: the same pictures."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from diffusers import DiffusionPipeline  # noqa: E402
+from peft import PeftModel  # noqa: E402
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from contracts.training import GateReport, TrainingMetrics  # noqa: E402
+from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
+from trainer import lora  # noqa: E402
+from trainer.base import load_base, read_card  # noqa: E402
+from trainer.card import write_card  # noqa: E402
+from trainer.export import write_adapter  # noqa: E402
+from trainer.families import TEXT_TARGETS  # noqa: E402
+from trainer.plan import Recipe  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+NEAR = 1 / 255
+
+
+def make_recipe() -> Recipe:
+    """Text encoders with a rank of their own, and alphas that are no ranks."""
+    return Recipe(
+        job_id="0" * 32,
+        seed=3,
+        resolution=64,
+        steps=10,
+        batch_size=1,
+        rank=4,
+        alpha=2.0,
+        learning_rate=1e-3,
+        text_encoder_lr=1e-4,
+        text_encoder_rank=2,
+        text_encoder_alpha=3.0,
+        target_modules=("to_k", "to_q", "to_v", "to_out.0"),
+        instance_prompt="a secret photo of sks person",
+        class_prompt="a secret photo of a person",
+        trigger_word="sks",
+        class_images=2,
+        prior_loss_weight=1.0,
+    )
+
+
+class Exported:
+    """A base, and an adapter of random weights written beside it."""
+
+    def __init__(self, folder: Path, family: Family) -> None:
+        torch.set_num_threads(1)
+        self.base_folder, self.task = folder / "base", folder / "task"
+        self.base_folder.mkdir()
+        make_base(self.base_folder, family)
+        sha256 = json.loads((self.base_folder / "base.json").read_bytes())["sha256"]
+        card = read_card(self.base_folder, sha256)
+        self.base = load_base(self.base_folder, card, torch.device("cpu"), torch.float32)
+        self.recipe = make_recipe()
+        self.weights = self.random_weights()
+        self.manifest = write_adapter(self.task, self.base, self.recipe, self.weights)
+
+    @property
+    def adapter(self) -> Path:
+        return self.task / "adapter"
+
+    def random_weights(self) -> dict[str, Any]:
+        networks = {"unet": self.base.pipeline.unet, **self.base.text_encoders()}
+        for name, network in networks.items():
+            targets = self.recipe.target_modules if name == "unet" else TEXT_TARGETS
+            rank, alpha = self.recipe.rank_of(name), self.recipe.alpha_of(name)
+            lora.attach(network, name, targets, rank=rank, alpha=alpha, seed=1)
+        chance = torch.Generator().manual_seed(5)
+        weights = {
+            key: torch.randn(tensor.shape, generator=chance) * 0.3
+            for key, tensor in lora.weights(networks).items()
+        }
+        lora.detach(networks)
+        return weights
+
+    def pipeline(self) -> Any:
+        pipeline = DiffusionPipeline.from_pretrained(self.base_folder, local_files_only=True)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    def merged_by_hand(self) -> Any:
+        """Add kohya's file to the base as its own scripts do: W + alpha / rank * up x down."""
+        pipeline, tensors = self.pipeline(), load_file(self.adapter / "kohya.safetensors")
+        several = hasattr(pipeline, "text_encoder_2")
+        heads = {"text_encoder": "lora_te1" if several else "lora_te", "text_encoder_2": "lora_te2"}
+        used = set()
+        for network, head in {"unet": "lora_unet", **heads}.items():
+            for path, layer in getattr(pipeline, network, torch.nn.Module()).named_modules():
+                level = "text_model." if network != "unet" and path.startswith("encoder.") else ""
+                name = f"{head}_{(level + path).replace('.', '_')}"
+                if f"{name}.alpha" not in tensors:
+                    continue
+                down, up = (tensors[f"{name}.lora_{part}.weight"] for part in ("down", "up"))
+                layer.weight.data += float(tensors[f"{name}.alpha"]) / len(down) * (up @ down)
+                used.add(name)
+        assert len(used) * 3 == len(tensors), "every pair of the file has a layer"
+        return pipeline
+
+
+def picture(pipeline: Any) -> Any:
+    answer = pipeline(
+        "a photo of sks person",
+        num_inference_steps=2,
+        height=64,
+        width=64,
+        generator=torch.Generator().manual_seed(0),
+        output_type="np",
+    )
+    return answer.images[0]
+
+
+@pytest.mark.parametrize("family", ["sdxl", "sd2", "sd1"])
+def test_every_file_gives_the_same_picture(tmp_path: Path, family: Family) -> None:
+    made = Exported(tmp_path, family)
+    plain = picture(made.pipeline())
+    pictures = {"merged by hand": picture(made.merged_by_hand())}
+    for file in ("pytorch_lora_weights.safetensors", "kohya.safetensors"):
+        pipeline = made.pipeline()
+        pipeline.load_lora_weights(made.adapter, weight_name=file)
+        pictures[file] = picture(pipeline)
+    pipeline = made.pipeline()
+    for folder in sorted((made.adapter / "peft").iterdir()):
+        network = getattr(pipeline, folder.name)
+        setattr(pipeline, folder.name, PeftModel.from_pretrained(network, folder).base_model.model)
+    pictures["peft"] = picture(pipeline)
+
+    first = pictures.pop("merged by hand")
+    assert np.abs(first - plain).max() > 10 * NEAR
+    for name, other in pictures.items():
+        assert np.abs(first - other).max() < NEAR, name
+
+
+def test_kohyas_file_says_what_it_is_and_no_prompt(tmp_path: Path) -> None:
+    made = Exported(tmp_path, "sd2")
+    path = made.adapter / "kohya.safetensors"
+    with safe_open(path, framework="pt") as file:
+        said = file.metadata()
+        alphas = {float(file.get_tensor(key)) for key in file.keys() if key.endswith("alpha")}  # noqa: SIM118
+    data = path.read_bytes()
+    digest = hashlib.sha256(data[8 + int.from_bytes(data[:8], "little") :]).hexdigest()
+    assert (said["sshs_model_hash"], said["modelspec.hash_sha256"]) == (digest, f"0x{digest}")
+    assert said["modelspec.architecture"] == "stable-diffusion-v2-768-v/lora"
+    assert (said["ss_base_model_version"], said["ss_v2"]) == ("sd_v2_v", "True")
+    assert (said["ss_network_dim"], said["ss_network_alpha"]) == ("4", "2.0")
+    assert said["modelspec.trigger_phrase"] == "sks"
+    assert alphas == {2.0, 3.0}
+    assert b"secret" not in data
+
+
+def test_the_same_adapter_is_the_same_bytes(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    made = Exported(tmp_path / "one", "sd1")
+    before = {path: path.read_bytes() for path in made.task.rglob("*") if path.is_file()}
+    write_adapter(made.task, made.base, made.recipe, made.weights)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_card_says_what_was_trained_and_measured_and_no_prompt(tmp_path: Path) -> None:
+    made = Exported(tmp_path, "sd1")
+    metrics = TrainingMetrics(steps=7, final_loss=0.125, train_seconds=3, partial=True)
+    report = GateReport(passed=False, codes=("gate_not_alike",), effect=0.25, identity=0.5)
+    card = made.base.card.model_copy(update={"license": "CreativeML Open RAIL-M"})
+    write_card(made.adapter, card, made.recipe, metrics, report, photos=9)
+    text = (made.adapter / "README.md").read_text()
+    said = ["`sks`", "| steps | 7 of 10 |", "| photos | 9 |", "| alpha | 2 |", "stopped early"]
+    said += [card.sha256, "failed: gate_not_alike", "| 0.500 |", "CreativeML Open RAIL-M"]
+    assert [words for words in said if words not in text] == []
+    assert "secret" not in text
+    assert text.startswith(f"---\nbase_model: {card.base_id}\n")
