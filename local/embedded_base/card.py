@@ -12,7 +12,7 @@ from contracts.base import (
     TrainingDefaults,
 )
 
-CARD = "base.json"
+CARD, FACES = "base.json", "faces.safetensors"
 RESOLUTION = 64
 PARTS = (
     "model_index.json",
@@ -60,7 +60,10 @@ def write_card(  # noqa: PLR0913
     gate: GateFloors,
     judge: str | None = None,
 ) -> BaseCard:
-    """Hash the pipeline in `folder`, and write its card beside it."""
+    """Hash the pipeline in `folder`, and write its card beside it.
+
+    Where `faces` has left its weights, the base has a detector for its own faces.
+    """
     files = hash_files(folder)
     lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items()))
     card = BaseCard(
@@ -74,6 +77,7 @@ def write_card(  # noqa: PLR0913
         training=TRAINING,
         inference=INFERENCE,
         gate=gate,
+        face_detector="drawn" if (folder / FACES).is_file() else None,
         judge=judge,
     )
     (folder / CARD).write_text(card.model_dump_json(indent=2, exclude_none=True) + "\n")

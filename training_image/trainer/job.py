@@ -22,6 +22,7 @@ from trainer.outcome import (
     describe_failure,
     read_result,
     say,
+    verdicts_of,
     write_failure,
 )
 from trainer.plan import read_plan
@@ -154,7 +155,7 @@ def guarded(job: Job, task: TrainingTask, work: Callable[[], TrainingResult]) ->
     except InterruptedTrainingError:
         raise
     except Exception as error:  # noqa: BLE001 (unforeseen ones too: they become this task's result)
-        return fail_task(job.root, task, describe_failure(error))
+        return fail_task(job.root, task, describe_failure(error), verdicts_of(error))
     finally:
         lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
 
@@ -169,7 +170,7 @@ def run_together(job: Job, tasks: list[TrainingTask], most: int) -> list[Trainin
         except InterruptedTrainingError:
             raise
         except Exception as error:  # noqa: BLE001 (as in guarded)
-            results.append(fail_task(job.root, task, describe_failure(error)))
+            results.append(fail_task(job.root, task, describe_failure(error), verdicts_of(error)))
     while waiting:
         first = waiting[0].learner.recipe
         group = [ready for ready in waiting if can_share(first, ready.learner.recipe)][:most]

@@ -45,6 +45,8 @@ class Examples:
     """Each class image's place in ``prompts``."""
     sized: tuple[Bucket, ...] = ()
     """The photos by size, where they have several or come unequally often; else ``photos``."""
+    empty_row: int | None = None
+    """The place of no words in ``prompts``, where captions are dropped."""
 
     def buckets(self, side: int) -> tuple[Bucket, ...]:
         """Return the photos by size; those without buckets are squares of ``side`` pixels."""
@@ -62,6 +64,8 @@ class Batch:
     """(B,) int64: each example's place in ``Examples.prompts``; those ``apart`` come last."""
     size: Size | None = None
     """Pixels of the pictures; absent: squares of the recipe's resolution."""
+    weights: Tensor | None = None
+    """(B, 1, H, W), how much each place counts; absent: all places of all pictures alike."""
     apart: "Batch | None" = None
     """The class images, when they are of another size than the photos."""
 
@@ -153,6 +157,7 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
             if interrupted:
                 raise InterruptedTrainingError
 
+    crew.check_equal(mover.weights.values())
     partial = progress.step < recipe.steps
     return Trained(progress, resumed_from, partial=partial, diverged_at=diverged_at)
 
@@ -232,7 +237,8 @@ def draw_batch(recipe: Recipe, examples: Examples, place: int, levels: int) -> B
     for i, photo in enumerate(chosen):
         noise = loss.normal(shape, seed, "posterior", place * size + i)
         latents.append(bucket.photos.draw(photo, noise))
-        rows.append(bucket.rows[photo])
+        dropped = loss.happens(recipe.caption_dropout_rate, seed, "no words", place * size + i)
+        rows.append(examples.empty_row if dropped else bucket.rows[photo])
     classes = []
     if examples.class_latents is not None:
         for draw in range(place * size, (place + 1) * size):
@@ -248,7 +254,16 @@ def draw_batch(recipe: Recipe, examples: Examples, place: int, levels: int) -> B
         classes, timesteps = [], timesteps[:size]
     stacked = torch.stack(latents + classes)
     noise = draw_noise(recipe, stacked.shape, place, "noise")
-    return Batch(stacked, noise, timesteps, torch.tensor(rows), bucket.size, apart)
+    weights = draw_weights(bucket.photos, chosen, len(stacked))
+    return Batch(stacked, noise, timesteps, torch.tensor(rows), bucket.size, weights, apart)
+
+
+def draw_weights(photos: Latents, chosen: list[int], count: int) -> Tensor | None:
+    """Return the weights of a batch of ``count`` pictures: class images, the last, count whole."""
+    if photos.weights is None:
+        return None
+    own = photos.weights[chosen]
+    return torch.cat([own, own.new_ones(count - len(own), *own.shape[1:])])
 
 
 def draw_noise(recipe: Recipe, shape: torch.Size, place: int, purpose: str) -> Tensor:
@@ -289,10 +304,12 @@ def batch_errors(base: Base, recipe: Recipe, batch: Batch, prompts: Text) -> Ten
         loss.add_noise(latents, noise, signal).to(base.dtype),
         timesteps,
         prompts.hidden,
+        cross_attention_kwargs=None if prompts.places is None else {"places": prompts.places},
         **base.family.conditions(prompts, size.height, size.width),
     ).sample
     wanted = loss.target_of(kind, latents, noise, signal)
-    errors = loss.squared_error(predicted, wanted)
+    weights = None if batch.weights is None else batch.weights.to(device)
+    errors = loss.squared_error(predicted, wanted, weights)
     if recipe.snr_gamma == 0:
         return errors
     return errors * loss.min_snr_weights(kind, signal, recipe.snr_gamma)

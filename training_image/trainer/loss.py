@@ -28,6 +28,11 @@ def normal(shape: torch.Size | tuple[int, ...], *key: int | str) -> Tensor:
     return torch.randn(tuple(shape), generator=chance(*key))
 
 
+def happens(rate: float, *key: int | str) -> bool:
+    """Return whether something of this probability happens; it depends on ``key`` only."""
+    return rate > 0 and float(torch.rand((), generator=chance(*key))) < rate
+
+
 def pick(count: int, draw: int, *key: int | str) -> int:
     """Return the index at place ``draw`` of an endless order that shuffles ``count`` per round."""
     order = torch.randperm(count, generator=chance(*key, draw // count))
@@ -69,6 +74,17 @@ def min_snr_weights(kind: PredictionType, signal: Tensor, gamma: float) -> Tenso
     return snr.clamp(max=gamma) / (snr + 1)
 
 
-def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return each example's mean squared error, (B,) float32."""
-    return (prediction.float() - target).square().mean(dim=(1, 2, 3))
+def squared_error(prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return each example's mean squared error, (B,) float32.
+
+    Args:
+        prediction: (B, C, H, W).
+        target: (B, C, H, W) float32.
+        weights: (B, 1, H, W) in 0 to 1, how much each place counts; the mean is over their sum, so
+            a mask changes where is learnt and not how fast. Absent: all places alike.
+    """
+    errors = (prediction.float() - target).square()
+    if weights is None:
+        return errors.mean(dim=(1, 2, 3))
+    share = weights / weights.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
+    return (errors * share).mean(dim=(1, 2, 3))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contracts.codes import CODES
 from contracts.layout import RESULT_FILE
+from contracts.photos import PhotoVerdict
 from contracts.training import TrainingFailure, TrainingResult
 
 NO_SPACE = 28
@@ -19,10 +20,12 @@ NO_SPACE = 28
 class TrainingError(Exception):
     """A failure with a code from contracts.codes; the text is ours, never a user's."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, photos: tuple[PhotoVerdict, ...] = ()) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.photos = photos
+        """The verdicts, where the photos are the reason."""
 
 
 class InterruptedTrainingError(Exception):
@@ -43,6 +46,11 @@ def describe_failure(error: Exception) -> TrainingFailure:
     sys.stderr.writelines(traceback.format_tb(error.__traceback__))
     code = _code_of(error)
     return TrainingFailure(code=code, message=f"{CODES[code].text} ({type(error).__name__})")
+
+
+def verdicts_of(error: Exception) -> tuple[PhotoVerdict, ...]:
+    """Return the verdicts that a failure is about, if it is about photos."""
+    return error.photos if isinstance(error, TrainingError) else ()
 
 
 def _code_of(error: Exception) -> str:

@@ -82,6 +82,7 @@ class Recipe:
     """Steps between two sets of pictures; absent: none are made on the way."""
     enable_bucket: bool = False
     resolutions: tuple[int, ...] = ()
+    caption_dropout_rate: float = 0.0
 
     @property
     def warm_up_steps(self) -> int:
@@ -133,7 +134,7 @@ def make_recipe(
         instance_prompt=name_subject(request.instance_prompt, request),
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
-        class_images=request.num_class_images if request.with_prior_preservation else 0,
+        class_images=count_class_images(task),
         prior_loss_weight=request.prior_loss_weight,
         snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
         weight_decay=request.adam_weight_decay,
@@ -162,6 +163,7 @@ AS_REQUESTED = (
     "validation_steps",
     "enable_bucket",
     "resolutions",
+    "caption_dropout_rate",
 )
 """Options of a request that a recipe has by the same name."""
 
@@ -198,6 +200,13 @@ def settle_steps(
     batch = request.train_batch_size or defaults.train_batch_size
     in_a_step = batch * request.gradient_accumulation_steps
     return min(LONGEST, math.ceil(in_an_epoch * request.num_train_epochs / in_a_step))
+
+
+def count_class_images(task: TrainingTask) -> int:
+    """Return how many pictures of the class are learnt from: the user's own, if there are any."""
+    if not task.request.with_prior_preservation:
+        return 0
+    return len(task.class_photos) or task.request.num_class_images
 
 
 def choose_steps(photos: int, defaults: TrainingDefaults) -> int:

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from contracts.codes import CODES
 from contracts.layout import ADAPTER_FOLDER
+from contracts.photos import PhotoVerdict
 from contracts.prior import PriorOrder
 from contracts.training import (
     GateCandidate,
@@ -20,7 +24,10 @@ from contracts.training import (
 from trainer import lora
 from trainer.base import Base
 from trainer.best import Look, choose, read_kept
+from trainer.card import write_card
+from trainer.darkroom import develop, open_darkroom
 from trainer.export import list_files, write_adapter
+from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.families import TEXT_TARGETS
 from trainer.forecast import forecast
 from trainer.gate import examine, gather, plan_shots
@@ -29,9 +36,10 @@ from trainer.judge import Judge
 from trainer.loop import Examples, Learner, Trained, train
 from trainer.meter import TENSORBOARD_FOLDER
 from trainer.outcome import TrainingError, say, write_atomically, write_result
-from trainer.photos import Photo, encode_photos, read_photos, split, verdicts
+from trainer.ownclass import encode_class_photos, read_class_photos
+from trainer.photos import Photo, encode_photos, split
 from trainer.plan import Recipe, make_recipe, name_subject
-from trainer.prior import ClassImages, Places, class_images
+from trainer.prior import Places, class_images
 from trainer.samples import Sampler
 from trainer.sampling import to_images, to_png
 from trainer.sheet import make_sheet
@@ -68,12 +76,16 @@ class Ready:
     judged_by: list[Photo]
     """Real photos to compare with: those that training does not see, where there are enough."""
 
+    photos: tuple[PhotoVerdict, ...]
+    """What was done with each, and why."""
+
 
 def prepare(job: Job, task: TrainingTask) -> Ready:
     """Read and encode all that a task learns from."""
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
-    photos = read_photos(job.root, task, task.request.resolution or job.base.card.resolution)
+    side = task.request.resolution or job.base.card.resolution
+    photos, verdicts = develop(open_darkroom(job.root, task, side, job.base), job.base)
     learnt, held_out = split(photos)
     recipe = make_recipe(task, job.base.card, len(learnt), photos_in_an_epoch(task, learnt))
     say_plan(recipe, len(learnt), len(held_out))
@@ -85,7 +97,7 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
         job.root / TENSORBOARD_FOLDER / task.job_id,
         make_sampler(job, task, recipe),
     )
-    return Ready(task, learner, held_out or learnt)
+    return Ready(task, learner, held_out or learnt, verdicts)
 
 
 def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
@@ -96,14 +108,18 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
     photos = ready.judged_by
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else gate_failure(report)
+    metrics = metrics_of(trained)
+    write_card(
+        folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, photos=len(task.photos)
+    )
     result = TrainingResult(
         job_id=task.job_id,
         status="succeeded" if failure is None else "failed",
         adapter=manifest,
         files=list_files(folder),
-        metrics=metrics_of(trained),
+        metrics=metrics,
         gate=report,
-        photos=verdicts(task, recipe.resolution),
+        photos=ready.photos,
         failure=failure,
     )
     write_result(folder, result)
@@ -155,32 +171,43 @@ def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
 def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[Photo]) -> Examples:
     """Encode the photos, and find or make the class images."""
     captions = [describe(photo, job.judge) for photo in photos]
-    class_prompts = vary(recipe.class_prompt, job.judge)
-    classes = order_class_images(job, recipe, class_prompts)
-    prompts = list(dict.fromkeys(captions + class_prompts))
+    classes, class_captions = gather_class(job, task, recipe)
+    no_words = [""] if recipe.caption_dropout_rate else []
+    prompts = list(dict.fromkeys(captions + class_captions + no_words))
     rows = [prompts.index(caption) for caption in captions]
+    sized = encode_sizes(job.base, recipe, Album(task, photos, rows))
     return Examples(
-        photos=encode_photos(job.base, photos),
+        photos=sized[0].photos if sized else encode_photos(job.base, photos),
         prompts=prompts,
         photo_rows=rows,
-        sized=encode_sizes(job.base, recipe, Album(job.root, task, photos, rows)),
-        class_latents=classes.latents if classes else None,
-        class_rows=[
-            prompts.index(class_prompts[i % len(class_prompts)]) for i in range(recipe.class_images)
-        ],
+        sized=sized,
+        class_latents=classes,
+        class_rows=[prompts.index(caption) for caption in class_captions],
+        empty_row=prompts.index("") if no_words else None,
     )
 
 
-def order_class_images(job: Job, recipe: Recipe, prompts: list[str]) -> ClassImages | None:
-    """Return the class images that the recipe asks for; None when it asks for none."""
+def gather_class(job: Job, task: TrainingTask, recipe: Recipe) -> tuple[Tensor | None, list[str]]:
+    """Return the class images that the recipe asks for and the words for each.
+
+    The user's own, if there are any; else those that the base draws.
+    """
     if recipe.class_images == 0:
-        return None
+        return None, []
+    if task.class_photos:
+        images = read_class_photos(job.root, task.class_photos, recipe.resolution)
+        words = ["" if job.judge is None else job.judge.describe(image) for image in images]
+        captions = [f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in words]
+        say(f"class images: {len(images)} of the user's own")
+        return encode_class_photos(job.base, recipe, images), captions
+    prompts = vary(recipe.class_prompt, job.judge)
     order = PriorOrder(
         class_prompt=recipe.class_prompt,
         resolution=recipe.resolution,
         count=recipe.class_images,
     )
-    return class_images(job.base, order, prompts, Places.of(job.root), job.limit)
+    drawn = class_images(job.base, order, prompts, Places.of(job.root), job.limit)
+    return drawn.latents, [prompts[i % len(prompts)] for i in range(recipe.class_images)]
 
 
 def describe(photo: Photo, judge: Judge | None) -> str:
@@ -291,10 +318,15 @@ def metrics_of(trained: Trained) -> TrainingMetrics:
     )
 
 
-def fail_task(root: Path, task: TrainingTask, failure: TrainingFailure) -> TrainingResult:
-    """Commit a task's failure."""
+def fail_task(
+    root: Path,
+    task: TrainingTask,
+    failure: TrainingFailure,
+    photos: tuple[PhotoVerdict, ...] = (),
+) -> TrainingResult:
+    """Commit a task's failure, with the verdicts on its photos where they are the reason."""
     say(f"task {task.job_id} failed: {failure.code}")
-    result = TrainingResult(job_id=task.job_id, status="failed", failure=failure)
+    result = TrainingResult(job_id=task.job_id, status="failed", photos=photos, failure=failure)
     write_result(task_folder(root, task), result)
     return result
 
@@ -306,6 +338,7 @@ def task_folder(root: Path, task: TrainingTask) -> Path:
 
 def fingerprint(task: TrainingTask, recipe: Recipe, base: Base) -> str:
     """Return the hash of all that a saved state depends on."""
-    photos = [photo.model_dump(mode="json") for photo in task.photos]
-    parts = [asdict(recipe), photos, base.card.sha256]
+    given = task.model_dump(mode="json", exclude={"job_id"})
+    finder = os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector
+    parts = [asdict(recipe), given, base.card.sha256, finder]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

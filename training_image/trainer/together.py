@@ -240,8 +240,23 @@ def draw(
         torch.cat([b.noise for b in batches]),
         torch.cat([b.timesteps for b in batches]),
         torch.cat([b.rows for b in batches]),
+        weights=weights_of(batches),
     )
     return batch, prompts
+
+
+def weights_of(batches: list[loop.Batch]) -> Tensor | None:
+    """Return how much each place counts for all users; None where all places count alike."""
+    if all(batch.weights is None for batch in batches):
+        return None
+    return torch.cat(
+        [
+            batch.latents.new_ones(len(batch.latents), 1, *batch.latents.shape[2:])
+            if batch.weights is None
+            else batch.weights
+            for batch in batches
+        ]
+    )
 
 
 def clip_each(weights: dict[str, nn.Parameter], most: float) -> Tensor:

@@ -1,0 +1,73 @@
+"""Which detector finds the faces of a job: what the image says, else what the base says.
+
+``$LIKENESS_FACE_DETECTOR`` is ``retinaface``, ``haar``, ``drawn`` or ``none``; without it the
+base's card decides. A detector that was chosen and cannot be loaded fails the job's tasks: no other
+one takes its place.
+"""
+
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from trainer.base import Base
+from trainer.faces import Detector
+from trainer.outcome import TrainingError
+
+DETECTOR_VARIABLE, WEIGHTS_VARIABLE = "LIKENESS_FACE_DETECTOR", "LIKENESS_RETINAFACE_WEIGHTS"
+WEIGHTS = Path("/opt/program/retinaface.safetensors")
+"""Where the Dockerfile bakes them in."""
+
+PEOPLE = re.compile(
+    r"\b(person|people|human|man|woman|boy|girl|child|kid|baby|lady|guy|gentleman|face|portrait)\b",
+    re.IGNORECASE,
+)
+
+
+def names_a_person(class_prompt: str) -> bool:
+    """Tell whether a class is of people.
+
+    >>> names_a_person("a photo of a person"), names_a_person("a photo of a mandarin")
+    (True, False)
+    """
+    return PEOPLE.search(class_prompt) is not None
+
+
+def detector_of(base: Base) -> Detector | None:
+    """Return the detector that image or base chose; None when neither did.
+
+    Raises:
+        TrainingError: ``face_detector_missing``; the chosen one cannot be loaded.
+    """
+    chosen = os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector or "none"
+    if chosen == "none":
+        return None
+    try:
+        return load_detector(chosen, base.folder, base.device.type)
+    except (OSError, ImportError, KeyError) as error:
+        message = f"the face detector {chosen!r} was chosen and cannot be loaded"
+        raise TrainingError("face_detector_missing", message) from error
+
+
+@lru_cache(maxsize=4)
+def load_detector(name: str, base_folder: Path, device: str) -> Detector:
+    """Load a detector once for all tasks; what only it needs is imported here.
+
+    Raises:
+        KeyError: there is no detector of this name.
+        OSError: its weights are missing.
+        ImportError: its package is missing.
+    """
+    if name == "drawn":
+        from trainer.faces.drawn import DrawnDetector  # noqa: PLC0415
+
+        return DrawnDetector(base_folder)
+    if name == "haar":
+        from trainer.faces.haar import HaarDetector  # noqa: PLC0415
+
+        return HaarDetector()
+    if name == "retinaface":
+        from trainer.faces.retina import RetinaFaceDetector  # noqa: PLC0415
+
+        return RetinaFaceDetector(Path(os.environ.get(WEIGHTS_VARIABLE, WEIGHTS)), device)
+    raise KeyError(name)
