@@ -17,10 +17,11 @@ from contracts.training import GateCandidate, GateReport
 from trainer import lora
 from trainer.base import Base
 from trainer.checkpoint import State
-from trainer.gate import Shots, examine, gather
+from trainer.gate import Evidence, Shots, examine
 from trainer.interrupt import TimeLimit
 from trainer.judge import Judge
 from trainer.outcome import say, write_atomically
+from trainer.sampling import make_pictures
 
 SHARES = (0.6, 0.8)
 """Of the steps, after which weights are kept."""
@@ -88,10 +89,13 @@ def choose(
 ) -> tuple[GateCandidate, ...]:
     """Leave the best of the weights in ``networks``; return what was looked at, best first."""
     quick, few = quicker(base), fewer(look.shots)
+    with lora.switched_off(networks):
+        without = make_pictures(quick, few.all, look.side, look.limit, "quick pictures of the base")
     candidates = []
     for step in sorted(weights, reverse=True):
         lora.restore(networks, weights[step])
-        evidence = gather(quick, networks, few, look.side, look.limit)
+        made = make_pictures(quick, few.all, look.side, look.limit, f"pictures of step {step}")
+        evidence = Evidence(few, without, made)
         report = examine(evidence, look.photos, look.judge, base.card.gate)
         candidates.append(candidate_of(step, report))
     best_first = sorted(candidates, key=merit, reverse=True)  # stable: of equals the later step
