@@ -1,14 +1,19 @@
-"""The real ``sam deploy`` on the laptop's AWS: create, change, delete."""
+"""The real ``sam deploy`` on the laptop's AWS: create, change, delete; an endpoint on demand."""
 
 import os
 import subprocess
 
 import pytest
 
+from contracts.hosting import ModelAnswer, ModelQuestion
+from likeness_client.models import ask
 from local.cloud.places import ROOT
 from local.cloud.server import Cloud
 from local.deployment import SAM, parameters
+from tests.cloud import eventually
 from tests.e2e.stack import Stack
+from tests.unit.test_hosting import shelf
+from tests.unit.training_kit import job_id
 
 NAME = "by-sam"
 
@@ -27,7 +32,7 @@ def sam(cloud: Cloud, *arguments: str) -> str:
 
 
 def deploy(cloud: Cloud, **overrides: str) -> None:
-    wishes = parameters(CreateEndpoint="false", **overrides).items()
+    wishes = parameters(CreateEndpoint="on-demand", **overrides).items()
     overrides_given = [f"{key}={value}" for key, value in wishes]
     sam(cloud, "deploy", "--config-env", "local", "--parameter-overrides", *overrides_given)
 
@@ -45,6 +50,7 @@ def test_sam_deploys_changes_and_deletes_the_stack(stack: Stack) -> None:
     assert quota(cloud) == "1"
     deploy(cloud, TrainingQuota="3")
     assert quota(cloud) == "3"
+    wake_the_endpoint(stack)
     sam(cloud, "delete", "--no-prompts")
     cloudformation, logs = cloud.client("cloudformation"), cloud.client("logs")
     with pytest.raises(cloudformation.exceptions.ClientError, match="does not exist"):
@@ -54,6 +60,32 @@ def test_sam_deploys_changes_and_deletes_the_stack(stack: Stack) -> None:
     buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
     left = [name for name in (*names, *buckets) if name.startswith(NAME)]
     assert (left, groups) == ([], [])
+    eventually(lambda: not cloud.client("sagemaker").list_endpoints(NameContains=NAME)["Endpoints"])
+
+
+def wake_the_endpoint(stack: Stack) -> None:
+    """A returning user asks for their model, and the endpoint that CloudFormation has not made."""
+    cloud = stack.cloud
+    (table,) = (
+        resource["PhysicalResourceId"]
+        for resource in cloud.client("cloudformation").describe_stack_resources(StackName=NAME)[
+            "StackResources"
+        ]
+        if resource["LogicalResourceId"] == "ModelsTable"
+    )
+    (row,) = (row for row in shelf().rows.values() if row.model_id == job_id(1))
+    item = {
+        name: {"N": str(value)} if isinstance(value, int) else {"S": value}
+        for name, value in row.model_dump().items()
+    }
+    cloud.client("dynamodb").put_item(TableName=table, Item=item)
+
+    def status() -> ModelAnswer:
+        return ask(f"{NAME}-model-status", ModelQuestion(tenant="acme", wake=True), cloud)
+
+    assert status().endpoint == "starting"
+    eventually(lambda: status().endpoint == "in_service", 120)
+    assert [model.model_id for model in status().models] == [job_id(1)]
 
 
 def functions(cloud: Cloud) -> list[dict[str, str]]:
