@@ -8,6 +8,7 @@ ALIASES = {
     "network_dropout": "lora_dropout",
     "min_snr_gamma": "snr_gamma",
     "max_train_epochs": "num_train_epochs",
+    "sample_every_n_steps": "validation_steps",
     # Replicate
     "lora_rank": "rank",
     "lora_lr": "learning_rate",
@@ -27,6 +28,7 @@ ALIASES = {
     "lora_rank_dim": "rank",
     "lora_r": "rank",
     "batch_size": "train_batch_size",
+    "sample_every": "validation_steps",
     "gradient_accumulation": "gradient_accumulation_steps",
     "token": "trigger_word",
     "prior_preservation": "with_prior_preservation",
