@@ -32,7 +32,10 @@ LAUNCH_GRACE = timedelta(minutes=3)
 """Between a claim and its training job; longer than the launcher may run, so that no launcher
 that was taken for dead creates the job after all."""
 
-RELAUNCHES = {"internal_server_error": 2, "capacity_error": 5}
+KILLED = "killed"
+"""By the machine: out of memory, or a host that failed."""
+
+RELAUNCHES = {"internal_server_error": 2, "capacity_error": 5, KILLED: 1}
 """How often a job is trained again after a fault of the service, by class: docs/retries.md."""
 
 GATE = "gate_"
@@ -246,6 +249,8 @@ def reason_of(state: TrainingState) -> str:
     >>> failed = TrainingState("n", "Failed", failure_reason="AlgorithmError: disk_full: 1")
     >>> reason_of(failed)
     'disk_full'
+    >>> reason_of(TrainingState("n", "Failed", failure_reason="AlgorithmError: , exit code: 137"))
+    'killed'
     >>> reason_of(TrainingState("n", "Failed", failure_reason="InternalServerError: try again"))
     'internal_server_error'
     """
@@ -255,6 +260,8 @@ def reason_of(state: TrainingState) -> str:
         return "deadline_exceeded" if state.secondary_status.startswith("Max") else "stopped"
     kind, _, rest = state.failure_reason.partition(":")
     said = re.match(r"\s*([a-z]+(?:_[a-z]+)+)\b", rest)
+    if kind == "AlgorithmError" and rest.endswith("exit code: 137"):
+        return KILLED
     if kind == "AlgorithmError" and said and said[1] in CODES:
         return said[1]
     words = re.fullmatch(r"(?:[A-Z][a-z]+)+", kind)

@@ -39,6 +39,8 @@ FIXED = {
     "TZ": ":UTC",
 }
 
+DIED = "Worker process died"
+
 _last = threading.local()
 _slots: dict[str, threading.BoundedSemaphore] = {}
 _slots_lock = threading.Lock()
@@ -115,11 +117,19 @@ def _report_errors_by_name() -> None:
         with _slot((func.get("config") or func)["FunctionName"]):
             answer = execute(func, event, request_id)
         if _last.error is None:
-            return answer
+            return _named(answer)
         return {**answer, "body": {**_last.error, "requestId": request_id}, "error": True}
 
     lambda_runtime.Worker.invoke = invoke_and_note
     lambda_svc._execute_function_warm = execute_in_turn
+
+
+def _named(answer: Stock) -> Stock:
+    """Call a worker that died what Lambda calls it: stock blames the handler."""
+    body = answer.get("body")
+    if answer.get("error") and isinstance(body, dict) and body.get("errorMessage") == DIED:
+        return {**answer, "body": {**body, "errorType": "Runtime.ExitError"}}
+    return answer
 
 
 def _slot(function: str) -> threading.BoundedSemaphore:

@@ -21,6 +21,8 @@ from local.sagemaker.logs import LogShipper
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CONTAINER_ROOT = "/opt/ml/"
 MAX_REASON = 1024
+SIGNALLED = 128
+"""A container that a signal ended exits with this and the signal's number."""
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +170,8 @@ class TrainingRun:
     def _failure(self, status: int) -> str:
         file = self._root / "output" / "failure"
         words = file.read_text("utf-8", "replace").strip() if file.exists() else ""
-        end = f", exit code: {status}"
+        code = status if status >= 0 else SIGNALLED - status
+        end = f", exit code: {code}"
         return f"AlgorithmError: {words}"[: MAX_REASON - len(end)] + end
 
     def _finish(self, outcome: Outcome) -> None:

@@ -18,7 +18,7 @@ def retried() -> set[str]:
         for task in tasks().values()
         for retrier in task["Retry"]
         for name in retrier["ErrorEquals"]
-        if not name.startswith(("Lambda.", "States."))
+        if not name.startswith(("Lambda.", "Runtime.", "Sandbox.", "States."))
     }
 
 

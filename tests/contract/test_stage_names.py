@@ -71,6 +71,13 @@ def test_every_task_retries_transients_with_jitter_and_a_ceiling(name: str) -> N
     assert retrier["MaxDelaySeconds"]
 
 
+@pytest.mark.parametrize("name", tasks())
+def test_every_task_is_done_again_twice_when_its_process_dies(name: str) -> None:
+    retrier = tasks()[name]["Retry"][-2]
+    assert set(retrier["ErrorEquals"]) == {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"}
+    assert retrier["MaxAttempts"] == 2
+
+
 @pytest.mark.parametrize("name", sorted(set(tasks()) - WAYS_OUT))
 def test_every_stage_has_one_way_to_fail(name: str) -> None:
     (catch,) = tasks()[name]["Catch"]
