@@ -11,20 +11,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.corpus import papers, photos
+from bench.corpus import made, papers, photos
 from contracts.errors import ArchiveRefusedError
 from domain.archives import members_of
 from domain.darkroom import DecodeLimits, PhotoRefusedError
 from domain.requests import RequestRefusedError
 from domain.uploads import find_place
-from domain.wishes import parse_request
+from domain.wishes import Sources, parse_request
 from runtime.sandbox import format_of
 
+MADE = 20_000
 ROOT = Path(__file__).resolve().parents[1]
 NAIVE = """
 import io, sys
@@ -156,6 +158,17 @@ def unpacks_as(case: papers.PaperCase, wanted: str | None) -> bool:
     return wanted is None
 
 
+def read_made() -> Counter[str]:
+    """Read requests made by chance; count what became of them."""
+    answers: Counter[str] = Counter()
+
+    def read(sources: Sources) -> None:
+        answers[made.answer_to(sources)] += 1
+
+    made.many(MADE, read)
+    return answers
+
+
 def main() -> None:
     """Print the table."""
     count = len(list(photos.cases()))
@@ -175,6 +188,11 @@ def main() -> None:
     for name, one, other in rows:
         sys.stdout.write(f"{name:28} {one!s:>10} {other!s:>10}\n")
     sys.stdout.write(f"requests, keys and archives: {papers_right} of {papers_count} right\n")
+    answers = read_made()
+    sys.stdout.write(
+        f"made by chance: {answers.total()} ({answers['request']} accepted, "
+        f"{answers['problems']} with problems), answered with an exception: {answers['unmapped']}\n"
+    )
 
 
 if __name__ == "__main__":

@@ -2,4 +2,5 @@
 
 photos    files that claim to be photos
 papers    requests, keys and archives
+made      requests made by chance
 """

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 import pillow_heif
 from PIL import Image, ImageCms, ImageDraw
 
+from bench.corpus.profiles import SPACES
+from bench.corpus.profiles import profile as icc_profile
+
 SIDE = 96
 Option: TypeAlias = Any  # whatever Pillow takes
 ORIENTATION, DESCRIPTION = 0x0112, 0x010E
@@ -202,6 +205,10 @@ def good() -> Rows:
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     for name, profile in (("srgb", srgb), ("lab", lab), ("broken", b"broken")):
         yield f"{name} profile", partial(photo, icc_profile=profile), None
+    for space in SPACES:
+        profile = icc_profile(space)
+        yield f"{space.name} profile", partial(photo, icc_profile=profile), None
+        yield f"{space.name} png", partial(photo, "PNG", icc_profile=profile), None
     yield "zip behind a jpeg", lambda: photo() + b"PK\x03\x04" + bytes(5000), None
     yield "php in a comment", partial(photo, comment=b"<?php system($_GET[0]) ?>"), None
     yield "24 megapixels", lambda: encoded(scene().resize((6000, 4000)), quality=30), None

@@ -1,8 +1,10 @@
 """Every case of the corpus gets the right word; `make corpus` also measures time and memory."""
 
+from collections import Counter
+
 import pytest
 
-from bench.corpus import papers, photos
+from bench.corpus import made, papers, photos
 from contracts.codes import CODES
 from contracts.errors import ArchiveRefusedError
 from domain.archives import members_of
@@ -57,3 +59,11 @@ def test_every_archive_gets_its_answer(case: papers.PaperCase) -> None:
 @pytest.mark.parametrize(("key", "good"), list(papers.places()))
 def test_every_key_is_judged(key: str, good: bool) -> None:
     assert (find_place(key) is not None) == good
+
+
+def test_requests_made_by_chance_are_accepted_or_answered() -> None:
+    answers: Counter[str] = Counter()
+    made.many(200, lambda sources: answers.update([made.answer_to(sources)]))
+    assert answers["unmapped"] == 0
+    assert answers["request"] > 10
+    assert answers["problems"] > 10
