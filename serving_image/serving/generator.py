@@ -18,6 +18,10 @@ from serving.tensors import PassKey
 
 WARM_UP_STEPS = 2
 
+SCHEDULER_OPTIONS = {"PNDMScheduler": {"skip_prk_steps": True}}
+"""Where a base's own configuration is of another scheduler. Stable Diffusion is always drawn so
+with PNDM; with its other steps, diffusers fails below four."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -94,12 +98,15 @@ class Generator:
 
     def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
         """Return a fresh scheduler: they remember the last pass."""
-        return getattr(diffusers, name).from_config(self.pipeline.scheduler.config)
+        more = SCHEDULER_OPTIONS.get(name, {})
+        return getattr(diffusers, name).from_config(self.pipeline.scheduler.config, **more)
 
 
 def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # noqa: ANN401
     """Return the pipeline of the base's family, from files only."""
-    unused = {} if card.family == "sdxl" else {"safety_checker": None, "feature_extractor": None}
+    unused: dict[str, Any] = {"safety_checker": None, "feature_extractor": None}
+    if card.family == "sdxl":
+        unused = {"add_watermarker": False}  # else it depends on what is installed
     pipeline = PIPELINES[card.family].from_pretrained(
         folder, torch_dtype=dtype, local_files_only=True, **unused
     )

@@ -30,6 +30,9 @@ BASE_PID_FILE = "base.pid"
 THREADS_PER_MODEL = 2
 """The default is about 35 for every user's model."""
 
+QUEUE_SIZE = 64
+"""Requests that may wait for the base, as its config.pbtxt says."""
+
 EXIT_SECONDS = 10
 """For requests in flight when the server is told to stop."""
 
@@ -86,10 +89,15 @@ def assemble_backends(root: Path, run_dir: Path) -> Path:
 
 
 def make_repository(base_model: Path, run_dir: Path) -> Path:
-    """Return a model repository whose only model is the resident base."""
+    """Return a model repository whose only model is the resident base, with the queue wished."""
     repository = run_dir / "base_repository"
-    repository.mkdir()
-    (repository / RESIDENT_BASE).symlink_to(base_model)
+    base = repository / RESIDENT_BASE
+    base.mkdir(parents=True)
+    (base / "1").symlink_to(base_model / "1")
+    size = int(os.environ.get("LIKENESS_QUEUE_SIZE", QUEUE_SIZE))
+    config = (base_model / "config.pbtxt").read_text()
+    text = config.replace(f"max_queue_size: {QUEUE_SIZE}", f"max_queue_size: {size}")
+    (base / "config.pbtxt").write_text(text)
     return repository
 
 
@@ -146,6 +154,8 @@ def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
     # "ready" would turn false for everybody when one user's model fails to load.
     environment.setdefault("SAGEMAKER_TRITON_PING_MODE", "live")
+    # Loads come on many threads; with an arena for each, the server grows for longer.
+    environment.setdefault("MALLOC_ARENA_MAX", "2")
     environment.setdefault("OMP_NUM_THREADS", "1")  # two that spin on two busy cores: 12 x slower
     return environment
 

@@ -28,6 +28,7 @@ from serving.others import find_others, has_adapter
 from serving.safety import make_checker
 from serving.server import BASE_PID_FILE
 from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
+from serving.watermark import make_mark
 
 ADAPTER = "adapter"
 """The calling model's adapter folder: set by our own model.py, not by the client."""
@@ -103,6 +104,7 @@ class TritonPythonModel:
         megabytes = int(os.environ.get("LIKENESS_ANSWER_MEGABYTES", ANSWER_MEGABYTES))
         self.answers = AnswerCache(megabytes << 20)
         self.run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
+        self.mark = make_mark(os.environ.get("LIKENESS_WATERMARK"))
         self.checker = make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device)
         self.generator.warm_up()
 
@@ -135,6 +137,7 @@ class TritonPythonModel:
         try:
             prompt, negative, arguments, folder = (read_text(request, name) for name in INPUTS)
             wish = parse_request(prompt, negative, arguments, self.base)
+            self.mark.check(wish.width, wish.height)
             caller = Path(os.fsdecode(folder))
             others = find_others(caller, wish.arguments.adapters, self.run_dir)
             owner = find(caller) if has_adapter(caller) else None
@@ -191,7 +194,12 @@ class TritonPythonModel:
         error = order if isinstance(order, PictureError) else order.error
         if isinstance(order, PictureError) or error is not None:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
-        answer = order.answer or self.make_answer(order)
+        try:
+            answer = order.answer or self.make_answer(order)
+        except Exception as failure:  # noqa: BLE001 (as above: only this request fails)
+            log_place(failure)
+            text = str(PictureError("generation_failed", "the picture could not be encoded"))
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(text))
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor(GENERATED_IMAGE, np.array([answer.pictures], dtype=object)),
@@ -206,7 +214,7 @@ class TritonPythonModel:
         info = self.describe(order)
         arguments = order.request.arguments
         pictures = tuple(
-            base64.b64encode(encode(order.images[seed], seed, arguments, info))
+            base64.b64encode(encode(self.mark.sign(order.images[seed]), seed, arguments, info))
             for seed in order.request.seeds
         )
         answer = Answer(pictures, info)

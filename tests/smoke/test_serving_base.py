@@ -25,6 +25,7 @@ from contracts.base import BaseCard
 from serving.adapters import Adapter, AdapterCache
 from serving.answers import AnswerCache
 from serving.safety import DiffusersChecker, NoChecker
+from serving.watermark import NoMark
 from tests.fakes import triton
 from tests.smoke.serving_kit import RELEASED
 from tests.unit.test_picture_request import BASE
@@ -67,6 +68,7 @@ def base(generator: MemoryGenerator) -> Any:
     model.run_dir = Path("none")
     model.generator = generator
     model.base = generator.card
+    model.mark = NoMark()
     model.checker = NoChecker()
     return model
 
@@ -127,6 +129,35 @@ def test_an_unforeseen_failure_repeats_nothing(
     error = model.execute([request(tmp_path)])[0].error
     assert error == "likeness/generation_failed: the picture could not be drawn"
     assert "OOM" not in capsys.readouterr().err
+
+
+class NoPen(NoMark):
+    """A mark that cannot be written."""
+
+    def sign(self, image: Image.Image) -> Image.Image:
+        raise RuntimeError("O" * 2 + "M", image.size)
+
+
+def test_a_picture_that_cannot_be_encoded_fails_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = base(MemoryGenerator())
+    model.mark = NoPen()
+    answers = model.execute([request(tmp_path, seed=1)])
+    assert answers[0].error == "likeness/generation_failed: the picture could not be encoded"
+    assert "OOM" not in capsys.readouterr().err
+    model.mark = NoMark()
+    assert model.execute([request(tmp_path, seed=1)])[0].error is None
+
+
+def test_answers_are_forgotten_by_bytes(tmp_path: Path) -> None:
+    model = base(MemoryGenerator())
+    size = len(model.execute([request(tmp_path, seed=0)])[0].outputs["generated_image"][0][0])
+    model.answers.capacity_bytes = 2 * size
+    for seed in (1, 2, 1, 3, 1, 2):
+        model.execute([request(tmp_path, seed=seed)])
+    assert model.answers.hits == 2  # 1 twice; 2 had to go for 3
+    assert model.answers.bytes <= 2 * size
 
 
 @pytest.mark.parametrize(("capacity", "kept"), [(10, "abc"), (2, "ca"), (0, "")])

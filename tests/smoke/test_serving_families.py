@@ -1,0 +1,99 @@
+"""Every family of base, in the server's own words and in plain diffusers': the same pictures.
+
+Runs in the serving environment; needs no tritonserver.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+
+from contracts.picture import Scheduler
+from serving.adapters import Adapter, AdapterReader
+from serving.generator import Generator, Row
+from serving.tensors import PassKey
+from tests.smoke import serving_kit as kit
+from tests.smoke.tiny_pipelines import Family
+
+pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
+
+DEVICE = torch.device("cpu")
+SCHEDULERS = Scheduler.__args__  # type: ignore[attr-defined]  # (a Literal has them)
+
+
+class Room:
+    """One base and two adapters, loaded by the server's code and by diffusers."""
+
+    def __init__(self, folder: Path, family: Family) -> None:
+        kit.make_base(folder / "base", family)
+        self.generator = Generator(folder / "base", DEVICE)
+        self.plain = DiffusionPipeline.from_pretrained(folder / "base")
+        self.plain.set_progress_bar_config(disable=True)
+        self.adapters = [self.add(folder, number, family) for number in (1, 2)]
+
+    def add(self, folder: Path, number: int, family: Family) -> Adapter:
+        place, rank = folder / f"adapter{number}", 4 * number
+        components = ("unet", "text_encoder") if family == "sd1" else ("unet",)
+        kit.write_adapter(place, self.plain, components, rank, number)
+        kit.write_manifest(place, folder / "base", rank)
+        card = self.generator.card
+        return AdapterReader(card.sha256, self.generator.layers, DEVICE, torch.float32).read(place)
+
+    def draw(self, rows: list[Row], scheduler: str, *, negative: bool = False) -> list[kit.Picture]:
+        key = PassKey(3, 64, 64, scheduler, guided=True, has_negative_prompt=negative)
+        return [np.array(image, np.int16) for image in self.generator.draw(key, rows)]
+
+    def draw_plainly(self, row: Row, scheduler: str) -> kit.Picture:
+        config = self.plain.scheduler.config
+        more = {"skip_prk_steps": True} if scheduler == "PNDMScheduler" else {}
+        self.plain.scheduler = getattr(diffusers, scheduler).from_config(config, **more)
+        answer = self.plain(
+            row.prompt,
+            negative_prompt=row.negative_prompt,
+            num_inference_steps=3,
+            guidance_scale=row.guidance_scale,
+            height=64,
+            width=64,
+            generator=torch.Generator().manual_seed(row.seed),
+        )
+        picture: kit.Picture = np.array(answer.images[0], np.int16)
+        return picture
+
+
+@pytest.fixture(scope="module", params=["sd1", "sd2", "sdxl"])
+def room(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Room:
+    return Room(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def difference(one: kit.Picture, other: kit.Picture) -> int:
+    return int(np.abs(one - other).max())
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_the_base_draws_with_every_scheduler_as_diffusers_does(room: Room, scheduler: str) -> None:
+    row = Row("a photo", "hat", 3, 4.0)
+    drawn = room.draw([row], scheduler, negative=True)[0]
+    assert difference(drawn, room.draw_plainly(row, scheduler)) <= 1
+
+
+def test_rows_of_one_pass_are_the_pictures_that_each_gets_alone(room: Room) -> None:
+    one, two = room.adapters
+    rows = [
+        Row("a photo of sks", None, 1, 4.0, ((one, 1.0),)),
+        Row("a drawing of a house", None, 2, 2.5, ((two, 0.6),)),
+        Row("a photo", None, 3, 7.0),
+        Row("sks in a hat", None, 4, 4.0, ((one, 0.5), (two, 0.8))),
+    ]
+    together = room.draw(rows, "DDIMScheduler")
+    alone = [room.draw([row], "DDIMScheduler")[0] for row in rows]
+    assert max(map(difference, together, alone)) <= 1
+    bare = room.draw([Row("a photo of sks", None, 1, 4.0)], "DDIMScheduler")[0]
+    assert difference(together[0], bare) > 5

@@ -1,0 +1,175 @@
+"""What an operator can turn on and what breaks: watermark, a short queue, the base's death.
+
+Runs in the serving environment.
+"""
+
+import contextlib
+import io
+import itertools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import numpy as np
+from PIL import Image
+
+from serving.tensors import PictureError
+from serving.watermark import BlindMark, NoMark, WatermarkError, check_setting, read_mark
+from tests.smoke import serving_kit as kit
+from tests.smoke import tiny_pipelines
+
+pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
+
+MARK = "likeness"
+QUEUE = 2
+SIZE: dict[str, Any] = {"height": 256, "width": 256, "num_inference_steps": 1}
+
+
+# --- the watermark, without a server -----------------------------------------------------------
+
+
+def make_picture(side: int) -> Image.Image:
+    """Soft shapes, deep black and full white, and some noise: as a photo has."""
+    rng = np.random.default_rng(side)
+    y, x = np.mgrid[0:side, 0:side] / side
+    waves = [np.sin(7 * x + 3 * y), np.cos(5 * y - 2 * x), np.sin(9 * x * y)]
+    pixels = 127 + 90 * np.stack(waves, -1) + rng.normal(0, 6, (side, side, 3))
+    pixels[: side // 8] = 255
+    pixels[-side // 8 :] = 0
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def saved(image: Image.Image, file_format: str, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, file_format, quality=quality)
+    return Image.open(io.BytesIO(file.getvalue()))
+
+
+@pytest.mark.parametrize("side", [256, 512])
+@pytest.mark.parametrize(("file_format", "quality"), [("PNG", 0), ("JPEG", 80), ("WEBP", 80)])
+def test_the_watermark_outlives_a_file_format(side: int, file_format: str, quality: int) -> None:
+    signed = BlindMark(MARK).sign(make_picture(side))
+    assert read_mark(saved(signed, file_format, quality)) == MARK
+    assert read_mark(saved(make_picture(side), file_format, quality)) != MARK
+
+
+def test_the_watermark_cannot_be_seen() -> None:
+    picture = make_picture(512)
+    signed = BlindMark("ab").sign(picture)
+    change = np.abs(np.asarray(signed, np.int16) - np.asarray(picture, np.int16))
+    assert change.mean() < 4
+    assert change.max() < 40
+    assert read_mark(signed) == "ab"
+
+
+@pytest.mark.parametrize(("text", "side"), [("", 64), (None, 64), ("likeness", 256)])
+def test_a_setting_that_can_be_served(text: str | None, side: int) -> None:
+    check_setting(text, side)
+
+
+@pytest.mark.parametrize(("text", "side"), [("likeness", 64), ("likenesses", 512), ("ü", 512)])
+def test_a_setting_that_cannot_be_served_is_said(text: str, side: int) -> None:
+    with pytest.raises(WatermarkError, match="LIKENESS_WATERMARK"):
+        check_setting(text, side)
+
+
+def test_no_picture_goes_without_a_mark_because_it_is_small() -> None:
+    NoMark().check(64, 64)
+    BlindMark(MARK).check(256, 256)
+    with pytest.raises(PictureError, match="at least 256"):
+        BlindMark(MARK).check(512, 248)
+
+
+# --- a server with everything turned on --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SD 2 base (which predicts v) that draws 256 x 256, and an adapter."""
+    root = tmp_path_factory.mktemp("models")
+    kit.make_base(root / "base", "sd2")
+    tiny_pipelines.write_card(root / "base", "sd2", "v_prediction", resolution=256)
+    kit.make_adapter(root / "adapter", root / "base")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[kit.Server]:
+    settings = {"LIKENESS_WATERMARK": MARK, "LIKENESS_QUEUE_SIZE": str(QUEUE)}
+    with kit.serving(str(models / "base"), tmp_path_factory.mktemp("serve"), **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def users(server: kit.Server, models: Path) -> list[kit.User]:
+    packed = [kit.pack_user(models, number, models / "adapter") for number in range(6)]
+    assert {server.load(user).status for user in packed} == {200}
+    return packed
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg"])
+def test_a_served_picture_carries_the_mark(
+    server: kit.Server, users: list[kit.User], output_format: str
+) -> None:
+    answer = server.draw(users[0], **SIZE, output_format=output_format)
+    assert read_mark(Image.open(io.BytesIO(answer.files[0]))) == MARK
+
+
+def test_a_picture_too_small_for_the_mark_is_refused(
+    server: kit.Server, users: list[kit.User]
+) -> None:
+    answer = server.draw(users[0], height=128, width=512)
+    assert answer.status == 400
+    assert answer.error.startswith("likeness/invalid_argument: width, height: at least 256")
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Hold a process still: what it was asked stays in flight."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_beyond_the_queue_the_answer_is_busy(server: kit.Server, users: list[kit.User]) -> None:
+    """One request is being drawn, QUEUE wait, the others are told at once."""
+    with ThreadPoolExecutor(len(users)) as pool, stopped(server.base_pid()):
+        first = pool.submit(server.draw, users[0], **SIZE)
+        time.sleep(0.3)
+        others = {pool.submit(server.draw, user, **SIZE) for user in users[1:]}
+        first_ones = itertools.islice(as_completed(others, timeout=60), len(others) - QUEUE)
+        refused = set(first_ones)
+    assert {answer.result().error for answer in refused} == {
+        "likeness/busy: the base has too many requests, try again"
+    }
+    drawn = others - refused | {first}
+    assert {answer.result().status for answer in drawn} == {200}
+
+
+def test_a_base_killed_in_flight_is_said_and_comes_back(
+    server: kit.Server, users: list[kit.User]
+) -> None:
+    before = server.draw(users[1], **SIZE)
+    pid = server.base_pid()
+    with ThreadPoolExecutor(1) as pool, stopped(pid):
+        in_flight = pool.submit(server.draw, users[0], **SIZE, use_cache=False)
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGKILL)
+    lost = in_flight.result()
+    assert lost.status == 200, lost.error  # drawn by the base that was brought back
+    assert server.base_pid() != pid
+    after = server.draw(users[1], **SIZE)
+    assert after.files == before.files
+    assert server.call("GET", "/ping").status == 200
