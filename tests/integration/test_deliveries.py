@@ -1,0 +1,41 @@
+"""One event delivered a hundred times at once: one job, one execution that works, one message."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from contracts import layout
+from contracts.stages import DryRunInput
+from domain.accepting import accept_request
+from domain.dry_runs import answer_dry_run
+from domain.notices import Desk
+from domain.photos import inspect_photos
+from local.cloud.server import Cloud
+from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
+from tests.fakes.notifier import MemoryNotifier
+from tests.integration.test_jobs import dynamo_jobs
+from tests.unit.test_photos import GOOD, PlainDecoder, inspection_of
+
+DELIVERIES = 100
+
+
+def test_a_hundred_parallel_deliveries_are_one_job_and_one_message(cloud: Cloud) -> None:
+    intake = replace(memory_intake(), jobs=dynamo_jobs(cloud))
+    key = put_upload(intake, GOOD, {**REQUEST, "dry_run": True})
+    notifier = MemoryNotifier()
+    desk = Desk(intake.models, intake.jobs, notifier)
+
+    def execution(number: int) -> tuple[str, str]:
+        answer = accept_request(announced(key, f"arn:{number}"), intake, NOW)
+        if answer.status == "accepted":  # the others end in AlreadyAccepted
+            summary = inspect_photos(answer.job, inspection_of(intake, PlainDecoder()), NOW)
+            answer_dry_run(DryRunInput(job=answer.job, photos=summary), desk, NOW)
+        return answer.status, answer.job.job_id
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(execution, range(DELIVERIES)))
+    assert Counter(status for status, _ in answers) == {"accepted": 1, "repeat": DELIVERIES - 1}
+    assert len({job_id for _, job_id in answers}) == 1
+    assert [notice.code for notice in notifier.published] == ["dry_run"]
+    assert len(intake.models.list("jobs/", 99)) == 2  # accepted.json and photo_report.json
+    assert len(intake.uploads.list(layout.ACCEPTED_PREFIX, 99)) == len(GOOD)
