@@ -8,8 +8,8 @@ Fails  TooExpensiveError   final; the estimate is above the request's max_cost_u
        UnknownJobError     the job has ended meanwhile
 """
 
+from aws import environment
 from aws.callbacks import StepFunctionsCallbacks
-from aws.environment import text
 from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from contracts.stages import TrainAdapterInput
@@ -22,6 +22,7 @@ from runtime.stage import stage
 @stage
 def lambda_handler(given: TrainAdapterInput) -> None:
     jobs, models = DynamoJobs.from_env(), S3Storage.from_env("MODELS_BUCKET")
-    bases, instance = S3Storage.from_env("BASES_BUCKET"), text("TRAINING_INSTANCE_TYPE")
+    bases = S3Storage.from_env("BASES_BUCKET")
+    instance = environment.text("TRAINING_INSTANCE_TYPE")
     agree_on_price(given.job.job_id, jobs, models, bases, instance)
     queue_for_training(given, jobs, models, StepFunctionsCallbacks.from_env(), now())

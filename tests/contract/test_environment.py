@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.files import ROOT, functions
 
-READERS = {"environment.text", "environment.number"}
+READERS = {"environment.text", "environment.number", "environment.optional"}
 
 
 @cache
