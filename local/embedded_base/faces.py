@@ -10,7 +10,7 @@ of 8, with 9 directions.
 import random
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -37,7 +37,7 @@ FIRST_PERSON, FIRST_ROOM, FIRST_MISTAKE = 900_000, 5000, 700_000
 MARGIN = 1.1
 """Half a box's side, in half heights of the face."""
 
-Grey = NDArray[np.uint8]
+Grey: TypeAlias = NDArray[np.uint8]
 
 
 class Box(NamedTuple):

@@ -64,17 +64,37 @@ class GrabCutSegmenter:
 
 
 def guess_around(face: Face, scale: float, pixels: Pixels) -> Pixels:
-    """Return what a photo is likely to show around a face: head above, shoulders below."""
-    guess = np.full(pixels.shape[:2], cv2.GC_BGD, np.uint8)
+    """Return what a photo is likely to show around a face: head above, shoulders below.
+
+    Sure are the middle of the face, what hangs under it, and the edges beside and above the head;
+    the rest is for the colours to say.
+    """
+    rows, columns = pixels.shape[:2]
+    guess = np.full((rows, columns), cv2.GC_PR_BGD, np.uint8)
     x, y = (round(value * scale) for value in face.centre)
     width, height = face.width * scale, face.height * scale
-    bottom = len(guess)
-    body = (x - round(1.4 * width), y + round(0.5 * height), x + round(1.4 * width), bottom)
-    cv2.rectangle(guess, body[:2], body[2:], cv2.GC_PR_FGD, -1)
-    head = (round(0.9 * width), round(1.0 * height))
-    cv2.ellipse(guess, (x, y), head, 0, 0, 360, cv2.GC_PR_FGD, -1)
-    cv2.ellipse(guess, (x, y), (round(0.3 * width), round(0.35 * height)), 0, 0, 360, 1, -1)
+    shoulders = min(rows, y + round(0.75 * height))
+    reach = round(1.1 * width)
+    cv2.rectangle(guess, (x - reach, shoulders), (x + reach, rows), cv2.GC_PR_FGD, -1)
+    fill_ellipse(guess, (x, y), (0.5 * width, 0.6 * height), cv2.GC_PR_FGD)
+    edge = max(1, round(EDGE * min(rows, columns)))
+    above = slice(0, max(edge, min(y, shoulders - edge)))
+    sure = np.zeros_like(guess)
+    sure[above, :edge] = sure[above, -edge:] = sure[:edge] = 1
+    fill_ellipse(sure, (x, y), (0.6 * width, 0.8 * height), 0)
+    guess[sure == 1] = cv2.GC_BGD
+    fill_ellipse(guess, (x, y), (0.3 * width, 0.35 * height), cv2.GC_FGD)
+    middle = round(0.3 * width)
+    cv2.rectangle(guess, (x - middle, shoulders), (x + middle, rows), cv2.GC_FGD, -1)
     return guess
+
+
+def fill_ellipse(
+    guess: Pixels, centre: tuple[int, int], axes: tuple[float, float], value: int
+) -> None:
+    """Fill an upright ellipse by its half axes."""
+    across, down = axes
+    cv2.ellipse(guess, centre, (round(across), round(down)), 0, 0, 360, value, -1)
 
 
 def guess_middle(pixels: Pixels) -> Pixels:

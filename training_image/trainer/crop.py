@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from contracts.photo_options import FaceCrop
 from trainer.faces import Face
 
-AROUND, LEAST_AROUND = 2.4, 1.7
+AROUND, LEAST_AROUND = 2.4, 1.3
 """Side of the square in heights of the face: wished, and the least before edges are filled up."""
 
 BELOW = 0.15
