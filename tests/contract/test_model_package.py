@@ -3,6 +3,7 @@ protobuf.
 """
 
 import ast
+import hashlib
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from google.protobuf import text_format
 
 from contracts import package, picture
 from contracts.codes import CODES
+from serving import server
 
 ROOT = Path(__file__).parents[2]
 USER = ROOT / "functions/contracts/model_package"
@@ -110,3 +112,15 @@ def test_the_user_model_s_own_names_are_the_contract_s() -> None:
 
 def test_every_error_of_a_model_is_in_the_catalogue() -> None:
     assert set(get_args(picture.PictureCode)) <= set(CODES)
+
+
+@pytest.mark.parametrize("name", ["config.pbtxt", "1/model.py"])
+def test_a_changed_text_is_a_new_release(name: str) -> None:
+    """Add its hash, and leave the old ones: their packages are out there."""
+    assert hashlib.sha256((USER / name).read_bytes()).hexdigest() in package.RELEASED_TEXTS
+
+
+def test_the_queue_that_an_operator_can_set_is_the_config_s() -> None:
+    policy = read_config(BASE).dynamic_batching.default_queue_policy
+    assert policy.max_queue_size == server.QUEUE_SIZE
+    assert read_config(USER).dynamic_batching.default_queue_policy.max_queue_size > 0
