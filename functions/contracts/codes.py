@@ -63,7 +63,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "too_few_photos": CodeEntry(
         "Too few usable photos",
-        "Training needs more good photos of the subject than this upload has.",
+        "Training needs at least 5 good photos of the subject, and this upload has fewer.",
         "Add photos (JPEG, PNG, WebP, HEIC or AVIF, 64 pixels a side or more), then the request.",
         "owner",
         False,
@@ -77,7 +77,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "too_many_photos": CodeEntry(
         "Too many files",
-        "The upload holds more files than one training may use.",
+        "An upload may hold 100 photos, 100 pictures of their class, and 1000 files in all.",
         "Keep the best photos of the subject and upload request.json again.",
         "owner",
         False,
@@ -133,14 +133,14 @@ CODES: dict[str, CodeEntry] = {
     ),
     "too_many_bytes": CodeEntry(
         "The file is too large",
-        "The file is larger than one photo may be.",
+        "A photo may have 20 MB, and this file is larger.",
         "Export the photo with fewer pixels or stronger compression.",
         "owner",
         False,
     ),
     "too_many_pixels": CodeEntry(
         "The image has too many pixels",
-        "The image is larger than can be decoded safely.",
+        "A photo may have 50 megapixels, and this one has more.",
         "Scale the photo down.",
         "owner",
         False,
@@ -175,7 +175,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "too_small": CodeEntry(
         "The image is too small",
-        "The image has fewer pixels than the base model needs.",
+        "The shorter side has fewer pixels than the pictures that the model will draw.",
         "Use the original photo, not a thumbnail.",
         "owner",
         False,
@@ -245,7 +245,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "caption_ignored": CodeEntry(
         "The text beside the photo was not used",
-        "The text file is too long, empty or not UTF-8.",
+        "The text is empty, longer than 400 characters, or not plain UTF-8; the photo is used.",
         "Shorten it to 400 characters, if the text matters.",
         "nobody",
         False,
@@ -469,7 +469,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "photo_changed": CodeEntry(
         "A photo is not what was accepted",
-        "A photo did not reach the training as it was accepted.",
+        "The photo was replaced after the request was accepted.",
         "Upload request.json again; the photos are inspected anew.",
         "owner",
         True,

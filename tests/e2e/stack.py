@@ -5,14 +5,20 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import boto3
+
+from contracts.document import Document
+from contracts.layout import upload_prefix, upload_row
+from contracts.record import JobRecord
 from local.cloud.places import ROOT
-from local.cloud.server import Cloud
+from local.cloud.server import REGION, Cloud
 from local.demo.subscriber import Subscriber
-from local.demo.upload import put_files
+from local.demo.upload import TENANT, put_files
 from local.portraits import album, upload_bytes
 
+D = TypeVar("D", bound=Document)
 WORKFLOW_SECONDS = 240
 SMALL = {
     "instance_prompt": "a photo of a sks person",
@@ -39,9 +45,30 @@ class Stack:
         """Wait until the only execution of this upload has ended, and describe it."""
         return self.ended(upload, 1)[0]
 
-    def ended(self, upload: str, count: int) -> list[dict[str, Any]]:
+    def put(self, name: str, files: dict[str, bytes]) -> None:
+        """Put files under an upload's prefix, in this order."""
+        s3, prefix = self.cloud.client("s3"), upload_prefix(TENANT, name)
+        for file, body in files.items():
+            s3.put_object(Bucket=self.outputs["UploadsBucketName"], Key=prefix + file, Body=body)
+
+    def document(self, key: str, kind: type[D]) -> D:
+        """Read one of our documents in the models bucket."""
+        bucket = self.outputs["ModelsBucketName"]
+        body = self.cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return kind.model_validate_json(body)
+
+    def plan_id(self, job_id: str) -> str:
+        """Return the plan that trained the job."""
+        row = self.cloud.client("dynamodb").get_item(
+            TableName=self.outputs["JobsTableName"], Key={"job_id": {"S": job_id}}
+        )
+        return str(row["Item"]["plan_id"]["S"])
+
+    def ended(
+        self, upload: str, count: int, seconds: float = WORKFLOW_SECONDS
+    ) -> list[dict[str, Any]]:
         """Wait until this upload's executions, `count` of them, have ended; the newest first."""
-        deadline = time.monotonic() + WORKFLOW_SECONDS
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = self.executions(upload)
             if len(found) == count and all(one["status"] != "RUNNING" for one in found):
@@ -57,19 +84,45 @@ class Stack:
         described = [client.describe_execution(executionArn=e["executionArn"]) for e in found]
         return [d for d in described if f"/uploads/{upload}/" in d["input"]]
 
-    def states(self, execution: dict[str, Any]) -> list[str]:
-        """Return the names of the states that the execution entered, in order."""
+    def history(self, execution: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the execution's events, in order."""
         pages = (
             self.cloud.client("stepfunctions")
             .get_paginator("get_execution_history")
             .paginate(executionArn=execution["executionArn"])
         )
+        return [event for page in pages for event in page["events"]]
+
+    def states(self, execution: dict[str, Any]) -> list[str]:
+        """Return the names of the states that the execution entered, in order."""
         return [
             event["stateEnteredEventDetails"]["name"]
-            for page in pages
-            for event in page["events"]
+            for event in self.history(execution)
             if event["type"].endswith("StateEntered")
         ]
+
+    def failures(self, execution: dict[str, Any]) -> list[str]:
+        """Return the names of the errors that the execution met."""
+        return [
+            event["taskFailedEventDetails"]["error"]
+            for event in self.history(execution)
+            if event["type"] == "TaskFailed"
+        ]
+
+    def find(self, upload: str) -> JobRecord | None:
+        """Return the row of this upload's job; None: it was not accepted yet."""
+        session = boto3.Session("test", "test", region_name=REGION)
+        dynamodb = session.resource("dynamodb", endpoint_url=self.cloud.endpoint_url)
+        table = dynamodb.Table(self.outputs["JobsTableName"])
+        pointer = table.get_item(Key={"job_id": upload_row(f"{TENANT}/{upload}")}).get("Item")
+        row = pointer and table.get_item(Key={"job_id": pointer["points_to"]}).get("Item")
+        return JobRecord.model_validate(row) if row else None
+
+    def record(self, upload: str) -> JobRecord:
+        """Return the row of this upload's job."""
+        found = self.find(upload)
+        assert found is not None, upload
+        return found
 
     def aws(self, *arguments: str) -> dict[str, Any]:
         """Run the AWS CLI, as an operator would."""

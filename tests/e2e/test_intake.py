@@ -1,9 +1,39 @@
-"""Uploads in an archive, on the deployed stack: opened, told by name, refused when hostile."""
+"""Every form of upload, on the deployed stack: from its files to a model, or to a refusal."""
 
 import io
+import json
+import tarfile
 import zipfile
+from typing import Any, NamedTuple
 
-from tests.e2e.stack import SMALL, Stack, photos
+import pytest
+from PIL import Image, ImageDraw
+
+from contracts.job import AcceptedUpload
+from contracts.layout import accepted_upload_key, photo_report_key, plan_key
+from contracts.photos import PhotoReport
+from contracts.training import TrainingPlan
+from tests.e2e.stack import SMALL, Stack, job_of, photos
+
+FORMS_SECONDS = 600
+"""All forms at once, trained two at a time or in one batch."""
+
+CONFIG = {"n_steps": 2, "lora_r": 4, "lora_alpha": 4, "num_class_images": 2, "resolution": 64}
+TOML = b"""[additional_network_arguments]
+network_dim = 4
+network_alpha = 2
+[training_arguments]
+max_train_epochs = 1
+train_batch_size = 2
+"""
+
+
+class Form(NamedTuple):
+    """What a client puts, and what it puts last."""
+
+    files: dict[str, bytes]
+    last: str
+    body: bytes
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -14,7 +44,145 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def test_photos_in_a_zip_are_inspected_under_their_names(stack: Stack) -> None:
+def tarred(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, body in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return out.getvalue()
+
+
+def mask() -> bytes:
+    image = Image.new("L", (128, 128))
+    ImageDraw.Draw(image).ellipse((20, 10, 108, 120), fill=255)
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def listed(names: list[str]) -> bytes:
+    rows = ({"file_name": name, "text": f"portrait {n}"} for n, name in enumerate(names))
+    return "\n".join(json.dumps(row) for row in rows).encode()
+
+
+def small(**more: Any) -> bytes:
+    return json.dumps({**SMALL, **more}).encode()
+
+
+def forms() -> dict[str, Form]:
+    """Return each form of docs/intake.md, of somebody else each."""
+    plain, packed, tar, kohya, lines, table, masked, avatar = (photos(n, 5) for n in range(20, 28))
+    of_class = {f"class/{name}": body for name, body in photos(40, 2).items()}
+    csv = "caption,image_file\n" + "".join(f"portrait {n},{n}\n" for n in table)
+    return {
+        "loose": Form({**plain, "photo-0.txt": b"portrait 0"}, "request.json", small()),
+        "zip": Form({"photos.zip": zipped(packed)}, "request.json", small()),
+        "tar": Form(
+            {"photos.tar.gz": tarred({**tar, "config.json": json.dumps(CONFIG).encode()})},
+            "request.json",
+            b"{}",
+        ),
+        "kohya": Form({f"2_dwjz/{name}": b for name, b in kohya.items()}, "config/k.toml", TOML),
+        "jsonl": Form({**lines, "metadata.jsonl": listed([*lines])}, "request.json", small()),
+        "csv": Form({**table, "caption.csv": csv.encode()}, "request.json", small()),
+        "masks": Form({**masked, **of_class, "photo-0_mask.png": mask()}, "request.json", small()),
+        "avatar": Form(avatar, "config.json", json.dumps(CONFIG).encode()),
+    }
+
+
+class Outcome(NamedTuple):
+    """One form's way through the stack."""
+
+    notice: dict[str, Any]
+    accepted: AcceptedUpload
+    report: PhotoReport
+
+
+@pytest.fixture(scope="module")
+def outcomes(stack: Stack) -> dict[str, Outcome]:
+    """Upload all forms at once, and wait for each."""
+    uploaded = forms()
+    for name, form in uploaded.items():
+        stack.put(f"form-{name}", {**form.files, form.last: form.body})
+    executions = {name: stack.ended(f"form-{name}", 1, FORMS_SECONDS)[0] for name in uploaded}
+    notices = [stack.subscriber.receive() for _ in uploaded]
+    told = {notice["upload"].removeprefix("form-"): notice for notice in notices}
+    assert {name: told[name]["code"] for name in uploaded} == dict.fromkeys(uploaded, "ready")
+    jobs = {name: job_of(execution) for name, execution in executions.items()}
+    return {
+        name: Outcome(
+            told[name],
+            stack.document(accepted_upload_key(job), AcceptedUpload),
+            stack.document(photo_report_key(job), PhotoReport),
+        )
+        for name, job in jobs.items()
+    }
+
+
+@pytest.mark.parametrize("name", list(forms()))
+def test_every_form_of_upload_ends_in_a_model(outcomes: dict[str, Outcome], name: str) -> None:
+    outcome = outcomes[name]
+    assert outcome.notice["model"]["target_model"]
+    assert [photo.verdict for photo in outcome.report.photos] == ["accepted"] * 5
+
+
+def test_words_come_from_texts_and_lists(outcomes: dict[str, Outcome]) -> None:
+    words = {
+        name: {photo.caption for photo in outcomes[name].report.photos}
+        for name in ("loose", "jsonl", "csv")
+    }
+    assert words["loose"] == {None, "portrait 0"}
+    assert words["jsonl"] == {f"portrait {n}" for n in range(5)}
+    assert words["csv"] == {f"portrait photo-{n}.jpg" for n in range(5)}
+
+
+def test_settings_of_other_tools_are_trained_by(outcomes: dict[str, Outcome]) -> None:
+    kohya, avatar, tar = (outcomes[name].accepted for name in ("kohya", "avatar", "tar"))
+    assert (kohya.request.trigger_word, kohya.request.lora_alpha) == ("dwjz", 2)
+    assert kohya.request.max_train_steps == 5  # 5 photos, twice, two in a step
+    assert {photo.repeats for photo in kohya.photos} == {2}
+    assert avatar.request == tar.request
+    assert (avatar.request.rank, avatar.request.max_train_steps) == (4, 2)
+    assert [report.tool for report in (*avatar.imported, *kohya.imported)] == ["avatar", "kohya"]
+
+
+def test_masks_and_class_pictures_are_in_the_plan(
+    stack: Stack, outcomes: dict[str, Outcome]
+) -> None:
+    report, job = outcomes["masks"].report, outcomes["masks"].accepted.job
+    assert len(report.class_photos) == 2
+    plan_id = stack.plan_id(job.job_id)
+    plan = stack.document(plan_key(plan_id), TrainingPlan)
+    (task,) = [task for task in plan.tasks if task.job_id == job.job_id]
+    assert len(task.class_photos) == 2
+    assert sum(photo.mask is not None for photo in task.photos) == 1
+
+
+def test_a_dry_run_trains_nothing(stack: Stack) -> None:
+    files = photos(50, 5) | {"notes.pdf": b"%PDF-1.7"}
+    stack.put("dry", {**files, "request.json": small(dry_run=True, preset="face")})
+    execution = stack.execution("dry")
+    assert execution["status"] == "SUCCEEDED"
+    assert stack.states(execution) == [
+        "AcceptRequest",
+        "IsRepeat",
+        "InspectPhotos",
+        "IsDryRun",
+        "NotifyOwner",
+    ]
+    notice = stack.subscriber.receive()
+    assert (notice["code"], notice["plan"]["photos"], notice["plan"]["refused"]) == (
+        "dry_run",
+        5,
+        1,
+    )
+    assert notice["plan"]["estimate"]["steps"] == SMALL["max_train_steps"]
+    assert stack.training_jobs(job_of(execution)) == []
+
+
+def test_photos_in_a_zip_are_told_under_their_names(stack: Stack) -> None:
     files = photos(8, count=2) | {"party/holiday.jpg": b"this is not an image"}
     stack.upload("zipped", {"photos.zip": zipped(files)}, SMALL)
     assert stack.execution("zipped")["error"] == "TooFewPhotosError"
