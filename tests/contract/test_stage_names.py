@@ -74,7 +74,11 @@ def test_every_task_retries_transients_with_jitter_and_a_ceiling(name: str) -> N
 @pytest.mark.parametrize("name", tasks())
 def test_every_task_is_done_again_twice_when_its_process_dies(name: str) -> None:
     retrier = tasks()[name]["Retry"][-2]
-    assert set(retrier["ErrorEquals"]) == {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"}
+    assert set(retrier["ErrorEquals"]) == {
+        "Lambda.Unknown",
+        "Runtime.ExitError",
+        "Sandbox.Timedout",
+    }
     assert retrier["MaxAttempts"] == 2
 
 
