@@ -198,6 +198,8 @@ def measure(studio: Studio, folder: Path, seed: int, base_pictures: Path) -> dic
     result = result_of(folder, seed)
     if result.adapter is None or result.metrics is None or result.gate is None:
         return {"status": result.status, "code": result.failure and result.failure.code}
+    if result.adapter.base_sha256 != studio.card.sha256:
+        raise RuntimeError("the base was exchanged while this character was trained")
     adapter = folder / "room" / "checkpoints" / job_of(seed) / "adapter"
     photos = studio.judge.identities([photo.image for photo in album(seed, PHOTOS)])
     base, mine, others = np.load(base_pictures), prompts_of("sks person"), prompts_of("person")
