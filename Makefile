@@ -40,12 +40,14 @@ $(ENVS)/lambda/.ready: local/requirements-lambda.txt | python
 	$(@D)/bin/pip install --quiet -r local/requirements-lambda.txt
 	touch $@
 
-# torch first: what depends on it would otherwise fetch the build with CUDA.
-$(ENVS)/training/.ready: training_image/requirements.txt training_image/requirements-optional.txt | python
+# torch first: what depends on it would otherwise fetch the build with CUDA. In faces/, where nothing else
+# finds it, a torchvision that does not load beside a CPU torch and would break transformers.
+$(ENVS)/training/.ready: training_image/requirements.txt training_image/requirements-optional.txt training_image/requirements-faces.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet torch==2.13.0
 	$(@D)/bin/pip install --quiet -r training_image/requirements.txt -r local/requirements-pytest.txt
 	$(@D)/bin/pip install --quiet --no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt
+	$(@D)/bin/pip install --quiet --no-deps --upgrade --target $(@D)/faces -r training_image/requirements-faces.txt torchvision==0.28.0
 	touch $@
 
 # nvidia-pytriton only for the tritonserver inside its wheel, so without its dependencies.

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from transformers import AutoProcessor, BlipForConditionalGeneration
 
 from contracts.layout import CAPTIONER_CHANNEL
@@ -59,7 +60,7 @@ def captioner_of(root: Path, request: TrainingRequest) -> Captioner | None:
         raise TrainingError("captioner_missing", "autocaption is wished, and there is no captioner")
     try:
         return load_captioner(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise TrainingError("captioner_missing", "the captioner cannot be loaded") from error
 
 
@@ -76,8 +77,17 @@ class BlipCaptioner:
     """
 
     def __init__(self, folder: Path) -> None:
+        """Read a captioner.
+
+        Raises:
+            ValueError: its weights are not those of its architecture.
+        """
         self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-        network = BlipForConditionalGeneration.from_pretrained(folder, local_files_only=True)
+        network, found = BlipForConditionalGeneration.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True
+        )
+        if found["missing_keys"] or found["mismatched_keys"]:  # transformers would fill them in
+            raise ValueError(folder.name)
         self._network = network.eval()
 
     def describe(self, image: Image.Image) -> str:
@@ -87,7 +97,7 @@ class BlipCaptioner:
             answer = self._network.generate(
                 **given, max_new_tokens=MOST_TOKENS, num_beams=3, do_sample=False
             )
-        words: str = self._processor.decode(answer[0], skip_special_tokens=True)
+        words: str = self._processor.decode(answer[0][1:], skip_special_tokens=True)  # 0: begin
         return " ".join(words.split())
 
 

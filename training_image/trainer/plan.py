@@ -235,7 +235,8 @@ def caption_of(caption: str | None, request: TrainingRequest) -> str:
     if caption is None:
         return prompt
     own = name_subject(caption, request)
-    return own if request.trigger_word.lower() in own.lower().split() else f"{prompt}, {own}"
+    named = re.search(rf"(?<!\w){request.trigger_word}(?!\w)", own, re.IGNORECASE)
+    return own if named else f"{prompt}, {own}"
 
 
 def name_subject(prompt: str, request: TrainingRequest) -> str:

@@ -1,0 +1,421 @@
+"""What happens to photos before they are trained on: the real detectors on drawn people."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from PIL import Image, ImageDraw  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+from transformers import (  # noqa: E402
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipImageProcessor,
+    BlipProcessor,
+)
+
+from contracts.base import BaseCard  # noqa: E402
+from contracts.photos import PhotoVerdict  # noqa: E402
+from contracts.training import TrainingTask  # noqa: E402
+from local.portraits import album, character, empty_room, two_people  # noqa: E402
+from local.portraits.albums import blurred  # noqa: E402
+from trainer import captions, loss  # noqa: E402
+from trainer.crop import cut_to_face  # noqa: E402
+from trainer.darkroom import LEAST_PHOTOS, develop, open_darkroom  # noqa: E402
+from trainer.faces import Face, are_ambiguous, clarity  # noqa: E402
+from trainer.faces.drawn import DrawnDetector  # noqa: E402
+from trainer.faces.haar import HaarDetector  # noqa: E402
+from trainer.outcome import TrainingError  # noqa: E402
+from trainer.photos import Photo  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+EMBEDDED = Path(__file__).parents[2] / "local" / "embedded_base" / "portraits-sdxl"
+JOB = "1" * 32
+SIDE = 64
+
+
+class Tokenizer:
+    """Counts words."""
+
+    model_max_length = 20
+
+    def __call__(self, text: str, *, truncation: bool) -> Any:
+        assert not truncation
+        return SimpleNamespace(input_ids=text.split())
+
+
+def base(**changes: Any) -> Any:
+    """What the darkroom needs of a base."""
+    card = BaseCard.model_validate_json((EMBEDDED / "base.json").read_bytes())
+    return SimpleNamespace(
+        card=card.model_copy(update=changes),
+        folder=EMBEDDED,
+        device=torch.device("cpu"),
+        pipeline=SimpleNamespace(tokenizer=Tokenizer()),
+    )
+
+
+@dataclass
+class Album:
+    """Photos in a channel, and their task."""
+
+    root: Path
+    photos: list[dict[str, Any]] = field(default_factory=list)
+
+    def store(self, name: str, image: Image.Image) -> dict[str, str]:
+        path = self.root / "input" / "data" / "photos" / JOB / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return {"file": f"{JOB}/{name}", "sha256": digest}
+
+    def add(self, image: Image.Image, **more: Any) -> None:
+        index = len(self.photos)
+        self.photos.append({"index": index, **self.store(f"{index:03d}.png", image), **more})
+
+    def task(self, **request: Any) -> TrainingTask:
+        prompts = {"instance_prompt": "a photo of TOK", "class_prompt": "a photo of a person"}
+        return TrainingTask.model_validate(
+            {"job_id": JOB, "request": prompts | request, "photos": self.photos}
+        )
+
+    def develop(
+        self, on: Any = None, **request: Any
+    ) -> tuple[list[Photo], tuple[PhotoVerdict, ...]]:
+        on = on or base()
+        return develop(open_darkroom(self.root, self.task(**request), SIDE, on), on)
+
+
+@pytest.fixture
+def portraits(tmp_path: Path) -> Album:
+    """Five photos of one person."""
+    made = Album(tmp_path)
+    for photo in album(5000, 5, size=256):
+        made.add(photo.image)
+    return made
+
+
+def pixels(image: Image.Image) -> Any:
+    return np.asarray(image)
+
+
+def test_every_drawn_face_is_found_and_nothing_else() -> None:
+    detector = DrawnDetector(EMBEDDED)
+    alone = [detector.find(pixels(photo.image)) for s in range(10) for photo in album(s, 3, 192)]
+    assert [len(faces) for faces in alone] == [1] * 30
+    couples = [two_people(character(s), character(s + 50), s, 256) for s in range(10)]
+    found = [detector.find(pixels(couple)) for couple in couples]
+    assert [len(faces) for faces in found] == [2] * 10
+    assert all(are_ambiguous(faces) for faces in found)
+    assert not any(detector.find(pixels(empty_room(seed, 192))) for seed in range(10))
+
+
+def test_drawn_eyes_are_where_they_were_drawn() -> None:
+    photo = album(5000, 5, size=512)[3]  # its head is tilted
+    (face,) = DrawnDetector(EMBEDDED).find(pixels(photo.image))
+    assert face.eyes is not None
+    (x1, y1), (x2, y2) = face.eyes
+    degrees = np.degrees(np.arctan2(y2 - y1, x2 - x1))
+    assert degrees == pytest.approx(photo.circumstance.tilt, abs=2)
+
+
+def test_opencvs_cascades_load_and_take_noise_and_rooms_for_no_face() -> None:
+    detector = HaarDetector()
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    assert detector.find(noise) == []
+    assert detector.find(pixels(empty_room(1, 200))) == []
+
+
+def run_script(script: Path, *arguments: object) -> str:
+    done = subprocess.run(
+        [sys.executable, str(script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_retinafaces_own_network_finds_what_its_weights_say(tmp_path: Path) -> None:
+    room = Path(__file__).with_name("retina_room.py")
+    download = tmp_path / "download.zip"
+    run_script(room, "write", download)
+    digest = hashlib.sha256(download.read_bytes()).hexdigest()
+    named = download.rename(tmp_path / f"weights-{digest[:9]}.zip")
+    baked = tmp_path / "retinaface.safetensors"
+    script = Path(__file__).parents[2] / "training_image" / "retina_weights.py"
+    assert digest in run_script(script, named.as_uri(), baked, digest)
+
+    small = json.loads(run_script(room, "find", baked, 64, 96))
+
+    # One window of 512 pixels about the first place of the map of 32; the others overlap it.
+    (face,) = small
+    assert (face["left"], face["width"]) == (pytest.approx(16 - 256), pytest.approx(512))
+    assert (face["top"], face["height"]) == (pytest.approx(16 - 256), pytest.approx(512))
+    assert face["score"] > 0.99
+    (x1, y1), (x2, y2) = face["eyes"]
+    assert (x1, x2) == (pytest.approx(16 - 51.2), pytest.approx(16 + 51.2))
+    assert y1 == y2 == pytest.approx(16 - 51.2)
+    halved = json.loads(run_script(room, "find", baked, 1280, 1920))
+    assert {round(face["width"]) for face in halved} == {1024}
+
+
+def test_weights_that_are_not_those_meant_are_not_kept(tmp_path: Path) -> None:
+    file = tmp_path / "weights-000000000.zip"
+    torch.save({}, file)
+    script = Path(__file__).parents[2] / "training_image" / "retina_weights.py"
+    with pytest.raises(AssertionError, match="invalid hash value"):
+        run_script(script, file.as_uri(), tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_blurred_face_is_less_clear_than_a_sharp_one() -> None:
+    sharp = album(5000, 1, size=256)[0].image
+    assert clarity(pixels(blurred(sharp))) < 0.3 < clarity(pixels(sharp))
+
+
+def test_photos_without_one_clear_face_are_refused_and_the_rest_goes_on(portraits: Album) -> None:
+    portraits.add(two_people(character(1), character(2), 3, 256))
+    portraits.add(empty_room(4, 256))
+    photos, verdicts = portraits.develop()
+    assert len(photos) == LEAST_PHOTOS
+    assert [verdict.codes for verdict in verdicts[5:]] == [("ambiguous_faces",), ("no_face",)]
+    assert [verdict.verdict for verdict in verdicts] == ["accepted"] * 5 + ["refused"] * 2
+    face = verdicts[0].face
+    assert face is not None
+    assert face.share > 0.3
+    assert face.clarity > 0.5
+
+
+@pytest.mark.parametrize(
+    ("wishes", "code"), [({"on_reject": "fail"}, "photos_refused"), ({}, "too_few_photos")]
+)
+def test_refusals_that_cannot_be_passed_over_fail_with_the_verdicts(
+    tmp_path: Path, wishes: dict[str, Any], code: str
+) -> None:
+    few = Album(tmp_path)
+    for photo in album(1, 4, size=128):
+        few.add(photo.image)
+    few.add(empty_room(4, 128))
+    with pytest.raises(TrainingError) as failure:
+        few.develop(**wishes)
+    assert failure.value.code == code
+    assert failure.value.photos[4].codes == ("no_face",)
+
+
+def test_faces_are_asked_of_people_only_or_not_at_all(portraits: Album) -> None:
+    portraits.add(empty_room(4, 128))
+    assert len(portraits.develop(class_prompt="a photo of a dog")[0]) == 6
+    assert len(portraits.develop(require_face=False)[0]) == 6
+
+
+def test_a_missing_detector_is_told_and_never_replaced(
+    portraits: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = base(face_detector=None)
+    assert len(portraits.develop(silent)[0]) == 5
+    for wishes in ({"require_face": True}, {"face_crop": "crop"}):
+        with pytest.raises(TrainingError, match="face_detector_missing"):
+            portraits.develop(silent, **wishes)
+    monkeypatch.setenv("LIKENESS_FACE_DETECTOR", "retinaface")
+    monkeypatch.setenv("LIKENESS_RETINAFACE_WEIGHTS", str(portraits.root / "none"))
+    with pytest.raises(TrainingError, match="face_detector_missing"):
+        portraits.develop()
+
+
+@pytest.mark.parametrize("how", ["crop", "align"])
+def test_a_crop_keeps_proportions_and_has_the_face_in_its_middle(tmp_path: Path, how: str) -> None:
+    wide = Album(tmp_path)
+    for sample in album(5000, 5, size=200):
+        canvas = empty_room(3, 600).crop((0, 0, 600, 200))
+        canvas.paste(sample.image, (380, 0))
+        wide.add(canvas)
+    photos, verdicts = wide.develop(face_crop=how)
+    for photo, verdict in zip(photos, verdicts, strict=True):
+        assert verdict.verdict == "repaired"
+        assert "face_cropped" in verdict.codes
+        assert photo.whole is not None
+        assert photo.whole.width == photo.whole.height
+        assert photo.image.size == (SIDE, SIDE)
+        (face,) = DrawnDetector(EMBEDDED).find(pixels(photo.whole))
+        assert abs(face.centre[0] / photo.whole.width - 0.5) < 0.12
+
+
+def test_a_face_at_the_edge_is_filled_up_and_what_was_filled_counts_nothing() -> None:
+    cut = cut_to_face(Face(0, 0, 90, 90, 1.0), 100, 40, "crop")
+    assert "padded" in cut.codes
+    assert cut.apply(np.zeros((100, 40, 3), np.uint8)).shape == (cut.side, cut.side, 3)
+    weights = cut.apply(np.full((100, 40), 255, np.uint8), outside=0)
+    assert 0 < (weights == 0).mean() < 1
+    assert (weights == 255).sum() <= 100 * 40
+
+
+def test_an_aligned_face_has_level_eyes() -> None:
+    photo = album(5000, 5, size=512)[3].image
+    (face,) = DrawnDetector(EMBEDDED).find(pixels(photo))
+    cut = cut_to_face(face, *photo.size, "align")
+    assert "face_aligned" in cut.codes
+    (turned,) = DrawnDetector(EMBEDDED).find(np.ascontiguousarray(cut.apply(pixels(photo))))
+    assert turned.eyes is not None
+    (x1, y1), (x2, y2) = turned.eyes
+    assert abs(np.degrees(np.arctan2(y2 - y1, x2 - x1))) < 2
+
+
+def disc(colour: tuple[int, int, int], side: int = 128) -> Image.Image:
+    """A thing before a plain wall."""
+    image = Image.new("RGB", (side, side), (30, 60, 160))
+    ImageDraw.Draw(image).ellipse((side // 4, side // 4, 3 * side // 4, 3 * side // 4), fill=colour)
+    return image
+
+
+@pytest.mark.parametrize("how", ["blur", "random"])
+def test_a_new_background_leaves_the_subject_and_comes_from_the_seed(
+    tmp_path: Path, how: str
+) -> None:
+    things = Album(tmp_path)
+    for shade in range(5):
+        things.add(disc((230, 200 + 10 * shade, 40)))
+    wishes = {"class_prompt": "a photo of a ball", "background": how, "seed": 3}
+    photos, verdicts = things.develop(**wishes)
+    assert all(verdict.codes == ("background_changed",) for verdict in verdicts)
+    first = np.asarray(photos[0].whole).astype(int)
+    assert np.abs(first[64, 64] - (230, 200, 40)).max() < 12
+    if how == "random":
+        assert np.abs(first[4, 4] - (30, 60, 160)).max() > 20
+        again = things.develop(**wishes)[0]
+        assert np.array_equal(again[1].whole, photos[1].whole)
+        assert not np.array_equal(photos[1].whole, photos[2].whole)
+
+
+def test_a_subject_that_cannot_be_told_is_left_as_it_is(tmp_path: Path) -> None:
+    plain = Album(tmp_path)
+    for shade in range(5):
+        plain.add(Image.new("RGB", (64, 64), (shade, 90, 90)))
+    photos, verdicts = plain.develop(class_prompt="a wall", background="random", use_masks=True)
+    assert all(verdict.codes == ("subject_not_found",) for verdict in verdicts)
+    assert all(photo.weight is None for photo in photos)
+
+
+def test_masks_become_weights_the_users_own_first(tmp_path: Path) -> None:
+    things = Album(tmp_path)
+    left = Image.new("L", (128, 128))
+    left.paste(255, (0, 0, 64, 128))
+    for _ in range(5):
+        things.add(disc((230, 200, 40)))
+    things.photos[0]["mask"] = things.store("000.mask.png", left)
+    things.photos[1]["mask"] = things.store("001.mask.png", Image.new("L", (128, 128)))
+    things.photos[2]["mask"] = things.store("002.mask.png", left.resize((128, 40)))
+
+    photos, verdicts = things.develop(class_prompt="a ball", mask_floor=0.2)
+    assert [verdict.codes for verdict in verdicts[:4]] == [
+        ("mask_used",), ("mask_ignored",), ("mask_ignored",), (),
+    ]  # fmt: skip
+    weights = photos[0].weights(8, 8)
+    assert weights[:, :3] == pytest.approx(1.0)
+    assert weights[:, 5:] == pytest.approx(0.2)
+
+    made = things.develop(class_prompt="a ball", use_masks=True, mask_floor=0.0)[0][3]
+    weights = made.weights(8, 8)
+    assert weights[4, 4] > 0.9
+    assert weights[0, 0] < 0.1
+    assert things.develop(class_prompt="a ball", use_masks=False)[0][0].weight is None
+
+
+def test_a_masked_loss_counts_what_the_mask_shows() -> None:
+    predicted, wanted = torch.zeros(2, 4, 8, 8), torch.ones(2, 4, 8, 8)
+    wanted[:, :, :, 4:] = 9
+    weights = torch.zeros(2, 1, 8, 8)
+    weights[:, :, :, :4] = 1
+    assert loss.squared_error(predicted, wanted, weights).tolist() == [1.0, 1.0]
+    alike = loss.squared_error(predicted, wanted, torch.ones(2, 1, 8, 8))
+    assert torch.equal(alike, loss.squared_error(predicted, wanted))
+
+
+def test_a_mask_of_the_face_shows_the_face(portraits: Album) -> None:
+    photo = portraits.develop(use_masks=True, mask_of="face", mask_floor=0.0)[0][0]
+    weights = photo.weights(16, 16)
+    assert weights[8, 8] == pytest.approx(1.0)
+    assert weights[0, 0] == pytest.approx(0.0)
+
+
+def test_words_are_the_users_own_or_the_prompt_and_their_faults_are_told(
+    portraits: Album,
+) -> None:
+    for photo, words in zip(
+        portraits.photos, ["TOK smiling", "smiling", "smiling", "  ", "TOK " * 30], strict=True
+    ):
+        photo["caption"] = words
+    photos, verdicts = portraits.develop()
+    assert [photo.caption for photo in photos[:4]] == [
+        "sks smiling", "a photo of sks, smiling", "a photo of sks, smiling", "a photo of sks",
+    ]  # fmt: skip
+    assert [verdict.codes for verdict in verdicts] == [
+        (),
+        ("trigger_added", "caption_repeated"),
+        ("trigger_added", "caption_repeated"),
+        ("caption_ignored",),
+        ("caption_truncated",),
+    ]
+
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "with", "hat", "[DEC]", "[ENC]"]
+
+
+def tiny_blip(folder: Path) -> None:
+    """Write a BLIP as transformers saves it: the architecture, no skill."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    text = sizes | {"vocab_size": len(WORDS), "num_attention_heads": 2, "encoder_hidden_size": 16}
+    text |= {"bos_token_id": 9, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0}
+    vision = sizes | {"image_size": 32, "patch_size": 16, "num_attention_heads": 2}
+    config = BlipConfig(text_config=text | {"is_decoder": True}, vision_config=vision)
+    BlipForConditionalGeneration(config).save_pretrained(folder)
+    vocabulary = {word: i for i, word in enumerate(WORDS)}
+    tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=WORDS[9:])
+    size = {"height": 32, "width": 32}
+    BlipProcessor(BlipImageProcessor(size=size), tokenizer).save_pretrained(folder)
+
+
+def test_a_captioner_describes_photos_without_words(portraits: Album) -> None:
+    wishes = {"autocaption": True, "autocaption_prefix": "TOK,", "autocaption_suffix": "indoors"}
+    with pytest.raises(TrainingError, match="captioner_missing"):
+        portraits.develop(**wishes)
+    channel = portraits.root / "input" / "data" / "captioner"
+    tiny_blip(channel)
+    portraits.photos[0]["caption"] = "TOK smiling"
+
+    photos, verdicts = portraits.develop(**wishes)
+
+    assert photos[0].caption == "sks smiling"
+    assert verdicts[0].codes == ()
+    assert photos[1].caption.startswith("sks, ")
+    assert photos[1].caption.endswith(" indoors")
+    assert photos[1].has_own_caption
+    assert "captioned" in verdicts[1].codes
+    said = captions.load_captioner(channel).describe(photos[1].image)
+    assert photos[1].caption == f"sks, {said} indoors"
+    weights = load_file(channel / "model.safetensors")
+    weights.popitem()
+    save_file(weights, channel / "model.safetensors", {"format": "pt"})
+    captions.load_captioner.cache_clear()
+    with pytest.raises(TrainingError, match="captioner_missing"):
+        portraits.develop(**wishes)
+
+
+def test_words_are_dropped_as_often_as_wished_and_alike_after_a_resume() -> None:
+    dropped = [loss.happens(0.3, 7, "no words", draw) for draw in range(2000)]
+    assert 0.26 < sum(dropped) / len(dropped) < 0.34
+    assert dropped[1000:] == [loss.happens(0.3, 7, "no words", draw) for draw in range(1000, 2000)]
+    assert not any(loss.happens(0.0, 7, "no words", draw) for draw in range(10))
