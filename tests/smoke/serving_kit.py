@@ -276,7 +276,7 @@ def serving(base_uri: str, work: Path, **environment: str) -> Iterator[Server]:
         process.wait(60)
 
 
-def wait_until_ready(server: Server, seconds: float = 90) -> None:
+def wait_until_ready(server: Server, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert server.process.poll() is None, server.log.read_text(errors="replace")[-4000:]
