@@ -27,10 +27,14 @@ class Text:
     pooled: Tensor | None
     """(B, P); SDXL only."""
 
+    places: Tensor | None = None
+    """(B,) int64: where ``lean`` keeps what the UNet's frozen layers say of each prompt."""
+
     def rows(self, indices: Tensor) -> "Text":
         """Return the prompts at ``indices``, (N,) int64, in that order."""
         pooled = None if self.pooled is None else self.pooled[indices]
-        return Text(self.hidden[indices], pooled)
+        places = None if self.places is None else self.places[indices]
+        return Text(self.hidden[indices], pooled, places)
 
 
 class Family(Protocol):

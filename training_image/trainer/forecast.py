@@ -55,11 +55,11 @@ def try_step(base: Base, learner: loop.Learner, networks: lora.Networks) -> floa
     """Return the seconds that one batch takes, there and back."""
     recipe, examples = learner.recipe, learner.examples
     weights = lora.parameters(networks)
-    with loop.learning(base, networks, recipe):
-        frozen = loop.encode_frozen(base, examples) if recipe.text_encoder_lr is None else None
+    frozen = [loop.encode_frozen(base, examples)] if recipe.text_encoder_lr is None else []
+    with loop.learning(base, networks, recipe, frozen) as texts:
         began = now(base)
         batch = loop.draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
-        known = frozen or base.encode(examples.prompts)
+        known = texts[0] if texts else base.encode(examples.prompts)
         errors = loop.batch_errors(base, recipe, batch, known.rows(batch.rows.to(base.device)))
         loop.total(errors, recipe).backward()
         ended = now(base)

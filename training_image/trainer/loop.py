@@ -5,7 +5,7 @@ B examples in a step: first the photos, then as many class images.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +21,13 @@ from trainer.checkpoint import Progress, State, load_state, save_state
 from trainer.crew import Crew
 from trainer.families import Text
 from trainer.interrupt import TimeLimit
+from trainer.lean import lean
 from trainer.meter import Meter
 from trainer.mover import Mover
 from trainer.outcome import InterruptedTrainingError, TrainingError, say
 from trainer.photos import Latents
 from trainer.plan import Recipe
+from trainer.prior import ClassImages
 from trainer.progress import ProgressFile
 from trainer.samples import Sampler
 
@@ -43,6 +45,8 @@ class Examples:
     """(M, C, H, W), scaled; absent without prior preservation."""
     class_rows: list[int]
     """Each class image's place in ``prompts``."""
+    drawn: ClassImages | None = None
+    """The set that the class images are of, where the base drew them."""
     sized: tuple[Bucket, ...] = ()
     """The photos by size, where they have several or come unequally often; else ``photos``."""
     empty_row: int | None = None
@@ -139,11 +143,12 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
     resumed_from, diverged_at = progress.step, None
     frozen = encode_frozen(base, learner.examples) if recipe.text_encoder_lr is None else None
 
-    with learning(base, networks, recipe), closing(learner.meter()) as meter:
+    texts = [] if frozen is None else [frozen]
+    with learning(base, networks, recipe, texts) as known, closing(learner.meter()) as meter:
         while progress.step < recipe.steps and not crew.agree(limit.training_is_over):
             started = time.monotonic()
             try:
-                error, images = differentiate(base, learner, mover, frozen, progress.step)
+                error, images = differentiate(base, learner, mover, known, progress.step)
                 move = mover.move(progress.step, error)
             except TrainingError as failure:
                 diverged_at, progress = progress.step, go_back(learner, mover, failure)
@@ -163,8 +168,13 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
 
 
 @contextmanager
-def learning(base: Base, networks: lora.Networks, recipe: Recipe) -> Iterator[None]:
-    """Have dropout on, and activations kept or computed twice, while training."""
+def learning(
+    base: Base, networks: lora.Networks, recipe: Recipe, texts: Sequence[Text] = ()
+) -> Iterator[list[Text]]:
+    """Have dropout on, activations kept or computed twice, and layers lean, while training.
+
+    Yields the frozen ``texts`` as the lean layers know them.
+    """
     unet = base.pipeline.unet
     kept = not unet.is_gradient_checkpointing
     if recipe.gradient_checkpointing and kept:
@@ -172,7 +182,8 @@ def learning(base: Base, networks: lora.Networks, recipe: Recipe) -> Iterator[No
     unet.train()  # for gradient checkpointing; nothing but adapters drops out
     lora.set_dropout(networks, active=True)
     try:
-        yield
+        with lean(unet, list(texts), frugal=unet.is_gradient_checkpointing) as known:
+            yield known
     finally:
         lora.set_dropout(networks, active=False)
         unet.eval()
@@ -181,7 +192,7 @@ def learning(base: Base, networks: lora.Networks, recipe: Recipe) -> Iterator[No
 
 
 def differentiate(
-    base: Base, learner: Learner, mover: Mover, frozen: Text | None, step: int
+    base: Base, learner: Learner, mover: Mover, frozen: list[Text], step: int
 ) -> tuple[Tensor, int]:
     """Leave one step's gradients; return the loss and the number of images it is of.
 
@@ -195,7 +206,7 @@ def differentiate(
         batch = draw_batch(recipe, examples, place, len(base.alphas_cumprod))
         if recipe.lora_dropout:
             torch.manual_seed(loss.seed_of(recipe.seed, "dropout", place))
-        known = frozen or base.encode(examples.prompts)
+        known = frozen[0] if frozen else base.encode(examples.prompts)
         errors = batch_errors(base, recipe, batch, known.rows(batch.rows.to(base.device)))
         part = total(errors, recipe) / often
         mover.scale(part).backward()
@@ -224,6 +235,8 @@ def last_good(learner: Learner) -> State | None:
 def encode_frozen(base: Base, examples: Examples) -> Text:
     """Encode every prompt once, for text encoders that do not learn."""
     with torch.no_grad():
+        if examples.drawn is not None:
+            return examples.drawn.encode(base, examples.prompts)
         return base.encode(examples.prompts)
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from trainer import loop, lora
+from trainer import lean, loop, lora
 from trainer.base import Base
 from trainer.checkpoint import Progress, State, capture, reinstate
 from trainer.families import Text
@@ -37,11 +37,11 @@ class GroupedLinear(nn.Module):  # type: ignore[misc] # torch is not there to be
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return (K x B, ..., out)."""
-        grouped = rows.reshape(len(self.down), -1, rows.shape[-1])
-        low = torch.bmm(grouped, self.down.to(rows.dtype).mT)
-        added = torch.bmm(low, (self.up * self.scales).to(rows.dtype).mT)
-        answer: Tensor = self.layer(rows)
-        return answer + added.reshape(answer.shape)
+        return lean.apply(rows, [self])
+
+    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+        """Return the layer, A, B and the scales, as ``lean`` wants them."""
+        return self.layer, self.down, self.up, self.scales
 
 
 @dataclass(frozen=True)
@@ -138,19 +138,23 @@ def train_together(
     weights = attach(unet, [learner.recipe for learner in learners])
     try:
         group = Group(weights, make_optimizer(recipe, weights))
-        with loop.learning(base, {}, recipe):
-            return _run(base, learners, group, limit)
+        texts = [loop.encode_frozen(base, learner.examples) for learner in learners]
+        with loop.learning(base, {}, recipe, texts) as known:
+            return _run(base, learners, known, group, limit)
     finally:
         detach(unet)
 
 
 def _run(
-    base: Base, learners: list[loop.Learner], group: Group, limit: TimeLimit
+    base: Base,
+    learners: list[loop.Learner],
+    texts: list[Text],
+    group: Group,
+    limit: TimeLimit,
 ) -> list[tuple[loop.Trained, dict[str, Tensor]] | TrainingError]:
     recipe, count = learners[0].recipe, len(learners)
     progresses = go_on(learners, group)
     resumed_from = progresses[0].step
-    texts = [loop.encode_frozen(base, learner.examples) for learner in learners]
     meters = [learner.meter() for learner in learners]
     lost: dict[int, TrainingError] = {}
     schedule = make_schedule(recipe)
@@ -234,7 +238,12 @@ def draw(
     batches = [loop.draw_batch(own.recipe, own.examples, step, levels) for own in learners]
     rows = [text.rows(b.rows.to(device)) for text, b in zip(texts, batches, strict=True)]
     pooled = [row.pooled for row in rows if row.pooled is not None]
-    prompts = Text(torch.cat([row.hidden for row in rows]), torch.cat(pooled) if pooled else None)
+    places = [row.places for row in rows if row.places is not None]
+    prompts = Text(
+        torch.cat([row.hidden for row in rows]),
+        torch.cat(pooled) if pooled else None,
+        torch.cat(places) if places else None,
+    )
     batch = loop.Batch(
         torch.cat([b.latents for b in batches]),
         torch.cat([b.noise for b in batches]),
