@@ -56,7 +56,9 @@ def doubled(given: dict[str, Any], renamed: dict[str, str]) -> list[RequestProbl
 def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: ANN401 - pydantic's
     """Say a pydantic error in the client's own names, without the client's values."""
     first, *rest = detail["loc"] or ("",)
-    field = ".".join([theirs.get(str(first), printable(str(first))), *map(str, rest)])[:80]
+    field = ".".join(
+        [theirs.get(str(first), printable(str(first))), *(printable(str(part)) for part in rest)]
+    )[:80]
     if detail["type"] == "extra_forbidden":
         known = [*TrainingRequest.model_fields, *ALIASES]
         near = difflib.get_close_matches(str(first), known, n=1, cutoff=0.6)

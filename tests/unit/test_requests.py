@@ -82,6 +82,10 @@ def test_what_is_not_json_is_said_plainly(body: bytes, field: str) -> None:
     assert list(problems_of(body)) == [field]
 
 
+def test_a_name_inside_a_field_is_shown_without_its_control_characters() -> None:
+    assert "consent.a?b?c" in problems_of({**REQUEST, "consent": {"a\x00b\u202ec": 1}})
+
+
 def test_a_byte_order_mark_is_no_problem() -> None:
     assert parse_request(b"\xef\xbb\xbf" + json.dumps(REQUEST).encode()).renamed == {}
 
