@@ -1,0 +1,86 @@
+"""Processes are killed at the worst moment: the execution ends well, or in one honest message."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from contracts import layout
+from contracts.training import TrainingResult
+from tests.cloud import eventually
+from tests.e2e.stack import SMALL, Stack, job_of, photos
+
+PATIENCE = 120
+"""Seconds until a process is there; a laptop may be busy."""
+
+
+def processes(has: Callable[[Path], bool]) -> Iterator[int]:
+    """Yield the ids of the living processes that a look into /proc recognises."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if has(folder):
+                yield int(folder.name)
+        except OSError:
+            continue  # it has just ended, or is somebody else's
+
+
+def busy_worker(stack: Stack, stage: str) -> int | None:
+    """Return a worker of this function that has started a child: it is inside an invocation."""
+    code = f"/{stack.cloud.port}/ministack-lambda-likeness-{stage}-".encode()
+    workers = list(processes(lambda folder: code in (folder / "cmdline").read_bytes()))
+    children = (Path(f"/proc/{pid}/task/{pid}/children") for pid in workers)
+    busy = [pid for pid, file in zip(workers, children, strict=True) if file.read_text().strip()]
+    return busy[0] if busy else None
+
+
+def trainer_of(stack: Stack, upload: str) -> int | None:
+    """Return the process that trains this upload's job."""
+    name = stack.record(upload).training_job_name
+    variable = f"TRAINING_JOB_NAME={name}\0".encode()
+    known = processes(lambda folder: variable in (folder / "environ").read_bytes())
+    return next(known, None) if name else None
+
+
+def kill(find: Callable[[], int | None]) -> None:
+    os.kill(eventually(find, PATIENCE), signal.SIGKILL)
+
+
+def test_a_lambda_worker_that_is_killed_at_work_is_called_again(stack: Stack) -> None:
+    stack.upload("worker-killed", photos(21, count=12), SMALL)
+    kill(lambda: busy_worker(stack, "inspect-photos"))
+    execution = stack.execution("worker-killed")
+    assert execution["status"] == "SUCCEEDED", execution
+    assert stack.states(execution).count("InspectPhotos") == 1, "a retry, not a redrive"
+    assert stack.subscriber.receive()["status"] == "succeeded"
+    assert "Runtime.ExitError" in stack.failures(execution)
+
+
+def test_a_trainer_that_is_killed_goes_on_from_its_checkpoint(stack: Stack) -> None:
+    stack.upload("trainer-killed", photos(22), SMALL | {"max_train_steps": 300})
+    eventually(lambda: has_checkpoint(stack, "trainer-killed"), PATIENCE)
+    kill(lambda: trainer_of(stack, "trainer-killed"))
+    execution = stack.execution("trainer-killed")
+    assert execution["status"] == "SUCCEEDED", execution
+    assert stack.subscriber.receive()["status"] == "succeeded"
+    job_id = job_of(execution)
+    result = stack.document(layout.result_key(job_id, job_id), TrainingResult)
+    assert result.metrics is not None
+    assert result.metrics.resumed_from_step > 0
+    eventually(lambda: ends_of(stack, job_id) == ["Completed", "Failed"], PATIENCE)
+    eventually(lambda: len(stack.record("trainer-killed").receipts) == 2, PATIENCE)
+
+
+def has_checkpoint(stack: Stack, upload: str) -> bool:
+    """Whether SageMaker has mirrored a state of this upload's training to S3."""
+    record = stack.find(upload)
+    if record is None or record.queue != "training":
+        return False
+    states = f"{layout.checkpoints_prefix(record.job_id)}{record.job_id}/state/"
+    bucket = stack.outputs["ModelsBucketName"]
+    listed = stack.cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=states)
+    return bool(listed["KeyCount"])
+
+
+def ends_of(stack: Stack, job_id: str) -> list[str]:
+    """Return how the job's training jobs stand."""
+    return sorted(job["TrainingJobStatus"] for job in stack.training_jobs(job_id))

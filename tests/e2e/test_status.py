@@ -1,0 +1,85 @@
+"""What people see while a job runs, how they stop it, and what they are told it cost."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from local.demo.subscriber import Subscriber
+from local.demo.upload import TENANT
+from tests.cloud import eventually
+from tests.e2e.stack import SMALL, Stack, photos
+
+PATIENCE = 120
+
+
+def test_a_job_is_watched_from_its_first_stage_to_its_receipt(stack: Stack) -> None:
+    listener = Subscriber(stack.cloud, stack.outputs["StatusTopicArn"], "status-listener")
+    with ThreadPoolExecutor() as pool:
+        stack.upload("watched", photos(31), SMALL)
+        words = "status", f"{TENANT}/watched", "--table", stack.outputs["JobsTableName"]
+        watching = pool.submit(stack.likeness, *words, "--watch")
+        execution = stack.execution("watched")
+        lines = watching.result(PATIENCE).splitlines()
+    assert execution["status"] == "SUCCEEDED"
+    assert "succeeded" in lines[-1]
+    assert "100 %" in lines[-1]
+    told = []
+    while changes := listener.waiting(wait_seconds=2):
+        told += [change for change in changes if change["upload"] == "watched"]
+    percents = [change["percent"] for change in told]
+    assert percents == sorted(percents)
+    assert {"InspectPhotos", "TrainAdapter", "WarmModel"} <= {change["stage"] for change in told}
+    assert (told[-1]["status"], told[-1]["percent"]) == ("succeeded", 100)
+    receipt = stack.subscriber.receive()["receipt"]
+    assert receipt["billable_seconds"] >= 1
+    assert 0 < receipt["usd"] < 1
+    record = stack.record("watched")
+    assert record.estimate is not None
+    assert record.estimate.steps == SMALL["max_train_steps"]
+    history = stack.history(execution)
+    assert len(stack.states(execution)) <= 10, "state transitions"
+    assert len(history) <= 80, "history events"
+
+
+def test_a_canceled_training_stops_and_is_told_once(stack: Stack) -> None:
+    stack.upload("canceled", photos(32), SMALL | {"max_train_steps": 5000})
+    job = f"{TENANT}/canceled"
+    table = "--table", stack.outputs["JobsTableName"]
+    eventually(lambda: has_begun(stack, "canceled"), PATIENCE)
+    said = stack.likeness("cancel", job, *table)
+    assert "canceling" in said
+    execution = stack.execution("canceled")
+    assert (execution["status"], execution["error"]) == ("FAILED", "JobCanceledError")
+    notice = stack.subscriber.receive()
+    assert (notice["status"], notice["code"]) == ("canceled", "canceled")
+    job_id = stack.record("canceled").job_id
+    stopped = eventually(
+        lambda: [
+            one["TrainingJobStatus"]
+            for one in stack.training_jobs(job_id)
+            if one["TrainingJobStatus"] != "Stopping"
+        ],
+        PATIENCE,
+    )
+    assert stopped == ["Stopped"]
+    assert "canceled" in stack.likeness("status", job, *table)
+    assert "too_late" in stack.likeness("cancel", job, *table)
+    assert stack.subscriber.waiting(wait_seconds=2) == []
+
+
+def test_what_would_cost_too_much_is_refused_before_it_starts(stack: Stack) -> None:
+    stack.upload("too-dear", photos(33), SMALL | {"max_cost_usd": 0.001})
+    execution = stack.execution("too-dear")
+    assert execution["error"] == "TooExpensiveError"
+    notice = stack.subscriber.receive()
+    assert notice["code"] == "too_expensive"
+    assert "allowed: 0.001 USD" in notice["text"]
+    assert stack.training_jobs(notice["job_id"]) == []
+
+
+def has_begun(stack: Stack, upload: str) -> bool:
+    """Whether the upload's job is in training."""
+    record = stack.find(upload)
+    return record is not None and record.queue == "training" and has_instance(stack, record.job_id)
+
+
+def has_instance(stack: Stack, job_id: str) -> bool:
+    return any(job["TrainingJobStatus"] == "InProgress" for job in stack.training_jobs(job_id))
