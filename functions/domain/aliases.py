@@ -9,6 +9,7 @@ ALIASES = {
     "min_snr_gamma": "snr_gamma",
     "max_train_epochs": "num_train_epochs",
     "sample_every_n_steps": "validation_steps",
+    "masked_loss": "use_masks",
     # Replicate
     "lora_rank": "rank",
     "lora_lr": "learning_rate",
@@ -30,6 +31,7 @@ ALIASES = {
     "batch_size": "train_batch_size",
     "sample_every": "validation_steps",
     "gradient_accumulation": "gradient_accumulation_steps",
+    "create_masks": "use_masks",
     "token": "trigger_word",
     "prior_preservation": "with_prior_preservation",
     "validation_prompts": "sample_prompts",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from contracts.photos import PhotoVerdict  # noqa: E402
 from contracts.training import TrainingTask  # noqa: E402
 from local.portraits import album, character, empty_room, two_people  # noqa: E402
 from local.portraits.albums import blurred  # noqa: E402
+from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke.training_room import Room  # noqa: E402
 from trainer import captions, loss  # noqa: E402
 from trainer.crop import cut_to_face  # noqa: E402
 from trainer.darkroom import LEAST_PHOTOS, develop, open_darkroom  # noqa: E402
@@ -419,3 +422,62 @@ def test_words_are_dropped_as_often_as_wished_and_alike_after_a_resume() -> None
     assert 0.26 < sum(dropped) / len(dropped) < 0.34
     assert dropped[1000:] == [loss.happens(0.3, 7, "no words", draw) for draw in range(1000, 2000)]
     assert not any(loss.happens(0.0, 7, "no words", draw) for draw in range(10))
+
+
+def test_a_whole_job_learns_through_masks_without_words_from_own_class_pictures(
+    tmp_path: Path,
+) -> None:
+    base_folder = tmp_path / "base"
+    make_base(base_folder, "sd1")
+    whole, broken = Room(tmp_path / "whole", base_folder), Room(tmp_path / "broken", base_folder)
+    for room in (whole, broken):
+        name = room.add_task(
+            photos=4, max_train_steps=4, caption_dropout_rate=0.5, face_crop="none", mask_floor=0.0
+        )
+        task = room.tasks[0]
+        task["photos"][1]["mask"] = store(room, f"{name}/001.mask.png", "L", 1)
+        task["class_photos"] = [
+            store(room, f"{name}/class/{number:03d}.png", "RGB", number) for number in range(3)
+        ]
+        room.write_plan()
+    done = whole.run()
+    assert done.returncode == 0, done.stderr
+    assert "class images: 3 of the user's own" in done.stdout
+    assert not list(whole.root.rglob("prior*"))  # what is a user's is in nobody's cache
+    result = whole.result(name)
+    assert [photo.codes for photo in result.photos] == [(), ("mask_used",), (), ()]
+
+    with broken.start() as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.startswith("step=2 "):
+                running.send_signal(signal.SIGTERM)
+                break
+        assert running.wait(timeout=120) == 143
+    assert broken.run().returncode == 0
+    again = broken.result(name).adapter
+    assert again is not None
+    assert again == result.adapter  # its hash too
+
+
+def store(room: Room, name: str, mode: str, seed: int) -> dict[str, str]:
+    """Put noise into the photos' channel."""
+    path = room.data / "photos" / name
+    path.parent.mkdir(exist_ok=True)
+    shape = (40, 48, 3) if mode == "RGB" else (40, 48)
+    values = np.random.default_rng(seed).integers(0, 255, shape, dtype=np.uint8)
+    Image.fromarray(values).save(path)
+    return {"file": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_refused_photos_fail_their_task_with_every_verdict(tmp_path: Path) -> None:
+    base_folder = tmp_path / "base"
+    make_base(base_folder, "sd1")
+    card = json.loads((base_folder / "base.json").read_text())
+    (base_folder / "base.json").write_text(json.dumps(card | {"face_detector": "haar"}))
+    room = Room(tmp_path / "room", base_folder)
+    name = room.add_task()
+    room.write_plan()
+    assert room.run().returncode == 1
+    assert room.code(name) == "too_few_photos"
+    assert [photo.codes for photo in room.result(name).photos] == [("no_face",)] * 3

@@ -80,6 +80,8 @@ def test_a_caption_that_does_not_name_the_subject_gets_the_prompt_before_it() ->
     assert caption_of(None, request()) == "a photo of sks person"
     assert caption_of("TOK smiling", request()) == "sks smiling"
     assert caption_of("smiling", request()) == "a photo of sks person, smiling"
+    assert caption_of("TOK, smiling", request()) == "sks, smiling"
+    assert caption_of("in asks", request()) == "a photo of sks person, in asks"
 
 
 def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:

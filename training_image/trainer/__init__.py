@@ -5,7 +5,10 @@ task     one user, from photos to files that passed the gate
 plan     what a request and a base mean together: steps, rates, sizes
 base     the base model: checked against its hash, then loaded; families: what SD 1, 2 and XL do
          differently
-photos   square crops and their latents;  prior: class images, made once for everybody
+darkroom what happens to each photo, and its verdict;  faces, crop, background, masks, captions:
+         its tools
+photos   squares and their latents;  prior: class images, made once for everybody;  ownclass: the
+         user's own
 lora     the adapter inside the networks;  loss: noise, targets, weights
 loop     the steps;  together: the same for K users in one forward pass
 checkpoint  what a later attempt needs to go on;  interrupt: why there may be one
