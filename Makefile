@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
 
-.PHONY: quality simulate bench-serving corpus help demo test lint up down envs clean
+.PHONY: quality simulate bench-training bench-serving corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -109,6 +109,9 @@ quality: $(ENVS)/training/.ready ## twenty unseen characters trained, measured, 
 
 simulate: $(ENVS)/tools/.ready ## ten thousand uploads against a simulated SageMaker (10 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.simulate
+
+bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (15 minutes)
+	OMP_WAIT_POLICY=PASSIVE $(ENVS)/training/bin/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
 bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes)
 	$(ENVS)/serving/bin/python -m bench.serving

@@ -24,9 +24,14 @@ def main() -> int:
     )
     sys.path[:0] = [str(HERE), str(HERE.parent / "functions")]  # a checkout; the image has one root
     warnings.filterwarnings("ignore")
+    root = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+    from trainer.launch import is_member, own_room, processes_wanted, run_crew  # noqa: PLC0415
+
+    if not is_member() and processes_wanted(root) > 1:
+        return run_crew(root, processes_wanted(root))
     from trainer.job import run_job  # noqa: PLC0415 (after the environment, before seconds of import)
 
-    return run_job(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")))
+    return run_job(own_room(root))
 
 
 if __name__ == "__main__":

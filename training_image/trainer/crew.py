@@ -5,6 +5,7 @@ process with as many times ``gradient_accumulation_steps`` would have made. The 
 so its gradients travel as one tensor, and every process holds the whole optimiser.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,7 +29,12 @@ class Crew:
         Raises:
             TrainingError: ``option_unavailable``; they were started in a way that does not help.
         """
+        wanted = int(os.environ.get("WORLD_SIZE", "1"))
+        if wanted > 1 and not torch.cuda.is_available():
+            os.environ["ACCELERATE_USE_CPU"] = "true"  # else accelerate takes each for a lone one
         accelerator = Accelerator()
+        if accelerator.num_processes != wanted:
+            raise TrainingError("option_unavailable", "num_processes: they did not find each other")
         if accelerator.distributed_type not in {"NO", "MULTI_GPU", "MULTI_CPU"}:
             kind = accelerator.distributed_type.value
             raise TrainingError("option_unavailable", f"this trainer cannot run under {kind}")
@@ -58,6 +64,19 @@ class Crew:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
         return mean[0]
+
+    def check_equal(self, weights: Iterable[nn.Parameter]) -> None:
+        """Make sure that every process ends with the same weights.
+
+        Raises:
+            TrainingError: ``training_failed``; they went different ways.
+        """
+        if self.size == 1:
+            return
+        own = torch.stack([weight.detach().double().sum() for weight in weights]).sum().reshape(1)
+        sums: Tensor = self.accelerator.gather(own)
+        if not bool((sums == sums[0]).all()):
+            raise TrainingError("training_failed", "the processes of this training disagree")
 
     def agree(self, wish: bool) -> bool:
         """Return whether anyone of the crew wishes it: they must stop at the same step."""

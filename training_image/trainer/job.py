@@ -1,10 +1,10 @@
 """One SageMaker training job: a plan of tasks, run in turn with the base loaded once."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from accelerate import Accelerator
 from torch import Tensor
 
 from contracts.layout import BASE_CHANNEL, RESULT_FILE
@@ -12,8 +12,10 @@ from contracts.options import Precision
 from contracts.training import TrainingPlan, TrainingResult, TrainingTask
 from trainer import lora
 from trainer.base import load_base, read_card
+from trainer.crew import Crew
 from trainer.interrupt import TimeLimit
 from trainer.judge import load_judge
+from trainer.launch import is_member
 from trainer.loop import Trained
 from trainer.machine import Machine
 from trainer.outcome import (
@@ -110,7 +112,7 @@ def open_job(
 ) -> Job:
     """Check and load the base; have the class images that the plan orders."""
     folder = root / "input" / "data" / BASE_CHANNEL
-    device = Accelerator().device
+    device = Crew.join().accelerator.device
     card = read_card(folder, plan.base_sha256)
     base = load_base(folder, card, device, machine.dtype(device, precision))
     if machine.gradient_checkpointing:
@@ -155,7 +157,10 @@ def guarded(job: Job, task: TrainingTask, work: Callable[[], TrainingResult]) ->
     except InterruptedTrainingError:
         raise
     except Exception as error:  # noqa: BLE001 (unforeseen ones too: they become this task's result)
-        return fail_task(job.root, task, describe_failure(error), verdicts_of(error))
+        failed = fail_task(job.root, task, describe_failure(error), verdicts_of(error))
+        if is_member() and not isinstance(error, TrainingError):
+            sys.exit(FAILED)  # the other processes would wait for this one for ever
+        return failed
     finally:
         lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
 

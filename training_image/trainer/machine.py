@@ -6,6 +6,7 @@ hold, under diffusers' names:
 users_per_step          how many users are trained in one forward pass; 1
 mixed_precision         no, bf16 or fp16 for the frozen networks (adapters are always float32); bf16
                         where the GPU has it; a request may say otherwise for itself
+num_processes           how many processes train one adapter together, one on each GPU; 1
 gradient_checkpointing  true saves memory and costs a third of the speed; false
 watchdog_seconds        after so long without a step the log says where it hangs; 120, 0 is never
 """
@@ -14,7 +15,14 @@ import json
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from contracts.options import Precision
 from contracts.training import TrainingTask
@@ -34,9 +42,19 @@ class Machine(BaseModel):
 
     mixed_precision: Precision | None = None
 
+    num_processes: int = Field(default=1, ge=1, le=16)
+
     gradient_checkpointing: bool = False
 
     watchdog_seconds: float = Field(default=120, ge=0)
+
+    @field_validator("num_processes")
+    @classmethod
+    def _one_way_at_a_time(cls, number: int, info: ValidationInfo) -> int:
+        if number > 1 and info.data.get("users_per_step", 1) > 1:
+            message = "several processes train one user at a time"
+            raise ValueError(message)
+        return number
 
     @classmethod
     def read(cls, root: Path) -> "Machine":

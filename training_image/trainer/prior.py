@@ -40,8 +40,24 @@ class ClassImages:
     latents: Tensor
     """(count, C, H, W) float32, scaled; picture i shows prompt i % P."""
 
+    prompts: list[str]
+    """P of them."""
+
     text: Text
-    """The P prompts as the untouched text encoders read them."""
+    """The prompts as the untouched text encoders read them."""
+
+    def encode(self, base: Base, prompts: list[str]) -> Text:
+        """Encode prompts with untouched text encoders; those of the set are known already."""
+        own = [prompt for prompt in prompts if prompt not in self.prompts]
+        text = self.text
+        if own:
+            new = base.encode(own)
+            pooled = None
+            if new.pooled is not None and text.pooled is not None:
+                pooled = torch.cat([text.pooled, new.pooled])
+            text = Text(torch.cat([text.hidden, new.hidden]), pooled)
+        order = [*self.prompts, *own]
+        return text.rows(torch.tensor([order.index(prompt) for prompt in prompts]))
 
 
 @dataclass(frozen=True)
@@ -93,7 +109,7 @@ def class_images(
     if not (places.channel / key / card.file).is_file():
         write_set(places.made / key, card, data)
     write_set(places.cache / key, card, data)
-    return unpack(data, base)
+    return unpack(data, prompts, base)
 
 
 def make_set(base: Base, order: PriorOrder, prompts: list[str], limit: TimeLimit) -> bytes:
@@ -109,15 +125,15 @@ def make_set(base: Base, order: PriorOrder, prompts: list[str], limit: TimeLimit
     return data
 
 
-def unpack(data: bytes, base: Base) -> ClassImages:
-    """Return a set's content, the prompts where and as the base works with them."""
+def unpack(data: bytes, prompts: list[str], base: Base) -> ClassImages:
+    """Return a set's content, the encoded prompts where and as the base works with them."""
     tensors = load(data)
     text = {
         name: tensors[name].to(base.device, base.dtype)
         for name in ("hidden", "pooled")
         if name in tensors
     }
-    return ClassImages(tensors["latents"], Text(text["hidden"], text.get("pooled")))
+    return ClassImages(tensors["latents"], prompts, Text(text["hidden"], text.get("pooled")))
 
 
 def read_set(folder: Path, recipe: str, *, strict: bool) -> bytes | None:

@@ -39,7 +39,7 @@ from trainer.outcome import TrainingError, say, write_atomically, write_result
 from trainer.ownclass import encode_class_photos, read_class_photos
 from trainer.photos import Photo, encode_photos, split
 from trainer.plan import Recipe, make_recipe, name_subject
-from trainer.prior import Places, class_images
+from trainer.prior import ClassImages, Places, class_images
 from trainer.samples import Sampler
 from trainer.sampling import to_images, to_png
 from trainer.sheet import make_sheet
@@ -171,7 +171,7 @@ def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
 def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[Photo]) -> Examples:
     """Encode the photos, and find or make the class images."""
     captions = [describe(photo, job.judge) for photo in photos]
-    classes, class_captions = gather_class(job, task, recipe)
+    classes, class_captions, drawn = gather_class(job, task, recipe)
     no_words = [""] if recipe.caption_dropout_rate else []
     prompts = list(dict.fromkeys(captions + class_captions + no_words))
     rows = [prompts.index(caption) for caption in captions]
@@ -183,23 +183,26 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
         sized=sized,
         class_latents=classes,
         class_rows=[prompts.index(caption) for caption in class_captions],
+        drawn=drawn,
         empty_row=prompts.index("") if no_words else None,
     )
 
 
-def gather_class(job: Job, task: TrainingTask, recipe: Recipe) -> tuple[Tensor | None, list[str]]:
-    """Return the class images that the recipe asks for and the words for each.
+def gather_class(
+    job: Job, task: TrainingTask, recipe: Recipe
+) -> tuple[Tensor | None, list[str], ClassImages | None]:
+    """Return the class images that the recipe asks for, the words for each, and their set.
 
     The user's own, if there are any; else those that the base draws.
     """
     if recipe.class_images == 0:
-        return None, []
+        return None, [], None
     if task.class_photos:
         images = read_class_photos(job.root, task.class_photos, recipe.resolution)
         words = ["" if job.judge is None else job.judge.describe(image) for image in images]
         captions = [f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in words]
         say(f"class images: {len(images)} of the user's own")
-        return encode_class_photos(job.base, recipe, images), captions
+        return encode_class_photos(job.base, recipe, images), captions, None
     prompts = vary(recipe.class_prompt, job.judge)
     order = PriorOrder(
         class_prompt=recipe.class_prompt,
@@ -207,7 +210,7 @@ def gather_class(job: Job, task: TrainingTask, recipe: Recipe) -> tuple[Tensor |
         count=recipe.class_images,
     )
     drawn = class_images(job.base, order, prompts, Places.of(job.root), job.limit)
-    return drawn.latents, [prompts[i % len(prompts)] for i in range(recipe.class_images)]
+    return drawn.latents, [prompts[i % len(prompts)] for i in range(recipe.class_images)], drawn
 
 
 def describe(photo: Photo, judge: Judge | None) -> str:

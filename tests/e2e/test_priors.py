@@ -1,0 +1,45 @@
+"""Class images, from the first training job through S3 to the second, with each role's rights."""
+
+from pathlib import Path
+
+from contracts.base import BaseCard
+from contracts.layout import BASE_FILE, PRIOR_CHANNEL, PRIOR_FILE, prior_prefix
+from contracts.prior import PriorSet, order_of, prior_key
+from contracts.request import TrainingRequest
+from tests.cloud import eventually
+from tests.e2e.stack import SMALL, Stack, job_of, photos
+
+REQUEST = SMALL | {"class_prompt": "a photo of somebody"}
+
+
+def channels(stack: Stack, upload: str) -> list[str]:
+    """The inputs of the one training job of this upload."""
+    execution = stack.execution(upload)
+    assert execution["status"] == "SUCCEEDED", stack.states(execution)
+    (found,) = stack.training_jobs(job_of(execution))
+    sagemaker = stack.cloud.client("sagemaker")
+    job = sagemaker.describe_training_job(TrainingJobName=found["TrainingJobName"])
+    return [channel["ChannelName"] for channel in job["InputDataConfig"]]
+
+
+def test_class_images_are_made_by_the_first_job_and_given_to_the_second(
+    stack: Stack, base: Path
+) -> None:
+    stack.upload("makes", photos(21), REQUEST)
+    assert PRIOR_CHANNEL not in channels(stack, "makes")
+    card = BaseCard.model_validate_json((base / BASE_FILE).read_bytes())
+    order = order_of(TrainingRequest.model_validate(REQUEST), card.resolution)
+    assert order is not None
+    folder = prior_prefix(prior_key(card.sha256, order))
+    bucket = stack.outputs["ModelsBucketName"]
+    s3 = stack.cloud.client("s3")
+
+    def kept() -> set[str]:
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", [])
+        return {item["Key"].removeprefix(folder) for item in found}
+
+    eventually(lambda: PRIOR_FILE in kept())
+    assert kept() == {PRIOR_FILE, stack.document(folder + PRIOR_FILE, PriorSet).file}
+
+    stack.upload("uses", photos(22), REQUEST)
+    assert channels(stack, "uses")[-1] == PRIOR_CHANNEL

@@ -1,0 +1,113 @@
+"""Several processes that train one adapter, on the CPU; and the shipped accelerate settings."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from accelerate.commands.config.config_args import load_config_from_file  # noqa: E402
+from accelerate.utils import DistributedType  # noqa: E402
+from accelerate.utils.deepspeed import HfDeepSpeedConfig  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke.training_room import Room  # noqa: E402
+from trainer import crew  # noqa: E402
+from trainer.machine import Machine  # noqa: E402
+from trainer.outcome import TrainingError  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+ACCELERATE = Path(__file__).parents[2] / "training_image" / "accelerate"
+WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
+
+
+def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    make_base(base, "sd1")
+    one, two = Room(tmp_path / "one", base), Room(tmp_path / "two", base)
+    name = one.add_task(gradient_accumulation_steps=2)
+    two.add_task(gradient_accumulation_steps=1)
+    one.write_plan()
+    two.write_plan()
+    two.set_hyperparameters(num_processes="2")
+
+    alone, together = one.run(), two.run()
+
+    assert alone.returncode == 0, alone.stderr
+    assert together.returncode == 0, together.stderr
+    assert together.stdout.count("step=2 ") == 1  # only the first process speaks
+    own, shared = (load_file(room.folder(name) / WEIGHTS) for room in (one, two))
+    assert own.keys() == shared.keys()
+    assert all(torch.allclose(own[key], shared[key], rtol=0, atol=1e-5) for key in own)
+    moved = [key for key in own if ".lora_B." in key]
+    assert max(float(own[key].abs().max()) for key in moved) > 1e-4
+
+
+def test_processes_and_users_per_step_do_not_mix(tmp_path: Path) -> None:
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    values = {"num_processes": "2", "users_per_step": "4"}
+    (config / "hyperparameters.json").write_text(json.dumps(values))
+    with pytest.raises(TrainingError, match="plan_invalid: check the hyperparameters num_proc"):
+        Machine.read(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("multi_gpu", "MULTI_GPU"), ("zero2", "DEEPSPEED")])
+def test_accelerate_reads_the_shipped_settings(name: str, kind: str) -> None:
+    settings = load_config_from_file(str(ACCELERATE / f"{name}.yaml"))
+    assert settings.distributed_type == kind
+    if kind == "DEEPSPEED":
+        file = Path(settings.deepspeed_config["deepspeed_config_file"])
+        config = HfDeepSpeedConfig(str(ACCELERATE / file.name))
+        assert config.is_zero2()
+        assert not config.is_offload()
+
+
+def test_a_way_to_start_processes_that_the_trainer_cannot_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class UnderDeepSpeed:
+        num_processes = 1
+        distributed_type = DistributedType.DEEPSPEED
+
+    monkeypatch.setattr(crew, "Accelerator", UnderDeepSpeed)
+    with pytest.raises(TrainingError, match=r"option_unavailable: this trainer .* DEEPSPEED"):
+        crew.Crew.join()
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3])
+def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    names = [f"algo-{number}" for number in range(1, hosts + 1)]
+    tasks = tuple(range(7))
+    shares: list[list[Any]] = []
+    for name in names:
+        settings = {"current_host": name, "hosts": names[::-1]}
+        (config / "resourceconfig.json").write_text(json.dumps(settings))
+        shares.append(list(Machine.read(tmp_path).share(tasks)))  # type: ignore[arg-type]
+    assert sorted(task for share in shares for task in share) == list(tasks)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_sigterm_reaches_every_process_and_leaves_a_state(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    make_base(base, "sd1")
+    room = Room(tmp_path / "room", base)
+    name = room.add_task(max_train_steps=500, with_prior_preservation=False)
+    room.write_plan()
+    room.set_hyperparameters(num_processes="2")
+    with room.start() as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.startswith("step="):
+                running.send_signal(signal.SIGTERM)
+                break
+        assert running.wait(timeout=120) == 143
+    states = list((room.folder(name) / "state").glob("step-*.safetensors"))
+    assert states
+    assert not (room.folder(name) / "result.json").exists()
