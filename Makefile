@@ -101,7 +101,7 @@ test: envs ## unit, contract, integration, smoke, end to end
 	$(ENVS)/serving/bin/pytest -m serving tests/smoke
 	$(TOOLS)/pytest tests/e2e
 
-corpus: $(ENVS)/tools/.ready ## every kind of bad and odd upload through intake, and a naive reader beside it (2 minutes)
+corpus: $(ENVS)/tools/.ready ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
 quality: $(ENVS)/training/.ready ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
