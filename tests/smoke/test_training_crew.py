@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 from typing import Any
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     names = [f"algo-{number}" for number in range(1, hosts + 1)]
-    tasks = tuple(range(7))
+    tasks: Any = tuple(range(7))
     shares: list[list[Any]] = []
     for name in names:
         settings = {"current_host": name, "hosts": names[::-1]}
