@@ -1,7 +1,7 @@
 """OpenCV's Haar cascades: they come inside OpenCV 4's wheel, so nothing is downloaded.
 
 For real photos of upright faces from the front. On the embedded base's drawn portraits they find
-5 of 100 faces (docs/training.md), so that base brings a detector of its own.
+8 of 100 faces (docs/training.md), so that base brings a detector of its own.
 """
 
 from pathlib import Path
