@@ -4,7 +4,6 @@ import json
 import signal
 from pathlib import Path
 from typing import Any
-from typing import Any
 
 import pytest
 
@@ -90,7 +89,7 @@ def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
     for name in names:
         settings = {"current_host": name, "hosts": names[::-1]}
         (config / "resourceconfig.json").write_text(json.dumps(settings))
-        shares.append(list(Machine.read(tmp_path).share(tasks)))  # type: ignore[arg-type]
+        shares.append(list(Machine.read(tmp_path).share(tasks)))
     assert sorted(task for share in shares for task in share) == list(tasks)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 

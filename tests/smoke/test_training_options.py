@@ -4,12 +4,15 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
+from diffusers import DDPMScheduler  # noqa: E402
 from diffusers.optimization import get_scheduler  # noqa: E402
+from diffusers.training_utils import compute_snr  # noqa: E402
 from torch import nn  # noqa: E402
 
 from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
@@ -20,8 +23,9 @@ from trainer.base import load_base, read_card  # noqa: E402
 from trainer.buckets import Bucket, Size, choose, sizes_of  # noqa: E402
 from trainer.checkpoint import Progress, load_state, save_state  # noqa: E402
 from trainer.crew import Crew  # noqa: E402
+from trainer.families import FAMILIES, Text  # noqa: E402
 from trainer.interrupt import TimeLimit  # noqa: E402
-from trainer.loop import Learner, draw_batch, train  # noqa: E402
+from trainer.loop import Batch, Learner, batch_errors, draw_batch, train  # noqa: E402
 from trainer.machine import Machine  # noqa: E402
 from trainer.mover import Mover  # noqa: E402
 from trainer.optim import make_schedule  # noqa: E402
@@ -230,6 +234,36 @@ def test_users_share_a_pass_only_when_their_options_agree() -> None:
     for own in differing:
         assert not together.can_share(one, recipe(**own))
         assert together.can_share(recipe(**own), recipe(**own, seed=9))
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_a_network_that_predicts_what_its_base_says_makes_no_error(family: Any, kind: Any) -> None:
+    noise, latents = torch.randn(2, 3, 4, 8, 8).unbind(0)
+    timesteps = torch.tensor([1, 500, 998])
+    scheduler = DDPMScheduler(prediction_type=kind, beta_schedule="scaled_linear")
+    velocity = scheduler.get_velocity(latents, noise, timesteps)
+    answer = SimpleNamespace(sample=noise if kind == "epsilon" else velocity)
+    base: Any = SimpleNamespace(
+        card=SimpleNamespace(prediction_type=kind),
+        device=CPU,
+        dtype=torch.float32,
+        alphas_cumprod=scheduler.alphas_cumprod,
+        family=FAMILIES[family],
+        pipeline=SimpleNamespace(unet=lambda *_, **__: answer),
+    )
+    batch = Batch(latents, noise, timesteps, torch.zeros(3, dtype=torch.int64))
+    text = Text(torch.zeros(3, 7, 5), torch.zeros(3, 5))
+    for gamma in (0.0, 5.0):
+        errors = batch_errors(base, recipe(snr_gamma=gamma), batch, text)
+        assert float(errors.abs().max()) < 1e-10
+    answer.sample = answer.sample + 1.0
+    plain = batch_errors(base, recipe(snr_gamma=0.0), batch, text)
+    assert torch.allclose(plain, torch.ones(3), atol=1e-5)
+    weighted = batch_errors(base, recipe(snr_gamma=5.0), batch, text)
+    snr = compute_snr(scheduler, timesteps)
+    divisor = snr if kind == "epsilon" else snr + 1
+    assert torch.allclose(weighted, snr.clamp(max=5) / divisor, rtol=1e-3)
 
 
 # ---- whole trainings, on tiny pipelines --------------------------------------------------------

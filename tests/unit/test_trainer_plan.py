@@ -90,3 +90,48 @@ def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
     assert make_recipe(task(), card, photos=8).text_encoder_lr == 5e-4
     assert make_recipe(task(text_encoder_lr=1e-5), card, photos=8).text_encoder_lr == 1e-5
     assert make_recipe(task(train_text_encoder=False), card, photos=8).text_encoder_lr is None
+
+
+@pytest.mark.parametrize(
+    ("wishes", "steps"),
+    [
+        ({"num_train_epochs": 10}, 20),  # 8 photos in batches of 4
+        ({"num_train_epochs": 10, "gradient_accumulation_steps": 2}, 10),
+        ({"num_train_epochs": 3, "train_batch_size": 5}, 5),  # 24 of 5 at a time
+        ({"num_train_epochs": 1000, "train_batch_size": 1, "max_train_steps": 7}, 7),
+    ],
+)
+def test_epochs_choose_the_steps_unless_these_are_given(
+    wishes: dict[str, object], steps: int
+) -> None:
+    assert make_recipe(task(**wishes), CARD, photos=8, in_an_epoch=8).steps == steps
+
+
+def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
+    recipe = make_recipe(task(), CARD, photos=8)
+    assert (recipe.optimizer, recipe.weight_decay, recipe.max_grad_norm) == ("adamw", 1e-4, 1.0)
+    assert (recipe.snr_gamma, recipe.noise_offset, recipe.lora_dropout) == (5.0, 0.0, 0.0)
+    assert (recipe.lr_scheduler, recipe.warm_up_steps, recipe.checkpoint_every) == (None, 12, 24)
+    assert recipe.gradient_accumulation_steps == 1
+
+
+def test_options_that_are_given_stand() -> None:
+    wishes = {"snr_gamma": 0, "lr_scheduler": "linear", "lr_warmup_steps": 0}
+    wishes |= {"checkpointing_steps": 3, "adam_weight_decay": 0, "target_modules": ["to_q"]}
+    recipe = make_recipe(task(**wishes), CARD, photos=8)
+    assert (recipe.snr_gamma, recipe.weight_decay, recipe.warm_up_steps) == (0, 0, 0)
+    assert (recipe.checkpoint_every, recipe.target_modules) == (3, ("to_q",))
+
+
+def test_text_encoders_may_have_a_rank_and_alpha_of_their_own() -> None:
+    recipe = make_recipe(task(rank=8, lora_alpha=4, text_encoder_rank=2), CARD, photos=8)
+    assert recipe.text_encoder_lr is not None  # who gives them a rank wants them trained
+    assert (recipe.rank_of("unet"), recipe.rank_of("text_encoder_2")) == (8, 2)
+    assert (recipe.alpha_of("unet"), recipe.alpha_of("text_encoder_2")) == (4, 1)
+    own = make_recipe(task(text_encoder_rank=2, text_encoder_alpha=8), CARD, photos=8)
+    assert own.alpha_of("text_encoder") == 8
+
+
+def test_prodigy_finds_its_own_rate() -> None:
+    recipe = make_recipe(task(optimizer="prodigy", train_text_encoder=True), CARD, photos=8)
+    assert (recipe.learning_rate, recipe.text_encoder_lr) == (1.0, 1.0)
