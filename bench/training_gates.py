@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 import torch
 from PIL import Image
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from bench.report import Figure
 from bench.training_base import SIDE
@@ -236,9 +237,11 @@ class Watch:
 
     def __enter__(self) -> Self:
         """Begin to look."""
-        hook = torch.optim.optimizer.register_optimizer_step_post_hook
-        self._hook = hook(lambda *_: self._stamps.append(self._stamp()))
+        self._hook = register_optimizer_step_post_hook(lambda *_: self._note())
         return self
+
+    def _note(self) -> None:
+        self._stamps.append(self._stamp())
 
     def __exit__(self, *_: object) -> None:
         """Look no more."""
