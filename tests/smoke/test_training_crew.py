@@ -21,7 +21,7 @@ from trainer.outcome import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
-ACCELERATE = Path(__file__).parents[2] / "training_image" / "accelerate"
+ACCELERATE = Path(__file__).parents[2] / "training_image" / "accelerate_config"
 WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
 
 
