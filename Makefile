@@ -110,7 +110,7 @@ quality: $(ENVS)/training/.ready ## twenty unseen characters trained, measured, 
 simulate: $(ENVS)/tools/.ready ## ten thousand uploads against a simulated SageMaker (10 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.simulate
 
-bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (15 minutes)
+bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
 	OMP_WAIT_POLICY=PASSIVE $(ENVS)/training/bin/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
 bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes)

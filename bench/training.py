@@ -1,16 +1,17 @@
 """What the trainer saves, measured: diffusers' own DreamBooth script and ours, in one run.
 
-    .venv/training/bin/python -m bench.training [--official DIFFUSERS] [--clock processor] [--fresh]
+    .venv/training/bin/python -m bench.training [--official DIFFUSERS] [--clock processor]
+        [--fresh] [--small]
 
 Both sides are run as processes on the same base, photos, class prompt, steps, rank, seed and
 precision (float32). ``--official`` is the path of a diffusers checkout; without it the comparison
 is reported as not run. The base is SDXL with every width quartered (``training_base``). Each part
-is kept under ``reports/``, so a run that was cut off goes on; ``--fresh`` forgets them.
+is kept under ``reports/``, so a run that was cut off goes on; ``--fresh`` forgets them. ``--small``
+does everything with a few steps, to see that it runs.
 
 Two things are not alike, on purpose: the script draws class images in every job, for it has no
 other way, while ours finds the set ready (making it once is quoted); and ours judges its adapter
-by pictures, which the script does not draw, so the gate draws 4 here instead of 32 (the whole gate
-is quoted as well).
+by pictures, which the script does not draw, so the gate draws 4 here instead of 32.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
@@ -38,10 +39,25 @@ from trainer.interrupt import TimeLimit  # noqa: E402
 from trainer.sampling import Shot, make_latents  # noqa: E402
 
 TARGET = "bench-training"
-PHOTOS, CLASS_IMAGES, STEPS = 4, 8, 60
-USERS, USERS_STEPS, USERS_CLASS_IMAGES = 8, 10, 2
+PHOTOS = 4
 MEBIBYTE = 1 << 20
 Part = Callable[[], list[Figure]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is done."""
+
+    class_images: int = 8
+    steps: int = 60
+    turns: int = 2
+    """Of the whole job, on each side."""
+    users: int = 8
+    users_steps: int = 10
+    users_class_images: int = 2
+
+
+SMALL = Sizes(class_images=1, steps=8, turns=1, users=2, users_steps=2, users_class_images=1)
 
 
 class Bench:
@@ -51,6 +67,7 @@ class Bench:
         """Make the base, unless an earlier run did."""
         self.official: Path | None = options.official
         self.clock = Clock(options.clock == "processor", options.threads)
+        self.sizes = SMALL if options.small else Sizes()
         self.kept = REPORTS / f"{TARGET}.parts"
         if options.fresh:
             shutil.rmtree(self.kept, ignore_errors=True)
@@ -65,9 +82,13 @@ class Bench:
 
     def part(self, name: str, measure: Part) -> list[Figure]:
         """Return a part's figures: those of an earlier run of the same code, or measured now."""
-        key = hashlib.sha256(f"{sources()} {self.clock} {self.official}".encode()).hexdigest()
+        depends = (sources(), self.clock, self.official, self.sizes)
+        key = hashlib.sha256(repr(depends).encode()).hexdigest()
+            f"{sources()} {self.clock} {self.official} {self.sizes}".encode()
+        ).hexdigest()
         file = self.kept / f"{name}-{key[:12]}.json"
         if not file.exists():
+            print(f"{name} ...", flush=True)
             began = time.monotonic()
             figures = measure()
             file.write_text(json.dumps([asdict(figure) for figure in figures]))
@@ -88,6 +109,7 @@ def main() -> int:
     parser.add_argument("--clock", choices=["wall", "processor"], default="wall")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     bench = Bench(options)
@@ -101,7 +123,7 @@ def main() -> int:
     figures += bench.part("job", lambda: one_job(bench))
     figures += bench.part("users", lambda: many_users(bench))
     figures += training_gpu.figures(bench.official, bench.work, bench.clock)
-    return finish(TARGET, figures)
+    return finish(f"{TARGET}-small" if options.small else TARGET, figures)
 
 
 def sources() -> str:
@@ -126,27 +148,28 @@ def prior_cost(bench: Bench) -> list[Figure]:
 
 
 def one_job(bench: Bench) -> list[Figure]:
-    """Run one user's job of 60 steps with class images, twice on each side, in turn."""
-    ready(bench, CLASS_IMAGES)
+    """Run one user's job with class images, on each side in turn."""
+    sizes = bench.sizes
+    ready(bench, sizes.class_images)
     ours, theirs = [], []
-    for turn in range(2):
+    for turn in range(sizes.turns):
         room = make_room(
             bench.fresh(f"ours{turn}"),
             bench.base,
             users=1,
-            steps=STEPS,
-            class_images=CLASS_IMAGES,
+            steps=sizes.steps,
+            class_images=sizes.class_images,
             photos=PHOTOS,
         )
         ours.append(run_ours(room.root, bench.clock, bench.prior))
         if bench.official is None:
             continue
         try:
-            theirs.append(script(bench, photos_of(room, 1), STEPS, CLASS_IMAGES))
+            theirs.append(script(bench, photos_of(room, 1), sizes.steps, sizes.class_images))
         except NotRunError as error:
             return not_run(str(error))
     own = ours_alone(ours)
-    return own + (compare(ours, theirs) if theirs else not_run("needs --official DIFFUSERS"))
+    return own + (compare(sizes, ours, theirs) if theirs else not_run("needs --official DIFFUSERS"))
 
 
 def script(bench: Bench, photos: Path, steps: int, class_images: int) -> Cost:
@@ -192,11 +215,11 @@ def ours_alone(ours: list[Cost]) -> list[Figure]:
     ]
 
 
-def compare(ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
+def compare(sizes: Sizes, ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
     """Return the ratios, pair by pair."""
     pairs = list(zip(ours, theirs, strict=True))
     peaks = [own.peak_bytes / their.peak_bytes for own, their in pairs]
-    job = f"a whole job: {STEPS} steps, {CLASS_IMAGES} class images"
+    job = f"a whole job: {sizes.steps} steps, {sizes.class_images} class images"
     return [
         Figure("the script: a step", statistics.median(c.step for c in theirs), "s"),
         Figure("the script: the whole job", statistics.median(c.seconds for c in theirs), "s"),
@@ -210,28 +233,31 @@ def compare(ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
 
 
 def many_users(bench: Bench) -> list[Figure]:
-    """Run eight users: the script once for each, ours in one job, four users in a step."""
+    """Run several users: the script once for each, ours in one job, four users in a step."""
+    sizes = bench.sizes
     if bench.official is None:
-        return not_run("needs --official DIFFUSERS")
-    ready(bench, USERS_CLASS_IMAGES)
+        return not_run("needs --official DIFFsizes.users")
+    ready(bench, sizes.users_class_images)
     room = make_room(
         bench.fresh("users"),
         bench.base,
-        users=USERS,
-        steps=USERS_STEPS,
-        class_images=USERS_CLASS_IMAGES,
+        users=sizes.users,
+        steps=sizes.users_steps,
+        class_images=sizes.users_class_images,
         photos=PHOTOS,
     )
     room.set_hyperparameters(users_per_step="4")
     ours = run_ours(room.root, bench.clock, bench.prior).seconds
-    theirs = 0.0
-    for user in range(1, USERS + 1):
-        theirs += script(bench, photos_of(room, user), USERS_STEPS, USERS_CLASS_IMAGES).seconds
-    job = f"{USERS} users, {USERS_STEPS} steps and {USERS_CLASS_IMAGES} class images each"
+    steps, class_images = sizes.users_steps, sizes.users_class_images
+    theirs = sum(
+        script(bench, photos_of(room, user), steps, class_images).seconds
+        for user in range(1, sizes.users + 1)
+    )
+    job = f"{sizes.users} users, {steps} steps and {class_images} class images each"
     return [
         Figure(f"ours: {job}", ours, "s"),
         Figure(f"the script: {job}", theirs, "s"),
-        Figure(f"{USERS} users, all start-up included", theirs / ours, "times", 5.0),
+        Figure(f"{sizes.users} users, all start-up included", theirs / ours, "times", 5.0),
     ]
 
 
