@@ -84,8 +84,6 @@ class Bench:
         """Return a part's figures: those of an earlier run of the same code, or measured now."""
         depends = (sources(), self.clock, self.official, self.sizes)
         key = hashlib.sha256(repr(depends).encode()).hexdigest()
-            f"{sources()} {self.clock} {self.official} {self.sizes}".encode()
-        ).hexdigest()
         file = self.kept / f"{name}-{key[:12]}.json"
         if not file.exists():
             print(f"{name} ...", flush=True)
