@@ -9,7 +9,7 @@ Fails  InvalidUploadError   final; the request lies in the wrong place
        TooManyPhotosError   final; the owner must choose
 """
 
-from aws.bases import bases_from_env
+from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
 from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
@@ -28,5 +28,6 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         bases=bases_from_env(),
         jobs=DynamoJobs.from_env(),
         consent=consent_rules_from_env(),
+        captioner_id=captioner_from_env(),
     )
     return accept_request(given, intake, now())

@@ -1,8 +1,16 @@
-"""The stack's base model, as its environment names it."""
+"""The stack's base model, and its captioner if it has one, as its environment names them."""
 
 from aws import environment
 from aws.storage import S3Storage
 from domain.bases import Bases
+
+NO_CAPTIONER = "none"
+
+
+def captioner_from_env() -> str | None:
+    """Return template.yaml's CaptionerId; None where the stack has none."""
+    captioner = environment.text("CAPTIONER_ID")
+    return None if captioner == NO_CAPTIONER else captioner
 
 
 def bases_from_env() -> Bases:

@@ -5,6 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from aws import environment
+from aws.bases import captioner_from_env
 from aws.clients import client
 from domain.training import Creation, TrainingSettings, TrainingState
 
@@ -64,11 +65,14 @@ def state_of(answer: dict[str, Any]) -> TrainingState:
         secondary_status=answer["SecondaryStatus"],
         failure_reason=answer.get("FailureReason", ""),
         instance_type=answer["ResourceConfig"].get("InstanceType", ""),
+        created_at=answer.get("CreationTime"),
         started_at=answer.get("TrainingStartTime"),
+        ended_at=answer.get("TrainingEndTime"),
         training_seconds=answer.get("TrainingTimeInSeconds", 0),
         billable_seconds=answer.get("BillableTimeInSeconds", 0),
+        spot=answer.get("EnableManagedSpotTraining", False),
         pool_seconds=pool.get("ResourceRetainedBillableTimeInSeconds", 0),
-        keeps_pool=pool.get("Status") in {"InUse", "Available"},
+        pool=pool.get("Status"),
     )
 
 
@@ -94,4 +98,5 @@ def settings_from_env() -> TrainingSettings:
         uploads_bucket=environment.text("UPLOADS_BUCKET"),
         models_bucket=environment.text("MODELS_BUCKET"),
         bases_bucket=environment.text("BASES_BUCKET"),
+        captioner_id=captioner_from_env(),
     )

@@ -379,7 +379,7 @@ CODES: dict[str, CodeEntry] = {
     "captioner_missing": CodeEntry(
         "There is no captioner",
         "The request asks for automatic captions, and the training has no captioner's model.",
-        "An operator should add the captioner channel; or set autocaption to false.",
+        "An operator should deploy one (CaptionerId); or set autocaption to false.",
         "operator",
         False,
     ),
@@ -403,6 +403,13 @@ CODES: dict[str, CodeEntry] = {
         "An operator can look at the training job's log and redrive the execution.",
         "operator",
         True,
+    ),
+    "sweep_failed": CodeEntry(
+        "No point of the sweep gave a model",
+        "Every combination of settings was trained, and each failed or missed the checks.",
+        "Read the points listed here; try lower learning rates, or better photos, and upload again.",
+        "owner",
+        False,
     ),
     "gate_failed": CodeEntry(
         "The model did not pass its checks",

@@ -68,6 +68,11 @@ def photo_report_key(job_id: str) -> str:
     return f"jobs/{job_id}/photo_report.json"
 
 
+def sweep_report_key(job_id: str) -> str:
+    """SweepReport, of a request with a grid."""
+    return f"jobs/{job_id}/sweep.json"
+
+
 def problems_key(tenant: str, upload: str) -> str:
     """RequestProblems: why this upload's newest request was refused."""
     return f"problems/{tenant}/{upload}.json"
@@ -127,6 +132,11 @@ def base_prefix(base_id: str) -> str:
     return f"bases/{base_id}/"
 
 
+def captioner_prefix(captioner_id: str) -> str:
+    """A captioner's folder, in the bucket of base models: the ``captioner`` channel."""
+    return f"captioners/{captioner_id}/"
+
+
 def staging_key(job_id: str) -> str:
     """A package that is not published yet."""
     return f"staging/{job_id}.tar.gz"
@@ -148,7 +158,7 @@ def upload_row(place: str) -> str:
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
 CAPTIONER_CHANNEL = "captioner"
-"""Optional: a BLIP model's folder."""
+"""Optional: the folder of a model that describes pictures."""
 PRIOR_CHANNEL = "prior"
 """Absent where no set is ready."""
 PLAN_FILE = "plan.json"

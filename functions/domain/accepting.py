@@ -32,6 +32,8 @@ class Intake:
     bases: Bases
     jobs: Jobs
     consent: ConsentRules
+    captioner_id: str | None = None
+    """What can describe photos that come without words."""
 
 
 def accept_request(given: AcceptRequestInput, intake: Intake, now: datetime) -> Acceptance:
@@ -39,7 +41,8 @@ def accept_request(given: AcceptRequestInput, intake: Intake, now: datetime) -> 
 
     Raises:
         InvalidUploadError: the request does not lie where requests lie.
-        InvalidRequestError: it has problems; they are stored for the notice.
+        InvalidRequestError: it has problems, which are stored for the notice, or asks for a
+            captioner where there is none.
         ConsentRefusedError: the stack asks for a consent that it does not bring.
         TooManyPhotosError: there are more than one training may use.
     """
@@ -47,9 +50,12 @@ def accept_request(given: AcceptRequestInput, intake: Intake, now: datetime) -> 
     upload = pin_upload(intake.uploads, place)
     wishes = read_upload(given, intake, place, upload)
     check_consent(wishes.request.consent, intake.consent, now)
+    check_captioner(wishes.request, intake.captioner_id)
     base = intake.bases.card(intake.bases.base_id)
+    captioner = intake.captioner_id if wishes.request.autocaption else None
+    models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
     job = JobSpec(
-        job_id=name_job(place.tenant, upload, wishes.request, base.sha256),
+        job_id=name_job(place.tenant, upload, wishes.request, models),
         tenant=place.tenant,
         upload=place.upload,
         base_id=base.base_id,
@@ -59,6 +65,16 @@ def accept_request(given: AcceptRequestInput, intake: Intake, now: datetime) -> 
         accepted = accepted_upload(job, upload, wishes)
         write_document(intake.models, layout.accepted_upload_key(job.job_id), accepted)
     return Acceptance(status=status, job=job)
+
+
+def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:
+    """Let a request pass that the stack's captioner can serve, or that needs none.
+
+    Raises:
+        InvalidRequestError: ``captioner_missing``.
+    """
+    if request.autocaption and captioner_id is None:
+        raise InvalidRequestError(code="captioner_missing", problems=1)
 
 
 def accepted_upload(job: JobSpec, upload: PinnedUpload, wishes: Wishes) -> AcceptedUpload:
@@ -125,16 +141,17 @@ def name_of(pin: PinnedObject, place: Place) -> str:
     return pin.name or pin.key.removeprefix(place.prefix)
 
 
-def name_job(tenant: str, upload: PinnedUpload, request: TrainingRequest, base_sha256: str) -> str:
+def name_job(tenant: str, upload: PinnedUpload, request: TrainingRequest, models: str) -> str:
     """Return the job's id: the same for the same content, whatever the upload is called.
 
+    ``models`` are the base's hash, and the captioner's name where it is to describe photos.
     A field that says what its default says is left out, so that new fields rename no old job.
     """
     photos = [[pin.etag, _etag(pin.caption), _etag(pin.mask)] for pin in upload.photos]
     content = [
         CODE_GENERATION,
         tenant,
-        base_sha256,
+        models,
         request.model_dump(mode="json", exclude_defaults=True),
         sorted(photos),
         sorted(pin.etag for pin in upload.class_photos),

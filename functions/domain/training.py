@@ -1,12 +1,13 @@
 """The one place that says what a training job of ours looks like.
 
 A warm pool is reused only when role, instance, volume, network and isolation flags agree, so every
-request is built here and differs from another one only in names and inputs.
+request is built here and differs from another one only in names, inputs and times. How long a pool
+is kept may change from request to request: SageMaker does not compare it.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from contracts import layout
 from contracts.training import TrainingPlan
@@ -38,6 +39,15 @@ CHECKPOINTS, TENSORBOARD = "/opt/ml/checkpoints", "/opt/ml/output/tensorboard"
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 Creation = Literal["created", "exists", "no_capacity"]
 """What became of a request; ``no_capacity`` also stands for limits and throttling: wait."""
+PoolStatus = Literal["InUse", "Available", "Reused", "Terminated"]
+
+
+class Run(NamedTuple):
+    """How long a training job had an instance to itself."""
+
+    created_at: datetime
+    ended_at: datetime | None
+    """None: it goes on."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +59,36 @@ class TrainingState:
     secondary_status: str = ""
     failure_reason: str = ""
     instance_type: str = ""
+    created_at: datetime | None = None
     started_at: datetime | None = None
     """Of the download: from here on instances are billed."""
+    ended_at: datetime | None = None
     training_seconds: int = 0
     """From there to the end; 0 until then."""
     billable_seconds: int = 0
     """Spot instances are billed for less."""
+    spot: bool = False
     pool_seconds: int = 0
     """How long the instance was kept warm afterwards, as far as it is known."""
-    keeps_pool: bool = False
-    """Whether the instance still waits for another job."""
+    pool: PoolStatus | None = None
+    """How the instance that it leaves stands; None: it keeps none."""
 
     @property
     def ended(self) -> bool:
         """Whether it will write nothing more."""
         return self.status in {"Completed", "Failed", "Stopped"}
+
+    @property
+    def keeps_pool(self) -> bool:
+        """Whether the instance still waits, or will wait, for another job."""
+        return self.pool in {"InUse", "Available"}
+
+    @property
+    def run(self) -> Run | None:
+        """From creation to end; None for a job that never had an instance, or has not ended."""
+        if self.created_at is None or self.started_at is None or self.ended_at is None:
+            return None
+        return Run(self.created_at, self.ended_at)
 
 
 class Trainer(Protocol):
@@ -96,12 +121,14 @@ class TrainingSettings:
     spot_backlog: bool
     """Whether jobs of several users run on spot instances; those cannot keep a warm pool."""
     keep_alive_seconds: int
-    """0 switches the warm pool off."""
+    """At most; what it is for the next job, domain.keep_alive says. 0 switches warm pools off."""
     max_runtime_seconds: int
     """For one user."""
     uploads_bucket: str
     models_bucket: str
     bases_bucket: str
+    captioner_id: str | None = None
+    """What describes pictures, in the bases' bucket; every training job gets it, or none does."""
     volume_gb: int = 50
 
 
@@ -157,10 +184,16 @@ def channels(
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
     priors_uri = models_uri(layout.priors_manifest_key(plan_id), settings)
     priors = [channel(layout.PRIOR_CHANNEL, "ManifestFile", priors_uri)] if with_priors else []
+    captioner = []
+    if settings.captioner_id is not None:
+        folder = layout.captioner_prefix(settings.captioner_id)
+        uri = f"s3://{settings.bases_bucket}/{folder}"
+        captioner = [channel(layout.CAPTIONER_CHANNEL, "S3Prefix", uri)]
     return [
         channel(layout.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
         channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
         channel(layout.BASE_CHANNEL, "S3Prefix", base_uri),
+        *captioner,
         *priors,
     ]
 

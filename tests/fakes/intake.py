@@ -49,7 +49,7 @@ def base_card(**changes: object) -> BaseCard:
     return BaseCard.model_validate({**fields, **changes})
 
 
-def memory_intake() -> Intake:
+def memory_intake(captioner_id: str | None = None) -> Intake:
     """Return an intake whose base is known."""
     bases = MemoryStorage("bases")
     key = layout.base_prefix(BASE_ID) + layout.BASE_FILE
@@ -60,6 +60,7 @@ def memory_intake() -> Intake:
         bases=Bases(bases, BASE_ID),
         jobs=MemoryJobs(),
         consent=ConsentRules(text_version=None, photos_kept_days=30),
+        captioner_id=captioner_id,
     )
 
 

@@ -127,3 +127,24 @@ def test_a_photo_that_vanishes_meanwhile_is_left_out() -> None:
     intake = replace(intake, uploads=Vanishing())
     answer = accept_request(announced(put_upload(intake, PHOTOS)), intake, NOW)
     assert len(accepted_upload(intake, answer.job.job_id).photos) == len(PHOTOS) - 1
+
+
+WORDLESS = {**REQUEST, "autocaption": True}
+
+
+def test_words_are_not_promised_where_nobody_can_write_them() -> None:
+    intake = memory_intake()
+    with pytest.raises(InvalidRequestError) as caught:
+        accept_request(announced(put_upload(intake, PHOTOS, WORDLESS)), intake, NOW)
+    assert caught.value.facts["code"] == "captioner_missing"
+
+
+def test_another_captioner_makes_another_job_and_only_of_those_that_use_it() -> None:
+    ids: dict[str, set[str]] = {"one": set(), "other": set()}
+    for captioner, jobs in ids.items():
+        intake = memory_intake(captioner)
+        for request in (WORDLESS, REQUEST):
+            event = announced(put_upload(intake, PHOTOS, request))
+            jobs.add(accept_request(event, intake, NOW).job.job_id)
+    assert len(ids["one"] & ids["other"]) == 1
+    assert len(ids["one"] | ids["other"]) == 3

@@ -181,3 +181,20 @@ def test_a_job_whose_documents_are_gone_fails_and_the_others_are_trained() -> No
     world.models.delete(layout.photo_report_key(job_id(1)))
     assert launch(world.launcher, NOON) == [f"likeness-{job_id(2)}-1"]
     assert world.callbacks.answers["lost"].error == "TrainingFailedError"
+
+
+@pytest.mark.parametrize("captioner", [None, "blip-large"])
+def test_every_training_job_gets_the_stacks_captioner_or_none_does(captioner: str | None) -> None:
+    world = World()
+    settings = replace(SETTINGS, captioner_id=captioner, quota=2)
+    world.enter(1)
+    world.enter(2)
+    launch(replace(world.launcher, settings=settings), NOON)
+    assert len(world.trainer.requests) == 2
+    for request in world.trainer.requests.values():
+        uris = {
+            channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+            for channel in request["InputDataConfig"]
+        }
+        wanted = None if captioner is None else "s3://bases/captioners/blip-large/"
+        assert uris.get(layout.CAPTIONER_CHANNEL) == wanted
