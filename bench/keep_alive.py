@@ -1,22 +1,23 @@
 """Ten ways in which work arrives, and what a warm pool costs under each rule.
 
 Costs are idle seconds paid plus cold starts, a cold start being worth COLD_WORTH idle seconds. The
-optimum knows every gap before it begins. The rule is domain.keep_alive, which knows the gaps that
-have ended.
+optimum knows every gap before it begins. The rule is what launch_training asks,
+domain.keep_alive.advised_period, which knows the training jobs so far.
 """
 
 import math
 import random
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
 from bench.report import Figure
-from domain.keep_alive import cost, keep_alive
+from domain.keep_alive import COLD_WORTH, advised_period, cost
+from domain.ledger import RECENT_RUNS
+from domain.training import Run
 
 ARRIVALS = 600
-COLD_WORTH = 240.0
-"""Seconds from CreateTrainingJob to the first step, cold; facts.md."""
 SERVICE = 60.0
 LONGEST = 3600
 Rule = Callable[[list[float]], float]
@@ -89,8 +90,17 @@ def optimum(gaps: list[float]) -> float:
     return sum(min(gap, COLD_WORTH) for gap in gaps)
 
 
+def runs_with(gaps: list[float]) -> list[Run]:
+    """Return the training jobs that these gaps lay between, the one that goes on included."""
+    begun = [datetime(2026, 1, 1, tzinfo=UTC)]
+    for gap in gaps:
+        begun.append(begun[-1] + timedelta(seconds=SERVICE + gap))
+    ended = [Run(moment, moment + timedelta(seconds=SERVICE)) for moment in begun[:-1]]
+    return [*ended, Run(begun[-1], None)]
+
+
 RULES: dict[str, Rule] = {
-    "ours": lambda past: keep_alive(past, COLD_WORTH, LONGEST),
+    "ours": lambda past: advised_period(runs_with(past[-RECENT_RUNS + 1 :]), LONGEST),
     "ski rental alone": lambda _: COLD_WORTH,
     "always 600 s": lambda _: 600.0,
     "always 3600 s": lambda _: 3600.0,

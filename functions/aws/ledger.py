@@ -1,6 +1,7 @@
 """The money in the ``jobs`` table as domain.ledger.Ledger.
 
-A bill is a small row of its own, which the ``queue`` index finds while it is open.
+A bill is a small row of its own, which the ``queue`` index finds by the training job's age: among
+the open ones, then among the closed ones, which stay to tell when instances were busy.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from contracts.money import Estimate, Receipt
-from domain.ledger import Bill
+from domain.ledger import RECENT_RUNS, Bill
+from domain.training import Run
 
 QUEUE_INDEX = "queue"
-_BILLING = "billing"
+_BILLING, _BILLED = "billing", "billed"
 
 
 class DynamoRows:
@@ -70,6 +72,17 @@ class DynamoRows:
             items += page["Items"]
         return items
 
+    def _newest_in(self, queue: str, limit: int) -> list[dict[str, Any]]:
+        """Return the index's last rows, the newest first."""
+        page = self._table.query(
+            IndexName=QUEUE_INDEX,
+            KeyConditionExpression=Key("queue").eq(queue),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        items: list[dict[str, Any]] = page["Items"]
+        return items
+
 
 class DynamoLedger(DynamoRows):
     """See the Protocol for what each method promises."""
@@ -83,18 +96,42 @@ class DynamoLedger(DynamoRows):
 
     def open_bill(self, bill: Bill, now: datetime) -> None:
         """Remember to look at a training job until its cost is final."""
-        changes = {"queue": _BILLING, "queued_at": now.isoformat(), "plan_id": bill.plan_id}
+        changes = {
+            "queue": _BILLING,
+            "queued_at": now.isoformat(),
+            "plan_id": bill.plan_id,
+            "spot": bill.spot,
+        }
         self._update(_bill_row(bill), Attr("job_id").not_exists(), changes)
 
     def open_bills(self) -> list[Bill]:
         """Return the training jobs whose cost is not final."""
         return [
-            Bill(row["job_id"].partition("#")[2], row["plan_id"]) for row in self._rows_in(_BILLING)
+            Bill(row["job_id"].partition("#")[2], row["plan_id"], row.get("spot", False))
+            for row in self._rows_in(_BILLING)
         ]
 
-    def close_bill(self, bill: Bill) -> None:
-        """Forget a bill."""
+    def close_bill(self, bill: Bill) -> bool:
+        """Note that a training job's cost is final; False when somebody did so before."""
+        return self._update(_bill_row(bill), Attr("queue").eq(_BILLING), {"queue": _BILLED})
+
+    def drop_bill(self, bill: Bill) -> None:
+        """Forget the bill of a training job that there never was."""
         self._table.delete_item(Key={"job_id": _bill_row(bill)})
+
+    def note_run(self, bill: Bill, run: Run) -> None:
+        """Remember when a training job began and ended, beyond the end of its bill."""
+        if run.ended_at is None:
+            return
+        times = {"began_at": run.created_at.isoformat(), "ended_at": run.ended_at.isoformat()}
+        self._update(_bill_row(bill), Attr("job_id").exists(), times)
+
+    def recent_runs(self) -> list[Run]:
+        """Return the newest RECENT_RUNS runs that could leave a warm pool, the oldest first."""
+        closed = [row for row in self._newest_in(_BILLED, RECENT_RUNS) if "ended_at" in row]
+        rows = [*closed, *self._newest_in(_BILLING, RECENT_RUNS)]
+        runs = [_run_of(row) for row in rows if not row.get("spot")]
+        return sorted(runs, key=lambda run: run.created_at)[-RECENT_RUNS:]
 
     def note_receipt(self, job_id: str, training_job_name: str, receipt: Receipt) -> None:
         """Remember a job's share of one training job; a newer one replaces it."""
@@ -116,6 +153,11 @@ def numbers(document: BaseModel) -> dict[str, object]:
         name: Decimal(str(value)) if isinstance(value, float) else value
         for name, value in document.model_dump(mode="json").items()
     }
+
+
+def _run_of(row: Mapping[str, str]) -> Run:
+    began, ended = row.get("began_at") or row["queued_at"], row.get("ended_at")
+    return Run(datetime.fromisoformat(began), datetime.fromisoformat(ended) if ended else None)
 
 
 def _bill_row(bill: Bill) -> str:

@@ -1,16 +1,18 @@
 """What an adapter did cost: each training job's bill, split by steps among its users.
 
 A bill is opened when a training job is created, and closed when it and its warm pool are gone, so
-nothing is forgotten when the events are.
+nothing is forgotten when the events are. Whoever closes it tells the dashboard what it came to.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from contracts import layout
 from contracts.money import Receipt
+from contracts.record import JobRecord
 from contracts.stages import TrainingJobDetail, TrainingNews
 from contracts.training import TrainingPlan, TrainingResult
 from domain.following import TrainingRoom
@@ -20,15 +22,29 @@ from domain.storage import Storage, find_document
 from domain.training import TrainingState
 
 OVER = {"succeeded", "failed", "canceled"}
+Results = dict[str, TrainingResult | None]
 
 
-def settle_bills(room: TrainingRoom, now: datetime) -> None:
-    """Look at every bill that is open."""
-    for bill in room.jobs.open_bills():
-        settle_bill(room, bill, now)
+class Settled(NamedTuple):
+    """What one training job came to, once that is final."""
+
+    adapters_usd: tuple[float, ...]
+    """Of each adapter that it finished, with all that was spent on it before."""
+    billable_seconds: int
+    spot_saving: float | None
+    """Share of the time that was not billed; None: on demand."""
+    pool_seconds: int
+    pool_reused: bool | None
+    """Whether another training job took the warm instance; None: there was none."""
 
 
-def settle_bill(room: TrainingRoom, bill: Bill, now: datetime) -> None:
+def settle_bills(room: TrainingRoom, now: datetime) -> list[Settled]:
+    """Look at every bill that is open; return what has become final."""
+    looks = [settle_bill(room, bill, now) for bill in room.jobs.open_bills()]
+    return [settled for settled in looks if settled is not None]
+
+
+def settle_bill(room: TrainingRoom, bill: Bill, now: datetime) -> Settled | None:
     """Write each user's receipt as soon as the training job has ended; close what is final."""
     state = room.trainer.describe(bill.training_job_name)
     plan = find_document(room.models, layout.plan_key(bill.plan_id), TrainingPlan)
@@ -37,10 +53,46 @@ def settle_bill(room: TrainingRoom, bill: Bill, now: datetime) -> None:
     elif not state.ended:
         stop_unwanted(room, bill, plan)
     else:
-        for job_id, share in shares(room.models, plan).items():
-            room.jobs.note_receipt(job_id, bill.training_job_name, receipt(state, share))
-        if not state.keeps_pool:
-            room.jobs.close_bill(bill)
+        return settle_end(room, bill, plan, state)
+    return None
+
+
+def settle_end(
+    room: TrainingRoom, bill: Bill, plan: TrainingPlan, state: TrainingState
+) -> Settled | None:
+    """Write the receipts of a training job that has ended, and when it had its instance."""
+    results = results_of(room.models, plan)
+    for job_id, share in shares(results).items():
+        room.jobs.note_receipt(job_id, bill.training_job_name, receipt(state, share))
+    if state.run is not None:
+        room.jobs.note_run(bill, state.run)
+    if state.keeps_pool or not room.jobs.close_bill(bill):
+        return None
+    return settled_of(room, state, results)
+
+
+def settled_of(room: TrainingRoom, state: TrainingState, results: Results) -> Settled:
+    """Return what a training job came to."""
+    finished = [
+        job_id
+        for job_id, result in results.items()
+        if result is not None
+        and (result.status, result.training_job_name) == ("succeeded", state.name)
+    ]
+    costs = [cost_of(room.jobs.get(job_id)) for job_id in finished]
+    return Settled(
+        adapters_usd=tuple(usd for usd in costs if usd is not None),
+        billable_seconds=state.billable_seconds,
+        spot_saving=saving(state) if state.spot else None,
+        pool_seconds=state.pool_seconds,
+        pool_reused=None if state.pool is None else state.pool == "Reused",
+    )
+
+
+def cost_of(record: JobRecord | None) -> float | None:
+    """Return what was spent on an adapter, or None when its record or a price is not known."""
+    spent = total(record.receipts.values()) if record is not None else None
+    return None if spent is None else spent.usd
 
 
 def settle_so_far(room: TrainingRoom, training_job_name: str, job_id: str, now: datetime) -> None:
@@ -51,18 +103,19 @@ def settle_so_far(room: TrainingRoom, training_job_name: str, job_id: str, now: 
         return
     if not state.ended:
         seconds = round((now - state.started_at).total_seconds())
-        state = replace(state, training_seconds=seconds, billable_seconds=seconds, keeps_pool=True)
-    share = shares(room.models, plan).get(job_id, 0.0)
+        state = replace(state, training_seconds=seconds, billable_seconds=seconds, pool="InUse")
+    share = shares(results_of(room.models, plan)).get(job_id, 0.0)
     room.jobs.note_receipt(job_id, training_job_name, receipt(state, share))
 
 
-def settle_ended(room: TrainingRoom, news: TrainingNews, now: datetime) -> None:
+def settle_ended(room: TrainingRoom, news: TrainingNews, now: datetime) -> Settled | None:
     """Write the receipts of a training job that changed, before its users are told."""
     if isinstance(news.detail, TrainingJobDetail):
         name = news.detail.training_job_name
         plan_id = plan_of(name)
         if plan_id is not None:
-            settle_bill(room, Bill(name, plan_id), now)
+            return settle_bill(room, Bill(name, plan_id), now)
+    return None
 
 
 def plan_of(training_job_name: str) -> str | None:
@@ -79,28 +132,37 @@ def forget_never_created(room: TrainingRoom, bill: Bill, now: datetime) -> None:
     """Close the bill of a training job that SageMaker refused, once nobody waits for it."""
     del now
     if all(r.training_job_name != bill.training_job_name for r in room.jobs.in_training()):
-        room.jobs.close_bill(bill)
+        room.jobs.drop_bill(bill)
 
 
 def stop_unwanted(room: TrainingRoom, bill: Bill, plan: TrainingPlan) -> None:
     """Stop a training job when everybody whom it still trains is past caring."""
-    waiting = [task.job_id for task in plan.tasks if steps_of(room.models, plan, task.job_id) == 0]
+    results = results_of(room.models, plan)
+    waiting = [job_id for job_id, result in results.items() if result is None]
     records = [room.jobs.get(job_id) for job_id in waiting]
     if waiting and all(record is None or record.status in OVER for record in records):
         room.trainer.stop(bill.training_job_name)
 
 
-def shares(models: Storage, plan: TrainingPlan) -> dict[str, float]:
+def results_of(models: Storage, plan: TrainingPlan) -> Results:
+    """Return each task's result, None where there is none."""
+    return {
+        task.job_id: find_document(
+            models, layout.result_key(plan.plan_id, task.job_id), TrainingResult
+        )
+        for task in plan.tasks
+    }
+
+
+def shares(results: Results) -> dict[str, float]:
     """Return each user's share of a training job: by its steps; alike, when nobody took any."""
-    steps = {task.job_id: steps_of(models, plan, task.job_id) for task in plan.tasks}
+    steps = {job_id: steps_of(result) for job_id, result in results.items()}
     total = sum(steps.values())
     return {job_id: taken / total if total else 1 / len(steps) for job_id, taken in steps.items()}
 
 
-def steps_of(models: Storage, plan: TrainingPlan, job_id: str) -> int:
+def steps_of(result: TrainingResult | None) -> int:
     """Return the steps of a task that has a result; 0 for one that has none."""
-    key = layout.result_key(plan.plan_id, job_id)
-    result = find_document(models, key, TrainingResult)
     if result is None:
         return 0
     return max(1, result.metrics.steps if result.metrics is not None else 1)
@@ -116,16 +178,21 @@ def receipt(state: TrainingState, share: float) -> Receipt:
     (150, 0.7, 0.0631)
     """
     billed, pool = round(share * state.billable_seconds), round(share * state.pool_seconds)
-    took = max(state.training_seconds, state.billable_seconds)
     return Receipt(
         training_jobs=1,
         instance_type=state.instance_type,
         billable_seconds=billed,
-        spot_saving=round(1 - state.billable_seconds / took, 4) if took else 0.0,
+        spot_saving=saving(state),
         warm_pool_seconds=pool,
         usd=cost_usd(state.instance_type, share * (state.billable_seconds + state.pool_seconds)),
         final=not state.keeps_pool,
     )
+
+
+def saving(state: TrainingState) -> float:
+    """Return the share of the training time that was not billed."""
+    took = max(state.training_seconds, state.billable_seconds)
+    return round(1 - state.billable_seconds / took, 4) if took else 0.0
 
 
 def total(receipts: Iterable[Receipt]) -> Receipt | None:

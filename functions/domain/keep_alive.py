@@ -9,14 +9,30 @@ are known, the period that would have served them best costs less.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from domain.training import Run
+
 MEMORY = 40
 """Gaps that count: the habits of the last hours, not of last month."""
 
 ENOUGH = 6
 """Fewer gaps than this teach nothing."""
 
-SHORTEST = 1
-"""Seconds; SageMaker knows no period of 0, a pool that is not wanted is left out."""
+SHORTEST = 20
+"""Seconds that events, queue and launcher may take by themselves: a shorter pool is none."""
+
+COLD_WORTH = 240.0
+"""Seconds from CreateTrainingJob to the first step of a cold job (docs/cost.md). Not all of them
+are billed, but a user waits for them: a second of waiting counts as a second of the instance."""
+
+
+def advised_period(runs: Iterable[Run], most: int) -> int:
+    """Return KeepAlivePeriodInSeconds for the next training job, 0 for no pool.
+
+    Args:
+        runs: the last training jobs that could leave a pool, in any order.
+        most: no longer than this.
+    """
+    return keep_alive(idle_gaps(runs), COLD_WORTH, most)
 
 
 def keep_alive(gaps: Sequence[float], cold_worth: float, most: int) -> int:
@@ -31,6 +47,8 @@ def keep_alive(gaps: Sequence[float], cold_worth: float, most: int) -> int:
     240
     >>> keep_alive([20, 30, 25, 30, 20, 28, 2000], 240, 3600)
     30
+    >>> keep_alive([1, 2, 1, 2, 1, 2], 240, 3600)
+    20
     >>> keep_alive([2000] * 6, 240, 3600)
     0
     """
@@ -51,21 +69,19 @@ def cost(gaps: Iterable[float], period: float, cold_worth: float) -> float:
     return float(sum(gap if gap <= period else period + cold_worth for gap in gaps))
 
 
-def idle_gaps(jobs: Iterable[tuple[datetime, datetime | None]]) -> list[float]:
-    """Return how long instances stood idle between training jobs.
+def idle_gaps(runs: Iterable[Run]) -> list[float]:
+    """Return how long instances stood idle between training jobs, or would have; newest last.
 
-    Args:
-        jobs: when each was created and when it ended; None while it runs. A new job takes the
-            instance that has been idle for the shortest time, as a warm pool's does.
+    A new job is taken to use the instance that has been idle for the shortest time.
 
     >>> at = datetime.fromtimestamp
-    >>> idle_gaps([(at(0), at(50)), (at(10), at(60)), (at(80), at(90)), (at(100), None)])
-    [20.0, 10.0]
+    >>> idle_gaps([Run(at(0), at(50)), Run(at(10), at(60)), Run(at(80), at(90)), Run(at(99), None)])
+    [20.0, 9.0]
     """
-    told = list(jobs)
+    told = list(runs)
     ends = sorted(end for _, end in told if end is not None)
     gaps: list[float] = []
-    idle: list[datetime] = []
+    idle = list[datetime]()
     for created in sorted(start for start, _ in told):
         while ends and ends[0] <= created:
             idle.append(ends.pop(0))

@@ -7,7 +7,7 @@ in between leaves a claim without a training job, which reconcile returns to the
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -30,6 +30,7 @@ from domain.following import (
     verdict_of_result,
 )
 from domain.jobs import Jobs
+from domain.keep_alive import advised_period
 from domain.ledger import Bill
 from domain.planning import LaunchOrder, PlanningRules, fair_order, plan
 from domain.priors import find_priors, priors_manifest
@@ -86,7 +87,9 @@ def launch(launcher: Launcher, now: datetime) -> list[str]:
     names: list[str] = []
     waiting = {job.job_id: job for job in fair_order(queued, tenants_of(running))}
     waiting_for: WaitingFor = "slot"
-    for order in plan(queued, running, rules_of(launcher.settings)):
+    orders = plan(queued, running, rules_of(launcher.settings))
+    launcher = with_keep_alive(launcher) if orders else launcher
+    for order in orders:
         outcome = start(launcher, order, now) if launcher.has_time() else "no_time"
         if outcome in {"no_capacity", "no_time"}:
             waiting_for = "capacity" if outcome == "no_capacity" else "slot"
@@ -97,6 +100,15 @@ def launch(launcher: Launcher, now: datetime) -> list[str]:
             names.append(order.training_job_name)
     tell_places(launcher.room.jobs, list(waiting.values()), waiting_for)
     return names
+
+
+def with_keep_alive(launcher: Launcher) -> Launcher:
+    """Let warm pools wait for as long as the last gaps between training jobs advise."""
+    most = launcher.settings.keep_alive_seconds
+    if most == 0:
+        return launcher
+    seconds = advised_period(launcher.room.jobs.recent_runs(), most)
+    return replace(launcher, settings=replace(launcher.settings, keep_alive_seconds=seconds))
 
 
 def tenants_of(running: Sequence[JobRecord]) -> Counter[str]:
@@ -167,9 +179,12 @@ def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:
         launcher.settings,
         with_priors=bool(priors),
     )
-    room.jobs.open_bill(Bill(order.training_job_name, order.plan_id), now)
+    spot = request["EnableManagedSpotTraining"]
+    bill = Bill(order.training_job_name, order.plan_id, spot=spot)
+    room.jobs.open_bill(bill, now)
     if room.trainer.create(request) != "no_capacity":
         return "started"
+    room.jobs.drop_bill(bill)
     for task in tasks:
         room.jobs.requeue(task.job_id, order.training_job_name, now)
     return "no_capacity"
@@ -216,13 +231,18 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     photos = photos_of(report) if report is not None else ()
     if accepted is None or not photos:
         raise TrainingFailedError(reason="documents_missing")
-    of_class = report.class_photos if report is not None else ()
+    of_class = () if report is None else class_photos_of(report)
     return TrainingTask(
         job_id=record.job_id,
         request=accepted.request,
         photos=photos,
-        class_photos=tuple(in_channel(record.job_id, stored) for stored in of_class),
+        class_photos=of_class,
     )
+
+
+def class_photos_of(report: PhotoReport) -> tuple[StoredFile, ...]:
+    """Return the user's own pictures of the class, where the report's job keeps them."""
+    return tuple(in_channel(report.job_id, stored) for stored in report.class_photos)
 
 
 def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
@@ -261,8 +281,11 @@ def write_inputs(
 
 
 def photos_manifest(training_plan: TrainingPlan, uploads_bucket: str) -> list[object]:
-    """Return SageMaker's ManifestFile: a common prefix, then the keys below it."""
-    files = [file for task in training_plan.tasks for file in files_of(task)]
+    """Return SageMaker's ManifestFile: a common prefix, then the keys below it, each once.
+
+    Points of one sweep share their photos.
+    """
+    files = dict.fromkeys(file for task in training_plan.tasks for file in files_of(task))
     return [{"prefix": f"s3://{uploads_bucket}/{layout.ACCEPTED_PREFIX}"}, *files]
 
 

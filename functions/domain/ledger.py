@@ -4,6 +4,10 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from contracts.money import Estimate, Receipt
+from domain.training import Run
+
+RECENT_RUNS = 100
+"""More than enough to find the last gaps between them, on any quota."""
 
 
 class Bill(NamedTuple):
@@ -11,6 +15,8 @@ class Bill(NamedTuple):
 
     training_job_name: str
     plan_id: str
+    spot: bool = False
+    """Spot instances know no warm pool, so they teach nothing about one."""
 
 
 class Ledger(Protocol):
@@ -28,8 +34,23 @@ class Ledger(Protocol):
         """Return the training jobs whose cost is not final."""
         ...
 
-    def close_bill(self, bill: Bill) -> None:
-        """Forget a bill."""
+    def close_bill(self, bill: Bill) -> bool:
+        """Note that a training job's cost is final; False when somebody did so before."""
+        ...
+
+    def drop_bill(self, bill: Bill) -> None:
+        """Forget the bill of a training job that there never was."""
+        ...
+
+    def note_run(self, bill: Bill, run: Run) -> None:
+        """Remember when a training job began and ended, beyond the end of its bill.
+
+        A run that goes on is not noted: an open bill says as much.
+        """
+        ...
+
+    def recent_runs(self) -> list[Run]:
+        """Return the newest RECENT_RUNS runs that could leave a warm pool, the oldest first."""
         ...
 
     def note_receipt(self, job_id: str, training_job_name: str, receipt: Receipt) -> None:

@@ -11,11 +11,13 @@ from contracts.stages import TrainingNews
 from domain.billing import settle_ended
 from domain.following import follow
 from runtime.clock import now
+from runtime.costs import report_costs
 from runtime.stage import listener
 
 
 @listener
 def lambda_handler(news: TrainingNews) -> None:
     room = training_room()
-    settle_ended(room, news, now())
+    settled = settle_ended(room, news, now())
     follow(room, news, now())
+    report_costs([settled] if settled is not None else [])

@@ -12,6 +12,7 @@ from contracts.notice import Notice
 from contracts.stages import NotifyFailureInput
 from domain.notices import Desk, notify_failure
 from runtime.clock import now
+from runtime.failures import CountingNotifier
 from runtime.stage import stage
 
 
@@ -20,6 +21,6 @@ def lambda_handler(given: NotifyFailureInput) -> Notice:
     desk = Desk(
         documents=S3Storage.from_env("MODELS_BUCKET"),
         jobs=DynamoJobs.from_env(),
-        notifier=SnsNotifier.from_env(),
+        notifier=CountingNotifier(SnsNotifier.from_env()),
     )
     return notify_failure(given, desk, now())

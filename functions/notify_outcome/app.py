@@ -11,6 +11,7 @@ from contracts.stages import ExecutionEnded
 from domain.notices import Desk
 from domain.outcomes import notify_outcome
 from runtime.clock import now
+from runtime.failures import CountingNotifier
 from runtime.stage import listener
 
 
@@ -19,6 +20,6 @@ def lambda_handler(news: ExecutionEnded) -> None:
     desk = Desk(
         documents=S3Storage.from_env("MODELS_BUCKET"),
         jobs=DynamoJobs.from_env(),
-        notifier=SnsNotifier.from_env(),
+        notifier=CountingNotifier(SnsNotifier.from_env()),
     )
     notify_outcome(news, desk, now())

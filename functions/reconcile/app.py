@@ -16,6 +16,7 @@ from domain.launching import Launcher, launch
 from domain.training import max_runtime
 from domain.watching import queue_figures
 from runtime.clock import now
+from runtime.costs import report_costs
 from runtime.stage import listener
 from runtime.telemetry import report
 
@@ -23,7 +24,7 @@ from runtime.telemetry import report
 @listener
 def lambda_handler() -> None:
     everything = launcher()
-    settle_bills(everything.room, now())
+    report_costs(settle_bills(everything.room, now()))
     finish_cancels(everything.room, now())
     reconcile(everything.room, now())
     launch(everything, now())

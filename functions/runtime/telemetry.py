@@ -8,7 +8,19 @@ from typing import Literal
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-Figure = Literal["QueueLength", "QueueAge", "JobsInTraining", "JobsStuck", "Crashes"]
+Figure = Literal[
+    "QueueLength",
+    "QueueAge",
+    "JobsInTraining",
+    "JobsStuck",
+    "Crashes",
+    "ServiceFailures",
+    "AdapterCost",
+    "BillableSeconds",
+    "SpotSaving",
+    "WarmPoolHit",
+    "WarmPoolSeconds",
+]
 
 UNITS: dict[Figure, MetricUnit] = {
     "QueueLength": MetricUnit.Count,  # jobs that wait for a training job
@@ -16,6 +28,12 @@ UNITS: dict[Figure, MetricUnit] = {
     "JobsInTraining": MetricUnit.Count,
     "JobsStuck": MetricUnit.Count,  # in training for longer than any training may last
     "Crashes": MetricUnit.Count,  # functions that ended in an error which is not one of ours
+    "ServiceFailures": MetricUnit.Count,  # jobs that failed through no fault of their owner
+    "AdapterCost": MetricUnit.NoUnit,  # USD, of each finished adapter, all its attempts
+    "BillableSeconds": MetricUnit.Seconds,  # of each training job
+    "SpotSaving": MetricUnit.Percent,  # of a spot job's time, that was not billed
+    "WarmPoolHit": MetricUnit.Percent,  # 100: another training job took the warm instance; 0: none
+    "WarmPoolSeconds": MetricUnit.Seconds,  # that a warm instance waited, and was billed
 }
 
 Outcome = Literal["Succeeded", "Failed", "Crashed"]

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from runtime.telemetry import UNITS, Figure, Outcome
+from serving.metrics import UNITS as SERVING_UNITS
 from tests.contract.files import ROOT, functions, template
 
 OURS = "Likeness"
@@ -26,6 +27,7 @@ OF_AWS = {
         "ModelLatency",
         "ModelLoadingWaitTime",
     },
+    "/aws/sagemaker/Endpoints": {"GPUMemoryUtilization", "GPUUtilization", "MemoryUtilization"},
 }
 """What those services publish, and we look at."""
 
@@ -73,6 +75,19 @@ def reported() -> set[str]:
     }
 
 
+def documented() -> dict[str, str]:
+    """Unit by metric, as docs/runbooks/README.md has them."""
+    page = (ROOT / "docs" / "runbooks" / "README.md").read_text()
+    rows = re.findall(r"^\| (`.+?`) \| (\w+) \|", page, re.MULTILINE)
+    return {name: unit for names, unit in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    ours = {name: unit.value for name, unit in UNITS.items()}
+    stages = dict.fromkeys(get_args(Outcome), "Count")
+    assert documented() == {**ours, **stages, **SERVING_UNITS}
+
+
 def test_each_figure_is_reported_somewhere_and_has_a_unit() -> None:
     assert reported() == set(get_args(Figure)) == set(UNITS)
 
@@ -81,7 +96,7 @@ def test_each_figure_is_reported_somewhere_and_has_a_unit() -> None:
 def test_a_watched_metric_exists(namespace: str, name: str, dimensions: tuple[str, ...]) -> None:
     if namespace != OURS:
         assert name in OF_AWS[namespace]
-    elif name in get_args(Figure):
+    elif name in get_args(Figure) or name in SERVING_UNITS:
         assert dimensions == ("service",)
     else:
         assert name in get_args(Outcome)
@@ -97,6 +112,14 @@ def test_our_metrics_carry_the_stack_s_name() -> None:
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == OURS
     assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
+def test_the_base_s_metrics_carry_the_stack_s_name_and_are_looked_at() -> None:
+    container = template()["Resources"]["ServingModel"]["Properties"]["PrimaryContainer"]
+    assert container["Environment"]["LIKENESS_SERVICE"] == {"Ref": "AWS::StackName"}
+    names = {name for namespace, name, _ in watched() if namespace == OURS}
+    assert {"BatchSeconds", "ActivationMilliseconds", "AdaptersResident"} <= names
+    assert {"AnswerHits", "AdapterHits"} <= names
 
 
 @pytest.mark.parametrize("name", alarms())

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.training import Creation, JobStatus, TrainingState
+from domain.training import Creation, JobStatus, Run, TrainingState
 
 FOREVER = 10**9
 
@@ -44,7 +44,13 @@ class MemoryTrainer:
         status: JobStatus = "Completed",
         failure_reason: str = "",
         secondary_status: str | None = None,
+        ran: Run | None = None,
     ) -> None:
+        if ran is not None:
+            created, ended = ran
+            self.states[name] = replace(
+                self.states[name], created_at=created, started_at=created, ended_at=ended
+            )
         self.states[name] = replace(
             self.states[name],
             status=status,

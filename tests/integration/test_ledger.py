@@ -6,7 +6,8 @@ from contracts.errors import JobCanceledError
 from contracts.money import Estimate, Receipt
 from contracts.status import TrainingProgress
 from domain.jobs import Jobs
-from domain.ledger import Bill
+from domain.ledger import RECENT_RUNS, Bill
+from domain.training import Run
 from tests.fakes.jobs import MemoryJobs
 from tests.integration.test_jobs import NOON, at, dynamo_jobs, found, job_id, queue, train
 
@@ -55,9 +56,43 @@ def test_a_bill_is_open_until_it_is_closed(jobs: Jobs) -> None:
         jobs.open_bill(BILL, NOON)
     assert jobs.open_bills() == [BILL]
     assert (jobs.queued(), jobs.in_training()) == ([], [])
-    jobs.close_bill(BILL)
-    jobs.close_bill(BILL)
+    assert [jobs.close_bill(BILL) for _ in range(2)] == [True, False]
+    jobs.open_bill(BILL, at(1))
     assert jobs.open_bills() == []
+
+
+def test_the_bill_of_a_job_that_never_was_is_forgotten(jobs: Jobs) -> None:
+    jobs.open_bill(BILL, NOON)
+    for _ in range(2):
+        jobs.drop_bill(BILL)
+    assert (jobs.open_bills(), jobs.recent_runs(), jobs.close_bill(BILL)) == ([], [], False)
+
+
+def test_runs_are_remembered_beyond_their_bills(jobs: Jobs) -> None:
+    first, second, spot, lost = (
+        Bill(f"likeness-{n}-1", "a" * 32, spot=n == 3) for n in (1, 2, 3, 4)
+    )
+    jobs.note_run(first, Run(NOON, at(1)))
+    for minute, bill in enumerate((second, first, spot, lost)):
+        jobs.open_bill(bill, at(minute))
+    assert jobs.recent_runs() == [Run(at(0), None), Run(at(1), None), Run(at(3), None)]
+    jobs.note_run(first, Run(NOON, None))
+    jobs.note_run(first, Run(at(2), at(5)))
+    jobs.note_run(spot, Run(at(2), at(5)))
+    for bill in (first, spot, lost):
+        jobs.close_bill(bill)
+    assert jobs.recent_runs() == [Run(at(0), None), Run(at(2), at(5))]
+
+
+def test_only_the_newest_runs_are_told(jobs: Jobs) -> None:
+    for minute in range(RECENT_RUNS + 2):
+        bill = Bill(f"likeness-{minute}-1", "a" * 32)
+        jobs.open_bill(bill, at(minute))
+        jobs.note_run(bill, Run(at(minute), at(minute + 1)))
+        if minute % 2:
+            jobs.close_bill(bill)
+    runs = jobs.recent_runs()
+    assert runs == [Run(at(m), at(m + 1)) for m in range(2, RECENT_RUNS + 2)]
 
 
 def test_progress_only_rises_and_only_for_its_own_training(jobs: Jobs) -> None:

@@ -13,15 +13,19 @@ from aws.training import SageMakerTrainer
 from contracts import layout
 from contracts.job import AcceptedUpload
 from contracts.photos import PhotoReport, PhotoVerdict
+from domain.billing import Settled, settle_bills
 from domain.following import TrainingRoom, reconcile
+from domain.keep_alive import COLD_WORTH
 from domain.launching import Launcher, launch, queue_for_training
 from domain.storage import write_document
+from domain.training import Run
 from local.sagemaker.images import python_program
 from runtime.clock import now
+from tests.cloud import eventually
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.integration.sagemaker_kit import FAKES, SageMakerKit, allow
 from tests.integration.tables import table
-from tests.unit.training_kit import CARD, REQUEST, SETTINGS, given, spec
+from tests.unit.training_kit import CARD, REQUEST, SETTINGS, given, job_id, spec
 
 PHOTO = b"a photo"
 
@@ -60,7 +64,7 @@ class Laptop:
 @pytest.fixture
 def laptop(kit: SageMakerKit) -> Laptop:
     images = {"likeness-training": python_program(FAKES / "stub_trainer.py")}
-    kit.settle(images=images, instance_quota=2)
+    kit.settle(images=images, instance_quota=2, warm_pool_quota=100)  # some wait from other tests
     buckets = [f"{name}-{uuid.uuid4().hex[:8]}" for name in ("uploads", "models", "bases")]
     for bucket in buckets:
         kit.s3.create_bucket(Bucket=bucket)
@@ -103,3 +107,26 @@ def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
     answers = laptop.callbacks.answers
     assert answers["token-100"].error == "TrainingFailedError"
     assert answers["token-101"].error is None
+
+
+def test_a_warm_instance_is_taken_by_the_next_job_and_told_once(
+    laptop: Laptop, kit: SageMakerKit
+) -> None:
+    room, told = laptop.launcher.room, list[Settled]()
+    for number in (200, 201):
+        laptop.enter(number)
+        laptop.run_until_answered(seconds=30)
+        eventually(lambda: all(run.ended_at for run in runs_after(room, told)), 30)
+    (first,) = told
+    assert (first.pool_reused, first.spot_saving, len(first.adapters_usd)) == (True, None, 1)
+    asked = kit.describe(f"likeness-{job_id(201)}-1")["ResourceConfig"]["KeepAlivePeriodInSeconds"]
+    assert asked == COLD_WORTH, "one gap teaches nothing yet"
+    assert [bill.training_job_name for bill in room.jobs.open_bills()] == [
+        f"likeness-{job_id(201)}-1"
+    ]
+
+
+def runs_after(room: TrainingRoom, told: list[Settled]) -> list[Run]:
+    """Do as reconcile does; return what the launcher will learn from."""
+    told += settle_bills(room, now())
+    return room.jobs.recent_runs()

@@ -117,13 +117,18 @@ def test_spot_savings_and_warm_minutes_stand_on_the_receipt() -> None:
     world = World()
     enter(world, 1)
     (name,) = launch(world.launcher, NOON)
-    end(world, name, training_seconds=1000, billable_seconds=300, pool_seconds=60, keeps_pool=True)
+    end(world, name, training_seconds=1000, billable_seconds=300, pool_seconds=60, pool="Available")
     settle_bills(world.room, NOON)
     (first,) = receipts(world, 1)
     assert (first.spot_saving, first.billable_seconds, first.final) == (0.7, 300, False)
     assert world.jobs.open_bills(), "the pool still costs"
     end(
-        world, name, training_seconds=1000, billable_seconds=300, pool_seconds=600, keeps_pool=False
+        world,
+        name,
+        training_seconds=1000,
+        billable_seconds=300,
+        pool_seconds=600,
+        pool="Terminated",
     )
     settle_bills(world.room, NOON)
     (last,) = receipts(world, 1)
@@ -179,3 +184,36 @@ def test_an_adapter_pays_for_all_of_its_attempts() -> None:
     assert (both.training_jobs, both.billable_seconds, both.usd) == (2, 200, 0.2)
     assert (both.spot_saving, both.final) == (0.25, False)
     assert total([]) is None
+
+
+def test_what_a_training_job_came_to_is_told_once_when_it_is_final() -> None:
+    world = World()
+    enter(world, 1)
+    (name,) = launch(world.launcher, NOON)
+    write_steps(world, 1, name, steps=10)
+    for pool in ("InUse", "Available"):
+        end(world, name, training_seconds=360, billable_seconds=360, pool=pool)
+        assert settle_bills(world.room, NOON) == []
+    end(world, name, training_seconds=360, billable_seconds=360, pool="Reused", pool_seconds=36)
+    (settled,) = settle_bills(world.room, NOON)
+    assert settled.adapters_usd == pytest.approx((0.11 * USD_PER_HOUR[INSTANCE],))
+    assert (settled.billable_seconds, settled.pool_seconds) == (360, 36)
+    assert (settled.pool_reused, settled.spot_saving) == (True, None)
+    news = {"detail": {"TrainingJobName": name}}
+    assert settle_ended(world.room, TrainingNews.model_validate(news), NOON) is None
+
+
+def test_an_adapter_costs_all_that_was_spent_on_it() -> None:
+    world = World()
+    enter(world, 1)
+    (lost,) = launch(world.launcher, NOON)
+    end(world, lost, training_seconds=100, billable_seconds=100)
+    (first,) = settle_bills(world.room, NOON)
+    assert first.adapters_usd == (), "it finished none"
+    world.jobs.requeue(job_id(1), lost, NOON)
+    (name,) = launch(world.launcher, NOON)
+    write_steps(world, 1, name, steps=10)
+    end(world, name, training_seconds=200, billable_seconds=50, spot=True)
+    (second,) = settle_bills(world.room, NOON)
+    assert second.adapters_usd == pytest.approx((150 / 3600 * USD_PER_HOUR[INSTANCE],))
+    assert (second.spot_saving, second.pool_reused) == (0.75, None)
