@@ -1,4 +1,4 @@
-"""What bench/serving.py measures with: a 200 M-parameter base, packages, memory of processes."""
+"""What the serving bench measures with: a 200 M-parameter base, packages, memory of processes."""
 
 import io
 import random
@@ -7,7 +7,6 @@ import statistics
 import tarfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +24,6 @@ from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines as tiny
 
 REFERENCE = Path(__file__).parent / "serving_reference"
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One row of the table."""
-
-    name: str
-    reference: str
-    ours: str
-    value: float
-    limit: float
-    at_least: bool = True
-
-    @property
-    def passed(self) -> bool:
-        """Whether the figure is good enough."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
-    def line(self) -> str:
-        """Return the row."""
-        sign = "≥" if self.at_least else "≤"
-        verdict = "ok" if self.passed else "MISSED"
-        values = f"{self.value:.4g} | {sign} {self.limit:g} | {verdict}"
-        return f"| {self.name} | {self.reference} | {self.ours} | {values} |"
 
 
 def make_large_base(folder: Path) -> None:
@@ -112,7 +87,20 @@ def process_megabytes(pid: int) -> float:
 
 def total_megabytes(server: kit.Server) -> float:
     """Return the memory of the server's models and of itself."""
-    return sum(process_megabytes(pid) for pid in server.stubs().values())
+    return sum(map(process_megabytes, (server_pid(server), *server.stubs().values())))
+
+
+def server_pid(server: kit.Server) -> int:
+    """Return tritonserver's process id: the only child of ``serve``."""
+    task = Path("/proc", str(server.process.pid), "task", str(server.process.pid), "children")
+    return int(task.read_text().split()[0])
+
+
+def load_model(server: kit.Server, user: kit.User) -> None:
+    """Stop at the first model that does not load."""
+    reply = server.load(user)
+    if reply.status != 200:  # noqa: PLR2004 (HTTP)
+        raise RuntimeError(reply.body)
 
 
 def seconds(work: Callable[[], Any]) -> float:

@@ -5,6 +5,7 @@ Their weights follow diffusers' file: alpha / rank is already folded into the B 
 
 import hashlib
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -177,6 +178,8 @@ class AdapterCache:
         self.pinned: set[FileKey] = set()
         self.hits = 0
         self.misses = 0
+        self.seconds = 0.0
+        """Spent on finding and reading them."""
 
     @property
     def resident_bytes(self) -> int:
@@ -194,6 +197,7 @@ class AdapterCache:
 
     def find(self, folder: Path) -> Adapter:
         """Return a folder's adapter, read it first if it is not resident."""
+        began = time.perf_counter()
         key = file_key(folder)
         adapter = self.resident.get(key)
         if adapter is None:
@@ -205,6 +209,7 @@ class AdapterCache:
             self.resident.move_to_end(key)
         self.pinned.add(key)
         self.shrink(self.capacity_bytes)
+        self.seconds += time.perf_counter() - began
         return adapter
 
     def shrink(self, capacity_bytes: int) -> None:

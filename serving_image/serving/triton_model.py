@@ -112,6 +112,7 @@ class TritonPythonModel:
         """Answer a batch; one bad request fails alone."""
         started = time.monotonic()
         hits, misses, answered = self.adapters.hits, self.adapters.misses, self.answers.hits
+        activation = self.activation_seconds
         with self.adapters.pin() as find:
             orders = [self.take(request, find) for request in requests]
             new = [order for order in orders if isinstance(order, Order) and not order.answer]
@@ -123,6 +124,7 @@ class TritonPythonModel:
                 "Pictures": sum(len(o.images) for o in orders if isinstance(o, Order)),
                 "Refused": sum(isinstance(order, PictureError) for order in orders),
                 "BatchSeconds": round(time.monotonic() - started, 3),
+                "ActivationMilliseconds": round(1e3 * (self.activation_seconds - activation), 3),
                 "AnswerHits": self.answers.hits - answered,
                 "AdapterHits": self.adapters.hits - hits,
                 "AdapterMisses": self.adapters.misses - misses,
@@ -131,6 +133,11 @@ class TritonPythonModel:
             }
         )
         return [self.reply(order) for order in orders]
+
+    @property
+    def activation_seconds(self) -> float:
+        """All that was ever spent on finding adapters and putting them in place."""
+        return self.adapters.seconds + self.generator.activation_seconds
 
     def take(self, request: Any, find: Callable[[Path], Adapter]) -> Order | PictureError:  # noqa: ANN401
         """Read one request and find its adapter."""

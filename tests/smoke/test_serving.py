@@ -54,7 +54,8 @@ def models(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
 def server(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Iterator[kit.Server]:
     """It remembers no answers: what these tests compare was drawn each time."""
     work = tmp_path_factory.mktemp("serve")
-    with kit.serving(str(base), work, LIKENESS_ANSWER_MEGABYTES="0") as running:
+    settings = {"LIKENESS_ANSWER_MEGABYTES": "0", "LIKENESS_SERVICE": "a-stack"}
+    with kit.serving(str(base), work, **settings) as running:
         yield running
 
 
@@ -261,6 +262,9 @@ def test_every_batch_is_a_line_of_metrics(server: kit.Server, users: list[kit.Us
     assert [(line["Requests"], line["Pictures"], line["AdapterHits"]) for line in new] == [
         (1, 2, 1)
     ]
+    assert 0 < new[0]["ActivationMilliseconds"] < 1000 * new[0]["BatchSeconds"]
+    assert new[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    assert new[0]["service"] == "a-stack"
     named = {metric["Name"] for metric in new[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert named <= new[0].keys()
 

@@ -40,6 +40,7 @@ class MemoryGenerator:
     """Remembers its passes; fails as it is told to."""
 
     card: BaseCard = BASE
+    activation_seconds = 0.0
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)

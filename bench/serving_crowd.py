@@ -1,0 +1,128 @@
+"""Many users on one server: loaded at once, asking by Zipf's law, unloaded and loaded again."""
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from diffusers import StableDiffusionXLPipeline
+
+from bench import serving_parts as parts
+from bench.report import Figure
+from tests.smoke import serving_kit as kit
+
+RANK = 20
+RESIDENT = 20
+"""Adapters that fit into the base's memory at once."""
+AT_A_TIME = 4
+LANES, USERS_OF_A_LANE, WARM_UP = 32, 2, 5
+MEGABYTE = 1 << 20
+
+
+def crowd(work: Path, users: int, requests: int) -> list[Figure]:
+    """Load many users' models, and let them ask."""
+    packed = make_users(work, users)
+    room = RESIDENT * (packed[0].adapter / "pytorch_lora_weights.safetensors").stat().st_size
+    settings = {
+        "LIKENESS_ADAPTER_MEGABYTES": str(-(-room // MEGABYTE)),
+        "LIKENESS_ANSWER_MEGABYTES": "0",  # each picture is drawn, none is remembered
+    }
+    with kit.serving(str(work / "base"), work, **settings) as server:
+        before = parts.total_megabytes(server)
+        took = [parts.seconds(partial(parts.load_model, server, user)) for user in packed]
+        each = (parts.total_megabytes(server) - before) / users
+        asked = ask_by_zipf(server, packed, requests)
+    return [
+        Figure(f"{users} users' models loaded at once, memory of each", each, "MB", 20, "less"),
+        Figure("one load in that crowd, median", 1e3 * statistics.median(took), "ms"),
+        *asked,
+    ]
+
+
+def make_users(work: Path, users: int, *, own_adapters: bool = True) -> list[kit.User]:
+    """Write a small base, and packages of its users; with weights of their own, or the same."""
+    base = work / "base"
+    kit.make_base(base, "sdxl")
+    pipeline = StableDiffusionXLPipeline.from_pretrained(base)
+    packed = []
+    for number in range(users):
+        adapter = work / f"adapter{number * own_adapters}"
+        if not adapter.exists():
+            kit.write_adapter(adapter, pipeline, ("unet",), RANK, number)
+            kit.write_manifest(adapter, base, RANK)
+        packed.append(kit.pack_user(work, number, adapter))
+    return packed
+
+
+def ask_by_zipf(server: kit.Server, users: list[kit.User], requests: int) -> list[Figure]:
+    """Compare every picture with the one that its user gets alone: a wrong face is a difference."""
+    alone = [server.draw(user).picture for user in users]
+    skip = len(server.metrics())
+    took: list[float] = []
+
+    def is_wrong(number: int) -> bool:
+        start = time.perf_counter()
+        picture = server.draw(users[number]).picture
+        took.append(time.perf_counter() - start)
+        return bool(np.abs(picture - alone[number]).max() > 1)
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        wrong = sum(pool.map(is_wrong, parts.zipf(requests, len(users), 1.1)))
+    lines = server.metrics()[skip:]
+    hits = sum(line["AdapterHits"] for line in lines)
+    resident = max(line["AdaptersResident"] for line in lines)
+    p95 = statistics.quantiles(took, n=20)[-1]
+    return [
+        Figure(f"wrong faces among {requests} pictures (Zipf 1.1)", wrong, "", 0, "less"),
+        Figure("adapters resident at most", resident),
+        Figure("adapter hit rate", 100 * hits / requests, "%"),
+        Figure("a picture's p95", 1e3 * p95, "ms"),
+        Figure("requests in a batch, mean", requests / len(lines)),
+    ]
+
+
+def churn(work: Path, cycles: int) -> list[Figure]:
+    """Unload and load again, LANES models at a time, and watch the memory of server and base.
+
+    Unloading takes two seconds, in which Triton sleeps: with many lanes the processor has work.
+    """
+    users = make_users(work, LANES * USERS_OF_A_LANE, own_adapters=False)
+    lanes = [users[lane::LANES] for lane in range(LANES)]
+    threads = f"--sagemaker-thread-count={LANES + 2}"  # an unload holds one of them; default: 8
+    with kit.serving(str(work / "base"), work, SAGEMAKER_TRITON_ADDITIONAL_ARGS=threads) as server:
+        for user in users:
+            parts.load_model(server, user)
+        reload(server, lanes, WARM_UP)  # what is allocated once
+        before, base_before = own_megabytes(server)
+        reload(server, lanes, -(-cycles // LANES))
+        after, base_after = own_megabytes(server)
+        alive = parts.median_seconds(partial(server.draw, users[0]), 3)
+    growth = 100 * (after / before - 1)
+    return [
+        Figure(f"growth of the server in {cycles} reloads", growth, "%", 5, "less"),
+        Figure("the server's own memory before", before, "MB"),
+        Figure("the server's own memory after", after, "MB"),
+        Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
+        Figure("a picture after that", 1e3 * alive, "ms"),
+    ]
+
+
+def own_megabytes(server: kit.Server) -> tuple[float, float]:
+    """Return the memory of the server's process, and of the base's."""
+    own, base = parts.server_pid(server), server.base_pid()
+    return parts.process_megabytes(own), parts.process_megabytes(base)
+
+
+def reload(server: kit.Server, lanes: list[list[kit.User]], times: int) -> None:
+    """Unload and load one model of each lane after the other."""
+
+    def turn(mine: list[kit.User]) -> None:
+        for number in range(times):
+            user = mine[number % len(mine)]
+            server.unload(user)
+            parts.load_model(server, user)
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        list(pool.map(turn, lanes))
