@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ RANK = 20
 RESIDENT = 20
 """Adapters that fit into the base's memory at once."""
 AT_A_TIME = 4
-LANES, USERS_OF_A_LANE, WARM_UP = 32, 2, 5
+LANES, WARM_UP = 16, 160
+UNLOAD_SECONDS = 60
 MEGABYTE = 1 << 20
 
 
@@ -88,41 +90,57 @@ def churn(work: Path, cycles: int) -> list[Figure]:
 
     Unloading takes two seconds, in which Triton sleeps: with many lanes the processor has work.
     """
-    users = make_users(work, LANES * USERS_OF_A_LANE, own_adapters=False)
-    lanes = [users[lane::LANES] for lane in range(LANES)]
-    threads = f"--sagemaker-thread-count={LANES + 2}"  # an unload holds one of them; default: 8
+    users = make_users(work, 4 * LANES, own_adapters=False)
+    threads = f"--sagemaker-thread-count={2 * LANES}"  # an unload holds one of them; default: 8
     with kit.serving(str(work / "base"), work, SAGEMAKER_TRITON_ADDITIONAL_ARGS=threads) as server:
         for user in users:
             parts.load_model(server, user)
-        reload(server, lanes, WARM_UP)  # what is allocated once
+        carousel = Carousel(server, users)
+        carousel.turn(WARM_UP)  # what is allocated once
         before, base_before = own_megabytes(server)
-        reload(server, lanes, -(-cycles // LANES))
+        carousel.turn(cycles)
         after, base_after = own_megabytes(server)
-        alive = parts.median_seconds(partial(server.draw, users[0]), 3)
+        alive = parts.median_seconds(partial(server.draw, carousel.waiting[-1]), 3)
     growth = 100 * (after / before - 1)
     return [
         Figure(f"growth of the server in {cycles} reloads", growth, "%", 5, "less"),
         Figure("the server's own memory before", before, "MB"),
         Figure("the server's own memory after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
+        Figure("unloads that Triton did, and never confirmed", carousel.unconfirmed),
         Figure("a picture after that", 1e3 * alive, "ms"),
     ]
+
+
+class Carousel:
+    """Unloads the model that was loaded longest ago, and loads it again; LANES at a time."""
+
+    def __init__(self, server: kit.Server, users: list[kit.User]) -> None:
+        """Take models that are loaded."""
+        self.server = server
+        self.waiting = deque(users)
+        self.unconfirmed = 0
+        """tritonserver 2.51 unloads a model, but once in a thousand times, with many requests at
+        once, its SageMaker front end waits for the news of it until its own limit of 350 s."""
+
+    def turn(self, cycles: int) -> None:
+        """Unload and load so many times."""
+        with ThreadPoolExecutor(LANES) as pool:
+            list(pool.map(self.reload, range(cycles)))
+
+    def reload(self, _cycle: int) -> None:
+        """Do it to one model; one whose unloading is not confirmed is left alone from then on."""
+        user = self.waiting.popleft()
+        try:
+            self.server.unload(user, timeout=UNLOAD_SECONDS)
+        except TimeoutError:
+            self.unconfirmed += 1
+            return
+        parts.load_model(self.server, user)
+        self.waiting.append(user)
 
 
 def own_megabytes(server: kit.Server) -> tuple[float, float]:
     """Return the memory of the server's process, and of the base's."""
     own, base = parts.server_pid(server), server.base_pid()
     return parts.process_megabytes(own), parts.process_megabytes(base)
-
-
-def reload(server: kit.Server, lanes: list[list[kit.User]], times: int) -> None:
-    """Unload and load one model of each lane after the other."""
-
-    def turn(mine: list[kit.User]) -> None:
-        for number in range(times):
-            user = mine[number % len(mine)]
-            server.unload(user)
-            parts.load_model(server, user)
-
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        list(pool.map(turn, lanes))

@@ -36,6 +36,8 @@ ADAPTER = "adapter"
 INPUTS = (PROMPT, NEGATIVE_PROMPT, GEN_ARGS, ADAPTER)
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
+ALLOCATOR_WORDS = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""Of a RuntimeError by which torch says the same, on the CPU and inside of cuBLAS."""
 
 ROWS_PER_PASS = 8
 ADAPTER_MEGABYTES = 1024
@@ -193,6 +195,8 @@ class TritonPythonModel:
         except MEMORY_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, only these requests fail)
+            if isinstance(error, RuntimeError) and any(w in str(error) for w in ALLOCATOR_WORDS):
+                raise MemoryError from None
             log_place(error)
             raise PictureError("generation_failed", "the picture could not be drawn") from None
 

@@ -197,8 +197,9 @@ class Server:
         body = json.dumps({"model_name": user.name, "url": str(user.url)}).encode()
         return self.call("POST", "/models", body, address(user, JSON))
 
-    def unload(self, user: User) -> Reply:
-        return self.call("DELETE", f"/models/{user.name}", headers=address(user, JSON))
+    def unload(self, user: User, timeout: float = 120) -> Reply:
+        headers = address(user, JSON)
+        return self.call("DELETE", f"/models/{user.name}", headers=headers, timeout=timeout)
 
     def invoke(self, user: User, body: bytes, content_type: str = JSON) -> Reply:
         path = f"/models/{user.name}/invoke"

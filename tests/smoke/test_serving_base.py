@@ -33,6 +33,7 @@ from tests.unit.test_picture_request import BASE
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory: a prompt")
+NO_ROOM = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
 Wish = dict[str, triton.Tensor]
 
 
@@ -118,8 +119,11 @@ def test_when_memory_ends_idle_adapters_go_and_it_tries_again(tmp_path: Path) ->
     assert [user_of(key.folder) for key in model.adapters.resident] == ["1"]
 
 
-def test_when_memory_stays_short_the_words_make_triton_say_507(tmp_path: Path) -> None:
-    model = base(MemoryGenerator(OUT_OF_MEMORY, OUT_OF_MEMORY))
+@pytest.mark.parametrize("error", [OUT_OF_MEMORY, NO_ROOM])
+def test_when_memory_stays_short_the_words_make_triton_say_507(
+    tmp_path: Path, error: Exception
+) -> None:
+    model = base(MemoryGenerator(error, error))
     assert model.execute([request(tmp_path)])[0].error == "likeness/memory_pressure: out of memory"
 
 

@@ -7,6 +7,7 @@ import contextlib
 import io
 import itertools
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -156,6 +157,28 @@ def test_beyond_the_queue_the_answer_is_busy(server: kit.Server, users: list[kit
     }
     drawn = others - refused | {first}
     assert {answer.result().status for answer in drawn} == {200}
+
+
+def test_a_base_without_memory_is_a_507_until_it_has_some_again(
+    server: kit.Server, users: list[kit.User]
+) -> None:
+    """The kernel itself refuses it memory; prompts about memory have nothing to do with it."""
+    pid = server.base_pid()
+    pages = int(Path("/proc", str(pid), "statm").read_text().split()[0])
+    unlimited = resource.prlimit(pid, resource.RLIMIT_AS)
+    little = pages * resource.getpagesize() + (64 << 20)
+    resource.prlimit(pid, resource.RLIMIT_AS, (little, unlimited[1]))
+    large: dict[str, Any] = {
+        "height": 1536,
+        "width": 1536,
+        "num_images_per_prompt": 4,
+        "num_inference_steps": 1,
+    }
+    refused = server.draw(users[0], **large)
+    assert (refused.status, refused.error) == (507, "likeness/memory_pressure: out of memory")
+    resource.prlimit(pid, resource.RLIMIT_AS, unlimited)
+    assert server.draw(users[0], **SIZE).status == 200
+    assert server.base_pid() == pid
 
 
 def test_a_base_killed_in_flight_is_said_and_comes_back(
