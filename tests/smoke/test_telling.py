@@ -48,6 +48,10 @@ def test_a_training_tells_how_it_goes(make_room: MakeRoom) -> None:
     missing = {name for name, regex in METRICS.items() if not re.search(regex, done.stdout)}
     assert missing == {"identity"}, "this base has no judge"
     assert f"forecast job_id={quiet} " in done.stdout
+    nameless = [x for x in done.stdout.splitlines() if not re.search("(job|plan)_id=", x)]
+    assert nameless == []
+    about_all = [line for line in done.stdout.splitlines() if "job_id=" not in line]
+    assert [line.split()[0] for line in about_all] == ["base"], "one user's lines name the user"
 
     events = EventAccumulator(str(room.root / "output" / "tensorboard" / shown)).Reload()
     for name in ("loss", "lr", "grad_norm"):

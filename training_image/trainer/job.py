@@ -21,6 +21,7 @@ from trainer.machine import Machine
 from trainer.outcome import (
     InterruptedTrainingError,
     TrainingError,
+    about,
     describe_failure,
     read_result,
     say,
@@ -54,19 +55,20 @@ def run_job(root: Path) -> int:
     limit = TimeLimit()
     limit.listen()
     try:
-        return _run(root, limit)
-    except InterruptedTrainingError:
-        say("interrupted: the state is saved, the next attempt goes on from there")
-        return INTERRUPTED
-
-
-def _run(root: Path, limit: TimeLimit) -> int:
-    try:
         plan, machine = read_plan(root), Machine.read(root)
     except TrainingError as error:
         write_failure(root, describe_failure(error))
         return FAILED
     limit.deadline_seconds = plan.deadline_seconds
+    with about(plan_id=plan.plan_id):
+        try:
+            return _run(root, plan, machine, limit)
+        except InterruptedTrainingError:
+            say("interrupted: the state is saved, the next attempt goes on from there")
+            return INTERRUPTED
+
+
+def _run(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> int:
     results: list[TrainingResult] = []
     for precision, tasks in by_precision(machine.share(plan.tasks)).items():
         try:
@@ -141,7 +143,7 @@ def find_earlier(job: Job, task: TrainingTask) -> TrainingResult | None:
     if earlier is None:
         (folder / RESULT_FILE).unlink(missing_ok=True)
     else:
-        say(f"task {task.job_id} was finished by an earlier attempt")
+        say(f"task {task.job_id} was finished by an earlier attempt job_id={task.job_id}")
     return earlier
 
 
@@ -152,6 +154,11 @@ def run_task(job: Job, task: TrainingTask) -> TrainingResult:
 
 def guarded(job: Job, task: TrainingTask, work: Callable[[], TrainingResult]) -> TrainingResult:
     """Do a task's work: its trouble is not the next one's, and the base is left as it was."""
+    with about(job_id=task.job_id):
+        return _guarded(job, task, work)
+
+
+def _guarded(job: Job, task: TrainingTask, work: Callable[[], TrainingResult]) -> TrainingResult:
     try:
         return work()
     except InterruptedTrainingError:
@@ -170,12 +177,11 @@ def run_together(job: Job, tasks: list[TrainingTask], most: int) -> list[Trainin
     results: list[TrainingResult] = []
     waiting: list[Ready] = []
     for task in tasks:
-        try:
-            waiting.append(prepare(job, task))
-        except InterruptedTrainingError:
-            raise
-        except Exception as error:  # noqa: BLE001 (as in guarded)
-            results.append(fail_task(job.root, task, describe_failure(error), verdicts_of(error)))
+        ready = prepare_or_fail(job, task)
+        if isinstance(ready, Ready):
+            waiting.append(ready)
+        else:
+            results.append(ready)
     while waiting:
         first = waiting[0].learner.recipe
         group = [ready for ready in waiting if can_share(first, ready.learner.recipe)][:most]
@@ -186,6 +192,17 @@ def run_together(job: Job, tasks: list[TrainingTask], most: int) -> list[Trainin
             results.append(run_task(job, group[0].task))
         waiting = [ready for ready in waiting if ready not in group]
     return results
+
+
+def prepare_or_fail(job: Job, task: TrainingTask) -> Ready | TrainingResult:
+    """Do all that comes before the training; what fails is its own result."""
+    with about(job_id=task.job_id):
+        try:
+            return prepare(job, task)
+        except InterruptedTrainingError:
+            raise
+        except Exception as error:  # noqa: BLE001 (as in guarded)
+            return fail_task(job.root, task, describe_failure(error), verdicts_of(error))
 
 
 def run_group(job: Job, group: list[Ready]) -> list[TrainingResult]:

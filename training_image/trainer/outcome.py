@@ -1,12 +1,15 @@
 """How a training job speaks: its failures, its log lines, its result files.
 
-Nothing here ever holds a user's text: codes, numbers and our own words only.
+Nothing here ever holds a user's text: codes, numbers and our own words only. Every line names the
+job that it is about, or the plan when it is about all of them.
 """
 
 import hashlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from contracts.codes import CODES
@@ -32,9 +35,28 @@ class InterruptedTrainingError(Exception):
     """SageMaker wants the machine back: what was saved is enough to go on later."""
 
 
+_subjects: list[str] = []
+"""What is worked on, the innermost last. Of the process, since the watchdog speaks of it too."""
+
+
+@contextmanager
+def about(**subject: str) -> Iterator[None]:
+    """Let every line that is said meanwhile name its subject, ``job_id`` or ``plan_id``."""
+    _subjects.append(" ".join(f"{name}={value}" for name, value in subject.items()))
+    try:
+        yield
+    finally:
+        _subjects.pop()
+
+
+def signed(line: str) -> str:
+    """Return a line with its subject, if it does not name a job by itself."""
+    return line if "job_id=" in line or not _subjects else f"{line} {_subjects[-1]}"
+
+
 def say(line: str) -> None:
     """Write one line to the training job's log, at once."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{signed(line)}\n")
     sys.stdout.flush()
 
 
@@ -43,7 +65,8 @@ def describe_failure(error: Exception) -> TrainingFailure:
     if isinstance(error, TrainingError):
         return TrainingFailure(code=error.code, message=error.message)
     # The stack without the message: a library's message may quote a prompt.
-    sys.stderr.writelines(traceback.format_tb(error.__traceback__))
+    stack = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    sys.stderr.writelines(f"{signed(line)}\n" for line in (*stack, type(error).__name__))
     code = _code_of(error)
     return TrainingFailure(code=code, message=f"{CODES[code].text} ({type(error).__name__})")
 
@@ -79,10 +102,21 @@ def read_result(folder: Path) -> TrainingResult | None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``path`` so that no reader, SageMaker's sync included, sees half of it."""
+    with written_whole(path) as partial:
+        partial.write_bytes(data)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield where to write what becomes ``path`` at the end; a failed attempt leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)  # also makes room, where the disk is full
+        raise
 
 
 def write_failure(root: Path, failure: TrainingFailure) -> None:
