@@ -9,6 +9,7 @@ from contracts.job import JobSpec
 from contracts.package import ModelPackage, WarmModelReport
 from contracts.photos import PhotoSummary
 from contracts.record import Stage
+from contracts.sweep import PointName
 from contracts.training import TrainedAdapter
 
 
@@ -76,6 +77,29 @@ class TrainingNews(_Foreign):
     detail: TrainingJobDetail | _ObjectDetail
 
 
+class LaunchNews(_Foreign):
+    """What wakes LaunchTraining: the end of a training job, a row of the table, or a schedule."""
+
+    detail: TrainingJobDetail | _Foreign | None = None
+
+    @property
+    def ended(self) -> str:
+        """The training job that has ended; empty: something else happened."""
+        detail = self.detail
+        return detail.training_job_name if isinstance(detail, TrainingJobDetail) else ""
+
+
+class PlanSweepInput(Document):
+    """PlanSweep, the first state of sweep_adapter."""
+
+    job: JobSpec
+
+    photos: PhotoSummary
+
+    execution_arn: str
+    """Of sweep_adapter."""
+
+
 class PublishAdapterInput(Document):
     """PublishAdapter."""
 
@@ -118,6 +142,26 @@ class Failure(_Foreign):
     error: str = Field(default="", alias="Error")
 
     cause: str = Field(default="", alias="Cause")
+
+
+class PointOutcome(Document):
+    """How the training of a point ended: with an adapter or a failure."""
+
+    name: PointName
+
+    job: JobSpec
+
+    trained: TrainedAdapter | None = None
+
+    failure: Failure | None = None
+
+
+class RankSweepInput(Document):
+    """RankSweep."""
+
+    job: JobSpec
+
+    outcomes: tuple[PointOutcome, ...]
 
 
 class FailedState(Document):

@@ -80,10 +80,13 @@ def queue_for_training(
     jobs.enqueue(job_id, given.task_token, now)
 
 
-def launch(launcher: Launcher, now: datetime) -> list[str]:
-    """Start what fits the quota; return the names of the training jobs that are under way now."""
+def launch(launcher: Launcher, now: datetime, ended: str = "") -> list[str]:
+    """Start what fits the quota; return the names of the training jobs that are under way now.
+
+    The slot of ``ended`` is free, although follow_training may not have settled its rows yet.
+    """
     queued = untrained(launcher.room, now)
-    running = launcher.room.jobs.in_training()
+    running = [job for job in launcher.room.jobs.in_training() if job.training_job_name != ended]
     names: list[str] = []
     waiting = {job.job_id: job for job in fair_order(queued, tenants_of(running))}
     waiting_for: WaitingFor = "slot"

@@ -1,16 +1,17 @@
 """Beside the states, launch_training: queued jobs -> SageMaker training jobs.
 
-In     anything            the table's stream when a job is queued, a job's end, and every minute
+In     LaunchNews          the table's stream when a job is queued, a job's end, and every minute
 Out    nothing             follow_training hears of what was started
 Fails  anything            what was claimed without a training job is found by reconcile
 """
 
 from aws.rooms import launcher
+from contracts.stages import LaunchNews
 from domain.launching import launch
 from runtime.clock import now
 from runtime.stage import listener
 
 
 @listener
-def lambda_handler() -> None:
-    launch(launcher(), now())
+def lambda_handler(news: LaunchNews) -> None:
+    launch(launcher(), now(), news.ended)

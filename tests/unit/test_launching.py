@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 
 from contracts import layout
+from contracts.stages import LaunchNews
 from contracts.training import TrainingPlan
 from domain.following import reconcile
 from domain.launching import launch
 from domain.storage import read_document
+from tests.contract.files import ROOT
 from tests.fakes.faults import before_next, die
+from tests.fakes.training import MemoryTrainer
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 
 
@@ -40,6 +43,24 @@ def test_a_launch_that_is_repeated_starts_nothing_more() -> None:
     launch(world.launcher, NOON)
     assert launch(world.launcher, NOON) == []
     assert len(world.trainer.requests) == 1
+
+
+def test_a_slot_is_free_as_soon_as_its_training_job_has_ended() -> None:
+    world = World(trainer=MemoryTrainer(limit=1))
+    launcher = replace(world.launcher, settings=replace(SETTINGS, quota=1))
+    world.enter(1)
+    (name,) = launch(launcher, NOON)
+    world.enter(2)
+    assert launch(launcher, NOON) == [], "the first user's row still waits for follow_training"
+    world.trainer.end(name)
+    assert launch(launcher, NOON, ended=name) == [f"likeness-{job_id(2)}-1"]
+
+
+@pytest.mark.parametrize("case", ["slot_free", "job_queued", "every_minute"])
+def test_the_launcher_hears_which_training_job_ended(case: str) -> None:
+    event = (ROOT / f"events/launch_training/{case}.json").read_bytes()
+    ended = LaunchNews.model_validate_json(event).ended
+    assert bool(ended) == (case == "slot_free")
 
 
 def test_of_two_launchers_that_planned_the_same_job_one_starts_it() -> None:
