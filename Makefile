@@ -93,7 +93,7 @@ lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, type
 	$(SAM)/sam validate --lint --region us-east-1
 	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none $(SAM)/python .ci/expand_template.py template.yaml > $(ENVS)/expanded.json
 	$(SAM)/cfn-lint $(ENVS)/expanded.json
-	$(ENVS)/node/node_modules/.bin/asl-validator --json-path statemachine/train_adapter.asl.json
+	$(foreach machine,$(wildcard statemachine/*.asl.json),$(ENVS)/node/node_modules/.bin/asl-validator --json-path $(machine) &&) true
 
 test: envs ## unit, contract, integration, smoke, end to end
 	$(TOOLS)/pytest tests/unit tests/contract tests/integration

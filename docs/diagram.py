@@ -1,4 +1,4 @@
-"""Draw the workflow from its definition, as Mermaid, into the Markdown files that show it.
+"""Draw the workflows from their definitions, as Mermaid, into the Markdown files that show it.
 
 Usage: python docs/diagram.py [--check]
 The drawing stands between two marker comments; --check only says whether it is up to date.
@@ -12,20 +12,39 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-DEFINITION = ROOT / "statemachine" / "train_adapter.asl.json"
-SHOWN_IN = (ROOT / "README.md", ROOT / "docs" / "one_request.md")
+MACHINES = ROOT / "statemachine"
+SHOWN_IN = {
+    ROOT / "README.md": "train_adapter",
+    ROOT / "docs" / "one_request.md": "train_adapter",
+    ROOT / "docs" / "sweep.md": "sweep_adapter",
+}
+STARTED_BY = {"train_adapter": "S3 put", "sweep_adapter": "SweepAdapter"}
 BEGIN, END = "<!-- diagram: docs/diagram.py -->", "<!-- /diagram -->"
-SHAPES = {"Task": ("[", "]"), "Choice": ("{", "}"), "Succeed": ("([", "])"), "Fail": ("[[", "]]")}
+SHAPES = {
+    "Task": ("[", "]"),
+    "Pass": ("[", "]"),
+    "Choice": ("{", "}"),
+    "Succeed": ("([", "])"),
+    "Fail": ("[[", "]]"),
+}
 
 
-def mermaid(definition: dict[str, Any]) -> str:
+def mermaid(definition: dict[str, Any], started_by: str) -> str:
     """Return the states and the ways between them; the shared catch is drawn once."""
-    lines = ["```mermaid", "flowchart TD", f"  start((S3 put)) --> {definition['StartAt']}"]
+    start = f"  start(({started_by})) --> {definition['StartAt']}"
+    return "\n".join(["```mermaid", "flowchart TD", start, *_states(definition), "```"])
+
+
+def _states(definition: dict[str, Any]) -> Iterator[str]:
     for name, state in definition["States"].items():
-        left, right = SHAPES[state["Type"]]
-        lines.append(f"  {name}{left}{_words(name, state)}{right}")
-        lines += [f"  {name} {edge}" for edge in _edges(state)]
-    return "\n".join([*lines, "```"])
+        if state["Type"] == "Map":
+            yield f"  subgraph {name}[{_words(name, state)}]"
+            yield from (f"  {line}" for line in _states(state["ItemProcessor"]))
+            yield "  end"
+        else:
+            left, right = SHAPES[state["Type"]]
+            yield f"  {name}{left}{_words(name, state)}{right}"
+        yield from (f"  {name} {edge}" for edge in _edges(state))
 
 
 def _words(name: str, state: dict[str, Any]) -> str:
@@ -59,13 +78,19 @@ def renew(text: str, drawing: str) -> str:
 
 def main() -> int:
     """Write the drawings, or with --check only compare them; return the exit status."""
-    drawing = mermaid(json.loads(DEFINITION.read_text()))
-    stale = [path for path in SHOWN_IN if renew(path.read_text(), drawing) != path.read_text()]
+    wanted = {path: renew(path.read_text(), drawing_of(name)) for path, name in SHOWN_IN.items()}
+    stale = {path: text for path, text in wanted.items() if text != path.read_text()}
     if "--check" in sys.argv[1:]:
         return len(stale)
-    for path in stale:
-        path.write_text(renew(path.read_text(), drawing))
+    for path, text in stale.items():
+        path.write_text(text)
     return 0
+
+
+def drawing_of(machine: str) -> str:
+    """Return the drawing of one machine."""
+    definition = json.loads((MACHINES / f"{machine}.asl.json").read_text())
+    return mermaid(definition, STARTED_BY[machine])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Rows are JobRecords; beside them lies one small row for each notice that went ou
 None is absent, so that the ``queue`` index holds only jobs that wait for something.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -18,6 +19,7 @@ from contracts.errors import JobCanceledError
 from contracts.job import JobSpec
 from contracts.record import JobRecord, Stage, Status, WaitingFor
 from contracts.status import TrainingProgress
+from contracts.sweep import SweepPoint
 from domain.jobs import UnknownJobError
 from domain.status import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 
@@ -44,20 +46,7 @@ class DynamoJobs(DynamoLedger):
         self, job: JobSpec, execution_arn: str, now: datetime
     ) -> Literal["accepted", "repeat"]:
         """Make the job this execution's, unless another one does or did it."""
-        claimed = self._update(
-            job.job_id,
-            Attr("job_id").not_exists() | _ENDED,
-            {
-                **job.model_dump(exclude={"job_id"}),
-                "execution_arn": execution_arn,
-                "status": "starting",
-                "stage": "AcceptRequest",
-                "percent": STAGE_PERCENT["AcceptRequest"],
-                "updated_at": now.isoformat(),
-            },
-            defaults={"created_at": now.isoformat(), "attempt": 0},
-            drop=(*_WAITING, *_OF_ONE_RUN),
-        )
+        claimed = self._begin(job, execution_arn, "AcceptRequest", now)
         pointer = {"points_to": job.job_id}
         self._update(layout.upload_row(f"{job.tenant}/{job.upload}"), None, pointer)
         if claimed:
@@ -65,6 +54,38 @@ class DynamoJobs(DynamoLedger):
         record = self.get(job.job_id)
         ours = record is not None and record.execution_arn == execution_arn
         return "accepted" if ours else "repeat"
+
+    def add_points(
+        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    ) -> None:
+        """Remember a sweep's points, and make a job of each; one that failed begins anew."""
+        ids = {"points": [point.job.job_id for point in points]}
+        self._update(sweep_id, Attr("job_id").exists(), ids)
+        for point in points:
+            of_sweep = {"point_of": sweep_id, "point": point.name}
+            if not self._begin(point.job, execution_arn, "TrainAdapter", now, **of_sweep):
+                wanted = {"updated_at": now.isoformat()}
+                self._update(point.job.job_id, _OPEN, wanted, drop=("cancel_requested",))
+
+    def _begin(
+        self, job: JobSpec, execution_arn: str, stage: Stage, now: datetime, **more: str
+    ) -> bool:
+        """Make the job's row, or begin anew what failed; False: it is under way, or done."""
+        return self._update(
+            job.job_id,
+            Attr("job_id").not_exists() | _ENDED,
+            {
+                **job.model_dump(exclude={"job_id"}),
+                **more,
+                "execution_arn": execution_arn,
+                "status": "starting",
+                "stage": stage,
+                "percent": STAGE_PERCENT[stage],
+                "updated_at": now.isoformat(),
+            },
+            defaults={"created_at": now.isoformat(), "attempt": 0},
+            drop=(*_WAITING, *_OF_ONE_RUN),
+        )
 
     def get(self, job_id: str) -> JobRecord | None:
         """Return the record as last written, or None when the job is unknown."""

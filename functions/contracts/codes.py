@@ -407,7 +407,7 @@ CODES: dict[str, CodeEntry] = {
     "sweep_failed": CodeEntry(
         "No point of the sweep gave a model",
         "Every combination of settings was trained, and each failed or missed the checks.",
-        "Read the points listed here; try lower learning rates, or better photos, and upload again.",
+        "Read the points listed here, try other values or better photos, and upload again.",
         "owner",
         False,
     ),

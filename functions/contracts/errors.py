@@ -94,6 +94,12 @@ class GateFailedError(StageError):
     code = "gate_failed"
 
 
+class SweepFailedError(StageError):
+    """No point of a sweep has an adapter that passed the gate. Final."""
+
+    code = "sweep_failed"
+
+
 class AdapterInvalidError(StageError):
     """The trained files do not match their manifest. Final: nothing is published."""
 

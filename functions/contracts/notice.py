@@ -9,6 +9,7 @@ from contracts.money import Estimate, Receipt
 from contracts.package import TargetModel
 from contracts.photos import Code
 from contracts.problems import RequestProblem
+from contracts.sweep import PointReport
 
 
 class PhotoNotice(Document):
@@ -97,3 +98,6 @@ class Notice(Document):
 
     plan: PlanNotice | None = None
     """For a dry run."""
+
+    sweep: tuple[PointReport, ...] = ()
+    """What became of each point of a sweep; the first one's model is delivered."""

@@ -95,3 +95,6 @@ class PhotoSummary(Document):
 
     dry_run: bool = False
     """Whether the request asked for an answer and no training."""
+
+    sweep: bool = False
+    """Whether the request asked for the best of several trainings."""

@@ -16,6 +16,7 @@ Stage = Literal[
     "AcceptRequest",
     "InspectPhotos",
     "TrainAdapter",
+    "SweepAdapter",
     "PublishAdapter",
     "WarmModel",
     "NotifyOwner",
@@ -100,6 +101,15 @@ class JobRecord(Document):
 
     receipts: dict[str, Receipt] = Field(default_factory=dict)
     """By training job: this adapter's share of what it cost."""
+
+    points: tuple[JobId, ...] = ()
+    """Of a sweep: the jobs that train its points."""
+
+    point_of: JobId | None = None
+    """Of a point: the sweep's job, which is the one that its owner knows."""
+
+    point: str | None = None
+    """Its name: its parameters."""
 
     code: Code | None = None
     """Why it failed."""

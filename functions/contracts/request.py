@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.consent import Consent
+from contracts.grid import SweepGrid
 from contracts.options import LARGEST_RATE, TrainingOptions
 from contracts.photo_options import PhotoOptions
 
@@ -72,6 +73,9 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     preset: Literal["face", "object", "style"] | None = None
     """What the photos show: fills the fields that nothing else gives (domain/presets.py)."""
 
+    sweep: SweepGrid | None = None
+    """Train once for each point of this grid, and publish the best; docs/sweep.md."""
+
     dry_run: bool = False
     """Answer with the verdicts, the plan, its time and cost; train nothing."""
 
@@ -89,11 +93,24 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     @model_validator(mode="after")
     def _rates_agree(self) -> "TrainingRequest":
         finds_its_own = self.optimizer == "prodigy"
-        if not finds_its_own and (self.learning_rate or 0) > LARGEST_RATE:
+        tried = () if self.sweep is None else self.sweep.learning_rate or ()
+        if not finds_its_own and max([self.learning_rate or 0, *tried]) > LARGEST_RATE:
             message = f"learning_rate is at most {LARGEST_RATE} with optimizer {self.optimizer}"
             raise ValueError(message)
         if finds_its_own and self.text_encoder_lr is not None:
             message = "text_encoder_lr has no effect with optimizer prodigy"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _sweep_agrees(self) -> "TrainingRequest":
+        tried = {} if self.sweep is None else self.sweep.lists()
+        for field in tried:
+            if getattr(self, field) is not None:
+                message = f"{field} is given twice: once for all points, and as a list in sweep"
+                raise ValueError(message)
+        if "max_train_steps" in tried and self.num_train_epochs is not None:
+            message = "num_train_epochs has no effect with max_train_steps in sweep"
             raise ValueError(message)
         return self
 

@@ -59,6 +59,12 @@ class StatusChange(Document):
 
     code: Code | None = None
 
+    point_of: JobId | None = None
+    """This job is a point of the sweep with this id; its end is not the upload's."""
+
+    point: str | None = None
+    """The point's name."""
+
     updated_at: str
 
 

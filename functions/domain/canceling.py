@@ -18,17 +18,33 @@ def cancel(job_id: str, room: TrainingRoom, now: datetime) -> Cancellation:
         return Cancellation(job_id=job_id, outcome="unknown")
     if not room.jobs.request_cancel(job_id, now):
         return Cancellation(job_id=job_id, outcome="too_late", status=before.status)
-    record = room.jobs.get(job_id)
-    if record is not None:
-        stop_waiting(room, record, now)
+    stop(room, job_id, now)
     return Cancellation(job_id=job_id, outcome="canceling", status=before.status)
 
 
 def finish_cancels(room: TrainingRoom, now: datetime) -> None:
     """Do what a canceller that died has left undone."""
     for record in (*room.jobs.queued(), *room.jobs.in_training()):
-        if record.cancel_requested:
+        if record.cancel_requested or of_canceled_sweep(room, record):
+            room.jobs.request_cancel(record.job_id, now)
             stop_waiting(room, record, now)
+
+
+def of_canceled_sweep(room: TrainingRoom, record: JobRecord) -> bool:
+    """Whether a job is a point of a sweep that somebody asked to stop."""
+    sweep = None if record.point_of is None else room.jobs.get(record.point_of)
+    return sweep is not None and sweep.cancel_requested
+
+
+def stop(room: TrainingRoom, job_id: str, now: datetime) -> None:
+    """End a job's wait; a sweep waits for its points, so theirs."""
+    record = room.jobs.get(job_id)
+    if record is None:
+        return
+    for point in record.points:
+        if room.jobs.request_cancel(point, now):
+            stop(room, point, now)
+    stop_waiting(room, record, now)
 
 
 def stop_waiting(room: TrainingRoom, record: JobRecord, now: datetime) -> None:

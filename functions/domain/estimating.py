@@ -17,6 +17,7 @@ from contracts.request import TrainingRequest
 from domain.jobs import Jobs
 from domain.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd
 from domain.storage import Storage, find_document, read_document
+from domain.sweep_grid import grid_points
 
 START_SECONDS = 240
 """A cold instance, the image, the base and its load."""
@@ -103,7 +104,12 @@ def make_offer(request: TrainingRequest, photos: int, card: BaseCard, instance_t
 def make_estimate(
     request: TrainingRequest, photos: int, card: BaseCard, instance_type: str
 ) -> Estimate:
-    """Return steps, seconds and USD of a cold training job of its own."""
+    """Return steps, seconds and USD of a cold training job of its own; of a sweep, of them all."""
+    if request.sweep is not None:
+        parts = (
+            make_estimate(p.request, photos, card, instance_type) for p in grid_points(request)
+        )
+        return sum_of(list(parts))
     steps = request.max_train_steps or default_steps(photos, card)
     batch = request.train_batch_size or card.training.train_batch_size
     class_images = request.num_class_images if request.with_prior_preservation else 0
@@ -113,6 +119,16 @@ def make_estimate(
     speed = SHARE_OF_PEAK * PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
     seconds = round(START_SECONDS + work / speed)
     return Estimate(steps=steps, seconds=seconds, usd=cost_usd(instance_type, seconds))
+
+
+def sum_of(parts: list[Estimate]) -> Estimate:
+    """Return several trainings' estimates as one."""
+    prices = [part.usd for part in parts if part.usd is not None]
+    return Estimate(
+        steps=sum(part.steps for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        usd=sum(prices) if len(prices) == len(parts) else None,
+    )
 
 
 def default_steps(photos: int, card: BaseCard) -> int:

@@ -11,6 +11,13 @@ from contracts.stages import Failure
 
 TIMED_OUT = {"States.Timeout", "States.HeartbeatTimeout"}
 
+NESTED_ENDS = {
+    "FAILED": ("SweepFailedError", '{"code": "sweep_failed"}'),
+    "TIMED_OUT": ("States.Timeout", ""),
+    "ABORTED": ("JobCanceledError", '{"code": "canceled"}'),
+}
+"""What the end of a nested execution means, where Step Functions says no more."""
+
 
 class RaisedAgainError(StageError):
     """A stage's failure, raised by FailJob under the name that the stage gave it."""
@@ -36,8 +43,28 @@ def facts_of(cause: str) -> dict[str, Any]:
     return outer
 
 
+def own_failure(failure: Failure) -> Failure:
+    r"""Return what failed inside a nested execution; any other failure as it is.
+
+    Step Functions reports an execution that another one waited for as States.TaskFailed, with
+    its description as the cause.
+
+    >>> inner = {"Status": "FAILED", "Error": "SweepFailedError", "Cause": "x"}
+    >>> own_failure(Failure(Error="States.TaskFailed", Cause=json.dumps(inner))).error
+    'SweepFailedError'
+    >>> own_failure(Failure(Error="States.TaskFailed", Cause='{"Status": "TIMED_OUT"}')).error
+    'States.Timeout'
+    """
+    ended = _object(failure.cause)
+    if failure.error != "States.TaskFailed" or ended.get("Status") not in NESTED_ENDS:
+        return failure
+    error, cause = NESTED_ENDS[ended["Status"]]
+    return Failure(Error=ended.get("Error") or error, Cause=ended.get("Cause") or cause)
+
+
 def code_of(failure: Failure) -> str:
     """Return the catalogue's word for a failure; what no stage meant is an internal error."""
+    failure = own_failure(failure)
     code = facts_of(failure.cause).get("code")
     if code in CODES:
         return str(code)
@@ -46,6 +73,7 @@ def code_of(failure: Failure) -> str:
 
 def raised_again(failure: Failure) -> RaisedAgainError:
     """Return an exception of the failure's name and text, for Lambda to report as they were."""
+    failure = own_failure(failure)
     name = re.sub(r"\W", "", failure.error) or "UnknownError"
     text = str(_object(failure.cause).get("errorMessage", failure.cause))
     kind: type[RaisedAgainError] = type(name, (RaisedAgainError,), {})

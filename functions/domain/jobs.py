@@ -1,11 +1,13 @@
 """What the rules need of the ``jobs`` table: the memory of every job, and the queue."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
 from contracts.job import JobSpec
 from contracts.record import JobRecord, Stage, Status, WaitingFor
 from contracts.status import TrainingProgress
+from contracts.sweep import SweepPoint
 from domain.ledger import Ledger
 
 
@@ -34,6 +36,15 @@ class Jobs(Ledger, Protocol):
 
         Raises:
             JobCanceledError: somebody asked to stop it.
+        """
+        ...
+
+    def add_points(
+        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    ) -> None:
+        """Remember a sweep's points, and make a job of each; one that failed begins anew.
+
+        A point that is under way, or done, stays as it is, but forgets that it was to stop.
         """
         ...
 

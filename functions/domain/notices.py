@@ -15,18 +15,21 @@ from contracts.photos import PhotoReport, PhotoVerdict
 from contracts.problems import RequestProblem, RequestProblems
 from contracts.request import TRIGGER_PLACEHOLDERS, TrainingRequest
 from contracts.stages import NotifyFailureInput, NotifyOwnerInput
+from contracts.sweep import PointReport, SweepReport
 from contracts.training import TrainingResult
 from domain.billing import total
-from domain.failures import code_of, facts_of, failure_notice_id
+from domain.failures import code_of, facts_of, failure_notice_id, own_failure
 from domain.jobs import Jobs
 from domain.looks import ADVICE
 from domain.storage import Storage, find_document, read_document
+from domain.sweep_ranking import in_words
 from domain.uploads import Place, find_place
 
 MAX_FILE_NAME = 200
 _FACTS = {
     "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
     "too_many_photos": "Photos found: {found}; allowed: {most}.",
+    "sweep_failed": "Points tried: {points}.",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "invalid_request": "Problems found: {problems}.",
 }
@@ -86,7 +89,7 @@ def notify_failure(given: NotifyFailureInput, desk: Desk, now: datetime) -> Noti
         execution_arn=given.execution_arn,
         redrive_count=given.failed.redrive_count,
         code=code_of(given.failure),
-        facts=facts_of(given.failure.cause),
+        facts=facts_of(own_failure(given.failure).cause),
         status="canceled" if code_of(given.failure) == "canceled" else "failed",
     )
     job = given.job if given.job is not None else job_of(given.execution_arn, desk.jobs)
@@ -128,9 +131,15 @@ def job_of(execution_arn: str, jobs: Jobs) -> JobSpec | None:
 
 
 def receipt_of(job: JobSpec | None, jobs: Jobs) -> Receipt | None:
-    """Return what the job's trainings cost, as far as it is known."""
+    """Return what the job's trainings cost, as far as it is known; a sweep's are its points'."""
     record = jobs.get(job.job_id) if job is not None else None
-    return total(record.receipts.values()) if record is not None else None
+    if record is None:
+        return None
+    points = [jobs.get(point) for point in record.points]
+    records = [record, *(point for point in points if point is not None)]
+    summed = total(receipt for one in records for receipt in one.receipts.values())
+    trainings = {name for one in records for name in one.receipts}
+    return summed and summed.model_copy(update={"training_jobs": len(trainings)})
 
 
 def ready_notice(
@@ -141,6 +150,7 @@ def ready_notice(
     accepted = read_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
     result_key = given.trained.result_uri.removeprefix(documents.uri(""))
     gate = read_document(documents, result_key, TrainingResult).gate
+    points = points_of(job, documents) if accepted.request.sweep is not None else ()
     return Notice(
         notice_id=f"ready-{job.job_id}",
         job_id=job.job_id,
@@ -149,7 +159,7 @@ def ready_notice(
         status="succeeded",
         code="ready",
         title=entry.title,
-        text=f"{entry.text} {entry.hint}",
+        text=" ".join(filter(None, (entry.text, in_words(points), entry.hint))),
         retryable=entry.retryable,
         photos=photo_notices(job, documents, also=ADVICE),
         model=ModelNotice(
@@ -161,7 +171,14 @@ def ready_notice(
             identity_base=None if gate is None else gate.identity_base,
         ),
         receipt=receipt,
+        sweep=points,
     )
+
+
+def points_of(job: JobSpec, documents: Storage) -> tuple[PointReport, ...]:
+    """Return what became of a sweep's points, if it came so far."""
+    report = find_document(documents, layout.sweep_report_key(job.job_id), SweepReport)
+    return () if report is None else report.points
 
 
 def failure_notice(
@@ -171,6 +188,8 @@ def failure_notice(
     entry = CODES[ending.code]
     about = Place(job.tenant, job.upload) if job is not None else place
     owners = job is not None and entry.who == "owner"
+    swept = job is not None and ending.code == "sweep_failed"
+    points = points_of(job, documents) if job is not None and swept else ()
     return Notice(
         notice_id=failure_notice_id(ending.execution_arn, ending.redrive_count),
         job_id=None if job is None else job.job_id,
@@ -179,10 +198,11 @@ def failure_notice(
         status=ending.status,
         code=ending.code,
         title=entry.title,
-        text=" ".join(filter(None, (entry.text, in_figures(ending), entry.hint))),
+        text=" ".join(filter(None, (entry.text, in_figures(ending), in_words(points), entry.hint))),
         retryable=entry.retryable,
         photos=photo_notices(job, documents) if job is not None and owners else (),
         request=request_problems(ending.code, about, documents),
+        sweep=points,
     )
 
 

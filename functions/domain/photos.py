@@ -67,7 +67,7 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
     write_document(inspection.models, layout.photo_report_key(job.job_id), report)
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     if not accepted.request.dry_run:
-        return summary
+        return summary.model_copy(update={"sweep": accepted.request.sweep is not None})
     agree_on_price(
         job.job_id,
         inspection.jobs,

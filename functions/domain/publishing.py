@@ -37,7 +37,7 @@ def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Stora
         GateFailedError: the adapter was trained, but must not be published.
     """
     result, folder = read_result(trained, models)
-    manifest = manifest_of(result, job)
+    manifest = manifest_of(result, trained.job_id)
     check_base(manifest, read_document(bases, base_card_key(job.base_id), BaseCard))
     weights = read_file(models, folder, f"{layout.ADAPTER_FOLDER}/{manifest.weights}", result)
     check_weights(weights, manifest)
@@ -74,14 +74,17 @@ def read_result(trained: TrainedAdapter, models: Storage) -> tuple[TrainingResul
     return TrainingResult.model_validate_json(body), key.removesuffix(layout.RESULT_FILE)
 
 
-def manifest_of(result: TrainingResult, job: JobSpec) -> AdapterManifest:
-    """Return what the result says of its adapter, which passed the gate and is this job's."""
+def manifest_of(result: TrainingResult, job_id: str) -> AdapterManifest:
+    """Return what the result says of its adapter, which passed the gate and is this job's.
+
+    The job is the one that was trained: of a sweep, its best point.
+    """
     manifest = result.adapter
     if result.status != "succeeded" or manifest is None or result.gate is None:
         raise AdapterInvalidError(reason="result_incomplete")
     if not result.gate.passed:
         raise GateFailedError
-    check(result.job_id == manifest.job_id == job.job_id, "job_differs")
+    check(result.job_id == manifest.job_id == job_id, "job_differs")
     return manifest
 
 

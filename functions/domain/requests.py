@@ -61,7 +61,7 @@ def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: 
     )[:80]
     if detail["type"] == "extra_forbidden":
         known = [*TrainingRequest.model_fields, *ALIASES]
-        near = difflib.get_close_matches(str(first), known, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.6)
         nearest = ALIASES.get(near[0], near[0]) if near else None
         message = "Unknown name." if nearest is None else f"Unknown name; did you mean {nearest}?"
         return RequestProblem(field=field, message=message, nearest=nearest)

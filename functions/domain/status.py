@@ -11,6 +11,7 @@ STAGE_PERCENT: dict[Stage, int] = {
     "AcceptRequest": 1,
     "InspectPhotos": 3,
     "TrainAdapter": 5,
+    "SweepAdapter": 5,
     "PublishAdapter": 90,
     "WarmModel": 94,
     "NotifyOwner": 98,

@@ -132,9 +132,11 @@ class _Gathered:
         self.fields = {self.renamed.get(name, name): value for name, value in given.items()}
 
     def fill(self, fields: Mapping[str, Any], origin: Origin) -> None:
-        """Take the fields that nothing stronger gave."""
+        """Take the fields that nothing stronger gave; what a sweep tries, it gives."""
+        sweep = self.fields.get("sweep")
+        tried = set(sweep) if isinstance(sweep, dict) else set()
         for name, value in fields.items():
-            if name not in self.fields:
+            if name not in self.fields and name not in tried:
                 self.fields[name] = value
                 self.origins[name] = origin
 

@@ -29,6 +29,6 @@ def lambda_handler(given: NotifyOwnerInput | DryRunInput) -> Notice:
     )
     if isinstance(given, DryRunInput):
         return answer_dry_run(given, desk, now())
-    room, job_id = training_room(), given.job.job_id
-    settle_so_far(room, given.trained.training_job_name, job_id, now())
+    room, trained = training_room(), given.trained
+    settle_so_far(room, trained.training_job_name, trained.job_id, now())
     return notify_owner(given, desk, DynamoModels.from_env(), now())

@@ -7,7 +7,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFINITION = ROOT / "statemachine" / "train_adapter.asl.json"
+MACHINES = {
+    path.name.removesuffix(".asl.json"): path
+    for path in sorted((ROOT / "statemachine").glob("*.asl.json"))
+}
 BESIDE_THE_STATES = {
     "cancel_job",
     "follow_training",
@@ -55,13 +58,34 @@ def functions() -> dict[str, dict[str, Any]]:
     }
 
 
-def states() -> dict[str, dict[str, Any]]:
-    loaded: dict[str, dict[str, Any]] = json.loads(DEFINITION.read_text())["States"]
+def definition(machine: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(MACHINES[machine].read_text())
     return loaded
 
 
-def tasks() -> dict[str, dict[str, Any]]:
-    return {name: state for name, state in states().items() if state["Type"] == "Task"}
+def states(machine: str = "train_adapter") -> dict[str, dict[str, Any]]:
+    """States by name, with those inside a Map."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, state in definition(machine)["States"].items():
+        found |= {name: state, **state.get("ItemProcessor", {}).get("States", {})}
+    return found
+
+
+def tasks(machine: str = "train_adapter") -> dict[str, dict[str, Any]]:
+    """The states that call a function."""
+    return {n: s for n, s in states(machine).items() if "lambda:invoke" in s.get("Resource", "")}
+
+
+def nested(machine: str = "train_adapter") -> dict[str, dict[str, Any]]:
+    """The states that are another machine."""
+    return {n: s for n, s in states(machine).items() if "startExecution" in s.get("Resource", "")}
+
+
+def machine_resource(machine: str) -> dict[str, Any]:
+    """Properties of a state machine in the template: ``train_adapter`` -> TrainAdapter..."""
+    name = "".join(word.capitalize() for word in machine.split("_"))
+    found: dict[str, Any] = template()["Resources"][f"{name}StateMachine"]["Properties"]
+    return found
 
 
 def folder_of(state: str) -> str:

@@ -3,7 +3,7 @@
 import contracts.errors
 from contracts.codes import CODES
 from contracts.errors import StageError
-from tests.contract.files import tasks
+from tests.contract.files import MACHINES, tasks
 
 OURS = {
     name: kind
@@ -15,7 +15,8 @@ OURS = {
 def retried() -> set[str]:
     return {
         name
-        for task in tasks().values()
+        for machine in MACHINES
+        for task in tasks(machine).values()
         for retrier in task["Retry"]
         for name in retrier["ErrorEquals"]
         if not name.startswith(("Lambda.", "Runtime.", "Sandbox.", "States."))

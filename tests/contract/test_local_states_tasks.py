@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cloud import role
+from tests.cloud import eventually, role
 from tests.contract.step_functions_kit import INVOKE, StatesKit, jsonata, one
 
 if TYPE_CHECKING:
@@ -162,6 +162,47 @@ def test_a_nested_execution_is_awaited(states: StatesKit) -> None:
     call = {"StateMachineArn": child, "Input": {}}
     ended = states.run(one({"Type": "Task", "Resource": resource, "Parameters": call, "End": True}))
     assert ended.output["Output"] == {"c": 1}
+
+
+def test_a_nested_execution_that_fails_is_described_in_the_cause(states: StatesKit) -> None:
+    child = states.machine(one({"Type": "Fail", "Error": "InnerError", "Cause": "why"}))
+    ended = states.run(one(nested(child)))
+    assert ended.error == "States.TaskFailed"
+    described = json.loads(ended.cause)
+    assert [described[name] for name in ("Status", "Error", "Cause")] == [
+        "FAILED", "InnerError", "why",
+    ]  # fmt: skip
+
+
+def test_a_nested_execution_ends_with_the_one_that_waits_for_it(states: StatesKit) -> None:
+    child = states.machine(one({"Type": "Wait", "Seconds": 60, "End": True}))
+    late = states.run(one(nested(child, TimeoutSeconds=1)))
+    assert late.error == "States.Timeout"
+    arn = states.start(one(nested(child)))
+    client = states.states
+    eventually(lambda: children(states, child, "RUNNING"))
+    client.stop_execution(executionArn=arn)
+    eventually(lambda: len(children(states, child, "ABORTED")) == 2)
+
+
+def test_waiting_for_another_execution_needs_more_than_starting_it(states: StatesKit) -> None:
+    child = states.machine(one({"Type": "Pass", "End": True}))
+    may = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": child}
+    ended = states.run(one(nested(child)), role=role(states.cloud, "starter", may))
+    assert ended.error == "States.AccessDeniedException"
+    assert "states:DescribeExecution" in ended.cause
+
+
+def nested(machine: str, **fields: Any) -> dict[str, Any]:
+    resource = "arn:aws:states:::states:startExecution.sync:2"
+    call = {"StateMachineArn": machine, "Input": {}}
+    return {"Type": "Task", "Resource": resource, "Parameters": call, "End": True, **fields}
+
+
+def children(states: StatesKit, machine: str, status: str) -> list[Any]:
+    listed = states.states.list_executions(stateMachineArn=machine, statusFilter=status)
+    found: list[Any] = listed["executions"]
+    return found
 
 
 def test_a_token_answered_by_another_function_ends_the_task(states: StatesKit) -> None:

@@ -1,22 +1,23 @@
 """Folder = state = template resource = events folder, and every Task is built alike."""
 
-import json
 import re
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from contracts.record import Stage
 from tests.contract.files import (
     BESIDE_THE_STATES,
-    DEFINITION,
+    MACHINES,
     ROOT,
+    definition,
     folder_of,
     functions,
     handler_folders,
+    machine_resource,
+    nested,
     states,
     tasks,
-    template,
 )
 
 TRANSIENT = {
@@ -29,51 +30,62 @@ TRANSIENT = {
 WAYS_OUT = {"NotifyFailure", "FailJob"}
 """They must not be caught, or a failure could run in a circle."""
 
+ALL_TASKS = [(machine, name) for machine in MACHINES for name in tasks(machine)]
+STAGES = sorted((set(tasks()) | set(nested())) - WAYS_OUT)
+
 
 def test_each_task_is_a_folder_and_each_folder_a_function() -> None:
-    folders = {folder_of(name) for name in tasks()}
+    folders = {folder_of(name) for _, name in ALL_TASKS}
     assert folders | BESIDE_THE_STATES == handler_folders() == set(functions())
+
+
+def test_a_state_that_is_another_machine_has_its_name() -> None:
+    assert {folder_of(name) for machine in MACHINES for name in nested(machine)} == {
+        "sweep_adapter"
+    } == set(MACHINES) - {"train_adapter"}  # fmt: skip
 
 
 def test_each_stage_has_its_events() -> None:
     assert handler_folders() == {path.name for path in (ROOT / "events").iterdir()}
 
 
-def test_the_definition_uses_exactly_the_substitutions_of_the_template() -> None:
-    used = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text()))
-    machine = template()["Resources"]["TrainAdapterStateMachine"]["Properties"]
-    assert used == set(machine["DefinitionSubstitutions"])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_definition_uses_exactly_the_substitutions_of_the_template(machine: str) -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", MACHINES[machine].read_text()))
+    assert used == set(machine_resource(machine)["DefinitionSubstitutions"])
 
 
-def test_the_role_may_invoke_exactly_the_stages() -> None:
-    machine = template()["Resources"]["TrainAdapterStateMachine"]["Properties"]
-    allowed = machine["Policies"][0]["Statement"][0]["Resource"]
-    assert {arn["Fn::GetAtt"] for arn in allowed} == {f"{name}Function.Arn" for name in tasks()}
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_role_may_invoke_exactly_the_stages(machine: str) -> None:
+    allowed = machine_resource(machine)["Policies"][0]["Statement"][0]["Resource"]
+    assert {arn["Fn::GetAtt"] for arn in allowed} == {
+        f"{name}Function.Arn" for name in tasks(machine)
+    }
 
 
 def test_stages_that_a_record_can_name_are_states() -> None:
-    assert set(get_args(Stage)) == set(tasks()) - {"FailJob"}
+    assert set(get_args(Stage)) == (set(tasks()) | set(nested())) - {"FailJob"}
 
 
-@pytest.mark.parametrize("name", tasks())
-def test_every_task_says_what_it_does_and_ends_in_time(name: str) -> None:
-    task = tasks()[name]
+@pytest.mark.parametrize(("machine", "name"), ALL_TASKS)
+def test_every_task_says_what_it_does_and_ends_in_time(machine: str, name: str) -> None:
+    task = tasks(machine)[name]
     assert task["Comment"]
     limit = functions()[folder_of(name)]["Timeout"]
     assert task["TimeoutSeconds"] > limit, "the Lambda must end before Step Functions gives up"
 
 
-@pytest.mark.parametrize("name", tasks())
-def test_every_task_retries_transients_with_jitter_and_a_ceiling(name: str) -> None:
-    retrier = tasks()[name]["Retry"][-1]
+@pytest.mark.parametrize(("machine", "name"), ALL_TASKS)
+def test_every_task_retries_transients_with_jitter_and_a_ceiling(machine: str, name: str) -> None:
+    retrier = tasks(machine)[name]["Retry"][-1]
     assert set(retrier["ErrorEquals"]) == TRANSIENT
     assert retrier["JitterStrategy"] == "FULL"
     assert retrier["MaxDelaySeconds"]
 
 
-@pytest.mark.parametrize("name", tasks())
-def test_every_task_is_done_again_twice_when_its_process_dies(name: str) -> None:
-    retrier = tasks()[name]["Retry"][-2]
+@pytest.mark.parametrize(("machine", "name"), ALL_TASKS)
+def test_every_task_is_done_again_twice_when_its_process_dies(machine: str, name: str) -> None:
+    retrier = tasks(machine)[name]["Retry"][-2]
     assert set(retrier["ErrorEquals"]) == {
         "Lambda.Unknown",
         "Runtime.ExitError",
@@ -82,20 +94,39 @@ def test_every_task_is_done_again_twice_when_its_process_dies(name: str) -> None
     assert retrier["MaxAttempts"] == 2
 
 
-@pytest.mark.parametrize("name", sorted(set(tasks()) - WAYS_OUT))
+@pytest.mark.parametrize("name", STAGES)
 def test_every_stage_has_one_way_to_fail(name: str) -> None:
-    (catch,) = tasks()[name]["Catch"]
+    (catch,) = states()[name]["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
     assert catch["Next"] == "NotifyFailure"
     assert {"event", "execution_arn", "failure", "failed"} <= set(catch["Output"])
 
 
+def test_only_a_point_of_a_sweep_is_caught_inside_it() -> None:
+    """The sweep's own failures are told by the machine that waits for it."""
+    caught = {name: s["Catch"] for name, s in states("sweep_adapter").items() if "Catch" in s}
+    assert {name: [each["Next"] for each in catch] for name, catch in caught.items()} == {
+        "TrainAdapter": ["PointFailed"]
+    }
+
+
 def test_a_redrive_can_go_back_to_every_stage() -> None:
     targets = {choice["Next"] for choice in states()["ResumeStage"]["Choices"]}
-    assert targets == set(tasks()) - WAYS_OUT
+    assert targets == set(STAGES)
 
 
-def test_the_workflow_has_a_time_limit_above_that_of_its_longest_state() -> None:
-    machine = json.loads(DEFINITION.read_text())
-    longest = max(task["TimeoutSeconds"] for task in tasks().values())
-    assert machine["TimeoutSeconds"] > longest
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_workflow_has_a_time_limit_above_that_of_its_longest_state(machine: str) -> None:
+    limits = [state["TimeoutSeconds"] for state in states(machine).values() if seconds_of(state)]
+    assert definition(machine)["TimeoutSeconds"] > max(limits)
+
+
+def test_a_sweep_has_time_for_every_round_of_its_points() -> None:
+    most = 24 / states("sweep_adapter")["TrainPoints"]["MaxConcurrency"]
+    rounds = most * seconds_of(states("sweep_adapter")["TrainAdapter"])
+    whole = definition("sweep_adapter")["TimeoutSeconds"]
+    assert rounds < whole < seconds_of(nested()["SweepAdapter"])
+
+
+def seconds_of(state: dict[str, Any]) -> int:
+    return int(state.get("TimeoutSeconds", 0))

@@ -169,7 +169,7 @@ def test_a_dry_run_trains_nothing(stack: Stack) -> None:
         "AcceptRequest",
         "IsRepeat",
         "InspectPhotos",
-        "IsDryRun",
+        "WhatToTrain",
         "NotifyOwner",
     ]
     notice = stack.subscriber.receive()

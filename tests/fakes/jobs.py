@@ -1,5 +1,6 @@
 """domain.jobs.Jobs in memory."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -7,6 +8,7 @@ from contracts.errors import JobCanceledError
 from contracts.job import JobSpec
 from contracts.record import JobRecord, Stage, Status, WaitingFor
 from contracts.status import TrainingProgress
+from contracts.sweep import SweepPoint
 from domain.jobs import UnknownJobError
 from domain.status import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 from tests.fakes.ledger import MemoryLedger
@@ -32,20 +34,37 @@ class MemoryJobs(MemoryLedger):
     def claim(
         self, job: JobSpec, execution_arn: str, now: datetime
     ) -> Literal["accepted", "repeat"]:
+        if self._begin(job, execution_arn, "AcceptRequest", now):
+            return "accepted"
+        ours = self.records[job.job_id].execution_arn == execution_arn
+        return "accepted" if ours else "repeat"
+
+    def add_points(
+        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    ) -> None:
+        if sweep_id in self.records:
+            self._change(sweep_id, now, points=tuple(point.job.job_id for point in points))
+        for point in points:
+            if self._begin(point.job, execution_arn, "TrainAdapter", now):
+                self._change(point.job.job_id, now, point_of=sweep_id, point=point.name)
+            elif self._is_open(point.job.job_id):
+                self._change(point.job.job_id, now, cancel_requested=False)
+
+    def _begin(self, job: JobSpec, execution_arn: str, stage: Stage, now: datetime) -> bool:
         record = self.records.get(job.job_id)
         if record is None:
             record = JobRecord(
                 **job.model_dump(),
                 execution_arn=execution_arn,
                 status="starting",
-                stage="AcceptRequest",
-                percent=STAGE_PERCENT["AcceptRequest"],
+                stage=stage,
+                percent=STAGE_PERCENT[stage],
                 created_at=now.isoformat(),
                 updated_at=now.isoformat(),
             )
             self.records[job.job_id] = record
         elif record.status in OPEN or record.status == "succeeded":
-            return "accepted" if record.execution_arn == execution_arn else "repeat"
+            return False
         self._change(
             job.job_id,
             now,
@@ -53,8 +72,8 @@ class MemoryJobs(MemoryLedger):
             **NOT_WAITING,
             execution_arn=execution_arn,
             status="starting",
-            stage="AcceptRequest",
-            percent=STAGE_PERCENT["AcceptRequest"],
+            stage=stage,
+            percent=STAGE_PERCENT[stage],
             code=None,
             notice_id=None,
             cancel_requested=False,
@@ -63,7 +82,7 @@ class MemoryJobs(MemoryLedger):
             total_steps=None,
             estimate=None,
         )
-        return "accepted"
+        return True
 
     def get(self, job_id: str) -> JobRecord | None:
         return self.records.get(job_id)

@@ -105,7 +105,7 @@ def play(cloud: Cloud) -> Play:
 def test_without_faults_every_stage_is_entered_once(play: Play) -> None:
     arn = play.start()
     assert play.ended(arn)["status"] == "SUCCEEDED"
-    assert play.entered(arn) == Counter([*STAGES, "IsRepeat", "IsDryRun"])
+    assert play.entered(arn) == Counter([*STAGES, "IsRepeat", "WhatToTrain"])
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -6,6 +6,7 @@ execution.py   one execution from start to its last event; redrive
 run.py         what a walk through states carries: history, stop, time left
 walk.py        state after state: Pass, Wait, Choice, Succeed, Fail
 task.py        Task: one call, its time-outs and its token
+nested.py      a Task that waits for another execution
 fan.py         Parallel and Map
 attempts.py    Retry and Catch
 shape.py       what a state gives on: result, output, variables, size

@@ -5,6 +5,7 @@ from ministack.services import stepfunctions as stock
 
 from local.cloud import sessions
 from local.cloud.states.failures import Failed
+from local.cloud.states.nested import SYNC
 from local.cloud.untyped import Json
 
 IAM_NAMES = {"sfn": "states"}  # where the SDK and IAM differ
@@ -18,9 +19,10 @@ def check(machine_arn: str, resource: str, arguments: Json) -> None:
     """
     role_arn = _machine(machine_arn)["roleArn"]
     action, target, error = _needed(resource, arguments)
-    reason = sessions.denial(role_arn, action, target)
-    if reason is not None:
-        raise Failed(error, reason)
+    for act, on in ((action, target), *_needed_to_wait(resource, arguments)):
+        reason = sessions.denial(role_arn, act, on)
+        if reason is not None:
+            raise Failed(error, reason)
 
 
 def _machine(arn: str) -> Json:
@@ -40,6 +42,19 @@ def _needed(resource: str, arguments: Json) -> tuple[str, str, str]:
     action = f"{IAM_NAMES.get(service, service)}:{operation[0].upper()}{operation[1:]}"
     denial = f"{service[0].upper()}{service[1:]}.AccessDeniedException"
     return action, _target(service, arguments), denial
+
+
+def _needed_to_wait(resource: str, arguments: Json) -> list[tuple[str, str]]:
+    """Return what else a state needs that waits for another execution's end."""
+    if SYNC not in resource:
+        return []
+    machine = str(arguments.get("StateMachineArn"))
+    executions = machine.replace(":stateMachine:", ":execution:") + ":any"
+    rule = _arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
+    return [
+        *((f"states:{name}Execution", executions) for name in ("Describe", "Stop")),
+        *((f"events:{name}", rule) for name in ("PutTargets", "PutRule", "DescribeRule")),
+    ]
 
 
 def _target(service: str, arguments: Json) -> str:

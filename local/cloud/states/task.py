@@ -10,6 +10,7 @@ from ministack.services import stepfunctions as stock
 
 from local.cloud.states import roles, tokens
 from local.cloud.states.failures import TIMEOUTS, Failed
+from local.cloud.states.nested import SYNC, Nested
 from local.cloud.states.run import Run, spawn, text
 from local.cloud.states.shape import State, arguments, finish, limited, number
 from local.cloud.untyped import Json
@@ -54,9 +55,16 @@ def _call(  # noqa: PLR0913, PLR0917 - a call has this many sides
     heartbeat = number(state, "HeartbeatSeconds", data, run)
     plain = state["Resource"].replace(CALLBACK, "")
     done = token.answered if token else threading.Event()
-    call = _Call(lambda: _invoke(plain, given), done, log if token else None)
+    nested = Nested(plain, given) if SYNC in plain else None
+    work = nested.run if nested else lambda: _invoke(plain, given)
+    call = _Call(work, done, log if token else None)
     spawn(call.make)
-    _await(run, done, timeout, heartbeat if token else None, token)
+    try:
+        _await(run, done, timeout, heartbeat if token else None, token)
+    except BaseException:
+        if nested:
+            nested.stop()
+        raise
     if token is None or (token.output is None and token.failure is None):
         return call.answer()
     if token.failure is not None:

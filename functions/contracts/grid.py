@@ -1,0 +1,48 @@
+"""SweepGrid: the settings that a sweep tries, as a client lists them in ``request.json``."""
+
+from math import prod
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from contracts.document import Document
+
+MOST_POINTS = 24
+"""Trainings that one sweep may ask for."""
+
+Rates = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=MOST_POINTS)
+]
+StepCounts = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=20_000)], ...], Field(min_length=1, max_length=MOST_POINTS)
+]
+Ranks = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=256)], ...], Field(min_length=1, max_length=MOST_POINTS)
+]
+
+
+class SweepGrid(Document):
+    """Every combination of the values is one point: one training of the same photos."""
+
+    learning_rate: Rates | None = None
+
+    max_train_steps: StepCounts | None = None
+
+    rank: Ranks | None = None
+
+    def lists(self) -> dict[str, tuple[float, ...]]:
+        """Return the values by the field that they are tried for."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: values for name, values in found.items() if values is not None}
+
+    @model_validator(mode="after")
+    def _is_a_grid(self) -> "SweepGrid":
+        for name, values in self.lists().items():
+            if len(set(values)) < len(values):
+                message = f"{name} lists a value twice"
+                raise ValueError(message)
+        points = prod(len(values) for values in self.lists().values())
+        if not 2 <= points <= MOST_POINTS:  # noqa: PLR2004 - one point is no sweep
+            message = f"the lists make {points} points; a sweep has from 2 to {MOST_POINTS}"
+            raise ValueError(message)
+        return self
