@@ -51,6 +51,8 @@ class Adapter:
     """By layer: ``unet.down_blocks...to_q``."""
     size: int
     """In bytes, on the device."""
+    job_id: str = ""
+    """That made it; an opaque id, for the log."""
 
 
 Layers = Mapping[str, nn.Linear]
@@ -108,6 +110,7 @@ class AdapterReader:
             trigger_word=manifest.trigger_word,
             pairs=cut(flat, pairs),
             size=flat.numel() * flat.element_size(),
+            job_id=manifest.job_id,
         )
 
     def read_files(self, folder: Path) -> tuple[AdapterManifest, bytes]:

@@ -197,7 +197,7 @@ class TritonPythonModel:
         except Exception as error:  # noqa: BLE001 (whatever it is, only these requests fail)
             if isinstance(error, RuntimeError) and any(w in str(error) for w in ALLOCATOR_WORDS):
                 raise MemoryError from None
-            log_place(error)
+            log_place(error, {adapter.job_id for row in rows for adapter, _ in row.mix})
             raise PictureError("generation_failed", "the picture could not be drawn") from None
 
     def reply(self, order: Order | PictureError) -> Any:  # noqa: ANN401
@@ -208,7 +208,7 @@ class TritonPythonModel:
         try:
             answer = order.answer or self.make_answer(order)
         except Exception as failure:  # noqa: BLE001 (as above: only this request fails)
-            log_place(failure)
+            log_place(failure, {adapter.job_id for adapter, _ in order.mix})
             text = str(PictureError("generation_failed", "the picture could not be encoded"))
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(text))
         return pb_utils.InferenceResponse(
@@ -274,7 +274,12 @@ def plan_passes(orders: list[Order]) -> Iterator[tuple[PassKey, list[tuple[Order
             yield key, group[start : start + ROWS_PER_PASS]
 
 
-def log_place(error: Exception) -> None:
-    """Log where it failed and what kind it was; its text could repeat a prompt."""
-    places = "".join(traceback.format_tb(error.__traceback__))
-    sys.stderr.write(f"{type(error).__name__}\n{places}")
+def log_place(error: Exception, job_ids: set[str]) -> None:
+    """Log where it failed, what kind it was and whose jobs' adapters were in it.
+
+    Not its text, which could repeat a prompt.
+    """
+    jobs = ",".join(sorted(job_ids)) or "none"
+    places = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    lines = (type(error).__name__, *places)
+    sys.stderr.writelines(f"{line} job_id={jobs}\n" for line in lines)

@@ -59,7 +59,7 @@ def user_of(folder: Path) -> str:
 
 
 def read(folder: Path) -> Adapter:
-    return Adapter(user_of(folder) * 64, "sks", {}, size=1)
+    return Adapter(user_of(folder) * 64, "sks", {}, size=1, job_id=f"job-{user_of(folder)}")
 
 
 def base(generator: MemoryGenerator) -> Any:
@@ -133,7 +133,9 @@ def test_an_unforeseen_failure_repeats_nothing(
     model = base(MemoryGenerator(RuntimeError("the prompt says OOM")))
     error = model.execute([request(tmp_path)])[0].error
     assert error == "likeness/generation_failed: the picture could not be drawn"
-    assert "OOM" not in capsys.readouterr().err
+    log = capsys.readouterr().err
+    assert "OOM" not in log
+    assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
 
 
 class NoPen(NoMark):
@@ -150,7 +152,9 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
     model.mark = NoPen()
     answers = model.execute([request(tmp_path, seed=1)])
     assert answers[0].error == "likeness/generation_failed: the picture could not be encoded"
-    assert "OOM" not in capsys.readouterr().err
+    log = capsys.readouterr().err
+    assert "OOM" not in log
+    assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
     model.mark = NoMark()
     assert model.execute([request(tmp_path, seed=1)])[0].error is None
 

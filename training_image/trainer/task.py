@@ -328,7 +328,7 @@ def fail_task(
     photos: tuple[PhotoVerdict, ...] = (),
 ) -> TrainingResult:
     """Commit a task's failure, with the verdicts on its photos where they are the reason."""
-    say(f"task {task.job_id} failed: {failure.code}")
+    say(f"task {task.job_id} failed: {failure.code} job_id={task.job_id}")
     result = TrainingResult(job_id=task.job_id, status="failed", photos=photos, failure=failure)
     write_result(task_folder(root, task), result)
     return result
