@@ -12,6 +12,7 @@ from diffusers import StableDiffusionXLPipeline
 
 from bench import serving_parts as parts
 from bench.report import Figure
+from serving.server import SHARED_MEMORY, region_prefix
 from tests.smoke import serving_kit as kit
 
 RANK = 20
@@ -98,8 +99,10 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         carousel = Carousel(server, users)
         carousel.turn(WARM_UP)  # what is allocated once
         before, base_before = own_megabytes(server)
+        before_regions = regions(server)
         carousel.turn(cycles)
         after, base_after = own_megabytes(server)
+        lost = regions(server) - before_regions
         alive = parts.median_seconds(partial(server.draw, carousel.waiting[-1]), 3)
     growth = 100 * (after / before - 1)
     return [
@@ -108,6 +111,7 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         Figure("the server's own memory after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
         Figure("unloads that Triton did, and never confirmed", carousel.unconfirmed),
+        Figure("regions of shared memory left behind", lost, "", 0, "less"),
         Figure("a picture after that", 1e3 * alive, "ms"),
     ]
 
@@ -140,7 +144,12 @@ class Carousel:
         self.waiting.append(user)
 
 
+def regions(server: kit.Server) -> int:
+    """Return how many regions of shared memory the server has."""
+    return len(list(SHARED_MEMORY.glob(f"{region_prefix(server.process.pid)}*")))
+
+
 def own_megabytes(server: kit.Server) -> tuple[float, float]:
-    """Return the memory of the server's process, and of the base's."""
+    """Return what the server's process has allocated, and the base's."""
     own, base = parts.server_pid(server), server.base_pid()
-    return parts.process_megabytes(own), parts.process_megabytes(base)
+    return parts.process_megabytes(own, "Anonymous"), parts.process_megabytes(base, "Anonymous")

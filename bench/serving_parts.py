@@ -77,10 +77,13 @@ def pack_reference(root: Path, number: int, adapter: Path) -> kit.User:
     return kit.User(number, url, place)
 
 
-def process_megabytes(pid: int) -> float:
-    """Return the memory that would be free without this process (USS and its share of the rest)."""
+def process_megabytes(pid: int, kind: str = "Pss") -> float:
+    """Return a process's memory: its own and its share of the rest, or ``Anonymous``.
+
+    The latter is what it allocated: no file's page, so nothing that others on the machine change.
+    """
     for line in Path("/proc", str(pid), "smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) / 1024
     raise LookupError(pid)
 

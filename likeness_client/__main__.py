@@ -23,7 +23,9 @@ from likeness_client.models import show_models
 from likeness_client.replay import replay
 from likeness_client.store import NotStoredError
 
-NOT_ARGUMENTS = {"command", "model", "prompt", "negative_prompt", "endpoint", "out", "store"}
+NOT_ARGUMENTS = {
+    *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -52,14 +54,15 @@ def draw(options: argparse.Namespace) -> int:
     }
     try:
         client = Likeness(options.endpoint)
+        image = options.image.read_bytes() if options.image else None
         answer = client.generate(
-            options.model, options.prompt, options.negative_prompt, options.store, **chosen
+            options.model, options.prompt, options.negative_prompt, options.store, image, **chosen
         )
     except NotStoredError as error:
         save(error.answer, options.out)
         sys.stderr.write(f"likeness: {error}\n")
         return 1
-    except (GenerationError, BotoCoreError) as error:
+    except (GenerationError, BotoCoreError, OSError) as error:
         sys.stderr.write(f"likeness: {error}\n")
         return 1
     save(answer, options.out)
@@ -150,7 +153,8 @@ def make_parser() -> argparse.ArgumentParser:
     generate.add_argument("--out", type=Path, default=Path("picture.png"))
     for name in ("num-inference-steps", "seed", "height", "width", "num-images-per-prompt"):
         generate.add_argument(f"--{name}", type=int)
-    for name in ("guidance-scale", "lora-scale"):
+    generate.add_argument("--image", type=Path, help="a PNG or JPEG file to start from")
+    for name in ("guidance-scale", "lora-scale", "strength"):
         generate.add_argument(f"--{name}", type=float)
     generate.add_argument("--scheduler", choices=get_args(Scheduler))
     generate.add_argument("--output-format", choices=get_args(OutputFormat))

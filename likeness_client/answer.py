@@ -9,6 +9,7 @@ from contracts.package import GenerationInfo
 from contracts.picture import (
     GEN_ARGS,
     GENERATED_IMAGE,
+    IMAGE,
     INFO,
     NEGATIVE_PROMPT,
     PROMPT,
@@ -45,12 +46,18 @@ class Answer:
     """The folder in S3, when the request named a store."""
 
 
-def make_request(prompt: str, negative_prompt: str | None, arguments: PictureArguments) -> bytes:
+def make_request(
+    prompt: str,
+    negative_prompt: str | None,
+    arguments: PictureArguments,
+    image: bytes | None = None,
+) -> bytes:
     """Return KServe v2 JSON; what is not set is left to the model's base."""
     texts = {
         PROMPT: prompt,
         NEGATIVE_PROMPT: negative_prompt,
         GEN_ARGS: arguments.model_dump_json(exclude_unset=True),
+        IMAGE: None if image is None else base64.b64encode(image).decode(),
     }
     inputs = [
         {"name": name, "shape": list(WIRE_SHAPE), "datatype": "BYTES", "data": [text]}

@@ -53,6 +53,7 @@ class Likeness:
         prompt: str,
         negative_prompt: str | None = None,
         store: str | None = None,
+        image: bytes | None = None,
         **arguments: Any,  # noqa: ANN401 (PictureArguments checks them)
     ) -> Answer:
         """Return pictures of a model.
@@ -62,6 +63,7 @@ class Likeness:
             prompt: what to draw; name the subject by its trigger word, or write ``<<TOK>>``.
             negative_prompt: what to avoid.
             store: ``s3://<bucket>/tenants/<tenant>``: keep request and pictures there.
+            image: a PNG or JPEG file's bytes to start from; ``strength`` says how far to go.
             arguments: of contracts.picture.PictureArguments, e.g. ``seed=1, lora_scale=0.8``.
 
         Raises:
@@ -70,7 +72,7 @@ class Likeness:
             BotoCoreError: boto3 has no credentials, no Region, or no connection.
         """
         checked = check_arguments(arguments)
-        body = make_request(prompt, negative_prompt, checked)
+        body = make_request(prompt, negative_prompt, checked, image)
         if store is None:
             return self._ask(model, body, checked)
         place = PictureStore(store, self._session.client("s3"))
@@ -106,11 +108,12 @@ class Likeness:
         prompt: str,
         negative_prompt: str | None = None,
         store: str | None = None,
+        image: bytes | None = None,
         **arguments: Any,  # noqa: ANN401 (as generate)
     ) -> Answer:
         """Do the same without holding up the event loop."""
         return await asyncio.to_thread(
-            self.generate, model, prompt, negative_prompt, store, **arguments
+            self.generate, model, prompt, negative_prompt, store, image, **arguments
         )
 
     def _wake(self, models: Iterable[str]) -> None:

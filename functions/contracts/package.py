@@ -29,6 +29,8 @@ RELEASED_TEXTS = frozenset(
         "544315b36f3225b78d0b96faf6525aacd64ebf4c37f4228a64defce3e0f4d77b",  # 0.1 model.py
         "038ceaedcec229010c2a55d56a51a51147b279767eacc7dc64625ae8de6190da",  # 0.2 config.pbtxt
         "b68ff1edc98e9f5f0cffdf397f4206e7935167847bc4de82cf21222244d37998",  # 0.2 model.py
+        "9ef4e268b1bb5c322249dddd8a05af0baf721b630b5ae5443199b7394b11e509",  # 0.3 config.pbtxt
+        "4a3399de456191a1634ca27b74b97d9c784453a797cd2174979b0001221f3aca",  # 0.3 model.py
     }
 )
 """sha256 of every text that users' models were ever given: PublishAdapter packs no other, and the
@@ -113,6 +115,12 @@ class GenerationInfo(Document):
 
     mixed: tuple[MixedAdapter, ...] = ()
     """Beside the model's own."""
+
+    strength: float | None = None
+    """Absent: it was drawn from nothing."""
+
+    image_sha256: Sha256 | None = None
+    """Of the file that it was drawn from."""
 
     scheduler: str
 

@@ -17,7 +17,10 @@ WIRE_SHAPE = (1, 1)
 PROMPT = "prompt"
 NEGATIVE_PROMPT = "negative_prompt"
 GEN_ARGS = "gen_args"
-"""JSON of PictureArguments. NEGATIVE_PROMPT and GEN_ARGS may be left out."""
+"""JSON of PictureArguments."""
+
+IMAGE = "image"
+"""Base64 of a PNG or JPEG file to start from. All but PROMPT may be left out."""
 
 GENERATED_IMAGE = "generated_image"
 """``[1, n]`` BYTES, base64 text: one element for each picture."""
@@ -26,6 +29,14 @@ INFO = "info"
 """``[1, 1]`` BYTES, JSON of contracts.package.GenerationInfo."""
 
 MAX_PROMPT_CHARACTERS = 2000
+
+MAX_IMAGE_BYTES = 6 << 20
+"""Of the file. SageMaker takes requests of up to 25 MB."""
+
+MAX_IMAGE_PIXELS = 40_000_000
+
+DEFAULT_STRENGTH = 0.8
+"""As diffusers has it."""
 
 Scheduler = Literal[
     "DDIMScheduler",
@@ -75,6 +86,10 @@ class PictureArguments(Document):
 
     adapters: Annotated[tuple[OtherModel, ...], Field(max_length=3)] = ()
     """Adapters that are added to the model's own; ``lora_scale`` is the own one's weight."""
+
+    strength: Annotated[float, Field(gt=0, le=1)] | None = None
+    """How much of ``image`` may change: 1 keeps nothing of it. Of the steps, so large a share is
+    taken."""
 
     num_images_per_prompt: Annotated[int, Field(ge=1, le=4)] = 1
 

@@ -79,5 +79,6 @@ def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -
         (request.height, request.width),
         request.scheduler,
         (arguments.output_format, quality),
+        (request.image.sha256, request.strength) if request.image else None,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -9,7 +9,12 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import (
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLPipeline,
+)
 from PIL.Image import Image
 
 from contracts.base import BaseCard
@@ -33,6 +38,8 @@ class Row:
     seed: int
     guidance_scale: float
     mix: Mix = ()
+    image: Image | None = None
+    """To start from; all rows of a pass have one, or none."""
 
 
 class _GuidanceByRow:
@@ -58,6 +65,14 @@ class _SdxlPipeline(_GuidanceByRow, StableDiffusionXLPipeline):  # type: ignore[
     pass
 
 
+class _SdFromImage(_GuidanceByRow, StableDiffusionImg2ImgPipeline):  # type: ignore[misc]
+    pass
+
+
+class _SdxlFromImage(_GuidanceByRow, StableDiffusionXLImg2ImgPipeline):  # type: ignore[misc]
+    pass
+
+
 PIPELINES: dict[str, Any] = {"sd1": _SdPipeline, "sd2": _SdPipeline, "sdxl": _SdxlPipeline}
 
 
@@ -70,6 +85,7 @@ class Generator:
         self.device = device
         self.dtype = torch.float32 if device.type == "cpu" else torch.float16
         self.pipeline = load_pipeline(folder, self.card, self.dtype).to(device)
+        self.from_image = share_pipeline(self.pipeline, self.card)
         self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})
         self.activation_seconds = 0.0
         """Spent on putting rows' adapters in place."""
@@ -83,19 +99,22 @@ class Generator:
 
     def draw(self, key: PassKey, rows: Sequence[Row]) -> list[Image]:
         """Return one picture for each row, each as if it were drawn alone."""
-        self.pipeline.scheduler = self.make_scheduler(key.scheduler)
+        pipeline = self.pipeline if key.strength is None else self.from_image
+        pipeline.scheduler = self.make_scheduler(key.scheduler)
         guidance = torch.tensor([row.guidance_scale for row in rows], dtype=self.dtype)
-        self.pipeline.row_guidance = guidance.view(-1, 1, 1, 1).to(self.device)
+        pipeline.row_guidance = guidance.view(-1, 1, 1, 1).to(self.device)
         negative = [row.negative_prompt for row in rows] if key.has_negative_prompt else None
+        start: dict[str, Any] = {"height": key.height, "width": key.width}
+        if key.strength is not None:
+            start = {"image": [row.image for row in rows], "strength": key.strength}
         began = time.perf_counter()
         with torch.inference_mode(), active(self.layers, [row.mix for row in rows]):
             self.activation_seconds += time.perf_counter() - began
-            answer = self.pipeline(
+            answer = pipeline(
                 [row.prompt for row in rows],
                 negative_prompt=negative,
                 num_inference_steps=key.num_inference_steps,
-                height=key.height,
-                width=key.width,
+                **start,
                 generator=[torch.Generator().manual_seed(row.seed) for row in rows],
             )
         images: list[Image] = answer.images
@@ -117,6 +136,19 @@ def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # n
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def share_pipeline(pipeline: Any, card: BaseCard) -> Any:  # noqa: ANN401
+    """Return a pipeline that starts from images, on the very same networks."""
+    if card.family == "sdxl":
+        zeros = pipeline.config.force_zeros_for_empty_prompt
+        other = _SdxlFromImage(
+            **pipeline.components, force_zeros_for_empty_prompt=zeros, add_watermarker=False
+        )
+    else:
+        other = _SdFromImage(**pipeline.components, requires_safety_checker=False)
+    other.set_progress_bar_config(disable=True)
+    return other
 
 
 def silence() -> None:

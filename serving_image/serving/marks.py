@@ -18,7 +18,10 @@ XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:RDF></x:xmpmeta><?xpacket end="r"?>"""
 """The mark that search engines and social networks read (IPTC's "trained algorithmic media")."""
 
-GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+GENERATED = f"{SOURCES}trainedAlgorithmicMedia"
+CHANGED = f"{SOURCES}compositeWithTrainedAlgorithmicMedia"
+"""A picture that the model was given, and changed."""
 
 
 def encode(image: Image, seed: int, arguments: PictureArguments, info: GenerationInfo) -> bytes:
@@ -26,7 +29,7 @@ def encode(image: Image, seed: int, arguments: PictureArguments, info: Generatio
     file = io.BytesIO()
     model = info.adapter_sha256 or info.base_sha256
     tool = f"Likeness model {model[:12]} seed {seed}"
-    xmp = XMP.format(tool=tool, source=GENERATED)
+    xmp = XMP.format(tool=tool, source=CHANGED if info.image_sha256 else GENERATED)
     options: dict[str, Any] = {"quality": arguments.quality, "xmp": xmp.encode()}
     if arguments.output_format == "png":
         options = {"pnginfo": png_text(tool, xmp)}

@@ -1,15 +1,23 @@
 """What a request means: bytes in, a PictureRequest out, or a PictureError in our own words."""
 
+import base64
+import binascii
+import io
 import re
 import secrets
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import NamedTuple, get_args
 
+from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from contracts.base import BaseCard
 from contracts.picture import (
+    DEFAULT_STRENGTH,
     ERROR_PREFIX,
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_PIXELS,
     MAX_PROMPT_CHARACTERS,
     PictureArguments,
     PictureCode,
@@ -36,6 +44,18 @@ class PassKey(NamedTuple):
     scheduler: str
     guided: bool
     has_negative_prompt: bool
+    strength: float | None = None
+    """None: drawn from nothing."""
+
+
+@dataclass(frozen=True)
+class StartImage:
+    """What to start from instead of noise alone."""
+
+    pixels: Image.Image
+    """RGB, in the size of the picture."""
+    sha256: str
+    """Of the file."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,9 @@ class PictureRequest:
     lora_scale: float
     scheduler: str
     arguments: PictureArguments
+    image: StartImage | None = None
+    strength: float | None = None
+    """Set if there is an image."""
 
     @property
     def pass_key(self) -> PassKey:
@@ -64,32 +87,75 @@ class PictureRequest:
             self.scheduler,
             guided=self.guidance_scale > 1,
             has_negative_prompt=self.negative_prompt is not None,
+            strength=self.strength,
         )
 
 
 def parse_request(
-    prompt: bytes, negative_prompt: bytes, gen_args: bytes, base: BaseCard
+    prompt: bytes, negative_prompt: bytes, gen_args: bytes, base: BaseCard, image: bytes = b""
 ) -> PictureRequest:
-    """Return what the three inputs ask of this base.
+    """Return what the inputs ask of this base.
 
     Raises:
-        PictureError: an argument is unknown, out of range, or not text.
+        PictureError: an argument is unknown, out of range, or not text, or an image none.
     """
     arguments = parse_arguments(gen_args)
     defaults = base.inference
+    height, width = arguments.height or base.resolution, arguments.width or base.resolution
+    steps = arguments.num_inference_steps or defaults.num_inference_steps
+    start = parse_image(image, (width, height)) if image else None
     guidance = arguments.guidance_scale
     return PictureRequest(
         prompt=parse_text(prompt, "prompt", at_least=1),
         negative_prompt=parse_text(negative_prompt, "negative_prompt", at_least=0) or None,
-        num_inference_steps=arguments.num_inference_steps or defaults.num_inference_steps,
+        num_inference_steps=steps,
         guidance_scale=defaults.guidance_scale if guidance is None else guidance,
         seeds=make_seeds(arguments.seed, arguments.num_images_per_prompt),
-        height=arguments.height or base.resolution,
-        width=arguments.width or base.resolution,
+        height=height,
+        width=width,
         lora_scale=arguments.lora_scale,
         scheduler=arguments.scheduler or check_scheduler(defaults.scheduler),
         arguments=arguments,
+        image=start,
+        strength=check_strength(arguments.strength, start, steps),
     )
+
+
+def parse_image(value: bytes, size: tuple[int, int]) -> StartImage:
+    """Return the image, cut to the picture's proportions around its middle."""
+    if len(value) > MAX_IMAGE_BYTES * 4 // 3 + 4:
+        raise PictureError("invalid_argument", f"image: at most {MAX_IMAGE_BYTES >> 20} MB")
+    try:
+        file = base64.b64decode(value, validate=True)
+        with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
+            check_pixels(image)
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        text = "image: not base64 of a whole PNG or JPEG file"
+        raise PictureError("invalid_argument", text) from None
+    white = Image.new("RGBA", upright.size, "white")
+    pixels = Image.alpha_composite(white, upright).convert("RGB")
+    fitted = ImageOps.fit(pixels, size, Image.Resampling.LANCZOS)
+    return StartImage(fitted, sha256(file).hexdigest())
+
+
+def check_pixels(image: Image.Image) -> None:
+    """Raise before anything is decoded: a small file may hold a huge picture."""
+    if image.width * image.height > MAX_IMAGE_PIXELS:
+        text = f"image: at most {MAX_IMAGE_PIXELS // 1_000_000} million pixels"
+        raise PictureError("invalid_argument", text)
+
+
+def check_strength(wished: float | None, image: StartImage | None, steps: int) -> float | None:
+    """Return how much of the image may change; None when there is none."""
+    if image is None:
+        if wished is not None:
+            raise PictureError("invalid_argument", "strength: there is no image to change")
+        return None
+    strength = DEFAULT_STRENGTH if wished is None else wished
+    if int(steps * strength) < 1:
+        raise PictureError("invalid_argument", "strength: no step is left; ask for more steps")
+    return strength
 
 
 def parse_arguments(text: bytes) -> PictureArguments:

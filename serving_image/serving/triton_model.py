@@ -17,7 +17,7 @@ import triton_python_backend_utils as pb_utils
 from PIL.Image import Image
 
 from contracts.package import GenerationInfo, MixedAdapter
-from contracts.picture import GEN_ARGS, GENERATED_IMAGE, INFO, NEGATIVE_PROMPT, PROMPT
+from contracts.picture import GEN_ARGS, GENERATED_IMAGE, IMAGE, INFO, NEGATIVE_PROMPT, PROMPT
 from serving.adapters import Adapter, AdapterCache, AdapterReader
 from serving.answers import Answer, AnswerCache, answer_key
 from serving.generator import Generator, Row
@@ -33,7 +33,7 @@ from serving.watermark import make_mark
 ADAPTER = "adapter"
 """The calling model's adapter folder: set by our own model.py, not by the client."""
 
-INPUTS = (PROMPT, NEGATIVE_PROMPT, GEN_ARGS, ADAPTER)
+INPUTS = (PROMPT, NEGATIVE_PROMPT, GEN_ARGS, IMAGE, ADAPTER)
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
 ALLOCATOR_WORDS = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -84,6 +84,7 @@ class Order:
             seed=seed,
             guidance_scale=request.guidance_scale,
             mix=self.mix,
+            image=request.image.pixels if request.image else None,
         )
 
 
@@ -144,8 +145,8 @@ class TritonPythonModel:
     def take(self, request: Any, find: Callable[[Path], Adapter]) -> Order | PictureError:  # noqa: ANN401
         """Read one request and find its adapter."""
         try:
-            prompt, negative, arguments, folder = (read_text(request, name) for name in INPUTS)
-            wish = parse_request(prompt, negative, arguments, self.base)
+            prompt, negative, arguments, image, folder = (read_text(request, n) for n in INPUTS)
+            wish = parse_request(prompt, negative, arguments, self.base, image)
             self.mark.check(wish.width, wish.height)
             caller = Path(os.fsdecode(folder))
             others = find_others(caller, wish.arguments.adapters, self.run_dir)
@@ -246,6 +247,8 @@ class TritonPythonModel:
                 MixedAdapter(sha256=adapter.sha256, weight=wish.weight)
                 for adapter, wish in zip(order.others, request.arguments.adapters, strict=True)
             ),
+            strength=request.strength,
+            image_sha256=request.image.sha256 if request.image else None,
             scheduler=request.scheduler,
             width=request.width,
             height=request.height,
@@ -259,8 +262,11 @@ def no_memory() -> PictureError:
 
 
 def read_text(request: Any, name: str) -> bytes:  # noqa: ANN401
-    """Return a tensor's only value."""
-    value = pb_utils.get_input_tensor_by_name(request, name).as_numpy().reshape(-1)[0]
+    """Return a tensor's only value; nothing when it is not there."""
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    if tensor is None:
+        return b""
+    value = tensor.as_numpy().reshape(-1)[0]
     return value if isinstance(value, bytes) else str(value).encode()
 
 

@@ -52,7 +52,7 @@ def test_the_user_model_has_the_wire_of_the_contract() -> None:
     config = read_config(USER)
     dims = list(picture.WIRE_SHAPE[1:])
     assert config.max_batch_size == picture.WIRE_SHAPE[0]
-    wire = (picture.PROMPT, picture.NEGATIVE_PROMPT, picture.GEN_ARGS)
+    wire = (picture.PROMPT, picture.NEGATIVE_PROMPT, picture.GEN_ARGS, picture.IMAGE)
     assert shapes(config.input) == dict.fromkeys(wire, dims)
     assert [tensor.name for tensor in config.input if not tensor.optional] == [picture.PROMPT]
     assert shapes(config.output) == {picture.GENERATED_IMAGE: [-1], picture.INFO: [1]}
@@ -104,7 +104,7 @@ def test_the_user_model_s_own_names_are_the_contract_s() -> None:
         for target in node.targets
         if isinstance(target, ast.Name) and target.id in {"INPUTS", "OUTPUTS"}
     }
-    wire = [picture.PROMPT, picture.NEGATIVE_PROMPT, picture.GEN_ARGS]
+    wire = [picture.PROMPT, picture.NEGATIVE_PROMPT, picture.GEN_ARGS, picture.IMAGE]
     assert list(constants["INPUTS"]) == wire
     assert constants["OUTPUTS"] == [picture.GENERATED_IMAGE, picture.INFO]
     assert picture.ERROR_PREFIX in text

@@ -14,7 +14,8 @@ pytest.importorskip("diffusers")
 import diffusers
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
+from PIL import Image
 
 from contracts.picture import Scheduler
 from serving.adapters import Adapter, AdapterReader
@@ -47,21 +48,32 @@ class Room:
         card = self.generator.card
         return AdapterReader(card.sha256, self.generator.layers, DEVICE, torch.float32).read(place)
 
-    def draw(self, rows: list[Row], scheduler: str, *, negative: bool = False) -> list[kit.Picture]:
-        key = PassKey(3, 64, 64, scheduler, guided=True, has_negative_prompt=negative)
+    def draw(
+        self,
+        rows: list[Row],
+        scheduler: str,
+        *,
+        negative: bool = False,
+        strength: float | None = None,
+    ) -> list[kit.Picture]:
+        key = PassKey(3, 64, 64, scheduler, True, negative, strength)
         return [np.array(image, np.int16) for image in self.generator.draw(key, rows)]
 
-    def draw_plainly(self, row: Row, scheduler: str) -> kit.Picture:
+    def draw_plainly(self, row: Row, scheduler: str, strength: float | None = None) -> kit.Picture:
         config = self.plain.scheduler.config
         more = {"skip_prk_steps": True} if scheduler == "PNDMScheduler" else {}
-        self.plain.scheduler = getattr(diffusers, scheduler).from_config(config, **more)
-        answer = self.plain(
+        plain, start = self.plain, {"height": 64, "width": 64}
+        if strength is not None:
+            plain = AutoPipelineForImage2Image.from_pipe(self.plain)
+            plain.set_progress_bar_config(disable=True)
+            start = {"image": row.image, "strength": strength}
+        plain.scheduler = getattr(diffusers, scheduler).from_config(config, **more)
+        answer = plain(
             row.prompt,
             negative_prompt=row.negative_prompt,
             num_inference_steps=3,
             guidance_scale=row.guidance_scale,
-            height=64,
-            width=64,
+            **start,
             generator=torch.Generator().manual_seed(row.seed),
         )
         picture: kit.Picture = np.array(answer.images[0], np.int16)
@@ -82,6 +94,31 @@ def test_the_base_draws_with_every_scheduler_as_diffusers_does(room: Room, sched
     row = Row("a photo", "hat", 3, 4.0)
     drawn = room.draw([row], scheduler, negative=True)[0]
     assert difference(drawn, room.draw_plainly(row, scheduler)) <= 1
+
+
+def make_image(seed: int) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((64, 64))
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_picture_from_an_image_is_diffusers_own(room: Room, scheduler: str) -> None:
+    row = Row("a photo", "hat", 3, 4.0, image=make_image(0))
+    drawn = room.draw([row], scheduler, negative=True, strength=0.7)[0]
+    assert difference(drawn, room.draw_plainly(row, scheduler, strength=0.7)) <= 1
+
+
+def test_rows_from_images_are_the_pictures_that_each_gets_alone(room: Room) -> None:
+    one, two = room.adapters
+    rows = [
+        Row("a photo of sks", None, 1, 4.0, ((one, 1.0),), make_image(1)),
+        Row("a drawing of a house", None, 2, 2.5, ((two, 0.6),), make_image(2)),
+        Row("a photo", None, 3, 7.0, (), make_image(3)),
+    ]
+    together = room.draw(rows, "DDIMScheduler", strength=0.7)
+    alone = [room.draw([row], "DDIMScheduler", strength=0.7)[0] for row in rows]
+    assert max(map(difference, together, alone)) <= 1
+    assert difference(alone[1], alone[2]) > 5
 
 
 def test_rows_of_one_pass_are_the_pictures_that_each_gets_alone(room: Room) -> None:

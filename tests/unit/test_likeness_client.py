@@ -90,6 +90,14 @@ def test_only_what_is_said_is_sent() -> None:
     assert answer.pictures[0].data == b"picture"
 
 
+def test_an_image_goes_along() -> None:
+    endpoint = MemoryEndpoint()
+    likeness(endpoint).generate(MODEL, "a photo", image=b"a file", strength=0.5)
+    sent = endpoint.sent()
+    assert base64.b64decode(sent["image"]) == b"a file"
+    assert sent["gen_args"] == '{"strength":0.5}'
+
+
 @pytest.mark.parametrize(
     "passing",
     [
@@ -220,6 +228,21 @@ def test_the_command_line_mixes_and_keeps(
         "adapters": [{"model": OTHER, "weight": 0.5}],
         "use_cache": False,
     }
+
+
+def test_the_command_line_starts_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endpoint = MemoryEndpoint()
+    monkeypatch.setattr("likeness_client.client.boto3", endpoint)
+    words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
+    more = ["--image", str(tmp_path / "start.png"), "--strength", "0.4"]
+    assert main([*words, *more]) == 1
+    assert "start.png" in capsys.readouterr().err
+    (tmp_path / "start.png").write_bytes(b"a file")
+    assert main([*words, *more]) == 0
+    assert base64.b64decode(endpoint.sent()["image"]) == b"a file"
+    assert json.loads(endpoint.sent()["gen_args"]) == {"strength": 0.4}
 
 
 def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,17 @@
 """What a picture request means: no server, no torch."""
 
+import base64
+import io
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from contracts.base import BaseCard
+from contracts.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES
 from serving.base_folder import BaseFolderError, resolve_base
 from serving.tensors import PictureError, PictureRequest, name_subject, parse_request
 
@@ -110,6 +115,93 @@ def test_bad_arguments_are_refused(arguments: bytes) -> None:
 def test_a_prompt_is_text_of_a_sensible_length(prompt: bytes) -> None:
     with pytest.raises(PictureError, match=r"^likeness/invalid_argument: prompt: "):
         parse_request(prompt, b"", b"", BASE)
+
+
+def file_of(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **more)
+    return file.getvalue()
+
+
+def ask_from(file: bytes, **arguments: Any) -> PictureRequest:
+    image = base64.b64encode(file)
+    return parse_request(b"a photo", b"", json.dumps(arguments).encode(), BASE, image)
+
+
+def test_an_image_is_cut_to_the_picture_around_its_middle() -> None:
+    wide = Image.new("RGB", (300, 100), "red")
+    wide.paste("blue", (80, 0, 220, 100))
+    request = ask_from(file_of(wide), width=128, height=128)
+    assert request.image is not None
+    assert request.image.pixels.size == (128, 128)
+    assert request.image.pixels.getcolors() == [(128 * 128, (0, 0, 255))]
+    assert request.image.sha256 == sha256(file_of(wide)).hexdigest()
+    assert request.strength == DEFAULT_STRENGTH
+
+
+def test_a_photo_taken_upright_stays_upright() -> None:
+    lying = Image.new("RGB", (128, 128), "white")
+    lying.paste("black", (0, 0, 128, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter, as telephones write it
+    request = ask_from(file_of(lying, "JPEG", exif=exif, quality=95), width=64, height=64)
+    assert request.image is not None
+    left, right = (request.image.pixels.getpixel((x, 32)) for x in (5, 58))
+    assert isinstance(left, tuple)
+    assert isinstance(right, tuple)
+    assert left[0] > 200
+    assert right[0] < 50
+
+
+def test_what_is_see_through_is_white() -> None:
+    request = ask_from(file_of(Image.new("RGBA", (64, 64), (0, 0, 0, 0))))
+    assert request.image is not None
+    assert request.image.pixels.getpixel((3, 3)) == (255, 255, 255)
+
+
+WHOLE = file_of(Image.new("RGB", (64, 64), "red"))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"OOM",
+        base64.b64encode(b"OOM"),
+        base64.b64encode(WHOLE[:-30]),
+        base64.b64encode(WHOLE)[:-5],
+        base64.b64encode(file_of(Image.new("RGB", (64, 64)), "GIF")),
+        base64.b64encode(file_of(Image.new("1", (8000, 6000)))),
+        b"A" * (MAX_IMAGE_BYTES * 4 // 3 + 8),
+        b"\xff\x00",
+    ],
+)
+def test_what_is_no_image_is_refused(image: bytes) -> None:
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: image: ") as caught:
+        parse_request(b"a", b"", b"", BASE, image)
+    assert "OOM" not in str(caught.value)
+
+
+@pytest.mark.parametrize("strength", [0, 1.01, "1", None])
+def test_a_strength_is_a_share(strength: object) -> None:
+    if strength is None:
+        assert ask_from(WHOLE, strength=None).strength == DEFAULT_STRENGTH
+        return
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: strength: "):
+        ask_from(WHOLE, strength=strength)
+
+
+def test_a_strength_needs_an_image_and_a_step() -> None:
+    with pytest.raises(PictureError, match="strength: there is no image"):
+        ask(strength=0.5)
+    with pytest.raises(PictureError, match="strength: no step is left"):
+        ask_from(WHOLE, strength=0.3, num_inference_steps=3)
+    assert ask_from(WHOLE, strength=0.34, num_inference_steps=3).strength == 0.34
+
+
+def test_only_equal_strengths_are_drawn_together() -> None:
+    half, other, none = ask_from(WHOLE, strength=0.5), ask_from(WHOLE, strength=0.6), ask()
+    assert half.pass_key == ask_from(file_of(Image.new("L", (9, 9))), strength=0.5).pass_key
+    assert len({half.pass_key, other.pass_key, none.pass_key}) == 3
 
 
 def test_an_error_never_repeats_the_user() -> None:

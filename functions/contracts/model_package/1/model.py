@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-INPUTS = {"prompt": b"", "negative_prompt": b"", "gen_args": b"{}"}
+INPUTS = {"prompt": b"", "negative_prompt": b"", "gen_args": b"{}", "image": b""}
 """What a client may send, and what an absent tensor means."""
 
 OUTPUTS = ["generated_image", "info"]

@@ -1,0 +1,167 @@
+"""Pictures that start from an image, and packages from before there were such, on tritonserver.
+
+Runs in the serving environment.
+"""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import numpy as np
+import torch
+from diffusers import AutoPipelineForImage2Image, DPMSolverMultistepScheduler
+from PIL import Image
+
+from contracts.package import RELEASED_TEXTS
+from tests.smoke import serving_kit as kit
+
+pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
+
+PROMPT = "a photo of sks person"
+STEPS: dict[str, Any] = {**kit.SMALL, "num_inference_steps": 4}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("models")
+    kit.make_base(root / "base", "sdxl")
+    for number in (1, 2):
+        kit.make_adapter(root / f"adapter{number}", root / "base", rank=4 * number, seed=number)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[kit.Server]:
+    with kit.serving(str(models / "base"), tmp_path_factory.mktemp("serve")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def users(server: kit.Server, models: Path) -> list[kit.User]:
+    packed = [kit.pack_user(models, n, models / f"adapter{n}") for n in (1, 2)]
+    assert [server.load(user).status for user in packed] == [200, 200]
+    return packed
+
+
+def make_image(seed: int) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((64, 64))
+
+
+def encoded(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def change(server: kit.Server, user: kit.User, image: Image.Image, **arguments: Any) -> kit.Reply:
+    wish = {**STEPS, **arguments}
+    return server.invoke(user, kit.payload(prompt=PROMPT, gen_args=wish, image=encoded(image)))
+
+
+def difference(one: kit.Picture, other: kit.Picture) -> int:
+    return int(np.abs(one - other).max())
+
+
+def test_it_is_the_picture_that_plain_diffusers_makes(
+    server: kit.Server, users: list[kit.User], models: Path
+) -> None:
+    pipeline = AutoPipelineForImage2Image.from_pretrained(models / "base")
+    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
+    pipeline.load_lora_weights(models / "adapter1")
+    expected = pipeline(
+        PROMPT,
+        image=make_image(1),
+        strength=0.5,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(5),
+    ).images[0]
+    answer = change(server, users[0], make_image(1), strength=0.5)
+    assert difference(answer.picture, np.array(expected, dtype=np.int16)) <= 1
+    assert answer.info.strength == 0.5
+    file = base64.b64decode(encoded(make_image(1)))
+    assert answer.info.image_sha256 == hashlib.sha256(file).hexdigest()
+    assert b"compositeWithTrainedAlgorithmicMedia" in answer.files[0]
+
+
+def test_less_strength_keeps_more_of_the_image(server: kit.Server, users: list[kit.User]) -> None:
+    image = np.array(make_image(2), dtype=np.int16)
+    sweep = [change(server, users[0], make_image(2), strength=s) for s in (0.25, 1.0)]
+    near, far = (float(np.abs(answer.picture - image).mean()) for answer in sweep)
+    assert near != far
+    assert difference(sweep[0].picture, sweep[1].picture) > 5
+
+
+def test_mixed_batches_equal_single_pictures(server: kit.Server, users: list[kit.User]) -> None:
+    """With images and without, of equal and of other strength, at once."""
+    jobs = [
+        (user, number, {"seed": number, "strength": 0.5 if number < 3 else 0.75})
+        for user in users
+        for number in (1, 2, 3)
+    ]
+
+    def draw(job: tuple[kit.User, int, dict[str, Any]]) -> kit.Picture:
+        user, number, wish = job
+        return change(server, user, make_image(number), use_cache=False, **wish).picture
+
+    def draw_from_nothing(user: kit.User) -> kit.Picture:
+        return server.draw(user, use_cache=False).picture
+
+    alone = [*map(draw, jobs), *map(draw_from_nothing, users)]
+    with ThreadPoolExecutor(8) as pool:
+        first, second = pool.map(draw, jobs), pool.map(draw_from_nothing, users)
+        together = [*first, *second]
+    assert max(map(difference, alone, together)) <= 1
+
+
+def test_another_image_is_another_request(server: kit.Server, users: list[kit.User]) -> None:
+    change(server, users[0], make_image(4), seed=90)
+    again, other, nothing = (
+        change(server, users[0], make_image(4), seed=90),
+        change(server, users[0], make_image(5), seed=90),
+        server.draw(users[0], PROMPT, **{**STEPS, "seed": 90}),
+    )
+    assert [answer.info.cached for answer in (again, other, nothing)] == [True, False, False]
+
+
+def test_a_bad_image_is_a_400_in_our_own_words(server: kit.Server, users: list[kit.User]) -> None:
+    for image in ("OOM", base64.b64encode(b"No space left on device").decode()):
+        answer = server.invoke(users[0], kit.payload(prompt="a", image=image))
+        assert (answer.status, answer.error) == (
+            400,
+            "likeness/invalid_argument: image: not base64 of a whole PNG or JPEG file",
+        )
+    answer = server.draw(users[0], strength=0.5)
+    assert answer.error == "likeness/invalid_argument: strength: there is no image to change"
+
+
+def test_a_large_photo_is_taken(server: kit.Server, users: list[kit.User]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (1300, 1300, 3), dtype=np.uint8)
+    answer = change(server, users[0], Image.fromarray(noise))  # five million bytes
+    assert answer.picture.shape == (64, 64, 3)
+
+
+def test_a_package_from_before_there_were_images_still_draws(
+    server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path
+) -> None:
+    """Release 0.2, byte for byte: its hash is in RELEASED_TEXTS."""
+    user = kit.pack_user(tmp_path, 9, models / "adapter1")
+    code, config = user.adapter.with_name("model.py"), user.adapter.parents[1] / "config.pbtxt"
+    code.write_text(code.read_text().replace(', "image": b""}', "}"))
+    lines = [line for line in config.read_text().splitlines() if '"image"' not in line]
+    text = "\n".join(lines).replace("optional: true },  # JSON", "optional: true }  # JSON") + "\n"
+    config.write_text(text)
+    for path in (code, config):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in RELEASED_TEXTS
+    assert server.load(user).status == 200
+    assert server.draw(user).files == server.draw(users[0]).files
