@@ -62,7 +62,8 @@ class Room:
     def draw_plainly(self, row: Row, scheduler: str, strength: float | None = None) -> kit.Picture:
         config = self.plain.scheduler.config
         more = {"skip_prk_steps": True} if scheduler == "PNDMScheduler" else {}
-        plain, start = self.plain, {"height": 64, "width": 64}
+        plain = self.plain
+        start: dict[str, Any] = {"height": 64, "width": 64}
         if strength is not None:
             plain = AutoPipelineForImage2Image.from_pipe(self.plain)
             plain.set_progress_bar_config(disable=True)
