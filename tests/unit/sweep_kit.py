@@ -1,0 +1,169 @@
+"""A sweep in memory, from its upload to its message, with the rules that really run."""
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from contracts import layout
+from contracts.package import ModelPackage, WarmModelReport
+from contracts.stages import (
+    Failure,
+    NotifyFailureInput,
+    NotifyOwnerInput,
+    PlanSweepInput,
+    PointOutcome,
+    RankSweepInput,
+    TrainAdapterInput,
+)
+from contracts.sweep import PlannedSweep, SweepReport
+from contracts.training import (
+    GateReport,
+    TrainedAdapter,
+    TrainingFailure,
+    TrainingMetrics,
+    TrainingResult,
+)
+from domain.accepting import Intake, accept_request
+from domain.estimating import agree_on_price
+from domain.following import TrainingRoom, follow_result
+from domain.launching import Launcher, launch, queue_for_training
+from domain.notices import Desk, notify_failure, notify_owner
+from domain.photos import inspect_photos
+from domain.storage import read_document, write_document
+from domain.sweeps import SweepRoom, plan_sweep, rank_sweep
+from tests.fakes.callbacks import MemoryCallbacks
+from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
+from tests.fakes.models import MemoryModels
+from tests.fakes.notifier import MemoryNotifier
+from tests.fakes.training import MemoryTrainer
+from tests.unit.test_notices import ARN, PHOTOS
+from tests.unit.test_photos import PlainDecoder, inspection_of
+from tests.unit.training_kit import SETTINGS
+
+INSTANCE = "ml.g5.2xlarge"
+GRID = {"learning_rate": [1e-4, 1e-3], "rank": [4, 8]}
+NAMES = ["lr1e-4-rank4", "lr1e-4-rank8", "lr1e-3-rank4", "lr1e-3-rank8"]
+CHILD = "arn:execution:child"
+
+
+@dataclass
+class Sweep:
+    """One upload with a grid, in memory."""
+
+    wishes: dict[str, Any] = field(default_factory=dict)
+    intake: Intake = field(default_factory=memory_intake)
+    trainer: MemoryTrainer = field(default_factory=MemoryTrainer)
+    callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    models: MemoryModels = field(default_factory=MemoryModels)
+    decoder: PlainDecoder = field(default_factory=PlainDecoder)
+
+    def __post_init__(self) -> None:
+        wishes = REQUEST | {"sweep": GRID} | self.wishes
+        key = put_upload(self.intake, PHOTOS, wishes)
+        self.job = accept_request(announced(key, ARN), self.intake, NOW).job
+        self.photos = inspect_photos(self.job, inspection_of(self.intake, self.decoder), NOW)
+
+    @property
+    def room(self) -> TrainingRoom:
+        jobs, models = self.intake.jobs, self.intake.models
+        return TrainingRoom(jobs, models, self.trainer, self.callbacks)
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.intake.models, self.intake.jobs, self.notifier)
+
+    def plan(self) -> PlannedSweep:
+        bases = self.intake.bases.storage
+        room = SweepRoom(self.intake.jobs, self.intake.models, bases, INSTANCE)
+        given = PlanSweepInput(job=self.job, photos=self.photos, execution_arn=CHILD)
+        return plan_sweep(given, room, NOW)
+
+    def enter(self, planned: PlannedSweep, attempt: int = 1) -> None:
+        """Let every point wait, as the Map does."""
+        for point in planned.points:
+            token = self.callbacks.wait(f"{point.name}#{attempt}")
+            given = TrainAdapterInput(job=point.job, photos=self.photos, task_token=token)
+            jobs, models, bases = self.intake.jobs, self.intake.models, self.intake.bases.storage
+            agree_on_price(point.job.job_id, jobs, models, bases, INSTANCE)
+            queue_for_training(given, jobs, models, self.callbacks, NOW)
+
+    def launch(self, quota: int = 10, largest_batch: int = 1) -> list[str]:
+        settings = replace(SETTINGS, quota=quota, largest_batch=largest_batch)
+        return launch(Launcher(self.room, self.intake.bases.storage, settings), NOW)
+
+    def train(self, planned: PlannedSweep, **gates: float | str) -> None:
+        """Let the trainer leave each point's result: a likeness, or a code of failure."""
+        for point in planned.points:
+            record = self.intake.jobs.get(point.job.job_id)
+            assert record is not None
+            gate = gates.get(point.name.replace("-", "_"), 0.5)
+            failed = isinstance(gate, str)
+            result = TrainingResult(
+                job_id=record.job_id,
+                training_job_name=record.training_job_name,
+                status="failed" if failed else "succeeded",
+                gate=None if isinstance(gate, str) else gate_of(gate),
+                metrics=TrainingMetrics(steps=10, final_loss=0.1, train_seconds=1),
+                failure=TrainingFailure(code=gate, message="x") if isinstance(gate, str) else None,
+            )
+            key = layout.result_key(str(record.plan_id), record.job_id)
+            write_document(self.intake.models, key, result)
+            follow_result(self.room, key, NOW)
+
+    def outcomes(self, planned: PlannedSweep, attempt: int = 1) -> RankSweepInput:
+        """What the Map hands on."""
+        outcomes = []
+        for point in planned.points:
+            answer = self.callbacks.answers[f"{point.name}#{attempt}"]
+            if answer.error is None:
+                trained = TrainedAdapter.model_validate_json(answer.text)
+                outcomes.append(PointOutcome(name=point.name, job=point.job, trained=trained))
+            else:
+                failure = Failure(Error=answer.error, Cause=answer.text)
+                outcomes.append(PointOutcome(name=point.name, job=point.job, failure=failure))
+        return RankSweepInput(job=self.job, outcomes=tuple(outcomes))
+
+    def rank(self, planned: PlannedSweep, attempt: int = 1) -> tuple[str, TrainedAdapter]:
+        given = self.outcomes(planned, attempt)
+        best = rank_sweep(given, self.intake.jobs, self.intake.models, NOW)
+        return best.name, best.trained
+
+    def deliver(self, trained: TrainedAdapter) -> None:
+        job_id, name = self.job.job_id, f"{self.job.job_id}-{'a' * 12}.tar.gz"
+        package = ModelPackage(
+            job_id=job_id, target_model=name, uri=self.intake.models.uri(f"endpoint/{name}"),
+            sha256="1" * 64, weights_sha256="a" * 64, trigger_word="sks",
+        )  # fmt: skip
+        warm = WarmModelReport(job_id=job_id, target_model=name, seconds=1, endpoint_name="e")
+        given = NotifyOwnerInput(job=self.job, trained=trained, package=package, warm=warm)
+        notify_owner(given, self.desk, self.models, NOW)
+
+    def fail(self, error: Exception) -> None:
+        """What train_adapter's Catch hands on when the nested execution failed."""
+        inner = {"errorType": type(error).__name__, "errorMessage": str(error)}
+        described = {"Status": "FAILED", "Error": inner["errorType"], "Cause": json.dumps(inner)}
+        failed = {"state": "SweepAdapter", "input": {"job": self.job}, "redrive_count": 0}
+        event = {"detail": {"bucket": {"name": "b"}, "object": {"key": "tenants/a/uploads/b/x"}}}
+        given = {"event": event, "execution_arn": ARN, "job": self.job, "failed": failed}
+        failure = {"Error": "States.TaskFailed", "Cause": json.dumps(described)}
+        notify_failure(
+            NotifyFailureInput.model_validate({**given, "failure": failure}), self.desk, NOW
+        )
+
+    def report(self) -> SweepReport:
+        key = layout.sweep_report_key(self.job.job_id)
+        return read_document(self.intake.models, key, SweepReport)
+
+
+def gate_of(identity: float) -> GateReport:
+    return GateReport(passed=True, effect=0.2, identity=identity, identity_base=0.1)
+
+
+def swept(sweep: Sweep, **gates: float | str) -> PlannedSweep:
+    """Run a sweep up to its ranking."""
+    planned = sweep.plan()
+    sweep.enter(planned)
+    sweep.launch()
+    sweep.train(planned, **gates)
+    return planned
