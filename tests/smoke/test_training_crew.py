@@ -12,6 +12,7 @@ from accelerate.commands.config.config_args import load_config_from_file  # noqa
 from accelerate.utils import DistributedType  # noqa: E402
 from accelerate.utils.deepspeed import HfDeepSpeedConfig  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
@@ -29,8 +30,8 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
     base = tmp_path / "base"
     make_base(base, "sd1")
     one, two = Room(tmp_path / "one", base), Room(tmp_path / "two", base)
-    name = one.add_task(gradient_accumulation_steps=2)
-    two.add_task(gradient_accumulation_steps=1)
+    name = one.add_task(gradient_accumulation_steps=2, validation_steps=1)
+    two.add_task(gradient_accumulation_steps=1, validation_steps=1)
     one.write_plan()
     two.write_plan()
     two.set_hyperparameters(num_processes="2")
@@ -40,6 +41,12 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
     assert alone.returncode == 0, alone.stderr
     assert together.returncode == 0, together.stderr
     assert together.stdout.count("step=2 ") == 1  # only the first process speaks
+    for room in (one, two):  # and only the first one's files are kept
+        events = EventAccumulator(str(room.root / "output" / "tensorboard" / name)).Reload()
+        assert [event.step for event in events.Scalars("train/loss")] == [1, 2]
+        assert [event.step for event in events.Images("samples")] == [1, 2]
+        assert len(list((room.root / "output" / "tensorboard" / name).iterdir())) == 1
+    assert set(two.result(name).files) == set(one.result(name).files)
     own, shared = (load_file(room.folder(name) / WEIGHTS) for room in (one, two))
     assert own.keys() == shared.keys()
     assert all(torch.allclose(own[key], shared[key], rtol=0, atol=1e-5) for key in own)

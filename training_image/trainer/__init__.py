@@ -15,6 +15,7 @@ checkpoint  what a later attempt needs to go on;  interrupt: why there may be on
 sampling pictures from fixed seeds;  gate and judge: is it the subject, and is
          the class unharmed;  sheet: what the gate saw
 export   the files of an adapter;  outcome: result.json, failures, metrics lines
+memory   what is not needed for now goes back to the system
 forecast what it will take, said before;  meter: lines, progress, event files on the way
 samples  pictures on the way;  watchdog: says when nothing gets done
 card     the adapter's README.md;  metadata: what kohya's file says of itself

@@ -1,7 +1,7 @@
 """The base model: a local folder, checked against its hash before the first step."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import diffusers
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from contracts.base import BaseCard
 from contracts.layout import BASE_FILE
-from trainer.families import FAMILIES, Family, Text
+from trainer.families import FAMILIES, Family, Text, Words
 from trainer.outcome import TrainingError, sha256_of
 
 
@@ -31,9 +31,27 @@ class Base:
     alphas_cumprod: Tensor
     """(T,) float32, falling: the share of signal left at each noise level."""
 
+    words: dict[tuple[str, ...], Words] = field(default_factory=dict)
+    """What the frozen text encoders say of the prompts of pictures to come."""
+
     def encode(self, prompts: list[str]) -> Text:
         """Encode prompts as this base's family does."""
+        self.wake()
         return self.family.encode(self.pipeline, prompts)
+
+    def describe(self, prompts: tuple[str, ...]) -> Words:
+        """Return the pipeline's arguments for these prompts: those known, or encoded now."""
+        known = self.words.get(prompts)
+        if known is None:
+            self.wake()
+            guided = self.card.inference.guidance_scale > 1
+            known = self.family.describe(self.pipeline, list(prompts), guided=guided)
+        return {name: tensor.to(self.device) for name, tensor in known.items()}
+
+    def wake(self) -> None:
+        """Have the text encoders where they can be used; ``memory.rest`` may have moved them."""
+        for encoder in self.text_encoders().values():
+            encoder.to(self.device)
 
     def text_encoders(self) -> dict[str, torch.nn.Module]:
         """Return the text encoders by their names."""

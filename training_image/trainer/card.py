@@ -87,7 +87,6 @@ def about_training(recipe: Recipe, metrics: TrainingMetrics, photos: int) -> str
         "text encoders": "not trained" if encoders is None else f"trained, {encoders:g}",
         "seed": recipe.seed,
         "final loss": "-" if metrics.final_loss is None else f"{metrics.final_loss:.4f}",
-        "training time": f"{metrics.train_seconds:.0f} s",
     }
     words = table(rows)
     if metrics.partial:

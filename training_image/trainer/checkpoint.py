@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from trainer.outcome import say, write_atomically
+from trainer.outcome import say, written_whole
 
 KEPT = 2
 
@@ -121,7 +121,8 @@ def save_state(folder: Path, fingerprint: str, state: State) -> None:
     tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
     tensors["losses"] = torch.tensor(progress.losses, dtype=torch.float64)
     path = folder / f"step-{progress.step:06d}.safetensors"
-    write_atomically(path, save(tensors, metadata={"about": json.dumps(about)}))
+    with written_whole(path) as partial:
+        save_file(tensors, partial, metadata={"about": json.dumps(about)})
     for old in _newest_first(folder)[KEPT:]:
         old.unlink()
 

@@ -4,7 +4,7 @@ B prompts, T tokens, D the width that the UNet attends to, P the width of the po
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import torch
 from diffusers import DiffusionPipeline
@@ -37,6 +37,10 @@ class Text:
         return Text(self.hidden[indices], pooled, places)
 
 
+Words: TypeAlias = dict[str, Tensor]
+"""A pipeline's arguments instead of prompts."""
+
+
 class Family(Protocol):
     """One family: how prompts become what the UNet attends to."""
 
@@ -45,6 +49,10 @@ class Family(Protocol):
 
     def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
         """Encode prompts; keeps the graph, so that text encoders can be trained."""
+        ...
+
+    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
+        """Encode prompts as the pipeline itself does when it draws pictures."""
         ...
 
     def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
@@ -61,6 +69,11 @@ class StableDiffusion:
         """Return the last hidden state, after the final layer norm."""
         ids = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
         return Text(pipeline.text_encoder(ids)[0], None)
+
+    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
+        """Return the prompts' last hidden states, and the empty prompt's."""
+        names = ("prompt_embeds", "negative_prompt_embeds")
+        return _described(pipeline, prompts, names, guided=guided)
 
     def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
         """Return nothing: the prompt is all that SD 1 and 2 know."""
@@ -80,6 +93,12 @@ class StableDiffusionXL:
         two = pipeline.text_encoder_2(second, output_hidden_states=True)
         return Text(torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0])
 
+    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
+        """Return hidden states and pooled texts, of the prompts and of the empty one."""
+        both = ("prompt_embeds", "negative_prompt_embeds")
+        names = (*both, *(name.replace("prompt", "pooled_prompt") for name in both))
+        return _described(pipeline, prompts, names, guided=guided)
+
     def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
         """Return the pooled text and the time ids: an uncropped picture of its own size."""
         ids = torch.tensor([[height, width, 0, 0, height, width]] * len(text.hidden))
@@ -92,6 +111,21 @@ FAMILIES: dict[FamilyName, Family] = {
     "sd2": StableDiffusion(),
     "sdxl": StableDiffusionXL(),
 }
+
+
+def _described(
+    pipeline: DiffusionPipeline, prompts: list[str], names: tuple[str, ...], *, guided: bool
+) -> Words:
+    """Return what ``encode_prompt`` answers, by the names under which the pipeline takes it."""
+    with torch.no_grad():
+        answers = pipeline.encode_prompt(
+            prompt=prompts,
+            device=pipeline.text_encoder.device,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=guided,
+        )
+    given = zip(names, answers, strict=True)
+    return {name: answer.cpu() for name, answer in given if answer is not None}
 
 
 def tokenize(

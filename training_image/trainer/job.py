@@ -66,6 +66,9 @@ def run_job(root: Path) -> int:
         except InterruptedTrainingError:
             say("interrupted: the state is saved, the next attempt goes on from there")
             return INTERRUPTED
+        except OSError as error:  # not even a result could be written
+            write_failure(root, describe_failure(error))
+            return FAILED
 
 
 def _run(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> int:

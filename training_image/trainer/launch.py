@@ -6,6 +6,7 @@ Nothing here needs torch, so that the launcher costs nothing. ``accelerate launc
 its place: both set the variables that accelerate reads.
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -61,6 +62,7 @@ def own_room(root: Path) -> Path:
     if int(os.environ.get("RANK", "0")) == 0:
         return root
     room = Path(tempfile.mkdtemp(prefix="likeness-"))
+    atexit.register(shutil.rmtree, room, ignore_errors=True)
     (room / "input").symlink_to(root / "input")
     if (root / "checkpoints").is_dir():
         shutil.copytree(root / "checkpoints", room / "checkpoints")

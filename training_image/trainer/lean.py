@@ -20,7 +20,7 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
-from trainer import lora
+from trainer import lora, memory
 from trainer.families import Text
 
 MOST_KNOWN = 16
@@ -121,9 +121,11 @@ def _packed(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
     width = first.out_features
     whole = getattr(first, "packed", None)
     if whole is None or whole.data_ptr() != first.weight.data_ptr():
-        whole = torch.cat([layer.weight.data for layer in layers])
+        parts = [layer.weight.data for layer in layers]
+        whole = torch.cat(parts)
         for number, layer in enumerate(layers):
             layer.weight.data = whole[number * width : (number + 1) * width]
+        memory.let_go(parts)
         first.packed = whole
     return whole, None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainer import lora, loss
+from trainer import lora, loss, memory
 from trainer.base import Base
 from trainer.best import keep, kept_steps
 from trainer.buckets import Bucket, Size, choose
@@ -51,6 +51,8 @@ class Examples:
     """The photos by size, where they have several or come unequally often; else ``photos``."""
     empty_row: int | None = None
     """The place of no words in ``prompts``, where captions are dropped."""
+    text: Text | None = None
+    """The prompts, encoded by text encoders that do not learn; absent: not yet."""
 
     def buckets(self, side: int) -> tuple[Bucket, ...]:
         """Return the photos by size; those without buckets are squares of ``side`` pixels."""
@@ -176,6 +178,8 @@ def learning(
     Yields the frozen ``texts`` as the lean layers know them.
     """
     unet = base.pipeline.unet
+    if recipe.text_encoder_lr is None:
+        memory.rest(base.text_encoders().values())
     kept = not unet.is_gradient_checkpointing
     if recipe.gradient_checkpointing and kept:
         unet.enable_gradient_checkpointing()
@@ -234,6 +238,8 @@ def last_good(learner: Learner) -> State | None:
 
 def encode_frozen(base: Base, examples: Examples) -> Text:
     """Encode every prompt once, for text encoders that do not learn."""
+    if examples.text is not None:
+        return examples.text
     with torch.no_grad():
         if examples.drawn is not None:
             return examples.drawn.encode(base, examples.prompts)

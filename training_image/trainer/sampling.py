@@ -38,6 +38,22 @@ class Shot:
     seed: int
 
 
+def remember(base: Base, shots: list[Shot], side: int) -> None:
+    """Encode the prompts of pictures to come, for text encoders that do not learn.
+
+    What was remembered before is forgotten.
+    """
+    base.words.clear()
+    for prompts in _batches(shots, side):
+        base.words[prompts] = base.describe(prompts)
+
+
+def _batches(shots: list[Shot], side: int) -> list[tuple[str, ...]]:
+    size = at_once(side)
+    batches = (shots[first : first + size] for first in range(0, len(shots), size))
+    return [tuple(shot.prompt for shot in batch) for batch in batches]
+
+
 def make_latents(
     base: Base, shots: list[Shot], side: int, limit: TimeLimit, purpose: str
 ) -> Tensor:
@@ -54,9 +70,10 @@ def make_latents(
 
     for first in range(0, len(shots), at_once(side)):
         batch = shots[first : first + at_once(side)]
+        words = base.describe(tuple(shot.prompt for shot in batch))
         with torch.no_grad():
             answer = base.pipeline(
-                [shot.prompt for shot in batch],
+                **words,
                 num_inference_steps=base.card.inference.num_inference_steps,
                 guidance_scale=base.card.inference.guidance_scale,
                 height=side,

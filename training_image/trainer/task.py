@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -33,7 +33,7 @@ from trainer.forecast import forecast
 from trainer.gate import examine, gather, plan_shots
 from trainer.interrupt import TimeLimit
 from trainer.judge import Judge
-from trainer.loop import Examples, Learner, Trained, train
+from trainer.loop import Examples, Learner, Trained, encode_frozen, train
 from trainer.meter import TENSORBOARD_FOLDER
 from trainer.outcome import TrainingError, say, write_atomically, write_result
 from trainer.ownclass import encode_class_photos, read_class_photos
@@ -41,7 +41,7 @@ from trainer.photos import Photo, encode_photos, split
 from trainer.plan import Recipe, make_recipe, name_subject
 from trainer.prior import ClassImages, Places, class_images
 from trainer.samples import Sampler
-from trainer.sampling import to_images, to_png
+from trainer.sampling import remember, to_images, to_png
 from trainer.sheet import make_sheet
 from trainer.sizes import Album, encode_sizes
 
@@ -97,6 +97,9 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
         job.root / TENSORBOARD_FOLDER / task.job_id,
         make_sampler(job, task, recipe),
     )
+    if recipe.text_encoder_lr is None:
+        shots = plan_shots(recipe, wishes_of(task), job.judge)
+        remember(job.base, shots.all, recipe.resolution)
     return Ready(task, learner, held_out or learnt, verdicts)
 
 
@@ -130,9 +133,13 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
 
 def make_sampler(job: Job, task: TrainingTask, recipe: Recipe) -> Sampler:
     """Return what draws the pictures on the way."""
-    prompts = [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
     folder = task_folder(job.root, task) / ADAPTER_FOLDER
-    return Sampler(job.base, recipe, tuple(prompts), folder, job.limit)
+    return Sampler(job.base, recipe, tuple(wishes_of(task)), folder, job.limit)
+
+
+def wishes_of(task: TrainingTask) -> list[str]:
+    """Return the request's own prompts, the subject named."""
+    return [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
 
 
 def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
@@ -157,7 +164,7 @@ def photos_in_an_epoch(task: TrainingTask, learnt: list[Photo]) -> int:
 def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
     """Say what the training will take, and keep the time for its pictures free."""
     recipe = ready.learner.recipe
-    shots = plan_shots(recipe, list(ready.task.request.sample_prompts), job.judge)
+    shots = plan_shots(recipe, wishes_of(ready.task), job.judge)
     expected = forecast(job.base, ready.learner, networks, shots)
     job.limit.export_seconds = expected.export_seconds
     say(
@@ -176,7 +183,7 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
     prompts = list(dict.fromkeys(captions + class_captions + no_words))
     rows = [prompts.index(caption) for caption in captions]
     sized = encode_sizes(job.base, recipe, Album(task, photos, rows))
-    return Examples(
+    examples = Examples(
         photos=sized[0].photos if sized else encode_photos(job.base, photos),
         prompts=prompts,
         photo_rows=rows,
@@ -186,6 +193,9 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
         drawn=drawn,
         empty_row=prompts.index("") if no_words else None,
     )
+    if recipe.text_encoder_lr is not None:
+        return examples
+    return replace(examples, text=encode_frozen(job.base, examples))
 
 
 def gather_class(
@@ -232,6 +242,7 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
     networks: lora.Networks = {"unet": base.pipeline.unet}
     if recipe.text_encoder_lr is not None:
         networks |= base.text_encoders()
+        base.words.clear()
     for name, network in networks.items():
         targets = recipe.target_modules if name == "unet" else TEXT_TARGETS
         lora.attach(
@@ -278,8 +289,7 @@ def judge_adapter(
 
     Leaves ``report.json``, ``samples.png`` and the pictures of the request's own prompts.
     """
-    prompts = [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
-    shots = plan_shots(recipe, prompts, job.judge)
+    shots = plan_shots(recipe, wishes_of(task), job.judge)
     evidence = gather(job.base, networks, shots, recipe.resolution, job.limit)
     images = [photo.image for photo in photos]
     report = examine(evidence, images, job.judge, job.base.card.gate)

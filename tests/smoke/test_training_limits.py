@@ -1,0 +1,132 @@
+"""What a job leaves when its machine has no room: on the disk, on the GPU."""
+
+import errno
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from safetensors import SafetensorError  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from contracts.training import TrainingResult, TrainingTask  # noqa: E402
+from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke.training_room import PROGRAM, Room  # noqa: E402
+from trainer import job  # noqa: E402
+from trainer.memory import let_go  # noqa: E402
+from trainer.outcome import describe_failure, write_atomically  # noqa: E402
+from trainer.task import Job, make_adapter  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+SMALL_DISK = """
+mkdir -p "$2" && mount -t tmpfs -o size="$1" none "$2" || exit 99
+"$3" "$4" train; code=$?
+cp -a "$5" "$6" && exit $code
+"""
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    make_base(tmp_path / "base", "sd1")
+    return Room(tmp_path / "room", tmp_path / "base")
+
+
+@pytest.mark.parametrize("where", ["", "state", "adapter"])
+def test_a_full_disk_has_its_code_and_leaves_nothing_half_written(
+    room: Room, tmp_path: Path, where: str
+) -> None:
+    name = room.add_task(with_prior_preservation=False)
+    other = room.add_task(with_prior_preservation=False)
+    room.write_plan()
+    disk, saved = room.folder(name) / where, tmp_path / "saved"
+    places = [str(disk), sys.executable, str(PROGRAM), str(room.root / "checkpoints"), str(saved)]
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK, "sh", "16k", *places],
+        env=room.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode in {1, 99} and not saved.exists():
+        pytest.skip(f"this machine lends no small disk: {done.stderr[-200:]}")
+    assert done.returncode == 0, "the other user has an adapter"
+    one, two = (
+        TrainingResult.model_validate_json((saved / job_id / "result.json").read_bytes())
+        for job_id in (name, other)
+    )
+    assert one.failure is not None
+    assert one.failure.code == "disk_full"
+    assert two.status == "succeeded"
+    left = [path for path in (saved / name).rglob("*") if path.is_file()]
+    assert not [path for path in left if path.name.startswith(".")]
+    for path in left:
+        if path.suffix == ".safetensors":
+            assert load_file(path), "what is there is whole"
+    assert "manifest.json" not in [path.name for path in left]
+    assert not (room.root / "output" / "failure").exists()
+
+
+def test_a_full_disk_is_known_whoever_says_so() -> None:
+    said = SafetensorError("I/O error: No space left on device (os error 28)")
+    for error in (said, OSError(errno.ENOSPC, "No space left on device")):
+        assert describe_failure(error).code == "disk_full"
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_atomically(path, b"whole")
+    (tmp_path / ".result.json.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"another")
+    assert path.read_bytes() == b"whole"
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_gpu_without_memory_ends_the_task_with_its_code_and_not_the_next_one(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (room.add_task(with_prior_preservation=False) for _ in range(2))
+    room.write_plan()
+    train = make_adapter
+
+    def of_two_the_first_is_too_large(one: Job, task: TrainingTask) -> TrainingResult:
+        if task.job_id == first:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return train(one, task)
+
+    monkeypatch.setattr(job, "make_adapter", of_two_the_first_is_too_large)
+    assert job.run_job(room.root) == job.DONE
+    assert (room.code(first), room.code(second)) == ("out_of_memory", None)
+
+    shutil.rmtree(room.root / "checkpoints")
+    monkeypatch.setattr(job, "load_base", no_room_for_the_base)
+    assert job.run_job(room.root) == job.FAILED
+    assert (room.code(first), room.code(second)) == ("out_of_memory", "out_of_memory")
+    assert room.failure().startswith("out_of_memory: ")
+
+
+def no_room_for_the_base(*_: object) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_results_that_cannot_be_written_still_leave_the_jobs_failure(room: Room) -> None:
+    name = room.add_task(with_prior_preservation=False)
+    room.write_plan()
+    room.folder(name).parent.mkdir()
+    room.folder(name).write_text("in the way")
+    assert job.run_job(room.root) == job.FAILED
+    assert room.failure().startswith("training_failed: ")
+
+
+def test_what_rests_is_as_it_was_when_it_is_touched_again(room: Room) -> None:
+    file = room.data / "base" / "unet" / "diffusion_pytorch_model.safetensors"
+    mapped, own = load_file(file), torch.randn(100_000)
+    before = {name: tensor.clone() for name, tensor in mapped.items()}
+    kept = own.clone()
+    let_go([*mapped.values(), own, own[1:50], torch.empty(0)])
+    assert torch.equal(own, kept)
+    assert all(torch.equal(mapped[name], before[name]) for name in before)
