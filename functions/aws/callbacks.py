@@ -25,20 +25,22 @@ class StepFunctionsCallbacks:
         """Use this region's Step Functions."""
         return cls(client("stepfunctions"))
 
-    def succeed(self, task_token: str, answer: str) -> bool:
+    def succeed(self, task_token: str, answer: str, job_id: str) -> bool:
         """End the waiting state with this JSON."""
-        return _sent(lambda: self._states.send_task_success(taskToken=task_token, output=answer))
-
-    def fail(self, task_token: str, error: str, cause: str) -> bool:
-        """Fail the waiting state."""
         return _sent(
-            lambda: self._states.send_task_failure(
-                taskToken=task_token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE]
-            )
+            lambda: self._states.send_task_success(taskToken=task_token, output=answer), job_id
+        )
+
+    def fail(self, task_token: str, error: str, cause: str, job_id: str) -> bool:
+        """Fail the waiting state."""
+        error, cause = error[:_LONGEST_ERROR], cause[:_LONGEST_CAUSE]
+        return _sent(
+            lambda: self._states.send_task_failure(taskToken=task_token, error=error, cause=cause),
+            job_id,
         )
 
 
-def _sent(send: Callable[[], object]) -> bool:
+def _sent(send: Callable[[], object], job_id: str) -> bool:
     """Return whether somebody heard it."""
     try:
         send()
@@ -46,6 +48,6 @@ def _sent(send: Callable[[], object]) -> bool:
         code = error.response["Error"]["Code"]
         if code not in _NOBODY_WAITS:
             raise
-        logger.info("nobody waits behind this task token any more", reason=code)
+        logger.info("nobody waits behind this task token", job_id=job_id, reason=code)
         return False
     return True

@@ -1,5 +1,6 @@
 """The ``jobs`` table as domain.jobs.Jobs: every change is one conditional write.
 
+Each change of a job is one log line with its id, so that a search for the id tells its story.
 Rows are JobRecords; beside them lies one small row for each notice that went out. A field that is
 None is absent, so that the ``queue`` index holds only jobs that wait for something.
 """
@@ -9,6 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 import boto3
+from aws_lambda_powertools import Logger
 from boto3.dynamodb.conditions import Attr, Key
 
 from aws import environment
@@ -22,6 +24,8 @@ from contracts.status import TrainingProgress
 from contracts.sweep import SweepPoint
 from domain.jobs import UnknownJobError
 from domain.status import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
+
+_logger = Logger(child=True)
 
 EXECUTION_INDEX = "execution"
 _PLACE = ("queue_place", "waiting_for")
@@ -129,6 +133,7 @@ class DynamoJobs(DynamoLedger):
         ):
             self._check_not_canceled(job_id)
             raise UnknownJobError
+        _logger.info("job waits for training", job_id=job_id)
 
     def queued(self) -> list[JobRecord]:
         """Return the jobs that wait for a training job, the oldest first."""
@@ -154,6 +159,7 @@ class DynamoJobs(DynamoLedger):
         if not self._update(job_id, new, changes, drop=_PLACE):
             return False
         self._update(job_id, Attr("percent").lt(LAUNCHED), {"percent": LAUNCHED})
+        _logger.info("job in training", job_id=job_id, training_job_name=training_job_name)
         return True
 
     def requeue(
@@ -172,7 +178,10 @@ class DynamoJobs(DynamoLedger):
         if faults:
             changes["faults"] = list(faults)
         in_it = Attr("queue").eq("training") & Attr("training_job_name").eq(training_job_name)
-        return self._update(job_id, in_it, changes, drop=("training_job_name",))
+        if not self._update(job_id, in_it, changes, drop=("training_job_name",)):
+            return False
+        _logger.info("job back in the queue", job_id=job_id, training_job_name=training_job_name)
+        return True
 
     def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
         """Tell a queued job where it stands."""
@@ -199,7 +208,10 @@ class DynamoJobs(DynamoLedger):
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
         """Forget token and queue, since this token was answered; False when already done."""
         changes = {"updated_at": now.isoformat()}
-        return self._update(job_id, Attr("task_token").eq(task_token), changes, drop=_WAITING)
+        if not self._update(job_id, Attr("task_token").eq(task_token), changes, drop=_WAITING):
+            return False
+        _logger.info("job answered", job_id=job_id)
+        return True
 
     def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
         """Note how the job ended, and take it off the queue; success is never overwritten."""
@@ -209,7 +221,8 @@ class DynamoJobs(DynamoLedger):
         drop = _WAITING if code is not None else (*_WAITING, "code")
         code_change = {} if code is None else {"code": code}
         open_or_same = _OPEN | Attr("status").eq(status)
-        self._update(job_id, open_or_same, {**changes, **code_change}, drop=drop)
+        if self._update(job_id, open_or_same, {**changes, **code_change}, drop=drop):
+            _logger.info("job ended", job_id=job_id, status=status, code=code)
 
     def reopen(self, job_id: str, execution_arn: str, stage: Stage, now: datetime) -> bool:
         """Take up a failed job where it stood, and forget its notice; False: not this execution's.

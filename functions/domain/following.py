@@ -54,13 +54,16 @@ Verdict = TrainedAdapter | StageError | TryAgain | Literal["wait"]
 
 
 class Callbacks(Protocol):
-    """What the rules need of Step Functions. False: nobody waits behind this token any more."""
+    """What the rules need of Step Functions. False: nobody waits behind this token any more.
 
-    def succeed(self, task_token: str, answer: str) -> bool:
+    The job is told for the log only.
+    """
+
+    def succeed(self, task_token: str, answer: str, job_id: str) -> bool:
         """End the waiting state with this JSON."""
         ...
 
-    def fail(self, task_token: str, error: str, cause: str) -> bool:
+    def fail(self, task_token: str, error: str, cause: str, job_id: str) -> bool:
         """Fail the waiting state."""
         ...
 
@@ -159,15 +162,17 @@ def settle(
 ) -> None:
     """Answer the token, then forget it; a crash in between only answers twice."""
     if record.task_token is not None:
-        answer(room.callbacks, record.task_token, verdict)
+        answer(room.callbacks, record.task_token, verdict, record.job_id)
         room.jobs.leave_queue(record.job_id, record.task_token, now)
 
 
-def answer(callbacks: Callbacks, task_token: str, verdict: TrainedAdapter | StageError) -> bool:
+def answer(
+    callbacks: Callbacks, task_token: str, verdict: TrainedAdapter | StageError, job_id: str
+) -> bool:
     """End the waiting state; False when nobody waits behind the token any more."""
     if isinstance(verdict, TrainedAdapter):
-        return callbacks.succeed(task_token, verdict.model_dump_json())
-    return callbacks.fail(task_token, type(verdict).__name__, str(verdict))
+        return callbacks.succeed(task_token, verdict.model_dump_json(), job_id)
+    return callbacks.fail(task_token, type(verdict).__name__, str(verdict), job_id)
 
 
 # --- the rules themselves -------------------------------------------------------------------

@@ -72,7 +72,7 @@ def queue_for_training(
     verdict = verdict_of_result(models, record) if record is not None else "wait"
     if isinstance(verdict, TrainedAdapter):
         jobs.advance(job_id, "TrainAdapter", now)
-        answer(callbacks, given.task_token, verdict)
+        answer(callbacks, given.task_token, verdict, job_id)
         return
     old_token = record.task_token if record is not None else None
     if verdict != "wait" and old_token not in {None, given.task_token}:

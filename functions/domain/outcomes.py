@@ -5,17 +5,18 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from contracts.notice import Notice
 from contracts.stages import ExecutionEnded, ExecutionOutcome, Failure, ObjectCreated
 from domain.failures import code_of, facts_of
 from domain.notices import Desk, Ending, end, job_of
 from domain.uploads import Place, find_place
 
 
-def notify_outcome(news: ExecutionEnded, desk: Desk, now: datetime) -> None:
-    """Tell the owner, unless NotifyFailure did."""
+def notify_outcome(news: ExecutionEnded, desk: Desk, now: datetime) -> Notice:
+    """Tell the owner, unless NotifyFailure did; return what there is to tell."""
     outcome = news.detail
     job = job_of(outcome.execution_arn, desk.jobs)
-    end(ending_of(outcome), job, place_of_input(outcome.input), desk, now)
+    return end(ending_of(outcome), job, place_of_input(outcome.input), desk, now)
 
 
 def ending_of(outcome: ExecutionOutcome) -> Ending:

@@ -12,7 +12,7 @@ from domain.notices import Desk
 from domain.outcomes import notify_outcome
 from runtime.clock import now
 from runtime.failures import CountingNotifier
-from runtime.stage import listener
+from runtime.stage import bind, listener
 
 
 @listener
@@ -22,4 +22,4 @@ def lambda_handler(news: ExecutionEnded) -> None:
         jobs=DynamoJobs.from_env(),
         notifier=CountingNotifier(SnsNotifier.from_env()),
     )
-    notify_outcome(news, desk, now())
+    bind(notify_outcome(news, desk, now()))

@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.errors import StageError, StageInputError
+from runtime.ids import ids_in
 from runtime.telemetry import count, report
 
 Answer = TypeVar("Answer")
@@ -33,8 +34,10 @@ def stage(handler: Callable[[Any], Answer]) -> LambdaHandler:
     def lambda_handler(event: object, _context: LambdaContext) -> object:
         with _told(handler):
             document = parse(event)
-            _bind(document)
-            return dump(handler(document), mode="json")
+            bind(document)
+            answer = handler(document)
+            bind(answer)
+            return dump(answer, mode="json")
 
     return _traced(lambda_handler)
 
@@ -53,7 +56,7 @@ def listener(handler: Callable[..., None]) -> LambdaHandler:
                 handler()
                 return
             document = parse(event)
-            _bind(document)
+            bind(document)
             handler(document)
 
     return _traced(lambda_handler)
@@ -95,13 +98,11 @@ def _told(handler: Callable[..., object]) -> Generator[None, None, None]:
     count("Succeeded", name)
 
 
-def _bind(document: object) -> None:
-    """Put the job's opaque ids into every later log line and into the trace."""
-    job = getattr(document, "job", None)
-    job_id = getattr(job or document, "job_id", None)
-    if job_id is not None:
-        logger.append_keys(job_id=job_id)
-        tracer.put_annotation("job_id", job_id)
+def bind(document: object) -> None:
+    """Put its job's opaque ids into every later log line and into the trace."""
+    for name, value in ids_in(document).items():
+        logger.append_keys(**{name: value})
+        tracer.put_annotation(name, value)
 
 
 def _traced(handler: LambdaHandler) -> LambdaHandler:

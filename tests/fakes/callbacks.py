@@ -22,10 +22,10 @@ class MemoryCallbacks:
         self.waiting.add(task_token)
         return task_token
 
-    def succeed(self, task_token: str, answer: str) -> bool:
+    def succeed(self, task_token: str, answer: str, job_id: str) -> bool:  # noqa: ARG002
         return self._take(task_token, Answer(None, answer))
 
-    def fail(self, task_token: str, error: str, cause: str) -> bool:
+    def fail(self, task_token: str, error: str, cause: str, job_id: str) -> bool:  # noqa: ARG002
         return self._take(task_token, Answer(error, cause))
 
     def _take(self, task_token: str, answer: Answer) -> bool:

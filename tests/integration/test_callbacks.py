@@ -99,7 +99,7 @@ def cloud_desk(cloud: Cloud, test: str) -> CloudDesk:
 
 def test_a_success_ends_the_waiting_state_with_its_document(desk: Desk) -> None:
     token = desk.wait()
-    assert desk.callbacks.succeed(token, '{"job_id": 1}')
+    assert desk.callbacks.succeed(token, '{"job_id": 1}', "job-1")
     error, output = desk.heard()
     assert error is None
     assert json.loads(output) == {"job_id": 1}
@@ -107,16 +107,16 @@ def test_a_success_ends_the_waiting_state_with_its_document(desk: Desk) -> None:
 
 def test_a_failure_arrives_under_its_name_with_its_facts(desk: Desk) -> None:
     token = desk.wait()
-    assert desk.callbacks.fail(token, "GateFailedError", '{"code": "gate_failed"}')
+    assert desk.callbacks.fail(token, "GateFailedError", '{"code": "gate_failed"}', "job-1")
     assert desk.heard() == ("GateFailedError", '{"code": "gate_failed"}')
 
 
 def test_a_second_answer_finds_nobody(desk: Desk) -> None:
     token = desk.wait()
-    desk.callbacks.succeed(token, "{}")
-    assert not desk.callbacks.succeed(token, "{}")
-    assert not desk.callbacks.fail(token, "TooLateError", "{}")
+    desk.callbacks.succeed(token, "{}", "job-1")
+    assert not desk.callbacks.succeed(token, "{}", "job-1")
+    assert not desk.callbacks.fail(token, "TooLateError", "{}", "job-1")
 
 
 def test_a_token_that_nobody_issued_finds_nobody(desk: Desk) -> None:
-    assert not desk.callbacks.succeed("invented", "{}")
+    assert not desk.callbacks.succeed("invented", "{}", "job-1")
