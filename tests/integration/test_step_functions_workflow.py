@@ -1,100 +1,16 @@
-"""Our own workflow on the embedded AWS; small functions that fail on demand play its stages."""
+"""Our own workflow on the embedded AWS: every stage may fail and be redriven."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cloud import EVERYTHING, RUNTIME, archive, eventually, role
+from tests.integration.play_kit import POINTS, STAGES, Play
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
-
-ASL = Path(__file__).resolve().parents[2] / "statemachine" / "train_adapter.asl.json"
-PLACEHOLDER = re.compile(r"\$\{(\w+)FunctionArn\}")
-STAGES = [
-    "AcceptRequest", "InspectPhotos", "TrainAdapter", "PublishAdapter", "WarmModel", "NotifyOwner",
-]  # fmt: skip
-
-PLAYER = """
-import json, os, boto3
-
-def handler(event, context):
-    stage = context.function_name.removeprefix("play-")
-    if stage == "FailJob":
-        return fail_job(event)
-    if "FAULT" in os.environ:
-        raise type(os.environ["FAULT"], (Exception,), {})("as asked")
-    answer = {"stage": stage, "status": "accepted", "job": {"job_id": "j"}}
-    if "task_token" in event:
-        states = boto3.client("stepfunctions")
-        states.send_task_success(taskToken=event["task_token"], output=json.dumps(answer))
-    return answer
-
-def fail_job(event):
-    if event["redrive_count"] > event["failed"]["redrive_count"]:
-        return {}
-    raise type(event["failure"]["Error"], (Exception,), {})("as the stage")
-"""
-
-
-class Play:
-    """The workflow with played stages."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._functions, self._states = cloud.client("lambda"), cloud.client("stepfunctions")
-        self._role = role(cloud, "play", EVERYTHING)
-        text = PLACEHOLDER.sub(lambda found: self._make(found[1]), ASL.read_text())
-        self._machine = self._states.create_state_machine(
-            name="play", definition=text, roleArn=self._role
-        )["stateMachineArn"]
-
-    def _make(self, stage: str) -> str:
-        made = self._functions.list_functions()["Functions"]
-        arns = {each["FunctionName"]: str(each["FunctionArn"]) for each in made}
-        name = f"play-{stage}"
-        if name in arns:
-            return arns[name]
-        code = {"ZipFile": archive(player=PLAYER)}
-        return str(self._functions.create_function(
-            FunctionName=name, Runtime=RUNTIME, Role=self._role, Handler="player.handler",
-            Code=code, Timeout=10,
-        )["FunctionArn"])  # fmt: skip
-
-    def fault(self, stage: str, error: str | None) -> None:
-        """Let a stage raise this error from now on, or no more."""
-        variables = {} if error is None else {"FAULT": error}
-        self._functions.update_function_configuration(
-            FunctionName=f"play-{stage}", Environment={"Variables": variables}
-        )
-
-    def start(self) -> str:
-        given = json.dumps({"detail": {"object": {"key": "tenants/t/uploads/u/request.json"}}})
-        begun = self._states.start_execution(stateMachineArn=self._machine, input=given)
-        return str(begun["executionArn"])
-
-    def ended(self, arn: str) -> Any:
-        """Wait for the end of an execution."""
-
-        def look() -> Any:
-            found = self._states.describe_execution(executionArn=arn)
-            return None if found["status"] == "RUNNING" else found
-
-        return eventually(look, 20)
-
-    def redrive(self, arn: str) -> None:
-        self._states.redrive_execution(executionArn=arn)
-
-    def entered(self, arn: str) -> Counter[str]:
-        """Return how often each state was entered."""
-        events = self._states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
-        details = [event.get("stateEnteredEventDetails") for event in events]
-        return Counter(each["name"] for each in details if each)
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +52,57 @@ def test_a_stage_may_fail_again_after_a_redrive(play: Play) -> None:
     play.redrive(arn)
     assert play.ended(arn)["status"] == "SUCCEEDED"
     assert play.entered(arn)["TrainAdapter"] == 1
+
+
+# --- a sweep --------------------------------------------------------------------------------
+
+
+def test_a_sweep_is_one_execution_for_its_owner_and_one_for_its_points(play: Play) -> None:
+    arn = play.start(sweep=True)
+    assert play.ended(arn)["status"] == "SUCCEEDED"
+    stages = ["SweepAdapter" if stage == "TrainAdapter" else stage for stage in STAGES]
+    assert play.entered(arn) == Counter([*stages, "IsRepeat", "WhatToTrain"])
+    (child,) = play.children(arn)
+    assert play.entered(child) == Counter(
+        ["PlanSweep", "TrainPoints", *["TrainAdapter"] * len(POINTS), "RankSweep"]
+    )
+    assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": POINTS[-1]}
+
+
+def test_points_that_fail_do_not_sink_the_sweep(play: Play) -> None:
+    play.fault("TrainAdapter", "GateFailedError", *POINTS[1:])
+    arn = play.start(sweep=True)
+    assert play.ended(arn)["status"] == "SUCCEEDED"
+    play.fault("TrainAdapter", None)
+    assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": POINTS[0]}
+    (child,) = play.children(arn)
+    outcomes = play.given(child, "RankSweep")["outcomes"]
+    assert [each.get("failure", {}).get("Error") for each in outcomes] == [
+        None, "GateFailedError", "GateFailedError",
+    ]  # fmt: skip
+
+
+def test_a_sweep_that_fails_as_a_whole_is_told_once_and_redriven_in_a_new_one(play: Play) -> None:
+    play.fault("TrainAdapter", "TrainingFailedError", *POINTS)
+    arn = play.start(sweep=True)
+    ended = play.ended(arn)
+    assert ended["status"] == "FAILED"
+    assert '"Error": "SweepFailedError"' in play.given(arn, "NotifyFailure")["failure"]["Cause"]
+    assert play.entered(arn)["NotifyFailure"] == 1
+    play.fault("TrainAdapter", None)
+    play.redrive(arn)
+    assert play.ended(arn)["status"] == "SUCCEEDED"
+    assert len(set(play.children(arn))) == 2
+    assert play.entered(arn)["InspectPhotos"] == 1
+    assert play.entered(arn)["NotifyFailure"] == 1
+
+
+@pytest.mark.parametrize("stage", ["PlanSweep", "RankSweep"])
+def test_a_stage_of_a_sweep_that_fails_reaches_the_one_way_out(play: Play, stage: str) -> None:
+    play.fault(stage, "NoMercyError")
+    arn = play.start(sweep=True)
+    play.ended(arn)
+    assert play.entered(arn)["NotifyFailure"] == 1
+    play.fault(stage, None)
+    play.redrive(arn)
+    assert play.ended(arn)["status"] == "SUCCEEDED"
