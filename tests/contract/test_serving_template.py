@@ -1,0 +1,52 @@
+"""What the template promises of the endpoint's life; docs/serving.md tells it."""
+
+from typing import Any
+
+from tests.contract.files import template
+
+RESOURCES: dict[str, Any] = template()["Resources"]
+CONDITIONS: dict[str, Any] = template()["Conditions"]
+
+
+def test_an_endpoint_that_stays_grows_and_shrinks_with_its_calls() -> None:
+    target = RESOURCES["EndpointScalingTarget"]
+    policy = RESOURCES["EndpointScalingPolicy"]
+    assert target["Condition"] == policy["Condition"] == "EndpointScales"
+    assert {"Condition": "EndpointStays"} in CONDITIONS["EndpointScales"]["Fn::And"]
+    wanted, rules = target["Properties"], policy["Properties"]
+    variant = RESOURCES["ServingEndpointConfig"]["Properties"]["ProductionVariants"][0]
+    assert wanted["ResourceId"]["Fn::Sub"].endswith(f"/variant/{variant['VariantName']}")
+    assert wanted["MinCapacity"] == variant["InitialInstanceCount"]
+    assert wanted["MaxCapacity"] == {"Ref": "EndpointMaxInstances"}
+    assert rules["ScalingTargetId"] == {"Ref": "EndpointScalingTarget"}
+    tracking = rules["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == {"Ref": "EndpointCallsPerMinute"}
+    metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    assert metric == "SageMakerVariantInvocationsPerInstance"
+    assert tracking["ScaleInCooldown"] > tracking["ScaleOutCooldown"]
+
+
+def test_an_endpoint_on_demand_is_not_cloudformations_and_goes_with_the_stack() -> None:
+    assert RESOURCES["ServingEndpoint"]["Condition"] == "EndpointStays"
+    assert RESOURCES["ReapEndpointFunction"]["Condition"] == "EndpointOnDemand"
+    assert RESOURCES["EndpointOnDemandRelease"]["Condition"] == "EndpointOnDemand"
+    values = template()["Parameters"]["CreateEndpoint"]["AllowedValues"]
+    assert values == ["true", "on-demand", "false"]
+
+
+def test_the_reaper_looks_more_often_than_an_endpoint_may_idle() -> None:
+    (event,) = RESOURCES["ReapEndpointFunction"]["Properties"]["Events"].values()
+    assert event["Properties"]["Schedule"] == "rate(5 minutes)"
+    assert template()["Parameters"]["EndpointIdleMinutes"]["MinValue"] > 5
+
+
+def test_the_container_may_read_its_packages_and_its_base_and_nothing_else() -> None:
+    (policy,) = RESOURCES["EndpointRole"]["Properties"]["Policies"]
+    reads = [
+        statement["Resource"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:GetObject" in statement["Action"]
+    ]
+    places = [place["Fn::Sub"] for group in reads for place in group]
+    assert [place.split("}/")[-1] for place in places if "ModelsBucket" in place] == ["endpoint/*"]
+    assert len(places) == 2
