@@ -98,7 +98,7 @@ lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, type
 test: envs ## unit, contract, integration, smoke, end to end
 	$(TOOLS)/pytest tests/unit tests/contract tests/integration
 	$(ENVS)/training/bin/pytest -m training tests/smoke
-	$(ENVS)/serving/bin/pytest -m serving tests/smoke
+	$(ENVS)/serving/bin/pytest -m serving tests/smoke/test_serv*.py
 	$(TOOLS)/pytest tests/e2e
 
 corpus: $(ENVS)/tools/.ready ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
