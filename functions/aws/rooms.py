@@ -4,6 +4,7 @@ from time import monotonic
 
 from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs import DynamoJobs
+from aws.pace import Pace
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
 from domain.following import TrainingRoom
@@ -25,10 +26,15 @@ def training_room() -> TrainingRoom:
 
 def launcher() -> Launcher:
     """Return what a launcher needs."""
-    end = monotonic() + LAUNCHING_SECONDS
+    end, pace = monotonic() + LAUNCHING_SECONDS, Pace()
+
+    def has_time() -> bool:
+        pace.wait()
+        return monotonic() < end
+
     return Launcher(
         room=training_room(),
         bases=S3Storage.from_env("BASES_BUCKET"),
         settings=settings_from_env(),
-        has_time=lambda: monotonic() < end,
+        has_time=has_time,
     )

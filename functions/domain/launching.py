@@ -56,7 +56,8 @@ class Launcher:
     bases: Storage
     settings: TrainingSettings
     has_time: Callable[[], bool] = lambda: True
-    """Whether one more training job may be prepared: a launcher that is killed leaves claims."""
+    """Whether one more training job may be prepared, asked before each, and answered when its turn
+    has come: SageMaker takes about one a second. A launcher that is killed leaves claims."""
 
 
 def queue_for_training(

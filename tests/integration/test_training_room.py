@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -13,11 +14,12 @@ from aws.training import SageMakerTrainer
 from contracts import layout
 from contracts.job import AcceptedUpload
 from contracts.photos import PhotoReport, PhotoVerdict
+from contracts.training import TrainingPlan
 from domain.billing import Settled, settle_bills
 from domain.following import TrainingRoom, reconcile
 from domain.keep_alive import COLD_WORTH
 from domain.launching import Launcher, launch, queue_for_training
-from domain.storage import write_document
+from domain.storage import read_document, write_document
 from domain.training import Run
 from local.sagemaker.images import python_program
 from runtime.clock import now
@@ -96,6 +98,25 @@ def test_every_job_of_a_crowd_is_trained_once(laptop: Laptop, kit: SageMakerKit)
     assert (jobs.queued(), jobs.in_training()) == ([], [])
     trained = kit.sagemaker.list_training_jobs(NameContains="likeness-", MaxResults=100)
     assert len(trained["TrainingJobSummaries"]) < crowd, "they shared training jobs"
+
+
+def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:
+    crowd = range(300, 312)
+    for number in crowd:
+        laptop.enter(number)
+    launchers = 4
+    with ThreadPoolExecutor(launchers) as pool:
+        rounds = pool.map(lambda _: launch(laptop.launcher, now()), range(launchers))
+    names = [name for started in rounds for name in started]
+    laptop.run_until_answered(seconds=60)
+    room = laptop.launcher.room
+    trained = [
+        task.job_id
+        for bill in room.jobs.open_bills()  # whatever was created: none is settled here
+        for task in read_document(room.models, layout.plan_key(bill.plan_id), TrainingPlan).tasks
+    ]
+    assert len(set(names)) == len(names) >= 1
+    assert sorted(trained) == [job_id(number) for number in crowd]
 
 
 def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
