@@ -8,6 +8,7 @@ import pytest
 from aws.jobs import DynamoJobs
 from contracts.job import JobSpec
 from contracts.record import JobRecord
+from contracts.sweep import SweepPoint
 from domain.jobs import Jobs, UnknownJobError
 from local.cloud.server import Cloud
 from tests.fakes.jobs import MemoryJobs
@@ -214,3 +215,32 @@ def test_notices_are_remembered_with_and_without_a_job(jobs: Jobs) -> None:
     assert all(jobs.notice_sent(f"notice-{n}") for n in (1, 2, 3))
     assert found(jobs).notice_id == "notice-1"
     assert jobs.get(job_id(9)) is None
+
+
+def points(*numbers: int) -> list[SweepPoint]:
+    return [SweepPoint(name=f"rank{number}", job=spec(number)) for number in numbers]
+
+
+def test_points_become_jobs_that_their_upload_does_not_lead_to(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    jobs.add_points(job_id(), points(2, 3), "arn:child", at(1))
+    assert found(jobs).points == (job_id(2), job_id(3))
+    point = found(jobs, 2)
+    assert (point.point_of, point.point, point.execution_arn) == (job_id(), "rank2", "arn:child")
+    assert (point.status, point.stage) == ("starting", "TrainAdapter")
+    owner = jobs.by_execution("arn:1")
+    assert owner is not None
+    assert owner.job_id == job_id()
+
+
+def test_a_point_that_failed_begins_anew_and_one_under_way_goes_on(jobs: Jobs) -> None:
+    jobs.add_points(job_id(), points(2, 3), "arn:child", NOON)
+    jobs.enqueue(job_id(2), "token", at(1))
+    jobs.request_cancel(job_id(2), at(2))
+    jobs.finish(job_id(3), "failed", "gate_failed", at(2))
+    jobs.add_points(job_id(), points(2, 3), "arn:again", at(3))
+    assert (found(jobs, 2).queue, found(jobs, 2).cancel_requested) == ("queued", False)
+    assert (found(jobs, 3).status, found(jobs, 3).code) == ("starting", None)
+    jobs.finish(job_id(3), "succeeded", None, at(4))
+    jobs.add_points(job_id(), points(2, 3), "arn:again", at(5))
+    assert found(jobs, 3).status == "succeeded"

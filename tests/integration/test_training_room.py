@@ -12,19 +12,30 @@ from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer
 from contracts import layout
-from contracts.job import AcceptedUpload
-from contracts.photos import PhotoReport, PhotoVerdict
-from contracts.training import TrainingPlan
+from contracts.grid import SweepGrid
+from contracts.job import AcceptedUpload, JobSpec
+from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from contracts.request import TrainingRequest
+from contracts.stages import (
+    Failure,
+    PlanSweepInput,
+    PointOutcome,
+    RankSweepInput,
+    TrainAdapterInput,
+)
+from contracts.sweep import SweepPoint, SweepReport
+from contracts.training import TrainedAdapter, TrainingPlan
 from domain.billing import Settled, settle_bills
 from domain.following import TrainingRoom, reconcile
 from domain.keep_alive import COLD_WORTH
 from domain.launching import Launcher, launch, queue_for_training
 from domain.storage import read_document, write_document
+from domain.sweeps import SweepRoom, plan_sweep, rank_sweep
 from domain.training import Run
 from local.sagemaker.images import python_program
 from runtime.clock import now
 from tests.cloud import eventually
-from tests.fakes.callbacks import MemoryCallbacks
+from tests.fakes.callbacks import Answer, MemoryCallbacks
 from tests.integration.sagemaker_kit import FAKES, SageMakerKit, allow
 from tests.integration.tables import table
 from tests.unit.training_kit import CARD, REQUEST, SETTINGS, given, job_id, spec
@@ -43,16 +54,21 @@ class Laptop:
     def enter(self, number: int) -> None:
         """Run a job up to TrainAdapter."""
         job, room = spec(number, f"tenant-{number % 3}"), self.launcher.room
-        room.jobs.claim(job, f"arn:execution:{number}", now())
+        self.accept(job, REQUEST)
+        token = self.callbacks.wait(f"token-{number}")
+        queue_for_training(given(number, token), room.jobs, room.models, self.callbacks, now())
+
+    def accept(self, job: JobSpec, request: TrainingRequest) -> None:
+        """Do as the stages before the training do."""
+        room = self.launcher.room
+        room.jobs.claim(job, f"arn:execution:{job.job_id}", now())
         self.uploads.write(layout.accepted_prefix(job.job_id) + "000.png", PHOTO)
-        accepted = AcceptedUpload(job=job, request=REQUEST, photos=())
+        accepted = AcceptedUpload(job=job, request=request, photos=())
         digest = sha256(PHOTO).hexdigest()
         verdict = PhotoVerdict(index=0, verdict="accepted", file="000.png", sha256=digest)
         report = PhotoReport(job_id=job.job_id, photos=(verdict,))
         write_document(room.models, layout.accepted_upload_key(job.job_id), accepted)
         write_document(room.models, layout.photo_report_key(job.job_id), report)
-        token = self.callbacks.wait(f"token-{number}")
-        queue_for_training(given(number, token), room.jobs, room.models, self.callbacks, now())
 
     def run_until_answered(self, seconds: float) -> None:
         """Let the two schedules run, quicker than on AWS."""
@@ -151,3 +167,39 @@ def runs_after(room: TrainingRoom, told: list[Settled]) -> list[Run]:
     """Do as reconcile does; return what the launcher will learn from."""
     told += settle_bills(room, now())
     return room.jobs.recent_runs()
+
+
+def test_the_points_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(laptop: Laptop) -> None:
+    room, sweep = laptop.launcher.room, spec(300)
+    grid = SweepGrid(learning_rate=(1e-3, 0.1), rank=(4, 8))
+    laptop.accept(sweep, REQUEST.model_copy(update={"sweep": grid}))
+    photos = PhotoSummary(job_id=sweep.job_id, accepted=1, refused=0, sweep=True)
+    with_bases = SweepRoom(room.jobs, room.models, laptop.launcher.bases, "ml.g5.2xlarge")
+    given = PlanSweepInput(job=sweep, photos=photos, execution_arn="arn:execution:child")
+    planned = plan_sweep(given, with_bases, now())
+    for point in planned.points:
+        token = laptop.callbacks.wait(point.name)
+        waits = TrainAdapterInput(job=point.job, photos=photos, task_token=token)
+        queue_for_training(waits, room.jobs, room.models, laptop.callbacks, now())
+    laptop.run_until_answered(seconds=60)
+    answers = {point.name: laptop.callbacks.answers[point.name] for point in planned.points}
+    assert [name for name, answer in answers.items() if answer.error is not None] == [
+        "lr1e-1-rank4", "lr1e-1-rank8",
+    ]  # fmt: skip
+    outcomes = tuple(outcome_of(point, answers[point.name]) for point in planned.points)
+    best = rank_sweep(RankSweepInput(job=sweep, outcomes=outcomes), room.jobs, room.models, now())
+    assert best.name == "lr1e-3-rank8"
+    report = read_document(room.models, layout.sweep_report_key(sweep.job_id), SweepReport)
+    assert [(point.place, point.code) for point in report.points] == [
+        (1, None), (2, None), (None, "training_diverged"), (None, "training_diverged"),
+    ]  # fmt: skip
+    assert room.jobs.in_training() == []
+
+
+def outcome_of(point: SweepPoint, answer: Answer) -> PointOutcome:
+    """Return what the Map makes of a point's answer."""
+    if answer.error is None:
+        trained = TrainedAdapter.model_validate_json(answer.text)
+        return PointOutcome(name=point.name, job=point.job, trained=trained)
+    failure = Failure(Error=answer.error, Cause=answer.text)
+    return PointOutcome(name=point.name, job=point.job, failure=failure)
