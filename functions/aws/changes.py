@@ -20,7 +20,7 @@ class EventsRefusedError(Exception):
 
 
 class Broadcaster:
-    """SNS subscribers can filter by the attributes tenant, status, stage and code."""
+    """SNS subscribers can filter by the attributes tenant, status, stage, code and point_of."""
 
     def __init__(self, topic_arn: str, events: Any, sns: Any) -> None:  # noqa: ANN401 - boto3
         self._topic_arn, self._events, self._sns = topic_arn, events, sns
@@ -45,7 +45,7 @@ class Broadcaster:
             self._tell(change)
 
     def _tell(self, change: StatusChange) -> None:
-        names = {"tenant", "status", "stage", "code"}
+        names = {"tenant", "status", "stage", "code", "point_of"}
         self._sns.publish(
             TopicArn=self._topic_arn,
             Message=change.model_dump_json(exclude_none=True),

@@ -199,6 +199,11 @@ class DynamoJobs(DynamoLedger):
         }
         self._update(progress.job_id, when, changes | {"updated_at": now.isoformat()})
 
+    def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
+        """Tell a job that it is so far; one that is farther, or has ended, hears nothing."""
+        changes = {"percent": percent, "updated_at": now.isoformat()}
+        self._update(job_id, _OPEN & Attr("percent").lt(percent), changes)
+
     def request_cancel(self, job_id: str, now: datetime) -> bool:
         """Ask a job to stop; False when it has ended or its model is being delivered."""
         stoppable = _OPEN & ~Attr("stage").is_in(sorted(UNSTOPPABLE))

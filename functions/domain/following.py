@@ -26,6 +26,7 @@ from contracts.training import TrainedAdapter, TrainingFailure, TrainingPlan, Tr
 from domain.jobs import Jobs
 from domain.priors import is_made_prior, keep_prior
 from domain.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, find_document
+from domain.sweep_progress import tell_sweep
 from domain.training import Trainer, TrainingState
 
 LAUNCH_GRACE = timedelta(minutes=3)
@@ -86,6 +87,7 @@ def follow(room: TrainingRoom, news: TrainingNews, now: datetime) -> None:
         keep_prior(room.models, news.detail.object.key)
     elif progress := find_progress(room.models, news.detail.object.key):
         room.jobs.note_progress(progress, now)
+        tell_sweep(progress.job_id, room.jobs, now)
     else:
         follow_result(room, news.detail.object.key, now)
 

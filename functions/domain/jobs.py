@@ -99,6 +99,10 @@ class Jobs(Ledger, Protocol):
         """Tell a job in training how far it is; never less than it heard before."""
         ...
 
+    def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
+        """Tell a job that it is so far; one that is farther, or has ended, hears nothing."""
+        ...
+
     def request_cancel(self, job_id: str, now: datetime) -> bool:
         """Ask a job to stop; False when it has ended or its model is being delivered."""
         ...

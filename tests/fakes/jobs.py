@@ -167,6 +167,10 @@ class MemoryJobs(MemoryLedger):
             told = progress.model_dump(include={"step", "total_steps", "eta_seconds"})
             self._change(record.job_id, now, percent=percent, **told)
 
+    def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
+        if self._is_open(job_id) and self.records[job_id].percent < percent:
+            self._change(job_id, now, percent=percent)
+
     def request_cancel(self, job_id: str, now: datetime) -> bool:
         if not self._is_open(job_id) or self.records[job_id].stage in UNSTOPPABLE:
             return False

@@ -244,3 +244,15 @@ def test_a_point_that_failed_begins_anew_and_one_under_way_goes_on(jobs: Jobs) -
     jobs.finish(job_id(3), "succeeded", None, at(4))
     jobs.add_points(job_id(), points(2, 3), "arn:again", at(5))
     assert found(jobs, 3).status == "succeeded"
+
+
+def test_a_percent_is_raised_and_never_lowered(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    for percent in (30, 20):
+        jobs.raise_percent(job_id(), percent, at(1))
+    assert found(jobs).percent == 30
+    jobs.finish(job_id(), "failed", "gate_failed", at(2))
+    jobs.raise_percent(job_id(), 40, at(3))
+    assert found(jobs).percent == 30
+    jobs.raise_percent(job_id(9), 40, at(3))
+    assert jobs.get(job_id(9)) is None

@@ -14,7 +14,9 @@ from contracts.stages import (
     PointOutcome,
     RankSweepInput,
     TrainAdapterInput,
+    TrainingNews,
 )
+from contracts.status import TrainingProgress
 from contracts.sweep import PlannedSweep, SweepReport
 from contracts.training import (
     GateReport,
@@ -25,7 +27,7 @@ from contracts.training import (
 )
 from domain.accepting import Intake, accept_request
 from domain.estimating import agree_on_price
-from domain.following import TrainingRoom, follow_result
+from domain.following import TrainingRoom, follow, follow_result
 from domain.launching import Launcher, launch, queue_for_training
 from domain.notices import Desk, notify_failure, notify_owner
 from domain.photos import inspect_photos
@@ -110,6 +112,19 @@ class Sweep:
             key = layout.result_key(str(record.plan_id), record.job_id)
             write_document(self.intake.models, key, result)
             follow_result(self.room, key, NOW)
+
+    def tell_progress(self, job_id: str, step: int, total: int) -> None:
+        """Do as the trainer does on its way, and S3's event after it."""
+        record = self.intake.jobs.get(job_id)
+        assert record is not None
+        progress = TrainingProgress(
+            job_id=job_id, training_job_name=record.training_job_name,
+            step=step, total_steps=total, eta_seconds=1,
+        )  # fmt: skip
+        key = layout.progress_key(str(record.plan_id), job_id)
+        write_document(self.intake.models, key, progress)
+        detail = {"bucket": {"name": "models"}, "object": {"key": key}}
+        follow(self.room, TrainingNews.model_validate({"detail": detail}), NOW)
 
     def outcomes(self, planned: PlannedSweep, attempt: int = 1) -> RankSweepInput:
         """What the Map hands on."""

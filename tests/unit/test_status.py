@@ -53,6 +53,16 @@ def test_a_step_is_told_on_both_wires_with_attributes_to_filter_by() -> None:
     assert attributes == {"tenant": "acme", "status": "processing", "stage": "TrainAdapter"}
 
 
+def test_a_point_of_a_sweep_is_told_from_an_upload_s_own_job() -> None:
+    wires = Wires()
+    of_sweep = {"point_of": {"S": "9" * 32}, "point": {"S": "rank8"}}
+    changes = changes_of(changes_in(news((None, ROW["NewImage"] | of_sweep))))
+    Broadcaster("arn:topic", wires, wires).publish(changes)
+    (message,) = wires.messages
+    assert message["MessageAttributes"]["point_of"]["StringValue"] == "9" * 32
+    assert StatusChange.model_validate_json(message["Message"]).point == "rank8"
+
+
 def test_a_crowd_is_told_in_tens() -> None:
     wires = Wires()
     rows = [(None, ROW["NewImage"] | {"percent": {"N": str(n)}}) for n in range(25)]

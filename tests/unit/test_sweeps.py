@@ -93,6 +93,18 @@ def test_a_nested_execution_that_says_no_more_than_its_end_has_a_code() -> None:
         assert code_of(Failure(Error="States.TaskFailed", Cause=cause)) == code
 
 
+def test_a_sweep_is_as_far_as_its_points_are_on_average() -> None:
+    sweep = Sweep()
+    planned = sweep.plan()
+    sweep.enter(planned)
+    sweep.launch()
+    for point in planned.points[:2]:
+        sweep.tell_progress(point.job.job_id, step=50, total=100)
+    record = sweep.intake.jobs.get(sweep.job.job_id)
+    assert record is not None
+    assert record.percent == (48 + 48 + 8 + 8) // 4
+
+
 # --- again ----------------------------------------------------------------------------------
 
 
