@@ -52,7 +52,10 @@ class PlanNotice(Document):
     """Pictures of the class that came along."""
 
     estimate: Estimate | None
-    """Steps, time and cost of a training job of its own."""
+    """Steps, time and cost of a training job of its own; of a sweep, of all together."""
+
+    trainings: Annotated[int, Field(ge=1)] = 1
+    """More than one for a sweep."""
 
     origins: dict[str, str] = Field(default_factory=dict)
     """Fields that request.json does not give, and where they come from."""

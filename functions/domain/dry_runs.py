@@ -10,6 +10,7 @@ from contracts.photos import PhotoReport
 from contracts.stages import DryRunInput
 from domain.notices import Desk, deliver, photo_notices
 from domain.storage import read_document
+from domain.sweep_grid import grid_points
 
 
 def answer_dry_run(given: DryRunInput, desk: Desk, now: datetime) -> Notice:
@@ -33,6 +34,7 @@ def dry_run_notice(given: DryRunInput, desk: Desk) -> Notice:
         refused=given.photos.refused,
         class_photos=len(report.class_photos),
         estimate=None if record is None else record.estimate,
+        trainings=len(grid_points(accepted.request)),
         origins={field: str(origin) for field, origin in accepted.origins.items()},
     )
     advice = " ".join(CODES[code].text for code in report.codes)
@@ -64,4 +66,6 @@ def in_words(plan: PlanNotice) -> str:
         return photos
     minutes = max(1, round(plan.estimate.seconds / 60))
     cost = "" if plan.estimate.usd is None else f" and {plan.estimate.usd:.2f} USD"
-    return f"{photos} It would take {plan.estimate.steps} steps, about {minutes} minutes{cost}."
+    steps = f"{plan.estimate.steps} steps"
+    steps += f" in {plan.trainings} trainings" if plan.trainings > 1 else ""
+    return f"{photos} It would take {steps}, about {minutes} minutes{cost}."

@@ -104,8 +104,21 @@ def end(
     notice = notice.model_copy(update={"receipt": receipt_of(job, desk.jobs)})
     deliver(notice, desk, now)
     if job is not None:
+        close_points(job, ending, desk.jobs, now)
         desk.jobs.finish(job.job_id, ending.status, ending.code, now)
     return notice
+
+
+def close_points(job: JobSpec, ending: Ending, jobs: Jobs, now: datetime) -> None:
+    """Close what a sweep has left open: nobody waits for its points any more.
+
+    The next launch leaves them out, and what trains for nobody is stopped with its bill.
+    """
+    record = jobs.get(job.job_id)
+    for point_id in () if record is None else record.points:
+        point = jobs.get(point_id)
+        if point is not None and point.status in {"starting", "processing"}:
+            jobs.finish(point_id, ending.status, ending.code, now)
 
 
 def deliver(notice: Notice, desk: Desk, now: datetime) -> None:

@@ -8,6 +8,8 @@ import pytest
 from contracts import layout
 from contracts.errors import JobCanceledError, SweepFailedError, TooExpensiveError
 from contracts.stages import (
+    DryRunInput,
+    ExecutionEnded,
     Failure,
 )
 from contracts.training import (
@@ -15,12 +17,14 @@ from contracts.training import (
 )
 from domain.billing import settle_bills
 from domain.canceling import cancel, finish_cancels
+from domain.dry_runs import answer_dry_run
 from domain.failures import code_of
+from domain.outcomes import notify_outcome
 from domain.storage import read_document
 from tests.fakes.intake import NOW
 from tests.fakes.storage import MemoryStorage
 from tests.unit.sweep_kit import CHILD, NAMES, Sweep, swept
-from tests.unit.test_notices import PHOTOS
+from tests.unit.test_notices import ARN, PHOTOS
 
 
 def test_the_best_point_is_delivered_as_the_sweep_s_model_with_one_message() -> None:
@@ -181,6 +185,22 @@ def test_a_canceled_sweep_that_is_redriven_goes_on() -> None:
     assert len(sweep.launch()) == len(NAMES)
 
 
+def test_points_of_a_sweep_that_is_over_are_trained_for_nobody() -> None:
+    sweep = Sweep()
+    sweep.enter(sweep.plan())
+    assert len(sweep.launch(quota=1)) == 1
+    detail = {"executionArn": ARN, "status": "ABORTED"}
+    notify_outcome(ExecutionEnded.model_validate({"detail": detail}), sweep.desk, NOW)
+    settle_bills(sweep.room, NOW)
+    assert sweep.launch() == []
+    assert sweep.trainer.running() == []
+    (notice,) = sweep.notifier.published
+    assert notice.code == "canceled"
+    sweep.intake.jobs.reopen(sweep.job.job_id, ARN, "SweepAdapter", NOW)
+    sweep.enter(sweep.plan(), attempt=2)
+    assert len(sweep.launch()) == len(NAMES)
+
+
 # --- money ----------------------------------------------------------------------------------
 
 
@@ -226,6 +246,8 @@ def test_a_dry_run_tells_the_sum_and_plans_nothing() -> None:
     assert one.estimate is not None
     assert all_.estimate is not None
     assert all_.estimate.steps == 4 * one.estimate.steps
+    answer_dry_run(DryRunInput(job=sweep.job, photos=sweep.photos), sweep.desk, NOW)
+    assert f"{all_.estimate.steps} steps in 4 trainings" in sweep.notifier.published[0].text
 
 
 def test_the_receipt_is_the_sum_of_the_points() -> None:
