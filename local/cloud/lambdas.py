@@ -17,11 +17,10 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local.cloud import children, layers, places
+from local.cloud import children, layers, places, turns
 from local.cloud.untyped import Json, Stock
 
 OUR_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-WORKERS_PER_FUNCTION = 8  # more at once than this wait for a free one: a laptop has few cores
 
 # What a worker is given of the server's environment; its first message brings its own variables.
 PASSED = frozenset({
@@ -114,8 +113,13 @@ def _report_errors_by_name() -> None:
 
     def execute_in_turn(func: Stock, event: Json, request_id: str) -> Stock:
         _last.error = None
-        with _slot((func.get("config") or func)["FunctionName"]):
+        slot = _slot((func.get("config") or func)["FunctionName"])
+        with turns.current().standing():
+            slot.acquire()
+        try:
             answer = execute(func, event, request_id)
+        finally:
+            slot.release()
         if _last.error is None:
             return _named(answer)
         return {**answer, "body": {**_last.error, "requestId": request_id}, "error": True}
@@ -134,4 +138,4 @@ def _named(answer: Stock) -> Stock:
 
 def _slot(function: str) -> threading.BoundedSemaphore:
     with _slots_lock:
-        return _slots.setdefault(function, threading.BoundedSemaphore(WORKERS_PER_FUNCTION))
+        return _slots.setdefault(function, threading.BoundedSemaphore(turns.WORKERS_PER_FUNCTION))

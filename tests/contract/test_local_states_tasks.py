@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.cloud.turns import WORKERS_PER_FUNCTION
 from tests.cloud import eventually, role
 from tests.contract.step_functions_kit import INVOKE, StatesKit, jsonata, one
 
@@ -79,6 +80,14 @@ def test_a_task_ends_at_its_own_timeout(states: StatesKit) -> None:
     ended = states.outcome(states.start(one(by_path), {"limit": 1}))
     assert [ended.error, states.outcome(plain).error] == ["States.Timeout"] * 2
     assert "TaskTimedOut" in ended.kinds
+
+
+def test_standing_in_line_for_a_worker_is_no_time_of_the_state(states: StatesKit) -> None:
+    slow = states.task("sleep", payload={"seconds": 1}, TimeoutSeconds=4)
+    machine, rounds = one(slow), 6
+    started = [states.start(machine) for _ in range(rounds * WORKERS_PER_FUNCTION)]
+    ended = [states.outcome(arn, seconds=60).status for arn in started]
+    assert set(ended) == {"SUCCEEDED"}, "the last of them stood in line for longer than 4 s"
 
 
 def test_a_function_that_overruns_its_own_timeout_has_a_name(states: StatesKit) -> None:

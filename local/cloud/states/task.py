@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ministack.core.responses import get_region, new_uuid
 from ministack.services import stepfunctions as stock
 
+from local.cloud import turns
 from local.cloud.states import roles, tokens
 from local.cloud.states.failures import TIMEOUTS, Failed
 from local.cloud.states.nested import SYNC, Nested
@@ -16,6 +17,7 @@ from local.cloud.states.shape import State, arguments, finish, limited, number
 from local.cloud.untyped import Json
 
 CALLBACK = ".waitForTaskToken"
+NEVER = float("inf")
 META = {"HttpStatusCode": 200, "HttpHeaders": {}, "AllHttpHeaders": {}}
 
 
@@ -56,11 +58,12 @@ def _call(  # noqa: PLR0913, PLR0917 - a call has this many sides
     plain = state["Resource"].replace(CALLBACK, "")
     done = token.answered if token else threading.Event()
     nested = Nested(plain, given) if SYNC in plain else None
-    work = nested.run if nested else lambda: _invoke(plain, given)
+    turn = turns.Turn()
+    work = nested.run if nested else lambda: _invoke(plain, given, turn)
     call = _Call(work, done, log if token else None)
     spawn(call.make)
     try:
-        _await(run, done, timeout, heartbeat if token else None, token)
+        _await(run, done, _Clock(timeout, turn), heartbeat if token else None, token)
     except BaseException:
         if nested:
             nested.stop()
@@ -75,25 +78,34 @@ def _call(  # noqa: PLR0913, PLR0917 - a call has this many sides
 def _await(
     run: Run,
     done: threading.Event,
-    timeout: float | None,
+    clock: "_Clock",
     heartbeat: float | None,
     token: tokens.Token | None,
 ) -> None:
     """Wait until the call is answered, under the state's two clocks."""
-    never = float("inf")
-    ends = never if timeout is None else time.monotonic() + timeout
     while True:
-        beats = never
+        beats = NEVER
         if token is not None and heartbeat is not None:
             beats = token.last_sign + heartbeat
-        until = min(ends, beats)
-        if run.wait(done, None if until == never else until):
+        until = min(clock.ends(), beats)
+        if run.wait(done, None if until == NEVER else until):
             return
         now = time.monotonic()
-        if now >= ends:
+        if now >= clock.ends():
             raise Failed("States.Timeout", "")
         if token is not None and heartbeat is not None and now >= token.last_sign + heartbeat:
             raise Failed("States.HeartbeatTimeout", "")
+
+
+class _Clock:
+    """A state's time-out, without the time that its call stood in line for a worker."""
+
+    def __init__(self, timeout: float | None, turn: turns.Turn) -> None:
+        self._turn = turn
+        self._plain = NEVER if timeout is None else time.monotonic() + timeout
+
+    def ends(self) -> float:
+        return self._plain + self._turn.seconds()
 
 
 class _Call:
@@ -126,8 +138,9 @@ class _Call:
         return self._result
 
 
-def _invoke(resource: str, given: Json) -> Json:
+def _invoke(resource: str, given: Json, turn: turns.Turn) -> Json:
     """Make the call; stock knows how, we correct the name of a throttle and the envelope."""
+    turns.take(turn)
     try:
         result = stock._invoke_resource(resource, given)
     except Failed as failure:
