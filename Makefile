@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
 
-.PHONY: quality simulate bench-training bench-serving corpus help demo test lint up down envs clean
+.PHONY: quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -115,6 +115,9 @@ bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script
 
 bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes)
 	$(ENVS)/serving/bin/python -m bench.serving
+
+bench-workflow: envs ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.workflow $(WORKFLOW)
 
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports
