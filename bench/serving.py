@@ -35,7 +35,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Figure]]] = {
     "churn": lambda work, options: serving_crowd.churn(work, options.cycles),
     "gpu": lambda work, _options: serving_gpu.figures(work),
 }
-"""In this order. Together about twelve minutes on two quiet cores, half of them the churn."""
+"""In this order. Together about fifteen minutes on two quiet cores, ten of them the churn."""
 
 
 def main(words: list[str] | None = None) -> int:

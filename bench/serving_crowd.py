@@ -19,7 +19,9 @@ RANK = 20
 RESIDENT = 20
 """Adapters that fit into the base's memory at once."""
 AT_A_TIME = 4
-LANES, WARM_UP = 16, 160
+LANES = 8
+"""As many requests as tritonserver's SageMaker front end takes at once."""
+WARM_UP = 160
 UNLOAD_SECONDS = 60
 MEGABYTE = 1 << 20
 
@@ -91,9 +93,8 @@ def churn(work: Path, cycles: int) -> list[Figure]:
 
     Unloading takes two seconds, in which Triton sleeps: with many lanes the processor has work.
     """
-    users = make_users(work, 4 * LANES, own_adapters=False)
-    threads = f"--sagemaker-thread-count={2 * LANES}"  # an unload holds one of them; default: 8
-    with kit.serving(str(work / "base"), work, SAGEMAKER_TRITON_ADDITIONAL_ARGS=threads) as server:
+    users = make_users(work, 6 * LANES, own_adapters=False)
+    with kit.serving(str(work / "base"), work) as server:
         for user in users:
             parts.load_model(server, user)
         carousel = Carousel(server, users)
@@ -101,6 +102,8 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         before, base_before = own_megabytes(server)
         before_regions = regions(server)
         carousel.turn(cycles)
+        if carousel.died:
+            return [Figure(f"tritonserver died in {cycles} reloads, times", 1, "", 0, "less")]
         after, base_after = own_megabytes(server)
         lost = regions(server) - before_regions
         alive = parts.median_seconds(partial(server.draw, carousel.waiting[-1]), 3)
@@ -123,6 +126,8 @@ class Carousel:
         """Take models that are loaded."""
         self.server = server
         self.waiting = deque(users)
+        self.died = False
+        """tritonserver 2.51 aborts when a model's process dies with a lock in its hands."""
         self.unconfirmed = 0
         """tritonserver 2.51 unloads a model, but once in a thousand times, with many requests at
         once, its SageMaker front end waits for the news of it until its own limit of 350 s."""
@@ -134,14 +139,17 @@ class Carousel:
 
     def reload(self, _cycle: int) -> None:
         """Do it to one model; one whose unloading is not confirmed is left alone from then on."""
+        if self.died:
+            return
         user = self.waiting.popleft()
         try:
             self.server.unload(user, timeout=UNLOAD_SECONDS)
+            parts.load_model(self.server, user)
+            self.waiting.append(user)
         except TimeoutError:
             self.unconfirmed += 1
-            return
-        parts.load_model(self.server, user)
-        self.waiting.append(user)
+        except OSError:
+            self.died = True
 
 
 def regions(server: kit.Server) -> int:
