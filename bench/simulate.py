@@ -1,12 +1,12 @@
 """Ten thousand uploads in ten minutes against a simulated SageMaker, in virtual time.
 
 Usage: python -m bench.simulate [--uploads N] [--seeds N]
-The real planner, launcher and follower run on memory fakes. Simulated are SageMaker's start-up
-(20 s from a warm pool, 180 s cold), the load of the base (10 s and 60 s), a fixed time for each
-user, the quota of instances, and one CreateTrainingJob a second with a burst of ten. Beside it
-stands one cold training job for each user, first come first served, on as many instances. Then
-come warm pools under ten kinds of arrivals, and stories of faults. Prints the tables and writes
-reports/simulate.json; exits 1 when a target is missed.
+The real planner, launcher (with the keep-alive that it learns) and follower run on memory fakes.
+Simulated are SageMaker's start-up (20 s from a warm pool, 180 s cold), the load of the base (10 s
+and 60 s), a fixed time for each user, the quota of instances, and one CreateTrainingJob a second
+with a burst of ten. Beside it stands one cold training job for each user, first come first served,
+on as many instances. Then come warm pools under ten kinds of arrivals, and stories of faults.
+Prints the tables and writes reports/simulate.json; exits 1 when a target is missed.
 """
 
 import argparse
@@ -26,12 +26,14 @@ from bench import keep_alive
 from bench.report import Figure, finish
 from contracts import layout
 from contracts.record import JobRecord
+from contracts.stages import TrainingNews
 from contracts.training import TrainingPlan
-from domain.following import follow_result, follow_training_job, reconcile
+from domain.billing import settle_ended
+from domain.following import follow, follow_result, reconcile
 from domain.launching import Launcher, launch
 from domain.prices import cost_usd
 from domain.storage import read_document
-from domain.training import Creation
+from domain.training import Creation, Run
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.notice_story import NoticeStory
 from tests.fakes.story import story_of
@@ -41,7 +43,7 @@ from tests.unit.training_kit import NOON, SETTINGS, World, inspect, job_id, spec
 BURST_SECONDS = 600
 COLD_START, COLD_LOAD = 180.0, 60.0
 WARM_START, WARM_LOAD = 20.0, 10.0
-KEEP_ALIVE = 600.0
+LONGEST_KEEP_ALIVE = 600
 REQUESTS_BURST = 10
 LARGEST_BATCH = 100
 INSTANCE = "ml.g6e.2xlarge"
@@ -61,6 +63,13 @@ class Figures(NamedTuple):
     training_jobs: int
     warm: int
     billed: float
+
+
+class Pool(NamedTuple):
+    """An instance that waits for another job; times in seconds."""
+
+    since: float
+    until: float
 
 
 class Clock:
@@ -110,8 +119,9 @@ class SimulatedTrainer(MemoryTrainer):
         self.clock, self.user_seconds = clock, user_seconds
         self.tell: Callable[[str, float], None] = lambda *_: None
         """Hears of each started job, and after how many seconds it begins to train."""
-        self.pools: list[float] = []
-        """When each idle instance went idle."""
+        self.pools: list[Pool] = []
+        """The last to go idle comes last."""
+        self.created: dict[str, datetime] = {}
         self.warm, self.billed = 0, 0.0
         self._tokens, self._since = float(REQUESTS_BURST), 0.0
 
@@ -121,6 +131,7 @@ class SimulatedTrainer(MemoryTrainer):
             return "no_capacity"
         outcome = super().create(request)
         if outcome == "created":
+            self.created[request["TrainingJobName"]] = self.clock.now()
             self._start(request["TrainingJobName"])
         return outcome
 
@@ -134,21 +145,24 @@ class SimulatedTrainer(MemoryTrainer):
         return True
 
     def _start(self, name: str) -> None:
-        fresh = [idle for idle in self.pools if self.clock.seconds - idle <= KEEP_ALIVE]
-        self.billed += KEEP_ALIVE * (len(self.pools) - len(fresh))
-        self.pools = fresh
+        gone = [pool for pool in self.pools if pool.until < self.clock.seconds]
+        self.billed += sum(pool.until - pool.since for pool in gone)
+        self.pools = [pool for pool in self.pools if pool.until >= self.clock.seconds]
         if self.pools:
-            self.billed += self.clock.seconds - self.pools.pop()
+            self.billed += self.clock.seconds - self.pools.pop().since
             self.warm += 1
             self.tell(name, WARM_START + WARM_LOAD)
         else:
             self.tell(name, COLD_START + COLD_LOAD)
 
     def finish(self, name: str, billed: float) -> None:
-        """End a job; its instance stays warm."""
-        self.end(name)
+        """End a job; its instance stays warm for as long as the launcher asked for."""
+        now = self.clock.seconds
+        self.end(name, ran=Run(self.created[name], self.clock.now()))
         self.billed += billed
-        self.pools.append(self.clock.seconds)
+        seconds = self.requests[name]["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
+        if seconds:
+            self.pools.append(Pool(now, now + seconds))
 
 
 class Simulation:
@@ -159,7 +173,12 @@ class Simulation:
         self.trainer = SimulatedTrainer(self.clock, quota, user_seconds)
         self.trainer.tell = self.train
         self.world = World(jobs=IndexedJobs(), trainer=self.trainer)
-        settings = replace(SETTINGS, quota=quota, largest_batch=LARGEST_BATCH)
+        settings = replace(
+            SETTINGS,
+            quota=quota,
+            largest_batch=LARGEST_BATCH,
+            keep_alive_seconds=LONGEST_KEEP_ALIVE,
+        )
         self.launcher = Launcher(self.world.room, self.world.bases, settings)
         self.launch_is_due = False
         self.waits: list[float] = []
@@ -224,9 +243,11 @@ class Simulation:
         self.waits.append(self.clock.seconds - BURST_SECONDS * number / self.uploads)
 
     def ended(self, name: str, billed: float) -> None:
-        """SageMaker tells that a slot is free: launch_training listens too."""
+        """SageMaker tells that a slot is free: follow_training and launch_training listen."""
         self.trainer.finish(name, billed)
-        follow_training_job(self.world.room, name, self.clock.now())
+        news = TrainingNews.model_validate({"detail": {"TrainingJobName": name}})
+        settle_ended(self.world.room, news, self.clock.now())
+        follow(self.world.room, news, self.clock.now())
         self.wake_launcher()
 
 

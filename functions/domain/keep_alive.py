@@ -3,7 +3,8 @@
 An idle second is paid; a cold start costs what ``cold_worth`` idle seconds cost. Whoever knew the
 next gap would keep the pool for gaps below ``cold_worth`` and drop it at once for longer ones.
 Keeping it for exactly ``cold_worth`` seconds never costs more than twice that. Where the last gaps
-are known, the period that would have served them best costs less.
+are known, the period that would have served them best costs less; among equally good ones the
+longest is taken, for where every gap was short, one that is longer would find the pool gone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,16 +48,19 @@ def keep_alive(gaps: Sequence[float], cold_worth: float, most: int) -> int:
     240
     >>> keep_alive([20, 30, 25, 30, 20, 28, 2000], 240, 3600)
     30
-    >>> keep_alive([1, 2, 1, 2, 1, 2], 240, 3600)
+    >>> keep_alive([1, 2, 1, 2, 1, 2000], 240, 3600)
     20
+    >>> keep_alive([1, 2, 1, 2, 1, 2], 240, 3600)
+    240
     >>> keep_alive([2000] * 6, 240, 3600)
     0
     """
     recent = gaps[-MEMORY:]
     if len(recent) < ENOUGH:
         return min(most, round(cold_worth))
-    periods = {0.0, *(gap for gap in recent if gap <= most)}
-    best = min(sorted(periods), key=lambda period: cost(recent, period, cold_worth))
+    periods = {0.0, *(gap for gap in (*recent, cold_worth) if gap <= most)}
+    longest_first = sorted(periods, reverse=True)
+    best = min(longest_first, key=lambda period: cost(recent, period, cold_worth))
     return 0 if best == 0 else min(most, max(SHORTEST, -int(-best // 1)))
 
 

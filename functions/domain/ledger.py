@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 from contracts.money import Estimate, Receipt
 from domain.training import Run
 
-RECENT_RUNS = 100
-"""More than enough to find the last gaps between them, on any quota."""
+RECENT_RUNS = 300
+"""Enough to find the last gaps between them, while a hundred others go on."""
 
 
 class Bill(NamedTuple):
