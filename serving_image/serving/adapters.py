@@ -100,7 +100,7 @@ class AdapterReader:
         except (SafetensorError, ValueError, KeyError):
             raise PictureError("adapter_invalid", "not a safetensors file") from None
         pairs = pair_up(tensors)
-        self.check(pairs)
+        self.check(pairs, manifest)
         flat = torch.cat([half.reshape(-1) for pair in pairs.values() for half in pair])
         flat = flat.to(self.device, self.dtype)  # one copy to the device for the whole adapter
         if not bool(torch.isfinite(flat).all()):
@@ -127,15 +127,17 @@ class AdapterReader:
             raise PictureError("adapter_invalid", "the weights are not the manifest's")
         return manifest, content
 
-    def check(self, pairs: Mapping[str, Pair]) -> None:
-        """Raise unless every pair fits a layer of the base."""
+    def check(self, pairs: Mapping[str, Pair], manifest: AdapterManifest) -> None:
+        """Raise unless every pair fits a layer of the base, and has the manifest's rank."""
         if not pairs:
             raise PictureError("adapter_invalid", "no weights")
         for name, (down, up) in pairs.items():
             layer = self.layers.get(name)
             if layer is None:
                 raise PictureError("adapter_invalid", "a layer that the base does not have")
-            rank = down.shape[0]
+            rank = manifest.rank
+            if not name.startswith("unet."):
+                rank = manifest.text_encoder_rank or rank
             if down.shape != (rank, layer.in_features) or up.shape != (layer.out_features, rank):
                 raise PictureError("adapter_invalid", "a shape that does not fit the base")
 

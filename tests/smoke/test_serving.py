@@ -282,12 +282,18 @@ def forget_manifest(adapter: Path) -> None:
     (adapter / "manifest.json").unlink()
 
 
+def forget_weights(adapter: Path) -> None:
+    (adapter / "pytorch_lora_weights.safetensors").unlink()
+
+
 def change_weights(adapter: Path) -> None:
     weights = adapter / "pytorch_lora_weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
 
 
-@pytest.mark.parametrize("harm", [truncate, garble, forget_manifest, change_weights])
+@pytest.mark.parametrize(
+    "harm", [truncate, garble, forget_manifest, forget_weights, change_weights]
+)
 def test_a_damaged_adapter_is_refused_at_load(
     server: kit.Server, models: Path, tmp_path: Path, harm: Any
 ) -> None:
@@ -328,6 +334,27 @@ def test_an_adapter_that_does_not_fit_is_refused_by_the_base(
     answer = server.draw(user)
     assert answer.status == 400
     assert answer.error.startswith("likeness/adapter_invalid: ")
+
+
+def test_a_rank_that_is_not_the_manifest_s_is_refused(
+    server: kit.Server, models: Path, base: Path, tmp_path: Path
+) -> None:
+    user = kit.pack_user(tmp_path, 94, models / "adapter2")
+    kit.write_manifest(user.adapter, base, rank=8, text_encoder_rank=4)
+    assert server.load(user).status == 200
+    assert server.draw(user).error.startswith("likeness/adapter_invalid: a shape that does not fit")
+
+
+def test_a_user_s_model_takes_at_most_20_megabytes(
+    server: kit.Server, users: list[kit.User]
+) -> None:
+    """Of its own: programs and libraries are there once for all of them."""
+    pids = [pid for line, pid in server.stubs().items() if "likeness_base" not in line]
+    assert len(pids) >= len(users)
+    for pid in pids:
+        lines = Path("/proc", str(pid), "smaps_rollup").read_text().splitlines()
+        own = next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
+        assert own / 1024 <= 20
 
 
 def test_an_adapter_of_another_base_is_refused(
