@@ -31,7 +31,7 @@ sys.path[:0] = [str(HERE / "functions"), str(HERE / "training_image")]
 
 import torch  # noqa: E402
 
-from bench import training_base, training_gates, training_gpu  # noqa: E402
+from bench import training_base, training_gates, training_gpu, training_steps  # noqa: E402
 from bench.report import REPORTS, Figure, finish  # noqa: E402
 from bench.training_script import Clock, Cost, NotRunError, make_room, run_ours, run_script  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
@@ -117,6 +117,7 @@ def main() -> int:
         "together", lambda: training_gates.users_together(bench.base, processor=processor)
     )
     figures += shared
+    figures += bench.part("steps", lambda: training_steps.steps(bench.base, processor=processor))
     figures += bench.part("prior", lambda: prior_cost(bench))
     figures += bench.part("job", lambda: one_job(bench))
     figures += bench.part("users", lambda: many_users(bench))

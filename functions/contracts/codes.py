@@ -390,6 +390,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "old_photo": CodeEntry(
+        "The photo is older than the others",
+        "The photo is used, but it was taken more than three years before the newest one.",
+        "Photos from one time of life make the model more like the person.",
+        "nobody",
+        False,
+    ),
     "little_variety": CodeEntry(
         "The photos are much alike",
         "The photos are used, but most of them show the same moment.",

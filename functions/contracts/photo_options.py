@@ -11,6 +11,7 @@ from contracts.document import Document
 
 CaptionPart = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
+AUTOCAPTION_PARTS = ("prompt", "prefix", "suffix")
 FaceCrop = Literal["none", "crop", "align"]
 Background = Literal["keep", "blur", "random"]
 
@@ -41,6 +42,10 @@ class PhotoOptions(Document):
     autocaption: bool = False
     """Have a captioner describe the photos that came without words."""
 
+    autocaption_prompt: CaptionPart | None = None
+    """What the captioner is told: a question, for one that answers (InstructBLIP), or the first
+    words, for one that goes on from there (BLIP)."""
+
     autocaption_prefix: CaptionPart | None = None
     """Before the captioner's words, e.g. ``a photo of TOK,``; absent: the instance prompt."""
 
@@ -69,5 +74,5 @@ class PhotoOptions(Document):
         if self.use_masks is False:
             useless.append(("mask_floor", "use_masks"))
         if not self.autocaption:
-            useless += [(f"autocaption_{end}", "autocaption") for end in ("prefix", "suffix")]
+            useless += [(f"autocaption_{end}", "autocaption") for end in AUTOCAPTION_PARTS]
         return useless

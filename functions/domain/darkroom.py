@@ -44,6 +44,8 @@ class DecodedPhoto(NamedTuple):
     codes: tuple[str, ...]
     """What was repaired."""
     looks: Looks | None = None
+    taken: int | None = None
+    """The day, counted from the year 1, where the file says it; used here and stored nowhere."""
 
     @property
     def sha256(self) -> str:

@@ -1,6 +1,6 @@
 """Advice on photos that can be used, but that better ones would beat. No photo is refused here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 BLURRED_BELOW = 40.0
@@ -10,7 +10,10 @@ SIMILAR_BITS = 3
 """Of 64; a burst of shots differs in fewer, two poses in more."""
 
 
-ADVICE = {"blurred", "too_dark", "too_bright", "low_contrast", "similar_photo"}
+OLD_DAYS = 3 * 365
+"""Before the newest photo; a choice, not a measurement: faces and hair change."""
+
+ADVICE = {"blurred", "too_dark", "too_bright", "low_contrast", "similar_photo", "old_photo"}
 
 
 class Looks(NamedTuple):
@@ -43,6 +46,16 @@ def advice_on(looks: Looks | None, earlier: Iterable[Looks | None]) -> tuple[str
         "similar_photo": next(twins, None) is not None,
     }
     return tuple(code for code, applies in advice.items() if applies)
+
+
+def old_among(days: Sequence[int | None]) -> list[bool]:
+    """Tell which photos were taken long before the newest one; those without a day were not.
+
+    >>> old_among([739000, 735000, None])
+    [False, True, False]
+    """
+    newest = max((day for day in days if day is not None), default=0)
+    return [day is not None and newest - day > OLD_DAYS for day in days]
 
 
 def similar(one: Looks, other: Looks) -> bool:

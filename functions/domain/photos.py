@@ -22,7 +22,7 @@ from domain.darkroom import (
 )
 from domain.estimating import agree_on_price
 from domain.jobs import Jobs
-from domain.looks import Looks, advice_on
+from domain.looks import Looks, advice_on, old_among
 from domain.storage import Storage, read_document, write_document
 
 MIN_PHOTOS = 5
@@ -84,18 +84,29 @@ def resolution_of(accepted: AcceptedUpload, bases: Bases) -> int:
     return bases.card(accepted.job.base_id).resolution if wanted is None else wanted
 
 
-def verdicts_of(photos: Sequence[PinnedPhoto], room: Darkroom) -> Iterator[PhotoVerdict]:
+def verdicts_of(photos: Sequence[PinnedPhoto], room: Darkroom) -> list[PhotoVerdict]:
     """Give each photo its verdict; store the good ones normalised."""
+    judged = list(judge(photos, room))
+    return [
+        verdict.model_copy(update={"codes": (*verdict.codes, "old_photo")}) if old else verdict
+        for (verdict, _), old in zip(judged, old_among([day for _, day in judged]), strict=True)
+    ]
+
+
+def judge(
+    photos: Sequence[PinnedPhoto], room: Darkroom
+) -> Iterator[tuple[PhotoVerdict, int | None]]:
+    """Give each photo a verdict of its own, and the day on which it was taken."""
     seen: dict[str, Looks | None] = {}
     for index, pin in enumerate(photos):
         try:
             photo = develop(room, pin, seen)
         except PhotoRefusedError as error:
-            yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,))
+            yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None
             continue
         advice = advice_on(photo.looks, seen.values())
         seen[photo.sha256] = photo.looks
-        yield good_verdict(index, pin, photo, advice, room)
+        yield good_verdict(index, pin, photo, advice, room), photo.taken
 
 
 def good_verdict(

@@ -10,6 +10,7 @@ import resource
 import sys
 import warnings
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from PIL import Image, ImageCms, ImageOps
@@ -27,7 +28,7 @@ MASK_SIDE = 8
 MASK_SKEW = 0.02
 """How much a mask's aspect may differ from the photo's: a rounded pixel."""
 MASK_WHITE = 128
-ORIENTATION = 0x0112
+ORIENTATION, EXIF, TAKEN = 0x0112, 0x8769, 0x9003
 _TURNED = range(2, 9)
 _WHITE = (255, 255, 255, 255)
 
@@ -74,6 +75,7 @@ def normalise(
     judge_header(image, min_side)
     if kind == "PNG" and not is_whole(body):
         raise RefusedError("damaged_image")
+    taken = day_of(image)
     large = max(image.size) > max_side
     image.draft(None, (max_side, max_side))
     image.load()
@@ -87,7 +89,7 @@ def normalise(
     out = io.BytesIO()
     clean = Image.frombytes("RGB", rgb.size, rgb.tobytes())
     clean.save(out, "PNG", compress_level=3)
-    facts = {"width": clean.width, "height": clean.height, "codes": codes}
+    facts = {"width": clean.width, "height": clean.height, "codes": codes, "taken": taken}
     return {**facts, "measures": measure(clean)}, out.getvalue()
 
 
@@ -163,6 +165,14 @@ def turn(image: Image.Image) -> tuple[Image.Image, bool]:
         if image.getexif().get(ORIENTATION) in _TURNED:
             return ImageOps.exif_transpose(image), True
     return image, False
+
+
+def day_of(image: Image.Image) -> int | None:
+    """Return the day on which the camera says that it was taken, counted from the year 1."""
+    with suppress(Exception):
+        said = str(image.getexif().get_ifd(EXIF)[TAKEN])
+        return date(int(said[:4]), int(said[5:7]), int(said[8:10])).toordinal()
+    return None
 
 
 def to_srgb(image: Image.Image) -> tuple[Image.Image, bool]:

@@ -36,7 +36,8 @@ class ChildDecoder:
         """Return the normalised photo; see the Protocol for what it raises."""
         facts, png = answer_of_child(body, {"kind": format_of(body), **limits._asdict()})
         codes, looks = tuple(facts["codes"]), Looks(**facts["measures"])
-        return DecodedPhoto(png, facts["width"], facts["height"], codes, looks)
+        size = facts["width"], facts["height"]
+        return DecodedPhoto(png, *size, codes, looks, facts["taken"])
 
     def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
         """Return the grey mask in this size; see the Protocol for what it raises."""

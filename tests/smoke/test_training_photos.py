@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,9 @@ from transformers import (  # noqa: E402
     BlipForConditionalGeneration,
     BlipImageProcessor,
     BlipProcessor,
+    InstructBlipConfig,
+    InstructBlipForConditionalGeneration,
+    InstructBlipProcessor,
 )
 
 from contracts.base import BaseCard  # noqa: E402
@@ -389,6 +393,73 @@ def tiny_blip(folder: Path) -> None:
     tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=WORDS[9:])
     size = {"height": 32, "width": 32}
     BlipProcessor(BlipImageProcessor(size=size), tokenizer).save_pretrained(folder)
+
+
+def tiny_instructblip(folder: Path) -> None:
+    """Write an InstructBLIP as transformers saves it: the architecture, no skill."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    vision = sizes | {"image_size": 32, "patch_size": 16, "num_attention_heads": 2}
+    reader = sizes | {"vocab_size": len(WORDS), "num_attention_heads": 2}
+    reader |= {"encoder_hidden_size": 16, "pad_token_id": 0}
+    speaker = {
+        "model_type": "t5",
+        "vocab_size": len(WORDS) + 1,
+        "d_model": 16,
+        "d_kv": 8,
+        "d_ff": 16,
+    }
+    speaker |= {"num_layers": 1, "num_heads": 2, "pad_token_id": 0, "eos_token_id": 3}
+    speaker |= {"decoder_start_token_id": 0}
+    config = InstructBlipConfig(
+        vision_config=vision,
+        qformer_config=reader,
+        text_config=speaker,
+        num_query_tokens=2,
+        image_token_index=len(WORDS),
+    )
+    InstructBlipForConditionalGeneration(config).save_pretrained(folder)
+    vocabulary = {word: i for i, word in enumerate(WORDS)}
+    size = {"height": 32, "width": 32}
+    InstructBlipProcessor(
+        BlipImageProcessor(size=size),
+        BertTokenizer(vocab=vocabulary),
+        BertTokenizer(vocab=vocabulary),
+        num_query_tokens=2,
+    ).save_pretrained(folder)
+
+
+@pytest.mark.parametrize("make", [tiny_blip, tiny_instructblip])
+def test_a_captioner_is_told_what_the_request_says(
+    portraits: Album, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+) -> None:
+    make(portraits.root / "input" / "data" / "captioner")
+    captions.load_captioner.cache_clear()
+    first, _ = portraits.develop(autocaption=True, autocaption_prompt="a man with hat")
+    captioner = captions.load_captioner(portraits.root / "input" / "data" / "captioner")
+    told: list[str | None] = []
+    say = type(captioner).describe
+
+    def listen(self: Any, image: Image.Image, words: str | None = None) -> str:
+        told.append(words)
+        return say(self, image, words)
+
+    monkeypatch.setattr(type(captioner), "describe", listen)
+    again, _ = portraits.develop(autocaption=True, autocaption_prompt="a man with hat")
+    assert told == ["a man with hat"] * 5
+    assert [photo.caption for photo in again] == [photo.caption for photo in first]
+    if make is tiny_blip:
+        assert first[0].caption.startswith("a photo of sks, a man with hat")
+
+
+def test_a_captioner_of_a_kind_that_nobody_knows_is_refused(portraits: Album) -> None:
+    channel = portraits.root / "input" / "data" / "captioner"
+    tiny_blip(channel)
+    config = json.loads((channel / "config.json").read_bytes())
+    (channel / "config.json").write_text(json.dumps(config | {"model_type": "clip"}))
+    captions.load_captioner.cache_clear()
+    with pytest.raises(TrainingError, match="captioner_missing"):
+        portraits.develop(autocaption=True)
 
 
 def test_a_captioner_describes_photos_without_words(portraits: Album) -> None:

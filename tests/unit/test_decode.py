@@ -4,13 +4,14 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageStat
 
 from bench.corpus.photos import heic, scene
 from domain.darkroom import PhotoRefusedError
-from runtime.decode import answer
+from runtime.decode import EXIF, TAKEN, answer
 from runtime.sandbox import format_of
 from tests.fakes.pictures import encoded, picture
 
@@ -210,3 +211,25 @@ def test_the_measures_tell_sharp_from_blurred_and_light_from_dark() -> None:
     ]
     assert looks[0]["sharpness"] > 5 * looks[1]["sharpness"]
     assert looks[0]["brightness"] > 5 * looks[2]["brightness"]
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ("2019:08:21 10:00:00", date(2019, 8, 21)),
+        ("2019-08-21", date(2019, 8, 21)),
+        ("0000:00:00 00:00:00", None),
+        ("\x00\xff", None),
+        (None, None),
+    ],
+)
+def test_the_day_of_a_photo_is_read_and_a_broken_one_is_none(
+    said: str | None, day: date | None
+) -> None:
+    exif = Image.Exif()
+    if said is not None:
+        exif.get_ifd(EXIF)[TAKEN] = said
+    body = encoded(picture(), "JPEG", exif=exif)
+    facts, png = answer(body, {"kind": "JPEG", **LIMITS})
+    assert facts["taken"] == (None if day is None else day.toordinal())
+    assert not Image.open(io.BytesIO(png)).getexif()

@@ -1,6 +1,6 @@
 import pytest
 
-from domain.looks import Looks, advice_on
+from domain.looks import OLD_DAYS, Looks, advice_on, old_among
 
 GOOD = Looks(sharpness=400, brightness=120, contrast=50, fingerprint=0)
 
@@ -27,3 +27,16 @@ def test_a_burst_is_told_from_two_poses(bits: int, similar: bool) -> None:
 
 def test_a_photo_without_measures_gets_no_advice() -> None:
     assert advice_on(None, [GOOD]) == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "old"),
+    [
+        ([OLD_DAYS, 0], [False, False]),
+        ([OLD_DAYS + 1, 0, None], [False, True, False]),
+        ([None, None], [False, False]),
+        ([], []),
+    ],
+)
+def test_a_photo_is_old_beside_a_much_newer_one(days: list[int | None], old: list[bool]) -> None:
+    assert old_among(days) == old

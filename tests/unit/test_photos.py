@@ -25,7 +25,8 @@ class PlainDecoder:
         if body.startswith(b"refuse "):
             raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
         codes = ("rotated",) if body.startswith(b"turn") else ()
-        return DecodedPhoto(body, 80, 96, codes)
+        taken = 735_000 if body.startswith(b"old") else 739_000
+        return DecodedPhoto(body, 80, 96, codes, taken=taken)
 
     def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
         self.limits.append(limits)
@@ -65,6 +66,15 @@ def test_each_photo_gets_a_verdict_and_a_copy_without_its_name() -> None:
     assert [v.caption for v in verdicts if v.caption is not None] == ["smiling"]
     copies = {item.key for item in intake.uploads.list("accepted/", 99)}
     assert copies == {f"accepted/{job.job_id}/{v.file}" for v in verdicts if v.file is not None}
+
+
+def test_a_photo_from_another_time_of_life_is_told_and_its_date_kept_nowhere() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "a.jpg": b"old", "b.jpg": b"refuse not_an_image"})
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    report = report_of(intake, job)
+    assert sorted(v.codes for v in report.photos if v.codes) == [("not_an_image",), ("old_photo",)]
+    assert "735000" not in report.model_dump_json()
 
 
 def test_too_few_good_photos_end_the_job_but_leave_the_report() -> None:

@@ -5,15 +5,21 @@ And what is not right about a set of captions. User text stays here: codes alone
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from PIL import Image
 from safetensors import SafetensorError
-from transformers import AutoProcessor, BlipForConditionalGeneration
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoProcessor,
+    BlipForConditionalGeneration,
+    InstructBlipForConditionalGeneration,
+)
 
 from contracts.layout import CAPTIONER_CHANNEL
 from contracts.request import TrainingRequest
@@ -26,12 +32,18 @@ CAPTIONER_VARIABLE = "LIKENESS_CAPTIONER"
 MOST_TOKENS = 40
 """Of a captioner's answer."""
 
+QUESTION = "A short image description."
+"""For a captioner that must be asked; one of those that InstructBLIP was taught with."""
+
 
 class Captioner(Protocol):
     """Describes pictures."""
 
-    def describe(self, image: Image.Image) -> str:
-        """Return what is on a picture, in a few words; the same words every time."""
+    def describe(self, image: Image.Image, told: str | None = None) -> str:
+        """Return what is on a picture, in a few words; the same words every time.
+
+        ``told`` is a question, or the words to begin with, as the captioner takes it.
+        """
         ...
 
 
@@ -66,15 +78,21 @@ def captioner_of(root: Path, request: TrainingRequest) -> Captioner | None:
 
 @lru_cache(maxsize=1)
 def load_captioner(folder: Path) -> Captioner:
-    """Load a captioner once for all tasks."""
-    return BlipCaptioner(folder)
+    """Load a captioner once for all tasks.
 
-
-class BlipCaptioner:
-    """BLIP, from a local folder as transformers saves it.
-
-    Source: Li et al. 2022, arXiv 2201.12086.
+    Raises:
+        ValueError: it is of no kind that is known here.
     """
+    kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+    if kind not in CAPTIONERS:
+        raise ValueError(kind)
+    return CAPTIONERS[kind](folder)
+
+
+class _Captioner:
+    """A network that describes pictures, from a local folder as transformers saves it."""
+
+    kind: ClassVar[Any]
 
     def __init__(self, folder: Path) -> None:
         """Read a captioner.
@@ -83,22 +101,60 @@ class BlipCaptioner:
             ValueError: its weights are not those of its architecture.
         """
         self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-        network, found = BlipForConditionalGeneration.from_pretrained(
+        network, found = self.kind.from_pretrained(
             folder, local_files_only=True, output_loading_info=True
         )
         if found["missing_keys"] or found["mismatched_keys"]:  # transformers would fill them in
             raise ValueError(folder.name)
         self._network = network.eval()
 
-    def describe(self, image: Image.Image) -> str:
-        """Return what is on a picture: the likeliest words."""
-        given = self._processor(images=image, return_tensors="pt")
+    def _say(self, image: Image.Image, told: str | None) -> Tensor:
+        """Return the likeliest tokens."""
+        words = {} if told is None else {"text": told}
+        given = self._processor(images=image, return_tensors="pt", **words)
         with torch.no_grad():
             answer = self._network.generate(
                 **given, max_new_tokens=MOST_TOKENS, num_beams=3, do_sample=False
             )
-        words: str = self._processor.decode(answer[0][1:], skip_special_tokens=True)  # 0: begin
+        tokens: Tensor = answer[0]
+        return tokens
+
+    def _words(self, tokens: Tensor) -> str:
+        words: str = self._processor.decode(tokens, skip_special_tokens=True)
         return " ".join(words.split())
+
+
+class BlipCaptioner(_Captioner):
+    """BLIP: goes on from the words that it is told.
+
+    Source: Li et al. 2022, arXiv 2201.12086.
+    """
+
+    kind = BlipForConditionalGeneration
+
+    def describe(self, image: Image.Image, told: str | None = None) -> str:
+        """Return what is on a picture."""
+        return self._words(self._say(image, told)[1:])  # the first token means: begin
+
+
+class InstructBlipCaptioner(_Captioner):
+    """InstructBLIP, a language model that sees: answers what it is asked.
+
+    Source: Dai et al. 2023, arXiv 2305.06500.
+    """
+
+    kind = InstructBlipForConditionalGeneration
+
+    def describe(self, image: Image.Image, told: str | None = None) -> str:
+        """Return what is on a picture."""
+        return self._words(self._say(image, told or QUESTION))
+
+
+CAPTIONERS: dict[str, Callable[[Path], Captioner]] = {
+    "blip": BlipCaptioner,
+    "instructblip": InstructBlipCaptioner,
+}
+"""By the kind that their config.json names."""
 
 
 def caption(
@@ -111,7 +167,7 @@ def caption(
         is_named = text == name_subject(own, request)
         return Caption(text, is_own=True, codes=() if is_named else ("trigger_added",))
     ignored = () if photo.caption is None else ("caption_ignored",)
-    words = "" if captioner is None else captioner.describe(image)
+    words = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
     if not words:
         return Caption(caption_of(None, request), is_own=False, codes=ignored)
     parts = (request.autocaption_prefix, words, request.autocaption_suffix)
