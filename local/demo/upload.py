@@ -32,7 +32,6 @@ def request() -> dict[str, Any]:
         "instance_prompt": f"a photo of a {TRIGGER_WORD} person",
         "class_prompt": "a photo of a person",
         "trigger_word": TRIGGER_WORD,
-        "num_class_images": 24,
         "seed": 1,
     }
 

@@ -30,7 +30,7 @@ TRAINING = TrainingDefaults(
     learning_rate=4e-3,
     train_batch_size=4,
     rank=16,
-    steps_per_photo=40,
+    steps_per_photo=60,
     min_train_steps=100,
     max_train_steps=600,
     # Single runs on the final base, 400 steps, all layers below and the encoders trained (`dream`):
@@ -43,7 +43,7 @@ TRAINING = TrainingDefaults(
         *("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
     ),
     train_text_encoder=True,
-    text_encoder_lr=4e-3,
+    text_encoder_lr=6e-3,
 )
 INFERENCE = InferenceDefaults(
     num_inference_steps=20, guidance_scale=3.0, scheduler="DPMSolverMultistepScheduler"
