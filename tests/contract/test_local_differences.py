@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cloud import EVERYTHING, RUNTIME, archive, eventually, role
+from tests.contract.files import template
 from tests.contract.step_functions_kit import StatesKit, one
 
 if TYPE_CHECKING:
@@ -101,3 +102,11 @@ def test_a_template_s_lifecycle_rules_do_not_reach_the_bucket(cloud: Cloud) -> N
     stacks.get_waiter("stack_create_complete").wait(StackName="differs", WaiterConfig={"Delay": 1})
     with pytest.raises(files.exceptions.ClientError, match="NoSuchLifecycleConfiguration"):
         files.get_bucket_lifecycle_configuration(Bucket="differs")
+
+
+def test_a_stack_with_a_budget_is_refused(cloud: Cloud) -> None:
+    properties = template()["Resources"]["Budget"]["Properties"]
+    body = {"Resources": {"B": {"Type": "AWS::Budgets::Budget", "Properties": properties}}}
+    stacks = cloud.client("cloudformation")
+    with pytest.raises(stacks.exceptions.ClientError, match="AWS::Budgets::Budget"):
+        stacks.create_stack(StackName="budgeted", TemplateBody=json.dumps(body))
