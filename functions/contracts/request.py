@@ -33,8 +33,7 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     prior_loss_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
 
     num_class_images: Annotated[int, Field(ge=0, le=1000)] = 100
-    """Drawn once for a class prompt and shared; diffusers' own default. With 50 the class drifted more
-    (docs/training.md)."""
+    """Drawn once for a class prompt and shared; diffusers' own default."""
 
     max_train_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
     """Optimiser steps; absent: chosen from the number of photos."""
