@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from contracts.codes import CODES
 from contracts.layout import RESULT_FILE
 from contracts.photos import PhotoVerdict
@@ -83,7 +81,7 @@ def _code_of(error: Exception) -> str:
         return "out_of_memory"
     if isinstance(error, OSError) and error.errno == NO_SPACE:
         return "disk_full"
-    if isinstance(error, SafetensorError) and f"os error {NO_SPACE}" in str(error):
+    if type(error).__name__ == "SafetensorError" and f"os error {NO_SPACE}" in str(error):
         return "disk_full"
     return "training_failed"
 
