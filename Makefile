@@ -113,8 +113,8 @@ simulate: $(ENVS)/tools/.ready ## ten thousand uploads against a simulated SageM
 bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
 	OMP_WAIT_POLICY=PASSIVE $(ENVS)/training/bin/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
-bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes)
-	$(ENVS)/serving/bin/python -m bench.serving
+bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
+	OMP_WAIT_POLICY=PASSIVE $(ENVS)/serving/bin/python -m bench.serving $(BENCH_FLAGS)
 
 bench-workflow: envs ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.workflow $(WORKFLOW)

@@ -1,0 +1,71 @@
+"""The serving bench's own code, as far as no server is needed; on a tiny base and a CPU.
+
+Runs in the serving environment.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import torch
+
+from bench import report, serving, serving_gpu, serving_parts
+from bench.report import Figure
+from tests.smoke import serving_kit as kit
+
+pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for module in (report, serving):
+        monkeypatch.setattr(module, "REPORTS", tmp_path / "reports")
+    return tmp_path / "reports"
+
+
+def test_parts_are_kept_and_a_missed_target_is_exit_code_1(
+    reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: Counter[str] = Counter()
+
+    def measure(name: str, value: float) -> list[Figure]:
+        runs[name] += 1
+        return [Figure(name, value, "times", 2)]
+
+    parts = {
+        "good": lambda _work, _options: measure("good", 2),
+        "bad": lambda _work, _options: measure("bad", 1),
+    }
+    monkeypatch.setattr(serving, "PARTS", parts)
+    assert serving.main(["good"]) == 0
+    assert serving.main([]) == 1
+    assert runs == {"good": 1, "bad": 1}
+    lines = json.loads((reports / "bench-serving.json").read_text())
+    assert [(line["name"], line["met"]) for line in lines] == [("good", True), ("bad", False)]
+    assert serving.main(["good", "--fresh"]) == 0
+    assert runs["good"] == 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_its_rows_are_not_run(tmp_path: Path) -> None:
+    figures = serving_gpu.figures(tmp_path)
+    assert [(figure.value, figure.unit) for figure in figures] == [(None, "no GPU here")] * 2
+
+
+def test_a_pass_of_eight_users_draws_what_eight_pipelines_draw(tmp_path: Path) -> None:
+    kit.make_base(tmp_path / "base", "sd2")
+    figures = serving_gpu.mixed_batch(tmp_path / "base", torch.device("cpu"), 64, 2)
+    away = figures[-1].value
+    assert away is not None
+    assert away < 0.1
+
+
+def test_a_few_ask_often() -> None:
+    asked = Counter(serving_parts.zipf(1000, 200, 1.1))
+    assert asked.most_common(1)[0][0] == 0
+    assert sum(count for _, count in asked.most_common(20)) > 500
