@@ -35,7 +35,7 @@ class Walk(NamedTuple):
     transitions: int
     events: int
     seconds: dict[str, float]
-    """In each state."""
+    """In each Task."""
 
 
 @dataclass
@@ -146,18 +146,18 @@ def walk_of(status: str, history: list[dict[str, Any]]) -> Walk:
 
 
 def stays(history: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
-    """Yield each state that was left, and its seconds."""
+    """Yield each Task that was left, and its seconds."""
     since: dict[str, Any] = {}
     for event in history:
-        if event["type"].endswith("StateEntered"):
+        if event["type"] == "TaskStateEntered":
             since[event["stateEnteredEventDetails"]["name"]] = event["timestamp"]
-        elif event["type"].endswith("StateExited"):
+        elif event["type"] == "TaskStateExited":
             name = event["stateExitedEventDetails"]["name"]
             yield name, (event["timestamp"] - since[name]).total_seconds()
 
 
 def medians(walks: list[Walk]) -> dict[str, float]:
-    """Return the median seconds in each state, in the states' order."""
+    """Return the median seconds in each Task, in their order."""
     names = dict.fromkeys(name for walk in walks for name in walk.seconds)
     return {
         name: statistics.median(walk.seconds[name] for walk in walks if name in walk.seconds)
