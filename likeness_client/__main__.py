@@ -14,6 +14,7 @@ from typing import get_args
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.picture import OutputFormat, Scheduler
+from contracts.styles import Style
 from likeness_client.answer import Answer
 from likeness_client.check import check
 from likeness_client.client import Likeness
@@ -157,6 +158,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name in ("guidance-scale", "lora-scale", "strength"):
         generate.add_argument(f"--{name}", type=float)
     generate.add_argument("--scheduler", choices=get_args(Scheduler))
+    generate.add_argument("--style", choices=get_args(Style))
     generate.add_argument("--output-format", choices=get_args(OutputFormat))
     generate.add_argument("--quality", type=int)
     generate.add_argument(

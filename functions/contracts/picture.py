@@ -10,6 +10,7 @@ from pydantic import Field
 
 from contracts.document import Document, RelativePath, Sha256
 from contracts.package import GenerationInfo, TargetModel
+from contracts.styles import Style
 
 WIRE_SHAPE = (1, 1)
 """Of every input tensor."""
@@ -86,6 +87,9 @@ class PictureArguments(Document):
 
     adapters: Annotated[tuple[OtherModel, ...], Field(max_length=3)] = ()
     """Adapters that are added to the model's own; ``lora_scale`` is the own one's weight."""
+
+    style: Style | None = None
+    """Words around both prompts, see contracts.styles."""
 
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
     """How much of ``image`` may change: 1 keeps nothing of it. Of the steps, so large a share is

@@ -24,6 +24,7 @@ from contracts.picture import (
     Scheduler,
 )
 from contracts.request import TRIGGER_PLACEHOLDERS
+from contracts.styles import apply_style
 
 MAX_ARGUMENTS_BYTES = 4096
 
@@ -104,10 +105,15 @@ def parse_request(
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     steps = arguments.num_inference_steps or defaults.num_inference_steps
     start = parse_image(image, (width, height)) if image else None
+    texts = (
+        parse_text(prompt, "prompt", at_least=1),
+        parse_text(negative_prompt, "negative_prompt", at_least=0),
+    )
+    styled, avoided = apply_style(arguments.style, *texts)
     guidance = arguments.guidance_scale
     return PictureRequest(
-        prompt=parse_text(prompt, "prompt", at_least=1),
-        negative_prompt=parse_text(negative_prompt, "negative_prompt", at_least=0) or None,
+        prompt=styled,
+        negative_prompt=avoided or None,
         num_inference_steps=steps,
         guidance_scale=defaults.guidance_scale if guidance is None else guidance,
         seeds=make_seeds(arguments.seed, arguments.num_images_per_prompt),

@@ -5,13 +5,14 @@ import io
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from PIL import Image
 
 from contracts.base import BaseCard
 from contracts.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES
+from contracts.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
 from serving.tensors import PictureError, PictureRequest, name_subject, parse_request
 
@@ -115,6 +116,22 @@ def test_bad_arguments_are_refused(arguments: bytes) -> None:
 def test_a_prompt_is_text_of_a_sensible_length(prompt: bytes) -> None:
     with pytest.raises(PictureError, match=r"^likeness/invalid_argument: prompt: "):
         parse_request(prompt, b"", b"", BASE)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_puts_words_around_both_prompts(style: Style) -> None:
+    words = STYLES[style]
+    request = ask("<<TOK>> {0} smiling", "hat", style=style)
+    assert "<<TOK>> {0} smiling" in request.prompt
+    assert request.prompt != "<<TOK>> {0} smiling"
+    assert request.negative_prompt == f"hat, {words.avoided}"
+    assert ask(style=style).negative_prompt == words.avoided
+
+
+def test_every_style_has_words_and_no_other_is_known() -> None:
+    assert tuple(STYLES) == get_args(Style)
+    with pytest.raises(PictureError, match="style: "):
+        ask(style="OOM")
 
 
 def file_of(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
