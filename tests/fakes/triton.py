@@ -24,8 +24,8 @@ class Response:
         self.error = error
 
 
-def get_input_tensor_by_name(request: dict[str, Tensor], name: str) -> Tensor:
-    return request[name]
+def get_input_tensor_by_name(request: dict[str, Tensor], name: str) -> Tensor | None:
+    return request.get(name)
 
 
 def module() -> ModuleType:

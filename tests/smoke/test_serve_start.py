@@ -14,6 +14,7 @@ pytest.importorskip("diffusers")
 from serving.server import SHARED_MEMORY
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
+from tests.smoke.test_serving_base import make_safety_folder
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
@@ -91,6 +92,16 @@ def test_an_sd1_base_serves_too(base: Path, tmp_path: Path) -> None:
         assert server.load(user).status == 200
         changed, bare = server.draw(user).picture, server.draw(user, lora_scale=0).picture
     assert abs(changed - bare).max() > 5
+
+
+def test_the_operator_s_safety_checker_withholds_pictures(base: Path, tmp_path: Path) -> None:
+    safety = make_safety_folder(tmp_path / "safety", threshold=-2.0)
+    user = kit.pack_user(tmp_path, 1, None)
+    with kit.serving(str(base), tmp_path, LIKENESS_SAFETY_DIR=str(safety)) as server:
+        assert server.load(user).status == 200
+        answer = server.draw(user)
+    assert answer.status == 400
+    assert answer.error == "likeness/unsafe_picture: the safety checker refused it"
 
 
 def test_a_killed_serve_takes_everything_with_it(base: Path, tmp_path: Path) -> None:

@@ -196,9 +196,11 @@ def test_new_weights_under_an_old_path_are_read_again(tmp_path: Path) -> None:
     assert (cache.hits, cache.misses) == (0, 2)
 
 
-@pytest.fixture
-def safety_folder(tmp_path: Path) -> Path:
-    """An untrained checker: it takes everything for one of its concepts, or nothing."""
+def make_safety_folder(folder: Path, threshold: float) -> Path:
+    """An untrained checker: it takes everything for one of its concepts, or nothing.
+
+    A picture's likeness to a concept is between -1 and 1; ``threshold`` is what it must exceed.
+    """
     vision = {
         "hidden_size": 16,
         "intermediate_size": 16,
@@ -207,21 +209,23 @@ def safety_folder(tmp_path: Path) -> Path:
         "image_size": 32,
         "patch_size": 16,
     }
-    config = CLIPConfig(vision_config=vision, projection_dim=8)
-    StableDiffusionSafetyChecker(config).save_pretrained(tmp_path / "safety_checker")
+    torch.manual_seed(0)
+    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, projection_dim=8))
+    checker.concept_embeds_weights.data.fill_(threshold)
+    checker.save_pretrained(folder / "safety_checker")
     size = {"shortest_edge": 32}
     processor = CLIPImageProcessor(size=size, crop_size={"height": 32, "width": 32})
-    processor.save_pretrained(tmp_path / "feature_extractor")
-    return tmp_path
+    processor.save_pretrained(folder / "feature_extractor")
+    return folder
 
 
 @pytest.mark.parametrize(("threshold", "unsafe"), [(-2.0, True), (2.0, False)])
 def test_the_operator_s_checker_withholds_pictures(
-    safety_folder: Path, threshold: float, unsafe: bool
+    tmp_path: Path, threshold: float, unsafe: bool
 ) -> None:
     model = base(MemoryGenerator())
-    model.checker = DiffusersChecker(safety_folder, torch.device("cpu"))
-    model.checker.checker.concept_embeds_weights.data.fill_(threshold)
-    answers = model.execute([request(safety_folder, "1"), request(safety_folder, "2")])
+    folder = make_safety_folder(tmp_path / "safety", threshold)
+    model.checker = DiffusersChecker(folder, torch.device("cpu"))
+    answers = model.execute([request(tmp_path, "1"), request(tmp_path, "2")])
     said = "likeness/unsafe_picture: the safety checker refused it" if unsafe else None
     assert [answer.error for answer in answers] == [said, said]
