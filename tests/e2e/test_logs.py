@@ -1,0 +1,65 @@
+"""What a whole run leaves in the logs: the job in every line that is about it, nobody's words."""
+
+import json
+import re
+from typing import Any
+
+from tests.e2e.stack import SMALL, Stack, photos
+
+STATES = (
+    "accept-request",
+    "inspect-photos",
+    "train-adapter",
+    "publish-adapter",
+    "warm-model",
+    "notify-owner",
+)
+WORD, FILE_NAME = "zebrafinch", "aunt-gertrude"
+
+
+def lines_of(stack: Stack, group: str, stream: str = "") -> list[str]:
+    """Every line of a log group's streams whose names begin so."""
+    logs = stack.cloud.client("logs")
+    asked = {"logGroupName": group} | ({"logStreamNamePrefix": stream} if stream else {})
+    streams = logs.get_paginator("describe_log_streams").paginate(**asked)
+    names = [one["logStreamName"] for page in streams for one in page["logStreams"]]
+    return [
+        line
+        for name in names
+        for event in logs.get_log_events(logGroupName=group, logStreamName=name)["events"]
+        for line in event["message"].splitlines()
+    ]
+
+
+def spoken(lines: list[str]) -> list[dict[str, Any]]:
+    """The structured lines that are no metrics."""
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    return [line for line in found if "message" in line]
+
+
+def test_every_line_names_its_job_and_no_line_repeats_its_owner(stack: Stack) -> None:
+    files = {f"{FILE_NAME}-{number}.jpg": body for number, body in enumerate(photos(41).values())}
+    prompt = f"a photo of a sks person with a {WORD}"
+    stack.upload("logged", files, SMALL | {"instance_prompt": prompt})
+    assert stack.execution("logged")["status"] == "SUCCEEDED"
+    job_id = stack.record("logged").job_id
+
+    for name in STATES:
+        said = spoken(lines_of(stack, f"/aws/lambda/likeness-{name}"))
+        assert said, name
+        assert [line for line in said if "job_id" not in line] == []
+        assert job_id in {line["job_id"] for line in said}
+    for name in ("launch-training", "follow-training"):
+        told = spoken(lines_of(stack, f"/aws/lambda/likeness-{name}"))
+        assert job_id in {line.get("job_id") for line in told}, name
+
+    plan = stack.plan_id(job_id)
+    trained = lines_of(stack, "/aws/sagemaker/TrainingJobs", f"likeness-{plan}-")
+    assert trained
+    assert [line for line in trained if not re.search("(job|plan)_id=", line)] == []
+
+    logs = stack.cloud.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    everything = "\n".join(line for group in groups for line in lines_of(stack, group))
+    assert job_id in everything
+    assert (WORD in everything, FILE_NAME in everything) == (False, False)
