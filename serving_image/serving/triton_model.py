@@ -215,9 +215,7 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor(GENERATED_IMAGE, np.array([answer.pictures], dtype=object)),
-                pb_utils.Tensor(
-                    INFO, np.array([[answer.info.model_dump_json().encode()]], dtype=object)
-                ),
+                pb_utils.Tensor(INFO, np.array([[write_info(answer.info)]], dtype=object)),
             ]
         )
 
@@ -254,6 +252,12 @@ class TritonPythonModel:
             height=request.height,
             seconds=round(order.seconds, 3),
         )
+
+
+def write_info(info: GenerationInfo) -> bytes:
+    """Return JSON. Readers of before there were images refuse the fields that say of one."""
+    unsaid = {"strength", "image_sha256"} if info.image_sha256 is None else set()
+    return info.model_dump_json(exclude=unsaid).encode()
 
 
 def no_memory() -> PictureError:

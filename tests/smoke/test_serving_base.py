@@ -106,6 +106,13 @@ def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> No
     assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
 
 
+def test_a_reader_from_before_there_were_images_understands_the_answer(tmp_path: Path) -> None:
+    answer = base(MemoryGenerator()).execute([request(tmp_path)])[0]
+    info = json.loads(answer.outputs["info"][0][0])
+    assert not {"strength", "image_sha256"} & info.keys()
+    assert info["cached"] is False
+
+
 def test_a_bad_request_fails_alone(tmp_path: Path) -> None:
     answers = base(MemoryGenerator()).execute([request(tmp_path, x=1), request(tmp_path)])
     assert [answer.error is None for answer in answers] == [False, True]

@@ -165,3 +165,4 @@ def test_a_package_from_before_there_were_images_still_draws(
         assert hashlib.sha256(path.read_bytes()).hexdigest() in RELEASED_TEXTS
     assert server.load(user).status == 200
     assert server.draw(user).files == server.draw(users[0]).files
+    assert change(server, user, make_image(1)).status == 400
