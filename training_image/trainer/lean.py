@@ -80,8 +80,8 @@ class _Apply(torch.autograd.Function):  # type: ignore[misc] # torch is not ther
         flat, users = rows.reshape(-1, rows.shape[-1]), len(scales)
         downs = _cast(adapters[::2], flat.dtype)
         grouped = flat.view(users, -1, flat.shape[1])
-        lows = torch.bmm(grouped, downs.mT)
-        ups = [(up * scales).to(flat.dtype) for up in adapters[1::2]]
+        lows = torch.bmm(grouped, downs.mT).mul_(scales.to(flat.dtype))  # smaller than the Bs
+        ups = [up.to(flat.dtype) for up in adapters[1::2]]
         answer = known[0] if known[0] is not None else nn.functional.linear(flat, weight, bias)
         sides = answer.view(users, -1, weight.shape[0]).tensor_split(len(ups), dim=2)
         for side, low, up in zip(sides, lows.tensor_split(len(ups), dim=2), ups, strict=True):
@@ -97,9 +97,10 @@ class _Apply(torch.autograd.Function):  # type: ignore[misc] # torch is not ther
         own = flat.view(len(scales), -1, flat.shape[1])
         sides = own.tensor_split(len(ups), dim=2)
         of_lows = torch.cat([torch.bmm(s, up) for s, up in zip(sides, ups, strict=True)], dim=2)
+        of_lows.mul_(scales.to(of_lows.dtype))
         of_downs = torch.bmm(of_lows.mT, grouped).float().tensor_split(len(ups), dim=1)
         each = zip(sides, lows.tensor_split(len(ups), dim=2), strict=True)
-        of_ups = [torch.bmm(side.mT, low).float() * scales for side, low in each]
+        of_ups = [torch.bmm(side.mT, low).float() for side, low in each]
         of_rows = None
         if ctx.needs_input_grad[0]:
             of_rows = torch.mm(flat, weight).view_as(grouped).baddbmm_(of_lows, downs)

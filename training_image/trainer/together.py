@@ -274,8 +274,11 @@ def clip_each(weights: dict[str, nn.Parameter], most: float) -> Tensor:
     A gradient that is not a number becomes zero: its user is lost, the others never see it.
     """
     gradients = [weight.grad for weight in weights.values() if weight.grad is not None]
-    norms = torch.stack([gradient.square().sum(dim=(1, 2)) for gradient in gradients]).sum(0).sqrt()
+    parts = [torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients]
+    norms = torch.linalg.vector_norm(torch.stack(parts), dim=0)
     factors = (most / (norms + 1e-6)).clamp(max=1.0)[:, None, None]
+    if bool((factors == 1).all()):  # nothing to cut, and all are numbers
+        return norms
     for gradient in gradients:
         gradient.mul_(factors).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
     return norms
