@@ -40,8 +40,8 @@ def test_the_step_is_timed_with_each_saving_taken_away_and_left_as_it_was(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_steps, "TURNS", 1)
-    before = (loop.lean, loop.draw_batch)
+    before = dict(vars(loop))
     figures = training_steps.steps(folder, processor=True)
     assert len(figures) == 4
     assert all(figure.value is not None and figure.value > 0 for figure in figures)
-    assert (loop.lean, loop.draw_batch) == before
+    assert vars(loop) == before
