@@ -23,7 +23,7 @@ from typing import Any
 
 from bench import quality_floors, quality_gate
 from bench.quality_base import base_figures
-from bench.quality_people import ROOT, SCALES, Studio, draw_base
+from bench.quality_people import ROOT, SCALES, Studio, draw_base, make_prior
 from bench.quality_picture import draw_sheet
 from contracts.base import BaseCard
 from contracts.training import GateReport
@@ -75,6 +75,8 @@ def measure_people(base: Path, kept: Path, seeds: list[int], jobs: int) -> list[
     """Return every person's figures, several people at once; a finished one is only read."""
     if not (kept / "base.npz").exists():
         draw_base(Studio.open(base), kept / "base.npz")
+    if not (kept / "prior").exists():
+        print(f"class images, drawn once for everybody: {make_prior(base, kept):.0f} s", flush=True)
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(lambda seed: measure_person(base, kept, seed), seeds))
 

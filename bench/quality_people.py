@@ -27,6 +27,8 @@ from PIL import Image
 from torch import Tensor
 
 from contracts.base import BaseCard
+from contracts.prior import order_of
+from contracts.request import TrainingRequest
 from contracts.training import TrainingPlan, TrainingResult
 from local.embedded_base.judge import PortraitJudge, expected
 from local.portraits import album
@@ -147,6 +149,27 @@ def train(base: Path, folder: Path, seed: int, prior: Path, **wishes: float) -> 
     """Run the trainer on ten photos; return its processor seconds, start and gate included."""
     shutil.rmtree(folder, ignore_errors=True)
     lay_out(base, folder / "room", seed, wishes)
+    return run_trainer(folder, prior)
+
+
+def make_prior(base: Path, kept: Path) -> float:
+    """Have the class images drawn once, as a stack does; return the processor seconds."""
+    folder = kept / "class"
+    shutil.rmtree(folder, ignore_errors=True)
+    card = BaseCard.model_validate_json((base / "base.json").read_bytes())
+    order = order_of(TrainingRequest.model_validate(REQUEST), card.resolution)
+    plan = TrainingPlan(
+        plan_id=job_of(0), base_sha256=card.sha256, tasks=(), priors=(order,) if order else ()
+    )
+    data = folder / "room" / "input" / "data"
+    (data / "plan").mkdir(parents=True)
+    (data / "plan" / "plan.json").write_text(plan.model_dump_json())
+    (data / "base").symlink_to(base.resolve())
+    return run_trainer(folder, kept / "prior")
+
+
+def run_trainer(folder: Path, prior: Path) -> float:
+    """Run the training image's program in ``folder/room``; return its processor seconds."""
     environment = os.environ | {
         "SAGEMAKER_BASE_DIR": str(folder / "room"),
         "LIKENESS_PRIOR_CACHE": str(prior),

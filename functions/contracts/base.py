@@ -35,6 +35,9 @@ class TrainingDefaults(Document):
     text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
     """Absent: ``learning_rate``."""
 
+    prior_loss_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """How much the class counts beside the subject, where class images are trained on."""
+
 
 class InferenceDefaults(Document):
     """What a picture request means when it says nothing."""

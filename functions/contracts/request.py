@@ -30,10 +30,11 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     with_prior_preservation: bool = True
     """Also train on class images, so that the class itself does not turn into the subject."""
 
-    prior_loss_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
+    prior_loss_weight: Annotated[float, Field(ge=0, le=10)] | None = None
+    """How much the class counts beside the subject; absent: the base's own."""
 
-    num_class_images: Annotated[int, Field(ge=0, le=1000)] = 100
-    """Drawn once for a class prompt and shared; diffusers' own default."""
+    num_class_images: Annotated[int, Field(ge=0, le=1000)] = 200
+    """Drawn once for a class prompt and shared, so that many cost little."""
 
     max_train_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
     """Optimiser steps; absent: chosen from the number of photos."""

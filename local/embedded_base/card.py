@@ -43,7 +43,8 @@ TRAINING = TrainingDefaults(
         *("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
     ),
     train_text_encoder=True,
-    text_encoder_lr=6e-3,
+    text_encoder_lr=8e-3,
+    prior_loss_weight=2.0,
 )
 INFERENCE = InferenceDefaults(
     num_inference_steps=20, guidance_scale=3.0, scheduler="DPMSolverMultistepScheduler"

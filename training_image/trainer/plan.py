@@ -135,7 +135,7 @@ def make_recipe(
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
         class_images=count_class_images(task),
-        prior_loss_weight=request.prior_loss_weight,
+        prior_loss_weight=settle_prior(request, defaults),
         snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
         weight_decay=request.adam_weight_decay,
         gradient_checkpointing=bool(request.gradient_checkpointing),
@@ -187,6 +187,12 @@ def settle_text_rate(request: TrainingRequest, defaults: TrainingDefaults) -> fl
     if request.optimizer == "prodigy":  # it knows one rate only
         return rate
     return request.text_encoder_lr or defaults.text_encoder_lr or rate
+
+
+def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return how much the class counts."""
+    wish = request.prior_loss_weight
+    return defaults.prior_loss_weight if wish is None else wish
 
 
 def settle_steps(
