@@ -18,7 +18,7 @@ from contracts.training import TrainingPlan, TrainingResult
 from domain.following import TrainingRoom
 from domain.ledger import Bill
 from domain.prices import cost_usd
-from domain.storage import Storage, find_document
+from domain.storage import Storage, find_document, find_readable
 from domain.training import TrainingState
 
 OVER = {"succeeded", "failed", "canceled"}
@@ -147,7 +147,7 @@ def stop_unwanted(room: TrainingRoom, bill: Bill, plan: TrainingPlan) -> None:
 def results_of(models: Storage, plan: TrainingPlan) -> Results:
     """Return each task's result, None where there is none."""
     return {
-        task.job_id: find_document(
+        task.job_id: find_readable(
             models, layout.result_key(plan.plan_id, task.job_id), TrainingResult
         )
         for task in plan.tasks

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal, NamedTuple, Protocol
 
+from pydantic import ValidationError
+
 from contracts import layout
 from contracts.codes import CODES
 from contracts.errors import (
@@ -25,7 +27,13 @@ from contracts.status import TrainingProgress
 from contracts.training import TrainedAdapter, TrainingFailure, TrainingPlan, TrainingResult
 from domain.jobs import Jobs
 from domain.priors import is_made_prior, keep_prior
-from domain.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, find_document
+from domain.storage import (
+    DOCUMENT_LIMIT,
+    ObjectMissingError,
+    Storage,
+    find_document,
+    find_readable,
+)
 from domain.sweep_progress import tell_sweep
 from domain.training import Trainer, TrainingState
 
@@ -122,7 +130,7 @@ def reconcile(room: TrainingRoom, now: datetime) -> None:
 def find_progress(models: Storage, key: str) -> TrainingProgress | None:
     """Return what the trainer says of a task, if the key is the place for it."""
     place = re.fullmatch(layout.progress_key("[0-9a-f]{32}", "[0-9a-f]{32}"), key)
-    return find_document(models, key, TrainingProgress) if place else None
+    return find_readable(models, key, TrainingProgress) if place else None
 
 
 def look_at(room: TrainingRoom, name: str, job_ids: Iterable[str], now: datetime) -> None:
@@ -222,9 +230,9 @@ def find_result(models: Storage, record: JobRecord) -> tuple[TrainingResult, Tra
         key = layout.result_key(plan_id, record.job_id)
         try:
             body = models.read(key, DOCUMENT_LIMIT)
-        except ObjectMissingError:
+            result = TrainingResult.model_validate_json(body)
+        except (ObjectMissingError, ValidationError):  # a torn one is none: nobody waits behind it
             continue
-        result = TrainingResult.model_validate_json(body)
         name = result.training_job_name or record.training_job_name or ""
         return result, TrainedAdapter(
             job_id=record.job_id,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from pydantic import ValidationError
+
 from contracts.document import Document
 
 D = TypeVar("D", bound=Document)
@@ -90,6 +92,17 @@ def find_document(storage: Storage, key: str, kind: type[D]) -> D | None:
     try:
         return read_document(storage, key, kind)
     except ObjectMissingError:
+        return None
+
+
+def find_readable(storage: Storage, key: str, kind: type[D]) -> D | None:
+    """Return what a container wrote, or None where it wrote nothing that can be read.
+
+    Whoever waits for it ends as if it had never come; those behind it are not held up.
+    """
+    try:
+        return find_document(storage, key, kind)
+    except ValidationError:
         return None
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from contracts.stages import TrainingNews
 from contracts.training import TrainedAdapter
+from domain.billing import settle_bills
 from domain.following import follow, reason_of, reconcile
 from domain.launching import launch
 from domain.training import JobStatus, TrainingState
@@ -182,3 +183,20 @@ def test_a_crash_between_answer_and_bookkeeping_answers_once() -> None:
     reconcile(world.room, NOON)
     assert len(world.callbacks.answers) == 1
     assert not world.jobs.in_training()
+
+
+def test_a_torn_result_is_none_and_holds_nobody_up() -> None:
+    world = World()
+    for number in (1, 2):
+        world.enter(number, f"token-{number}")
+        launch(world.launcher, NOON)
+    torn, _ = (world.write_result(number) for number in (1, 2))
+    world.models.write(torn, b'{"schema_version": 1, "job_')
+    for _ in range(2):
+        follow(world.room, result_news(torn), NOON)
+        reconcile(world.room, NOON)
+        settle_bills(world.room, NOON)
+    assert set(world.callbacks.answers) == {"token-2"}
+    world.trainer.end(world.name_of(1))
+    reconcile(world.room, NOON)
+    assert world.callbacks.answers["token-1"].error == "TrainingFailedError"
