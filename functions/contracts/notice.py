@@ -104,3 +104,34 @@ class Notice(Document):
 
     sweep: tuple[PointReport, ...] = ()
     """What became of each point of a sweep; the first one's model is delivered."""
+
+
+class Told(Document):
+    """What an execution remembers of the message: ids and codes, none of its words or names.
+
+    Its history is kept for 90 days, long after the photos are gone.
+    """
+
+    schema_version: Literal[1] = 1
+
+    notice_id: Annotated[str, Field(min_length=8, max_length=80)]
+
+    job_id: JobId | None
+
+    status: Literal["succeeded", "failed", "canceled"]
+
+    code: Code
+
+    target_model: TargetModel | None = None
+    """For a success that has a model."""
+
+    @classmethod
+    def of(cls, notice: Notice) -> "Told":
+        """Return what may be remembered of a notice."""
+        return cls(
+            notice_id=notice.notice_id,
+            job_id=notice.job_id,
+            status=notice.status,
+            code=notice.code,
+            target_model=notice.model.target_model if notice.model is not None else None,
+        )

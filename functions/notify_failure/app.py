@@ -1,14 +1,14 @@
 """The way out of every failure, notify_failure: tell the owner what, why and what to do.
 
 In     NotifyFailureInput   from any stage's Catch
-Out    Notice               to fail_job; published to the topic
+Out    Told                 for the history; the Notice itself is published to the topic
 Fails  nothing on purpose; notify_outcome is the net below it
 """
 
 from aws.jobs import DynamoJobs
 from aws.notifier import SnsNotifier
 from aws.storage import S3Storage
-from contracts.notice import Notice
+from contracts.notice import Told
 from contracts.stages import NotifyFailureInput
 from domain.notices import Desk, notify_failure
 from runtime.clock import now
@@ -17,10 +17,10 @@ from runtime.stage import stage
 
 
 @stage
-def lambda_handler(given: NotifyFailureInput) -> Notice:
+def lambda_handler(given: NotifyFailureInput) -> Told:
     desk = Desk(
         documents=S3Storage.from_env("MODELS_BUCKET"),
         jobs=DynamoJobs.from_env(),
         notifier=CountingNotifier(SnsNotifier.from_env()),
     )
-    return notify_failure(given, desk, now())
+    return Told.of(notify_failure(given, desk, now()))

@@ -2,7 +2,7 @@
 
 In     NotifyOwnerInput   from warm_model
        DryRunInput        from inspect_photos, for a request that asked for no training
-Out    Notice             the end of a good execution; published to the topic
+Out    Told               the end of a good execution; the Notice itself is published to the topic
 Fails  nothing on purpose
 """
 
@@ -11,7 +11,7 @@ from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
 from aws.rooms import training_room
 from aws.storage import S3Storage
-from contracts.notice import Notice
+from contracts.notice import Told
 from contracts.stages import DryRunInput, NotifyOwnerInput
 from domain.billing import settle_so_far
 from domain.dry_runs import answer_dry_run
@@ -21,14 +21,14 @@ from runtime.stage import stage
 
 
 @stage
-def lambda_handler(given: NotifyOwnerInput | DryRunInput) -> Notice:
+def lambda_handler(given: NotifyOwnerInput | DryRunInput) -> Told:
     desk = Desk(
         documents=S3Storage.from_env("MODELS_BUCKET"),
         jobs=DynamoJobs.from_env(),
         notifier=SnsNotifier.from_env(),
     )
     if isinstance(given, DryRunInput):
-        return answer_dry_run(given, desk, now())
+        return Told.of(answer_dry_run(given, desk, now()))
     room, trained = training_room(), given.trained
     settle_so_far(room, trained.training_job_name, trained.job_id, now())
-    return notify_owner(given, desk, DynamoModels.from_env(), now())
+    return Told.of(notify_owner(given, desk, DynamoModels.from_env(), now()))

@@ -1,4 +1,4 @@
-"""What a whole run leaves in the logs: the job in every line that is about it, nobody's words."""
+"""What a run leaves in logs and history: the job in every line about it, nobody's words."""
 
 import json
 import re
@@ -41,7 +41,8 @@ def test_every_line_names_its_job_and_no_line_repeats_its_owner(stack: Stack) ->
     files = {f"{FILE_NAME}-{number}.jpg": body for number, body in enumerate(photos(41).values())}
     prompt = f"a photo of a sks person with a {WORD}"
     stack.upload("logged", files, SMALL | {"instance_prompt": prompt})
-    assert stack.execution("logged")["status"] == "SUCCEEDED"
+    execution = stack.execution("logged")
+    assert execution["status"] == "SUCCEEDED"
     job_id = stack.record("logged").job_id
 
     for name in STATES:
@@ -62,4 +63,7 @@ def test_every_line_names_its_job_and_no_line_repeats_its_owner(stack: Stack) ->
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     everything = "\n".join(line for group in groups for line in lines_of(stack, group))
     assert job_id in everything
-    assert (WORD in everything, FILE_NAME in everything) == (False, False)
+    remembered = json.dumps(stack.history(execution), default=str)
+    assert job_id in remembered
+    for text in (everything, remembered):
+        assert (WORD in text, FILE_NAME in text) == (False, False)
