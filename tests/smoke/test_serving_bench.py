@@ -14,7 +14,7 @@ pytest.importorskip("diffusers")
 
 import torch
 
-from bench import report, serving, serving_gpu, serving_parts
+from bench import report, serving, serving_crowd, serving_gpu, serving_parts
 from bench.report import Figure
 from tests.smoke import serving_kit as kit
 
@@ -63,6 +63,48 @@ def test_a_pass_of_eight_users_draws_what_eight_pipelines_draw(tmp_path: Path) -
     away = figures[-1].value
     assert away is not None
     assert away < 0.1
+
+
+class Server:
+    """Unloads and loads; answers as it is told to."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.answers = list(answers)
+        self.loaded: list[int] = []
+
+    def unload(self, _user: kit.User, timeout: float) -> None:
+        assert timeout > 0
+        answer = self.answers.pop(0) if self.answers else None
+        if answer:
+            raise answer
+
+    def load(self, user: kit.User) -> kit.Reply:
+        self.loaded.append(user.number)
+        return kit.Reply(200, b"", {})
+
+
+def ride(server: Server, cycles: int, monkeypatch: pytest.MonkeyPatch) -> serving_crowd.Carousel:
+    monkeypatch.setattr(serving_crowd, "LANES", 1)
+    users = [kit.User(number, Path(), Path()) for number in range(3)]
+    carousel = serving_crowd.Carousel(server, users)  # type: ignore[arg-type]
+    carousel.turn(cycles)
+    return carousel
+
+
+def test_an_unload_without_an_answer_is_counted_and_its_model_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(None, TimeoutError())
+    carousel = ride(server, 6, monkeypatch)
+    assert (carousel.unconfirmed, carousel.died) == (1, False)
+    assert server.loaded == [0, 2, 0, 2, 0]
+
+
+def test_a_server_that_dies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(None, ConnectionResetError())
+    carousel = ride(server, 6, monkeypatch)
+    assert (carousel.unconfirmed, carousel.died) == (0, True)
+    assert server.loaded == [0]
 
 
 def test_a_few_ask_often() -> None:
