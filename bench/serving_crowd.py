@@ -101,17 +101,19 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         carousel.turn(WARM_UP)  # what is allocated once
         before, base_before = own_megabytes(server)
         before_regions = regions(server)
+        whole = parts.process_megabytes(parts.server_pid(server))
         carousel.turn(cycles)
         if carousel.died:
             return [Figure(f"tritonserver died in {cycles} reloads, times", 1, "", 0, "less")]
         after, base_after = own_megabytes(server)
         lost = regions(server) - before_regions
         alive = parts.median_seconds(partial(server.draw, carousel.waiting[-1]), 3)
-    growth = 100 * (after / before - 1)
+    growth = 100 * (after - before) / whole
     return [
         Figure(f"growth of the server in {cycles} reloads", growth, "%", 5, "less"),
-        Figure("the server's own memory before", before, "MB"),
-        Figure("the server's own memory after", after, "MB"),
+        Figure("the server's memory before", whole, "MB"),
+        Figure("of which it has allocated", before, "MB"),
+        Figure("the same after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
         Figure("unloads that Triton did, and never confirmed", carousel.unconfirmed),
         Figure("regions of shared memory left behind", lost, "", 0, "less"),
