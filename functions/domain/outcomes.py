@@ -5,18 +5,32 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from contracts.job import JobSpec
 from contracts.notice import Notice
 from contracts.stages import ExecutionEnded, ExecutionOutcome, Failure, ObjectCreated
-from domain.failures import code_of, facts_of
-from domain.notices import Desk, Ending, end, job_of
+from domain.failures import code_of, facts_of, failure_notice_id
+from domain.notices import Desk, Ending, end, failure_notice, job_of
 from domain.uploads import Place, find_place
 
 
 def notify_outcome(news: ExecutionEnded, desk: Desk, now: datetime) -> Notice:
-    """Tell the owner, unless NotifyFailure did; return what there is to tell."""
+    """Tell the owner, unless NotifyFailure did; return what there is to tell.
+
+    News of an end that was told may come after a redrive has taken the job up again: it is let be.
+    """
     outcome = news.detail
+    ending, place = ending_of(outcome), place_of_input(outcome.input)
     job = job_of(outcome.execution_arn, desk.jobs)
-    return end(ending_of(outcome), job, place_of_input(outcome.input), desk, now)
+    if job is not None and is_taken_up_again(ending, job, desk):
+        return failure_notice(ending, job, place, desk.documents)
+    return end(ending, job, place, desk, now)
+
+
+def is_taken_up_again(ending: Ending, job: JobSpec, desk: Desk) -> bool:
+    """Whether a redrive has reopened the job since this end was told: it then has no notice."""
+    record = desk.jobs.get(job.job_id)
+    told = desk.jobs.notice_sent(failure_notice_id(ending.execution_arn, ending.redrive_count))
+    return told and record is not None and record.notice_id is None
 
 
 def ending_of(outcome: ExecutionOutcome) -> Ending:

@@ -301,6 +301,19 @@ def test_a_redrive_reopens_the_job_and_its_new_end_is_told() -> None:
     assert office.codes == ["internal_error", "internal_error", "ready"]
 
 
+def test_late_news_of_an_end_leaves_alone_what_a_redrive_took_up() -> None:
+    office = Office()
+    job = office.accept()
+    office.fail("KeyError", job)
+    fail_job(redriven(failed("KeyError", job), 1), office.intake.jobs, NOW)
+    office.intake.jobs.enqueue(job.job_id, "token", NOW)
+    office.ended("FAILED", error="KeyError", redriveCount=0)
+    record = office.intake.jobs.get(job.job_id)
+    assert record is not None
+    assert (record.status, record.queue) == ("processing", "queued")
+    assert office.codes == ["internal_error"]
+
+
 def test_a_redrive_leaves_alone_what_a_newer_execution_does() -> None:
     office = Office()
     job = office.accept()
