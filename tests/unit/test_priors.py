@@ -16,7 +16,7 @@ from domain.storage import ObjectMissingError, read_document, write_document
 from tests.fakes.storage import MemoryStorage
 from tests.unit.training_kit import BASE_SHA256, CARD, NOON, REQUEST, World, job_id
 
-ORDER = PriorOrder(class_prompt=REQUEST.class_prompt, resolution=64, count=50)
+ORDER = PriorOrder(class_prompt=REQUEST.class_prompt, resolution=64, count=REQUEST.num_class_images)
 KEY = prior_key(BASE_SHA256, ORDER)
 MADE = layout.made_prior_prefix(job_id(1), KEY)
 KEPT = layout.prior_prefix(KEY)
@@ -30,7 +30,7 @@ def make(models: MemoryStorage, data: bytes = b"latents", recipe: str = "a" * 64
         base_id=CARD.base_id,
         base_sha256=BASE_SHA256,
         resolution=64,
-        count=50,
+        count=REQUEST.num_class_images,
         recipe_sha256=recipe,
         file=f"{digest}.safetensors",
         sha256=digest,
