@@ -48,7 +48,7 @@ def refuse(event):
 
 def beat(event):
     for _ in range(3):
-        time.sleep(1.5)
+        time.sleep(0.8)
         states().send_task_heartbeat(taskToken=event["token"])
     succeed(event)
 

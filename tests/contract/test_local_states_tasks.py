@@ -233,7 +233,7 @@ def test_a_callback_function_that_raises_fails_the_task_at_once(states: StatesKi
 def test_a_token_has_two_clocks(states: StatesKit) -> None:
     silent = states.start(one(states.callback("never", TimeoutSeconds=1)))
     still = states.start(one(states.callback("never", TimeoutSeconds=9, HeartbeatSeconds=1)))
-    beating = states.start(one(states.callback("beat", TimeoutSeconds=60, HeartbeatSeconds=4)))
+    beating = states.start(one(states.callback("beat", TimeoutSeconds=9, HeartbeatSeconds=2)))
     assert states.outcome(silent).error == "States.Timeout"
     assert states.outcome(still).error == "States.HeartbeatTimeout"
     assert states.outcome(beating).output == {"answer": 1}
