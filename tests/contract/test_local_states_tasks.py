@@ -233,10 +233,11 @@ def test_a_callback_function_that_raises_fails_the_task_at_once(states: StatesKi
 def test_a_token_has_two_clocks(states: StatesKit) -> None:
     silent = states.start(one(states.callback("never", TimeoutSeconds=1)))
     still = states.start(one(states.callback("never", TimeoutSeconds=9, HeartbeatSeconds=1)))
-    beating = states.start(one(states.callback("beat", TimeoutSeconds=9, HeartbeatSeconds=2)))
     assert states.outcome(silent).error == "States.Timeout"
     assert states.outcome(still).error == "States.HeartbeatTimeout"
-    assert states.outcome(beating).output == {"answer": 1}
+    # By itself: three workers that start at once on a busy machine need longer than a beat.
+    beating = states.run(one(states.callback("beat", TimeoutSeconds=9, HeartbeatSeconds=2)))
+    assert beating.output == {"answer": 1}
 
 
 def test_what_is_no_token_and_what_is_no_json_are_refused(states: StatesKit) -> None:
