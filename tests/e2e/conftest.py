@@ -1,4 +1,8 @@
-"""One laptop AWS with the stack on it for all end-to-end tests: real trainer and tritonserver."""
+"""One laptop AWS with the stack on it for all end-to-end tests: real trainer and tritonserver.
+
+What a test asks of the workflow alone it asks with `quick_training`: the real trainer takes as long
+to start as all else together.
+"""
 
 import os
 import subprocess
@@ -7,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from local import deployment
+from bench.workflow import STUB_IMAGE, images
+from local import deployment, sagemaker
 from local.cloud.places import ROOT
 from local.cloud.server import serve
 from local.demo.subscriber import Subscriber
@@ -33,7 +38,17 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(base: Path) -> Iterator[Stack]:
     deployment.build()
+    sagemaker.configure(sagemaker.Settings(images=images()))
     with serve() as cloud:
         put_base(cloud, base)
         outputs = deployment.deploy(cloud, BaseId=BASE_ID)
         yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
+
+
+@pytest.fixture
+def quick_training(stack: Stack) -> Iterator[None]:
+    """Let a process that learns nothing stand where the trainer stands, for one test."""
+    settings = stack.settings("launch-training")
+    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{STUB_IMAGE}:1"})
+    yield
+    stack.configure("launch-training", settings)

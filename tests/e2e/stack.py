@@ -160,18 +160,17 @@ class Stack:
 
     def settings(self, stage: str) -> dict[str, str]:
         """Return a function's environment."""
-        found = self.aws(
-            "lambda", "get-function-configuration", "--function-name", f"likeness-{stage}"
+        found = self.cloud.client("lambda").get_function_configuration(
+            FunctionName=f"likeness-{stage}"
         )
         variables: dict[str, str] = found["Environment"]["Variables"]
         return variables
 
     def configure(self, stage: str, variables: dict[str, str]) -> None:
         """Change a function's environment: the way to break a stage, and to mend it."""
-        self.aws(
-            "lambda", "update-function-configuration", "--function-name", f"likeness-{stage}",
-            "--environment", json.dumps({"Variables": variables}),
-        )  # fmt: skip
+        self.cloud.client("lambda").update_function_configuration(
+            FunctionName=f"likeness-{stage}", Environment={"Variables": variables}
+        )
 
 
 def job_of(execution: dict[str, Any]) -> str:

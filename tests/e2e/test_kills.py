@@ -5,6 +5,8 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from contracts import layout
 from contracts.training import TrainingResult
 from tests.cloud import eventually
@@ -41,10 +43,27 @@ def trainer_of(stack: Stack, upload: str) -> int | None:
     return next(known, None) if name else None
 
 
-def kill(find: Callable[[], int | None]) -> None:
-    os.kill(eventually(find, PATIENCE), signal.SIGKILL)
+def tritonserver_of(stack: Stack) -> int | None:
+    """Return the tritonserver of this stack's endpoint."""
+    models = f"/sagemaker/{stack.cloud.port}/endpoints/".encode()
+    return next(
+        processes(
+            lambda folder: (
+                (folder / "comm").read_bytes().startswith(b"tritonserver")
+                and models in (folder / "environ").read_bytes()
+            )
+        ),
+        None,
+    )
 
 
+def kill(find: Callable[[], int | None]) -> int:
+    pid: int = eventually(find, PATIENCE)
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+@pytest.mark.usefixtures("quick_training")
 def test_a_lambda_worker_that_is_killed_at_work_is_called_again(stack: Stack) -> None:
     stack.upload("worker-killed", photos(21, count=12), SMALL)
     kill(lambda: busy_worker(stack, "inspect-photos"))
@@ -68,6 +87,26 @@ def test_a_trainer_that_is_killed_goes_on_from_its_checkpoint(stack: Stack) -> N
     assert result.metrics.resumed_from_step > 0
     eventually(lambda: ends_of(stack, job_id) == ["Completed", "Failed"], PATIENCE)
     eventually(lambda: len(stack.record("trainer-killed").receipts) == 2, PATIENCE)
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_a_tritonserver_that_is_killed_comes_back_and_the_model_is_warmed(stack: Stack) -> None:
+    stack.upload("server-killed", photos(23), SMALL)
+    eventually(lambda: is_being_published(stack, "server-killed"), PATIENCE)
+    killed = kill(lambda: tritonserver_of(stack))
+    execution = stack.execution("server-killed")
+    assert execution["status"] == "SUCCEEDED", execution
+    assert stack.states(execution).count("WarmModel") == 1, "a retry, not a redrive"
+    assert set(stack.failures(execution)) == {"ModelNotReadyError"}
+    assert stack.subscriber.receive()["status"] == "succeeded"
+    assert stack.subscriber.waiting(wait_seconds=2) == []
+    assert tritonserver_of(stack) not in {None, killed}
+
+
+def is_being_published(stack: Stack, upload: str) -> bool:
+    """Whether the training is over: the endpoint is asked next."""
+    record = stack.find(upload)
+    return record is not None and record.stage in {"PublishAdapter", "WarmModel"}
 
 
 def has_checkpoint(stack: Stack, upload: str) -> bool:

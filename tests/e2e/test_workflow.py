@@ -49,6 +49,7 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     assert "invalid_argument: height" in stack.likeness(*words, "--height", "65")
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_tritonclient_speaks_its_binary_form_to_a_model(stack: Stack) -> None:
     stack.upload("binary", photos(8), SMALL)
     stack.execution("binary")
@@ -116,6 +117,7 @@ def test_user_text_stays_out_of_the_executions_state(stack: Stack) -> None:
     assert secret not in json.dumps(history)
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_the_same_upload_twice_is_one_job_and_one_message(stack: Stack) -> None:
     for _ in range(2):
         stack.upload("twice", photos(5), SMALL)
@@ -127,6 +129,7 @@ def test_the_same_upload_twice_is_one_job_and_one_message(stack: Stack) -> None:
     assert stack.subscriber.waiting(wait_seconds=2) == []
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_a_failing_training_is_told_once_and_can_be_redriven(stack: Stack) -> None:
     settings = stack.settings("launch-training")
     stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": "no-such-image:1"})
@@ -140,6 +143,7 @@ def test_a_failing_training_is_told_once_and_can_be_redriven(stack: Stack) -> No
     assert stack.subscriber.receive()["status"] == "succeeded"
 
 
+@pytest.mark.usefixtures("quick_training")
 def test_an_execution_redriven_from_every_stage_trains_once(stack: Stack) -> None:
     settings = {stage: stack.settings(stage) for stage in STAGES}
     for stage, variables in settings.items():
