@@ -17,9 +17,7 @@ from local.cloud.places import ROOT
 from local.cloud.server import serve
 from local.demo.subscriber import Subscriber
 from local.demo.upload import put_base
-from tests.e2e.stack import Stack
-
-BASE_ID = "untrained-sdxl"
+from tests.e2e.stack import BASE_ID, Stack
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,9 @@ from local.portraits import album, upload_bytes
 
 D = TypeVar("D", bound=Document)
 WORKFLOW_SECONDS = 240
+BASE_ID = "untrained-sdxl"
+"""What every stack here trains and serves: small, and quick to load."""
+
 SMALL = {
     "instance_prompt": "a photo of a sks person",
     "class_prompt": "a photo of a person",

@@ -11,7 +11,7 @@ from local.cloud.places import ROOT
 from local.cloud.server import Cloud
 from local.deployment import SAM, parameters
 from tests.cloud import eventually
-from tests.e2e.stack import Stack
+from tests.e2e.stack import BASE_ID, Stack
 from tests.unit.test_hosting import shelf
 from tests.unit.training_kit import job_id
 
@@ -32,7 +32,7 @@ def sam(cloud: Cloud, *arguments: str) -> str:
 
 
 def deploy(cloud: Cloud, **overrides: str) -> None:
-    wishes = parameters(CreateEndpoint="on-demand", **overrides).items()
+    wishes = parameters(CreateEndpoint="on-demand", BaseId=BASE_ID, **overrides).items()
     overrides_given = [f"{key}={value}" for key, value in wishes]
     sam(cloud, "deploy", "--config-env", "local", "--parameter-overrides", *overrides_given)
 
