@@ -4,9 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bench.quality_floors import find_gaps, write_floors
+from bench.quality_floors import closest_strangers, find_gaps, write_floors
 from contracts.base import BaseCard
 from contracts.training import GateReport
 from local.embedded_base import PORTRAITS
@@ -57,3 +58,14 @@ def test_no_floor_is_set_where_good_and_bad_overlap(base: Path) -> None:
         write_floors(base, find_gaps(GOOD, BAD, strangers=0.85), people=2)
     assert (base / "base.json").read_text() == text
     assert not (base / "floors.json").exists()
+
+
+def test_people_who_look_alike_set_no_floor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = {1: [1.0, 0.0, 0.0], 2: [0.8, 0.6, 0.0], 3: [0.4, 0.0, 0.9165]}
+    for seed, vector in looks.items():
+        (tmp_path / str(seed)).mkdir()
+        np.savez(tmp_path / str(seed) / "who.npz", made=[vector], photos=[vector])
+    assert closest_strangers(tmp_path, [1, 2, 3]) == pytest.approx(0.4)
+    assert "characters 1 and 2 are doubles" in capsys.readouterr().out
