@@ -2,7 +2,8 @@
 
 Usage: python -m bench.intake
 Each file of the corpus goes through a process of its own, one for each way of reading, so that
-time and memory are those of this file alone. Writes the table to stdout.
+time and memory are those of this file alone. Prints the table, writes ``reports/corpus.json`` and
+exits with 1 when a target is missed.
 """
 
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.corpus import made, papers, photos
+from bench.report import Figure, finish
 from contracts.errors import ArchiveRefusedError
 from domain.archives import members_of
 from domain.darkroom import DecodeLimits, PhotoRefusedError
@@ -27,6 +29,10 @@ from domain.wishes import Sources, parse_request
 from runtime.sandbox import format_of
 
 MADE = 20_000
+LEAST_KINDS, LEAST_EXACT = 150, 0.98
+LONGEST_REFUSAL, LARGEST_REFUSAL = 2, 256
+"""Seconds, and MB of the process."""
+
 ROOT = Path(__file__).resolve().parents[1]
 NAIVE = """
 import io, sys
@@ -169,31 +175,57 @@ def read_made() -> Counter[str]:
     return answers
 
 
-def main() -> None:
-    """Print the table."""
-    count = len(list(photos.cases()))
-    bad = sum(case.code is not None for case in photos.cases())
-    papers_count, papers_right = read_papers()
+def main() -> int:
+    """Read everything; print the table and write the report; return 1 when a target was missed."""
+    return finish("corpus", [*figures_of_papers(), *figures_of_photos(), *figures_of_chance()])
+
+
+def figures_of_photos() -> list[Figure]:
+    """Return what becomes of every file, in intake and in a naive reader beside it."""
+    cases = list(photos.cases())
+    bad = sum(case.code is not None for case in cases)
     first, second = read_photos(ours), read_photos(naive)
-    rows = [
-        ("", "intake", "naive"),
-        (f"wrongly taken, of {bad}", first.wrongly_taken, second.wrongly_taken),
-        (f"wrongly refused, of {count - bad}", first.wrongly_refused, second.wrongly_refused),
-        (f"exact code, of {count}", first.exact, "no codes"),
-        ("slowest file, s", f"{first.slowest:.2f}", f"{second.slowest:.2f}"),
-        ("slowest refusal, s", f"{first.slowest_refusal:.2f}", f"{second.slowest_refusal:.2f}"),
-        ("largest process, MB", f"{first.largest:.0f}", f"{second.largest:.0f}"),
-        ("largest refusal, MB", f"{first.largest_refusal:.0f}", f"{second.largest_refusal:.0f}"),
+    share = first.exact / len(cases)
+    return [
+        Figure(f"files wrongly taken, of {bad}", first.wrongly_taken, "", 0, "less"),
+        Figure("  by Image.open().convert().resize()", second.wrongly_taken),
+        Figure(
+            f"files wrongly refused, of {len(cases) - bad}", first.wrongly_refused, "", 0, "less"
+        ),
+        Figure("  naive", second.wrongly_refused),
+        Figure(f"exact code, of {len(cases)} files", share, "share", LEAST_EXACT),
+        Figure("slowest refusal", first.slowest_refusal, "s", LONGEST_REFUSAL, "less"),
+        Figure("  naive", second.slowest_refusal, "s"),
+        Figure(
+            "largest process that refuses", first.largest_refusal, "MB", LARGEST_REFUSAL, "less"
+        ),
+        Figure("  naive", second.largest_refusal, "MB"),
+        Figure("slowest file", first.slowest, "s"),
+        Figure("  naive", second.slowest, "s"),
+        Figure("largest process", first.largest, "MB"),
+        Figure("  naive", second.largest, "MB"),
     ]
-    for name, one, other in rows:
-        sys.stdout.write(f"{name:28} {one!s:>10} {other!s:>10}\n")
-    sys.stdout.write(f"requests, keys and archives: {papers_right} of {papers_count} right\n")
+
+
+def figures_of_papers() -> list[Figure]:
+    """Return what becomes of every request, key and archive, and how many kinds there are."""
+    count, right = read_papers()
+    kinds = count + len(list(photos.cases()))
+    return [
+        Figure("kinds in the corpus", kinds, "", LEAST_KINDS),
+        Figure(f"requests, keys and archives right, of {count}", right, "", count),
+    ]
+
+
+def figures_of_chance() -> list[Figure]:
+    """Return what becomes of requests made by chance."""
     answers = read_made()
-    sys.stdout.write(
-        f"made by chance: {answers.total()} ({answers['request']} accepted, "
-        f"{answers['problems']} with problems), answered with an exception: {answers['unmapped']}\n"
-    )
+    return [
+        Figure("requests made by chance", answers.total()),
+        Figure("  accepted", answers["request"]),
+        Figure("  answered with an exception", answers["unmapped"], "", 0, "less"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
