@@ -77,7 +77,8 @@ class Bench:
         if not (self.slow / "base.json").exists():
             shutil.rmtree(self.work, ignore_errors=True)
             training_base.make_base(self.base, inference_steps=1)
-            shutil.copytree(self.base, self.slow)
+            # The card is written last: a run that is cut off here begins anew.
+            shutil.copytree(self.base, self.slow, ignore=shutil.ignore_patterns("base.json"))
             training_base.write_card(self.slow, training_base.SAMPLING_STEPS)
 
     def part(self, name: str, measure: Part) -> list[Figure]:
