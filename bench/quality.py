@@ -25,6 +25,7 @@ from bench import quality_floors, quality_gate
 from bench.quality_base import base_figures
 from bench.quality_people import ROOT, SCALES, Studio, draw_base, make_prior
 from bench.quality_picture import draw_sheet
+from bench.report import REPORTS, Figure, finish
 from contracts.base import BaseCard
 from contracts.training import GateReport
 from local.embedded_base import PORTRAITS
@@ -33,9 +34,7 @@ from trainer.gate import missed_floors
 FIRST = 7000
 """Seed of the first character; the defaults were tuned on albums 5000 to 5010."""
 
-REPORTS = ROOT / "reports"
 LONGEST_SECONDS = 180
-Row = dict[str, Any]
 
 
 def main() -> None:
@@ -58,9 +57,10 @@ def main() -> None:
         *rows_of_gate(card, people, bad),
         *rows_of_scale(people),
     ]
-    report(rows, people, bad, card)
+    missed = finish("quality", rows)
+    write_details(people, bad, card)
     draw_sheet(kept, seeds[:8], REPORTS / "quality.png")
-    sys.exit(not all(row["met"] for row in rows))
+    sys.exit(missed)
 
 
 def place_of(base: Path, card: BaseCard) -> Path:
@@ -119,51 +119,37 @@ def line_of(person: dict[str, Any]) -> str:
     return f"{words}  drift {drift:.3f}  {seconds:.0f} s"
 
 
-def row(name: str, value: float, unit: str, target: str, *, met: bool) -> Row:
-    """Return a line of the table."""
-    return {"name": name, "value": round(value, 4), "unit": unit, "target": target, "met": met}
-
-
-def rows_of_people(people: list[dict[str, Any]]) -> list[Row]:
+def rows_of_people(people: list[dict[str, Any]]) -> list[Figure]:
     """Return what the people's models are worth; who has none counts as nothing alike."""
     made = [person for person in people if "identity" in person]
     if not made:
-        return [row("characters with a model", 0, "", "> 0", met=False)]
+        return [Figure("characters with a model", 0, target=len(people))]
     alike = mean(person["identity"] for person in made)
     real = mean(person["identity_photos"] for person in made)
     alone = mean(person["identity_base"] for person in made)
-    following = mean(person["following"] for person in made)
-    drift = mean(person["class"]["drift"] for person in made)
     longest = max(person["processor_seconds"] for person in people)
-    share = alike / real
     return [
-        row("characters", len(made), f"of {len(people)}", "all", met=len(made) == len(people)),
-        row("identity of generated pictures", alike, "cosine", "quoted", met=True),
-        row("identity of real photos", real, "cosine", "quoted", met=True),
-        row("identity of the base alone", alone, "cosine", "quoted", met=True),
-        row("generated / real", share, "", ">= 0.9", met=share >= 0.9),  # noqa: PLR2004
-        row("prompts followed", following, "share", ">= 0.9", met=following >= 0.9),  # noqa: PLR2004
-        row("class drift", drift, "share", "<= 0.1", met=drift <= 0.1),  # noqa: PLR2004
-        row(
-            "longest training, all of it",
-            longest,
-            "CPU s",
-            "<= 180",
-            met=longest <= LONGEST_SECONDS,
-        ),
+        Figure("characters with a model", len(made), target=len(people)),
+        Figure("identity of generated pictures", alike, "cosine"),
+        Figure("identity of real photos", real, "cosine"),
+        Figure("identity of the base alone", alone, "cosine"),
+        Figure("generated / real", alike / real, "", 0.9),
+        Figure("prompts followed", mean(p["following"] for p in made), "share", 0.9),
+        Figure("class drift", mean(p["class"]["drift"] for p in made), "share", 0.1, "less"),
+        Figure("longest training, all of it", longest, "CPU s", LONGEST_SECONDS, "less"),
     ]
 
 
 def rows_of_gate(
     card: BaseCard, people: list[dict[str, Any]], bad: dict[str, GateReport]
-) -> list[Row]:
+) -> list[Figure]:
     """Return how often the gate is wrong, by the floors of the card."""
     refused = [person["seed"] for person in people if not passes(card, person)]
-    rows = [row("good adapters refused", len(refused), "", "0", met=not refused)]
+    rows = [Figure("good adapters refused", len(refused), "", 0, "less")]
     for name, first in bad.items():
         is_right = quality_gate.verdict_is_right(name, judge_again(card, first))
         wanted = f"refused: {name}, {quality_gate.WANTED[name]}"
-        rows.append(row(wanted, float(is_right), "", "1", met=is_right))
+        rows.append(Figure(wanted, float(is_right), target=1))
     return rows
 
 
@@ -181,20 +167,20 @@ def judge_again(card: BaseCard, report: GateReport) -> GateReport:
     return report.model_copy(update={"codes": codes, "passed": not codes})
 
 
-def rows_of_scale(people: list[dict[str, Any]]) -> list[Row]:
+def rows_of_scale(people: list[dict[str, Any]]) -> list[Figure]:
     """Return whether strength zero is the base, and more strength more of the person."""
     made = [person for person in people if "sweep" in person]
     exact = sum(person["zero_is_base"] for person in made)
     curve = [mean(person["sweep"][i] for person in made) for i in range(len(SCALES))]
-    rising = all(a < b for a, b in pairwise(curve))
-    rows = [
-        row("lora_scale 0 is the base, bit for bit", exact, "people", "all", met=exact == len(made))
+    rises = sum(a < b for a, b in pairwise(curve))
+    return [
+        Figure("lora_scale 0 is the base, bit for bit", exact, "people", len(made)),
+        Figure("identity rises from one lora_scale to the next", rises, "times", len(SCALES) - 1),
+        *(
+            Figure(f"  at lora_scale {scale:g}", value, "cosine")
+            for scale, value in zip(SCALES, curve, strict=True)
+        ),
     ]
-    rows += [
-        row(f"identity at lora_scale {scale:g}", value, "cosine", "rising", met=rising)
-        for scale, value in zip(SCALES, curve, strict=True)
-    ]
-    return rows
 
 
 def set_floors(
@@ -209,17 +195,8 @@ def set_floors(
     return BaseCard.model_validate_json((base / "base.json").read_bytes())
 
 
-def report(
-    rows: list[Row], people: list[dict[str, Any]], bad: dict[str, GateReport], card: BaseCard
-) -> None:
-    """Print the table; write it and what is behind it."""
-    for line in rows:
-        verdict = "met" if line["met"] else "MISSED"
-        print(
-            f"{line['name']:<44}{line['value']:>10} {line['unit']:<8}{line['target']:>9}  {verdict}"
-        )
-    REPORTS.mkdir(exist_ok=True)
-    (REPORTS / "quality.json").write_text(json.dumps(rows, indent=1) + "\n")
+def write_details(people: list[dict[str, Any]], bad: dict[str, GateReport], card: BaseCard) -> None:
+    """Write what is behind the table."""
     details = {
         "base": {"base_id": card.base_id, "revision": card.revision, "sha256": card.sha256},
         "people": people,

@@ -4,7 +4,6 @@ Also what several users cost in one step and one after another, in one process.
 """
 
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -178,12 +177,7 @@ def resume_gap() -> float:
             room.write_plan()
         whole, broken = rooms
         whole.run()
-        with broken.start() as running:
-            for line in running.stdout or ():
-                if line.startswith("step=2 "):
-                    running.send_signal(signal.SIGTERM)
-                    break
-            running.wait(timeout=120)
+        broken.interrupt("step=2 ")
         broken.run()
         one, other = whole.result(name), broken.result(name)
         resumed = other.metrics is not None and other.metrics.resumed_from_step > 0

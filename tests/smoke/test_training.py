@@ -1,7 +1,6 @@
 """The training image's program, run as SageMaker runs it, on tiny pipelines of every family."""
 
 import os
-import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -118,13 +117,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom)
         room.write_plan()
     assert whole.run().returncode == 0
 
-    with broken.start() as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if line.startswith("step=2 "):
-                running.send_signal(signal.SIGTERM)
-                break
-        assert running.wait(timeout=120) == 143
+    assert broken.interrupt("step=2 ") == 143
     assert not (broken.folder(name) / "result.json").exists()
     states = list((broken.folder(name) / "state").glob("step-*.safetensors"))
     assert states

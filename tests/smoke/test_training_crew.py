@@ -1,7 +1,6 @@
 """Several processes that train one adapter, on the CPU; and the shipped accelerate settings."""
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +107,7 @@ def test_sigterm_reaches_every_process_and_leaves_a_state(tmp_path: Path) -> Non
     name = room.add_task(max_train_steps=500, with_prior_preservation=False)
     room.write_plan()
     room.set_hyperparameters(num_processes="2")
-    with room.start() as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if line.startswith("step="):
-                running.send_signal(signal.SIGTERM)
-                break
-        assert running.wait(timeout=120) == 143
+    assert room.interrupt("step=") == 143
     states = list((room.folder(name) / "state").glob("step-*.safetensors"))
     assert states
     assert not (room.folder(name) / "result.json").exists()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -518,13 +517,7 @@ def test_a_whole_job_learns_through_masks_without_words_from_own_class_pictures(
     result = whole.result(name)
     assert [photo.codes for photo in result.photos] == [(), ("mask_used",), (), ()]
 
-    with broken.start() as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if line.startswith("step=2 "):
-                running.send_signal(signal.SIGTERM)
-                break
-        assert running.wait(timeout=120) == 143
+    assert broken.interrupt("step=2 ") == 143
     assert broken.run().returncode == 0
     again = broken.result(name).adapter
     assert again is not None

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,15 @@ class Room:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def interrupt(self, line: str) -> int:
+        """Start the program, end it as SageMaker does when it says so; return its exit status."""
+        with self.start() as running:
+            for said in running.stdout or ():
+                if said.startswith(line):
+                    running.send_signal(signal.SIGTERM)
+                    break
+            return running.wait(timeout=120)
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"SAGEMAKER_BASE_DIR": str(self.root), "OMP_NUM_THREADS": "1"}
