@@ -77,7 +77,7 @@ class SageMakerHosting:
                 raise
 
     def last_used(self, now: datetime, within: timedelta) -> bool:
-        """Return whether it was made or called during this time."""
+        """Return whether it was made, changed or called during this time."""
         found = self._describe()
         if found is None:
             return False

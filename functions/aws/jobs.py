@@ -121,7 +121,7 @@ class DynamoJobs(DynamoLedger):
             "task_token": task_token,
             "updated_at": now.isoformat(),
         }
-        waiting = {"queue": "queued"}
+        waiting = {"queue": "queued", "waiting_for": "slot"}
         place = {"queued_at": now.isoformat()}
         training = _WANTED & Attr("queue").eq("training")
         not_training = _WANTED & (Attr("queue").not_exists() | Attr("queue").eq("queued"))
@@ -172,13 +172,24 @@ class DynamoJobs(DynamoLedger):
         faults: tuple[str, ...] | None = None,
     ) -> bool:
         """Move a job from this training job back to the queue; False when it is not in it."""
-        changes: dict[str, object] = {"queue": "queued", "updated_at": now.isoformat()}
+        changes: dict[str, object] = {"waiting_for": "slot", "updated_at": now.isoformat()}
         if alone:
             changes["alone"] = True
         if faults:
             changes["faults"] = list(faults)
+        return self._leave_training(job_id, training_job_name, changes)
+
+    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+        """Move a job back to the queue whose training job SageMaker did not take for now."""
+        changes: dict[str, object] = {"waiting_for": "capacity", "updated_at": now.isoformat()}
+        return self._leave_training(job_id, training_job_name, changes)
+
+    def _leave_training(
+        self, job_id: str, training_job_name: str, changes: dict[str, object]
+    ) -> bool:
         in_it = Attr("queue").eq("training") & Attr("training_job_name").eq(training_job_name)
-        if not self._update(job_id, in_it, changes, drop=("training_job_name",)):
+        queued = {"queue": "queued", **changes}
+        if not self._update(job_id, in_it, queued, drop=("training_job_name",)):
             return False
         _logger.info("job back in the queue", job_id=job_id, training_job_name=training_job_name)
         return True

@@ -1,5 +1,6 @@
 """What the stages around a training talk to, put together from the environment."""
 
+from collections.abc import Callable
 from time import monotonic
 
 from aws.callbacks import StepFunctionsCallbacks
@@ -13,6 +14,9 @@ from domain.launching import Launcher
 LAUNCHING_SECONDS = 40
 """Of the function's sixty: the last order that was begun needs the rest."""
 
+LOOKING_SECONDS = 25
+"""Of the same sixty, for reconcile's look at every training; the launcher comes after it."""
+
 
 def training_room() -> TrainingRoom:
     """Return the table, the bucket and the two services."""
@@ -24,13 +28,19 @@ def training_room() -> TrainingRoom:
     )
 
 
+def time_for(seconds: float) -> Callable[[], bool]:
+    """Return whether so many seconds, from now on, are not over."""
+    end = monotonic() + seconds
+    return lambda: monotonic() < end
+
+
 def launcher() -> Launcher:
     """Return what a launcher needs."""
-    end, pace = monotonic() + LAUNCHING_SECONDS, Pace()
+    in_time, pace = time_for(LAUNCHING_SECONDS), Pace()
 
     def has_time() -> bool:
         pace.wait()
-        return monotonic() < end
+        return in_time()
 
     return Launcher(
         room=training_room(),

@@ -5,7 +5,7 @@ each look reads how things stand, and may be repeated.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -118,12 +118,20 @@ def follow_training_job(room: TrainingRoom, name: str, now: datetime) -> None:
     look_at(room, name, [task.job_id for task in plan.tasks], now)
 
 
-def reconcile(room: TrainingRoom, now: datetime) -> None:
-    """Look at every training that has no outcome yet: finds what no event told us."""
+def reconcile(
+    room: TrainingRoom, now: datetime, has_time: Callable[[], bool] = lambda: True
+) -> None:
+    """Look at the trainings that have no outcome yet: finds what no event told us.
+
+    Those that were silent for longest come first: where there are more than one round has time
+    for, the lost ones are still found by the next.
+    """
     together: dict[str, list[str]] = {}
-    for record in room.jobs.in_training():
+    for record in sorted(room.jobs.in_training(), key=lambda one: one.updated_at):
         together.setdefault(record.training_job_name or "", []).append(record.job_id)
     for name, job_ids in together.items():
+        if not has_time():
+            return
         look_at(room, name, job_ids, now)
 
 

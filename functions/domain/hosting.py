@@ -32,7 +32,7 @@ class Hosting(Protocol):
         ...
 
     def last_used(self, now: datetime, within: timedelta) -> bool:
-        """Return whether it was made or called during this time."""
+        """Return whether it was made, changed or called during this time."""
         ...
 
 
@@ -44,12 +44,19 @@ class ModelShelf(Protocol):
         ...
 
 
-def wake(hosting: Hosting) -> EndpointStatus:
+FAILURE_REST = timedelta(minutes=15)
+"""An endpoint that failed is not made anew before: what broke it is seldom gone at once, and every
+attempt pays for an instance until it fails."""
+
+
+def wake(hosting: Hosting, now: datetime) -> EndpointStatus:
     """Start the endpoint if it may be and is not there; return how it stands."""
     status = hosting.status()
     if not hosting.on_demand or status not in {"absent", "failed"}:
         return status
     if status == "failed":  # its name is taken until it is gone; the next call makes it anew
+        if hosting.last_used(now, FAILURE_REST):
+            return "failed"
         hosting.delete()
         return "deleting"
     hosting.create()
@@ -66,11 +73,13 @@ def reap(hosting: Hosting, idle: timedelta, now: datetime) -> bool:
     return True
 
 
-def answer(question: ModelQuestion, hosting: Hosting, shelf: ModelShelf) -> ModelAnswer:
+def answer(
+    question: ModelQuestion, hosting: Hosting, shelf: ModelShelf, now: datetime
+) -> ModelAnswer:
     """Tell which models the tenant has and whether they can be called; wake them when asked to.
 
     Somebody without a model wakes nothing.
     """
     models = shelf.of(question.tenant, question.model_id)
-    status = wake(hosting) if question.wake and models else hosting.status()
+    status = wake(hosting, now) if question.wake and models else hosting.status()
     return ModelAnswer(endpoint=status, models=tuple(models))

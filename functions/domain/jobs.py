@@ -51,6 +51,8 @@ class Jobs(Ledger, Protocol):
     def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
         """Put the job in the queue; a job in training keeps its place and takes the new token.
 
+        It waits for a slot, and the table's stream calls the launcher.
+
         Raises:
             UnknownJobError: there is no such job, or it has ended.
             JobCanceledError: somebody asked to stop it.
@@ -88,6 +90,14 @@ class Jobs(Ledger, Protocol):
 
         The record forgets the training job: it has ended, or was never created. ``alone`` keeps
         the job out of every later batch; ``faults`` replaces the record's.
+        """
+        ...
+
+    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+        """Move a job back to the queue whose training job SageMaker did not take for now.
+
+        Unlike ``requeue`` it calls no launcher, or refusals would follow each other without a
+        pause: the schedule tries again, or the next slot that gets free. False as there.
         """
         ...
 

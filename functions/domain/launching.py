@@ -190,7 +190,7 @@ def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:
         return "started"
     room.jobs.drop_bill(bill)
     for task in tasks:
-        room.jobs.requeue(task.job_id, order.training_job_name, now)
+        room.jobs.wait_for_capacity(task.job_id, order.training_job_name, now)
     return "no_capacity"
 
 

@@ -53,7 +53,7 @@ def warm(
     try:
         first_picture(package, endpoint)
     except EndpointMissingError:
-        status = wake(hosting)
+        status = wake(hosting, start)
         if status == "absent":
             raise
         raise EndpointStartingError(status=status) from None

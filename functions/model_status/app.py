@@ -9,9 +9,10 @@ from aws.hosting import SageMakerHosting
 from aws.models import DynamoModels
 from contracts.hosting import ModelAnswer, ModelQuestion
 from domain.hosting import answer
+from runtime.clock import now
 from runtime.stage import stage
 
 
 @stage
 def lambda_handler(question: ModelQuestion) -> ModelAnswer:
-    return answer(question, SageMakerHosting.from_env(), DynamoModels.from_env())
+    return answer(question, SageMakerHosting.from_env(), DynamoModels.from_env(), now())

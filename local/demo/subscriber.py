@@ -18,6 +18,7 @@ class Subscriber:
 
     def __init__(self, cloud: Cloud, topic: str, name: str = "likeness-subscriber") -> None:
         self._sqs = cloud.client("sqs")
+        self._kept: list[dict[str, Any]] = []
         self._url = str(self._sqs.create_queue(QueueName=name)["QueueUrl"])
         arn = self._arn()
         policy = {"Version": "2012-10-17", "Statement": [_from_topic(topic, arn)]}
@@ -28,20 +29,28 @@ class Subscriber:
             TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
         )
 
-    def receive(self, seconds: float = NOTICE_SECONDS) -> dict[str, Any]:
-        """Return the next notice.
+    def receive(self, seconds: float = NOTICE_SECONDS, upload: str | None = None) -> dict[str, Any]:
+        """Return the next notice: of any upload, or of this one; the others' are kept for later.
 
         Raises:
             NoNoticeError: none came within `seconds`.
         """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for message in self.waiting(wait_seconds=1):
-                return message
+        passed_over: list[dict[str, Any]] = []
+        try:
+            while time.monotonic() < deadline:
+                for notice in self.waiting(wait_seconds=1):
+                    if upload in {None, notice.get("upload")}:
+                        return notice
+                    passed_over.append(notice)
+        finally:
+            self._kept += passed_over
         raise NoNoticeError(f"no notice came within {seconds:.0f} s")
 
     def waiting(self, wait_seconds: int = 0) -> list[dict[str, Any]]:
         """Return the notice that is there by now, or nothing."""
+        if self._kept:
+            return [self._kept.pop(0)]
         answer = self._sqs.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=1, WaitTimeSeconds=wait_seconds
         )

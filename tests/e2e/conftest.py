@@ -43,6 +43,15 @@ def stack(base: Path) -> Iterator[Stack]:
         yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
 
 
+@pytest.fixture(autouse=True)
+def _no_message_too_many(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A message that a test did not ask for fails this test, and no other."""
+    yield
+    if "stack" in request.fixturenames:
+        stack: Stack = request.getfixturevalue("stack")
+        assert [(one["upload"], one["code"]) for one in stack.unheard(wait_seconds=0)] == []
+
+
 @pytest.fixture
 def quick_training(stack: Stack) -> Iterator[None]:
     """Let a process that learns nothing stand where the trainer stands, for one test."""

@@ -48,6 +48,17 @@ class Stack:
         """Wait until the only execution of this upload has ended, and describe it."""
         return self.ended(upload, 1)[0]
 
+    def notice(self, upload: str) -> dict[str, Any]:
+        """Wait for the next message about this upload."""
+        return self.subscriber.receive(upload=upload)
+
+    def unheard(self, wait_seconds: int = 2) -> list[dict[str, Any]]:
+        """Return the messages that nobody waited for, those included that come just now."""
+        found = []
+        while notices := self.subscriber.waiting(wait_seconds):
+            found += notices
+        return found
+
     def put(self, name: str, files: dict[str, bytes]) -> None:
         """Put files under an upload's prefix, in this order."""
         s3, prefix = self.cloud.client("s3"), upload_prefix(TENANT, name)

@@ -107,8 +107,7 @@ def outcomes(stack: Stack) -> dict[str, Outcome]:
     for name, form in uploaded.items():
         stack.put(f"form-{name}", {**form.files, form.last: form.body})
     executions = {name: stack.ended(f"form-{name}", 1, FORMS_SECONDS)[0] for name in uploaded}
-    notices = [stack.subscriber.receive() for _ in uploaded]
-    told = {notice["upload"].removeprefix("form-"): notice for notice in notices}
+    told = {name: stack.notice(f"form-{name}") for name in uploaded}
     assert {name: told[name]["code"] for name in uploaded} == dict.fromkeys(uploaded, "ready")
     jobs = {name: job_of(execution) for name, execution in executions.items()}
     return {
@@ -172,7 +171,7 @@ def test_a_dry_run_trains_nothing(stack: Stack) -> None:
         "WhatToTrain",
         "NotifyOwner",
     ]
-    notice = stack.subscriber.receive()
+    notice = stack.notice("dry")
     assert (notice["code"], notice["plan"]["photos"], notice["plan"]["refused"]) == (
         "dry_run",
         5,
@@ -186,7 +185,7 @@ def test_photos_in_a_zip_are_told_under_their_names(stack: Stack) -> None:
     files = photos(8, count=2) | {"party/holiday.jpg": b"this is not an image"}
     stack.upload("zipped", {"photos.zip": zipped(files)}, SMALL)
     assert stack.execution("zipped")["error"] == "TooFewPhotosError"
-    notice = stack.subscriber.receive()
+    notice = stack.notice("zipped")
     assert "Photos that can be used: 2; needed: 5." in notice["text"]
     assert [(p["file"], p["codes"]) for p in notice["photos"]] == [
         ("photos.zip/party/holiday.jpg", ["not_an_image"])
@@ -197,4 +196,4 @@ def test_a_hostile_archive_is_refused_whole(stack: Stack) -> None:
     hostile = zipped(photos(8, count=2) | {"../escape.jpg": b"x"})
     stack.upload("hostile", {"photos.zip": hostile}, SMALL)
     assert stack.execution("hostile")["error"] == "ArchiveRefusedError"
-    assert stack.subscriber.receive()["code"] == "archive_unsafe"
+    assert stack.notice("hostile")["code"] == "archive_unsafe"

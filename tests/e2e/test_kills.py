@@ -70,7 +70,7 @@ def test_a_lambda_worker_that_is_killed_at_work_is_called_again(stack: Stack) ->
     execution = stack.execution("worker-killed")
     assert execution["status"] == "SUCCEEDED", execution
     assert stack.states(execution).count("InspectPhotos") == 1, "a retry, not a redrive"
-    assert stack.subscriber.receive()["status"] == "succeeded"
+    assert stack.notice("worker-killed")["status"] == "succeeded"
     assert "Runtime.ExitError" in stack.failures(execution)
 
 
@@ -80,7 +80,7 @@ def test_a_trainer_that_is_killed_goes_on_from_its_checkpoint(stack: Stack) -> N
     kill(lambda: trainer_of(stack, "trainer-killed"))
     execution = stack.execution("trainer-killed")
     assert execution["status"] == "SUCCEEDED", execution
-    assert stack.subscriber.receive()["status"] == "succeeded"
+    assert stack.notice("trainer-killed")["status"] == "succeeded"
     job_id = job_of(execution)
     result = stack.document(layout.result_key(job_id, job_id), TrainingResult)
     assert result.metrics is not None
@@ -98,8 +98,8 @@ def test_a_tritonserver_that_is_killed_comes_back_and_the_model_is_warmed(stack:
     assert execution["status"] == "SUCCEEDED", execution
     assert stack.states(execution).count("WarmModel") == 1, "a retry, not a redrive"
     assert set(stack.failures(execution)) == {"ModelNotReadyError"}
-    assert stack.subscriber.receive()["status"] == "succeeded"
-    assert stack.subscriber.waiting(wait_seconds=2) == []
+    assert stack.notice("server-killed")["status"] == "succeeded"
+    assert stack.unheard() == []
     assert tritonserver_of(stack) not in {None, killed}
 
 

@@ -43,7 +43,7 @@ def test_every_line_names_its_job_and_no_line_repeats_its_owner(stack: Stack) ->
     stack.upload("logged", files, SMALL | {"instance_prompt": prompt})
     execution = stack.execution("logged")
     assert execution["status"] == "SUCCEEDED"
-    assert stack.subscriber.receive()["code"] == "ready"
+    assert stack.notice("logged")["code"] == "ready"
     job_id = stack.record("logged").job_id
 
     for name in STATES:
@@ -52,7 +52,7 @@ def test_every_line_names_its_job_and_no_line_repeats_its_owner(stack: Stack) ->
         # A request that cannot be read never becomes a job.
         nameless = [line for line in said if "job_id" not in line and name != "accept-request"]
         assert nameless == []
-        assert job_id in {line["job_id"] for line in said}
+        assert job_id in {line.get("job_id") for line in said}
     for name in ("launch-training", "follow-training"):
         told = spoken(lines_of(stack, f"/aws/lambda/likeness-{name}"))
         assert job_id in {line.get("job_id") for line in told}, name

@@ -16,6 +16,7 @@ def channels(stack: Stack, upload: str) -> list[str]:
     """The inputs of the one training job of this upload."""
     execution = stack.execution(upload)
     assert execution["status"] == "SUCCEEDED", stack.states(execution)
+    assert stack.notice(upload)["code"] == "ready"
     (found,) = stack.training_jobs(job_of(execution))
     sagemaker = stack.cloud.client("sagemaker")
     job = sagemaker.describe_training_job(TrainingJobName=found["TrainingJobName"])

@@ -28,7 +28,7 @@ def test_a_job_is_watched_from_its_first_stage_to_its_receipt(stack: Stack) -> N
     assert percents == sorted(percents)
     assert {"InspectPhotos", "TrainAdapter", "WarmModel"} <= {change["stage"] for change in told}
     assert (told[-1]["status"], told[-1]["percent"]) == ("succeeded", 100)
-    receipt = stack.subscriber.receive()["receipt"]
+    receipt = stack.notice("watched")["receipt"]
     assert receipt["billable_seconds"] >= 1
     assert 0 < receipt["usd"] < 1
     record = stack.record("watched")
@@ -48,7 +48,7 @@ def test_a_canceled_training_stops_and_is_told_once(stack: Stack) -> None:
     assert "canceling" in said
     execution = stack.execution("canceled")
     assert (execution["status"], execution["error"]) == ("FAILED", "JobCanceledError")
-    notice = stack.subscriber.receive()
+    notice = stack.notice("canceled")
     assert (notice["status"], notice["code"]) == ("canceled", "canceled")
     job_id = stack.record("canceled").job_id
     stopped = eventually(
@@ -62,14 +62,14 @@ def test_a_canceled_training_stops_and_is_told_once(stack: Stack) -> None:
     assert stopped == ["Stopped"]
     assert "canceled" in stack.likeness("status", job, *table)
     assert "too_late" in stack.likeness("cancel", job, *table)
-    assert stack.subscriber.waiting(wait_seconds=2) == []
+    assert stack.unheard() == []
 
 
 def test_what_would_cost_too_much_is_refused_before_it_starts(stack: Stack) -> None:
     stack.upload("too-dear", photos(33), SMALL | {"max_cost_usd": 0.001})
     execution = stack.execution("too-dear")
     assert execution["error"] == "TooExpensiveError"
-    notice = stack.subscriber.receive()
+    notice = stack.notice("too-dear")
     assert notice["code"] == "too_expensive"
     assert "allowed: 0.001 USD" in notice["text"]
     assert stack.training_jobs(notice["job_id"]) == []

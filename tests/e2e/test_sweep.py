@@ -17,13 +17,13 @@ def test_a_small_grid_ends_in_one_model_and_one_message(stack: Stack, tmp_path: 
     execution = stack.execution("grid")
     assert execution["status"] == "SUCCEEDED", stack.states(execution)
     assert "SweepAdapter" in stack.states(execution)
-    notice = stack.subscriber.receive()
+    notice = stack.notice("grid")
     assert (notice["code"], notice["upload"]) == ("ready", "grid")
     assert [(point["name"], point["place"]) for point in notice["sweep"]] == [
         ("rank2", 1), ("rank4", 2),
     ], "this base has no judge, so the smaller rank is the better"  # fmt: skip
     assert notice["receipt"]["training_jobs"] >= 1
-    assert stack.subscriber.waiting(wait_seconds=2) == []
+    assert stack.unheard() == []
     job_id = job_of(execution)
     report = stack.document(layout.sweep_report_key(job_id), SweepReport)
     assert report.points[0].name == "rank2"

@@ -28,7 +28,7 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     stack.upload("happy", photos(1), SMALL)
     execution = stack.execution("happy")
     assert execution["status"] == "SUCCEEDED", stack.states(execution)
-    notice = stack.subscriber.receive()
+    notice = stack.notice("happy")
     assert (notice["status"], notice["code"], notice["upload"]) == ("succeeded", "ready", "happy")
     model = notice["model"]
     plain, personal = (
@@ -53,7 +53,7 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
 def test_tritonclient_speaks_its_binary_form_to_a_model(stack: Stack) -> None:
     stack.upload("binary", photos(8), SMALL)
     stack.execution("binary")
-    model = stack.subscriber.receive()["model"]
+    model = stack.notice("binary")["model"]
     prompt, gen_args = (triton.InferInput(n, [1, 1], "BYTES") for n in (PROMPT, GEN_ARGS))
     prompt.set_data_from_numpy(np.array([[b"a photo of a sks person"]], dtype=object))
     gen_args.set_data_from_numpy(np.array([[b'{"num_inference_steps": 2}']], dtype=object))
@@ -88,7 +88,7 @@ def test_a_bad_request_is_told_and_nothing_is_trained(
     assert execution["status"] == "FAILED"
     assert execution["error"] == "InvalidRequestError"
     assert stack.states(execution)[-2:] == ["NotifyFailure", "FailJob"]
-    notice = stack.subscriber.receive()
+    notice = stack.notice(name)
     assert (notice["status"], notice["code"], notice["upload"]) == ("failed", code, name)
     assert len(stack.aws("sagemaker", "list-training-jobs")["TrainingJobSummaries"]) == before
 
@@ -98,7 +98,7 @@ def test_too_few_photos_names_each_photo_that_does_not_count(stack: Stack) -> No
     stack.upload("too-few", files, SMALL)
     execution = stack.execution("too-few")
     assert execution["error"] == "TooFewPhotosError"
-    notice = stack.subscriber.receive()
+    notice = stack.notice("too-few")
     assert notice["code"] == "too_few_photos"
     assert [(p["file"], p["codes"]) for p in notice["photos"]] == [
         ("holiday.jpg", ["not_an_image"])
@@ -110,7 +110,7 @@ def test_user_text_stays_out_of_the_executions_state(stack: Stack) -> None:
     files = {f"{secret}-{name}": body for name, body in photos(4, count=2).items()}
     stack.upload("private", files, SMALL | {"instance_prompt": f"a photo of sks {secret}"})
     execution = stack.execution("private")
-    stack.subscriber.receive()
+    stack.notice("private")
     history = stack.aws(
         "stepfunctions", "get-execution-history", "--execution-arn", execution["executionArn"]
     )
@@ -124,9 +124,9 @@ def test_the_same_upload_twice_is_one_job_and_one_message(stack: Stack) -> None:
     repeat, first = sorted(stack.ended("twice", 2), key=lambda e: "NotifyOwner" in stack.states(e))
     assert stack.states(repeat)[-1] == "AlreadyAccepted"
     assert first["status"] == "SUCCEEDED"
-    assert stack.subscriber.receive()["job_id"] == job_of(first)
+    assert stack.notice("twice")["job_id"] == job_of(first)
     assert len(stack.training_jobs(job_of(first))) == 1
-    assert stack.subscriber.waiting(wait_seconds=2) == []
+    assert stack.unheard() == []
 
 
 @pytest.mark.usefixtures("quick_training")
@@ -137,10 +137,10 @@ def test_a_failing_training_is_told_once_and_can_be_redriven(stack: Stack) -> No
     execution = stack.execution("broken-image")
     stack.configure("launch-training", settings)
     assert execution["error"] == "TrainingFailedError"
-    assert stack.subscriber.receive()["code"] == "training_failed"
+    assert stack.notice("broken-image")["code"] == "training_failed"
     stack.redrive(execution)
     assert stack.execution("broken-image")["status"] == "SUCCEEDED"
-    assert stack.subscriber.receive()["status"] == "succeeded"
+    assert stack.notice("broken-image")["status"] == "succeeded"
 
 
 @pytest.mark.usefixtures("quick_training")
@@ -158,7 +158,5 @@ def test_an_execution_redriven_from_every_stage_trains_once(stack: Stack) -> Non
     execution = stack.execution("redriven")
     assert execution["status"] == "SUCCEEDED", execution
     assert len(stack.training_jobs(job_of(execution))) == 1
-    codes = []
-    while notices := stack.subscriber.waiting(wait_seconds=1):
-        codes += [notice["code"] for notice in notices]
+    codes = [notice["code"] for notice in stack.unheard()]
     assert codes[-1] == "ready"

@@ -8,10 +8,16 @@ from contracts.hosting import EndpointStatus
 class MemoryHosting:
     """One endpoint; a test lets it start by ``started``."""
 
-    def __init__(self, *, on_demand: bool = True, status: EndpointStatus = "absent") -> None:
+    def __init__(
+        self,
+        *,
+        on_demand: bool = True,
+        status: EndpointStatus = "absent",
+        used: datetime | None = None,
+    ) -> None:
         self.on_demand = on_demand
         self.now: EndpointStatus = status
-        self.used: datetime | None = None
+        self.used = used
 
     def status(self) -> EndpointStatus:
         return self.now

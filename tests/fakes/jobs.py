@@ -109,6 +109,7 @@ class MemoryJobs(MemoryLedger):
             task_token=task_token,
             queue=record.queue if record.queue is not None else "queued",
             queued_at=record.queued_at if record.queued_at is not None else now.isoformat(),
+            waiting_for=None if record.queue == "training" else "slot",
         )
 
     def queued(self) -> list[JobRecord]:
@@ -146,13 +147,19 @@ class MemoryJobs(MemoryLedger):
         alone: bool = False,
         faults: tuple[str, ...] | None = None,
     ) -> bool:
+        told: dict[str, object] = {"alone": True} if alone else {}
+        if faults:
+            told["faults"] = faults
+        return self._leave_training(job_id, training_job_name, now, waiting_for="slot", **told)
+
+    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+        return self._leave_training(job_id, training_job_name, now, waiting_for="capacity")
+
+    def _leave_training(self, job_id: str, name: str, now: datetime, **told: object) -> bool:
         in_it = self._queue(job_id) == "training"
-        if not in_it or self.records[job_id].training_job_name != training_job_name:
+        if not in_it or self.records[job_id].training_job_name != name:
             return False
-        kept = self.records[job_id].alone
-        back: dict[str, object] = {"queue": "queued", "training_job_name": None}
-        back["faults"] = faults or self.records[job_id].faults
-        self._change(job_id, now, **back, alone=alone or kept)
+        self._change(job_id, now, queue="queued", training_job_name=None, **told)
         return True
 
     def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:

@@ -34,10 +34,10 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
     hosting: SageMakerHosting,
 ) -> None:
     assert hosting.status() == "absent"
-    assert wake(hosting) == "starting"
+    assert wake(hosting, datetime.now(UTC)) == "starting"
     hosting.create()  # twice at once: the second finds it there
     eventually(lambda: hosting.status() == "in_service", 30)
-    assert wake(hosting) == "in_service"
+    assert wake(hosting, datetime.now(UTC)) == "in_service"
 
     now = datetime.now(UTC)
     assert not reap(hosting, IDLE, now), "just made"
@@ -47,7 +47,7 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
 
 
 def test_a_call_keeps_an_endpoint(kit: SageMakerKit, hosting: SageMakerHosting) -> None:
-    wake(hosting)
+    wake(hosting, datetime.now(UTC))
     eventually(lambda: hosting.status() == "in_service", 30)
     before_the_call = datetime.now(UTC)  # and after it was made
     soon = before_the_call + IDLE

@@ -1,9 +1,11 @@
 """domain.jobs.Jobs: the fake and the table of template.yaml behave alike."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ministack.services.lambda_svc import _match_esm_filter
 
 from aws.jobs import DynamoJobs
 from contracts.job import JobSpec
@@ -11,6 +13,7 @@ from contracts.record import JobRecord
 from contracts.sweep import SweepPoint
 from domain.jobs import Jobs, UnknownJobError
 from local.cloud.server import Cloud
+from tests.contract.files import functions
 from tests.fakes.jobs import MemoryJobs
 from tests.integration.tables import table
 
@@ -158,6 +161,33 @@ def test_only_the_training_job_that_lost_it_gives_a_job_back(jobs: Jobs) -> None
     assert jobs.requeue(job_id(), "training-1", at(6))
     assert not jobs.requeue(job_id(), "training-1", at(7))
     assert [record.queued_at for record in jobs.queued()] == [NOON.isoformat()]
+
+
+def test_only_what_waits_for_a_slot_calls_the_launcher(jobs: Jobs) -> None:
+    queue(jobs)
+    assert calls_the_launcher(found(jobs))
+    train(jobs)
+    assert not calls_the_launcher(found(jobs))
+    assert not jobs.wait_for_capacity(job_id(), "training-0", at(6))
+    assert jobs.wait_for_capacity(job_id(), "training-1", at(6))
+    assert not calls_the_launcher(found(jobs)), "or a refusal would follow a refusal"
+    jobs.start_training(job_id(), job_id(), "training-2", 2, at(7))
+    jobs.requeue(job_id(), "training-2", at(8))
+    assert calls_the_launcher(found(jobs))
+
+
+def calls_the_launcher(record: JobRecord) -> bool:
+    """Ask the template's own filter of the table's stream, as the embedded AWS reads it."""
+    (event_filter,) = functions()["launch_training"]["Events"]["Queued"]["Properties"][
+        "FilterCriteria"
+    ]["Filters"]
+    row = {
+        name: {"S": value}
+        for name, value in record.model_dump(mode="json", exclude_none=True).items()
+        if isinstance(value, str)
+    }
+    news = {"dynamodb": {"NewImage": row}}
+    return bool(_match_esm_filter(news, json.loads(event_filter["Pattern"])))
 
 
 def test_an_answered_token_leaves_the_queue_once(jobs: Jobs) -> None:

@@ -12,6 +12,7 @@ from domain.hosting import answer
 from likeness_client.models import ModelStatusError, ask, choose
 from tests.fakes.hosting import MemoryHosting
 from tests.unit.test_hosting import shelf
+from tests.unit.training_kit import NOON
 
 OLD, NEW = "a.tar.gz", "b.tar.gz"
 
@@ -31,7 +32,7 @@ class Functions:
             body = json.dumps({"errorType": self.error, "errorMessage": "x"}).encode()
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(body)}
         question = ModelQuestion.model_validate_json(Payload)
-        said = answer(question, MemoryHosting(), shelf()).model_dump_json().encode()
+        said = answer(question, MemoryHosting(), shelf(), NOON).model_dump_json().encode()
         return {"Payload": io.BytesIO(said)}
 
 

@@ -56,6 +56,19 @@ def test_lost_events_are_found_by_reconcile() -> None:
     assert world.callbacks.answers["token"].error is None
 
 
+def test_where_time_is_short_the_longest_silent_training_is_looked_at_first() -> None:
+    world = World()
+    for number in (1, 2):
+        world.enter(number, f"token-{number}", f"tenant-{number}")
+        launch(world.launcher, NOON - timedelta(minutes=number))
+        world.write_result(number)
+    turns = iter([True, False])
+    reconcile(world.room, NOON, lambda: next(turns))
+    assert list(world.callbacks.answers) == ["token-2"]
+    reconcile(world.room, NOON)
+    assert sorted(world.callbacks.answers) == ["token-1", "token-2"]
+
+
 def test_news_of_a_job_that_goes_on_changes_nothing() -> None:
     world = in_training()
     follow(world.room, job_news(world.name_of(1)), NOON)

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.hosting import EndpointStatus, ModelQuestion
 from contracts.model import ModelRecord
-from domain.hosting import answer, reap, wake
+from domain.hosting import FAILURE_REST, answer, reap, wake
 from tests.fakes.hosting import MemoryHosting
 from tests.fakes.models import MemoryModels
 from tests.unit.training_kit import NOON, job_id
@@ -34,25 +34,28 @@ def shelf() -> MemoryModels:
 
 def test_an_absent_endpoint_is_started_once() -> None:
     hosting = MemoryHosting()
-    assert (wake(hosting), wake(hosting)) == ("starting", "starting")
+    assert (wake(hosting, NOON), wake(hosting, NOON)) == ("starting", "starting")
 
 
-def test_one_that_failed_makes_room_for_a_new_one() -> None:
-    hosting = MemoryHosting(status="failed")
-    assert (wake(hosting), wake(hosting)) == ("deleting", "starting")
+def test_one_that_failed_makes_room_for_a_new_one_after_a_rest() -> None:
+    hosting = MemoryHosting(status="failed", used=NOON)
+    just_before = NOON + FAILURE_REST - timedelta(seconds=1)
+    assert [wake(hosting, NOON), wake(hosting, just_before)] == ["failed", "failed"]
+    later = NOON + FAILURE_REST
+    assert (wake(hosting, later), wake(hosting, later)) == ("deleting", "starting")
 
 
 @pytest.mark.parametrize("status", ["absent", "failed", "in_service"])
 def test_cloudformations_endpoint_is_left_alone(status: EndpointStatus) -> None:
     hosting = MemoryHosting(on_demand=False, status=status)
-    assert wake(hosting) == status
+    assert wake(hosting, NOON) == status
     assert not reap(hosting, IDLE, NOON)
     assert hosting.status() == status
 
 
 def test_an_endpoint_goes_after_its_idle_time_and_not_before() -> None:
     hosting = MemoryHosting()
-    wake(hosting)
+    wake(hosting, NOON)
     assert not reap(hosting, IDLE, NOON), "still starting"
     hosting.started(NOON)
     assert not reap(hosting, IDLE, NOON + IDLE - timedelta(seconds=1))
@@ -62,14 +65,17 @@ def test_an_endpoint_goes_after_its_idle_time_and_not_before() -> None:
 
 def test_a_returning_user_sees_the_newest_model_first_and_wakes_the_endpoint() -> None:
     hosting = MemoryHosting()
-    asleep = answer(ModelQuestion(tenant="acme"), hosting, shelf())
+    asleep = answer(ModelQuestion(tenant="acme"), hosting, shelf(), NOON)
     assert asleep.endpoint == "absent"
     assert [model.model_id for model in asleep.models] == [job_id(2), job_id(1)]
-    assert answer(ModelQuestion(tenant="acme", wake=True), hosting, shelf()).endpoint == "starting"
+    assert (
+        answer(ModelQuestion(tenant="acme", wake=True), hosting, shelf(), NOON).endpoint
+        == "starting"
+    )
 
 
 def test_a_stranger_wakes_nothing_and_sees_nobodys_models() -> None:
     hosting = MemoryHosting()
     question = ModelQuestion(tenant="mallory", model_id=job_id(1), wake=True)
-    found = answer(question, hosting, shelf())
+    found = answer(question, hosting, shelf(), NOON)
     assert (found.endpoint, found.models) == ("absent", ())

@@ -92,7 +92,7 @@ def test_the_foremost_hear_their_place_and_that_it_is_the_quota() -> None:
     launch(world.launcher, NOON)
     told = sorted(r.queue_place for r in world.jobs.queued() if r.queue_place is not None)
     assert told == list(range(1, PLACES_TOLD + 1))
-    assert {r.waiting_for for r in world.jobs.queued()} == {"slot", None}
+    assert {r.waiting_for for r in world.jobs.queued()} == {"slot"}
     assert all(r.queue_place is None for r in world.jobs.in_training())
 
 
