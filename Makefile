@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
 
-.PHONY: quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
+.PHONY: smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -97,9 +97,15 @@ lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, type
 
 test: envs ## unit, contract, integration, smoke, end to end
 	$(TOOLS)/pytest tests/unit tests/contract tests/integration
-	$(ENVS)/training/bin/pytest -m training tests/smoke
-	$(ENVS)/serving/bin/pytest -m serving tests/smoke/test_serv*.py
+	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving
 	$(TOOLS)/pytest tests/e2e
+
+# One core each.
+smoke-training: envs
+	$(ENVS)/training/bin/pytest -m training tests/smoke
+
+smoke-serving: envs
+	$(ENVS)/serving/bin/pytest -m serving tests/smoke/test_serv*.py
 
 corpus: $(ENVS)/tools/.ready ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake

@@ -15,7 +15,7 @@ from peft import PeftModel  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
-from tests.smoke.training_room import Room  # noqa: E402
+from tests.smoke.training_room import REQUEST, Room  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -128,6 +128,24 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom)
     assert metrics is not None
     assert metrics.resumed_from_step >= 2
     assert broken.result(name).files == whole.result(name).files
+
+
+@pytest.mark.parametrize("moment", ["class images:", "pictures of the base:"])
+def test_sigterm_at_any_moment_is_obeyed_in_time_and_nothing_is_done_twice(
+    make_room: MakeRoom, moment: str
+) -> None:
+    room = make_room()
+    name = room.add_task()
+    room.write_plan()
+    assert room.interrupt(moment) == 143
+    assert not (room.folder(name) / "result.json").exists()
+    done = room.run()
+    assert done.returncode == 0, done.stderr
+    result = room.result(name)
+    assert result.status == "succeeded"
+    if moment == "pictures of the base:":
+        assert result.metrics is not None
+        assert result.metrics.resumed_from_step == REQUEST["max_train_steps"]
 
 
 def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(

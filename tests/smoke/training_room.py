@@ -15,6 +15,9 @@ from PIL import Image
 from contracts.base import BaseCard
 from contracts.training import TrainingPlan, TrainingResult
 
+LEAVE_SECONDS = 20
+"""From SIGTERM to the end, at most. SageMaker kills after 120."""
+
 PROGRAM = Path(__file__).parents[2] / "training_image" / "train.py"
 REQUEST = {
     "instance_prompt": "a photo of sks person",
@@ -96,7 +99,7 @@ class Room:
                 if said.startswith(line):
                     running.send_signal(signal.SIGTERM)
                     break
-            return running.wait(timeout=120)
+            return running.wait(timeout=LEAVE_SECONDS)
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"SAGEMAKER_BASE_DIR": str(self.root), "OMP_NUM_THREADS": "1"}
