@@ -7,8 +7,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training environment")
 
 from contracts.training import GateCandidate  # noqa: E402
-from trainer.best import keep, kept_steps, merit, read_kept  # noqa: E402
+from local.embedded_base import PORTRAITS  # noqa: E402
+from tests.smoke.gate_room import attach, filled, small_base  # noqa: E402
+from trainer import lora  # noqa: E402
+from trainer.best import Look, choose, keep, kept_steps, merit, quicker, read_kept  # noqa: E402
 from trainer.checkpoint import Progress, State  # noqa: E402
+from trainer.gate import Shots  # noqa: E402
+from trainer.interrupt import TimeLimit  # noqa: E402
+from trainer.judge import ClassifierJudge  # noqa: E402
+from trainer.sampling import Shot, make_pictures, to_images  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -55,3 +62,25 @@ def test_kept_weights_come_back_under_the_names_that_restore_takes(tmp_path: Pat
     assert list(kept) == [192]
     assert list(kept[192]) == ["unet.to_q.lora_A.weight"]
     assert torch.equal(kept[192]["unet.to_q.lora_A.weight"], torch.ones(2, 3))
+
+
+def test_the_step_whose_pictures_look_like_the_photos_is_left_in_the_networks(
+    tmp_path: Path,
+) -> None:
+    base = small_base(tmp_path)
+    networks = attach(base, 0.0)
+    weights = {step: filled(networks, b) for step, b in ((2, -3.0), (4, 3.0), (6, 0.0))}
+    shots = Shots([Shot("a photo of sks person", 1)], [], [Shot("a photo of a person", 9)])
+    lora.restore(networks, weights[4])
+    photos = to_images(make_pictures(quicker(base), shots.subject, 64, TimeLimit(), "photos"))
+    judge = ClassifierJudge(PORTRAITS / "likeness")
+
+    first, *others = choose(
+        base, networks, dict(weights), Look(shots, photos, judge, 64, TimeLimit())
+    )
+
+    assert first.step == 4
+    assert first.identity is not None
+    assert all(first.identity > (other.identity or 0.0) + 0.02 for other in others)
+    left = lora.weights(networks)
+    assert all(torch.equal(left[key], weights[4][key]) for key in left)

@@ -3,7 +3,6 @@
 ``make quality`` repeats this with twenty adapters that were really trained.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training environment")
 
 from contracts.base import BaseCard, GateFloors  # noqa: E402
-from local.embedded_base import PORTRAITS, build  # noqa: E402
+from local.embedded_base import PORTRAITS  # noqa: E402
 from local.portraits import Character, Circumstance, draw, held_out_character  # noqa: E402
 from local.portraits import circumstance as moment  # noqa: E402
 from local.portraits.moments import situation  # noqa: E402
-from trainer import lora  # noqa: E402
-from trainer.base import Base, load_base  # noqa: E402
+from tests.smoke.gate_room import attach, small_base  # noqa: E402
+from trainer.base import Base  # noqa: E402
 from trainer.gate import Evidence, Shots, examine, gather  # noqa: E402
 from trainer.interrupt import TimeLimit  # noqa: E402
 from trainer.judge import ClassifierJudge  # noqa: E402
@@ -30,21 +29,7 @@ SHOTS = Shots([Shot("a photo of sks person", 1)], [], [Shot("a photo of a person
 
 @pytest.fixture
 def base(tmp_path: Path) -> Base:
-    torch.set_num_threads(1)
-    build(tmp_path)
-    text = json.loads((tmp_path / "base.json").read_text())
-    text["inference"]["num_inference_steps"] = 2
-    card = BaseCard.model_validate(text)
-    return load_base(tmp_path, card, torch.device("cpu"), torch.float32)
-
-
-def attach(base: Base, b: float) -> lora.Networks:
-    """Put an adapter in whose B is filled with one number."""
-    networks: lora.Networks = {"unet": base.pipeline.unet}
-    lora.attach(base.pipeline.unet, "unet", ("to_k", "to_v"), rank=2, alpha=2.0, seed=0)
-    own = lora.weights(networks)
-    lora.restore(networks, {k: w.fill_(b) if ".lora_B." in k else w for k, w in own.items()})
-    return networks
+    return small_base(tmp_path)
 
 
 @pytest.mark.parametrize(
