@@ -236,7 +236,7 @@ def many_users(bench: Bench) -> list[Figure]:
     """Run several users: the script once for each, ours in one job, four users in a step."""
     sizes = bench.sizes
     if bench.official is None:
-        return not_run("needs --official DIFFsizes.users")
+        return not_run("needs --official DIFFUSERS")
     ready(bench, sizes.users_class_images)
     room = make_room(
         bench.fresh("users"),
