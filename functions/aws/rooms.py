@@ -15,7 +15,10 @@ LAUNCHING_SECONDS = 40
 """Of the function's sixty: the last order that was begun needs the rest."""
 
 LOOKING_SECONDS = 25
-"""Of the same sixty, for reconcile's look at every training; the launcher comes after it."""
+"""Of the same sixty, for reconcile's look at every training; bills and the launcher come after."""
+
+BILLING_SECONDS = 10
+"""And for its look at open bills."""
 
 
 def training_room() -> TrainingRoom:

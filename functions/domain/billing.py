@@ -5,7 +5,7 @@ nothing is forgotten when the events are. Whoever closes it tells the dashboard 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -38,10 +38,33 @@ class Settled(NamedTuple):
     """Whether another training job took the warm instance; None: there was none."""
 
 
-def settle_bills(room: TrainingRoom, now: datetime) -> list[Settled]:
-    """Look at every bill that is open; return what has become final."""
-    looks = [settle_bill(room, bill, now) for bill in room.jobs.open_bills()]
-    return [settled for settled in looks if settled is not None]
+def settle_bills(
+    room: TrainingRoom, now: datetime, has_time: Callable[[], bool] = lambda: True
+) -> list[Settled]:
+    """Look at the bills that are open; return what has become final.
+
+    Every minute begins with another one: where there are more than a round has time for, each has
+    its turn.
+    """
+    found: list[Settled] = []
+    for bill in in_turn(room.jobs.open_bills(), int(now.timestamp() // 60)):
+        if not has_time():
+            break
+        settled = settle_bill(room, bill, now)
+        if settled is not None:
+            found.append(settled)
+    return found
+
+
+def in_turn(bills: list[Bill], turn: int) -> list[Bill]:
+    """Return the bills in their order, from another one at each turn.
+
+    >>> bills = [Bill(name, "plan") for name in "abc"]
+    >>> ["".join(bill.training_job_name for bill in in_turn(bills, n)) for n in (0, 1, 5)]
+    ['abc', 'bca', 'cab']
+    """
+    start = turn % max(1, len(bills))
+    return bills[start:] + bills[:start]
 
 
 def settle_bill(room: TrainingRoom, bill: Bill, now: datetime) -> Settled | None:

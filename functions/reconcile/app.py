@@ -8,7 +8,7 @@ Fails  anything            the next minute tries again
 
 from datetime import datetime, timedelta
 
-from aws.rooms import LOOKING_SECONDS, launcher, time_for
+from aws.rooms import BILLING_SECONDS, LOOKING_SECONDS, launcher, time_for
 from domain.billing import settle_bills
 from domain.canceling import finish_cancels
 from domain.following import reconcile
@@ -24,9 +24,9 @@ from runtime.telemetry import report
 @listener
 def lambda_handler() -> None:
     everything = launcher()
-    report_costs(settle_bills(everything.room, now()))
     finish_cancels(everything.room, now())
     reconcile(everything.room, now(), time_for(LOOKING_SECONDS))
+    report_costs(settle_bills(everything.room, now(), time_for(BILLING_SECONDS)))
     launch(everything, now())
     watch(everything, now())
 

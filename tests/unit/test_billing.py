@@ -137,6 +137,21 @@ def test_spot_savings_and_warm_minutes_stand_on_the_receipt() -> None:
     assert not world.jobs.open_bills()
 
 
+def test_where_time_is_short_every_bill_has_its_turn() -> None:
+    world = World()
+    for number in (1, 2):
+        enter(world, number)
+    settings = replace(SETTINGS, quota=2, largest_batch=1)
+    names = launch(Launcher(world.room, world.bases, settings), NOON)
+    for name in names:
+        end(world, name, training_seconds=100, billable_seconds=100, pool="Available")
+    for minutes in (0, 1):
+        turns = iter([True, False])
+        settle_bills(world.room, NOON + timedelta(minutes=minutes), lambda t=turns: next(t))
+    assert [len(receipts(world, number)) for number in (1, 2)] == [1, 1]
+    assert len(world.jobs.open_bills()) == 2, "their pools still cost"
+
+
 def test_a_job_that_goes_on_is_billed_up_to_the_notice() -> None:
     world = World()
     enter(world, 1)
