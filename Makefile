@@ -117,7 +117,7 @@ simulate: $(ENVS)/tools/.ready ## ten thousand uploads against a simulated SageM
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.simulate
 
 bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
-	OMP_WAIT_POLICY=PASSIVE $(ENVS)/training/bin/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
+	env -u OMP_WAIT_POLICY $(ENVS)/training/bin/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
 bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
 	OMP_WAIT_POLICY=PASSIVE $(ENVS)/serving/bin/python -m bench.serving $(BENCH_FLAGS)

@@ -55,9 +55,12 @@ class Mover:
             TrainingError: ``training_diverged``; the error or the gradient is no longer a number.
         """
         self._scaler.unscale_(self._optimizer)
-        norm = nn.utils.clip_grad_norm_(list(self.weights.values()), self._most)
+        gradients = [w.grad for w in self.weights.values() if w.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
         overflowed = self._scaler.is_enabled() and self._scaler.get_scale() > SMALLEST_SCALE
         require_finite(error, torch.zeros(()) if overflowed else norm, step)
+        if norm > self._most:  # a factor of one would be a pass over every gradient for nothing
+            nn.utils.clip_grads_with_norm_(self.weights.values(), self._most, norm)
         set_rate(self._optimizer, self._schedule(step))
         self._scaler.step(self._optimizer)
         self._scaler.update()
