@@ -86,6 +86,7 @@ def make_learner(base: Base, user: int, folder: Path = Path()) -> loop.Learner:
         trigger_word="sks",
         class_images=CLASS_IMAGES,
         prior_loss_weight=1.0,
+        checkpointing_steps=1000,  # states are not what is measured, and steps this few save each
     )
     latents = encode_photos(base, make_photos(user))
     examples = loop.Examples(

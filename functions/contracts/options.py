@@ -91,7 +91,7 @@ class TrainingOptions(Document):
     """Noise added to a whole channel at once, for pictures that are very dark or bright."""
 
     checkpointing_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
-    """Steps between two saved states; absent: a tenth of all."""
+    """Steps between two saved states; absent: a tenth of all, at least 10."""
 
     validation_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
     """Steps between two sets of pictures of fixed prompts and seeds; absent: none on the way."""

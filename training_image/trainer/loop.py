@@ -115,7 +115,8 @@ class Learner:
 
     def is_due(self, step: int) -> bool:
         """Return whether the state after ``step`` steps is to be saved."""
-        return step % self.recipe.checkpoint_every == 0 or step in kept_steps(self.recipe.steps)
+        steps = self.recipe.steps
+        return step % self.recipe.checkpoint_every == 0 or step in {*kept_steps(steps), steps}
 
     def load(self) -> State | None:
         """Return the state to go on from."""

@@ -35,6 +35,10 @@ def read_plan(root: Path) -> TrainingPlan:
         raise TrainingError("plan_invalid", f"check the fields {', '.join(fields)}") from error
 
 
+LEAST_BETWEEN_STATES = 10
+"""Steps. Writing a state takes as long as half a step: a short training would do little else."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One task's training, complete."""
@@ -93,8 +97,8 @@ class Recipe:
 
     @property
     def checkpoint_every(self) -> int:
-        """Steps between two saved states: at most a tenth of the work is lost, unless wished."""
-        return self.checkpointing_steps or max(1, self.steps // 10)
+        """Steps between two saved states, where no more are wished: a tenth of all, or a few."""
+        return self.checkpointing_steps or max(LEAST_BETWEEN_STATES, self.steps // 10)
 
     def rank_of(self, network: str) -> int:
         """Return the rank of a network's adapter."""
