@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -147,7 +148,7 @@ def test_where_time_is_short_every_bill_has_its_turn() -> None:
         end(world, name, training_seconds=100, billable_seconds=100, pool="Available")
     for minutes in (0, 1):
         turns = iter([True, False])
-        settle_bills(world.room, NOON + timedelta(minutes=minutes), lambda t=turns: next(t))
+        settle_bills(world.room, NOON + timedelta(minutes=minutes), partial(next, turns))
     assert [len(receipts(world, number)) for number in (1, 2)] == [1, 1]
     assert len(world.jobs.open_bills()) == 2, "their pools still cost"
 
