@@ -76,13 +76,21 @@ class SageMakerHosting:
             if not _is_missing(error):
                 raise
 
+    def changed(self, now: datetime, within: timedelta) -> bool:
+        """Return whether it was made, came up or failed during this time."""
+        found = self._describe()
+        return found is not None and _touched(found, now - within)
+
     def last_used(self, now: datetime, within: timedelta) -> bool:
-        """Return whether it was made, changed or called during this time."""
+        """Return whether it was made, changed or called during this time.
+
+        Only the reaper may ask: it reads CloudWatch, to which no other function has a right.
+        """
         found = self._describe()
         if found is None:
             return False
         since = now - within
-        if found["CreationTime"] > since or found["LastModifiedTime"] > since:
+        if _touched(found, since):
             return True
         seen = self._cloudwatch.get_metric_statistics(
             Namespace="AWS/SageMaker",
@@ -106,6 +114,10 @@ class SageMakerHosting:
                 return None
             raise
         return found
+
+
+def _touched(endpoint: dict[str, Any], since: datetime) -> bool:
+    return bool(endpoint["CreationTime"] > since or endpoint["LastModifiedTime"] > since)
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -31,6 +31,10 @@ class Hosting(Protocol):
         """Take it down; one that is gone already is no error."""
         ...
 
+    def changed(self, now: datetime, within: timedelta) -> bool:
+        """Return whether it was made, came up or failed during this time."""
+        ...
+
     def last_used(self, now: datetime, within: timedelta) -> bool:
         """Return whether it was made, changed or called during this time."""
         ...
@@ -55,7 +59,7 @@ def wake(hosting: Hosting, now: datetime) -> EndpointStatus:
     if not hosting.on_demand or status not in {"absent", "failed"}:
         return status
     if status == "failed":  # its name is taken until it is gone; the next call makes it anew
-        if hosting.last_used(now, FAILURE_REST):
+        if hosting.changed(now, FAILURE_REST):
             return "failed"
         hosting.delete()
         return "deleting"

@@ -32,5 +32,8 @@ class MemoryHosting:
     def delete(self) -> None:
         self.now = "absent"
 
+    def changed(self, now: datetime, within: timedelta) -> bool:
+        return self.last_used(now, within)
+
     def last_used(self, now: datetime, within: timedelta) -> bool:
         return self.used is not None and self.used > now - within

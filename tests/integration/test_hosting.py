@@ -51,6 +51,8 @@ def test_a_call_keeps_an_endpoint(kit: SageMakerKit, hosting: SageMakerHosting) 
     eventually(lambda: hosting.status() == "in_service", 30)
     before_the_call = datetime.now(UTC)  # and after it was made
     soon = before_the_call + IDLE
+    assert hosting.changed(before_the_call, IDLE)
+    assert not hosting.changed(soon, IDLE)
     assert not hosting.last_used(soon, IDLE)
     kit.invoke(hosting.name, kit.package("model.tar.gz"))
     assert hosting.last_used(soon, IDLE)
