@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
 
-.PHONY: smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
+.PHONY: unit integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -96,11 +96,16 @@ lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, type
 	$(foreach machine,$(wildcard statemachine/*.asl.json),$(ENVS)/node/node_modules/.bin/asl-validator --json-path $(machine) &&) true
 
 test: envs ## unit, contract, integration, smoke, end to end
-	$(TOOLS)/pytest tests/unit tests/contract tests/integration
-	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving
+	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving integration unit
 	$(TOOLS)/pytest tests/e2e
 
 # One core each.
+unit: envs
+	$(TOOLS)/pytest tests/unit tests/contract
+
+integration: envs
+	$(TOOLS)/pytest tests/integration
+
 smoke-training: envs
 	$(ENVS)/training/bin/pytest -m training tests/smoke
 

@@ -31,6 +31,7 @@ RELEASED_TEXTS = frozenset(
         "b68ff1edc98e9f5f0cffdf397f4206e7935167847bc4de82cf21222244d37998",  # 0.2 model.py
         "9ef4e268b1bb5c322249dddd8a05af0baf721b630b5ae5443199b7394b11e509",  # 0.3 config.pbtxt
         "4a3399de456191a1634ca27b74b97d9c784453a797cd2174979b0001221f3aca",  # 0.3 model.py
+        "e1eab24ddd95637852322771b78a21c4c83a5d35055b5966911c29a364c6892c",  # 0.4 model.py
     }
 )
 """sha256 of every text that users' models were ever given: PublishAdapter packs no other, and the

@@ -8,15 +8,17 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from contracts.training import AdapterManifest
@@ -94,17 +96,18 @@ class AdapterReader:
         Raises:
             PictureError: ``adapter_invalid`` or ``wrong_base``.
         """
-        manifest, content = self.read_files(folder)
-        try:
-            tensors = load_safetensors(content)
-        except (SafetensorError, ValueError, KeyError):
-            raise PictureError("adapter_invalid", "not a safetensors file") from None
-        pairs = pair_up(tensors)
-        self.check(pairs, manifest)
-        flat = torch.cat([half.reshape(-1) for pair in pairs.values() for half in pair])
-        flat = flat.to(self.device, self.dtype)  # one copy to the device for the whole adapter
-        # Both ends are NaN when any weight is: one pass, and no mask of the adapter's size.
-        if not all(bool(torch.isfinite(end)) for end in torch.aminmax(flat)):
+        manifest = self.read_manifest(folder)
+        weights = folder / manifest.weights
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            digest = beside.submit(digest_of, weights)
+            pairs = self.read_pairs(weights, manifest)
+            flat = torch.cat([half.reshape(-1) for pair in pairs.values() for half in pair])
+            flat = flat.to(self.device, self.dtype)  # one copy to the device for the whole adapter
+            # Both ends are NaN when any weight is: one pass, and no mask of the adapter's size.
+            finite = all(bool(torch.isfinite(end)) for end in torch.aminmax(flat))
+        if digest.result() != manifest.weights_sha256:
+            raise PictureError("adapter_invalid", "the weights are not the manifest's")
+        if not finite:
             raise PictureError("adapter_invalid", "a weight is not a finite number")
         return Adapter(
             sha256=manifest.weights_sha256,
@@ -114,19 +117,28 @@ class AdapterReader:
             job_id=manifest.job_id,
         )
 
-    def read_files(self, folder: Path) -> tuple[AdapterManifest, bytes]:
-        """Return the manifest, and the weights that it names."""
+    def read_manifest(self, folder: Path) -> AdapterManifest:
+        """Return what says which weights these are, and of which base."""
         try:
             text = (folder / "manifest.json").read_bytes()
             manifest = AdapterManifest.model_validate_json(text)
-            content = (folder / manifest.weights).read_bytes()
         except (OSError, ValidationError):
             raise PictureError("adapter_invalid", "a file is missing or not valid") from None
         if manifest.base_sha256 != self.base_sha256:
             raise PictureError("wrong_base", "the adapter was trained on another base")
-        if hashlib.sha256(content).hexdigest() != manifest.weights_sha256:
-            raise PictureError("adapter_invalid", "the weights are not the manifest's")
-        return manifest, content
+        return manifest
+
+    def read_pairs(self, weights: Path, manifest: AdapterManifest) -> dict[str, Pair]:
+        """Return views of the file, by layer."""
+        try:
+            tensors = load_file(weights)
+        except OSError:
+            raise PictureError("adapter_invalid", "a file is missing or not valid") from None
+        except (SafetensorError, ValueError, KeyError):
+            raise PictureError("adapter_invalid", "not a safetensors file") from None
+        pairs = pair_up(tensors)
+        self.check(pairs, manifest)
+        return pairs
 
     def check(self, pairs: Mapping[str, Pair], manifest: AdapterManifest) -> None:
         """Raise unless every pair fits a layer of the base, and has the manifest's rank."""
@@ -141,6 +153,19 @@ class AdapterReader:
                 rank = manifest.text_encoder_rank or rank
             if down.shape != (rank, layer.in_features) or up.shape != (layer.out_features, rank):
                 raise PictureError("adapter_invalid", "a shape that does not fit the base")
+
+
+def digest_of(path: Path) -> str | None:
+    """Return a file's sha256; None when it has none to hash.
+
+    In one piece: the interpreter is free until it is done. The pages are those that `load_file`
+    reads, so the file is in memory once.
+    """
+    try:
+        with path.open("rb") as handle, mmap(handle.fileno(), 0, access=ACCESS_READ) as content:
+            return hashlib.sha256(content).hexdigest()
+    except (OSError, ValueError):
+        return None
 
 
 def pair_up(tensors: Mapping[str, Tensor]) -> dict[str, Pair]:
