@@ -19,10 +19,11 @@ from contracts.package import (
     ModelPackage,
     PackageCard,
 )
+from contracts.safetensors import WeightsError
 from contracts.training import AdapterManifest, TrainedAdapter, TrainingResult
 from domain.archive import archive
 from domain.released import released_text
-from domain.safetensors import WeightsError, check_lora
+from domain.safetensors import check_lora
 from domain.storage import ObjectMissingError, Storage, read_document
 
 LARGEST_ADAPTER = 500 << 20

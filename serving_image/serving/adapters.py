@@ -3,25 +3,25 @@
 Their weights follow diffusers' file: alpha / rank is already folded into the B ("up") matrices.
 """
 
-import hashlib
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
+from hashlib import sha256
+from mmap import mmap
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from contracts.safetensors import TensorEntry, WeightsError, read_layout
 from contracts.training import AdapterManifest
+from serving.flat import cut, flatten, map_file
 from serving.tensors import PictureError
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
@@ -41,6 +41,13 @@ class Pair(NamedTuple):
     """(rank, in)"""
     up: Tensor
     """(out, rank)"""
+
+
+class Halves(NamedTuple):
+    """The same in its file."""
+
+    down: TensorEntry
+    up: TensorEntry
 
 
 @dataclass(frozen=True)
@@ -97,22 +104,25 @@ class AdapterReader:
             PictureError: ``adapter_invalid`` or ``wrong_base``.
         """
         manifest = self.read_manifest(folder)
-        weights = folder / manifest.weights
+        content = open_weights(folder / manifest.weights)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            digest = beside.submit(digest_of, weights)
-            pairs = self.read_pairs(weights, manifest)
-            flat = torch.cat([half.reshape(-1) for pair in pairs.values() for half in pair])
-            flat = flat.to(self.device, self.dtype)  # one copy to the device for the whole adapter
+            digest = beside.submit(sha256, content)  # the interpreter is free meanwhile
+            start, entries = lay_out(content)
+            pairs = pair_up(entries)
+            self.check(pairs, manifest)
+            flat = flatten(content, start, entries)
+            flat = flat.to(self.device, self.dtype)  # one copy to the device for all layers
             # Both ends are NaN when any weight is: one pass, and no mask of the adapter's size.
             finite = all(bool(torch.isfinite(end)) for end in torch.aminmax(flat))
-        if digest.result() != manifest.weights_sha256:
+            halves = cut(flat, entries)
+        if digest.result().hexdigest() != manifest.weights_sha256:
             raise PictureError("adapter_invalid", "the weights are not the manifest's")
         if not finite:
             raise PictureError("adapter_invalid", "a weight is not a finite number")
         return Adapter(
             sha256=manifest.weights_sha256,
             trigger_word=manifest.trigger_word,
-            pairs=cut(flat, pairs),
+            pairs={n: Pair(halves[down.name], halves[up.name]) for n, (down, up) in pairs.items()},
             size=flat.numel() * flat.element_size(),
             job_id=manifest.job_id,
         )
@@ -128,19 +138,7 @@ class AdapterReader:
             raise PictureError("wrong_base", "the adapter was trained on another base")
         return manifest
 
-    def read_pairs(self, weights: Path, manifest: AdapterManifest) -> dict[str, Pair]:
-        """Return views of the file, by layer."""
-        try:
-            tensors = load_file(weights)
-        except OSError:
-            raise PictureError("adapter_invalid", "a file is missing or not valid") from None
-        except (SafetensorError, ValueError, KeyError):
-            raise PictureError("adapter_invalid", "not a safetensors file") from None
-        pairs = pair_up(tensors)
-        self.check(pairs, manifest)
-        return pairs
-
-    def check(self, pairs: Mapping[str, Pair], manifest: AdapterManifest) -> None:
+    def check(self, pairs: Mapping[str, Halves], manifest: AdapterManifest) -> None:
         """Raise unless every pair fits a layer of the base, and has the manifest's rank."""
         if not pairs:
             raise PictureError("adapter_invalid", "no weights")
@@ -155,40 +153,35 @@ class AdapterReader:
                 raise PictureError("adapter_invalid", "a shape that does not fit the base")
 
 
-def digest_of(path: Path) -> str | None:
-    """Return a file's sha256; None when it has none to hash.
-
-    In one piece: the interpreter is free until it is done. The pages are those that `load_file`
-    reads, so the file is in memory once.
-    """
+def open_weights(path: Path) -> mmap:
+    """Return a file's bytes."""
     try:
-        with path.open("rb") as handle, mmap(handle.fileno(), 0, access=ACCESS_READ) as content:
-            return hashlib.sha256(content).hexdigest()
+        return map_file(path)
     except (OSError, ValueError):
-        return None
+        raise PictureError("adapter_invalid", "a file is missing or not valid") from None
 
 
-def pair_up(tensors: Mapping[str, Tensor]) -> dict[str, Pair]:
-    """Return the pairs of a file, in the order of their names."""
-    downs: dict[str, Tensor] = {}
-    ups: dict[str, Tensor] = {}
-    for key, tensor in tensors.items():
-        half = HALF.match(key)
-        if half is None or key.split(".", 1)[0] not in COMPONENTS:
+def lay_out(content: mmap) -> tuple[int, list[TensorEntry]]:
+    """Return where the tensors' bytes begin, and the tensors in their order."""
+    try:
+        return read_layout(content)
+    except WeightsError:
+        raise PictureError("adapter_invalid", "not a safetensors file") from None
+
+
+def pair_up(entries: Iterable[TensorEntry]) -> dict[str, Halves]:
+    """Return the pairs of a file by layer."""
+    downs: dict[str, TensorEntry] = {}
+    ups: dict[str, TensorEntry] = {}
+    for entry in entries:
+        half = HALF.match(entry.name)
+        if half is None or entry.name.split(".", 1)[0] not in COMPONENTS:
             raise PictureError("adapter_invalid", "a tensor that is no part of a LoRA adapter")
         side = downs if half[2].endswith(("_A", "down")) else ups
-        side[half["module"]] = tensor
+        side[half["module"]] = entry
     if downs.keys() != ups.keys():
         raise PictureError("adapter_invalid", "half of a pair is missing")
-    return {name: Pair(downs[name], ups[name]) for name in sorted(downs)}
-
-
-def cut(flat: Tensor, like: Mapping[str, Pair]) -> dict[str, Pair]:
-    """Return views of ``flat`` in the shapes and order of ``like``; nothing is copied."""
-    shapes = [half.shape for pair in like.values() for half in pair]
-    parts = flat.split([shape.numel() for shape in shapes])
-    halves = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-    return {name: Pair(halves[2 * index], halves[2 * index + 1]) for index, name in enumerate(like)}
+    return {name: Halves(downs[name], ups[name]) for name in downs}
 
 
 class FileKey(NamedTuple):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.safetensors import WeightsError, check_lora
+from contracts.safetensors import WeightsError
+from domain.safetensors import check_lora
 from tests.unit.training_kit import lora, safetensors
 
 DOWN, UP = "unet.mid.to_k.lora_A.weight", "unet.mid.to_k.lora_B.weight"

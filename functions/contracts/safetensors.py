@@ -1,0 +1,79 @@
+"""Where the tensors of a safetensors file lie, read without torch.
+
+Layout: 8 bytes with the header's length, the header (JSON), then the tensors' bytes without gaps.
+Source: https://github.com/huggingface/safetensors, "Format".
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from mmap import mmap
+from typing import Any
+
+BYTES_PER_VALUE = {"F32": 4, "F16": 2, "BF16": 2}
+
+LARGEST_HEADER = 8 << 20
+"""Bytes."""
+
+
+class WeightsError(Exception):
+    """The file is not what it should be; its text is a code for the reason."""
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """One tensor of the header."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+    """Offsets into the bytes after the header."""
+
+
+def read_layout(data: bytes | mmap) -> tuple[int, list[TensorEntry]]:
+    """Return where the tensors' bytes start, and the tensors in the order of their bytes.
+
+    Raises:
+        WeightsError: ``header_damaged``, ``dtype_unknown``, ``offsets_wrong`` or ``size_wrong``.
+    """
+    start, entries = read_header(data)
+    check_offsets(entries, len(data) - start)
+    return start, entries
+
+
+def read_header(data: bytes | mmap) -> tuple[int, list[TensorEntry]]:
+    """Return what the header says, whatever it says."""
+    size = int.from_bytes(data[:8], "little")
+    if size > min(LARGEST_HEADER, len(data) - 8):
+        raise WeightsError("header_damaged")
+    try:
+        header = json.loads(data[8 : 8 + size])
+        entries = [entry_of(name, e) for name, e in header.items() if name != "__metadata__"]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise WeightsError("header_damaged") from None
+    return 8 + size, sorted(entries, key=lambda entry: entry.start)
+
+
+def entry_of(name: str, entry: dict[str, Any]) -> TensorEntry:
+    """Return a header's entry; raises TypeError, ValueError or KeyError when it is none."""
+    start, end = entry["data_offsets"]
+    shape = tuple(entry["shape"])
+    if not all(type(number) is int and number >= 0 for number in (start, end, *shape)):
+        raise TypeError
+    return TensorEntry(name, str(entry["dtype"]), shape, start, end)
+
+
+def check_offsets(entries: list[TensorEntry], size: int) -> None:
+    """Refuse gaps, overlaps, unknown types, and a file that ends too soon or too late."""
+    expected = 0
+    for entry in entries:
+        width = BYTES_PER_VALUE.get(entry.dtype)
+        if width is None:
+            raise WeightsError("dtype_unknown")
+        if entry.start != expected or entry.end - entry.start != width * math.prod(entry.shape):
+            raise WeightsError("offsets_wrong")
+        expected = entry.end
+    if expected != size or not entries:
+        raise WeightsError("size_wrong")
