@@ -1,4 +1,4 @@
-"""Pictures that start from an image, and packages from before there were such, on tritonserver.
+"""Pictures that start from an image, and packages of earlier releases, on tritonserver.
 
 Runs in the serving environment.
 """
@@ -27,6 +27,9 @@ from tests.smoke import serving_kit as kit
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 PROMPT = "a photo of sks person"
+RELEASED = Path(__file__).with_name("released")
+"""The text of users' models as each release packed it. Packages live longer than releases."""
+
 STEPS: dict[str, Any] = {**kit.SMALL, "num_inference_steps": 4}
 
 
@@ -151,18 +154,22 @@ def test_a_large_photo_is_taken(server: kit.Server, users: list[kit.User]) -> No
     assert answer.picture.shape == (64, 64, 3)
 
 
-def test_a_package_from_before_there_were_images_still_draws(
-    server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path
+@pytest.mark.parametrize("release", sorted(path.name for path in RELEASED.iterdir()))
+def test_a_package_of_an_earlier_release_still_draws(
+    server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path, release: str
 ) -> None:
-    """Release 0.2, byte for byte: its hash is in RELEASED_TEXTS."""
     user = kit.pack_user(tmp_path, 9, models / "adapter1")
-    code, config = user.adapter.with_name("model.py"), user.adapter.parents[1] / "config.pbtxt"
-    code.write_text(code.read_text().replace(', "image": b""}', "}"))
-    lines = [line for line in config.read_text().splitlines() if '"image"' not in line]
-    text = "\n".join(lines).replace("optional: true },  # JSON", "optional: true }  # JSON") + "\n"
-    config.write_text(text)
-    for path in (code, config):
-        assert hashlib.sha256(path.read_bytes()).hexdigest() in RELEASED_TEXTS
+    texts = {
+        "model.py.txt": user.adapter.with_name("model.py"),
+        "config.pbtxt": user.adapter.parents[1] / "config.pbtxt",
+    }
+    for name, place in texts.items():
+        place.write_bytes((RELEASED / release / name).read_bytes())
+        assert hashlib.sha256(place.read_bytes()).hexdigest() in RELEASED_TEXTS
+    if release == "0.1":
+        user.adapter.with_name("package.json").unlink()
     assert server.load(user).status == 200
     assert server.draw(user).files == server.draw(users[0]).files
-    assert change(server, user, make_image(1)).status == 400
+    # Before 0.3 there were no images.
+    assert change(server, user, make_image(1)).status == (400 if release < "0.3" else 200)
+    server.unload(user)
