@@ -1,6 +1,6 @@
 """Train the second base: Stable Diffusion 2's architecture, on the data of the first.
 
-    python -m local.embedded_base.pretrain.sd2 --folder .local/pretrain --minutes 20 \
+    python -m local.embedded_base.pretrain.sd2 --folder .local/pretrain --minutes 72 \
         --revision 1 --out local/embedded_base/portraits-sd2
 
 One text encoder, v-prediction, no picture sizes, a third of the UNet. It shares the first base's
@@ -26,7 +26,7 @@ from transformers import CLIPTokenizer
 from contracts.base import BaseCard
 from local.embedded_base import PORTRAITS
 from local.embedded_base.architecture import NOISE, TOKENS, make_sd2_unet, make_text_encoders
-from local.embedded_base.card import write_card
+from local.embedded_base.card import FACES, write_card
 from local.embedded_base.pretrain.captions import training_caption
 from local.embedded_base.pretrain.dataset import example, training_weights
 from local.embedded_base.pretrain.export import read_floors, trained_vae
@@ -182,12 +182,13 @@ def resume(pupil: Pupil, optimiser: torch.optim.Optimizer, file: Path) -> tuple[
 
 
 def write(pupil: Pupil, folder: Path, out: Path, revision: str) -> BaseCard:
-    """Write the averaged weights as a diffusers folder, with the first base's judge and a card."""
+    """Write the averaged weights as a diffusers folder with a card, and the first base's judge."""
     pupil.unet.float()
     pupil.encoder.float()
     pupil.take(pupil.average)
     save_sd2_pipeline(out, pupil.unet, trained_vae(folder), pupil.encoder)
     shutil.copytree(PORTRAITS / JUDGE, out / JUDGE, dirs_exist_ok=True)
+    shutil.copy(PORTRAITS / FACES, out / FACES)
     card = write_card(
         out,
         "portraits-sd2",
