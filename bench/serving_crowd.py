@@ -2,10 +2,13 @@
 
 import statistics
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from diffusers import StableDiffusionXLPipeline
@@ -23,6 +26,8 @@ LANES = 8
 """As many requests as tritonserver's SageMaker front end takes at once."""
 WARM_UP = 160
 UNLOAD_SECONDS = 60
+PAUSE = 0.05
+"""Between two requests of the user who stays."""
 MEGABYTE = 1 << 20
 
 
@@ -92,17 +97,19 @@ def churn(work: Path, cycles: int) -> list[Figure]:
     """Unload and load again, LANES models at a time, and watch the memory of server and base.
 
     Unloading takes two seconds, in which Triton sleeps: with many lanes the processor has work.
+    One user stays, and asks all the while: others' coming and going is nothing to him.
     """
-    users = make_users(work, 6 * LANES, own_adapters=False)
+    stays, *users = make_users(work, 6 * LANES + 1, own_adapters=False)
     with kit.serving(str(work / "base"), work) as server:
-        for user in users:
+        for user in (stays, *users):
             parts.load_model(server, user)
         carousel = Carousel(server, users)
         carousel.turn(WARM_UP)  # what is allocated once
         before, base_before = own_megabytes(server)
         before_regions = regions(server)
         whole = parts.process_megabytes(parts.server_pid(server))
-        carousel.turn(cycles)
+        with asking(server, stays) as answers:
+            carousel.turn(cycles)
         if carousel.died:
             return [Figure(f"tritonserver died in {cycles} reloads, times", 1, "", 0, "less")]
         after, base_after = own_megabytes(server)
@@ -115,10 +122,34 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         Figure("of which it has allocated", before, "MB"),
         Figure("the same after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
-        Figure("unloads that Triton did, and never confirmed", carousel.unconfirmed),
+        Figure("unloads that Triton did, and never confirmed", carousel.unconfirmed, "", 0, "less"),
+        Figure("answers to one who stayed meanwhile", answers.total()),
+        Figure("of which failed", answers.total() - answers[200], "", 0, "less"),
         Figure("regions of shared memory left behind", lost, "", 0, "less"),
         Figure("a picture after that", 1e3 * alive, "ms"),
     ]
+
+
+@contextmanager
+def asking(server: kit.Server, user: kit.User) -> Iterator[Counter[int]]:
+    """Ask for a picture again and again, and count the answers by their status; 0 is none."""
+    answers: Counter[int] = Counter()
+    enough = Event()
+
+    def ask() -> None:
+        while not enough.wait(PAUSE):
+            try:
+                answers[server.draw(user).status] += 1
+            except OSError:
+                answers[0] += 1
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask)
+        try:
+            yield answers
+        finally:
+            enough.set()
+    asked.result()
 
 
 class Carousel:
@@ -131,8 +162,7 @@ class Carousel:
         self.died = False
         """tritonserver 2.51 aborts when a model's process dies with a lock in its hands."""
         self.unconfirmed = 0
-        """tritonserver 2.51 unloads a model, but once in a thousand times, with many requests at
-        once, its SageMaker front end waits for the news of it until its own limit of 350 s."""
+        """How often an unloading had no answer within UNLOAD_SECONDS."""
 
     def turn(self, cycles: int) -> None:
         """Unload and load so many times."""

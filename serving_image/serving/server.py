@@ -14,12 +14,13 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from contracts.package import RESIDENT_BASE
-from serving.loopback import build_loopback
+from serving.preload import LOOPBACK, REPOSITORY_LOCK, find_preload
 
 IMAGE_TRITON = Path("/opt/tritonserver")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Triton's Python backend keeps its regions)
@@ -52,8 +53,8 @@ class Triton:
     program: Path
     backends: Path
     libraries: tuple[Path, ...]
-    preload: Path | None = None
-    """Keeps it on 127.0.0.1."""
+    preloads: tuple[Path, ...]
+    """What mends it, see preload/."""
 
 
 def find_triton(run_dir: Path) -> Triton:
@@ -61,10 +62,11 @@ def find_triton(run_dir: Path) -> Triton:
 
     Raises:
         NoTritonError: neither is here.
-        NoCompilerError: on a laptop, there is no C compiler.
+        NoCompilerError: on a laptop, there is no C compiler; an image was built without preloads.
     """
     if (program := IMAGE_TRITON / "bin/tritonserver").is_file():
-        return Triton(program, IMAGE_TRITON / "backends", ())
+        lock = find_preload(REPOSITORY_LOCK, run_dir)
+        return Triton(program, IMAGE_TRITON / "backends", (), (lock,))
     try:
         root = Path(str(distribution("nvidia-pytriton").locate_file("pytriton/tritonserver")))
     except PackageNotFoundError:
@@ -72,7 +74,8 @@ def find_triton(run_dir: Path) -> Triton:
         raise NoTritonError(message) from None
     libraries = (Path(sysconfig.get_config_var("LIBDIR")), root.parents[1] / "nvidia_pytriton.libs")
     program, backends = root / "bin/tritonserver", assemble_backends(root, run_dir)
-    return Triton(program, backends, libraries, build_loopback(run_dir))
+    preloads = tuple(find_preload(name, run_dir) for name in (REPOSITORY_LOCK, LOOPBACK))
+    return Triton(program, backends, libraries, preloads)
 
 
 def assemble_backends(root: Path, run_dir: Path) -> Path:
@@ -105,7 +108,6 @@ def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
     """Return the command line."""
     empty = run_dir / "no_models"
     empty.mkdir()
-    multi_model = os.environ.get("SAGEMAKER_MULTI_MODEL", "true") == "true"
     return [
         str(triton.program),
         "--allow-sagemaker=true",
@@ -114,7 +116,8 @@ def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
         "--allow-metrics=false",
         f"--sagemaker-port={os.environ.get('SAGEMAKER_BIND_TO_PORT', '8080')}",
         "--model-control-mode=explicit",
-        f"--model-namespacing={str(multi_model).lower()}",
+        # SageMaker's script turns it on; with it, other models' loads lose a request its model
+        "--model-namespacing=false",
         f"--model-repository={empty}",  # SageMaker adds the users' own, one by one
         f"--model-repository={repository}",
         f"--load-model={RESIDENT_BASE}",  # before it serves: /ping waits for the base
@@ -144,12 +147,10 @@ def optional_flags() -> list[str]:
 def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str]:
     """Return the server's environment; every model's process inherits it."""
     environment = dict(os.environ)
-    libraries = [str(path) for path in triton.libraries] + [environment.get("LD_LIBRARY_PATH", "")]
-    environment["LD_LIBRARY_PATH"] = ":".join(path for path in libraries if path)
+    prepend(environment, "LD_LIBRARY_PATH", triton.libraries)
+    prepend(environment, "LD_PRELOAD", triton.preloads)  # an operator's jemalloc stays
     # Triton's embedded Python finds its packages through the first python on PATH.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
-    if triton.preload:
-        environment["LD_PRELOAD"] = str(triton.preload)
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
     # "ready" would turn false for everybody when one user's model fails to load.
@@ -158,6 +159,12 @@ def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str
     environment.setdefault("MALLOC_ARENA_MAX", "2")
     environment.setdefault("OMP_NUM_THREADS", "1")  # two that spin on two busy cores: 12 x slower
     return environment
+
+
+def prepend(environment: dict[str, str], name: str, paths: Sequence[Path]) -> None:
+    """Put these paths before those that the variable names already."""
+    there = [environment[name]] if environment.get(name) else []
+    environment[name] = ":".join([*map(str, paths), *there])
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:

@@ -1,9 +1,12 @@
-"""``serve`` before there is a server: what it refuses, and that /ping waits for the base."""
+"""A ``serve`` of its own for each test: what it refuses, when it is ready, how it ends."""
 
 import os
+import re
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from serving.server import SHARED_MEMORY
+from serving.preload import SOURCES, compile_library
+from serving.server import SHARED_MEMORY, find_triton
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
 from tests.smoke.test_serving_base import make_safety_folder
@@ -92,6 +96,45 @@ def test_an_sd1_base_serves_too(base: Path, tmp_path: Path) -> None:
         assert server.load(user).status == 200
         changed, bare = server.draw(user).picture, server.draw(user, lora_scale=0).picture
     assert abs(changed - bare).max() > 5
+
+
+def test_models_come_and_go_while_others_are_awaited(base: Path, tmp_path: Path) -> None:
+    """Without repository_lock.c the server dies of it in one run of three, with memory so treated.
+
+    What would notice that in every run is tests/unit/test_preload.py.
+    """
+    slow_disk = compile_library(Path(__file__).with_name("slow_disk.c"), tmp_path)
+    tunables = "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165"
+    harsh = {"LD_PRELOAD": str(slow_disk), "GLIBC_TUNABLES": tunables}
+    stays, *others = [kit.pack_user(tmp_path, number, None) for number in range(9)]
+    with kit.serving(str(base), tmp_path, **harsh) as server:
+        for user in (stays, *others[::2]):
+            assert server.load(user).status == 200
+        with ThreadPoolExecutor(len(others)) as pool:
+            reloads = [pool.submit(come_and_go, server, user) for user in others]
+            statuses = {server.draw(stays).status for _ in iter(partial(all_done, reloads), True)}
+        assert {status for reload in reloads for status in reload.result()} == {200}
+        assert statuses == {200}
+
+
+def test_tritonserver_asks_for_what_the_lock_guards(tmp_path: Path) -> None:
+    """It would be bypassed by a server that has these functions in itself, or under other names."""
+    program = find_triton(tmp_path).program.read_bytes()
+    lock = (SOURCES / "repository_lock.c").read_text()
+    guarded = re.findall(r"Error \*(TRITONSERVER_\w+)\(", lock)
+    assert len(guarded) == 3
+    assert all(f"\0{name}\0".encode() in program for name in guarded)
+
+
+def come_and_go(server: kit.Server, user: kit.User) -> set[int]:
+    """Half of the models are loaded at first, so that some come while others go."""
+    come, go = partial(server.load, user), partial(server.unload, user, timeout=60)
+    steps = [go, come] if user.number % 2 else [come, go]
+    return {step().status for step in steps * 2}
+
+
+def all_done(futures: list[Future[set[int]]]) -> bool:
+    return all(future.done() for future in futures)
 
 
 def test_the_operator_s_safety_checker_withholds_pictures(base: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from serving import base_folder, server
+from serving.preload import REPOSITORY_LOCK
 from tests.unit.test_picture_request import BASE
 
 
@@ -107,3 +108,14 @@ def test_the_image_s_server_is_taken_first(tmp_path: Path, monkeypatch: pytest.M
     command = server.make_command(triton, tmp_path / "repository", tmp_path)
     assert "--allow-http=false" in command
     assert "--load-model=likeness_base" in command
+    assert "--model-namespacing=false" in command
+    assert [library.stem for library in triton.preloads] == [REPOSITORY_LOCK]
+
+
+def test_an_operator_s_own_library_stays_preloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libjemalloc.so")
+    triton = server.Triton(tmp_path, tmp_path, (), (tmp_path / "lock.so",))
+    environment = server.make_environment(triton, tmp_path, tmp_path)
+    assert environment["LD_PRELOAD"] == f"{tmp_path}/lock.so:/usr/lib/libjemalloc.so"
