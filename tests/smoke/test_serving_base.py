@@ -3,6 +3,7 @@
 Runs in the serving environment.
 """
 
+import gc
 import importlib
 import json
 import shutil
@@ -27,7 +28,7 @@ from serving.answers import AnswerCache
 from serving.safety import DiffusersChecker, NoChecker
 from serving.watermark import NoMark
 from tests.fakes import triton
-from tests.smoke.serving_kit import RELEASED
+from tests.smoke.serving_kit import RELEASED, make_base
 from tests.unit.test_picture_request import BASE
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
@@ -104,6 +105,21 @@ def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> No
     answers = base(generator).execute([*wishes, request(tmp_path, width=256)])
     assert generator.passes == [8, 4, 1]
     assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
+
+
+def test_no_request_waits_while_python_walks_the_base_for_garbage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_base(tmp_path / "base", "sd1")
+    monkeypatch.setenv("LIKENESS_BASE_DIR", str(tmp_path / "base"))
+    monkeypatch.setenv("LIKENESS_RUN_DIR", str(tmp_path))
+    model = base(MemoryGenerator())
+    try:
+        model.initialize({"model_instance_kind": "CPU"})
+        layers = {id(layer) for layer in model.generator.pipeline.unet.modules()}
+        assert not layers & {id(walked) for walked in gc.get_objects()}
+    finally:
+        gc.unfreeze()
 
 
 def test_a_reader_from_before_there_were_images_understands_the_answer(tmp_path: Path) -> None:
