@@ -20,9 +20,12 @@ METRICS = {
     "images_per_second": r"\bimages_per_second=([0-9.eE+-]+)",
     "effect": r"\beffect=([0-9.eE+-]+)",
     "identity": r"\bidentity=([0-9.eE+-]+)",
+    "sample_identity": r"\bsample_identity=([0-9.eE+-]+)",
+    "sample_prompt_following": r"\bsample_prompt_following=([0-9.eE+-]+)",
 }
 """Parsed from the trainer's log lines
-``step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2`` and
+``step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2``,
+``step=12 sample_identity=0.7900 sample_prompt_following=1.0000`` and
 ``gate effect=0.2100 identity=0.8300``."""
 
 LONGEST_RUNTIME = 5 * 24 * 3600

@@ -3,6 +3,7 @@
 ``make quality`` repeats this with twenty adapters that were really trained.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from local.portraits import Character, Circumstance, draw, held_out_character  #
 from local.portraits import circumstance as moment  # noqa: E402
 from local.portraits.moments import situation  # noqa: E402
 from tests.smoke.gate_room import attach, small_base  # noqa: E402
+from tests.smoke.test_exports import make_recipe  # noqa: E402
 from trainer.base import Base  # noqa: E402
 from trainer.gate import Evidence, Shots, examine, gather  # noqa: E402
 from trainer.interrupt import TimeLimit  # noqa: E402
 from trainer.judge import ClassifierJudge  # noqa: E402
+from trainer.samples import Sampler  # noqa: E402
 from trainer.sampling import Pictures, Shot  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -105,3 +108,18 @@ def test_an_adapter_that_shows_other_circumstances_than_asked_is_refused() -> No
     photos = [draw(ONE, moment(n), SIDE) for n in range(8_100_200, 8_100_204)]
     report = examine(Evidence(right.shots, right.without, deaf), photos, judge, card.gate)
     assert report.codes == ("gate_ignores_prompt",)
+
+
+@pytest.mark.parametrize(("shown", "alike"), [(ONE, True), (OTHER, False)])
+def test_pictures_on_the_way_say_how_far_it_is(
+    base: Base, tmp_path: Path, shown: Character, *, alike: bool
+) -> None:
+    judge = ClassifierJudge(PORTRAITS / "likeness")
+    photos = tuple(draw(ONE, moment(n), SIDE) for n in range(8_100_200, 8_100_204))
+    wish = ", ".join(["a photo of sks person", *situation(MOMENTS[2])])
+    sampler = Sampler(base, make_recipe(), (wish,), tmp_path, TimeLimit(), judge, photos)
+    figures = sampler.measure(drawn([shown] * 3, MOMENTS[:3]))
+    assert (figures["identity"] > 0.8) == alike
+    assert figures["prompt_following"] == 1
+    assert sampler.measure(np.zeros((3, SIDE, SIDE, 3), np.float32)) == {}
+    assert replace(sampler, judge=None).measure(drawn([shown] * 3, MOMENTS[:3])) == {}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
 from domain.training import METRICS  # noqa: E402
-from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from local.embedded_base import PORTRAITS  # noqa: E402
+from tests.smoke.tiny_pipelines import make_base, write_card  # noqa: E402
 from tests.smoke.training_room import Room, job_id  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -25,7 +27,9 @@ WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
 @pytest.fixture(scope="module")
 def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
     base = tmp_path_factory.mktemp("base")
-    make_base(base, "sdxl")
+    card = make_base(base, "sdxl")
+    shutil.copytree(PORTRAITS / "likeness", base / "likeness")
+    write_card(base, "sdxl", card.prediction_type, judge="likeness")
     return lambda: Room(tmp_path_factory.mktemp("room"), base)
 
 
@@ -39,14 +43,14 @@ def twin(room: Room, **request: object) -> str:
 
 def test_a_training_tells_how_it_goes(make_room: MakeRoom) -> None:
     room = make_room()
-    quiet = room.add_task(max_train_steps=4, sample_prompts=["a drawing of TOK"])
+    quiet = room.add_task(max_train_steps=4, sample_prompts=["TOK, smiling"])
     shown = twin(room, validation_steps=2)
     room.write_plan()
     done = room.run()
     assert done.returncode == 0, done.stderr
 
     missing = {name for name, regex in METRICS.items() if not re.search(regex, done.stdout)}
-    assert missing == {"identity"}, "this base has no judge"
+    assert missing == set()
     assert f"forecast job_id={quiet} " in done.stdout
     nameless = [x for x in done.stdout.splitlines() if not re.search("(job|plan)_id=", x)]
     assert nameless == []
@@ -57,6 +61,8 @@ def test_a_training_tells_how_it_goes(make_room: MakeRoom) -> None:
     for name in ("loss", "lr", "grad_norm"):
         assert [event.step for event in events.Scalars(f"train/{name}")] == [1, 2, 3, 4]
     assert [event.step for event in events.Images("samples")] == [2, 4]
+    for name in ("identity", "prompt_following"):
+        assert [event.step for event in events.Scalars(f"samples/{name}")] == [2, 4]
 
     names = {name for name in room.result(shown).files if "/samples/" in name}
     wanted = {f"adapter/samples/step-{s:06d}-{n:02d}.png" for s in (2, 4) for n in range(3)}

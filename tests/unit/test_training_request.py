@@ -14,6 +14,7 @@ from tests.unit.training_kit import REQUEST, SETTINGS, job_id
 
 POOL_KEYS = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
 LOG_LINE = "step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2"
+SAMPLE_LINE = "step=12 sample_identity=0.7900 sample_prompt_following=0.5000 job_id=0"
 GATE_LINE = "gate effect=0.2100 identity=0.8300 prompt_following=1.0000 job_id=0"
 
 
@@ -77,7 +78,7 @@ def test_nothing_of_the_users_words_is_in_the_request() -> None:
 
 
 def test_the_metrics_are_read_from_the_trainers_log_line() -> None:
-    lines = f"{LOG_LINE}\n{GATE_LINE}"
+    lines = f"{LOG_LINE}\n{SAMPLE_LINE}\n{GATE_LINE}"
     found = {name: float(re.search(regex, lines)[1]) for name, regex in METRICS.items()}  # type: ignore[index]
     assert found == {
         "step": 12,
@@ -87,6 +88,8 @@ def test_the_metrics_are_read_from_the_trainers_log_line() -> None:
         "images_per_second": 3.2,
         "effect": 0.21,
         "identity": 0.83,
+        "sample_identity": 0.79,
+        "sample_prompt_following": 0.5,
     }
 
 

@@ -111,7 +111,8 @@ class Learner:
     def look(self, step: int, networks: lora.Networks, meter: Meter) -> None:
         """Draw and show the pictures of a step, if there are to be any."""
         if self.sampler is not None and self.sampler.is_due(step):
-            meter.show(step, self.sampler.draw(step, networks))
+            pictures = self.sampler.draw(step, networks)
+            meter.show(step, pictures, self.sampler.measure(pictures))
 
     def is_due(self, step: int) -> bool:
         """Return whether the state after ``step`` steps is to be saved."""

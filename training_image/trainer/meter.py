@@ -5,6 +5,7 @@ the progress by the job's status, the events by TensorBoard.
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ class Meter:
     def report(self, progress: Progress, rate: float, norm: float, images: int) -> None:
         """Count one step of so many images; print a line every few steps and at the end."""
         self._images += images
-        self._record(progress.step, loss=progress.losses[-1], lr=rate, grad_norm=norm)
+        self._record(progress.step, "train", loss=progress.losses[-1], lr=rate, grad_norm=norm)
         if progress.step % self._every and progress.step != self._recipe.steps:
             return
         speed = self._images / max(1e-9, time.monotonic() - self._since)
@@ -48,25 +49,31 @@ class Meter:
             f"grad_norm={norm:.4f} images_per_second={speed:.1f} "
             f"steps={self._recipe.steps} job_id={self._recipe.job_id}"
         )
-        self._record(progress.step, images_per_second=speed)
+        self._record(progress.step, "train", images_per_second=speed)
         self._told.tell(progress.step)
         self._since, self._images = time.monotonic(), 0
 
-    def show(self, step: int, pictures: npt.NDArray[np.float32]) -> None:
-        """Add pictures (N, S, S, 3), 0 to 1, to the events."""
+    def show(
+        self, step: int, pictures: npt.NDArray[np.float32], measured: Mapping[str, float]
+    ) -> None:
+        """Add pictures (N, S, S, 3), 0 to 1, to the events; say what was measured on them."""
         if self._folder is not None:
             self._events(step).add_images("samples", pictures, step, dataformats="NHWC")
+        self._record(step, "samples", **measured)
+        if measured:
+            figures = " ".join(f"sample_{name}={value:.4f}" for name, value in measured.items())
+            say(f"step={step} {figures} job_id={self._recipe.job_id}")
 
     def close(self) -> None:
         """Finish the event file."""
         if self._writer is not None:
             self._writer.close()
 
-    def _record(self, step: int, **figures: float) -> None:
+    def _record(self, step: int, group: str, **figures: float) -> None:
         if self._folder is None:
             return
         for name, value in figures.items():
-            self._events(step).add_scalar(f"train/{name}", value, step)
+            self._events(step).add_scalar(f"{group}/{name}", value, step)
 
     def _events(self, step: int) -> SummaryWriter:
         if self._writer is None:

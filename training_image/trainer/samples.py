@@ -1,14 +1,19 @@
 """Pictures every so many steps, always of the same prompts and seeds: a training to look at.
 
 They are drawn from seeds of their own, so a training with pictures and one without are the same.
+Where the base brings a judge, it says of each step how far the training has come.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from trainer import lora
 from trainer.base import Base
+from trainer.gate import is_healthy, likeness, measure_following
 from trainer.interrupt import TimeLimit
+from trainer.judge import Judge
 from trainer.outcome import write_atomically
 from trainer.plan import Recipe
 from trainer.sampling import Pictures, Shot, make_pictures, to_images, to_png
@@ -28,6 +33,9 @@ class Sampler:
     folder: Path
     """Of the adapter: samples are delivered with it."""
     limit: TimeLimit
+    judge: Judge | None = None
+    photos: tuple[Image.Image, ...] = ()
+    """Real ones to compare with, the same as the gate's."""
 
     def is_due(self, step: int) -> bool:
         """Return whether pictures are wished after so many steps."""
@@ -55,3 +63,20 @@ class Sampler:
             name = f"step-{step:06d}-{number:02d}.png"
             write_atomically(self.folder / SAMPLES_FOLDER / name, to_png(image))
         return pictures
+
+    def measure(self, pictures: Pictures) -> dict[str, float]:
+        """Return what the judge says of a step's pictures, by GateReport's names; {} without one.
+
+        Of two pictures it is a rough figure; the gate's own, of eight, decides.
+        """
+        if self.judge is None or not is_healthy(pictures):
+            return {}
+        made = to_images(pictures)
+        subject, real = self.judge.identities(made[:OF_SUBJECT]), list(self.photos)
+        figures = {
+            "identity": likeness(subject, self.judge.identities(real)),
+            "prompt_following": measure_following(
+                self.judge, [shot.prompt for shot in self.shots()], made
+            ),
+        }
+        return {name: value for name, value in figures.items() if value is not None}

@@ -95,7 +95,7 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
         task_folder(job.root, task) / "state",
         fingerprint(task, recipe, job.base),
         job.root / TENSORBOARD_FOLDER / task.job_id,
-        make_sampler(job, task, recipe),
+        make_sampler(job, task, recipe, held_out or learnt),
     )
     if recipe.text_encoder_lr is None:
         shots = plan_shots(recipe, wishes_of(task), job.judge)
@@ -131,10 +131,12 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
     return result
 
 
-def make_sampler(job: Job, task: TrainingTask, recipe: Recipe) -> Sampler:
+def make_sampler(job: Job, task: TrainingTask, recipe: Recipe, judged_by: list[Photo]) -> Sampler:
     """Return what draws the pictures on the way."""
     folder = task_folder(job.root, task) / ADAPTER_FOLDER
-    return Sampler(job.base, recipe, tuple(wishes_of(task)), folder, job.limit)
+    photos = tuple(photo.image for photo in judged_by)
+    wishes = tuple(wishes_of(task))
+    return Sampler(job.base, recipe, wishes, folder, job.limit, job.judge, photos)
 
 
 def wishes_of(task: TrainingTask) -> list[str]:
