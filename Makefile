@@ -42,10 +42,10 @@ $(ENVS)/lambda/.ready: local/requirements-lambda.txt | python
 
 # torch first: what depends on it would otherwise fetch the build with CUDA. In faces/, where nothing else
 # finds it, a torchvision that does not load beside a CPU torch and would break transformers.
-$(ENVS)/training/.ready: training_image/requirements.txt training_image/requirements-optional.txt training_image/requirements-faces.txt | python
+$(ENVS)/training/.ready: training_image/requirements.txt training_image/requirements-optional.txt training_image/requirements-faces.txt local/requirements-training-tests.txt | python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet torch==2.13.0
-	$(@D)/bin/pip install --quiet -r training_image/requirements.txt -r local/requirements-pytest.txt
+	$(@D)/bin/pip install --quiet -r training_image/requirements.txt -r local/requirements-pytest.txt -r local/requirements-training-tests.txt
 	$(@D)/bin/pip install --quiet --no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt
 	$(@D)/bin/pip install --quiet --no-deps --upgrade --target $(@D)/faces -r training_image/requirements-faces.txt torchvision==0.28.0
 	touch $@

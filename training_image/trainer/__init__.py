@@ -13,7 +13,7 @@ lora     the adapter inside the networks;  loss: noise, targets, weights
 loop     the steps;  together: the same for K users in one forward pass
 checkpoint  what a later attempt needs to go on;  interrupt: why there may be one
 sampling pictures from fixed seeds;  gate and judge: is it the subject, and is
-         the class unharmed;  sheet: what the gate saw
+         the class unharmed;  face_judge: the judge for real photos;  sheet: what the gate saw
 export   the files of an adapter;  outcome: result.json, failures, metrics lines
 memory   what is not needed for now goes back to the system
 forecast what it will take, said before;  meter: lines, progress, event files on the way

@@ -124,27 +124,38 @@ def measure_effect(evidence: Evidence) -> float:
 def measure_likeness(
     evidence: Evidence, photos: list[Image.Image], judge: Judge
 ) -> dict[str, float | None]:
-    """Return what only a judge can tell, by GateReport's names."""
+    """Return what only a judge can tell, by GateReport's names.
+
+    A subject that no photo shows anybody of, such as a dog to a judge of faces, has no likeness.
+    """
     made, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()
-    real = judge.identities(photos)
+    real = known(judge.identities(photos))
     subject_prompts = [shot.prompt for shot in evidence.shots.all[: of_class.start]]
     class_prompts = [shot.prompt for shot in evidence.shots.of_class]
-    pulled = share_pulled(
-        likeness(judge.identities(base[of_class]), real),
-        likeness(judge.identities(made[of_class]), real),
-    )
     forgotten = share_forgotten(
         measure_following(judge, class_prompts, base[of_class]),
         measure_following(judge, class_prompts, made[of_class]),
+    )
+    following = measure_following(judge, subject_prompts, made[: of_class.start])
+    if not len(real):
+        return {"prompt_following": following, "class_drift": forgotten}
+    pulled = share_pulled(
+        likeness(judge.identities(base[of_class]), real),
+        likeness(judge.identities(made[of_class]), real),
     )
     return {
         "identity": likeness(judge.identities(made[subject]), real),
         "identity_base": likeness(judge.identities(base[subject]), real),
         "identity_photos": likeness_within(real),
-        "prompt_following": measure_following(judge, subject_prompts, made[: of_class.start]),
+        "prompt_following": following,
         "class_drift": max(pulled, forgotten),
     }
+
+
+def known(identities: Tensor) -> Tensor:
+    """Return the rows that are somebody, (M, D): a photo without a face tells nothing."""
+    return identities[identities.any(dim=1)]
 
 
 def likeness(made: Tensor, real: Tensor) -> float:

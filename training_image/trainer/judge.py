@@ -1,10 +1,11 @@
 """The judge of likeness: who is on a picture, and what is to be seen on it.
 
-A base brings its own (``BaseCard.judge``): a folder with an image classifier that transformers
-loads, and ``judge.json``, which says which of its outputs are an identity and which are readings.
-A deployment with real photos can bring a face encoder behind the same Protocol.
+A base brings its own (``BaseCard.judge``): a folder with ``judge.json`` and either an image
+classifier that transformers loads, where the file says which of its outputs are an identity and
+which are readings, or, for real photos, a face encoder (``"kind": "face"``, see face_judge.py).
 """
 
+import json
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from torch import Tensor
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from trainer.base import Base
+from trainer.face_judge import FaceJudge, FaceJudgeSettings
+from trainer.faces.choice import detector_of
 from trainer.outcome import TrainingError
 
 JUDGE_FILE = "judge.json"
@@ -25,7 +28,10 @@ class Judge(Protocol):
     """What the gate needs to know about pictures."""
 
     def identities(self, images: list[Image.Image]) -> Tensor:
-        """Return (N, D) float32 of unit length: the nearer, the more alike the people."""
+        """Return (N, D) float32 of unit length: the nearer, the more alike the people.
+
+        A row of zeros is a picture without anybody to know.
+        """
         ...
 
     def follows(self, prompt: str, image: Image.Image) -> tuple[int, int]:
@@ -48,13 +54,37 @@ class Judge(Protocol):
 
 
 def load_judge(base: Base) -> Judge | None:
-    """Return the base's judge; None when it brings none, so identity is not scored."""
+    """Return the base's judge; None when it brings none, so identity is not scored.
+
+    Raises:
+        TrainingError: ``base_mismatch``, it cannot be loaded; ``face_detector_missing``, it knows
+            people by their faces, and neither image nor base has a detector.
+    """
     if base.card.judge is None:
         return None
+    folder = base.folder / base.card.judge
     try:
-        return ClassifierJudge(base.folder / base.card.judge)
+        if json.loads((folder / JUDGE_FILE).read_bytes()).get("kind") == "face":
+            return load_face_judge(base, folder)
+        return ClassifierJudge(folder)
     except (OSError, ValueError) as error:
         raise TrainingError("base_mismatch", "the base's judge cannot be loaded") from error
+
+
+def load_face_judge(base: Base, folder: Path) -> FaceJudge:
+    """Return the judge for real photos.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is not what it should be.
+        TrainingError: ``face_detector_missing``.
+    """
+    settings = FaceJudgeSettings.model_validate_json((folder / JUDGE_FILE).read_bytes())
+    detector = detector_of(base)
+    if detector is None:
+        message = "the base's judge needs a face detector, and neither image nor base names one"
+        raise TrainingError("face_detector_missing", message)
+    return FaceJudge(detector, folder / settings.recognizer)
 
 
 class Reader(BaseModel):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from trainer import lora
 from trainer.base import Base
-from trainer.gate import is_healthy, likeness, measure_following
+from trainer.gate import is_healthy, known, likeness, measure_following
 from trainer.interrupt import TimeLimit
 from trainer.judge import Judge
 from trainer.outcome import write_atomically
@@ -72,9 +72,10 @@ class Sampler:
         if self.judge is None or not is_healthy(pictures):
             return {}
         made = to_images(pictures)
-        subject, real = self.judge.identities(made[:OF_SUBJECT]), list(self.photos)
+        real = known(self.judge.identities(list(self.photos)))
+        subject = self.judge.identities(made[:OF_SUBJECT])
         figures = {
-            "identity": likeness(subject, self.judge.identities(real)),
+            "identity": likeness(subject, real) if len(real) else None,
             "prompt_following": measure_following(
                 self.judge, [shot.prompt for shot in self.shots()], made
             ),

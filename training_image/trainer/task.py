@@ -30,7 +30,7 @@ from trainer.export import list_files, write_adapter
 from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.families import TEXT_TARGETS
 from trainer.forecast import forecast
-from trainer.gate import examine, gather, plan_shots
+from trainer.gate import examine, gather, known, plan_shots
 from trainer.interrupt import TimeLimit
 from trainer.judge import Judge
 from trainer.loop import Examples, Learner, Trained, encode_frozen, train
@@ -89,18 +89,19 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
     learnt, held_out = split(photos)
     recipe = make_recipe(task, job.base.card, len(learnt), photos_in_an_epoch(task, learnt))
     say_plan(recipe, len(learnt), len(held_out))
+    judged_by = choose_judged_by(job.judge, learnt, held_out)
     learner = Learner(
         recipe,
         gather_examples(job, task, recipe, learnt),
         task_folder(job.root, task) / "state",
         fingerprint(task, recipe, job.base),
         job.root / TENSORBOARD_FOLDER / task.job_id,
-        make_sampler(job, task, recipe, held_out or learnt),
+        make_sampler(job, task, recipe, judged_by),
     )
     if recipe.text_encoder_lr is None:
         shots = plan_shots(recipe, wishes_of(task), job.judge)
         remember(job.base, shots.all, recipe.resolution)
-    return Ready(task, learner, held_out or learnt, verdicts)
+    return Ready(task, learner, judged_by, verdicts)
 
 
 def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
@@ -129,6 +130,15 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
     shutil.rmtree(ready.learner.folder, ignore_errors=True)
     say(f"task {task.job_id} {result.status}")
     return result
+
+
+def choose_judged_by(
+    judge: Judge | None, learnt: list[Photo], held_out: list[Photo]
+) -> list[Photo]:
+    """Return the held-out photos if the judge knows somebody on them, else those learnt from."""
+    if judge is None or not held_out:
+        return held_out or learnt
+    return held_out if len(known(judge.identities([p.image for p in held_out]))) else learnt
 
 
 def make_sampler(job: Job, task: TrainingTask, recipe: Recipe, judged_by: list[Photo]) -> Sampler:

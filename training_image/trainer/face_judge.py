@@ -1,0 +1,94 @@
+"""The judge of likeness for real photos: a face encoder that OpenCV runs, with the base's detector.
+
+The base's judge folder holds ``judge.json``, {"kind": "face", "recognizer": FILE}, and that file: a
+network in ONNX as ``cv2.FaceRecognizerSF`` takes it, (1, 3, 112, 112) RGB of 0 to 255 in, an
+identity out. OpenCV's own is SFace (opencv_zoo, Apache-2.0). It reads no attributes, so prompts are
+not scored.
+
+Source of the template: Deng et al. 2019, ArcFace, arXiv 1801.07698; the eyes of its five points.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from trainer.faces import Detector, Pixels, Point, by_size
+
+SIDE = 112
+LEFT_EYE, RIGHT_EYE = (38.2946, 51.6963), (73.5318, 51.5014)
+"""Where a recogniser wants the eyes, in its SIDE x SIDE pixels; left and right of the picture."""
+
+
+class FaceJudgeSettings(BaseModel):
+    """``judge.json``."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Literal["face"]
+    recognizer: str
+    """File name, in the same folder."""
+
+
+class FaceJudge:
+    """Knows people by their faces, and nothing else about a picture."""
+
+    def __init__(self, detector: Detector, recognizer: Path) -> None:
+        """Read the network.
+
+        Raises:
+            ValueError: it cannot be read, or does not take a face.
+        """
+        self._detector = detector
+        try:
+            self._recognizer = cv2.FaceRecognizerSF.create(str(recognizer), "")
+            self._width = self._encode(np.zeros((SIDE, SIDE, 3), np.uint8)).numel()
+        except cv2.error as error:
+            raise ValueError(recognizer.name) from error
+
+    def identities(self, images: list[Image.Image]) -> Tensor:
+        """Return (N, D) float32 of the largest faces; a row of zeros where none is seen."""
+        return torch.stack([self._identity(np.asarray(i.convert("RGB"))) for i in images])
+
+    def follows(self, _prompt: str, _image: Image.Image) -> tuple[int, int]:
+        """Return (0, 0): it reads no attributes."""
+        return 0, 0
+
+    def circumstances(self) -> tuple[str, ...]:
+        """Return (): variety comes from the seeds."""
+        return ()
+
+    def describe(self, _image: Image.Image) -> str:
+        """Return "": it cannot tell."""
+        return ""
+
+    def _identity(self, pixels: Pixels) -> Tensor:
+        faces = by_size(self._detector.find(pixels))
+        eyes = [face.eyes for face in faces if face.eyes and face.eyes[0] != face.eyes[1]]
+        if not eyes:
+            return torch.zeros(self._width)
+        upright = cv2.warpAffine(pixels, to_template(*eyes[0]), (SIDE, SIDE))
+        return torch.nn.functional.normalize(self._encode(upright), dim=-1)
+
+    def _encode(self, face: Pixels) -> Tensor:
+        """Return the identity of an upright face, (D,); the recogniser takes BGR."""
+        feature = self._recognizer.feature(np.ascontiguousarray(face[..., ::-1]))
+        return torch.from_numpy(np.array(feature, np.float32).ravel())
+
+
+def to_template(left: Point, right: Point) -> NDArray[np.float64]:
+    """Return the (2, 3) matrix that turns, scales and moves two different eyes to the template's.
+
+    >>> to_template(LEFT_EYE, RIGHT_EYE).round(6).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    seen, wanted = complex(*right) - complex(*left), complex(*RIGHT_EYE) - complex(*LEFT_EYE)
+    turn = wanted / seen
+    move = complex(*LEFT_EYE) - turn * complex(*left)
+    return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
