@@ -24,7 +24,7 @@ from trainer.base import Base  # noqa: E402
 from trainer.face_judge import FaceJudge  # noqa: E402
 from trainer.faces.choice import DETECTOR_VARIABLE  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
-from trainer.gate import Evidence, Shots, examine, known  # noqa: E402
+from trainer.gate import Evidence, Shots, examine  # noqa: E402
 from trainer.judge import Judge, load_judge  # noqa: E402
 from trainer.outcome import TrainingError  # noqa: E402
 from trainer.photos import Photo  # noqa: E402
@@ -82,12 +82,9 @@ def empty_room() -> Image.Image:
 
 def test_a_face_is_nearer_to_its_own_than_to_others(judge: FaceJudge) -> None:
     people = [(ONE, 8_200_000), (ONE, 8_200_100), (OTHER, 8_200_200)]
-    one, again, other = (
-        known(judge.identities(portraits([who] * 6, first))) for who, first in people
-    )
-    assert min(len(one), len(again), len(other)) >= 4, "of some faces no eyes are found"
-    assert torch.allclose(one.norm(dim=1), torch.ones(len(one)))
-    assert (one @ again.T).mean() > (one @ other.T).mean() + 0.1
+    one, again, other = (judge.identities(portraits([who] * 6, first)) for who, first in people)
+    assert torch.allclose(one.norm(dim=1), torch.ones(6)), "also of faces whose eyes are not found"
+    assert (one @ again.T).mean() > (one @ other.T).mean() + 0.05
 
 
 def test_a_picture_of_nobody_is_like_nobody(judge: FaceJudge) -> None:
