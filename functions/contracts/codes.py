@@ -371,7 +371,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "face_detector_missing": CodeEntry(
         "There is no face detector",
-        "The request, or the base's judge, needs faces, and neither image nor base finds any.",
+        "Request or judge needs faces to be found, and neither image nor base has a detector.",
         "An operator should set LIKENESS_FACE_DETECTOR, with its weights; or ask for no face.",
         "operator",
         False,

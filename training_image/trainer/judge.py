@@ -64,22 +64,21 @@ def load_judge(base: Base) -> Judge | None:
         return None
     folder = base.folder / base.card.judge
     try:
-        if json.loads((folder / JUDGE_FILE).read_bytes()).get("kind") == "face":
-            return load_face_judge(base, folder)
+        settings = json.loads((folder / JUDGE_FILE).read_bytes())
+        if isinstance(settings, dict) and settings.get("kind") == "face":
+            return load_face_judge(base, FaceJudgeSettings.model_validate(settings), folder)
         return ClassifierJudge(folder)
     except (OSError, ValueError) as error:
         raise TrainingError("base_mismatch", "the base's judge cannot be loaded") from error
 
 
-def load_face_judge(base: Base, folder: Path) -> FaceJudge:
+def load_face_judge(base: Base, settings: FaceJudgeSettings, folder: Path) -> FaceJudge:
     """Return the judge for real photos.
 
     Raises:
-        OSError: a file is missing.
-        ValueError: a file is not what it should be.
+        ValueError: its encoder is missing, or not what it should be.
         TrainingError: ``face_detector_missing``.
     """
-    settings = FaceJudgeSettings.model_validate_json((folder / JUDGE_FILE).read_bytes())
     detector = detector_of(base)
     if detector is None:
         message = "the base's judge needs a face detector, and neither image nor base names one"
