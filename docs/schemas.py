@@ -32,7 +32,7 @@ This page is written by `docs/schemas.py` from `functions/contracts/codes.py`.
 
 def border_documents() -> Iterator[type[Document]]:
     """Yield every document that is stored or sent between programs."""
-    for module in pkgutil.iter_modules(contracts.__path__, "contracts."):
+    for module in pkgutil.walk_packages(contracts.__path__, "contracts."):
         if module.ispkg:
             continue
         for kind in vars(importlib.import_module(module.name)).values():

@@ -1,0 +1,151 @@
+"""Both sides as processes: diffusers' own DreamBooth script, and the training image's program.
+
+The script is run from a diffusers checkout beside this repository and never copied. Both get the
+same base, photos, class prompt, steps, rank, seed and precision.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from tests.smoke.training_room import PROGRAM, Room
+
+RECORDER = Path(__file__).with_name("recorded.py")
+SCRIPTS = Path("examples/dreambooth")
+INSTANCE, CLASS = "a photo of sks person", "a photo of a person"
+SKIPPED = 5
+"""Steps at the beginning that say nothing about the others."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Which seconds count, and how many threads a process has."""
+
+    processor: bool
+    threads: int
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of both sides' processes.
+
+        Threads spin while they wait, as is OpenMP's default: passive ones make a step of so many
+        small operations slower than one thread does. Hence the quiet machine.
+        """
+        return {
+            "OMP_NUM_THREADS": str(self.threads),
+            "HF_HUB_OFFLINE": "1",
+            "BENCH_GATE_PICTURES": "1",
+        }
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process cost."""
+
+    seconds: float
+    """From its beginning to its end."""
+    steps: list[float]
+    """The seconds of each optimiser step but the first."""
+    peak_bytes: int
+    cuda_bytes: int
+
+    @property
+    def step(self) -> float:
+        """Return the median of the steps."""
+        return statistics.median(self.steps[SKIPPED:] or self.steps)
+
+
+class NotRunError(Exception):
+    """A side did not come to its end."""
+
+
+def run_script(  # noqa: PLR0913 (what the script is told)
+    checkout: Path,
+    work: Path,
+    base: Path,
+    photos: Path,
+    *,
+    clock: Clock,
+    steps: int,
+    class_images: int,
+    side: int,
+    name: str = "train_dreambooth_lora_sdxl.py",
+    more: tuple[str, ...] = (),
+) -> Cost:
+    """Run the script for one user in a fresh folder, so it draws its class images."""
+    work.mkdir(parents=True)
+    command = [
+        str(checkout / SCRIPTS / name),
+        f"--pretrained_model_name_or_path={base}",
+        f"--instance_data_dir={photos}",
+        f"--class_data_dir={work / 'class'}",
+        "--with_prior_preservation",
+        f"--num_class_images={class_images}",
+        f"--instance_prompt={INSTANCE}",
+        f"--class_prompt={CLASS}",
+        f"--resolution={side}",
+        "--train_batch_size=1",
+        "--rank=16",
+        "--seed=0",
+        "--learning_rate=1e-4",
+        f"--max_train_steps={steps}",
+        f"--output_dir={work / 'adapter'}",
+        *more,
+    ]
+    return record(command, work / "cost.json", clock, {})
+
+
+def run_ours(root: Path, clock: Clock, prior: Path) -> Cost:
+    """Run the training image's program on a room's plan; class images lie under ``prior``."""
+    own = {"SAGEMAKER_BASE_DIR": str(root), "LIKENESS_PRIOR_CACHE": str(prior)}
+    return record([str(PROGRAM), "train"], root / "cost.json", clock, own)
+
+
+def make_room(  # noqa: PLR0913 (what the plan says)
+    root: Path, base: Path, *, users: int, steps: int, class_images: int, photos: int
+) -> Room:
+    """Lay out a job for so many users."""
+    room = Room(root, base)
+    for user in range(users):
+        room.add_task(
+            photos,
+            instance_prompt=INSTANCE,
+            class_prompt=CLASS,
+            num_class_images=class_images,
+            max_train_steps=steps,
+            train_batch_size=1,
+            rank=16,
+            learning_rate=1e-4,
+            seed=user,
+        )
+    room.write_plan()
+    return room
+
+
+def record(command: list[str], report: Path, clock: Clock, own: dict[str, str]) -> Cost:
+    """Run a program in the recorder.
+
+    Raises:
+        NotRunError: its exit code was not 0.
+    """
+    log = report.with_suffix(".log")
+    with log.open("w") as file:
+        done = subprocess.run(
+            [sys.executable, str(RECORDER), str(report), *command],
+            env=os.environ | clock.environment() | own,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        print(*log.read_text().splitlines()[-20:], sep="\n", file=sys.stderr)
+        raise NotRunError(f"{Path(command[0]).name} ended with {done.returncode}")
+    about = json.loads(report.read_bytes())
+    place = int(clock.processor)
+    stamps = [stamp[place] for stamp in about["steps"]]
+    steps = [after - before for before, after in pairwise(stamps)]
+    return Cost(about["end"][place], steps, about["peak_bytes"], about["cuda"])
