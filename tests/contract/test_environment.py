@@ -8,14 +8,14 @@ import pytest
 
 from tests.contract.files import ROOT, functions
 
-READERS = {"environment.text", "environment.number", "environment.optional"}
+READERS = {"settings.text", "settings.number", "settings.optional"}
 
 
 @cache
 def makers() -> dict[str, ast.AST]:
     """Return the code of everything in aws/ that an app calls: classes' from_env, functions."""
     found: dict[str, ast.AST] = {}
-    for path in (ROOT / "functions" / "aws").glob("*.py"):
+    for path in (ROOT / "functions" / "aws").rglob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef):
                 found[node.name] = node
@@ -47,4 +47,4 @@ def test_a_function_reads_exactly_what_the_template_gives_it(stage: str) -> None
 def test_the_environment_is_read_in_one_file() -> None:
     ours = [p for p in (ROOT / "functions").rglob("*.py") if "model_package" not in p.parts]
     readers = [path.name for path in ours if "os.environ" in path.read_text()]
-    assert readers == ["environment.py"]
+    assert readers == ["settings.py"]

@@ -1,8 +1,7 @@
 """Every upload ends once, whatever happens to the stages around its training.
 
-`LIKENESS_SEEDS=2000 pytest tests/unit/domain/test_chaos.py`:
-more stories, as in `make simulate`;
-`LIKENESS_SEED=17 pytest tests/unit/domain/test_chaos.py` tells the one that went wrong.
+In this file, `LIKENESS_SEEDS=2000 pytest` tells more stories, as `make simulate` does, and
+`LIKENESS_SEED=17 pytest` tells the one that went wrong.
 """
 
 import os

@@ -31,7 +31,7 @@ def test_a_stack_names_its_job_and_holds_no_message(capsys: pytest.CaptureFixtur
         assert describe_failure(caught.value).code == "training_failed"
     lines = capsys.readouterr().err.splitlines()
     assert all(line.endswith(" job_id=j1") for line in lines)
-    assert "test_trainer_says.py" in lines[0]
+    assert "test_results.py" in lines[0]
     assert lines[-1] == "ValueError job_id=j1"
     assert WORDS not in " ".join(lines)
 

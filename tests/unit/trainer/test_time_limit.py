@@ -37,7 +37,7 @@ def test_the_watchdog_says_where_a_job_hangs(capsys: pytest.CaptureFixture[str])
     with watching(TimeLimit(asked_at=time.monotonic() - 200), 0.1):
         time.sleep(0.3)
     first, *more = capsys.readouterr().out.splitlines()
-    assert first.startswith("watchdog: no step for 200 s; at test_trainer_time.py:")
+    assert first.startswith("watchdog: no step for 200 s; at test_time_limit.py:")
     assert len(more) <= 2, "it repeats itself as slowly as it waits"
 
 
