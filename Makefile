@@ -87,7 +87,7 @@ lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, type
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
 	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client
-	$(TOOLS)/mypy serving_image/serve
+	$(TOOLS)/mypy serving_image/serve statemachine/assemble.py .ci/expand_template.py
 	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports
 	$(SAM)/sam validate --lint --region us-east-1
