@@ -87,11 +87,11 @@ lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, type
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
 	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client
-	$(TOOLS)/mypy serving_image/serve
+	$(TOOLS)/mypy serving_image/serve statemachine/assemble.py .ci/expand_template.py
 	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports
 	$(SAM)/sam validate --lint --region us-east-1
-	AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none $(SAM)/python .ci/expand_template.py template.yaml > $(ENVS)/expanded.json
+	PYTHONPATH=. $(TOOLS)/python .ci/expand_template.py > $(ENVS)/expanded.json
 	$(SAM)/cfn-lint $(ENVS)/expanded.json
 	$(foreach machine,$(wildcard statemachine/*.asl.json),$(ENVS)/node/node_modules/.bin/asl-validator --json-path $(machine) &&) true
 

@@ -1,17 +1,31 @@
-"""Print template.yaml as plain CloudFormation, offline: cfn-lint then sees what SAM makes of it.
+"""Write template.yaml as plain CloudFormation, offline: what SAM makes of it once loops are gone.
 
-Usage: python .ci/expand_template.py template.yaml > expanded.json
+Usage: PYTHONPATH=. python .ci/expand_template.py > expanded.json    for cfn-lint
+       PYTHONPATH=. python .ci/expand_template.py --golden           writes GOLDEN
+       PYTHONPATH=. python .ci/expand_template.py --check            compares GOLDEN
+
+GOLDEN shows a change of template.yaml, or of SAM, as a change of resources and properties. --check
+prints the lines that differ, and fails where there are any.
 """
 
+import difflib
+import hashlib
 import json
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+
+from local.template import ROOT, folded, read
+
+GOLDEN = ROOT / "tests" / "contract" / "golden" / "expanded_template.json"
+WIDTH = 140
+MAX_TEXT = 1000
+"""GOLDEN has the hash of a longer text: it stands in a file of its own, which shows its changes."""
+SECTIONS = ("Conditions", "Outputs", "Parameters", "Resources")
 
 POLICY = "arn:aws:iam::aws:policy/"
 SERVICE_ROLE = POLICY + "service-role/"
@@ -23,8 +37,19 @@ MANAGED_POLICIES = {
 }
 
 
-def localise(template: dict[str, Any], folder: Path) -> dict[str, Any]:
+def expanded() -> dict[str, Any]:
+    """Return template.yaml as CloudFormation gets it from its last transform."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    session = boto3.session.Session("none", "none", region_name="us-east-1")
+    translator = Translator(MANAGED_POLICIES, Parser(), boto_session=session)
+    translated: dict[str, Any] = translator.translate(localised(read()), parameter_values={})
+    return translated
+
+
+def localised(template: dict[str, Any]) -> dict[str, Any]:
     """Replace what only ``sam package`` can resolve: code by a key, the definition by its text."""
+    template.pop("Transform")
+    template.pop("Mappings", None)  # only loops look into them, and loops are written out
     template["Globals"]["Function"].pop("CodeUri", None)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
@@ -33,19 +58,66 @@ def localise(template: dict[str, Any], folder: Path) -> dict[str, Any]:
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = "s3://artifacts-bucket/key"
         if resource["Type"] == "AWS::Serverless::StateMachine":
-            definition = folder / properties.pop("DefinitionUri")
+            definition = ROOT / properties.pop("DefinitionUri")
             properties["Definition"] = json.loads(definition.read_text())
     return template
 
 
-def main() -> None:
-    """Expand the template named on the command line."""
-    path = Path(sys.argv[1])
-    template = localise(yaml_parse(path.read_text()), path.parent)
-    session = boto3.session.Session(region_name="us-east-1")
-    translator = Translator(MANAGED_POLICIES, Parser(), boto_session=session)
-    json.dump(translator.translate(template, parameter_values={}), sys.stdout, indent=1)
+def golden(template: dict[str, Any]) -> str:
+    """Return the text of GOLDEN: without the tables of the loops, and what parameters are for."""
+    kept = {section: folded(hashed(template[section])) for section in SECTIONS}
+    for entry in (*kept["Parameters"].values(), *kept["Outputs"].values()):
+        entry.pop("Description", None)
+    return pretty(kept) + "\n"
+
+
+def hashed(node: Any) -> Any:
+    """Return the node with a hash in the place of each long text, joined of lines or not."""
+    match node:
+        case dict():
+            return {key: hashed(value) for key, value in node.items()}
+        case [*lines] if lines and all(isinstance(line, str) for line in lines):
+            text = "\n".join(lines)
+            return node if len(text) <= MAX_TEXT else hashed(text)
+        case list():
+            return [hashed(value) for value in node]
+        case str() if len(node) > MAX_TEXT:
+            return f"sha256:{hashlib.sha256(node.encode()).hexdigest()}"
+        case _:
+            return node
+
+
+def pretty(node: Any, indent: int = 0) -> str:
+    """Return the node as JSON: what fits in a line is one line."""
+    line = json.dumps(node, sort_keys=True)
+    if len(line) + indent <= WIDTH or not isinstance(node, (dict, list)):
+        return line
+    inner = indent + 1
+    if isinstance(node, list):
+        rows = [pretty(item, inner) for item in node]
+    else:
+        rows = [f"{json.dumps(key)}: {pretty(value, inner)}" for key, value in sorted(node.items())]
+    opening, closing = "[]" if isinstance(node, list) else "{}"
+    body = ",\n".join(" " * inner + row for row in rows)
+    return f"{opening}\n{body}\n{' ' * indent}{closing}"
+
+
+def main() -> int:
+    """Print the expanded template, write GOLDEN or compare it; return the exit status."""
+    template = expanded()
+    if "--golden" in sys.argv[1:]:
+        GOLDEN.write_text(golden(template))
+        return 0
+    if "--check" in sys.argv[1:]:
+        before, after = GOLDEN.read_text().splitlines(), golden(template).splitlines()
+        changes = list(
+            difflib.unified_diff(before, after, "GOLDEN", "template.yaml", "", "", 1, "")
+        )
+        print("\n".join(changes))
+        return bool(changes)
+    json.dump(template, sys.stdout, indent=1)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

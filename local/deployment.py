@@ -22,7 +22,10 @@ from local.cloud.server import Cloud
 SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
 BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
 BUILT_FROM = ROOT / ".aws-sam" / "built-from"
-SOURCES = ("template.yaml", "samconfig.toml", "functions", "dependencies", "statemachine")
+SOURCES = (
+    *("template.yaml", "dashboard.yaml", "samconfig.toml"),
+    *("functions", "dependencies", "statemachine"),
+)
 ARTIFACTS_BUCKET = "likeness-artifacts"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 DEPLOY_SECONDS = 300
@@ -99,9 +102,11 @@ def _package(cloud: Cloud) -> Path:
         s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
     packaged = STATE / f"packaged-{cloud.port}.yaml"
     packaged.parent.mkdir(parents=True, exist_ok=True)
+    # sam reads the samconfig.toml beside the template; the built one has none.
     _sam(
         "package", "--template-file", str(BUILT_TEMPLATE), "--s3-bucket", ARTIFACTS_BUCKET,
-        "--output-template-file", str(packaged), environment=cloud.environment(),
+        "--output-template-file", str(packaged), "--language-extensions",
+        environment=cloud.environment(),
     )  # fmt: skip
     return packaged
 

@@ -1,10 +1,11 @@
 """The files that must agree, parsed."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from local.template import read
 
 ROOT = Path(__file__).resolve().parents[2]
 MACHINES = {
@@ -25,26 +26,10 @@ BESIDE_THE_STATES = {
 """Functions that no state invokes: events, schedules, streams and people do."""
 
 
-class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads !Ref, !GetAtt and the others as {"Ref": ...}, {"Fn::GetAtt": ...}."""
-
-
-def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-_CloudFormation.add_multi_constructor("!", _tag)
-
-
+@cache
 def template() -> dict[str, Any]:
-    text = (ROOT / "template.yaml").read_text()
-    loaded: dict[str, Any] = yaml.load(text, Loader=_CloudFormation)  # noqa: S506 - a SafeLoader
-    return loaded
+    """template.yaml with its loops written out and its files included; not to be changed."""
+    return read(ROOT / "template.yaml")
 
 
 def functions() -> dict[str, dict[str, Any]]:

@@ -58,8 +58,8 @@ def test_the_definition_uses_exactly_the_substitutions_of_the_template(machine: 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_role_may_invoke_exactly_the_stages(machine: str) -> None:
     allowed = machine_resource(machine)["Policies"][0]["Statement"][0]["Resource"]
-    assert {arn["Fn::GetAtt"] for arn in allowed} == {
-        f"{name}Function.Arn" for name in tasks(machine)
+    assert {tuple(arn["Fn::GetAtt"]) for arn in allowed} == {
+        (f"{name}Function", "Arn") for name in tasks(machine)
     }
 
 

@@ -1,5 +1,6 @@
 """The real ``sam deploy`` on the laptop's AWS: create, change, delete; an endpoint on demand."""
 
+import json
 import os
 import subprocess
 
@@ -48,6 +49,7 @@ def test_sam_deploys_changes_and_deletes_the_stack(stack: Stack) -> None:
     cloud = stack.cloud
     deploy(cloud, TrainingQuota="1")
     assert quota(cloud) == "1"
+    loops_and_included_files_are_expanded(cloud)
     deploy(cloud, TrainingQuota="3")
     assert quota(cloud) == "3"
     wake_the_endpoint(stack)
@@ -56,11 +58,25 @@ def test_sam_deploys_changes_and_deletes_the_stack(stack: Stack) -> None:
     with pytest.raises(cloudformation.exceptions.ClientError, match="does not exist"):
         cloudformation.describe_stacks(StackName=NAME)
     names = [function["FunctionName"] for function in functions(cloud)]
-    groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{NAME}")["logGroups"]
+    groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{NAME}-")["logGroups"]
     buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
     left = [name for name in (*names, *buckets) if name.startswith(NAME)]
     assert (left, groups) == ([], [])
     eventually(lambda: not cloud.client("sagemaker").list_endpoints(NameContains=NAME)["Endpoints"])
+
+
+def loops_and_included_files_are_expanded(cloud: Cloud) -> None:
+    logs, metrics = cloud.client("logs"), cloud.client("cloudwatch")
+    names = {function["FunctionName"] for function in functions(cloud)}
+    groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{NAME}-")["logGroups"]
+    ours = {f"/aws/lambda/{name}" for name in names if name.startswith(f"{NAME}-")}
+    assert {group["logGroupName"] for group in groups} == ours
+    body = metrics.get_dashboard(DashboardName=NAME)["DashboardBody"]
+    assert NAME in body
+    assert json.loads(body)["widgets"]
+    alarms = metrics.describe_alarms()["MetricAlarms"]
+    (stuck,) = (a for a in alarms if a["MetricName"] == "JobsStuck" and NAME in str(a))
+    assert (stuck["Threshold"], stuck["Period"], stuck["EvaluationPeriods"]) == (0, 300, 2)
 
 
 def wake_the_endpoint(stack: Stack) -> None:

@@ -1,0 +1,148 @@
+"""template.yaml as CloudFormation reads it: included files stand in it, loops are written out.
+
+CloudFormation applies AWS::Include first, AWS::LanguageExtensions next and SAM's transform last.
+This module does the first two, as far as template.yaml uses them, and refuses what it does not
+know. tests/contract/test_template.py compares it with the embedded AWS; SAM CLI and cfn-lint do
+the same work for `sam build` and `sam validate --lint`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = ROOT / "template.yaml"
+LOOP = "Fn::ForEach::"
+
+
+class TemplateError(Exception):
+    """template.yaml uses a loop or an include in a way that this module does not know."""
+
+
+class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads !Ref, !GetAtt and the other short forms as {"Ref": ...}, {"Fn::GetAtt": [...]}."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        text = loader.construct_scalar(node)
+        return {name: text.split(".", 1) if suffix == "GetAtt" else text}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_CloudFormation.add_multi_constructor("!", _short_form)
+
+
+def read(path: Path = TEMPLATE) -> dict[str, Any]:
+    """Return the template with its included files and without loops.
+
+    Raises:
+        TemplateError: an include or a loop that this module does not know.
+    """
+    included = include(load(path), path.parent)
+    return {name: _section(value, included) for name, value in included.items()}
+
+
+def load(path: Path = TEMPLATE) -> dict[str, Any]:
+    """Return the template as it is written, short forms in their long form."""
+    loaded: dict[str, Any] = yaml.load(path.read_text(), Loader=_CloudFormation)  # noqa: S506 - safe
+    return loaded
+
+
+def include(node: Any, folder: Path) -> Any:
+    """Return the node with the content of each included file in the place of its AWS::Include."""
+    if isinstance(node, list):
+        return [include(item, folder) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "Fn::Transform" not in node:
+        return {key: include(value, folder) for key, value in node.items()}
+    transform = node["Fn::Transform"]
+    if len(node) > 1 or transform["Name"] != "AWS::Include":
+        raise TemplateError(f"only AWS::Include, alone in its place, is known here: {node}")
+    return yaml.safe_load((folder / transform["Parameters"]["Location"]).read_text())
+
+
+def _section(section: Any, template: Mapping[str, Any]) -> Any:
+    if not isinstance(section, dict):
+        return section
+    written_out: dict[str, Any] = {}
+    for key, value in section.items():
+        members = _turns(key, value, template) if key.startswith(LOOP) else [(key, value)]
+        for name, member in members:
+            if name in written_out:
+                raise TemplateError(f"{key} makes {name}, which the template has already")
+            written_out[name] = member
+    return written_out
+
+
+def _turns(key: str, loop: Any, template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    identifier, items, fragment = loop
+    if not isinstance(items, list):
+        raise TemplateError(f"{key} must loop over a list: {items}")
+    for item in items:
+        turn = _Turn(identifier, item, template.get("Mappings", {}))
+        for name, member in fragment.items():
+            logical_id = turn.text(name)
+            if logical_id == name or not logical_id.isalnum():
+                raise TemplateError(f"{key}: {name} is no logical id with ${{{identifier}}} in it")
+            yield logical_id, turn.fill(member)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One turn of a loop. CloudFormation fills keys, Ref, Sub and FindInMap, and no plain text."""
+
+    identifier: str
+    item: str
+    mappings: Mapping[str, Any]
+
+    def text(self, text: str) -> str:
+        return text.replace(f"${{{self.identifier}}}", self.item)
+
+    def fill(self, node: Any) -> Any:
+        match node:
+            case {"Ref": name} if name == self.identifier:
+                return self.item
+            case {"Fn::Sub": str(text)}:
+                return {"Fn::Sub": self.text(text)}
+            case {"Fn::Sub": [text, variables]}:
+                return {"Fn::Sub": [self.text(text), self.fill(variables)]}
+            case {"Fn::FindInMap": arguments}:
+                return self.mapped(*self.fill(arguments))
+            case list():
+                return [self.fill(value) for value in node]
+        return self.members(node) if isinstance(node, dict) else node
+
+    def members(self, node: dict[str, Any]) -> dict[str, Any]:
+        if nested := [key for key in node if key.startswith(LOOP)]:
+            raise TemplateError(f"a loop in a loop is not known here: {nested[0]}")
+        return {key: self.fill(value) for key, value in node.items()}
+
+    def mapped(self, name: str, row: str, column: str) -> Any:
+        try:
+            return self.mappings[name][row][column]
+        except KeyError as missing:
+            raise TemplateError(f"Mappings: {name}.{row}.{column} is missing") from missing
+
+
+def folded(node: Any) -> Any:
+    """Return the node with each !Sub of constant variables as the !Sub of one text."""
+    match node:
+        case {"Fn::Sub": [text, dict(variables)]} if all(
+            isinstance(v, str) for v in variables.values()
+        ):
+            return {"Fn::Sub": re.sub(r"\$\{(\w+)\}", lambda m: variables.get(m[1], m[0]), text)}
+        case dict():
+            return {key: folded(value) for key, value in node.items()}
+        case list():
+            return [folded(value) for value in node]
+        case _:
+            return node

@@ -1,0 +1,225 @@
+"""What template.yaml spells, and the code spells too: keys, names, filters and instance types."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+
+from contracts import layout
+from contracts.record import JobRecord
+from contracts.stages import ExecutionOutcome
+from domain.planning import LaunchOrder
+from domain.prices import PEAK_TFLOPS, USD_PER_HOUR
+from domain.uploads import place_of
+from tests.contract.files import template
+
+RESOURCES: dict[str, Any] = template()["Resources"]
+PARAMETERS: dict[str, Any] = template()["Parameters"]
+UPLOAD = layout.upload_prefix("acme", "u1")
+
+LAYOUT = {
+    "UploadsBucket": {
+        layout.upload_prefix("t", "u"),
+        layout.pictures_prefix("t", "a"),
+        layout.unpacked_prefix("t", "u"),
+        layout.accepted_prefix("j"),
+    },
+    "ModelsBucket": {
+        layout.accepted_upload_key("j"),
+        layout.problems_key("t", "u"),
+        layout.plan_key("p"),
+        layout.prior_prefix("k"),
+        layout.staging_key("j"),
+        layout.ENDPOINT_PREFIX,
+    },
+    "BasesBucket": {layout.base_prefix("b"), layout.captioner_prefix("c")},
+}
+"""A key of each folder at the top of each bucket."""
+
+TOP_FOLDERS = {bucket: {key.split("/")[0] for key in keys} for bucket, keys in LAYOUT.items()}
+
+GPU_FAMILIES = {"g4dn", "g5", "p2", "p3"}
+"""On which SageMaker has multi-model endpoints with GPUs: its guide, "Supported algorithms,
+frameworks, and instances for multi-model endpoints", read 2026-11-28."""
+
+
+def texts(node: Any) -> Iterator[str]:
+    """Every text in a part of the template."""
+    if isinstance(node, str):
+        yield node
+    if isinstance(node, list):
+        for item in node:
+            yield from texts(item)
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from texts(value)
+
+
+def event(function: str, name: str) -> dict[str, Any]:
+    """The pattern of one event of a function or state machine."""
+    found: dict[str, Any] = RESOURCES[function]["Properties"]["Events"][name]["Properties"]
+    return found
+
+
+def suffixes(function: str, name: str) -> set[str]:
+    return {key["suffix"] for key in event(function, name)["Pattern"]["detail"]["object"]["key"]}
+
+
+def new_image(function: str, name: str) -> dict[str, list[Any]]:
+    """What a stream's filter asks of a row: the values by attribute."""
+    (filtered,) = event(function, name)["FilterCriteria"]["Filters"]
+    image: dict[str, Any] = json.loads(filtered["Pattern"])["dynamodb"]["NewImage"]
+    return {attribute: value["S"] for attribute, value in image.items()}
+
+
+def choices(field: str) -> set[Any]:
+    """The words that a field of a job's row can hold."""
+    return {
+        word for one in get_args(JobRecord.model_fields[field].annotation) for word in words(one)
+    }
+
+
+def words(kind: Any) -> Iterator[Any]:
+    yield from (get_args(kind) or (kind,))
+
+
+# --- keys -------------------------------------------------------------------------------------
+
+
+def test_every_key_of_the_layout_lies_in_a_folder_that_a_bucket_has() -> None:
+    makers = {
+        name: maker
+        for name, maker in inspect.getmembers(layout, inspect.isfunction)
+        if name.endswith(("_key", "_prefix"))
+    }
+    made = {maker(*"x" * len(inspect.signature(maker).parameters)) for maker in makers.values()}
+    folders = {key.split("/")[0] for key in made}
+    assert folders <= {folder for found in TOP_FOLDERS.values() for folder in found}
+
+
+@pytest.mark.parametrize("bucket", LAYOUT)
+def test_rights_name_the_folders_of_the_layout_and_no_other(bucket: str) -> None:
+    named = re.compile(rf"\$\{{{bucket}(?:\.Arn)?\}}/(\w+)/")
+    found = {match[1] for text in texts(RESOURCES) for match in named.finditer(text)}
+    assert found == TOP_FOLDERS[bucket]
+
+
+def test_listings_are_limited_to_folders_of_the_layout() -> None:
+    folders = {folder for found in TOP_FOLDERS.values() for folder in found}
+    listed = {text.split("/")[0] for text in texts(list(prefixes(RESOURCES)))}
+    assert listed
+    assert listed <= folders
+
+
+def prefixes(node: Any) -> Iterator[Any]:
+    """Every condition on s3:prefix."""
+    if isinstance(node, list):
+        for item in node:
+            yield from prefixes(item)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from [value] if key == "s3:prefix" else prefixes(value)
+
+
+def test_what_is_staged_expires_and_nothing_else_of_the_models() -> None:
+    rules = RESOURCES["ModelsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert [rule["Prefix"] for rule in rules] == [layout.staging_key("").split(".")[0]]
+
+
+def test_the_endpoint_serves_the_folder_to_which_packages_are_published() -> None:
+    container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
+    packages, base = container["ModelDataUrl"], container["Environment"]["LIKENESS_BASE_URI"]
+    assert packages == {"Fn::Sub": f"s3://${{ModelsBucket}}/{layout.ENDPOINT_PREFIX}"}
+    assert base == {"Fn::Sub": f"s3://${{BasesBucket}}/{layout.base_prefix('${BaseId}')}"}
+
+
+# --- events -----------------------------------------------------------------------------------
+
+
+def test_every_key_that_starts_the_workflow_is_one_that_it_understands() -> None:
+    for suffix in suffixes("TrainAdapterStateMachine", "RequestUploaded"):
+        key = UPLOAD + ("kohya" if suffix.startswith(".") else "") + suffix.lstrip("/")
+        assert place_of(key).prefix == UPLOAD
+
+
+@pytest.mark.parametrize("name", [layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml"])
+def test_every_request_that_is_understood_starts_the_workflow(name: str) -> None:
+    assert place_of(UPLOAD + name)
+    assert (UPLOAD + name).endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+
+
+def test_kept_pictures_start_no_training() -> None:
+    kept = layout.pictures_prefix("acme", "a1") + layout.PICTURES_FILE
+    assert not kept.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+
+
+def test_follow_training_hears_of_exactly_what_a_training_job_reports() -> None:
+    reports = {
+        layout.result_key("p", "j"),
+        layout.progress_key("p", "j"),
+        layout.made_prior_prefix("p", "k") + layout.PRIOR_FILE,
+    }
+    assert suffixes("FollowTrainingFunction", "ResultWritten") == {
+        "/" + key.rsplit("/", 1)[1] for key in reports
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [("LaunchTrainingFunction", "SlotFree"), ("FollowTrainingFunction", "TrainingJobEnded")],
+)
+def test_events_of_training_jobs_are_asked_for_by_the_names_that_we_give(
+    function: str, name: str
+) -> None:
+    detail = event(function, name)["Pattern"]["detail"]
+    (asked,) = detail["TrainingJobName"]
+    assert LaunchOrder("0" * 32, 1, ()).training_job_name.startswith(asked["prefix"])
+    rights = {text for text in texts(RESOURCES) if ":training-job/" in text}
+    assert {text.split("/")[-1] for text in rights} == {asked["prefix"] + "*"}
+    assert detail["TrainingJobStatus"] == ["Completed", "Failed", "Stopped"]
+
+
+def test_the_launcher_is_started_by_rows_that_wait_for_a_slot() -> None:
+    asked = new_image("LaunchTrainingFunction", "Queued")
+    assert asked == {"queue": ["queued"], "waiting_for": ["slot"]}
+    for attribute, values in asked.items():
+        assert set(values) <= choices(attribute)
+
+
+def test_status_changes_come_from_rows_of_jobs() -> None:
+    assert set(new_image("TellStatusFunction", "Changed")) <= set(JobRecord.model_fields)
+
+
+def test_the_outer_net_hears_of_every_red_end() -> None:
+    detail = event("NotifyOutcomeFunction", "ExecutionEnded")["Pattern"]["detail"]
+    red = get_args(ExecutionOutcome.model_fields["status"].annotation)
+    assert set(detail["status"]) == set(red)
+
+
+# --- names and instance types -----------------------------------------------------------------
+
+
+def test_a_log_group_has_its_function_s_name() -> None:
+    for name, resource in RESOURCES.items():
+        if resource["Type"] != "AWS::Serverless::Function":
+            continue
+        group = RESOURCES[resource["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
+        text, filled = group["Properties"]["LogGroupName"]["Fn::Sub"]
+        named = resource["Properties"]["FunctionName"]["Fn::Sub"]
+        assert text.replace("${Function}", filled["Function"]) == f"/aws/lambda/{named}", name
+        assert group.get("Condition") == resource.get("Condition")
+
+
+def test_an_instance_type_can_train_if_it_has_a_price_and_a_speed() -> None:
+    parameter = PARAMETERS["TrainingInstanceType"]
+    assert set(parameter["AllowedValues"]) == set(USD_PER_HOUR) == set(PEAK_TFLOPS)
+    assert parameter["Default"] in parameter["AllowedValues"]
+
+
+def test_an_endpoint_has_an_instance_type_that_can_hold_many_models() -> None:
+    parameter = PARAMETERS["EndpointInstanceType"]
+    assert {kind.split(".")[1] for kind in parameter["AllowedValues"]} <= GPU_FAMILIES
+    assert parameter["Default"] in parameter["AllowedValues"]
