@@ -11,7 +11,7 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from local.cloud.access import origins, signatures
@@ -74,14 +74,13 @@ class Guard:
 
     async def _admit(self, request: Request, signature: Signature, receive: Receive) -> Receive:
         """Check who signed, before the body is taken at all; return a `receive` with the body."""
-        signatures.check_time(signature, datetime.now(timezone.utc))
+        signatures.check_time(signature, datetime.now(UTC))
         secret = self._secret(request, signature)
         body = await _body(receive)
-        check = lambda: signatures.check(request, signature, body, secret)  # noqa: E731
         if len(body) > LARGE:
-            await asyncio.to_thread(check)
+            await asyncio.to_thread(signatures.check, request, signature, body, secret)
         else:
-            check()
+            signatures.check(request, signature, body, secret)
         return _again(body, receive)
 
     def _secret(self, request: Request, signature: Signature) -> str:

@@ -10,9 +10,7 @@ from local.cloud.untyped import Stock
 class RefusedError(Exception):
     """A request is not answered; `code` is AWS's name for the reason."""
 
-    def __init__(
-        self, code: str, message: str, status: HTTPStatus = HTTPStatus.FORBIDDEN
-    ) -> None:
+    def __init__(self, code: str, message: str, status: HTTPStatus = HTTPStatus.FORBIDDEN) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
@@ -100,7 +100,9 @@ def check(request: Request, signature: Signature, body: bytes, secret: str) -> N
         RefusedError: another secret signed it, or something in it was changed.
     """
     _check_signed_headers(request, signature)
-    if not hmac.compare_digest(_signed_again(request, signature, body, secret), signature.signature):
+    if not hmac.compare_digest(
+        _signed_again(request, signature, body, secret), signature.signature
+    ):
         message = (
             "The request signature we calculated does not match the signature you provided."
             " Use the keys that `make up` printed; each start makes new ones."
@@ -156,7 +158,7 @@ def _incomplete(message: str) -> RefusedError:
 
 def _moment(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         raise _incomplete("X-Amz-Date must be like 20261128T140500Z.") from None
 
