@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from local.cloud.access import origins, signatures
 from local.cloud.access.request import RefusedError, Request
@@ -91,7 +92,7 @@ class Guard:
         """
         if signature.key_id == self._root.key_id and signature.token is None:
             return self._root.secret
-        if request.path.startswith(CONTROL):
+        if unquote(request.path).startswith(CONTROL):
             raise RefusedError("AccessDenied", "Only the root key may use /_ministack/.")
         return _secret_of_session_or_user(signature)
 
