@@ -178,6 +178,7 @@ def expected(name: str) -> set[tuple[str, str]]:
     return {
         ("GET", "/"), ("POST", "/"), ("POST", f"/{name}"), ("GET", f"/{name}/secret.svg"),
         ("DELETE", f"/{name}/secret.svg"), ("PUT", f"/{name}/by-fetch"), ("GET", "/secret.svg"),
-        ("POST", "/2015-03-31/functions"), ("POST", function), ("POST", "/_ministack/reset"),
+        ("POST", "/2015-03-31/functions"), ("GET", "/2015-03-31/functions"),
+        ("POST", function), ("POST", "/_ministack/reset"),
         ("POST", "/_ministack/config"), ("GET", "/_aws/execute-api/abc/prod"),
     }  # fmt: skip
