@@ -9,7 +9,7 @@ from ministack.core.iam_evaluator import enforce
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc, sts
 
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 SESSION = "likeness"
 

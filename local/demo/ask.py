@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.access.root_key import NotRunningError
 from local.cloud.server import HOST, Cloud
 from local.demo.picture import generate
@@ -23,10 +23,10 @@ def main() -> None:
         image = generate(cloud, options.endpoint, options.model, options.prompt, seed=options.seed)
     except NotRunningError as error:
         sys.exit(str(error))
-    path = places.STATE / "demo" / "answer.png"
+    path = paths.STATE / "demo" / "answer.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     image.resize((512, 512)).save(path)
-    print(path.relative_to(places.ROOT))
+    print(path.relative_to(paths.ROOT))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.access import root_key
 from local.cloud.server import REGION
 from tests.cloud import EVERYTHING, role
@@ -355,7 +355,7 @@ for _ in range(2):
 """
     line = [sys.executable, "-c", program]
     run = subprocess.run(
-        line, cwd=places.ROOT, capture_output=True, text=True, timeout=90, check=True
+        line, cwd=paths.ROOT, capture_output=True, text=True, timeout=90, check=True
     )
     first, gone, second, gone_too = run.stdout.splitlines()
     assert (gone, gone_too) == ("False", "False")
@@ -363,13 +363,13 @@ for _ in range(2):
     keys = {line.split()[0] for line in (first, second)} | {cloud.access_key().key_id}
     secrets = {line.split()[1] for line in (first, second)} | {cloud.access_key().secret}
     assert (len(keys), len(secrets)) == (3, 3)
-    folder = places.access_key_file(cloud.port).parent
+    folder = paths.access_key_file(cloud.port).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_key_file_that_others_could_read_is_replaced(tmp_path: Path) -> None:
     port = 1  # no server has it
-    file = places.access_key_file(port)
+    file = paths.access_key_file(port)
     stolen = tmp_path / "stolen"
     stolen.touch()
     file.unlink(missing_ok=True)
@@ -407,7 +407,7 @@ with serve() as cloud:
 """
     line = [sys.executable, "-c", program]
     run = subprocess.run(
-        line, cwd=places.ROOT, capture_output=True, text=True, timeout=90, check=True
+        line, cwd=paths.ROOT, capture_output=True, text=True, timeout=90, check=True
     )
     found, own = run.stdout.split()
     assert found == own

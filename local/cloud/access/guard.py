@@ -19,7 +19,7 @@ from local.cloud.access import origins, signatures
 from local.cloud.access.request import RefusedError, Request
 from local.cloud.access.root_key import AccessKey
 from local.cloud.access.signatures import Signature
-from local.cloud.untyped import Stock
+from local.cloud.typing_aliases import Stock
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
-from local.cloud.untyped import Stock
+from local.cloud.typing_aliases import Stock
 
 
 class RefusedError(Exception):

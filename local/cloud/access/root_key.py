@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 from typing import NamedTuple
 
-from local.cloud import places
+from local.cloud import paths
 
 PROFILE = "default"
 KEY_ID_CHARACTERS = string.ascii_uppercase + "234567"
@@ -34,7 +34,7 @@ def create(port: int) -> AccessKey:
     """Make a new key for the server on this port, and forget the one before it."""
     key_id = "AKIA" + "".join(secrets.choice(KEY_ID_CHARACTERS) for _ in range(16))
     key = AccessKey(key_id, secrets.token_hex(20))
-    _write(places.access_key_file(port), key)
+    _write(paths.access_key_file(port), key)
     return key
 
 
@@ -45,7 +45,7 @@ def read(port: int) -> AccessKey:
         NotRunningError: there is none.
     """
     kept = configparser.ConfigParser(interpolation=None)
-    if not kept.read(places.access_key_file(port)):
+    if not kept.read(paths.access_key_file(port)):
         raise NotRunningError(port)
     profile = kept[PROFILE]
     return AccessKey(profile["aws_access_key_id"], profile["aws_secret_access_key"])
@@ -53,7 +53,7 @@ def read(port: int) -> AccessKey:
 
 def forget(port: int) -> None:
     """Remove the key of the server on this port."""
-    places.access_key_file(port).unlink(missing_ok=True)
+    paths.access_key_file(port).unlink(missing_ok=True)
 
 
 def _write(file: Path, key: AccessKey) -> None:

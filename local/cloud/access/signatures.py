@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.cloud.access.request import RefusedError, Request
-from local.cloud.untyped import Stock
+from local.cloud.typing_aliases import Stock
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 CLOCK_SKEW = timedelta(minutes=15)
