@@ -2,6 +2,7 @@
 
 server.py         start and stop it: `serve()` in tests, `python -m local.cloud` by hand
 plugin.py         what is changed in ministack, in which order; checks the exact version
+access/           who may talk to it: whoever holds a key, and no web page
 children.py       processes that must not outlive this one
 lambdas.py        functions run in an interpreter that holds only boto3 and their zip
 lambda_worker.py  the program inside that interpreter

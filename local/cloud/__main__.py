@@ -10,7 +10,13 @@ import time
 from pathlib import Path
 
 from local.cloud import paths
-from local.cloud.server import START_SECONDS, STOP_SECONDS, Cloud, PortTakenError, serve
+from local.cloud.access import root_key
+from local.cloud.server import HOST, START_SECONDS, STOP_SECONDS, Cloud, PortTakenError, serve
+
+SHOWN = (
+    "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION", "AWS_REGION",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -20,7 +26,7 @@ def main() -> int:
         return _stop(options.port)
     if options.detach:
         return _detach(options.port)
-    return _run(options.port)
+    return _run(options.port, show_exports=not options.silent)
 
 
 def _options() -> argparse.Namespace:
@@ -28,16 +34,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=4566, help="where to listen on 127.0.0.1")
     parser.add_argument("--detach", action="store_true", help="return when it is ready")
     parser.add_argument("--stop", action="store_true", help="stop the one on this port")
+    parser.add_argument("--silent", action="store_true", help="print no keys, for output to a file")
     return parser.parse_args()
 
 
-def _run(port: int) -> int:
+def _run(port: int, show_exports: bool) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         with serve(port) as cloud:
-            _announce(cloud)
+            _write_pid(port)
+            if show_exports:
+                _show_exports(cloud)
             stop.wait()
     except (PortTakenError, paths.NotInstalledError) as error:
         print(error, file=sys.stderr)
@@ -47,15 +56,20 @@ def _run(port: int) -> int:
     return 0
 
 
-def _announce(cloud: Cloud) -> None:
-    pid = paths.pid_file(cloud.port)
+def _write_pid(port: int) -> None:
+    """Say that the server is ready, and which process it is."""
+    pid = paths.pid_file(port)
     pid.parent.mkdir(parents=True, exist_ok=True)
     pid.write_text(f"{os.getpid()}\n")
+
+
+def _show_exports(cloud: Cloud) -> None:
     log = _shown(paths.log_file(cloud.port))
+    environment = cloud.environment()
     print(f"The embedded AWS listens on {cloud.endpoint_url} (log: {log}).")
-    print("To use it:")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
-        print(f"  export {name}={cloud.environment()[name]}")
+    print("To use it, until it stops (each start makes new keys):")
+    for name in SHOWN:
+        print(f"  export {name}={environment[name]}")
     sys.stdout.flush()
 
 
@@ -65,13 +79,13 @@ def _detach(port: int) -> int:
     said = paths.LOGS / f"cloud-{port}.out"
     with said.open("w") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "local.cloud", "--port", str(port)],
+            [sys.executable, "-m", "local.cloud", "--port", str(port), "--silent"],
             cwd=paths.ROOT, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
         if _running(port) == child.pid:
-            print(said.read_text(), end="")
+            _show_exports(Cloud(f"http://{HOST}:{port}", port))
             return 0
         time.sleep(0.05)
     print(said.read_text(), end="", file=sys.stderr)
@@ -90,6 +104,7 @@ def _stop(port: int) -> int:
     if _is_ours(pid):
         os.kill(pid, signal.SIGKILL)
         paths.pid_file(port).unlink(missing_ok=True)
+        root_key.forget(port)
     print(f"Stopped the embedded AWS on port {port}.")
     return 0
 

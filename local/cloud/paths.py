@@ -23,6 +23,11 @@ def log_file(port: int) -> Path:
     return LOGS / f"cloud-{port}.log"
 
 
+def access_key_file(port: int) -> Path:
+    """Return the file that holds the root key of the server on this port."""
+    return STATE / "access_keys" / f"{port}.ini"
+
+
 def pid_file(port: int) -> Path:
     """Return the file that names the process of the server on this port."""
     return STATE / f"cloud-{port}.pid"

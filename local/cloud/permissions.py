@@ -1,22 +1,33 @@
 """IAM decisions that stock gets wrong: it denies what a least-privilege policy allows on AWS."""
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, sts
 
 from local.cloud.states import tokens
 from local.cloud.typing_aliases import Json, Stock
 
 
 def install() -> None:
-    """Name the resource of SendTask* and the namespace of PutMetricData; count HTTP as safe."""
+    """Name the resource of SendTask* and PutMetricData's namespace; HTTP is safe; one root key."""
     iam_actions.extract_resource_arn = _by_token(iam_actions.extract_resource_arn)
     iam_actions.request_tag_context = _with_namespace(iam_actions.request_tag_context)
     iam_evaluator._resolve_condition_key = _over_tls(iam_evaluator._resolve_condition_key)
+    iam_evaluator.is_root_access_key = _is_root
+    sts.is_root_access_key = _is_root
+
+
+def _is_root(access_key_id: str) -> bool:
+    """The root key of this start, and ministack's own calls, which have none.
+
+    Stock takes `test` and every account number for root as well.
+    """
+    return not access_key_id or access_key_id == os.environ.get("AWS_ACCESS_KEY_ID")
 
 
 def _over_tls(resolve: Callable[[str, Stock], Stock]) -> Callable[[str, Stock], Stock]:

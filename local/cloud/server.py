@@ -22,6 +22,9 @@ import boto3
 from botocore.config import Config
 
 from local.cloud import children, paths
+from local.cloud.access import root_key
+from local.cloud.access.guard import HEALTH, Guard
+from local.cloud.access.root_key import AccessKey
 from local.cloud.typing_aliases import Stock
 
 HOST = "127.0.0.1"
@@ -51,12 +54,26 @@ class Cloud:
     endpoint_url: str
     port: int
 
+    def access_key(self) -> AccessKey:
+        """Return the account's root key, which is another one after each start.
+
+        Raises:
+            NotRunningError: no embedded AWS of ours runs on this port.
+        """
+        return root_key.read(self.port)
+
+    def credentials(self) -> dict[str, str]:
+        """Return the root key as boto3 takes it."""
+        key = self.access_key()
+        return {"aws_access_key_id": key.key_id, "aws_secret_access_key": key.secret}
+
     def environment(self) -> dict[str, str]:
         """Return what a command line client needs to talk to it."""
+        key = self.access_key()
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": key.key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -69,9 +86,8 @@ class Cloud:
             service,
             endpoint_url=self.endpoint_url,
             region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the embedded account's root key
             config=Config(inject_host_prefix=False),
+            **self.credentials(),
         )
 
 
@@ -88,11 +104,14 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
     """
     port = _free_port(port)
     shutil.rmtree(paths.lambda_code(port), ignore_errors=True)
-    with _logging_to(log_file or paths.log_file(port)):
+    with _logging_to(log_file or paths.log_file(port)), _root_key(port) as key:
         app = _prepare(port)
         stop = threading.Event()
         thread = threading.Thread(
-            target=_listen, args=(app, port, stop), daemon=True, name="embedded-aws"
+            target=_listen,
+            args=(Guard(app.app, port, key), port, stop),
+            daemon=True,
+            name="embedded-aws",
         )
         thread.start()
         cloud = Cloud(f"http://{HOST}:{port}", port)
@@ -104,6 +123,24 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
             stop.set()
             thread.join(STOP_SECONDS)
             _forget(app, port)
+
+
+@contextmanager
+def _root_key(port: int) -> Iterator[AccessKey]:
+    """Make the root key, and tell ministack, which reads it from the environment at each use."""
+    key = root_key.create(port)
+    told = {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
+    before = {name: os.environ.get(name) for name in (*told, "AWS_SESSION_TOKEN")}
+    os.environ.pop("AWS_SESSION_TOKEN", None)
+    os.environ.update(told)
+    try:
+        yield key
+    finally:
+        root_key.forget(port)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _prepare(port: int) -> Stock:
@@ -136,7 +173,7 @@ def _listen(app: Stock, port: int, stop: threading.Event) -> None:
     async def until_stopped() -> None:
         await asyncio.to_thread(stop.wait)
 
-    asyncio.run(hypercorn_serve(app.app, config, shutdown_trigger=until_stopped))
+    asyncio.run(hypercorn_serve(app, config, shutdown_trigger=until_stopped))
 
 
 def _wait_until_ready(cloud: Cloud, thread: threading.Thread) -> None:
@@ -150,7 +187,7 @@ def _wait_until_ready(cloud: Cloud, thread: threading.Thread) -> None:
 
 
 def _answers(cloud: Cloud) -> bool:
-    health = f"{cloud.endpoint_url}/_ministack/health"
+    health = f"{cloud.endpoint_url}{HEALTH}"
     try:
         with urllib.request.urlopen(health, timeout=1):  # noqa: S310 - our own http address
             return True

@@ -1,12 +1,29 @@
 """Acting as a role: what AWS does when a service assumes one that you gave it."""
 
 import hashlib
+import hmac
+import secrets
 
+from ministack.core import lambda_runtime
 from ministack.core.iam_evaluator import enforce
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import sts
+from ministack.services import lambda_svc, sts
+
+from local.cloud.typing_aliases import Json
 
 SESSION = "likeness"
+
+_seed = secrets.token_bytes(32)
+"""Makes the sessions of this process; nobody else can compute them from a role's name."""
+
+
+def install() -> None:
+    """Give functions a session of their role that cannot be guessed.
+
+    Stock makes its keys from the names of the function and the role, which a template tells.
+    """
+    lambda_runtime.execution_credentials = _credentials_of_function
+    lambda_svc.execution_credentials = _credentials_of_function
 
 
 def denial(role_arn: str, action: str, target: str) -> str | None:
@@ -19,20 +36,40 @@ def denial(role_arn: str, action: str, target: str) -> str | None:
     return f"{message} on resource: {target} because no identity-based policy allows the action"
 
 
+def _credentials_of_function(config: Json) -> dict[str, str]:
+    """Return what a function's process finds in its environment, the same at each of its starts."""
+    function = config["FunctionArn"]
+    return _register(config.get("Role", ""), config["FunctionName"][:64], function)
+
+
 def _access_key(role_arn: str) -> str:
-    digest = hashlib.sha256(role_arn.encode()).hexdigest()
-    access_key = f"ASIA{digest[:16].upper()}"
+    return _register(role_arn, SESSION)["AWS_ACCESS_KEY_ID"]
+
+
+def _register(role_arn: str, session: str, holder: str = "") -> dict[str, str]:
+    """Make a session of the role known, and return its keys."""
+    access_key = f"ASIA{_secret('key', role_arn, holder)[:16].upper()}"
+    secret, token = _secret("secret", role_arn, holder), _secret("token", role_arn, holder)
     sts.register_session(access_key, {
-        "Arn": _session_arn(role_arn),
-        "UserId": f"{_name(role_arn)}:{SESSION}",
-        "SecretAccessKey": digest,
-        "SessionToken": digest,
+        "Arn": _session_arn(role_arn, session),
+        "UserId": f"{_name(role_arn)}:{session}",
+        "SecretAccessKey": secret,
+        "SessionToken": token,
     })  # fmt: skip
-    return access_key
+    return {
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_SESSION_TOKEN": token,
+    }
 
 
-def _session_arn(role_arn: str) -> str:
-    return f"arn:aws:sts::{get_account_id()}:assumed-role/{_name(role_arn)}/{SESSION}"
+def _secret(*of: str) -> str:
+    return hmac.new(_seed, "\0".join(of).encode(), hashlib.sha256).hexdigest()
+
+
+def _session_arn(role_arn: str, session: str = SESSION) -> str:
+    account = role_arn.split(":")[4] if role_arn.startswith("arn:") else get_account_id()
+    return f"arn:aws:sts::{account}:assumed-role/{_name(role_arn)}/{session}"
 
 
 def _name(role_arn: str) -> str:

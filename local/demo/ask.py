@@ -1,8 +1,10 @@
 """`python -m local.demo.ask`: one more picture from a model on the laptop's endpoint."""
 
 import argparse
+import sys
 
 from local.cloud import paths
+from local.cloud.access.root_key import NotRunningError
 from local.cloud.server import HOST, Cloud
 from local.demo.picture import generate
 
@@ -17,7 +19,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     cloud = Cloud(f"http://{HOST}:{options.port}", options.port)
-    image = generate(cloud, options.endpoint, options.model, options.prompt, seed=options.seed)
+    try:
+        image = generate(cloud, options.endpoint, options.model, options.prompt, seed=options.seed)
+    except NotRunningError as error:
+        sys.exit(str(error))
     path = paths.STATE / "demo" / "answer.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     image.resize((512, 512)).save(path)

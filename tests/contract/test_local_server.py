@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
+AWS = Path(sys.executable).with_name("aws")
 
 
 @pytest.fixture
@@ -55,6 +57,27 @@ def test_it_starts_in_the_background_and_stops(port: int) -> None:
     assert not answers(port)
     assert not Path(f"/proc/{pid}").exists() or _is_zombie(pid)
     assert not (ROOT / f".local/cloud-{port}.pid").exists()
+
+
+def test_the_printed_exports_are_all_that_the_aws_cli_needs(port: int, tmp_path: Path) -> None:
+    printed = command(port, "--detach").stdout
+    exports = dict(re.findall(r"export (\w+)=(\S+)", printed))
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+    assert _who_am_i(bare | exports) == (0, "arn:aws:iam::000000000000:root\n")
+    test_key = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for wrong in (test_key, {"AWS_SECRET_ACCESS_KEY": "test"}):
+        assert _who_am_i(bare | exports | wrong) != (0, "arn:aws:iam::000000000000:root\n")
+    written = [f.read_text() for f in (ROOT / ".local" / "logs").glob(f"cloud-{port}.*")]
+    assert len(written) == 2
+    assert not any(exports["AWS_SECRET_ACCESS_KEY"] in text for text in written)
+    command(port, "--stop")
+    assert not (ROOT / f".local/access_keys/{port}.ini").exists()
+
+
+def _who_am_i(environment: dict[str, str]) -> tuple[int, str]:
+    line = [str(AWS), "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
+    run = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    return run.returncode, run.stdout
 
 
 def test_a_taken_port_is_named_with_what_to_do(port: int) -> None:

@@ -125,7 +125,7 @@ class Stack:
 
     def find(self, upload: str) -> JobRecord | None:
         """Return the row of this upload's job; None: it was not accepted yet."""
-        session = boto3.Session("test", "test", region_name=REGION)
+        session = boto3.Session(region_name=REGION, **self.cloud.credentials())
         dynamodb = session.resource("dynamodb", endpoint_url=self.cloud.endpoint_url)
         table = dynamodb.Table(self.outputs["JobsTableName"])
         pointer = table.get_item(Key={"job_id": upload_row(f"{TENANT}/{upload}")}).get("Item")

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from local.cloud.server import ACCOUNT, REGION, serve
 from local.sagemaker import host, store
 from local.sagemaker.api import service
 from tests.cloud import eventually
+from tests.integration.access_kit import send, signed
 from tests.integration.sagemaker_kit import SageMakerKit
 
 LONG = {"seconds": "60", "child": "yes"}
@@ -40,8 +40,8 @@ def kill(*_: object) -> None:
 
 
 def reset(kit: SageMakerKit, _: str) -> None:
-    url = f"{kit.cloud.endpoint_url}/_ministack/reset"
-    urllib.request.urlopen(urllib.request.Request(url, method="POST")).close()  # noqa: S310
+    path = "/_ministack/reset"
+    assert send(kit.cloud, "POST", path, signed(kit.cloud, "POST", path)).status == 200
     assert kit.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
     assert kit.sagemaker.list_endpoints()["Endpoints"] == []
     time.sleep(1)

@@ -73,7 +73,7 @@ class SageMakerKit:
         self.stock = current()
         self.s3 = cloud.client("s3")
         self.sagemaker = cloud.client("sagemaker")
-        self.runtime = client_of(cloud, "sagemaker-runtime", "test", "test")
+        self.runtime = client_of(cloud, "sagemaker-runtime", *cloud.access_key())
         self.logs = cloud.client("logs")
         self.bucket = f"sagemaker-{uuid.uuid4().hex[:8]}"
         self.s3.create_bucket(Bucket=self.bucket)

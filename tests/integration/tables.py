@@ -21,7 +21,6 @@ def table(cloud: Cloud, resource: str) -> Any:
         "dynamodb",
         endpoint_url=cloud.endpoint_url,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        **cloud.credentials(),
     )
     return dynamodb.Table(name)

@@ -56,7 +56,9 @@ def test_a_request_that_breaks_a_rule_is_refused(
     kit: SageMakerKit, changes: dict[str, Any], words: str
 ) -> None:
     request = {k: v for k, v in (kit.request() | changes).items() if v is not None}
-    unchecked = client_of(kit.cloud, "sagemaker", "test", "test", parameter_validation=False)
+    unchecked = client_of(
+        kit.cloud, "sagemaker", *kit.cloud.access_key(), parameter_validation=False
+    )
     with pytest.raises(ClientError, match="ValidationException") as refused:
         unchecked.create_training_job(**request)
     assert words in str(refused.value)
