@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import pytest
 
-from contracts import layout
+from contracts.shared import layout
 from tests.contract.files import template
 from tests.contract.writers import Call, calls_in, find_writers
 

@@ -17,10 +17,10 @@ from torch.utils.tensorboard import SummaryWriter  # noqa: E402
 from tests.smoke import canary  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
-from trainer.gate import Evidence, Shots  # noqa: E402
-from trainer.photos import square, to_tensor  # noqa: E402
-from trainer.sampling import Shot  # noqa: E402
-from trainer.sheet import GAP, MARGIN, SHOWN_SIDE, make_sheet  # noqa: E402
+from trainer.evaluation.contact_sheet import GAP, MARGIN, SHOWN_SIDE, make_sheet  # noqa: E402
+from trainer.evaluation.gate import Evidence, Shots  # noqa: E402
+from trainer.model.sampling import Shot  # noqa: E402
+from trainer.photos.photos import square, to_tensor  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DecoderBrokenError
-from domain.darkroom import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.intake.normalisation import DecodedPhoto, DecodeLimits, PhotoRefusedError
 from likeness_client.__main__ import main
-from runtime.sandbox import ChildDecoder
+from runtime.imaging.sandbox import ChildDecoder
 from serving.preload import compile_library
 from tests.fakes.pictures import encoded, picture
 
@@ -108,7 +108,7 @@ def test_no_secret_reaches_the_child(program: Path, monkeypatch: pytest.MonkeyPa
 def test_a_child_that_never_read_the_photo_judges_none(
     program: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
 ) -> None:
-    monkeypatch.setattr("runtime.sandbox.WALL_SECONDS", 0.5 if "sleep" in body else 30)
+    monkeypatch.setattr("runtime.imaging.sandbox.WALL_SECONDS", 0.5 if "sleep" in body else 30)
     write_script(program, body)
     said = broken_because()
     assert reason in said
@@ -127,7 +127,7 @@ def test_an_interpreter_that_cannot_be_run_is_said(
 def test_a_child_that_is_ended_over_the_photo_refuses_it(
     program: Path, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
-    monkeypatch.setattr("runtime.sandbox.WALL_SECONDS", 0.5 if "sleep" in body else 30)
+    monkeypatch.setattr("runtime.imaging.sandbox.WALL_SECONDS", 0.5 if "sleep" in body else 30)
     write_script(program, body)
     assert refused_as() == "too_complex"
 

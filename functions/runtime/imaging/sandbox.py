@@ -1,0 +1,130 @@
+"""Decoding in a child process: a hostile file can end the child, never the stage."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import DecoderBrokenError
+from domain.intake.normalisation import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.intake.photo_quality import Looks
+
+WALL_SECONDS = 30
+STARTED = b"\n"
+"""The child's first line: it is empty, and it comes before the child reads the photo."""
+INTERPRETER_VARIABLES = (
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "PYTHONHOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+)
+"""What this interpreter may have needed to start; nothing else of our environment is passed on.
+
+Lambda's Python finds its libpython through ``LD_LIBRARY_PATH``. No secret lies in any of these.
+"""
+MAX_REASON = 200
+_TAKEN = {
+    rb"\xff\xd8\xff": "JPEG",
+    rb"\x89PNG\r\n\x1a\n": "PNG",
+    rb"RIFF....WEBP": "WEBP",
+    rb"....ftyp(avi[fs]|mif1(....){1,9}avif)": "AVIF",
+    rb"....ftyp(hei[cxms]|mif1)": "HEIF",
+}
+_KNOWN = (
+    rb"GIF8|BM|II\*\x00|MM\x00\*|8BPS|%PDF|%!PS|<\?xml|<svg|\x00\x00\x01\x00|\x00\x00\x00\x0cjP"
+    rb"|....ftyp(msf1|hev[cxms]|qt  |isom|mp4|crx)"
+)
+"""Pictures, drawings and films that we know and do not take."""
+
+
+class ChildDecoder:
+    """Runs ``runtime.imaging.decode`` for each photo, without any secret of our environment."""
+
+    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
+        """Return the normalised photo; see the Protocol for what it raises."""
+        facts, png = answer_of_child(body, {"kind": format_of(body), **limits._asdict()})
+        codes, looks = tuple(facts["codes"]), Looks(**facts["measures"])
+        size = facts["width"], facts["height"]
+        return DecodedPhoto(png, *size, codes, looks, facts["taken"])
+
+    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
+        """Return the grey mask in this size; see the Protocol for what it raises."""
+        order = {"kind": format_of(body), "mask_of": [width, height], **limits._asdict()}
+        _, png = answer_of_child(body, order)
+        return png
+
+
+def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Have a child decode the file; return its facts and the PNG.
+
+    Raises:
+        PhotoRefusedError: the child says why, or it went beyond a limit.
+        DecoderBrokenError: the child did not start, or ended with an error of its own.
+    """
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "runtime.imaging.decode", json.dumps(order)],
+            input=body,
+            capture_output=True,
+            check=False,
+            timeout=WALL_SECONDS,
+            env=environment_of_child(),
+        )
+    except subprocess.TimeoutExpired as late:
+        if late.stdout:
+            raise PhotoRefusedError("too_complex") from None
+        raise broken(f"it did not start within {WALL_SECONDS} s") from None
+    except OSError as error:
+        raise broken(f"{type(error).__name__} {error.errno}") from error
+    started = child.stdout.startswith(STARTED)
+    if started and child.returncode < 0:  # a signal: killed by a limit of its own
+        raise PhotoRefusedError("too_complex")
+    if child.returncode or not started:
+        ending = f"it ended with status {child.returncode}"
+        raise broken(ending, b"" if started else child.stderr)
+    header, _, png = child.stdout.removeprefix(STARTED).partition(b"\n")
+    facts: dict[str, Any] = json.loads(header)
+    if "refused" in facts:
+        raise PhotoRefusedError(facts["refused"])
+    return facts, png
+
+
+def environment_of_child() -> dict[str, str]:
+    """Return what the child needs to start as this interpreter did, and to find its modules."""
+    kept = {name: os.environ[name] for name in INTERPRETER_VARIABLES if name in os.environ}
+    return {**kept, "PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"}
+
+
+def broken(ending: str, errors: bytes = b"") -> DecoderBrokenError:
+    """Return the error that tells an operator how the child ended.
+
+    Args:
+        ending: in our own words.
+        errors: what a child that never saw the photo wrote, such as the loader's own words.
+    """
+    last = errors.decode("ascii", "replace").strip().rpartition("\n")[2]
+    reason = f"the photo decoder does not work: {ending}" + (f": {last}" if last else "")
+    return DecoderBrokenError(reason=reason[:MAX_REASON])
+
+
+def format_of(body: bytes) -> str:
+    """Return the format that the first bytes name, whatever the file is called.
+
+    Raises:
+        PhotoRefusedError: it is none that we take.
+    """
+    for magic, name in _TAKEN.items():
+        if re.match(magic, body, re.DOTALL):
+            return name
+    known = re.match(_KNOWN, body, re.DOTALL)
+    raise PhotoRefusedError("not_an_image" if known is None else "format_not_taken")
+
+
+def _python_path() -> str:
+    """Return where the child finds this package and Pillow: wherever we found them."""
+    return ":".join(str(Path(entry).resolve()) for entry in sys.path if entry)
