@@ -12,7 +12,7 @@ from typing import NamedTuple
 from contracts.codes import CODES
 from contracts.documents.job import PinnedObject
 from contracts.documents.photos import PhotoVerdict
-from contracts.errors import StageError
+from contracts.errors import DecoderBrokenError, StageError
 from contracts.shared.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
 from domain.intake.inspection import MIN_PHOTOS, advice_on_set, stored_class, verdicts_of
 from domain.intake.normalisation import LEAST_SIDE, Darkroom, limits_for
@@ -119,7 +119,11 @@ def read_folder(storage: FolderStorage, upload: PinnedUpload) -> Wishes | None:
 
 
 def check(folder: Path, resolution: int | None = None) -> int:
-    """Say every verdict, and what is wrong with the request; return 1 if it would be refused."""
+    """Say every verdict, and what is wrong with the request.
+
+    Returns:
+        0; 1 if the upload would be refused; 2 if the photos cannot be judged on this machine.
+    """
     storage = FolderStorage(folder)
     try:
         upload = pin_upload(storage, PLACE)
@@ -138,7 +142,11 @@ def check(folder: Path, resolution: int | None = None) -> int:
         problems = 1
         _say(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
     asked = None if wishes is None else wishes.request.resolution
-    looks = look_at(storage, upload, asked or resolution or LEAST_SIDE)
+    try:
+        looks = look_at(storage, upload, asked or resolution or LEAST_SIDE)
+    except DecoderBrokenError as error:
+        sys.stderr.write(f"likeness: no photo was judged: {error.facts['reason']}\n")
+        return 2
     say_request(wishes)
     good = say_looks(looks)
     return int(good < MIN_PHOTOS or problems > 0)

@@ -1,4 +1,4 @@
-"""The only reader of environment variables; called from ``from_env`` and nowhere else."""
+"""The only reader of our own environment variables; called from ``from_env`` and nowhere else."""
 
 import os
 

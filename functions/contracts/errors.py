@@ -52,6 +52,12 @@ class ConsentRefusedError(StageError):
     code = "consent_missing"
 
 
+class DecoderBrokenError(StageError):
+    """The photo decoder did not work: a fault of the runtime and of no photo. Tried again."""
+
+    retryable = True
+
+
 class TooFewPhotosError(StageError):
     """Fewer usable photos than training needs. Final: the owner must add some."""
 

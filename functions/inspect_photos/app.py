@@ -4,6 +4,7 @@ In     InspectPhotosInput   from accept_request
 Out    PhotoSummary         to train_adapter; the PhotoReport lies in the models bucket
 Fails  TooFewPhotosError    final; the owner is told what is wrong with which photo
        PhotosRefusedError   final; likewise, when the request says that all photos must pass
+       DecoderBrokenError   the workflow tries again: the decoder did not start, whatever the photo
 """
 
 from aws import settings

@@ -18,7 +18,9 @@ ENDPOINT = b'{"EndpointName": "e", "EndpointConfigName": "c"}'
 TAGS = {"ResourceArn": "arn:aws:sagemaker:us-east-1:000000000000:model/m"}
 
 
-@pytest.mark.parametrize("name", ["container.images", "hosting.packages", "s3", "training.documents"])
+@pytest.mark.parametrize(
+    "name", ["container.images", "hosting.packages", "s3", "training.documents"]
+)
 def test_the_examples_in_docstrings_hold(name: str) -> None:
     found = doctest.testmod(import_module(f"local.sagemaker.{name}"))
     assert found.attempted

@@ -8,12 +8,12 @@ from typing import Any, get_args
 
 import pytest
 
-from contracts import layout
-from contracts.record import JobRecord
-from contracts.stages import ExecutionOutcome
-from domain.planning import LaunchOrder
-from domain.prices import PEAK_TFLOPS, USD_PER_HOUR
-from domain.uploads import place_of
+from contracts.documents.record import JobRecord
+from contracts.documents.stages import ExecutionOutcome
+from contracts.shared import layout
+from domain.intake.uploads import place_of
+from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR
+from domain.training.planning import LaunchOrder
 from tests.contract.files import template
 
 RESOURCES: dict[str, Any] = template()["Resources"]

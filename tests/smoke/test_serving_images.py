@@ -43,8 +43,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[kit.Server]:
-    with kit.serving(str(models / "base"), tmp_path_factory.mktemp("serve")) as running:
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every file that the server writes lies here."""
+    return tmp_path_factory.mktemp("serve")
+
+
+@pytest.fixture(scope="module")
+def server(work: Path, models: Path) -> Iterator[kit.Server]:
+    with kit.serving(str(models / "base"), work, TMPDIR=str(work)) as running:
         yield running
 
 
@@ -95,6 +101,30 @@ def test_it_is_the_picture_that_plain_diffusers_makes(
     file = base64.b64decode(encoded(make_image(1)))
     assert answer.info.image_sha256 == hashlib.sha256(file).hexdigest()
     assert b"compositeWithTrainedAlgorithmicMedia" in answer.files[0]
+
+
+def test_neither_the_image_nor_the_picture_is_written_to_a_file(
+    server: kit.Server, users: list[kit.User], work: Path
+) -> None:
+    """With the answer kept for the next request: it stays in the base's memory."""
+    image = make_image(9)
+    answers = [change(server, users[0], image, strength=0.25, seed=3) for _ in range(2)]
+    assert [answer.info.cached for answer in answers] == [False, True]
+    sent = encoded(image)
+    parts = {
+        "the image's file": base64.b64decode(sent)[:256],
+        "the request": sent[:256].encode(),
+        "pixels": image.tobytes()[:192],
+        "the picture's file": answers[0].files[0][:256],
+        "the answer": base64.b64encode(answers[0].files[0])[:256],
+        "any PNG": b"\x89PNG\r\n\x1a\n",
+    }
+    files = [path for path in work.rglob("*") if path.is_file()]
+    assert {"serve.log", "base.pid"} <= {path.name for path in files}
+    found = {
+        path.name: [k for k, part in parts.items() if part in path.read_bytes()] for path in files
+    }
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def test_less_strength_keeps_more_of_the_image(server: kit.Server, users: list[kit.User]) -> None:

@@ -309,7 +309,7 @@ def judge_adapter(
     say_report(recipe, report)
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
-    write_atomically(adapter / SHEET_FILE, make_sheet(images, evidence))
+    write_atomically(adapter / SHEET_FILE, make_sheet(evidence))
     for number, picture in enumerate(to_images(evidence.with_adapter[evidence.wishes()])):
         write_atomically(adapter / PICTURES_FOLDER / f"{number:02d}.png", to_png(picture))
     return report

@@ -1,6 +1,7 @@
 """The child of runtime.imaging.sandbox: one photo from stdin, one normalised PNG to stdout.
 
-Before the PNG comes one line of JSON: its size and what was repaired, or why it was refused.
+An empty line says that the child has started. Before the PNG comes one line of JSON: its size and
+what was repaired, or why it was refused.
 Limits are set before the first byte is looked at. Imports Pillow and its two neighbours.
 """
 
@@ -40,6 +41,8 @@ class RefusedError(Exception):
 def main(order: str) -> None:
     """Decode what stdin holds and answer on stdout."""
     _limit()
+    sys.stdout.buffer.write(b"\n")  # whatever happens from here on is about the photo
+    sys.stdout.buffer.flush()
     facts, png = answer(sys.stdin.buffer.read(), json.loads(order))
     sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n" + png)
 

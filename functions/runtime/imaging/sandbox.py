@@ -1,16 +1,33 @@
 """Decoding in a child process: a hostile file can end the child, never the stage."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import DecoderBrokenError
 from domain.intake.normalisation import DecodedPhoto, DecodeLimits, PhotoRefusedError
 from domain.intake.photo_quality import Looks
 
 WALL_SECONDS = 30
+STARTED = b"\n"
+"""The child's first line: it is empty, and it comes before the child reads the photo."""
+INTERPRETER_VARIABLES = (
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "PYTHONHOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+)
+"""What this interpreter may have needed to start; nothing else of our environment is passed on.
+
+Lambda's Python finds its libpython through ``LD_LIBRARY_PATH``. No secret lies in any of these.
+"""
+MAX_REASON = 200
 _TAKEN = {
     rb"\xff\xd8\xff": "JPEG",
     rb"\x89PNG\r\n\x1a\n": "PNG",
@@ -25,12 +42,8 @@ _KNOWN = (
 """Pictures, drawings and films that we know and do not take."""
 
 
-class DecoderBrokenError(Exception):
-    """The child could not even start to decode: a fault of ours and not of the photo."""
-
-
 class ChildDecoder:
-    """Runs ``runtime.imaging.decode`` for each photo, with nothing of our environment."""
+    """Runs ``runtime.imaging.decode`` for each photo, without any secret of our environment."""
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         """Return the normalised photo; see the Protocol for what it raises."""
@@ -51,7 +64,7 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
 
     Raises:
         PhotoRefusedError: the child says why, or it went beyond a limit.
-        DecoderBrokenError: it could not even start.
+        DecoderBrokenError: the child did not start, or ended with an error of its own.
     """
     try:
         child = subprocess.run(
@@ -60,19 +73,43 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
             capture_output=True,
             check=False,
             timeout=WALL_SECONDS,
-            env={"PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"},
+            env=environment_of_child(),
         )
-    except subprocess.TimeoutExpired:
-        raise PhotoRefusedError("too_complex") from None
-    if child.returncode < 0:  # a signal: killed by a limit of its own
+    except subprocess.TimeoutExpired as late:
+        if late.stdout:
+            raise PhotoRefusedError("too_complex") from None
+        raise broken(f"it did not start within {WALL_SECONDS} s") from None
+    except OSError as error:
+        raise broken(f"{type(error).__name__} {error.errno}") from error
+    started = child.stdout.startswith(STARTED)
+    if started and child.returncode < 0:  # a signal: killed by a limit of its own
         raise PhotoRefusedError("too_complex")
-    if child.returncode > 0:
-        raise DecoderBrokenError
-    header, _, png = child.stdout.partition(b"\n")
+    if child.returncode or not started:
+        ending = f"it ended with status {child.returncode}"
+        raise broken(ending, b"" if started else child.stderr)
+    header, _, png = child.stdout.removeprefix(STARTED).partition(b"\n")
     facts: dict[str, Any] = json.loads(header)
     if "refused" in facts:
         raise PhotoRefusedError(facts["refused"])
     return facts, png
+
+
+def environment_of_child() -> dict[str, str]:
+    """Return what the child needs to start as this interpreter did, and to find its modules."""
+    kept = {name: os.environ[name] for name in INTERPRETER_VARIABLES if name in os.environ}
+    return {**kept, "PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"}
+
+
+def broken(ending: str, errors: bytes = b"") -> DecoderBrokenError:
+    """Return the error that tells an operator how the child ended.
+
+    Args:
+        ending: in our own words.
+        errors: what a child that never saw the photo wrote, such as the loader's own words.
+    """
+    last = errors.decode("ascii", "replace").strip().rpartition("\n")[2]
+    reason = f"the photo decoder does not work: {ending}" + (f": {last}" if last else "")
+    return DecoderBrokenError(reason=reason[:MAX_REASON])
 
 
 def format_of(body: bytes) -> str:

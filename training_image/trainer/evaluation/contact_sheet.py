@@ -1,7 +1,11 @@
-"""The sample sheet, ``samples.png``: what the gate saw, for people.
+"""The sample sheet, ``samples.png``: what the gate drew, for people.
 
-Left, a row for each picture of the subject and of the request's own prompts: photo | base |
-adapter. Right, for each picture of the class: base | adapter, which should be the same.
+Left, a row for each picture of the subject and of the request's own prompts: base | adapter. Right,
+for each picture of the class: base | adapter, which should be the same. The two pictures of a row
+have the same prompt and the same seed.
+
+The sheet goes to the models bucket, which never expires it. No photo is shown on it:
+docs/decisions/0016-photos-stay-in-the-uploads-bucket.md.
 """
 
 from PIL import Image, ImageDraw
@@ -16,16 +20,11 @@ PAPER, INK = (255, 255, 255), (60, 60, 60)
 Column = tuple[str, list[Image.Image]]
 
 
-def make_sheet(photos: list[Image.Image], evidence: Evidence) -> bytes:
-    """Return a PNG."""
+def make_sheet(evidence: Evidence) -> bytes:
+    """Return a PNG of drawn pictures; see the module's header."""
     without, adapted = to_images(evidence.without), to_images(evidence.with_adapter)
     end = evidence.of_class().start
-    shown = [photos[row % len(photos)] for row in range(end)]
-    subject: list[Column] = [
-        ("photos", shown),
-        ("base", without[:end]),
-        ("yours", adapted[:end]),
-    ]
+    subject: list[Column] = [("base", without[:end]), ("yours", adapted[:end])]
     of_class: list[Column] = [("class before", without[end:]), ("class after", adapted[end:])]
     side = max(SHOWN_SIDE, without[0].width)
     rows = max(end, len(without) - end)

@@ -1,0 +1,262 @@
+"""No pixel of an uploaded photo is written but to the uploads bucket and the job's own scratch.
+
+WRITERS declares every call in our sources that can write an image, an array or a file: what it is
+given, and where that goes. docs/decisions/0016-photos-stay-in-the-uploads-bucket.md says why.
+tests/smoke/test_photos_stay.py shows for a real training that the declarations are true.
+"""
+
+import ast
+from typing import Literal, NamedTuple
+
+import pytest
+
+from contracts.shared import layout
+from tests.contract.files import template
+from tests.contract.writers import Call, calls_in, find_writers
+
+Holds = Literal[
+    "photos",  # pixels of a user's photo, mask or start image, or pictures that show them
+    "drawn",  # pictures that the model drew, or their latents
+    "weights",
+    "text",  # documents, lines, settings; hashes and figures of photos, never their pixels
+    "given",  # whatever the callers hand over: each of them is declared itself
+]
+Place = Literal[
+    "memory",
+    "pipe",  # from the photo decoder's child to its parent
+    "scratch",  # the container's or the function's own disk, gone with it
+    "uploads",  # the uploads bucket: a lifecycle rule expires what lies in it
+    "models",  # the models bucket, by itself or mirrored by SageMaker: kept for ever
+    "table",
+    "bases",
+    "caller",  # where the caller says, with the caller's own permissions
+    "laptop",  # the user's own machine
+]
+
+MAY_HOLD_PHOTOS: set[Place] = {"memory", "pipe", "scratch", "uploads", "caller", "laptop"}
+
+
+class Writer(NamedTuple):
+    """One row: how often the call stands in the function, what it writes, and where to."""
+
+    times: int
+    holds: Holds
+    place: Place
+
+
+TRAINER = {
+    # what SageMaker mirrors to the models bucket: checkpoints/ and output/tensorboard/
+    ("checkpoint_choice.keep", "write_atomically"): Writer(1, "weights", "models"),
+    ("model_card.write_card", "write_atomically"): Writer(1, "text", "models"),
+    ("checkpoint.save_state", "save_file"): Writer(1, "weights", "models"),
+    ("checkpoint.save_state", "written_whole"): Writer(1, "weights", "models"),
+    ("adapter_files.write_adapter", "write_atomically"): Writer(3, "weights", "models"),
+    ("adapter_files.write_peft", "write_atomically"): Writer(2, "weights", "models"),
+    ("loop.train", "save"): Writer(1, "weights", "models"),
+    ("multi_user._run", "save"): Writer(1, "weights", "models"),
+    ("metrics.Meter.show", "add_images"): Writer(1, "drawn", "models"),
+    ("results.write_result", "write_atomically"): Writer(1, "text", "models"),
+    ("class_images.write_set", "write_atomically"): Writer(2, "drawn", "models"),
+    ("progress.ProgressFile.tell", "write_atomically"): Writer(1, "text", "models"),
+    ("validation_images.Sampler.draw", "write_atomically"): Writer(1, "drawn", "models"),
+    ("task.judge_adapter", "write_atomically"): Writer(3, "drawn", "models"),
+    # SageMaker's FailureReason
+    ("results.write_failure", "write_text"): Writer(1, "text", "models"),
+    ("launch.run_crew", "write_text"): Writer(1, "text", "models"),
+    # the folder of one of several processes, thrown away at its end
+    ("launch.own_room", "symlink_to"): Writer(1, "photos", "scratch"),
+    ("launch.own_room", "copytree"): Writer(1, "weights", "scratch"),
+    # what the others write with
+    ("results.write_atomically", "write_bytes"): Writer(1, "given", "models"),
+    ("results.write_atomically", "written_whole"): Writer(1, "given", "models"),
+    ("results.written_whole", "replace"): Writer(1, "given", "models"),
+    # bytes in memory
+    ("checkpoint_choice.keep", "save"): Writer(1, "weights", "memory"),
+    ("adapter_files.pack", "save"): Writer(1, "weights", "memory"),
+    ("kohya_metadata.content_hash", "save"): Writer(1, "weights", "memory"),
+    ("class_images.make_set", "save"): Writer(1, "drawn", "memory"),
+    ("sampling.to_png", "save"): Writer(1, "drawn", "memory"),
+    # commands that a person runs
+    ("convert.main", "save_file"): Writer(1, "weights", "caller"),
+    ("retina_weights.main", "save_file"): Writer(1, "weights", "caller"),
+}
+
+FUNCTIONS = {
+    ("normalisation.store", "write"): Writer(1, "photos", "uploads"),
+    ("uploads.unpacked", "write"): Writer(1, "photos", "uploads"),
+    ("decode.main", "write"): Writer(2, "photos", "pipe"),
+    ("decode.normalise", "save"): Writer(1, "photos", "memory"),
+    ("decode.normalise_mask", "save"): Writer(1, "photos", "memory"),
+    ("accepting.accept_request", "write_document"): Writer(1, "text", "models"),
+    ("accepting.read_upload", "write_document"): Writer(1, "text", "models"),
+    ("launching.write_inputs", "write"): Writer(2, "text", "models"),
+    ("launching.write_inputs", "write_document"): Writer(1, "text", "models"),
+    ("inspection.inspect_photos", "write_document"): Writer(1, "text", "models"),
+    ("priors.keep_prior", "copy"): Writer(1, "drawn", "models"),
+    ("priors.keep_prior", "write_document"): Writer(1, "text", "models"),
+    ("sweep.plan_sweep", "write_document"): Writer(2, "text", "models"),
+    ("sweep.rank_sweep", "write_document"): Writer(1, "text", "models"),
+    # the package: released text, weights, manifest and card
+    ("tar_gz.archive", "addfile"): Writer(1, "given", "memory"),
+    ("tar_gz.archive", "open"): Writer(1, "given", "memory"),
+    ("base_model.publish_base", "write"): Writer(1, "text", "models"),
+    ("publishing.store", "copy"): Writer(1, "weights", "models"),
+    ("publishing.store", "write"): Writer(1, "weights", "models"),
+    # what the others write with; each Storage is one bucket
+    ("storage.S3Storage.copy", "copy_object"): Writer(1, "given", "uploads"),
+    ("storage.S3Storage.write", "put_object"): Writer(1, "given", "uploads"),
+    ("storage.write_document", "write"): Writer(1, "text", "models"),
+    ("table.DynamoJobs.note_notice", "put_item"): Writer(1, "text", "table"),
+    ("cost_records.DynamoRows._try_update", "update_item"): Writer(1, "text", "table"),
+    ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
+    # the packaged model.py, in the serving container
+    ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),
+    ("model.announce", "write_text"): Writer(1, "text", "scratch"),
+}
+
+SERVING = {
+    # a picture that starts from a caller's image shows some of it
+    ("provenance.encode", "save"): Writer(1, "photos", "memory"),
+    ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
+    ("base_folder.place", "rename"): Writer(1, "weights", "scratch"),
+    ("server.assemble_backends", "copy"): Writer(1, "text", "scratch"),
+    ("server.assemble_backends", "symlink_to"): Writer(1, "text", "scratch"),
+    ("server.make_repository", "symlink_to"): Writer(1, "text", "scratch"),
+    ("server.make_repository", "write_text"): Writer(1, "text", "scratch"),
+    ("triton_model.TritonPythonModel.initialize", "write_text"): Writer(1, "text", "scratch"),
+}
+
+CLIENT = {
+    ("__main__.draw", "save"): Writer(2, "photos", "caller"),
+    ("__main__.save", "save"): Writer(1, "photos", "caller"),
+    ("answer.Picture.save", "write_bytes"): Writer(1, "photos", "caller"),
+    ("store.PictureStore._put", "put_object"): Writer(1, "photos", "caller"),
+}
+
+DEMO = {
+    ("__main__._show_pictures", "save"): Writer(1, "photos", "laptop"),
+    ("ask.main", "save"): Writer(1, "drawn", "laptop"),
+    ("picture.save", "save"): Writer(1, "photos", "laptop"),
+    ("upload.put_base", "put_object"): Writer(1, "weights", "bases"),
+    ("upload.put_files", "put_object"): Writer(2, "photos", "uploads"),
+}
+
+LOCAL_SAGEMAKER = {
+    # it stands where SageMaker stands: /opt/ml is a folder under .local/, removed after the job
+    ("artifacts._upload_folder", "add"): Writer(1, "given", "laptop"),
+    ("artifacts._upload_folder", "open"): Writer(1, "given", "laptop"),
+    ("process.Container.__init__", "open"): Writer(1, "text", "laptop"),
+    ("process.Container._say", "write"): Writer(1, "text", "pipe"),
+    ("packages.Packages.fetch", "rename"): Writer(1, "weights", "laptop"),
+    ("packages._unpack", "extractall"): Writer(1, "weights", "laptop"),
+    ("s3.get", "open"): Writer(1, "photos", "laptop"),
+    ("s3.get", "write"): Writer(1, "photos", "laptop"),
+    ("s3.put", "put_object"): Writer(1, "given", "laptop"),
+    ("run.TrainingRun._finish", "move"): Writer(1, "drawn", "laptop"),
+    ("run.TrainingRun._make_root", "move"): Writer(1, "drawn", "laptop"),
+    ("run.TrainingRun._make_root", "write_text"): Writer(1, "text", "laptop"),
+}
+
+WRITERS = {
+    Call(folder, *row): writer
+    for folder, rows in {
+        "functions": FUNCTIONS,
+        "training_image": TRAINER,
+        "serving_image": SERVING,
+        "likeness_client": CLIENT,
+        "local/demo": DEMO,
+        "local/sagemaker": LOCAL_SAGEMAKER,
+    }.items()
+    for row, writer in rows.items()
+}
+
+
+def test_every_writer_is_declared_with_what_it_writes_and_where_to() -> None:
+    found, declared = find_writers(), {call: row.times for call, row in WRITERS.items()}
+    differing = {
+        call: f"found {found.get(call, 0)} times, declared {declared.get(call, 0)} times"
+        for call in sorted(found.keys() | declared.keys())
+        if found.get(call, 0) != declared.get(call, 0)
+    }
+    assert differing == {}, "declare in WRITERS what is written, and where to"
+
+
+def test_photos_are_written_nowhere_but_where_they_expire() -> None:
+    wrong = [
+        call
+        for call, row in WRITERS.items()
+        if row.holds == "photos" and row.place not in MAY_HOLD_PHOTOS
+    ]
+    assert wrong == []
+
+
+def test_whatever_lies_in_the_uploads_bucket_expires() -> None:
+    bucket = template()["Resources"]["UploadsBucket"]["Properties"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["ExpirationInDays"] == {"Ref": "PhotoRetentionDays"}
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert not {"Prefix", "Filter"} & rule.keys(), "no key is left out"
+
+
+def test_the_training_role_writes_nothing_to_the_uploads_bucket() -> None:
+    """Nothing is written there from a container that several users' photos lie in."""
+    (policy,) = template()["Resources"]["TrainingRole"]["Properties"]["Policies"]
+    writable = [
+        str(statement["Resource"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:PutObject" in statement["Action"]
+    ]
+    assert len(writable) == 1
+    assert "ModelsBucket" in writable[0]
+    assert "UploadsBucket" not in writable[0]
+
+
+def test_no_key_of_a_photo_starts_the_workflow() -> None:
+    place = layout.accepted_prefix("0" * 32)
+    files = [layout.accepted_photo_file(0), layout.accepted_mask_file(0)]
+    assert not any((place + file).endswith(layout.REQUEST_FILE) for file in files)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "image.save(path)",
+        "save_file(tensors, path)",
+        "torch.save(latents, path)",
+        "np.save(path, pixels)",
+        "cv2.imwrite(name, pixels)",
+        "self.writer.add_image('photo', pixels, 1)",
+        "path.write_bytes(png)",
+        "s3.put_object(Bucket=b, Key=k, Body=png)",
+        "s3.upload_file(path, b, k)",
+        "storage.write(key, png)",
+        "open(path, 'wb')",
+        "path.open(mode='xb')",
+        "shutil.copy(photo, checkpoints)",
+        "partial.replace(path)",
+        "(checkpoints / 'photo').symlink_to(photo)",
+        "from safetensors.torch import save_file as keep",
+        "sys.stdout.buffer.write(png)",
+    ],
+)
+def test_a_new_writer_is_found(line: str) -> None:
+    source = f"class Album:\n    def show(self, path):\n        {line}\n"
+    ((function, _),) = calls_in(ast.parse(source), "sheet")
+    assert function == "sheet.Album.show"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "text.replace('a', 'b')",
+        "path.open('rb')",
+        "seen.add(photo)",
+        "weights.copy()",
+        "sys.stdout.write(line)",
+        "replace(photo, image=image)",
+        "Image.open(path)",
+    ],
+)
+def test_what_writes_nothing_need_not_be_declared(line: str) -> None:
+    assert list(calls_in(ast.parse(line), "sheet")) == []
