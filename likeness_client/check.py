@@ -14,8 +14,9 @@ from contracts.errors import StageError
 from contracts.job import PinnedObject
 from contracts.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
 from contracts.photos import PhotoVerdict
+from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from domain.darkroom import LEAST_SIDE, Darkroom, limits_for
-from domain.photos import MIN_PHOTOS, advice_on_set, stored_class, verdicts_of
+from domain.photos import MIN_PHOTOS, advice_on_captions, advice_on_set, stored_class, verdicts_of
 from domain.requests import MAX_REQUEST_BYTES, RequestRefusedError
 from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
 from domain.uploads import PinnedUpload, Place, pin_upload
@@ -140,7 +141,7 @@ def check(folder: Path, resolution: int | None = None) -> int:
     asked = None if wishes is None else wishes.request.resolution
     looks = look_at(storage, upload, asked or resolution or LEAST_SIDE)
     say_request(wishes)
-    good = say_looks(looks)
+    good = say_looks(looks, DEFAULT_TRIGGER_WORD if wishes is None else wishes.request.trigger_word)
     return int(good < MIN_PHOTOS or problems > 0)
 
 
@@ -154,12 +155,13 @@ def say_request(wishes: Wishes | None) -> None:
         _say(f"request   {field} = {getattr(wishes.request, field)} (from {origin})")
 
 
-def say_looks(looks: Looks) -> int:
+def say_looks(looks: Looks, trigger_word: str) -> int:
     """Say the verdicts; return how many photos can be used."""
     for verdict in looks.photos:
         name = _name(looks.upload.photos[verdict.index])
         _say(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
-    for code in advice_on_set(looks.photos):
+    advice = (*advice_on_set(looks.photos), *advice_on_captions(looks.photos, trigger_word))
+    for code in advice:
         _say(f"advice    {CODES[code].text} {CODES[code].hint}")
     if looks.upload.class_photos:
         _say(f"Class pictures: {looks.class_photos} of {len(looks.upload.class_photos)}.")

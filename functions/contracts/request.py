@@ -8,12 +8,10 @@ from contracts.consent import Consent
 from contracts.grid import SweepGrid
 from contracts.options import LARGEST_RATE, TrainingOptions
 from contracts.photo_options import PhotoOptions
+from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 """What a text encoder reads; user text, so it is data and never a name."""
-
-TRIGGER_PLACEHOLDERS = ("<<TOK>>", "[trigger]", "TOK")
-"""Ways to write "the subject" in a prompt; each is replaced by ``trigger_word``."""
 
 
 class TrainingRequest(PhotoOptions, TrainingOptions):
@@ -22,7 +20,8 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     schema_version: Literal[1] = 1
 
     instance_prompt: Prompt
-    """Describes the subject with its trigger word, e.g. ``a photo of sks person``."""
+    """Describes the subject, which the trigger word or a placeholder names: ``a photo of sks
+    person`` or ``a photo of TOK person``."""
 
     class_prompt: Prompt
     """Describes the class without it, e.g. ``a photo of a person``."""
@@ -63,7 +62,9 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
-    trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = "sks"
+    trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = (
+        DEFAULT_TRIGGER_WORD
+    )
     """A rare word that will mean the subject."""
 
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()

@@ -13,7 +13,8 @@ from contracts.money import Receipt
 from contracts.notice import ModelNotice, Notice, PhotoNotice
 from contracts.photos import PhotoReport, PhotoVerdict
 from contracts.problems import RequestProblem, RequestProblems
-from contracts.request import TRIGGER_PLACEHOLDERS, TrainingRequest
+from contracts.request import TrainingRequest
+from contracts.shared.prompts import name_subject
 from contracts.stages import NotifyFailureInput, NotifyOwnerInput
 from contracts.sweep import PointReport, SweepReport
 from contracts.training import TrainingResult
@@ -266,10 +267,7 @@ def request_problems(
 
 def example_prompt(request: TrainingRequest) -> str:
     """Return the instance prompt with the trigger word in its place."""
-    prompt = request.instance_prompt
-    for placeholder in TRIGGER_PLACEHOLDERS:
-        prompt = prompt.replace(placeholder, request.trigger_word)
-    return prompt
+    return name_subject(request.instance_prompt, request.trigger_word)
 
 
 def model_record(given: NotifyOwnerInput, now: datetime) -> ModelRecord:

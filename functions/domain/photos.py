@@ -8,6 +8,7 @@ from contracts import layout
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
+from contracts.shared.prompts import names_subject
 from domain.bases import Bases
 from domain.darkroom import (
     Darkroom,
@@ -61,7 +62,11 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
     report = PhotoReport(
         job_id=job.job_id,
         photos=verdicts,
-        codes=(*advice_on_set(verdicts), *(() if all_of_class else ("class_photos_ignored",))),
+        codes=(
+            *advice_on_set(verdicts),
+            *advice_on_captions(verdicts, accepted.request.trigger_word),
+            *(() if all_of_class else ("class_photos_ignored",)),
+        ),
         class_photos=class_photos,
     )
     write_document(inspection.models, layout.photo_report_key(job.job_id), report)
@@ -156,6 +161,13 @@ def advice_on_set(photos: Iterable[PhotoVerdict]) -> tuple[str, ...]:
     good = [photo for photo in photos if photo.verdict != "refused"]
     moments = sum("similar_photo" not in photo.codes for photo in good)
     return ("little_variety",) if moments < MIN_PHOTOS <= len(good) else ()
+
+
+def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tuple[str, ...]:
+    """Return what is not good about the captions as a set."""
+    captions = [photo.caption for photo in photos if photo.caption is not None]
+    named = any(names_subject(caption, trigger_word) for caption in captions)
+    return ("captions_without_subject",) if captions and not named else ()
 
 
 def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:

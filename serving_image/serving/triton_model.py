@@ -19,6 +19,7 @@ from PIL.Image import Image
 
 from contracts.package import GenerationInfo, MixedAdapter
 from contracts.picture import GEN_ARGS, GENERATED_IMAGE, IMAGE, INFO, NEGATIVE_PROMPT, PROMPT
+from contracts.shared.prompts import name_subject
 from serving.adapters import Adapter, AdapterCache, AdapterReader
 from serving.answers import Answer, AnswerCache, answer_key
 from serving.generator import Generator, Row
@@ -28,7 +29,7 @@ from serving.metrics import emit
 from serving.others import find_others, has_adapter
 from serving.safety import make_checker
 from serving.server import BASE_PID_FILE
-from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
+from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
 from serving.watermark import make_mark
 
 ADAPTER = "adapter"

@@ -4,10 +4,10 @@ from bench.corpus.photos import heic
 from contracts import layout
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import JobSpec
-from contracts.photos import PhotoReport, PhotoSummary
+from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from domain.accepting import Intake, accept_request
 from domain.darkroom import DecodedPhoto, DecodeLimits, PhotoRefusedError
-from domain.photos import Inspection, inspect_photos
+from domain.photos import Inspection, advice_on_captions, inspect_photos
 from domain.storage import read_document
 from runtime.sandbox import ChildDecoder, DecoderBrokenError
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
@@ -174,3 +174,25 @@ def test_a_child_that_is_killed_refuses_the_photo(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(PhotoRefusedError) as caught:
         ChildDecoder().decode(encoded(picture()), DecodeLimits(min_side=64))
     assert caught.value.code == "too_complex"
+
+
+def test_captions_of_which_none_names_the_subject_are_told() -> None:
+    assert advice_of(("smiling", None)) == ("captions_without_subject",)
+    assert advice_of(("smiling", "TOK smiling")) == ()
+    assert advice_of(("a SKS", "smiling")) == ()
+    assert advice_of((None, None)) == ()
+
+
+def advice_of(captions: tuple[str | None, ...]) -> tuple[str, ...]:
+    verdicts = [
+        PhotoVerdict(index=index, verdict="accepted", caption=caption)
+        for index, caption in enumerate(captions)
+    ]
+    return advice_on_captions(verdicts, "sks")
+
+
+def test_the_report_says_that_no_caption_names_the_subject() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "0.txt": b"smiling"})
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert report_of(intake, job).codes == ("captions_without_subject",)

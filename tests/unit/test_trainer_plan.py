@@ -5,7 +5,7 @@ import pytest
 from contracts.base import BaseCard, TrainingDefaults
 from contracts.request import TrainingRequest
 from contracts.training import TrainingTask
-from trainer.plan import caption_of, choose_steps, count_held_out, make_recipe, name_subject
+from trainer.plan import choose_steps, count_held_out, make_recipe
 
 DEFAULTS = TrainingDefaults(
     learning_rate=1e-3,
@@ -70,18 +70,9 @@ def test_no_prior_preservation_means_no_class_images() -> None:
     assert make_recipe(task(with_prior_preservation=False), CARD, photos=8).class_images == 0
 
 
-@pytest.mark.parametrize("placeholder", ["TOK", "[trigger]", "<<TOK>>"])
-def test_placeholders_name_the_subject_and_words_that_hold_one_stay(placeholder: str) -> None:
-    prompt = f"{placeholder} in TOKYO, a {placeholder} person"
-    assert name_subject(prompt, request()) == "sks in TOKYO, a sks person"
-
-
-def test_a_caption_that_does_not_name_the_subject_gets_the_prompt_before_it() -> None:
-    assert caption_of(None, request()) == "a photo of sks person"
-    assert caption_of("TOK smiling", request()) == "sks smiling"
-    assert caption_of("smiling", request()) == "a photo of sks person, smiling"
-    assert caption_of("TOK, smiling", request()) == "sks, smiling"
-    assert caption_of("in asks", request()) == "a photo of sks person, in asks"
+def test_the_prompt_of_a_recipe_names_the_subject() -> None:
+    named = make_recipe(task(instance_prompt="a TOK in TOKYO"), CARD, photos=8).instance_prompt
+    assert named == "a sks in TOKYO"
 
 
 def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:

@@ -1,7 +1,6 @@
 """What a request and a base mean together: every number that training needs, none left open."""
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,8 @@ from pydantic import ValidationError
 
 from contracts.base import BaseCard, TrainingDefaults
 from contracts.layout import PLAN_CHANNEL, PLAN_FILE
-from contracts.request import TRIGGER_PLACEHOLDERS, TrainingRequest
+from contracts.request import TrainingRequest
+from contracts.shared.prompts import name_subject
 from contracts.training import TrainingPlan, TrainingTask
 from trainer.outcome import TrainingError
 
@@ -135,7 +135,7 @@ def make_recipe(
         learning_rate=settle_rate(request, defaults),
         text_encoder_lr=settle_text_rate(request, defaults),
         target_modules=request.target_modules or defaults.target_modules,
-        instance_prompt=name_subject(request.instance_prompt, request),
+        instance_prompt=name_subject(request.instance_prompt, request.trigger_word),
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
         class_images=count_class_images(task),
@@ -237,21 +237,3 @@ def count_held_out(photos: int) -> int:
     (0, 1, 2, 4)
     """
     return min(4, photos // PHOTOS_PER_HELD_OUT) if photos >= HELD_OUT_FROM else 0
-
-
-def caption_of(caption: str | None, request: TrainingRequest) -> str:
-    """Return what a photo is trained under: its own caption, which must name the subject."""
-    prompt = name_subject(request.instance_prompt, request)
-    if caption is None:
-        return prompt
-    own = name_subject(caption, request)
-    named = re.search(rf"(?<!\w){request.trigger_word}(?!\w)", own, re.IGNORECASE)
-    return own if named else f"{prompt}, {own}"
-
-
-def name_subject(prompt: str, request: TrainingRequest) -> str:
-    """Replace the placeholders for the subject by the trigger word; words that hold one stay."""
-    for placeholder in TRIGGER_PLACEHOLDERS:
-        pattern = rf"(?<!\w){re.escape(placeholder)}(?!\w)"
-        prompt = re.sub(pattern, request.trigger_word, prompt)
-    return prompt

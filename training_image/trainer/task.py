@@ -13,6 +13,7 @@ from contracts.codes import CODES
 from contracts.layout import ADAPTER_FOLDER
 from contracts.photos import PhotoVerdict
 from contracts.prior import PriorOrder
+from contracts.shared.prompts import name_subject
 from contracts.training import (
     GateCandidate,
     GateReport,
@@ -38,7 +39,7 @@ from trainer.meter import TENSORBOARD_FOLDER
 from trainer.outcome import TrainingError, say, write_atomically, write_result
 from trainer.ownclass import encode_class_photos, read_class_photos
 from trainer.photos import Photo, encode_photos, split
-from trainer.plan import Recipe, make_recipe, name_subject
+from trainer.plan import Recipe, make_recipe
 from trainer.prior import ClassImages, Places, class_images
 from trainer.samples import Sampler
 from trainer.sampling import remember, to_images, to_png
@@ -151,7 +152,8 @@ def make_sampler(job: Job, task: TrainingTask, recipe: Recipe, judged_by: list[P
 
 def wishes_of(task: TrainingTask) -> list[str]:
     """Return the request's own prompts, the subject named."""
-    return [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
+    request = task.request
+    return [name_subject(prompt, request.trigger_word) for prompt in request.sample_prompts]
 
 
 def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
