@@ -31,7 +31,7 @@ from contracts.training import TrainingPlan
 from domain.billing import settle_ended
 from domain.following import follow, follow_result, reconcile
 from domain.launching import Launcher, launch
-from domain.prices import cost_usd
+from domain.prices import USD_PER_HOUR
 from domain.storage import read_document
 from domain.training import Creation, Run
 from tests.fakes.jobs import MemoryJobs
@@ -289,7 +289,7 @@ def figures_of_cell(
     over = ours.makespan / lower_bound(uploads, quota, user_seconds)
     sooner = naive.median_wait / ours.median_wait
     asked = WAIT_TARGETS.get(user_seconds) if quota == WAIT_TARGETS_AT else None
-    adapter = (cost_usd(INSTANCE, ours.billed) or 0) / uploads
+    adapter = USD_PER_HOUR[INSTANCE] * ours.billed / 3600 / uploads
     warm = 100 * ours.warm / ours.training_jobs
     bound = 1.1 if user_seconds >= LONG_ENOUGH else 1.3
     return [

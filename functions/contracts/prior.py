@@ -12,6 +12,7 @@ from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
 from contracts.request import Prompt, TrainingRequest
+from contracts.shared.limits import MAX_CLASS_IMAGES
 
 PriorKey = JobId
 """Names the sets that may stand for one another; see ``prior_key``."""
@@ -25,7 +26,7 @@ class PriorOrder(Document):
     resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
     """Pixels of a side."""
 
-    count: Annotated[int, Field(ge=1, le=1000)]
+    count: Annotated[int, Field(ge=1, le=MAX_CLASS_IMAGES)]
 
 
 class PriorSet(Document):

@@ -8,9 +8,17 @@ from contracts.consent import Consent
 from contracts.grid import SweepGrid
 from contracts.options import LARGEST_RATE, TrainingOptions
 from contracts.photo_options import PhotoOptions
+from contracts.shared.limits import (
+    MAX_CLASS_IMAGES,
+    MAX_COST_USD,
+    MAX_PROMPT_CHARACTERS,
+    MAX_TRAIN_STEPS,
+)
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 
-Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+Prompt = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT_CHARACTERS)
+]
 """What a text encoder reads; user text, so it is data and never a name."""
 
 
@@ -32,10 +40,10 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     prior_loss_weight: Annotated[float, Field(ge=0, le=10)] | None = None
     """How much the class counts beside the subject; absent: the base's own."""
 
-    num_class_images: Annotated[int, Field(ge=0, le=1000)] = 200
+    num_class_images: Annotated[int, Field(ge=0, le=MAX_CLASS_IMAGES)] = 200
     """Drawn once for a class prompt and shared, so that many cost little."""
 
-    max_train_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    max_train_steps: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] | None = None
     """Optimiser steps; absent: chosen from the number of photos."""
 
     train_batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
@@ -70,7 +78,7 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
     """Pictures made right after training and delivered with the model."""
 
-    max_cost_usd: Annotated[float, Field(gt=0, le=1000)] | None = None
+    max_cost_usd: Annotated[float, Field(gt=0, le=MAX_COST_USD)] | None = None
     """The most that training may cost; dearer is refused, slower ends with what was learnt."""
 
     preset: Literal["face", "object", "style"] | None = None

@@ -21,9 +21,9 @@ from domain.darkroom import (
     read_caption,
     store,
 )
-from domain.estimating import agree_on_price
 from domain.jobs import Jobs
 from domain.looks import Looks, advice_on, old_among
+from domain.pricing.agreement import PriceDesk, agree_on_price
 from domain.storage import Storage, read_document, write_document
 
 MIN_PHOTOS = 5
@@ -41,6 +41,11 @@ class Inspection:
     decoder: Decoder
     instance_type: str
     """That would train, for what a dry run tells."""
+
+    @property
+    def price_desk(self) -> PriceDesk:
+        """Return where prices are agreed on."""
+        return PriceDesk(self.jobs, self.models, self.bases.storage, self.instance_type)
 
 
 def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> PhotoSummary:
@@ -73,13 +78,7 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     if not accepted.request.dry_run:
         return summary.model_copy(update={"sweep": accepted.request.sweep is not None})
-    agree_on_price(
-        job.job_id,
-        inspection.jobs,
-        inspection.models,
-        inspection.bases.storage,
-        inspection.instance_type,
-    )
+    agree_on_price(job.job_id, inspection.price_desk)
     return summary.model_copy(update={"dry_run": True})
 
 

@@ -13,8 +13,8 @@ from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs import DynamoJobs
 from aws.storage import S3Storage
 from contracts.stages import TrainAdapterInput
-from domain.estimating import agree_on_price
 from domain.launching import queue_for_training
+from domain.pricing.agreement import PriceDesk, agree_on_price
 from runtime.clock import now
 from runtime.stage import stage
 
@@ -23,6 +23,6 @@ from runtime.stage import stage
 def lambda_handler(given: TrainAdapterInput) -> None:
     jobs, models = DynamoJobs.from_env(), S3Storage.from_env("MODELS_BUCKET")
     bases = S3Storage.from_env("BASES_BUCKET")
-    instance = environment.text("TRAINING_INSTANCE_TYPE")
-    agree_on_price(given.job.job_id, jobs, models, bases, instance)
+    desk = PriceDesk(jobs, models, bases, environment.text("TRAINING_INSTANCE_TYPE"))
+    agree_on_price(given.job.job_id, desk)
     queue_for_training(given, jobs, models, StepFunctionsCallbacks.from_env(), now())

@@ -7,6 +7,9 @@ import pytest
 
 from contracts import layout
 from contracts.errors import JobCanceledError, SweepFailedError, TooExpensiveError
+from contracts.job import AcceptedUpload
+from contracts.photos import PhotoReport
+from contracts.request import TrainingRequest
 from contracts.stages import (
     DryRunInput,
     ExecutionEnded,
@@ -20,7 +23,9 @@ from domain.canceling import cancel, finish_cancels
 from domain.dry_runs import answer_dry_run
 from domain.failures import code_of
 from domain.outcomes import notify_outcome
+from domain.pricing.agreement import PriceDesk, share_price
 from domain.storage import read_document
+from domain.sweep_grid import grid_points
 from tests.fakes.intake import NOW
 from tests.fakes.storage import MemoryStorage
 from tests.unit.sweep_kit import CHILD, NAMES, Sweep, swept
@@ -224,6 +229,23 @@ def test_a_price_is_for_all_points_together() -> None:
     assert short < long
     assert sum(usd for usd in estimates if usd is not None) < whole * 2
     assert (short + long) / 3600 * 1.515 <= whole * 2
+
+
+def test_a_point_without_a_price_is_not_taken_for_a_free_one() -> None:
+    sweep = Sweep({"max_cost_usd": 100})
+    sweep.plan()
+    key = layout.photo_report_key(sweep.job.job_id)
+    report = read_document(sweep.intake.models, key, PhotoReport)
+    desk = PriceDesk(sweep.intake.jobs, sweep.intake.models, sweep.intake.bases.storage, "ml.new")
+    points = [point.request for point in grid_points(sweep_request(sweep))]
+    with pytest.raises(TooExpensiveError) as caught:
+        share_price(sweep.job.job_id, points, report, desk)
+    assert caught.value.facts["reason"] == "price_unknown"
+
+
+def sweep_request(sweep: Sweep) -> TrainingRequest:
+    key = layout.accepted_upload_key(sweep.job.job_id)
+    return read_document(sweep.intake.models, key, AcceptedUpload).request
 
 
 def test_a_price_that_is_just_enough_is_enough() -> None:

@@ -13,10 +13,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from contracts.layout import PHOTOS_CHANNEL
+from contracts.shared.steps import held_out_places
 from contracts.training import TaskPhoto
 from trainer.base import Base
 from trainer.outcome import TrainingError, sha256_of
-from trainer.plan import count_held_out
 from trainer.sampling import at_once
 
 
@@ -70,11 +70,10 @@ class Latents:
 
 
 def split(photos: list[Photo]) -> tuple[list[Photo], list[Photo]]:
-    """Return the photos to train on, and those kept to judge the likeness by (spread evenly)."""
-    kept = count_held_out(len(photos))
-    stride = len(photos) // kept if kept else 0
-    held_out = [photos[(i + 1) * stride - 1] for i in range(kept)]
-    return [photo for photo in photos if photo not in held_out], held_out
+    """Return the photos to train on, and those kept to judge the likeness by."""
+    kept = set(held_out_places(len(photos)))
+    learnt = [photo for place, photo in enumerate(photos) if place not in kept]
+    return learnt, [photos[place] for place in sorted(kept)]
 
 
 def square(image: Image.Image, side: int) -> Image.Image:

@@ -1,6 +1,6 @@
 """What a request and a base mean together: every number that training needs, none left open."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,11 @@ from contracts.base import BaseCard, TrainingDefaults
 from contracts.layout import PLAN_CHANNEL, PLAN_FILE
 from contracts.request import TrainingRequest
 from contracts.shared.prompts import name_subject
+from contracts.shared.steps import Dataset, StepPlan, checkpoint_every, plan_steps
 from contracts.training import TrainingPlan, TrainingTask
 from trainer.outcome import TrainingError
 
-HELD_OUT_FROM, PHOTOS_PER_HELD_OUT = 6, 5
 WARM_UP_SHARE = 0.05
-LONGEST = 20_000
-"""Steps, however many epochs are asked for."""
 
 
 def read_plan(root: Path) -> TrainingPlan:
@@ -33,10 +31,6 @@ def read_plan(root: Path) -> TrainingPlan:
     except ValidationError as error:
         fields = sorted({".".join(map(str, e["loc"])) for e in error.errors()})
         raise TrainingError("plan_invalid", f"check the fields {', '.join(fields)}") from error
-
-
-LEAST_BETWEEN_STATES = 10
-"""Steps. Writing a state takes as long as half a step: a short training would do little else."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +91,8 @@ class Recipe:
 
     @property
     def checkpoint_every(self) -> int:
-        """Steps between two saved states, where no more are wished: a tenth of all, or a few."""
-        return self.checkpointing_steps or max(LEAST_BETWEEN_STATES, self.steps // 10)
+        """Steps between two saved states."""
+        return checkpoint_every(self.steps, self.checkpointing_steps)
 
     def rank_of(self, network: str) -> int:
         """Return the rank of a network's adapter."""
@@ -111,16 +105,25 @@ class Recipe:
         return self.alpha * self.rank_of(network) / self.rank
 
 
-def make_recipe(
-    task: TrainingTask, card: BaseCard, photos: int, in_an_epoch: int | None = None
-) -> Recipe:
+def plan_task(
+    task: TrainingTask, card: BaseCard, kept: Sequence[int], workers: int = 1
+) -> StepPlan:
+    """Return how much is trained on the photos that were not refused here.
+
+    ``kept`` holds their indices, in the order of the task.
+    """
+    places = {photo.index: place for place, photo in enumerate(task.photos)}
+    dataset = Dataset.of_task(task).only([places[index] for index in kept])
+    return plan_steps(task.request, card.training, dataset, workers)
+
+
+def make_recipe(task: TrainingTask, card: BaseCard, plan: StepPlan) -> Recipe:
     """Settle what the request leaves open with the base's own defaults.
 
     Args:
         task: the request.
         card: the base's own defaults.
-        photos: how many are trained on; the held-out ones do not count.
-        in_an_epoch: the same with each counted as often as it comes in an epoch.
+        plan: how much is trained, on the photos that are left.
     """
     request, defaults = task.request, card.training
     rank = request.rank or defaults.rank
@@ -128,8 +131,8 @@ def make_recipe(
         job_id=task.job_id,
         seed=request.seed,
         resolution=request.resolution or card.resolution,
-        steps=settle_steps(request, defaults, photos, in_an_epoch or photos),
-        batch_size=request.train_batch_size or defaults.train_batch_size,
+        steps=plan.steps,
+        batch_size=plan.batch_size,
         rank=rank,
         alpha=request.lora_alpha or float(rank),
         learning_rate=settle_rate(request, defaults),
@@ -138,7 +141,7 @@ def make_recipe(
         instance_prompt=name_subject(request.instance_prompt, request.trigger_word),
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
-        class_images=count_class_images(task),
+        class_images=plan.class_images,
         prior_loss_weight=settle_prior(request, defaults),
         snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
         weight_decay=request.adam_weight_decay,
@@ -197,43 +200,3 @@ def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
     """Return how much the class counts."""
     wish = request.prior_loss_weight
     return defaults.prior_loss_weight if wish is None else wish
-
-
-def settle_steps(
-    request: TrainingRequest, defaults: TrainingDefaults, photos: int, in_an_epoch: int
-) -> int:
-    """Return how many optimiser steps there are: as wished, by epochs, or by the photos."""
-    if request.max_train_steps is not None:
-        return request.max_train_steps
-    if request.num_train_epochs is None:
-        return choose_steps(photos, defaults)
-    batch = request.train_batch_size or defaults.train_batch_size
-    in_a_step = batch * request.gradient_accumulation_steps
-    return min(LONGEST, math.ceil(in_an_epoch * request.num_train_epochs / in_a_step))
-
-
-def count_class_images(task: TrainingTask) -> int:
-    """Return how many pictures of the class are learnt from: the user's own, if there are any."""
-    if not task.request.with_prior_preservation:
-        return 0
-    return len(task.class_photos) or task.request.num_class_images
-
-
-def choose_steps(photos: int, defaults: TrainingDefaults) -> int:
-    """Return how many optimiser steps this many photos deserve.
-
-    >>> choose_steps(10, TrainingDefaults(learning_rate=1e-3, train_batch_size=1, rank=4,
-    ...     steps_per_photo=30, min_train_steps=100, max_train_steps=250))
-    250
-    """
-    wanted = photos * defaults.steps_per_photo
-    return min(max(wanted, defaults.min_train_steps), defaults.max_train_steps)
-
-
-def count_held_out(photos: int) -> int:
-    """Return how many photos are kept from training, to judge the likeness by.
-
-    >>> count_held_out(5), count_held_out(6), count_held_out(10), count_held_out(40)
-    (0, 1, 2, 4)
-    """
-    return min(4, photos // PHOTOS_PER_HELD_OUT) if photos >= HELD_OUT_FROM else 0

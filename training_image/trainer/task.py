@@ -14,6 +14,7 @@ from contracts.layout import ADAPTER_FOLDER
 from contracts.photos import PhotoVerdict
 from contracts.prior import PriorOrder
 from contracts.shared.prompts import name_subject
+from contracts.shared.steps import StepPlan
 from contracts.training import (
     GateCandidate,
     GateReport,
@@ -26,6 +27,7 @@ from trainer import lora
 from trainer.base import Base
 from trainer.best import Look, choose, read_kept
 from trainer.card import write_card
+from trainer.crew import Crew
 from trainer.darkroom import develop, open_darkroom
 from trainer.export import list_files, write_adapter
 from trainer.faces.choice import DETECTOR_VARIABLE
@@ -39,7 +41,7 @@ from trainer.meter import TENSORBOARD_FOLDER
 from trainer.outcome import TrainingError, say, write_atomically, write_result
 from trainer.ownclass import encode_class_photos, read_class_photos
 from trainer.photos import Photo, encode_photos, split
-from trainer.plan import Recipe, make_recipe
+from trainer.plan import Recipe, make_recipe, plan_task
 from trainer.prior import ClassImages, Places, class_images
 from trainer.samples import Sampler
 from trainer.sampling import remember, to_images, to_png
@@ -74,6 +76,7 @@ class Ready:
 
     task: TrainingTask
     learner: Learner
+    plan: StepPlan
     judged_by: list[Photo]
     """Real photos to compare with: those that training does not see, where there are enough."""
 
@@ -88,8 +91,10 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
     side = task.request.resolution or job.base.card.resolution
     photos, verdicts = develop(open_darkroom(job.root, task, side, job.base), job.base)
     learnt, held_out = split(photos)
-    recipe = make_recipe(task, job.base.card, len(learnt), photos_in_an_epoch(task, learnt))
-    say_plan(recipe, len(learnt), len(held_out))
+    kept = [photo.index for photo in photos]
+    plan = plan_task(task, job.base.card, kept, Crew.join().size)
+    recipe = make_recipe(task, job.base.card, plan)
+    say_plan(recipe, plan)
     judged_by = choose_judged_by(job.judge, learnt, held_out)
     learner = Learner(
         recipe,
@@ -102,7 +107,7 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
     if recipe.text_encoder_lr is None:
         shots = plan_shots(recipe, wishes_of(task), job.judge)
         remember(job.base, shots.all, recipe.resolution)
-    return Ready(task, learner, judged_by, verdicts)
+    return Ready(task, learner, plan, judged_by, verdicts)
 
 
 def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
@@ -113,10 +118,8 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
     photos = ready.judged_by
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else gate_failure(report)
-    metrics = metrics_of(trained)
-    write_card(
-        folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, photos=len(task.photos)
-    )
+    metrics = metrics_of(trained, ready.plan)
+    write_card(folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, plan=ready.plan)
     result = TrainingResult(
         job_id=task.job_id,
         status="succeeded" if failure is None else "failed",
@@ -156,23 +159,15 @@ def wishes_of(task: TrainingTask) -> list[str]:
     return [name_subject(prompt, request.trigger_word) for prompt in request.sample_prompts]
 
 
-def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
+def say_plan(recipe: Recipe, plan: StepPlan) -> None:
     """Say what is going to happen before it costs anything."""
-    in_a_step = recipe.batch_size * (2 if recipe.class_images else 1)
     encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
     say(
-        f"plan job_id={recipe.job_id} photos={learnt} held_out={held_out} "
-        f"class_images={recipe.class_images} resolution={recipe.resolution} "
-        f"steps={recipe.steps} images_per_step={in_a_step} "
-        f"images={recipe.steps * in_a_step} rank={recipe.rank} text_encoders={encoders}"
+        f"plan job_id={recipe.job_id} photos={plan.trained_photos} held_out={plan.held_out} "
+        f"class_images={plan.class_images} resolution={recipe.resolution} "
+        f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step} "
+        f"images={plan.images} rank={recipe.rank} text_encoders={encoders}"
     )
-
-
-def photos_in_an_epoch(task: TrainingTask, learnt: list[Photo]) -> int:
-    """Return how many photos an epoch has, each counted as often as it comes."""
-    often = {photo.index: photo.repeats for photo in task.photos}
-    sizes = max(1, len(task.request.resolutions))
-    return sizes * task.request.repeats * sum(often[photo.index] for photo in learnt)
 
 
 def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
@@ -330,12 +325,13 @@ def gate_failure(report: GateReport) -> TrainingFailure:
     return TrainingFailure(code=code, message=CODES[code].text)
 
 
-def metrics_of(trained: Trained) -> TrainingMetrics:
+def metrics_of(trained: Trained, plan: StepPlan) -> TrainingMetrics:
     """Return what training cost and how it went."""
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingMetrics(
         steps=trained.progress.step,
+        images=trained.progress.step * plan.images_per_step,
         final_loss=sum(last) / len(last) if last else None,
         train_seconds=trained.progress.seconds,
         resumed_from_step=trained.resumed_from,

@@ -17,7 +17,7 @@ from contracts.shared.prompts import (
 from contracts.training import TaskPhoto, TrainingTask
 from domain.notices import example_prompt
 from tests.unit.training_kit import CARD
-from trainer.plan import make_recipe
+from trainer.plan import make_recipe, plan_task
 
 WORDS = {
     "a photo of TOK person in TOKYO": "a photo of sks person in TOKYO",
@@ -111,4 +111,4 @@ def test_notice_and_trainer_say_the_same_words(prompt: str, named: str) -> None:
     assert example_prompt(request) == named
     photos = (TaskPhoto(index=0, file="0.png", sha256="0" * 64),)
     task = TrainingTask(job_id="0" * 32, request=request, photos=photos)
-    assert make_recipe(task, CARD, photos=8).instance_prompt == named
+    assert make_recipe(task, CARD, plan_task(task, CARD, [0])).instance_prompt == named
