@@ -26,6 +26,7 @@ from bench import keep_alive
 from bench.report import Figure, finish
 from contracts import layout
 from contracts.record import JobRecord
+from contracts.shared.names import plan_id_of_name
 from contracts.stages import TrainingNews
 from contracts.training import TrainingPlan
 from domain.billing import settle_ended
@@ -226,7 +227,7 @@ class Simulation:
 
     def train(self, name: str, begun: float) -> None:
         """Foresee when a job will have trained each of its users."""
-        plan_key = layout.plan_key(name.split("-")[1])
+        plan_key = layout.plan_key(plan_id_of_name(name))
         plan = read_document(self.world.models, plan_key, TrainingPlan)
         for place, task in enumerate(plan.tasks, start=1):
             after = begun + place * self.trainer.user_seconds

@@ -4,7 +4,6 @@ A bill is opened when a training job is created, and closed when it and its warm
 nothing is forgotten when the events are. Whoever closes it tells the dashboard what it came to.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from contracts import layout
 from contracts.money import Receipt
 from contracts.record import JobRecord
+from contracts.shared.names import parse_training_job_name
 from contracts.stages import TrainingJobDetail, TrainingNews
 from contracts.training import TrainingPlan, TrainingResult
 from domain.following import TrainingRoom
@@ -120,9 +120,14 @@ def cost_of(record: JobRecord | None) -> float | None:
 
 def settle_so_far(room: TrainingRoom, training_job_name: str, job_id: str, now: datetime) -> None:
     """Write one user's receipt now, for the notice: what goes on is billed up to this moment."""
-    state, plan_id = room.trainer.describe(training_job_name), plan_of(training_job_name)
-    plan = find_document(room.models, layout.plan_key(plan_id), TrainingPlan) if plan_id else None
-    if state is None or plan is None or state.started_at is None:
+    state, named = (
+        room.trainer.describe(training_job_name),
+        parse_training_job_name(training_job_name),
+    )
+    if state is None or named is None or state.started_at is None:
+        return
+    plan = find_document(room.models, layout.plan_key(named.plan_id), TrainingPlan)
+    if plan is None:
         return
     if not state.ended:
         seconds = round((now - state.started_at).total_seconds())
@@ -135,20 +140,10 @@ def settle_ended(room: TrainingRoom, news: TrainingNews, now: datetime) -> Settl
     """Write the receipts of a training job that changed, before its users are told."""
     if isinstance(news.detail, TrainingJobDetail):
         name = news.detail.training_job_name
-        plan_id = plan_of(name)
-        if plan_id is not None:
-            return settle_bill(room, Bill(name, plan_id), now)
+        named = parse_training_job_name(name)
+        if named is not None:
+            return settle_bill(room, Bill(name, named.plan_id), now)
     return None
-
-
-def plan_of(training_job_name: str) -> str | None:
-    """Return the plan that a training job of ours does.
-
-    >>> plan_of("likeness-" + "0" * 32 + "-2") == "0" * 32, plan_of("somebody-elses")
-    (True, None)
-    """
-    named = re.fullmatch("likeness-([0-9a-f]{32})-[0-9]+", training_job_name)
-    return named[1] if named else None
 
 
 def forget_never_created(room: TrainingRoom, bill: Bill, now: datetime) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from contracts import layout
 from contracts.record import JobRecord
+from contracts.shared.names import plan_id_of_name
 from contracts.stages import TrainingNews
 from contracts.training import TrainingPlan
 from domain.following import TrainingRoom, follow, reconcile
@@ -202,7 +203,9 @@ class Story:
 
     def users_of(self, name: str) -> list[int]:
         """The users that a training job trains."""
-        plan = read_document(self.world.models, layout.plan_key(name.split("-")[1]), TrainingPlan)
+        plan = read_document(
+            self.world.models, layout.plan_key(plan_id_of_name(name)), TrainingPlan
+        )
         return [int(task.job_id, 16) for task in plan.tasks]
 
     def write_results(self, name: str, numbers: list[int]) -> None:

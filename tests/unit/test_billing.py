@@ -12,6 +12,7 @@ from contracts import layout
 from contracts.errors import TooExpensiveError
 from contracts.job import AcceptedUpload
 from contracts.money import Estimate, Receipt
+from contracts.shared.names import plan_id_of_name
 from contracts.shared.steps import Dataset
 from contracts.stages import TrainingNews
 from contracts.training import TrainingMetrics, TrainingPlan, TrainingResult
@@ -44,7 +45,7 @@ def end(world: World, name: str, **facts: object) -> None:
 
 
 def write_steps(world: World, number: int, name: str, steps: int) -> None:
-    key = layout.result_key(name.split("-")[1], job_id(number))
+    key = layout.result_key(plan_id_of_name(name), job_id(number))
     metrics = TrainingMetrics(steps=steps, final_loss=None, train_seconds=1)
     result = TrainingResult(
         job_id=job_id(number), training_job_name=name, status="succeeded", metrics=metrics

@@ -10,6 +10,7 @@ from contracts.errors import JobCanceledError, SweepFailedError, TooExpensiveErr
 from contracts.job import AcceptedUpload
 from contracts.photos import PhotoReport
 from contracts.request import TrainingRequest
+from contracts.shared.names import plan_id_of_name
 from contracts.stages import (
     DryRunInput,
     ExecutionEnded,
@@ -69,7 +70,7 @@ def test_points_that_share_a_training_job_share_its_photos() -> None:
     sweep = Sweep()
     sweep.enter(sweep.plan())
     (name,) = sweep.launch(quota=1, largest_batch=4)[:1]
-    models, plan_id = sweep.intake.models, name.split("-")[1]
+    models, plan_id = sweep.intake.models, plan_id_of_name(name)
     plan = read_document(models, layout.plan_key(plan_id), TrainingPlan)
     settings = [(task.request.learning_rate, task.request.rank) for task in plan.tasks]
     assert len(settings) == len(set(settings)) == 2

@@ -11,6 +11,7 @@ from contracts.job import AcceptedUpload, JobSpec
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.record import JobRecord
 from contracts.request import TrainingRequest
+from contracts.shared.names import plan_id_of_name
 from contracts.stages import TrainAdapterInput
 from contracts.training import (
     AdapterManifest,
@@ -162,7 +163,7 @@ class World:
 
     def write_result_of(self, number: int, name: str, failure: str | None = None) -> str:
         """Do as the trainer in the training job of this name does."""
-        key = layout.result_key(name.split("-")[1], job_id(number))
+        key = layout.result_key(plan_id_of_name(name), job_id(number))
         result = TrainingResult(
             job_id=job_id(number),
             training_job_name=name,
