@@ -21,8 +21,9 @@ from typing import NamedTuple
 from bench.corpus import made, papers, photos
 from bench.report import Figure, finish
 from contracts.errors import ArchiveRefusedError
+from contracts.shared.rejection import PhotoRejectedError
 from domain.archives import members_of
-from domain.darkroom import DecodeLimits, PhotoRefusedError
+from domain.darkroom import DecodeLimits
 from domain.requests import RequestRefusedError
 from domain.uploads import find_place
 from domain.wishes import Sources, parse_request
@@ -80,7 +81,7 @@ def ours(body: bytes) -> Reading:
     """Read a file as InspectPhotos does."""
     try:
         kind = format_of(body)
-    except PhotoRefusedError as error:
+    except PhotoRejectedError as error:
         return Reading(taken=False, code=error.code, seconds=0, megabytes=0)
     order = json.dumps({"kind": kind, **DecodeLimits(min_side=64)._asdict()})
     run = measured(["-m", "runtime.decode", order], body)

@@ -14,9 +14,10 @@ from contracts.errors import StageError
 from contracts.job import PinnedObject
 from contracts.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
 from contracts.photos import PhotoVerdict
+from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
-from domain.darkroom import LEAST_SIDE, Darkroom, limits_for
-from domain.photos import MIN_PHOTOS, advice_on_captions, advice_on_set, stored_class, verdicts_of
+from domain.darkroom import Darkroom, limits_for
+from domain.photos import advice_on_captions, advice_on_set, stored_class, verdicts_of
 from domain.requests import MAX_REQUEST_BYTES, RequestRefusedError
 from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
 from domain.uploads import PinnedUpload, Place, pin_upload
@@ -139,7 +140,7 @@ def check(folder: Path, resolution: int | None = None) -> int:
         problems = 1
         _say(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
     asked = None if wishes is None else wishes.request.resolution
-    looks = look_at(storage, upload, asked or resolution or LEAST_SIDE)
+    looks = look_at(storage, upload, asked or resolution or MIN_SIDE)
     say_request(wishes)
     good = say_looks(looks, DEFAULT_TRIGGER_WORD if wishes is None else wishes.request.trigger_word)
     return int(good < MIN_PHOTOS or problems > 0)

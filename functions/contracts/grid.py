@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from contracts.document import Document
-from contracts.shared.limits import MAX_POINTS, MAX_TRAIN_STEPS
+from contracts.shared.limits import MAX_POINTS, MAX_RANK, MAX_TRAIN_STEPS
 
 Rates = Annotated[
     tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=MAX_POINTS)
@@ -16,7 +16,7 @@ StepCounts = Annotated[
     Field(min_length=1, max_length=MAX_POINTS),
 ]
 Ranks = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=256)], ...], Field(min_length=1, max_length=MAX_POINTS)
+    tuple[Annotated[int, Field(ge=1, le=MAX_RANK)], ...], Field(min_length=1, max_length=MAX_POINTS)
 ]
 
 

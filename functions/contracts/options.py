@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from contracts.document import Document
-from contracts.shared.limits import MAX_REPEATS, MAX_TRAIN_STEPS
+from contracts.shared.limits import (
+    MAX_RANK,
+    MAX_REPEATS,
+    MAX_SIDE,
+    MAX_TRAIN_STEPS,
+    MIN_SIDE,
+    SIDE_STEP,
+)
 
 TargetModule = Literal["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
 """Layers of the UNet's transformers: queries, keys, values, output, and the feed-forward pair."""
@@ -28,16 +35,13 @@ Scheduler = Literal[
     "polynomial",
 ]
 
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
-
-LARGEST_RATE = 0.1
-"""Of every optimiser but prodigy, which finds its own and takes 1.0 as "all of it"."""
+Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
 
 
 class TrainingOptions(Document):
     """Part of a TrainingRequest: what experts set, and nobody has to."""
 
-    text_encoder_rank: Annotated[int, Field(ge=1, le=256)] | None = None
+    text_encoder_rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Of the text encoders' adapters; absent: ``rank``."""
 
     text_encoder_alpha: Annotated[float, Field(gt=0, le=512)] | None = None

@@ -6,18 +6,23 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.consent import Consent
 from contracts.grid import SweepGrid
-from contracts.options import LARGEST_RATE, TrainingOptions
+from contracts.options import TrainingOptions
 from contracts.photo_options import PhotoOptions
 from contracts.shared.limits import (
     MAX_CLASS_IMAGES,
     MAX_COST_USD,
-    MAX_PROMPT_CHARACTERS,
+    MAX_LEARNING_RATE,
+    MAX_RANK,
+    MAX_SIDE,
     MAX_TRAIN_STEPS,
+    MAX_TRAINED_CHARACTERS,
+    MIN_SIDE,
+    SIDE_STEP,
 )
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 
 Prompt = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT_CHARACTERS)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRAINED_CHARACTERS)
 ]
 """What a text encoder reads; user text, so it is data and never a name."""
 
@@ -56,16 +61,16 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     train_text_encoder: bool | None = None
     """Also adapt the text encoders; absent: as the base's own defaults say."""
 
-    text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
+    text_encoder_lr: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)] | None = None
     """Peak rate of the text encoders' adapters; absent: the base's own, else ``learning_rate``."""
 
-    rank: Annotated[int, Field(ge=1, le=256)] | None = None
+    rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Of the adapter's matrices; absent: the base's own default."""
 
     lora_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
     """The adapter counts alpha / rank; absent: equal to ``rank``."""
 
-    resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)] | None = None
+    resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)] | None = None
     """Pixels of a side; absent: the base's own."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -105,8 +110,10 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     def _rates_agree(self) -> "TrainingRequest":
         finds_its_own = self.optimizer == "prodigy"
         tried = () if self.sweep is None else self.sweep.learning_rate or ()
-        if not finds_its_own and max([self.learning_rate or 0, *tried]) > LARGEST_RATE:
-            message = f"learning_rate is at most {LARGEST_RATE} with optimizer {self.optimizer}"
+        if not finds_its_own and max([self.learning_rate or 0, *tried]) > MAX_LEARNING_RATE:
+            message = (
+                f"learning_rate is at most {MAX_LEARNING_RATE} with optimizer {self.optimizer}"
+            )
             raise ValueError(message)
         if finds_its_own and self.text_encoder_lr is not None:
             message = "text_encoder_lr has no effect with optimizer prodigy"

@@ -15,11 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.imported import ImportedSetting, ImportReport
 from contracts.problems import RequestProblem
 from contracts.request import TrainingRequest
+from contracts.shared.limits import SIDE_STEP
 from domain import kohya_names as names
 from domain.kohya_files import Settings, Subject, flatten, parse_folder, parse_toml
 from domain.requests import MAX_PROBLEMS, RequestRefusedError, printable
-
-SIDE_STEP = 8
 
 
 class KohyaImport(NamedTuple):

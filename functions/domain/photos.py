@@ -8,13 +8,14 @@ from contracts import layout
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
+from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.prompts import names_subject
+from contracts.shared.rejection import PhotoRejectedError
 from domain.bases import Bases
 from domain.darkroom import (
     Darkroom,
     DecodedPhoto,
     Decoder,
-    PhotoRefusedError,
     develop,
     develop_mask,
     limits_for,
@@ -25,9 +26,6 @@ from domain.jobs import Jobs
 from domain.looks import Looks, advice_on, old_among
 from domain.pricing.agreement import PriceDesk, agree_on_price
 from domain.storage import Storage, read_document, write_document
-
-MIN_PHOTOS = 5
-"""Below this a subject is not learnt, only copied."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def judge(
     for index, pin in enumerate(photos):
         try:
             photo = develop(room, pin, seen)
-        except PhotoRefusedError as error:
+        except PhotoRejectedError as error:
             yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None
             continue
         advice = advice_on(photo.looks, seen.values())
@@ -149,7 +147,7 @@ def stored_class(photos: Sequence[PinnedObject], room: Darkroom) -> Iterator[Sto
     for index, pin in enumerate(photos):
         try:
             photo = develop(room, pin, seen)
-        except PhotoRefusedError:
+        except PhotoRejectedError:
             continue
         seen.add(photo.sha256)
         yield store(room, layout.accepted_class_file(index), photo.png)

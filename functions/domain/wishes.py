@@ -15,6 +15,7 @@ from contracts.job import Origin
 from contracts.problems import RequestProblem
 from contracts.request import TrainingRequest
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
+from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
 from domain.aliases import ALIASES
 from domain.avatar import import_avatar
 from domain.folders import repeats_of, subjects_of
@@ -108,9 +109,9 @@ def kind_of(name: str) -> Origin:
     ('config.json', 'toml')
     """
     file = PurePosixPath(name).name.lower()
-    if file.endswith(".toml"):
+    if file.endswith(TOML_SUFFIX):
         return "toml"
-    return "config.json" if file == "config.json" else "dataset_info.json"
+    return "config.json" if file == AVATAR_FILE else "dataset_info.json"
 
 
 class _Gathered:

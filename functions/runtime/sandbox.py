@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from domain.darkroom import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from contracts.shared.rejection import PhotoRejectedError
+from domain.darkroom import DecodedPhoto, DecodeLimits
 from domain.looks import Looks
 
 WALL_SECONDS = 30
@@ -50,7 +51,7 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
     """Have a child decode the file; return its facts and the PNG.
 
     Raises:
-        PhotoRefusedError: the child says why, or it went beyond a limit.
+        PhotoRejectedError: the child says why, or it went beyond a limit.
         DecoderBrokenError: it could not even start.
     """
     try:
@@ -63,15 +64,15 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
             env={"PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:
-        raise PhotoRefusedError("too_complex") from None
+        raise PhotoRejectedError("too_complex") from None
     if child.returncode < 0:  # a signal: killed by a limit of its own
-        raise PhotoRefusedError("too_complex")
+        raise PhotoRejectedError("too_complex")
     if child.returncode > 0:
         raise DecoderBrokenError
     header, _, png = child.stdout.partition(b"\n")
     facts: dict[str, Any] = json.loads(header)
     if "refused" in facts:
-        raise PhotoRefusedError(facts["refused"])
+        raise PhotoRejectedError(facts["refused"])
     return facts, png
 
 
@@ -79,13 +80,13 @@ def format_of(body: bytes) -> str:
     """Return the format that the first bytes name, whatever the file is called.
 
     Raises:
-        PhotoRefusedError: it is none that we take.
+        PhotoRejectedError: it is none that we take.
     """
     for magic, name in _TAKEN.items():
         if re.match(magic, body, re.DOTALL):
             return name
     known = re.match(_KNOWN, body, re.DOTALL)
-    raise PhotoRefusedError("not_an_image" if known is None else "format_not_taken")
+    raise PhotoRejectedError("not_an_image" if known is None else "format_not_taken")
 
 
 def _python_path() -> str:

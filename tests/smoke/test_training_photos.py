@@ -29,6 +29,7 @@ from transformers import (  # noqa: E402
 
 from contracts.base import BaseCard  # noqa: E402
 from contracts.photos import PhotoVerdict  # noqa: E402
+from contracts.shared.limits import MIN_PHOTOS  # noqa: E402
 from contracts.training import TrainingTask  # noqa: E402
 from local.portraits import album, character, empty_room, two_people  # noqa: E402
 from local.portraits.albums import blurred  # noqa: E402
@@ -36,7 +37,7 @@ from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
 from trainer import captions, loss  # noqa: E402
 from trainer.crop import cut_to_face  # noqa: E402
-from trainer.darkroom import LEAST_PHOTOS, develop, open_darkroom  # noqa: E402
+from trainer.darkroom import develop, open_darkroom  # noqa: E402
 from trainer.faces import Face, are_ambiguous, clarity  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
 from trainer.faces.haar import HaarDetector  # noqa: E402
@@ -196,7 +197,7 @@ def test_photos_without_one_clear_face_are_refused_and_the_rest_goes_on(portrait
     portraits.add(two_people(character(1), character(2), 3, 256))
     portraits.add(empty_room(4, 256))
     photos, verdicts = portraits.develop()
-    assert len(photos) == LEAST_PHOTOS
+    assert len(photos) == MIN_PHOTOS
     assert [verdict.codes for verdict in verdicts[5:]] == [("ambiguous_faces",), ("no_face",)]
     assert [verdict.verdict for verdict in verdicts] == ["accepted"] * 5 + ["refused"] * 2
     face = verdicts[0].face

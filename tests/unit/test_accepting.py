@@ -7,9 +7,9 @@ from contracts import layout
 from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
 from contracts.job import AcceptedUpload
 from contracts.problems import RequestProblems
+from contracts.shared.limits import MAX_PHOTOS
 from domain.accepting import Intake, accept_request
 from domain.storage import read_document
-from domain.uploads import MAX_PHOTOS
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage

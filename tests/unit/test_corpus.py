@@ -7,8 +7,9 @@ import pytest
 from bench.corpus import made, papers, photos
 from contracts.codes import CODES
 from contracts.errors import ArchiveRefusedError
+from contracts.shared.rejection import PhotoRejectedError
 from domain.archives import members_of
-from domain.darkroom import DecodeLimits, PhotoRefusedError
+from domain.darkroom import DecodeLimits
 from domain.requests import RequestRefusedError
 from domain.uploads import find_place
 from domain.wishes import parse_request
@@ -24,7 +25,7 @@ def verdict(body: bytes) -> str | None:
     limits = DecodeLimits(min_side=64)._asdict()
     try:
         facts, _ = answer(body, {"kind": format_of(body), **limits})
-    except PhotoRefusedError as error:
+    except PhotoRejectedError as error:
         return error.code
     refused: str | None = facts.get("refused")
     return refused

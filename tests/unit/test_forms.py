@@ -9,12 +9,12 @@ from contracts import layout
 from contracts.errors import ConsentRefusedError, InvalidRequestError, TooManyPhotosError
 from contracts.job import AcceptedUpload
 from contracts.record import JobRecord
+from contracts.shared.limits import MAX_PHOTOS
 from domain.accepting import Intake, accept_request
 from domain.consent import ConsentRules
 from domain.launching import files_of, task_of
 from domain.photos import inspect_photos
 from domain.storage import read_document
-from domain.uploads import MAX_PHOTOS
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.jobs import MemoryJobs
 from tests.unit.test_archives import zipped

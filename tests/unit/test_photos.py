@@ -5,8 +5,9 @@ from contracts import layout
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.job import JobSpec
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from contracts.shared.rejection import PhotoRejectedError
 from domain.accepting import Intake, accept_request
-from domain.darkroom import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.darkroom import DecodedPhoto, DecodeLimits
 from domain.photos import Inspection, advice_on_captions, inspect_photos
 from domain.storage import read_document
 from runtime.sandbox import ChildDecoder, DecoderBrokenError
@@ -23,7 +24,7 @@ class PlainDecoder:
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         self.limits.append(limits)
         if body.startswith(b"refuse "):
-            raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
+            raise PhotoRejectedError(body.removeprefix(b"refuse ").decode())
         codes = ("rotated",) if body.startswith(b"turn") else ()
         taken = 735_000 if body.startswith(b"old") else 739_000
         return DecodedPhoto(body, 80, 96, codes, taken=taken)
@@ -31,7 +32,7 @@ class PlainDecoder:
     def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
         self.limits.append(limits)
         if body.startswith(b"refuse "):
-            raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
+            raise PhotoRejectedError(body.removeprefix(b"refuse ").decode())
         return b"%dx%d " % (width, height) + body
 
 
@@ -171,7 +172,7 @@ def test_a_child_that_cannot_start_is_no_fault_of_the_photo(
 
 def test_a_child_that_is_killed_refuses_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.sandbox.WALL_SECONDS", 0.01)
-    with pytest.raises(PhotoRefusedError) as caught:
+    with pytest.raises(PhotoRejectedError) as caught:
         ChildDecoder().decode(encoded(picture()), DecodeLimits(min_side=64))
     assert caught.value.code == "too_complex"
 

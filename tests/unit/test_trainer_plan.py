@@ -44,7 +44,7 @@ def task(**wishes: object) -> TrainingTask:
     )
 
 
-def recipe_of(card: BaseCard = CARD, **wishes: object) -> Recipe:
+def recipe_of(card: BaseCard = CARD, /, **wishes: object) -> Recipe:
     """The recipe for ten photos, of which two are held out."""
     given = task(**wishes)
     return make_recipe(given, card, plan_steps(given.request, card.training, Dataset((1,) * 10)))

@@ -6,8 +6,8 @@ MIN_PHOTOS = 5
 MAX_PHOTOS = 100
 """Photos of the subject in one upload; and as many of its class."""
 
-MIN_PHOTO_SIDE = 64
-"""Pixels of a photo's shorter side, whatever the resolution."""
+MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 2048, 8
+"""Pixels of a side that can be trained; a larger photo is scaled down to ``MAX_SIDE``."""
 
 MAX_REPEATS = 1000
 """How often a photo comes in an epoch; ``2024_summer`` is a year and no such number."""
@@ -21,11 +21,14 @@ MAX_CLASS_IMAGES = 1000
 MAX_POINTS = 24
 """Trainings that one sweep may ask for."""
 
-MAX_PROMPT_CHARACTERS = 400
+MAX_TRAINED_CHARACTERS = 400
 """Of a prompt or a caption that is trained on."""
 
 MAX_COST_USD = 1000
 """What ``max_cost_usd`` may say."""
 
-MAX_HEADER_BYTES = 8 << 20
-"""Of a safetensors file's header; one of an adapter has a hundredth of it."""
+MAX_RANK = 256
+"""Of an adapter's matrices."""
+
+MAX_LEARNING_RATE = 0.1
+"""Of every optimiser but prodigy, which finds its own and takes 1.0 as "all of it"."""
