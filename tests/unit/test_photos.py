@@ -3,16 +3,17 @@ import pytest
 from bench.corpus.photos import heic
 from contracts import layout
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
-from contracts.job import JobSpec
+from contracts.job import JobSpec, PinnedObject
 from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.shared.rejection import PhotoRejectedError
 from domain.accepting import Intake, accept_request
-from domain.darkroom import DecodedPhoto, DecodeLimits
+from domain.darkroom import DecodedPhoto, DecodeLimits, read_pinned
 from domain.photos import Inspection, advice_on_captions, inspect_photos
 from domain.storage import read_document
 from runtime.sandbox import ChildDecoder, DecoderBrokenError
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.pictures import encoded, jpegs, picture
+from tests.fakes.storage import MemoryStorage
 
 
 class PlainDecoder:
@@ -197,3 +198,19 @@ def test_the_report_says_that_no_caption_names_the_subject() -> None:
     job = accepted(intake, {**GOOD, "0.txt": b"smiling"})
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
     assert report_of(intake, job).codes == ("captions_without_subject",)
+
+
+def test_a_photo_that_was_replaced_after_it_was_accepted_is_refused() -> None:
+    """In a bucket without versions; where there are versions, the accepted one is read."""
+    uploads = MemoryStorage("uploads")
+    uploads.write("a.jpg", b"before")
+    head = uploads.head("a.jpg")
+    assert head is not None
+    pin = PinnedObject(key="a.jpg", version_id=None, etag=head.etag, size=head.size)
+    assert read_pinned(uploads, pin, 99) == b"before"
+    uploads.write("a.jpg", b"after!")
+    with pytest.raises(PhotoRejectedError) as caught:
+        read_pinned(uploads, pin, 99)
+    assert caught.value.code == "photo_changed"
+    versioned = PinnedObject(key="a.jpg", version_id="1", etag=head.etag, size=head.size)
+    assert read_pinned(uploads, versioned, 99) == b"before"

@@ -6,7 +6,7 @@ from contracts.base import BaseCard, TrainingDefaults
 from contracts.request import TrainingRequest
 from contracts.shared.steps import Dataset, plan_steps
 from contracts.training import TrainingTask
-from trainer.plan import Recipe, make_recipe
+from trainer.plan import Recipe, make_recipe, warm_cosine
 
 DEFAULTS = TrainingDefaults(
     learning_rate=1e-3,
@@ -123,3 +123,16 @@ def test_text_encoders_may_have_a_rank_and_alpha_of_their_own() -> None:
 def test_prodigy_finds_its_own_rate() -> None:
     recipe = recipe_of(optimizer="prodigy", train_text_encoder=True)
     assert (recipe.learning_rate, recipe.text_encoder_lr) == (1.0, 1.0)
+
+
+def test_the_rate_warms_up_and_then_falls_along_a_cosine_to_nothing() -> None:
+    plain = recipe_of(max_train_steps=100, lr_warmup_steps=0)
+    assert [round(warm_cosine(plain, step), 4) for step in (0, 25, 50, 75, 100)] == [
+        1.0, 0.8536, 0.5, 0.1464, 0.0,
+    ]  # fmt: skip
+    warm = recipe_of(max_train_steps=100, lr_warmup_steps=10)
+    assert warm_cosine(warm, 0) == pytest.approx(0.1)
+    assert warm_cosine(warm, 4) == pytest.approx(0.5 * warm_cosine(plain, 4))
+    assert [warm_cosine(warm, step) for step in (9, 60)] == [
+        warm_cosine(plain, step) for step in (9, 60)
+    ]

@@ -1,5 +1,6 @@
 """What a request and a base mean together: every number that training needs, none left open."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,3 +201,12 @@ def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
     """Return how much the class counts."""
     wish = request.prior_loss_weight
     return defaults.prior_loss_weight if wish is None else wish
+
+
+def warm_cosine(recipe: Recipe, step: int) -> float:
+    """Return the share of the peak rate at a step: warm up, then fall along a cosine to nothing.
+
+    ``step`` counts from 0.
+    """
+    warmth = min(1.0, (step + 1) / max(1, recipe.warm_up_steps))
+    return warmth * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
