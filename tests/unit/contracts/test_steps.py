@@ -282,6 +282,19 @@ def test_pictures_on_the_way_are_paid_too() -> None:
     assert (plan.validation_rounds, plan.validation_pictures) == (3, 2)
 
 
+def test_class_images_and_larger_resolutions_cost_what_they_take() -> None:
+    def seconds(**more: Any) -> int:
+        asked = request(max_train_steps=20_000, num_class_images=1, **more)
+        return make_estimate(asked, TWENTY, FACES, INSTANCE).seconds - START_SECONDS
+
+    alone = seconds(with_prior_preservation=False)
+    assert seconds() == pytest.approx(2 * alone, rel=0.02)
+    small = seconds(with_prior_preservation=False, resolutions=(256,))
+    assert small == pytest.approx(alone / 4, rel=0.02)
+    both = seconds(with_prior_preservation=False, resolutions=(256, 512))
+    assert both == pytest.approx((alone + small) / 2, rel=0.02)
+
+
 @pytest.mark.parametrize(("photos", "kept"), [(1, 0), (5, 0), (6, 1), (10, 2), (20, 4), (100, 4)])
 def test_few_photos_are_all_trained_on(photos: int, kept: int) -> None:
     places = held_out_places(photos)
