@@ -79,10 +79,11 @@ class Order:
 
     def row(self, seed: int) -> Row:
         """Return one of its pictures as the generator takes it."""
-        request = self.request
+        request, trigger_word = self.request, self.owner.trigger_word if self.owner else ""
+        avoided = request.negative_prompt
         return Row(
-            prompt=name_subject(request.prompt, self.owner.trigger_word if self.owner else ""),
-            negative_prompt=request.negative_prompt,
+            prompt=name_subject(request.prompt, trigger_word),
+            negative_prompt=None if avoided is None else name_subject(avoided, trigger_word),
             seed=seed,
             guidance_scale=request.guidance_scale,
             mix=self.mix,

@@ -49,10 +49,12 @@ class MemoryGenerator:
         self.failures = list(failures)
         self.passes: list[int] = []
         self.prompts: list[str] = []
+        self.avoided: list[str | None] = []
 
     def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image]:
         self.passes.append(len(rows))
         self.prompts += [row.prompt for row in rows]
+        self.avoided += [row.negative_prompt for row in rows]
         if self.failures:
             raise self.failures.pop(0)
         return [Image.new("RGB", (8, 8)) for _ in rows]
@@ -89,10 +91,16 @@ def make_folder(root: Path, user: str) -> Path:
     return folder
 
 
-def request(root: Path, user: str = "1", prompt: str = "a photo", **arguments: Any) -> Wish:
+def request(
+    root: Path,
+    user: str = "1",
+    prompt: str = "a photo",
+    negative_prompt: str = "",
+    **arguments: Any,
+) -> Wish:
     texts = {
         "prompt": prompt,
-        "negative_prompt": "",
+        "negative_prompt": negative_prompt,
         "gen_args": json.dumps(arguments),
         "adapter": str(make_folder(root, user)),
     }
@@ -116,6 +124,8 @@ def test_a_prompt_names_the_subject_as_the_trainer_and_the_notice_do(tmp_path: P
     base(generator).execute([request(tmp_path, prompt=prompt) for prompt in prompts])
     assert generator.prompts == [name_subject(prompt, "sks") for prompt in prompts]
     assert generator.prompts == ["a photo of sks person in TOKYO", "sks s", "sks man", "tok"]
+    base(generator).execute([request(tmp_path, negative_prompt="TOK with a hat in TOKYO")])
+    assert generator.avoided[-1] == "sks with a hat in TOKYO"
 
 
 def test_no_request_waits_while_python_walks_the_base_for_garbage(
