@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contracts.codes import CODES
+from contracts.documents.job import PinnedObject
+from contracts.documents.photos import PhotoVerdict
 from contracts.errors import StageError
-from contracts.job import PinnedObject
-from contracts.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
-from contracts.photos import PhotoVerdict
+from contracts.shared.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
-from domain.darkroom import Darkroom, limits_for
-from domain.photos import advice_on_captions, advice_on_set, stored_class, verdicts_of
-from domain.requests import MAX_REQUEST_BYTES, RequestRefusedError
-from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
-from domain.uploads import PinnedUpload, Place, pin_upload
-from domain.wishes import Sources, Wishes, read_wishes
-from runtime.sandbox import ChildDecoder
+from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
+from domain.intake.normalisation import Darkroom, limits_for
+from domain.intake.uploads import PinnedUpload, Place, pin_upload
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
+from domain.requests.merge import Sources, Wishes, read_wishes
+from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
+from runtime.imaging.sandbox import ChildDecoder
 
 PLACE = Place("local", "check")
 JOB_ID = "0" * 32

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from contracts.base import BaseCard
-from contracts.picture import (
+from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     ERROR_PREFIX,
     MAX_IMAGE_BYTES,
@@ -22,7 +22,7 @@ from contracts.picture import (
     PictureCode,
     Scheduler,
 )
-from contracts.styles import apply_style
+from contracts.shared.styles import apply_style
 
 MAX_ARGUMENTS_BYTES = 4096
 

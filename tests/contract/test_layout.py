@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from contracts import layout
+from contracts.shared import layout
 from tests.contract.files import ROOT
 
 JOB, PLAN = "1" * 32, "2" * 32

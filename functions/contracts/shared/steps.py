@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.base import TrainingDefaults
-from contracts.photos import PhotoReport
-from contracts.request import TrainingRequest
+from contracts.documents.photos import PhotoReport
+from contracts.documents.training import TrainingTask
+from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_TRAIN_STEPS
-from contracts.training import TrainingTask
 
 MIN_PHOTOS_TO_HOLD_OUT, PHOTOS_PER_HELD_OUT, MAX_HELD_OUT = 6, 5, 4
 MIN_CHECKPOINT_STEPS, CHECKPOINTS = 10, 10

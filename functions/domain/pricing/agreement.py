@@ -7,19 +7,19 @@ training. All of them get the same estimate, the same refusal and the same run t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts import layout
 from contracts.base import BaseCard
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.photos import PhotoReport
+from contracts.documents.record import JobRecord
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import TooExpensiveError
-from contracts.job import AcceptedUpload
-from contracts.photos import PhotoReport
-from contracts.record import JobRecord
-from contracts.request import TrainingRequest
+from contracts.shared import layout
 from contracts.shared.limits import MAX_COST_USD
 from contracts.shared.steps import Dataset
-from domain.estimating import estimate_one, make_offer
-from domain.jobs import Jobs
-from domain.prices import sum_usd
-from domain.storage import Storage, find_document, read_document
+from domain.ports.jobs import Jobs
+from domain.ports.storage import Storage, find_document, read_document
+from domain.pricing.estimating import estimate_one, make_offer
+from domain.pricing.prices import sum_usd
 
 MIN_SHARE_USD = 1e-6
 

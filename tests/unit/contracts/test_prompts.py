@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contracts.request import TrainingRequest
+from contracts.documents.training import TaskPhoto, TrainingTask
+from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.prompts import (
     caption_for,
     has_placeholder,
@@ -14,10 +15,9 @@ from contracts.shared.prompts import (
     name_subject,
     names_subject,
 )
-from contracts.training import TaskPhoto, TrainingTask
-from domain.notices import example_prompt
+from domain.notices.notices import example_prompt
 from tests.unit.training_kit import CARD
-from trainer.plan import make_recipe, plan_task
+from trainer.config.recipe import make_recipe, plan_task
 
 WORDS = {
     "a photo of TOK person in TOKYO": "a photo of sks person in TOKYO",

@@ -8,25 +8,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts import layout
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.money import Estimate
+from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
+from contracts.documents.stages import DryRunInput
+from contracts.documents.training import TrainingMetrics, TrainingTask
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import TooExpensiveError
-from contracts.job import AcceptedUpload
-from contracts.money import Estimate
-from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
-from contracts.request import TrainingRequest
+from contracts.shared import layout
 from contracts.shared.steps import Dataset, StepPlan, checkpoint_every, held_out_places, plan_steps
-from contracts.stages import DryRunInput
-from contracts.training import TrainingMetrics, TrainingTask
-from domain.dry_runs import dry_run_notice
-from domain.estimating import START_SECONDS, make_estimate, make_offer
-from domain.launching import task_of
-from domain.notices import Desk
+from domain.notices.dry_run import dry_run_notice
+from domain.notices.notices import Desk
+from domain.ports.storage import write_document
 from domain.pricing.agreement import PriceDesk, agree_on_price
-from domain.storage import write_document
+from domain.pricing.estimating import START_SECONDS, make_estimate, make_offer
+from domain.training.launching import task_of
 from tests.fakes.notifier import MemoryNotifier
 from tests.unit.training_kit import CARD, World, job_id, spec
-from trainer.card import about_training
-from trainer.plan import make_recipe, plan_task
+from trainer.config.recipe import make_recipe, plan_task
+from trainer.export.model_card import about_training
 
 INSTANCE = "ml.g5.2xlarge"
 PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts.package import PackageCard
-from contracts.picture import OtherModel
-from serving.others import LOADED, find_others
+from contracts.documents.package import PackageCard
+from contracts.documents.picture import OtherModel
+from serving.adapters.mixing import LOADED, find_others
 from serving.tensors import PictureError
 
 NAME = f"{'0' * 31}%d-{'0' * 12}.tar.gz"

@@ -1,0 +1,120 @@
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.shared.safetensors import WeightsError, read_layout
+from domain.publishing.lora_file import check_lora
+from tests.unit.training_kit import lora, safetensors
+
+DOWN, UP = "unet.mid.to_k.lora_A.weight", "unet.mid.to_k.lora_B.weight"
+
+
+def pair(down: bytes, dtype: str = "F32", width: int = 4) -> bytes:
+    """A rank-1 LoRA of one layer."""
+    return safetensors({DOWN: ((1, width), down), UP: ((width, 1), bytes(len(down)))}, dtype)
+
+
+def why(data: bytes, rank: int = 1) -> str:
+    with pytest.raises(WeightsError) as caught:
+        check_lora(data, rank)
+    return str(caught.value)
+
+
+def test_a_lora_passes() -> None:
+    check_lora(lora(rank=2), rank=2)
+
+
+@pytest.mark.parametrize("dtype", ["F16", "BF16"])
+def test_half_precision_passes(dtype: str) -> None:
+    check_lora(pair(b"\x00\x3c" * 4, dtype), rank=1)
+
+
+@pytest.mark.parametrize("cut", [0, 7, 8, 50])
+def test_a_file_cut_in_its_header_is_refused(cut: int) -> None:
+    assert why(lora()[:cut], rank=2) == "header_damaged"
+
+
+def test_a_file_that_ends_too_soon_is_refused() -> None:
+    assert why(lora()[:-1], rank=2) == "size_wrong"
+
+
+def test_a_file_with_something_behind_its_end_is_refused() -> None:
+    assert why(lora() + b"x", rank=2) == "size_wrong"
+
+
+def test_another_rank_is_refused() -> None:
+    assert why(lora(rank=2), rank=4) == "rank_wrong"
+
+
+def test_an_unknown_type_is_refused() -> None:
+    assert why(pair(bytes(16), "F64")) == "dtype_unknown"
+
+
+def test_a_matrix_without_its_partner_is_refused() -> None:
+    assert why(safetensors({DOWN: ((1, 4), bytes(16))})) == "keys_unknown"
+
+
+@pytest.mark.parametrize("network", ["vae", "unet/..", "safety_checker"])
+def test_a_network_that_no_adapter_may_change_is_refused(network: str) -> None:
+    down, up = f"{network}.to_k.lora_A.weight", f"{network}.to_k.lora_B.weight"
+    assert why(safetensors({down: ((1, 4), bytes(16)), up: ((4, 1), bytes(16))})) == "keys_unknown"
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("place", [0, 3])
+def test_one_number_that_is_none_is_refused(bad: float, place: int) -> None:
+    values = [0.5] * 4
+    values[place] = bad
+    assert why(pair(struct.pack("<4f", *values))) == "values_not_finite"
+    assert why(pair(struct.pack("<4e", *values), "F16")) == "values_not_finite"
+
+
+@given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=4, max_size=4))
+def test_every_finite_number_passes(values: list[float]) -> None:
+    check_lora(pair(struct.pack("<4f", *values)), rank=1)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_crash_the_reader(data: bytes) -> None:
+    why(data)
+
+
+def placed(**places: tuple[int, int]) -> bytes:
+    """A file of 32 bytes of tensors, each of four F32 numbers where ``places`` says."""
+    header = {
+        name: {"dtype": "F32", "shape": [1, 4], "data_offsets": list(span)}
+        for name, span in places.items()
+    }
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(32)
+
+
+def test_tensors_that_lie_one_behind_the_other_pass_in_any_order_of_the_header() -> None:
+    _, entries = read_layout(placed(second=(16, 32), first=(0, 16)))
+    assert [entry.name for entry in entries] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"a": (0, 16), "b": (17, 33)},  # a gap
+        {"a": (0, 16), "b": (12, 28)},  # an overlap
+        {"a": (0, 16), "b": (0, 16)},  # twice the same bytes
+        {"a": (16, 32)},  # a gap at the start
+        {"a": (0, 16), "b": (16, 28)},  # fewer bytes than its shape has
+        {"a": (0, 16), "b": (16, 36)},  # more
+    ],
+)
+def test_gaps_and_overlaps_between_tensors_are_refused(places: dict[str, tuple[int, int]]) -> None:
+    with pytest.raises(WeightsError, match="offsets_wrong"):
+        read_layout(placed(**places))
+
+
+def test_bytes_that_belong_to_no_tensor_are_refused() -> None:
+    with pytest.raises(WeightsError, match="size_wrong"):
+        read_layout(placed(a=(0, 16)))
+    with pytest.raises(WeightsError, match="size_wrong"):
+        read_layout(placed()[:-32])

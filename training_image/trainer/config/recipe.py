@@ -1,0 +1,212 @@
+"""What a request and a base mean together: every number that training needs, none left open."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from contracts.base import BaseCard, TrainingDefaults
+from contracts.documents.training import TrainingPlan, TrainingTask
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.layout import PLAN_CHANNEL, PLAN_FILE
+from contracts.shared.prompts import name_subject
+from contracts.shared.steps import Dataset, StepPlan, checkpoint_every, plan_steps
+from trainer.process.results import TrainingError
+
+WARM_UP_SHARE = 0.05
+
+
+def read_plan(root: Path) -> TrainingPlan:
+    """Read ``plan.json`` from its channel.
+
+    Raises:
+        TrainingError: it is missing or not a TrainingPlan; the reason names fields, not values.
+    """
+    path = root / "input" / "data" / PLAN_CHANNEL / PLAN_FILE
+    try:
+        return TrainingPlan.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise TrainingError("plan_invalid", "the plan channel has no plan.json") from error
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, e["loc"])) for e in error.errors()})
+        raise TrainingError("plan_invalid", f"check the fields {', '.join(fields)}") from error
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One task's training, complete."""
+
+    job_id: str
+    seed: int
+    resolution: int
+    steps: int
+    batch_size: int
+    rank: int
+    alpha: float
+    learning_rate: float
+    text_encoder_lr: float | None
+    """Absent: the text encoders stay frozen."""
+    target_modules: tuple[str, ...]
+    instance_prompt: str
+    class_prompt: str
+    trigger_word: str
+    class_images: int
+    """0: no prior preservation."""
+    prior_loss_weight: float
+    snr_gamma: float = 5.0
+    """0: no weighting."""
+    max_grad_norm: float = 1.0
+    text_encoder_rank: int | None = None
+    text_encoder_alpha: float | None = None
+    """Absent: in the UNet's proportion to the rank."""
+    lora_dropout: float = 0.0
+    gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False
+    mixed_precision: str | None = None
+    """Absent: as the machine is set up."""
+    optimizer: str = "adamw"
+    use_8bit_adam: bool = False
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    weight_decay: float = 1e-4
+    lr_scheduler: str | None = None
+    lr_warmup_steps: int | None = None
+    lr_num_cycles: int = 1
+    lr_power: float = 1.0
+    noise_offset: float = 0.0
+    checkpointing_steps: int | None = None
+    validation_steps: int | None = None
+    """Steps between two sets of pictures; absent: none are made on the way."""
+    enable_bucket: bool = False
+    resolutions: tuple[int, ...] = ()
+    caption_dropout_rate: float = 0.0
+
+    @property
+    def warm_up_steps(self) -> int:
+        """Steps until the learning rate is at its peak."""
+        if self.lr_warmup_steps is not None:
+            return self.lr_warmup_steps
+        return 0 if self.lr_scheduler == "constant" else round(WARM_UP_SHARE * self.steps)
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between two saved states."""
+        return checkpoint_every(self.steps, self.checkpointing_steps)
+
+    def rank_of(self, network: str) -> int:
+        """Return the rank of a network's adapter."""
+        return self.rank if network == "unet" else self.text_encoder_rank or self.rank
+
+    def alpha_of(self, network: str) -> float:
+        """Return the alpha of a network's adapter: it counts alpha / rank."""
+        if network != "unet" and self.text_encoder_alpha is not None:
+            return self.text_encoder_alpha
+        return self.alpha * self.rank_of(network) / self.rank
+
+
+def plan_task(
+    task: TrainingTask, card: BaseCard, kept: Sequence[int], workers: int = 1
+) -> StepPlan:
+    """Return how much is trained on the photos that were not refused here.
+
+    ``kept`` holds their indices, in the order of the task.
+    """
+    places = {photo.index: place for place, photo in enumerate(task.photos)}
+    dataset = Dataset.of_task(task).only([places[index] for index in kept])
+    return plan_steps(task.request, card.training, dataset, workers)
+
+
+def make_recipe(task: TrainingTask, card: BaseCard, plan: StepPlan) -> Recipe:
+    """Settle what the request leaves open with the base's own defaults.
+
+    Args:
+        task: the request.
+        card: the base's own defaults.
+        plan: how much is trained, on the photos that are left.
+    """
+    request, defaults = task.request, card.training
+    rank = request.rank or defaults.rank
+    return Recipe(
+        job_id=task.job_id,
+        seed=request.seed,
+        resolution=request.resolution or card.resolution,
+        steps=plan.steps,
+        batch_size=plan.batch_size,
+        rank=rank,
+        alpha=request.lora_alpha or float(rank),
+        learning_rate=settle_rate(request, defaults),
+        text_encoder_lr=settle_text_rate(request, defaults),
+        target_modules=request.target_modules or defaults.target_modules,
+        instance_prompt=name_subject(request.instance_prompt, request.trigger_word),
+        class_prompt=request.class_prompt,
+        trigger_word=request.trigger_word,
+        class_images=plan.class_images,
+        prior_loss_weight=settle_prior(request, defaults),
+        snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
+        weight_decay=request.adam_weight_decay,
+        gradient_checkpointing=bool(request.gradient_checkpointing),
+        **{name: getattr(request, name) for name in AS_REQUESTED},
+    )
+
+
+AS_REQUESTED = (
+    "max_grad_norm",
+    "text_encoder_rank",
+    "text_encoder_alpha",
+    "lora_dropout",
+    "gradient_accumulation_steps",
+    "mixed_precision",
+    "optimizer",
+    "use_8bit_adam",
+    "adam_beta1",
+    "adam_beta2",
+    "lr_scheduler",
+    "lr_warmup_steps",
+    "lr_num_cycles",
+    "lr_power",
+    "noise_offset",
+    "checkpointing_steps",
+    "validation_steps",
+    "enable_bucket",
+    "resolutions",
+    "caption_dropout_rate",
+)
+"""Options of a request that a recipe has by the same name."""
+
+
+def settle_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return the UNet's peak rate; prodigy finds its own, times 1."""
+    if request.learning_rate is not None:
+        return request.learning_rate
+    return 1.0 if request.optimizer == "prodigy" else defaults.learning_rate
+
+
+def settle_text_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
+    """Return the text encoders' peak rate; None where they stay frozen."""
+    trains = request.train_text_encoder
+    if trains is None:
+        wishes = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
+        trains = any(wish is not None for wish in wishes) or defaults.train_text_encoder
+    if not trains:
+        return None
+    rate = settle_rate(request, defaults)
+    if request.optimizer == "prodigy":  # it knows one rate only
+        return rate
+    return request.text_encoder_lr or defaults.text_encoder_lr or rate
+
+
+def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return how much the class counts."""
+    wish = request.prior_loss_weight
+    return defaults.prior_loss_weight if wish is None else wish
+
+
+def warm_cosine(recipe: Recipe, step: int) -> float:
+    """Return the share of the peak rate at a step: warm up, then fall along a cosine to nothing.
+
+    ``step`` counts from 0.
+    """
+    warmth = min(1.0, (step + 1) / max(1, recipe.warm_up_steps))
+    return warmth * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
