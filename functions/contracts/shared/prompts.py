@@ -8,7 +8,7 @@ A prompt names the subject by a placeholder or by the adapter's trigger word:
 
 Each placeholder becomes the trigger word. A space is put between the trigger word and a letter
 that would touch it, because ``skss`` is another word to a text encoder than ``sks``. So a prompt
-that had a placeholder always names the subject afterwards; docs/decisions/0015.
+that had a placeholder always names the subject afterwards; docs/decisions/0018.
 
 Scripts that write no spaces between words, such as Chinese, Japanese and Thai, and Korean with its
 endings, are no part of a word here.

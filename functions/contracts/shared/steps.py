@@ -1,6 +1,6 @@
 """How many optimiser steps and batches a training has: one rule for all who say a number of them.
 
-Estimate, price limit, dry run, trainer, model card and bill read a StepPlan; docs/decisions/0016.
+Estimate, price limit, dry run, trainer, model card and bill read a StepPlan; docs/decisions/0019.
 
 step      one move of the optimiser: ``gradient_accumulation_steps`` batches of every worker.
 batch     ``train_batch_size`` photos, and as many class images where there is prior preservation.
