@@ -86,7 +86,7 @@ down: ## stop it
 lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, types, imports, template, state machine
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
-	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client
+	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client setup.py
 	$(TOOLS)/mypy serving_image/serve
 	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports

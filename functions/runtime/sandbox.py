@@ -30,7 +30,7 @@ class DecoderBrokenError(Exception):
 
 
 class ChildDecoder:
-    """Runs ``runtime.decode`` for each photo, with nothing of our environment."""
+    """Runs ``decode``, its neighbour, for each photo, with nothing of our environment."""
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         """Return the normalised photo; see the Protocol for what it raises."""
@@ -55,7 +55,7 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
     """
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "runtime.decode", json.dumps(order)],
+            [sys.executable, "-m", f"{__package__}.decode", json.dumps(order)],
             input=body,
             capture_output=True,
             check=False,
