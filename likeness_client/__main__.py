@@ -27,6 +27,7 @@ from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
 from likeness_client.store import NotStoredError
+from runtime.sandbox import DecoderBrokenError
 
 NOT_ARGUMENTS = {
     *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
@@ -98,8 +99,17 @@ def check_addresses() -> None:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Judge a folder."""
-    return check(options.folder, options.resolution)
+    """Judge a folder.
+
+    Raises:
+        UsageError: this installation cannot decode photos.
+    """
+    try:
+        return check(options.folder, options.resolution)
+    except DecoderBrokenError as error:
+        raise UsageError(
+            f"the decoder's process does not start; is Pillow installed for {sys.executable}?"
+        ) from error
 
 
 def run_replay(options: argparse.Namespace) -> int:
@@ -120,7 +130,8 @@ def run_status(options: argparse.Namespace) -> int:
 
 def run_cancel(options: argparse.Namespace) -> int:
     """Stop a job."""
-    return stop(table_of(options), options.job, options.function)
+    table = table_of(options)
+    return stop(table, options.job, options.function, patience_seconds=options.patience)
 
 
 def table_of(options: argparse.Namespace) -> str:

@@ -60,13 +60,6 @@ def add_status(commands: Commands) -> None:
     status = add_command(commands, "status", "Show how a job stands")
     add_job(status)
     status.add_argument("--watch", action="store_true", help="print each change until the end")
-    status.add_argument(
-        "--patience",
-        type=float,
-        default=PATIENCE_SECONDS,
-        metavar="SECONDS",
-        help="with --watch: how long to wait for an upload to be accepted (default: %(default)s)",
-    )
 
 
 def add_cancel(commands: Commands) -> None:
@@ -88,6 +81,14 @@ def add_job(command: argparse.ArgumentParser) -> None:
         "--table",
         default=os.environ.get("LIKENESS_JOBS_TABLE"),
         help="the stack's output JobsTableName, also $LIKENESS_JOBS_TABLE",
+    )
+    command.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE_SECONDS,
+        metavar="SECONDS",
+        help="how long `cancel` and `status --watch` wait for an upload to be accepted"
+        " (default: %(default)s)",
     )
 
 

@@ -26,7 +26,7 @@ def call(
     Raises:
         FunctionFailedError: the function failed, or what it answers is no ``answer``.
     """
-    client = (session or boto3).client("lambda", config=CONFIG)
+    client = session.client("lambda") if session else boto3.client("lambda", config=CONFIG)
     said = client.invoke(FunctionName=function, Payload=question.model_dump_json().encode())
     body = said["Payload"].read()
     if "FunctionError" in said:

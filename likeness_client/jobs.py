@@ -96,7 +96,7 @@ class Jobs:
         Raises:
             UnknownJobError: there is no such job, or the upload was not accepted by then.
         """
-        last = self._await(job, sleep, patience_seconds)
+        last = self.wait_for(job, sleep, patience_seconds)
         yield last
         while not has_ended(last):
             sleep(EVERY_SECONDS)
@@ -105,7 +105,17 @@ class Jobs:
                 yield now
             last = now
 
-    def _await(self, job: str, sleep: Callable[[float], None], patience_seconds: float) -> Found:
+    def wait_for(
+        self,
+        job: str,
+        sleep: Callable[[float], None] = time.sleep,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> Found:
+        """Return what ``find`` does, as soon as something is known.
+
+        Raises:
+            UnknownJobError: there is no such job, or nothing was known after ``patience_seconds``.
+        """
         waited = 0.0
         while (found := self.find(job)) is None and waited < patience_seconds:
             if waited == 0:
@@ -221,15 +231,15 @@ def show(table: str, job: str, *, watch: bool, patience_seconds: float) -> int:
     return code
 
 
-def stop(table: str, job: str, function: str) -> int:
-    """Cancel a job, and say what became of it.
+def stop(table: str, job: str, function: str, *, patience_seconds: float) -> int:
+    """Cancel a job, and say what became of it; an upload is waited for until it is accepted.
 
     Raises:
         UnknownJobError: there is no such job.
         FunctionFailedError: the cancel function failed.
     """
     check_name(job)
-    found = Jobs(table).get(job)
+    found = Jobs(table).wait_for(job, patience_seconds=patience_seconds)
     if isinstance(found, RefusedUpload):
         _say(f"too_late (the request was refused: {found.code})")
         return ExitCode.REFUSED

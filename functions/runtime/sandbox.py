@@ -55,7 +55,8 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
     """
     try:
         child = subprocess.run(
-            [sys.executable, "-m", f"{__package__}.decode", json.dumps(order)],
+            # -P: a module in the current folder must not stand in for one of ours.
+            [sys.executable, "-P", "-m", f"{__package__}.decode", json.dumps(order)],
             input=body,
             capture_output=True,
             check=False,

@@ -10,7 +10,12 @@ import time
 from pathlib import Path
 
 from local.cloud import places
-from local.cloud.server import START_SECONDS, STOP_SECONDS, Cloud, PortTakenError, serve
+from local.cloud.server import HOST, START_SECONDS, STOP_SECONDS, Cloud, PortTakenError, serve
+
+SHOWN = (
+    "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION", "AWS_REGION",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -18,6 +23,8 @@ def main() -> int:
     options = _options()
     if options.stop:
         return _stop(options.port)
+    if options.exports:
+        return _exports(options.port)
     if options.detach:
         return _detach(options.port)
     return _run(options.port)
@@ -28,6 +35,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=4566, help="where to listen on 127.0.0.1")
     parser.add_argument("--detach", action="store_true", help="return when it is ready")
     parser.add_argument("--stop", action="store_true", help="stop the one on this port")
+    parser.add_argument("--exports", action="store_true", help="print what to export, for eval")
     return parser.parse_args()
 
 
@@ -54,9 +62,25 @@ def _announce(cloud: Cloud) -> None:
     log = _shown(places.log_file(cloud.port))
     print(f"The embedded AWS listens on {cloud.endpoint_url} (log: {log}).")
     print("To use it:")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
-        print(f"  export {name}={cloud.environment()[name]}")
+    for line in _export_lines(cloud):
+        print(f"  {line}")
     sys.stdout.flush()
+
+
+def _export_lines(cloud: Cloud) -> list[str]:
+    environment = cloud.environment()
+    return [f"export {name}={environment[name]}" for name in SHOWN]
+
+
+def _exports(port: int) -> int:
+    """Print what to export for the server that runs on this port, and where the AWS CLI is."""
+    if _running(port) is None:
+        print(f"No embedded AWS runs on port {port}. Start one: make up", file=sys.stderr)
+        return 1
+    tools = Path(sys.executable).parent
+    print(*_export_lines(Cloud(f"http://{HOST}:{port}", port)), sep="\n")
+    print(f'export PATH="$PATH:{tools}"')
+    return 0
 
 
 def _detach(port: int) -> int:

@@ -163,3 +163,23 @@ def test_what_cannot_be_read_is_told_and_the_others_are_judged(
     said = capsys.readouterr().out
     assert f"refused   {words}" in said
     assert "Photos that can be used: 5 of 5" in said
+
+
+def test_nothing_of_the_current_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    folder_with(tmp_path / "photos", photos())
+    folder_with(tmp_path, {"json.py": b"raise SystemExit(9)"})
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "photos"]) == 0
+
+
+def test_a_decoder_that_does_not_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_with(tmp_path, photos())
+    monkeypatch.setattr("runtime.sandbox._python_path", lambda: "")
+    monkeypatch.setattr("runtime.sandbox.__package__", "nowhere")
+    assert main(["check", str(tmp_path)]) == 2
+    assert "is Pillow installed for" in capsys.readouterr().err
