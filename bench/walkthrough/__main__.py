@@ -7,6 +7,7 @@ stopped at the end.
 
 import argparse
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,12 @@ MORE = ("docs/sweep.md", "docs/bases.md")
 LEFT = ("photos", "out", ".local/client", ".local/demo")
 """What the pages' commands make; removed before, so that the laptop is fresh."""
 LIKE_PYTHON = '"$(dirname "$(command -v likeness)")/python" '
+
+
+TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n  File [^\n]*/bin/likeness", re.M)
+"""The client's own; a log that is shown may hold another program's."""
+
+SHOWN_CHARACTERS = 4000
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ def fault_of(block: Block, outcome: Outcome) -> str | None:
         return f"exit status {outcome.status}, and the page says {block.exit_status}"
     if block.promised is not None and not is_kept(block.promised, outcome.printed):
         return "prints something else than the page says"
-    return "a traceback" if "Traceback (most recent call last)" in outcome.printed else None
+    return "the client ends in a traceback" if TRACEBACK.search(outcome.printed) else None
 
 
 def save(block: Block) -> None:
@@ -129,7 +136,7 @@ def save(block: Block) -> None:
 
 
 def show(result: Result) -> None:
-    """Say how a block went; of one that went wrong, everything it printed."""
+    """Say how a block went; of one that went wrong, the end of what it printed."""
     if result.outcome is None:
         print(f"not run  {result.block.name} (needs: {NEEDS[str(result.block.needs)]})", flush=True)
         return
@@ -138,7 +145,9 @@ def show(result: Result) -> None:
     if result.fault:
         print(f"  {result.fault}\n--- the page says\n{result.block.text.rstrip()}")
         print(f"--- promised\n{(result.block.promised or '').rstrip()}")
-        print(f"--- printed\n{result.outcome.printed.rstrip()}\n---", flush=True)
+        print(
+            f"--- printed\n{result.outcome.printed.rstrip()[-SHOWN_CHARACTERS:]}\n---", flush=True
+        )
 
 
 def figure_of(result: Result) -> Figure:

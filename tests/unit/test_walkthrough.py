@@ -121,7 +121,11 @@ FAULTS = {
     ("f() { nosuchcommand; true; }; f",): "exit status 127",
     ("true", "", "exit=3"): "exit status 0, and the page says 3",
     ("echo a", "b"): "prints something else",
-    ("echo 'Traceback (most recent call last)'",): "a traceback",
+    (
+        "echo 'Traceback (most recent call last):\n  File \"/x/bin/likeness\", line 8'; false",
+        "",
+        "exit=1",
+    ): "the client ends in a traceback",
     ("sleep 9", "", "limit=0.2"): "not done after",
     ("exit 0",): "it ended the shell",
 }
@@ -142,6 +146,7 @@ def test_a_block_that_is_not_as_the_page_says_is_a_fault(
         ("(exit 3)", "exit=3"),
         ("read -r line || true", ""),  # there is no keyboard
         ("printf 'no end of line'", ""),
+        ("echo 'Traceback (most recent call last):\n  File \"/var/task/app.py\"'", ""),
     ],
 )
 def test_a_block_that_is_as_the_page_says_is_none(
