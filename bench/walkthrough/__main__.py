@@ -32,7 +32,9 @@ LEFT = ("photos", "out", ".local/client", ".local/demo")
 LIKE_PYTHON = '"$(dirname "$(command -v likeness)")/python" '
 
 
-TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n  File [^\n]*/bin/likeness", re.M)
+TRACEBACK = re.compile(
+    r"^Traceback \(most recent call last\):\n  File [^\n]*/bin/likeness", re.MULTILINE
+)
 """The client's own; a log that is shown may hold another program's."""
 
 SHOWN_CHARACTERS = 4000
