@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 # `sam build` looks for the runtime's Python by name, so the tools' own comes first.
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
-TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
+TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
 .PHONY: unit integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
 
@@ -135,7 +135,7 @@ quality: $(ENVS)/training/.ready ## twenty unseen characters trained, measured, 
 	PYTHONPATH=functions:training_image:. $(ENVS)/training/bin/python -m bench.quality $(QUALITY)
 
 simulate: $(ENVS)/tools/.ready ## ten thousand uploads against a simulated SageMaker (10 minutes)
-	PYTHONPATH=functions:. $(TOOLS)/python -m bench.simulate
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.planning.simulate
 
 bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
 	env -u OMP_WAIT_POLICY $(ENVS)/training/bin/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)

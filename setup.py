@@ -3,7 +3,7 @@
 In the repository the client imports ``contracts``, ``domain`` and ``runtime``, which Lambda finds
 at top level. Installed like that they would be three more top-level packages with common names. So
 the build copies the modules that the client really imports to ``likeness_client/_shared/`` and
-rewrites their imports: ``contracts.layout`` becomes ``likeness_client._shared.contracts.layout``.
+rewrites their imports: ``contracts.shared.layout`` becomes ``likeness_client._shared.contracts.layout``.
 Decision: docs/decisions/0015-the-wheel-owns-one-package.md.
 """
 
@@ -23,8 +23,8 @@ SOURCES = "functions"
 ROOMS = ("contracts", "domain", "runtime")
 """Folders of ``functions/`` that the client may import."""
 
-STARTED_BY_NAME = ("runtime.decode",)
-"""Modules that nothing imports: runtime.sandbox starts the decoder as a process of its own."""
+STARTED_BY_NAME = ("runtime.imaging.decode",)
+"""Modules that nothing imports: runtime.imaging.sandbox starts the decoder as a process of its own."""
 
 
 class BuildError(Exception):

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contracts.hosting import ModelAnswer, ModelQuestion
+    from contracts.documents.hosting import ModelAnswer, ModelQuestion
     from likeness_client.answer import Answer, Picture
     from likeness_client.client import Likeness
     from likeness_client.errors import GenerationError

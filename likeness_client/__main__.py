@@ -27,7 +27,7 @@ from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
 from likeness_client.store import NotStoredError
-from runtime.sandbox import DecoderBrokenError
+from runtime.imaging.sandbox import DecoderBrokenError
 
 NOT_ARGUMENTS = {
     *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")

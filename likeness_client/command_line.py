@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from contracts.picture import OutputFormat, Scheduler
-from contracts.styles import Style
+from contracts.documents.picture import OutputFormat, Scheduler
+from contracts.shared.styles import Style
 from likeness_client import __version__
 from likeness_client.exit_codes import EXPLAINED
 from likeness_client.jobs import PATIENCE_SECONDS

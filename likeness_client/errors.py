@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.picture import ERROR_PREFIX
+from contracts.documents.picture import ERROR_PREFIX
 from likeness_client.aws_errors import explain
 
 PASSING = {

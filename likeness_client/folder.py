@@ -8,9 +8,9 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
-from contracts.layout import accepted_prefix, unpacked_prefix, upload_prefix
-from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
-from domain.uploads import MAX_OBJECTS, Place
+from contracts.shared.layout import accepted_prefix, unpacked_prefix, upload_prefix
+from domain.intake.uploads import MAX_OBJECTS, Place
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
 
 PLACE = Place("local", "check")
 

@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 
 from contracts.codes import CODES
-from contracts.layout import upload_prefix, upload_row
-from contracts.status import CancelJobInput, Cancellation, StatusChange, UploadRow
+from contracts.documents.status import CancelJobInput, Cancellation, StatusChange, UploadRow
+from contracts.shared.layout import upload_prefix, upload_row
 from likeness_client.aws_errors import CONFIG
 from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import call

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.hosting import ModelAnswer, ModelQuestion
+from contracts.documents.hosting import ModelAnswer, ModelQuestion
 from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import call
 

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.server import HOST, START_SECONDS, STOP_SECONDS, Cloud, PortTakenError, serve
 
 SHOWN = (
@@ -47,7 +47,7 @@ def _run(port: int) -> int:
         with serve(port) as cloud:
             _announce(cloud)
             stop.wait()
-    except (PortTakenError, places.NotInstalledError) as error:
+    except (PortTakenError, paths.NotInstalledError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:
@@ -56,10 +56,10 @@ def _run(port: int) -> int:
 
 
 def _announce(cloud: Cloud) -> None:
-    pid = places.pid_file(cloud.port)
+    pid = paths.pid_file(cloud.port)
     pid.parent.mkdir(parents=True, exist_ok=True)
     pid.write_text(f"{os.getpid()}\n")
-    log = _shown(places.log_file(cloud.port))
+    log = _shown(paths.log_file(cloud.port))
     print(f"The embedded AWS listens on {cloud.endpoint_url} (log: {log}).")
     print("To use it:")
     for line in _export_lines(cloud):
@@ -85,12 +85,12 @@ def _exports(port: int) -> int:
 
 def _detach(port: int) -> int:
     """Start a copy in a session of its own and wait until it says that it is ready."""
-    places.LOGS.mkdir(parents=True, exist_ok=True)
-    said = places.LOGS / f"cloud-{port}.out"
+    paths.LOGS.mkdir(parents=True, exist_ok=True)
+    said = paths.LOGS / f"cloud-{port}.out"
     with said.open("w") as out:
         child = subprocess.Popen(
             [sys.executable, "-m", "local.cloud", "--port", str(port)],
-            cwd=places.ROOT, stdout=out, stderr=out, start_new_session=True,
+            cwd=paths.ROOT, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
@@ -113,7 +113,7 @@ def _stop(port: int) -> int:
         time.sleep(0.05)
     if _is_ours(pid):
         os.kill(pid, signal.SIGKILL)
-        places.pid_file(port).unlink(missing_ok=True)
+        paths.pid_file(port).unlink(missing_ok=True)
     print(f"Stopped the embedded AWS on port {port}.")
     return 0
 
@@ -121,7 +121,7 @@ def _stop(port: int) -> int:
 def _running(port: int) -> int | None:
     """Return the process of the server on this port, if the pid file still tells the truth."""
     try:
-        pid = int(places.pid_file(port).read_text())
+        pid = int(paths.pid_file(port).read_text())
     except (OSError, ValueError):
         return None
     return pid if _is_ours(pid) else None
@@ -136,11 +136,11 @@ def _is_ours(pid: int) -> bool:
 
 def _forget_pid(port: int) -> None:
     if _running(port) == os.getpid():
-        places.pid_file(port).unlink(missing_ok=True)
+        paths.pid_file(port).unlink(missing_ok=True)
 
 
 def _shown(path: Path) -> str:
-    return str(path.relative_to(places.ROOT))
+    return str(path.relative_to(paths.ROOT))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from local import deployment
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.server import HOST, Cloud
 from local.demo import picture, upload, verdict, watch
 from local.demo.subscriber import NoNoticeError, Subscriber
@@ -28,7 +28,7 @@ FAILURES = (
     ClientError,
     OSError,
 )
-SHEET = places.STATE / "demo" / "contact_sheet.png"
+SHEET = paths.STATE / "demo" / "contact_sheet.png"
 
 
 def main() -> int:
@@ -46,7 +46,7 @@ def main() -> int:
         return 130
     except FAILURES as error:
         console.print(f"[red]The demo stopped:[/] {error}", soft_wrap=True)
-        console.print(f"Logs: {places.LOGS.relative_to(places.ROOT)}/")
+        console.print(f"Logs: {paths.LOGS.relative_to(paths.ROOT)}/")
         _server(cloud, "--stop")
         return 1
     return 0
@@ -111,8 +111,8 @@ def _look_further(
     ask = f"{python} --model {model['target_model']}"
     lines = [
         "",
-        f"[bold]The picture:[/] {SHEET.relative_to(places.ROOT)}",
-        f"[bold]Logs:[/]        {places.LOGS.relative_to(places.ROOT)}/",
+        f"[bold]The picture:[/] {SHEET.relative_to(paths.ROOT)}",
+        f"[bold]Logs:[/]        {paths.LOGS.relative_to(paths.ROOT)}/",
         "",
         "[bold]Look further[/] (the embedded AWS keeps running):",
         *(
@@ -134,7 +134,7 @@ def _look_further(
 def _server(cloud: Cloud, action: str, must: bool = False) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "local.cloud", "--port", str(cloud.port), action],
-        cwd=places.ROOT,
+        cwd=paths.ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -144,7 +144,7 @@ def _server(cloud: Cloud, action: str, must: bool = False) -> None:
 
 
 def _check_disk() -> None:
-    free = shutil.disk_usage(places.ROOT).free
+    free = shutil.disk_usage(paths.ROOT).free
     if free < FREE_BYTES:
         message = (
             f"{free // 1024**2} MiB of disk are free, the demo needs {FREE_BYTES // 1024**2}."

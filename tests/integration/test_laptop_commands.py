@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from likeness_client.__main__ import main
-from local.cloud.places import ROOT
+from local.cloud.paths import ROOT
 
 
 def call(*words: str) -> subprocess.CompletedProcess[str]:

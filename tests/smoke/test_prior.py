@@ -9,8 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training environment")
 from safetensors.torch import load_file  # noqa: E402
 
-from contracts.prior import PriorSet, order_of, prior_key  # noqa: E402
-from contracts.request import TrainingRequest  # noqa: E402
+from contracts.documents.prior import PriorSet, order_of, prior_key  # noqa: E402
+from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import REQUEST, Room  # noqa: E402
 

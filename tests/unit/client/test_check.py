@@ -1,0 +1,185 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from likeness_client.__main__ import main
+from likeness_client.folder import FolderStorage
+from tests.fakes.pictures import encoded, picture
+from tests.unit.domain.test_archives import zipped
+
+
+def folder_with(tmp_path: Path, files: dict[str, bytes]) -> Path:
+    for name, body in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(body)
+    return tmp_path
+
+
+def test_a_folder_hears_what_the_upload_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {f"{n}.png": encoded(picture(n), "PNG") for n in range(3)}
+    packed = {"more/3.png": encoded(picture(3), "PNG"), "4.pdf": b"%PDF"}
+    folder = folder_with(tmp_path, {**good, "photos.zip": zipped(packed), ".DS_Store": b"x"})
+    assert main(["check", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "Photos that can be used: 4 of 5; needed: 5." in said
+    assert "refused   photos.zip/4.pdf" in said
+    assert "Export the photo as JPEG" in said
+    assert {path.name for path in folder.iterdir()} == {*good, "photos.zip", ".DS_Store"}
+
+
+def test_enough_good_photos_pass(tmp_path: Path) -> None:
+    files = {f"{n}.jpg": encoded(picture(n)) for n in range(5)}
+    assert main(["check", str(folder_with(tmp_path, files))]) == 0
+
+
+def test_a_bad_request_is_told_before_the_upload(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {f"{n}.jpg": encoded(picture(n)) for n in range(5)}
+    folder = folder_with(tmp_path, {**files, "request.json": b'{"rnak": 3}'})
+    assert main(["check", str(folder)]) == 1
+    assert "did you mean rank?" in capsys.readouterr().out
+
+
+def test_the_request_sets_the_least_side(tmp_path: Path) -> None:
+    files = {f"{n}.jpg": encoded(picture(n)) for n in range(5)}
+    request = b'{"instance_prompt": "a", "class_prompt": "b", "resolution": 512}'
+    assert main(["check", str(folder_with(tmp_path, {**files, "request.json": request}))]) == 1
+
+
+def test_a_hostile_archive_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = folder_with(tmp_path, {"a.zip": zipped({"../x": b"y"})})
+    assert main(["check", str(folder)]) == 1
+    assert "names that are doubled or lead out" in capsys.readouterr().out
+
+
+def test_the_folder_is_never_written_to(tmp_path: Path) -> None:
+    storage = FolderStorage(folder_with(tmp_path, {"a.jpg": b"x"}))
+    storage.write("tenants/local/uploads/check/b.jpg", b"y")
+    storage.write("unpacked/local/check/0", b"z")
+    storage.copy("unpacked/local/check/0", "elsewhere")
+    storage.delete("tenants/local/uploads/check/a.jpg")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
+    assert storage.read("elsewhere", 9) == b"z"
+
+
+def photos(count: int = 5) -> dict[str, bytes]:
+    return {f"{n}.jpg": encoded(picture(n)) for n in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("missing", "there is no folder"), ("0.jpg", "is a file; name the folder")],
+)
+def test_what_is_no_folder_is_told(
+    tmp_path: Path, name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_with(tmp_path, {"0.jpg": b"x"})
+    assert main(["check", str(tmp_path / name)]) == 2
+    heard = capsys.readouterr()
+    assert words in heard.err
+    assert not heard.out
+
+
+def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path)]) == 1
+    assert f"{tmp_path} is empty." in capsys.readouterr().out
+
+
+def test_a_name_that_is_not_utf_8_is_told_and_the_others_are_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_with(tmp_path, photos())
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")).write_bytes(encoded(picture(9)))
+    assert main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "refused   caf?.jpg\n          Its name is not UTF-8" in said
+    assert "Photos that can be used: 5 of 5" in said
+
+
+def test_a_name_cannot_command_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["check", str(folder_with(tmp_path, {"\x1b[2J.jpg": encoded(picture(1))}))])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_links_are_followed_as_the_upload_follows_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder_with(elsewhere, photos())
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "photos").symlink_to(elsewhere)
+    assert main(["check", str(tmp_path / "folder")]) == 0
+    assert "Photos that can be used: 5 of 5" in capsys.readouterr().out
+
+
+def make_loop(folder: Path) -> None:
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "again").symlink_to(folder)
+
+
+def make_self_link(folder: Path) -> None:
+    (folder / "self.jpg").symlink_to(folder / "self.jpg")
+
+
+def make_dead_link(folder: Path) -> None:
+    (folder / "dead.jpg").symlink_to(folder / "gone")
+
+
+def make_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.jpg")
+
+
+def make_unreadable(folder: Path) -> None:
+    (folder / "memory.jpg").symlink_to("/proc/self/mem")  # ends in EIO, for root too
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (make_loop, "deeper/again\n          The link leads back"),
+        (make_self_link, "self.jpg\n          It cannot be read"),
+        (make_dead_link, "dead.jpg\n          The link leads nowhere"),
+        (make_pipe, "pipe.jpg\n          It is no ordinary file"),
+        (make_unreadable, "memory.jpg\n          It cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_the_others_are_judged(
+    make: Callable[[Path], None],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make(folder_with(tmp_path, photos()))
+    assert main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert f"refused   {words}" in said
+    assert "Photos that can be used: 5 of 5" in said
+
+
+def test_nothing_of_the_current_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    folder_with(tmp_path / "photos", photos())
+    folder_with(tmp_path, {"json.py": b"raise SystemExit(9)"})
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "photos"]) == 0
+
+
+def test_a_decoder_that_does_not_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_with(tmp_path, photos())
+    monkeypatch.setattr("runtime.imaging.sandbox._python_path", lambda: "")
+    monkeypatch.setattr("runtime.imaging.sandbox.__package__", "nowhere")
+    assert main(["check", str(tmp_path)]) == 2
+    assert "is Pillow installed for" in capsys.readouterr().err
