@@ -81,12 +81,28 @@ up: $(ENVS)/tools/.ready $(ENVS)/lambda/.ready ## start the laptop's AWS
 down: ## stop it
 	$(TOOLS)/python -m local.cloud --port $(PORT) --stop
 
+# A stack of one's own, step by step, as README.md tells it.
+
+.PHONY: exports deploy photos walkthrough
+
+exports: ## print what to export for the laptop's AWS: eval "$$(make -s exports)"
+	@$(TOOLS)/python -m local.cloud --port $(PORT) --exports
+
+deploy: envs ## build template.yaml and deploy it on the laptop's AWS
+	$(TOOLS)/python -m local.deploy --port $(PORT)
+
+photos: $(ENVS)/tools/.ready ## draw ten sample photos into photos/
+	$(TOOLS)/python -m local.portraits photos
+
+walkthrough: envs ## every command of README.md and the how-to pages, as they stand (20 minutes; LONG=1: more)
+	$(TOOLS)/python -m bench.walkthrough $(if $(LONG),--long) $(WALK)
+
 # ---- proof -----------------------------------------------------------------------------------------
 
 lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, types, imports, template, state machine
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
-	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client
+	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client setup.py
 	$(TOOLS)/mypy serving_image/serve statemachine/assemble.py .ci/expand_template.py
 	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports

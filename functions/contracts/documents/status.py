@@ -68,6 +68,20 @@ class StatusChange(Document):
     updated_at: str
 
 
+class UploadRow(BaseModel):
+    """The jobs table's row of one upload (``contracts.shared.layout.upload_row``)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    points_to: JobId | None = None
+    """The job that the newest accepted request of this upload began, or repeated."""
+
+    refused_code: Code | None = None
+    """Why the newest request was refused before it became a job; absent once one is accepted."""
+
+    refused_at: str | None = None
+
+
 class CancelJobInput(Document):
     """What cancel_job is called with."""
 

@@ -100,13 +100,15 @@ def notify_failure(given: NotifyFailureInput, desk: Desk, now: datetime) -> Noti
 def end(
     ending: Ending, job: JobSpec | None, place: Place | None, desk: Desk, now: datetime
 ) -> Notice:
-    """Send the notice of a failure, and close the job if there is one."""
+    """Send the notice of a failure; close the job, or record that the upload never became one."""
     notice = failure_notice(ending, job, place, desk.documents)
     notice = notice.model_copy(update={"receipt": receipt_of(job, desk.jobs)})
     deliver(notice, desk, now)
     if job is not None:
         close_points(job, ending, desk.jobs, now)
         desk.jobs.finish(job.job_id, ending.status, ending.code, now)
+    elif place is not None:
+        desk.jobs.record_refusal(f"{place.tenant}/{place.upload}", ending.code, now)
     return notice
 
 

@@ -27,6 +27,13 @@ class Jobs(Ledger, Protocol):
         """
         ...
 
+    def record_refusal(self, upload: str, code: str, now: datetime) -> None:
+        """Remember why the newest request of ``<tenant>/<upload>`` never became a job.
+
+        The next request of this upload that is accepted takes the refusal's place.
+        """
+        ...
+
     def get(self, job_id: str) -> JobRecord | None:
         """Return the record, or None when the job is unknown."""
         ...
