@@ -1,3 +1,5 @@
+"""`likeness check` gives the verdicts of the upload on the user's own machine."""
+
 from pathlib import Path
 
 import pytest
