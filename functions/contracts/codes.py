@@ -355,6 +355,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "captions_without_subject": CodeEntry(
+        "No caption names the subject",
+        "No caption has the trigger word, so the instance prompt is put before each of them.",
+        "Write TOK or the trigger word in the captions where the subject is meant.",
+        "nobody",
+        False,
+    ),
     "caption_repeated": CodeEntry(
         "The same caption as another photo's",
         "The photo is used, but its own caption is word for word that of another photo.",

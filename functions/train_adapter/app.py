@@ -13,7 +13,7 @@ from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
 from contracts.documents.stages import TrainAdapterInput
-from domain.pricing.estimating import agree_on_price
+from domain.pricing.agreement import PriceDesk, agree_on_price
 from domain.training.launching import queue_for_training
 from runtime.clock import now
 from runtime.handlers import stage
@@ -23,6 +23,6 @@ from runtime.handlers import stage
 def lambda_handler(given: TrainAdapterInput) -> None:
     jobs, models = DynamoJobs.from_env(), S3Storage.from_env("MODELS_BUCKET")
     bases = S3Storage.from_env("BASES_BUCKET")
-    instance = settings.text("TRAINING_INSTANCE_TYPE")
-    agree_on_price(given.job.job_id, jobs, models, bases, instance)
+    desk = PriceDesk(jobs, models, bases, settings.text("TRAINING_INSTANCE_TYPE"))
+    agree_on_price(given.job.job_id, desk)
     queue_for_training(given, jobs, models, StepFunctionsCallbacks.from_env(), now())

@@ -29,7 +29,7 @@ from domain.intake.accepting import Intake, accept_request
 from domain.intake.inspection import inspect_photos
 from domain.notices.notices import Desk, notify_failure, notify_owner
 from domain.ports.storage import read_document, write_document
-from domain.pricing.estimating import agree_on_price
+from domain.pricing.agreement import PriceDesk, agree_on_price
 from domain.sweeps.sweep import SweepRoom, plan_sweep, rank_sweep
 from domain.training.following import TrainingRoom, follow, follow_result
 from domain.training.launching import Launcher, launch, queue_for_training
@@ -87,7 +87,7 @@ class Sweep:
             token = self.callbacks.wait(f"{point.name}#{attempt}")
             given = TrainAdapterInput(job=point.job, photos=self.photos, task_token=token)
             jobs, models, bases = self.intake.jobs, self.intake.models, self.intake.bases.storage
-            agree_on_price(point.job.job_id, jobs, models, bases, INSTANCE)
+            agree_on_price(point.job.job_id, PriceDesk(jobs, models, bases, INSTANCE))
             queue_for_training(given, jobs, models, self.callbacks, NOW)
 
     def launch(self, quota: int = 10, largest_batch: int = 1) -> list[str]:

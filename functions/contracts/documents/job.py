@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_REPEATS
 
 Origin = Literal["config.json", "toml", "dataset_info.json", "folder", "preset"]
 
@@ -53,7 +54,7 @@ class PinnedPhoto(PinnedObject):
     mask: PinnedObject | None = None
     """The picture named like it with ``_mask`` behind: white is learnt, black is not."""
 
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """How often it comes in an epoch, as its folder's name says (``60_dwjz``)."""
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from contracts.document import Document, JobId, RelativePath, Sha256
+from contracts.shared.limits import MAX_REPEATS
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,48}$")]
 """A stable word for a verdict or a failure, from contracts.codes."""
@@ -58,7 +59,7 @@ class PhotoVerdict(Document):
     mask: StoredFile | None = None
     """The user's own mask for this photo, of the copy's size: white is learnt, black is not."""
 
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """How often it comes in an epoch, as its folder's name says (``60_dwjz``)."""
 
     face: FaceMeasures | None = None
@@ -80,6 +81,11 @@ class PhotoReport(Document):
 
     class_photos: tuple[StoredFile, ...] = ()
     """The user's own pictures of the class, normalised: ``class/NNN.png`` beside the photos."""
+
+    @property
+    def usable(self) -> tuple[PhotoVerdict, ...]:
+        """Return the photos that training sees, in their order."""
+        return tuple(photo for photo in self.photos if photo.verdict != "refused")
 
 
 class PhotoSummary(Document):

@@ -8,6 +8,7 @@ from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha
 from contracts.documents.photos import Code, PhotoVerdict, StoredFile
 from contracts.documents.prior import PriorOrder
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_REPEATS
 
 
 class TaskPhoto(Document):
@@ -25,7 +26,7 @@ class TaskPhoto(Document):
     mask: StoredFile | None = None
     """Of the photo's size, in the ``photos`` channel: ``<job_id>/<NNN>.mask.png``."""
 
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """How often it comes in an epoch, times the request's ``repeats``."""
 
 
@@ -153,6 +154,10 @@ class TrainingMetrics(Document):
     """What the training cost and how it went."""
 
     steps: Annotated[int, Field(ge=0)]
+
+    images: Annotated[int, Field(ge=0)] | None = None
+    """Images that went through the networks, class images included: what a shared bill is split
+    by. Absent in results of before 2026-12."""
 
     final_loss: float | None
     """Mean of the last tenth of the steps; absent when none was taken."""

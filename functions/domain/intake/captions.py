@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-TEXTS = {".txt", ".caption"}
-LISTS = {"metadata.jsonl", "metadata.csv", "caption.csv", "captions.csv"}
+from contracts.shared.limits import MAX_TRAINED_CHARACTERS
+from contracts.shared.suffixes import CAPTION_LISTS, CAPTION_SUFFIXES
+
 MAX_LIST_BYTES = 1_000_000
 MAX_TEXT_BYTES = 4096
-MAX_LENGTH = 400
 
 _FILE = ("file_name", "image_file", "file", "image")
 _WORDS = ("text", "caption", "prompt")
@@ -25,12 +25,12 @@ _WORDS = ("text", "caption", "prompt")
 
 def is_text(name: str) -> bool:
     """Tell a text file, which only ever accompanies a photo."""
-    return PurePosixPath(name).suffix.lower() in TEXTS
+    return PurePosixPath(name).suffix.lower() in CAPTION_SUFFIXES
 
 
 def is_list(name: str) -> bool:
     """Tell a file with words for all photos."""
-    return PurePosixPath(name).name.lower() in LISTS
+    return PurePosixPath(name).name.lower() in CAPTION_LISTS
 
 
 def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
@@ -67,7 +67,7 @@ def parse_list(text: str, name: str) -> dict[str, str]:
 def usable(text: str) -> str | None:
     """Return the words on one line, or None when they are none, too many or not printable."""
     words = " ".join(text.split())
-    return words if 0 < len(words) <= MAX_LENGTH and words.isprintable() else None
+    return words if 0 < len(words) <= MAX_TRAINED_CHARACTERS and words.isprintable() else None
 
 
 def words_for(name: str, listed: Mapping[str, str]) -> str | None:

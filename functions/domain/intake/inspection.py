@@ -8,11 +8,13 @@ from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject, Pinne
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
+from contracts.shared.limits import MIN_PHOTOS
+from contracts.shared.prompts import names_subject
+from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.normalisation import (
     Darkroom,
     DecodedPhoto,
     Decoder,
-    PhotoRefusedError,
     develop,
     develop_mask,
     limits_for,
@@ -23,10 +25,7 @@ from domain.intake.photo_quality import Looks, advice_on, old_among
 from domain.ports.bases import Bases
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
-from domain.pricing.estimating import agree_on_price
-
-MIN_PHOTOS = 5
-"""Below this a subject is not learnt, only copied."""
+from domain.pricing.agreement import PriceDesk, agree_on_price
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,11 @@ class Inspection:
     decoder: Decoder
     instance_type: str
     """That would train, for what a dry run tells."""
+
+    @property
+    def price_desk(self) -> PriceDesk:
+        """Return where prices are agreed on."""
+        return PriceDesk(self.jobs, self.models, self.bases.storage, self.instance_type)
 
 
 def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> PhotoSummary:
@@ -61,20 +65,18 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
     report = PhotoReport(
         job_id=job.job_id,
         photos=verdicts,
-        codes=(*advice_on_set(verdicts), *(() if all_of_class else ("class_photos_ignored",))),
+        codes=(
+            *advice_on_set(verdicts),
+            *advice_on_captions(verdicts, accepted.request.trigger_word),
+            *(() if all_of_class else ("class_photos_ignored",)),
+        ),
         class_photos=class_photos,
     )
     write_document(inspection.models, layout.photo_report_key(job.job_id), report)
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     if not accepted.request.dry_run:
         return summary.model_copy(update={"sweep": accepted.request.sweep is not None})
-    agree_on_price(
-        job.job_id,
-        inspection.jobs,
-        inspection.models,
-        inspection.bases.storage,
-        inspection.instance_type,
-    )
+    agree_on_price(job.job_id, inspection.price_desk)
     return summary.model_copy(update={"dry_run": True})
 
 
@@ -101,7 +103,7 @@ def judge(
     for index, pin in enumerate(photos):
         try:
             photo = develop(room, pin, seen)
-        except PhotoRefusedError as error:
+        except PhotoRejectedError as error:
             yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None
             continue
         advice = advice_on(photo.looks, seen.values())
@@ -145,7 +147,7 @@ def stored_class(photos: Sequence[PinnedObject], room: Darkroom) -> Iterator[Sto
     for index, pin in enumerate(photos):
         try:
             photo = develop(room, pin, seen)
-        except PhotoRefusedError:
+        except PhotoRejectedError:
             continue
         seen.add(photo.sha256)
         yield store(room, layout.accepted_class_file(index), photo.png)
@@ -156,6 +158,13 @@ def advice_on_set(photos: Iterable[PhotoVerdict]) -> tuple[str, ...]:
     good = [photo for photo in photos if photo.verdict != "refused"]
     moments = sum("similar_photo" not in photo.codes for photo in good)
     return ("little_variety",) if moments < MIN_PHOTOS <= len(good) else ()
+
+
+def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tuple[str, ...]:
+    """Return what is not good about the captions as a set."""
+    captions = [photo.caption for photo in photos if photo.caption is not None]
+    named = any(names_subject(caption, trigger_word) for caption in captions)
+    return ("captions_without_subject",) if captions and not named else ()
 
 
 def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:

@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.documents.photos import StoredFile
 from contracts.shared import layout
+from contracts.shared.limits import MAX_SIDE, MIN_SIDE
+from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.captions import (
     MAX_LIST_BYTES,
     MAX_TEXT_BYTES,
@@ -20,18 +22,13 @@ from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storag
 
 MAX_PHOTO_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000
-LEAST_SIDE = 64
-"""Pixels; whatever the base would accept."""
-
-LARGEST_SIDE = 2048
-"""Pixels; larger photos are scaled down to it."""
 
 
 class DecodeLimits(NamedTuple):
     """Pixels."""
 
     min_side: int
-    max_side: int = LARGEST_SIDE
+    max_side: int = MAX_SIDE
     max_pixels: int = MAX_PIXELS
 
 
@@ -53,14 +50,6 @@ class DecodedPhoto(NamedTuple):
         return sha256(self.png).hexdigest()
 
 
-class PhotoRefusedError(Exception):
-    """This photo cannot be used; ``code`` is from contracts.codes."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class Decoder(Protocol):
     """Reads a stranger's file without harm."""
 
@@ -68,7 +57,7 @@ class Decoder(Protocol):
         """Return the normalised photo.
 
         Raises:
-            PhotoRefusedError: it is no image we take, is damaged, or goes beyond a limit.
+            PhotoRejectedError: it is no image we take, is damaged, or goes beyond a limit.
         """
         ...
 
@@ -76,7 +65,7 @@ class Decoder(Protocol):
         """Return a grey PNG of this size, white where the subject is.
 
         Raises:
-            PhotoRefusedError: likewise; or its aspect is another one, or nothing of it is white.
+            PhotoRejectedError: likewise; or its aspect is another one, or nothing of it is white.
         """
         ...
 
@@ -93,14 +82,14 @@ class Darkroom(NamedTuple):
 
 def limits_for(resolution: int) -> DecodeLimits:
     """Return how large a photo must and may be to be trained at this resolution."""
-    return DecodeLimits(max(LEAST_SIDE, resolution), max_side=max(LARGEST_SIDE, resolution))
+    return DecodeLimits(max(MIN_SIDE, resolution), max_side=max(MAX_SIDE, resolution))
 
 
 def develop(room: Darkroom, pin: PinnedObject, seen: Container[str]) -> DecodedPhoto:
     """Return the normalised photo.
 
     Raises:
-        PhotoRefusedError: it cannot be used, or its pixels were seen before.
+        PhotoRejectedError: it cannot be used, or its pixels were seen before.
     """
     body = read_pinned(room.uploads, pin, MAX_PHOTO_BYTES)
     photo = room.decoder.decode(body, room.limits)
@@ -113,7 +102,7 @@ def develop_mask(room: Darkroom, mask: PinnedObject, photo: DecodedPhoto) -> byt
     try:
         body = read_pinned(room.uploads, mask, MAX_PHOTO_BYTES)
         return room.decoder.decode_mask(body, photo.width, photo.height, room.limits)
-    except PhotoRefusedError:
+    except PhotoRejectedError:
         return None
 
 
@@ -127,30 +116,30 @@ def refuse_twin(photo: DecodedPhoto, seen: Container[str]) -> None:
     """Let a photo pass that was not seen before.
 
     Raises:
-        PhotoRefusedError: an earlier one has the same pixels.
+        PhotoRejectedError: an earlier one has the same pixels.
     """
     if photo.sha256 in seen:
-        raise PhotoRefusedError("duplicate")
+        raise PhotoRejectedError("duplicate")
 
 
 def read_pinned(uploads: Storage, pin: PinnedObject, limit: int) -> bytes:
     """Return the bytes that were accepted.
 
     Raises:
-        PhotoRefusedError: they are too many, or no longer there.
+        PhotoRejectedError: they are too many, or no longer there.
     """
     if pin.size > limit:
-        raise PhotoRefusedError("too_many_bytes")
+        raise PhotoRejectedError("too_many_bytes")
     if pin.version_id is None:
         current = uploads.head(pin.key)
         if current is not None and current.etag != pin.etag:
-            raise PhotoRefusedError("photo_changed")
+            raise PhotoRejectedError("photo_changed")
     try:
         return uploads.read(pin.key, limit, pin.version_id)
     except ObjectMissingError:
-        raise PhotoRefusedError("photo_missing") from None
+        raise PhotoRejectedError("photo_missing") from None
     except ObjectTooLargeError:
-        raise PhotoRefusedError("too_many_bytes") from None
+        raise PhotoRejectedError("too_many_bytes") from None
 
 
 def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[str, ...]]:
@@ -162,7 +151,7 @@ def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[
     try:
         body = read_pinned(uploads, pin.caption, limit)
         text = body.decode("utf-8-sig")
-    except (PhotoRefusedError, UnicodeDecodeError):
+    except (PhotoRejectedError, UnicodeDecodeError):
         return None, ("caption_ignored",)
     if is_list(source):
         folder = source.rpartition("/")[0] + "/"

@@ -57,7 +57,7 @@ def in_words(plan: PlanNotice) -> str:
     """Return the plan as a sentence or two.
 
     >>> from contracts.documents.money import Estimate
-    >>> estimate = Estimate(steps=800, seconds=1200, usd=0.505)
+    >>> estimate = Estimate(steps=800, batches=800, seconds=1200, usd=0.505)
     >>> in_words(PlanNotice(photos=9, refused=1, class_photos=0, estimate=estimate))
     'Photos that can be used: 9 of 10. It would take 800 steps, about 20 minutes and 0.51 USD.'
     """
@@ -67,5 +67,7 @@ def in_words(plan: PlanNotice) -> str:
     minutes = max(1, round(plan.estimate.seconds / 60))
     cost = "" if plan.estimate.usd is None else f" and {plan.estimate.usd:.2f} USD"
     steps = f"{plan.estimate.steps} steps"
+    if plan.estimate.batches not in {None, plan.estimate.steps}:
+        steps += f" of {plan.estimate.batches} batches"
     steps += f" in {plan.trainings} trainings" if plan.trainings > 1 else ""
     return f"{photos} It would take {steps}, about {minutes} minutes{cost}."

@@ -4,20 +4,16 @@ The work of a step is known from the architectures; the speed is a share of the 
 to trust it: docs/cost.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.base import BaseCard, Family
-from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
-from contracts.documents.photos import PhotoReport
-from contracts.documents.record import JobRecord
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import TooExpensiveError
-from contracts.shared import layout
-from domain.ports.jobs import Jobs
-from domain.ports.storage import Storage, find_document, read_document
+from contracts.shared.steps import Dataset, StepPlan, plan_steps
 from domain.pricing.grid import grid_points
-from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd
+from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd, sum_usd
 
 START_SECONDS = 240
 """A cold instance, the image, the base and its load."""
@@ -56,41 +52,15 @@ class Offer:
     """Absent: the request names no price."""
 
 
-def agree_on_price(
-    job_id: str, jobs: Jobs, models: Storage, bases: Storage, instance_type: str
-) -> None:
-    """Note in the job's record what its training will cost.
-
-    Raises:
-        TooExpensiveError: more than the request allows.
-    """
-    record = jobs.get(job_id)
-    accepted = find_document(models, layout.accepted_upload_key(job_id), AcceptedUpload)
-    report = find_document(models, layout.photo_report_key(job_id), PhotoReport)
-    if record is None or accepted is None or report is None:
-        return  # the stage itself says what is missing
-    offer = make_offer(accepted.request, count_good(report), card_of(bases, record), instance_type)
-    jobs.note_offer(job_id, offer.estimate, offer.max_runtime_seconds)
-
-
-def count_good(report: PhotoReport) -> int:
-    """Return how many photos training will see."""
-    return sum(photo.verdict != "refused" for photo in report.photos)
-
-
-def card_of(bases: Storage, record: JobRecord) -> BaseCard:
-    """Return the card of the job's base."""
-    key = layout.base_prefix(record.base_id) + layout.BASE_FILE
-    return read_document(bases, key, BaseCard)
-
-
-def make_offer(request: TrainingRequest, photos: int, card: BaseCard, instance_type: str) -> Offer:
+def make_offer(
+    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
+) -> Offer:
     """Estimate, and turn the request's price into seconds.
 
     Raises:
         TooExpensiveError: the estimate is above ``max_cost_usd``, or the price is not known.
     """
-    estimate = make_estimate(request, photos, card, instance_type)
+    estimate = make_estimate(request, dataset, card, instance_type)
     most = request.max_cost_usd
     if most is None:
         return Offer(estimate, None)
@@ -102,46 +72,57 @@ def make_offer(request: TrainingRequest, photos: int, card: BaseCard, instance_t
 
 
 def make_estimate(
-    request: TrainingRequest, photos: int, card: BaseCard, instance_type: str
+    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
 ) -> Estimate:
     """Return steps, seconds and USD of a cold training job of its own; of a sweep, of them all."""
-    if request.sweep is not None:
-        parts = (
-            make_estimate(p.request, photos, card, instance_type) for p in grid_points(request)
-        )
-        return sum_of(list(parts))
-    steps = request.max_train_steps or default_steps(photos, card)
-    batch = request.train_batch_size or card.training.train_batch_size
-    class_images = request.num_class_images if request.with_prior_preservation else 0
-    passes = steps * batch * (2 if class_images else 1)
-    drawn = (class_images + JUDGED_PICTURES) * card.inference.num_inference_steps
-    work = (passes + drawn * DRAWING_SHARE) * pass_tflop(card, request.resolution)
+    points = [point.request for point in grid_points(request)]
+    return sum_of([estimate_one(point, dataset, card, instance_type) for point in points])
+
+
+def estimate_one(
+    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
+) -> Estimate:
+    """Return the estimate of a request without a grid."""
+    plan = plan_steps(request, card.training, dataset)
     speed = SHARE_OF_PEAK * PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
-    seconds = round(START_SECONDS + work / speed)
-    return Estimate(steps=steps, seconds=seconds, usd=cost_usd(instance_type, seconds))
-
-
-def sum_of(parts: list[Estimate]) -> Estimate:
-    """Return several trainings' estimates as one."""
-    prices = [part.usd for part in parts if part.usd is not None]
+    seconds = round(START_SECONDS + work_tflop(plan, request, card) / speed)
     return Estimate(
-        steps=sum(part.steps for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        usd=sum(prices) if len(prices) == len(parts) else None,
+        steps=plan.steps,
+        batches=plan.batches,
+        seconds=seconds,
+        usd=cost_usd(instance_type, seconds),
     )
 
 
-def default_steps(photos: int, card: BaseCard) -> int:
-    """Return how many steps the base gives so many photos; the trainer keeps a few from training.
+def work_tflop(plan: StepPlan, request: TrainingRequest, card: BaseCard) -> float:
+    """Return the work of training passes and of pictures, those on the way included.
 
-    So this is at most a tenth too many, and never too few.
+    Photos are trained at each of ``resolutions`` equally often; class images and pictures are of
+    ``resolution``.
     """
-    defaults = card.training
-    wanted = photos * defaults.steps_per_photo
-    return min(max(wanted, defaults.min_train_steps), defaults.max_train_steps)
+    side = request.resolution or card.resolution
+    sides = request.resolutions or (side,)
+    photos = plan.batches * plan.batch_size
+    of_photos = photos * sum(pass_tflop(card, one) for one in sides) / len(sides)
+    of_class = photos * pass_tflop(card, side) if plan.class_images else 0.0
+    on_the_way = plan.validation_rounds * plan.validation_pictures
+    pictures = plan.drawn_class_images + JUDGED_PICTURES + on_the_way
+    denoising = pictures * card.inference.num_inference_steps * DRAWING_SHARE
+    return of_photos + of_class + denoising * pass_tflop(card, side)
 
 
-def pass_tflop(card: BaseCard, resolution: int | None) -> float:
+def sum_of(parts: Sequence[Estimate]) -> Estimate:
+    """Return several trainings' estimates as one; without a price where one has none."""
+    batches = [part.batches for part in parts if part.batches is not None]
+    return Estimate(
+        steps=sum(part.steps for part in parts),
+        batches=sum(batches) if len(batches) == len(parts) else None,
+        seconds=sum(part.seconds for part in parts),
+        usd=sum_usd(part.usd for part in parts),
+    )
+
+
+def pass_tflop(card: BaseCard, side: int) -> float:
     """Return the work of one image: it grows with the number of pixels."""
     work = WORK[card.family]
-    return work.tflop * ((resolution or card.resolution) / work.resolution) ** 2
+    return work.tflop * (side / work.resolution) ** 2

@@ -5,7 +5,7 @@ trainer and bill know nothing of sweeps. The owner knows the sweep's job only.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from contracts.documents.job import AcceptedUpload, JobSpec
@@ -19,12 +19,9 @@ from contracts.shared import layout
 from domain.failures.causes import code_of
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
-from domain.pricing.estimating import agree_on_price, card_of, count_good, make_estimate
+from domain.pricing.agreement import PriceDesk, agree_on_price, share_price
 from domain.pricing.grid import GridPoint, changed, grid_points, sweep_point
 from domain.sweeps.ranking import rank_points
-
-LEAST_SHARE, MOST_SHARE = 1e-6, 1000.0
-"""USD; what max_cost_usd may say."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,11 @@ class SweepRoom:
     instance_type: str
     """That would train, for the price."""
 
+    @property
+    def price_desk(self) -> PriceDesk:
+        """Return where prices are agreed on."""
+        return PriceDesk(self.jobs, self.models, self.bases, self.instance_type)
+
 
 def plan_sweep(given: PlanSweepInput, room: SweepRoom, now: datetime) -> PlannedSweep:
     """Make a job of every point: its documents, then its row. A repeat finds them there.
@@ -47,7 +49,7 @@ def plan_sweep(given: PlanSweepInput, room: SweepRoom, now: datetime) -> Planned
     """
     sweep = given.job
     room.jobs.advance(sweep.job_id, "SweepAdapter", now)
-    agree_on_price(sweep.job_id, room.jobs, room.models, room.bases, room.instance_type)
+    agree_on_price(sweep.job_id, room.price_desk)
     key = layout.accepted_upload_key(sweep.job_id)
     accepted = read_document(room.models, key, AcceptedUpload)
     report = read_document(room.models, layout.photo_report_key(sweep.job_id), PhotoReport)
@@ -65,19 +67,13 @@ def priced(
     grid: list[GridPoint], sweep: JobSpec, report: PhotoReport, room: SweepRoom
 ) -> list[GridPoint]:
     """Return the points with their shares of ``max_cost_usd``: each as much as it is estimated."""
-    most = grid[0].request.max_cost_usd
-    if most is None:
-        return grid
-    record = room.jobs.get(sweep.job_id)
-    if record is None:
-        return grid
-    card, photos = card_of(room.bases, record), count_good(report)
-    costs = [make_estimate(p.request, photos, card, room.instance_type).usd or 0.0 for p in grid]
-    total = sum(costs)
+    requests = [point.request for point in grid]
+    shares = share_price(sweep.job_id, requests, report, room.price_desk)
     return [
-        GridPoint(point.name, point.fields, changed(point.request, max_cost_usd=share))
-        for point, cost in zip(grid, costs, strict=True)
-        for share in [min(MOST_SHARE, max(LEAST_SHARE, cost, most * cost / total))]
+        point
+        if share is None
+        else replace(point, request=changed(point.request, max_cost_usd=share))
+        for point, share in zip(grid, shares, strict=True)
     ]
 
 

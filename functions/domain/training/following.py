@@ -30,6 +30,7 @@ from contracts.errors import (
     TrainingFailedError,
 )
 from contracts.shared import layout
+from contracts.shared.names import parse_training_job_name
 from domain.ports.jobs import Jobs
 from domain.ports.storage import (
     DOCUMENT_LIMIT,
@@ -116,8 +117,10 @@ def follow_result(room: TrainingRoom, key: str, now: datetime) -> None:
 
 def follow_training_job(room: TrainingRoom, name: str, now: datetime) -> None:
     """A training job changed: answer the tokens of its tasks that are settled."""
-    named = re.fullmatch("likeness-([0-9a-f]{32})-[0-9]+", name)
-    plan = find_document(room.models, layout.plan_key(named[1]), TrainingPlan) if named else None
+    named = parse_training_job_name(name)
+    if named is None:
+        return
+    plan = find_document(room.models, layout.plan_key(named.plan_id), TrainingPlan)
     if plan is None:
         return
     look_at(room, name, [task.job_id for task in plan.tasks], now)

@@ -1,8 +1,7 @@
 """The child of runtime.imaging.sandbox: one photo from stdin, one normalised PNG to stdout.
 
-An empty line says that the child has started. Before the PNG comes one line of JSON: its size and
-what was repaired, or why it was refused.
-Limits are set before the first byte is looked at. Imports Pillow and its two neighbours.
+Before the PNG comes one line of JSON: its size and what was repaired, or why it was refused.
+Limits are set before the first byte is looked at. Imports Pillow, its two neighbours and the error.
 """
 
 import io
@@ -16,6 +15,7 @@ from typing import Any
 
 from PIL import Image, ImageCms, ImageOps
 
+from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.photo_metrics import measure
 from runtime.imaging.png_integrity import is_whole
 
@@ -34,10 +34,6 @@ _TURNED = range(2, 9)
 _WHITE = (255, 255, 255, 255)
 
 
-class RefusedError(Exception):
-    """The photo cannot be used; its text is the code."""
-
-
 def main(order: str) -> None:
     """Decode what stdin holds and answer on stdout."""
     _limit()
@@ -51,8 +47,8 @@ def answer(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Return the photo's facts and PNG, or the code that refuses it; never raises."""
     try:
         return normalise_mask(body, **order) if "mask_of" in order else normalise(body, **order)
-    except RefusedError as refusal:
-        return {"refused": str(refusal)}, b""
+    except PhotoRejectedError as refusal:
+        return {"refused": refusal.code}, b""
     except MemoryError:
         return {"refused": "too_complex"}, b""
     except Exception:  # noqa: BLE001 - a decoder may fail in any way on a hostile file
@@ -70,14 +66,14 @@ def normalise(
     """Return the photo's facts and its PNG: upright, sRGB, opaque, without metadata.
 
     Raises:
-        RefusedError: with the code.
+        PhotoRejectedError: with the code.
     """
     Image.MAX_IMAGE_PIXELS = max_pixels
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     image = opened(body, kind)
     judge_header(image, min_side)
     if kind == "PNG" and not is_whole(body):
-        raise RefusedError("damaged_image")
+        raise PhotoRejectedError("damaged_image")
     taken = day_of(image)
     large = max(image.size) > max_side
     image.draft(None, (max_side, max_side))
@@ -86,7 +82,7 @@ def normalise(
     rgb, converted = to_srgb(upright)
     rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     if all(low == high for low, high in _extrema(rgb)):
-        raise RefusedError("blank_image")
+        raise PhotoRejectedError("blank_image")
     repairs = {"rotated": turned, "converted": converted, "downscaled": large}
     codes = [code for code, done in repairs.items() if done]
     out = io.BytesIO()
@@ -102,7 +98,7 @@ def normalise_mask(  # noqa: PLR0913 - an order's fields
     """Return a grey PNG of the photo's size, white where the subject is; see ``normalise``.
 
     Raises:
-        RefusedError: it has another aspect than the photo, or no part of it is white.
+        PhotoRejectedError: it has another aspect than the photo, or no part of it is white.
     """
     Image.MAX_IMAGE_PIXELS = max_pixels
     warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -113,10 +109,10 @@ def normalise_mask(  # noqa: PLR0913 - an order's fields
     upright, _ = turn(image)
     width, height = mask_of
     if abs(upright.width * height - upright.height * width) > MASK_SKEW * upright.width * height:
-        raise RefusedError("mask_ignored")
+        raise PhotoRejectedError("mask_ignored")
     grey = to_grey(upright).resize((width, height), Image.Resampling.BILINEAR)
     if grey.getextrema()[1] < MASK_WHITE:  # type: ignore[operator]  # a pair, for one band
-        raise RefusedError("mask_ignored")
+        raise PhotoRejectedError("mask_ignored")
     out = io.BytesIO()
     Image.frombytes("L", grey.size, grey.tobytes()).save(out, "PNG", compress_level=3)
     return {"width": width, "height": height}, out.getvalue()
@@ -138,7 +134,7 @@ def opened(body: bytes, name: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(body), formats=[name])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise RefusedError("too_many_pixels") from None
+        raise PhotoRejectedError("too_many_pixels") from None
 
 
 def learn_heif() -> None:
@@ -152,14 +148,14 @@ def judge_header(image: Image.Image, min_side: int) -> None:
     """Judge what the header says, before any pixel is decoded.
 
     Raises:
-        RefusedError: it is too small, too long, or moves.
+        PhotoRejectedError: it is too small, too long, or moves.
     """
     if min(image.size) < min_side:
-        raise RefusedError("too_small")
+        raise PhotoRejectedError("too_small")
     if max(image.size) > MAX_ASPECT * min(image.size):
-        raise RefusedError("too_elongated")
+        raise PhotoRejectedError("too_elongated")
     if image.format in MOVING and getattr(image, "is_animated", False):
-        raise RefusedError("animated_image")
+        raise PhotoRejectedError("animated_image")
 
 
 def turn(image: Image.Image) -> tuple[Image.Image, bool]:

@@ -131,3 +131,54 @@ def test_an_unknown_preset_is_a_problem_like_any_other() -> None:
 def test_problems_of_all_files_are_told_at_once() -> None:
     found = problems({**PROMPTS, "rnak": 3}, (), {"kohya.toml": b'network_module = "networks.oft"'})
     assert set(found) == {"rnak", "network_module"}
+
+
+NAMELESS = {"instance_prompt": "a photo of zwx person", "class_prompt": "a photo of a person"}
+
+
+def test_an_instance_prompt_that_names_nobody_is_refused_and_both_words_are_told() -> None:
+    found = problems(NAMELESS)
+    assert set(found) == {"instance_prompt"}
+    assert "sks" in found["instance_prompt"]
+    assert "set trigger_word to zwx" in found["instance_prompt"]
+    assert "zwx" not in problems({**NAMELESS, "trigger_word": "dwjz"})["instance_prompt"][:80]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {**NAMELESS, "trigger_word": "zwx"},
+        {**NAMELESS, "token_string": "ZWX"},
+        {**NAMELESS, "token": "zwx"},
+        {"concept_prompt": "photo of <<TOK>>", "class_prompt": "a photo"},
+        {"preset": "style", "trigger_word": "zwx"},
+        {**NAMELESS, "instance_prompt": "a photo of <s0><s1> man"},
+        {**NAMELESS, "instance_prompt": "SKS!"},
+    ],
+)
+def test_a_prompt_that_names_the_subject_in_any_form_is_taken(request_: dict[str, Any]) -> None:
+    wishes(request_)
+
+
+def test_a_nameless_prompt_is_told_under_its_own_name_once_the_fields_are_in_order() -> None:
+    config = {CONFIG: json.dumps({"concept_prompt": "photo of zwx man"}).encode()}
+    assert set(problems(None, (), config)) == {"concept_prompt"}
+    assert set(problems({**NAMELESS, "trigger_word": "two words"})) == {"trigger_word"}
+    assert set(problems({**NAMELESS, "instance_prompt": 5})) == {"instance_prompt"}
+
+
+def test_a_prompt_of_jumpstart_needs_its_trigger_word_beside_it() -> None:
+    info = {"dataset_info.json": json.dumps(NAMELESS).encode()}
+    assert set(problems({}, (), info)) == {"instance_prompt"}
+    assert wishes({"trigger_word": "zwx"}, (), info).request.trigger_word == "zwx"
+
+
+def test_the_folder_names_the_subject_of_a_prompt_that_is_written_with_its_word() -> None:
+    prompts = {**NAMELESS, "instance_prompt": "a photo of dwjz person"}
+    found = wishes(prompts, KOHYA_FOLDER)
+    assert found.request.trigger_word == "dwjz"
+    assert found.request.instance_prompt == "a photo of dwjz person"
+    assert found.origins == {"trigger_word": "folder"}
+    assert set(problems(NAMELESS, KOHYA_FOLDER)) == {"instance_prompt"}
+    placeholder = {**NAMELESS, "instance_prompt": "a photo of TOK person"}
+    assert wishes(placeholder, KOHYA_FOLDER).request.trigger_word == "sks"
