@@ -1,3 +1,5 @@
+"""`likeness check` gives the verdicts of the upload on the user's own machine."""
+
 import os
 from collections.abc import Callable
 from pathlib import Path
