@@ -172,6 +172,7 @@ LINES = {
     "template.yaml": "Every resource of the stack, its parameters and its outputs.",
     "Makefile": "Every command for people: `make help` lists them.",
     "CHANGELOG.md": "What each version added, changed and fixed.",
+    "likeness_client/py.typed": "Says that the client has types.",
     "CONTRIBUTING.md": "How to set up, test and change Likeness.",
     "SECURITY.md": "How to report a vulnerability, and what counts as one.",
     ".github/pull_request_template.md": "What a pull request says.",
