@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = ROOT / ".venv"
+TORCH_PYTHON = ROOT / ".venv" / "torch" / "bin" / "python"
+"""One environment for the trainer and the server (docs/decisions/0005)."""
 
 TRAINING_REPOSITORY = "likeness-training"
 SERVING_REPOSITORY = "likeness-serving"
@@ -56,7 +57,7 @@ def stock_images() -> Images:
     return {
         TRAINING_REPOSITORY: Program(
             argv=(
-                str(ENVIRONMENTS / "training" / "bin" / "python"),
+                str(TORCH_PYTHON),
                 str(ROOT / "training_image" / "train.py"),
                 "train",
             ),
@@ -68,7 +69,7 @@ def stock_images() -> Images:
         ),
         SERVING_REPOSITORY: Program(
             argv=(
-                str(ENVIRONMENTS / "serving" / "bin" / "python"),
+                str(TORCH_PYTHON),
                 str(ROOT / "serving_image" / "serve"),
             ),
             environment={"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
