@@ -109,9 +109,9 @@ $(ENVS)/node/.ready:
 
 # ---- the laptop ------------------------------------------------------------------------------------
 
-demo: ## ten photos in, a picture from a personal model out
+demo: ## ten photos in, a picture from a personal model out; goes on where it stopped, FRESH=1 trains anew
 	@$(call ready,demo,$(DEMO_READY))
-	@$(TOOLS)/python -m local.demo --port $(PORT)
+	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh)
 
 up: ## start the laptop's AWS
 	@$(call ready,up,tools/.ready lambda/.ready)

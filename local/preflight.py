@@ -161,13 +161,13 @@ def system_problems(needs: Needs, machine: Machine) -> List[str]:
             f"There are wheels for {' and '.join(ARCHITECTURES)}, this is {machine.architecture}."
             " Use another machine."
         )
-    if "torch" in needs.environments and machine.system == "Linux":
-        if machine.glibc is None or machine.glibc < OLDEST_GLIBC:
-            found = "another C library" if machine.glibc is None else f"{_text(machine.glibc)}"
-            problems.append(
-                f"tritonserver's wheel needs glibc {_text(OLDEST_GLIBC)}, this system has {found}."
-                " Use Debian 12, Ubuntu 22.04 or newer, in a container for example."
-            )
+    runs_triton = "torch" in needs.environments and machine.system == "Linux"
+    if runs_triton and (machine.glibc is None or machine.glibc < OLDEST_GLIBC):
+        found = "another C library" if machine.glibc is None else _text(machine.glibc)
+        problems.append(
+            f"tritonserver's wheel needs glibc {_text(OLDEST_GLIBC)}, this system has {found}."
+            " Use Debian 12, Ubuntu 22.04 or newer, in a container for example."
+        )
     return problems
 
 
@@ -179,10 +179,11 @@ def python_problems(needs: Needs, pythons: Sequence[Python]) -> List[str]:
     fitting = [python for python in pythons if OLDEST <= python.version[:2] <= newest]
     if fitting:
         minor = _text(fitting[0].version[:2])
-        return [
+        problem = (
             f"{fitting[0].path} cannot make environments: its modules venv and ensurepip are"
             f" missing. Debian, Ubuntu: apt install python{minor}-venv."
-        ]
+        )
+        return [problem]
     found = ", ".join(sorted({_text(python.version) for python in pythons})) or "none"
     why = ""
     if any(newest < python.version[:2] <= NEWEST for python in pythons):
@@ -191,11 +192,12 @@ def python_problems(needs: Needs, pythons: Sequence[Python]) -> List[str]:
             " below 2, which has no wheel for 3.13. (`make up`, `make unit` and `make lint` run"
             " on it.)"
         )
-    return [
+    problem = (
         f"Likeness needs Python {_text(OLDEST)} to {_text(newest)}, found: {found}.{why} Install"
         " one (Debian, Ubuntu: apt install python3.11 python3.11-venv; elsewhere: pyenv or uv"
         " python install), or name yours: make PYTHON=/path/to/python."
-    ]
+    )
+    return [problem]
 
 
 def tool_problems(needs: Needs, machine: Machine) -> List[str]:
@@ -245,10 +247,11 @@ def _port_problems(port: int) -> List[str]:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return [
+            problem = (
                 f"Port {port} of 127.0.0.1 is taken by another program. Stop that program, or"
                 " choose another port: make demo PORT=4600."
-            ]
+            )
+            return [problem]
     return []
 
 
@@ -301,7 +304,7 @@ def find_pythons(named: str, path: str, needs: Needs) -> List[Python]:
     found: List[Python] = []
     for name in [named] if named else PYTHONS:
         for folder in [""] if os.sep in name else path.split(os.pathsep):
-            python = ask_python(os.path.join(folder, name))  # noqa: PTH118 - "" stands for none
+            python = ask_python(os.path.join(folder, name))
             if python is not None and python.path not in [other.path for other in found]:
                 found.append(python)
                 if fits(python, needs):
@@ -314,7 +317,7 @@ def ask_python(path: str) -> Optional[Python]:
 
     The program that a version manager puts in its place names the real one.
     """
-    if not (os.path.isfile(path) and os.access(path, os.X_OK)):  # noqa: PTH113
+    if not (os.path.isfile(path) and os.access(path, os.X_OK)):
         return None
     program = (
         "import json, sys, importlib.util as u; print(json.dumps([sys.executable,"
@@ -410,9 +413,9 @@ def _is_ours(port: int) -> bool:
 def _output(*command: str) -> str:
     """Return what a program prints; empty when it is missing, fails or hangs."""
     try:
-        run = subprocess.run(  # noqa: S603, UP022 - capture_output is newer than Python 3.6
+        run = subprocess.run(
             list(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            universal_newlines=True, timeout=20, check=True,
+            text=True, timeout=20, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -70,7 +70,7 @@ def _detach(port: int) -> int:
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
-        if _running(port) == child.pid:
+        if places.running_server(port) == child.pid:
             print(said.read_text(), end="")
             return 0
         time.sleep(0.05)
@@ -79,39 +79,23 @@ def _detach(port: int) -> int:
 
 
 def _stop(port: int) -> int:
-    pid = _running(port)
+    pid = places.running_server(port)
     if pid is None:
         print(f"No embedded AWS of ours runs on port {port}.")
         return 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 2 * STOP_SECONDS
-    while _is_ours(pid) and time.monotonic() < deadline:
+    while places.is_server(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    if _is_ours(pid):
+    if places.is_server(pid):
         os.kill(pid, signal.SIGKILL)
         places.pid_file(port).unlink(missing_ok=True)
     print(f"Stopped the embedded AWS on port {port}.")
     return 0
 
 
-def _running(port: int) -> int | None:
-    """Return the process of the server on this port, if the pid file still tells the truth."""
-    try:
-        pid = int(places.pid_file(port).read_text())
-    except (OSError, ValueError):
-        return None
-    return pid if _is_ours(pid) else None
-
-
-def _is_ours(pid: int) -> bool:
-    try:
-        return b"local.cloud" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
 def _forget_pid(port: int) -> None:
-    if _running(port) == os.getpid():
+    if places.running_server(port) == os.getpid():
         places.pid_file(port).unlink(missing_ok=True)
 
 

@@ -49,11 +49,12 @@ def repository_of(uri: str) -> str:
 def stock_images() -> Images:
     """Return our two images.
 
-    OpenMP's threads spin while they wait. On two busy cores two of them took 56.7 s for a step that
-    one took 1.2 s for, so they sleep instead, and one core is left for everything else. The server
-    runs beside all that and gets one.
+    The trainer tries how many threads are fastest, up to one for each core it may use. OpenMP's
+    threads spin while they wait, which on busy cores made a step 2 to 5 times slower with two of
+    them than with one (2026-11-28, two cores, load 9); asleep they were 2 to 4 times faster. The
+    server runs beside all that and gets one.
     """
-    threads = str(max(1, (os.cpu_count() or 1) - 1))
+    threads = str(len(os.sched_getaffinity(0)))
     return {
         TRAINING_REPOSITORY: Program(
             argv=(
@@ -63,7 +64,8 @@ def stock_images() -> Images:
             ),
             environment={
                 "PYTHONUNBUFFERED": "1",
-                "OMP_NUM_THREADS": threads,
+                "OMP_NUM_THREADS": "1",
+                "LIKENESS_MAX_THREADS": threads,
                 "OMP_WAIT_POLICY": "PASSIVE",
             },
         ),

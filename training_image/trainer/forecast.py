@@ -13,6 +13,7 @@ import torch
 from trainer import loop, lora
 from trainer.base import Base
 from trainer.gate import Shots
+from trainer.threads import choose_threads
 
 FORWARD_SHARE = 0.45
 """Of a step's time: the rest is the way back."""
@@ -34,9 +35,9 @@ class Forecast:
 
 
 def forecast(base: Base, learner: loop.Learner, networks: lora.Networks, shots: Shots) -> Forecast:
-    """Try a step; the weights stay as they are."""
+    """Try a step; the weights stay as they are. On a CPU the threads are chosen by it."""
     recipe = learner.recipe
-    seconds = try_step(base, learner, networks)
+    seconds = choose_threads(lambda: try_step(base, learner, networks), base.device)
     if base.device.type == "cuda":  # the first one also chose the kernels
         seconds = try_step(base, learner, networks)
     images = recipe.batch_size * (2 if recipe.class_images else 1)
