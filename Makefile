@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
 
-.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
+.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -184,6 +184,10 @@ bench-serving: ## serving against a base per user, on one tritonserver (15 minut
 bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	@$(call ready,test,$(TESTS_READY))
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.workflow $(WORKFLOW)
+
+bench-newcomer: ## environments and first demo beside those of cabb990, in clones of their own (30 minutes; NEWCOMER='--rounds 2')
+	@$(call ready,unit,tools/.tests)
+	$(TOOLS)/python -m bench.newcomer $(NEWCOMER)
 
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports

@@ -2,9 +2,11 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from local.sagemaker import free_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 TORCH_PYTHON = ROOT / ".venv" / "torch" / "bin" / "python"
@@ -21,6 +23,9 @@ class Program:
     argv: tuple[str, ...]
 
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    at_start: Callable[[], Mapping[str, str]] = field(default=dict, repr=False)
+    """Variables that depend on how the machine is when the program starts."""
 
 
 Images = Mapping[str, Program]
@@ -49,12 +54,10 @@ def repository_of(uri: str) -> str:
 def stock_images() -> Images:
     """Return our two images.
 
-    The trainer tries how many threads are fastest, up to one for each core it may use. OpenMP's
-    threads spin while they wait, which on busy cores made a step 2 to 5 times slower with two of
-    them than with one (2026-11-28, two cores, load 9); asleep they were 2 to 4 times faster. The
-    server runs beside all that and gets one.
+    The trainer tries how many threads are fastest, up to one for each core it may use; how they
+    wait depends on what is free when it starts. The server runs beside all that and gets one.
     """
-    threads = str(len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0))
     return {
         TRAINING_REPOSITORY: Program(
             argv=(
@@ -65,9 +68,9 @@ def stock_images() -> Images:
             environment={
                 "PYTHONUNBUFFERED": "1",
                 "OMP_NUM_THREADS": "1",
-                "LIKENESS_MAX_THREADS": threads,
-                "OMP_WAIT_POLICY": "PASSIVE",
+                "LIKENESS_MAX_THREADS": str(cores),
             },
+            at_start=lambda: free_cores.waiting(cores),
         ),
         SERVING_REPOSITORY: Program(
             argv=(

@@ -1,8 +1,8 @@
 """How many threads a step on the CPU takes: tried on this machine, as busy as it is when it starts.
 
 More threads are faster where cores are free, and up to forty times slower where OpenMP's threads
-spin on busy ones. So nothing is assumed: a step is timed with each number. The trainer of the
-laptop is started with ``OMP_WAIT_POLICY=PASSIVE``, which makes a wrong choice cheap when the
+spin on busy ones. So nothing is assumed: a step is timed with each number. On the laptop
+local/sagemaker/free_cores.py limits how long they spin, so that a wrong choice is cheap when the
 machine gets busier later.
 """
 
