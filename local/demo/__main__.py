@@ -180,7 +180,8 @@ class Demo:
         reason = self._reason(error)
         self._console.print("[red]The demo stopped:[/]", end=" ")
         self._console.print(reason, markup=False, soft_wrap=True)
-        training = self._watcher is not None and self._watcher.state == "TrainAdapter"
+        in_training = self._watcher is not None and self._watcher.state == "TrainAdapter"
+        training = in_training and self._is_alive()
         ending.say_logs(self._console, self._cloud.port, with_training=training)
         self._leave()
         return 1
@@ -224,7 +225,8 @@ class Demo:
         return run.returncode
 
     def _say(self, words: str) -> None:
-        self._console.print(f"[dim]{time.monotonic() - self._started:6.1f} s[/]  {words}")
+        elapsed = time.monotonic() - self._started
+        self._console.print(f"[dim]{elapsed:6.1f} s[/]  {words}", soft_wrap=True)
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -62,7 +62,7 @@ def say_logs(console: Console, port: int, *, with_training: bool) -> None:
     shown = files[-1]
     lines = reasons.tail(shown)
     if lines:
-        console.print(f"The last lines of {relative(shown)}:")
+        console.print(f"The last lines of {relative(shown)}:", soft_wrap=True)
         for line in lines:
             console.print(f"  {line}", markup=False, soft_wrap=True)
     console.print(f"Logs: {', '.join(relative(file) for file in files)}", soft_wrap=True)
