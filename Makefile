@@ -10,7 +10,7 @@ export OMP_NUM_THREADS := 1
 # `sam build` looks for the runtime's Python by name, so the tools' own comes first.
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
-TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving_reference)
+TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
 .PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus help demo test lint up down envs clean
 
@@ -171,7 +171,7 @@ quality: ## twenty unseen characters trained, measured, and bad adapters refused
 
 simulate: ## ten thousand uploads against a simulated SageMaker (10 minutes)
 	@$(call ready,unit,tools/.tests)
-	PYTHONPATH=functions:. $(TOOLS)/python -m bench.simulate
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.planning.simulate
 
 bench-training: ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)

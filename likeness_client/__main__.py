@@ -13,8 +13,8 @@ from typing import get_args
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.picture import OutputFormat, Scheduler
-from contracts.styles import Style
+from contracts.documents.picture import OutputFormat, Scheduler
+from contracts.shared.styles import Style
 from likeness_client.answer import Answer
 from likeness_client.check import check
 from likeness_client.client import Likeness

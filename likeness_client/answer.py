@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.package import GenerationInfo
-from contracts.picture import (
+from contracts.documents.package import GenerationInfo
+from contracts.documents.picture import (
     GEN_ARGS,
     GENERATED_IMAGE,
     IMAGE,

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contracts.codes import CODES
+from contracts.documents.job import PinnedObject
+from contracts.documents.photos import PhotoVerdict
 from contracts.errors import StageError
-from contracts.job import PinnedObject
-from contracts.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
-from contracts.photos import PhotoVerdict
-from domain.darkroom import LEAST_SIDE, Darkroom, limits_for
-from domain.photos import MIN_PHOTOS, advice_on_set, stored_class, verdicts_of
-from domain.requests import MAX_REQUEST_BYTES, RequestRefusedError
-from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
-from domain.uploads import PinnedUpload, Place, pin_upload
-from domain.wishes import Sources, Wishes, read_wishes
-from runtime.sandbox import ChildDecoder
+from contracts.shared.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
+from domain.intake.inspection import MIN_PHOTOS, advice_on_set, stored_class, verdicts_of
+from domain.intake.normalisation import LEAST_SIDE, Darkroom, limits_for
+from domain.intake.uploads import PinnedUpload, Place, pin_upload
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
+from domain.requests.merge import Sources, Wishes, read_wishes
+from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
+from runtime.imaging.sandbox import ChildDecoder
 
 PLACE = Place("local", "check")
 JOB_ID = "0" * 32

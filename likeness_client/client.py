@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from pydantic import ValidationError
 
-from contracts.picture import PictureArguments
+from contracts.documents.picture import PictureArguments
 from likeness_client.answer import Answer, make_request, parse_answer
 from likeness_client.errors import GenerationError, translate
 from likeness_client.store import PictureStore, Wish
@@ -64,7 +64,7 @@ class Likeness:
             negative_prompt: what to avoid.
             store: ``s3://<bucket>/tenants/<tenant>``: keep request and pictures there.
             image: a PNG or JPEG file's bytes to start from; ``strength`` says how far to go.
-            arguments: of contracts.picture.PictureArguments, e.g. ``seed=1, lora_scale=0.8``.
+            arguments: of contracts.documents.picture.PictureArguments, e.g. ``seed=1, lora_scale=0.8``.
 
         Raises:
             GenerationError: see its ``code``; what may pass was tried again until then. A

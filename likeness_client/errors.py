@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.picture import ERROR_PREFIX
+from contracts.documents.picture import ERROR_PREFIX
 
 PASSING = {
     "adapter_not_loaded",

@@ -9,8 +9,8 @@ from typing import Any
 
 import boto3
 
-from contracts.layout import upload_row
-from contracts.status import Cancellation, StatusChange
+from contracts.documents.status import Cancellation, StatusChange
+from contracts.shared.layout import upload_row
 
 ENDED = {"succeeded", "failed", "canceled"}
 EVERY_SECONDS = 2.0

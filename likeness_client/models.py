@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from contracts.hosting import ModelAnswer, ModelQuestion
+from contracts.documents.hosting import ModelAnswer, ModelQuestion
 
 _WHOLE = 2**64
 

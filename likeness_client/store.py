@@ -9,8 +9,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.document import Document
-from contracts.layout import PICTURES_FILE, picture_file, pictures_prefix
-from contracts.picture import PictureArguments, StoredPictures
+from contracts.documents.picture import PictureArguments, StoredPictures
+from contracts.shared.layout import PICTURES_FILE, picture_file, pictures_prefix
 from likeness_client.answer import Answer
 from likeness_client.errors import GenerationError
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.cloud.places import ROOT, STATE
+from local.cloud.paths import ROOT, STATE
 from local.cloud.server import Cloud
 
 SAM = ROOT / ".venv" / "sam" / "bin" / "sam"

@@ -26,10 +26,10 @@ SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "events.amazonaws.co
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
-    from local.cloud import places  # noqa: PLC0415
+    from local.cloud import paths  # noqa: PLC0415
     from local.cloud.server import serve  # noqa: PLC0415
 
-    with serve(log_file=places.LOGS / "cloud-in-tests.log") as running:
+    with serve(log_file=paths.LOGS / "cloud-in-tests.log") as running:
         yield running
 
 

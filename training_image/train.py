@@ -25,7 +25,7 @@ def main() -> int:
     sys.path[:0] = [str(HERE), str(HERE.parent / "functions")]  # a checkout; the image has one root
     warnings.filterwarnings("ignore")
     root = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-    from trainer.launch import is_member, own_room, processes_wanted, run_crew  # noqa: PLC0415
+    from trainer.process.launch import is_member, own_room, processes_wanted, run_crew  # noqa: PLC0415
 
     if not is_member() and processes_wanted(root) > 1:
         return run_crew(root, processes_wanted(root))

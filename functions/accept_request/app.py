@@ -11,13 +11,13 @@ Fails  InvalidUploadError   final; the request lies in the wrong place
 
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from contracts.job import Acceptance
-from contracts.stages import AcceptRequestInput
-from domain.accepting import Intake, accept_request
+from contracts.documents.job import Acceptance
+from contracts.documents.stages import AcceptRequestInput
+from domain.intake.accepting import Intake, accept_request
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

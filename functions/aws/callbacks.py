@@ -1,4 +1,4 @@
-"""Step Functions' task tokens as domain.following.Callbacks."""
+"""Step Functions' task tokens as domain.training.following.Callbacks."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,13 +1,13 @@
-"""The table's stream read as status changes, and EventBridge and SNS as domain.status.Teller."""
+"""The table's stream read as status changes, and EventBridge and SNS as domain.training.progress.Teller."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from aws import environment
+from aws import settings
 from aws.clients import client
-from contracts.status import EVENT_SOURCE, EVENT_TYPE, StatusChange, TableNews
+from contracts.documents.status import EVENT_SOURCE, EVENT_TYPE, StatusChange, TableNews
 
 _AT_ONCE = 10
 """Entries that PutEvents takes."""
@@ -28,7 +28,7 @@ class Broadcaster:
     @classmethod
     def from_env(cls) -> "Broadcaster":
         """Use the topic that STATUS_TOPIC_ARN names, and the default bus."""
-        return cls(environment.text("STATUS_TOPIC_ARN"), client("events"), client("sns"))
+        return cls(settings.text("STATUS_TOPIC_ARN"), client("events"), client("sns"))
 
     def publish(self, changes: Sequence[StatusChange]) -> None:
         """Send the changes, in order.

@@ -1,4 +1,4 @@
-"""The multi-model endpoint as domain.warming.Endpoint."""
+"""The multi-model endpoint as domain.serving.warm_up.Endpoint."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from aws import environment
+from aws import settings
+from contracts.documents.picture import ERROR_PREFIX
 from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
-from contracts.picture import ERROR_PREFIX
 
 _CONFIG = Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1})
 """SageMaker answers within 60 seconds; the workflow does the retrying."""
@@ -37,7 +37,7 @@ class SageMakerEndpoint:
     def from_env(cls) -> "SageMakerEndpoint":
         """Call the endpoint that ENDPOINT_NAME names."""
         runtime = boto3.client("sagemaker-runtime", config=_CONFIG)
-        return cls(environment.text("ENDPOINT_NAME"), runtime)
+        return cls(settings.text("ENDPOINT_NAME"), runtime)
 
     def invoke(self, target_model: str, body: bytes) -> bytes:
         """Return the model's answer; see the Protocol for what it raises."""

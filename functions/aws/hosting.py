@@ -1,13 +1,13 @@
-"""SageMaker's endpoints as domain.hosting.Hosting."""
+"""SageMaker's endpoints as domain.serving.endpoint.Hosting."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aws import environment
+from aws import settings
 from aws.clients import client
-from contracts.hosting import EndpointStatus
+from contracts.documents.hosting import EndpointStatus
 
 _WORDS: dict[str, EndpointStatus] = {
     "Creating": "starting",
@@ -40,8 +40,8 @@ class SageMakerHosting:
     def from_env(cls) -> "SageMakerHosting":
         """Look after ENDPOINT_NAME; ENDPOINT_CONFIG_NAME is empty where CloudFormation does."""
         return cls(
-            environment.text("ENDPOINT_NAME"),
-            environment.optional("ENDPOINT_CONFIG_NAME"),
+            settings.text("ENDPOINT_NAME"),
+            settings.optional("ENDPOINT_CONFIG_NAME"),
             client("sagemaker"),
             client("cloudwatch"),
         )

@@ -1,13 +1,13 @@
-"""The ``models`` table as domain.notices.Models."""
+"""The ``models`` table as domain.notices.notices.Models."""
 
 from typing import Any
 
 import boto3
 from boto3.dynamodb.conditions import Key
 
-from aws import environment
+from aws import settings
 from aws.clients import CONFIG
-from contracts.model import ModelRecord
+from contracts.documents.model import ModelRecord
 
 
 class DynamoModels:
@@ -20,7 +20,7 @@ class DynamoModels:
     def from_env(cls) -> "DynamoModels":
         """Open the table that MODELS_TABLE names."""
         dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(environment.text("MODELS_TABLE")))
+        return cls(dynamodb.Table(settings.text("MODELS_TABLE")))
 
     def record(self, model: ModelRecord) -> None:
         """Remember a model; the same one again changes nothing."""

@@ -1,10 +1,10 @@
-"""SNS as domain.notices.Notifier."""
+"""SNS as domain.notices.notices.Notifier."""
 
 from typing import Any
 
-from aws import environment
+from aws import settings
 from aws.clients import client
-from contracts.notice import Notice
+from contracts.documents.notice import Notice
 
 
 class SnsNotifier:
@@ -17,7 +17,7 @@ class SnsNotifier:
     @classmethod
     def from_env(cls) -> "SnsNotifier":
         """Use the topic that NOTICES_TOPIC_ARN names."""
-        return cls(environment.text("NOTICES_TOPIC_ARN"), client("sns"))
+        return cls(settings.text("NOTICES_TOPIC_ARN"), client("sns"))
 
     def publish(self, notice: Notice) -> None:
         """Send the notice; its title is the subject of a mail."""

@@ -1,4 +1,4 @@
-"""S3 as domain.storage.Storage."""
+"""S3 as domain.ports.storage.Storage."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from aws import environment
+from aws import settings
 from aws.clients import client
-from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
 
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 
@@ -25,7 +25,7 @@ class S3Storage:
         cls, variable: Literal["UPLOADS_BUCKET", "MODELS_BUCKET", "BASES_BUCKET"]
     ) -> "S3Storage":
         """Open the bucket that this variable names."""
-        return cls(environment.text(variable), client("s3"))
+        return cls(settings.text(variable), client("s3"))
 
     def uri(self, key: str) -> str:
         """Return ``s3://bucket/key``."""

@@ -1,13 +1,13 @@
-"""SageMaker's training jobs as domain.training.Trainer."""
+"""SageMaker's training jobs as domain.training.sagemaker_job.Trainer."""
 
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aws import environment
+from aws import settings
 from aws.bases import captioner_from_env
 from aws.clients import client
-from domain.training import Creation, TrainingSettings, TrainingState
+from domain.training.sagemaker_job import Creation, TrainingSettings, TrainingState
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
 _NOT_FOUND = "not found"
@@ -87,16 +87,16 @@ def is_not_found(error: ClientError) -> bool:
 def settings_from_env() -> TrainingSettings:
     """Return what template.yaml decides for every training job."""
     return TrainingSettings(
-        image_uri=environment.text("TRAINING_IMAGE_URI"),
-        role_arn=environment.text("TRAINING_ROLE_ARN"),
-        instance_type=environment.text("TRAINING_INSTANCE_TYPE"),
-        quota=environment.number("TRAINING_QUOTA"),
-        largest_batch=environment.number("LARGEST_BATCH"),
-        spot_backlog=environment.text("SPOT_BACKLOG") == "true",
-        keep_alive_seconds=environment.number("KEEP_ALIVE_SECONDS"),
-        max_runtime_seconds=environment.number("MAX_RUNTIME_SECONDS"),
-        uploads_bucket=environment.text("UPLOADS_BUCKET"),
-        models_bucket=environment.text("MODELS_BUCKET"),
-        bases_bucket=environment.text("BASES_BUCKET"),
+        image_uri=settings.text("TRAINING_IMAGE_URI"),
+        role_arn=settings.text("TRAINING_ROLE_ARN"),
+        instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
+        quota=settings.number("TRAINING_QUOTA"),
+        largest_batch=settings.number("LARGEST_BATCH"),
+        spot_backlog=settings.text("SPOT_BACKLOG") == "true",
+        keep_alive_seconds=settings.number("KEEP_ALIVE_SECONDS"),
+        max_runtime_seconds=settings.number("MAX_RUNTIME_SECONDS"),
+        uploads_bucket=settings.text("UPLOADS_BUCKET"),
+        models_bucket=settings.text("MODELS_BUCKET"),
+        bases_bucket=settings.text("BASES_BUCKET"),
         captioner_id=captioner_from_env(),
     )

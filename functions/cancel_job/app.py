@@ -5,11 +5,11 @@ Out    Cancellation     the owner hears of the end in the job's one notice
 Fails  nothing on purpose; reconcile finishes what is left undone
 """
 
-from aws.rooms import training_room
-from contracts.status import CancelJobInput, Cancellation
-from domain.canceling import cancel
+from aws.wiring import training_room
+from contracts.documents.status import CancelJobInput, Cancellation
+from domain.training.cancellation import cancel
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

@@ -5,11 +5,11 @@ Out    nothing            to the stage that failed, after a redrive
 Fails  RaisedAgainError   always else, under the name of the stage's error
 """
 
-from aws.jobs import DynamoJobs
-from contracts.stages import FailJobInput
-from domain.failing import fail_job
+from aws.jobs.table import DynamoJobs
+from contracts.documents.stages import FailJobInput
+from domain.failures.redrive import fail_job
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

@@ -6,13 +6,13 @@ Out    nothing             TrainAdapter goes on, with a TrainedAdapter or an err
 Fails  anything            tried again by Lambda; reconcile finds what stays unanswered
 """
 
-from aws.rooms import training_room
-from contracts.stages import TrainingNews
-from domain.billing import settle_ended
-from domain.following import follow
+from aws.wiring import training_room
+from contracts.documents.stages import TrainingNews
+from domain.training.billing import settle_ended
+from domain.training.following import follow
 from runtime.clock import now
-from runtime.costs import report_costs
-from runtime.stage import listener
+from runtime.cost_metrics import report_costs
+from runtime.handlers import listener
 
 
 @listener

@@ -6,16 +6,16 @@ Fails  TooFewPhotosError    final; the owner is told what is wrong with which ph
        PhotosRefusedError   final; likewise, when the request says that all photos must pass
 """
 
-from aws import environment
+from aws import settings
 from aws.bases import bases_from_env
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from contracts.photos import PhotoSummary
-from contracts.stages import InspectPhotosInput
-from domain.photos import Inspection, inspect_photos
+from contracts.documents.photos import PhotoSummary
+from contracts.documents.stages import InspectPhotosInput
+from domain.intake.inspection import Inspection, inspect_photos
 from runtime.clock import now
-from runtime.sandbox import ChildDecoder
-from runtime.stage import stage
+from runtime.handlers import stage
+from runtime.imaging.sandbox import ChildDecoder
 
 
 @stage
@@ -26,6 +26,6 @@ def lambda_handler(given: InspectPhotosInput) -> PhotoSummary:
         bases=bases_from_env(),
         jobs=DynamoJobs.from_env(),
         decoder=ChildDecoder(),
-        instance_type=environment.text("TRAINING_INSTANCE_TYPE"),
+        instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
     )
     return inspect_photos(given.job, inspection, now())

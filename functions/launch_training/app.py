@@ -5,11 +5,11 @@ Out    nothing             follow_training hears of what was started
 Fails  anything            what was claimed without a training job is found by reconcile
 """
 
-from aws.rooms import launcher
-from contracts.stages import LaunchNews
-from domain.launching import launch
+from aws.wiring import launcher
+from contracts.documents.stages import LaunchNews
+from domain.training.launching import launch
 from runtime.clock import now
-from runtime.stage import listener
+from runtime.handlers import listener
 
 
 @listener

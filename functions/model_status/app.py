@@ -7,10 +7,10 @@ Fails  StageInputError     the question is not one
 
 from aws.hosting import SageMakerHosting
 from aws.models import DynamoModels
-from contracts.hosting import ModelAnswer, ModelQuestion
-from domain.hosting import answer
+from contracts.documents.hosting import ModelAnswer, ModelQuestion
+from domain.serving.endpoint import answer
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

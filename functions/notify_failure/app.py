@@ -5,15 +5,15 @@ Out    Told                 for the history; the Notice itself is published to t
 Fails  nothing on purpose; notify_outcome is the net below it
 """
 
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.notifier import SnsNotifier
 from aws.storage import S3Storage
-from contracts.notice import Told
-from contracts.stages import NotifyFailureInput
-from domain.notices import Desk, notify_failure
+from contracts.documents.notice import Told
+from contracts.documents.stages import NotifyFailureInput
+from domain.notices.notices import Desk, notify_failure
 from runtime.clock import now
-from runtime.failures import CountingNotifier
-from runtime.stage import stage
+from runtime.failure_metrics import CountingNotifier
+from runtime.handlers import stage
 
 
 @stage

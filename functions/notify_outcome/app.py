@@ -4,15 +4,15 @@ In     ExecutionEnded   EventBridge's "Step Functions Execution Status Change"
 Out    nothing          a Notice is published, unless notify_failure did
 """
 
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.notifier import SnsNotifier
 from aws.storage import S3Storage
-from contracts.stages import ExecutionEnded
-from domain.notices import Desk
-from domain.outcomes import notify_outcome
+from contracts.documents.stages import ExecutionEnded
+from domain.notices.notices import Desk
+from domain.notices.uncaught import notify_outcome
 from runtime.clock import now
-from runtime.failures import CountingNotifier
-from runtime.stage import bind, listener
+from runtime.failure_metrics import CountingNotifier
+from runtime.handlers import bind, listener
 
 
 @listener

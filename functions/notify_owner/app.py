@@ -6,18 +6,18 @@ Out    Told               the end of a good execution; the Notice itself is publ
 Fails  nothing on purpose
 """
 
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
-from aws.rooms import training_room
 from aws.storage import S3Storage
-from contracts.notice import Told
-from contracts.stages import DryRunInput, NotifyOwnerInput
-from domain.billing import settle_so_far
-from domain.dry_runs import answer_dry_run
-from domain.notices import Desk, notify_owner
+from aws.wiring import training_room
+from contracts.documents.notice import Told
+from contracts.documents.stages import DryRunInput, NotifyOwnerInput
+from domain.notices.dry_run import answer_dry_run
+from domain.notices.notices import Desk, notify_owner
+from domain.training.billing import settle_so_far
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

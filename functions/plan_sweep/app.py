@@ -6,14 +6,14 @@ Fails  TooExpensiveError  final; all points together are above the request's max
        JobCanceledError   final; somebody asked to stop it
 """
 
-from aws import environment
-from aws.jobs import DynamoJobs
+from aws import settings
+from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from contracts.stages import PlanSweepInput
-from contracts.sweep import PlannedSweep
-from domain.sweeps import SweepRoom, plan_sweep
+from contracts.documents.stages import PlanSweepInput
+from contracts.documents.sweep import PlannedSweep
+from domain.sweeps.sweep import SweepRoom, plan_sweep
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage
@@ -22,6 +22,6 @@ def lambda_handler(given: PlanSweepInput) -> PlannedSweep:
         jobs=DynamoJobs.from_env(),
         models=S3Storage.from_env("MODELS_BUCKET"),
         bases=S3Storage.from_env("BASES_BUCKET"),
-        instance_type=environment.text("TRAINING_INSTANCE_TYPE"),
+        instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
     )
     return plan_sweep(given, room, now())

@@ -6,14 +6,14 @@ Fails  AdapterInvalidError final; an operator looks at the training job's output
        GateFailedError     final; the owner is told
 """
 
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from contracts.package import ModelPackage
-from contracts.stages import PublishAdapterInput
-from domain.base_model import publish_base
-from domain.publishing import publish
+from contracts.documents.package import ModelPackage
+from contracts.documents.stages import PublishAdapterInput
+from domain.publishing.base_model import publish_base
+from domain.publishing.publishing import publish
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

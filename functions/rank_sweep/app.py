@@ -6,13 +6,13 @@ Fails  SweepFailedError  final; no point has an adapter that passed
        JobCanceledError  final; somebody asked to stop it
 """
 
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from contracts.stages import RankSweepInput
-from contracts.sweep import BestPoint
-from domain.sweeps import rank_sweep
+from contracts.documents.stages import RankSweepInput
+from contracts.documents.sweep import BestPoint
+from domain.sweeps.sweep import rank_sweep
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

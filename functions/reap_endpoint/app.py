@@ -7,15 +7,15 @@ Fails  anything            the next time tries again
 
 from datetime import timedelta
 
-from aws import environment
+from aws import settings
 from aws.hosting import SageMakerHosting
-from domain.hosting import reap
+from domain.serving.endpoint import reap
 from runtime.clock import now
-from runtime.stage import listener, logger
+from runtime.handlers import listener, logger
 
 
 @listener
 def lambda_handler() -> None:
-    idle = timedelta(minutes=environment.number("ENDPOINT_IDLE_MINUTES"))
+    idle = timedelta(minutes=settings.number("ENDPOINT_IDLE_MINUTES"))
     if reap(SageMakerHosting.from_env(), idle, now()):
         logger.info("endpoint taken down", idle_minutes=idle.total_seconds() / 60)

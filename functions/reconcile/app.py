@@ -8,17 +8,17 @@ Fails  anything            the next minute tries again
 
 from datetime import datetime, timedelta
 
-from aws.rooms import BILLING_SECONDS, LOOKING_SECONDS, launcher, time_for
-from domain.billing import settle_bills
-from domain.canceling import finish_cancels
-from domain.following import reconcile
-from domain.launching import Launcher, launch
-from domain.training import max_runtime
-from domain.watching import queue_figures
+from aws.wiring import BILLING_SECONDS, LOOKING_SECONDS, launcher, time_for
+from domain.training.billing import settle_bills
+from domain.training.cancellation import finish_cancels
+from domain.training.following import reconcile
+from domain.training.launching import Launcher, launch
+from domain.training.queue_metrics import queue_figures
+from domain.training.sagemaker_job import max_runtime
 from runtime.clock import now
-from runtime.costs import report_costs
-from runtime.stage import listener
-from runtime.telemetry import report
+from runtime.cost_metrics import report_costs
+from runtime.handlers import listener
+from runtime.metrics import report
 
 
 @listener

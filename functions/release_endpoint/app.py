@@ -9,8 +9,8 @@ import json
 from urllib.request import Request, urlopen
 
 from aws.hosting import SageMakerHosting
-from contracts.stages import StackRequest
-from runtime.stage import listener
+from contracts.documents.stages import StackRequest
+from runtime.handlers import listener
 
 
 @listener

@@ -6,9 +6,9 @@ Fails  anything    the batch is tried again, so a change may be told twice
 """
 
 from aws.changes import Broadcaster, changes_in
-from contracts.status import TableNews
-from domain.status import changes_of
-from runtime.stage import listener
+from contracts.documents.status import TableNews
+from domain.training.progress import changes_of
+from runtime.handlers import listener
 
 
 @listener

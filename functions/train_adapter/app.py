@@ -8,21 +8,21 @@ Fails  TooExpensiveError   final; the estimate is above the request's max_cost_u
        UnknownJobError     the job has ended meanwhile
 """
 
-from aws import environment
+from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from contracts.stages import TrainAdapterInput
-from domain.estimating import agree_on_price
-from domain.launching import queue_for_training
+from contracts.documents.stages import TrainAdapterInput
+from domain.pricing.estimating import agree_on_price
+from domain.training.launching import queue_for_training
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage
 def lambda_handler(given: TrainAdapterInput) -> None:
     jobs, models = DynamoJobs.from_env(), S3Storage.from_env("MODELS_BUCKET")
     bases = S3Storage.from_env("BASES_BUCKET")
-    instance = environment.text("TRAINING_INSTANCE_TYPE")
+    instance = settings.text("TRAINING_INSTANCE_TYPE")
     agree_on_price(given.job.job_id, jobs, models, bases, instance)
     queue_for_training(given, jobs, models, StepFunctionsCallbacks.from_env(), now())

@@ -10,12 +10,12 @@ Fails  ModelNotReadyError    the workflow waits and tries again
 
 from aws.endpoint import SageMakerEndpoint
 from aws.hosting import SageMakerHosting
-from aws.jobs import DynamoJobs
-from contracts.package import WarmModelReport
-from contracts.stages import WarmModelInput
-from domain.warming import warm
+from aws.jobs.table import DynamoJobs
+from contracts.documents.package import WarmModelReport
+from contracts.documents.stages import WarmModelInput
+from domain.serving.warm_up import warm
 from runtime.clock import now
-from runtime.stage import stage
+from runtime.handlers import stage
 
 
 @stage

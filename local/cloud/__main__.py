@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.server import START_SECONDS, STOP_SECONDS, Cloud, PortTakenError, serve
 
 
@@ -39,7 +39,7 @@ def _run(port: int) -> int:
         with serve(port) as cloud:
             _announce(cloud)
             stop.wait()
-    except (PortTakenError, places.NotInstalledError) as error:
+    except (PortTakenError, paths.NotInstalledError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:
@@ -48,10 +48,10 @@ def _run(port: int) -> int:
 
 
 def _announce(cloud: Cloud) -> None:
-    pid = places.pid_file(cloud.port)
+    pid = paths.pid_file(cloud.port)
     pid.parent.mkdir(parents=True, exist_ok=True)
     pid.write_text(f"{os.getpid()}\n")
-    log = _shown(places.log_file(cloud.port))
+    log = _shown(paths.log_file(cloud.port))
     print(f"The embedded AWS listens on {cloud.endpoint_url} (log: {log}).")
     print("To use it:")
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
@@ -61,16 +61,16 @@ def _announce(cloud: Cloud) -> None:
 
 def _detach(port: int) -> int:
     """Start a copy in a session of its own and wait until it says that it is ready."""
-    places.LOGS.mkdir(parents=True, exist_ok=True)
-    said = places.LOGS / f"cloud-{port}.out"
+    paths.LOGS.mkdir(parents=True, exist_ok=True)
+    said = paths.LOGS / f"cloud-{port}.out"
     with said.open("w") as out:
         child = subprocess.Popen(
             [sys.executable, "-m", "local.cloud", "--port", str(port)],
-            cwd=places.ROOT, stdout=out, stderr=out, start_new_session=True,
+            cwd=paths.ROOT, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
-        if places.running_server(port) == child.pid:
+        if paths.running_server(port) == child.pid:
             print(said.read_text(), end="")
             return 0
         time.sleep(0.05)
@@ -79,28 +79,28 @@ def _detach(port: int) -> int:
 
 
 def _stop(port: int) -> int:
-    pid = places.running_server(port)
+    pid = paths.running_server(port)
     if pid is None:
         print(f"No embedded AWS of ours runs on port {port}.")
         return 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 2 * STOP_SECONDS
-    while places.is_server(pid) and time.monotonic() < deadline:
+    while paths.is_server(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    if places.is_server(pid):
+    if paths.is_server(pid):
         os.kill(pid, signal.SIGKILL)
-        places.pid_file(port).unlink(missing_ok=True)
+        paths.pid_file(port).unlink(missing_ok=True)
     print(f"Stopped the embedded AWS on port {port}.")
     return 0
 
 
 def _forget_pid(port: int) -> None:
-    if places.running_server(port) == os.getpid():
-        places.pid_file(port).unlink(missing_ok=True)
+    if paths.running_server(port) == os.getpid():
+        paths.pid_file(port).unlink(missing_ok=True)
 
 
 def _shown(path: Path) -> str:
-    return str(path.relative_to(places.ROOT))
+    return str(path.relative_to(paths.ROOT))
 
 
 if __name__ == "__main__":

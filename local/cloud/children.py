@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from local.cloud.untyped import Stock
+from local.cloud.typing_aliases import Stock
 
 PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 5.0

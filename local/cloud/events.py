@@ -8,7 +8,7 @@ from ministack.services import dynamodb, eventbridge, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from local.cloud import sessions
-from local.cloud.untyped import Json, Stock
+from local.cloud.typing_aliases import Json, Stock
 
 log = logging.getLogger(__name__)
 

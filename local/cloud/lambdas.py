@@ -17,8 +17,8 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local.cloud import children, layers, places, turns
-from local.cloud.untyped import Json, Stock
+from local.cloud import children, layers, paths, worker_queue
+from local.cloud.typing_aliases import Json, Stock
 
 OUR_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -47,10 +47,10 @@ _slots_lock = threading.Lock()
 
 def install() -> None:
     """Give functions their own interpreter, environment and error names."""
-    if not places.LAMBDA_PYTHON.exists():
-        where = places.LAMBDA_PYTHON.relative_to(places.ROOT)
+    if not paths.LAMBDA_PYTHON.exists():
+        where = paths.LAMBDA_PYTHON.relative_to(paths.ROOT)
         message = f"{where}, the functions' Python, is missing: run `make envs`"
-        raise places.NotInstalledError(message)
+        raise paths.NotInstalledError(message)
     lambda_runtime._PYTHON_WORKER_SCRIPT = Path(__file__).with_name("lambda_worker.py").read_text()
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
     lambda_runtime.tempfile = types.SimpleNamespace(**{**vars(tempfile), "mkdtemp": _mkdtemp})
@@ -86,7 +86,7 @@ def _checked(detect: Callable[[str], tuple[str, str]]) -> Callable[[str], tuple[
 def _popen(args: list[str], env: dict[str, str], **options: Stock) -> subprocess.Popen[Any]:
     """Start a worker: our interpreter for Python, and only what Lambda's environment holds."""
     if args[-1].endswith(".py"):
-        args = [str(places.LAMBDA_PYTHON), *args[1:]]
+        args = [str(paths.LAMBDA_PYTHON), *args[1:]]
     return children.popen(args, env=_worker_environment(env), **options)
 
 
@@ -98,7 +98,7 @@ def _worker_environment(given: dict[str, str]) -> dict[str, str]:
 
 def _mkdtemp(**options: Stock) -> str:
     """Unpack functions under .local/, so that the next start removes what a crash left."""
-    folder = places.lambda_code(int(os.environ["GATEWAY_PORT"]))
+    folder = paths.lambda_code(int(os.environ["GATEWAY_PORT"]))
     folder.mkdir(parents=True, exist_ok=True)
     return tempfile.mkdtemp(dir=folder, **options)
 
@@ -114,7 +114,7 @@ def _report_errors_by_name() -> None:
     def execute_in_turn(func: Stock, event: Json, request_id: str) -> Stock:
         _last.error = None
         slot = _slot((func.get("config") or func)["FunctionName"])
-        with turns.current().standing():
+        with worker_queue.current().standing():
             slot.acquire()
         try:
             answer = execute(func, event, request_id)
@@ -138,4 +138,6 @@ def _named(answer: Stock) -> Stock:
 
 def _slot(function: str) -> threading.BoundedSemaphore:
     with _slots_lock:
-        return _slots.setdefault(function, threading.BoundedSemaphore(turns.WORKERS_PER_FUNCTION))
+        return _slots.setdefault(
+            function, threading.BoundedSemaphore(worker_queue.WORKERS_PER_FUNCTION)
+        )

@@ -16,8 +16,8 @@ from pathlib import Path
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local.cloud import places
-from local.cloud.untyped import Stock
+from local.cloud import paths
+from local.cloud.typing_aliases import Stock
 
 VARIABLE = "_LAMBDA_LAYERS_DIRS"
 """How lambda_worker.py learns where they lie."""
@@ -50,9 +50,9 @@ def variables() -> dict[str, str]:
 def unpacked(layer: Stock) -> Path:
     """Return the folder of a layer version, named by its content; unpack it if it is new."""
     data: bytes = lambda_svc._resolve_layer_zip(layer)
-    folder = places.LAYERS / hashlib.sha256(data).hexdigest()
-    places.LAYERS.mkdir(parents=True, exist_ok=True)
-    with (places.LAYERS / "lock").open("w") as lock:
+    folder = paths.LAYERS / hashlib.sha256(data).hexdigest()
+    paths.LAYERS.mkdir(parents=True, exist_ok=True)
+    with (paths.LAYERS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             _unpack(data, folder)

@@ -9,7 +9,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.services import cloudwatch
 
 from local.cloud.states import tokens
-from local.cloud.untyped import Json, Stock
+from local.cloud.typing_aliases import Json, Stock
 
 
 def install() -> None:

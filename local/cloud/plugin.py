@@ -10,9 +10,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from local.cloud import events, lambdas, permissions, streams
-from local.cloud.places import NotInstalledError
+from local.cloud.paths import NotInstalledError
 from local.cloud.states import api as states
-from local.cloud.untyped import Stock
+from local.cloud.typing_aliases import Stock
 
 PINNED = "1.5.33"
 

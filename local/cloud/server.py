@@ -21,8 +21,8 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from local.cloud import children, places
-from local.cloud.untyped import Stock
+from local.cloud import children, paths
+from local.cloud.typing_aliases import Stock
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -88,8 +88,8 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
         PortTakenError: something listens there already.
     """
     port = _free_port(port)
-    shutil.rmtree(places.lambda_code(port), ignore_errors=True)
-    with _logging_to(log_file or places.log_file(port)):
+    shutil.rmtree(paths.lambda_code(port), ignore_errors=True)
+    with _logging_to(log_file or paths.log_file(port)):
         app = _prepare(port)
         stop = threading.Event()
         thread = threading.Thread(
@@ -101,7 +101,7 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
             _wait_until_ready(cloud, thread)
             yield cloud
         finally:
-            import_module("local.sagemaker.service").reset()  # its containers end first
+            import_module("local.sagemaker.api.service").reset()  # its containers end first
             stop.set()
             thread.join(STOP_SECONDS)
             _forget(app, port)
@@ -146,7 +146,7 @@ def _wait_until_ready(cloud: Cloud, thread: threading.Thread) -> None:
         if _answers(cloud):
             return
         time.sleep(0.02)
-    message = f"the embedded AWS did not start; see {places.LOGS}"
+    message = f"the embedded AWS did not start; see {paths.LOGS}"
     raise RuntimeError(message)
 
 
@@ -163,7 +163,7 @@ def _forget(app: Stock, port: int) -> None:
     """End every process of the server and empty its memory, for a next one in this process."""
     app._reset_all_state()
     children.stop_all()
-    shutil.rmtree(places.lambda_code(port), ignore_errors=True)
+    shutil.rmtree(paths.lambda_code(port), ignore_errors=True)
 
 
 def _free_port(port: int | None) -> int:

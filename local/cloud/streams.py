@@ -6,7 +6,7 @@ from collections import Counter
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import dynamodb, lambda_svc
 
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 EXHAUSTED = "RetryAttemptsExhausted"
 

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local import deployment
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.server import HOST, Cloud
 from local.demo import ending, picture, reasons, upload, verdict, watch
 from local.demo.display import doing
@@ -34,7 +34,7 @@ FAILURES = (
     ClientError,
     OSError,
 )
-DEMO = places.STATE / "demo"
+DEMO = paths.STATE / "demo"
 SHEET = DEMO / "contact_sheet.png"
 TRAINED_BY = ("functions", "training_image/trainer", "training_image/train.py")
 """Another version of this code trains anew."""
@@ -114,7 +114,7 @@ class Demo:
 
     def _restore(self, outputs: dict[str, str]) -> None:
         """Put back what an earlier demo has trained with the same code."""
-        digest = deployment.digest_of([*TRAINED_BY, PORTRAITS.relative_to(places.ROOT).as_posix()])
+        digest = deployment.digest_of([*TRAINED_BY, PORTRAITS.relative_to(paths.ROOT).as_posix()])
         folder = DEMO / "kept" / digest[:12]
         self._kept = Kept(folder, self._cloud.client("s3"), outputs["ModelsBucketName"])
         self._kept.forget_others()
@@ -150,8 +150,8 @@ class Demo:
         ask = f"{python} --model {model['target_model']}"
         lines = [
             "",
-            f"[bold]The picture:[/] {SHEET.relative_to(places.ROOT)}",
-            f"[bold]Logs:[/]        {places.LOGS.relative_to(places.ROOT)}/",
+            f"[bold]The picture:[/] {SHEET.relative_to(paths.ROOT)}",
+            f"[bold]Logs:[/]        {paths.LOGS.relative_to(paths.ROOT)}/",
             "",
             "[bold]Look further[/] (the embedded AWS keeps running):",
             *(
@@ -210,12 +210,12 @@ class Demo:
     # ---- the server --------------------------------------------------------------------------
 
     def _is_alive(self) -> bool:
-        return places.running_server(self._cloud.port) is not None
+        return paths.running_server(self._cloud.port) is not None
 
     def _server(self, action: str, *, must: bool = False) -> int:
         run = subprocess.run(
             [sys.executable, "-m", "local.cloud", "--port", str(self._cloud.port), action],
-            cwd=places.ROOT,
+            cwd=paths.ROOT,
             capture_output=True,
             text=True,
             check=False,

@@ -2,7 +2,7 @@
 
 import argparse
 
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.server import HOST, Cloud
 from local.demo.picture import generate
 
@@ -18,10 +18,10 @@ def main() -> None:
     options = parser.parse_args()
     cloud = Cloud(f"http://{HOST}:{options.port}", options.port)
     image = generate(cloud, options.endpoint, options.model, options.prompt, seed=options.seed)
-    path = places.STATE / "demo" / "answer.png"
+    path = paths.STATE / "demo" / "answer.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     image.resize((512, 512)).save(path)
-    print(path.relative_to(places.ROOT))
+    print(path.relative_to(paths.ROOT))
 
 
 if __name__ == "__main__":

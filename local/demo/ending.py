@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.server import Cloud
 from local.demo import reasons
 from local.demo.kept import Kept
@@ -55,7 +55,7 @@ def say_kept(console: Console, kept: Kept | None, progress: str) -> None:
 
 def say_logs(console: Console, port: int, *, with_training: bool) -> None:
     """Name the logs; show the end of the one that tells most."""
-    files: list[Path] = [places.log_file(port)]
+    files: list[Path] = [paths.log_file(port)]
     training = reasons.training_log(port)
     if with_training and training is not None:
         files.append(training)
@@ -70,7 +70,7 @@ def say_logs(console: Console, port: int, *, with_training: bool) -> None:
 
 def relative(path: Path) -> str:
     """Return a path as a person types it in the repository."""
-    return str(path.relative_to(places.ROOT)) if path.is_relative_to(places.ROOT) else str(path)
+    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)
 
 
 def _running(client: Any) -> list[str]:

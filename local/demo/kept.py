@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contracts.layout import RESULT_FILE
+from contracts.shared.layout import RESULT_FILE
 
 PREFIX, CHECKPOINTS = "training/", "/checkpoints/"
 STATES = "/state/"

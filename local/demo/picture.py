@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from contracts.picture import GEN_ARGS, GENERATED_IMAGE, INFO, PROMPT, WIRE_SHAPE
+from contracts.documents.picture import GEN_ARGS, GENERATED_IMAGE, INFO, PROMPT, WIRE_SHAPE
 from local.cloud.server import Cloud
 from local.portraits import Photo
 

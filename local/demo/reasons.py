@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from local.cloud import places
+from local.cloud import paths
 from local.cloud.server import Cloud
 from local.demo.subscriber import NoNoticeError, Subscriber
 from local.demo.watch import failure_details, history
@@ -45,7 +45,7 @@ def of_history(events: list[dict[str, Any]]) -> str:
 
 def training_log(port: int) -> Path | None:
     """Return the file of the newest training job's output; None when there was no job."""
-    logs = (places.LOGS / "training").glob(f"*-{port}.log")
+    logs = (paths.LOGS / "training").glob(f"*-{port}.log")
     return max(logs, key=lambda path: path.stat().st_mtime, default=None)
 
 

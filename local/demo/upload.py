@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from contracts.layout import BASE_FILE, REQUEST_FILE, base_prefix, upload_prefix
+from contracts.shared.layout import BASE_FILE, REQUEST_FILE, base_prefix, upload_prefix
 from local.cloud.server import Cloud
 from local.embedded_base import PORTRAITS
 from local.portraits import Photo, album, upload_bytes

@@ -1,7 +1,7 @@
 """What the gate measured, for a person at a terminal."""
 
-from contracts.layout import RESULT_FILE
-from contracts.training import GateReport, TrainingResult
+from contracts.documents.training import GateReport, TrainingResult
+from contracts.shared.layout import RESULT_FILE
 from local.cloud.server import Cloud
 
 

@@ -18,7 +18,7 @@ ROTATED_RIGHT = 6
 """Exif: the viewer must turn the stored picture by 90 degrees clockwise."""
 
 Kind = Literal["JPEG", "AVIF", "WEBP"]
-"""What phones and browsers save as. HEIC needs an encoder that Pillow lacks: `bench.corpus`."""
+"""What phones and browsers save as. HEIC needs an encoder that Pillow lacks: `bench.intake`."""
 
 CAMERA_SIDE = 3024
 """Pixels of a phone's square photo, nine million in all."""

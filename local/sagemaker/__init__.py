@@ -15,7 +15,7 @@ host.py           all that is private API of ministack
 
 from importlib import import_module
 
-from local.sagemaker.images import Program
+from local.sagemaker.container.images import Program
 from local.sagemaker.settings import Settings, configure, current
 
 __all__ = ["Program", "Settings", "configure", "current", "register"]
@@ -28,8 +28,8 @@ def register(settings: Settings | None = None) -> None:
     """
     if settings is not None:
         configure(settings)
-    service = import_module("local.sagemaker.service")
+    service = import_module("local.sagemaker.api.service")
     import_module("local.sagemaker.host").register_service(service)
-    import_module("local.sagemaker.permissions").install()
+    import_module("local.sagemaker.api.permissions").install()
     import_module("local.sagemaker.cloudformation").install()
-    import_module("local.sagemaker.folders").sweep()
+    import_module("local.sagemaker.container.folders").sweep()

@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
-from local.cloud.untyped import Json, Stock
-from local.sagemaker import endpoints, store, validation
-from local.sagemaker.errors import ServiceError
+from local.cloud.typing_aliases import Json, Stock
+from local.sagemaker import store
+from local.sagemaker.api import validation
+from local.sagemaker.api.errors import ServiceError
+from local.sagemaker.hosting import endpoints
 
 MAX_NAME = 63
 POLL_SECONDS = 0.1

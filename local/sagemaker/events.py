@@ -2,7 +2,7 @@
 
 import copy
 
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 from local.sagemaker import host, settings, store
 
 _TIMES = {

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import NamedTuple
 
-from local.cloud.untyped import Json, Stock
+from local.cloud.typing_aliases import Json, Stock
 
 SERVICE_PRINCIPAL = "sagemaker.amazonaws.com"
 

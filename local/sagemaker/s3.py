@@ -10,7 +10,7 @@ from typing import NamedTuple
 import boto3
 from botocore.config import Config
 
-from local.cloud.untyped import Stock
+from local.cloud.typing_aliases import Stock
 from local.sagemaker import host
 from local.sagemaker.host import Session
 

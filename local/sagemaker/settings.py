@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.cloud import places
-from local.sagemaker.images import Images, stock_images
+from local.cloud import paths
+from local.sagemaker.container.images import Images, stock_images
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Settings:
     event_copies: int = 1
     """SageMaker may send an event more than once; so can we."""
 
-    work: Path = places.STATE / "sagemaker"
+    work: Path = paths.STATE / "sagemaker"
     """A folder for each job and endpoint while it runs."""
 
-    logs: Path = places.LOGS
+    logs: Path = paths.LOGS
 
 
 _current: list[Settings] = []

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Final
 
-from local.cloud.untyped import Json, Stock
+from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import host
 
 lock: Final = threading.RLock()

@@ -18,8 +18,8 @@ from diffusers import (
 from PIL.Image import Image
 
 from contracts.base import BaseCard
-from serving.adapters import COMPONENTS, find_layers
-from serving.lora import Mix, active
+from serving.adapters.cache import COMPONENTS, find_layers
+from serving.adapters.hooks import Mix, active
 from serving.tensors import PassKey
 
 WARM_UP_STEPS = 2

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from contracts.package import RESIDENT_BASE
+from contracts.documents.package import RESIDENT_BASE
 from serving.preload import LOOPBACK, REPOSITORY_LOCK, find_preload
 
 IMAGE_TRITON = Path("/opt/tritonserver")

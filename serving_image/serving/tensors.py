@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from contracts.base import BaseCard
-from contracts.picture import (
+from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     ERROR_PREFIX,
     MAX_IMAGE_BYTES,
@@ -23,8 +23,8 @@ from contracts.picture import (
     PictureCode,
     Scheduler,
 )
-from contracts.request import TRIGGER_PLACEHOLDERS
-from contracts.styles import apply_style
+from contracts.documents.upload.request import TRIGGER_PLACEHOLDERS
+from contracts.shared.styles import apply_style
 
 MAX_ARGUMENTS_BYTES = 4096
 

@@ -17,19 +17,26 @@ import torch
 import triton_python_backend_utils as pb_utils
 from PIL.Image import Image
 
-from contracts.package import GenerationInfo, MixedAdapter
-from contracts.picture import GEN_ARGS, GENERATED_IMAGE, IMAGE, INFO, NEGATIVE_PROMPT, PROMPT
-from serving.adapters import Adapter, AdapterCache, AdapterReader
-from serving.answers import Answer, AnswerCache, answer_key
+from contracts.documents.package import GenerationInfo, MixedAdapter
+from contracts.documents.picture import (
+    GEN_ARGS,
+    GENERATED_IMAGE,
+    IMAGE,
+    INFO,
+    NEGATIVE_PROMPT,
+    PROMPT,
+)
+from serving.adapters.cache import Adapter, AdapterCache, AdapterReader
+from serving.adapters.hooks import Mix
+from serving.adapters.mixing import find_others, has_adapter
+from serving.answer_cache import Answer, AnswerCache, answer_key
 from serving.generator import Generator, Row
-from serving.lora import Mix
-from serving.marks import encode
 from serving.metrics import emit
-from serving.others import find_others, has_adapter
-from serving.safety import make_checker
+from serving.output.provenance import encode
+from serving.output.safety import make_checker
+from serving.output.watermark import make_mark
 from serving.server import BASE_PID_FILE
 from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
-from serving.watermark import make_mark
 
 ADAPTER = "adapter"
 """The calling model's adapter folder: set by our own model.py, not by the client."""

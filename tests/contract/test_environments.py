@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from contracts.base import BaseCard
-from contracts.layout import BASE_FILE, PRIOR_FILE, PRIORS_FOLDER
-from contracts.prior import PriorSet, order_of, prior_key
-from contracts.request import TrainingRequest
+from contracts.documents.prior import PriorSet, order_of, prior_key
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.layout import BASE_FILE, PRIOR_FILE, PRIORS_FOLDER
 from local.demo.upload import request
 from local.embedded_base import PORTRAITS
 from tests.contract.files import ROOT

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.sagemaker import permissions, validation
-from local.sagemaker.channels import channel_config
-from local.sagemaker.errors import ServiceError
+from local.sagemaker.api import permissions, validation
+from local.sagemaker.api.errors import ServiceError
 from local.sagemaker.events import in_milliseconds
+from local.sagemaker.training.channels import channel_config
 
 CONFIG = b'{"EndpointConfigName": "c"}'
 ENDPOINT = b'{"EndpointName": "e", "EndpointConfigName": "c"}'

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.cloud.turns import WORKERS_PER_FUNCTION
+from local.cloud.worker_queue import WORKERS_PER_FUNCTION
 from tests.cloud import eventually, role
 from tests.contract.step_functions_kit import INVOKE, StatesKit, jsonata, one
 

@@ -1,4 +1,4 @@
-"""config.pbtxt, the released model.py and contracts.picture say the same; parsed by Triton's own
+"""config.pbtxt, the released model.py and contracts.documents.picture say the same; parsed by Triton's own
 protobuf.
 """
 
@@ -12,8 +12,8 @@ from typing import Any, get_args
 import pytest
 from google.protobuf import text_format
 
-from contracts import package, picture
 from contracts.codes import CODES
+from contracts.documents import package, picture
 from serving import server
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from runtime.telemetry import UNITS, Figure, Outcome
+from runtime.metrics import UNITS, Figure, Outcome
 from serving.metrics import UNITS as SERVING_UNITS
 from tests.contract.files import ROOT, functions, template
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from contracts.record import Stage
+from contracts.documents.record import Stage
 from tests.contract.files import (
     BESIDE_THE_STATES,
     MACHINES,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.workflow import STUB_IMAGE, images
+from bench.workflow.__main__ import STUB_IMAGE, images
 from local import deployment, sagemaker
-from local.cloud.places import ROOT
+from local.cloud.paths import ROOT
 from local.cloud.server import serve
 from local.demo.subscriber import Subscriber
 from local.demo.upload import put_base

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import boto3
 
 from contracts.document import Document
-from contracts.layout import upload_prefix, upload_row
-from contracts.record import JobRecord
-from local.cloud.places import ROOT
+from contracts.documents.record import JobRecord
+from contracts.shared.layout import upload_prefix, upload_row
+from local.cloud.paths import ROOT
 from local.cloud.server import REGION, Cloud
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT, put_files

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import pytest
 from PIL import Image, ImageDraw
 
-from contracts.job import AcceptedUpload
-from contracts.layout import accepted_upload_key, photo_report_key, plan_key
-from contracts.photos import PhotoReport
-from contracts.training import TrainingPlan
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.photos import PhotoReport
+from contracts.documents.training import TrainingPlan
+from contracts.shared.layout import accepted_upload_key, photo_report_key, plan_key
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
 FORMS_SECONDS = 600

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts import layout
-from contracts.training import TrainingResult
+from contracts.documents.training import TrainingResult
+from contracts.shared import layout
 from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from contracts.base import BaseCard
-from contracts.layout import BASE_FILE, PRIOR_CHANNEL, PRIOR_FILE, prior_prefix
-from contracts.prior import PriorSet, order_of, prior_key
-from contracts.request import TrainingRequest
+from contracts.documents.prior import PriorSet, order_of, prior_key
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.layout import BASE_FILE, PRIOR_CHANNEL, PRIOR_FILE, prior_prefix
 from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 

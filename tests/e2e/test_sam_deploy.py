@@ -5,14 +5,14 @@ import subprocess
 
 import pytest
 
-from contracts.hosting import ModelAnswer, ModelQuestion
+from contracts.documents.hosting import ModelAnswer, ModelQuestion
 from likeness_client.models import ask
-from local.cloud.places import ROOT
+from local.cloud.paths import ROOT
 from local.cloud.server import Cloud
 from local.deployment import SAM, parameters
 from tests.cloud import eventually
 from tests.e2e.stack import BASE_ID, Stack
-from tests.unit.test_hosting import shelf
+from tests.unit.domain.test_endpoint import shelf
 from tests.unit.training_kit import job_id
 
 NAME = "by-sam"

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from contracts import layout
-from contracts.sweep import SweepReport
+from contracts.documents.sweep import SweepReport
+from contracts.shared import layout
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
 SECRET = "anna-schmidt"

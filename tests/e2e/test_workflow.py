@@ -10,7 +10,7 @@ import pytest
 import tritonclient.http as triton
 from PIL import Image
 
-from contracts.picture import GEN_ARGS, GENERATED_IMAGE, PROMPT
+from contracts.documents.picture import GEN_ARGS, GENERATED_IMAGE, PROMPT
 from local.demo.picture import generate
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 

@@ -1,4 +1,4 @@
-"""domain.following.Callbacks in memory."""
+"""domain.training.following.Callbacks in memory."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""domain.warming.Endpoint in memory."""
+"""domain.serving.warm_up.Endpoint in memory."""
 
 import base64
 import io
@@ -6,8 +6,8 @@ import json
 
 from PIL import Image
 
+from contracts.documents.package import GenerationInfo
 from contracts.errors import ModelNotReadyError, WarmUpFailedError
-from contracts.package import GenerationInfo
 
 COLOURFUL = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
 

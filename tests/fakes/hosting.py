@@ -1,8 +1,8 @@
-"""domain.hosting.Hosting and ModelShelf in memory."""
+"""domain.serving.endpoint.Hosting and ModelShelf in memory."""
 
 from datetime import datetime, timedelta
 
-from contracts.hosting import EndpointStatus
+from contracts.documents.hosting import EndpointStatus
 
 
 class MemoryHosting:

@@ -4,13 +4,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts import layout
 from contracts.base import BaseCard
-from contracts.stages import AcceptRequestInput
-from domain.accepting import Intake
-from domain.bases import Bases
-from domain.consent import ConsentRules
-from domain.storage import write_document
+from contracts.documents.stages import AcceptRequestInput
+from contracts.shared import layout
+from domain.intake.accepting import Intake
+from domain.ports.bases import Bases
+from domain.ports.storage import write_document
+from domain.requests.consent import ConsentRules
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
 

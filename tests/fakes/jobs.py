@@ -1,16 +1,16 @@
-"""domain.jobs.Jobs in memory."""
+"""domain.ports.jobs.Jobs in memory."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from contracts.documents.job import JobSpec
+from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
+from contracts.documents.status import TrainingProgress
+from contracts.documents.sweep import SweepPoint
 from contracts.errors import JobCanceledError
-from contracts.job import JobSpec
-from contracts.record import JobRecord, Stage, Status, WaitingFor
-from contracts.status import TrainingProgress
-from contracts.sweep import SweepPoint
-from domain.jobs import UnknownJobError
-from domain.status import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
+from domain.ports.jobs import UnknownJobError
+from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 from tests.fakes.ledger import MemoryLedger
 
 OPEN = ("starting", "processing")

@@ -1,18 +1,18 @@
-"""domain.ledger.Ledger in memory."""
+"""domain.ports.ledger.Ledger in memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from domain.ledger import RECENT_RUNS, Bill
-from domain.training import Run
+from domain.ports.ledger import RECENT_RUNS, Bill
+from domain.training.sagemaker_job import Run
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from contracts.money import Estimate, Receipt
-    from contracts.record import JobRecord
+    from contracts.documents.money import Estimate, Receipt
+    from contracts.documents.record import JobRecord
 
 
 @dataclass

@@ -1,6 +1,6 @@
-"""domain.notices.Models in memory."""
+"""domain.notices.notices.Models in memory."""
 
-from contracts.model import ModelRecord
+from contracts.documents.model import ModelRecord
 
 
 class MemoryModels:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from contracts.stages import ExecutionEnded
-from domain.failing import fail_job
-from domain.failures import RaisedAgainError
-from domain.notices import Desk, notify_failure, notify_owner
-from domain.outcomes import notify_outcome
+from contracts.documents.stages import ExecutionEnded
+from domain.failures.causes import RaisedAgainError
+from domain.failures.redrive import fail_job
+from domain.notices.notices import Desk, notify_failure, notify_owner
+from domain.notices.uncaught import notify_outcome
 from tests.fakes.intake import NOW
-from tests.unit.test_notices import ARN, Office, event_text, failed, redriven, trained
+from tests.unit.domain.test_notices import ARN, Office, event_text, failed, redriven, trained
 
 ENDINGS: tuple[Literal["ready", "FAILED", "TIMED_OUT"], ...] = ("ready", "FAILED", "TIMED_OUT")
 MOST_REDRIVES = 3

@@ -1,6 +1,6 @@
-"""domain.notices.Notifier in memory."""
+"""domain.notices.notices.Notifier in memory."""
 
-from contracts.notice import Notice
+from contracts.documents.notice import Notice
 
 
 class TopicGoneError(Exception):

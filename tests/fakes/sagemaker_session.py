@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local.cloud.server import ACCOUNT, REGION, serve
-from local.sagemaker import host, service, store
+from local.sagemaker import host, store
+from local.sagemaker.api import service
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import SageMakerKit
 

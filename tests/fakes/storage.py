@@ -1,9 +1,9 @@
-"""domain.storage.Storage in memory."""
+"""domain.ports.storage.Storage in memory."""
 
 from collections.abc import Sequence
 from hashlib import md5
 
-from domain.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
 
 
 class MemoryStorage:

@@ -13,13 +13,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from contracts import layout
-from contracts.record import JobRecord
-from contracts.stages import TrainingNews
-from contracts.training import TrainingPlan
-from domain.following import TrainingRoom, follow, reconcile
-from domain.launching import Launcher, launch, queue_for_training
-from domain.storage import read_document
+from contracts.documents.record import JobRecord
+from contracts.documents.stages import TrainingNews
+from contracts.documents.training import TrainingPlan
+from contracts.shared import layout
+from domain.ports.storage import read_document
+from domain.training.following import TrainingRoom, follow, reconcile
+from domain.training.launching import Launcher, launch, queue_for_training
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.unit.training_kit import NOON, SETTINGS, World, given, inspect, job_id, spec
 

@@ -1,9 +1,9 @@
-"""domain.training.Trainer in memory."""
+"""domain.training.sagemaker_job.Trainer in memory."""
 
 from dataclasses import replace
 from typing import Any
 
-from domain.training import Creation, JobStatus, Run, TrainingState
+from domain.training.sagemaker_job import Creation, JobStatus, Run, TrainingState
 
 FOREVER = 10**9
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from local.sagemaker.images import python_program
+from local.sagemaker.container.images import python_program
 from local.sagemaker.settings import Settings, configure, current
 from tests.cloud import eventually
 

@@ -1,4 +1,4 @@
-"""domain.following.Callbacks: the fake and Step Functions behave alike."""
+"""domain.training.following.Callbacks: the fake and Step Functions behave alike."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pytest
 
 from aws.callbacks import StepFunctionsCallbacks
-from domain.following import Callbacks
+from domain.training.following import Callbacks
 from local.cloud.server import Cloud
 from tests.cloud import EVERYTHING, eventually, role
 from tests.fakes.callbacks import MemoryCallbacks

@@ -4,17 +4,17 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from contracts import layout
-from contracts.stages import DryRunInput
-from domain.accepting import accept_request
-from domain.dry_runs import answer_dry_run
-from domain.notices import Desk
-from domain.photos import inspect_photos
+from contracts.documents.stages import DryRunInput
+from contracts.shared import layout
+from domain.intake.accepting import accept_request
+from domain.intake.inspection import inspect_photos
+from domain.notices.dry_run import answer_dry_run
+from domain.notices.notices import Desk
 from local.cloud.server import Cloud
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.notifier import MemoryNotifier
 from tests.integration.test_jobs import dynamo_jobs
-from tests.unit.test_photos import GOOD, PlainDecoder, inspection_of
+from tests.unit.domain.test_inspection import GOOD, PlainDecoder, inspection_of
 
 DELIVERIES = 100
 

@@ -10,10 +10,10 @@ import pytest
 
 from aws.hosting import SageMakerHosting
 from aws.models import DynamoModels
-from domain.hosting import reap, wake
+from domain.serving.endpoint import reap, wake
 from tests.cloud import eventually
 from tests.integration.tables import table
-from tests.unit.test_hosting import shelf
+from tests.unit.domain.test_endpoint import shelf
 from tests.unit.training_kit import job_id
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""domain.jobs.Jobs: the fake and the table of template.yaml behave alike."""
+"""domain.ports.jobs.Jobs: the fake and the table of template.yaml behave alike."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ministack.services.lambda_svc import _match_esm_filter
 
-from aws.jobs import DynamoJobs
-from contracts.job import JobSpec
-from contracts.record import JobRecord
-from contracts.sweep import SweepPoint
-from domain.jobs import Jobs, UnknownJobError
+from aws.jobs.table import DynamoJobs
+from contracts.documents.job import JobSpec
+from contracts.documents.record import JobRecord
+from contracts.documents.sweep import SweepPoint
+from domain.ports.jobs import Jobs, UnknownJobError
 from local.cloud.server import Cloud
 from tests.contract.files import functions
 from tests.fakes.jobs import MemoryJobs

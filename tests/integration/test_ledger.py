@@ -1,13 +1,13 @@
-"""domain.ledger.Ledger and the record's progress: the fake and the table behave alike."""
+"""domain.ports.ledger.Ledger and the record's progress: the fake and the table behave alike."""
 
 import pytest
 
+from contracts.documents.money import Estimate, Receipt
+from contracts.documents.status import TrainingProgress
 from contracts.errors import JobCanceledError
-from contracts.money import Estimate, Receipt
-from contracts.status import TrainingProgress
-from domain.jobs import Jobs
-from domain.ledger import RECENT_RUNS, Bill
-from domain.training import Run
+from domain.ports.jobs import Jobs
+from domain.ports.ledger import RECENT_RUNS, Bill
+from domain.training.sagemaker_job import Run
 from tests.fakes.jobs import MemoryJobs
 from tests.integration.test_jobs import NOON, at, dynamo_jobs, found, job_id, queue, train
 

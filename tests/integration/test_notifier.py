@@ -1,4 +1,4 @@
-"""domain.notices.Notifier and Models: the fakes and the embedded SNS and DynamoDB behave alike."""
+"""domain.notices.notices.Notifier and Models: the fakes and the embedded SNS and DynamoDB behave alike."""
 
 import json
 import uuid
@@ -6,8 +6,8 @@ from typing import Any
 
 from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
-from contracts.model import ModelRecord
-from contracts.notice import Notice
+from contracts.documents.model import ModelRecord
+from contracts.documents.notice import Notice
 from local.cloud.server import Cloud
 from tests.cloud import EVERYTHING
 from tests.fakes.models import MemoryModels

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from local.sagemaker import folders
-from local.sagemaker.container import Container
-from local.sagemaker.images import Program
+from local.sagemaker.container import folders
+from local.sagemaker.container.images import Program
+from local.sagemaker.container.process import Container
 from local.sagemaker.settings import Settings, configure, current
 from tests.cloud import eventually
 

@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud.server import ACCOUNT, REGION
-from local.sagemaker import host, training_jobs
+from local.sagemaker import host
+from local.sagemaker.training import jobs
 from tests.cloud import eventually
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def test_a_spot_job_starts_again_from_its_checkpoints(kit: SageMakerKit) -> None
     job = kit.start(wishes=wishes, EnableManagedSpotTraining=True, StoppingCondition=limits)
     eventually(lambda: kit.keys(f"{job}/checkpoints/state"))
     with host.scope(ACCOUNT, REGION):
-        training_jobs.interrupt(job)
+        jobs.interrupt(job)
     ended = kit.ended(job)
     assert ended["TrainingJobStatus"] == "Completed"
     assert statuses(ended).count("Training") == 2

@@ -1,4 +1,4 @@
-"""domain.storage.Storage: the fake and S3 behave alike."""
+"""domain.ports.storage.Storage: the fake and S3 behave alike."""
 
 import uuid
 
@@ -6,7 +6,7 @@ import pytest
 
 from aws.storage import S3Storage
 from contracts.base import BaseCard
-from domain.storage import ObjectMissingError, ObjectTooLargeError, Storage, find_document
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, find_document
 from local.cloud.server import Cloud
 from tests.fakes.storage import MemoryStorage
 

@@ -1,4 +1,4 @@
-"""domain.training.Trainer: the fake and SageMaker behave alike."""
+"""domain.training.sagemaker_job.Trainer: the fake and SageMaker behave alike."""
 
 import json
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from aws.training import SageMakerTrainer
-from contracts.training import TaskPhoto, TrainingPlan, TrainingTask
-from domain.training import Trainer, training_job_request
+from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
+from domain.training.sagemaker_job import Trainer, training_job_request
 from local.cloud.server import Cloud
-from local.sagemaker.images import python_program
+from local.sagemaker.container.images import python_program
 from local.sagemaker.settings import Settings, configure
 from tests.cloud import eventually
 from tests.fakes.training import MemoryTrainer

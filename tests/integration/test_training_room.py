@@ -8,31 +8,31 @@ from hashlib import sha256
 
 import pytest
 
-from aws.jobs import DynamoJobs
+from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer
-from contracts import layout
-from contracts.grid import SweepGrid
-from contracts.job import AcceptedUpload, JobSpec
-from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
-from contracts.request import TrainingRequest
-from contracts.stages import (
+from contracts.documents.job import AcceptedUpload, JobSpec
+from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from contracts.documents.stages import (
     Failure,
     PlanSweepInput,
     PointOutcome,
     RankSweepInput,
     TrainAdapterInput,
 )
-from contracts.sweep import SweepPoint, SweepReport
-from contracts.training import TrainedAdapter, TrainingPlan
-from domain.billing import Settled, settle_bills
-from domain.following import TrainingRoom, reconcile
-from domain.keep_alive import COLD_WORTH
-from domain.launching import Launcher, launch, queue_for_training
-from domain.storage import read_document, write_document
-from domain.sweeps import SweepRoom, plan_sweep, rank_sweep
-from domain.training import Run
-from local.sagemaker.images import python_program
+from contracts.documents.sweep import SweepPoint, SweepReport
+from contracts.documents.training import TrainedAdapter, TrainingPlan
+from contracts.documents.upload.grid import SweepGrid
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared import layout
+from domain.ports.storage import read_document, write_document
+from domain.sweeps.sweep import SweepRoom, plan_sweep, rank_sweep
+from domain.training.billing import Settled, settle_bills
+from domain.training.following import TrainingRoom, reconcile
+from domain.training.keep_alive import COLD_WORTH
+from domain.training.launching import Launcher, launch, queue_for_training
+from domain.training.sagemaker_job import Run
+from local.sagemaker.container.images import python_program
 from runtime.clock import now
 from tests.cloud import eventually
 from tests.fakes.callbacks import Answer, MemoryCallbacks

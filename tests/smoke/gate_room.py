@@ -7,8 +7,8 @@ import torch
 
 from contracts.base import BaseCard
 from local.embedded_base import build
-from trainer import lora
-from trainer.base import Base, load_base
+from trainer.model import lora
+from trainer.model.base import Base, load_base
 
 
 def small_base(folder: Path) -> Base:

@@ -28,8 +28,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from contracts.base import BaseCard
-from contracts.package import PACKAGE_FOLDER, GenerationInfo, PackageCard
-from contracts.training import AdapterManifest
+from contracts.documents.package import PACKAGE_FOLDER, GenerationInfo, PackageCard
+from contracts.documents.training import AdapterManifest
 from tests.smoke import tiny_pipelines
 
 ROOT = Path(__file__).parents[2]

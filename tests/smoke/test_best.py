@@ -6,16 +6,24 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
 
-from contracts.training import GateCandidate  # noqa: E402
+from contracts.documents.training import GateCandidate  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from tests.smoke.gate_room import attach, filled, small_base  # noqa: E402
-from trainer import lora  # noqa: E402
-from trainer.best import Look, choose, keep, kept_steps, merit, quicker, read_kept  # noqa: E402
-from trainer.checkpoint import Progress, State  # noqa: E402
-from trainer.gate import Shots  # noqa: E402
-from trainer.interrupt import TimeLimit  # noqa: E402
-from trainer.judge import ClassifierJudge  # noqa: E402
-from trainer.sampling import Shot, make_pictures, to_images  # noqa: E402
+from trainer.evaluation.gate import Shots  # noqa: E402
+from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
+from trainer.model import lora  # noqa: E402
+from trainer.model.sampling import Shot, make_pictures, to_images  # noqa: E402
+from trainer.optimisation.checkpoint import Progress, State  # noqa: E402
+from trainer.optimisation.checkpoint_choice import (  # noqa: E402
+    Look,
+    choose,
+    keep,
+    kept_steps,
+    merit,
+    quicker,
+    read_kept,
+)
+from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

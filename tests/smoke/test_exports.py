@@ -14,14 +14,14 @@ from peft import PeftModel  # noqa: E402
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
-from contracts.training import GateReport, TrainingMetrics  # noqa: E402
+from contracts.documents.training import GateReport, TrainingMetrics  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
-from trainer import lora  # noqa: E402
-from trainer.base import load_base, read_card  # noqa: E402
-from trainer.card import write_card  # noqa: E402
-from trainer.export import write_adapter  # noqa: E402
-from trainer.families import TEXT_TARGETS  # noqa: E402
-from trainer.plan import Recipe  # noqa: E402
+from trainer.config.recipe import Recipe  # noqa: E402
+from trainer.export.adapter_files import write_adapter  # noqa: E402
+from trainer.export.model_card import write_card  # noqa: E402
+from trainer.model import lora  # noqa: E402
+from trainer.model.architectures import TEXT_TARGETS  # noqa: E402
+from trainer.model.base import load_base, read_card  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

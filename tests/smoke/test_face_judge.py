@@ -20,15 +20,15 @@ from local.embedded_base import PORTRAITS  # noqa: E402
 from local.portraits import Character, draw, held_out_character  # noqa: E402
 from local.portraits import circumstance as moment  # noqa: E402
 from tests.smoke.gate_room import small_base  # noqa: E402
-from trainer.base import Base  # noqa: E402
-from trainer.face_judge import FaceJudge  # noqa: E402
+from trainer.evaluation.face_judge import FaceJudge  # noqa: E402
+from trainer.evaluation.gate import Evidence, Shots, examine  # noqa: E402
+from trainer.evaluation.judge import Judge, load_judge  # noqa: E402
 from trainer.faces.choice import DETECTOR_VARIABLE  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
-from trainer.gate import Evidence, Shots, examine  # noqa: E402
-from trainer.judge import Judge, load_judge  # noqa: E402
-from trainer.outcome import TrainingError  # noqa: E402
-from trainer.photos import Photo  # noqa: E402
-from trainer.sampling import Pictures, Shot  # noqa: E402
+from trainer.model.base import Base  # noqa: E402
+from trainer.model.sampling import Pictures, Shot  # noqa: E402
+from trainer.photos.photos import Photo  # noqa: E402
+from trainer.process.results import TrainingError  # noqa: E402
 from trainer.task import choose_judged_by  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]

@@ -18,12 +18,12 @@ from local.portraits import circumstance as moment  # noqa: E402
 from local.portraits.moments import situation  # noqa: E402
 from tests.smoke.gate_room import attach, small_base  # noqa: E402
 from tests.smoke.test_exports import make_recipe  # noqa: E402
-from trainer.base import Base  # noqa: E402
-from trainer.gate import Evidence, Shots, examine, gather  # noqa: E402
-from trainer.interrupt import TimeLimit  # noqa: E402
-from trainer.judge import ClassifierJudge  # noqa: E402
-from trainer.samples import Sampler  # noqa: E402
-from trainer.sampling import Pictures, Shot  # noqa: E402
+from trainer.evaluation.gate import Evidence, Shots, examine, gather  # noqa: E402
+from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
+from trainer.evaluation.validation_images import Sampler  # noqa: E402
+from trainer.model.base import Base  # noqa: E402
+from trainer.model.sampling import Pictures, Shot  # noqa: E402
+from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 SIDE, SMALL = 64, GateFloors(min_effect=1e-6)

@@ -10,17 +10,17 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 from safetensors.torch import load, load_file  # noqa: E402
 
 from contracts.base import BaseCard  # noqa: E402
-from contracts.prior import PriorSet, order_of, prior_key  # noqa: E402
-from contracts.request import TrainingRequest  # noqa: E402
+from contracts.documents.prior import PriorSet, order_of, prior_key  # noqa: E402
+from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from local.demo.upload import request  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import REQUEST, Room  # noqa: E402
-from trainer.base import load_base, read_card  # noqa: E402
 from trainer.draw_class_images import draw  # noqa: E402
-from trainer.interrupt import TimeLimit  # noqa: E402
-from trainer.judge import load_judge  # noqa: E402
-from trainer.prior import make_set, recipe_of  # noqa: E402
+from trainer.evaluation.judge import load_judge  # noqa: E402
+from trainer.examples.class_images import make_set, recipe_of  # noqa: E402
+from trainer.model.base import load_base, read_card  # noqa: E402
+from trainer.process.time_limit import TimeLimit  # noqa: E402
 from trainer.task import vary  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]

@@ -101,7 +101,7 @@ def test_an_sd1_base_serves_too(base: Path, tmp_path: Path) -> None:
 def test_models_come_and_go_while_others_are_awaited(base: Path, tmp_path: Path) -> None:
     """Without repository_lock.c the server dies of it in one run of three, with memory so treated.
 
-    What would notice that in every run is tests/unit/test_preload.py.
+    What would notice that in every run is tests/unit/serving/test_preload.py.
     """
     slow_disk = compile_library(Path(__file__).with_name("slow_disk.c"), tmp_path)
     tunables = "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165"

@@ -23,13 +23,13 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.base import BaseCard
-from serving.adapters import Adapter, AdapterCache
-from serving.answers import AnswerCache
-from serving.safety import DiffusersChecker, NoChecker
-from serving.watermark import NoMark
+from serving.adapters.cache import Adapter, AdapterCache
+from serving.answer_cache import AnswerCache
+from serving.output.safety import DiffusersChecker, NoChecker
+from serving.output.watermark import NoMark
 from tests.fakes import triton
 from tests.smoke.serving_kit import RELEASED, make_base
-from tests.unit.test_picture_request import BASE
+from tests.unit.serving.test_tensors import BASE
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 

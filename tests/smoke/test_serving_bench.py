@@ -14,8 +14,11 @@ pytest.importorskip("diffusers")
 
 import torch
 
-from bench import report, serving, serving_crowd, serving_gpu, serving_parts
+from bench import report
 from bench.report import Figure
+from bench.serving import __main__ as serving
+from bench.serving import fixtures, gpu
+from bench.serving import load as serving_crowd
 from tests.smoke import serving_kit as kit
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
@@ -53,13 +56,13 @@ def test_parts_are_kept_and_a_missed_target_is_exit_code_1(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_its_rows_are_not_run(tmp_path: Path) -> None:
-    figures = serving_gpu.figures(tmp_path)
+    figures = gpu.figures(tmp_path)
     assert [(figure.value, figure.unit) for figure in figures] == [(None, "no GPU here")] * 2
 
 
 def test_a_pass_of_eight_users_draws_what_eight_pipelines_draw(tmp_path: Path) -> None:
     kit.make_base(tmp_path / "base", "sd2")
-    figures = serving_gpu.mixed_batch(tmp_path / "base", torch.device("cpu"), 64, 2)
+    figures = gpu.mixed_batch(tmp_path / "base", torch.device("cpu"), 64, 2)
     away = figures[-1].value
     assert away is not None
     assert away < 0.1
@@ -108,6 +111,6 @@ def test_a_server_that_dies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_few_ask_often() -> None:
-    asked = Counter(serving_parts.zipf(1000, 200, 1.1))
+    asked = Counter(fixtures.zipf(1000, 200, 1.1))
     assert asked.most_common(1)[0][0] == 0
     assert sum(count for _, count in asked.most_common(20)) > 500

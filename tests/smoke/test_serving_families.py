@@ -17,8 +17,8 @@ import torch
 from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
 from PIL import Image
 
-from contracts.picture import Scheduler
-from serving.adapters import Adapter, AdapterReader
+from contracts.documents.picture import Scheduler
+from serving.adapters.cache import Adapter, AdapterReader
 from serving.generator import Generator, Row
 from serving.tensors import PassKey
 from tests.smoke import serving_kit as kit

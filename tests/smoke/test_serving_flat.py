@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from contracts.safetensors import read_layout
-from serving.flat import cut, flatten, map_file
+from contracts.shared.safetensors import read_layout
+from serving.adapters.mmap import cut, flatten, map_file
 
 pytestmark = pytest.mark.serving
 

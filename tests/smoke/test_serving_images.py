@@ -21,7 +21,7 @@ import torch
 from diffusers import AutoPipelineForImage2Image, DPMSolverMultistepScheduler
 from PIL import Image
 
-from contracts.package import RELEASED_TEXTS
+from contracts.documents.package import RELEASED_TEXTS
 from tests.smoke import serving_kit as kit
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]

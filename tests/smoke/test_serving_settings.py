@@ -23,8 +23,8 @@ pytest.importorskip("diffusers")
 import numpy as np
 from PIL import Image
 
+from serving.output.watermark import BlindMark, NoMark, WatermarkError, check_setting, read_mark
 from serving.tensors import PictureError
-from serving.watermark import BlindMark, NoMark, WatermarkError, check_setting, read_mark
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
 

@@ -13,7 +13,7 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
-from domain.training import METRICS  # noqa: E402
+from domain.training.sagemaker_job import METRICS  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base, write_card  # noqa: E402
 from tests.smoke.training_room import Room, job_id  # noqa: E402

@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
 
-from bench import training_gates, training_steps  # noqa: E402
+from bench.training import gates, steps  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from trainer import loop  # noqa: E402
-from trainer.base import Base  # noqa: E402
+from trainer.model.base import Base  # noqa: E402
+from trainer.optimisation import loop  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -23,25 +23,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def base(folder: Path) -> Base:
-    return training_gates.open_base(folder)
+    return gates.open_base(folder)
 
 
 def test_gradients_of_one_pass_are_those_of_separate_passes_through_pefts_layers(
     base: Base,
 ) -> None:
-    assert training_gates.gradient_gap(base) < 1e-5
+    assert gates.gradient_gap(base) < 1e-5
 
 
 def test_the_loss_on_cached_latents_is_the_loss_on_photos_encoded_at_the_step(base: Base) -> None:
-    assert training_gates.latent_gap(base) < 1e-4
+    assert gates.latent_gap(base) < 1e-4
 
 
 def test_the_step_is_timed_with_each_saving_taken_away_and_left_as_it_was(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_steps, "TURNS", 1)
+    monkeypatch.setattr(steps, "TURNS", 1)
     before = dict(vars(loop))
-    figures = training_steps.steps(folder, processor=True)
+    figures = steps.steps(folder, processor=True)
     assert len(figures) == 4
     assert all(figure.value is not None and figure.value > 0 for figure in figures)
     assert vars(loop) == before

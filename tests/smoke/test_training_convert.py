@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from tests.smoke.tiny_pipelines import Family  # noqa: E402
-from trainer import convert  # noqa: E402
-from trainer.convert import UnknownFileError  # noqa: E402
+from trainer.export import convert  # noqa: E402
+from trainer.export.convert import UnknownFileError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -83,7 +83,7 @@ def test_the_command_converts_a_file_or_says_why_not(tmp_path: Path) -> None:
 
 def run(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "trainer.convert", str(source), str(target)],
+        [sys.executable, "-m", "trainer.export.convert", str(source), str(target)],
         cwd=ROOT / "training_image",
         capture_output=True,
         text=True,

@@ -15,9 +15,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
-from trainer import crew  # noqa: E402
-from trainer.machine import Machine  # noqa: E402
-from trainer.outcome import TrainingError  # noqa: E402
+from trainer.process import distributed  # noqa: E402
+from trainer.process.resources import Machine  # noqa: E402
+from trainer.process.results import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -80,9 +80,9 @@ def test_a_way_to_start_processes_that_the_trainer_cannot_use_is_refused(
         num_processes = 1
         distributed_type = DistributedType.DEEPSPEED
 
-    monkeypatch.setattr(crew, "Accelerator", UnderDeepSpeed)
+    monkeypatch.setattr(distributed, "Accelerator", UnderDeepSpeed)
     with pytest.raises(TrainingError, match=r"option_unavailable: this trainer .* DEEPSPEED"):
-        crew.Crew.join()
+        distributed.Crew.join()
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 3])

@@ -12,12 +12,12 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 from safetensors import SafetensorError  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
-from contracts.training import TrainingResult, TrainingTask  # noqa: E402
+from contracts.documents.training import TrainingResult, TrainingTask  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import PROGRAM, Room  # noqa: E402
 from trainer import job  # noqa: E402
-from trainer.memory import let_go  # noqa: E402
-from trainer.outcome import describe_failure, write_atomically  # noqa: E402
+from trainer.process.memory import let_go  # noqa: E402
+from trainer.process.results import describe_failure, write_atomically  # noqa: E402
 from trainer.task import Job, make_adapter  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]

@@ -18,20 +18,22 @@ from torch import nn  # noqa: E402
 from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
-from trainer import lora, loss, together  # noqa: E402
-from trainer.base import load_base, read_card  # noqa: E402
-from trainer.buckets import Bucket, Size, choose, sizes_of  # noqa: E402
-from trainer.checkpoint import Progress, load_state, save_state  # noqa: E402
-from trainer.crew import Crew  # noqa: E402
-from trainer.families import FAMILIES, Text  # noqa: E402
-from trainer.interrupt import TimeLimit  # noqa: E402
-from trainer.loop import Batch, Learner, batch_errors, draw_batch, train  # noqa: E402
-from trainer.machine import Machine  # noqa: E402
-from trainer.mover import Mover  # noqa: E402
-from trainer.optim import make_schedule  # noqa: E402
-from trainer.outcome import InterruptedTrainingError, TrainingError, describe_failure  # noqa: E402
-from trainer.photos import Latents  # noqa: E402
-from trainer.plan import Recipe, read_plan  # noqa: E402
+from trainer.config import noise as loss  # noqa: E402
+from trainer.config.recipe import Recipe, read_plan  # noqa: E402
+from trainer.examples.buckets import Bucket, Size, choose, sizes_of  # noqa: E402
+from trainer.model import lora  # noqa: E402
+from trainer.model.architectures import FAMILIES, Text  # noqa: E402
+from trainer.model.base import load_base, read_card  # noqa: E402
+from trainer.optimisation import multi_user  # noqa: E402
+from trainer.optimisation.checkpoint import Progress, load_state, save_state  # noqa: E402
+from trainer.optimisation.loop import Batch, Learner, batch_errors, draw_batch, train  # noqa: E402
+from trainer.optimisation.optimizers import make_schedule  # noqa: E402
+from trainer.optimisation.step import Mover  # noqa: E402
+from trainer.photos.photos import Latents  # noqa: E402
+from trainer.process.distributed import Crew  # noqa: E402
+from trainer.process.resources import Machine  # noqa: E402
+from trainer.process.results import InterruptedTrainingError, TrainingError, describe_failure  # noqa: E402
+from trainer.process.time_limit import TimeLimit  # noqa: E402
 from trainer.task import Job, attach_adapters, prepare  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -199,7 +201,7 @@ def test_bucket_sizes_suit_the_network_and_hold_no_more_pixels_than_the_square(
 
 
 def test_noise_offset_moves_whole_channels() -> None:
-    from trainer.loop import draw_noise  # noqa: PLC0415 (beside what it is compared with)
+    from trainer.optimisation.loop import draw_noise  # noqa: PLC0415 (beside what it is compared with)
 
     shape = torch.Size((2, 4, 64, 64))
     plain, offset = (draw_noise(recipe(noise_offset=o), shape, 3, "noise") for o in (0.0, 0.5))
@@ -210,7 +212,7 @@ def test_noise_offset_moves_whole_channels() -> None:
 
 def test_users_share_a_pass_only_when_their_options_agree() -> None:
     one = recipe()
-    assert together.can_share(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
+    assert multi_user.can_share(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
     alone: list[dict[str, Any]] = [
         {"optimizer": "prodigy"},
         {"use_8bit_adam": True},
@@ -221,7 +223,7 @@ def test_users_share_a_pass_only_when_their_options_agree() -> None:
         {"text_encoder_lr": 1e-4},
         {"mixed_precision": "fp16"},
     ]
-    assert not any(together.can_share(recipe(**own), recipe(**own)) for own in alone)
+    assert not any(multi_user.can_share(recipe(**own), recipe(**own)) for own in alone)
     differing: list[dict[str, Any]] = [
         {"lr_scheduler": "linear"},
         {"adam_beta2": 0.99},
@@ -232,8 +234,8 @@ def test_users_share_a_pass_only_when_their_options_agree() -> None:
         {"gradient_checkpointing": True},
     ]
     for own in differing:
-        assert not together.can_share(one, recipe(**own))
-        assert together.can_share(recipe(**own), recipe(**own, seed=9))
+        assert not multi_user.can_share(one, recipe(**own))
+        assert multi_user.can_share(recipe(**own), recipe(**own, seed=9))
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])

@@ -28,20 +28,21 @@ from transformers import (  # noqa: E402
 )
 
 from contracts.base import BaseCard  # noqa: E402
-from contracts.photos import PhotoVerdict  # noqa: E402
-from contracts.training import TrainingTask  # noqa: E402
+from contracts.documents.photos import PhotoVerdict  # noqa: E402
+from contracts.documents.training import TrainingTask  # noqa: E402
 from local.portraits import album, character, empty_room, two_people  # noqa: E402
 from local.portraits.albums import blurred  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
-from trainer import captions, loss  # noqa: E402
-from trainer.crop import cut_to_face  # noqa: E402
-from trainer.darkroom import LEAST_PHOTOS, develop, open_darkroom  # noqa: E402
+from trainer.config import noise as loss  # noqa: E402
 from trainer.faces import Face, are_ambiguous, clarity  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
 from trainer.faces.haar import HaarDetector  # noqa: E402
-from trainer.outcome import TrainingError  # noqa: E402
-from trainer.photos import Photo  # noqa: E402
+from trainer.photos import captions  # noqa: E402
+from trainer.photos.crop import cut_to_face  # noqa: E402
+from trainer.photos.photos import Photo  # noqa: E402
+from trainer.photos.pipeline import LEAST_PHOTOS, develop, open_darkroom  # noqa: E402
+from trainer.process.results import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

@@ -17,22 +17,18 @@ from torch import nn  # noqa: E402
 from transformers import ResNetConfig, ResNetForImageClassification  # noqa: E402
 
 from contracts.base import GateFloors, PredictionType  # noqa: E402
-from trainer import lora, loss, together  # noqa: E402
-from trainer.checkpoint import (  # noqa: E402
-    Progress,
-    capture,
-    load_state,
-    reinstate,
-    save_state,
-)
-from trainer.gate import Evidence, Shots, examine  # noqa: E402
-from trainer.interrupt import TimeLimit  # noqa: E402
-from trainer.judge import ClassifierJudge  # noqa: E402
-from trainer.loop import draw_timesteps  # noqa: E402
-from trainer.mover import require_finite  # noqa: E402
-from trainer.outcome import TrainingError  # noqa: E402
-from trainer.plan import Recipe  # noqa: E402
-from trainer.sampling import Shot  # noqa: E402
+from trainer.config import noise as loss  # noqa: E402
+from trainer.config.recipe import Recipe  # noqa: E402
+from trainer.evaluation.gate import Evidence, Shots, examine  # noqa: E402
+from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
+from trainer.model import lora  # noqa: E402
+from trainer.model.sampling import Shot  # noqa: E402
+from trainer.optimisation import multi_user  # noqa: E402
+from trainer.optimisation.checkpoint import Progress, capture, load_state, reinstate, save_state
+from trainer.optimisation.loop import draw_timesteps  # noqa: E402
+from trainer.optimisation.step import require_finite  # noqa: E402
+from trainer.process.results import TrainingError  # noqa: E402
+from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -233,13 +229,13 @@ def recipe(seed: int, alpha: float) -> Recipe:
 def test_gradients_of_users_in_one_pass_are_those_of_separate_runs() -> None:
     recipes, rows = [recipe(1, 2.0), recipe(2, 4.0), recipe(3, 1.0)], torch.randn(3, 5, 6)
     network = ThreeLayers()
-    stacked = together.attach(network, recipes)
+    stacked = multi_user.attach(network, recipes)
     for weight in stacked.values():
         weight.data += 0.1  # so that A has gradients too
     network(rows.reshape(15, 6)).square().sum().backward()
     gradients = {name: weight.grad.clone() for name, weight in stacked.items()}
-    norms = together.clip_each(stacked, 1e-3)
-    together.detach(network)
+    norms = multi_user.clip_each(stacked, 1e-3)
+    multi_user.detach(network)
 
     for user, own in enumerate(recipes):
         lora.attach(network, "unet", own.target_modules, rank=2, alpha=own.alpha, seed=own.seed)
@@ -261,7 +257,7 @@ def test_one_users_nan_does_not_reach_the_others() -> None:
     weights = {"a": nn.Parameter(torch.ones(2, 3, 3))}
     weights["a"].grad = torch.ones(2, 3, 3)
     weights["a"].grad[0, 1, 1] = torch.nan
-    norms = together.clip_each(weights, 100.0)
+    norms = multi_user.clip_each(weights, 100.0)
     assert torch.isnan(norms[0])
     assert torch.equal(weights["a"].grad[1], torch.ones(3, 3))
     assert torch.equal(weights["a"].grad[0], torch.zeros(3, 3))

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from contracts.base import BaseCard
-from contracts.training import TrainingPlan, TrainingResult
+from contracts.documents.training import TrainingPlan, TrainingResult
 
 LEAVE_SECONDS = 20
 """From SIGTERM to the end, at most. SageMaker kills after 120."""

@@ -4,9 +4,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contracts import layout
-from contracts.package import ModelPackage, WarmModelReport
-from contracts.stages import (
+from contracts.documents.package import ModelPackage, WarmModelReport
+from contracts.documents.stages import (
     Failure,
     NotifyFailureInput,
     NotifyOwnerInput,
@@ -16,30 +15,31 @@ from contracts.stages import (
     TrainAdapterInput,
     TrainingNews,
 )
-from contracts.status import TrainingProgress
-from contracts.sweep import PlannedSweep, SweepReport
-from contracts.training import (
+from contracts.documents.status import TrainingProgress
+from contracts.documents.sweep import PlannedSweep, SweepReport
+from contracts.documents.training import (
     GateReport,
     TrainedAdapter,
     TrainingFailure,
     TrainingMetrics,
     TrainingResult,
 )
-from domain.accepting import Intake, accept_request
-from domain.estimating import agree_on_price
-from domain.following import TrainingRoom, follow, follow_result
-from domain.launching import Launcher, launch, queue_for_training
-from domain.notices import Desk, notify_failure, notify_owner
-from domain.photos import inspect_photos
-from domain.storage import read_document, write_document
-from domain.sweeps import SweepRoom, plan_sweep, rank_sweep
+from contracts.shared import layout
+from domain.intake.accepting import Intake, accept_request
+from domain.intake.inspection import inspect_photos
+from domain.notices.notices import Desk, notify_failure, notify_owner
+from domain.ports.storage import read_document, write_document
+from domain.pricing.estimating import agree_on_price
+from domain.sweeps.sweep import SweepRoom, plan_sweep, rank_sweep
+from domain.training.following import TrainingRoom, follow, follow_result
+from domain.training.launching import Launcher, launch, queue_for_training
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.models import MemoryModels
 from tests.fakes.notifier import MemoryNotifier
 from tests.fakes.training import MemoryTrainer
-from tests.unit.test_notices import ARN, PHOTOS
-from tests.unit.test_photos import PlainDecoder, inspection_of
+from tests.unit.domain.test_inspection import PlainDecoder, inspection_of
+from tests.unit.domain.test_notices import ARN, PHOTOS
 from tests.unit.training_kit import SETTINGS
 
 INSTANCE = "ml.g5.2xlarge"

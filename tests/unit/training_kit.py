@@ -5,23 +5,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from contracts import layout
 from contracts.base import BaseCard, GateFloors, InferenceDefaults, TrainingDefaults
-from contracts.job import AcceptedUpload, JobSpec
-from contracts.photos import PhotoReport, PhotoSummary, PhotoVerdict
-from contracts.record import JobRecord
-from contracts.request import TrainingRequest
-from contracts.stages import TrainAdapterInput
-from contracts.training import (
+from contracts.documents.job import AcceptedUpload, JobSpec
+from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from contracts.documents.record import JobRecord
+from contracts.documents.stages import TrainAdapterInput
+from contracts.documents.training import (
     AdapterManifest,
     GateReport,
     TrainingFailure,
     TrainingResult,
 )
-from domain.following import TrainingRoom
-from domain.launching import Launcher, queue_for_training
-from domain.storage import Storage, write_document
-from domain.training import TrainingSettings
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared import layout
+from domain.ports.storage import Storage, write_document
+from domain.training.following import TrainingRoom
+from domain.training.launching import Launcher, queue_for_training
+from domain.training.sagemaker_job import TrainingSettings
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage

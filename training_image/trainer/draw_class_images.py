@@ -16,16 +16,16 @@ import torch
 from pydantic import ValidationError
 
 from contracts.base import BaseCard
-from contracts.layout import BASE_FILE, PRIORS_FOLDER
-from contracts.options import Precision
-from contracts.prior import PriorOrder, PriorSet
-from contracts.request import TrainingRequest
-from trainer.base import load_base, read_card
-from trainer.interrupt import TimeLimit
-from trainer.judge import load_judge
-from trainer.machine import DTYPES
-from trainer.outcome import TrainingError
-from trainer.prior import card_of, make_set, recipe_of, write_set
+from contracts.documents.prior import PriorOrder, PriorSet
+from contracts.documents.upload.options import Precision
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.layout import BASE_FILE, PRIORS_FOLDER
+from trainer.evaluation.judge import load_judge
+from trainer.examples.class_images import card_of, make_set, recipe_of, write_set
+from trainer.model.base import load_base, read_card
+from trainer.process.resources import DTYPES
+from trainer.process.results import TrainingError
+from trainer.process.time_limit import TimeLimit
 from trainer.task import vary
 
 DEFAULT_COUNT: int = TrainingRequest.model_fields["num_class_images"].default

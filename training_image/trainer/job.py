@@ -7,18 +7,20 @@ from pathlib import Path
 
 from torch import Tensor
 
-from contracts.layout import BASE_CHANNEL, RESULT_FILE
-from contracts.options import Precision
-from contracts.training import TrainingPlan, TrainingResult, TrainingTask
-from trainer import lora
-from trainer.base import load_base, read_card
-from trainer.crew import Crew
-from trainer.interrupt import TimeLimit
-from trainer.judge import load_judge
-from trainer.launch import is_member
-from trainer.loop import Trained
-from trainer.machine import Machine
-from trainer.outcome import (
+from contracts.documents.training import TrainingPlan, TrainingResult, TrainingTask
+from contracts.documents.upload.options import Precision
+from contracts.shared.layout import BASE_CHANNEL, RESULT_FILE
+from trainer.config.recipe import read_plan
+from trainer.evaluation.judge import load_judge
+from trainer.examples.class_images import Places, class_images
+from trainer.model import lora
+from trainer.model.base import load_base, read_card
+from trainer.optimisation.loop import Trained
+from trainer.optimisation.multi_user import can_share, train_together
+from trainer.process.distributed import Crew
+from trainer.process.launch import is_member
+from trainer.process.resources import Machine
+from trainer.process.results import (
     InterruptedTrainingError,
     TrainingError,
     about,
@@ -28,8 +30,8 @@ from trainer.outcome import (
     verdicts_of,
     write_failure,
 )
-from trainer.plan import read_plan
-from trainer.prior import Places, class_images
+from trainer.process.time_limit import TimeLimit
+from trainer.process.watchdog import watching
 from trainer.task import (
     Job,
     Ready,
@@ -41,8 +43,6 @@ from trainer.task import (
     task_folder,
     vary,
 )
-from trainer.together import can_share, train_together
-from trainer.watchdog import watching
 
 DONE, FAILED, INTERRUPTED = 0, 1, 143
 

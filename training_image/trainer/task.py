@@ -10,10 +10,9 @@ from pathlib import Path
 from torch import Tensor
 
 from contracts.codes import CODES
-from contracts.layout import ADAPTER_FOLDER
-from contracts.photos import PhotoVerdict
-from contracts.prior import PriorOrder
-from contracts.training import (
+from contracts.documents.photos import PhotoVerdict
+from contracts.documents.prior import PriorOrder
+from contracts.documents.training import (
     GateCandidate,
     GateReport,
     TrainingFailure,
@@ -21,29 +20,30 @@ from contracts.training import (
     TrainingResult,
     TrainingTask,
 )
-from trainer import lora
-from trainer.base import Base
-from trainer.best import Look, choose, read_kept
-from trainer.card import write_card
-from trainer.darkroom import develop, open_darkroom
-from trainer.export import list_files, write_adapter
+from contracts.shared.layout import ADAPTER_FOLDER
+from trainer.config.recipe import Recipe, make_recipe, name_subject
+from trainer.evaluation.contact_sheet import make_sheet
+from trainer.evaluation.gate import examine, gather, known, plan_shots
+from trainer.evaluation.judge import Judge
+from trainer.evaluation.validation_images import Sampler
+from trainer.examples.class_images import ClassImages, Places, class_images
+from trainer.examples.own_class_images import encode_class_photos, read_class_photos
+from trainer.examples.sizes import Album, encode_sizes
+from trainer.export.adapter_files import list_files, write_adapter
+from trainer.export.model_card import write_card
 from trainer.faces.choice import DETECTOR_VARIABLE
-from trainer.families import TEXT_TARGETS
-from trainer.forecast import forecast
-from trainer.gate import examine, gather, known, plan_shots
-from trainer.interrupt import TimeLimit
-from trainer.judge import Judge
-from trainer.loop import Examples, Learner, Trained, encode_frozen, train
-from trainer.meter import TENSORBOARD_FOLDER
-from trainer.outcome import TrainingError, say, write_atomically, write_result
-from trainer.ownclass import encode_class_photos, read_class_photos
-from trainer.photos import Photo, encode_photos, split
-from trainer.plan import Recipe, make_recipe, name_subject
-from trainer.prior import ClassImages, Places, class_images
-from trainer.samples import Sampler
-from trainer.sampling import remember, to_images, to_png
-from trainer.sheet import make_sheet
-from trainer.sizes import Album, encode_sizes
+from trainer.model import lora
+from trainer.model.architectures import TEXT_TARGETS
+from trainer.model.base import Base
+from trainer.model.sampling import remember, to_images, to_png
+from trainer.optimisation.checkpoint_choice import Look, choose, read_kept
+from trainer.optimisation.forecast import forecast
+from trainer.optimisation.loop import Examples, Learner, Trained, encode_frozen, train
+from trainer.optimisation.metrics import TENSORBOARD_FOLDER
+from trainer.photos.photos import Photo, encode_photos, split
+from trainer.photos.pipeline import develop, open_darkroom
+from trainer.process.results import TrainingError, say, write_atomically, write_result
+from trainer.process.time_limit import TimeLimit
 
 REPORT_FILE, SHEET_FILE, PICTURES_FOLDER = "report.json", "samples.png", "pictures"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from trainer.outcome import say
+from trainer.process.results import say
 
 VARIABLE = "LIKENESS_MAX_THREADS"
 """Up to how many; absent: as OMP_NUM_THREADS says, and nothing is tried."""

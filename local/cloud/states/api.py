@@ -16,8 +16,8 @@ from ministack.services import stepfunctions as stock
 from ministack.services.cloudformation import provisioners
 
 from local.cloud.states import definition, execution, status, tokens
-from local.cloud.states.shape import LIMIT_BYTES
-from local.cloud.untyped import Json, Stock
+from local.cloud.states.input_output import LIMIT_BYTES
+from local.cloud.typing_aliases import Json, Stock
 
 Request = dict[str, Json]
 Handler = Callable[[Request], Stock]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from ministack.services import stepfunctions as stock
 
 from local.cloud.states.failures import Failed, matches
+from local.cloud.states.input_output import State, is_jsonata
 from local.cloud.states.run import Run
-from local.cloud.states.shape import State, is_jsonata
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 MAX_ATTEMPTS = 3
 INTERVAL_SECONDS = 1

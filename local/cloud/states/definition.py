@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ministack.services import stepfunctions as stock
 
 from local.cloud.states import grammar
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 SCHEMA = "SCHEMA_VALIDATION_FAILED"
 TARGET = "MISSING_TRANSITION_TARGET"

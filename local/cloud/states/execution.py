@@ -7,10 +7,10 @@ import time
 from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as stock
 
-from local.cloud.states import status, walk
+from local.cloud.states import interpreter, status
 from local.cloud.states.failures import Failed, StoppedError, TimedOutError
 from local.cloud.states.run import Position, Run, spawn, text
-from local.cloud.untyped import Json, Stock
+from local.cloud.typing_aliases import Json, Stock
 
 _runs: dict[str, Run] = {}
 _ends = threading.Lock()  # an execution ends once, whoever is first
@@ -29,10 +29,10 @@ def run(arn: str) -> None:
     _runs[arn] = walking
     try:
         if position is None:
-            output = walk.through(definition, json.loads(record["input"]), walking)
+            output = interpreter.through(definition, json.loads(record["input"]), walking)
         else:
             walking.context["variables"] = position.variables
-            output = walk.through(definition, position.data, walking, position.state)
+            output = interpreter.through(definition, position.data, walking, position.state)
     except StoppedError:
         pass  # stop() wrote the end
     except TimedOutError:
@@ -79,7 +79,7 @@ def branch_of_map_run(
     states: Json, start: str, data: Json, child: Stock, context: dict[str, Json]
 ) -> Json:
     """Walk one item of a Distributed Map, whose other parts are stock's."""
-    return walk.through({"States": states, "StartAt": start}, data, Run(child, context))
+    return interpreter.through({"States": states, "StartAt": start}, data, Run(child, context))
 
 
 def _context(record: Stock, machine: Stock, definition: Json) -> dict[str, Json]:

@@ -11,7 +11,7 @@ import time
 from ministack.services import stepfunctions as stock
 
 from local.cloud.states.failures import Failed
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 SYNC = "states:startExecution.sync"
 WITH_PARSED_OUTPUT = f"{SYNC}:2"

@@ -5,7 +5,7 @@ import re
 from ministack.services import stepfunctions as stock
 
 from local.cloud.states.failures import Failed
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 MISSING = object()
 HIDDEN = ("variables", "QueryLanguage")  # ours in the context, not AWS's

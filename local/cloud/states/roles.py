@@ -6,7 +6,7 @@ from ministack.services import stepfunctions as stock
 from local.cloud import sessions
 from local.cloud.states.failures import Failed
 from local.cloud.states.nested import SYNC
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 IAM_NAMES = {"sfn": "states"}  # where the SDK and IAM differ
 

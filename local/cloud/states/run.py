@@ -13,7 +13,7 @@ from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as stock
 
 from local.cloud.states.failures import StoppedError, TimedOutError
-from local.cloud.untyped import Json, Stock
+from local.cloud.typing_aliases import Json, Stock
 
 _history_lock = threading.Lock()
 

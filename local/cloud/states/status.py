@@ -7,7 +7,7 @@ from ministack.core.responses import now_iso
 from ministack.services import cloudwatch, eventbridge
 from ministack.services import stepfunctions as stock
 
-from local.cloud.untyped import Json, Stock
+from local.cloud.typing_aliases import Json, Stock
 
 REDRIVABLE = ("FAILED", "TIMED_OUT", "ABORTED")
 EVENT_LIMIT_BYTES = 248 * 1024

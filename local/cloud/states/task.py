@@ -8,13 +8,13 @@ from collections.abc import Callable
 from ministack.core.responses import get_region, new_uuid
 from ministack.services import stepfunctions as stock
 
-from local.cloud import turns
+from local.cloud import worker_queue
 from local.cloud.states import roles, tokens
 from local.cloud.states.failures import TIMEOUTS, Failed
+from local.cloud.states.input_output import State, arguments, finish, limited, number
 from local.cloud.states.nested import SYNC, Nested
 from local.cloud.states.run import Run, spawn, text
-from local.cloud.states.shape import State, arguments, finish, limited, number
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 CALLBACK = ".waitForTaskToken"
 NEVER = float("inf")
@@ -58,7 +58,7 @@ def _call(  # noqa: PLR0913, PLR0917 - a call has this many sides
     plain = state["Resource"].replace(CALLBACK, "")
     done = token.answered if token else threading.Event()
     nested = Nested(plain, given) if SYNC in plain else None
-    turn = turns.Turn()
+    turn = worker_queue.Turn()
     work = nested.run if nested else lambda: _invoke(plain, given, turn)
     call = _Call(work, done, log if token else None)
     spawn(call.make)
@@ -100,7 +100,7 @@ def _await(
 class _Clock:
     """A state's time-out, without the time that its call stood in line for a worker."""
 
-    def __init__(self, timeout: float | None, turn: turns.Turn) -> None:
+    def __init__(self, timeout: float | None, turn: worker_queue.Turn) -> None:
         self._turn = turn
         self._plain = NEVER if timeout is None else time.monotonic() + timeout
 
@@ -138,9 +138,9 @@ class _Call:
         return self._result
 
 
-def _invoke(resource: str, given: Json, turn: turns.Turn) -> Json:
+def _invoke(resource: str, given: Json, turn: worker_queue.Turn) -> Json:
     """Make the call; stock knows how, we correct the name of a throttle and the envelope."""
-    turns.take(turn)
+    worker_queue.take(turn)
     try:
         result = stock._invoke_resource(resource, given)
     except Failed as failure:

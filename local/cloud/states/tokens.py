@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from local.cloud.untyped import Json
+from local.cloud.typing_aliases import Json
 
 PREFIX = "AQCEAAAAKgAAAAMAAAAA"
 _FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9+/=]{100,}")

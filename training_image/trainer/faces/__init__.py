@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.photos import FaceMeasures
+from contracts.documents.photos import FaceMeasures
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), RGB."""

@@ -10,9 +10,9 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from trainer.base import Base
 from trainer.faces import Detector
-from trainer.outcome import TrainingError
+from trainer.model.base import Base
+from trainer.process.results import TrainingError
 
 DETECTOR_VARIABLE, WEIGHTS_VARIABLE = "LIKENESS_FACE_DETECTOR", "LIKENESS_RETINAFACE_WEIGHTS"
 WEIGHTS = Path("/opt/program/retinaface.safetensors")

@@ -1,0 +1,71 @@
+"""Requests made by chance: our names and other tools', right and wrong values, in every file."""
+
+import json
+from collections.abc import Callable
+from typing import Literal
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from contracts.documents.upload.problems import RequestProblems
+from contracts.documents.upload.request import TrainingRequest
+from domain.requests.aliases import ALIASES
+from domain.requests.avatar_config import DEFAULTS
+from domain.requests.merge import Sources, read_wishes
+from domain.requests.request_json import RequestRefusedError
+
+PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
+SETTINGS = ("config.json", "dataset_info.json", "kohya.toml", "second.toml", "a.zip/config.json")
+FOLDERS = ("", "60_dwjz/", "10_tgr cat/", "2024_summer/", "0_x/", "reg/1_man/")
+
+texts = st.text(max_size=20) | st.sampled_from(
+    ["TOK", "{{7*7}}", "${jndi:x}", "../../x", "OOM", "\u202egnp", "a\u0000b", "\U0001f600"]
+)
+numbers = st.integers() | st.floats() | st.sampled_from([0, -1, 1, 8, 64, 512, 2**64, 1e-4])
+words = st.sampled_from(["face", "style", "adamw", "cosine", "bf16", "fail", "continue", "all"])
+values = st.recursive(
+    st.none() | st.booleans() | numbers | texts | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=3,
+)
+names = st.sampled_from([*TrainingRequest.model_fields, *ALIASES, *DEFAULTS]) | st.text(max_size=12)
+objects = st.dictionaries(names, values, max_size=5)
+bodies = objects.map(lambda given: json.dumps(PROMPTS | given).encode()) | objects.map(
+    lambda given: json.dumps(given).encode()
+)
+lines = st.tuples(names, values).map(lambda pair: f"{pair[0]} = {json.dumps(pair[1])}")
+tomls = st.lists(lines, max_size=4).map(lambda rows: "\n".join(rows).encode())
+files = bodies | tomls | st.binary(max_size=40)
+sources = st.builds(
+    Sources,
+    request=st.none() | bodies | st.binary(max_size=40),
+    settings=st.dictionaries(st.sampled_from(SETTINGS), files, max_size=2),
+    photos=st.lists(st.sampled_from(FOLDERS).map(lambda f: f"{f}a.jpg"), max_size=3),
+)
+
+
+def answer_to(given: Sources) -> Literal["request", "problems", "unmapped"]:
+    """Read one upload's wishes; anything but a request or problems is a fault of ours."""
+    try:
+        wishes = read_wishes(given)
+        written = wishes.request.model_dump_json()
+        same = TrainingRequest.model_validate_json(written) == wishes.request
+    except RequestRefusedError as refusal:
+        told = RequestProblems(problems=refusal.problems).problems
+        return "problems" if all(problem.field.isprintable() for problem in told) else "unmapped"
+    except Exception:  # noqa: BLE001 - any other exception is what this looks for
+        return "unmapped"
+    return "request" if same else "unmapped"
+
+
+def many(count: int, check: Callable[[Sources], None]) -> None:
+    """Call ``check`` with so many requests, always the same ones."""
+    made = settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    made(given(sources)(check))()

@@ -1,0 +1,1 @@
+"""The planner and the warm pool against simulated work."""

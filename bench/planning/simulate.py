@@ -1,0 +1,336 @@
+"""Ten thousand uploads in ten minutes against a simulated SageMaker, in virtual time.
+
+Usage: python -m bench.planning.simulate [--uploads N] [--seeds N]
+The real planner, launcher (with the keep-alive that it learns) and follower run on memory fakes.
+Simulated are SageMaker's start-up (20 s from a warm pool, 180 s cold), the load of the base (10 s
+and 60 s), a fixed time for each user, the quota of instances, and one CreateTrainingJob a second
+with a burst of ten. Beside it stands one cold training job for each user, first come first served,
+on as many instances. Then come warm pools under ten kinds of arrivals, and stories of faults.
+Prints the tables and writes reports/simulate.json; exits 1 when a target is missed.
+"""
+
+import argparse
+import heapq
+import itertools
+import logging
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+from bench.planning import keep_alive
+from bench.report import Figure, finish
+from contracts.documents.record import JobRecord
+from contracts.documents.stages import TrainingNews
+from contracts.documents.training import TrainingPlan
+from contracts.shared import layout
+from domain.ports.storage import read_document
+from domain.pricing.prices import cost_usd
+from domain.training.billing import settle_ended
+from domain.training.following import follow, follow_result, reconcile
+from domain.training.launching import Launcher, launch
+from domain.training.sagemaker_job import Creation, Run
+from tests.fakes.jobs import MemoryJobs
+from tests.fakes.notice_story import NoticeStory
+from tests.fakes.story import story_of
+from tests.fakes.training import MemoryTrainer
+from tests.unit.training_kit import NOON, SETTINGS, World, inspect, job_id, spec
+
+BURST_SECONDS = 600
+COLD_START, COLD_LOAD = 180.0, 60.0
+WARM_START, WARM_LOAD = 20.0, 10.0
+LONGEST_KEEP_ALIVE = 600
+REQUESTS_BURST = 10
+LARGEST_BATCH = 100
+INSTANCE = "ml.g6e.2xlarge"
+LONG_ENOUGH = 30.0
+"""Seconds a user from which starting up hardly counts."""
+WAIT_TARGETS_AT, WAIT_TARGETS = 20, {10.0: 20.0, 30.0: 8.0}
+"""At this quota: how many times sooner than one job for each, by seconds a user."""
+REPLAY = "LIKENESS_SEED={seed} .venv/tools/bin/pytest tests/unit/domain/test_chaos.py"
+CELLS = [(quota, user) for quota in (20, 100) for user in (10.0, 30.0, 130.0)]
+
+
+class Figures(NamedTuple):
+    """What one cell came to; times in seconds."""
+
+    makespan: float
+    median_wait: float
+    training_jobs: int
+    warm: int
+    billed: float
+
+
+class Pool(NamedTuple):
+    """An instance that waits for another job; times in seconds."""
+
+    since: float
+    until: float
+
+
+class Clock:
+    """Virtual time and what is to come."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+
+    def after(self, seconds: float, happens: Callable[[], None]) -> None:
+        """Let something happen later."""
+        heapq.heappush(self._events, (self.seconds + seconds, next(self._numbers), happens))
+
+    def now(self) -> datetime:
+        """Return the time as our rules want it."""
+        return NOON + timedelta(seconds=self.seconds)
+
+    def run_while(self, unfinished: Callable[[], bool]) -> None:
+        """Go from one event to the next."""
+        while self._events and unfinished():
+            self.seconds, _, happens = heapq.heappop(self._events)
+            happens()
+
+
+class IndexedJobs(MemoryJobs):
+    """The fake with the table's index: a scan of ten thousand rows each second is slow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[str | None, dict[str, None]] = {}
+
+    def _change(self, job_id: str, now: datetime, **changes: object) -> None:
+        self._lines.setdefault(self.records[job_id].queue, {}).pop(job_id, None)
+        super()._change(job_id, now, **changes)
+        self._lines.setdefault(self.records[job_id].queue, {})[job_id] = None
+
+    def _waiting_for(self, queue: str) -> list[JobRecord]:
+        return [self.records[job_id] for job_id in self._lines.get(queue, {})]
+
+
+class SimulatedTrainer(MemoryTrainer):
+    """SageMaker with instances that start, stay warm, and train one user after another."""
+
+    def __init__(self, clock: Clock, quota: int, user_seconds: float) -> None:
+        super().__init__(limit=quota)
+        self.clock, self.user_seconds = clock, user_seconds
+        self.tell: Callable[[str, float], None] = lambda *_: None
+        """Hears of each started job, and after how many seconds it begins to train."""
+        self.pools: list[Pool] = []
+        """The last to go idle comes last."""
+        self.created: dict[str, datetime] = {}
+        self.warm, self.billed = 0, 0.0
+        self._tokens, self._since = float(REQUESTS_BURST), 0.0
+
+    def create(self, request: dict[str, Any]) -> Creation:
+        """Start a job, unless too many run or were asked for."""
+        if not self._may_ask():
+            return "no_capacity"
+        outcome = super().create(request)
+        if outcome == "created":
+            self.created[request["TrainingJobName"]] = self.clock.now()
+            self._start(request["TrainingJobName"])
+        return outcome
+
+    def _may_ask(self) -> bool:
+        """A bucket of tokens, refilled once a second."""
+        passed, self._since = self.clock.seconds - self._since, self.clock.seconds
+        self._tokens = min(REQUESTS_BURST, self._tokens + passed)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _start(self, name: str) -> None:
+        gone = [pool for pool in self.pools if pool.until < self.clock.seconds]
+        self.billed += sum(pool.until - pool.since for pool in gone)
+        self.pools = [pool for pool in self.pools if pool.until >= self.clock.seconds]
+        if self.pools:
+            self.billed += self.clock.seconds - self.pools.pop().since
+            self.warm += 1
+            self.tell(name, WARM_START + WARM_LOAD)
+        else:
+            self.tell(name, COLD_START + COLD_LOAD)
+
+    def finish(self, name: str, billed: float) -> None:
+        """End a job; its instance stays warm for as long as the launcher asked for."""
+        now = self.clock.seconds
+        self.end(name, ran=Run(self.created[name], self.clock.now()))
+        self.billed += billed
+        seconds = self.requests[name]["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
+        if seconds:
+            self.pools.append(Pool(now, now + seconds))
+
+
+class Simulation:
+    """One cell: uploads, and the Lambdas that events and schedules start."""
+
+    def __init__(self, uploads: int, quota: int, user_seconds: float) -> None:
+        self.uploads, self.clock = uploads, Clock()
+        self.trainer = SimulatedTrainer(self.clock, quota, user_seconds)
+        self.trainer.tell = self.train
+        self.world = World(jobs=IndexedJobs(), trainer=self.trainer)
+        settings = replace(
+            SETTINGS,
+            quota=quota,
+            largest_batch=LARGEST_BATCH,
+            keep_alive_seconds=LONGEST_KEEP_ALIVE,
+        )
+        self.launcher = Launcher(self.world.room, self.world.bases, settings)
+        self.launch_is_due = False
+        self.waits: list[float] = []
+
+    def run(self) -> Figures:
+        """Go on until every upload has its adapter."""
+        for number in range(self.uploads):
+            at = BURST_SECONDS * number / self.uploads
+            self.clock.after(at, partial(self.upload, number))
+        self.every_minute()
+        self.clock.run_while(lambda: len(self.waits) < self.uploads)
+        return Figures(
+            makespan=self.clock.seconds,
+            median_wait=statistics.median(self.waits),
+            training_jobs=len(self.trainer.requests),
+            warm=self.trainer.warm,
+            billed=self.trainer.billed,
+        )
+
+    def upload(self, number: int) -> None:
+        """An upload has come as far as TrainAdapter."""
+        job = spec(number, f"tenant-{number % 50}")
+        now = self.clock.now()
+        self.world.jobs.claim(job, f"arn:{number}", now)
+        inspect(self.world.models, job)
+        self.world.jobs.enqueue(job.job_id, self.world.callbacks.wait(job.job_id), now)
+        self.wake_launcher()
+
+    def wake_launcher(self) -> None:
+        """The table's stream gathers a second's changes."""
+        if not self.launch_is_due:
+            self.launch_is_due = True
+            self.clock.after(1, self.launch)
+
+    def launch(self) -> None:
+        """Invoke launch_training."""
+        self.launch_is_due = False
+        launch(self.launcher, self.clock.now())
+
+    def every_minute(self) -> None:
+        """Invoke what schedules invoke."""
+        reconcile(self.world.room, self.clock.now())
+        self.launch()
+        self.clock.after(60, self.every_minute)
+
+    def train(self, name: str, begun: float) -> None:
+        """Foresee when a job will have trained each of its users."""
+        plan_key = layout.plan_key(name.split("-")[1])
+        plan = read_document(self.world.models, plan_key, TrainingPlan)
+        for place, task in enumerate(plan.tasks, start=1):
+            after = begun + place * self.trainer.user_seconds
+            self.clock.after(after, partial(self.result, name, int(task.job_id, 16)))
+        worked = begun + len(plan.tasks) * self.trainer.user_seconds
+        self.clock.after(worked + 1, partial(self.ended, name, worked))
+
+    def result(self, name: str, number: int) -> None:
+        """One user's adapter is done, while others of the same job wait."""
+        key = self.world.write_result_of(number, name)
+        follow_result(self.world.room, key, self.clock.now())
+        if job_id(number) not in self.world.callbacks.answers:
+            raise RuntimeError("a result was not followed")
+        self.waits.append(self.clock.seconds - BURST_SECONDS * number / self.uploads)
+
+    def ended(self, name: str, billed: float) -> None:
+        """SageMaker tells that a slot is free: follow_training and launch_training listen."""
+        self.trainer.finish(name, billed)
+        news = TrainingNews.model_validate({"detail": {"TrainingJobName": name}})
+        settle_ended(self.world.room, news, self.clock.now())
+        follow(self.world.room, news, self.clock.now())
+        self.wake_launcher()
+
+
+def one_job_for_each(uploads: int, quota: int, user_seconds: float) -> Figures:
+    """Cold jobs of one user, as many at once as the quota allows."""
+    service = COLD_START + COLD_LOAD + user_seconds
+    free = [0.0] * quota
+    waits, last = [], 0.0
+    for number in range(uploads):
+        arrival = BURST_SECONDS * number / uploads
+        end = max(arrival, number - REQUESTS_BURST, heapq.heappop(free)) + service
+        heapq.heappush(free, end)
+        waits.append(end - arrival)
+        last = max(last, end)
+    return Figures(last, statistics.median(waits), uploads, 0, uploads * service)
+
+
+def lower_bound(uploads: int, quota: int, user_seconds: float) -> float:
+    """Every instance starts cold once and then only trains."""
+    return COLD_START + COLD_LOAD + uploads * user_seconds / quota
+
+
+def burst(uploads: int) -> list[Figure]:
+    """Return the figures of every cell."""
+    print(f"{uploads} uploads in {BURST_SECONDS} s, {INSTANCE}, LargestBatch {LARGEST_BATCH}")
+    found = []
+    for quota, user_seconds in CELLS:
+        ours = Simulation(uploads, quota, user_seconds).run()
+        naive = one_job_for_each(uploads, quota, user_seconds)
+        found += figures_of_cell(ours, naive, uploads, quota, user_seconds)
+    return found
+
+
+def figures_of_cell(
+    ours: Figures, naive: Figures, uploads: int, quota: int, user_seconds: float
+) -> list[Figure]:
+    """Return what one cell came to, with the targets that it has."""
+    cell = f"quota {quota}, {user_seconds:g} s a user"
+    over = ours.makespan / lower_bound(uploads, quota, user_seconds)
+    sooner = naive.median_wait / ours.median_wait
+    asked = WAIT_TARGETS.get(user_seconds) if quota == WAIT_TARGETS_AT else None
+    adapter = (cost_usd(INSTANCE, ours.billed) or 0) / uploads
+    warm = 100 * ours.warm / ours.training_jobs
+    bound = 1.1 if user_seconds >= LONG_ENOUGH else 1.3
+    return [
+        Figure(f"{cell}: makespan", ours.makespan, "s"),
+        Figure(f"{cell}: makespan over the lower bound", over, "x", bound, "less"),
+        Figure(f"{cell}: median wait", ours.median_wait, "s"),
+        Figure(f"{cell}: median wait, one job for each over ours", sooner, "x", asked),
+        Figure(f"{cell}: warm starts of {ours.training_jobs} training jobs", warm, "%"),
+        Figure(f"{cell}: cost of an adapter", adapter, "USD"),
+    ]
+
+
+def stories(seeds: int) -> list[Figure]:
+    """Return how many stories of faults went wrong; a bad seed is printed with its command."""
+    wrong: Counter[str] = Counter()
+    repeats = 0
+    for seed in range(seeds):
+        told = NoticeStory(seed).tell_it()
+        repeats += told.repeats
+        for complaint in story_of(seed).complaints() + told.complaints():
+            wrong[complaint] += 1
+            print(f"seed {seed}: {complaint}; {REPLAY.format(seed=seed)}")
+    names = ("lost", "trained twice", "stuck in training", "stuck in the queue")
+    return [
+        *(Figure(f"{seeds} stories: {n}", wrong[n], "", 0, "less") for n in names),
+        Figure(f"{seeds} stories: endings not told", wrong["not told"], "", 0, "less"),
+        Figure(f"{seeds} stories: endings told in two ways", wrong["told twice"], "", 0, "less"),
+        Figure(f"{seeds} stories: messages sent again under their notice_id", repeats),
+    ]
+
+
+def main() -> int:
+    """Print the tables; return 1 when a target was missed."""
+    parser = argparse.ArgumentParser(description="Ten thousand uploads, in virtual time.")
+    parser.add_argument("--uploads", type=int, default=10_000)
+    parser.add_argument("--seeds", type=int, default=2000)
+    options = parser.parse_args()
+    logging.disable()  # the rules log what they meet, and here they meet everything
+    found = burst(options.uploads) + keep_alive.figures() + stories(options.seeds)
+    return finish("simulate", found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Adapters that must not be published, before the trainer's own gate: a verdict for each.
+
+zero         an adapter that changes nothing
+nan          an adapter of numbers that are none
+black_vae    an autoencoder that draws black
+other        an adapter trained on another character
+overtrained  one that was trained too fast, without class images: the class is gone
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from bench.quality.people import job_of, lay_out, result_of, train
+from contracts.documents.training import GateReport
+from trainer.config.recipe import read_plan
+from trainer.evaluation.judge import load_judge
+from trainer.model import lora
+from trainer.model.base import load_base, read_card
+from trainer.process.time_limit import TimeLimit
+from trainer.task import Job, attach_adapters, judge_adapter, prepare
+
+WANTED = {
+    "zero": "gate_no_effect",
+    "nan": "gate_broken_pictures",
+    "black_vae": "gate_broken_pictures",
+    "other": "gate_not_alike",
+    "overtrained": "gate_class_drift",
+}
+"""The code that each must be refused with."""
+
+OVERTRAINED = {"learning_rate": 0.03, "text_encoder_lr": 0.03, "with_prior_preservation": False}
+
+
+def examine_bad(base: Path, kept: Path, one: int, other: int) -> dict[str, GateReport]:
+    """Return the gate's report of every bad adapter; ``one`` and ``other`` are trained people."""
+    reports = {}
+    for name in WANTED:
+        file = kept / "gate" / f"{name}.json"
+        if not file.exists():
+            report = (
+                overtrain(base, kept, one)
+                if name == "overtrained"
+                else examine(base, kept, one, other, name)
+            )
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(report.model_dump_json(indent=1) + "\n")
+        reports[name] = GateReport.model_validate_json(file.read_bytes())
+    return reports
+
+
+def overtrain(base: Path, kept: Path, seed: int) -> GateReport:
+    """Train a good character badly."""
+    folder = kept / "gate" / "overtrained"
+    train(base, folder, seed, kept / "prior", **OVERTRAINED)
+    report = result_of(folder, seed).gate
+    if report is None:
+        raise RuntimeError("the overtrained adapter never came to the gate")
+    return report
+
+
+def examine(base_folder: Path, kept: Path, one: int, other: int, name: str) -> GateReport:
+    """Pass a spoilt adapter of ``other`` through the gate of a job with the photos of ``one``."""
+    torch.set_num_threads(1)
+    root = kept / "gate" / name
+    shutil.rmtree(root, ignore_errors=True)
+    lay_out(base_folder, root, one, {"with_prior_preservation": False})
+    plan, folder = read_plan(root), root / "input" / "data" / "base"
+    card = read_card(folder, plan.base_sha256)
+    base = load_base(folder, card, torch.device("cpu"), torch.float32)
+    job = Job(root, base, load_judge(base), TimeLimit())
+    ready = prepare(job, plan.tasks[0])
+    recipe = ready.learner.recipe
+    networks = attach_adapters(base, recipe)
+    with torch.no_grad():
+        SPOIL[name](job, networks, trained_weights(kept, other))
+    return judge_adapter(job, ready.task, networks, recipe, ready.judged_by)
+
+
+def trained_weights(kept: Path, seed: int) -> dict[str, Tensor]:
+    """Return a person's weights, by the trainer's names."""
+    folder = kept / str(seed) / "room" / "checkpoints" / job_of(seed) / "adapter" / "peft"
+    return {
+        f"{file.parent.name}.{key.removeprefix('base_model.model.')}": tensor
+        for file in sorted(folder.glob("*/adapter_model.safetensors"))
+        for key, tensor in load_file(file).items()
+    }
+
+
+def leave(_job: Job, _networks: lora.Networks, _trained: dict[str, Tensor]) -> None:
+    """Leave the adapter as it begins: B is zero."""
+
+
+def fill_with_nan(_job: Job, networks: lora.Networks, _trained: dict[str, Tensor]) -> None:
+    """Make every weight not a number."""
+    lora.restore(networks, {k: w.fill_(torch.nan) for k, w in lora.weights(networks).items()})
+
+
+def paint_black(job: Job, networks: lora.Networks, trained: dict[str, Tensor]) -> None:
+    """Take a good adapter, and an autoencoder that knows only black."""
+    lora.restore(networks, trained)
+    last = job.base.pipeline.vae.decoder.conv_out
+    last.weight.zero_()
+    last.bias.fill_(-1.0)
+
+
+def exchange(_job: Job, networks: lora.Networks, trained: dict[str, Tensor]) -> None:
+    """Take an adapter of somebody else."""
+    lora.restore(networks, trained)
+
+
+SPOIL: dict[str, Callable[[Job, lora.Networks, dict[str, Tensor]], None]] = {
+    "zero": leave,
+    "nan": fill_with_nan,
+    "black_vae": paint_black,
+    "other": exchange,
+}
+
+
+def verdict_is_right(name: str, report: GateReport) -> bool:
+    """Return whether the gate refused it, and said why."""
+    return not report.passed and WANTED[name] in report.codes
+
+
+def summary(reports: dict[str, GateReport]) -> dict[str, Any]:
+    """Return what reports.json says of the bad adapters."""
+    return {
+        name: {"wanted": WANTED[name], **json.loads(report.model_dump_json(exclude_none=True))}
+        for name, report in reports.items()
+    }

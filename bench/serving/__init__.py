@@ -1,0 +1,1 @@
+"""Serving against a base for each user."""

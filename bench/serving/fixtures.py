@@ -1,0 +1,142 @@
+"""What the serving bench measures with: a 200 M-parameter base, packages, memory of processes."""
+
+import io
+import random
+import shutil
+import statistics
+import tarfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DPMSolverMultistepScheduler,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+from contracts.documents.package import PACKAGE_FOLDER
+from tests.smoke import serving_kit as kit
+from tests.smoke import tiny_pipelines as tiny
+
+REFERENCE = Path(__file__).parent / "serving_reference"
+
+
+def make_large_base(folder: Path) -> None:
+    """Write an untrained SDXL pipeline whose UNet has 201 M parameters."""
+    torch.manual_seed(0)
+    first, second = tiny.make_tokenizer("<|endoftext|>"), tiny.make_tokenizer("!")
+    pipeline = StableDiffusionXLPipeline(
+        vae=AutoencoderKL(
+            block_out_channels=(64, 128),
+            norm_num_groups=8,
+            layers_per_block=1,
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            sample_size=64,
+        ),
+        text_encoder=CLIPTextModel(tiny.text_config(first, "quick_gelu")),
+        text_encoder_2=CLIPTextModelWithProjection(tiny.text_config(second, "gelu")),
+        tokenizer=first,
+        tokenizer_2=second,
+        unet=make_large_unet(),
+        scheduler=DPMSolverMultistepScheduler(**tiny.NOISE),
+    )
+    pipeline.save_pretrained(folder)
+    tiny.write_card(folder, "sdxl", "epsilon", resolution=64)
+
+
+def make_large_unet() -> UNet2DConditionModel:
+    """Return SDXL's UNet with narrower blocks."""
+    return UNet2DConditionModel(
+        sample_size=32,
+        layers_per_block=2,
+        block_out_channels=(128, 256, 512),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 4, 10),
+        attention_head_dim=(2, 4, 8),
+        use_linear_projection=True,
+        cross_attention_dim=2 * tiny.WIDTH,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=tiny.TIME_ID_WIDTH,
+        projection_class_embeddings_input_dim=tiny.WIDTH + 6 * tiny.TIME_ID_WIDTH,
+    )
+
+
+def pack_reference(root: Path, number: int, adapter: Path) -> kit.User:
+    """Lay the reference's package out as SageMaker unpacks it."""
+    url = root / f"hash{number}" / "model"
+    shutil.copytree(REFERENCE, url / PACKAGE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
+    place = url / PACKAGE_FOLDER / "1/adapter"
+    shutil.copytree(adapter, place)
+    return kit.User(number, url, place)
+
+
+def process_megabytes(pid: int, kind: str = "Pss") -> float:
+    """Return a process's memory: its own and its share of the rest, or ``Anonymous``.
+
+    The latter is what it allocated: no file's page, so nothing that others on the machine change.
+    """
+    for line in Path("/proc", str(pid), "smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{kind}:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(pid)
+
+
+def total_megabytes(server: kit.Server) -> float:
+    """Return the memory of the server's models and of itself."""
+    return sum(map(process_megabytes, (server_pid(server), *server.stubs().values())))
+
+
+def server_pid(server: kit.Server) -> int:
+    """Return tritonserver's process id: the only child of ``serve``."""
+    task = Path("/proc", str(server.process.pid), "task", str(server.process.pid), "children")
+    return int(task.read_text().split()[0])
+
+
+def load_model(server: kit.Server, user: kit.User) -> None:
+    """Stop at the first model that does not load."""
+    reply = server.load(user)
+    if reply.status != 200:  # noqa: PLR2004 (HTTP)
+        raise RuntimeError(reply.body)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Return how long it takes once."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def processor_seconds(work: Callable[[], Any]) -> float:
+    """Return this process's own time for it: others on the machine do not count."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def median_seconds(work: Callable[[], Any], times: int) -> float:
+    """Return the median of several."""
+    return statistics.median(seconds(work) for _ in range(times))
+
+
+def deflated(files: Mapping[str, bytes]) -> bytes:
+    """Pack as the reference does."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, body in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(body)
+            tar.addfile(entry, io.BytesIO(body))
+    return packed.getvalue()
+
+
+def zipf(count: int, users: int, exponent: float, seed: int = 0) -> list[int]:
+    """Return who asks, in order: a few ask often, most ask rarely."""
+    weights = [1 / (rank + 1) ** exponent for rank in range(users)]
+    return random.Random(seed).choices(range(users), weights, k=count)  # noqa: S311 (a benchmark)

@@ -1,0 +1,164 @@
+"""Serving at real size, where there is a GPU; written for an H200, never run on one so far.
+
+The bases have Stable Diffusion's sizes and random weights.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from bench.report import Figure
+from bench.training import base as training_base
+from serving.adapters.cache import AdapterReader
+from serving.adapters.hooks import Mix
+from serving.generator import Generator, Row
+from serving.tensors import PassKey
+from tests.smoke import serving_kit as kit
+from tests.smoke import tiny_pipelines as tiny
+
+USERS, RANK = 8, 16
+PROMPT, SEED, GUIDANCE = "a photo of sks person", 7, 5.0
+SD2_SIDE, SD2_STEPS = 512, 25
+SDXL_SIDE, SDXL_STEPS = 1024, 30
+TFLOP_PER_STEP, TFLOPS = 13.5, 790
+"""SDXL at 1024 pixels with guidance; what an H200 sustains in half precision."""
+
+MIXED = "GPU: SD 2.1 at 512 px, 8 users in a pass over 8 pipelines"
+PICTURE = "GPU: a picture of SDXL at 1024 px, 30 steps"
+SCHEDULER = "DDIMScheduler"
+
+
+def figures(work: Path) -> list[Figure]:
+    """Return the figures of real-size bases, or that they were not run."""
+    if not torch.cuda.is_available():
+        return [Figure(name, None, "no GPU here") for name in (MIXED, PICTURE)]
+    device = torch.device("cuda")
+    make_sd2(work / "sd2")
+    training_base.make_base(work / "sdxl", inference_steps=SDXL_STEPS, scale=4)
+    return [
+        *mixed_batch(work / "sd2", device, SD2_SIDE, SD2_STEPS),
+        *one_picture(work / "sdxl", device),
+    ]
+
+
+def make_sd2(folder: Path) -> None:
+    """Write an untrained pipeline of Stable Diffusion 2.1's size."""
+    torch.manual_seed(0)
+    pipeline = tiny.make_sd("sd2")
+    pipeline.unet = UNet2DConditionModel(
+        sample_size=64,
+        block_out_channels=(320, 640, 1280, 1280),
+        attention_head_dim=(5, 10, 20, 20),
+        cross_attention_dim=1024,
+        use_linear_projection=True,
+    )
+    pipeline.vae = AutoencoderKL(**training_base.vae_config(128))
+    pipeline.text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(pipeline.tokenizer),
+            hidden_size=1024,
+            intermediate_size=4096,
+            num_hidden_layers=23,
+            num_attention_heads=16,
+            hidden_act="gelu",
+            projection_dim=1024,
+        )
+    )
+    pipeline.save_pretrained(folder)
+    tiny.write_card(folder, "sd2", "v_prediction", resolution=SD2_SIDE)
+
+
+def mixed_batch(base: Path, device: torch.device, side: int, steps: int) -> list[Figure]:
+    """Draw for USERS users in one pass, and by a pipeline for each of them with PEFT."""
+    adapters = [base.parent / f"adapter{number}" for number in range(USERS)]
+    for number, adapter in enumerate(adapters):
+        kit.make_adapter(adapter, base, rank=RANK, seed=number)
+    together, ours = draw_together(Generator(base, device), adapters, side, steps)
+    apart, theirs = draw_apart(base, adapters, device, side, steps)
+    away = max(float(np.abs(a - b).mean()) for a, b in zip(ours, theirs, strict=True))
+    return [
+        Figure(MIXED, apart / together, "times", 4),
+        Figure("GPU: pictures a second in a pass of 8", USERS / together, "1/s"),
+        Figure("GPU: these pictures differ from the pipelines' by, mean", away, "of 255"),
+    ]
+
+
+def draw_together(
+    generator: Generator, adapters: list[Path], side: int, steps: int
+) -> tuple[float, list[kit.Picture]]:
+    """Return the seconds of one pass with a user in each row, and its pictures."""
+    key = PassKey(steps, side, side, SCHEDULER, True, False)
+    mixes = [read_mix(generator, adapter) for adapter in adapters]
+    rows = [Row(PROMPT, None, SEED + n, GUIDANCE, mix) for n, mix in enumerate(mixes)]
+    return timed(lambda: generator.draw(key, rows))
+
+
+def read_mix(generator: Generator, adapter: Path) -> Mix:
+    """Return one adapter at full strength."""
+    reader = AdapterReader(
+        generator.card.sha256, generator.layers, generator.device, generator.dtype
+    )
+    return ((reader.read(adapter), 1.0),)
+
+
+def draw_apart(
+    base: Path, adapters: list[Path], device: torch.device, side: int, steps: int
+) -> tuple[float, list[kit.Picture]]:
+    """Return the seconds of as many pipelines, each with its own base, one after the other."""
+    half = torch.float32 if device.type == "cpu" else torch.float16
+    pipelines = [open_pipeline(base, adapter, half).to(device) for adapter in adapters]
+
+    def draw() -> list[Any]:
+        return [
+            pipeline(
+                PROMPT,
+                num_inference_steps=steps,
+                guidance_scale=GUIDANCE,
+                height=side,
+                width=side,
+                generator=torch.Generator().manual_seed(SEED + number),
+            ).images[0]
+            for number, pipeline in enumerate(pipelines)
+        ]
+
+    return timed(draw)
+
+
+def open_pipeline(base: Path, adapter: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
+    """Return diffusers' own pipeline with one user's adapter."""
+    pipeline = DiffusionPipeline.from_pretrained(base, torch_dtype=dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.load_lora_weights(adapter)
+    return pipeline
+
+
+def timed(draw: Callable[[], list[Any]]) -> tuple[float, list[kit.Picture]]:
+    """Return the median of three, after one that nobody counts, and the pictures."""
+    draw()
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        images = draw()  # pictures are on the CPU when it returns: the device has finished
+        took.append(time.perf_counter() - began)
+    return statistics.median(took), [np.array(image, np.int16) for image in images]
+
+
+def one_picture(base: Path, device: torch.device) -> list[Figure]:
+    """Draw one picture of SDXL's size."""
+    key = PassKey(SDXL_STEPS, SDXL_SIDE, SDXL_SIDE, SCHEDULER, True, False)
+    generator = Generator(base, device)
+    row = Row(PROMPT, None, SEED, GUIDANCE)
+    seconds, _ = timed(partial(generator.draw, key, [row]))
+    least = SDXL_STEPS * TFLOP_PER_STEP / TFLOPS
+    return [
+        Figure(PICTURE, seconds, "s"),
+        Figure("GPU: share of the roofline (H200's)", 100 * least / seconds, "%"),
+    ]

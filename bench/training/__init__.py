@@ -1,0 +1,1 @@
+"""The trainer against diffusers' script."""

@@ -1,0 +1,250 @@
+"""Exactness comes first: a figure counts only if the fast way gives what the slow way gives.
+
+Also what several users cost in one step and one after another, in one process.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from bench.report import Figure
+from bench.training.base import SIDE
+from contracts.base import BaseCard
+from tests.smoke import tiny_pipelines as tiny
+from tests.smoke.training_room import Room
+from trainer.config import noise
+from trainer.config.recipe import Recipe
+from trainer.model import lora
+from trainer.model.architectures import Text
+from trainer.model.base import Base, load_base
+from trainer.optimisation import loop, multi_user
+from trainer.photos.photos import Latents, Photo, encode_photos
+from trainer.process.time_limit import TimeLimit
+
+PHOTOS, CLASS_IMAGES, USERS, LEVELS = 4, 8, 4, 1000
+TURNS = 3
+"""Of all users, one after the other and together, in turn."""
+STEPS = 6
+TARGETS = ("to_k", "to_q", "to_v", "to_out.0")
+Stamps = list[float]
+
+
+def open_base(folder: Path) -> Base:
+    """Load a base as the trainer does."""
+    card = BaseCard.model_validate_json((folder / "base.json").read_bytes())
+    return load_base(folder, card, torch.device("cpu"), torch.float32)
+
+
+def gates(folder: Path) -> list[Figure]:
+    """Compare gradients, losses and resumed runs."""
+    base = open_base(folder)
+    return [
+        Figure(
+            "gate: gradients of one pass against separate passes, relative",
+            gradient_gap(base),
+            target=1e-5,
+            better="less",
+        ),
+        Figure(
+            "gate: loss on cached latents against encoding at the step",
+            latent_gap(base),
+            target=1e-4,
+            better="less",
+        ),
+        Figure(
+            "gate: files that differ after SIGTERM and resume",
+            resume_gap(),
+            "files",
+            target=0,
+            better="less",
+        ),
+    ]
+
+
+def make_learner(base: Base, user: int, folder: Path = Path()) -> loop.Learner:
+    """Return one user with photos and class images of noise."""
+    recipe = Recipe(
+        job_id=f"{user:032x}",
+        seed=user,
+        resolution=SIDE,
+        steps=STEPS,
+        batch_size=1,
+        rank=16,
+        alpha=16.0,
+        learning_rate=1e-4,
+        text_encoder_lr=None,
+        target_modules=TARGETS,
+        instance_prompt="a photo of sks",
+        class_prompt="a photo",
+        trigger_word="sks",
+        class_images=CLASS_IMAGES,
+        prior_loss_weight=1.0,
+        checkpointing_steps=1000,  # states are not what is measured, and steps this few save each
+    )
+    latents = encode_photos(base, make_photos(user))
+    examples = loop.Examples(
+        latents,
+        ["a photo of sks", "a photo"],
+        [0] * PHOTOS,
+        noise.normal((CLASS_IMAGES, *latents.mean[0].shape), user, "class images"),
+        [1] * CLASS_IMAGES,
+    )
+    return loop.Learner(recipe, examples, folder / str(user), "")
+
+
+def make_photos(user: int) -> list[Photo]:
+    """Return a user's photos: noise."""
+    chance = np.random.default_rng(user)
+    pixels = chance.integers(0, 255, (PHOTOS, SIDE, SIDE, 3), dtype=np.uint8)
+    return [Photo(i, "a photo of sks", False, Image.fromarray(p)) for i, p in enumerate(pixels)]
+
+
+def one_pass(base: Base, learner: loop.Learner, text: Text) -> float:
+    """Go forward and back with one user's first batch; return the loss."""
+    batch = loop.draw_batch(learner.recipe, learner.examples, 0, LEVELS)
+    errors = loop.batch_errors(base, learner.recipe, batch, text.rows(batch.rows))
+    error = loop.total(errors, learner.recipe)
+    error.backward()
+    value: float = error.item()
+    return value
+
+
+def gradient_gap(base: Base) -> float:
+    """Return how far gradients of one lean pass are from separate ones through peft's layers."""
+    learners = [make_learner(base, user) for user in range(USERS)]
+    unet, texts = base.pipeline.unet, [loop.encode_frozen(base, own.examples) for own in learners]
+    stacked = multi_user.attach(unet, [learner.recipe for learner in learners])
+    lift(stacked)
+    with loop.learning(base, {}, learners[0].recipe, texts) as known:
+        batch, prompts = multi_user.draw(base, learners, known, 0)
+        errors = loop.batch_errors(base, learners[0].recipe, batch, prompts)
+        own = zip(errors.view(USERS, -1), learners, strict=True)
+        torch.stack([loop.total(e, learner.recipe) for e, learner in own]).sum().backward()
+    multi_user.detach(unet)
+    worst = 0.0
+    for user, (learner, text) in enumerate(zip(learners, texts, strict=True)):
+        alone = attach(base, learner)
+        lift(alone)
+        one_pass(base, learner, text)
+        largest = max(float(weight.grad.abs().max()) for weight in alone.values())
+        for name, weight in alone.items():
+            gap = float((stacked[name].grad[user] - weight.grad).abs().max())
+            worst = max(worst, gap / largest)
+        lora.detach({"unet": unet})
+    return worst
+
+
+def attach(base: Base, learner: loop.Learner) -> dict[str, torch.nn.Parameter]:
+    """Put one user's adapter into the UNet."""
+    unet, recipe = base.pipeline.unet, learner.recipe
+    lora.attach(unet, "unet", TARGETS, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
+    return lora.parameters({"unet": unet})
+
+
+def lift(weights: dict[str, torch.nn.Parameter]) -> None:
+    """Move weights off zero, so that A has gradients too."""
+    for weight in weights.values():
+        weight.data += 1e-3
+
+
+def latent_gap(base: Base) -> float:
+    """Return how far the loss on cached latents is from that on photos encoded one by one."""
+    learner = make_learner(base, 0)
+    parts = [encode_photos(base, [photo]) for photo in make_photos(0)]
+    means, stds = torch.cat([p.mean for p in parts]), torch.cat([p.std for p in parts])
+    encoded = replace(learner.examples, photos=Latents(means, stds, parts[0].scale))
+    text = loop.encode_frozen(base, learner.examples)
+    attach(base, learner)
+    cached = one_pass(base, learner, text)
+    uncached = one_pass(base, replace(learner, examples=encoded), text)
+    lora.detach({"unet": base.pipeline.unet})
+    return abs(cached - uncached) / abs(uncached)
+
+
+def resume_gap() -> float:
+    """Return how many files of an interrupted and resumed training differ from a whole one's."""
+    with tempfile.TemporaryDirectory(prefix="likeness_resume_") as folder:
+        tiny.make_base(Path(folder, "base"), "sdxl")
+        rooms = [Room(Path(folder, name), Path(folder, "base")) for name in ("whole", "broken")]
+        for room in rooms:
+            name = room.add_task(max_train_steps=4, train_text_encoder=True)
+            room.write_plan()
+        whole, broken = rooms
+        whole.run()
+        broken.interrupt("step=2 ")
+        broken.run()
+        one, other = whole.result(name), broken.result(name)
+        resumed = other.metrics is not None and other.metrics.resumed_from_step > 0
+        differ = [file for file in one.files if one.files[file] != other.files.get(file)]
+        return float(len(differ)) if resumed and one.files else float("nan")
+
+
+def users_together(folder: Path, *, processor: bool) -> list[Figure]:
+    """Time whole steps of four users: one after another, and all in one."""
+    base, stamp = open_base(folder), time.process_time if processor else time.monotonic
+    alone, shared = [], []
+    for _ in range(TURNS):
+        alone.append(sum(train_alone(base, user, stamp) for user in range(USERS)))
+        shared.append(train_shared(base, stamp))
+    ratio = float(np.median([one / other for one, other in zip(alone, shared, strict=True)]))
+    return [
+        Figure(f"a step of {USERS} users, one after another", float(np.median(alone)), "s"),
+        Figure(f"a step of {USERS} users, all in one pass", float(np.median(shared)), "s"),
+        Figure(f"{USERS} users in one step, 16 x 16 latents", ratio, "times", target=1.8),
+    ]
+
+
+def train_alone(base: Base, user: int, stamp: Callable[[], float]) -> float:
+    """Train one user for a few steps; return the seconds of a step."""
+    with tempfile.TemporaryDirectory() as folder, Watch(stamp) as watch:
+        learner = make_learner(base, user, Path(folder))
+        networks = {"unet": base.pipeline.unet}
+        attach(base, learner)
+        loop.train(base, learner, networks, TimeLimit())
+        lora.detach(networks)
+    return watch.step
+
+
+def train_shared(base: Base, stamp: Callable[[], float]) -> float:
+    """Train all users for a few steps; return the seconds of a step."""
+    folder = Path(tempfile.mkdtemp())
+    with Watch(stamp) as watch:
+        learners = [make_learner(base, user, folder) for user in range(USERS)]
+        multi_user.train_together(base, learners, TimeLimit())
+    shutil.rmtree(folder)
+    return watch.step
+
+
+class Watch:
+    """The optimiser's steps while it is open."""
+
+    def __init__(self, stamp: Callable[[], float]) -> None:
+        """Take the clock."""
+        self._stamp = stamp
+        self._stamps: Stamps = []
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self._hook = register_optimizer_step_post_hook(lambda *_: self._note())
+        return self
+
+    def _note(self) -> None:
+        self._stamps.append(self._stamp())
+
+    def __exit__(self, *_: object) -> None:
+        """Look no more."""
+        self._hook.remove()
+
+    @property
+    def step(self) -> float:
+        """Return the median seconds from one step's end to the next one's."""
+        return float(np.median(np.diff(self._stamps)))

@@ -1,0 +1,97 @@
+"""What each saving gives: the step as it is, and with one saving at a time taken away.
+
+All in one process on the same base, user and steps, the variants in turn; a figure is the median
+of the ratios.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.report import Figure
+from bench.training.gates import make_photos, open_base, train_alone
+from trainer.model.architectures import Text
+from trainer.model.base import Base
+from trainer.optimisation import loop
+from trainer.photos.photos import encode_photos
+
+TURNS = 2
+PROMPTS = ["a photo of sks", "a photo"]
+Variant = Callable[[], AbstractContextManager[None]]
+
+
+def steps(folder: Path, *, processor: bool) -> list[Figure]:
+    """Time the step with each saving taken away."""
+    base, stamp = open_base(folder), time.process_time if processor else time.monotonic
+    photos = make_photos(0)[:2]
+    variants: dict[str, Variant] = {
+        "as it is": nullcontext,
+        "peft's own layers": without_lean_layers,
+        "photo and class image encoded anew": lambda: before_each_batch(
+            lambda: encode_photos(base, photos)
+        ),
+        "prompts encoded anew": lambda: before_each_batch(lambda: encode(base)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(TURNS):
+        for name, variant in variants.items():
+            with variant():
+                seconds[name].append(train_alone(base, 0, stamp))
+    plain = seconds.pop("as it is")
+    return [
+        Figure("a step, in one process", float(np.median(plain)), "s"),
+        *(
+            Figure(f"a step with {name}, against that", median_ratio(own, plain), "times")
+            for name, own in seconds.items()
+        ),
+    ]
+
+
+def median_ratio(ones: list[float], others: list[float]) -> float:
+    """Return the median of the quotients, pair by pair."""
+    return float(np.median([one / other for one, other in zip(ones, others, strict=True)]))
+
+
+def encode(base: Base) -> Text:
+    """Encode the prompts of a batch."""
+    return base.encode(PROMPTS)
+
+
+@contextmanager
+def without_lean_layers() -> Iterator[None]:
+    """Let peft's layers and diffusers' attention compute as they come."""
+
+    @contextmanager
+    def plain(_: object, texts: list[Text], *, frugal: bool) -> Iterator[list[Text]]:  # noqa: ARG001
+        yield texts
+
+    with put(loop, "lean", plain):
+        yield
+
+
+@contextmanager
+def before_each_batch(work: Callable[[], object]) -> Iterator[None]:
+    """Do ``work`` whenever a batch is drawn."""
+    draw = loop.draw_batch
+
+    def working(*given: Any) -> loop.Batch:  # noqa: ANN401 (passed on)
+        work()
+        return draw(*given)
+
+    with put(loop, "draw_batch", working):
+        yield
+
+
+@contextmanager
+def put(module: object, name: str, value: object) -> Iterator[None]:
+    """Have another thing under a module's name for a while."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)

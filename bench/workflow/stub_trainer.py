@@ -1,0 +1,130 @@
+"""A training container that learns nothing: every user gets a small real adapter at once.
+
+It checks its photos as the trainer does, and what it writes passes every later check: rank 4 in
+the queries of the base's UNet, random by the job's id, so that each user's weights are others.
+"""
+
+import json
+import os
+import random
+import sys
+from array import array
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from contracts.base import BaseCard
+from contracts.documents.training import (
+    AdapterManifest,
+    GateReport,
+    TrainingMetrics,
+    TrainingPlan,
+    TrainingResult,
+    TrainingTask,
+)
+from contracts.shared import layout
+
+ROOT = Path(os.environ["SAGEMAKER_BASE_DIR"])
+DATA = ROOT / "input" / "data"
+RANK = 4
+SPREAD = 0.02
+ADAPTED = ".to_q.weight"
+UNET_WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
+Shapes = Mapping[str, tuple[int, int]]
+
+
+def main() -> int:
+    """Do every task of the plan, one after another."""
+    plan_file, base = DATA / layout.PLAN_CHANNEL / layout.PLAN_FILE, DATA / layout.BASE_CHANNEL
+    plan = TrainingPlan.model_validate_json(plan_file.read_bytes())
+    card = BaseCard.model_validate_json((base / layout.BASE_FILE).read_bytes())
+    shapes = shapes_of(base / UNET_WEIGHTS)
+    for task in plan.tasks:
+        check_photos(task)
+        commit(task, card, random_adapter(task.job_id, shapes))
+    return 0
+
+
+def shapes_of(weights: Path) -> Shapes:
+    """Return (out, in) of every layer that is adapted, from the file's header."""
+    with weights.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return {
+        name.removesuffix(".weight"): tuple(entry["shape"])
+        for name, entry in header.items()
+        if name.endswith(ADAPTED)
+    }
+
+
+def check_photos(task: TrainingTask) -> None:
+    """Raise ValueError unless every photo is the planned one."""
+    for photo in task.photos:
+        body = (DATA / layout.PHOTOS_CHANNEL / photo.file).read_bytes()
+        if sha256(body).hexdigest() != photo.sha256:
+            raise ValueError(f"photo {photo.index} is not the planned one")
+
+
+def random_adapter(job_id: str, shapes: Shapes) -> bytes:
+    """Return a diffusers LoRA file; equal job ids give equal bytes."""
+    rng = random.Random(job_id)  # noqa: S311 - keeps no secret
+    header: dict[str, object] = {}
+    values = array("f")
+    for name, shape in halves(shapes):
+        count = shape[0] * shape[1]
+        start = 4 * len(values)
+        values.extend(rng.gauss(0, SPREAD) for _ in range(count))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, start + 4 * count]}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + values.tobytes()
+
+
+def halves(shapes: Shapes) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the two matrices of each layer, as diffusers names them."""
+    for layer, (out, into) in shapes.items():
+        yield f"unet.{layer}.lora_A.weight", (RANK, into)
+        yield f"unet.{layer}.lora_B.weight", (out, RANK)
+
+
+def commit(task: TrainingTask, card: BaseCard, weights: bytes) -> None:
+    """Write the adapter and, last, the result that names it."""
+    folder = ROOT / "checkpoints" / task.job_id
+    manifest = AdapterManifest(
+        job_id=task.job_id,
+        base_id=card.base_id,
+        base_revision=card.revision,
+        base_sha256=card.sha256,
+        family=card.family,
+        prediction_type=card.prediction_type,
+        rank=RANK,
+        lora_alpha=RANK,
+        trigger_word=task.request.trigger_word,
+        resolution=card.resolution,
+        weights_sha256=sha256(weights).hexdigest(),
+    )
+    files = {
+        f"{layout.ADAPTER_FOLDER}/{layout.DIFFUSERS_FILE}": weights,
+        f"{layout.ADAPTER_FOLDER}/{layout.MANIFEST_FILE}": manifest.model_dump_json().encode(),
+    }
+    (folder / layout.ADAPTER_FOLDER).mkdir(parents=True, exist_ok=True)
+    for name, body in files.items():
+        (folder / name).write_bytes(body)
+    half = folder / f"{layout.RESULT_FILE}.half"
+    half.write_text(result_of(manifest, files).model_dump_json())
+    half.rename(folder / layout.RESULT_FILE)
+
+
+def result_of(manifest: AdapterManifest, files: Mapping[str, bytes]) -> TrainingResult:
+    """Return what a trainer says of an adapter that passed."""
+    return TrainingResult(
+        job_id=manifest.job_id,
+        training_job_name=os.environ["TRAINING_JOB_NAME"],
+        status="succeeded",
+        adapter=manifest,
+        files={name: sha256(body).hexdigest() for name, body in files.items()},
+        metrics=TrainingMetrics(steps=0, final_loss=None, train_seconds=0),
+        gate=GateReport(passed=True, effect=0),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The ``jobs`` table: job records, the queue and cost records."""

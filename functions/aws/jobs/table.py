@@ -1,0 +1,278 @@
+"""The ``jobs`` table as domain.ports.jobs.Jobs: every change is one conditional write.
+
+Each change of a job is one log line with its id, so that a search for the id tells its story.
+Rows are JobRecords; beside them lies one small row for each notice that went out. A field that is
+None is absent, so that the ``queue`` index holds only jobs that wait for something.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import boto3
+from aws_lambda_powertools import Logger
+from boto3.dynamodb.conditions import Attr, Key
+
+from aws import settings
+from aws.clients import CONFIG
+from aws.jobs.cost_records import DynamoLedger
+from contracts.documents.job import JobSpec
+from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
+from contracts.documents.status import TrainingProgress
+from contracts.documents.sweep import SweepPoint
+from contracts.errors import JobCanceledError
+from contracts.shared import layout
+from domain.ports.jobs import UnknownJobError
+from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
+
+_logger = Logger(child=True)
+
+EXECUTION_INDEX = "execution"
+_PLACE = ("queue_place", "waiting_for")
+_WAITING = ("queue", "queued_at", "task_token", "eta_seconds", *_PLACE)
+_REDRIVEN = ("code", "notice_id", "cancel_requested", "faults")
+_OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate")
+_OPEN = Attr("status").is_in(["starting", "processing"])
+_ENDED = Attr("status").is_in(["failed", "canceled"])
+_WANTED = _OPEN & Attr("cancel_requested").not_exists()
+
+
+class DynamoJobs(DynamoLedger):
+    """See the Protocol for what each method promises."""
+
+    @classmethod
+    def from_env(cls) -> "DynamoJobs":
+        """Open the table that JOBS_TABLE names."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+
+    def claim(
+        self, job: JobSpec, execution_arn: str, now: datetime
+    ) -> Literal["accepted", "repeat"]:
+        """Make the job this execution's, unless another one does or did it."""
+        claimed = self._begin(job, execution_arn, "AcceptRequest", now)
+        pointer = {"points_to": job.job_id}
+        self._update(layout.upload_row(f"{job.tenant}/{job.upload}"), None, pointer)
+        if claimed:
+            return "accepted"
+        record = self.get(job.job_id)
+        ours = record is not None and record.execution_arn == execution_arn
+        return "accepted" if ours else "repeat"
+
+    def add_points(
+        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    ) -> None:
+        """Remember a sweep's points, and make a job of each; one that failed begins anew."""
+        ids = {"points": [point.job.job_id for point in points]}
+        self._update(sweep_id, Attr("job_id").exists(), ids)
+        for point in points:
+            of_sweep = {"point_of": sweep_id, "point": point.name}
+            if not self._begin(point.job, execution_arn, "TrainAdapter", now, **of_sweep):
+                wanted = {"updated_at": now.isoformat()}
+                self._update(point.job.job_id, _OPEN, wanted, drop=("cancel_requested",))
+
+    def _begin(
+        self, job: JobSpec, execution_arn: str, stage: Stage, now: datetime, **more: str
+    ) -> bool:
+        """Make the job's row, or begin anew what failed; False: it is under way, or done."""
+        return self._update(
+            job.job_id,
+            Attr("job_id").not_exists() | _ENDED,
+            {
+                **job.model_dump(exclude={"job_id"}),
+                **more,
+                "execution_arn": execution_arn,
+                "status": "starting",
+                "stage": stage,
+                "percent": STAGE_PERCENT[stage],
+                "updated_at": now.isoformat(),
+            },
+            defaults={"created_at": now.isoformat(), "attempt": 0},
+            drop=(*_WAITING, *_OF_ONE_RUN),
+        )
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Return the record as last written, or None when the job is unknown."""
+        item = self._table.get_item(Key={"job_id": job_id}, ConsistentRead=True).get("Item")
+        return None if item is None else JobRecord.model_validate(item)
+
+    def by_execution(self, execution_arn: str) -> JobRecord | None:
+        """Return the job that this execution does; the index finds it, the table tells it."""
+        condition = Key("execution_arn").eq(execution_arn)
+        answer = self._table.query(IndexName=EXECUTION_INDEX, KeyConditionExpression=condition)
+        return next((self.get(item["job_id"]) for item in answer["Items"]), None)
+
+    def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
+        """Note that the job is being processed in this stage, unless it has ended."""
+        changes = {"status": "processing", "stage": stage, "updated_at": now.isoformat()}
+        percent = STAGE_PERCENT[stage]
+        lower = Attr("percent").not_exists() | Attr("percent").lte(percent)
+        if not (
+            self._update(job_id, _WANTED & lower, {**changes, "percent": percent})
+            or self._update(job_id, _WANTED, changes)
+        ):
+            self._check_not_canceled(job_id)
+
+    def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
+        """Put the job in the queue; a job in training keeps its place and takes the new token."""
+        changes = {
+            "status": "processing",
+            "stage": "TrainAdapter",
+            "task_token": task_token,
+            "updated_at": now.isoformat(),
+        }
+        waiting = {"queue": "queued", "waiting_for": "slot"}
+        place = {"queued_at": now.isoformat()}
+        training = _WANTED & Attr("queue").eq("training")
+        not_training = _WANTED & (Attr("queue").not_exists() | Attr("queue").eq("queued"))
+        # The launcher may move the job between our two writes, hence the third.
+        if not (
+            self._update(job_id, training, changes)
+            or self._update(job_id, not_training, {**changes, **waiting}, defaults=place)
+            or self._update(job_id, training, changes)
+        ):
+            self._check_not_canceled(job_id)
+            raise UnknownJobError
+        _logger.info("job waits for training", job_id=job_id)
+
+    def queued(self) -> list[JobRecord]:
+        """Return the jobs that wait for a training job, the oldest first."""
+        return self._waiting_for("queued")
+
+    def in_training(self) -> list[JobRecord]:
+        """Return the jobs that a training job was launched for and that have no outcome yet."""
+        return self._waiting_for("training")
+
+    def start_training(
+        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
+    ) -> bool:
+        """Move a job from the queue into training; False when another launcher was first."""
+        changes = {
+            "queue": "training",
+            "plan_id": plan_id,
+            "training_job_name": training_job_name,
+            "attempt": attempt,
+            "updated_at": now.isoformat(),
+        }
+        wanted = Attr("queue").eq("queued") & Attr("cancel_requested").not_exists()
+        new = wanted & Attr("attempt").lt(attempt)
+        if not self._update(job_id, new, changes, drop=_PLACE):
+            return False
+        self._update(job_id, Attr("percent").lt(LAUNCHED), {"percent": LAUNCHED})
+        _logger.info("job in training", job_id=job_id, training_job_name=training_job_name)
+        return True
+
+    def requeue(
+        self,
+        job_id: str,
+        training_job_name: str,
+        now: datetime,
+        *,
+        alone: bool = False,
+        faults: tuple[str, ...] | None = None,
+    ) -> bool:
+        """Move a job from this training job back to the queue; False when it is not in it."""
+        changes: dict[str, object] = {"waiting_for": "slot", "updated_at": now.isoformat()}
+        if alone:
+            changes["alone"] = True
+        if faults:
+            changes["faults"] = list(faults)
+        return self._leave_training(job_id, training_job_name, changes)
+
+    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+        """Move a job back to the queue whose training job SageMaker did not take for now."""
+        changes: dict[str, object] = {"waiting_for": "capacity", "updated_at": now.isoformat()}
+        return self._leave_training(job_id, training_job_name, changes)
+
+    def _leave_training(
+        self, job_id: str, training_job_name: str, changes: dict[str, object]
+    ) -> bool:
+        in_it = Attr("queue").eq("training") & Attr("training_job_name").eq(training_job_name)
+        queued = {"queue": "queued", **changes}
+        if not self._update(job_id, in_it, queued, drop=("training_job_name",)):
+            return False
+        _logger.info("job back in the queue", job_id=job_id, training_job_name=training_job_name)
+        return True
+
+    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+        """Tell a queued job where it stands."""
+        changes = {"queue_place": place, "waiting_for": waiting_for}
+        self._update(job_id, Attr("queue").eq("queued"), changes)
+
+    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
+        """Tell a job in training how far it is; never less than it heard before."""
+        percent = training_percent(progress)
+        its_own = Attr("training_job_name").eq(progress.training_job_name)
+        when = Attr("queue").eq("training") & its_own & Attr("percent").lt(percent)
+        changes = {
+            "percent": percent,
+            **progress.model_dump(include={"step", "total_steps", "eta_seconds"}),
+        }
+        self._update(progress.job_id, when, changes | {"updated_at": now.isoformat()})
+
+    def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
+        """Tell a job that it is so far; one that is farther, or has ended, hears nothing."""
+        changes = {"percent": percent, "updated_at": now.isoformat()}
+        self._update(job_id, _OPEN & Attr("percent").lt(percent), changes)
+
+    def request_cancel(self, job_id: str, now: datetime) -> bool:
+        """Ask a job to stop; False when it has ended or its model is being delivered."""
+        stoppable = _OPEN & ~Attr("stage").is_in(sorted(UNSTOPPABLE))
+        changes = {"cancel_requested": True, "updated_at": now.isoformat()}
+        return self._update(job_id, stoppable, changes)
+
+    def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
+        """Forget token and queue, since this token was answered; False when already done."""
+        changes = {"updated_at": now.isoformat()}
+        if not self._update(job_id, Attr("task_token").eq(task_token), changes, drop=_WAITING):
+            return False
+        _logger.info("job answered", job_id=job_id)
+        return True
+
+    def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
+        """Note how the job ended, and take it off the queue; success is never overwritten."""
+        changes: dict[str, object] = {"status": status, "updated_at": now.isoformat()}
+        if status == "succeeded":
+            changes["percent"] = DONE
+        drop = _WAITING if code is not None else (*_WAITING, "code")
+        code_change = {} if code is None else {"code": code}
+        open_or_same = _OPEN | Attr("status").eq(status)
+        if self._update(job_id, open_or_same, {**changes, **code_change}, drop=drop):
+            _logger.info("job ended", job_id=job_id, status=status, code=code)
+
+    def reopen(self, job_id: str, execution_arn: str, stage: Stage, now: datetime) -> bool:
+        """Take up a failed job where it stood, and forget its notice; False: not this execution's.
+
+        A job that succeeded stays as it is.
+        """
+        changes = {"status": "processing", "stage": stage, "updated_at": now.isoformat()}
+        mine = Attr("execution_arn").eq(execution_arn)
+        unfinished = mine & Attr("status").ne("succeeded")
+        if self._update(job_id, unfinished, changes, drop=_REDRIVEN):
+            return True
+        record = self.get(job_id)
+        return record is not None and record.execution_arn == execution_arn
+
+    def notice_sent(self, notice_id: str) -> bool:
+        """Tell whether this notice went out."""
+        key = {"job_id": _notice_row(notice_id)}
+        return "Item" in self._table.get_item(Key=key, ConsistentRead=True)
+
+    def note_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
+        """Remember that this notice went out, and that it is the job's one notice."""
+        row = {"job_id": _notice_row(notice_id), "created_at": now.isoformat()}
+        self._table.put_item(Item=row)
+        if job_id is not None:
+            self._update(job_id, Attr("job_id").exists(), {"notice_id": notice_id})
+
+    def _waiting_for(self, queue: str) -> list[JobRecord]:
+        return [JobRecord.model_validate(row) for row in self._rows_in(queue)]
+
+    def _check_not_canceled(self, job_id: str) -> None:
+        record = self.get(job_id)
+        if record is not None and record.cancel_requested:
+            raise JobCanceledError
+
+
+def _notice_row(notice_id: str) -> str:
+    return f"notice#{notice_id}"

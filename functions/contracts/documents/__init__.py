@@ -1,0 +1,1 @@
+"""The documents that cross borders, one file for each."""

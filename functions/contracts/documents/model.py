@@ -1,0 +1,30 @@
+"""ModelRecord: one row of the ``models`` table: what a tenant can call."""
+
+from typing import Literal
+
+from contracts.document import Document, JobId, OpaqueId, Sha256
+from contracts.documents.package import TargetModel
+
+
+class ModelRecord(Document):
+    """Key: tenant and model_id. Times are ISO 8601 in UTC."""
+
+    schema_version: Literal[1] = 1
+
+    tenant: OpaqueId
+
+    model_id: JobId
+    """The job that made it."""
+
+    target_model: TargetModel
+    """Send it as the TargetModel header of InvokeEndpoint."""
+
+    weights_sha256: Sha256
+
+    base_id: OpaqueId
+
+    trigger_word: str
+
+    endpoint_name: str
+
+    created_at: str

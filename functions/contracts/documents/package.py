@@ -1,0 +1,136 @@
+"""ModelPackage: one adapter as the endpoint serves it; and what the server says of a picture."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from contracts.document import Document, JobId, S3Uri, Sha256
+
+TargetModel = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}-[0-9a-f]{12}\.tar\.gz$")]
+"""``<job_id>-<12 of the weights' sha256>.tar.gz``: unique for ever, so no key is overwritten."""
+
+RESIDENT_BASE = "likeness_base"
+"""The Triton model that holds the base; no TargetModel may carry this name."""
+
+PACKAGE_FOLDER = "likeness"
+"""The archive's only folder. Triton's SageMaker front end takes files without one only when they
+lie under exactly ``/opt/ml/models``; with one, it takes them anywhere."""
+
+PACKAGE_WEIGHTS = f"{PACKAGE_FOLDER}/1/adapter/pytorch_lora_weights.safetensors"
+PACKAGE_MANIFEST = f"{PACKAGE_FOLDER}/1/adapter/manifest.json"
+PACKAGE_CARD = f"{PACKAGE_FOLDER}/1/package.json"
+PACKAGE_CODE = f"{PACKAGE_FOLDER}/1/model.py"
+PACKAGE_CONFIG = f"{PACKAGE_FOLDER}/config.pbtxt"
+
+
+RELEASED_TEXTS = frozenset(
+    {
+        "df782a72f309c0bd023f69ff5e0890199eac3b46a00c296f195cb349a3290bd2",  # 0.1 config.pbtxt
+        "544315b36f3225b78d0b96faf6525aacd64ebf4c37f4228a64defce3e0f4d77b",  # 0.1 model.py
+        "038ceaedcec229010c2a55d56a51a51147b279767eacc7dc64625ae8de6190da",  # 0.2 config.pbtxt
+        "b68ff1edc98e9f5f0cffdf397f4206e7935167847bc4de82cf21222244d37998",  # 0.2 model.py
+        "9ef4e268b1bb5c322249dddd8a05af0baf721b630b5ae5443199b7394b11e509",  # 0.3 config.pbtxt
+        "4a3399de456191a1634ca27b74b97d9c784453a797cd2174979b0001221f3aca",  # 0.3 model.py
+        "e1eab24ddd95637852322771b78a21c4c83a5d35055b5966911c29a364c6892c",  # 0.4 model.py
+    }
+)
+"""sha256 of every text that users' models were ever given: PublishAdapter packs no other, and the
+base answers no other. Packages live long, so a line is added with each change and none is taken."""
+
+BASE_MODEL_JOB = "0" * 32
+"""Stands for the job id in the TargetModel that is the base itself; see domain.publishing.base_model."""
+
+
+class PackageCard(Document):
+    """``1/package.json``: whose model this is. Models are mixed only within one tenant."""
+
+    schema_version: Literal[1] = 1
+
+    tenant_sha256: Sha256 | None
+    """Of the tenant's id; absent: the base itself, which is nobody's."""
+
+    adapter: bool
+    """False: the base itself, without an adapter."""
+
+
+class ModelPackage(Document):
+    """What PublishAdapter published."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    target_model: TargetModel
+    """Send it as the TargetModel header of InvokeEndpoint."""
+
+    uri: S3Uri
+
+    sha256: Sha256
+    """Of the archive."""
+
+    weights_sha256: Sha256
+
+    trigger_word: str
+
+
+class WarmModelReport(Document):
+    """The first picture of a published model."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    target_model: TargetModel
+
+    seconds: Annotated[float, Field(ge=0)]
+    """From the first call to a valid picture."""
+
+    endpoint_name: str
+
+
+class MixedAdapter(Document):
+    """Another adapter that counted."""
+
+    sha256: Sha256
+    """Of the weights file."""
+
+    weight: float
+
+
+class GenerationInfo(Document):
+    """The ``info`` output of every answer: which weights made which picture, and how."""
+
+    base_sha256: Sha256
+
+    adapter_sha256: Sha256 | None
+    """Of the weights file; absent when the base answered alone."""
+
+    seeds: tuple[int, ...]
+    """One for each picture."""
+
+    num_inference_steps: int
+
+    guidance_scale: float
+
+    lora_scale: float
+
+    mixed: tuple[MixedAdapter, ...] = ()
+    """Beside the model's own."""
+
+    strength: float | None = None
+    """Absent: it was drawn from nothing."""
+
+    image_sha256: Sha256 | None = None
+    """Of the file that it was drawn from."""
+
+    scheduler: str
+
+    width: int
+
+    height: int
+
+    seconds: float
+    """In the base, for the whole pass that made it."""
+
+    cached: bool = False
+    """Whether it was drawn for an earlier request, exactly like this one."""

@@ -1,0 +1,1 @@
+"""What a client uploads beside the photos, and what it is told about it."""

@@ -1,0 +1,128 @@
+"""TrainingRequest: what a client asks for in ``request.json``. Names are diffusers'."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from contracts.documents.upload.consent import Consent
+from contracts.documents.upload.grid import SweepGrid
+from contracts.documents.upload.options import LARGEST_RATE, TrainingOptions
+from contracts.documents.upload.photo_options import PhotoOptions
+
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+"""What a text encoder reads; user text, so it is data and never a name."""
+
+TRIGGER_PLACEHOLDERS = ("<<TOK>>", "[trigger]", "TOK")
+"""Ways to write "the subject" in a prompt; each is replaced by ``trigger_word``."""
+
+
+class TrainingRequest(PhotoOptions, TrainingOptions):
+    """One upload's wishes. Every field has a default but the two prompts."""
+
+    schema_version: Literal[1] = 1
+
+    instance_prompt: Prompt
+    """Describes the subject with its trigger word, e.g. ``a photo of sks person``."""
+
+    class_prompt: Prompt
+    """Describes the class without it, e.g. ``a photo of a person``."""
+
+    with_prior_preservation: bool = True
+    """Also train on class images, so that the class itself does not turn into the subject."""
+
+    prior_loss_weight: Annotated[float, Field(ge=0, le=10)] | None = None
+    """How much the class counts beside the subject; absent: the base's own."""
+
+    num_class_images: Annotated[int, Field(ge=0, le=1000)] = 200
+    """Drawn once for a class prompt and shared, so that many cost little."""
+
+    max_train_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    """Optimiser steps; absent: chosen from the number of photos."""
+
+    train_batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Photos in one step; absent: the base's own default."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Peak rate of the UNet's adapter, at most 0.1; absent: the base's own default. Of prodigy a
+    factor; absent: 1."""
+
+    train_text_encoder: bool | None = None
+    """Also adapt the text encoders; absent: as the base's own defaults say."""
+
+    text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
+    """Peak rate of the text encoders' adapters; absent: the base's own, else ``learning_rate``."""
+
+    rank: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Of the adapter's matrices; absent: the base's own default."""
+
+    lora_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
+    """The adapter counts alpha / rank; absent: equal to ``rank``."""
+
+    resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)] | None = None
+    """Pixels of a side; absent: the base's own."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = "sks"
+    """A rare word that will mean the subject."""
+
+    sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
+    """Pictures made right after training and delivered with the model."""
+
+    max_cost_usd: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """The most that training may cost; dearer is refused, slower ends with what was learnt."""
+
+    preset: Literal["face", "object", "style"] | None = None
+    """What the photos show: fills the fields that nothing else gives (domain/requests/presets.py)."""
+
+    sweep: SweepGrid | None = None
+    """Train once for each point of this grid, and publish the best; docs/sweep.md."""
+
+    dry_run: bool = False
+    """Answer with the verdicts, the plan, its time and cost; train nothing."""
+
+    consent: Consent | None = None
+    """Who allowed the use of the photos; required where the stack says so."""
+
+    on_reject: Literal["continue", "fail"] = "continue"
+    """What a photo that cannot be used means: train without it, or not at all."""
+
+    idempotency_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = (
+        None
+    )
+    """Another key trains the same content anew; absent: the same content is trained once."""
+
+    @model_validator(mode="after")
+    def _rates_agree(self) -> "TrainingRequest":
+        finds_its_own = self.optimizer == "prodigy"
+        tried = () if self.sweep is None else self.sweep.learning_rate or ()
+        if not finds_its_own and max([self.learning_rate or 0, *tried]) > LARGEST_RATE:
+            message = f"learning_rate is at most {LARGEST_RATE} with optimizer {self.optimizer}"
+            raise ValueError(message)
+        if finds_its_own and self.text_encoder_lr is not None:
+            message = "text_encoder_lr has no effect with optimizer prodigy"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _sweep_agrees(self) -> "TrainingRequest":
+        tried = {} if self.sweep is None else self.sweep.lists()
+        for field in tried:
+            if getattr(self, field) is not None:
+                message = f"{field} is given twice: once for all points, and as a list in sweep"
+                raise ValueError(message)
+        if "max_train_steps" in tried and self.num_train_epochs is not None:
+            message = "num_train_epochs has no effect with max_train_steps in sweep"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainingRequest":
+        for field in ("text_encoder_lr", "text_encoder_rank", "text_encoder_alpha"):
+            if self.train_text_encoder is False and getattr(self, field) is not None:
+                message = f"{field} has no effect without train_text_encoder"
+                raise ValueError(message)
+        if self.with_prior_preservation and self.num_class_images == 0:
+            message = "with_prior_preservation needs num_class_images of at least 1"
+            raise ValueError(message)
+        return self

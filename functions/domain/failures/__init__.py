@@ -1,0 +1,1 @@
+"""What a failure means, and how a redrive continues."""

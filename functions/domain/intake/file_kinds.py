@@ -1,0 +1,117 @@
+"""What each file of an upload is: judged by its name, before anything is read.
+
+A photo, the words or the mask beside one, a picture of the class, settings, or litter. Names
+that belong together are compared under NFC (captions.plain).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from contracts.shared import layout
+from domain.intake.captions import is_list, is_text, stem_of, texts_of
+
+_LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
+_MASK = ("_mask", "-mask", "-masklabel", "_masklabel", ".mask")
+_CLASS_FOLDERS = re.compile(r"(reg|class|prior)([_ -]?(images?|pictures?|photos?|data|dir|set))?")
+_REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos?|data|set))?")
+_PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_SETTINGS = re.compile(
+    rf"(?P<archive>[^/]+\.(?:zip|tar|tar\.gz|tgz)/)?(?:{_PLAIN}/)?"
+    rf"(?:config\.json|dataset_info\.json|{_PLAIN}\.toml)",
+    re.IGNORECASE,
+)
+
+
+class Roles(NamedTuple):
+    """The names of an upload's files by what they are for; litter is in none."""
+
+    photos: list[str]
+    captions: dict[str, str]
+    """Photo -> its text, or the list that has words for it."""
+    masks: dict[str, str]
+    """Photo -> its mask."""
+    class_photos: list[str]
+    settings: list[str]
+    """Other tools' files that say how to train."""
+
+
+def roles_of(names: Iterable[str]) -> Roles:
+    """Tell what each file is for.
+
+    >>> roles_of(["a.jpg", "a.txt", "a_mask.png", "reg/1_person/x.png", "config.json"])[2:]
+    ({'a.jpg': 'a_mask.png'}, ['reg/1_person/x.png'], ['config.json'])
+    """
+    wanted = [name for name in names if not is_litter(name) and name != layout.REQUEST_FILE]
+    settings = [name for name in wanted if is_settings(name)]
+    words = {name for name in wanted if is_text(name) or is_list(name)}
+    pictures = [name for name in wanted if name not in words and name not in settings]
+    class_photos = [name for name in pictures if is_of_class(name)]
+    of_subject = [name for name in pictures if not is_of_class(name)]
+    masks = masks_among(of_subject)
+    photos = [name for name in of_subject if name not in set(masks.values())]
+    captions = lists_for(photos, words) | texts_of(photos, words)
+    return Roles(photos, captions, masks, class_photos, settings)
+
+
+def is_litter(name: str) -> bool:
+    """Tell what operating systems leave behind from what a person meant to upload.
+
+    >>> [is_litter(n) for n in ("a.jpg", "x/.DS_Store", "__MACOSX/a.jpg", "._a.jpg", "sub/")]
+    [False, True, True, True, True]
+    """
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return hidden or name.endswith("/") or path.name.lower() in _LITTER
+
+
+def is_settings(name: str) -> bool:
+    """Tell another tool's settings: in the upload or an archive, at most one folder deep.
+
+    >>> [is_settings(n) for n in ("config.json", "a.tar.gz/config.json", "config/kohya.toml")]
+    [True, True, True]
+    """
+    return _SETTINGS.fullmatch(name) is not None
+
+
+def is_of_class(name: str) -> bool:
+    """Tell a picture of the class, which lies in a folder that says so.
+
+    >>> [is_of_class(n) for n in ("reg/1_man/a.png", "class/a.png", "Class_Images/a.png")]
+    [True, True, True]
+    >>> is_of_class("classroom/a.png")
+    False
+    """
+    folders = [part.casefold() for part in PurePosixPath(name).parts[:-1]]
+    kinds = (_CLASS_FOLDERS, _REGULARISATION)
+    return any(kind.fullmatch(folder) for folder in folders for kind in kinds)
+
+
+def masks_among(names: Iterable[str]) -> dict[str, str]:
+    """Return each photo's mask: named like it, with ``_mask`` behind. Masks are no photos.
+
+    >>> masks_among(["a.jpg", "a_mask.png", "my_mask.jpg"])
+    {'a.jpg': 'a_mask.png'}
+    """
+    stems = {stem_of(name): name for name in names}
+    return {
+        stems[stem.removesuffix(ending)]: name
+        for stem, name in stems.items()
+        for ending in _MASK
+        if stem.endswith(ending) and stem.removesuffix(ending) in stems
+    }
+
+
+def lists_for(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
+    """Return for each photo the list of words in its folder, or else in a folder above.
+
+    >>> lists_for(["a.jpg", "x/b.jpg"], ["metadata.jsonl", "x/caption.csv"])
+    {'a.jpg': 'metadata.jsonl', 'x/b.jpg': 'x/caption.csv'}
+    """
+    lists = {PurePosixPath(name).parent: name for name in sorted(names) if is_list(name)}
+    found = {
+        photo: [lists[folder] for folder in PurePosixPath(photo).parents if folder in lists]
+        for photo in photos
+    }
+    return {photo: nearest[0] for photo, nearest in found.items() if nearest}

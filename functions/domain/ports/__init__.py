@@ -1,0 +1,1 @@
+"""What the rules need from the world, as Protocols. ``aws`` implements them."""

@@ -1,0 +1,1 @@
+"""What a training will take and cost, said before it starts."""

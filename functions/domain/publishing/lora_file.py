@@ -1,0 +1,66 @@
+"""Whether a safetensors file is a LoRA of this rank with finite weights, told without torch."""
+
+import re
+from collections.abc import Iterable
+
+from contracts.shared.safetensors import BYTES_PER_VALUE, WeightsError, read_layout
+
+LORA_KEY = re.compile(r"(unet|text_encoder|text_encoder_2)\.[A-Za-z0-9_.]{1,200}")
+HALVES = {"lora_A.weight": "lora_B.weight", "lora.down.weight": "lora.up.weight"}
+"""The two matrices of an adapted layer, as PEFT and as older diffusers call them."""
+
+NOT_FINITE = {
+    "F32": re.compile(rb"[\x7f\xff]"),
+    "BF16": re.compile(rb"[\x7f\xff]"),
+    "F16": re.compile(rb"[\x7c-\x7f\xfc-\xff]"),
+}
+"""High bytes of infinity and NaN; for F32 and BF16 also of everything above 1.7e38."""
+
+
+def check_lora(data: bytes, rank: int, text_rank: int | None = None) -> None:
+    """Refuse a file that is damaged, or is no LoRA of this rank (of text encoders: ``text_rank``).
+
+    Raises:
+        WeightsError: why.
+    """
+    start, entries = read_layout(data)
+    shapes = {entry.name: entry.shape for entry in entries}
+    check_pairs(shapes, {"unet": rank, "text_encoder": text_rank or rank})
+    body = memoryview(data)[start:]
+    for entry in entries:
+        check_values(body[entry.start : entry.end], entry.dtype)
+
+
+def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> None:
+    """Refuse anything but pairs of matrices: A with as many rows as its network's rank, B columns.
+
+    ``ranks`` are by the beginning of a key: ``unet`` or ``text_encoder``.
+    """
+    downs = [name for name in shapes if name.endswith(tuple(HALVES))]
+    partners = {name: partner_of(name) for name in downs}
+    if {*partners, *partners.values()} != set(shapes) or not all_are_lora_keys(shapes):
+        raise WeightsError("keys_unknown")
+    for down, up in partners.items():
+        rank = next(rank for network, rank in ranks.items() if down.startswith(network))
+        if shapes[down][:1] != (rank,) or shapes[up][1:2] != (rank,):
+            raise WeightsError("rank_wrong")
+
+
+def partner_of(down: str) -> str:
+    """Return the name of the other matrix of the same layer."""
+    for half, other in HALVES.items():
+        if down.endswith(half):
+            return down.removesuffix(half) + other
+    raise WeightsError("keys_unknown")
+
+
+def all_are_lora_keys(names: Iterable[str]) -> bool:
+    """Whether every tensor belongs to a network that an adapter may change."""
+    return all(LORA_KEY.fullmatch(name) for name in names)
+
+
+def check_values(values: memoryview, dtype: str) -> None:
+    """Refuse infinity and NaN; the high byte of each little-endian value is enough to see them."""
+    width = BYTES_PER_VALUE[dtype]
+    if NOT_FINITE[dtype].search(bytes(values[width - 1 :: width])):
+        raise WeightsError("values_not_finite")

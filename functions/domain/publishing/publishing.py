@@ -1,0 +1,161 @@
+"""From a trained adapter to a model that the endpoint can load: verify, pack, publish.
+
+Nothing is believed: every byte that is published was read back and hashed here.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from contracts.base import BaseCard
+from contracts.documents.job import JobSpec
+from contracts.documents.package import (
+    PACKAGE_CARD,
+    PACKAGE_CODE,
+    PACKAGE_CONFIG,
+    PACKAGE_MANIFEST,
+    PACKAGE_WEIGHTS,
+    ModelPackage,
+    PackageCard,
+)
+from contracts.documents.training import AdapterManifest, TrainedAdapter, TrainingResult
+from contracts.errors import AdapterInvalidError, GateFailedError
+from contracts.shared import layout
+from contracts.shared.safetensors import WeightsError
+from domain.ports.storage import ObjectMissingError, Storage, read_document
+from domain.publishing.lora_file import check_lora
+from domain.publishing.model_text import released_text
+from domain.publishing.tar_gz import archive
+
+LARGEST_ADAPTER = 500 << 20
+"""Bytes; Lambda's memory holds it three times."""
+
+
+def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Storage) -> ModelPackage:
+    """Publish the adapter under its own new name; a repeat finds it there and leaves it.
+
+    Raises:
+        AdapterInvalidError: files, manifest and base do not belong together.
+        GateFailedError: the adapter was trained, but must not be published.
+    """
+    result, folder = read_result(trained, models)
+    manifest = manifest_of(result, trained.job_id)
+    check_base(manifest, read_document(bases, base_card_key(job.base_id), BaseCard))
+    weights = read_file(models, folder, f"{layout.ADAPTER_FOLDER}/{manifest.weights}", result)
+    check_weights(weights, manifest)
+    manifest_key = f"{layout.ADAPTER_FOLDER}/{layout.MANIFEST_FILE}"
+    body = read_file(models, folder, manifest_key, result)
+    check(AdapterManifest.model_validate_json(body) == manifest, "manifest_differs")
+    packed = archive(package_contents(weights, body, job.tenant))
+    target_model = f"{job.job_id}-{manifest.weights_sha256[:12]}.tar.gz"
+    return ModelPackage(
+        job_id=job.job_id,
+        target_model=target_model,
+        uri=models.uri(layout.ENDPOINT_PREFIX + target_model),
+        sha256=store(models, job.job_id, layout.ENDPOINT_PREFIX + target_model, packed),
+        weights_sha256=manifest.weights_sha256,
+        trigger_word=manifest.trigger_word,
+    )
+
+
+def check(holds: bool, reason: str) -> None:
+    """Refuse the adapter, with a code for the reason, unless the rule holds."""
+    if not holds:
+        raise AdapterInvalidError(reason=reason)
+
+
+# --- verify ---------------------------------------------------------------------------------
+
+
+def read_result(trained: TrainedAdapter, models: Storage) -> tuple[TrainingResult, str]:
+    """Return the result that TrainAdapter handed on, unchanged, and the folder of its files."""
+    key = trained.result_uri.removeprefix(models.uri(""))
+    check(key != trained.result_uri, "result_elsewhere")
+    body = read(models, key)
+    check(sha256(body).hexdigest() == trained.result_sha256, "result_changed")
+    return TrainingResult.model_validate_json(body), key.removesuffix(layout.RESULT_FILE)
+
+
+def manifest_of(result: TrainingResult, job_id: str) -> AdapterManifest:
+    """Return what the result says of its adapter, which passed the gate and is this job's.
+
+    The job is the one that was trained: of a sweep, its best point.
+    """
+    manifest = result.adapter
+    if result.status != "succeeded" or manifest is None or result.gate is None:
+        raise AdapterInvalidError(reason="result_incomplete")
+    if not result.gate.passed:
+        raise GateFailedError
+    check(result.job_id == manifest.job_id == job_id, "job_differs")
+    return manifest
+
+
+def check_base(manifest: AdapterManifest, card: BaseCard) -> None:
+    """Refuse an adapter that another base was trained with."""
+    ours = (card.base_id, card.sha256, card.family, card.prediction_type)
+    trained_on = (
+        manifest.base_id,
+        manifest.base_sha256,
+        manifest.family,
+        manifest.prediction_type,
+    )
+    check(ours == trained_on, "base_differs")
+
+
+def check_weights(weights: bytes, manifest: AdapterManifest) -> None:
+    """Refuse weights that are not the manifest's, or are no LoRA."""
+    check(sha256(weights).hexdigest() == manifest.weights_sha256, "weights_changed")
+    try:
+        check_lora(weights, manifest.rank, manifest.text_encoder_rank)
+    except WeightsError as error:
+        raise AdapterInvalidError(reason=str(error)) from error
+
+
+def read_file(models: Storage, folder: str, name: str, result: TrainingResult) -> bytes:
+    """Return one of the result's files, as it was hashed by the trainer."""
+    body = read(models, folder + name)
+    check(result.files.get(name) == sha256(body).hexdigest(), "file_changed")
+    return body
+
+
+def read(models: Storage, key: str) -> bytes:
+    """Return the object's bytes; a missing one makes the adapter invalid."""
+    try:
+        return models.read(key, LARGEST_ADAPTER)
+    except ObjectMissingError:
+        raise AdapterInvalidError(reason="file_missing") from None
+
+
+def base_card_key(base_id: str) -> str:
+    """Return where a base says what it is."""
+    return layout.base_prefix(base_id) + layout.BASE_FILE
+
+
+# --- pack and publish -----------------------------------------------------------------------
+
+
+def package_contents(weights: bytes, manifest: bytes, tenant: str) -> Mapping[str, bytes]:
+    """Return the archive's files: the released text, the adapter, and whose it is."""
+    card = PackageCard(tenant_sha256=sha256(tenant.encode()).hexdigest(), adapter=True)
+    return {
+        PACKAGE_CONFIG: released_text(PACKAGE_CONFIG),
+        PACKAGE_CODE: released_text(PACKAGE_CODE),
+        PACKAGE_CARD: card.model_dump_json().encode(),
+        PACKAGE_WEIGHTS: weights,
+        PACKAGE_MANIFEST: manifest,
+    }
+
+
+def store(models: Storage, job_id: str, key: str, packed: bytes) -> str:
+    """Publish the archive and return the sha256 of what lies there.
+
+    The name holds the weights' hash and is never written twice, for a server may have loaded it: if
+    it is there already, even from an older release of the packaged text, it stays.
+    """
+    if models.head(key) is None:
+        staging = layout.staging_key(job_id)
+        models.write(staging, packed, "application/gzip")
+        check(read(models, staging) == packed, "upload_damaged")
+        models.copy(staging, key)
+        models.delete(staging)
+        return sha256(packed).hexdigest()
+    return sha256(read(models, key)).hexdigest()

@@ -1,0 +1,1 @@
+"""From an upload's files to one TrainingRequest: request.json, and other tools' settings."""

@@ -1,0 +1,98 @@
+"""``config.json`` as the personalised-avatar guidance reads it: a file in, our fields out.
+
+Its defaults are carried over where ours differ in kind (rank, alpha, steps, what is trained): an
+adapter's scale is alpha / rank, so it is never guessed. Learning rates are the base model's own.
+"""
+
+from typing import Any, NamedTuple
+
+from contracts.documents.upload.imported import ImportedSetting, ImportReport
+from contracts.documents.upload.problems import RequestProblem
+from contracts.documents.upload.request import TrainingRequest
+from domain.requests.request_json import RequestRefusedError, parse_object, printable
+
+RENAMED = {
+    "n_steps": "max_train_steps",
+    "concept_prompt": "instance_prompt",
+    "gradient_accumulation": "gradient_accumulation_steps",
+    "lora_r": "rank",
+    "lora_text_encoder_r": "text_encoder_rank",
+    "lora_text_encoder_alpha": "text_encoder_alpha",
+}
+DEFAULTS: dict[str, Any] = {
+    "n_steps": 1000,
+    "concept_prompt": "photo of <<TOK>>",
+    "class_prompt": "a photo of person",
+    "train_text_encoder": True,
+    "lora_r": 128,
+    "lora_alpha": 1,
+    "lora_dropout": 0.05,
+    "lora_text_encoder_r": 64,
+    "lora_text_encoder_alpha": 1,
+}
+WITHOUT_EFFECT = {
+    "base_model": "The stack's own base model is used.",
+    "class_data_dir": "Class pictures come from the folder class/, or are made.",
+    "instance_data_dir": "The photos lie beside this file.",
+    "output_dir": "The stack chooses where the model lies.",
+    "lora_text_encoder_dropout": "lora_dropout counts for all adapters.",
+}
+OF_TEXT_ENCODER = {"lora_text_encoder_r", "lora_text_encoder_alpha"}
+BIASES = {"lora_bias", "lora_text_encoder_bias"}
+
+
+class AvatarImport(NamedTuple):
+    """What a file became."""
+
+    fields: dict[str, Any]
+    theirs: dict[str, str]
+    """Our field -> their name, for those that have another one."""
+    report: ImportReport
+
+
+def import_avatar(body: bytes) -> AvatarImport:
+    """Return the fields that do what the file asks for, and what became of each setting.
+
+    Raises:
+        RequestRefusedError: it is no JSON object, or asks for what is not trained here.
+    """
+    given = parse_object(body)
+    refuse_biases(given)
+    lists: dict[str, list[ImportedSetting]] = {
+        kind: [] for kind in ("honoured", "mapped", "ignored", "assumed")
+    }
+    trains_text = given.get("train_text_encoder", DEFAULTS["train_text_encoder"])
+    known = {RENAMED.get(name, name) for name in given}
+    defaults = {name: v for name, v in DEFAULTS.items() if RENAMED.get(name, name) not in known}
+    fields: dict[str, Any] = {}
+    for name, value in (defaults | given).items():
+        ours = RENAMED.get(name, name)
+        if name == "fp16":
+            fields["mixed_precision"] = "fp16" if value else "no"
+            lists["mapped"].append(ImportedSetting(name=name, ours="mixed_precision"))
+        elif name in OF_TEXT_ENCODER and not trains_text:
+            if name in given:
+                lists["ignored"].append(ImportedSetting(name=name, note="It is not trained."))
+        elif ours in TrainingRequest.model_fields:
+            kind = "assumed" if name not in given else "mapped" if ours != name else "honoured"
+            fields[ours] = value
+            lists[kind].append(ImportedSetting(name=name, ours=ours))
+        else:
+            note = WITHOUT_EFFECT.get(name, "Unknown here.")
+            lists["ignored"].append(ImportedSetting(name=printable(name), note=note))
+    report = ImportReport(
+        tool="avatar", **{kind: tuple(settings) for kind, settings in lists.items()}
+    )
+    return AvatarImport(fields, {ours: their for their, ours in RENAMED.items()}, report)
+
+
+def refuse_biases(given: dict[str, Any]) -> None:
+    """Refuse what an adapter of ours has not.
+
+    Raises:
+        RequestRefusedError: a bias is to be trained.
+    """
+    asked = [name for name in sorted(BIASES) if given.pop(name, "none") != "none"]
+    if asked:
+        message = 'Must be "none": biases are not trained.'
+        raise RequestRefusedError([RequestProblem(field=name, message=message) for name in asked])

@@ -1,0 +1,187 @@
+"""kohya's settings and what they mean here; the order of work is in domain.requests.kohya_toml.
+
+Ours are fields of TrainingRequest. A field that this release does not have makes its setting an
+ignored one, so the list may name what only later releases know.
+"""
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["whole", "number", "flag", "text", "any"]
+
+
+class Meaning(NamedTuple):
+    """One setting of kohya's scripts."""
+
+    kind: Kind
+    """The type that its value must have."""
+    ours: str | None = None
+    """The same thing here; None: ``note`` says why there is none."""
+    note: str = ""
+
+
+SAID: dict[Kind, str] = {
+    "whole": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "text": "text",
+    "any": "any value",
+}
+
+
+def has_kind(value: object, kind: Kind) -> bool:
+    """Whether a TOML value has the type; true and false are no numbers."""
+    if kind == "any":
+        return True
+    if isinstance(value, bool):
+        return kind == "flag"
+    wanted = {"whole": int, "number": int | float, "text": str}
+    return kind in wanted and isinstance(value, wanted[kind])
+
+
+UPLOAD = "The upload and the deployment say where things lie."
+BASE = "The base model's card says it."
+SAVING = "States, adapters and samples are saved without being asked."
+PICTURES = "Photos are cropped and encoded in one way."
+MACHINE = "The training image chooses it for its machine."
+CAPTIONS = "A caption is used as it was written."
+ADAMW = "Training uses AdamW; look at the learning rate."
+
+SAME = {
+    "network_dim": Meaning("whole", "rank"),
+    "network_alpha": Meaning("number", "lora_alpha"),
+    "network_dropout": Meaning("number", "lora_dropout"),
+    "max_train_steps": Meaning("whole", "max_train_steps"),
+    "train_batch_size": Meaning("whole", "train_batch_size"),
+    "batch_size": Meaning("whole", "train_batch_size"),
+    "gradient_accumulation_steps": Meaning("whole", "gradient_accumulation_steps"),
+    "gradient_checkpointing": Meaning("flag", "gradient_checkpointing"),
+    "max_grad_norm": Meaning("number", "max_grad_norm"),
+    "min_snr_gamma": Meaning("number", "snr_gamma"),
+    "noise_offset": Meaning("number", "noise_offset"),
+    "lr_scheduler": Meaning("text", "lr_scheduler"),
+    "lr_scheduler_num_cycles": Meaning("whole", "lr_num_cycles"),
+    "lr_scheduler_power": Meaning("number", "lr_power"),
+    "lr_warmup_steps": Meaning("number", "lr_warmup_steps"),
+    "prior_loss_weight": Meaning("number", "prior_loss_weight"),
+    "enable_bucket": Meaning("flag", "enable_bucket"),
+    "caption_dropout_rate": Meaning("number", "caption_dropout_rate"),
+    "masked_loss": Meaning("flag", "use_masks"),
+    "mixed_precision": Meaning("text", "mixed_precision"),
+    "sample_every_n_steps": Meaning("whole", "validation_steps"),
+}
+"""Carried over as they are, where the request has the field and takes the value."""
+
+SPECIAL = {
+    "learning_rate": Meaning("number"),
+    "unet_lr": Meaning("number"),
+    "text_encoder_lr": Meaning("any"),
+    "network_train_unet_only": Meaning("flag"),
+    "network_train_text_encoder_only": Meaning("flag"),
+    "cache_text_encoder_outputs": Meaning("flag"),
+    "network_module": Meaning("text"),
+    "max_train_epochs": Meaning("whole"),
+    "num_repeats": Meaning("whole"),
+    "class_tokens": Meaning("text"),
+    "is_reg": Meaning("flag"),
+    "reg_data_dir": Meaning("text"),
+    "resolution": Meaning("any"),
+    "seed": Meaning("whole"),
+    "optimizer_type": Meaning("text"),
+    "use_8bit_adam": Meaning("flag"),
+}
+"""Those that mean something together, or in other terms."""
+
+NONE_HERE = {
+    **dict.fromkeys(
+        (
+            "pretrained_model_name_or_path",
+            "vae",
+            "train_data_dir",
+            "image_dir",
+            "output_dir",
+            "output_name",
+            "logging_dir",
+            "log_prefix",
+            "metadata_title",
+            "metadata_author",
+            "training_comment",
+            "in_json",
+            "dataset_config",
+            "network_weights",
+            "resume",
+        ),
+        Meaning("any", note=UPLOAD),
+    ),
+    **dict.fromkeys(
+        ("sdxl", "v2", "v_parameterization", "clip_skip", "max_token_length", "no_half_vae"),
+        Meaning("any", note=BASE),
+    ),
+    **dict.fromkeys(
+        (
+            "save_every_n_epochs",
+            "save_every_n_steps",
+            "save_last_n_epochs",
+            "save_last_n_steps",
+            "save_n_epoch_ratio",
+            "save_model_as",
+            "save_precision",
+            "save_state",
+            "sample_every_n_epochs",
+            "sample_prompts",
+            "sample_sampler",
+            "log_with",
+        ),
+        Meaning("any", note=SAVING),
+    ),
+    **dict.fromkeys(
+        (
+            "cache_latents",
+            "cache_latents_to_disk",
+            "vae_batch_size",
+            "min_bucket_reso",
+            "max_bucket_reso",
+            "bucket_reso_steps",
+            "bucket_no_upscale",
+            "flip_aug",
+            "color_aug",
+            "random_crop",
+            "face_crop_aug_range",
+        ),
+        Meaning("any", note=PICTURES),
+    ),
+    **dict.fromkeys(
+        (
+            "xformers",
+            "sdpa",
+            "mem_eff_attn",
+            "lowram",
+            "full_fp16",
+            "full_bf16",
+            "fp8_base",
+            "max_data_loader_n_workers",
+            "persistent_data_loader_workers",
+            "num_cpu_threads_per_process",
+        ),
+        Meaning("any", note=MACHINE),
+    ),
+    **dict.fromkeys(
+        (
+            "caption_extension",
+            "shuffle_caption",
+            "keep_tokens",
+            "caption_prefix",
+            "caption_suffix",
+            "caption_tag_dropout_rate",
+            "caption_dropout_every_n_epochs",
+            "weighted_captions",
+        ),
+        Meaning("any", note=CAPTIONS),
+    ),
+    "optimizer_args": Meaning("any", note=ADAMW),
+}
+"""Known, and without effect."""
+
+KNOWN = SAME | SPECIAL | NONE_HERE
+
+RANK, ALPHA, STEPS = 4, 1.0, 1600
+"""What kohya's scripts take when a file says nothing; ours would differ."""

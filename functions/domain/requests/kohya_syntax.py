@@ -1,0 +1,82 @@
+"""How kohya's files are written: the TOML, and folder names like ``60_dwjz``."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from contracts.documents.upload.problems import RequestProblem
+from domain.requests.kohya_settings import SAME, SPECIAL
+from domain.requests.request_json import RequestRefusedError, printable
+
+FOLDER = re.compile(r"^([0-9]{1,4})_([A-Za-z0-9]{2,24})(?: ([A-Za-z][A-Za-z ]{0,39}))?$")
+
+Settings = dict[str, Any]
+
+
+class Subject(NamedTuple):
+    """Whom the photos show, as kohya's folder names say it."""
+
+    repeats: int
+    trigger_word: str
+    class_word: str | None = None
+
+
+def parse_folder(name: str) -> Subject | None:
+    """Return what a folder's name says; None for a name of another kind.
+
+    >>> parse_folder("60_dwjz"), parse_folder("10_tgr big cat").class_word, parse_folder("anna")
+    (Subject(repeats=60, trigger_word='dwjz', class_word=None), 'big cat', None)
+    """
+    found = FOLDER.match(name)
+    if found is None or int(found[1]) == 0:
+        return None
+    return Subject(int(found[1]), found[2], found[3])
+
+
+def parse_toml(body: bytes) -> Settings:
+    """Return the file's content.
+
+    Raises:
+        RequestRefusedError: it is not TOML; the problem names the place, never the content.
+    """
+    try:
+        return tomllib.loads(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        message = "The file is not UTF-8 text."
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"line [0-9]+, column [0-9]+", str(error))
+        message = f"Not TOML: {place[0] if place else 'at the end of the file'}."
+    except RecursionError:
+        message = "The file is nested too deeply."
+    except ValueError:  # a number with thousands of digits
+        message = "The file holds a number that is too long."
+    raise RequestRefusedError([RequestProblem(field="", message=message)])
+
+
+def flatten(content: Settings) -> tuple[Settings, list[RequestProblem]]:
+    """Return the settings of all sections, and a problem for each that has two values.
+
+    >>> flatten({"network_arguments": {"network_dim": 8}, "datasets": [{"batch_size": 1}]})[0]
+    {'network_dim': 8, 'batch_size': 1}
+    """
+    found: Settings = {}
+    twice: dict[str, None] = {}
+    for name, value in _walk(content):
+        if name in found and found[name] != value and name in SAME | SPECIAL:
+            twice[name] = None
+        found.setdefault(name, value)
+    message = "Given several times with different values; here one training has one."
+    return found, [RequestProblem(field=printable(name), message=message) for name in twice]
+
+
+def _walk(content: Settings) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _walk(value)
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for item in value:
+                regularises = item.get("is_reg") is True  # the rest of it is not about the subject
+                yield from _walk({"is_reg": True} if regularises else item)
+        else:
+            yield name, value

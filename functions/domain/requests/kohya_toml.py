@@ -1,0 +1,301 @@
+"""A file of kohya's scripts as a TrainingRequest: bytes in; a request and a report out.
+
+kohya's own defaults are carried over where ours differ in kind (rank, alpha, steps, what is
+trained): an adapter's scale is alpha / rank, so it is never guessed. Rates and everything else
+that the file leaves open are the base model's own defaults.
+"""
+
+import math
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.documents.upload.imported import ImportedSetting, ImportReport
+from contracts.documents.upload.problems import RequestProblem
+from contracts.documents.upload.request import TrainingRequest
+from domain.requests import kohya_settings as names
+from domain.requests.kohya_syntax import Settings, Subject, flatten, parse_folder, parse_toml
+from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, printable
+
+SIDE_STEP = 8
+
+
+class KohyaImport(NamedTuple):
+    """What a file became."""
+
+    request: TrainingRequest
+    report: ImportReport
+
+
+def import_kohya(body: bytes, subject: Subject | None, photos: int) -> KohyaImport:
+    """Return the request that does what the file asks for, and what became of each setting.
+
+    Args:
+        body: the TOML file; sections are read as kohya reads them, as if they were not there.
+        subject: from the photos' folder; None: the file's ``class_tokens`` must name it.
+        photos: how many there are, for files that count in epochs.
+
+    Raises:
+        RequestRefusedError: with every problem at once, under the file's own names.
+    """
+    work = _Work(*flatten(parse_toml(body)))
+    work.check_types()
+    work.carry_same()
+    work.carry_rates()
+    work.carry_sizes()
+    subject = work.subject(subject)
+    work.carry_prior()
+    work.carry_steps(subject, photos)
+    work.list_others()
+    return work.finish(subject)
+
+
+@dataclass
+class _Work:
+    """A file half-way to a request."""
+
+    given: Settings
+    problems: list[RequestProblem]
+    fields: Settings = field(default_factory=dict)
+    theirs: dict[str, str] = field(default_factory=dict)
+    """Our field -> the setting that it came from."""
+    lists: dict[str, list[ImportedSetting]] = field(
+        default_factory=lambda: {"honoured": [], "mapped": [], "ignored": [], "assumed": []}
+    )
+
+    def check_types(self) -> None:
+        """Take out the settings whose values have another type than kohya gives them."""
+        for name in [name for name in self.given if name in names.KNOWN]:
+            value = self.given[name]
+            if value == "":  # kohya's window writes every setting, empty ones too
+                self.note("ignored", name, None, "Empty.")
+                del self.given[name]
+            elif not names.has_kind(value, names.KNOWN[name].kind):
+                self.refuse(name, f"Must be {names.SAID[names.KNOWN[name].kind]}.")
+                del self.given[name]
+
+    def carry_same(self) -> None:
+        """Carry over what needs no translation."""
+        for name, meaning in names.SAME.items():
+            if name not in self.given or meaning.ours is None:
+                continue
+            value = self.given.pop(name)
+            if meaning.ours not in TrainingRequest.model_fields:
+                self.note("ignored", name, None, "This release has nothing like it.")
+            elif meaning.kind == "text" and not _takes(meaning.ours, value):
+                self.note("ignored", name, meaning.ours, "This release does not have that choice.")
+            else:
+                self.put("honoured", name, meaning.ours, value)
+        for name, value in (("network_dim", names.RANK), ("network_alpha", names.ALPHA)):
+            ours = str(names.SAME[name].ours)
+            if ours not in self.fields and name not in {p.field for p in self.problems}:
+                self.put("assumed", name, ours, value, f"kohya's default, {value:g}.")
+
+    def carry_rates(self) -> None:
+        """Settle what is trained, and at which rates."""
+        both, unet = self.take("learning_rate"), self.take("unet_lr")
+        if unet is not None:
+            self.put("honoured", "unet_lr", "learning_rate", unet)
+            if both is not None:
+                self.note("ignored", "learning_rate", None, "unet_lr stands before it.")
+        elif both is not None:
+            self.put("honoured", "learning_rate", "learning_rate", both)
+        if self.take("network_train_text_encoder_only"):
+            self.refuse("network_train_text_encoder_only", "The UNet is always trained.")
+        text_rate = self._text_rate()
+        frozen = [
+            name
+            for name in ("network_train_unet_only", "cache_text_encoder_outputs")
+            if self.take(name)
+        ]
+        if frozen or text_rate == 0:
+            name = frozen[0] if frozen else "text_encoder_lr"
+            self.put("mapped", name, "train_text_encoder", value=False)
+            if frozen and text_rate is not None:
+                self.note("ignored", "text_encoder_lr", None, "The text encoders are not trained.")
+        elif text_rate is not None:
+            self.put("honoured", "text_encoder_lr", "text_encoder_lr", text_rate)
+            self.fields["train_text_encoder"] = True
+        else:
+            note = "kohya's default: the text encoders are trained."
+            name = "network_train_unet_only"
+            self.put("assumed", name, "train_text_encoder", value=True, note=note)
+
+    def _text_rate(self) -> float | None:
+        value = self.take("text_encoder_lr")
+        rates = value if isinstance(value, list) else [value]
+        if value is None:
+            return None
+        if len(set(map(str, rates))) != 1 or not names.has_kind(rates[0], "number"):
+            self.refuse("text_encoder_lr", "Must be one number: the text encoders share a rate.")
+            return None
+        return float(rates[0])
+
+    def carry_sizes(self) -> None:
+        """Settle resolution, seed, optimiser and the kind of network."""
+        resolution = self.take("resolution")
+        if resolution is not None:
+            self._carry_resolution(resolution)
+        seed = self.take("seed")
+        if seed is not None and seed < 0:
+            self.note("ignored", "seed", "seed", "A seed drawn at random; ours is always fixed.")
+        elif seed is not None:
+            self.put("honoured", "seed", "seed", seed)
+        module = self.take("network_module")
+        if module is not None and module != "networks.lora":
+            self.refuse("network_module", "Only networks.lora is trained here.")
+        elif module is not None:
+            self.note("honoured", "network_module", None, "LoRA.")
+        optimizer = self.take("optimizer_type")
+        eight_bit = self.take("use_8bit_adam")
+        if optimizer is not None or eight_bit:
+            name = "optimizer_type" if optimizer is not None else "use_8bit_adam"
+            self._carry_optimizer(name, str(optimizer or "AdamW8bit").lower())
+
+    def _carry_optimizer(self, name: str, optimizer: str) -> None:
+        if optimizer == "adamw":
+            self.note("honoured", name, None, "AdamW.")
+        elif optimizer == "adamw8bit":
+            self.put("mapped", name, "use_8bit_adam", value=True)
+        elif _takes("optimizer", optimizer):
+            self.put("mapped", name, "optimizer", optimizer)
+        else:
+            self.note("ignored", name, None, names.ADAMW)
+
+    def _carry_resolution(self, value: object) -> None:
+        sides = value if isinstance(value, list) else str(value).split(",")
+        try:
+            width, height = (int(str(side)) for side in (*sides, *sides[-1:])[:2])
+        except ValueError:
+            self.refuse("resolution", 'Must be pixels: 1024, or "1024,1024".')
+            return
+        side = min(width, height)
+        note = "" if width == height else "Photos become squares of the shorter side."
+        self.put("honoured" if width == height == value else "mapped", "resolution", "resolution",
+                 side - side % SIDE_STEP, note)  # fmt: skip
+
+    def subject(self, of_folder: Subject | None) -> Subject:
+        """Return whom the photos show: as their folder says, else the file's class_tokens."""
+        tokens, repeats = self.take("class_tokens"), self.take("num_repeats")
+        named = parse_folder(f"{repeats or 1}_{tokens}") if tokens is not None else None
+        if of_folder is not None:
+            for name, value in (("class_tokens", tokens), ("num_repeats", repeats)):
+                if value is not None:
+                    self.note("ignored", name, None, "The folder's name stands before it.")
+            return of_folder
+        if named is None:
+            where = "class_tokens" if tokens is not None else ""
+            message = "Name the photos' folder <repeats>_<trigger word>, for example 60_dwjz."
+            self.refuse(where, message)
+            return Subject(1, "sks")
+        self.note("mapped", "class_tokens", "trigger_word")
+        if repeats is not None:
+            self.note("mapped", "num_repeats", "max_train_steps", "It counts in max_train_epochs.")
+        return named
+
+    def carry_prior(self) -> None:
+        """Regularisation pictures mean class images; without them kohya trains on photos alone."""
+        asked = [name for name in ("reg_data_dir", "is_reg") if self.take(name)]
+        if asked:
+            note = "Class images are made from the base model."
+            self.put("mapped", asked[0], "with_prior_preservation", value=True, note=note)
+            return
+        note = "kohya's default: no regularisation pictures."
+        self.put("assumed", "reg_data_dir", "with_prior_preservation", value=False, note=note)
+
+    def carry_steps(self, subject: Subject, photos: int) -> None:
+        """Turn epochs into steps, as kohya counts them: they stand before max_train_steps."""
+        epochs = self.take("max_train_epochs")
+        if epochs is None:
+            if "max_train_steps" not in self.fields:
+                note = f"kohya's default, {names.STEPS}."
+                self.put("assumed", "max_train_steps", "max_train_steps", names.STEPS, note)
+            return
+        if "max_train_steps" in self.fields:
+            self.drop("honoured", "max_train_steps")
+            self.note("ignored", "max_train_steps", None, "max_train_epochs stands before it.")
+        in_a_step = _positive(self.fields.get("train_batch_size"))
+        in_a_step *= _positive(self.fields.get("gradient_accumulation_steps"))
+        of_class = 2 if self.fields["with_prior_preservation"] else 1
+        an_epoch = math.ceil(photos * subject.repeats * of_class / in_a_step)
+        note = f"{photos} photos, {subject.repeats} repeats: {an_epoch} steps an epoch."
+        self.put("mapped", "max_train_epochs", "max_train_steps", an_epoch * epochs, note)
+
+    def list_others(self) -> None:
+        """List what has no effect, with the reason."""
+        for name in self.given:
+            if name in names.SPECIAL:  # false flags
+                self.note("ignored", name, None, "Switched off.")
+            elif name in names.KNOWN:
+                self.note("ignored", name, None, names.KNOWN[name].note)
+            else:
+                near = get_close_matches(name, names.KNOWN, n=1, cutoff=0.8)
+                hint = f"; did you mean {near[0]}?" if near else "."
+                self.note("ignored", printable(name), None, f"Unknown here{hint}")
+
+    def finish(self, subject: Subject) -> KohyaImport:
+        """Return the request and the report.
+
+        Raises:
+            RequestRefusedError: there are problems.
+        """
+        class_word = subject.class_word
+        prompts = {
+            "instance_prompt": " ".join(
+                filter(None, ["a photo of", subject.trigger_word, class_word])
+            ),
+            "class_prompt": f"a photo of a {class_word}" if class_word else "a photo",
+            "trigger_word": subject.trigger_word,
+        }
+        try:
+            request = TrainingRequest.model_validate({**prompts, **self.fields})
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                ours = str(next(iter(detail["loc"]), ""))
+                message = detail["msg"].removeprefix("Value error, ").rstrip(".") + "."
+                self.refuse(self.theirs.get(ours, ours), message[:300])
+        if self.problems:
+            raise RequestRefusedError(self.problems[:MAX_PROBLEMS])
+        lists = {kind: tuple(settings) for kind, settings in self.lists.items()}
+        return KohyaImport(request, ImportReport(tool="kohya", **lists))
+
+    def take(self, name: str) -> Any:  # noqa: ANN401 - a TOML value
+        """Take a setting out of the file; None when it is not there (a false flag stays)."""
+        if self.given.get(name) is False:
+            return None
+        return self.given.pop(name, None)
+
+    def put(self, kind: str, name: str, ours: str, value: object, note: str = "") -> None:
+        """Set a field of the request; a value from two settings must be one value."""
+        if ours in self.fields and self.fields[ours] != value:
+            self.refuse(name, f"{self.theirs.get(ours, ours)} says something else.")
+        self.fields[ours] = value
+        self.theirs[ours] = name
+        self.note(kind, name, ours, note)
+
+    def note(self, kind: str, name: str, ours: str | None, note: str = "") -> None:
+        """List a setting in the report."""
+        self.lists[kind].append(ImportedSetting(name=name, ours=ours, note=note))
+
+    def drop(self, kind: str, name: str) -> None:
+        """Take back what ``put`` did."""
+        self.lists[kind] = [setting for setting in self.lists[kind] if setting.name != name]
+        self.fields.pop(str(names.KNOWN[name].ours), None)
+
+    def refuse(self, name: str, message: str) -> None:
+        """Remember a problem."""
+        self.problems.append(RequestProblem(field=printable(name), message=message))
+
+
+def _takes(ours: str, value: object) -> bool:
+    try:
+        TypeAdapter(TrainingRequest.model_fields[ours].annotation).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _positive(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 1

@@ -1,0 +1,1 @@
+"""The endpoint: when it runs, and the first picture of a new model."""

@@ -1,0 +1,1 @@
+"""Several trainings of one upload: a grid of settings, and the best result."""

@@ -1,0 +1,19 @@
+"""What training jobs came to, for the dashboard: each is told once, when nothing can be added."""
+
+from collections.abc import Iterable
+
+from domain.training.billing import Settled
+from runtime.metrics import report
+
+
+def report_costs(jobs: Iterable[Settled]) -> None:
+    """Report training jobs whose cost has become final."""
+    for settled in jobs:
+        report("BillableSeconds", settled.billable_seconds)
+        for usd in settled.adapters_usd:
+            report("AdapterCost", usd)
+        if settled.spot_saving is not None:
+            report("SpotSaving", 100 * settled.spot_saving)
+        if settled.pool_reused is not None:
+            report("WarmPoolHit", 100 if settled.pool_reused else 0)
+            report("WarmPoolSeconds", settled.pool_seconds)

@@ -1,0 +1,1 @@
+"""Decoding a stranger's photo in a child process, and measuring it."""

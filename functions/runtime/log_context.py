@@ -1,0 +1,43 @@
+"""Which job a document is about: the opaque ids that go into every log line. Nothing else does."""
+
+import re
+from typing import Any
+
+from contracts.shared import layout
+
+_ID = "([0-9a-f]{32})"
+_TASK_FILE = re.compile(f"{layout.checkpoints_prefix(_ID)}{_ID}/")
+_TRAINING_JOB = re.compile(f"likeness-{_ID}-[0-9]+")
+
+
+def ids_in(document: object) -> dict[str, str]:
+    """Return ``job_id``, and ``plan_id`` of a training that several jobs may share.
+
+    A document names its job, or has the one that does: the stage's, or that of the stage which
+    failed. News of a training names the plan, and the job where it is about one job's file.
+    """
+    job_id = _job_id(document) or _job_id(getattr(document, "job", None)) or _of_failed(document)
+    return {"job_id": job_id} if job_id is not None else _of_news(getattr(document, "detail", None))
+
+
+def _job_id(document: object) -> str | None:
+    return _safe(getattr(document, "job_id", None))
+
+
+def _of_failed(document: object) -> str | None:
+    given: dict[str, Any] = getattr(getattr(document, "failed", None), "input", {})
+    job = given.get("job")
+    return _safe(job.get("job_id")) if isinstance(job, dict) else None
+
+
+def _safe(found: object) -> str | None:
+    """Return an id of ours; anything else could be somebody's words."""
+    return found if isinstance(found, str) and re.fullmatch(_ID, found) else None
+
+
+def _of_news(detail: object) -> dict[str, str]:
+    key = getattr(getattr(detail, "object", None), "key", "")
+    if place := _TASK_FILE.match(key):
+        return {"job_id": place[2], "plan_id": place[1]}
+    name = _TRAINING_JOB.fullmatch(getattr(detail, "training_job_name", ""))
+    return {"plan_id": name[1]} if name else {}

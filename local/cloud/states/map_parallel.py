@@ -1,0 +1,160 @@
+"""Parallel and Map: several walks at once. The first that fails stops the others."""
+
+import copy
+import threading
+from collections.abc import Callable
+
+from ministack.services import stepfunctions as stock
+
+from local.cloud.states.failures import Failed
+from local.cloud.states.input_output import State, arguments, finish, io_path, is_jsonata, number
+from local.cloud.states.paths import fill, require
+from local.cloud.states.run import Run, spawn
+from local.cloud.typing_aliases import Json
+
+MAP_CONCURRENCY = 40  # what AWS documents for an inline Map without a limit
+
+Job = Callable[[Run], Json]
+Walk = Callable[[State, Json, Run], Json]
+
+
+def parallel(state: State, data: Json, run: Run, walk: Walk) -> Json:
+    """Walk every branch with the same input; return the list of their outputs."""
+    given = arguments(state, data, run)
+    run.log("ParallelStateStarted")
+    jobs = [_branch_job(branch, given, walk) for branch in state["Branches"]]
+    try:
+        results = _together(run, jobs, len(jobs))
+    except Failed:
+        run.log("ParallelStateFailed")
+        raise
+    run.log("ParallelStateSucceeded")
+    return finish(state, data, run, results)
+
+
+def inline_map(state: State, data: Json, run: Run, walk: Walk) -> Json:
+    """Walk the processor once for each item; return the list of outputs."""
+    items, effective = _items(state, data, run)
+    run.log("MapStateStarted", "mapStateStartedEventDetails", length=len(items))
+    processor = state.get("ItemProcessor") or state["Iterator"]
+    jobs = []
+    for index, item in enumerate(items):
+        given = _item_input(state, data, effective, index, item)
+        jobs.append(_item_job(index, given, processor, walk))
+    limit = number(state, "MaxConcurrency", data, run) or MAP_CONCURRENCY
+    try:
+        results = _together(run, jobs, int(limit))
+    except Failed:
+        run.log("MapStateFailed")
+        raise
+    run.log("MapStateSucceeded")
+    return finish(state, data, run, results)
+
+
+def _branch_job(branch: State, given: Json, walk: Walk) -> Job:
+    return lambda run: walk(branch, copy.deepcopy(given), run)
+
+
+def _items(state: State, data: Json, run: Run) -> tuple[list[Json], Json]:
+    if is_jsonata(state, run):
+        items = data
+        if "Items" in state:
+            items = stock._jsonata_state_field(state, "Items", "array", data, run.context)
+        effective = data
+    else:
+        effective = io_path(state, "InputPath", data, run)
+        items = require(state.get("ItemsPath", "$"), effective, run.context, "ItemsPath")
+    if not isinstance(items, list):
+        raise Failed("States.Runtime", "The items of a Map state must be an array.")
+    return items, effective
+
+
+def _item_input(state: State, data: Json, effective: Json, index: int, item: Json) -> Job:
+    """Return what makes an item's input, once its walk has a context."""
+
+    def given(run: Run) -> Json:
+        run.context["Map"] = {"Item": {"Index": index, "Value": item}}
+        selector = state.get("ItemSelector") or state.get("Parameters")
+        if not selector:
+            return item
+        if is_jsonata(state, run):
+            return stock._apply_jsonata_template(selector, data, run.context)
+        return fill(selector, effective, run.context)
+
+    return given
+
+
+def _item_job(index: int, given: Job, processor: State, walk: Walk) -> Job:
+    def job(run: Run) -> Json:
+        details = {"name": run.context["State"]["Name"], "index": index}
+        run.log("MapIterationStarted", "mapIterationStartedEventDetails", **details)
+        try:
+            result = walk(processor, given(run), run)
+        except Failed:
+            run.log("MapIterationFailed", "mapIterationFailedEventDetails", **details)
+            raise
+        run.log("MapIterationSucceeded", "mapIterationSucceededEventDetails", **details)
+        return result
+
+    return job
+
+
+def _together(run: Run, jobs: list[Job], at_once: int) -> list[Json]:
+    """Do jobs side by side; on the first failure stop the rest and raise it."""
+    fan = _Fan(run, jobs)
+    for _ in range(min(at_once, len(jobs))):
+        spawn(fan.work)
+    if jobs:
+        run.wait(fan.over)
+    run.follow_latest()
+    if fan.error is not None:
+        raise fan.error
+    return fan.results
+
+
+class _Fan:
+    """Jobs that wait for a worker, and what came of those that have run."""
+
+    def __init__(self, run: Run, jobs: list[Job]) -> None:
+        self.over = threading.Event()
+        self.results: list[Json] = [None] * len(jobs)
+        self.error: BaseException | None = None
+        self._run = run
+        self._todo = list(enumerate(jobs))[::-1]
+        self._left = len(jobs)
+        self._lock = threading.Lock()
+        self._branches: list[Run] = []
+
+    def work(self) -> None:
+        """Take one job after another."""
+        while (taken := self._take()) is not None:
+            index, job, branch = taken
+            try:
+                self.results[index] = job(branch)
+            except BaseException as error:  # noqa: BLE001 - raised again where the fan began
+                self._fail(error)
+                return
+            self._done()
+
+    def _take(self) -> tuple[int, Job, Run] | None:
+        with self._lock:
+            if not self._todo or self.error is not None:
+                return None
+            branch = self._run.branch()
+            self._branches.append(branch)
+            return (*self._todo.pop(), branch)
+
+    def _done(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                self.over.set()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            if self.error is not None:
+                return
+            self.error = error
+        for branch in self._branches:
+            branch.halt()
+        self.over.set()

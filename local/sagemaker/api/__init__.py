@@ -1,0 +1,1 @@
+"""The API of the laptop's SageMaker: requests, errors, permissions, lists and tags."""

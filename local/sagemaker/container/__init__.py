@@ -1,0 +1,1 @@
+"""A container's program as a process on the laptop."""

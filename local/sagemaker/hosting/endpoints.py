@@ -1,0 +1,287 @@
+"""The API of models, endpoint configurations and endpoints."""
+
+import copy
+from functools import partial
+
+from local.cloud.typing_aliases import Json, Stock
+from local.sagemaker import events, host, settings, store
+from local.sagemaker.api import listing, tagging
+from local.sagemaker.api.errors import ContainerFault, ServiceError
+from local.sagemaker.container.images import find_program
+from local.sagemaker.hosting.instance import Instance
+
+BUSY = ("Creating", "Updating", "Deleting")
+
+_serving: dict[str, Instance] = {}
+"""What answers for an endpoint, by its ARN."""
+
+_instances: set[Instance] = set()
+"""All that run or start."""
+
+
+def _refuse(message: str) -> None:
+    raise ServiceError("ValidationException", message)
+
+
+def _add(found: Stock, name: str, document: Json, request: Json, what: str) -> None:
+    arn = document[_arn_field(document)]
+    with store.lock:
+        if name in found:
+            _refuse(f'Cannot create already existing {what} "{arn}".')
+        found[name] = document
+        tagging.put(arn, request.get("Tags", []))
+
+
+def _arn_field(document: Json) -> str:
+    return next(
+        field for field in ("EndpointArn", "EndpointConfigArn", "ModelArn") if field in document
+    )
+
+
+def _find(found: Stock, name: str, kind: str, what: str) -> Json:
+    document = found.get(name)
+    if document is None:
+        _refuse(f'Could not find {what} "{host.arn(kind, name)}".')
+    return document
+
+
+def _new(request: Json, field: str, arn: str) -> Json:
+    kept = {key: value for key, value in request.items() if key != "Tags"}
+    return {**kept, field: arn, "CreationTime": store.now()}
+
+
+# ---- models ------------------------------------------------------------------------------------
+
+
+def create_model(request: Json) -> Json:
+    """CreateModel: one multi-model container."""
+    arn = host.arn("model", request["ModelName"])
+    container, role = request.get("PrimaryContainer"), request.get("ExecutionRoleArn")
+    if not container or container.get("Mode") != "MultiModel" or not container.get("ModelDataUrl"):
+        _refuse("On the laptop a model has a PrimaryContainer with Mode MultiModel.")
+    if not role or not host.may_assume(role, arn):
+        _refuse(
+            f"Could not assume role {role}. Please ensure that the role exists and allows "
+            "principal 'sagemaker.amazonaws.com' to assume the role."
+        )
+    if find_program(settings.current().images, container.get("Image", "")) is None:
+        _refuse(f"Requested image {container.get('Image')} not found.")
+    _add(store.models(), request["ModelName"], _new(request, "ModelArn", arn), request, "model")
+    return {"ModelArn": arn}
+
+
+def describe_model(request: Json) -> Json:
+    """DescribeModel."""
+    return _find(store.models(), request["ModelName"], "model", "model")
+
+
+def delete_model(request: Json) -> Json:
+    """DeleteModel; endpoints that use it go on."""
+    describe_model(request)
+    store.models().pop(request["ModelName"])
+    return {}
+
+
+def list_models(request: Json) -> Json:
+    """ListModels."""
+    page, token = listing.page(store.models().values(), request, name="ModelName", status="")
+    return {"Models": [_fields(model, "ModelName", "ModelArn") for model in page], **token}
+
+
+# ---- configurations ----------------------------------------------------------------------------
+
+
+def create_config(request: Json) -> Json:
+    """CreateEndpointConfig: one variant."""
+    name, variants = request["EndpointConfigName"], request["ProductionVariants"]
+    if len(variants) != 1:
+        _refuse("On the laptop an endpoint has one production variant.")
+    if not variants[0].get("InstanceType") or not variants[0].get("InitialInstanceCount"):
+        _refuse("InstanceType and InitialInstanceCount are required.")
+    describe_model({"ModelName": variants[0].get("ModelName", "")})
+    arn = host.arn("endpoint-config", name)
+    document = _new(request, "EndpointConfigArn", arn)
+    _add(store.configs(), name, document, request, "endpoint configuration")
+    return {"EndpointConfigArn": arn}
+
+
+def describe_config(request: Json) -> Json:
+    """DescribeEndpointConfig."""
+    name = request["EndpointConfigName"]
+    return _find(store.configs(), name, "endpoint-config", "endpoint configuration")
+
+
+def delete_config(request: Json) -> Json:
+    """DeleteEndpointConfig."""
+    describe_config(request)
+    store.configs().pop(request["EndpointConfigName"])
+    return {}
+
+
+def list_configs(request: Json) -> Json:
+    """ListEndpointConfigs."""
+    found = store.configs().values()
+    page, token = listing.page(found, request, name="EndpointConfigName", status="")
+    fields = ("EndpointConfigName", "EndpointConfigArn")
+    return {"EndpointConfigs": [_fields(config, *fields) for config in page], **token}
+
+
+def _fields(document: Json, *names: str) -> Json:
+    wanted = (*names, "CreationTime", "LastModifiedTime")
+    return {name: document[name] for name in wanted if name in document}
+
+
+# ---- endpoints ---------------------------------------------------------------------------------
+
+
+def create_endpoint(request: Json) -> Json:
+    """CreateEndpoint: the container starts on a thread of its own."""
+    name, arn = request["EndpointName"], host.arn("endpoint", request["EndpointName"])
+    describe_config(request)
+    document = _new(request, "EndpointArn", arn)
+    document |= {"EndpointStatus": "Creating", "LastModifiedTime": store.now()}
+    _add(store.endpoints(), name, document, request, "endpoint")
+    host.in_background(f"endpoint-{name}", lambda: _deploy(document, request))
+    return {"EndpointArn": arn}
+
+
+def describe_endpoint(request: Json) -> Json:
+    """DescribeEndpoint."""
+    with store.lock:
+        found = _find(store.endpoints(), request["EndpointName"], "endpoint", "endpoint")
+        return copy.deepcopy(found)
+
+
+def update_endpoint(request: Json) -> Json:
+    """UpdateEndpoint: a new container beside the old one, which answers until the new one does."""
+    with store.lock:
+        document = _idle(request)
+        describe_config(request)
+        document["EndpointStatus"] = "Updating"
+        document.pop("FailureReason", None)
+    host.in_background("update-endpoint", lambda: _deploy(document, request))
+    return {"EndpointArn": document["EndpointArn"]}
+
+
+def delete_endpoint(request: Json) -> Json:
+    """DeleteEndpoint."""
+    with store.lock:
+        document = _idle(request)
+        document["EndpointStatus"] = "Deleting"
+    host.in_background("delete-endpoint", lambda: _remove(document))
+    return {}
+
+
+def _idle(request: Json) -> Json:
+    document = _find(store.endpoints(), request["EndpointName"], "endpoint", "endpoint")
+    if document["EndpointStatus"] in BUSY:
+        _refuse(f'Cannot update in-progress endpoint "{document["EndpointArn"]}".')
+    return document
+
+
+def list_endpoints(request: Json) -> Json:
+    """ListEndpoints."""
+    status = request.get("StatusEquals")
+    found = [
+        endpoint
+        for endpoint in store.endpoints().values()
+        if status in {None, endpoint["EndpointStatus"]}
+    ]
+    page, token = listing.page(found, request, name="EndpointName", status="EndpointStatus")
+    fields = ("EndpointName", "EndpointArn", "EndpointStatus")
+    return {"Endpoints": [_fields(endpoint, *fields) for endpoint in page], **token}
+
+
+def serving(name: str) -> Instance | None:
+    """Return what answers for an endpoint; None: nothing does."""
+    return _serving.get(host.arn("endpoint", name))
+
+
+def _deploy(document: Json, request: Json) -> None:
+    """Start an instance of a configuration and let it answer; the old one goes."""
+    arn, old = document["EndpointArn"], _serving.get(document["EndpointArn"])
+    try:
+        instance = _start(document["EndpointName"], describe_config(request))
+    except (ContainerFault, ServiceError) as fault:
+        # An update that fails leaves the endpoint as it was.
+        _settle(document, "Failed" if old is None else "InService", str(fault))
+        return
+    with store.lock:
+        forgotten = store.endpoints().get(document["EndpointName"]) is not document
+        if not forgotten:
+            _serving[arn] = instance
+            document["EndpointConfigName"] = request["EndpointConfigName"]
+            document["ProductionVariants"] = [_summary(describe_config(request))]
+    for unused in [instance] if forgotten else [old]:
+        if unused is not None:
+            _discard(unused)
+    if not forgotten:
+        _settle(document, "InService", None)
+
+
+def _start(name: str, config: Json) -> Instance:
+    variant = config["ProductionVariants"][0]
+    model = describe_model({"ModelName": variant["ModelName"]})
+    instance = Instance(name, variant, model)
+    _instances.add(instance)
+    try:
+        instance.start()
+    except ContainerFault:
+        _instances.discard(instance)
+        raise
+    return instance
+
+
+def _discard(instance: Instance) -> None:
+    _instances.discard(instance)
+    instance.stop()
+
+
+def _settle(document: Json, status: str, reason: str | None) -> None:
+    with store.lock:
+        document |= {"EndpointStatus": status, "LastModifiedTime": store.now()}
+        if reason is not None:
+            document["FailureReason"] = reason
+    events.endpoint_changed(document)
+
+
+def _summary(config: Json) -> Json:
+    variant = config["ProductionVariants"][0]
+    weight, count = variant.get("InitialVariantWeight", 1.0), variant["InitialInstanceCount"]
+    image = describe_model({"ModelName": variant["ModelName"]})["PrimaryContainer"]["Image"]
+    return {
+        "VariantName": variant["VariantName"],
+        "DeployedImages": [
+            {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": store.now()}
+        ],
+        "CurrentWeight": weight,
+        "DesiredWeight": weight,
+        "CurrentInstanceCount": count,
+        "DesiredInstanceCount": count,
+    }
+
+
+def _remove(document: Json) -> None:
+    instance = _serving.pop(document["EndpointArn"], None)
+    if instance is not None:
+        _discard(instance)
+    with store.lock:
+        store.endpoints().pop(document["EndpointName"], None)
+        store.tags().pop(document["EndpointArn"], None)
+    events.endpoint_changed(document)
+
+
+def recover() -> None:
+    """After a restart: start every endpoint again."""
+    for (account, region, name), document in store.endpoints().all_items():
+        with host.scope(account, region):
+            document["EndpointStatus"] = "Creating"
+            config = {"EndpointConfigName": document["EndpointConfigName"]}
+            host.in_background(f"endpoint-{name}", partial(_deploy, document, config))
+
+
+def abandon_all() -> None:
+    """Stop every container: the server stops or is reset."""
+    for instance in list(_instances):
+        _discard(instance)
+    _serving.clear()

@@ -1,0 +1,183 @@
+"""An endpoint's instance: one serving container, kept alive, with its models."""
+
+import shutil
+import socket
+import threading
+import time
+import uuid
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from http import HTTPStatus
+
+from local.cloud.typing_aliases import Json
+from local.sagemaker import host, settings
+from local.sagemaker import s3 as s3_module
+from local.sagemaker.api.errors import ContainerFault, ServiceError
+from local.sagemaker.container import folders
+from local.sagemaker.container.calls import ContainerCalls, Reply
+from local.sagemaker.container.images import find_program
+from local.sagemaker.container.logs import LogShipper
+from local.sagemaker.container.process import Container
+from local.sagemaker.hosting.model_errors import ModelError, model_error, timed_out
+from local.sagemaker.hosting.multi_model import Model, MultiModel
+from local.sagemaker.hosting.packages import Packages
+
+SAFE_PORTS = 16
+STARTUP_SECONDS = 600
+STOP_SECONDS = 10
+PING_EVERY = 0.1
+
+
+class Instance:
+    """One container for one variant of an endpoint."""
+
+    def __init__(self, endpoint: str, variant: Json, model: Json) -> None:
+        self.variant: str = variant["VariantName"]
+        self._startup = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
+        self._definition = model["PrimaryContainer"]
+        self._settings = settings.current()
+        self._id = f"i-{uuid.uuid4().hex[:17]}"
+        self._root = folders.work("endpoints", f"{endpoint}-{self._id[-8:]}")
+        self._log_file = folders.log("endpoints", endpoint)
+        self._session = host.assume(model["ExecutionRoleArn"], "SageMaker")
+        self._calls = ContainerCalls()
+        packages = Packages(
+            s3_module.client(self._session),
+            self._definition["ModelDataUrl"],
+            self._root / "models",
+        )
+        self.models = MultiModel(self._calls, packages.fetch, self._settings)
+        self._logs = LogShipper(
+            s3_module.client(self._session, "logs"),
+            f"/aws/sagemaker/Endpoints/{endpoint}",
+            f"{self.variant}/{self._id}",
+            self._log_file,
+        )
+        self._news = threading.Event()
+        self._stopped = False
+        self._container: Container | None = None
+
+    def start(self) -> None:
+        """Return when the container answers /ping.
+
+        Raises:
+            ContainerFault: it ended, or did not answer in time.
+        """
+        self._launch()
+        deadline = time.monotonic() + self._startup
+        while not self._calls.ping():
+            self._logs.ship()
+            ended = self._container is None or self._container.status() is not None
+            if ended or self._stopped or time.monotonic() >= deadline:
+                self.stop()
+                raise ContainerFault(
+                    f"The primary container for production variant {self.variant} did not pass "
+                    "the ping health check. Please check CloudWatch logs for this endpoint."
+                )
+            self._news.wait(PING_EVERY)
+        host.in_background("endpoint-instance", self._keep)
+
+    def stop(self) -> None:
+        """End the container and remove its files."""
+        self._stopped = True
+        self._news.set()
+        if self._container is not None:
+            self._container.stop(STOP_SECONDS)
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def invoke(self, target: str, body: bytes, headers: dict[str, str]) -> Reply:
+        """Ask a model, loading it first if need be.
+
+        Raises:
+            ServiceError: as InvokeEndpoint has them.
+        """
+        deadline = time.monotonic() + self._settings.invocation_limit
+        for attempt in (1, 2):
+            model = self.models.acquire(target, deadline)
+            reply = self._ask(model, body, headers, deadline)
+            lost = reply.status == HTTPStatus.NOT_FOUND
+            full = reply.status == HTTPStatus.INSUFFICIENT_STORAGE
+            if attempt == 1 and lost:
+                self.models.forget(model)
+            elif attempt == 1 and full and self.models.make_room(model):
+                continue
+            else:
+                break
+        if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP
+            raise model_error(reply)
+        return reply
+
+    def _ask(self, model: Model, body: bytes, headers: dict[str, str], deadline: float) -> Reply:
+        """Ask on a thread of its own: the model stays in use until the container has answered."""
+        answer: Future[Reply] = Future()
+
+        def ask() -> None:
+            try:
+                limit = self._settings.load_limit
+                answer.set_result(self._calls.invoke(model.name, body, headers, limit))
+            except OSError as error:
+                answer.set_exception(error)
+            finally:
+                self.models.release(model)
+
+        threading.Thread(target=ask, daemon=True, name="invocation").start()
+        try:
+            return answer.result(max(0.0, deadline - time.monotonic()))
+        except ConnectionRefusedError as error:
+            message = "The container is being started again. Please try again."
+            raise ServiceError("ServiceUnavailable", message, 503) from error
+        except (TimeoutError, FutureTimeoutError) as error:
+            raise timed_out() from error
+        except OSError as error:
+            raise ModelError(0, "The container closed the connection.") from error
+
+    def _launch(self) -> None:
+        image = self._definition["Image"]
+        program = find_program(self._settings.images, image)
+        if program is None:
+            reason = f"The image '{image}' does not exist or cannot be pulled."
+            raise ContainerFault(reason)
+        (self._root / "models").mkdir(parents=True, exist_ok=True)
+        self._calls.port = first = _free_ports(SAFE_PORTS)
+        environment = {
+            **self._definition.get("Environment", {}),
+            "SAGEMAKER_MULTI_MODEL": "true",
+            "SAGEMAKER_BIND_TO_PORT": str(first),
+            "SAGEMAKER_SAFE_PORT_RANGE": f"{first + 1}-{first + SAFE_PORTS - 1}",
+            "SAGEMAKER_BASE_DIR": str(self._root),
+            "AWS_ENDPOINT_URL": host.endpoint_url(),
+            "AWS_REGION": host.region(),
+            "AWS_DEFAULT_REGION": host.region(),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ACCESS_KEY_ID": self._session.access_key,
+            "AWS_SECRET_ACCESS_KEY": self._session.secret_key,
+            "AWS_SESSION_TOKEN": self._session.token,
+        }
+        self._container = Container(program, environment, self._root, self._log_file, self._news)
+
+    def _keep(self) -> None:
+        """Start the container again whenever it ends: its models load again on demand."""
+        while not self._stopped:
+            self._news.wait(self._settings.sync_every)
+            self._news.clear()
+            self._logs.ship()
+            ended = self._container is not None and self._container.status() is not None
+            if ended and not self._stopped:
+                self._launch()
+                self.models.forget()
+        self._logs.ship(last=True)
+
+
+def _free_ports(count: int) -> int:
+    """Return the first of so many neighbouring ports that nobody listens on."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first + count < 65536 and all(map(_is_free, range(first, first + count))):  # noqa: PLR2004
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

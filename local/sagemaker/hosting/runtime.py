@@ -1,0 +1,87 @@
+"""sagemaker-runtime: InvokeEndpoint."""
+
+import json
+import re
+import time
+from http import HTTPStatus
+from importlib import import_module
+
+from local.cloud.typing_aliases import Json, Stock
+from local.sagemaker import host
+from local.sagemaker.api.errors import ServiceError
+from local.sagemaker.hosting import endpoints
+from local.sagemaker.hosting.model_errors import ModelError
+
+Answer = tuple[int, dict[str, str], bytes]
+
+MAX_PAYLOAD = 25 << 20
+TARGET = "x-amzn-sagemaker-target-model"
+ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
+
+
+def endpoint_of(path: str) -> str | None:
+    """Return the endpoint that a request invokes; None: it is another request."""
+    found = _PATH.match(path)
+    return found[1] if found else None
+
+
+def invoke(path: str, headers: Json, body: bytes) -> Answer:
+    """Answer InvokeEndpoint."""
+    try:
+        return _invoke(endpoint_of(path) or "", headers, body)
+    except ServiceError as error:
+        return _refusal(error)
+
+
+def _invoke(name: str, headers: Json, body: bytes) -> Answer:
+    instance = endpoints.serving(name)
+    target = headers.get(TARGET)
+    if instance is None:
+        message = f"Endpoint {name} of account {host.account_id()} not found."
+        raise ServiceError("ValidationError", message)
+    if not target:
+        message = "Target Model must be specified when invoking a multi-model endpoint."
+        raise ServiceError("ValidationError", message)
+    if len(body) > MAX_PAYLOAD:
+        message = f"The payload is larger than {MAX_PAYLOAD} bytes."
+        raise ServiceError("ValidationError", message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    passed = {
+        title: headers[title.lower()]
+        for title in ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes")
+        if title.lower() in headers
+    }
+    started = time.monotonic()
+    reply = instance.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
+    _count(name, instance.variant, time.monotonic() - started)
+    answer = {
+        # In small letters: ministack would rewrite "Content-Type" to its idea of the service's.
+        "content-type": reply.headers.get("content-type", "application/octet-stream"),
+        "x-Amzn-Invoked-Production-Variant": instance.variant,
+    }
+    if ATTRIBUTES in reply.headers:
+        answer["X-Amzn-SageMaker-Custom-Attributes"] = reply.headers[ATTRIBUTES]
+    return HTTPStatus.OK, answer, reply.body
+
+
+def _count(endpoint: str, variant: str, seconds: float) -> None:
+    """Publish what SageMaker publishes of a call that was answered."""
+    cloudwatch: Stock = import_module("ministack.services.cloudwatch")
+    dimensions = {"EndpointName": endpoint, "VariantName": variant}
+    for metric, value, unit in (
+        ("Invocations", 1, "None"),
+        ("ModelLatency", seconds * 1e6, "Microseconds"),
+    ):
+        cloudwatch.record_metric("AWS/SageMaker", metric, value, unit, dimensions)
+
+
+def _refusal(error: ServiceError) -> Answer:
+    """Return an error as AWS's REST services write it."""
+    body: Json = {"Message": error.message}
+    if isinstance(error, ModelError):
+        body |= {
+            "OriginalStatusCode": error.original_status,
+            "OriginalMessage": error.original_message,
+        }
+    headers = {"content-type": "application/json", "x-amzn-errortype": error.code}
+    return int(error.status), headers, json.dumps(body).encode()

@@ -1,0 +1,64 @@
+"""What a training job leaves: `model/` and `output/data/`, as archives in S3."""
+
+import tarfile
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from local.cloud.typing_aliases import Json, Stock
+from local.sagemaker import s3 as s3_module
+from local.sagemaker.api.errors import ContainerFault
+from local.sagemaker.s3 import Place
+
+
+def output_prefix(document: Json) -> Place:
+    """Return where a job's output goes: <S3OutputPath>/<job>/output/."""
+    place = s3_module.parse_uri(document["OutputDataConfig"]["S3OutputPath"])
+    folder = "/".join(
+        part for part in (place.key.strip("/"), document["TrainingJobName"], "output/") if part
+    )
+    return Place(place.bucket, folder)
+
+
+def model_uri(document: Json) -> str:
+    """Return the address of the model's archive, or of its folder when it is not compressed."""
+    place = output_prefix(document)
+    name = "model.tar.gz" if _compressed(document) else "model/"
+    return f"s3://{place.bucket}/{place.key}{name}"
+
+
+def upload(s3: Stock, document: Json, root: Path, *, with_model: bool) -> None:
+    """Upload the outputs; a failed job leaves no model.
+
+    Raises:
+        ContainerFault: the role may not write there.
+    """
+    folders = {"output": root / "output" / "data"}
+    if with_model:
+        folders["model"] = root / "model"
+    try:
+        for name, folder in folders.items():
+            if name == "model" or any(folder.rglob("*")):
+                _upload_folder(s3, document, name, folder)
+    except ClientError as error:
+        reason = f"ClientError: Artifact upload failed:{error}"
+        raise ContainerFault(reason) from error
+
+
+def _upload_folder(s3: Stock, document: Json, name: str, folder: Path) -> None:
+    place = output_prefix(document)
+    if not _compressed(document):
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                key = f"{place.key}{name}/{file.relative_to(folder).as_posix()}"
+                s3_module.put(s3, file, Place(place.bucket, key))
+        return
+    archive = folder.parent / f".{name}.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for entry in sorted(folder.iterdir()):
+            tar.add(entry, arcname=entry.name)
+    s3_module.put(s3, archive, Place(place.bucket, f"{place.key}{name}.tar.gz"))
+
+
+def _compressed(document: Json) -> bool:
+    return bool(document["OutputDataConfig"].get("CompressionType", "GZIP") != "NONE")

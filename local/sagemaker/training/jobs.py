@@ -1,0 +1,228 @@
+"""The training job API."""
+
+import copy
+
+from local.cloud.typing_aliases import Json
+from local.sagemaker import host, settings, store
+from local.sagemaker.api import listing, tagging
+from local.sagemaker.api.errors import NotFoundError, ServiceError
+from local.sagemaker.training import documents, warm_pools
+from local.sagemaker.training.run import CONTAINER_ROOT, TrainingRun
+
+_runs: dict[str, TrainingRun] = {}
+"""The living jobs, by ARN."""
+
+
+def create(request: Json) -> Json:
+    """CreateTrainingJob: checked, then started on a thread of its own."""
+    check_rules(request)
+    name, arn = request["TrainingJobName"], host.arn("training-job", request["TrainingJobName"])
+    if not host.may_assume(request["RoleArn"], arn):
+        raise ServiceError(
+            "ValidationException",
+            f"Could not assume role {request['RoleArn']}. Please ensure that the role exists and "
+            "allows principal 'sagemaker.amazonaws.com' to assume the role.",
+        )
+    with store.lock:
+        if name in store.jobs():
+            raise ServiceError(
+                "ResourceInUse",
+                "Training job names must be unique within an AWS account and Region, and a "
+                f"training job with this name already exists ({arn})",
+            )
+        check_quota(request["ResourceConfig"])
+        cache = warm_pools.claim(request)
+        document = store.jobs()[name] = documents.new_document(request, arn)
+        tagging.put(arn, request.get("Tags", []))
+        run = _runs[arn] = TrainingRun(document, cache)
+    host.in_background(f"training-{name}", lambda: _live(run))
+    return {"TrainingJobArn": arn}
+
+
+def _live(run: TrainingRun) -> None:
+    try:
+        run.run()
+    finally:
+        _runs.pop(run.document["TrainingJobArn"], None)
+
+
+def check_rules(request: Json) -> None:
+    """Refuse what the service's model allows but the service does not."""
+    resources, stopping = request.get("ResourceConfig"), request.get("StoppingCondition")
+    image = request.get("AlgorithmSpecification", {}).get("TrainingImage")
+    if resources is None or stopping is None or not resources.get("InstanceType"):
+        _refuse("ResourceConfig with an InstanceType and StoppingCondition are required.")
+    if resources.get("InstanceCount") != 1 or resources.get("VolumeSizeInGB", 0) < 1:
+        _refuse("On the laptop InstanceCount is 1; VolumeSizeInGB must be at least 1.")
+    if not image:
+        _refuse("AlgorithmSpecification must have a TrainingImage.")
+    for mirror in ("CheckpointConfig", "TensorBoardOutputConfig"):
+        if not request.get(mirror, {}).get("LocalPath", CONTAINER_ROOT).startswith(CONTAINER_ROOT):
+            _refuse(f"On the laptop {mirror}'s LocalPath must begin with {CONTAINER_ROOT}.")
+    check_channels(request)
+    check_spot(request, resources, stopping)
+
+
+def check_channels(request: Json) -> None:
+    """Refuse the ways to get data that the laptop has not."""
+    default = request["AlgorithmSpecification"]["TrainingInputMode"]
+    for channel in request.get("InputDataConfig", []):
+        source = channel["DataSource"].get("S3DataSource", {})
+        plain = (
+            source.get("S3DataType") in {"S3Prefix", "ManifestFile"}
+            and source.get("S3DataDistributionType", "FullyReplicated") == "FullyReplicated"
+            and channel.get("CompressionType", "None") == "None"
+            and channel.get("RecordWrapperType", "None") == "None"
+            and channel.get("InputMode", default) == "File"
+        )
+        if not plain:
+            _refuse(
+                f"On the laptop channel {channel['ChannelName']} must be an S3Prefix or a "
+                "ManifestFile, FullyReplicated, in File mode, as it is."
+            )
+
+
+def check_spot(request: Json, resources: Json, stopping: Json) -> None:
+    """Refuse what spot instances do not go with."""
+    longest = stopping.get("MaxWaitTimeInSeconds")
+    if not request.get("EnableManagedSpotTraining"):
+        if longest is not None:
+            _refuse("MaxWaitTimeInSeconds needs EnableManagedSpotTraining.")
+        return
+    if longest is None or longest < stopping.get("MaxRuntimeInSeconds", 86_400):
+        _refuse(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+            "MaxRuntimeInSeconds when EnableManagedSpotTraining is set to true"
+        )
+    if resources.get("KeepAlivePeriodInSeconds"):
+        _refuse("KeepAlivePeriodInSeconds is not supported with EnableManagedSpotTraining.")
+
+
+def check_quota(resources: Json) -> None:
+    """Refuse when too many instances of this type train. The lock is held."""
+    kind, wanted = resources["InstanceType"], resources["InstanceCount"]
+    used = sum(
+        job["ResourceConfig"]["InstanceCount"]
+        for job in store.jobs().values()
+        if job["TrainingJobStatus"] in documents.ALIVE
+        and job["ResourceConfig"].get("InstanceType") == kind
+    )
+    quota = settings.current().instance_quota
+    if used + wanted > quota:
+        raise ServiceError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{kind} for training job usage' is {quota} "
+            f"Instances, with current utilization of {used} Instances and a request delta of "
+            f"{wanted} Instances. Please use AWS Service Quotas to request an increase for this "
+            "quota. If AWS Service Quotas is not available, contact AWS support to request an "
+            "increase for this quota.",
+        )
+
+
+def _refuse(message: str) -> None:
+    raise ServiceError("ValidationException", message)
+
+
+def describe(request: Json) -> Json:
+    """DescribeTrainingJob."""
+    with store.lock:
+        warm_pools.expire()
+        return copy.deepcopy(_find(request))
+
+
+def stop(request: Json) -> Json:
+    """StopTrainingJob."""
+    document = _find(request)
+    run = _runs.get(document["TrainingJobArn"])
+    if run is None or document["TrainingJobStatus"] not in documents.ALIVE:
+        raise ServiceError(
+            "ValidationException",
+            "The request was rejected because the training job is in status "
+            f"{document['TrainingJobStatus']}.",
+        )
+    run.stop()
+    return {}
+
+
+def delete(request: Json) -> Json:
+    """DeleteTrainingJob: its name is free again."""
+    with store.lock:
+        warm_pools.expire()
+        try:
+            document = _find(request)
+        except NotFoundError as error:
+            raise ServiceError("ResourceNotFound", error.message) from error
+        pool = document.get("WarmPoolStatus", {}).get("Status")
+        if document["TrainingJobStatus"] in documents.ALIVE or pool == "Available":
+            message = "The training job is not in a terminal state or keeps a warm pool."
+            raise ServiceError("ResourceInUse", message)
+        store.jobs().pop(document["TrainingJobName"])
+        store.tags().pop(document["TrainingJobArn"], None)
+    return {}
+
+
+def update(request: Json) -> Json:
+    """UpdateTrainingJob: only how long its warm pool waits."""
+    with store.lock:
+        document = _find(request)
+        seconds = request.get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds")
+        if seconds is None:
+            _refuse("On the laptop only ResourceConfig can be updated.")
+        warm_pools.extend(document, seconds)
+        return {"TrainingJobArn": document["TrainingJobArn"]}
+
+
+def list_jobs(request: Json) -> Json:
+    """ListTrainingJobs."""
+    with store.lock:
+        warm_pools.expire()
+        found = [job for job in store.jobs().values() if _wanted(job, request)]
+    page, token = listing.page(found, request, name="TrainingJobName", status="TrainingJobStatus")
+    fields = (
+        "TrainingJobName",
+        "TrainingJobArn",
+        "CreationTime",
+        "TrainingEndTime",
+        "LastModifiedTime",
+        "TrainingJobStatus",
+        "SecondaryStatus",
+        "WarmPoolStatus",
+    )
+    summaries = [{field: job[field] for field in fields if field in job} for job in page]
+    return {"TrainingJobSummaries": summaries, **token}
+
+
+def _wanted(job: Json, request: Json) -> bool:
+    status = request.get("StatusEquals", job["TrainingJobStatus"])
+    pool = job.get("WarmPoolStatus", {}).get("Status")
+    return bool(
+        status == job["TrainingJobStatus"] and request.get("WarmPoolStatusEquals", pool) == pool
+    )
+
+
+def _find(request: Json) -> Json:
+    document = store.jobs().get(request["TrainingJobName"])
+    if document is None:
+        raise NotFoundError
+    return document
+
+
+def interrupt(name: str) -> None:
+    """Reclaim the spot instance of a job: for tests of what a spot interruption does."""
+    _runs[_find({"TrainingJobName": name})["TrainingJobArn"]].interrupt()
+
+
+def recover() -> None:
+    """After a restart: what ran is lost."""
+    with store.lock:
+        for _, job in store.jobs().all_items():
+            if job["TrainingJobStatus"] in documents.ALIVE:
+                reason = "InternalServerError: We encountered an internal error."
+                documents.end(job, "Failed", reason, 0)
+
+
+def abandon_all() -> None:
+    """Kill every container: the server stops or is reset."""
+    for run in list(_runs.values()):
+        run.abandon()
+    _runs.clear()

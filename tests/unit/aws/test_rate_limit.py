@@ -1,0 +1,94 @@
+"""What SageMaker cannot take now waits: our own pace, and every way in which it refuses."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws.rate_limit import BURST, Pace
+from aws.training import SageMakerTrainer
+from domain.training.following import TrainingRoom
+from domain.training.launching import Launcher, launch
+from tests.unit.training_kit import NOON, SETTINGS, World, job_id
+
+
+class Clock:
+    """Time that passes only while somebody rests."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def rest(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def test_requests_go_out_at_one_a_second_after_a_burst() -> None:
+    clock = Clock()
+    pace = Pace(clock.now, clock.rest)
+    times = []
+    for _ in range(BURST + 5):
+        pace.wait()
+        times.append(clock.seconds)
+    assert times == [0.0] * BURST + [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_rest_fills_the_bucket_and_never_beyond_it() -> None:
+    clock = Clock()
+    pace = Pace(clock.now, clock.rest)
+    for pause in (0.0, 3.0, 1000.0):
+        clock.rest(pause)
+        begun = clock.seconds
+        for _ in range(2 * BURST):
+            pace.wait()
+        assert clock.seconds - begun >= BURST
+
+
+def test_a_slow_launcher_never_rests() -> None:
+    clock = Clock()
+    pace = Pace(clock.now, clock.rest)
+    times = [0.0]
+    for _ in range(50):
+        clock.rest(1.5)
+        pace.wait()
+        times.append(clock.seconds)
+    assert {later - earlier for earlier, later in pairwise(times)} == {1.5}
+
+
+class RefusingSageMaker:
+    """Refuses to create; knows no job."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def create_training_job(self, **_request: Any) -> None:
+        raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "CreateTrainingJob")
+
+
+def launch_with(world: World, code: str) -> list[str]:
+    trainer = SageMakerTrainer(RefusingSageMaker(code))
+    room = TrainingRoom(world.jobs, world.models, trainer, world.callbacks)
+    return launch(Launcher(room, world.bases, SETTINGS), NOON)
+
+
+@pytest.mark.parametrize("code", ["ResourceLimitExceeded", "CapacityError", "ThrottlingException"])
+def test_a_refusal_for_now_means_wait_and_the_job_s_status_says_so(code: str) -> None:
+    world = World()
+    world.enter(1)
+    assert launch_with(world, code) == []
+    record = world.jobs.records[job_id(1)]
+    assert (record.status, record.queue) == ("processing", "queued")
+    assert (record.queue_place, record.waiting_for) == (1, "capacity")
+    assert world.callbacks.answers == {}
+    assert launch(world.launcher, NOON), "the next launcher tries again"
+    assert world.jobs.records[job_id(1)].waiting_for is None
+
+
+def test_what_no_waiting_mends_is_raised() -> None:
+    world = World()
+    world.enter(1)
+    with pytest.raises(ClientError):
+        launch_with(world, "AccessDeniedException")

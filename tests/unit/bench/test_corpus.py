@@ -1,0 +1,69 @@
+"""Every case of the corpus gets the right word; `make corpus` also measures time and memory."""
+
+from collections import Counter
+
+import pytest
+
+from bench.intake import photos, random_requests, requests
+from contracts.codes import CODES
+from contracts.errors import ArchiveRefusedError
+from domain.intake.archives import members_of
+from domain.intake.normalisation import DecodeLimits, PhotoRefusedError
+from domain.intake.uploads import find_place
+from domain.requests.merge import parse_request
+from domain.requests.request_json import RequestRefusedError
+from runtime.imaging.decode import answer
+from runtime.imaging.sandbox import format_of
+
+PHOTOS = list(photos.cases())
+REQUESTS = list(requests.requests())
+ARCHIVES = list(requests.archives())
+
+
+def verdict(body: bytes) -> str | None:
+    limits = DecodeLimits(min_side=64)._asdict()
+    try:
+        facts, _ = answer(body, {"kind": format_of(body), **limits})
+    except PhotoRefusedError as error:
+        return error.code
+    refused: str | None = facts.get("refused")
+    return refused
+
+
+@pytest.mark.parametrize("case", PHOTOS, ids=lambda case: case.name)
+def test_every_file_gets_its_verdict(case: photos.PhotoCase) -> None:
+    assert case.code is None or case.code in CODES
+    assert verdict(case.make()) == case.code
+
+
+@pytest.mark.parametrize("case", REQUESTS, ids=lambda case: case.name)
+def test_every_request_gets_its_answer(case: requests.PaperCase) -> None:
+    fields: set[str] = set()
+    try:
+        parse_request(case.body)
+    except RequestRefusedError as error:
+        fields |= {problem.field.partition(".")[0] for problem in error.problems}
+    assert fields == ({case.code} - {None})
+
+
+@pytest.mark.parametrize("case", ARCHIVES, ids=lambda case: case.name)
+def test_every_archive_gets_its_answer(case: requests.PaperCase) -> None:
+    found: object = None
+    try:
+        list(members_of(case.body))
+    except ArchiveRefusedError as error:
+        found = error.facts["code"]
+    assert found == case.code
+
+
+@pytest.mark.parametrize(("key", "good"), list(requests.places()))
+def test_every_key_is_judged(key: str, good: bool) -> None:
+    assert (find_place(key) is not None) == good
+
+
+def test_requests_made_by_chance_are_accepted_or_answered() -> None:
+    answers: Counter[str] = Counter()
+    random_requests.many(200, lambda sources: answers.update([random_requests.answer_to(sources)]))
+    assert answers["unmapped"] == 0
+    assert answers["request"] > 10
+    assert answers["problems"] > 10

@@ -1,0 +1,150 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.upload.problems import RequestProblems
+from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
+from contracts.shared import layout
+from domain.intake.accepting import Intake, accept_request
+from domain.intake.uploads import MAX_PHOTOS
+from domain.ports.storage import read_document
+from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
+from tests.fakes.jobs import MemoryJobs
+from tests.fakes.storage import MemoryStorage
+
+PHOTOS = {f"{n}.jpg": bytes([n]) for n in range(5)}
+
+
+def accepted_upload(intake: Intake, job_id: str) -> AcceptedUpload:
+    return read_document(intake.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+
+
+def test_an_upload_becomes_a_job_with_pinned_photos() -> None:
+    intake = memory_intake()
+    key = put_upload(intake, {**PHOTOS, "0.txt": b"smiling", ".DS_Store": b"x", "notes.txt": b"y"})
+    answer = accept_request(announced(key), intake, NOW)
+    assert answer.status == "accepted"
+    pinned = accepted_upload(intake, answer.job.job_id).photos
+    assert {pin.key.rpartition("/")[2] for pin in pinned} == set(PHOTOS)
+    assert [pin.etag for pin in pinned] == sorted(pin.etag for pin in pinned)
+    assert all(pin.version_id == "1" and pin.size == 1 for pin in pinned)
+    assert [p.caption.key[-5:] for p in pinned if p.caption is not None] == ["0.txt"]
+
+
+def test_the_same_content_twice_is_one_job() -> None:
+    intake = memory_intake()
+    first = accept_request(announced(put_upload(intake, PHOTOS), "arn:1"), intake, NOW)
+    copied = {f"copy of {name}": body for name, body in PHOTOS.items()}
+    key = put_upload(intake, copied, place=("acme", "second"))
+    again = accept_request(announced(key, "arn:2"), intake, NOW)
+    assert (first.status, again.status) == ("accepted", "repeat")
+    assert first.job.job_id == again.job.job_id
+    assert accepted_upload(intake, first.job.job_id).job.upload == "first"
+
+
+def test_a_retried_stage_is_accepted_again_by_its_own_execution() -> None:
+    intake = memory_intake()
+    event = announced(put_upload(intake, PHOTOS))
+    assert accept_request(event, intake, NOW) == accept_request(event, intake, NOW)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"place": ("other", "first")},
+        {"request": {**REQUEST, "seed": 7}},
+        {"request": {**REQUEST, "idempotency_key": "again"}},
+        {"photos": {**PHOTOS, "5.jpg": b"new"}},
+        {"photos": {**PHOTOS, "1.txt": b"a caption"}},
+    ],
+)
+def test_other_content_is_another_job(other: dict[str, Any]) -> None:
+    intake = memory_intake()
+    first = accept_request(announced(put_upload(intake, PHOTOS)), intake, NOW)
+    key = put_upload(intake, **{"photos": PHOTOS, **other})
+    again = accept_request(announced(key), intake, NOW)
+    assert first.job.job_id != again.job.job_id
+
+
+def test_the_request_is_read_as_it_was_announced() -> None:
+    intake = memory_intake()
+    key = put_upload(intake, PHOTOS)
+    put_upload(intake, {}, b"not json any more")
+    assert accept_request(announced(key, version="1"), intake, NOW).status == "accepted"
+
+
+@pytest.mark.parametrize("body", [b"not json", b"{}", b" " * 70_000])
+def test_a_bad_request_leaves_its_problems_for_the_notice(body: bytes) -> None:
+    intake = memory_intake()
+    event = announced(put_upload(intake, PHOTOS, body))
+    with pytest.raises(InvalidRequestError):
+        accept_request(event, intake, NOW)
+    key = layout.problems_key("acme", "first")
+    assert read_document(intake.models, key, RequestProblems).problems
+    assert isinstance(intake.jobs, MemoryJobs)
+    assert intake.jobs.records == {}
+
+
+def test_a_request_that_is_gone_is_a_problem() -> None:
+    intake = memory_intake()
+    with pytest.raises(InvalidRequestError):
+        accept_request(announced("tenants/acme/uploads/first/request.json"), intake, NOW)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "request.json",
+        "tenants/a/uploads/b/c/request.json",
+        "tenants/../uploads/b/request.json",
+        "tenants/a b/uploads/b/request.json",
+        "tenants/a%20b/uploads/b/request.json",
+        "tenants/a/uploads/b/request.json\n",
+        "tenants/-a/uploads/b/request.json",
+    ],
+)
+def test_a_request_in_the_wrong_place_is_refused(key: str) -> None:
+    with pytest.raises(InvalidUploadError):
+        accept_request(announced(key), memory_intake(), NOW)
+
+
+def test_too_many_photos_are_refused_before_they_are_read() -> None:
+    intake = memory_intake()
+    photos = {f"{n}.jpg": b"x" for n in range(MAX_PHOTOS + 1)}
+    with pytest.raises(TooManyPhotosError) as caught:
+        accept_request(announced(put_upload(intake, photos)), intake, NOW)
+    assert caught.value.facts["found"] == MAX_PHOTOS + 1
+
+
+def test_a_photo_that_vanishes_meanwhile_is_left_out() -> None:
+    class Vanishing(MemoryStorage):
+        def heads(self, keys: Any) -> Any:
+            return super().heads(keys[1:])
+
+    intake = memory_intake()
+    intake = replace(intake, uploads=Vanishing())
+    answer = accept_request(announced(put_upload(intake, PHOTOS)), intake, NOW)
+    assert len(accepted_upload(intake, answer.job.job_id).photos) == len(PHOTOS) - 1
+
+
+WORDLESS = {**REQUEST, "autocaption": True}
+
+
+def test_words_are_not_promised_where_nobody_can_write_them() -> None:
+    intake = memory_intake()
+    with pytest.raises(InvalidRequestError) as caught:
+        accept_request(announced(put_upload(intake, PHOTOS, WORDLESS)), intake, NOW)
+    assert caught.value.facts["code"] == "captioner_missing"
+
+
+def test_another_captioner_makes_another_job_and_only_of_those_that_use_it() -> None:
+    ids: dict[str, set[str]] = {"one": set(), "other": set()}
+    for captioner, jobs in ids.items():
+        intake = memory_intake(captioner)
+        for request in (WORDLESS, REQUEST):
+            event = announced(put_upload(intake, PHOTOS, request))
+            jobs.add(accept_request(event, intake, NOW).job.job_id)
+    assert len(ids["one"] & ids["other"]) == 1
+    assert len(ids["one"] | ids["other"]) == 3

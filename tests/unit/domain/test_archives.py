@@ -1,0 +1,154 @@
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts.documents.job import AcceptedUpload
+from contracts.errors import ArchiveRefusedError, TooManyPhotosError
+from contracts.shared import layout
+from domain.intake import archives
+from domain.intake.accepting import accept_request
+from domain.intake.archives import members_of
+from domain.ports.storage import read_document
+from tests.fakes.intake import NOW, announced, memory_intake, put_upload
+
+FILES = {"a.jpg": b"a" * 50, "sub/b.jpg": b"b" * 50, "sub/b.txt": b"smiling"}
+
+
+def zipped(files: dict[str, bytes], **options: Any) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in files.items():
+            archive.writestr(name, body, **options)
+    return out.getvalue()
+
+
+def tarred(files: dict[str, bytes], mode: str = "w:gz", **fields: Any) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, body in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            for field, value in fields.items():
+                setattr(info, field, value)
+            archive.addfile(info, io.BytesIO(body))
+    return out.getvalue()
+
+
+def refusal(body: bytes) -> str:
+    with pytest.raises(ArchiveRefusedError) as caught:
+        next(members_of(body))
+    return str(caught.value.facts["code"])
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, "w")])
+def test_files_come_out_as_they_went_in(pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    assert {member.name: member.body for member in members_of(pack(FILES))} == FILES
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.jpg", "/etc/passwd", "a/../../x", "c:\\x", "a\x01b", "x\u200fy.jpg", "n" * 501]
+)
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_name_that_leads_away_is_refused(
+    pack: Callable[[dict[str, bytes]], bytes], name: str
+) -> None:
+    assert refusal(pack({"good.jpg": b"x", name: b"y"})) == "archive_unsafe"
+
+
+@pytest.mark.parametrize("twin", ["A.JPG", "e\u0301.jpg"])
+def test_twins_are_refused(twin: str) -> None:
+    assert refusal(zipped({"a.jpg": b"1", "\u00e9.jpg": b"2", twin: b"3"})) == "archive_unsafe"
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE]
+)
+def test_what_is_no_plain_file_is_refused(kind: bytes) -> None:
+    assert refusal(tarred({"x": b""}, type=kind, linkname="/etc/passwd")) == "archive_unsafe"
+
+
+def test_a_link_in_a_zip_is_refused() -> None:
+    info = zipfile.ZipInfo("link")
+    info.external_attr = 0o120777 << 16
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    assert refusal(out.getvalue()) == "archive_unsafe"
+
+
+def test_a_password_is_refused() -> None:
+    body = bytearray(zipped({"a.jpg": b"x"}))
+    at = body.index(b"PK\x01\x02") + 8
+    body[at] |= 1
+    assert refusal(bytes(body)) == "archive_unsafe"
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_bomb_is_refused_by_its_header(pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    assert refusal(pack({"a.jpg": b"x", "bomb": bytes(archives.MAX_MEMBER_BYTES + 1)})) == (
+        "archive_too_large"
+    )
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_too_many_members_are_refused(pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    assert refusal(pack({f"{n}": b"" for n in range(1001)})) == "archive_too_large"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no archive", b"\x1f\x8bbroken", zipped(FILES)[:-30], tarred(FILES)[:40]]
+)
+def test_what_cannot_be_read_is_damaged(body: bytes) -> None:
+    assert refusal(body) == "archive_damaged"
+
+
+def test_damage_inside_is_found() -> None:
+    body = zipped({"a.jpg": bytes(range(256)) * 40}).replace(b"a.jpg", b"a.jpg")
+    broken = bytearray(body)
+    broken[60] ^= 0xFF
+    with pytest.raises(ArchiveRefusedError):
+        list(members_of(bytes(broken)))
+
+
+# --- in an upload -----------------------------------------------------------------------------
+
+
+def test_an_archive_is_as_good_as_loose_photos() -> None:
+    litter = {"__MACOSX/._a.jpg": b"x", "sub/.DS_Store": b"y"}
+    job_ids = set()
+    for upload in (FILES, {"photos.zip": zipped(FILES | litter)}, {"p.TGZ": tarred(FILES)}):
+        intake = memory_intake()
+        job_ids.add(accept_request(announced(put_upload(intake, upload)), intake, NOW).job.job_id)
+    assert len(job_ids) == 1
+
+
+def test_files_of_an_archive_keep_their_names_for_the_owner_only() -> None:
+    intake = memory_intake()
+    key = put_upload(intake, {"photos.zip": zipped(FILES)})
+    job = accept_request(announced(key), intake, NOW).job
+    key = layout.accepted_upload_key(job.job_id)
+    pins = read_document(intake.models, key, AcceptedUpload).photos
+    assert {pin.name for pin in pins} == {"photos.zip/a.jpg", "photos.zip/sub/b.jpg"}
+    assert all(pin.key.startswith("unpacked/acme/first/") for pin in pins)
+    assert not any("jpg" in pin.key for pin in pins)
+    assert [pin.caption is not None for pin in pins if pin.name == "photos.zip/sub/b.jpg"] == [True]
+
+
+def test_a_hostile_archive_leaves_nothing_behind() -> None:
+    intake = memory_intake()
+    key = put_upload(intake, {"photos.zip": zipped({"good.jpg": b"x", "../x": b"y"})})
+    with pytest.raises(ArchiveRefusedError):
+        accept_request(announced(key), intake, NOW)
+    assert intake.uploads.list("unpacked/", 9) == []
+
+
+def test_photos_in_archives_are_counted() -> None:
+    intake = memory_intake()
+    many = {f"{n}.jpg": bytes([n]) for n in range(60)}
+    key = put_upload(intake, {"one.zip": zipped(many), "two.zip": zipped(many)})
+    with pytest.raises(TooManyPhotosError):
+        accept_request(announced(key), intake, NOW)

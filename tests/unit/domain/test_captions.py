@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from contracts.documents.photos import PhotoReport
+from contracts.shared import layout
+from domain.intake.accepting import accept_request
+from domain.intake.captions import parse_list
+from domain.intake.inspection import inspect_photos
+from domain.ports.storage import read_document
+from tests.fakes.intake import NOW, announced, memory_intake, put_upload
+from tests.unit.domain.test_archives import zipped
+from tests.unit.domain.test_inspection import GOOD, PlainDecoder, inspection_of
+
+JSONL = "\n".join(
+    [
+        json.dumps({"file_name": "0.jpg", "text": "smiling  today"}),
+        "not json",
+        json.dumps(["a list"]),
+        json.dumps({"file_name": "1.jpg", "caption": "x" * 500}),
+        json.dumps({"file_name": "2.jpg", "prompt": "laughing"}),
+    ]
+).encode()
+CSV = b"caption,image_file\nsmiling today,0.jpg\n,1.jpg\nlaughing,2.jpg\n"
+
+
+def words(files: dict[str, bytes]) -> set[str | None]:
+    intake = memory_intake()
+    job = accept_request(announced(put_upload(intake, files)), intake, NOW).job
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+    assert all(photo.codes == () for photo in report.photos)
+    return {photo.caption for photo in report.photos}
+
+
+@pytest.mark.parametrize(("name", "body"), [("metadata.jsonl", JSONL), ("caption.csv", CSV)])
+def test_one_list_has_words_for_all(name: str, body: bytes) -> None:
+    assert words({**GOOD, name: body}) == {"smiling today", "laughing", None}
+
+
+def test_a_text_beside_the_photo_comes_before_the_list() -> None:
+    files = {**GOOD, "metadata.jsonl": JSONL, "0.txt": b"winking"}
+    assert words(files) == {"winking", "laughing", None}
+
+
+def test_lists_work_in_archives_and_for_folders_below() -> None:
+    inside = {f"train/{name}": body for name, body in GOOD.items()}
+    assert words({"set.zip": zipped({**inside, "metadata.jsonl": JSONL})}) == {
+        "smiling today",
+        "laughing",
+        None,
+    }
+
+
+def test_masks_are_no_photos() -> None:
+    intake = memory_intake()
+    files = {**GOOD, "0_mask.png": b"mask", "party_mask.jpg": b"a photo"}
+    job = accept_request(announced(put_upload(intake, files)), intake, NOW).job
+    assert inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW).accepted == 6
+
+
+@pytest.mark.parametrize("text", ["", "\0", "a,b\n1,2", '"', "caption\nx", "[" * 50_000])
+def test_a_list_that_says_nothing_is_harmless(text: str) -> None:
+    assert parse_list(text, "metadata.csv") == {}
+    assert parse_list(text, "metadata.jsonl") == {}

@@ -1,0 +1,33 @@
+"""Every upload ends once, whatever happens to the stages around its training.
+
+`LIKENESS_SEEDS=2000 pytest tests/unit/domain/test_chaos.py` tells more stories, as `make simulate` does;
+`LIKENESS_SEED=17 pytest tests/unit/domain/test_chaos.py` tells the one that went wrong.
+"""
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.fakes.notice_story import NoticeStory
+from tests.fakes.story import Story, story_of
+
+ONE = os.environ.get("LIKENESS_SEED")
+SEEDS = [int(ONE)] if ONE else range(int(os.environ.get("LIKENESS_SEEDS", "60")))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_upload_ends_once_whatever_happens(seed: int) -> None:
+    assert story_of(seed).complaints() == []
+
+
+def test_a_story_is_told_again_alike() -> None:
+    def end(seed: int) -> dict[str, Any]:
+        return dict(Story(seed).tell_it().callbacks.answers)
+
+    assert end(3) == end(3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_ending_is_told_by_one_message(seed: int) -> None:
+    assert NoticeStory(seed).tell_it().complaints() == []

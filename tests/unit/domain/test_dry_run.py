@@ -1,0 +1,69 @@
+"""A dry run answers with verdicts, plan, time and cost: one notice, and no training."""
+
+import pytest
+
+from contracts.documents.job import JobSpec
+from contracts.documents.notice import Notice
+from contracts.documents.photos import PhotoSummary
+from contracts.documents.stages import DryRunInput
+from contracts.errors import TooExpensiveError, TooFewPhotosError
+from domain.intake.accepting import Intake
+from domain.intake.inspection import inspect_photos
+from domain.notices.dry_run import answer_dry_run
+from domain.notices.notices import Desk
+from tests.fakes.intake import NOW, memory_intake
+from tests.fakes.notifier import MemoryNotifier
+from tests.unit.domain.test_inspection import GOOD, PlainDecoder, accepted, inspection_of
+
+FILES = {**GOOD, "turned.jpg": b"turn", "bad.pdf": b"refuse not_an_image", "class/x.png": b"x"}
+
+
+def inspect(intake: Intake, job: JobSpec) -> PhotoSummary:
+    return inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+
+
+def dry_run(**request: object) -> tuple[Notice, MemoryNotifier, Intake]:
+    intake, notifier = memory_intake(), MemoryNotifier()
+    job = accepted(intake, FILES, dry_run=True, **request)
+    given = DryRunInput(job=job, photos=inspect(intake, job))
+    desk = Desk(intake.models, intake.jobs, notifier)
+    notice = answer_dry_run(given, desk, NOW)
+    assert answer_dry_run(given, desk, NOW) == notice
+    return notice, notifier, intake
+
+
+def test_the_answer_holds_verdicts_plan_time_and_cost() -> None:
+    notice, notifier, intake = dry_run(max_train_steps=800, preset="face")
+    assert [told.code for told in notifier.published] == ["dry_run"]
+    assert notice.status == "succeeded"
+    assert notice.plan is not None
+    assert (notice.plan.photos, notice.plan.refused, notice.plan.class_photos) == (6, 1, 1)
+    assert notice.plan.estimate is not None
+    assert notice.plan.estimate.steps == 800
+    assert notice.plan.estimate.usd
+    assert {photo.file: photo.codes for photo in notice.photos} == {
+        "bad.pdf": ("not_an_image",),
+        "turned.jpg": ("rotated",),
+    }
+    assert "Photos that can be used: 6 of 7. It would take 800 steps" in notice.text
+    assert notice.job_id is not None
+    record = intake.jobs.get(notice.job_id)
+    assert record is not None
+    assert (record.status, record.queue, record.attempt) == ("succeeded", None, 0)
+
+
+def test_a_real_request_is_another_job_and_no_dry_run() -> None:
+    intake = memory_intake()
+    first, second = accepted(intake, GOOD, dry_run=True), accepted(intake, GOOD)
+    assert first.job_id != second.job_id
+    assert inspect(intake, first).dry_run
+    assert not inspect(intake, second).dry_run
+
+
+def test_a_dry_run_tells_what_would_stop_the_training() -> None:
+    intake = memory_intake()
+    with pytest.raises(TooExpensiveError):
+        inspect(intake, accepted(intake, GOOD, dry_run=True, max_cost_usd=0.01))
+    intake = memory_intake()
+    with pytest.raises(TooFewPhotosError):
+        inspect(intake, accepted(intake, {"a.jpg": b"x"}, dry_run=True))

@@ -1,0 +1,81 @@
+"""An endpoint on demand: who wakes it, and who takes it down."""
+
+from datetime import timedelta
+
+import pytest
+
+from contracts.documents.hosting import EndpointStatus, ModelQuestion
+from contracts.documents.model import ModelRecord
+from domain.serving.endpoint import FAILURE_REST, answer, reap, wake
+from tests.fakes.hosting import MemoryHosting
+from tests.fakes.models import MemoryModels
+from tests.unit.training_kit import NOON, job_id
+
+IDLE = timedelta(minutes=60)
+
+
+def shelf() -> MemoryModels:
+    models = MemoryModels()
+    for number, created in ((1, "2026-11-20"), (2, "2026-11-21")):
+        models.record(
+            ModelRecord(
+                tenant="acme",
+                model_id=job_id(number),
+                target_model=f"{job_id(number)}-{'a' * 12}.tar.gz",
+                weights_sha256="a" * 64,
+                base_id="portraits-sdxl",
+                trigger_word="sks",
+                endpoint_name="endpoint",
+                created_at=created,
+            )
+        )
+    return models
+
+
+def test_an_absent_endpoint_is_started_once() -> None:
+    hosting = MemoryHosting()
+    assert (wake(hosting, NOON), wake(hosting, NOON)) == ("starting", "starting")
+
+
+def test_one_that_failed_makes_room_for_a_new_one_after_a_rest() -> None:
+    hosting = MemoryHosting(status="failed", used=NOON)
+    just_before = NOON + FAILURE_REST - timedelta(seconds=1)
+    assert [wake(hosting, NOON), wake(hosting, just_before)] == ["failed", "failed"]
+    later = NOON + FAILURE_REST
+    assert (wake(hosting, later), wake(hosting, later)) == ("deleting", "starting")
+
+
+@pytest.mark.parametrize("status", ["absent", "failed", "in_service"])
+def test_cloudformations_endpoint_is_left_alone(status: EndpointStatus) -> None:
+    hosting = MemoryHosting(on_demand=False, status=status)
+    assert wake(hosting, NOON) == status
+    assert not reap(hosting, IDLE, NOON)
+    assert hosting.status() == status
+
+
+def test_an_endpoint_goes_after_its_idle_time_and_not_before() -> None:
+    hosting = MemoryHosting()
+    wake(hosting, NOON)
+    assert not reap(hosting, IDLE, NOON), "still starting"
+    hosting.started(NOON)
+    assert not reap(hosting, IDLE, NOON + IDLE - timedelta(seconds=1))
+    assert reap(hosting, IDLE, NOON + IDLE)
+    assert hosting.status() == "absent"
+
+
+def test_a_returning_user_sees_the_newest_model_first_and_wakes_the_endpoint() -> None:
+    hosting = MemoryHosting()
+    asleep = answer(ModelQuestion(tenant="acme"), hosting, shelf(), NOON)
+    assert asleep.endpoint == "absent"
+    assert [model.model_id for model in asleep.models] == [job_id(2), job_id(1)]
+    assert (
+        answer(ModelQuestion(tenant="acme", wake=True), hosting, shelf(), NOON).endpoint
+        == "starting"
+    )
+
+
+def test_a_stranger_wakes_nothing_and_sees_nobodys_models() -> None:
+    hosting = MemoryHosting()
+    question = ModelQuestion(tenant="mallory", model_id=job_id(1), wake=True)
+    found = answer(question, hosting, shelf(), NOON)
+    assert (found.endpoint, found.models) == ("absent", ())

@@ -1,0 +1,176 @@
+import pytest
+
+from bench.intake.photos import heic
+from contracts.documents.job import JobSpec
+from contracts.documents.photos import PhotoReport, PhotoSummary
+from contracts.errors import PhotosRefusedError, TooFewPhotosError
+from contracts.shared import layout
+from domain.intake.accepting import Intake, accept_request
+from domain.intake.inspection import Inspection, inspect_photos
+from domain.intake.normalisation import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.ports.storage import read_document
+from runtime.imaging.sandbox import ChildDecoder, DecoderBrokenError
+from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
+from tests.fakes.pictures import encoded, jpegs, picture
+
+
+class PlainDecoder:
+    """Takes the bytes for pixels; refuses those that say so."""
+
+    def __init__(self) -> None:
+        self.limits: list[DecodeLimits] = []
+
+    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
+        self.limits.append(limits)
+        if body.startswith(b"refuse "):
+            raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
+        codes = ("rotated",) if body.startswith(b"turn") else ()
+        taken = 735_000 if body.startswith(b"old") else 739_000
+        return DecodedPhoto(body, 80, 96, codes, taken=taken)
+
+    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
+        self.limits.append(limits)
+        if body.startswith(b"refuse "):
+            raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
+        return b"%dx%d " % (width, height) + body
+
+
+def inspection_of(intake: Intake, decoder: PlainDecoder | ChildDecoder) -> Inspection:
+    return Inspection(
+        intake.uploads, intake.models, intake.bases, intake.jobs, decoder, "ml.g5.2xlarge"
+    )
+
+
+def accepted(intake: Intake, photos: dict[str, bytes], **request: object) -> JobSpec:
+    key = put_upload(intake, photos, {**REQUEST, **request})
+    return accept_request(announced(key), intake, NOW).job
+
+
+def report_of(intake: Intake, job: JobSpec) -> PhotoReport:
+    return read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+
+
+GOOD = {f"{n}.jpg": f"pixels {n}".encode() for n in range(5)}
+
+
+def test_each_photo_gets_a_verdict_and_a_copy_without_its_name() -> None:
+    intake = memory_intake()
+    job = accepted(
+        intake, {**GOOD, "a.jpg": b"turn", "b.pdf": b"refuse not_an_image", "0.txt": b" smiling\n"}
+    )
+    summary = inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert summary == PhotoSummary(job_id=job.job_id, accepted=6, refused=1)
+    verdicts = report_of(intake, job).photos
+    assert [v.index for v in verdicts] == list(range(7))
+    assert sorted(v.verdict for v in verdicts) == ["accepted"] * 5 + ["refused", "repaired"]
+    assert [v.caption for v in verdicts if v.caption is not None] == ["smiling"]
+    copies = {item.key for item in intake.uploads.list("accepted/", 99)}
+    assert copies == {f"accepted/{job.job_id}/{v.file}" for v in verdicts if v.file is not None}
+
+
+def test_a_photo_from_another_time_of_life_is_told_and_its_date_kept_nowhere() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "a.jpg": b"old", "b.jpg": b"refuse not_an_image"})
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    report = report_of(intake, job)
+    assert sorted(v.codes for v in report.photos if v.codes) == [("not_an_image",), ("old_photo",)]
+    assert "735000" not in report.model_dump_json()
+
+
+def test_too_few_good_photos_end_the_job_but_leave_the_report() -> None:
+    intake = memory_intake()
+    twins = {"0.jpg": b"pixels", "1.jpg": b"pixels", "2.jpg": b"others"}
+    job = accepted(intake, twins)
+    with pytest.raises(TooFewPhotosError) as caught:
+        inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert (caught.value.facts["found"], caught.value.facts["needed"]) == (2, 5)
+    assert [v.codes for v in report_of(intake, job).photos if v.codes] == [("duplicate",)]
+
+
+def test_a_request_may_ask_that_all_photos_pass() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "x.pdf": b"refuse not_an_image"}, on_reject="fail")
+    with pytest.raises(PhotosRefusedError) as caught:
+        inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert caught.value.facts["refused"] == 1
+
+
+def test_no_photos_at_all_are_too_few() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {})
+    with pytest.raises(TooFewPhotosError):
+        inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+
+
+def test_a_photo_that_was_swapped_or_deleted_is_noticed() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "swapped.jpg": b"before", "gone.jpg": b"soon"})
+    prefix = layout.upload_prefix("acme", "first")
+    intake.uploads.write(prefix + "swapped.jpg", b"refuse after")
+    intake.uploads.delete(prefix + "gone.jpg")
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    verdicts = report_of(intake, job).photos
+    assert len([v for v in verdicts if v.verdict == "accepted"]) == 7  # pinned versions remain
+
+
+def test_the_base_sets_the_least_side_unless_the_request_does() -> None:
+    for request, least in (({}, 64), ({"resolution": 256}, 256)):
+        intake, decoder = memory_intake(), PlainDecoder()
+        inspect_photos(accepted(intake, GOOD, **request), inspection_of(intake, decoder), NOW)
+        assert {limits.min_side for limits in decoder.limits} == {least}
+
+
+def test_a_file_that_is_too_large_is_never_read() -> None:
+    intake, decoder = memory_intake(), PlainDecoder()
+    job = accepted(intake, {**GOOD, "huge.jpg": b"x" * 20_000_001})
+    inspect_photos(job, inspection_of(intake, decoder), NOW)
+    assert len(decoder.limits) == len(GOOD)
+    assert ("too_many_bytes",) in [v.codes for v in report_of(intake, job).photos]
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"x" * 401, b"y" * 5000, b"a\x00b"])
+def test_a_caption_that_cannot_be_used_is_left_out(text: bytes) -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "0.txt": text})
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    verdicts = report_of(intake, job).photos
+    assert [v.codes for v in verdicts if v.codes] == [("caption_ignored",)]
+    assert all(v.caption is None for v in verdicts)
+
+
+def test_a_retried_stage_writes_the_same() -> None:
+    intake = memory_intake()
+    job = accepted(intake, GOOD)
+    inspection = inspection_of(intake, PlainDecoder())
+    first = inspect_photos(job, inspection, NOW), report_of(intake, job)
+    assert first == (inspect_photos(job, inspection, NOW), report_of(intake, job))
+
+
+def test_real_photos_pass_through_a_child_with_limits() -> None:
+    intake = memory_intake()
+    files = {**jpegs(5), "photo-5.jpg": encoded(picture(9))[:-300], "photo-6.jpg": b"no image"}
+    job = accepted(intake, files)
+    summary = inspect_photos(job, inspection_of(intake, ChildDecoder()), NOW)
+    assert (summary.accepted, summary.refused) == (5, 2)
+    codes = {v.codes for v in report_of(intake, job).photos}
+    assert codes == {(), ("similar_photo",), ("damaged_image",), ("not_an_image",)}
+
+
+def test_the_child_reads_heic_within_its_limits() -> None:
+    photo = ChildDecoder().decode(heic(6, size=(120, 96)), DecodeLimits(min_side=64))
+    assert (photo.width, photo.height) == (96, 120)
+
+
+def test_a_child_that_cannot_start_is_no_fault_of_the_photo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(DecoderBrokenError):
+        ChildDecoder().decode(encoded(picture()), DecodeLimits(min_side=64))
+
+
+def test_a_child_that_is_killed_refuses_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.imaging.sandbox.WALL_SECONDS", 0.01)
+    with pytest.raises(PhotoRefusedError) as caught:
+        ChildDecoder().decode(encoded(picture()), DecodeLimits(min_side=64))
+    assert caught.value.code == "too_complex"

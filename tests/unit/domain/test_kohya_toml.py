@@ -1,0 +1,197 @@
+"""A file of kohya's scripts, as the second seed uploads it, becomes a request."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.documents.upload.imported import ImportReport
+from contracts.documents.upload.request import TrainingRequest
+from domain.requests.kohya_settings import KNOWN, NONE_HERE, SAME
+from domain.requests.kohya_syntax import Subject, parse_folder
+from domain.requests.kohya_toml import KohyaImport, import_kohya
+from domain.requests.request_json import RequestRefusedError
+
+DWJZ = Subject(60, "dwjz")
+
+SDXL = b"""
+[model_arguments]
+pretrained_model_name_or_path = "stabilityai/stable-diffusion-xl-base-1.0"
+[training_arguments]
+output_dir = "/opt/ml/model"
+output_name = "dwjz"
+train_batch_size = 2
+max_train_epochs = 3
+seed = 42
+resolution = "1024,1024"
+xformers = true
+[network_arguments]
+network_module = "networks.lora"
+network_dim = 32
+network_alpha = 16
+network_train_unet_only = true
+[optimizer_arguments]
+optimizer_type = "Adafactor"
+learning_rate = 4e-4
+unet_lr = 1e-4
+text_encoder_lr = 0.0
+"""
+
+
+def problems_of(body: bytes, subject: Subject | None = DWJZ) -> dict[str, str]:
+    with pytest.raises(RequestRefusedError) as caught:
+        import_kohya(body, subject, photos=30)
+    return {problem.field: problem.message for problem in caught.value.problems}
+
+
+def imported(text: str = "", subject: Subject | None = DWJZ) -> KohyaImport:
+    return import_kohya(text.encode(), subject, photos=30)
+
+
+def names_in(report: ImportReport) -> dict[str, set[str]]:
+    return {
+        kind: {setting.name for setting in getattr(report, kind)}
+        for kind in ("honoured", "mapped", "ignored", "assumed")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("60_dwjz", Subject(60, "dwjz")),
+        ("10_tgr big cat", Subject(10, "tgr", "big cat")),
+        ("0_dwjz", None),
+        ("dwjz", None),
+        ("60_", None),
+        ("60_dw-jz", None),
+        ("60_dwjz/../x", None),
+    ],
+)
+def test_a_folder_s_name_says_repeats_trigger_and_class(name: str, subject: Subject | None) -> None:
+    assert parse_folder(name) == subject
+
+
+def test_the_seed_s_file_becomes_a_request() -> None:
+    request, _ = import_kohya(SDXL, DWJZ, photos=30)
+    assert (request.rank, request.lora_alpha, request.learning_rate) == (32, 16.0, 1e-4)
+    assert (request.resolution, request.seed, request.train_batch_size) == (1024, 42, 2)
+    assert (request.train_text_encoder, request.with_prior_preservation) == (False, False)
+    assert request.max_train_steps == 30 * 60 * 3 // 2
+    assert (request.instance_prompt, request.trigger_word) == ("a photo of dwjz", "dwjz")
+
+
+def test_every_setting_of_the_file_is_in_one_list_of_the_report() -> None:
+    _, report = import_kohya(SDXL, DWJZ, photos=30)
+    lists = names_in(report)
+    assert lists["honoured"] >= {"network_dim", "network_alpha", "unet_lr", "seed"}
+    assert lists["mapped"] >= {"resolution", "network_train_unet_only", "max_train_epochs"}
+    assert lists["ignored"] >= {"output_dir", "xformers", "learning_rate", "text_encoder_lr"}
+    given = {line.split(" = ")[0] for line in SDXL.decode().splitlines() if " = " in line}
+    told = [name for kind in ("honoured", "mapped", "ignored") for name in lists[kind]]
+    assert sorted(told) == sorted(given)
+
+
+def test_what_an_empty_file_means_to_kohya_is_carried_over_and_said() -> None:
+    request, report = imported()
+    assert (request.rank, request.lora_alpha, request.max_train_steps) == (4, 1.0, 1600)
+    assert (request.train_text_encoder, request.with_prior_preservation) == (True, False)
+    assert request.learning_rate is None, "rates are the base model's own"
+    assert len(report.assumed) == 5
+
+
+def test_a_class_word_gives_both_prompts() -> None:
+    request, _ = imported(subject=Subject(10, "tgr", "big cat"))
+    assert request.instance_prompt == "a photo of tgr big cat"
+    assert request.class_prompt == "a photo of a big cat"
+
+
+def test_a_file_of_datasets_names_the_subject_itself() -> None:
+    text = """
+    [[datasets]]
+    resolution = 512
+    batch_size = 4
+    [[datasets.subsets]]
+    image_dir = "somewhere/10_tgr"
+    class_tokens = "tgr tiger"
+    num_repeats = 10
+    [[datasets.subsets]]
+    image_dir = "elsewhere"
+    is_reg = true
+    class_tokens = "tiger"
+    num_repeats = 1
+    """
+    request, _ = imported("max_train_epochs = 1\n" + text, subject=None)
+    assert (request.trigger_word, request.class_prompt) == ("tgr", "a photo of a tiger")
+    assert request.with_prior_preservation
+    assert request.max_train_steps == 30 * 10 * 2 / 4
+
+
+def test_a_subject_that_nobody_names_is_a_problem() -> None:
+    assert list(problems_of(b"", subject=None)) == [""]
+    assert list(problems_of(b'class_tokens = "two words too many 1"', subject=None)) == [
+        "class_tokens"
+    ]
+
+
+def test_wrong_types_are_told_at_once_under_kohyas_names_and_without_values() -> None:
+    wrong = ('network_dim = "thirty"', "seed = 1.5", "unet_lr = true", 'resolution = "wide"')
+    problems = problems_of("\n".join([*wrong, "max_train_epochs = []"]).encode())
+    assert set(problems) == {"network_dim", "seed", "unet_lr", "resolution", "max_train_epochs"}
+    assert "thirty" not in str(problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("network_dim = 9999", "network_dim"),
+        ("learning_rate = 1.0", ""),  # what Prodigy takes, AdamW does not
+        ("max_train_epochs = 999", "max_train_epochs"),
+        ("network_alpha = nan", "network_alpha"),
+        ('network_module = "lycoris.kohya"', "network_module"),
+        ("network_train_text_encoder_only = true", "network_train_text_encoder_only"),
+        ("text_encoder_lr = [1e-5, 2e-5]", "text_encoder_lr"),
+        ("train_batch_size = 2\n[datasets]\nbatch_size = 4", "batch_size"),
+        ("[a]\nseed = 1\n[b]\nseed = 2", "seed"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_under_its_own_name(text: str, field: str) -> None:
+    assert list(problems_of(text.encode())) == [field]
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"a = ", b"= 1", b"a = 1\na = 2", b"a = " + b"[" * 9000])
+def test_what_is_not_toml_is_said_plainly(body: bytes) -> None:
+    problems = problems_of(body)
+    assert list(problems) == [""]
+
+
+def test_an_unknown_name_is_listed_with_the_nearest() -> None:
+    _, report = imported("netwrok_dim = 8")
+    notes = {setting.name: setting.note for setting in report.ignored}
+    assert notes["netwrok_dim"] == "Unknown here; did you mean network_dim?"
+
+
+def test_the_lists_of_names_agree() -> None:
+    assert not set(SAME) & set(NONE_HERE)
+    assert all(meaning.note for meaning in NONE_HERE.values())
+
+
+values = st.booleans() | st.integers(-5, 5000) | st.floats() | st.text("abc1, ", max_size=9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(KNOWN)), values, max_size=9), st.integers(0, 40))
+def test_any_file_is_either_a_request_or_a_list_of_problems(
+    document: dict[str, Any], photos: int
+) -> None:
+    lines = [f"{name} = {_toml(value)}" for name, value in document.items()]
+    with suppress(RequestRefusedError):
+        request, _ = import_kohya("\n".join(lines).encode(), DWJZ, photos)
+        assert isinstance(request, TrainingRequest)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(value).lower()

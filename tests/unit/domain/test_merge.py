@@ -1,0 +1,133 @@
+"""What an upload asks for, in the files and folders of several tools; and which of them counts."""
+
+import json
+from typing import Any
+
+import pytest
+
+from domain.requests.merge import Sources, Wishes, read_wishes
+from domain.requests.request_json import RequestRefusedError
+
+PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
+TOML = b"network_dim = 8\nnetwork_alpha = 4\nmax_train_epochs = 2\ntrain_batch_size = 1\n"
+CONFIG = "config.json"
+KOHYA_FOLDER = ("60_dwjz/a.jpg", "60_dwjz/b.jpg")
+
+
+def wishes(
+    request: dict[str, Any] | None,
+    photos: tuple[str, ...] = (),
+    settings: dict[str, bytes] | None = None,
+) -> Wishes:
+    body = None if request is None else json.dumps(request).encode()
+    return read_wishes(Sources(body, settings or {}, photos))
+
+
+def problems(
+    request: dict[str, Any] | None,
+    photos: tuple[str, ...] = (),
+    settings: dict[str, bytes] | None = None,
+) -> dict[str, str]:
+    with pytest.raises(RequestRefusedError) as caught:
+        wishes(request, photos, settings)
+    return {problem.field: problem.message for problem in caught.value.problems}
+
+
+def test_an_avatar_config_stands_instead_of_a_request() -> None:
+    body = json.dumps({"n_steps": 300, "lora_r": 16, "lora_alpha": 16, "resolution": 512}).encode()
+    found = wishes(None, (), {CONFIG: body})
+    request = found.request
+    assert (request.max_train_steps, request.rank, request.lora_alpha) == (300, 16, 16)
+    assert (request.instance_prompt, request.text_encoder_rank) == ("photo of <<TOK>>", 64)
+    assert request.train_text_encoder is True
+    assert found.origins["max_train_steps"] == "config.json"
+    (report,) = found.imported
+    assert {setting.name for setting in report.mapped} == {"n_steps", "lora_r"}
+    assert "lora_text_encoder_r" in {setting.name for setting in report.assumed}
+
+
+def test_an_avatar_config_carries_alpha_and_never_guesses_it() -> None:
+    request = wishes(None, (), {CONFIG: b"{}"}).request
+    assert (request.rank, request.lora_alpha) == (128, 1)
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"lora_bias": "all"}, "lora_bias"),
+        ({"lora_r": 4096}, "lora_r"),
+        ({"n_steps": "many"}, "n_steps"),
+        ({"fp16": True, "mixed_precision": 5}, "mixed_precision"),
+    ],
+)
+def test_a_bad_setting_is_told_under_its_own_name(config: dict[str, Any], field: str) -> None:
+    assert set(problems(None, (), {CONFIG: json.dumps(config).encode()})) == {field}
+
+
+def test_settings_without_effect_are_listed_and_not_obeyed() -> None:
+    config = {"base_model": "evil/model", "fp16": False, "train_text_encoder": False, "x\ny": 1}
+    found = wishes(None, (), {CONFIG: json.dumps(config | {"lora_text_encoder_r": 8}).encode()})
+    (report,) = found.imported
+    assert {s.name for s in report.ignored} == {"base_model", "x?y", "lora_text_encoder_r"}
+    assert found.request.mixed_precision == "no"
+    assert found.request.text_encoder_rank is None
+
+
+def test_kohyas_file_and_folder_say_all_there_is_to_say() -> None:
+    found = wishes(None, KOHYA_FOLDER, {"kohya.toml": TOML})
+    request = found.request
+    assert (request.trigger_word, request.rank, request.lora_alpha) == ("dwjz", 8, 4)
+    assert request.instance_prompt == "a photo of dwjz"
+    assert request.max_train_steps == 2 * 2 * 60
+    assert set(found.origins.values()) <= {"toml", "folder"}
+
+
+def test_the_request_counts_before_the_file_beside_it() -> None:
+    found = wishes({**PROMPTS, "rank": 32}, KOHYA_FOLDER, {"kohya.toml": TOML})
+    assert (found.request.rank, found.request.lora_alpha) == (32, 4)
+    assert found.request.trigger_word == "sks"  # the prompt was written with it
+    assert "rank" not in found.origins
+
+
+def test_a_kohya_folder_fills_what_an_empty_request_leaves() -> None:
+    request = wishes({}, ("10_tgr cat/a.jpg", "b.jpg")).request
+    assert (request.trigger_word, request.class_prompt) == ("tgr", "a photo of a cat")
+    assert request.instance_prompt == "a photo of TOK cat"
+
+
+def test_a_folder_with_a_year_is_no_subject() -> None:
+    found = wishes(PROMPTS, ("2024_summer/a.jpg", "12_months/b.jpg"))
+    assert (found.request.trigger_word, found.origins) == ("sks", {})
+
+
+def test_two_subjects_are_a_problem() -> None:
+    assert "trigger_word" in problems({}, ("10_tgr/a.jpg", "10_dwjz/b.jpg"))
+
+
+def test_two_files_of_one_kind_are_a_problem() -> None:
+    assert "more than one toml" in problems(PROMPTS, (), {"a.toml": b"", "b.toml": b""})[""]
+
+
+def test_prompts_may_stand_in_dataset_info() -> None:
+    found = read_wishes(Sources(b"{}", {"dataset_info.json": json.dumps(PROMPTS).encode()}, ()))
+    assert found.request.class_prompt == PROMPTS["class_prompt"]
+    assert found.origins["class_prompt"] == "dataset_info.json"
+
+
+@pytest.mark.parametrize("preset", ["face", "object", "style"])
+def test_a_preset_fills_only_what_nothing_gives_and_says_so(preset: str) -> None:
+    found = wishes({"preset": preset, "class_prompt": "a photo of a boat", "rank": 4})
+    assert (found.request.class_prompt, found.request.rank) == ("a photo of a boat", 4)
+    assert set(found.origins) == {"instance_prompt", "with_prior_preservation"}
+    assert set(found.origins.values()) == {"preset"}
+    assert found.request.with_prior_preservation == (preset != "style")
+
+
+def test_an_unknown_preset_is_a_problem_like_any_other() -> None:
+    assert set(problems({**PROMPTS, "preset": "cats"})) == {"preset"}
+    assert set(problems({**PROMPTS, "preset": ["face"]})) == {"preset"}
+
+
+def test_problems_of_all_files_are_told_at_once() -> None:
+    found = problems({**PROMPTS, "rnak": 3}, (), {"kohya.toml": b'network_module = "networks.oft"'})
+    assert set(found) == {"rnak", "network_module"}

@@ -1,0 +1,122 @@
+"""Class images travel from the job that made them to every later one, and only they."""
+
+import json
+from hashlib import sha256
+
+import pytest
+
+from contracts.documents.prior import PriorOrder, PriorSet, order_of, prior_key
+from contracts.documents.stages import TrainingNews
+from contracts.documents.training import TrainingPlan
+from contracts.shared import layout
+from domain.ports.storage import ObjectMissingError, read_document, write_document
+from domain.training.following import follow
+from domain.training.launching import launch
+from domain.training.priors import find_priors, keep_prior
+from tests.fakes.storage import MemoryStorage
+from tests.unit.training_kit import BASE_SHA256, CARD, NOON, REQUEST, World, job_id
+
+ORDER = PriorOrder(class_prompt=REQUEST.class_prompt, resolution=64, count=REQUEST.num_class_images)
+KEY = prior_key(BASE_SHA256, ORDER)
+MADE = layout.made_prior_prefix(job_id(1), KEY)
+KEPT = layout.prior_prefix(KEY)
+
+
+def make(models: MemoryStorage, data: bytes = b"latents", recipe: str = "a" * 64) -> PriorSet:
+    """Leave a set as the trainer does."""
+    digest = sha256(data).hexdigest()
+    prior = PriorSet(
+        key=KEY,
+        base_id=CARD.base_id,
+        base_sha256=BASE_SHA256,
+        resolution=64,
+        count=REQUEST.num_class_images,
+        recipe_sha256=recipe,
+        file=f"{digest}.safetensors",
+        sha256=digest,
+    )
+    models.write(MADE + prior.file, data)
+    write_document(models, MADE + layout.PRIOR_FILE, prior)
+    return prior
+
+
+def news_of(key: str) -> TrainingNews:
+    detail = {"bucket": {"name": "models"}, "object": {"key": key}}
+    return TrainingNews.model_validate({"detail": detail})
+
+
+def channel_names(world: World) -> list[str]:
+    (request,) = world.trainer.requests.values()
+    return [channel["ChannelName"] for channel in request["InputDataConfig"]]
+
+
+def test_a_request_without_prior_preservation_orders_nothing() -> None:
+    assert order_of(REQUEST, 64) == ORDER
+    assert order_of(REQUEST.model_copy(update={"with_prior_preservation": False}), 64) is None
+
+
+@pytest.mark.parametrize("change", [{"class_prompt": "a cat"}, {"resolution": 128}, {"count": 51}])
+def test_sets_of_different_orders_have_different_keys(change: dict[str, object]) -> None:
+    assert prior_key(BASE_SHA256, ORDER.model_copy(update=change)) != KEY
+    assert prior_key("c" * 64, ORDER) != KEY
+
+
+def test_a_set_that_a_job_made_reaches_every_later_job() -> None:
+    world = World()
+    world.enter(1)
+    launch(world.launcher, NOON)
+    assert layout.PRIOR_CHANNEL not in channel_names(world)
+
+    prior = make(world.models)
+    follow(world.room, news_of(MADE + layout.PRIOR_FILE), NOON)
+    assert world.models.objects[KEPT + prior.file] == b"latents"
+
+    later = World(models=world.models)
+    later.enter(2)
+    launch(later.launcher, NOON)
+    assert channel_names(later)[-1] == layout.PRIOR_CHANNEL
+    manifest = json.loads(world.models.objects[layout.priors_manifest_key(job_id(2))])
+    assert manifest == [
+        {"prefix": "s3://models/priors/"},
+        f"{KEY}/prior.json",
+        f"{KEY}/{prior.file}",
+    ]
+
+
+def test_tasks_of_one_class_share_one_set() -> None:
+    world = World()
+    world.enter(1)
+    launch(world.launcher, NOON)
+    make(world.models)
+    keep_prior(world.models, MADE + layout.PRIOR_FILE)
+    (task,) = read_document(world.models, layout.plan_key(job_id(1)), TrainingPlan).tasks
+    assert len(find_priors(world.models, [task, task], CARD)) == 1
+
+
+def test_news_of_a_kept_set_is_no_news() -> None:
+    world = World()
+    make(world.models)
+    follow(world.room, news_of(MADE + layout.PRIOR_FILE), NOON)
+    before = dict(world.models.objects)
+    follow(world.room, news_of(KEPT + layout.PRIOR_FILE), NOON)
+    follow(world.room, news_of(MADE + layout.PRIOR_FILE), NOON)
+    assert world.models.objects == before
+
+
+def test_a_set_whose_file_is_not_there_yet_is_tried_again() -> None:
+    models = MemoryStorage()
+    prior = make(models)
+    models.delete(MADE + prior.file)
+    with pytest.raises(ObjectMissingError):
+        keep_prior(models, MADE + layout.PRIOR_FILE)
+    assert KEPT + layout.PRIOR_FILE not in models.objects
+
+
+def test_a_set_of_a_newer_recipe_takes_the_place_and_the_old_file_stays_readable() -> None:
+    models = MemoryStorage()
+    old = make(models)
+    keep_prior(models, MADE + layout.PRIOR_FILE)
+    new = make(models, b"newer", "b" * 64)
+    keep_prior(models, MADE + layout.PRIOR_FILE)
+    assert read_document(models, KEPT + layout.PRIOR_FILE, PriorSet) == new
+    assert {KEPT + old.file, KEPT + new.file} <= set(models.objects)

@@ -1,0 +1,183 @@
+import gzip
+import io
+import tarfile
+from hashlib import sha256
+
+import pytest
+
+from contracts.base import BaseCard
+from contracts.documents.package import (
+    PACKAGE_CARD,
+    PACKAGE_CODE,
+    PACKAGE_CONFIG,
+    PACKAGE_MANIFEST,
+    PACKAGE_WEIGHTS,
+)
+from contracts.documents.training import GateReport, TrainedAdapter, TrainingResult
+from contracts.errors import AdapterInvalidError, GateFailedError
+from domain.ports.storage import write_document
+from domain.publishing.publishing import publish
+from domain.publishing.tar_gz import archive
+from tests.fakes.faults import before_next, die
+from tests.fakes.storage import MemoryStorage
+from tests.unit.training_kit import CARD, job_id, lora, spec, write_adapter
+
+FOLDER = f"training/{job_id(1)}/checkpoints/{job_id(1)}"
+RESULT = f"{FOLDER}/result.json"
+WEIGHTS = f"{FOLDER}/adapter/pytorch_lora_weights.safetensors"
+
+
+class Shelf:
+    """One trained adapter on its way to the endpoint."""
+
+    def __init__(self, weights: bytes | None = None) -> None:
+        self.models, self.bases = MemoryStorage("models"), MemoryStorage("bases")
+        self.result = write_adapter(self.models, 1, lora() if weights is None else weights)
+        self.write_card(CARD)
+
+    def write_card(self, card: BaseCard) -> None:
+        write_document(self.bases, "bases/portraits-sdxl/base.json", card)
+
+    def rewrite(self, **changes: object) -> None:
+        """Let the trainer have said something else."""
+        changed = TrainingResult.model_validate({**self.result.model_dump(), **changes})
+        write_document(self.models, RESULT, changed)
+
+    def trained(self) -> TrainedAdapter:
+        return TrainedAdapter(
+            job_id=job_id(1),
+            training_job_name=f"likeness-{job_id(1)}-1",
+            result_uri=self.models.uri(RESULT),
+            result_sha256=sha256(self.models.objects[RESULT]).hexdigest(),
+        )
+
+    def publish(self, trained: TrainedAdapter | None = None) -> str:
+        """Publish; return the archive's key."""
+        package = publish(spec(1), trained or self.trained(), self.models, self.bases)
+        key = package.uri.removeprefix("s3://models/")
+        assert sha256(self.models.objects[key]).hexdigest() == package.sha256
+        return key
+
+    def archive(self) -> bytes:
+        key = self.publish()
+        return self.models.objects[key]
+
+    def published(self) -> list[str]:
+        return [key for key in self.models.objects if key.startswith("endpoint/")]
+
+    def why_refused(self) -> object:
+        with pytest.raises(AdapterInvalidError) as caught:
+            self.publish()
+        assert self.published() == []
+        return caught.value.facts["reason"]
+
+
+def test_the_archive_holds_the_released_text_and_the_adapter() -> None:
+    shelf = Shelf()
+    packed = shelf.archive()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        files = [member.name for member in tar if member.isfile()]
+        weights = tar.extractfile(PACKAGE_WEIGHTS)
+        assert weights is not None
+        assert weights.read() == lora()
+    assert files == sorted(
+        [PACKAGE_CARD, PACKAGE_CODE, PACKAGE_CONFIG, PACKAGE_MANIFEST, PACKAGE_WEIGHTS]
+    )
+
+
+def test_the_name_holds_the_job_and_the_weights() -> None:
+    digest = sha256(lora()).hexdigest()
+    assert Shelf().publish() == f"endpoint/{job_id(1)}-{digest[:12]}.tar.gz"
+
+
+def test_the_same_adapter_gives_the_same_bytes() -> None:
+    assert Shelf().archive() == Shelf().archive()
+
+
+def test_an_archive_has_no_clock_and_no_owner_in_it() -> None:
+    packed = archive({"a/b": b"x"})
+    assert packed[4:8] == bytes(4), "gzip's time"
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(packed))) as tar:
+        assert {(m.mtime, m.uid, m.uname) for m in tar} == {(0, 0, "")}
+
+
+def test_publishing_again_leaves_what_a_server_may_have_loaded() -> None:
+    shelf = Shelf()
+    key = shelf.publish()
+    shelf.publish()
+    assert len(shelf.models.versions[key]) == 1
+
+
+def test_nothing_stays_in_staging() -> None:
+    shelf = Shelf()
+    shelf.publish()
+    assert not [key for key in shelf.models.objects if key.startswith("staging/")]
+
+
+@pytest.mark.parametrize("moment", ["copy", "delete"])
+def test_a_stage_that_dies_is_repeated(moment: str) -> None:
+    shelf = Shelf()
+    before_next(shelf.models, moment, die)
+    with pytest.raises(KeyboardInterrupt):
+        shelf.publish()
+    key = shelf.publish()
+    assert shelf.published() == [key]
+
+
+def test_an_archive_is_published_whole_or_not_at_all() -> None:
+    shelf = Shelf()
+    before_next(shelf.models, "copy", die)
+    with pytest.raises(KeyboardInterrupt):
+        shelf.publish()
+    assert shelf.published() == []
+
+
+def test_a_changed_result_is_refused() -> None:
+    shelf = Shelf()
+    trained = shelf.trained()
+    shelf.rewrite(photos=({"index": 0, "verdict": "accepted"},))
+    with pytest.raises(AdapterInvalidError):
+        shelf.publish(trained)
+
+
+def test_a_flipped_bit_in_the_weights_is_refused() -> None:
+    shelf = Shelf()
+    shelf.models.write(WEIGHTS, lora()[:-1] + b"\x3e")
+    assert shelf.why_refused() == "file_changed"
+
+
+def test_missing_weights_are_refused() -> None:
+    shelf = Shelf()
+    shelf.models.delete(WEIGHTS)
+    assert shelf.why_refused() == "file_missing"
+
+
+def test_an_adapter_of_another_base_is_refused() -> None:
+    shelf = Shelf()
+    shelf.write_card(CARD.model_copy(update={"sha256": "d" * 64}))
+    assert shelf.why_refused() == "base_differs"
+
+
+def test_an_adapter_that_missed_the_gate_is_not_published() -> None:
+    shelf = Shelf()
+    shelf.rewrite(gate=GateReport(passed=False, effect=0.0).model_dump())
+    with pytest.raises(GateFailedError):
+        shelf.publish()
+
+
+@pytest.mark.parametrize("missing", ["gate", "adapter"])
+def test_an_incomplete_result_is_refused(missing: str) -> None:
+    shelf = Shelf()
+    shelf.rewrite(**{missing: None})
+    assert shelf.why_refused() == "result_incomplete"
+
+
+def test_weights_that_are_no_lora_are_refused() -> None:
+    assert Shelf(weights=b"not safetensors at all").why_refused() == "header_damaged"
+
+
+def test_a_result_in_another_bucket_is_refused() -> None:
+    shelf = Shelf()
+    elsewhere = shelf.trained().model_copy(update={"result_uri": "s3://others/result.json"})
+    with pytest.raises(AdapterInvalidError):
+        shelf.publish(elsewhere)

@@ -1,0 +1,121 @@
+"""The pieces of ``serve`` that need no tritonserver."""
+
+import hashlib
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from serving import base_folder, server
+from serving.preload import REPOSITORY_LOCK
+from tests.unit.serving.test_tensors import BASE
+
+
+def write_base(folder: Path, content: bytes = b"weights") -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "weights").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    total = hashlib.sha256(f"{digest}  weights\n".encode()).hexdigest()
+    card = BASE.model_copy(update={"files": {"weights": digest}, "sha256": total})
+    (folder / "base.json").write_text(card.model_dump_json())
+
+
+class MemoryBucket:
+    """Objects of one bucket, as boto3's client would download them; counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fetched: list[str] = []
+
+    def download_file(self, bucket: str, key: str, target: str) -> None:
+        assert bucket == "bucket"
+        self.fetched.append(key)
+        Path(target).write_bytes((self.folder / key).read_bytes())
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryBucket:
+    write_base(tmp_path / "b")
+    made = MemoryBucket(tmp_path)
+    monkeypatch.setattr("boto3.client", lambda _service: made)
+    return made
+
+
+def test_a_base_from_s3_is_fetched_once(bucket: MemoryBucket, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    first = base_folder.resolve_base("s3://bucket/b/", cache)
+    assert (first / "weights").read_bytes() == b"weights"
+    assert base_folder.resolve_base("s3://bucket/b", cache) == first
+    assert bucket.fetched == ["b/base.json", "b/weights", "b/base.json"]
+    assert list(cache.iterdir()) == [first]
+
+
+def test_a_changed_object_is_refused(bucket: MemoryBucket, tmp_path: Path) -> None:
+    (bucket.folder / "b/weights").write_bytes(b"others")
+    with pytest.raises(base_folder.BaseFolderError, match="weights of the base"):
+        base_folder.resolve_base("s3://bucket/b/", tmp_path / "cache")
+
+
+def test_the_base_is_gone_only_when_its_process_is(tmp_path: Path) -> None:
+    watch = server.BaseWatch(tmp_path)
+    assert watch.gone_seconds() < 1  # it has not started yet
+    base = subprocess.Popen(["sleep", "60"])
+    (tmp_path / server.BASE_PID_FILE).write_text(str(base.pid))
+    assert watch.gone_seconds() < 1
+    base.kill()
+    base.wait()
+    time.sleep(0.05)
+    assert watch.gone_seconds() >= 0.05
+
+
+def test_a_server_whose_base_stays_dead_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server, "DEAD_BASE_SECONDS", 0.1)
+    monkeypatch.setattr("signal.signal", lambda _number, _handler: None)
+    (tmp_path / server.BASE_PID_FILE).write_text("none")
+    environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
+    assert server.run(["sleep", "60"], environment) != 0
+    assert "the base has died" in capsys.readouterr().err
+
+
+def test_only_dead_servers_regions_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SHARED_MEMORY", tmp_path)
+    alive, dead = tmp_path / "likeness_1_a", tmp_path / "likeness_999999999_a"
+    other = tmp_path / "others"
+    for region in (alive, dead, other):
+        region.touch()
+    server.sweep_regions()
+    assert [region.exists() for region in (alive, dead, other)] == [True, False, True]
+
+
+def test_a_missing_server_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IMAGE_TRITON", tmp_path)
+    with pytest.raises(server.NoTritonError, match="nvidia-pytriton"):
+        server.find_triton(tmp_path)
+
+
+def test_the_image_s_server_is_taken_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/tritonserver").touch()
+    monkeypatch.setattr(server, "IMAGE_TRITON", tmp_path)
+    triton = server.find_triton(tmp_path)
+    assert (triton.program, triton.libraries) == (tmp_path / "bin/tritonserver", ())
+    command = server.make_command(triton, tmp_path / "repository", tmp_path)
+    assert "--allow-http=false" in command
+    assert "--load-model=likeness_base" in command
+    assert "--model-namespacing=false" in command
+    assert [library.stem for library in triton.preloads] == [REPOSITORY_LOCK]
+
+
+def test_an_operator_s_own_library_stays_preloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libjemalloc.so")
+    triton = server.Triton(tmp_path, tmp_path, (), (tmp_path / "lock.so",))
+    environment = server.make_environment(triton, tmp_path, tmp_path)
+    assert environment["LD_PRELOAD"] == f"{tmp_path}/lock.so:/usr/lib/libjemalloc.so"

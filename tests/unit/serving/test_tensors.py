@@ -1,0 +1,241 @@
+"""What a picture request means: no server, no torch."""
+
+import base64
+import io
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from PIL import Image
+
+from contracts.base import BaseCard
+from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES
+from contracts.shared.styles import STYLES, Style
+from serving.base_folder import BaseFolderError, resolve_base
+from serving.tensors import PictureError, PictureRequest, name_subject, parse_request
+
+BASE = BaseCard.model_validate(
+    {
+        "base_id": "b",
+        "family": "sdxl",
+        "revision": "1",
+        "sha256": "0" * 64,
+        "files": {},
+        "prediction_type": "epsilon",
+        "resolution": 512,
+        "training": {
+            "learning_rate": 1e-3,
+            "train_batch_size": 1,
+            "rank": 4,
+            "steps_per_photo": 1,
+            "min_train_steps": 1,
+            "max_train_steps": 1,
+        },
+        "inference": {
+            "num_inference_steps": 20,
+            "guidance_scale": 5.0,
+            "scheduler": "EulerDiscreteScheduler",
+        },
+        "gate": {"min_effect": 0},
+    }
+)
+
+
+def ask(prompt: str = "a photo", negative: str = "", **arguments: Any) -> PictureRequest:
+    return parse_request(prompt.encode(), negative.encode(), json.dumps(arguments).encode(), BASE)
+
+
+def test_what_is_not_said_is_the_base_s_default() -> None:
+    request = ask()
+    assert (request.num_inference_steps, request.guidance_scale) == (20, 5.0)
+    assert (request.width, request.height) == (512, 512)
+    assert request.scheduler == "EulerDiscreteScheduler"
+    assert request.negative_prompt is None
+
+
+def test_zero_is_a_value_not_an_absence() -> None:
+    request = ask(guidance_scale=0, seed=0, lora_scale=0)
+    assert (request.guidance_scale, request.seeds, request.lora_scale) == (0, (0,), 0)
+
+
+def test_several_pictures_have_following_seeds_and_wrap() -> None:
+    assert ask(seed=2**32 - 2, num_images_per_prompt=3).seeds == (2**32 - 2, 2**32 - 1, 0)
+
+
+def test_without_a_seed_it_is_drawn_at_random() -> None:
+    assert len({ask().seeds for _ in range(8)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ({"guidance_scale": 3}, {"guidance_scale": 9}, True),
+        ({"lora_scale": 0}, {"lora_scale": 2}, True),
+        ({"seed": 1}, {"num_images_per_prompt": 4}, True),
+        ({"guidance_scale": 1}, {"guidance_scale": 9}, False),
+        ({"width": 256}, {}, False),
+        ({"num_inference_steps": 19}, {}, False),
+        ({"scheduler": "DDIMScheduler"}, {}, False),
+    ],
+)
+def test_what_can_be_drawn_together(
+    one: dict[str, Any], other: dict[str, Any], together: bool
+) -> None:
+    assert (ask(**one).pass_key == ask(**other).pass_key) is together
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        b"[",
+        b"null",
+        b'"x"',
+        b'{"steps": 3}',
+        b'{"seed": 1.5}',
+        b'{"seed": -1}',
+        b'{"seed": "1"}',
+        b'{"guidance_scale": NaN}',
+        b'{"guidance_scale": 1e999}',
+        b'{"width": 2048}',
+        b'{"num_images_per_prompt": 5}',
+        b'{"scheduler": "__import__"}',
+        b'{"lora_scale": true}',
+        b"\xff",
+        b"{" + b" " * 5000 + b"}",
+        b"[" * 4000,
+    ],
+)
+def test_bad_arguments_are_refused(arguments: bytes) -> None:
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: "):
+        parse_request(b"a", b"", arguments, BASE)
+
+
+@pytest.mark.parametrize("prompt", [b"", b"  ", b"\xff\xfe", b"x" * 2001])
+def test_a_prompt_is_text_of_a_sensible_length(prompt: bytes) -> None:
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: prompt: "):
+        parse_request(prompt, b"", b"", BASE)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_puts_words_around_both_prompts(style: Style) -> None:
+    words = STYLES[style]
+    request = ask("<<TOK>> {0} smiling", "hat", style=style)
+    assert "<<TOK>> {0} smiling" in request.prompt
+    assert request.prompt != "<<TOK>> {0} smiling"
+    assert request.negative_prompt == f"hat, {words.avoided}"
+    assert ask(style=style).negative_prompt == words.avoided
+
+
+def test_every_style_has_words_and_no_other_is_known() -> None:
+    assert tuple(STYLES) == get_args(Style)
+    with pytest.raises(PictureError, match="style: "):
+        ask(style="OOM")
+
+
+def file_of(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **more)
+    return file.getvalue()
+
+
+def ask_from(file: bytes, **arguments: Any) -> PictureRequest:
+    image = base64.b64encode(file)
+    return parse_request(b"a photo", b"", json.dumps(arguments).encode(), BASE, image)
+
+
+def test_an_image_is_cut_to_the_picture_around_its_middle() -> None:
+    wide = Image.new("RGB", (300, 100), "red")
+    wide.paste("blue", (80, 0, 220, 100))
+    request = ask_from(file_of(wide), width=128, height=128)
+    assert request.image is not None
+    assert request.image.pixels.size == (128, 128)
+    assert request.image.pixels.getcolors() == [(128 * 128, (0, 0, 255))]
+    assert request.image.sha256 == sha256(file_of(wide)).hexdigest()
+    assert request.strength == DEFAULT_STRENGTH
+
+
+def test_a_photo_taken_upright_stays_upright() -> None:
+    lying = Image.new("RGB", (128, 128), "white")
+    lying.paste("black", (0, 0, 128, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter, as telephones write it
+    request = ask_from(file_of(lying, "JPEG", exif=exif, quality=95), width=64, height=64)
+    assert request.image is not None
+    left, right = (request.image.pixels.getpixel((x, 32)) for x in (5, 58))
+    assert isinstance(left, tuple)
+    assert isinstance(right, tuple)
+    assert left[0] > 200
+    assert right[0] < 50
+
+
+def test_what_is_see_through_is_white() -> None:
+    request = ask_from(file_of(Image.new("RGBA", (64, 64), (0, 0, 0, 0))))
+    assert request.image is not None
+    assert request.image.pixels.getpixel((3, 3)) == (255, 255, 255)
+
+
+WHOLE = file_of(Image.new("RGB", (64, 64), "red"))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"OOM",
+        base64.b64encode(b"OOM"),
+        base64.b64encode(WHOLE[:-30]),
+        base64.b64encode(WHOLE)[:-5],
+        base64.b64encode(file_of(Image.new("RGB", (64, 64)), "GIF")),
+        base64.b64encode(file_of(Image.new("1", (8000, 6000)))),
+        b"A" * (MAX_IMAGE_BYTES * 4 // 3 + 8),
+        b"\xff\x00",
+    ],
+)
+def test_what_is_no_image_is_refused(image: bytes) -> None:
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: image: ") as caught:
+        parse_request(b"a", b"", b"", BASE, image)
+    assert "OOM" not in str(caught.value)
+
+
+@pytest.mark.parametrize("strength", [0, 1.01, "1", None])
+def test_a_strength_is_a_share(strength: object) -> None:
+    if strength is None:
+        assert ask_from(WHOLE, strength=None).strength == DEFAULT_STRENGTH
+        return
+    with pytest.raises(PictureError, match=r"^likeness/invalid_argument: strength: "):
+        ask_from(WHOLE, strength=strength)
+
+
+def test_a_strength_needs_an_image_and_a_step() -> None:
+    with pytest.raises(PictureError, match="strength: there is no image"):
+        ask(strength=0.5)
+    with pytest.raises(PictureError, match="strength: no step is left"):
+        ask_from(WHOLE, strength=0.3, num_inference_steps=3)
+    assert ask_from(WHOLE, strength=0.34, num_inference_steps=3).strength == 0.34
+
+
+def test_only_equal_strengths_are_drawn_together() -> None:
+    half, other, none = ask_from(WHOLE, strength=0.5), ask_from(WHOLE, strength=0.6), ask()
+    assert half.pass_key == ask_from(file_of(Image.new("L", (9, 9))), strength=0.5).pass_key
+    assert len({half.pass_key, other.pass_key, none.pass_key}) == 3
+
+
+def test_an_error_never_repeats_the_user() -> None:
+    with pytest.raises(PictureError) as caught:
+        ask(**{"CUDA out of memory": "OOM"})
+    assert "OOM" not in str(caught.value)
+    assert "memory" not in str(caught.value)
+
+
+def test_placeholders_become_the_trigger_word() -> None:
+    assert (
+        name_subject("<<TOK>> and [trigger] and TOK in TOKYO", "sks")
+        == "sks and sks and sks in TOKYO"
+    )
+
+
+def test_the_folder_of_the_base_is_checked_against_its_card(tmp_path: Path) -> None:
+    (tmp_path / "base.json").write_text(BASE.model_dump_json())
+    with pytest.raises(BaseFolderError, match="contradicts itself"):
+        resolve_base(str(tmp_path), tmp_path)

@@ -1,0 +1,1 @@
+"""The numbers of a training: the recipe, and the rules of noise and weights."""

@@ -1,0 +1,257 @@
+"""What a request and a base mean together: every number that training needs, none left open."""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from contracts.base import BaseCard, TrainingDefaults
+from contracts.documents.training import TrainingPlan, TrainingTask
+from contracts.documents.upload.request import TRIGGER_PLACEHOLDERS, TrainingRequest
+from contracts.shared.layout import PLAN_CHANNEL, PLAN_FILE
+from trainer.process.results import TrainingError
+
+HELD_OUT_FROM, PHOTOS_PER_HELD_OUT = 6, 5
+WARM_UP_SHARE = 0.05
+LONGEST = 20_000
+"""Steps, however many epochs are asked for."""
+
+
+def read_plan(root: Path) -> TrainingPlan:
+    """Read ``plan.json`` from its channel.
+
+    Raises:
+        TrainingError: it is missing or not a TrainingPlan; the reason names fields, not values.
+    """
+    path = root / "input" / "data" / PLAN_CHANNEL / PLAN_FILE
+    try:
+        return TrainingPlan.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise TrainingError("plan_invalid", "the plan channel has no plan.json") from error
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, e["loc"])) for e in error.errors()})
+        raise TrainingError("plan_invalid", f"check the fields {', '.join(fields)}") from error
+
+
+LEAST_BETWEEN_STATES = 10
+"""Steps. Writing a state takes as long as half a step: a short training would do little else."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One task's training, complete."""
+
+    job_id: str
+    seed: int
+    resolution: int
+    steps: int
+    batch_size: int
+    rank: int
+    alpha: float
+    learning_rate: float
+    text_encoder_lr: float | None
+    """Absent: the text encoders stay frozen."""
+    target_modules: tuple[str, ...]
+    instance_prompt: str
+    class_prompt: str
+    trigger_word: str
+    class_images: int
+    """0: no prior preservation."""
+    prior_loss_weight: float
+    snr_gamma: float = 5.0
+    """0: no weighting."""
+    max_grad_norm: float = 1.0
+    text_encoder_rank: int | None = None
+    text_encoder_alpha: float | None = None
+    """Absent: in the UNet's proportion to the rank."""
+    lora_dropout: float = 0.0
+    gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False
+    mixed_precision: str | None = None
+    """Absent: as the machine is set up."""
+    optimizer: str = "adamw"
+    use_8bit_adam: bool = False
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    weight_decay: float = 1e-4
+    lr_scheduler: str | None = None
+    lr_warmup_steps: int | None = None
+    lr_num_cycles: int = 1
+    lr_power: float = 1.0
+    noise_offset: float = 0.0
+    checkpointing_steps: int | None = None
+    validation_steps: int | None = None
+    """Steps between two sets of pictures; absent: none are made on the way."""
+    enable_bucket: bool = False
+    resolutions: tuple[int, ...] = ()
+    caption_dropout_rate: float = 0.0
+
+    @property
+    def warm_up_steps(self) -> int:
+        """Steps until the learning rate is at its peak."""
+        if self.lr_warmup_steps is not None:
+            return self.lr_warmup_steps
+        return 0 if self.lr_scheduler == "constant" else round(WARM_UP_SHARE * self.steps)
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between two saved states, where no more are wished: a tenth of all, or a few."""
+        return self.checkpointing_steps or max(LEAST_BETWEEN_STATES, self.steps // 10)
+
+    def rank_of(self, network: str) -> int:
+        """Return the rank of a network's adapter."""
+        return self.rank if network == "unet" else self.text_encoder_rank or self.rank
+
+    def alpha_of(self, network: str) -> float:
+        """Return the alpha of a network's adapter: it counts alpha / rank."""
+        if network != "unet" and self.text_encoder_alpha is not None:
+            return self.text_encoder_alpha
+        return self.alpha * self.rank_of(network) / self.rank
+
+
+def make_recipe(
+    task: TrainingTask, card: BaseCard, photos: int, in_an_epoch: int | None = None
+) -> Recipe:
+    """Settle what the request leaves open with the base's own defaults.
+
+    Args:
+        task: the request.
+        card: the base's own defaults.
+        photos: how many are trained on; the held-out ones do not count.
+        in_an_epoch: the same with each counted as often as it comes in an epoch.
+    """
+    request, defaults = task.request, card.training
+    rank = request.rank or defaults.rank
+    return Recipe(
+        job_id=task.job_id,
+        seed=request.seed,
+        resolution=request.resolution or card.resolution,
+        steps=settle_steps(request, defaults, photos, in_an_epoch or photos),
+        batch_size=request.train_batch_size or defaults.train_batch_size,
+        rank=rank,
+        alpha=request.lora_alpha or float(rank),
+        learning_rate=settle_rate(request, defaults),
+        text_encoder_lr=settle_text_rate(request, defaults),
+        target_modules=request.target_modules or defaults.target_modules,
+        instance_prompt=name_subject(request.instance_prompt, request),
+        class_prompt=request.class_prompt,
+        trigger_word=request.trigger_word,
+        class_images=count_class_images(task),
+        prior_loss_weight=settle_prior(request, defaults),
+        snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
+        weight_decay=request.adam_weight_decay,
+        gradient_checkpointing=bool(request.gradient_checkpointing),
+        **{name: getattr(request, name) for name in AS_REQUESTED},
+    )
+
+
+AS_REQUESTED = (
+    "max_grad_norm",
+    "text_encoder_rank",
+    "text_encoder_alpha",
+    "lora_dropout",
+    "gradient_accumulation_steps",
+    "mixed_precision",
+    "optimizer",
+    "use_8bit_adam",
+    "adam_beta1",
+    "adam_beta2",
+    "lr_scheduler",
+    "lr_warmup_steps",
+    "lr_num_cycles",
+    "lr_power",
+    "noise_offset",
+    "checkpointing_steps",
+    "validation_steps",
+    "enable_bucket",
+    "resolutions",
+    "caption_dropout_rate",
+)
+"""Options of a request that a recipe has by the same name."""
+
+
+def settle_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return the UNet's peak rate; prodigy finds its own, times 1."""
+    if request.learning_rate is not None:
+        return request.learning_rate
+    return 1.0 if request.optimizer == "prodigy" else defaults.learning_rate
+
+
+def settle_text_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
+    """Return the text encoders' peak rate; None where they stay frozen."""
+    trains = request.train_text_encoder
+    if trains is None:
+        wishes = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
+        trains = any(wish is not None for wish in wishes) or defaults.train_text_encoder
+    if not trains:
+        return None
+    rate = settle_rate(request, defaults)
+    if request.optimizer == "prodigy":  # it knows one rate only
+        return rate
+    return request.text_encoder_lr or defaults.text_encoder_lr or rate
+
+
+def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return how much the class counts."""
+    wish = request.prior_loss_weight
+    return defaults.prior_loss_weight if wish is None else wish
+
+
+def settle_steps(
+    request: TrainingRequest, defaults: TrainingDefaults, photos: int, in_an_epoch: int
+) -> int:
+    """Return how many optimiser steps there are: as wished, by epochs, or by the photos."""
+    if request.max_train_steps is not None:
+        return request.max_train_steps
+    if request.num_train_epochs is None:
+        return choose_steps(photos, defaults)
+    batch = request.train_batch_size or defaults.train_batch_size
+    in_a_step = batch * request.gradient_accumulation_steps
+    return min(LONGEST, math.ceil(in_an_epoch * request.num_train_epochs / in_a_step))
+
+
+def count_class_images(task: TrainingTask) -> int:
+    """Return how many pictures of the class are learnt from: the user's own, if there are any."""
+    if not task.request.with_prior_preservation:
+        return 0
+    return len(task.class_photos) or task.request.num_class_images
+
+
+def choose_steps(photos: int, defaults: TrainingDefaults) -> int:
+    """Return how many optimiser steps this many photos deserve.
+
+    >>> choose_steps(10, TrainingDefaults(learning_rate=1e-3, train_batch_size=1, rank=4,
+    ...     steps_per_photo=30, min_train_steps=100, max_train_steps=250))
+    250
+    """
+    wanted = photos * defaults.steps_per_photo
+    return min(max(wanted, defaults.min_train_steps), defaults.max_train_steps)
+
+
+def count_held_out(photos: int) -> int:
+    """Return how many photos are kept from training, to judge the likeness by.
+
+    >>> count_held_out(5), count_held_out(6), count_held_out(10), count_held_out(40)
+    (0, 1, 2, 4)
+    """
+    return min(4, photos // PHOTOS_PER_HELD_OUT) if photos >= HELD_OUT_FROM else 0
+
+
+def caption_of(caption: str | None, request: TrainingRequest) -> str:
+    """Return what a photo is trained under: its own caption, which must name the subject."""
+    prompt = name_subject(request.instance_prompt, request)
+    if caption is None:
+        return prompt
+    own = name_subject(caption, request)
+    named = re.search(rf"(?<!\w){request.trigger_word}(?!\w)", own, re.IGNORECASE)
+    return own if named else f"{prompt}, {own}"
+
+
+def name_subject(prompt: str, request: TrainingRequest) -> str:
+    """Replace the placeholders for the subject by the trigger word; words that hold one stay."""
+    for placeholder in TRIGGER_PLACEHOLDERS:
+        pattern = rf"(?<!\w){re.escape(placeholder)}(?!\w)"
+        prompt = re.sub(pattern, request.trigger_word, prompt)
+    return prompt

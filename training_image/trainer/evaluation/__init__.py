@@ -1,0 +1,1 @@
+"""Judging an adapter before it is published."""

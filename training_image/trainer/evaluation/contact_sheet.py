@@ -1,0 +1,50 @@
+"""The sample sheet, ``samples.png``: what the gate saw, for people.
+
+Left, a row for each picture of the subject and of the request's own prompts: photo | base |
+adapter. Right, for each picture of the class: base | adapter, which should be the same.
+"""
+
+from PIL import Image, ImageDraw
+
+from trainer.evaluation.gate import Evidence
+from trainer.model.sampling import to_images, to_png
+
+GAP, MARGIN, HEADER = 4, 24, 16
+SHOWN_SIDE = 128
+PAPER, INK = (255, 255, 255), (60, 60, 60)
+
+Column = tuple[str, list[Image.Image]]
+
+
+def make_sheet(photos: list[Image.Image], evidence: Evidence) -> bytes:
+    """Return a PNG."""
+    without, adapted = to_images(evidence.without), to_images(evidence.with_adapter)
+    end = evidence.of_class().start
+    shown = [photos[row % len(photos)] for row in range(end)]
+    subject: list[Column] = [
+        ("photos", shown),
+        ("base", without[:end]),
+        ("yours", adapted[:end]),
+    ]
+    of_class: list[Column] = [("class before", without[end:]), ("class after", adapted[end:])]
+    side = max(SHOWN_SIDE, without[0].width)
+    rows = max(end, len(without) - end)
+    width = (len(subject) + len(of_class)) * (side + GAP) + GAP + MARGIN
+    sheet = Image.new("RGB", (width, HEADER + rows * (side + GAP) + GAP), PAPER)
+    left = GAP
+    for block in (subject, of_class):
+        for title, images in block:
+            draw_column(sheet, left, side, title, images)
+            left += side + GAP
+        left += MARGIN
+    return to_png(sheet)
+
+
+def draw_column(
+    sheet: Image.Image, left: int, side: int, title: str, images: list[Image.Image]
+) -> None:
+    """Draw one column under its title."""
+    ImageDraw.Draw(sheet).text((left, 2), title, fill=INK)
+    for row, image in enumerate(images):
+        shown = image.resize((side, side), Image.Resampling.BICUBIC)
+        sheet.paste(shown, (left, HEADER + GAP + row * (side + GAP)))

@@ -1,0 +1,182 @@
+"""The judge of likeness: who is on a picture, and what is to be seen on it.
+
+A base brings its own (``BaseCard.judge``): a folder with ``judge.json`` and either an image
+classifier that transformers loads, where the file says which of its outputs are an identity and
+which are readings, or, for real photos, a face encoder (``"kind": "face"``, see face_judge.py).
+"""
+
+import json
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+from transformers import AutoModelForImageClassification, PreTrainedModel
+
+from trainer.evaluation.face_judge import FaceJudge, FaceJudgeSettings
+from trainer.faces.choice import detector_of
+from trainer.model.base import Base
+from trainer.process.results import TrainingError
+
+JUDGE_FILE = "judge.json"
+
+
+class Judge(Protocol):
+    """What the gate needs to know about pictures."""
+
+    def identities(self, images: list[Image.Image]) -> Tensor:
+        """Return (N, D) float32 of unit length: the nearer, the more alike the people.
+
+        A row of zeros is a picture without anybody to know.
+        """
+        ...
+
+    def follows(self, prompt: str, image: Image.Image) -> tuple[int, int]:
+        """Return how many of the attributes that ``prompt`` names the image shows, and of how many.
+
+        (0, 0) for a prompt that names none.
+        """
+        ...
+
+    def circumstances(self) -> tuple[str, ...]:
+        """Return what to add to a prompt to see it in several situations; () for nothing."""
+        ...
+
+    def describe(self, image: Image.Image) -> str:
+        """Return the circumstances of a picture in a prompt's words; "" where it cannot tell.
+
+        Never who is on it: what a caption names, the trigger word need not learn.
+        """
+        ...
+
+
+def load_judge(base: Base) -> Judge | None:
+    """Return the base's judge; None when it brings none, so identity is not scored.
+
+    Raises:
+        TrainingError: ``base_mismatch``, it cannot be loaded; ``face_detector_missing``, it knows
+            people by their faces, and neither image nor base has a detector.
+    """
+    if base.card.judge is None:
+        return None
+    folder = base.folder / base.card.judge
+    try:
+        settings = json.loads((folder / JUDGE_FILE).read_bytes())
+        if isinstance(settings, dict) and settings.get("kind") == "face":
+            return load_face_judge(base, FaceJudgeSettings.model_validate(settings), folder)
+        return ClassifierJudge(folder)
+    except (OSError, ValueError) as error:
+        raise TrainingError("base_mismatch", "the base's judge cannot be loaded") from error
+
+
+def load_face_judge(base: Base, settings: FaceJudgeSettings, folder: Path) -> FaceJudge:
+    """Return the judge for real photos.
+
+    Raises:
+        ValueError: its encoder is missing, or not what it should be.
+        TrainingError: ``face_detector_missing``.
+    """
+    detector = detector_of(base)
+    if detector is None:
+        message = "the base's judge needs a face detector, and neither image nor base names one"
+        raise TrainingError("face_detector_missing", message)
+    return FaceJudge(detector, folder / settings.recognizer)
+
+
+class Reader(BaseModel):
+    """An attribute that the judge reads: the outputs from ``start``, one for each label."""
+
+    start: int
+    labels: tuple[str, ...]
+
+
+class JudgeSettings(BaseModel):
+    """``judge.json``, as far as the trainer needs it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    input_side: int
+    """Pixels of a side that every picture is first reduced to."""
+
+    network_side: int
+    """Pixels of a side that the network then takes."""
+
+    identity: tuple[int, int]
+    """First and one past last of the outputs that are the identity."""
+
+    readers: dict[str, Reader]
+
+    phrases: dict[str, dict[str, str]]
+    """What a phrase of a prompt promises: attribute -> label."""
+
+    prompts: tuple[str, ...] = ()
+    """Whole prompts to examine by; what follows their first comma is the circumstance."""
+
+
+class ClassifierJudge:
+    """The judge that ships with a base."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            text = (folder / JUDGE_FILE).read_text()
+            self._settings = JudgeSettings.model_validate_json(text)
+        except ValidationError as error:
+            raise ValueError(JUDGE_FILE) from error
+        network = AutoModelForImageClassification.from_pretrained(folder, dtype=torch.float32)
+        self._network: PreTrainedModel = network.eval()
+
+    def identities(self, images: list[Image.Image]) -> Tensor:
+        """Return (N, D) float32 of unit length."""
+        first, end = self._settings.identity
+        return torch.nn.functional.normalize(self._outputs(images)[:, first:end], dim=-1)
+
+    def follows(self, prompt: str, image: Image.Image) -> tuple[int, int]:
+        """Return how many of the named attributes are shown, and how many are named."""
+        wanted: dict[str, str] = {}
+        for phrase in prompt.lower().split(","):
+            wanted |= self._settings.phrases.get(phrase.strip(), {})
+        if not wanted:
+            return 0, 0
+        shown = self._read(image)
+        return sum(shown[name] == label for name, label in wanted.items()), len(wanted)
+
+    def circumstances(self) -> tuple[str, ...]:
+        """Return the circumstances of the base's own examination prompts."""
+        return tuple(prompt.partition(",")[2].strip() for prompt in self._settings.prompts)
+
+    def describe(self, image: Image.Image) -> str:
+        """Return a phrase for every circumstance that the base's examination prompts name."""
+        shown = self._read(image)
+        named = [self._settings.phrases.get(phrase, {}) for phrase in self._named()]
+        wanted = dict.fromkeys(attribute for promise in named for attribute in promise)
+        by_promise = {
+            (attribute, label): phrase
+            for phrase, promise in self._settings.phrases.items()
+            if len(promise) == 1
+            for attribute, label in promise.items()
+        }
+        phrases = [by_promise.get((attribute, shown[attribute])) for attribute in wanted]
+        return ", ".join(phrase for phrase in phrases if phrase is not None)
+
+    def _named(self) -> list[str]:
+        return [word.strip() for words in self.circumstances() for word in words.split(",")]
+
+    def _read(self, image: Image.Image) -> dict[str, str]:
+        outputs = self._outputs([image])[0]
+        return {
+            name: reader.labels[int(outputs[reader.start :][: len(reader.labels)].argmax())]
+            for name, reader in self._settings.readers.items()
+        }
+
+    def _outputs(self, images: list[Image.Image]) -> Tensor:
+        side = (self._settings.input_side,) * 2
+        small = [np.asarray(i.convert("RGB").resize(side, Image.Resampling.BOX)) for i in images]
+        pixels = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        network_side = (self._settings.network_side,) * 2
+        enlarged = torch.nn.functional.interpolate(pixels, network_side, mode="bilinear")
+        with torch.no_grad():
+            outputs: Tensor = self._network(enlarged).logits
+        return outputs

@@ -1,0 +1,1 @@
+"""What each optimizer step learns from: photos, class images, sizes and buckets."""

@@ -1,0 +1,44 @@
+"""The user's own pictures of the class, instead of those that the base would draw.
+
+They are a user's, so they stay in this task: no cache, no set, no other user sees them.
+"""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from contracts.documents.photos import StoredFile
+from trainer.config import noise
+from trainer.config.recipe import Recipe
+from trainer.model.base import Base
+from trainer.photos.photos import Photo, encode_photos, fit, read_picture
+
+
+def read_class_photos(root: Path, files: tuple[StoredFile, ...], side: int) -> list[Image.Image]:
+    """Return the pictures as squares.
+
+    Raises:
+        TrainingError: ``photo_changed``; one is not what was accepted.
+    """
+    names = [f"picture {number} of the class" for number in range(len(files))]
+    return [
+        fit(read_picture(root, file.file, file.sha256, name), side, side)
+        for file, name in zip(files, names, strict=True)
+    ]
+
+
+def encode_class_photos(base: Base, recipe: Recipe, images: list[Image.Image]) -> Tensor:
+    """Return their latents (M, C, H, W), scaled: one sample of each, as class images have it."""
+    photos = [
+        Photo(number, recipe.class_prompt, has_own_caption=False, image=image)
+        for number, image in enumerate(images)
+    ]
+    encoded = encode_photos(base, photos)
+    shape = encoded.mean.shape[1:]
+    samples = [
+        encoded.draw(number, noise.normal(shape, recipe.seed, "own class", number))
+        for number in range(len(images))
+    ]
+    return torch.stack(samples)

@@ -1,0 +1,1 @@
+"""The files of an adapter, for every tool that loads one."""

@@ -1,0 +1,149 @@
+"""The files of an adapter, for everyone who loads one."""
+
+import json
+from pathlib import Path
+
+import torch
+from peft import LoraConfig
+from safetensors.torch import save
+from torch import Tensor
+
+from contracts.documents.training import AdapterManifest
+from contracts.shared.layout import ADAPTER_FOLDER, DIFFUSERS_FILE, MANIFEST_FILE
+from trainer.config.recipe import Recipe
+from trainer.export.kohya_metadata import kohya_metadata
+from trainer.model.architectures import TEXT_TARGETS
+from trainer.model.base import Base
+from trainer.process.results import sha256_of, write_atomically
+
+KOHYA_FILE = "kohya.safetensors"
+PEFT_FOLDER = "peft"
+
+
+def write_adapter(
+    folder: Path, base: Base, recipe: Recipe, weights: dict[str, Tensor]
+) -> AdapterManifest:
+    """Write ``adapter/`` under a task's folder and return its manifest.
+
+    ``weights`` as ``lora.weights`` returns them.
+    """
+    adapter = folder / ADAPTER_FOLDER
+    tensors = to_diffusers(weights, recipe)
+    about = {"rank": recipe.rank, "lora_alpha": recipe.rank, "base_sha256": base.card.sha256}
+    metadata = {"likeness": json.dumps(about)}
+    write_atomically(adapter / DIFFUSERS_FILE, pack(tensors, metadata))
+    write_atomically(adapter / KOHYA_FILE, pack(*to_kohya(weights, base, recipe)))
+    write_peft(adapter / PEFT_FOLDER, recipe, weights)
+    manifest = AdapterManifest(
+        job_id=recipe.job_id,
+        base_id=base.card.base_id,
+        base_revision=base.card.revision,
+        base_sha256=base.card.sha256,
+        family=base.card.family,
+        prediction_type=base.card.prediction_type,
+        rank=recipe.rank,
+        lora_alpha=recipe.alpha,
+        text_encoder_rank=recipe.text_encoder_rank,
+        trigger_word=recipe.trigger_word,
+        resolution=recipe.resolution,
+        weights_sha256=sha256_of(adapter / DIFFUSERS_FILE),
+    )
+    write_atomically(adapter / MANIFEST_FILE, manifest.model_dump_json(indent=2).encode())
+    return manifest
+
+
+def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """Return a safetensors file, the same bytes for the same content.
+
+    The library writes metadata in random order; here the header is written again, sorted.
+    """
+    data: bytes = save(tensors, metadata=metadata)
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    text = json.dumps(header | {"__metadata__": dict(sorted(metadata.items()))}).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[start:]
+
+
+def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
+    """Return weights, by ``<network>.<layer>.lora_A|B.weight``, as diffusers reads them.
+
+    alpha / rank is folded into B, because a diffusers file cannot carry alpha and its readers
+    take it as equal to the rank.
+    """
+    tensors = {}
+    for key, tensor in weights.items():
+        network = key.split(".", 1)[0]
+        factor = recipe.alpha_of(network) / recipe.rank_of(network)
+        folded = tensor * factor if ".lora_B." in key else tensor
+        tensors[canonical_key(key)] = folded.contiguous()
+    return tensors
+
+
+def canonical_key(key: str) -> str:
+    """Return a key as every reader expects it: transformers 5 lost CLIP's ``text_model`` level.
+
+    >>> canonical_key("text_encoder.encoder.layers.0.self_attn.q_proj.lora_A.weight")
+    'text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight'
+    """
+    network, layer = key.split(".", 1)
+    lost = network.startswith("text_encoder") and layer.startswith("encoder.")
+    return f"{network}.text_model.{layer}" if lost else key
+
+
+def to_kohya(
+    weights: dict[str, Tensor], base: Base, recipe: Recipe
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return tensors and metadata as kohya's scripts, A1111 and ComfyUI read them.
+
+    Alpha stands beside each pair, so nothing is folded in.
+    """
+    several = len(base.family.text_encoders) > 1
+    heads = {
+        "unet": "lora_unet",
+        "text_encoder": "lora_te1" if several else "lora_te",
+        "text_encoder_2": "lora_te2",
+    }
+    tensors = {}
+    for key, tensor in weights.items():
+        network, layer = canonical_key(key).split(".", 1)
+        path, _, part = layer.rpartition(".lora_")
+        name = f"{heads[network]}_{path.replace('.', '_')}"
+        tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
+        tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha_of(network))
+    return tensors, kohya_metadata(base.card, recipe, tensors)
+
+
+def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None:
+    """Write a folder for each network, which ``peft.PeftModel.from_pretrained`` loads."""
+    for network in sorted({key.split(".", 1)[0] for key in weights}):
+        own = {
+            f"base_model.model.{key.removeprefix(f'{network}.')}": tensor
+            for key, tensor in weights.items()
+            if key.startswith(f"{network}.")
+        }
+        targets = recipe.target_modules if network == "unet" else TEXT_TARGETS
+        config = LoraConfig(
+            r=recipe.rank_of(network),
+            lora_alpha=recipe.alpha_of(network),
+            target_modules=list(targets),
+            inference_mode=True,
+        )
+        settings = {
+            name: sorted(value) if isinstance(value, set) else value
+            for name, value in config.to_dict().items()
+        }
+        text = json.dumps(settings, indent=2, sort_keys=True)
+        write_atomically(folder / network / "adapter_config.json", text.encode())
+        write_atomically(
+            folder / network / "adapter_model.safetensors", pack(own, {"format": "pt"})
+        )
+
+
+def list_files(folder: Path) -> dict[str, str]:
+    """Return the hash of every file of the adapter, by its path under the task's folder."""
+    return {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in sorted((folder / ADAPTER_FOLDER).rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }

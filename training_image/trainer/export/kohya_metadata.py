@@ -1,0 +1,92 @@
+"""What kohya's file says of itself: the names that A1111, ComfyUI and kohya's own scripts read.
+
+``ss_*`` is how it was trained, ``modelspec.*`` what it is (Stability AI's model metadata standard,
+1.0.0), ``sshs_*`` the hash that web interfaces know it by. No prompt is in it, only the trigger
+word; no time either, so the same training gives the same bytes.
+"""
+
+import hashlib
+import json
+
+from safetensors.torch import save
+from torch import Tensor
+
+from contracts.base import BaseCard
+from trainer.config.recipe import Recipe
+
+
+def kohya_metadata(card: BaseCard, recipe: Recipe, tensors: dict[str, Tensor]) -> dict[str, str]:
+    """Return the metadata of kohya's file with these tensors."""
+    digest = content_hash(tensors)
+    return {
+        **model_spec(card, recipe),
+        **trained(card, recipe),
+        "modelspec.hash_sha256": f"0x{digest}",
+        "sshs_model_hash": digest,
+    }
+
+
+def content_hash(tensors: dict[str, Tensor]) -> str:
+    """Return the hash of a safetensors file without its header: metadata does not change it."""
+    data: bytes = save(tensors)
+    return hashlib.sha256(data[8 + int.from_bytes(data[:8], "little") :]).hexdigest()
+
+
+def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
+    """Return ``modelspec.*``."""
+    predicts_v = card.prediction_type == "v_prediction"
+    architecture = {
+        "sd1": "stable-diffusion-v1",
+        "sd2": "stable-diffusion-v2-768-v" if predicts_v else "stable-diffusion-v2-512",
+        "sdxl": "stable-diffusion-xl-v1-base",
+    }[card.family]
+    about = {
+        "sai_model_spec": "1.0.0",
+        "architecture": f"{architecture}/lora",
+        "implementation": "diffusers",
+        "prediction_type": "v" if predicts_v else "epsilon",
+        "resolution": f"{recipe.resolution}x{recipe.resolution}",
+        "title": recipe.job_id,
+        "trigger_phrase": recipe.trigger_word,
+    }
+    if card.license is not None:
+        about["license"] = card.license
+    return {f"modelspec.{name}": value for name, value in about.items()}
+
+
+def trained(card: BaseCard, recipe: Recipe) -> dict[str, str]:
+    """Return ``ss_*``, each value as kohya's scripts write it."""
+    predicts_v = card.prediction_type == "v_prediction"
+    version = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}[card.family]
+    if predicts_v and card.family != "sdxl":
+        version += "_v"
+    about: dict[str, object] = {
+        "base_model_version": version,
+        "v2": card.family == "sd2",
+        "sd_model_name": card.base_id,
+        "sd_model_hash": card.sha256,
+        "output_name": recipe.job_id,
+        "network_module": "networks.lora",
+        "network_dim": recipe.rank,
+        "network_alpha": recipe.alpha,
+        "network_dropout": recipe.lora_dropout,
+        "resolution": (recipe.resolution, recipe.resolution),
+        "seed": recipe.seed,
+        "max_train_steps": recipe.steps,
+        "total_batch_size": recipe.batch_size,
+        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
+        "gradient_checkpointing": recipe.gradient_checkpointing,
+        "max_grad_norm": recipe.max_grad_norm,
+        "learning_rate": recipe.learning_rate,
+        "unet_lr": recipe.learning_rate,
+        "text_encoder_lr": recipe.text_encoder_lr,
+        "lr_scheduler": recipe.lr_scheduler or "cosine",
+        "lr_warmup_steps": recipe.warm_up_steps,
+        "optimizer": recipe.optimizer,
+        "min_snr_gamma": recipe.snr_gamma or None,
+        "noise_offset": recipe.noise_offset or None,
+        "prior_loss_weight": recipe.prior_loss_weight,
+        "num_reg_images": recipe.class_images,
+        "tag_frequency": json.dumps({"1_subject": {recipe.trigger_word: 1}}),
+    }
+    return {f"ss_{name}": str(value) for name, value in about.items()}

@@ -1,0 +1,133 @@
+"""The model card, ``README.md`` beside the adapter: for the owner, and for whoever gets it.
+
+It holds numbers and the trigger word; the owner's prompts and photos stay out of it.
+"""
+
+from pathlib import Path
+
+from contracts.base import BaseCard
+from contracts.documents.training import GateReport, TrainingMetrics
+from contracts.shared.layout import DIFFUSERS_FILE
+from trainer.config.recipe import Recipe
+from trainer.process.results import write_atomically
+
+CARD_FILE = "README.md"
+
+MEASURES = {
+    "effect": "change of the pictures, 0 to 1",
+    "identity": "likeness to real photos, cosine",
+    "identity_base": "the same without the adapter",
+    "identity_photos": "the photos among themselves",
+    "prompt_following": "share of what prompts ask for that is shown",
+    "class_drift": "share of the class that was lost",
+}
+"""GateReport's figures in words."""
+
+
+def write_card(
+    adapter: Path,
+    base: BaseCard,
+    recipe: Recipe,
+    metrics: TrainingMetrics,
+    report: GateReport,
+    *,
+    photos: int,
+) -> None:
+    """Write the card into the adapter's folder; ``photos`` is how many there were."""
+    sections = [
+        front_matter(base),
+        f"# Adapter {recipe.job_id}",
+        f"A LoRA of one subject. In a prompt, `{recipe.trigger_word}` means it.",
+        "## Base",
+        about_base(base),
+        "## Training",
+        about_training(recipe, metrics, photos),
+        "## Checks before publishing",
+        about_gate(report),
+        "## Use",
+        usage(recipe),
+        "## Limits and licence",
+        limits(base),
+    ]
+    write_atomically(adapter / CARD_FILE, ("\n\n".join(sections) + "\n").encode())
+
+
+def front_matter(base: BaseCard) -> str:
+    """Return what model hubs read."""
+    lines = ["---", f"base_model: {base.base_id}", "library_name: diffusers", "tags:"]
+    lines += ["- text-to-image", "- lora", "- dreambooth", f"- {base.family}", "---"]
+    return "\n".join(lines)
+
+
+def about_base(base: BaseCard) -> str:
+    """Say which base it belongs to; with another one the pictures are of nobody."""
+    return table(
+        {
+            "base": base.base_id,
+            "revision": base.revision,
+            "sha256": base.sha256,
+            "family": base.family,
+            "predicts": base.prediction_type,
+        }
+    )
+
+
+def about_training(recipe: Recipe, metrics: TrainingMetrics, photos: int) -> str:
+    """Say from how much it was learnt, and how."""
+    encoders = recipe.text_encoder_lr
+    rows: dict[str, object] = {
+        "photos": photos,
+        "class images": recipe.class_images,
+        "steps": f"{metrics.steps} of {recipe.steps}",
+        "photos in a step": recipe.batch_size * recipe.gradient_accumulation_steps,
+        "resolution": recipe.resolution,
+        "rank": recipe.rank,
+        "alpha": f"{recipe.alpha:g}",
+        "learning rate": f"{recipe.learning_rate:g}",
+        "text encoders": "not trained" if encoders is None else f"trained, {encoders:g}",
+        "seed": recipe.seed,
+        "final loss": "-" if metrics.final_loss is None else f"{metrics.final_loss:.4f}",
+    }
+    words = table(rows)
+    if metrics.partial:
+        words += "\n\nTraining was stopped early: what had been learnt by then was written."
+    return words
+
+
+def about_gate(report: GateReport) -> str:
+    """Say what was measured; the pictures themselves are in samples.png."""
+    measured = report.model_dump(include=set(MEASURES))
+    rows = {
+        words: f"{measured[name]:.3f}"
+        for name, words in MEASURES.items()
+        if measured[name] is not None
+    }
+    verdict = "passed" if report.passed else f"failed: {', '.join(report.codes)}"
+    return table({"verdict": verdict, **rows})
+
+
+def usage(recipe: Recipe) -> str:
+    """Say which file is for whom."""
+    return (
+        f"- diffusers: `pipeline.load_lora_weights(folder, weight_name='{DIFFUSERS_FILE}')`\n"
+        "- kohya's scripts, A1111, Forge, ComfyUI: `kohya.safetensors`\n"
+        "- peft: the folders under `peft/`, one for each network\n\n"
+        f"Draw at {recipe.resolution} pixels a side; other sizes were not trained."
+    )
+
+
+def limits(base: BaseCard) -> str:
+    """Say what it must not be taken for."""
+    licence = base.license or "the base model's own licence"
+    return (
+        f"It is of use with its base only, so {licence} covers its pictures too. It shows one "
+        "subject, whose consent its owner answers for. Figures above are of this adapter, from "
+        "fixed seeds; other prompts may do worse."
+    )
+
+
+def table(rows: "dict[str, object] | dict[str, str]") -> str:
+    """Return a table of two columns."""
+    return "\n".join(
+        ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
+    )

@@ -1,0 +1,1 @@
+"""The base model, the adapter in it, and pictures drawn with it."""

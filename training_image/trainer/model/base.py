@@ -1,0 +1,112 @@
+"""The base model: a local folder, checked against its hash before the first step."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import diffusers
+import torch
+import transformers
+from pydantic import ValidationError
+from torch import Tensor
+
+from contracts.base import BaseCard
+from contracts.shared.layout import BASE_FILE
+from trainer.model.architectures import FAMILIES, Family, Text, Words
+from trainer.process.results import TrainingError, sha256_of
+
+
+@dataclass(frozen=True)
+class Base:
+    """A verified base, loaded once for all tasks of a job."""
+
+    card: BaseCard
+    folder: Path
+    pipeline: diffusers.DiffusionPipeline
+    """Its networks are frozen."""
+    family: Family
+    device: torch.device
+    dtype: torch.dtype
+    """Of the UNet and the text encoders; the autoencoder is float32 everywhere."""
+    alphas_cumprod: Tensor
+    """(T,) float32, falling: the share of signal left at each noise level."""
+
+    words: dict[tuple[str, ...], Words] = field(default_factory=dict)
+    """What the frozen text encoders say of the prompts of pictures to come."""
+
+    def encode(self, prompts: list[str]) -> Text:
+        """Encode prompts as this base's family does."""
+        self.wake()
+        return self.family.encode(self.pipeline, prompts)
+
+    def describe(self, prompts: tuple[str, ...]) -> Words:
+        """Return the pipeline's arguments for these prompts: those known, or encoded now."""
+        known = self.words.get(prompts)
+        if known is None:
+            self.wake()
+            guided = self.card.inference.guidance_scale > 1
+            known = self.family.describe(self.pipeline, list(prompts), guided=guided)
+        return {name: tensor.to(self.device) for name, tensor in known.items()}
+
+    def wake(self) -> None:
+        """Have the text encoders where they can be used; ``memory.rest`` may have moved them."""
+        for encoder in self.text_encoders().values():
+            encoder.to(self.device)
+
+    def text_encoders(self) -> dict[str, torch.nn.Module]:
+        """Return the text encoders by their names."""
+        return {name: getattr(self.pipeline, name) for name in self.family.text_encoders}
+
+
+def read_card(folder: Path, expected_sha256: str) -> BaseCard:
+    """Return the base's card, once every file it names has the hash that it names.
+
+    Raises:
+        TrainingError: ``base_mismatch``; another base, a file changed or missing.
+    """
+    try:
+        card = BaseCard.model_validate_json((folder / BASE_FILE).read_bytes())
+    except (FileNotFoundError, ValidationError) as error:
+        raise TrainingError("base_mismatch", "base.json is missing or not a card") from error
+    if card.sha256 != expected_sha256:
+        raise TrainingError("base_mismatch", "the base is not the one that the plan names")
+    if card.sha256 != digest_of(card.files):
+        raise TrainingError("base_mismatch", "base.json does not agree with itself")
+    changed = [n for n, h in card.files.items() if not _has_hash(folder / n, h)]
+    if changed:
+        message = f"{len(changed)} of {len(card.files)} files differ, e.g. {changed[0]}"
+        raise TrainingError("base_mismatch", message)
+    return card
+
+
+def digest_of(files: dict[str, str]) -> str:
+    """Return the hash of hashes that names a base, as BaseCard.sha256 says."""
+    lines = "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.dtype) -> Base:
+    """Load a verified base and freeze it."""
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(
+        folder, torch_dtype=dtype, local_files_only=True
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(device)
+    pipeline.vae.to(torch.float32)
+    for network in pipeline.components.values():
+        if isinstance(network, torch.nn.Module):
+            network.requires_grad_(requires_grad=False).eval()
+    scheduler = diffusers.DDPMScheduler.from_config(pipeline.scheduler.config)
+    if scheduler.config.prediction_type != card.prediction_type:
+        raise TrainingError("base_mismatch", "base.json and the scheduler predict different things")
+    alphas = scheduler.alphas_cumprod.to(device, torch.float32)
+    sampler = getattr(diffusers, card.inference.scheduler)
+    pipeline.scheduler = sampler.from_config(pipeline.scheduler.config)
+    family = FAMILIES[card.family]
+    return Base(card, folder, pipeline, family, device, dtype, alphas)
+
+
+def _has_hash(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path) == sha256

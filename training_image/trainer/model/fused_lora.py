@@ -1,0 +1,272 @@
+"""The adapted layers while they are trained: fewer operations, the same numbers but for summation.
+
+peft computes a layer and its adapter in eight small operations, each of which autograd tracks, and
+attention asks for query, key and value one after another. Here a layer with its adapter is one
+operation with its own gradient, and query, key and value are one layer. What the frozen layers say
+of a frozen prompt is computed once for the whole training. Adapters stay float32; they are cast to
+the type of what comes in.
+
+K users, N rows for each, P parts (query, key, value) side by side, R the rank.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol, TypeAlias
+
+import torch
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
+from peft.tuners.lora import Linear
+from torch import Tensor, nn
+
+from trainer.model import lora
+from trainer.model.architectures import Text
+from trainer.process import memory
+
+MOST_KNOWN = 16
+"""Prompts whose keys and values are kept: 25 MB each for SDXL in bf16."""
+
+
+Context: TypeAlias = Any
+"""What autograd keeps from forward to backward."""
+
+
+class Adapted(Protocol):
+    """A frozen layer and what stands beside it."""
+
+    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+        """Return the layer, A (K, R, in), B (K, out, R) and alpha / rank (K, 1, 1)."""
+        ...
+
+
+@dataclass(frozen=True)
+class PeftLinear:
+    """peft's layer with one user's adapter."""
+
+    layer: Linear
+    scales: Tensor
+
+    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+        """Return it as the adapters of K = 1 users."""
+        down = self.layer.lora_A[lora.ADAPTER].weight
+        up = self.layer.lora_B[lora.ADAPTER].weight
+        return self.layer.base_layer, down[None], up[None], self.scales
+
+
+def apply(rows: Tensor, layers: Sequence[Adapted], known: Tensor | None = None) -> Tensor:
+    """Return what P layers and their adapters say of ``rows`` (..., in), side by side.
+
+    Row block k goes through adapter k. ``known`` is what the layers say without their adapters,
+    if that is known: its memory is used for the answer, and ``rows`` get no gradient.
+    """
+    parts = [layer.parts() for layer in layers]
+    weight, bias = _packed([part[0] for part in parts])
+    adapters = [tensor for _, down, up, _ in parts for tensor in (down, up)]
+    answer: Tensor = _Apply.apply(rows, weight, bias, [known], parts[0][3], *adapters)
+    return answer
+
+
+class _Apply(torch.autograd.Function):  # type: ignore[misc] # torch is not there to be checked
+    @staticmethod
+    def forward(  # noqa: PLR0917 (autograd passes by place)
+        ctx: Context,
+        rows: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        known: list[Tensor | None],
+        scales: Tensor,
+        *adapters: Tensor,
+    ) -> Tensor:
+        flat, users = rows.reshape(-1, rows.shape[-1]), len(scales)
+        downs = _cast(adapters[::2], flat.dtype)
+        grouped = flat.view(users, -1, flat.shape[1])
+        lows = torch.bmm(grouped, downs.mT).mul_(scales.to(flat.dtype))  # smaller than the Bs
+        ups = [up.to(flat.dtype) for up in adapters[1::2]]
+        answer = known[0] if known[0] is not None else nn.functional.linear(flat, weight, bias)
+        sides = answer.view(users, -1, weight.shape[0]).tensor_split(len(ups), dim=2)
+        for side, low, up in zip(sides, lows.tensor_split(len(ups), dim=2), ups, strict=True):
+            side.baddbmm_(low, up.mT)
+        ctx.save_for_backward(grouped, lows, downs, scales, weight, *ups)
+        ctx.shape = rows.shape
+        return answer.view(*rows.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        grouped, lows, downs, scales, weight, *ups = ctx.saved_tensors
+        flat = gradient.reshape(-1, gradient.shape[-1])
+        own = flat.view(len(scales), -1, flat.shape[1])
+        sides = own.tensor_split(len(ups), dim=2)
+        of_lows = torch.cat([torch.bmm(s, up) for s, up in zip(sides, ups, strict=True)], dim=2)
+        of_lows.mul_(scales.to(of_lows.dtype))
+        of_downs = torch.bmm(of_lows.mT, grouped).float().tensor_split(len(ups), dim=1)
+        each = zip(sides, lows.tensor_split(len(ups), dim=2), strict=True)
+        of_ups = [torch.bmm(side.mT, low).float() for side, low in each]
+        of_rows = None
+        if ctx.needs_input_grad[0]:
+            of_rows = torch.mm(flat, weight).view_as(grouped).baddbmm_(of_lows, downs)
+            of_rows = of_rows.view(ctx.shape)
+        of_adapters = [g for pair in zip(of_downs, of_ups, strict=True) for g in pair]
+        return of_rows, None, None, None, None, *of_adapters
+
+
+def _cast(downs: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """Return every part's A under one another, (K, P x R, in)."""
+    return (downs[0] if len(downs) == 1 else torch.cat(list(downs), dim=1)).to(dtype)
+
+
+def _packed(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
+    """Return the layers' weights under one another; from then on they share that memory."""
+    first = layers[0]
+    if len(layers) == 1:
+        return first.weight, first.bias
+    width = first.out_features
+    whole = getattr(first, "packed", None)
+    if whole is None or whole.data_ptr() != first.weight.data_ptr():
+        parts = [layer.weight.data for layer in layers]
+        whole = torch.cat(parts)
+        for number, layer in enumerate(layers):
+            layer.weight.data = whole[number * width : (number + 1) * width]
+        memory.let_go(parts)
+        first.packed = whole
+    return whole, None
+
+
+@contextmanager
+def lean(network: nn.Module, texts: list[Text], *, frugal: bool) -> Iterator[list[Text]]:
+    """Let the network's adapted layers compute like this; as before at the end.
+
+    Yields ``texts`` with their places among what is known of them; nothing is kept if ``frugal``.
+    """
+    changed: list[nn.Module] = []
+    adapted = _adapted(network)
+    hidden = None
+    if texts and not frugal and sum(len(text.hidden) for text in texts) <= MOST_KNOWN:
+        hidden = torch.cat([text.hidden for text in texts])
+        texts = _number(texts)
+    try:
+        for layer, own in adapted.items():
+            if isinstance(layer, Linear):
+                layer.forward = partial(_linear, layer, own)
+                changed.append(layer)
+        for attention in network.modules():
+            if isinstance(attention, Attention) and _is_plain(attention, adapted):
+                attention.forward = partial(_attend, attention, _plan(attention, adapted, hidden))
+                changed.append(attention)
+        yield texts
+    finally:
+        for module in changed:
+            del module.forward
+
+
+def _number(texts: list[Text]) -> list[Text]:
+    """Return the texts with their places, when all stand one after the other."""
+    numbered, first = [], 0
+    for text in texts:
+        places = torch.arange(first, first + len(text.hidden), device=text.hidden.device)
+        numbered.append(replace(text, places=places))
+        first += len(text.hidden)
+    return numbered
+
+
+def _adapted(network: nn.Module) -> dict[nn.Module, Adapted]:
+    """Return the layers with nothing but A and B beside them."""
+    found: dict[nn.Module, Adapted] = {}
+    for module in network.modules():
+        if isinstance(module, Linear) and _has_only_a_and_b(module):
+            scale = module.scaling[lora.ADAPTER]
+            scales = torch.full((1, 1, 1), scale, device=module.base_layer.weight.device)
+            found[module] = PeftLinear(module, scales)
+        elif hasattr(module, "parts"):
+            found[module] = module
+    return found
+
+
+def _has_only_a_and_b(layer: Linear) -> bool:
+    return (
+        type(layer.base_layer) is nn.Linear
+        and layer.active_adapters == [lora.ADAPTER]
+        and isinstance(layer.lora_dropout[lora.ADAPTER], nn.Identity)
+        and not layer.lora_variant
+        and not layer.lora_bias[lora.ADAPTER]
+    )
+
+
+def _linear(layer: Linear, adapted: Adapted, rows: Tensor, *_: object, **__: object) -> Tensor:
+    if layer.disable_adapters:
+        plain: Tensor = layer.base_layer(rows)
+        return plain
+    return apply(rows, [adapted])
+
+
+def _is_plain(attention: Attention, adapted: dict[nn.Module, Adapted]) -> bool:
+    """Return whether this is softmax(q k) v and nothing else, with adapters at q, k and v."""
+    layers = (attention.to_q, attention.to_k, attention.to_v)
+    if any(layer not in adapted for layer in layers):
+        return False
+    three = [adapted[layer].parts() for layer in layers]
+    return (
+        type(attention.processor) is AttnProcessor2_0
+        and all(layer.bias is None for layer, *_ in three)
+        and len({(layer.out_features, down.shape[1]) for layer, down, *_ in three}) == 1
+        and not attention.residual_connection
+        and attention.rescale_output_factor == 1.0
+        and all(
+            getattr(attention, part, None) is None
+            for part in ("spatial_norm", "group_norm", "norm_q", "norm_k", "norm_cross")
+        )
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How one attention is computed."""
+
+    query: list[Adapted]
+    rest: list[Adapted]
+    known: Tensor | None
+    """Keys and values of every prompt, (prompts, T, 2 x width)."""
+
+
+def _plan(attention: Attention, adapted: dict[nn.Module, Adapted], hidden: Tensor | None) -> _Plan:
+    query, key, value = (
+        adapted[layer] for layer in (attention.to_q, attention.to_k, attention.to_v)
+    )
+    if not attention.is_cross_attention:
+        return _Plan([query, key, value], [], None)
+    known = None
+    if hidden is not None:
+        weight, _ = _packed([key.parts()[0], value.parts()[0]])
+        with torch.no_grad():
+            known = nn.functional.linear(hidden.to(weight.dtype), weight)
+    return _Plan([query], [key, value], known)
+
+
+def _attend(  # noqa: PLR0917 (in diffusers' order)
+    attention: Attention,
+    plan: _Plan,
+    hidden_states: Tensor,
+    encoder_hidden_states: Tensor | None = None,
+    attention_mask: Tensor | None = None,
+    places: Tensor | None = None,
+    **more: object,
+) -> Tensor:
+    """Stand in for ``Attention.forward``."""
+    answer: Tensor
+    if attention_mask is not None or getattr(attention.to_q, "disable_adapters", False):
+        answer = Attention.forward(
+            attention, hidden_states, encoder_hidden_states, attention_mask, **more
+        )
+        return answer
+    if encoder_hidden_states is None or not plan.rest:
+        query, key, value = apply(hidden_states, plan.query).chunk(3, dim=-1)
+    else:
+        known = None if plan.known is None or places is None else plan.known[places]
+        query = apply(hidden_states, plan.query)
+        key, value = apply(encoder_hidden_states, plan.rest, known).chunk(2, dim=-1)
+    heads = (attention.heads, -1)
+    attended = nn.functional.scaled_dot_product_attention(
+        *(states.unflatten(-1, heads).transpose(1, 2) for states in (query, key, value))
+    )
+    answer = attention.to_out[0](attended.transpose(1, 2).flatten(2))
+    return answer

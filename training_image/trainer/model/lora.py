@@ -1,0 +1,102 @@
+"""The adapter inside the networks: put in, switched off and on, taken out again.
+
+peft wraps each target layer; the base's own weights are never touched.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from diffusers.utils.peft_utils import recurse_remove_peft_layers
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+
+from trainer.config.noise import normal
+
+ADAPTER = "default"
+
+Networks = dict[str, nn.Module]
+"""The networks that carry an adapter: ``unet`` and perhaps text encoders, by their names."""
+
+
+def attach(
+    network: nn.Module,
+    name: str,
+    targets: tuple[str, ...],
+    *,
+    rank: int,
+    alpha: float,
+    seed: int,
+    dropout: float = 0.0,
+) -> None:
+    """Put a fresh adapter into ``network``: A from the seed, B zero, both float32."""
+    config = LoraConfig(
+        r=rank, lora_alpha=alpha, target_modules=list(targets), lora_dropout=dropout
+    )
+    inject_adapter_in_model(config, network, adapter_name=ADAPTER)
+    for key, weight in parameters({name: network}).items():
+        weight.data = weight.data.float()
+        if ".lora_A." in key:
+            weight.data.copy_(initial_a(key, weight.shape, rank, seed))
+
+
+def initial_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
+    """Return A's first values for the weight named ``key``; B starts at zero."""
+    return normal(shape, seed, "lora", key) / rank
+
+
+def detach(networks: Networks) -> None:
+    """Take the adapters out; the networks are the base's again, layer for layer."""
+    for network in networks.values():
+        recurse_remove_peft_layers(network)
+        if hasattr(network, "peft_config"):
+            del network.peft_config
+
+
+def parameters(networks: Networks) -> dict[str, nn.Parameter]:
+    """Return the trainable weights by ``<network>.<layer>.lora_A|B.default.weight``."""
+    return {
+        f"{name}.{key}": weight
+        for name, network in networks.items()
+        for key, weight in network.named_parameters()
+        if weight.requires_grad
+    }
+
+
+def weights(networks: Networks) -> dict[str, Tensor]:
+    """Return copies of the trained weights, named as peft's files name them."""
+    return {
+        key.replace(f".{ADAPTER}.", "."): weight.detach().float().cpu().clone()
+        for key, weight in parameters(networks).items()
+    }
+
+
+def restore(networks: Networks, saved: dict[str, Tensor]) -> None:
+    """Copy weights that ``weights`` returned back into the networks."""
+    with torch.no_grad():
+        for key, weight in parameters(networks).items():
+            weight.copy_(saved[key.replace(f".{ADAPTER}.", ".")])
+
+
+@contextmanager
+def switched_off(networks: Networks) -> Iterator[None]:
+    """Run the base alone."""
+    for layer in _layers(networks):
+        layer._disable_adapters = True  # noqa: SLF001 (enable_adapters also freezes the weights)
+    try:
+        yield
+    finally:
+        for layer in _layers(networks):
+            layer._disable_adapters = False  # noqa: SLF001
+
+
+def set_dropout(networks: Networks, *, active: bool) -> None:
+    """Let the adapters leave out inputs, or not; the base's own layers never do."""
+    for layer in _layers(networks):
+        layer.lora_dropout.train(active)
+
+
+def _layers(networks: Networks) -> list[BaseTunerLayer]:
+    modules = (module for network in networks.values() for module in network.modules())
+    return [module for module in modules if isinstance(module, BaseTunerLayer)]

@@ -1,0 +1,158 @@
+"""What a later attempt needs to go on as if nothing had happened.
+
+One safetensors file for each saved step. No random state: chance depends on the step alone.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from trainer.process.results import say, written_whole
+
+KEPT = 2
+
+Numbers = dict[str, int | float]
+
+
+@dataclass
+class Progress:
+    """How far training is."""
+
+    step: int
+    """Optimiser steps done."""
+
+    losses: list[float]
+    """One for each step done."""
+
+    seconds: float
+    """Of training, over all attempts."""
+
+    explosions: int = 0
+    """Steps whose gradient was far longer than it may be."""
+
+    @classmethod
+    def none(cls) -> "Progress":
+        """Return the beginning."""
+        return cls(0, [], 0.0)
+
+    def advance(self, loss: float, seconds: float, *, exploded: bool = False) -> None:
+        """Count one step."""
+        self.explosions += exploded
+        self.step += 1
+        self.losses.append(loss)
+        self.seconds += seconds
+
+
+@dataclass(frozen=True)
+class State:
+    """One saved step."""
+
+    progress: Progress
+
+    tensors: dict[str, Tensor]
+    """``weight/<name>``, and the optimiser's ``optimizer/<key>/<name>`` for each weight."""
+
+    numbers: Numbers = field(default_factory=dict)
+    """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: what the optimiser keeps beside."""
+
+
+def capture(
+    progress: Progress, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> State:
+    """Return all that a step leaves behind, whatever the optimiser is."""
+    tensors, numbers = {}, {}
+    for name, weight in weights.items():
+        tensors[f"weight/{name}"] = weight.detach()
+        for key, value in optimizer.state[weight].items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{key}/{name}"] = value
+            else:
+                numbers[f"optimizer/{key}/{name}"] = value
+    for number, group in enumerate(optimizer.param_groups):
+        own = {key: value for key, value in group.items() if _is_number(value)}
+        numbers |= {f"group/{number}/{key}": value for key, value in own.items()}
+    return State(progress, tensors, numbers)
+
+
+def reinstate(
+    state: State, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> None:
+    """Put back what ``capture`` returned."""
+    for name, weight in weights.items():
+        with torch.no_grad():
+            weight.copy_(state.tensors[f"weight/{name}"])
+    parts: dict[str, dict[str, Tensor | float]] = {name: {} for name in weights}
+    for place, value in (state.tensors | state.numbers).items():
+        kind, _, rest = place.partition("/")
+        key, _, name = rest.partition("/")
+        if kind == "optimizer":
+            parts[name][key] = _beside(weights[name], value)
+        elif kind == "group":
+            optimizer.param_groups[int(key)][name] = value
+    for name, weight in weights.items():
+        if parts[name]:
+            optimizer.state[weight] = parts[name]
+
+
+def _beside(weight: nn.Parameter, value: Tensor | float) -> Tensor | float:
+    """Return an optimiser's value where it keeps it: counters of AdamW stay on the CPU."""
+    return value.to(weight.device) if isinstance(value, Tensor) and value.ndim else value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def save_state(folder: Path, fingerprint: str, state: State) -> None:
+    """Save one step, whole or not at all, and forget all but the newest ``KEPT``."""
+    progress = state.progress
+    about: dict[str, object] = {
+        "fingerprint": fingerprint,
+        "step": progress.step,
+        "seconds": progress.seconds,
+        "explosions": progress.explosions,
+        "numbers": state.numbers,
+    }
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
+    tensors["losses"] = torch.tensor(progress.losses, dtype=torch.float64)
+    path = folder / f"step-{progress.step:06d}.safetensors"
+    with written_whole(path) as partial:
+        save_file(tensors, partial, metadata={"about": json.dumps(about)})
+    for old in _newest_first(folder)[KEPT:]:
+        old.unlink()
+
+
+def load_state(folder: Path, fingerprint: str) -> State | None:
+    """Return the newest usable state; None to begin at step 0.
+
+    ``fingerprint`` is of recipe, photos and base: a state of another training is not used.
+    """
+    for path in _newest_first(folder):
+        state = _read(path, fingerprint)
+        if state is not None:
+            return state
+        say(f"checkpoint {path.name} cannot be used; an older one is tried")
+    return None
+
+
+def _read(path: Path, fingerprint: str) -> State | None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads(file.metadata()["about"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return None
+    if about["fingerprint"] != fingerprint:
+        return None
+    losses = tensors.pop("losses").tolist()
+    progress = Progress(about["step"], losses, about["seconds"], about["explosions"])
+    return State(progress, tensors, about["numbers"])
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*.safetensors"), reverse=True)

@@ -1,0 +1,1 @@
+"""From accepted photos to processed photos: faces, crops, masks, backgrounds, captions."""

@@ -1,0 +1,195 @@
+"""The words that photos are trained under: somebody's own, a captioner's, or the instance prompt.
+
+And what is not right about a set of captions. User text stays here: codes alone go into verdicts.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoProcessor,
+    BlipForConditionalGeneration,
+    InstructBlipForConditionalGeneration,
+)
+
+from contracts.documents.training import TaskPhoto
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.layout import CAPTIONER_CHANNEL
+from trainer.config.recipe import caption_of, name_subject
+from trainer.model.base import Base
+from trainer.process.results import TrainingError
+
+CAPTIONER_VARIABLE = "LIKENESS_CAPTIONER"
+MOST_TOKENS = 40
+"""Of a captioner's answer."""
+
+QUESTION = "A short image description."
+"""For a captioner that must be asked; one of those that InstructBLIP was taught with."""
+
+
+class Captioner(Protocol):
+    """Describes pictures."""
+
+    def describe(self, image: Image.Image, told: str | None = None) -> str:
+        """Return what is on a picture, in a few words; the same words every time.
+
+        ``told`` is a question, or the words to begin with, as the captioner takes it.
+        """
+        ...
+
+
+class Caption(NamedTuple):
+    """What one photo is trained under."""
+
+    text: str
+    is_own: bool
+    """Whether it is about this photo; else it is the instance prompt."""
+    codes: tuple[str, ...] = ()
+
+
+def captioner_of(root: Path, request: TrainingRequest) -> Captioner | None:
+    """Return the captioner, if the request asks for one.
+
+    It lies in the ``captioner`` channel, or in the folder that $LIKENESS_CAPTIONER names.
+
+    Raises:
+        TrainingError: ``captioner_missing``; there is none, or it cannot be loaded.
+    """
+    if not request.autocaption:
+        return None
+    named = os.environ.get(CAPTIONER_VARIABLE)
+    folder = Path(named) if named else root / "input" / "data" / CAPTIONER_CHANNEL
+    if not (folder / "config.json").is_file():
+        raise TrainingError("captioner_missing", "autocaption is wished, and there is no captioner")
+    try:
+        return load_captioner(folder)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise TrainingError("captioner_missing", "the captioner cannot be loaded") from error
+
+
+@lru_cache(maxsize=1)
+def load_captioner(folder: Path) -> Captioner:
+    """Load a captioner once for all tasks.
+
+    Raises:
+        ValueError: it is of no kind that is known here.
+    """
+    kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+    if kind not in CAPTIONERS:
+        raise ValueError(kind)
+    return CAPTIONERS[kind](folder)
+
+
+class _Captioner:
+    """A network that describes pictures, from a local folder as transformers saves it."""
+
+    kind: ClassVar[Any]
+
+    def __init__(self, folder: Path) -> None:
+        """Read a captioner.
+
+        Raises:
+            ValueError: its weights are not those of its architecture.
+        """
+        self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        network, found = self.kind.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True
+        )
+        if found["missing_keys"] or found["mismatched_keys"]:  # transformers would fill them in
+            raise ValueError(folder.name)
+        self._network = network.eval()
+
+    def _say(self, image: Image.Image, told: str | None) -> Tensor:
+        """Return the likeliest tokens."""
+        words = {} if told is None else {"text": told}
+        given = self._processor(images=image, return_tensors="pt", **words)
+        with torch.no_grad():
+            answer = self._network.generate(
+                **given, max_new_tokens=MOST_TOKENS, num_beams=3, do_sample=False
+            )
+        tokens: Tensor = answer[0]
+        return tokens
+
+    def _words(self, tokens: Tensor) -> str:
+        words: str = self._processor.decode(tokens, skip_special_tokens=True)
+        return " ".join(words.split())
+
+
+class BlipCaptioner(_Captioner):
+    """BLIP: goes on from the words that it is told.
+
+    Source: Li et al. 2022, arXiv 2201.12086.
+    """
+
+    kind = BlipForConditionalGeneration
+
+    def describe(self, image: Image.Image, told: str | None = None) -> str:
+        """Return what is on a picture."""
+        return self._words(self._say(image, told)[1:])  # the first token means: begin
+
+
+class InstructBlipCaptioner(_Captioner):
+    """InstructBLIP, a language model that sees: answers what it is asked.
+
+    Source: Dai et al. 2023, arXiv 2305.06500.
+    """
+
+    kind = InstructBlipForConditionalGeneration
+
+    def describe(self, image: Image.Image, told: str | None = None) -> str:
+        """Return what is on a picture."""
+        return self._words(self._say(image, told or QUESTION))
+
+
+CAPTIONERS: dict[str, Callable[[Path], Captioner]] = {
+    "blip": BlipCaptioner,
+    "instructblip": InstructBlipCaptioner,
+}
+"""By the kind that their config.json names."""
+
+
+def caption(
+    photo: TaskPhoto, image: Image.Image, request: TrainingRequest, captioner: Captioner | None
+) -> Caption:
+    """Return what a photo is trained under: its own words go first."""
+    own = " ".join((photo.caption or "").split())
+    if own:
+        text = caption_of(own, request)
+        is_named = text == name_subject(own, request)
+        return Caption(text, is_own=True, codes=() if is_named else ("trigger_added",))
+    ignored = () if photo.caption is None else ("caption_ignored",)
+    words = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
+    if not words:
+        return Caption(caption_of(None, request), is_own=False, codes=ignored)
+    parts = (request.autocaption_prefix, words, request.autocaption_suffix)
+    text = caption_of(" ".join(part for part in parts if part), request)
+    return Caption(text, is_own=True, codes=(*ignored, "captioned"))
+
+
+def check(captions: Sequence[Caption], base: Base) -> list[tuple[str, ...]]:
+    """Return for each caption of a set the codes of what is not right about it."""
+    often = Counter(caption.text for caption in captions if caption.is_own)
+    return [
+        (
+            *caption.codes,
+            *(("caption_repeated",) if often[caption.text] > 1 else ()),
+            *(("caption_truncated",) if is_cut(caption.text, base) else ()),
+        )
+        for caption in captions
+    ]
+
+
+def is_cut(text: str, base: Base) -> bool:
+    """Tell whether the base's text encoder does not read a caption to its end."""
+    tokenizer = base.pipeline.tokenizer
+    length, limit = len(tokenizer(text, truncation=False).input_ids), tokenizer.model_max_length
+    return bool(length > limit)

@@ -1,0 +1,146 @@
+"""The user's photos: read as they were accepted, brought to a size, encoded once.
+
+N photos, S pixels a side, latents of C channels and H x W.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from contracts.documents.training import TaskPhoto
+from contracts.shared.layout import PHOTOS_CHANNEL
+from trainer.config.recipe import count_held_out
+from trainer.model.base import Base
+from trainer.model.sampling import at_once
+from trainer.process.results import TrainingError, sha256_of
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo, ready to train on."""
+
+    index: int
+    caption: str
+    has_own_caption: bool
+    """Whether somebody described this photo; else it is the instance prompt."""
+    image: Image.Image
+    """RGB, S x S."""
+    whole: Image.Image | None = None
+    """RGB, at its own size: what ``image`` is the middle of; absent: ``image`` is all."""
+    weight: Image.Image | None = None
+    """Grey, as large as ``whole``: how much each pixel counts, white is all; absent: alike."""
+
+    def at(self, width: int, height: int) -> "Photo":
+        """Return the photo at another size, its middle, as much as fits."""
+        return replace(self, image=fit(self.whole or self.image, width, height))
+
+    def weights(self, width: int, height: int) -> NDArray[np.float32]:
+        """Return (height, width), 0 to 1: how much each place of the latents counts."""
+        if self.weight is None:
+            return np.ones((height, width), dtype=np.float32)
+        shown = ImageOps.fit(self.weight, self.image.size, Image.Resampling.LANCZOS)
+        small = shown.resize((width, height), Image.Resampling.BOX)
+        return np.asarray(small, dtype=np.float32) / 255
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What the autoencoder says of N photos: distributions, so that sampling stays exact."""
+
+    mean: Tensor
+    """(N, C, H, W) float32 on the CPU."""
+
+    std: Tensor
+    """(N, C, H, W)."""
+
+    scale: float
+    """The UNet sees latents times this."""
+
+    weights: Tensor | None = None
+    """(N, 1, H, W) in 0 to 1, how much each place counts; absent: all places alike."""
+
+    def draw(self, index: int, noise: Tensor) -> Tensor:
+        """Return one sample (C, H, W) for the UNet, from noise (C, H, W)."""
+        return (self.mean[index] + self.std[index] * noise) * self.scale
+
+
+def split(photos: list[Photo]) -> tuple[list[Photo], list[Photo]]:
+    """Return the photos to train on, and those kept to judge the likeness by (spread evenly)."""
+    kept = count_held_out(len(photos))
+    stride = len(photos) // kept if kept else 0
+    held_out = [photos[(i + 1) * stride - 1] for i in range(kept)]
+    return [photo for photo in photos if photo not in held_out], held_out
+
+
+def square(image: Image.Image, side: int) -> Image.Image:
+    """Return the centre of an image, the largest square that fits, at ``side`` pixels.
+
+    >>> square(Image.new("RGB", (300, 200)), 64).size
+    (64, 64)
+    """
+    return fit(image, side, side)
+
+
+def fit(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Return the centre of an image, as much as fits, at a size."""
+    return ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+
+
+def to_tensor(images: list[Image.Image]) -> Tensor:
+    """Return (N, 3, S, S) float32 in -1 to 1."""
+    pixels = np.stack([np.asarray(image, dtype=np.float32) for image in images])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def encode_photos(base: Base, photos: list[Photo]) -> Latents:
+    """Encode every photo once; the steps then draw from the result."""
+    vae = base.pipeline.vae
+    means, stds = [], []
+    size = at_once(photos[0].image.width)
+    for first in range(0, len(photos), size):
+        images = [photo.image for photo in photos[first : first + size]]
+        with torch.no_grad():
+            encoded = vae.encode(to_tensor(images).to(base.device)).latent_dist
+        means.append(encoded.mean.float().cpu())
+        stds.append(encoded.std.float().cpu())
+    mean = torch.cat(means)
+    return Latents(mean, torch.cat(stds), vae.config.scaling_factor, weights_of(photos, mean))
+
+
+def weights_of(photos: list[Photo], latents: Tensor) -> Tensor | None:
+    """Return (N, 1, H, W) for latents (N, C, H, W); None where every place counts alike."""
+    if all(photo.weight is None for photo in photos):
+        return None
+    height, width = latents.shape[-2:]
+    return torch.from_numpy(np.stack([photo.weights(width, height)[None] for photo in photos]))
+
+
+def read_image(root: Path, photo: TaskPhoto) -> Image.Image:
+    """Return a photo whole, as it was accepted.
+
+    Raises:
+        TrainingError: ``photo_changed``; it is missing, or not the one that was accepted.
+    """
+    return read_picture(root, photo.file, photo.sha256, f"photo {photo.index}")
+
+
+def read_picture(root: Path, file: str, sha256: str, name: str) -> Image.Image:
+    """Return a picture of the ``photos`` channel as RGB; ``name`` is what the error calls it.
+
+    Raises:
+        TrainingError: ``photo_changed``; it is missing, not the one accepted, or no picture.
+    """
+    path = root / "input" / "data" / PHOTOS_CHANNEL / file
+    if not path.is_file() or sha256_of(path) != sha256:
+        raise TrainingError("photo_changed", f"{name} is not what was accepted")
+    try:
+        with Image.open(path) as image:
+            picture: Image.Image = image.convert("RGB")
+    except (OSError, ValueError) as error:
+        raise TrainingError("photo_changed", f"{name} cannot be decoded") from error
+    return picture

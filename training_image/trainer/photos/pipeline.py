@@ -1,0 +1,220 @@
+"""What happens to each photo before it is trained on, and the verdict that says so.
+
+read -> find the face -> mask -> background -> crop -> words. A photo may be refused on the way; the
+others go on, unless the request wants all of them or too few are left.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from contracts.codes import CODES
+from contracts.documents.photos import FaceMeasures, PhotoVerdict
+from contracts.documents.training import TaskPhoto, TrainingTask
+from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_size, measure
+from trainer.faces.choice import detector_of, names_a_person
+from trainer.model.base import Base
+from trainer.photos.background import GrabCutSegmenter, Segmenter, change_background
+from trainer.photos.captions import Caption, Captioner, caption, captioner_of, check
+from trainer.photos.crop import cut_to_face
+from trainer.photos.masks import face_mask, own_mask, to_weights
+from trainer.photos.photos import Photo, fit, read_image
+from trainer.process.results import TrainingError, say
+
+LEAST_PHOTOS = 5
+"""As many as InspectPhotos wants; fewer are only refused here when some were taken away here."""
+
+REPAIRS = {"face_cropped", "face_aligned", "padded", "background_changed"}
+
+
+@dataclass(frozen=True)
+class Darkroom:
+    """What working on a task's photos needs."""
+
+    root: Path
+    task: TrainingTask
+    side: int
+    detector: Detector | None
+    """Absent: no face is looked for."""
+    segmenter: Segmenter
+    captioner: Captioner | None
+
+    @property
+    def needs_face(self) -> bool:
+        """Return whether a photo without one clear face is refused."""
+        request = self.task.request
+        if request.require_face is not None:
+            return request.require_face
+        is_wished = request.face_crop != "none" or request.mask_of == "face"
+        return is_wished or (self.detector is not None and names_a_person(request.class_prompt))
+
+
+@dataclass(frozen=True)
+class Print:
+    """One photo, worked on."""
+
+    pixels: Pixels
+    weights: Pixels | None
+    codes: tuple[str, ...]
+
+
+class RefusedPhotoError(Exception):
+    """This photo is not trained on."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def open_darkroom(root: Path, task: TrainingTask, side: int, base: Base) -> Darkroom:
+    """Choose the tools of a task.
+
+    Raises:
+        TrainingError: ``face_detector_missing`` or ``captioner_missing``; one that is needed.
+    """
+    request = task.request
+    detector = None if request.require_face is False else detector_of(base)
+    captioner = captioner_of(root, request)
+    room = Darkroom(root, task, side, detector, GrabCutSegmenter(), captioner)
+    if room.needs_face and detector is None:
+        code = "face_detector_missing"
+        raise TrainingError(code, CODES[code].text)
+    return room
+
+
+def develop(room: Darkroom, base: Base) -> tuple[list[Photo], tuple[PhotoVerdict, ...]]:
+    """Work on every photo; return those to train on, and the verdict on each.
+
+    Raises:
+        TrainingError: ``photo_changed``; ``photos_refused`` where the request wants all of them;
+            ``too_few_photos``. The last two bring the verdicts along.
+    """
+    done = [work_on(room, photo) for photo in room.task.photos]
+    kept = [(photo, words) for photo, words, _ in done if photo is not None and words is not None]
+    checked = iter(check([words for _, words in kept], base))
+    verdicts = tuple(
+        verdict if photo is None else with_codes(verdict, next(checked))
+        for photo, _, verdict in done
+    )
+    for verdict in verdicts:
+        if verdict.codes:
+            say(f"photo {verdict.index} {verdict.verdict}: {' '.join(verdict.codes)}")
+    require_enough(verdicts, all_must_pass=room.task.request.on_reject == "fail")
+    return [photo for photo, _ in kept], verdicts
+
+
+def require_enough(verdicts: tuple[PhotoVerdict, ...], *, all_must_pass: bool) -> None:
+    """Go on only with photos enough.
+
+    Raises:
+        TrainingError: ``photos_refused`` or ``too_few_photos``.
+    """
+    refused = sum(verdict.verdict == "refused" for verdict in verdicts)
+    left = len(verdicts) - refused
+    if refused and all_must_pass:
+        message = f"{refused} of {len(verdicts)} photos were refused, and all are wanted"
+        raise TrainingError("photos_refused", message, verdicts)
+    if refused and left < LEAST_PHOTOS:
+        message = f"{left} usable photos, {LEAST_PHOTOS} needed"
+        raise TrainingError("too_few_photos", message, verdicts)
+
+
+def work_on(room: Darkroom, given: TaskPhoto) -> tuple[Photo | None, Caption | None, PhotoVerdict]:
+    """Work on one photo."""
+    pixels: Pixels = np.asarray(read_image(room.root, given))
+    plain = PhotoVerdict(index=given.index, verdict="accepted", sha256=given.sha256)
+    measures: FaceMeasures | None = None
+    try:
+        face = find_face(room, pixels)
+        if face is not None:
+            measures = measure(face, pixels)
+        made = make_print(room, given, pixels, face)
+    except RefusedPhotoError as error:
+        refusal = {"verdict": "refused", "codes": (error.code,), "face": measures}
+        return None, None, plain.model_copy(update=refusal)
+    whole = Image.fromarray(made.pixels)
+    words = caption(given, whole, room.task.request, room.captioner)
+    photo = Photo(
+        index=given.index,
+        caption=words.text,
+        has_own_caption=words.is_own,
+        image=fit(whole, room.side, room.side),
+        whole=whole,
+        weight=None if made.weights is None else Image.fromarray(made.weights),
+    )
+    advice = () if measures is None else advice_on(measures)
+    changes = {"width": whole.width, "height": whole.height, "face": measures}
+    return photo, words, with_codes(plain.model_copy(update=changes), (*made.codes, *advice))
+
+
+def find_face(room: Darkroom, pixels: Pixels) -> Face | None:
+    """Return the face that a photo is about; None where none is needed and none stands out.
+
+    Raises:
+        RefusedPhotoError: ``no_face`` or ``ambiguous_faces``, where one is needed.
+    """
+    faces = [] if room.detector is None else by_size(room.detector.find(pixels))
+    if not faces:
+        if room.needs_face:
+            raise RefusedPhotoError("no_face")
+        return None
+    if are_ambiguous(faces):
+        if room.needs_face:
+            raise RefusedPhotoError("ambiguous_faces")
+        return None
+    return faces[0]
+
+
+def make_print(room: Darkroom, given: TaskPhoto, pixels: Pixels, face: Face | None) -> Print:
+    """Return a photo with its background, mask and crop as wished."""
+    options = room.task.request
+    mask, codes = own_mask(room.root, given, pixels, options)
+    subject = mask
+    if mask is None and needs_subject(room):
+        subject = room.segmenter.subject(pixels, face)
+    if mask is None and options.use_masks:
+        mask = subject
+        if options.mask_of == "face" and face is not None:
+            mask = face_mask(face, *pixels.shape[:2])
+    if needs_subject(room) and subject is None:
+        codes = (*codes, "subject_not_found")
+    if options.background != "keep" and subject is not None:
+        seed = options.seed
+        pixels = change_background(pixels, subject, options.background, seed, given.index)
+        codes = (*codes, "background_changed")
+    if mask is not None:
+        codes = (*codes, "mask_used")
+    weights = None if mask is None else to_weights(mask, options.mask_floor)
+    return crop(Print(pixels, weights, codes), face, room)
+
+
+def needs_subject(room: Darkroom) -> bool:
+    """Return whether the subject is to be told from what is behind it."""
+    options = room.task.request
+    is_masked = options.use_masks is True and options.mask_of == "subject"
+    return options.background != "keep" or is_masked
+
+
+def crop(made: Print, face: Face | None, room: Darkroom) -> Print:
+    """Return a print cut to the face, if wished; filled up edges count nothing."""
+    how = room.task.request.face_crop
+    if how == "none" or face is None:
+        return made
+    height, width = made.pixels.shape[:2]
+    cut = cut_to_face(face, height, width, how)
+    weights = made.weights
+    if weights is None and (cut.turn is not None or "padded" in cut.codes):
+        weights = np.full((height, width), 255, np.uint8)
+    return Print(
+        np.ascontiguousarray(cut.apply(made.pixels)),
+        None if weights is None else np.ascontiguousarray(cut.apply(weights, outside=0)),
+        (*made.codes, *cut.codes),
+    )
+
+
+def with_codes(verdict: PhotoVerdict, codes: tuple[str, ...]) -> PhotoVerdict:
+    """Return a verdict that says more; whose photo was changed is a repaired one."""
+    changed = "repaired" if REPAIRS & set(codes) else verdict.verdict
+    return verdict.model_copy(update={"codes": (*verdict.codes, *codes), "verdict": changed})
