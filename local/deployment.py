@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ SOURCES = (
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-DEPLOY_SECONDS = 300
+STALL_SECONDS = 600
+"""Without an event of the stack. A busy machine takes minutes to load the base on the endpoint."""
 
 
 class DeploymentError(Exception):
@@ -50,7 +51,7 @@ def build() -> bool:
         DeploymentError: sam's own last words.
     """
     with _one_at_a_time():
-        digest = _digest_of_sources()
+        digest = digest_of(SOURCES)
         if BUILT_TEMPLATE.exists() and BUILT_FROM.exists() and BUILT_FROM.read_text() == digest:
             return False
         runtime = parameters()["LambdaRuntime"]
@@ -143,16 +144,20 @@ def _exists(client: Any, stack: str) -> bool:
 
 
 def _wait(client: Any, stack: str) -> dict[str, Any]:
-    deadline = time.monotonic() + DEPLOY_SECONDS
-    while time.monotonic() < deadline:
+    """Return the stack when it is complete; as long as its resources move, it is waited for."""
+    seen, since = 0, time.monotonic()
+    while time.monotonic() - since < STALL_SECONDS:
         found: dict[str, Any] = client.describe_stacks(StackName=stack)["Stacks"][0]
         status = found["StackStatus"]
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return found
         if not status.endswith("IN_PROGRESS"):
             break
-        time.sleep(0.2)
-    reasons = "\n".join(_failures(client, stack)) or f"the stack is {status}"
+        events = len(client.describe_stack_events(StackName=stack)["StackEvents"])
+        if events != seen:
+            seen, since = events, time.monotonic()
+        time.sleep(0.5)
+    reasons = "\n".join(_failures(client, stack)) or f"the stack is {status}, nothing moves"
     message = f"the deployment failed:\n{reasons}"
     raise DeploymentError(message)
 
@@ -167,9 +172,10 @@ def _outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def _digest_of_sources() -> str:
+def digest_of(sources: Iterable[str]) -> str:
+    """Return the hash of these files and folders of the repository, and of this Python."""
     digest = hashlib.sha256(sys.version.encode())
-    for source in SOURCES:
+    for source in sources:
         for path in _files(ROOT / source):
             digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

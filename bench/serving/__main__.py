@@ -1,6 +1,6 @@
 """Serving against the reference design, on one tritonserver: a table, and a report in reports/.
 
-    .venv/serving/bin/python -m bench.serving [PART ...] [--fresh]
+    .venv/torch/bin/python -m bench.serving [PART ...] [--fresh]
 
 The reference loads the whole base in each user's model (seed 0). The bases are untrained: nothing
 here depends on what they draw. Every figure is of this machine; compare ratios. Each part is kept

@@ -1,6 +1,6 @@
 """What the trainer saves, measured: diffusers' own DreamBooth script and ours, in one run.
 
-    .venv/training/bin/python -m bench.training [--official DIFFUSERS] [--clock processor]
+    .venv/torch/bin/python -m bench.training [--official DIFFUSERS] [--clock processor]
         [--fresh] [--small]
 
 Both sides are run as processes on the same base, photos, class prompt, steps, rank, seed and

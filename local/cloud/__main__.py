@@ -82,7 +82,7 @@ def _export_lines(cloud: Cloud) -> list[str]:
 
 def _exports(port: int) -> int:
     """Print what to export for the server that runs on this port, and where the AWS CLI is."""
-    if _running(port) is None:
+    if paths.running_server(port) is None:
         print(root_key.NotRunningError(port), file=sys.stderr)
         return 1
     tools = Path(sys.executable).parent
@@ -102,7 +102,7 @@ def _detach(port: int) -> int:
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
-        if _running(port) == child.pid:
+        if paths.running_server(port) == child.pid:
             _show_exports(Cloud(f"http://{HOST}:{port}", port))
             return 0
         time.sleep(0.05)
@@ -111,15 +111,15 @@ def _detach(port: int) -> int:
 
 
 def _stop(port: int) -> int:
-    pid = _running(port)
+    pid = paths.running_server(port)
     if pid is None:
         print(f"No embedded AWS of ours runs on port {port}.")
         return 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 2 * STOP_SECONDS
-    while _is_ours(pid) and time.monotonic() < deadline:
+    while paths.is_server(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    if _is_ours(pid):
+    if paths.is_server(pid):
         os.kill(pid, signal.SIGKILL)
         paths.pid_file(port).unlink(missing_ok=True)
         root_key.forget(port)
@@ -127,24 +127,8 @@ def _stop(port: int) -> int:
     return 0
 
 
-def _running(port: int) -> int | None:
-    """Return the process of the server on this port, if the pid file still tells the truth."""
-    try:
-        pid = int(paths.pid_file(port).read_text())
-    except (OSError, ValueError):
-        return None
-    return pid if _is_ours(pid) else None
-
-
-def _is_ours(pid: int) -> bool:
-    try:
-        return b"local.cloud" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
 def _forget_pid(port: int) -> None:
-    if _running(port) == os.getpid():
+    if paths.running_server(port) == os.getpid():
         paths.pid_file(port).unlink(missing_ok=True)
 
 

@@ -31,3 +31,20 @@ def access_key_file(port: int) -> Path:
 def pid_file(port: int) -> Path:
     """Return the file that names the process of the server on this port."""
     return STATE / f"cloud-{port}.pid"
+
+
+def running_server(port: int) -> int | None:
+    """Return the process of the server on this port, if the pid file still tells the truth."""
+    try:
+        pid = int(pid_file(port).read_text())
+    except (OSError, ValueError):
+        return None
+    return pid if is_server(pid) else None
+
+
+def is_server(pid: int) -> bool:
+    """Whether this process is an embedded AWS: its number may have gone to another program."""
+    try:
+        return b"local.cloud" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -30,7 +30,8 @@ from local.cloud.typing_aliases import Stock
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-START_SECONDS = 30
+START_SECONDS = 180
+"""A busy machine imports ministack in half a minute; a server that has died is not waited for."""
 STOP_SECONDS = 15
 
 _installed: list[Stock] = []

@@ -1,6 +1,6 @@
 """Make the embedded base's face finder: a linear classifier on histograms of gradients.
 
-    .venv/training/bin/python -m local.embedded_base.faces OUT
+    .venv/torch/bin/python -m local.embedded_base.faces OUT
 
 It learns from drawn people that are in nobody's album (seeds from 700,000 on), in a minute.
 `trainer/faces/drawn.py` reads it; both use the same histograms: windows of 64 x 64 pixels in cells

@@ -134,7 +134,14 @@ CLIENT = {
 }
 
 DEMO = {
-    ("__main__._show_pictures", "save"): Writer(1, "photos", "laptop"),
+    ("__main__.Demo._show_pictures", "save"): Writer(1, "photos", "laptop"),
+    # what a demo trained, kept for the next: files of the models bucket, which hold no photo
+    ("ending.save_all", "save"): Writer(1, "weights", "laptop"),
+    ("kept.Kept._write", "replace"): Writer(1, "weights", "laptop"),
+    ("kept.Kept._write", "write_bytes"): Writer(1, "weights", "laptop"),
+    ("kept.Kept.restore", "put_object"): Writer(1, "weights", "models"),
+    ("watch.Watcher._save_now_and_then", "save"): Writer(1, "weights", "laptop"),
+    ("watch.Watcher.follow", "save"): Writer(1, "weights", "laptop"),
     ("ask.main", "save"): Writer(1, "drawn", "laptop"),
     ("picture.save", "save"): Writer(1, "photos", "laptop"),
     ("upload.put_base", "put_object"): Writer(1, "weights", "bases"),

@@ -25,7 +25,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base with random weights and no floors: the tests ask whether it runs, not how it looks."""
     folder = tmp_path_factory.mktemp("base") / BASE_ID
     subprocess.run(
-        [ROOT / ".venv/training/bin/python", "-m", "local.embedded_base.untrained", folder],
+        [ROOT / ".venv/torch/bin/python", "-m", "local.embedded_base.untrained", folder],
         check=True,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},

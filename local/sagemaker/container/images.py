@@ -2,12 +2,15 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.sagemaker.container import free_cores
+
 ROOT = Path(__file__).resolve().parents[3]
-ENVIRONMENTS = ROOT / ".venv"
+TORCH_PYTHON = ROOT / ".venv" / "torch" / "bin" / "python"
+"""One environment for the trainer and the server (docs/decisions/0005)."""
 
 TRAINING_REPOSITORY = "likeness-training"
 SERVING_REPOSITORY = "likeness-serving"
@@ -20,6 +23,9 @@ class Program:
     argv: tuple[str, ...]
 
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    at_start: Callable[[], Mapping[str, str]] = field(default=dict, repr=False)
+    """Variables that depend on how the machine is when the program starts."""
 
 
 Images = Mapping[str, Program]
@@ -48,27 +54,27 @@ def repository_of(uri: str) -> str:
 def stock_images() -> Images:
     """Return our two images.
 
-    OpenMP's threads spin while they wait. On two busy cores two of them took 56.7 s for a step that
-    one took 1.2 s for, so they sleep instead, and one core is left for everything else. The server
-    runs beside all that and gets one.
+    The trainer tries how many threads are fastest, up to one for each core it may use; how they
+    wait depends on what is free when it starts. The server runs beside all that and gets one.
     """
-    threads = str(max(1, (os.cpu_count() or 1) - 1))
+    cores = len(os.sched_getaffinity(0))
     return {
         TRAINING_REPOSITORY: Program(
             argv=(
-                str(ENVIRONMENTS / "training" / "bin" / "python"),
+                str(TORCH_PYTHON),
                 str(ROOT / "training_image" / "train.py"),
                 "train",
             ),
             environment={
                 "PYTHONUNBUFFERED": "1",
-                "OMP_NUM_THREADS": threads,
-                "OMP_WAIT_POLICY": "PASSIVE",
+                "OMP_NUM_THREADS": "1",
+                "LIKENESS_MAX_THREADS": str(cores),
             },
+            at_start=lambda: free_cores.waiting(cores),
         ),
         SERVING_REPOSITORY: Program(
             argv=(
-                str(ENVIRONMENTS / "serving" / "bin" / "python"),
+                str(TORCH_PYTHON),
                 str(ROOT / "serving_image" / "serve"),
             ),
             environment={"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},

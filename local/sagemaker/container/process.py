@@ -105,5 +105,6 @@ def container_environment(
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
         **program.environment,
+        **program.at_start(),
         **environment,
     }
