@@ -15,8 +15,9 @@ from bench.report import Figure
 from bench.serving import fixtures as parts
 from contracts.documents.package import PACKAGE_WEIGHTS
 from domain.publishing.tar_gz import archive
-from serving.adapters.cache import AdapterCache, AdapterReader
+from serving.adapters.cache import AdapterCache
 from serving.adapters.hooks import active
+from serving.adapters.reader import AdapterReader
 from serving.generator import Generator, Row
 from serving.tensors import PassKey
 from tests.smoke import serving_kit as kit

@@ -17,8 +17,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.report import Figure
 from bench.training import base as training_base
-from serving.adapters.cache import AdapterReader
 from serving.adapters.hooks import Mix
+from serving.adapters.reader import AdapterReader
 from serving.generator import Generator, Row
 from serving.tensors import PassKey
 from tests.smoke import serving_kit as kit
