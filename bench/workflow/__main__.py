@@ -29,7 +29,7 @@ from local.cloud.server import Cloud, serve
 from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET, put_base
 from local.embedded_base import PORTRAITS
-from local.sagemaker.container.images import Images, python_program, stock_images
+from local.sagemaker.container.images import Images, product_images, python_program
 
 STUB_IMAGE = "likeness-stub-trainer"
 STUB = Path(__file__).with_name("stub_trainer.py")
@@ -72,7 +72,7 @@ REAL_PART = Part(
 
 def images() -> Images:
     """Return the laptop's images, and the stub's beside them."""
-    return {**stock_images(), STUB_IMAGE: python_program(STUB)}
+    return {**product_images(), STUB_IMAGE: python_program(STUB)}
 
 
 def run(part: Part, seed: int) -> list[Figure]:

@@ -118,7 +118,7 @@ SERVING = {
     # a picture that starts from a caller's image shows some of it
     ("provenance.encode", "save"): Writer(1, "photos", "memory"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
-    ("base_folder.place", "rename"): Writer(1, "weights", "scratch"),
+    ("base_folder.move_into_place", "rename"): Writer(1, "weights", "scratch"),
     ("server.assemble_backends", "copy"): Writer(1, "text", "scratch"),
     ("server.assemble_backends", "symlink_to"): Writer(1, "text", "scratch"),
     ("server.make_repository", "symlink_to"): Writer(1, "text", "scratch"),

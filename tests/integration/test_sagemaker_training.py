@@ -105,7 +105,7 @@ def test_a_manifest_cannot_lead_out_of_its_channel(kit: SageMakerKit) -> None:
         "bad.manifest", json.dumps([{"prefix": f"s3://{kit.bucket}/accepted/"}, "../escaped"])
     )
     job = kit.train(InputDataConfig=[channel("photos", uri, "ManifestFile")])
-    assert "leads out of its channel" in job["FailureReason"]
+    assert "leads outside of its channel" in job["FailureReason"]
 
 
 def test_checkpoints_reach_s3_while_the_job_runs_and_come_back_in_the_next(
