@@ -30,7 +30,7 @@ from local.cloud.typing_aliases import Stock
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 15
 
 _installed: list[Stock] = []
