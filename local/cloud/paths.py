@@ -1,4 +1,4 @@
-"""Where the laptop keeps things. Everything that is written lies under .local/."""
+"""Files and folders of the embedded AWS. Everything that it writes is under .local/."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ LAMBDA_PYTHON = ROOT / ".venv" / "lambda" / "bin" / "python"
 
 
 class NotInstalledError(Exception):
-    """An environment of ours is missing, or holds something else than it should."""
+    """An environment under .venv/ is missing, or holds another version than the pinned one."""
 
 
 def lambda_code(port: int) -> Path:

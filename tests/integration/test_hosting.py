@@ -36,19 +36,19 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
     assert hosting.status() == "absent"
     assert wake(hosting, datetime.now(UTC)) == "starting"
     hosting.create()  # twice at once: the second finds it there
-    eventually(lambda: hosting.status() == "in_service", 30)
+    eventually(lambda: hosting.status() == "in_service")
     assert wake(hosting, datetime.now(UTC)) == "in_service"
 
     now = datetime.now(UTC)
     assert not reap(hosting, IDLE, now), "just made"
     assert reap(hosting, IDLE, now + timedelta(hours=2))
-    eventually(lambda: hosting.status() == "absent", 30)
+    eventually(lambda: hosting.status() == "absent")
     hosting.delete()  # gone already
 
 
 def test_a_call_keeps_an_endpoint(kit: SageMakerKit, hosting: SageMakerHosting) -> None:
     wake(hosting, datetime.now(UTC))
-    eventually(lambda: hosting.status() == "in_service", 30)
+    eventually(lambda: hosting.status() == "in_service")
     before_the_call = datetime.now(UTC)  # and after it was made
     soon = before_the_call + IDLE
     assert hosting.changed(before_the_call, IDLE)

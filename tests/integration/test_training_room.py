@@ -1,6 +1,5 @@
-"""The stages around a training on the embedded AWS, with a container that learns nothing."""
+"""The stages around a training on the embedded AWS, with a container that does not train."""
 
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -45,7 +44,7 @@ PHOTO = b"a photo"
 
 @dataclass
 class Laptop:
-    """One stack's parts around a training; the states that wait are in memory."""
+    """The parts of one stack around a training; waiting states are in memory."""
 
     launcher: Launcher
     callbacks: MemoryCallbacks
@@ -59,7 +58,7 @@ class Laptop:
         queue_for_training(given(number, token), room.jobs, room.models, self.callbacks, now())
 
     def accept(self, job: JobSpec, request: TrainingRequest) -> None:
-        """Do as the stages before the training do."""
+        """Write what the stages before the training write."""
         room = self.launcher.room
         room.jobs.claim(job, f"arn:execution:{job.job_id}", now())
         self.uploads.write(layout.accepted_prefix(job.job_id) + "000.png", PHOTO)
@@ -70,19 +69,21 @@ class Laptop:
         write_document(room.models, layout.accepted_upload_key(job.job_id), accepted)
         write_document(room.models, layout.photo_report_key(job.job_id), report)
 
-    def run_until_answered(self, seconds: float) -> None:
-        """Let the two schedules run, quicker than on AWS."""
-        end = time.monotonic() + seconds
-        while self.callbacks.waiting and time.monotonic() < end:
+    def run_until_answered(self) -> None:
+        """Run the two schedules, more often than on AWS, until no state waits."""
+
+        def answered() -> bool:
             launch(self.launcher, now())
             reconcile(self.launcher.room, now())
-            time.sleep(0.2)
+            return not self.callbacks.waiting
+
+        eventually(answered)
 
 
 @pytest.fixture
 def laptop(kit: SageMakerKit) -> Laptop:
     images = {"likeness-training": python_program(FAKES / "stub_trainer.py")}
-    kit.settle(images=images, instance_quota=2, warm_pool_quota=100)  # some wait from other tests
+    kit.use_settings(images=images, instance_quota=2, warm_pool_quota=100)
     buckets = [f"{name}-{uuid.uuid4().hex[:8]}" for name in ("uploads", "models", "bases")]
     for bucket in buckets:
         kit.s3.create_bucket(Bucket=bucket)
@@ -108,7 +109,7 @@ def test_every_job_of_a_crowd_is_trained_once(laptop: Laptop, kit: SageMakerKit)
     crowd = 12
     for number in range(crowd):
         laptop.enter(number)
-    laptop.run_until_answered(seconds=60)
+    laptop.run_until_answered()
     assert [answer.error for answer in laptop.callbacks.answers.values()] == [None] * crowd
     jobs = laptop.launcher.room.jobs
     assert (jobs.queued(), jobs.in_training()) == ([], [])
@@ -124,7 +125,7 @@ def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:
     with ThreadPoolExecutor(launchers) as pool:
         rounds = pool.map(lambda _: launch(laptop.launcher, now()), range(launchers))
     names = [name for started in rounds for name in started]
-    laptop.run_until_answered(seconds=60)
+    laptop.run_until_answered()
     room = laptop.launcher.room
     trained = [
         task.job_id
@@ -140,7 +141,7 @@ def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
     laptop.enter(101)
     changed = layout.accepted_prefix(spec(100).job_id) + "000.png"
     laptop.uploads.write(changed, b"another photo")
-    laptop.run_until_answered(seconds=30)
+    laptop.run_until_answered()
     answers = laptop.callbacks.answers
     assert answers["token-100"].error == "TrainingFailedError"
     assert answers["token-101"].error is None
@@ -149,12 +150,12 @@ def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
 def test_a_warm_instance_is_taken_by_the_next_job_and_told_once(
     laptop: Laptop, kit: SageMakerKit
 ) -> None:
-    room, told = laptop.launcher.room, list[Settled]()
+    room, settled = laptop.launcher.room, list[Settled]()
     for number in (200, 201):
         laptop.enter(number)
-        laptop.run_until_answered(seconds=30)
-        eventually(lambda: all(run.ended_at for run in runs_after(room, told)), 30)
-    (first,) = told
+        laptop.run_until_answered()
+        eventually(lambda: all(run.ended_at for run in runs_after(room, settled)))
+    (first,) = settled
     assert (first.pool_reused, first.spot_saving, len(first.adapters_usd)) == (True, None, 1)
     asked = kit.describe(f"likeness-{job_id(201)}-1")["ResourceConfig"]["KeepAlivePeriodInSeconds"]
     assert asked == COLD_WORTH, "one gap teaches nothing yet"
@@ -163,9 +164,9 @@ def test_a_warm_instance_is_taken_by_the_next_job_and_told_once(
     ]
 
 
-def runs_after(room: TrainingRoom, told: list[Settled]) -> list[Run]:
-    """Do as reconcile does; return what the launcher will learn from."""
-    told += settle_bills(room, now())
+def runs_after(room: TrainingRoom, settled: list[Settled]) -> list[Run]:
+    """Settle bills as reconcile does; return the training jobs that the launcher knows."""
+    settled += settle_bills(room, now())
     return room.jobs.recent_runs()
 
 
@@ -181,7 +182,7 @@ def test_the_points_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(lapto
         token = laptop.callbacks.wait(point.name)
         waits = TrainAdapterInput(job=point.job, photos=photos, task_token=token)
         queue_for_training(waits, room.jobs, room.models, laptop.callbacks, now())
-    laptop.run_until_answered(seconds=60)
+    laptop.run_until_answered()
     answers = {point.name: laptop.callbacks.answers[point.name] for point in planned.points}
     assert [name for name, answer in answers.items() if answer.error is not None] == [
         "lr1e-1-rank4", "lr1e-1-rank8",
@@ -197,7 +198,7 @@ def test_the_points_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(lapto
 
 
 def outcome_of(point: SweepPoint, answer: Answer) -> PointOutcome:
-    """Return what the Map makes of a point's answer."""
+    """Return the outcome that the Map makes of a point's answer."""
     if answer.error is None:
         trained = TrainedAdapter.model_validate_json(answer.text)
         return PointOutcome(name=point.name, job=point.job, trained=trained)

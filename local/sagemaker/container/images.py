@@ -1,4 +1,4 @@
-"""From an image's URI to the program that runs in its place: no Docker on the laptop."""
+"""Finds the program that runs in place of an image, as the laptop needs no Docker."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ SERVING_REPOSITORY = "likeness-serving"
 
 @dataclass(frozen=True)
 class Program:
-    """What an image's ENTRYPOINT and ENV would be."""
+    """A program, in place of an image's ENTRYPOINT and ENV."""
 
     argv: tuple[str, ...]
 
@@ -29,11 +29,11 @@ class Program:
 
 
 Images = Mapping[str, Program]
-"""By URI, or by the repository's name alone: every tag of every registry."""
+"""Programs by URI, or by repository name for every tag and registry."""
 
 
 def find_program(images: Images, uri: str) -> Program | None:
-    """Return what runs in place of an image; None: the image cannot be pulled.
+    """Return the program for an image; None when there is none, so the pull fails.
 
     >>> images = {"train": Program(("a",)), "1.dkr/train:old": Program(("b",))}
     >>> [find_program(images, uri) for uri in ("9.dkr/train:1", "1.dkr/train:old", "x")]
@@ -51,8 +51,8 @@ def repository_of(uri: str) -> str:
     return uri.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]
 
 
-def stock_images() -> Images:
-    """Return our two images.
+def product_images() -> Images:
+    """Return the programs of the training image and the serving image.
 
     The trainer tries how many threads are fastest, up to one for each core it may use; how they
     wait depends on what is free when it starts. The server runs beside all that and gets one.
@@ -83,7 +83,7 @@ def stock_images() -> Images:
 
 
 def python_program(script: Path, *arguments: str) -> Program:
-    """Return a script run by this very interpreter: for tests."""
+    """Return a program that runs a script with this interpreter; for tests."""
     return Program(
         argv=(sys.executable, str(script), *arguments), environment={"PYTHONUNBUFFERED": "1"}
     )
