@@ -15,10 +15,10 @@ from contracts.documents.photos import PhotoVerdict
 from contracts.errors import DecoderBrokenError, StageError
 from contracts.shared.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
 from domain.intake.inspection import MIN_PHOTOS, advice_on_set, stored_class, verdicts_of
-from domain.intake.normalisation import LEAST_SIDE, Darkroom, limits_for
+from domain.intake.normalisation import MIN_PHOTO_SIDE, NormalisationServices, limits_for
 from domain.intake.uploads import PinnedUpload, Place, pin_upload
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
-from domain.requests.merge import Sources, Wishes, read_wishes
+from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from runtime.imaging.sandbox import ChildDecoder
 
@@ -98,13 +98,13 @@ class Looks(NamedTuple):
 
 def look_at(storage: FolderStorage, upload: PinnedUpload, resolution: int) -> Looks:
     """Give each photo of the folder its verdict."""
-    room = Darkroom(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
+    room = NormalisationServices(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
     verdicts = tuple(verdicts_of(upload.photos, room))
     of_class = len(list(stored_class(upload.class_photos, room)))
     return Looks(upload, verdicts, of_class)
 
 
-def read_folder(storage: FolderStorage, upload: PinnedUpload) -> Wishes | None:
+def read_folder(storage: FolderStorage, upload: PinnedUpload) -> MergedRequest | None:
     """Return what the folder asks for; None if nothing in it asks for a training.
 
     Raises:
@@ -115,7 +115,7 @@ def read_folder(storage: FolderStorage, upload: PinnedUpload) -> Wishes | None:
     bodies = {_name(pin): storage.read(pin.key, MAX_REQUEST_BYTES) for pin in upload.settings}
     request = upload.request
     body = None if request is None else storage.read(request.key, MAX_REQUEST_BYTES)
-    return read_wishes(Sources(body, bodies, upload.names))
+    return merge_sources(RequestSources(body, bodies, upload.names))
 
 
 def check(folder: Path, resolution: int | None = None) -> int:
@@ -143,7 +143,7 @@ def check(folder: Path, resolution: int | None = None) -> int:
         _say(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
     asked = None if wishes is None else wishes.request.resolution
     try:
-        looks = look_at(storage, upload, asked or resolution or LEAST_SIDE)
+        looks = look_at(storage, upload, asked or resolution or MIN_PHOTO_SIDE)
     except DecoderBrokenError as error:
         sys.stderr.write(f"likeness: no photo was judged: {error.facts['reason']}\n")
         return 2
@@ -152,7 +152,7 @@ def check(folder: Path, resolution: int | None = None) -> int:
     return int(good < MIN_PHOTOS or problems > 0)
 
 
-def say_request(wishes: Wishes | None) -> None:
+def say_request(wishes: MergedRequest | None) -> None:
     """Say what of the request does not stand in request.json."""
     if wishes is None:
         return

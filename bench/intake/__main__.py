@@ -22,9 +22,10 @@ from bench.intake import photos, random_requests, requests
 from bench.report import Figure, finish
 from contracts.errors import ArchiveRefusedError
 from domain.intake.archives import members_of
-from domain.intake.normalisation import DecodeLimits, PhotoRefusedError
+from domain.intake.normalisation import PhotoRefusedError
 from domain.intake.uploads import find_place
-from domain.requests.merge import Sources, parse_request
+from domain.ports.decoder import DecodeLimits
+from domain.requests.merge import RequestSources, parse_request
 from domain.requests.request_json import RequestRefusedError
 from runtime.imaging.sandbox import format_of
 
@@ -168,7 +169,7 @@ def read_made() -> Counter[str]:
     """Read requests made by chance; count what became of them."""
     answers: Counter[str] = Counter()
 
-    def read(sources: Sources) -> None:
+    def read(sources: RequestSources) -> None:
         answers[random_requests.answer_to(sources)] += 1
 
     random_requests.many(MADE, read)

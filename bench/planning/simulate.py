@@ -25,15 +25,16 @@ from typing import Any, NamedTuple
 from bench.planning import keep_alive
 from bench.report import Figure, finish
 from contracts.documents.record import JobRecord
-from contracts.documents.stages import TrainingNews
+from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from domain.ports.storage import read_document
+from domain.ports.trainer import CreateOutcome, Run
 from domain.pricing.prices import cost_usd
 from domain.training.billing import settle_ended
 from domain.training.following import follow, follow_result, reconcile
-from domain.training.launching import Launcher, launch
-from domain.training.sagemaker_job import Creation, Run
+from domain.training.launching import launch
+from domain.training.services import LaunchServices
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.notice_story import NoticeStory
 from tests.fakes.story import story_of
@@ -45,7 +46,7 @@ COLD_START, COLD_LOAD = 180.0, 60.0
 WARM_START, WARM_LOAD = 20.0, 10.0
 LONGEST_KEEP_ALIVE = 600
 REQUESTS_BURST = 10
-LARGEST_BATCH = 100
+MAX_BATCH = 100
 INSTANCE = "ml.g6e.2xlarge"
 LONG_ENOUGH = 30.0
 """Seconds a user from which starting up hardly counts."""
@@ -125,7 +126,7 @@ class SimulatedTrainer(MemoryTrainer):
         self.warm, self.billed = 0, 0.0
         self._tokens, self._since = float(REQUESTS_BURST), 0.0
 
-    def create(self, request: dict[str, Any]) -> Creation:
+    def create(self, request: dict[str, Any]) -> CreateOutcome:
         """Start a job, unless too many run or were asked for."""
         if not self._may_ask():
             return "no_capacity"
@@ -176,10 +177,10 @@ class Simulation:
         settings = replace(
             SETTINGS,
             quota=quota,
-            largest_batch=LARGEST_BATCH,
+            max_batch=MAX_BATCH,
             keep_alive_seconds=LONGEST_KEEP_ALIVE,
         )
-        self.launcher = Launcher(self.world.room, self.world.bases, settings)
+        self.launching = LaunchServices(self.world.services, self.world.bases, settings)
         self.launch_is_due = False
         self.waits: list[float] = []
 
@@ -216,11 +217,11 @@ class Simulation:
     def launch(self) -> None:
         """Invoke launch_training."""
         self.launch_is_due = False
-        launch(self.launcher, self.clock.now())
+        launch(self.launching, self.clock.now())
 
     def every_minute(self) -> None:
         """Invoke what schedules invoke."""
-        reconcile(self.world.room, self.clock.now())
+        reconcile(self.world.services, self.clock.now())
         self.launch()
         self.clock.after(60, self.every_minute)
 
@@ -237,7 +238,7 @@ class Simulation:
     def result(self, name: str, number: int) -> None:
         """One user's adapter is done, while others of the same job wait."""
         key = self.world.write_result_of(number, name)
-        follow_result(self.world.room, key, self.clock.now())
+        follow_result(self.world.services, key, self.clock.now())
         if job_id(number) not in self.world.callbacks.answers:
             raise RuntimeError("a result was not followed")
         self.waits.append(self.clock.seconds - BURST_SECONDS * number / self.uploads)
@@ -245,9 +246,9 @@ class Simulation:
     def ended(self, name: str, billed: float) -> None:
         """SageMaker tells that a slot is free: follow_training and launch_training listen."""
         self.trainer.finish(name, billed)
-        news = TrainingNews.model_validate({"detail": {"TrainingJobName": name}})
-        settle_ended(self.world.room, news, self.clock.now())
-        follow(self.world.room, news, self.clock.now())
+        event = TrainingEvent.model_validate({"detail": {"TrainingJobName": name}})
+        settle_ended(self.world.services, event, self.clock.now())
+        follow(self.world.services, event, self.clock.now())
         self.wake_launcher()
 
 
@@ -272,7 +273,7 @@ def lower_bound(uploads: int, quota: int, user_seconds: float) -> float:
 
 def burst(uploads: int) -> list[Figure]:
     """Return the figures of every cell."""
-    print(f"{uploads} uploads in {BURST_SECONDS} s, {INSTANCE}, LargestBatch {LARGEST_BATCH}")
+    print(f"{uploads} uploads in {BURST_SECONDS} s, {INSTANCE}, LargestBatch {MAX_BATCH}")
     found = []
     for quota, user_seconds in CELLS:
         ours = Simulation(uploads, quota, user_seconds).run()

@@ -1,11 +1,11 @@
-"""Stage 3, train_adapter: take a place in the queue for training, and wait behind a task token.
+"""Stage 3, train_adapter: put the job in the queue for training; the state waits for its token.
 
-In     TrainAdapterInput   from inspect_photos; carries the task token
-Out    TrainedAdapter      to publish_adapter, sent by whoever answers the token: this function,
-                           when an earlier attempt left an adapter; else follow_training
+In     TrainAdapterInput   from WhatToTrain; contains the task token
+Out    TrainedAdapter      to publish_adapter, by the function that answers the token: this one,
+                           when an earlier attempt left an adapter; otherwise follow_training
 Fails  TooExpensiveError   final; the estimate is above the request's max_cost_usd
-       JobCanceledError    final; somebody asked to stop it
-       UnknownJobError     the job has ended meanwhile
+       JobCanceledError    final; the job is being cancelled
+       UnknownJobError     the job has ended in the meantime
 """
 
 from aws import settings

@@ -7,11 +7,11 @@ from typing import Literal
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
-from contracts.documents.sweep import SweepPoint
+from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
 from domain.ports.jobs import UnknownJobError
 from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
-from tests.fakes.ledger import MemoryLedger
+from tests.fakes.cost_records import MemoryCostRecords
 
 OPEN = ("starting", "processing")
 NO_PLACE: dict[str, object] = {"queue_place": None, "waiting_for": None}
@@ -24,7 +24,7 @@ NOT_WAITING: dict[str, object] = {
 }
 
 
-class MemoryJobs(MemoryLedger):
+class MemoryJobs(MemoryCostRecords):
     """Rows by job id; ``notices`` holds every notice that went out."""
 
     def __init__(self) -> None:
@@ -39,16 +39,16 @@ class MemoryJobs(MemoryLedger):
         ours = self.records[job.job_id].execution_arn == execution_arn
         return "accepted" if ours else "repeat"
 
-    def add_points(
-        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    def add_trials(
+        self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
     ) -> None:
         if sweep_id in self.records:
-            self._change(sweep_id, now, points=tuple(point.job.job_id for point in points))
-        for point in points:
-            if self._begin(point.job, execution_arn, "TrainAdapter", now):
-                self._change(point.job.job_id, now, point_of=sweep_id, point=point.name)
-            elif self._is_open(point.job.job_id):
-                self._change(point.job.job_id, now, cancel_requested=False)
+            self._change(sweep_id, now, trials=tuple(trial.job.job_id for trial in trials))
+        for trial in trials:
+            if self._begin(trial.job, execution_arn, "TrainAdapter", now):
+                self._change(trial.job.job_id, now, trial_of=sweep_id, trial=trial.name)
+            elif self._is_open(trial.job.job_id):
+                self._change(trial.job.job_id, now, cancel_requested=False)
 
     def _begin(self, job: JobSpec, execution_arn: str, stage: Stage, now: datetime) -> bool:
         record = self.records.get(job.job_id)
@@ -162,11 +162,11 @@ class MemoryJobs(MemoryLedger):
         self._change(job_id, now, queue="queued", training_job_name=None, **told)
         return True
 
-    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+    def record_queue_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
         if self._queue(job_id) == "queued":
             self._note(job_id, queue_place=place, waiting_for=waiting_for)
 
-    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
+    def record_progress(self, progress: TrainingProgress, now: datetime) -> None:
         record, percent = self.records.get(progress.job_id), training_percent(progress)
         if record is None or record.queue != "training" or record.percent >= percent:
             return
@@ -217,7 +217,7 @@ class MemoryJobs(MemoryLedger):
     def notice_sent(self, notice_id: str) -> bool:
         return notice_id in self.notices
 
-    def note_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
+    def record_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
         self.notices.append(notice_id)
         if job_id is not None and job_id in self.records:
             self._change(job_id, now, notice_id=notice_id)
@@ -238,5 +238,9 @@ class MemoryJobs(MemoryLedger):
         return sorted(waiting, key=lambda record: record.queued_at or "")
 
     def _change(self, job_id: str, now: datetime, **changes: object) -> None:
-        fields = {**self.records[job_id].model_dump(), **changes, "updated_at": now.isoformat()}
+        fields = {
+            **self.records[job_id].model_dump(by_alias=False),
+            **changes,
+            "updated_at": now.isoformat(),
+        }
         self.records[job_id] = JobRecord.model_validate(fields)

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from contracts.documents.stages import ExecutionEnded
 from domain.failures.causes import RaisedAgainError
 from domain.failures.redrive import fail_job
-from domain.notices.notices import Desk, notify_failure, notify_owner
+from domain.notices.notices import notify_failure, notify_owner
+from domain.notices.services import NoticeServices
 from domain.notices.uncaught import notify_outcome
 from tests.fakes.intake import NOW
 from tests.unit.domain.test_notices import ARN, Office, event_text, failed, redriven, trained
@@ -66,10 +67,12 @@ class NoticeStory:
             self.inside = False
 
     @property
-    def desk(self) -> Desk:
-        desk = self.office.desk
-        return Desk(
-            Mortal(desk.documents, self), Mortal(desk.jobs, self), Mortal(desk.notifier, self)
+    def notice_services(self) -> NoticeServices:
+        notice_services = self.office.notice_services
+        return NoticeServices(
+            Mortal(notice_services.documents, self),
+            Mortal(notice_services.jobs, self),
+            Mortal(notice_services.notifier, self),
         )
 
     def through(self, function: Callable[[], object]) -> None:
@@ -102,20 +105,22 @@ class NoticeStory:
         """Whoever sees this ending tells the owner."""
         if ending == "ready":
             given, models = trained(self.job, self.office.intake), self.office.models
-            self.through(lambda: notify_owner(given, self.desk, models, NOW))
+            self.through(lambda: notify_owner(given, self.notice_services, models, NOW))
             return
         if ending == "FAILED":
             self.through(partial(self.notify_failure, redrive))
         detail = {"executionArn": ARN, "status": ending, "input": event_text()}
-        news = ExecutionEnded.model_validate({"detail": {**detail, "redriveCount": redrive}})
-        events = [lambda: notify_outcome(news, self.desk, NOW)] * self.dice.randint(1, 3)
+        event = ExecutionEnded.model_validate({"detail": {**detail, "redriveCount": redrive}})
+        events = [lambda: notify_outcome(event, self.notice_services, NOW)] * self.dice.randint(
+            1, 3
+        )
         if ending == "TIMED_OUT":  # nobody else tells it, so the redrive comes after the message
             self.through(events.pop())
         self.late += events
 
     def notify_failure(self, redrive: int) -> None:
         """Run the state that every failure leads to."""
-        notify_failure(failed("KeyError", self.job, redrive), self.desk, NOW)
+        notify_failure(failed("KeyError", self.job, redrive), self.notice_services, NOW)
 
     def take_up(self, redrive_count: int) -> None:
         """FailJob runs again after a redrive, and the stage that had failed after it."""

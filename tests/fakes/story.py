@@ -14,12 +14,13 @@ from functools import partial
 from typing import Any
 
 from contracts.documents.record import JobRecord
-from contracts.documents.stages import TrainingNews
+from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from domain.ports.storage import read_document
-from domain.training.following import TrainingRoom, follow, reconcile
-from domain.training.launching import Launcher, launch, queue_for_training
+from domain.training.following import follow, reconcile
+from domain.training.launching import launch, queue_for_training
+from domain.training.services import LaunchServices, TrainingServices
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.unit.training_kit import NOON, SETTINGS, World, given, inspect, job_id, spec
 
@@ -49,7 +50,7 @@ class Unreliable:
 
     def __init__(self, fake: Any, weather: Weather, overtake: Callable[[], None]) -> None:
         self._fake, self._weather, self._overtake = fake, weather, overtake
-        self._old_news: dict[str, Any] = {}
+        self._old_rows: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._fake, name)
@@ -68,34 +69,34 @@ class Unreliable:
 
         return call
 
-    def _stale(self, name: str, news: list[JobRecord]) -> list[JobRecord]:
+    def _stale(self, name: str, event: list[JobRecord]) -> list[JobRecord]:
         """An index lags behind its table."""
-        old = self._old_news.get(name, news)
-        self._old_news[name] = news
-        return old if self._weather.strikes(0.2) else news
+        old = self._old_rows.get(name, event)
+        self._old_rows[name] = event
+        return old if self._weather.strikes(0.2) else event
 
 
 class Story:
     """Uploads that wait for their adapters, and a world that does its worst."""
 
-    def __init__(self, seed: int, largest_batch: int = 1) -> None:
+    def __init__(self, seed: int, max_batch: int = 1) -> None:
         self.weather = Weather(seed)
-        self.settings = replace(SETTINGS, quota=1, largest_batch=largest_batch)
+        self.settings = replace(SETTINGS, quota=1, max_batch=max_batch)
         self.world = World()
         self.now = NOON
         self.tokens: dict[int, list[str]] = {}
         self.waiting_calls: list[tuple[int, str]] = []
-        self.news: list[TrainingNews] = []
+        self.event: list[TrainingEvent] = []
         self.entering: set[int] = set()
         self.successes: Counter[str] = Counter()
 
     # --- what our code talks to
 
-    def room(self) -> TrainingRoom:
-        return TrainingRoom(*(self._unreliable(part) for part in self._parts()))
+    def services(self) -> TrainingServices:
+        return TrainingServices(*(self._unreliable(part) for part in self._parts()))
 
-    def launcher(self) -> Launcher:
-        return Launcher(self.room(), self.world.bases, self.settings)
+    def launching(self) -> LaunchServices:
+        return LaunchServices(self.services(), self.world.bases, self.settings)
 
     def _parts(self) -> tuple[Any, ...]:
         world = self.world
@@ -124,10 +125,10 @@ class Story:
         return True
 
     def do_launch(self) -> None:
-        launch(self.launcher(), self.now)
+        launch(self.launching(), self.now)
 
     def do_reconcile(self) -> None:
-        reconcile(self.room(), self.now)
+        reconcile(self.services(), self.now)
 
     # --- Step Functions
 
@@ -158,9 +159,9 @@ class Story:
             self.entering.remove(number)
 
     def ask_train_adapter(self, number: int, token: str) -> None:
-        room = self.room()
+        services = self.services()
         asked = given(number, token, f"tenant-{number % 2}")
-        queue_for_training(asked, room.jobs, room.models, room.callbacks, self.now)
+        queue_for_training(asked, services.jobs, services.models, services.callbacks, self.now)
 
     def redrive(self) -> None:
         """An execution is aborted or has failed, here or in a later state, and is redriven."""
@@ -216,16 +217,16 @@ class Story:
         """An event: lost, once or twice, in any order."""
         copies = 0 if self.weather.strikes(0.1) else 1 + self.weather.strikes(0.2)
         for _ in range(copies):
-            place = self.weather.dice.randint(0, len(self.news))
-            self.news.insert(place, TrainingNews.model_validate({"detail": detail}))
+            place = self.weather.dice.randint(0, len(self.event))
+            self.event.insert(place, TrainingEvent.model_validate({"detail": detail}))
 
     def deliver(self) -> None:
-        for news in tuple(self.news):
-            if not self.weather.strikes(0.3) and self.invoke(partial(self.do_follow, news)):
-                self.news = [other for other in self.news if other is not news]
+        for event in tuple(self.event):
+            if not self.weather.strikes(0.3) and self.invoke(partial(self.do_follow, event)):
+                self.event = [other for other in self.event if other is not event]
 
-    def do_follow(self, news: TrainingNews) -> None:
-        follow(self.room(), news, self.now)
+    def do_follow(self, event: TrainingEvent) -> None:
+        follow(self.services(), event, self.now)
 
     # --- time
 
@@ -273,4 +274,4 @@ class Story:
 
 def story_of(seed: int) -> Story:
     """Tell a seed's story to its end; batches of one, two or three users."""
-    return Story(seed, largest_batch=1 + seed % 3).tell_it()
+    return Story(seed, max_batch=1 + seed % 3).tell_it()

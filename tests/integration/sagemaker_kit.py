@@ -138,13 +138,13 @@ class SageMakerKit:
     def request(self, name: str | None = None, **changes: Any) -> dict[str, Any]:
         """Return a CreateTrainingJob request; `wishes` are for the program."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
-        wishes = changes.pop("wishes", {})
+        fields = changes.pop("wishes", {})
         keep = changes.pop("keep", 0)
         resources = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}
         return {
             "TrainingJobName": name,
             "RoleArn": self.role,
-            "HyperParameters": wishes,
+            "HyperParameters": fields,
             "AlgorithmSpecification": {"TrainingImage": TRAINER, "TrainingInputMode": "File"},
             "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
             "CheckpointConfig": {"S3Uri": f"s3://{self.bucket}/{name}/checkpoints/"},
@@ -209,8 +209,8 @@ class SageMakerKit:
         answer: dict[str, Any] = look()
         return answer
 
-    def package(self, target: str, **wishes: Any) -> str:
-        self.put(f"models/{target}", tar_gz({"wishes.json": json.dumps(wishes)}))
+    def package(self, target: str, **fields: Any) -> str:
+        self.put(f"models/{target}", tar_gz({"wishes.json": json.dumps(fields)}))
         return target
 
     def invoke(self, endpoint: str, target: str, said: str = "hello") -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_a_sweep_is_one_execution_for_its_owner_and_one_for_its_points(play: Pla
     assert play.entered(arn) == Counter([*stages, "IsRepeat", "WhatToTrain"])
     (child,) = play.children(arn)
     assert play.entered(child) == Counter(
-        ["PlanSweep", "TrainPoints", *["TrainAdapter"] * len(POINTS), "RankSweep"]
+        ["PlanSweep", "RunTrials", *["TrainAdapter"] * len(POINTS), "RankSweep"]
     )
     assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": POINTS[-1]}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from contracts.codes import CODES
+from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import PhotoVerdict
-from contracts.documents.prior import PriorOrder
 from contracts.documents.training import (
     GateCandidate,
     GateReport,
@@ -226,7 +226,7 @@ def gather_class(
         say(f"class images: {len(images)} of the user's own")
         return encode_class_photos(job.base, recipe, images), captions, None
     prompts = vary(recipe.class_prompt, job.judge)
-    order = PriorOrder(
+    order = ClassImageOrder(
         class_prompt=recipe.class_prompt,
         resolution=recipe.resolution,
         count=recipe.class_images,

@@ -1,12 +1,12 @@
-"""What a training will take and cost, said before it starts: work by speed, on one price table.
+"""Estimate what a training takes and costs, from its work, the GPU's speed and the price table.
 
-The work of a step is known from the architectures; the speed is a share of the GPU's peak. How far
-to trust it: docs/cost.md.
+The work of a step follows from the architecture. The speed is a share of the GPU's peak. The
+accuracy of the estimate: docs/cost.md.
 """
 
 from dataclasses import dataclass
 
-from contracts.base import BaseCard, Family
+from contracts.base import Architecture, BaseCard
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport
@@ -16,20 +16,20 @@ from contracts.errors import TooExpensiveError
 from contracts.shared import layout
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, find_document, read_document
-from domain.pricing.grid import grid_points
+from domain.pricing.grid import grid_trials
 from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd
 
 START_SECONDS = 240
-"""A cold instance, the image, the base and its load."""
+"""Seconds to start a cold instance, pull the image, and download and load the base."""
 
 SHARE_OF_PEAK = 0.15
-"""Of the GPU's dense bfloat16 peak, that an eager training step reaches."""
+"""Share of the GPU's dense bfloat16 peak that an eager training step reaches."""
 
 JUDGED_PICTURES = 24
-"""What the gate draws, with and without the adapter, about."""
+"""Approximate number of pictures that the gate draws, with and without the adapter."""
 
 DRAWING_SHARE = 0.5 * 2
-"""A denoising step against a training pass: forward only, but for two prompts."""
+"""Work of a denoising step as a share of a training pass: forward only, but for two prompts."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Work:
     resolution: int
 
 
-WORK: dict[Family, Work] = {
+WORK: dict[Architecture, Work] = {
     "sd1": Work(1.82, 512),
     "sd2": Work(1.82, 512),
     "sdxl": Work(14.3, 1024),
@@ -70,7 +70,7 @@ def agree_on_price(
     if record is None or accepted is None or report is None:
         return  # the stage itself says what is missing
     offer = make_offer(accepted.request, count_good(report), card_of(bases, record), instance_type)
-    jobs.note_offer(job_id, offer.estimate, offer.max_runtime_seconds)
+    jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds)
 
 
 def count_good(report: PhotoReport) -> int:
@@ -107,7 +107,7 @@ def make_estimate(
     """Return steps, seconds and USD of a cold training job of its own; of a sweep, of them all."""
     if request.sweep is not None:
         parts = (
-            make_estimate(p.request, photos, card, instance_type) for p in grid_points(request)
+            make_estimate(p.request, photos, card, instance_type) for p in grid_trials(request)
         )
         return sum_of(list(parts))
     steps = request.max_train_steps or default_steps(photos, card)

@@ -8,8 +8,9 @@ from bench.intake import photos, random_requests, requests
 from contracts.codes import CODES
 from contracts.errors import ArchiveRefusedError
 from domain.intake.archives import members_of
-from domain.intake.normalisation import DecodeLimits, PhotoRefusedError
+from domain.intake.normalisation import PhotoRefusedError
 from domain.intake.uploads import find_place
+from domain.ports.decoder import DecodeLimits
 from domain.requests.merge import parse_request
 from domain.requests.request_json import RequestRefusedError
 from runtime.imaging.decode import answer

@@ -10,8 +10,8 @@ import pytest
 from contracts.documents.hosting import ModelQuestion
 from domain.serving.endpoint import answer
 from likeness_client.models import ModelStatusError, ask, choose
-from tests.fakes.hosting import MemoryHosting
-from tests.unit.domain.test_endpoint import shelf
+from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
+from tests.unit.domain.test_endpoint import tenant_models
 from tests.unit.training_kit import NOON
 
 OLD, NEW = "a.tar.gz", "b.tar.gz"
@@ -32,7 +32,11 @@ class Functions:
             body = json.dumps({"errorType": self.error, "errorMessage": "x"}).encode()
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(body)}
         question = ModelQuestion.model_validate_json(Payload)
-        said = answer(question, MemoryHosting(), shelf(), NOON).model_dump_json().encode()
+        said = (
+            answer(question, MemoryEndpointLifecycle(), tenant_models(), NOON)
+            .model_dump_json()
+            .encode()
+        )
         return {"Payload": io.BytesIO(said)}
 
 

@@ -8,9 +8,10 @@ from contracts.documents.job import JobSpec
 from contracts.documents.photos import PhotoReport, PhotoSummary
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
-from domain.intake.accepting import Intake, accept_request
-from domain.intake.inspection import Inspection, inspect_photos
-from domain.intake.normalisation import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.inspection import InspectionServices, inspect_photos
+from domain.intake.normalisation import PhotoRefusedError
+from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from domain.ports.storage import read_document
 from runtime.imaging.sandbox import ChildDecoder
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
@@ -40,18 +41,20 @@ class PlainDecoder:
         return b"%dx%d " % (width, height) + body
 
 
-def inspection_of(intake: Intake, decoder: PlainDecoder | ChildDecoder) -> Inspection:
-    return Inspection(
+def inspection_of(
+    intake: IntakeServices, decoder: PlainDecoder | ChildDecoder
+) -> InspectionServices:
+    return InspectionServices(
         intake.uploads, intake.models, intake.bases, intake.jobs, decoder, "ml.g5.2xlarge"
     )
 
 
-def accepted(intake: Intake, photos: dict[str, bytes], **request: object) -> JobSpec:
+def accepted(intake: IntakeServices, photos: dict[str, bytes], **request: object) -> JobSpec:
     key = put_upload(intake, photos, {**REQUEST, **request})
     return accept_request(announced(key), intake, NOW).job
 
 
-def report_of(intake: Intake, job: JobSpec) -> PhotoReport:
+def report_of(intake: IntakeServices, job: JobSpec) -> PhotoReport:
     return read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
 
 
@@ -67,7 +70,7 @@ def test_each_photo_gets_a_verdict_and_a_copy_without_its_name() -> None:
         intake, {**GOOD, "a.jpg": b"turn", "b.pdf": b"refuse not_an_image", "0.txt": b" smiling\n"}
     )
     summary = inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
-    assert summary == PhotoSummary(job_id=job.job_id, accepted=6, refused=1)
+    assert summary.summary() == PhotoSummary(job_id=job.job_id, accepted=6, refused=1)
     verdicts = report_of(intake, job).photos
     assert [v.index for v in verdicts] == list(range(7))
     assert sorted(v.verdict for v in verdicts) == ["accepted"] * 5 + ["refused", "repaired"]

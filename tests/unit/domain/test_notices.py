@@ -22,9 +22,10 @@ from contracts.errors import StageError, TooFewPhotosError
 from contracts.shared import layout
 from domain.failures.causes import RaisedAgainError
 from domain.failures.redrive import fail_job
-from domain.intake.accepting import Intake, accept_request
+from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import inspect_photos
-from domain.notices.notices import Desk, notify_failure, notify_owner
+from domain.notices.notices import notify_failure, notify_owner
+from domain.notices.services import NoticeServices
 from domain.notices.uncaught import notify_outcome
 from domain.ports.storage import write_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
@@ -43,13 +44,13 @@ PHOTOS = {f"{n}.jpg": f"pixels {n}".encode() for n in range(5)} | {
 class Office:
     """One upload, and everybody who may tell its owner something."""
 
-    intake: Intake = field(default_factory=memory_intake)
+    intake: IntakeServices = field(default_factory=memory_intake)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     models: MemoryModels = field(default_factory=MemoryModels)
 
     @property
-    def desk(self) -> Desk:
-        return Desk(self.intake.models, self.intake.jobs, self.notifier)
+    def notice_services(self) -> NoticeServices:
+        return NoticeServices(self.intake.models, self.intake.jobs, self.notifier)
 
     @property
     def codes(self) -> list[str]:
@@ -62,14 +63,14 @@ class Office:
         inspect_photos(job, inspection_of(self.intake, PlainDecoder()), NOW)
 
     def fail(self, error: StageError | str, job: JobSpec | None, redrive: int = 0) -> Notice:
-        return notify_failure(failed(error, job, redrive), self.desk, NOW)
+        return notify_failure(failed(error, job, redrive), self.notice_services, NOW)
 
     def succeed(self, job: JobSpec) -> Notice:
-        return notify_owner(trained(job, self.intake), self.desk, self.models, NOW)
+        return notify_owner(trained(job, self.intake), self.notice_services, self.models, NOW)
 
     def ended(self, status: str, **more: Any) -> None:
         detail = {"executionArn": ARN, "status": status, "input": event_text(), **more}
-        notify_outcome(ExecutionEnded.model_validate({"detail": detail}), self.desk, NOW)
+        notify_outcome(ExecutionEnded.model_validate({"detail": detail}), self.notice_services, NOW)
 
 
 def event_text() -> str:
@@ -87,7 +88,7 @@ def failed(error: StageError | str, job: JobSpec | None, redrive: int = 0) -> No
     return NotifyFailureInput.model_validate({**given, "failure": failure, "failed": state})
 
 
-def trained(job: JobSpec, intake: Intake) -> NotifyOwnerInput:
+def trained(job: JobSpec, intake: IntakeServices) -> NotifyOwnerInput:
     key = layout.result_key(job.job_id, job.job_id)
     gate = GateReport(passed=True, effect=0.2, identity=0.8, identity_base=0.3)
     result = TrainingResult(job_id=job.job_id, status="succeeded", gate=gate)

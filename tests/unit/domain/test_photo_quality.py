@@ -1,8 +1,9 @@
 import pytest
 
-from domain.intake.photo_quality import OLD_DAYS, Looks, advice_on, old_among
+from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among
+from domain.ports.decoder import PhotoMetrics
 
-GOOD = Looks(sharpness=400, brightness=120, contrast=50, fingerprint=0)
+GOOD = PhotoMetrics(sharpness=400, brightness=120, contrast=50, fingerprint=0)
 
 
 @pytest.mark.parametrize(

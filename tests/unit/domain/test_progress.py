@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.documents.stages import TrainingNews
+from contracts.documents.stages import TrainingEvent
 from contracts.documents.status import TrainingProgress
 from contracts.shared import layout
 from domain.ports.storage import write_document
@@ -28,7 +28,7 @@ class Hands:
 def in_training() -> World:
     world = World()
     world.enter(1)
-    launch(world.launcher, NOON)
+    launch(world.launching, NOON)
     return world
 
 
@@ -77,9 +77,9 @@ def test_steps_reach_the_record(heard_by: str) -> None:
     key = say(world, 50)
     if heard_by == "event":
         detail = {"bucket": {"name": "models"}, "object": {"key": key}}
-        follow(world.room, TrainingNews.model_validate({"detail": detail}), NOON)
+        follow(world.services, TrainingEvent.model_validate({"detail": detail}), NOON)
     else:
-        reconcile(world.room, NOON)
+        reconcile(world.services, NOON)
     record = world.jobs.records[job_id(1)]
     assert (record.step, record.total_steps, record.eta_seconds) == (50, 100, 50)
     assert record.percent == (LAUNCHED + TRAINED) // 2
@@ -88,23 +88,23 @@ def test_steps_reach_the_record(heard_by: str) -> None:
 def test_percent_never_falls_when_a_new_attempt_starts_further_back() -> None:
     world = in_training()
     say(world, 80)
-    reconcile(world.room, NOON)
+    reconcile(world.services, NOON)
     before = world.jobs.records[job_id(1)].percent
     world.trainer.end(world.name_of(1), "Failed", "InternalServerError: x")
-    reconcile(world.room, NOON)
-    launch(world.launcher, NOON)
+    reconcile(world.services, NOON)
+    launch(world.launching, NOON)
     say(world, 70)
-    reconcile(world.room, NOON)
+    reconcile(world.services, NOON)
     assert world.jobs.records[job_id(1)].percent == before
     say(world, 90)
-    reconcile(world.room, NOON)
+    reconcile(world.services, NOON)
     assert world.jobs.records[job_id(1)].percent > before
 
 
 def test_what_an_earlier_attempt_left_behind_is_not_this_ones() -> None:
     world = in_training()
     say(world, 99, name="likeness-earlier-1")
-    reconcile(world.room, NOON)
+    reconcile(world.services, NOON)
     assert world.jobs.records[job_id(1)].percent == LAUNCHED
 
 

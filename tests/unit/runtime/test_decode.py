@@ -199,18 +199,18 @@ def test_avif_is_taken_and_a_film_is_named() -> None:
     assert refusal(b"%PDF-1.7") == "format_not_taken"
 
 
-def test_the_measures_tell_sharp_from_blurred_and_light_from_dark() -> None:
+def test_the_metrics_tell_sharp_from_blurred_and_light_from_dark() -> None:
     sharp = Image.effect_noise((300, 300), 60).convert("RGB")
-    looks = [
-        answer(encoded(image, "PNG"), {"kind": "PNG", **LIMITS})[0]["measures"]
+    metrics = [
+        answer(encoded(image, "PNG"), {"kind": "PNG", **LIMITS})[0]["metrics"]
         for image in (
             sharp,
             sharp.filter(ImageFilter.GaussianBlur(9)),
             sharp.point(lambda v: v // 20),
         )
     ]
-    assert looks[0]["sharpness"] > 5 * looks[1]["sharpness"]
-    assert looks[0]["brightness"] > 5 * looks[2]["brightness"]
+    assert metrics[0]["sharpness"] > 5 * metrics[1]["sharpness"]
+    assert metrics[0]["brightness"] > 5 * metrics[2]["brightness"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.unit.training_kit import job_id
 
 JOB = re.compile(r'"job_id": "([0-9a-f]{32})"|checkpoints/([0-9a-f]{32})/')
 TRAINING_JOB = re.compile(r'"likeness-([0-9a-f]{32})-')
-OF_MANY = {"tell_status"}
+OF_MANY = {"publish_status"}
 """Its batches hold changes of many jobs; it logs none of them."""
 
 

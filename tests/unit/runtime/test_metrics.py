@@ -64,8 +64,8 @@ def test_only_what_somebody_here_must_mend_is_a_failure_of_the_service(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     told = MemoryNotifier()
-    for news in (notice("too_few_photos"), notice("disk_full"), notice("canceled", "canceled")):
-        CountingNotifier(told).publish(news)
+    for event in (notice("too_few_photos"), notice("disk_full"), notice("canceled", "canceled")):
+        CountingNotifier(told).publish(event)
     assert figures(capsys) == [("ServiceFailures", 1.0)]
     assert len(told.published) == 3
 

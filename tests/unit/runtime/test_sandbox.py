@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DecoderBrokenError
-from domain.intake.normalisation import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.intake.normalisation import PhotoRefusedError
+from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from likeness_client.__main__ import main
 from runtime.imaging.sandbox import ChildDecoder
 from serving.preload import compile_library

@@ -1,4 +1,4 @@
-"""SweepGrid: the settings that a sweep tries, as a client lists them in ``request.json``."""
+"""SweepGrid: the values that a sweep tries, from ``request.json``."""
 
 from math import prod
 from typing import Annotated
@@ -22,7 +22,7 @@ Ranks = Annotated[
 
 
 class SweepGrid(Document):
-    """Every combination of the values is one point: one training of the same photos."""
+    """Every combination of the values is one trial: one training of the same photos."""
 
     learning_rate: Rates | None = None
 
@@ -31,7 +31,7 @@ class SweepGrid(Document):
     rank: Ranks | None = None
 
     def lists(self) -> dict[str, tuple[float, ...]]:
-        """Return the values by the field that they are tried for."""
+        """Return the values of each field that the sweep varies."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: values for name, values in found.items() if values is not None}
 
