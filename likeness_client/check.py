@@ -14,8 +14,10 @@ from contracts.documents.job import PinnedObject
 from contracts.documents.photos import PhotoVerdict
 from contracts.errors import DecoderBrokenError, StageError
 from contracts.shared.layout import REQUEST_FILE, accepted_prefix, unpacked_prefix, upload_prefix
-from domain.intake.inspection import MIN_PHOTOS, advice_on_set, stored_class, verdicts_of
-from domain.intake.normalisation import MIN_PHOTO_SIDE, NormalisationServices, limits_for
+from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
+from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
+from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
+from domain.intake.normalisation import NormalisationServices, limits_for
 from domain.intake.uploads import PinnedUpload, Place, pin_upload
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
@@ -143,12 +145,12 @@ def check(folder: Path, resolution: int | None = None) -> int:
         _say(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
     asked = None if wishes is None else wishes.request.resolution
     try:
-        looks = look_at(storage, upload, asked or resolution or MIN_PHOTO_SIDE)
+        looks = look_at(storage, upload, asked or resolution or MIN_SIDE)
     except DecoderBrokenError as error:
         sys.stderr.write(f"likeness: no photo was judged: {error.facts['reason']}\n")
         return 2
     say_request(wishes)
-    good = say_looks(looks)
+    good = say_looks(looks, DEFAULT_TRIGGER_WORD if wishes is None else wishes.request.trigger_word)
     return int(good < MIN_PHOTOS or problems > 0)
 
 
@@ -162,12 +164,13 @@ def say_request(wishes: MergedRequest | None) -> None:
         _say(f"request   {field} = {getattr(wishes.request, field)} (from {origin})")
 
 
-def say_looks(looks: Looks) -> int:
+def say_looks(looks: Looks, trigger_word: str) -> int:
     """Say the verdicts; return how many photos can be used."""
     for verdict in looks.photos:
         name = _name(looks.upload.photos[verdict.index])
         _say(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
-    for code in advice_on_set(looks.photos):
+    advice = (*advice_on_set(looks.photos), *advice_on_captions(looks.photos, trigger_word))
+    for code in advice:
         _say(f"advice    {CODES[code].text} {CODES[code].hint}")
     if looks.upload.class_photos:
         _say(f"Class pictures: {looks.class_photos} of {len(looks.upload.class_photos)}.")

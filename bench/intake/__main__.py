@@ -21,8 +21,8 @@ from typing import NamedTuple
 from bench.intake import photos, random_requests, requests
 from bench.report import Figure, finish
 from contracts.errors import ArchiveRefusedError
+from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.archives import members_of
-from domain.intake.normalisation import PhotoRefusedError
 from domain.intake.uploads import find_place
 from domain.ports.decoder import DecodeLimits
 from domain.requests.merge import RequestSources, parse_request
@@ -81,7 +81,7 @@ def ours(body: bytes) -> Reading:
     """Read a file as InspectPhotos does."""
     try:
         kind = format_of(body)
-    except PhotoRefusedError as error:
+    except PhotoRejectedError as error:
         return Reading(taken=False, code=error.code, seconds=0, megabytes=0)
     order = json.dumps({"kind": kind, **DecodeLimits(min_side=64)._asdict()})
     run = measured(["-m", "runtime.imaging.decode", order], body)

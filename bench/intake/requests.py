@@ -67,8 +67,10 @@ def requests() -> Iterator[PaperCase]:
         yield PaperCase(f"alias {name}", json.dumps({**GOOD, name: 8}).encode(), None)
     yield PaperCase("byte order mark", b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), None)
     for text in ("'; DROP TABLE jobs;--", "{{7*7}}", "a\nb", "OOM", "\u202egnp"):
-        body = json.dumps({**GOOD, "instance_prompt": text}).encode()
+        body = json.dumps({**GOOD, "instance_prompt": f"sks {text}"}).encode()
         yield PaperCase(f"prompt {text!r}", body, None)
+        body = json.dumps({**GOOD, "instance_prompt": text}).encode()
+        yield PaperCase(f"nameless {text!r}", body, "instance_prompt")
 
 
 def places() -> Iterator[tuple[str, bool]]:

@@ -28,9 +28,10 @@ from contracts.documents.record import JobRecord
 from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
+from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import read_document
 from domain.ports.trainer import CreateOutcome, Run
-from domain.pricing.prices import cost_usd
+from domain.pricing.prices import USD_PER_HOUR
 from domain.training.billing import settle_ended
 from domain.training.following import follow, follow_result, reconcile
 from domain.training.launching import launch
@@ -227,7 +228,7 @@ class Simulation:
 
     def train(self, name: str, begun: float) -> None:
         """Foresee when a job will have trained each of its users."""
-        plan_key = layout.plan_key(name.split("-")[1])
+        plan_key = layout.plan_key(plan_id_of_name(name))
         plan = read_document(self.world.models, plan_key, TrainingPlan)
         for place, task in enumerate(plan.tasks, start=1):
             after = begun + place * self.trainer.user_seconds
@@ -290,7 +291,7 @@ def figures_of_cell(
     over = ours.makespan / lower_bound(uploads, quota, user_seconds)
     sooner = naive.median_wait / ours.median_wait
     asked = WAIT_TARGETS.get(user_seconds) if quota == WAIT_TARGETS_AT else None
-    adapter = (cost_usd(INSTANCE, ours.billed) or 0) / uploads
+    adapter = USD_PER_HOUR[INSTANCE] * ours.billed / 3600 / uploads
     warm = 100 * ours.warm / ours.training_jobs
     bound = 1.1 if user_seconds >= LONG_ENOUGH else 1.3
     return [

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from contracts.documents.training import TrainingPlan
 from contracts.shared.layout import REQUEST_FILE, plan_key, upload_prefix
+from contracts.shared.names import parse_training_job_name
 from local.cloud.server import Cloud
 from local.cloud.typing_aliases import Stock
 from local.demo.subscriber import Subscriber
@@ -120,7 +121,8 @@ class Crowd:
         """Return the users' jobs in each SageMaker training job."""
         pages = self.cloud.client("sagemaker").get_paginator("list_training_jobs").paginate()
         names = [job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"]]
-        plans = [self._plan(name.split("-")[1]) for name in names if name.startswith("likeness-")]
+        named = [found for name in names if (found := parse_training_job_name(name)) is not None]
+        plans = [self._plan(found.plan_id) for found in named]
         return [[task.job_id for task in plan.tasks] for plan in plans]
 
     def _plan(self, plan_id: str) -> TrainingPlan:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from time import monotonic
 
+from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs.table import DynamoJobs
 from aws.notifier import SnsNotifier
@@ -11,6 +12,7 @@ from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
 from domain.notices.services import NoticeServices
 from domain.ports.notifier import Notifier
+from domain.pricing.agreement import PricingServices
 from domain.training.services import LaunchServices, TrainingServices
 
 LAUNCHING_SECONDS = 40
@@ -48,6 +50,16 @@ def launch_services() -> LaunchServices:
         bases=S3Storage.from_env("BASES_BUCKET"),
         settings=settings_from_env(),
         has_time=has_time,
+    )
+
+
+def pricing_services() -> PricingServices:
+    """Return what agreeing on a price needs."""
+    return PricingServices(
+        jobs=DynamoJobs.from_env(),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        bases=S3Storage.from_env("BASES_BUCKET"),
+        instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
     )
 
 

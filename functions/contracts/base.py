@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, OpaqueId, RelativePath, Sha256
+from contracts.shared.limits import MAX_LEARNING_RATE, MAX_RANK, MAX_SIDE, MIN_SIDE, SIDE_STEP
 
 Architecture = Literal["sd1", "sd2", "sdxl"]
 PredictionType = Literal["epsilon", "v_prediction"]
@@ -13,11 +14,11 @@ PredictionType = Literal["epsilon", "v_prediction"]
 class TrainingDefaults(Document):
     """The values of fields that a training request leaves out."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)]
+    learning_rate: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)]
 
     train_batch_size: Annotated[int, Field(ge=1, le=64)]
 
-    rank: Annotated[int, Field(ge=1, le=256)]
+    rank: Annotated[int, Field(ge=1, le=MAX_RANK)]
 
     steps_per_photo: Annotated[int, Field(ge=1, le=1000)]
     """Optimiser steps per photo; the two limits below bound the product."""
@@ -32,7 +33,7 @@ class TrainingDefaults(Document):
     train_text_encoder: bool = False
     """Whether the text encoders get an adapter too."""
 
-    text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
+    text_encoder_lr: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)] | None = None
     """Peak learning rate of the text encoders' adapters; absent: ``learning_rate``."""
 
     prior_loss_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
@@ -85,7 +86,7 @@ class BaseCard(Document):
 
     prediction_type: PredictionType
 
-    resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+    resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
     """Side in pixels of the pictures that the base was trained on."""
 
     training: TrainingDefaults

@@ -355,6 +355,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "captions_without_subject": CodeEntry(
+        "No caption names the subject",
+        "No caption has the trigger word, so the instance prompt was put before each of them.",
+        "Write TOK or the trigger word in the captions in the place of the subject.",
+        "nobody",
+        False,
+    ),
     "caption_repeated": CodeEntry(
         "The same caption as another photo's",
         "The photo is used, but its caption is the same as another photo's.",

@@ -6,22 +6,14 @@ Fails  TooExpensiveError  final; all trials together cost more than the request'
        JobCanceledError   final; the sweep is being cancelled
 """
 
-from aws import settings
-from aws.jobs.table import DynamoJobs
-from aws.storage import S3Storage
+from aws.wiring import pricing_services
 from contracts.documents.stages import PlanSweepInput
 from contracts.documents.sweep import SweepTrials
-from domain.sweeps.sweep import SweepServices, plan_sweep
+from domain.sweeps.sweep import plan_sweep
 from runtime.clock import now
 from runtime.handlers import stage
 
 
 @stage
 def lambda_handler(given: PlanSweepInput) -> SweepTrials:
-    services = SweepServices(
-        jobs=DynamoJobs.from_env(),
-        models=S3Storage.from_env("MODELS_BUCKET"),
-        bases=S3Storage.from_env("BASES_BUCKET"),
-        instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
-    )
-    return plan_sweep(given, services, now())
+    return plan_sweep(given, pricing_services(), now())

@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from contracts.shared import layout
+from contracts.shared.names import parse_training_job_name
 
 _ID = "([0-9a-f]{32})"
 _TASK_FILE = re.compile(f"{layout.checkpoints_prefix(_ID)}{_ID}/")
-_TRAINING_JOB = re.compile(f"likeness-{_ID}-[0-9]+")
 
 
 def ids_in(document: object) -> dict[str, str]:
@@ -41,5 +41,5 @@ def _of_event(detail: object) -> dict[str, str]:
     key = getattr(getattr(detail, "object", None), "key", "")
     if place := _TASK_FILE.match(key):
         return {"job_id": place[2], "plan_id": place[1]}
-    name = _TRAINING_JOB.fullmatch(getattr(detail, "training_job_name", ""))
-    return {"plan_id": name[1]} if name else {}
+    named = parse_training_job_name(getattr(detail, "training_job_name", ""))
+    return {"plan_id": named.plan_id} if named is not None else {}

@@ -8,12 +8,12 @@ Fails  TooExpensiveError   final; the estimate is above the request's max_cost_u
        UnknownJobError     the job has ended in the meantime
 """
 
-from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
+from aws.wiring import pricing_services
 from contracts.documents.stages import TrainAdapterInput
-from domain.pricing.estimating import agree_on_price
+from domain.pricing.agreement import agree_on_price
 from domain.training.launching import queue_for_training
 from runtime.clock import now
 from runtime.handlers import stage
@@ -22,7 +22,5 @@ from runtime.handlers import stage
 @stage
 def lambda_handler(given: TrainAdapterInput) -> None:
     jobs, models = DynamoJobs.from_env(), S3Storage.from_env("MODELS_BUCKET")
-    bases = S3Storage.from_env("BASES_BUCKET")
-    instance = settings.text("TRAINING_INSTANCE_TYPE")
-    agree_on_price(given.job.job_id, jobs, models, bases, instance)
+    agree_on_price(given.job.job_id, pricing_services())
     queue_for_training(given, jobs, models, StepFunctionsCallbacks.from_env(), now())

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import io
-import re
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,7 +22,6 @@ from contracts.documents.picture import (
     PictureCode,
     Scheduler,
 )
-from contracts.documents.upload.request import TRIGGER_PLACEHOLDERS
 from contracts.shared.styles import apply_style
 
 MAX_ARGUMENTS_BYTES = 4096
@@ -207,17 +205,3 @@ def check_scheduler(name: str) -> str:
     if name not in get_args(Scheduler):
         raise PictureError("generation_failed", "the base names a scheduler that is not served")
     return name
-
-
-PLACEHOLDER = re.compile(
-    "|".join(rf"\b{word}\b" if word.isalnum() else re.escape(word) for word in TRIGGER_PLACEHOLDERS)
-)
-
-
-def name_subject(prompt: str, trigger_word: str) -> str:
-    """Return the prompt with its placeholders replaced by the adapter's own trigger word.
-
-    >>> name_subject("<<TOK>> epic portrait in TOKYO", "sks")
-    'sks epic portrait in TOKYO'
-    """
-    return PLACEHOLDER.sub(trigger_word, prompt)

@@ -26,6 +26,7 @@ from contracts.documents.picture import (
     NEGATIVE_PROMPT,
     PROMPT,
 )
+from contracts.shared.prompts import name_subject
 from serving.adapters.cache import Adapter, AdapterCache, AdapterReader
 from serving.adapters.hooks import Mix
 from serving.adapters.mixing import find_others, has_adapter
@@ -36,7 +37,7 @@ from serving.output.provenance import encode
 from serving.output.safety import make_checker
 from serving.output.watermark import make_mark
 from serving.server import BASE_PID_FILE
-from serving.tensors import PassKey, PictureError, PictureRequest, name_subject, parse_request
+from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
 
 ADAPTER = "adapter"
 """The calling model's adapter folder: set by our own model.py, not by the client."""
@@ -85,10 +86,11 @@ class Order:
 
     def row(self, seed: int) -> Row:
         """Return one of its pictures as the generator takes it."""
-        request = self.request
+        request, trigger_word = self.request, self.owner.trigger_word if self.owner else ""
+        avoided = request.negative_prompt
         return Row(
-            prompt=name_subject(request.prompt, self.owner.trigger_word if self.owner else ""),
-            negative_prompt=request.negative_prompt,
+            prompt=name_subject(request.prompt, trigger_word),
+            negative_prompt=None if avoided is None else name_subject(avoided, trigger_word),
             seed=seed,
             guidance_scale=request.guidance_scale,
             mix=self.mix,

@@ -17,6 +17,7 @@ from contracts.documents.record import JobRecord
 from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
+from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import read_document
 from domain.training.following import follow, reconcile
 from domain.training.launching import launch, queue_for_training
@@ -203,7 +204,9 @@ class Story:
 
     def users_of(self, name: str) -> list[int]:
         """The users that a training job trains."""
-        plan = read_document(self.world.models, layout.plan_key(name.split("-")[1]), TrainingPlan)
+        plan = read_document(
+            self.world.models, layout.plan_key(plan_id_of_name(name)), TrainingPlan
+        )
         return [int(task.job_id, 16) for task in plan.tasks]
 
     def write_results(self, name: str, numbers: list[int]) -> None:

@@ -346,12 +346,12 @@ def test_its_keys_are_new_at_each_start_and_readable_by_the_user_alone(cloud: Cl
 import os
 from local.cloud.access import root_key
 from local.cloud.server import serve
-from local.cloud import places
+from local.cloud import paths
 os.umask(0)
 for _ in range(2):
     with serve() as cloud:
-        print(*cloud.access_key(), oct(places.access_key_file(cloud.port).stat().st_mode))
-    print(places.access_key_file(cloud.port).exists())
+        print(*cloud.access_key(), oct(paths.access_key_file(cloud.port).stat().st_mode))
+    print(paths.access_key_file(cloud.port).exists())
 """
     line = [sys.executable, "-c", program]
     run = subprocess.run(

@@ -27,7 +27,8 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
 from domain.ports.storage import read_document, write_document
 from domain.ports.trainer import Run
-from domain.sweeps.sweep import SweepServices, plan_sweep, rank_sweep
+from domain.pricing.agreement import PricingServices
+from domain.sweeps.sweep import plan_sweep, rank_sweep
 from domain.training.billing import Settled, settle_cost_records
 from domain.training.following import reconcile
 from domain.training.keep_alive import COLD_WORTH
@@ -179,7 +180,7 @@ def test_the_points_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(lapto
     grid = SweepGrid(learning_rate=(1e-3, 0.1), rank=(4, 8))
     laptop.accept(sweep, REQUEST.model_copy(update={"sweep": grid}))
     photos = PhotoSummary(job_id=sweep.job_id, accepted=1, refused=0)
-    with_bases = SweepServices(
+    with_bases = PricingServices(
         services.jobs, services.models, laptop.launching.bases, "ml.g5.2xlarge"
     )
     given = PlanSweepInput(job=sweep, photos=photos, execution_arn="arn:execution:child")

@@ -15,6 +15,8 @@ from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from contracts.documents.training import GateReport, TrainingMetrics  # noqa: E402
+from contracts.documents.upload.request import TrainingRequest  # noqa: E402
+from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
 from trainer.export.adapter_files import write_adapter  # noqa: E402
@@ -171,9 +173,20 @@ def test_the_card_says_what_was_trained_and_measured_and_no_prompt(tmp_path: Pat
     metrics = TrainingMetrics(steps=7, final_loss=0.125, train_seconds=3, partial=True)
     report = GateReport(passed=False, codes=("gate_not_alike",), effect=0.25, identity=0.5)
     card = made.base.card.model_copy(update={"license": "CreativeML Open RAIL-M"})
-    write_card(made.adapter, card, made.recipe, metrics, report, photos=9)
+    request = TrainingRequest(
+        instance_prompt="sks", class_prompt="a", max_train_steps=10, gradient_accumulation_steps=3
+    )
+    plan = count_steps(request, card.training, Dataset((1,) * 9))
+    write_card(made.adapter, card, made.recipe, metrics, report, plan=plan)
     text = (made.adapter / "README.md").read_text()
-    said = ["`sks`", "| steps | 7 of 10 |", "| photos | 9 |", "| alpha | 2 |", "stopped early"]
+    said = [
+        "`sks`",
+        "| steps | 7 of 10 |",
+        "| batches | 21 of 30 |",
+        "| photos | 9 |",
+        "| alpha | 2 |",
+        "stopped early",
+    ]
     said += [card.sha256, "failed: gate_not_alike", "| 0.500 |", "CreativeML Open RAIL-M"]
     assert [words for words in said if words not in text] == []
     assert "secret" not in text

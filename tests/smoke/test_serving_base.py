@@ -23,6 +23,7 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.base import BaseCard
+from contracts.shared.prompts import name_subject
 from serving.adapters.cache import Adapter, AdapterCache
 from serving.answer_cache import AnswerCache
 from serving.output.safety import DiffusersChecker, NoChecker
@@ -47,9 +48,13 @@ class MemoryGenerator:
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
         self.passes: list[int] = []
+        self.prompts: list[str] = []
+        self.avoided: list[str | None] = []
 
     def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image]:
         self.passes.append(len(rows))
+        self.prompts += [row.prompt for row in rows]
+        self.avoided += [row.negative_prompt for row in rows]
         if self.failures:
             raise self.failures.pop(0)
         return [Image.new("RGB", (8, 8)) for _ in rows]
@@ -86,10 +91,16 @@ def make_folder(root: Path, user: str) -> Path:
     return folder
 
 
-def request(root: Path, user: str = "1", **arguments: Any) -> Wish:
+def request(
+    root: Path,
+    user: str = "1",
+    prompt: str = "a photo",
+    negative_prompt: str = "",
+    **arguments: Any,
+) -> Wish:
     texts = {
-        "prompt": "a photo",
-        "negative_prompt": "",
+        "prompt": prompt,
+        "negative_prompt": negative_prompt,
         "gen_args": json.dumps(arguments),
         "adapter": str(make_folder(root, user)),
     }
@@ -105,6 +116,16 @@ def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> No
     answers = base(generator).execute([*wishes, request(tmp_path, width=256)])
     assert generator.passes == [8, 4, 1]
     assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
+
+
+def test_a_prompt_names_the_subject_as_the_trainer_and_the_notice_do(tmp_path: Path) -> None:
+    generator = MemoryGenerator()
+    prompts = ["a photo of TOK person in TOKYO", "<<TOK>>s", "<s0><s1> man", "tok"]
+    base(generator).execute([request(tmp_path, prompt=prompt) for prompt in prompts])
+    assert generator.prompts == [name_subject(prompt, "sks") for prompt in prompts]
+    assert generator.prompts == ["a photo of sks person in TOKYO", "sks s", "sks man", "tok"]
+    base(generator).execute([request(tmp_path, negative_prompt="TOK with a hat in TOKYO")])
+    assert generator.avoided[-1] == "sks with a hat in TOKYO"
 
 
 def test_no_request_waits_while_python_walks_the_base_for_garbage(

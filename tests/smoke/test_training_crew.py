@@ -13,8 +13,10 @@ from accelerate.utils.deepspeed import HfDeepSpeedConfig  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
+from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
+from trainer.config.recipe import read_plan  # noqa: E402
 from trainer.process import distributed  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
@@ -51,6 +53,29 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
     assert all(torch.allclose(own[key], shared[key], rtol=0, atol=1e-5) for key in own)
     moved = [key for key in own if ".lora_B." in key]
     assert max(float(own[key].abs().max()) for key in moved) > 1e-4
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_trained_is_what_was_planned(tmp_path: Path, workers: int) -> None:
+    base = tmp_path / "base"
+    make_base(base, "sd1")
+    room = Room(tmp_path / "room", base)
+    options: dict[str, Any] = {"num_train_epochs": 3, "repeats": 2, "max_train_steps": None}
+    name = room.add_task(photos=6, gradient_accumulation_steps=2, train_batch_size=3, **options)
+    room.write_plan()
+    room.set_hyperparameters(num_processes=str(workers))
+    done = room.run()
+    assert done.returncode == 0, done.stderr
+    (task,) = read_plan(room.root).tasks
+    plan = count_steps(task.request, room.card.training, Dataset((1,) * 6), workers)
+    assert (plan.steps, plan.batches) == {1: (5, 10), 2: (3, 12)}[workers]
+    said = f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step}"
+    assert f"photos=5 held_out=1 class_images=2 resolution=64 {said}" in done.stdout
+    metrics = room.result(name).metrics
+    assert metrics is not None
+    assert (metrics.steps, metrics.images) == (plan.steps, plan.images)
+    card = (room.folder(name) / "adapter" / "README.md").read_text()
+    assert f"| batches | {plan.batches} of {plan.batches} |" in card
 
 
 def test_processes_and_users_per_step_do_not_mix(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from transformers import (  # noqa: E402
 from contracts.base import BaseCard  # noqa: E402
 from contracts.documents.photos import PhotoVerdict  # noqa: E402
 from contracts.documents.training import TrainingTask  # noqa: E402
+from contracts.shared.limits import MIN_PHOTOS  # noqa: E402
 from local.portraits import album, character, empty_room, two_people  # noqa: E402
 from local.portraits.albums import blurred  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
@@ -41,7 +42,7 @@ from trainer.faces.haar import HaarDetector  # noqa: E402
 from trainer.photos import captions  # noqa: E402
 from trainer.photos.crop import cut_to_face  # noqa: E402
 from trainer.photos.photos import Photo  # noqa: E402
-from trainer.photos.pipeline import LEAST_PHOTOS, develop, open_darkroom  # noqa: E402
+from trainer.photos.pipeline import develop, open_darkroom  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -197,7 +198,7 @@ def test_photos_without_one_clear_face_are_refused_and_the_rest_goes_on(portrait
     portraits.add(two_people(character(1), character(2), 3, 256))
     portraits.add(empty_room(4, 256))
     photos, verdicts = portraits.develop()
-    assert len(photos) == LEAST_PHOTOS
+    assert len(photos) == MIN_PHOTOS
     assert [verdict.codes for verdict in verdicts[5:]] == [("ambiguous_faces",), ("no_face",)]
     assert [verdict.verdict for verdict in verdicts] == ["accepted"] * 5 + ["refused"] * 2
     face = verdicts[0].face

@@ -30,8 +30,8 @@ from domain.intake.inspection import inspect_photos
 from domain.notices.notices import notify_failure, notify_owner
 from domain.notices.services import NoticeServices
 from domain.ports.storage import read_document, write_document
-from domain.pricing.estimating import agree_on_price
-from domain.sweeps.sweep import SweepServices, plan_sweep, rank_sweep
+from domain.pricing.agreement import PricingServices, agree_on_price
+from domain.sweeps.sweep import plan_sweep, rank_sweep
 from domain.training.following import follow, follow_result
 from domain.training.launching import launch, queue_for_training
 from domain.training.services import LaunchServices, TrainingServices
@@ -79,7 +79,7 @@ class Sweep:
 
     def plan(self) -> SweepTrials:
         bases = self.intake.bases.storage
-        services = SweepServices(self.intake.jobs, self.intake.models, bases, INSTANCE)
+        services = PricingServices(self.intake.jobs, self.intake.models, bases, INSTANCE)
         given = PlanSweepInput(job=self.job, photos=self.photos, execution_arn=CHILD)
         return plan_sweep(given, services, NOW)
 
@@ -89,7 +89,7 @@ class Sweep:
             token = self.callbacks.wait(f"{trial.name}#{attempt}")
             given = TrainAdapterInput(job=trial.job, photos=self.photos, task_token=token)
             jobs, models, bases = self.intake.jobs, self.intake.models, self.intake.bases.storage
-            agree_on_price(trial.job.job_id, jobs, models, bases, INSTANCE)
+            agree_on_price(trial.job.job_id, PricingServices(jobs, models, bases, INSTANCE))
             queue_for_training(given, jobs, models, self.callbacks, NOW)
 
     def launch(self, quota: int = 10, max_batch: int = 1) -> list[str]:

@@ -18,6 +18,7 @@ from contracts.documents.training import (
 )
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
+from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import Storage, write_document
 from domain.training.launching import queue_for_training
 from domain.training.sagemaker_job import TrainingSettings
@@ -162,7 +163,7 @@ class World:
 
     def write_result_of(self, number: int, name: str, failure: str | None = None) -> str:
         """Do as the trainer in the training job of this name does."""
-        key = layout.result_key(name.split("-")[1], job_id(number))
+        key = layout.result_key(plan_id_of_name(name), job_id(number))
         result = TrainingResult(
             job_id=job_id(number),
             training_job_name=name,

@@ -21,7 +21,9 @@ from contracts.documents.training import (
     TrainingTask,
 )
 from contracts.shared.layout import ADAPTER_FOLDER
-from trainer.config.recipe import Recipe, make_recipe, name_subject
+from contracts.shared.prompts import name_subject
+from contracts.shared.steps import StepBudget
+from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.contact_sheet import make_sheet
 from trainer.evaluation.gate import examine, gather, known, plan_shots
 from trainer.evaluation.judge import Judge
@@ -42,6 +44,7 @@ from trainer.optimisation.loop import Examples, Learner, Trained, encode_frozen,
 from trainer.optimisation.metrics import TENSORBOARD_FOLDER
 from trainer.photos.photos import Photo, encode_photos, split
 from trainer.photos.pipeline import develop, open_darkroom
+from trainer.process.distributed import Crew
 from trainer.process.results import TrainingError, say, write_atomically, write_result
 from trainer.process.time_limit import TimeLimit
 
@@ -73,6 +76,7 @@ class Ready:
 
     task: TrainingTask
     learner: Learner
+    plan: StepBudget
     judged_by: list[Photo]
     """Real photos to compare with: those that training does not see, where there are enough."""
 
@@ -87,8 +91,10 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
     side = task.request.resolution or job.base.card.resolution
     photos, verdicts = develop(open_darkroom(job.root, task, side, job.base), job.base)
     learnt, held_out = split(photos)
-    recipe = make_recipe(task, job.base.card, len(learnt), photos_in_an_epoch(task, learnt))
-    say_plan(recipe, len(learnt), len(held_out))
+    kept = [photo.index for photo in photos]
+    plan = plan_task(task, job.base.card, kept, Crew.join().size)
+    recipe = make_recipe(task, job.base.card, plan)
+    say_plan(recipe, plan)
     judged_by = choose_judged_by(job.judge, learnt, held_out)
     learner = Learner(
         recipe,
@@ -101,7 +107,7 @@ def prepare(job: Job, task: TrainingTask) -> Ready:
     if recipe.text_encoder_lr is None:
         shots = plan_shots(recipe, wishes_of(task), job.judge)
         remember(job.base, shots.all, recipe.resolution)
-    return Ready(task, learner, judged_by, verdicts)
+    return Ready(task, learner, plan, judged_by, verdicts)
 
 
 def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
@@ -112,10 +118,8 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
     photos = ready.judged_by
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else gate_failure(report)
-    metrics = metrics_of(trained)
-    write_card(
-        folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, photos=len(task.photos)
-    )
+    metrics = metrics_of(trained, ready.plan)
+    write_card(folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, plan=ready.plan)
     result = TrainingResult(
         job_id=task.job_id,
         status="succeeded" if failure is None else "failed",
@@ -151,26 +155,19 @@ def make_sampler(job: Job, task: TrainingTask, recipe: Recipe, judged_by: list[P
 
 def wishes_of(task: TrainingTask) -> list[str]:
     """Return the request's own prompts, the subject named."""
-    return [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
+    request = task.request
+    return [name_subject(prompt, request.trigger_word) for prompt in request.sample_prompts]
 
 
-def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
+def say_plan(recipe: Recipe, plan: StepBudget) -> None:
     """Say what is going to happen before it costs anything."""
-    in_a_step = recipe.batch_size * (2 if recipe.class_images else 1)
     encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
     say(
-        f"plan job_id={recipe.job_id} photos={learnt} held_out={held_out} "
-        f"class_images={recipe.class_images} resolution={recipe.resolution} "
-        f"steps={recipe.steps} images_per_step={in_a_step} "
-        f"images={recipe.steps * in_a_step} rank={recipe.rank} text_encoders={encoders}"
+        f"plan job_id={recipe.job_id} photos={plan.trained_photos} held_out={plan.held_out} "
+        f"class_images={plan.class_images} resolution={recipe.resolution} "
+        f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step} "
+        f"images={plan.images} rank={recipe.rank} text_encoders={encoders}"
     )
-
-
-def photos_in_an_epoch(task: TrainingTask, learnt: list[Photo]) -> int:
-    """Return how many photos an epoch has, each counted as often as it comes."""
-    often = {photo.index: photo.repeats for photo in task.photos}
-    sizes = max(1, len(task.request.resolutions))
-    return sizes * task.request.repeats * sum(often[photo.index] for photo in learnt)
 
 
 def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
@@ -328,12 +325,13 @@ def gate_failure(report: GateReport) -> TrainingFailure:
     return TrainingFailure(code=code, message=CODES[code].text)
 
 
-def metrics_of(trained: Trained) -> TrainingMetrics:
+def metrics_of(trained: Trained, plan: StepBudget) -> TrainingMetrics:
     """Return what training cost and how it went."""
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingMetrics(
         steps=trained.progress.step,
+        images=trained.progress.step * plan.images_per_step,
         final_loss=sum(last) / len(last) if last else None,
         train_seconds=trained.progress.seconds,
         resumed_from_step=trained.resumed_from,

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
 from contracts.documents.upload.request import Prompt, TrainingRequest
+from contracts.shared.limits import MAX_CLASS_IMAGES, MAX_SIDE, MIN_SIDE, SIDE_STEP
 
 ClassImageKey = JobId
 """Key of the sets that can replace one another; see ``class_image_key``."""
@@ -22,10 +23,10 @@ class ClassImageOrder(Document):
 
     class_prompt: Prompt
 
-    resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+    resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
     """Side of the images, in pixels."""
 
-    count: Annotated[int, Field(ge=1, le=1000)]
+    count: Annotated[int, Field(ge=1, le=MAX_CLASS_IMAGES)]
 
 
 class ClassImageSet(Document):

@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_REPEATS
 
 Origin = Literal["config.json", "toml", "dataset_info.json", "folder", "preset"]
 """The source of a field that request.json does not give."""
@@ -55,7 +56,7 @@ class PinnedPhoto(PinnedObject):
     mask: PinnedObject | None = None
     """The picture with the photo's name and ``_mask`` at its end: white is learnt, black is not."""
 
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that the photo comes in an epoch, from its folder's name (``60_dwjz``)."""
 
 

@@ -14,6 +14,10 @@ class Estimate(Document):
     """Made before the training, for a training job of its own on a cold instance."""
 
     steps: Annotated[int, Field(ge=1)]
+    """Optimiser steps, as the trainer will count them."""
+
+    batches: Annotated[int, Field(ge=1)] | None = None
+    """Batches of these steps: a step may be of several. Absent in estimates of before 2026-12."""
 
     seconds: Seconds
     """Seconds from the start of the instance to the end of the training job."""
@@ -30,7 +34,7 @@ class Receipt(Document):
     instance_type: str
 
     billable_seconds: Seconds
-    """Share of the training jobs' BillableTimeInSeconds, split by steps among the users of each."""
+    """Share of the training jobs' BillableTimeInSeconds, split by work among the users of each."""
 
     spot_saving: Annotated[float, Field(ge=0, le=1)]
     """Share of the training time that spot instances did not bill; 0 on demand."""

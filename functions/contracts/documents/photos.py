@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.document import Document, JobId, RelativePath, Sha256
+from contracts.shared.limits import MAX_REPEATS
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,48}$")]
 """A code from contracts.codes; its meaning never changes."""
@@ -58,7 +59,7 @@ class PhotoVerdict(Document):
     mask: StoredFile | None = None
     """The user's mask, in the copy's size: white is learnt, black is not."""
 
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that the photo comes in an epoch, from its folder's name (``60_dwjz``)."""
 
     face: FaceMetrics | None = None
@@ -80,6 +81,11 @@ class PhotoReport(Document):
 
     class_photos: tuple[StoredFile, ...] = ()
     """The user's pictures of the class, normalised: ``class/NNN.png`` beside the photos."""
+
+    @property
+    def usable(self) -> tuple[PhotoVerdict, ...]:
+        """Return the photos that training sees, in their order."""
+        return tuple(photo for photo in self.photos if photo.verdict != "refused")
 
 
 class PhotoSummary(Document):

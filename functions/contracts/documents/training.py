@@ -8,6 +8,7 @@ from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha
 from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import Code, PhotoVerdict, StoredFile
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_REPEATS
 
 
 class TaskPhoto(Document):
@@ -25,7 +26,7 @@ class TaskPhoto(Document):
     mask: StoredFile | None = None
     """Mask of the photo's size, in the ``photos`` channel: ``<job_id>/<NNN>.mask.png``."""
 
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that the photo comes in an epoch, times the request's ``repeats``."""
 
 
@@ -153,6 +154,10 @@ class TrainingMetrics(Document):
     """Figures of the training."""
 
     steps: Annotated[int, Field(ge=0)]
+
+    images: Annotated[int, Field(ge=0)] | None = None
+    """Images that went through the networks, class images included: what a shared bill is split
+    by. Absent in results of before 2026-12."""
 
     final_loss: float | None
     """Mean loss over the last tenth of the steps; null when no step was taken."""

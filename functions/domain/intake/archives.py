@@ -15,13 +15,13 @@ from pathlib import PurePosixPath
 from typing import NamedTuple, cast
 
 from contracts.errors import ArchiveRefusedError
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, has_suffix
 
 MAX_ARCHIVE_BYTES = 200_000_000
 MAX_UNPACKED_BYTES = 500_000_000
 MAX_MEMBER_BYTES = 20_000_000
 MAX_MEMBERS = 1000
 MAX_NAME = 500
-ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 
 _ENCRYPTED = 0x1
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
@@ -42,7 +42,7 @@ class _Header(NamedTuple):
 
 def is_archive(name: str) -> bool:
     """Whether the name has an archive's suffix; the content is checked when it is opened."""
-    return name.lower().endswith(ENDINGS)
+    return has_suffix(name, ARCHIVE_SUFFIXES)
 
 
 def members_of(body: bytes) -> Iterator[Member]:

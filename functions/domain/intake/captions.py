@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-TEXTS = {".txt", ".caption"}
-LISTS = {"metadata.jsonl", "metadata.csv", "caption.csv", "captions.csv"}
+from contracts.shared.limits import MAX_TRAINED_CHARACTERS
+from contracts.shared.suffixes import CAPTION_LISTS, CAPTION_SUFFIXES
+
 MAX_LIST_BYTES = 1_000_000
 MAX_TEXT_BYTES = 4096
-MAX_LENGTH = 400
 
 _FILE = ("file_name", "image_file", "file", "image")
 _CAPTION = ("text", "caption", "prompt")
@@ -25,12 +25,12 @@ _CAPTION = ("text", "caption", "prompt")
 
 def is_text(name: str) -> bool:
     """Whether this is a photo's text file."""
-    return PurePosixPath(name).suffix.lower() in TEXTS
+    return PurePosixPath(name).suffix.lower() in CAPTION_SUFFIXES
 
 
 def is_list(name: str) -> bool:
     """Whether this is a list of captions."""
-    return PurePosixPath(name).name.lower() in LISTS
+    return PurePosixPath(name).name.lower() in CAPTION_LISTS
 
 
 def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
@@ -67,7 +67,8 @@ def parse_list(text: str, name: str) -> dict[str, str]:
 def usable(text: str) -> str | None:
     """Return the caption on one line; None when it is empty, too long or not printable."""
     caption = " ".join(text.split())
-    return caption if 0 < len(caption) <= MAX_LENGTH and caption.isprintable() else None
+    usable = 0 < len(caption) <= MAX_TRAINED_CHARACTERS and caption.isprintable()
+    return caption if usable else None
 
 
 def caption_for(name: str, listed: Mapping[str, str]) -> str | None:

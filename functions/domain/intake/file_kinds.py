@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from contracts.shared import layout
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, JUMPSTART_FILE, TOML_SUFFIX
 from domain.intake.captions import is_list, is_text, stem_of, texts_of
 
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
@@ -17,9 +18,10 @@ _MASK = ("_mask", "-mask", "-masklabel", "_masklabel", ".mask")
 _CLASS_FOLDERS = re.compile(r"(reg|class|prior)([_ -]?(images?|pictures?|photos?|data|dir|set))?")
 _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos?|data|set))?")
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_ARCHIVES = "|".join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)
 _SETTINGS = re.compile(
-    rf"(?P<archive>[^/]+\.(?:zip|tar|tar\.gz|tgz)/)?(?:{_PLAIN}/)?"
-    rf"(?:config\.json|dataset_info\.json|{_PLAIN}\.toml)",
+    rf"(?P<archive>[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
+    rf"(?:{re.escape(AVATAR_FILE)}|{re.escape(JUMPSTART_FILE)}|{_PLAIN}{re.escape(TOML_SUFFIX)})",
     re.IGNORECASE,
 )
 

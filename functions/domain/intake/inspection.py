@@ -10,9 +10,11 @@ from contracts.documents.stages import PhotoInspection, TrainingDecision
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
+from contracts.shared.limits import MIN_PHOTOS
+from contracts.shared.prompts import names_subject
+from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.normalisation import (
     NormalisationServices,
-    PhotoRefusedError,
     limits_for,
     normalise,
     normalise_mask,
@@ -24,10 +26,7 @@ from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
-from domain.pricing.estimating import agree_on_price
-
-MIN_PHOTOS = 5
-"""Smallest number of photos: with fewer, a training copies the photos instead of the subject."""
+from domain.pricing.agreement import PricingServices, agree_on_price
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,11 @@ class InspectionServices:
     decoder: Decoder
     instance_type: str
     """Instance type of the training jobs, for a dry run's estimate."""
+
+    @property
+    def pricing(self) -> PricingServices:
+        """The services for the estimate of a dry run."""
+        return PricingServices(self.jobs, self.models, self.bases.storage, self.instance_type)
 
 
 def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) -> PhotoInspection:
@@ -59,13 +63,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     decision = decide_training(accepted.request)
     if decision.dry_run:
-        agree_on_price(
-            job.job_id,
-            services.jobs,
-            services.models,
-            services.bases.storage,
-            services.instance_type,
-        )
+        agree_on_price(job.job_id, services.pricing)
     return PhotoInspection(**dict(summary), **dict(decision))
 
 
@@ -80,7 +78,11 @@ def report_on(accepted: AcceptedUpload, services: InspectionServices) -> PhotoRe
     return PhotoReport(
         job_id=job_id,
         photos=verdicts,
-        codes=(*advice_on_set(verdicts), *(() if all_of_class else ("class_photos_ignored",))),
+        codes=(
+            *advice_on_set(verdicts),
+            *advice_on_captions(verdicts, accepted.request.trigger_word),
+            *(() if all_of_class else ("class_photos_ignored",)),
+        ),
         class_photos=class_photos,
     )
 
@@ -117,7 +119,7 @@ def inspect_each(
     for index, pin in enumerate(photos):
         try:
             photo = normalise(services, pin, seen)
-        except PhotoRefusedError as error:
+        except PhotoRejectedError as error:
             yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None
             continue
         advice = advice_on(photo.metrics, seen.values())
@@ -167,7 +169,7 @@ def stored_class(
     for index, pin in enumerate(photos):
         try:
             photo = normalise(services, pin, seen)
-        except PhotoRefusedError:
+        except PhotoRejectedError:
             continue
         seen.add(photo.sha256)
         yield store(services, layout.accepted_class_file(index), photo.png)
@@ -178,6 +180,13 @@ def advice_on_set(photos: Iterable[PhotoVerdict]) -> tuple[str, ...]:
     good = [photo for photo in photos if photo.verdict != "refused"]
     moments = sum("similar_photo" not in photo.codes for photo in good)
     return ("little_variety",) if moments < MIN_PHOTOS <= len(good) else ()
+
+
+def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tuple[str, ...]:
+    """Return the codes of advice on the captions as a set."""
+    captions = [photo.caption for photo in photos if photo.caption is not None]
+    named = any(names_subject(caption, trigger_word) for caption in captions)
+    return ("captions_without_subject",) if captions and not named else ()
 
 
 def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:

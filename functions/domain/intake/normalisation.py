@@ -7,6 +7,8 @@ from typing import NamedTuple
 from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.documents.photos import StoredFile
 from contracts.shared import layout
+from contracts.shared.limits import MAX_SIDE, MIN_SIDE
+from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.captions import (
     MAX_LIST_BYTES,
     MAX_TEXT_BYTES,
@@ -15,20 +17,10 @@ from domain.intake.captions import (
     parse_list,
     usable,
 )
-from domain.ports.decoder import MAX_PHOTO_SIDE, DecodedPhoto, DecodeLimits, Decoder
+from domain.ports.decoder import DecodedPhoto, DecodeLimits, Decoder
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage
 
 MAX_PHOTO_BYTES = 20_000_000
-MIN_PHOTO_SIDE = 64
-"""Smallest side in pixels, whatever the base would accept."""
-
-
-class PhotoRefusedError(Exception):
-    """This photo cannot be used; ``code`` is from contracts.codes."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class NormalisationServices(NamedTuple):
@@ -43,7 +35,7 @@ class NormalisationServices(NamedTuple):
 
 def limits_for(resolution: int) -> DecodeLimits:
     """Return the size limits of photos for a training at this resolution."""
-    return DecodeLimits(max(MIN_PHOTO_SIDE, resolution), max_side=max(MAX_PHOTO_SIDE, resolution))
+    return DecodeLimits(max(MIN_SIDE, resolution), max_side=max(MAX_SIDE, resolution))
 
 
 def normalise(
@@ -52,7 +44,7 @@ def normalise(
     """Return the normalised photo.
 
     Raises:
-        PhotoRefusedError: the photo cannot be used, or an earlier photo has the same pixels.
+        PhotoRejectedError: the photo cannot be used, or an earlier photo has the same pixels.
     """
     body = read_pinned(services.uploads, pin, MAX_PHOTO_BYTES)
     photo = services.decoder.decode(body, services.limits)
@@ -67,7 +59,7 @@ def normalise_mask(
     try:
         body = read_pinned(services.uploads, mask, MAX_PHOTO_BYTES)
         return services.decoder.decode_mask(body, photo.width, photo.height, services.limits)
-    except PhotoRefusedError:
+    except PhotoRejectedError:
         return None
 
 
@@ -81,30 +73,30 @@ def refuse_duplicate(photo: DecodedPhoto, seen: Container[str]) -> None:
     """Refuse a photo whose pixels were seen before.
 
     Raises:
-        PhotoRefusedError: with the code ``duplicate``.
+        PhotoRejectedError: with the code ``duplicate``.
     """
     if photo.sha256 in seen:
-        raise PhotoRefusedError("duplicate")
+        raise PhotoRejectedError("duplicate")
 
 
 def read_pinned(uploads: Storage, pin: PinnedObject, limit: int) -> bytes:
     """Return the bytes that were accepted.
 
     Raises:
-        PhotoRefusedError: there are too many bytes, or the object changed or is missing.
+        PhotoRejectedError: there are too many bytes, or the object changed or is missing.
     """
     if pin.size > limit:
-        raise PhotoRefusedError("too_many_bytes")
+        raise PhotoRejectedError("too_many_bytes")
     if pin.version_id is None:
         current = uploads.head(pin.key)
         if current is not None and current.etag != pin.etag:
-            raise PhotoRefusedError("photo_changed")
+            raise PhotoRejectedError("photo_changed")
     try:
         return uploads.read(pin.key, limit, pin.version_id)
     except ObjectMissingError:
-        raise PhotoRefusedError("photo_missing") from None
+        raise PhotoRejectedError("photo_missing") from None
     except ObjectTooLargeError:
-        raise PhotoRefusedError("too_many_bytes") from None
+        raise PhotoRejectedError("too_many_bytes") from None
 
 
 def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[str, ...]]:
@@ -116,7 +108,7 @@ def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[
     try:
         body = read_pinned(uploads, pin.caption, limit)
         text = body.decode("utf-8-sig")
-    except (PhotoRefusedError, UnicodeDecodeError):
+    except (PhotoRejectedError, UnicodeDecodeError):
         return None, ("caption_ignored",)
     if is_list(source):
         folder = source.rpartition("/")[0] + "/"

@@ -7,22 +7,22 @@ from typing import NamedTuple
 from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
+from contracts.shared.limits import MAX_PHOTOS
+from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
 from domain.intake.archives import MAX_ARCHIVE_BYTES, is_archive, members_of
 from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter
 from domain.ports.storage import Storage, StoredObject
 from domain.requests.kohya_folders import repeats_of
-
-MAX_PHOTOS = 100
-"""Largest number of photos of the subject, and of pictures of its class."""
 
 MAX_OBJECTS = 1000
 """Largest number of files in all: photos, captions, litter."""
 
 _NAME = r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"
 _FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_SETTINGS = rf"{re.escape(AVATAR_FILE)}|{_FILE}{re.escape(TOML_SUFFIX)}"
 _REQUEST_KEY = re.compile(
     rf"tenants/{_NAME}/uploads/{_NAME}/"
-    rf"({re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:config\.json|{_FILE}\.toml))"
+    rf"({re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:{_SETTINGS}))"
 )
 
 

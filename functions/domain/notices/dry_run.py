@@ -59,7 +59,7 @@ def dry_run_text(dry_run: DryRunNotice) -> str:
     """Return the estimate as one or two sentences.
 
     >>> from contracts.documents.money import Estimate
-    >>> estimate = Estimate(steps=800, seconds=1200, usd=0.505)
+    >>> estimate = Estimate(steps=800, batches=800, seconds=1200, usd=0.505)
     >>> dry_run_text(DryRunNotice(photos=9, refused=1, class_photos=0, estimate=estimate))
     'Photos that can be used: 9 of 10. It would take 800 steps, about 20 minutes and 0.51 USD.'
     """
@@ -69,5 +69,7 @@ def dry_run_text(dry_run: DryRunNotice) -> str:
     minutes = max(1, round(dry_run.estimate.seconds / 60))
     cost = "" if dry_run.estimate.usd is None else f" and {dry_run.estimate.usd:.2f} USD"
     steps = f"{dry_run.estimate.steps} steps"
+    if dry_run.estimate.batches not in {None, dry_run.estimate.steps}:
+        steps += f" of {dry_run.estimate.batches} batches"
     steps += f" in {dry_run.trainings} trainings" if dry_run.trainings > 1 else ""
     return f"{photos} It would take {steps}, about {minutes} minutes{cost}."

@@ -15,8 +15,9 @@ from contracts.documents.stages import NotifyOwnerInput
 from contracts.documents.sweep import SweepReport, TrialReport
 from contracts.documents.training import TrainingResult
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
-from contracts.documents.upload.request import TRIGGER_PLACEHOLDERS, TrainingRequest
+from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
+from contracts.shared.prompts import name_subject
 from domain.failures.causes import failure_notice_id
 from domain.intake.photo_quality import ADVICE
 from domain.intake.uploads import Place
@@ -157,10 +158,7 @@ def request_problems(
 
 def example_prompt(request: TrainingRequest) -> str:
     """Return the instance prompt with the trigger word in place of its placeholder."""
-    prompt = request.instance_prompt
-    for placeholder in TRIGGER_PLACEHOLDERS:
-        prompt = prompt.replace(placeholder, request.trigger_word)
-    return prompt
+    return name_subject(request.instance_prompt, request.trigger_word)
 
 
 def model_record(given: NotifyOwnerInput, now: datetime) -> ModelRecord:

@@ -3,8 +3,7 @@
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-MAX_PHOTO_SIDE = 2048
-"""Largest side in pixels; larger photos are scaled down to it."""
+from contracts.shared.limits import MAX_SIDE
 
 MAX_PIXELS = 50_000_000
 
@@ -13,7 +12,7 @@ class DecodeLimits(NamedTuple):
     """How small and how large a photo may be, in pixels."""
 
     min_side: int
-    max_side: int = MAX_PHOTO_SIDE
+    max_side: int = MAX_SIDE
     max_pixels: int = MAX_PIXELS
 
 
@@ -55,7 +54,7 @@ class Decoder(Protocol):
         """Return the normalised photo.
 
         Raises:
-            PhotoRefusedError: the file is not a supported image, is damaged, or exceeds a limit.
+            PhotoRejectedError: the file is not a supported image, is damaged, or exceeds a limit.
         """
         ...
 
@@ -63,7 +62,7 @@ class Decoder(Protocol):
         """Return a grey PNG of this size, white where the subject is.
 
         Raises:
-            PhotoRefusedError: as for ``decode``; or the aspect ratio differs from the photo's, or
+            PhotoRejectedError: as for ``decode``; or the aspect ratio differs from the photo's, or
                 no part of the mask is white.
         """
         ...

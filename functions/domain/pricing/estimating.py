@@ -4,20 +4,16 @@ The work of a step follows from the architecture. The speed is a share of the GP
 accuracy of the estimate: docs/cost.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.base import Architecture, BaseCard
-from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
-from contracts.documents.photos import PhotoReport
-from contracts.documents.record import JobRecord
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import TooExpensiveError
-from contracts.shared import layout
-from domain.ports.jobs import Jobs
-from domain.ports.storage import Storage, find_document, read_document
+from contracts.shared.steps import Dataset, StepBudget, count_steps
 from domain.pricing.grid import grid_trials
-from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd
+from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd, sum_usd
 
 START_SECONDS = 240
 """Seconds to start a cold instance, pull the image, and download and load the base."""
@@ -49,99 +45,84 @@ WORK: dict[Architecture, Work] = {
 
 @dataclass(frozen=True)
 class Offer:
-    """What the training costs, and how long it may run."""
+    """The estimated cost of a training, and its largest runtime."""
 
     estimate: Estimate
     max_runtime_seconds: int | None
-    """Absent: the request names no price."""
+    """Seconds that ``max_cost_usd`` pays for; None: the request has no ``max_cost_usd``."""
 
 
-def agree_on_price(
-    job_id: str, jobs: Jobs, models: Storage, bases: Storage, instance_type: str
-) -> None:
-    """Note in the job's record what its training will cost.
-
-    Raises:
-        TooExpensiveError: more than the request allows.
-    """
-    record = jobs.get(job_id)
-    accepted = find_document(models, layout.accepted_upload_key(job_id), AcceptedUpload)
-    report = find_document(models, layout.photo_report_key(job_id), PhotoReport)
-    if record is None or accepted is None or report is None:
-        return  # the stage itself says what is missing
-    offer = make_offer(accepted.request, count_good(report), card_of(bases, record), instance_type)
-    jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds)
-
-
-def count_good(report: PhotoReport) -> int:
-    """Return how many photos training will see."""
-    return sum(photo.verdict != "refused" for photo in report.photos)
-
-
-def card_of(bases: Storage, record: JobRecord) -> BaseCard:
-    """Return the card of the job's base."""
-    key = layout.base_prefix(record.base_id) + layout.BASE_FILE
-    return read_document(bases, key, BaseCard)
-
-
-def make_offer(request: TrainingRequest, photos: int, card: BaseCard, instance_type: str) -> Offer:
-    """Estimate, and turn the request's price into seconds.
+def make_offer(
+    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
+) -> Offer:
+    """Return the estimate, and the seconds that ``max_cost_usd`` pays for.
 
     Raises:
-        TooExpensiveError: the estimate is above ``max_cost_usd``, or the price is not known.
+        TooExpensiveError: the estimate is above ``max_cost_usd``, or the price is unknown.
     """
-    estimate = make_estimate(request, photos, card, instance_type)
-    most = request.max_cost_usd
-    if most is None:
+    estimate = make_estimate(request, dataset, card, instance_type)
+    limit = request.max_cost_usd
+    if limit is None:
         return Offer(estimate, None)
     if estimate.usd is None:
         raise TooExpensiveError(reason="price_unknown")
-    if estimate.usd > most:
-        raise TooExpensiveError(estimate_usd=round(estimate.usd, 4), max_cost_usd=most)
-    return Offer(estimate, int(most / USD_PER_HOUR[instance_type] * 3600))
+    if estimate.usd > limit:
+        raise TooExpensiveError(estimate_usd=round(estimate.usd, 4), max_cost_usd=limit)
+    return Offer(estimate, int(limit / USD_PER_HOUR[instance_type] * 3600))
 
 
 def make_estimate(
-    request: TrainingRequest, photos: int, card: BaseCard, instance_type: str
+    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
 ) -> Estimate:
-    """Return steps, seconds and USD of a cold training job of its own; of a sweep, of them all."""
-    if request.sweep is not None:
-        parts = (
-            make_estimate(p.request, photos, card, instance_type) for p in grid_trials(request)
-        )
-        return sum_of(list(parts))
-    steps = request.max_train_steps or default_steps(photos, card)
-    batch = request.train_batch_size or card.training.train_batch_size
-    class_images = request.num_class_images if request.with_prior_preservation else 0
-    passes = steps * batch * (2 if class_images else 1)
-    drawn = (class_images + JUDGED_PICTURES) * card.inference.num_inference_steps
-    work = (passes + drawn * DRAWING_SHARE) * pass_tflop(card, request.resolution)
+    """Return steps, seconds and USD of a cold training job; for a sweep, of all trials together."""
+    trials = [trial.request for trial in grid_trials(request)]
+    return sum_of([estimate_one(trial, dataset, card, instance_type) for trial in trials])
+
+
+def estimate_one(
+    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
+) -> Estimate:
+    """Return the estimate of a request without a grid."""
+    budget = count_steps(request, card.training, dataset)
     speed = SHARE_OF_PEAK * PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
-    seconds = round(START_SECONDS + work / speed)
-    return Estimate(steps=steps, seconds=seconds, usd=cost_usd(instance_type, seconds))
-
-
-def sum_of(parts: list[Estimate]) -> Estimate:
-    """Return several trainings' estimates as one."""
-    prices = [part.usd for part in parts if part.usd is not None]
+    seconds = round(START_SECONDS + work_tflop(budget, request, card) / speed)
     return Estimate(
-        steps=sum(part.steps for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        usd=sum(prices) if len(prices) == len(parts) else None,
+        steps=budget.steps,
+        batches=budget.batches,
+        seconds=seconds,
+        usd=cost_usd(instance_type, seconds),
     )
 
 
-def default_steps(photos: int, card: BaseCard) -> int:
-    """Return how many steps the base gives so many photos; the trainer keeps a few from training.
+def work_tflop(budget: StepBudget, request: TrainingRequest, card: BaseCard) -> float:
+    """Return the work of the training passes and of all pictures, validation images included.
 
-    So this is at most a tenth too many, and never too few.
+    Photos are trained equally often at each of ``resolutions``. Class images and pictures have
+    ``resolution``.
     """
-    defaults = card.training
-    wanted = photos * defaults.steps_per_photo
-    return min(max(wanted, defaults.min_train_steps), defaults.max_train_steps)
+    side = request.resolution or card.resolution
+    sides = request.resolutions or (side,)
+    photos = budget.batches * budget.batch_size
+    of_photos = photos * sum(pass_tflop(card, one) for one in sides) / len(sides)
+    of_class = photos * pass_tflop(card, side) if budget.class_images else 0.0
+    validation_images = budget.validation_rounds * budget.validation_pictures
+    pictures = budget.drawn_class_images + JUDGED_PICTURES + validation_images
+    denoising = pictures * card.inference.num_inference_steps * DRAWING_SHARE
+    return of_photos + of_class + denoising * pass_tflop(card, side)
 
 
-def pass_tflop(card: BaseCard, resolution: int | None) -> float:
-    """Return the work of one image: it grows with the number of pixels."""
+def sum_of(parts: Sequence[Estimate]) -> Estimate:
+    """Return the sum of several estimates; without a price if one of them has none."""
+    batches = [part.batches for part in parts if part.batches is not None]
+    return Estimate(
+        steps=sum(part.steps for part in parts),
+        batches=sum(batches) if len(batches) == len(parts) else None,
+        seconds=sum(part.seconds for part in parts),
+        usd=sum_usd(part.usd for part in parts),
+    )
+
+
+def pass_tflop(card: BaseCard, side: int) -> float:
+    """Return the work of one training pass; it is proportional to the number of pixels."""
     work = WORK[card.family]
-    return work.tflop * ((resolution or card.resolution) / work.resolution) ** 2
+    return work.tflop * (side / work.resolution) ** 2

@@ -3,6 +3,8 @@
 SageMaker training, us-east-1, on demand, USD an hour; read 2026-09-27 (docs/cost.md).
 """
 
+from collections.abc import Iterable
+
 USD_PER_HOUR = {
     "ml.g5.2xlarge": 1.515,
     "ml.g6.2xlarge": 1.222,
@@ -28,8 +30,19 @@ PEAK_TFLOPS = {
 def cost_usd(instance_type: str, billable_seconds: float) -> float | None:
     """Return the cost of these seconds; None for an instance type without a price.
 
-    >>> cost_usd("ml.g5.2xlarge", 1200)
+    >>> round(cost_usd("ml.g5.2xlarge", 1200), 4)
     0.505
     """
     hourly = USD_PER_HOUR.get(instance_type)
     return None if hourly is None else hourly * billable_seconds / 3600
+
+
+def sum_usd(prices: Iterable[float | None]) -> float | None:
+    """Return the sum of prices, or None where one of them is not known: that is no zero.
+
+    >>> sum_usd([0.5, 0.25]), sum_usd([0.5, None]), sum_usd([])
+    (0.75, None, 0)
+    """
+    found = list(prices)
+    known = [price for price in found if price is not None]
+    return sum(known) if len(known) == len(found) else None

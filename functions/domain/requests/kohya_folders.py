@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from contracts.shared.limits import MAX_REPEATS
 from domain.requests.kohya_syntax import Subject, parse_folder
-
-MOST_REPEATS = 1000
-"""``2024_summer`` is a year."""
 
 
 def subject_of(photo: str) -> Subject | None:
@@ -16,7 +14,7 @@ def subject_of(photo: str) -> Subject | None:
     (Subject(repeats=60, trigger_word='dwjz', class_word=None), None, None)
     """
     found = parse_folder(PurePosixPath(photo).parent.name)
-    return found if found is not None and found.repeats <= MOST_REPEATS else None
+    return found if found is not None and found.repeats <= MAX_REPEATS else None
 
 
 def repeats_of(photo: str) -> int:

@@ -15,11 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import SIDE_STEP
 from domain.requests import kohya_settings as names
 from domain.requests.kohya_syntax import Settings, Subject, flatten, parse_folder, parse_toml
 from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, printable
-
-SIDE_STEP = 8
 
 
 class KohyaImport(NamedTuple):

@@ -15,6 +15,8 @@ from contracts.documents.job import Origin
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
+from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
 from domain.requests.aliases import ALIASES
 from domain.requests.avatar_config import import_avatar
 from domain.requests.kohya_folders import repeats_of, subjects_of
@@ -109,9 +111,9 @@ def kind_of(name: str) -> Origin:
     ('config.json', 'toml')
     """
     file = PurePosixPath(name).name.lower()
-    if file.endswith(".toml"):
+    if file.endswith(TOML_SUFFIX):
         return "toml"
-    return "config.json" if file == "config.json" else "dataset_info.json"
+    return "config.json" if file == AVATAR_FILE else "dataset_info.json"
 
 
 class _Merge:
@@ -144,9 +146,13 @@ class _Merge:
 
     def subject_of(self, photos: Sequence[str]) -> Subject | None:
         """Return the subject that the folders name, unless the request does; two are a problem."""
-        if "trigger_word" in self.fields or "instance_prompt" in self.fields:
+        if "trigger_word" in self.fields:
             return None
         found = subjects_of(photos)
+        prompt = self.fields.get("instance_prompt")
+        if prompt is not None:  # it may be written with the folder's word
+            named = not isinstance(prompt, str) or names_subject(prompt, DEFAULT_TRIGGER_WORD)
+            found = {one for one in found if not named and names_subject(str(prompt), one[0])}
         if len(found) > 1:
             message = "The folders name more than one subject; one upload trains one."
             self.problems.append(RequestProblem(field="trigger_word", message=message))
@@ -162,7 +168,7 @@ class _Merge:
     def add_kohya(self, body: bytes, subject: Subject | None, photos: Sequence[str]) -> None:
         """Add a TOML file; the request may name the subject where no folder does."""
         if subject is None and {"instance_prompt", "trigger_word"} & set(self.fields):
-            subject = Subject(1, str(self.fields.get("trigger_word", "sks")))
+            subject = Subject(1, str(self.fields.get("trigger_word", DEFAULT_TRIGGER_WORD)))
         try:
             found = import_kohya(body, subject, sum(repeats_of(photo) for photo in photos))
         except RequestRefusedError as refusal:
@@ -202,6 +208,37 @@ class _Merge:
         except ValidationError as error:
             details = error.errors(include_url=False)
             self.problems += [problem_of(detail, self.theirs) for detail in details]
+        else:
+            self.problems += self.nameless(request)
         if self.problems:
             raise RequestRefusedError(self.problems[:MAX_PROBLEMS])
         return MergedRequest(request, self.renamed, self.origins, tuple(self.imported))
+
+    def nameless(self, request: TrainingRequest) -> list[RequestProblem]:
+        """Return the problem of an instance prompt that does not name the subject, if it is one.
+
+        Old documents may hold such a prompt, so the contract itself takes it.
+        """
+        trigger = request.trigger_word
+        if names_subject(request.instance_prompt, trigger):
+            return []
+        field = self.theirs.get("instance_prompt", "instance_prompt")
+        meant = likely_trigger(request.instance_prompt, request.class_prompt)
+        return [RequestProblem(field=field, message=nameless(trigger, meant))]
+
+
+def nameless(trigger: str, meant: str | None) -> str:
+    """Say that an instance prompt does not name the subject, and what to do.
+
+    >>> nameless("sks", "zwx")[-60:]
+    'or set trigger_word to zwx, if that word means the subject.'
+    """
+    message = (
+        f"Does not name the subject: it holds neither the trigger word {trigger} nor TOK, "
+        f"so no word would call up the model. Write {trigger} or TOK where the subject is meant"
+    )
+    return (
+        f"{message}."
+        if meant is None
+        else (f"{message}, or set trigger_word to {meant}, if that word means the subject.")
+    )

@@ -6,7 +6,7 @@ only.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 
 from contracts.documents.job import AcceptedUpload, JobSpec
@@ -20,26 +20,12 @@ from contracts.shared import layout
 from domain.failures.causes import code_of
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
-from domain.pricing.estimating import agree_on_price, card_of, count_good, make_estimate
+from domain.pricing.agreement import PricingServices, agree_on_price, share_cost_limit
 from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
 from domain.sweeps.ranking import rank_trials
 
-MIN_SHARE, MAX_SHARE = 1e-6, 1000.0
-"""Limits of max_cost_usd, in USD."""
 
-
-@dataclass(frozen=True)
-class SweepServices:
-    """What planning a sweep needs."""
-
-    jobs: Jobs
-    models: Storage
-    bases: Storage
-    instance_type: str
-    """Instance type of the training jobs, for the price."""
-
-
-def plan_sweep(given: PlanSweepInput, services: SweepServices, now: datetime) -> SweepTrials:
+def plan_sweep(given: PlanSweepInput, services: PricingServices, now: datetime) -> SweepTrials:
     """Make a job of every trial: first its documents, then its record. May be repeated.
 
     Raises:
@@ -48,9 +34,7 @@ def plan_sweep(given: PlanSweepInput, services: SweepServices, now: datetime) ->
     """
     sweep = given.job
     services.jobs.advance(sweep.job_id, "SweepAdapter", now)
-    agree_on_price(
-        sweep.job_id, services.jobs, services.models, services.bases, services.instance_type
-    )
+    agree_on_price(sweep.job_id, services)
     key = layout.accepted_upload_key(sweep.job_id)
     accepted = read_document(services.models, key, AcceptedUpload)
     report = read_document(services.models, layout.photo_report_key(sweep.job_id), PhotoReport)
@@ -65,24 +49,16 @@ def plan_sweep(given: PlanSweepInput, services: SweepServices, now: datetime) ->
 
 
 def priced(
-    grid: list[GridTrial], sweep: JobSpec, report: PhotoReport, services: SweepServices
+    grid: list[GridTrial], sweep: JobSpec, report: PhotoReport, services: PricingServices
 ) -> list[GridTrial]:
     """Return the trials with their shares of ``max_cost_usd``, in proportion to their estimates."""
-    limit = grid[0].request.max_cost_usd
-    if limit is None:
-        return grid
-    record = services.jobs.get(sweep.job_id)
-    if record is None:
-        return grid
-    card, photos = card_of(services.bases, record), count_good(report)
-    costs = [
-        make_estimate(p.request, photos, card, services.instance_type).usd or 0.0 for p in grid
-    ]
-    total = sum(costs)
+    requests = [trial.request for trial in grid]
+    shares = share_cost_limit(sweep.job_id, requests, report, services)
     return [
-        GridTrial(trial.name, trial.fields, changed(trial.request, max_cost_usd=share))
-        for trial, cost in zip(grid, costs, strict=True)
-        for share in [min(MAX_SHARE, max(MIN_SHARE, cost, limit * cost / total))]
+        trial
+        if share is None
+        else replace(trial, request=changed(trial.request, max_cost_usd=share))
+        for trial, share in zip(grid, shares, strict=True)
     ]
 
 

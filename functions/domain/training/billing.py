@@ -1,11 +1,10 @@
-"""What an adapter cost: each training job's cost, split by steps among its users.
+"""What an adapter cost: each training job's cost, split by work among its users.
 
 A cost record is opened when a training job is created. It is closed when the training job and its
 warm pool are gone, so a lost event loses no cost. Whoever closes it reports the final figures to
 the dashboard.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -16,10 +15,11 @@ from contracts.documents.record import JobRecord
 from contracts.documents.stages import TrainingEvent, TrainingJobDetail
 from contracts.documents.training import TrainingPlan, TrainingResult
 from contracts.shared import layout
+from contracts.shared.names import parse_training_job_name
 from domain.ports.cost_records import CostRecord
 from domain.ports.storage import Storage, find_document, find_readable
 from domain.ports.trainer import TrainingState
-from domain.pricing.prices import cost_usd
+from domain.pricing.prices import cost_usd, sum_usd
 from domain.training.services import TrainingServices
 
 OVER = {"succeeded", "failed", "canceled"}
@@ -125,11 +125,12 @@ def settle_so_far(
     services: TrainingServices, training_job_name: str, job_id: str, now: datetime
 ) -> None:
     """Store one user's receipt for the notice; a running job is billed up to this moment."""
-    state, plan_id = services.trainer.describe(training_job_name), plan_of(training_job_name)
-    plan = (
-        find_document(services.models, layout.plan_key(plan_id), TrainingPlan) if plan_id else None
-    )
-    if state is None or plan is None or state.started_at is None:
+    state = services.trainer.describe(training_job_name)
+    named = parse_training_job_name(training_job_name)
+    if state is None or named is None or state.started_at is None:
+        return
+    plan = find_document(services.models, layout.plan_key(named.plan_id), TrainingPlan)
+    if plan is None:
         return
     if not state.ended:
         seconds = round((now - state.started_at).total_seconds())
@@ -142,20 +143,10 @@ def settle_ended(services: TrainingServices, event: TrainingEvent, now: datetime
     """Store the receipts of a training job that changed, before its users get their notices."""
     if isinstance(event.detail, TrainingJobDetail):
         name = event.detail.training_job_name
-        plan_id = plan_of(name)
-        if plan_id is not None:
-            return settle_cost_record(services, CostRecord(name, plan_id), now)
+        named = parse_training_job_name(name)
+        if named is not None:
+            return settle_cost_record(services, CostRecord(name, named.plan_id), now)
     return None
-
-
-def plan_of(training_job_name: str) -> str | None:
-    """Return the id of a training job's plan; None for a job that is not ours.
-
-    >>> plan_of("likeness-" + "0" * 32 + "-2") == "0" * 32, plan_of("somebody-elses")
-    (True, None)
-    """
-    named = re.fullmatch("likeness-([0-9a-f]{32})-[0-9]+", training_job_name)
-    return named[1] if named else None
 
 
 def forget_never_created(
@@ -189,17 +180,25 @@ def results_of(models: Storage, plan: TrainingPlan) -> Results:
 
 
 def shares(results: Results) -> dict[str, float]:
-    """Return each user's share of a training job: by its steps; alike, when nobody took any."""
-    steps = {job_id: steps_of(result) for job_id, result in results.items()}
-    total = sum(steps.values())
-    return {job_id: taken / total if total else 1 / len(steps) for job_id, taken in steps.items()}
+    """Return each user's share of a training job, by work; equal shares when there was no work.
+
+    Work is counted in images. A step may have 64 batches, so a share by steps would make other
+    users pay. Steps count only if a result comes from a trainer that did not count images.
+    """
+    metrics = [one.metrics for one in results.values() if one is not None and one.metrics]
+    in_images = all(one.images is not None for one in metrics)
+    work = {job_id: work_of(result, in_images=in_images) for job_id, result in results.items()}
+    total = sum(work.values())
+    return {job_id: done / total if total else 1 / len(work) for job_id, done in work.items()}
 
 
-def steps_of(result: TrainingResult | None) -> int:
-    """Return the steps of a task that has a result; 0 for one that has none."""
+def work_of(result: TrainingResult | None, *, in_images: bool) -> int:
+    """Return the work of a task, at least 1; 0 for a task without a result."""
     if result is None:
         return 0
-    return max(1, result.metrics.steps if result.metrics is not None else 1)
+    if result.metrics is None:
+        return 1
+    return max(1, (result.metrics.images or 0) if in_images else result.metrics.steps)
 
 
 def receipt(state: TrainingState, share: float) -> Receipt:
@@ -236,13 +235,12 @@ def total(receipts: Iterable[Receipt]) -> Receipt | None:
         return None
     seconds = sum(one.billable_seconds for one in found)
     saved = sum(one.spot_saving * one.billable_seconds for one in found)
-    prices = [one.usd for one in found if one.usd is not None]
     return Receipt(
         training_jobs=len(found),
         instance_type=found[-1].instance_type,
         billable_seconds=seconds,
         spot_saving=round(saved / seconds, 4) if seconds else 0.0,
         warm_pool_seconds=sum(one.warm_pool_seconds for one in found),
-        usd=sum(prices) if len(prices) == len(found) else None,
+        usd=sum_usd(one.usd for one in found),
         final=all(one.final for one in found),
     )

@@ -29,6 +29,7 @@ from contracts.errors import (
     TrainingFailedError,
 )
 from contracts.shared import layout
+from contracts.shared.names import parse_training_job_name
 from domain.ports.callbacks import Callbacks
 from domain.ports.storage import (
     DOCUMENT_LIMIT,
@@ -91,10 +92,10 @@ def follow_result(services: TrainingServices, key: str, now: datetime) -> None:
 
 def follow_training_job(services: TrainingServices, name: str, now: datetime) -> None:
     """Answer the tokens of a changed training job's tasks, as far as their outcome is known."""
-    named = re.fullmatch("likeness-([0-9a-f]{32})-[0-9]+", name)
+    named = parse_training_job_name(name)
     if named is None:
         return
-    plan = find_document(services.models, layout.plan_key(named[1]), TrainingPlan)
+    plan = find_document(services.models, layout.plan_key(named.plan_id), TrainingPlan)
     if plan is None:
         return
     follow_tasks(services, name, [task.job_id for task in plan.tasks], now)

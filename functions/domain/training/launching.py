@@ -256,8 +256,8 @@ def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
             mask=None if photo.mask is None else in_channel(report.job_id, photo.mask),
             repeats=photo.repeats,
         )
-        for photo in report.photos
-        if photo.verdict != "refused" and photo.file is not None and photo.sha256 is not None
+        for photo in report.usable
+        if photo.file is not None and photo.sha256 is not None
     )
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from contracts.documents.record import JobRecord
+from contracts.shared.names import build_training_job_name
 
 Lane = Literal["interactive", "backlog"]
 
@@ -43,7 +44,7 @@ class LaunchOrder:
     @property
     def training_job_name(self) -> str:
         """The training job's name; a new attempt has a new name, since SageMaker's are unique."""
-        return f"likeness-{self.plan_id}-{self.attempt}"
+        return build_training_job_name(self.plan_id, self.attempt)
 
     @property
     def lane(self) -> Lane:

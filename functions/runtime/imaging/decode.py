@@ -2,7 +2,8 @@
 
 The child first writes an empty line, which says that it has started. Then it writes one line of
 JSON with the size and the repairs, or with the code of the refusal. The PNG follows. Limits are set
-before the first byte of the photo is read. The module imports Pillow and its two neighbours only.
+before the first byte of the photo is read. The module imports only Pillow, its two neighbours and
+PhotoRejectedError.
 """
 
 import io
@@ -16,6 +17,7 @@ from typing import Any
 
 from PIL import Image, ImageCms, ImageOps
 
+from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.photo_metrics import measure
 from runtime.imaging.png_integrity import is_whole
 
@@ -34,10 +36,6 @@ _TURNED = range(2, 9)
 _WHITE = (255, 255, 255, 255)
 
 
-class RefusedError(Exception):
-    """The photo cannot be used; the exception's text is the code."""
-
-
 def main(order: str) -> None:
     """Decode the photo on stdin and answer on stdout."""
     _limit()
@@ -51,8 +49,8 @@ def answer(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Return the photo's facts and PNG, or the code of the refusal; never raise."""
     try:
         return normalise_mask(body, **order) if "mask_of" in order else normalise(body, **order)
-    except RefusedError as refusal:
-        return {"refused": str(refusal)}, b""
+    except PhotoRejectedError as refusal:
+        return {"refused": refusal.code}, b""
     except MemoryError:
         return {"refused": "too_complex"}, b""
     except Exception:  # noqa: BLE001 - a decoder may fail in any way on a hostile file
@@ -70,14 +68,14 @@ def normalise(
     """Return the photo's facts and its PNG: upright, sRGB, opaque, without metadata.
 
     Raises:
-        RefusedError: with the code.
+        PhotoRejectedError: with the code.
     """
     Image.MAX_IMAGE_PIXELS = max_pixels
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     image = opened(body, kind)
     check_header(image, min_side)
     if kind == "PNG" and not is_whole(body):
-        raise RefusedError("damaged_image")
+        raise PhotoRejectedError("damaged_image")
     taken = day_of(image)
     large = max(image.size) > max_side
     image.draft(None, (max_side, max_side))
@@ -86,7 +84,7 @@ def normalise(
     rgb, converted = to_srgb(upright)
     rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     if all(low == high for low, high in _extrema(rgb)):
-        raise RefusedError("blank_image")
+        raise PhotoRejectedError("blank_image")
     repairs = {"rotated": turned, "converted": converted, "downscaled": large}
     codes = [code for code, done in repairs.items() if done]
     out = io.BytesIO()
@@ -102,7 +100,7 @@ def normalise_mask(  # noqa: PLR0913 - an order's fields
     """Return a grey PNG of the photo's size, white where the subject is; see ``normalise``.
 
     Raises:
-        RefusedError: the mask's aspect ratio differs from the photo's, or no part is white.
+        PhotoRejectedError: the mask's aspect ratio differs from the photo's, or no part is white.
     """
     Image.MAX_IMAGE_PIXELS = max_pixels
     warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -113,10 +111,10 @@ def normalise_mask(  # noqa: PLR0913 - an order's fields
     upright, _ = turn(image)
     width, height = mask_of
     if abs(upright.width * height - upright.height * width) > MASK_SKEW * upright.width * height:
-        raise RefusedError("mask_ignored")
+        raise PhotoRejectedError("mask_ignored")
     grey = to_grey(upright).resize((width, height), Image.Resampling.BILINEAR)
     if grey.getextrema()[1] < MASK_WHITE:  # type: ignore[operator]  # a pair, for one band
-        raise RefusedError("mask_ignored")
+        raise PhotoRejectedError("mask_ignored")
     out = io.BytesIO()
     Image.frombytes("L", grey.size, grey.tobytes()).save(out, "PNG", compress_level=3)
     return {"width": width, "height": height}, out.getvalue()
@@ -138,7 +136,7 @@ def opened(body: bytes, name: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(body), formats=[name])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise RefusedError("too_many_pixels") from None
+        raise PhotoRejectedError("too_many_pixels") from None
 
 
 def register_heif() -> None:
@@ -152,14 +150,14 @@ def check_header(image: Image.Image, min_side: int) -> None:
     """Check the header before any pixel is decoded.
 
     Raises:
-        RefusedError: the image is too small, too elongated, or animated.
+        PhotoRejectedError: the image is too small, too elongated, or animated.
     """
     if min(image.size) < min_side:
-        raise RefusedError("too_small")
+        raise PhotoRejectedError("too_small")
     if max(image.size) > MAX_ASPECT * min(image.size):
-        raise RefusedError("too_elongated")
+        raise PhotoRejectedError("too_elongated")
     if image.format in ANIMATED and getattr(image, "is_animated", False):
-        raise RefusedError("animated_image")
+        raise PhotoRejectedError("animated_image")
 
 
 def turn(image: Image.Image) -> tuple[Image.Image, bool]:

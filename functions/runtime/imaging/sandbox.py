@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import DecoderBrokenError
-from domain.intake.normalisation import PhotoRefusedError
+from contracts.shared.rejection import PhotoRejectedError
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 
 WALL_SECONDS = 30
@@ -63,7 +63,7 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
     """Let a child decode the file; return its facts and the PNG.
 
     Raises:
-        PhotoRefusedError: the child refused the photo, or exceeded a limit.
+        PhotoRejectedError: the child refused the photo, or exceeded a limit.
         DecoderBrokenError: the child did not start, or ended with an unexpected error.
     """
     try:
@@ -77,20 +77,20 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
         )
     except subprocess.TimeoutExpired as late:
         if late.stdout:
-            raise PhotoRefusedError("too_complex") from None
+            raise PhotoRejectedError("too_complex") from None
         raise broken(f"it did not start within {WALL_SECONDS} s") from None
     except OSError as error:
         raise broken(f"{type(error).__name__} {error.errno}") from error
     started = child.stdout.startswith(STARTED)
     if started and child.returncode < 0:  # a signal: a limit killed the child
-        raise PhotoRefusedError("too_complex")
+        raise PhotoRejectedError("too_complex")
     if child.returncode or not started:
         ending = f"it ended with status {child.returncode}"
         raise broken(ending, b"" if started else child.stderr)
     header, _, png = child.stdout.removeprefix(STARTED).partition(b"\n")
     facts: dict[str, Any] = json.loads(header)
     if "refused" in facts:
-        raise PhotoRefusedError(facts["refused"])
+        raise PhotoRejectedError(facts["refused"])
     return facts, png
 
 
@@ -116,13 +116,13 @@ def format_of(body: bytes) -> str:
     """Return the format of the file's first bytes, whatever the file's name.
 
     Raises:
-        PhotoRefusedError: the format is not accepted.
+        PhotoRejectedError: the format is not accepted.
     """
     for magic, name in _ACCEPTED.items():
         if re.match(magic, body, re.DOTALL):
             return name
     known = re.match(_KNOWN, body, re.DOTALL)
-    raise PhotoRefusedError("not_an_image" if known is None else "format_not_taken")
+    raise PhotoRejectedError("not_an_image" if known is None else "format_not_taken")
 
 
 def _python_path() -> str:

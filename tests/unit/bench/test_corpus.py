@@ -7,8 +7,8 @@ import pytest
 from bench.intake import photos, random_requests, requests
 from contracts.codes import CODES
 from contracts.errors import ArchiveRefusedError
+from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.archives import members_of
-from domain.intake.normalisation import PhotoRefusedError
 from domain.intake.uploads import find_place
 from domain.ports.decoder import DecodeLimits
 from domain.requests.merge import parse_request
@@ -25,7 +25,7 @@ def verdict(body: bytes) -> str | None:
     limits = DecodeLimits(min_side=64)._asdict()
     try:
         facts, _ = answer(body, {"kind": format_of(body), **limits})
-    except PhotoRefusedError as error:
+    except PhotoRejectedError as error:
         return error.code
     refused: str | None = facts.get("refused")
     return refused

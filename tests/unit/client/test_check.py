@@ -46,7 +46,7 @@ def test_a_bad_request_is_told_before_the_upload(
 
 def test_the_request_sets_the_least_side(tmp_path: Path) -> None:
     files = {f"{n}.jpg": encoded(picture(n)) for n in range(5)}
-    request = b'{"instance_prompt": "a", "class_prompt": "b", "resolution": 512}'
+    request = b'{"instance_prompt": "sks", "class_prompt": "b", "resolution": 512}'
     assert main(["check", str(folder_with(tmp_path, {**files, "request.json": request}))]) == 1
 
 

@@ -7,8 +7,8 @@ from contracts.documents.job import AcceptedUpload
 from contracts.documents.upload.problems import RequestProblems
 from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
+from contracts.shared.limits import MAX_PHOTOS
 from domain.intake.accepting import IntakeServices, accept_request
-from domain.intake.uploads import MAX_PHOTOS
 from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.jobs import MemoryJobs

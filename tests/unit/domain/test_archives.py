@@ -152,3 +152,19 @@ def test_photos_in_archives_are_counted() -> None:
     key = put_upload(intake, {"one.zip": zipped(many), "two.zip": zipped(many)})
     with pytest.raises(TooManyPhotosError):
         accept_request(announced(key), intake, NOW)
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, "w")])
+def test_many_small_files_may_not_be_too_large_together(
+    pack: Callable[[dict[str, bytes]], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"{n}.jpg": bytes(10_000) for n in range(5)}
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 49_999)
+    assert refusal(pack(files)) == "archive_too_large"
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 90_000)  # a tar has headers besides
+    assert len(list(members_of(pack(files)))) == 5
+
+
+def test_a_zip_may_hold_exactly_as_much_as_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 50_000)
+    assert len(list(members_of(zipped({f"{n}": bytes(10_000) for n in range(5)})))) == 5

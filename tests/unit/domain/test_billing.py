@@ -5,23 +5,29 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts.documents.job import AcceptedUpload
-from contracts.documents.money import Receipt
+from contracts.documents.money import Estimate, Receipt
 from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingMetrics, TrainingPlan, TrainingResult
 from contracts.errors import TooExpensiveError
 from contracts.shared import layout
+from contracts.shared.names import plan_id_of_name
+from contracts.shared.steps import Dataset
 from domain.ports.storage import read_document, write_document
-from domain.pricing.estimating import START_SECONDS, agree_on_price, make_estimate, make_offer
-from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR
-from domain.training.billing import settle_cost_records, settle_ended, settle_so_far, total
+from domain.pricing.agreement import PricingServices, agree_on_price
+from domain.pricing.estimating import START_SECONDS, make_estimate, make_offer, sum_of
+from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd, sum_usd
+from domain.training.billing import settle_cost_records, settle_ended, settle_so_far, shares, total
 from domain.training.launching import launch
 from domain.training.sagemaker_job import EXPORT_SECONDS
 from domain.training.services import LaunchServices
 from tests.unit.training_kit import CARD, NOON, REQUEST, SETTINGS, World, job_id, spec
 
 INSTANCE = "ml.g5.2xlarge"
+FIVE, EIGHT = Dataset((1,) * 5), Dataset((1,) * 8)
 SDXL = CARD.model_copy(update={"resolution": 1024})
 
 
@@ -31,7 +37,7 @@ def enter(world: World, number: int, most: float | None = None) -> None:
     request = REQUEST.model_copy(update={"max_cost_usd": most})
     accepted = AcceptedUpload(job=spec(number), request=request, photos=())
     write_document(world.models, layout.accepted_upload_key(job_id(number)), accepted)
-    agree_on_price(job_id(number), world.jobs, world.models, world.bases, INSTANCE)
+    agree_on_price(job_id(number), PricingServices(world.jobs, world.models, world.bases, INSTANCE))
 
 
 def end(world: World, name: str, **facts: object) -> None:
@@ -40,7 +46,7 @@ def end(world: World, name: str, **facts: object) -> None:
 
 
 def write_steps(world: World, number: int, name: str, steps: int) -> None:
-    key = layout.result_key(name.split("-")[1], job_id(number))
+    key = layout.result_key(plan_id_of_name(name), job_id(number))
     metrics = TrainingMetrics(steps=steps, final_loss=None, train_seconds=1)
     result = TrainingResult(
         job_id=job_id(number), training_job_name=name, status="succeeded", metrics=metrics
@@ -57,26 +63,26 @@ def test_every_price_has_a_speed() -> None:
 
 
 def test_an_estimate_grows_with_steps_photos_and_pixels() -> None:
-    few = make_estimate(REQUEST.model_copy(update={"max_train_steps": 100}), 5, SDXL, INSTANCE)
-    many = make_estimate(REQUEST.model_copy(update={"max_train_steps": 400}), 5, SDXL, INSTANCE)
-    large = make_estimate(REQUEST.model_copy(update={"resolution": 512}), 5, SDXL, INSTANCE)
+    few = make_estimate(REQUEST.model_copy(update={"max_train_steps": 100}), FIVE, SDXL, INSTANCE)
+    many = make_estimate(REQUEST.model_copy(update={"max_train_steps": 400}), FIVE, SDXL, INSTANCE)
+    large = make_estimate(REQUEST.model_copy(update={"resolution": 512}), FIVE, SDXL, INSTANCE)
     assert START_SECONDS < few.seconds < many.seconds
-    assert large.seconds < make_estimate(REQUEST, 5, SDXL, INSTANCE).seconds
-    assert make_estimate(REQUEST, 5, SDXL, INSTANCE).steps == 50
-    assert make_estimate(REQUEST, 8, SDXL, INSTANCE).steps == 80
+    assert large.seconds < make_estimate(REQUEST, FIVE, SDXL, INSTANCE).seconds
+    assert make_estimate(REQUEST, FIVE, SDXL, INSTANCE).steps == 50
+    assert make_estimate(REQUEST, EIGHT, SDXL, INSTANCE).steps == 70  # one is held out
 
 
 def test_what_is_dearer_than_allowed_is_refused_with_both_figures() -> None:
     with pytest.raises(TooExpensiveError) as caught:
-        make_offer(REQUEST.model_copy(update={"max_cost_usd": 0.1}), 8, SDXL, INSTANCE)
+        make_offer(REQUEST.model_copy(update={"max_cost_usd": 0.1}), EIGHT, SDXL, INSTANCE)
     facts = caught.value.facts
     assert float(facts["estimate_usd"]) > float(facts["max_cost_usd"]) == 0.1
 
 
 def test_a_promise_needs_a_price() -> None:
-    assert make_offer(REQUEST, 8, SDXL, "ml.unknown").estimate.usd is None
+    assert make_offer(REQUEST, EIGHT, SDXL, "ml.unknown").estimate.usd is None
     with pytest.raises(TooExpensiveError):
-        make_offer(REQUEST.model_copy(update={"max_cost_usd": 9.0}), 8, SDXL, "ml.unknown")
+        make_offer(REQUEST.model_copy(update={"max_cost_usd": 9.0}), EIGHT, SDXL, "ml.unknown")
 
 
 def test_what_is_paid_ends_the_training_in_time_to_save_what_was_learnt() -> None:
@@ -117,6 +123,57 @@ def test_a_shared_training_job_is_split_by_steps() -> None:
     assert sum(costs) == pytest.approx(USD_PER_HOUR[INSTANCE])
     assert costs == sorted(costs)
     assert len(set(costs)) == len(users) > 1
+
+
+def result_of(number: int, steps: int, images: int | None) -> TrainingResult:
+    metrics = TrainingMetrics(steps=steps, images=images, final_loss=None, train_seconds=1)
+    return TrainingResult(job_id=job_id(number), status="succeeded", metrics=metrics)
+
+
+def test_a_user_whose_steps_are_of_eight_batches_pays_for_eight_batches() -> None:
+    failed = TrainingResult(job_id=job_id(3), status="failed")
+    results = {"a": result_of(1, 100, 400), "b": result_of(2, 100, 3200), "c": failed, "d": None}
+    found = shares(results)
+    assert found == {"a": 400 / 3601, "b": 3200 / 3601, "c": 1 / 3601, "d": 0}
+
+
+def test_results_of_a_trainer_that_counted_no_images_are_split_by_steps() -> None:
+    assert shares({"a": result_of(1, 100, None), "b": result_of(2, 300, 9)}) == {
+        "a": 0.25,
+        "b": 0.75,
+    }
+
+
+def test_a_price_that_is_not_known_is_no_zero() -> None:
+    known, unknown = (
+        Receipt(
+            training_jobs=1,
+            instance_type=kind,
+            billable_seconds=60,
+            spot_saving=0,
+            warm_pool_seconds=0,
+            usd=cost_usd(kind, 60),
+            final=True,
+        )
+        for kind in (INSTANCE, "ml.unknown")
+    )
+    for receipts_ in ([known, unknown], [unknown, known], [unknown]):
+        summed = total(receipts_)
+        assert summed is not None
+        assert summed.usd is None
+    both = total([known, known])
+    assert both is not None
+    assert both.usd == pytest.approx(2 * USD_PER_HOUR[INSTANCE] / 60)
+
+
+@given(prices=st.lists(st.one_of(st.none(), st.floats(0, 100)), max_size=5))
+@settings(deadline=None, derandomize=True)
+def test_a_sum_has_a_price_only_where_every_part_has_one(prices: list[float | None]) -> None:
+    found = sum_usd(prices)
+    assert (found is None) == (None in prices)
+    estimates = [Estimate(steps=1, seconds=1, usd=price) for price in prices]
+    if estimates:
+        assert sum_of(estimates).usd == found
 
 
 def test_spot_savings_and_warm_minutes_stand_on_the_receipt() -> None:

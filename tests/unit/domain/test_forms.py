@@ -9,9 +9,9 @@ from contracts.documents.job import AcceptedUpload
 from contracts.documents.record import JobRecord
 from contracts.errors import ConsentRefusedError, InvalidRequestError, TooManyPhotosError
 from contracts.shared import layout
+from contracts.shared.limits import MAX_PHOTOS
 from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import inspect_photos
-from domain.intake.uploads import MAX_PHOTOS
 from domain.ports.storage import read_document
 from domain.requests.consent import ConsentRules
 from domain.training.launching import files_of, task_of

@@ -4,13 +4,14 @@ import re
 import pytest
 
 from bench.intake.photos import heic
-from contracts.documents.job import JobSpec
-from contracts.documents.photos import PhotoReport, PhotoSummary
+from contracts.documents.job import JobSpec, PinnedObject
+from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
+from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.accepting import IntakeServices, accept_request
-from domain.intake.inspection import InspectionServices, inspect_photos
-from domain.intake.normalisation import PhotoRefusedError
+from domain.intake.inspection import InspectionServices, advice_on_captions, inspect_photos
+from domain.intake.normalisation import read_pinned
 from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from domain.ports.storage import read_document
 from runtime.imaging.sandbox import ChildDecoder
@@ -29,7 +30,7 @@ class PlainDecoder:
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         self.limits.append(limits)
         if body.startswith(b"refuse "):
-            raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
+            raise PhotoRejectedError(body.removeprefix(b"refuse ").decode())
         codes = ("rotated",) if body.startswith(b"turn") else ()
         taken = 735_000 if body.startswith(b"old") else 739_000
         return DecodedPhoto(body, 80, 96, codes, taken=taken)
@@ -37,7 +38,7 @@ class PlainDecoder:
     def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
         self.limits.append(limits)
         if body.startswith(b"refuse "):
-            raise PhotoRefusedError(body.removeprefix(b"refuse ").decode())
+            raise PhotoRejectedError(body.removeprefix(b"refuse ").decode())
         return b"%dx%d " % (width, height) + body
 
 
@@ -193,3 +194,41 @@ def is_document(body: bytes) -> bool:
 def test_the_child_reads_heic_within_its_limits() -> None:
     photo = ChildDecoder().decode(heic(6, size=(120, 96)), DecodeLimits(min_side=64))
     assert (photo.width, photo.height) == (96, 120)
+
+
+def test_captions_of_which_none_names_the_subject_are_told() -> None:
+    assert advice_of(("smiling", None)) == ("captions_without_subject",)
+    assert advice_of(("smiling", "TOK smiling")) == ()
+    assert advice_of(("a SKS", "smiling")) == ()
+    assert advice_of((None, None)) == ()
+
+
+def advice_of(captions: tuple[str | None, ...]) -> tuple[str, ...]:
+    verdicts = [
+        PhotoVerdict(index=index, verdict="accepted", caption=caption)
+        for index, caption in enumerate(captions)
+    ]
+    return advice_on_captions(verdicts, "sks")
+
+
+def test_the_report_says_that_no_caption_names_the_subject() -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, "0.txt": b"smiling"})
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert report_of(intake, job).codes == ("captions_without_subject",)
+
+
+def test_a_photo_that_was_replaced_after_it_was_accepted_is_refused() -> None:
+    """In a bucket without versions; where there are versions, the accepted one is read."""
+    uploads = MemoryStorage("uploads")
+    uploads.write("a.jpg", b"before")
+    head = uploads.head("a.jpg")
+    assert head is not None
+    pin = PinnedObject(key="a.jpg", version_id=None, etag=head.etag, size=head.size)
+    assert read_pinned(uploads, pin, 99) == b"before"
+    uploads.write("a.jpg", b"after!")
+    with pytest.raises(PhotoRejectedError) as caught:
+        read_pinned(uploads, pin, 99)
+    assert caught.value.code == "photo_changed"
+    versioned = PinnedObject(key="a.jpg", version_id="1", etag=head.etag, size=head.size)
+    assert read_pinned(uploads, versioned, 99) == b"before"

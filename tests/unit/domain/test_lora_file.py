@@ -1,10 +1,11 @@
+import json
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.shared.safetensors import WeightsError
+from contracts.shared.safetensors import WeightsError, read_layout
 from domain.publishing.lora_file import check_lora
 from tests.unit.training_kit import lora, safetensors
 
@@ -79,3 +80,41 @@ def test_every_finite_number_passes(values: list[float]) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_reader(data: bytes) -> None:
     why(data)
+
+
+def placed(**places: tuple[int, int]) -> bytes:
+    """A file of 32 bytes of tensors, each of four F32 numbers where ``places`` says."""
+    header = {
+        name: {"dtype": "F32", "shape": [1, 4], "data_offsets": list(span)}
+        for name, span in places.items()
+    }
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(32)
+
+
+def test_tensors_that_lie_one_behind_the_other_pass_in_any_order_of_the_header() -> None:
+    _, entries = read_layout(placed(second=(16, 32), first=(0, 16)))
+    assert [entry.name for entry in entries] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"a": (0, 16), "b": (17, 33)},  # a gap
+        {"a": (0, 16), "b": (12, 28)},  # an overlap
+        {"a": (0, 16), "b": (0, 16)},  # twice the same bytes
+        {"a": (16, 32)},  # a gap at the start
+        {"a": (0, 16), "b": (16, 28)},  # fewer bytes than its shape has
+        {"a": (0, 16), "b": (16, 36)},  # more
+    ],
+)
+def test_gaps_and_overlaps_between_tensors_are_refused(places: dict[str, tuple[int, int]]) -> None:
+    with pytest.raises(WeightsError, match="offsets_wrong"):
+        read_layout(placed(**places))
+
+
+def test_bytes_that_belong_to_no_tensor_are_refused() -> None:
+    with pytest.raises(WeightsError, match="size_wrong"):
+        read_layout(placed(a=(0, 16)))
+    with pytest.raises(WeightsError, match="size_wrong"):
+        read_layout(placed()[:-32])

@@ -181,3 +181,19 @@ def test_a_result_in_another_bucket_is_refused() -> None:
     elsewhere = models.trained().model_copy(update={"result_uri": "s3://others/result.json"})
     with pytest.raises(AdapterInvalidError):
         models.publish(elsewhere)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"prediction_type": "v_prediction"},
+        {"family": "sd2"},
+        {"base_id": "another"},
+        {"sha256": "d" * 64},
+    ],
+)
+def test_whatever_of_the_base_differs_the_adapter_is_refused(other: dict[str, str]) -> None:
+    models = Shelf()
+    models.write_card(CARD.model_copy(update=other))
+    assert models.why_refused() == "base_differs"
+    assert models.published() == []

@@ -5,14 +5,20 @@ from dataclasses import replace
 
 import pytest
 
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.photos import PhotoReport
 from contracts.documents.stages import DryRunInput, ExecutionEnded, Failure
 from contracts.documents.training import TrainingPlan
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import JobCanceledError, SweepFailedError, TooExpensiveError
 from contracts.shared import layout
+from contracts.shared.names import plan_id_of_name
 from domain.failures.causes import code_of
 from domain.notices.dry_run import answer_dry_run
 from domain.notices.uncaught import notify_outcome
 from domain.ports.storage import read_document
+from domain.pricing.agreement import PricingServices, share_cost_limit
+from domain.pricing.grid import grid_trials
 from domain.training.billing import settle_cost_records
 from domain.training.cancellation import cancel, finish_cancels
 from tests.fakes.intake import NOW
@@ -58,7 +64,7 @@ def test_points_that_share_a_training_job_share_its_photos() -> None:
     sweep = Sweep()
     sweep.enter(sweep.plan())
     (name,) = sweep.launch(quota=1, max_batch=4)[:1]
-    models, plan_id = sweep.intake.models, name.split("-")[1]
+    models, plan_id = sweep.intake.models, plan_id_of_name(name)
     plan = read_document(models, layout.plan_key(plan_id), TrainingPlan)
     settings = [(task.request.learning_rate, task.request.rank) for task in plan.tasks]
     assert len(settings) == len(set(settings)) == 2
@@ -218,6 +224,25 @@ def test_a_price_is_for_all_points_together() -> None:
     assert short < long
     assert sum(usd for usd in estimates if usd is not None) < whole * 2
     assert (short + long) / 3600 * 1.515 <= whole * 2
+
+
+def test_a_point_without_a_price_is_not_taken_for_a_free_one() -> None:
+    sweep = Sweep({"max_cost_usd": 100})
+    sweep.plan()
+    key = layout.photo_report_key(sweep.job.job_id)
+    report = read_document(sweep.intake.models, key, PhotoReport)
+    notice_services = PricingServices(
+        sweep.intake.jobs, sweep.intake.models, sweep.intake.bases.storage, "ml.new"
+    )
+    trials = [trial.request for trial in grid_trials(sweep_request(sweep))]
+    with pytest.raises(TooExpensiveError) as caught:
+        share_cost_limit(sweep.job.job_id, trials, report, notice_services)
+    assert caught.value.facts["reason"] == "price_unknown"
+
+
+def sweep_request(sweep: Sweep) -> TrainingRequest:
+    key = layout.accepted_upload_key(sweep.job.job_id)
+    return read_document(sweep.intake.models, key, AcceptedUpload).request
 
 
 def test_a_price_that_is_just_enough_is_enough() -> None:

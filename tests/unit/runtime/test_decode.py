@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageStat
 
 from bench.intake.photos import heic, scene
-from domain.intake.normalisation import PhotoRefusedError
+from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.decode import EXIF, TAKEN, answer
 from runtime.imaging.sandbox import format_of
 from tests.fakes.pictures import encoded, picture
@@ -31,7 +31,7 @@ LIMITS = {"min_side": 64, "max_side": 2048, "max_pixels": 50_000_000}
 def read(body: bytes, **limits: int) -> tuple[Image.Image, list[str]]:
     facts, png = answer(body, {"kind": format_of(body), **LIMITS, **limits})
     if "refused" in facts:
-        raise PhotoRefusedError(facts["refused"])
+        raise PhotoRejectedError(facts["refused"])
     image = Image.open(io.BytesIO(png))
     assert (image.mode, image.format) == ("RGB", "PNG")
     assert image.size == (facts["width"], facts["height"])
@@ -40,7 +40,7 @@ def read(body: bytes, **limits: int) -> tuple[Image.Image, list[str]]:
 
 
 def refusal(body: bytes, **limits: int) -> str:
-    with pytest.raises(PhotoRefusedError) as caught:
+    with pytest.raises(PhotoRejectedError) as caught:
         read(body, **limits)
     return str(caught.value)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import DecoderBrokenError
-from domain.intake.normalisation import PhotoRefusedError
+from contracts.shared.rejection import PhotoRejectedError
 from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from likeness_client.__main__ import main
 from runtime.imaging.sandbox import ChildDecoder
@@ -28,7 +28,7 @@ def broken_because() -> str:
 
 
 def refused_as() -> str:
-    with pytest.raises(PhotoRefusedError) as caught:
+    with pytest.raises(PhotoRejectedError) as caught:
         decode()
     return caught.value.code
 

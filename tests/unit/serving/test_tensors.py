@@ -14,7 +14,7 @@ from contracts.base import BaseCard
 from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.tensors import PictureError, PictureRequest, name_subject, parse_request
+from serving.tensors import PictureError, PictureRequest, parse_request
 
 BASE = BaseCard.model_validate(
     {
@@ -226,13 +226,6 @@ def test_an_error_never_repeats_the_user() -> None:
         ask(**{"CUDA out of memory": "OOM"})
     assert "OOM" not in str(caught.value)
     assert "memory" not in str(caught.value)
-
-
-def test_placeholders_become_the_trigger_word() -> None:
-    assert (
-        name_subject("<<TOK>> and [trigger] and TOK in TOKYO", "sks")
-        == "sks and sks and sks in TOKYO"
-    )
 
 
 def test_the_folder_of_the_base_is_checked_against_its_card(tmp_path: Path) -> None:

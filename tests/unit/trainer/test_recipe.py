@@ -5,13 +5,8 @@ import pytest
 from contracts.base import BaseCard, TrainingDefaults
 from contracts.documents.training import TrainingTask
 from contracts.documents.upload.request import TrainingRequest
-from trainer.config.recipe import (
-    caption_of,
-    choose_steps,
-    count_held_out,
-    make_recipe,
-    name_subject,
-)
+from contracts.shared.steps import Dataset, count_steps
+from trainer.config.recipe import Recipe, make_recipe, warm_cosine
 
 DEFAULTS = TrainingDefaults(
     learning_rate=1e-3,
@@ -49,53 +44,40 @@ def task(**wishes: object) -> TrainingTask:
     )
 
 
-@pytest.mark.parametrize(("photos", "steps"), [(1, 100), (8, 240), (50, 300)])
-def test_steps_grow_with_photos_between_two_bounds(photos: int, steps: int) -> None:
-    assert choose_steps(photos, DEFAULTS) == steps
-
-
-@pytest.mark.parametrize(("photos", "kept"), [(1, 0), (5, 0), (6, 1), (10, 2), (100, 4)])
-def test_few_photos_are_all_trained_on(photos: int, kept: int) -> None:
-    assert count_held_out(photos) == kept
+def recipe_of(card: BaseCard = CARD, /, **wishes: object) -> Recipe:
+    """The recipe for ten photos, of which two are held out."""
+    given = task(**wishes)
+    return make_recipe(given, card, count_steps(given.request, card.training, Dataset((1,) * 10)))
 
 
 def test_what_the_request_leaves_open_is_the_bases() -> None:
-    recipe = make_recipe(task(), CARD, photos=8)
+    recipe = recipe_of()
     assert (recipe.steps, recipe.rank, recipe.alpha) == (240, 8, 8.0)
     assert (recipe.resolution, recipe.learning_rate, recipe.text_encoder_lr) == (64, 1e-3, None)
 
 
 def test_what_the_request_says_stands() -> None:
     wishes = {"seed": 0, "rank": 4, "lora_alpha": 1, "max_train_steps": 7, "num_class_images": 3}
-    recipe = make_recipe(task(**wishes, train_text_encoder=True), CARD, photos=8)
+    recipe = recipe_of(**wishes, train_text_encoder=True)
     assert (recipe.steps, recipe.rank, recipe.alpha, recipe.class_images) == (7, 4, 1.0, 3)
     assert recipe.text_encoder_lr == recipe.learning_rate
 
 
 def test_no_prior_preservation_means_no_class_images() -> None:
-    assert make_recipe(task(with_prior_preservation=False), CARD, photos=8).class_images == 0
+    assert recipe_of(with_prior_preservation=False).class_images == 0
 
 
-@pytest.mark.parametrize("placeholder", ["TOK", "[trigger]", "<<TOK>>"])
-def test_placeholders_name_the_subject_and_words_that_hold_one_stay(placeholder: str) -> None:
-    prompt = f"{placeholder} in TOKYO, a {placeholder} person"
-    assert name_subject(prompt, request()) == "sks in TOKYO, a sks person"
-
-
-def test_a_caption_that_does_not_name_the_subject_gets_the_prompt_before_it() -> None:
-    assert caption_of(None, request()) == "a photo of sks person"
-    assert caption_of("TOK smiling", request()) == "sks smiling"
-    assert caption_of("smiling", request()) == "a photo of sks person, smiling"
-    assert caption_of("TOK, smiling", request()) == "sks, smiling"
-    assert caption_of("in asks", request()) == "a photo of sks person, in asks"
+def test_the_prompt_of_a_recipe_names_the_subject() -> None:
+    named = recipe_of(instance_prompt="a TOK in TOKYO").instance_prompt
+    assert named == "a sks in TOKYO"
 
 
 def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
     asking = {"train_text_encoder": True, "text_encoder_lr": 5e-4}
     card = CARD.model_copy(update={"training": DEFAULTS.model_copy(update=asking)})
-    assert make_recipe(task(), card, photos=8).text_encoder_lr == 5e-4
-    assert make_recipe(task(text_encoder_lr=1e-5), card, photos=8).text_encoder_lr == 1e-5
-    assert make_recipe(task(train_text_encoder=False), card, photos=8).text_encoder_lr is None
+    assert recipe_of(card).text_encoder_lr == 5e-4
+    assert recipe_of(card, text_encoder_lr=1e-5).text_encoder_lr == 1e-5
+    assert recipe_of(card, train_text_encoder=False).text_encoder_lr is None
 
 
 @pytest.mark.parametrize(
@@ -110,11 +92,11 @@ def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
 def test_epochs_choose_the_steps_unless_these_are_given(
     wishes: dict[str, object], steps: int
 ) -> None:
-    assert make_recipe(task(**wishes), CARD, photos=8, in_an_epoch=8).steps == steps
+    assert recipe_of(**wishes).steps == steps
 
 
 def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
-    recipe = make_recipe(task(), CARD, photos=8)
+    recipe = recipe_of()
     assert (recipe.optimizer, recipe.weight_decay, recipe.max_grad_norm) == ("adamw", 1e-4, 1.0)
     assert (recipe.snr_gamma, recipe.noise_offset, recipe.lora_dropout) == (5.0, 0.0, 0.0)
     assert (recipe.lr_scheduler, recipe.warm_up_steps, recipe.checkpoint_every) == (None, 12, 24)
@@ -124,20 +106,33 @@ def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
 def test_options_that_are_given_stand() -> None:
     wishes = {"snr_gamma": 0, "lr_scheduler": "linear", "lr_warmup_steps": 0}
     wishes |= {"checkpointing_steps": 3, "adam_weight_decay": 0, "target_modules": ["to_q"]}
-    recipe = make_recipe(task(**wishes), CARD, photos=8)
+    recipe = recipe_of(**wishes)
     assert (recipe.snr_gamma, recipe.weight_decay, recipe.warm_up_steps) == (0, 0, 0)
     assert (recipe.checkpoint_every, recipe.target_modules) == (3, ("to_q",))
 
 
 def test_text_encoders_may_have_a_rank_and_alpha_of_their_own() -> None:
-    recipe = make_recipe(task(rank=8, lora_alpha=4, text_encoder_rank=2), CARD, photos=8)
+    recipe = recipe_of(rank=8, lora_alpha=4, text_encoder_rank=2)
     assert recipe.text_encoder_lr is not None  # who gives them a rank wants them trained
     assert (recipe.rank_of("unet"), recipe.rank_of("text_encoder_2")) == (8, 2)
     assert (recipe.alpha_of("unet"), recipe.alpha_of("text_encoder_2")) == (4, 1)
-    own = make_recipe(task(text_encoder_rank=2, text_encoder_alpha=8), CARD, photos=8)
+    own = recipe_of(text_encoder_rank=2, text_encoder_alpha=8)
     assert own.alpha_of("text_encoder") == 8
 
 
 def test_prodigy_finds_its_own_rate() -> None:
-    recipe = make_recipe(task(optimizer="prodigy", train_text_encoder=True), CARD, photos=8)
+    recipe = recipe_of(optimizer="prodigy", train_text_encoder=True)
     assert (recipe.learning_rate, recipe.text_encoder_lr) == (1.0, 1.0)
+
+
+def test_the_rate_warms_up_and_then_falls_along_a_cosine_to_nothing() -> None:
+    plain = recipe_of(max_train_steps=100, lr_warmup_steps=0)
+    assert [round(warm_cosine(plain, step), 4) for step in (0, 25, 50, 75, 100)] == [
+        1.0, 0.8536, 0.5, 0.1464, 0.0,
+    ]  # fmt: skip
+    warm = recipe_of(max_train_steps=100, lr_warmup_steps=10)
+    assert warm_cosine(warm, 0) == pytest.approx(0.1)
+    assert warm_cosine(warm, 4) == pytest.approx(0.5 * warm_cosine(plain, 4))
+    assert [warm_cosine(warm, step) for step in (9, 60)] == [
+        warm_cosine(plain, step) for step in (9, 60)
+    ]

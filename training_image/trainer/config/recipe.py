@@ -1,7 +1,7 @@
 """What a request and a base mean together: every number that training needs, none left open."""
 
 import math
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +9,13 @@ from pydantic import ValidationError
 
 from contracts.base import BaseCard, TrainingDefaults
 from contracts.documents.training import TrainingPlan, TrainingTask
-from contracts.documents.upload.request import TRIGGER_PLACEHOLDERS, TrainingRequest
+from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import PLAN_CHANNEL, PLAN_FILE
+from contracts.shared.prompts import name_subject
+from contracts.shared.steps import Dataset, StepBudget, checkpoint_every, count_steps
 from trainer.process.results import TrainingError
 
-HELD_OUT_FROM, PHOTOS_PER_HELD_OUT = 6, 5
 WARM_UP_SHARE = 0.05
-LONGEST = 20_000
-"""Steps, however many epochs are asked for."""
 
 
 def read_plan(root: Path) -> TrainingPlan:
@@ -33,10 +32,6 @@ def read_plan(root: Path) -> TrainingPlan:
     except ValidationError as error:
         fields = sorted({".".join(map(str, e["loc"])) for e in error.errors()})
         raise TrainingError("plan_invalid", f"check the fields {', '.join(fields)}") from error
-
-
-LEAST_BETWEEN_STATES = 10
-"""Steps. Writing a state takes as long as half a step: a short training would do little else."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +92,8 @@ class Recipe:
 
     @property
     def checkpoint_every(self) -> int:
-        """Steps between two saved states, where no more are wished: a tenth of all, or a few."""
-        return self.checkpointing_steps or max(LEAST_BETWEEN_STATES, self.steps // 10)
+        """Steps between two saved states."""
+        return checkpoint_every(self.steps, self.checkpointing_steps)
 
     def rank_of(self, network: str) -> int:
         """Return the rank of a network's adapter."""
@@ -111,16 +106,25 @@ class Recipe:
         return self.alpha * self.rank_of(network) / self.rank
 
 
-def make_recipe(
-    task: TrainingTask, card: BaseCard, photos: int, in_an_epoch: int | None = None
-) -> Recipe:
+def plan_task(
+    task: TrainingTask, card: BaseCard, kept: Sequence[int], workers: int = 1
+) -> StepBudget:
+    """Return how much is trained on the photos that were not refused here.
+
+    ``kept`` holds their indices, in the order of the task.
+    """
+    places = {photo.index: place for place, photo in enumerate(task.photos)}
+    dataset = Dataset.of_task(task).only([places[index] for index in kept])
+    return count_steps(task.request, card.training, dataset, workers)
+
+
+def make_recipe(task: TrainingTask, card: BaseCard, plan: StepBudget) -> Recipe:
     """Settle what the request leaves open with the base's own defaults.
 
     Args:
         task: the request.
         card: the base's own defaults.
-        photos: how many are trained on; the held-out ones do not count.
-        in_an_epoch: the same with each counted as often as it comes in an epoch.
+        plan: how much is trained, on the photos that are left.
     """
     request, defaults = task.request, card.training
     rank = request.rank or defaults.rank
@@ -128,17 +132,17 @@ def make_recipe(
         job_id=task.job_id,
         seed=request.seed,
         resolution=request.resolution or card.resolution,
-        steps=settle_steps(request, defaults, photos, in_an_epoch or photos),
-        batch_size=request.train_batch_size or defaults.train_batch_size,
+        steps=plan.steps,
+        batch_size=plan.batch_size,
         rank=rank,
         alpha=request.lora_alpha or float(rank),
         learning_rate=settle_rate(request, defaults),
         text_encoder_lr=settle_text_rate(request, defaults),
         target_modules=request.target_modules or defaults.target_modules,
-        instance_prompt=name_subject(request.instance_prompt, request),
+        instance_prompt=name_subject(request.instance_prompt, request.trigger_word),
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
-        class_images=count_class_images(task),
+        class_images=plan.class_images,
         prior_loss_weight=settle_prior(request, defaults),
         snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
         weight_decay=request.adam_weight_decay,
@@ -199,59 +203,10 @@ def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
     return defaults.prior_loss_weight if wish is None else wish
 
 
-def settle_steps(
-    request: TrainingRequest, defaults: TrainingDefaults, photos: int, in_an_epoch: int
-) -> int:
-    """Return how many optimiser steps there are: as wished, by epochs, or by the photos."""
-    if request.max_train_steps is not None:
-        return request.max_train_steps
-    if request.num_train_epochs is None:
-        return choose_steps(photos, defaults)
-    batch = request.train_batch_size or defaults.train_batch_size
-    in_a_step = batch * request.gradient_accumulation_steps
-    return min(LONGEST, math.ceil(in_an_epoch * request.num_train_epochs / in_a_step))
+def warm_cosine(recipe: Recipe, step: int) -> float:
+    """Return the share of the peak rate at a step: warm up, then fall along a cosine to nothing.
 
-
-def count_class_images(task: TrainingTask) -> int:
-    """Return how many pictures of the class are learnt from: the user's own, if there are any."""
-    if not task.request.with_prior_preservation:
-        return 0
-    return len(task.class_photos) or task.request.num_class_images
-
-
-def choose_steps(photos: int, defaults: TrainingDefaults) -> int:
-    """Return how many optimiser steps this many photos deserve.
-
-    >>> choose_steps(10, TrainingDefaults(learning_rate=1e-3, train_batch_size=1, rank=4,
-    ...     steps_per_photo=30, min_train_steps=100, max_train_steps=250))
-    250
+    ``step`` counts from 0.
     """
-    wanted = photos * defaults.steps_per_photo
-    return min(max(wanted, defaults.min_train_steps), defaults.max_train_steps)
-
-
-def count_held_out(photos: int) -> int:
-    """Return how many photos are kept from training, to judge the likeness by.
-
-    >>> count_held_out(5), count_held_out(6), count_held_out(10), count_held_out(40)
-    (0, 1, 2, 4)
-    """
-    return min(4, photos // PHOTOS_PER_HELD_OUT) if photos >= HELD_OUT_FROM else 0
-
-
-def caption_of(caption: str | None, request: TrainingRequest) -> str:
-    """Return what a photo is trained under: its own caption, which must name the subject."""
-    prompt = name_subject(request.instance_prompt, request)
-    if caption is None:
-        return prompt
-    own = name_subject(caption, request)
-    named = re.search(rf"(?<!\w){request.trigger_word}(?!\w)", own, re.IGNORECASE)
-    return own if named else f"{prompt}, {own}"
-
-
-def name_subject(prompt: str, request: TrainingRequest) -> str:
-    """Replace the placeholders for the subject by the trigger word; words that hold one stay."""
-    for placeholder in TRIGGER_PLACEHOLDERS:
-        pattern = rf"(?<!\w){re.escape(placeholder)}(?!\w)"
-        prompt = re.sub(pattern, request.trigger_word, prompt)
-    return prompt
+    warmth = min(1.0, (step + 1) / max(1, recipe.warm_up_steps))
+    return warmth * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from contracts.shared.steps import MAX_VALIDATION_PICTURES, VALIDATION_SUBJECTS
 from trainer.config.recipe import Recipe
 from trainer.evaluation.gate import is_healthy, known, likeness, measure_following
 from trainer.evaluation.judge import Judge
@@ -18,7 +19,7 @@ from trainer.model.sampling import Pictures, Shot, make_pictures, to_images, to_
 from trainer.process.results import write_atomically
 from trainer.process.time_limit import TimeLimit
 
-FIRST_SEED, OF_SUBJECT, MOST = 2000, 2, 4
+FIRST_SEED = 2000
 SAMPLES_FOLDER = "samples"
 
 
@@ -44,8 +45,11 @@ class Sampler:
 
     def shots(self) -> list[Shot]:
         """Return the pictures of every step: the subject plain, then the request's own prompts."""
-        prompts = [self.recipe.instance_prompt] * OF_SUBJECT + list(self.prompts)
-        return [Shot(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts[:MOST])]
+        prompts = [self.recipe.instance_prompt] * VALIDATION_SUBJECTS + list(self.prompts)
+        return [
+            Shot(prompt, FIRST_SEED + i)
+            for i, prompt in enumerate(prompts[:MAX_VALIDATION_PICTURES])
+        ]
 
     def draw(self, step: int, networks: lora.Networks) -> Pictures:
         """Draw and keep the pictures of a step; the networks go on learning after it."""
@@ -73,7 +77,7 @@ class Sampler:
             return {}
         made = to_images(pictures)
         real = known(self.judge.identities(list(self.photos)))
-        subject = self.judge.identities(made[:OF_SUBJECT])
+        subject = self.judge.identities(made[:VALIDATION_SUBJECTS])
         figures = {
             "identity": likeness(subject, real) if len(real) else None,
             "prompt_following": measure_following(

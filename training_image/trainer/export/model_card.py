@@ -8,6 +8,7 @@ from pathlib import Path
 from contracts.base import BaseCard
 from contracts.documents.training import GateReport, TrainingMetrics
 from contracts.shared.layout import DIFFUSERS_FILE
+from contracts.shared.steps import StepBudget
 from trainer.config.recipe import Recipe
 from trainer.process.results import write_atomically
 
@@ -31,9 +32,9 @@ def write_card(
     metrics: TrainingMetrics,
     report: GateReport,
     *,
-    photos: int,
+    plan: StepBudget,
 ) -> None:
-    """Write the card into the adapter's folder; ``photos`` is how many there were."""
+    """Write the card into the adapter's folder."""
     sections = [
         front_matter(base),
         f"# Adapter {recipe.job_id}",
@@ -41,7 +42,7 @@ def write_card(
         "## Base",
         about_base(base),
         "## Training",
-        about_training(recipe, metrics, photos),
+        about_training(recipe, metrics, plan),
         "## Checks before publishing",
         about_gate(report),
         "## Use",
@@ -72,14 +73,16 @@ def about_base(base: BaseCard) -> str:
     )
 
 
-def about_training(recipe: Recipe, metrics: TrainingMetrics, photos: int) -> str:
+def about_training(recipe: Recipe, metrics: TrainingMetrics, plan: StepBudget) -> str:
     """Say from how much it was learnt, and how."""
     encoders = recipe.text_encoder_lr
     rows: dict[str, object] = {
-        "photos": photos,
-        "class images": recipe.class_images,
-        "steps": f"{metrics.steps} of {recipe.steps}",
-        "photos in a step": recipe.batch_size * recipe.gradient_accumulation_steps,
+        "photos": plan.photos,
+        "photos held out of training": plan.held_out,
+        "class images": plan.class_images,
+        "steps": f"{metrics.steps} of {plan.steps}",
+        "batches": f"{metrics.steps * plan.batches_per_step} of {plan.batches}",
+        "photos in a step": plan.batches_per_step * plan.batch_size,
         "resolution": recipe.resolution,
         "rank": recipe.rank,
         "alpha": f"{recipe.alpha:g}",

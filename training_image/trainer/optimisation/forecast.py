@@ -43,7 +43,7 @@ def forecast(base: Base, learner: loop.Learner, networks: lora.Networks, shots: 
     images = recipe.batch_size * (2 if recipe.class_images else 1)
     guided = 2 if base.card.inference.guidance_scale > 1 else 1
     passes = 2 * len(shots.all) * base.card.inference.num_inference_steps * guided
-    a_step = seconds * recipe.gradient_accumulation_steps
+    a_step = seconds * recipe.gradient_accumulation_steps  # workers go through theirs at once
     return Forecast(
         step_seconds=a_step,
         training_seconds=a_step * recipe.steps,

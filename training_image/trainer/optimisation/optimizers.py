@@ -3,12 +3,12 @@
 The rate depends on the step alone, so a resumed run needs no scheduler's state.
 """
 
-import math
 import os
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from diffusers.optimization import get_scheduler
 from torch import nn
 
-from trainer.config.recipe import Recipe
+from trainer.config.recipe import Recipe, warm_cosine
 from trainer.process.results import TrainingError
 
 WeightGroups = list[dict[str, Any]]
@@ -99,7 +99,7 @@ MAKERS: dict[str, Callable[[Recipe, WeightGroups], torch.optim.Optimizer]] = {
 def make_schedule(recipe: Recipe) -> Callable[[int], float]:
     """Return what the peak rate is multiplied with at each step."""
     if recipe.lr_scheduler is None:
-        return lambda step: _warm_cosine(recipe, step)
+        return partial(warm_cosine, recipe)
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=recipe.learning_rate)
     with warnings.catch_warnings(action="ignore"):
         schedule = get_scheduler(
@@ -112,12 +112,6 @@ def make_schedule(recipe: Recipe) -> Callable[[int], float]:
         )
     factor: Callable[[int], float] = schedule.lr_lambdas[0]
     return factor
-
-
-def _warm_cosine(recipe: Recipe, step: int) -> float:
-    """Warm up, then fall along a cosine to nothing."""
-    warmth = min(1.0, (step + 1) / max(1, recipe.warm_up_steps))
-    return warmth * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -24,7 +24,7 @@ from transformers import (
 from contracts.documents.training import TaskPhoto
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import CAPTIONER_CHANNEL
-from trainer.config.recipe import caption_of, name_subject
+from contracts.shared.prompts import caption_for, names_subject
 from trainer.model.base import Base
 from trainer.process.results import TrainingError
 
@@ -163,16 +163,21 @@ def caption(
     """Return what a photo is trained under: its own words go first."""
     own = " ".join((photo.caption or "").split())
     if own:
-        text = caption_of(own, request)
-        is_named = text == name_subject(own, request)
-        return Caption(text, is_own=True, codes=() if is_named else ("trigger_added",))
+        is_named = names_subject(own, request.trigger_word)
+        codes = () if is_named else ("trigger_added",)
+        return Caption(trained_under(own, request), is_own=True, codes=codes)
     ignored = () if photo.caption is None else ("caption_ignored",)
     words = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
     if not words:
-        return Caption(caption_of(None, request), is_own=False, codes=ignored)
+        return Caption(trained_under(None, request), is_own=False, codes=ignored)
     parts = (request.autocaption_prefix, words, request.autocaption_suffix)
-    text = caption_of(" ".join(part for part in parts if part), request)
+    text = trained_under(" ".join(part for part in parts if part), request)
     return Caption(text, is_own=True, codes=(*ignored, "captioned"))
+
+
+def trained_under(caption: str | None, request: TrainingRequest) -> str:
+    """Return the words that a photo with this caption is trained under; they name the subject."""
+    return caption_for(caption, request.instance_prompt, request.trigger_word)
 
 
 def check(captions: Sequence[Caption], base: Base) -> list[tuple[str, ...]]:

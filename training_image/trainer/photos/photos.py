@@ -14,7 +14,7 @@ from torch import Tensor
 
 from contracts.documents.training import TaskPhoto
 from contracts.shared.layout import PHOTOS_CHANNEL
-from trainer.config.recipe import count_held_out
+from contracts.shared.steps import held_out_places
 from trainer.model.base import Base
 from trainer.model.sampling import at_once
 from trainer.process.results import TrainingError, sha256_of
@@ -70,11 +70,10 @@ class Latents:
 
 
 def split(photos: list[Photo]) -> tuple[list[Photo], list[Photo]]:
-    """Return the photos to train on, and those kept to judge the likeness by (spread evenly)."""
-    kept = count_held_out(len(photos))
-    stride = len(photos) // kept if kept else 0
-    held_out = [photos[(i + 1) * stride - 1] for i in range(kept)]
-    return [photo for photo in photos if photo not in held_out], held_out
+    """Return the photos to train on, and those kept to judge the likeness by."""
+    kept = set(held_out_places(len(photos)))
+    learnt = [photo for place, photo in enumerate(photos) if place not in kept]
+    return learnt, [photos[place] for place in sorted(kept)]
 
 
 def square(image: Image.Image, side: int) -> Image.Image:

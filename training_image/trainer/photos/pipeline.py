@@ -13,6 +13,8 @@ from PIL import Image
 from contracts.codes import CODES
 from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.training import TaskPhoto, TrainingTask
+from contracts.shared.limits import MIN_PHOTOS
+from contracts.shared.rejection import PhotoRejectedError
 from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_size, measure
 from trainer.faces.choice import detector_of, names_a_person
 from trainer.model.base import Base
@@ -22,9 +24,6 @@ from trainer.photos.crop import cut_to_face
 from trainer.photos.masks import face_mask, own_mask, to_weights
 from trainer.photos.photos import Photo, fit, read_image
 from trainer.process.results import TrainingError, say
-
-LEAST_PHOTOS = 5
-"""As many as InspectPhotos wants; fewer are only refused here when some were taken away here."""
 
 REPAIRS = {"face_cropped", "face_aligned", "padded", "background_changed"}
 
@@ -58,14 +57,6 @@ class Print:
     pixels: Pixels
     weights: Pixels | None
     codes: tuple[str, ...]
-
-
-class RefusedPhotoError(Exception):
-    """This photo is not trained on."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 def open_darkroom(root: Path, task: TrainingTask, side: int, base: Base) -> Darkroom:
@@ -116,8 +107,8 @@ def require_enough(verdicts: tuple[PhotoVerdict, ...], *, all_must_pass: bool) -
     if refused and all_must_pass:
         message = f"{refused} of {len(verdicts)} photos were refused, and all are wanted"
         raise TrainingError("photos_refused", message, verdicts)
-    if refused and left < LEAST_PHOTOS:
-        message = f"{left} usable photos, {LEAST_PHOTOS} needed"
+    if refused and left < MIN_PHOTOS:
+        message = f"{left} usable photos, {MIN_PHOTOS} needed"
         raise TrainingError("too_few_photos", message, verdicts)
 
 
@@ -131,7 +122,7 @@ def work_on(room: Darkroom, given: TaskPhoto) -> tuple[Photo | None, Caption | N
         if face is not None:
             measures = measure(face, pixels)
         made = make_print(room, given, pixels, face)
-    except RefusedPhotoError as error:
+    except PhotoRejectedError as error:
         refusal = {"verdict": "refused", "codes": (error.code,), "face": measures}
         return None, None, plain.model_copy(update=refusal)
     whole = Image.fromarray(made.pixels)
@@ -153,16 +144,16 @@ def find_face(room: Darkroom, pixels: Pixels) -> Face | None:
     """Return the face that a photo is about; None where none is needed and none stands out.
 
     Raises:
-        RefusedPhotoError: ``no_face`` or ``ambiguous_faces``, where one is needed.
+        PhotoRejectedError: ``no_face`` or ``ambiguous_faces``, where one is needed.
     """
     faces = [] if room.detector is None else by_size(room.detector.find(pixels))
     if not faces:
         if room.needs_face:
-            raise RefusedPhotoError("no_face")
+            raise PhotoRejectedError("no_face")
         return None
     if are_ambiguous(faces):
         if room.needs_face:
-            raise RefusedPhotoError("ambiguous_faces")
+            raise PhotoRejectedError("ambiguous_faces")
         return None
     return faces[0]
 

@@ -6,18 +6,17 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from contracts.document import Document
-
-MOST_POINTS = 24
-"""Trainings that one sweep may ask for."""
+from contracts.shared.limits import MAX_RANK, MAX_TRAIN_STEPS, MAX_TRIALS
 
 Rates = Annotated[
-    tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=MOST_POINTS)
+    tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=MAX_TRIALS)
 ]
 StepCounts = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=20_000)], ...], Field(min_length=1, max_length=MOST_POINTS)
+    tuple[Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)], ...],
+    Field(min_length=1, max_length=MAX_TRIALS),
 ]
 Ranks = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=256)], ...], Field(min_length=1, max_length=MOST_POINTS)
+    tuple[Annotated[int, Field(ge=1, le=MAX_RANK)], ...], Field(min_length=1, max_length=MAX_TRIALS)
 ]
 
 
@@ -42,7 +41,7 @@ class SweepGrid(Document):
                 message = f"{name} lists a value twice"
                 raise ValueError(message)
         points = prod(len(values) for values in self.lists().values())
-        if not 2 <= points <= MOST_POINTS:  # noqa: PLR2004 - one point is no sweep
-            message = f"the lists make {points} points; a sweep has from 2 to {MOST_POINTS}"
+        if not 2 <= points <= MAX_TRIALS:  # noqa: PLR2004 - one point is no sweep
+            message = f"the lists make {points} points; a sweep has from 2 to {MAX_TRIALS}"
             raise ValueError(message)
         return self

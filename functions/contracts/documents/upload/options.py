@@ -8,6 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from contracts.document import Document
+from contracts.shared.limits import (
+    MAX_RANK,
+    MAX_REPEATS,
+    MAX_SIDE,
+    MAX_TRAIN_STEPS,
+    MIN_SIDE,
+    SIDE_STEP,
+)
 
 TargetModule = Literal["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
 """Layers of the UNet's transformers: queries, keys, values, output, and the feed-forward pair."""
@@ -27,16 +35,13 @@ Scheduler = Literal[
     "polynomial",
 ]
 
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
-
-LARGEST_RATE = 0.1
-"""Of every optimiser but prodigy, which finds its own and takes 1.0 as "all of it"."""
+Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
 
 
 class TrainingOptions(Document):
     """Part of a TrainingRequest: optional settings for experts."""
 
-    text_encoder_rank: Annotated[int, Field(ge=1, le=256)] | None = None
+    text_encoder_rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Rank of the text encoders' adapters; absent: ``rank``."""
 
     text_encoder_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
@@ -76,7 +81,7 @@ class TrainingOptions(Document):
     lr_scheduler: Scheduler | None = None
     """Scheduler of the learning rate, as in diffusers; absent: warm-up, then a cosine."""
 
-    lr_warmup_steps: Annotated[int, Field(ge=0, le=20_000)] | None = None
+    lr_warmup_steps: Annotated[int, Field(ge=0, le=MAX_TRAIN_STEPS)] | None = None
     """Steps until the peak rate; absent: a twentieth of all steps, 0 for ``constant``."""
 
     lr_num_cycles: Annotated[int, Field(ge=1, le=100)] = 1
@@ -91,16 +96,16 @@ class TrainingOptions(Document):
     noise_offset: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Strength of the noise that is equal in a whole channel, for very dark or bright pictures."""
 
-    checkpointing_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    checkpointing_steps: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] | None = None
     """Steps between two checkpoints; absent: a tenth of all steps, at least 10."""
 
-    validation_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    validation_steps: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] | None = None
     """Steps between two sets of validation images; absent: no validation images."""
 
     num_train_epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Epochs, each with every photo as often as its ``repeats``; sets the number of steps."""
 
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that each photo comes in an epoch."""
 
     enable_bucket: bool = False

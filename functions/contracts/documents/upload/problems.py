@@ -14,7 +14,7 @@ class RequestProblem(Document):
     """Path of the field in request.json; empty for the file as a whole."""
 
     message: Annotated[str, Field(min_length=1, max_length=300)]
-    """What is wrong; holds no value that the user gave."""
+    """What is wrong; of the values that the user gave it holds at most a trigger word."""
 
     nearest: str | None = None
     """Known name that is most similar to an unknown one."""

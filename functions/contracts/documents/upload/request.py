@@ -6,14 +6,25 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.grid import SweepGrid
-from contracts.documents.upload.options import LARGEST_RATE, TrainingOptions
+from contracts.documents.upload.options import TrainingOptions
 from contracts.documents.upload.photo_options import PhotoOptions
+from contracts.shared.limits import (
+    MAX_CLASS_IMAGES,
+    MAX_COST_USD,
+    MAX_LEARNING_RATE,
+    MAX_RANK,
+    MAX_SIDE,
+    MAX_TRAIN_STEPS,
+    MAX_TRAINED_CHARACTERS,
+    MIN_SIDE,
+    SIDE_STEP,
+)
+from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 
-Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+Prompt = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRAINED_CHARACTERS)
+]
 """Input of a text encoder. It is user text, so it is data and never a name."""
-
-TRIGGER_PLACEHOLDERS = ("<<TOK>>", "[trigger]", "TOK")
-"""Ways to write "the subject" in a prompt; each is replaced by ``trigger_word``."""
 
 
 class TrainingRequest(PhotoOptions, TrainingOptions):
@@ -22,7 +33,8 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     schema_version: Literal[1] = 1
 
     instance_prompt: Prompt
-    """Describes the subject with its trigger word, e.g. ``a photo of sks person``."""
+    """Describes the subject, which the trigger word or a placeholder names: ``a photo of sks
+    person`` or ``a photo of TOK person``."""
 
     class_prompt: Prompt
     """Describes the class without the trigger word, e.g. ``a photo of a person``."""
@@ -33,10 +45,10 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     prior_loss_weight: Annotated[float, Field(ge=0, le=10)] | None = None
     """Weight of the loss on class images; absent: the base's default."""
 
-    num_class_images: Annotated[int, Field(ge=0, le=1000)] = 200
+    num_class_images: Annotated[int, Field(ge=0, le=MAX_CLASS_IMAGES)] = 200
     """Number of class images; drawn once for a class prompt and shared between trainings."""
 
-    max_train_steps: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    max_train_steps: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] | None = None
     """Optimiser steps; absent: computed from the number of photos."""
 
     train_batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
@@ -49,28 +61,30 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     train_text_encoder: bool | None = None
     """Also train adapters for the text encoders; absent: the base's default."""
 
-    text_encoder_lr: Annotated[float, Field(gt=0, le=0.1)] | None = None
+    text_encoder_lr: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)] | None = None
     """Peak learning rate of the text encoders' adapters; absent: the base's default, or
     ``learning_rate`` if it has none."""
 
-    rank: Annotated[int, Field(ge=1, le=256)] | None = None
+    rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Rank of the adapter; absent: the base's default."""
 
     lora_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
     """The adapter is scaled by alpha / rank; absent: equal to ``rank``."""
 
-    resolution: Annotated[int, Field(ge=64, le=2048, multiple_of=8)] | None = None
+    resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)] | None = None
     """Side of the training images in pixels; absent: the base's resolution."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
-    trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = "sks"
+    trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = (
+        DEFAULT_TRIGGER_WORD
+    )
     """A rare word that names the subject in prompts."""
 
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
     """Prompts of the pictures that are drawn after training and delivered with the model."""
 
-    max_cost_usd: Annotated[float, Field(gt=0, le=1000)] | None = None
+    max_cost_usd: Annotated[float, Field(gt=0, le=MAX_COST_USD)] | None = None
     """Largest cost of the training. A higher estimate is refused; a training that takes longer
     than this pays for ends early with what was learnt."""
 
@@ -98,8 +112,10 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     def _rates_agree(self) -> "TrainingRequest":
         finds_its_own = self.optimizer == "prodigy"
         tried = () if self.sweep is None else self.sweep.learning_rate or ()
-        if not finds_its_own and max([self.learning_rate or 0, *tried]) > LARGEST_RATE:
-            message = f"learning_rate is at most {LARGEST_RATE} with optimizer {self.optimizer}"
+        if not finds_its_own and max([self.learning_rate or 0, *tried]) > MAX_LEARNING_RATE:
+            message = (
+                f"learning_rate is at most {MAX_LEARNING_RATE} with optimizer {self.optimizer}"
+            )
             raise ValueError(message)
         if finds_its_own and self.text_encoder_lr is not None:
             message = "text_encoder_lr has no effect with optimizer prodigy"

@@ -1,0 +1,34 @@
+"""Limits that more than one part of Likeness enforces, each written once."""
+
+MIN_PHOTOS = 5
+"""Smallest number of usable photos: with fewer, a training copies the photos."""
+
+MAX_PHOTOS = 100
+"""Largest number of photos of the subject, and of pictures of its class, in one upload."""
+
+MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 2048, 8
+"""Side in pixels at which training is possible; larger photos are scaled down to ``MAX_SIDE``."""
+
+MAX_REPEATS = 1000
+"""Largest number of times that a photo comes in an epoch; ``2024_summer`` is a year."""
+
+MAX_TRAIN_STEPS = 20_000
+"""Largest number of optimiser steps in one training, whatever the number of epochs."""
+
+MAX_CLASS_IMAGES = 1000
+"""Largest number of class images for one class prompt."""
+
+MAX_TRIALS = 24
+"""Largest number of trials in one sweep."""
+
+MAX_TRAINED_CHARACTERS = 400
+"""Largest length of a prompt or caption in training."""
+
+MAX_COST_USD = 1000
+"""Largest value of ``max_cost_usd``."""
+
+MAX_RANK = 256
+"""Largest rank of an adapter."""
+
+MAX_LEARNING_RATE = 0.1
+"""Largest learning rate of every optimiser except prodigy, which scales its own rate by it."""

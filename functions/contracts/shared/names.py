@@ -1,0 +1,64 @@
+"""The training job's name, built and parsed: ``likeness-<plan id>-<attempt>``.
+
+SageMaker never frees a name, so every attempt has its own. A name has at most 63 characters:
+letters, digits and single hyphens inside. The template's filters and permissions use the prefix,
+and people find the log of a plan by it (docs/runbooks).
+"""
+
+import re
+from typing import NamedTuple
+
+TRAINING_JOB_PREFIX = "likeness-"
+
+MAX_TRAINING_JOB_NAME = 63
+"""SageMaker's limit, in characters."""
+
+_PLAN_ID = "[0-9a-f]{32}"
+_NAME = re.compile(rf"{re.escape(TRAINING_JOB_PREFIX)}({_PLAN_ID})-([1-9][0-9]*)")
+
+
+class TrainingJobName(NamedTuple):
+    """The parts of a training job's name."""
+
+    plan_id: str
+    attempt: int
+    """Number of the attempt, from 1."""
+
+
+def build_training_job_name(plan_id: str, attempt: int) -> str:
+    """Return the name of a plan's training job.
+
+    >>> build_training_job_name("0" * 32, 2)
+    'likeness-00000000000000000000000000000000-2'
+
+    Raises:
+        ValueError: the name could not be parsed back, or SageMaker would refuse it.
+    """
+    name = f"{TRAINING_JOB_PREFIX}{plan_id}-{attempt}"
+    if parse_training_job_name(name) != (plan_id, attempt):
+        message = "a training job is named by a plan id of 32 hex digits and an attempt from 1"
+        raise ValueError(message)
+    return name
+
+
+def parse_training_job_name(name: str) -> TrainingJobName | None:
+    """Return the parts of a name; None for a training job that is not of Likeness.
+
+    >>> parse_training_job_name("somebody-elses") is None
+    True
+    """
+    found = _NAME.fullmatch(name) if len(name) <= MAX_TRAINING_JOB_NAME else None
+    return None if found is None else TrainingJobName(found[1], int(found[2]))
+
+
+def plan_id_of_name(name: str) -> str:
+    """Return the plan's id from the name of a training job of Likeness.
+
+    Raises:
+        ValueError: the name has another form.
+    """
+    found = parse_training_job_name(name)
+    if found is None:
+        message = "not the name of a training job of Likeness"
+        raise ValueError(message)
+    return found.plan_id

@@ -1,0 +1,27 @@
+"""The suffixes and names of an upload's files, each written once."""
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+CAPTION_SUFFIXES = (".txt", ".caption")
+"""Suffixes of the caption beside the photo of the same name."""
+
+CAPTION_LISTS = ("metadata.jsonl", "metadata.csv", "caption.csv", "captions.csv")
+"""Names of a list with the captions of all photos of a folder."""
+
+AVATAR_FILE = "config.json"
+"""Name of the settings file of the personalised-avatar guidance."""
+
+JUMPSTART_FILE = "dataset_info.json"
+"""Name of JumpStart's file with two prompts."""
+
+TOML_SUFFIX = ".toml"
+"""Suffix of a settings file of kohya's scripts."""
+
+
+def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Return whether a file's name has one of the suffixes, in any case.
+
+    >>> has_suffix("set.TAR.GZ", ARCHIVE_SUFFIXES), has_suffix("zip", ARCHIVE_SUFFIXES)
+    (True, False)
+    """
+    return name.lower().endswith(suffixes)

@@ -1,0 +1,81 @@
+"""Agree on the price of a training: the only place that compares estimate and ``max_cost_usd``.
+
+InspectPhotos calls it for a dry run, PlanSweep for all trials together, TrainAdapter for one
+training. All of them get the same estimate, the same refusal and the same largest runtime.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.base import BaseCard
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.photos import PhotoReport
+from contracts.documents.record import JobRecord
+from contracts.documents.upload.request import TrainingRequest
+from contracts.errors import TooExpensiveError
+from contracts.shared import layout
+from contracts.shared.limits import MAX_COST_USD
+from contracts.shared.steps import Dataset
+from domain.ports.jobs import Jobs
+from domain.ports.storage import Storage, find_document, read_document
+from domain.pricing.estimating import estimate_one, make_offer
+from domain.pricing.prices import sum_usd
+
+MIN_SHARE_USD = 1e-6
+
+
+@dataclass(frozen=True)
+class PricingServices:
+    """What agreeing on a price needs."""
+
+    jobs: Jobs
+    models: Storage
+    bases: Storage
+    instance_type: str
+    """Instance type of the training jobs."""
+
+
+def agree_on_price(job_id: str, services: PricingServices) -> None:
+    """Store the estimated cost of the job's training in its record.
+
+    Raises:
+        TooExpensiveError: the estimate is above what the request allows, or the price is unknown.
+    """
+    record = services.jobs.get(job_id)
+    accepted = find_document(services.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+    report = find_document(services.models, layout.photo_report_key(job_id), PhotoReport)
+    if record is None or accepted is None or report is None:
+        return  # the stage itself reports what is missing
+    dataset, card = Dataset.of_report(report), card_of(services.bases, record)
+    offer = make_offer(accepted.request, dataset, card, services.instance_type)
+    services.jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds)
+
+
+def share_cost_limit(
+    job_id: str, trials: Sequence[TrainingRequest], report: PhotoReport, services: PricingServices
+) -> list[float | None]:
+    """Return each trial's share of a sweep's ``max_cost_usd``, in proportion to its estimate.
+
+    No share is below the trial's own estimate. None: the sweep has no ``max_cost_usd``.
+
+    Raises:
+        TooExpensiveError: a trial's price is unknown, so no share can be computed.
+    """
+    limit, record = trials[0].max_cost_usd, services.jobs.get(job_id)
+    if limit is None or record is None:
+        return [None for _ in trials]
+    dataset, card = Dataset.of_report(report), card_of(services.bases, record)
+    estimates = [estimate_one(trial, dataset, card, services.instance_type) for trial in trials]
+    costs = [one.usd for one in estimates if one.usd is not None]
+    total = sum_usd(one.usd for one in estimates)
+    if total is None:
+        raise TooExpensiveError(reason="price_unknown")
+    return [
+        min(float(MAX_COST_USD), max(MIN_SHARE_USD, cost, limit * cost / total)) for cost in costs
+    ]
+
+
+def card_of(bases: Storage, record: JobRecord) -> BaseCard:
+    """Return the card of the job's base."""
+    key = layout.base_prefix(record.base_id) + layout.BASE_FILE
+    return read_document(bases, key, BaseCard)

@@ -1,0 +1,57 @@
+"""Keys that lie in people's buckets already, and the names that the template's filters wait for."""
+
+import re
+
+import pytest
+
+from contracts.shared import layout
+from tests.contract.files import ROOT
+
+JOB, PLAN = "1" * 32, "2" * 32
+
+KEYS = {
+    layout.upload_prefix("t", "u"): "tenants/t/uploads/u/",
+    layout.pictures_prefix("t", "a"): "tenants/t/pictures/a/",
+    layout.unpacked_prefix("t", "u"): "unpacked/t/u/",
+    layout.accepted_prefix(JOB): f"accepted/{JOB}/",
+    layout.accepted_photo_file(7): "007.png",
+    layout.accepted_mask_file(7): "007.mask.png",
+    layout.accepted_class_file(7): "class/007.png",
+    layout.accepted_upload_key(JOB): f"jobs/{JOB}/accepted.json",
+    layout.photo_report_key(JOB): f"jobs/{JOB}/photo_report.json",
+    layout.sweep_report_key(JOB): f"jobs/{JOB}/sweep.json",
+    layout.problems_key("t", "u"): "problems/t/u.json",
+    layout.plan_key(PLAN): f"training/{PLAN}/plan/plan.json",
+    layout.photos_manifest_key(PLAN): f"training/{PLAN}/photos.manifest",
+    layout.class_images_manifest_key(PLAN): f"training/{PLAN}/priors.manifest",
+    layout.checkpoints_prefix(PLAN): f"training/{PLAN}/checkpoints/",
+    layout.tensorboard_prefix(PLAN): f"training/{PLAN}/tensorboard/",
+    layout.result_key(PLAN, JOB): f"training/{PLAN}/checkpoints/{JOB}/result.json",
+    layout.progress_key(PLAN, JOB): f"training/{PLAN}/checkpoints/{JOB}/progress.json",
+    layout.made_class_images_prefix(PLAN, "k"): f"training/{PLAN}/checkpoints/priors/k/",
+    layout.class_images_prefix("k"): "priors/k/",
+    layout.base_prefix("b"): "bases/b/",
+    layout.captioner_prefix("c"): "captioners/c/",
+    layout.staging_key(JOB): f"staging/{JOB}.tar.gz",
+    layout.upload_row("t/u"): "upload#t/u",
+    layout.ENDPOINT_PREFIX: "endpoint/",
+    layout.REQUEST_FILE: "request.json",
+    layout.PICTURES_FILE: "pictures.json",
+    layout.BASE_FILE: "base.json",
+    layout.CLASS_IMAGES_FILE: "prior.json",
+    layout.MANIFEST_FILE: "manifest.json",
+    layout.ADAPTER_FOLDER: "adapter",
+    layout.DIFFUSERS_FILE: "pytorch_lora_weights.safetensors",
+}
+
+
+@pytest.mark.parametrize(("key", "wanted"), KEYS.items())
+def test_what_lies_in_a_bucket_keeps_its_key(key: str, wanted: str) -> None:
+    assert key == wanted
+
+
+def test_the_templates_filters_wait_for_the_files_that_are_written() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    suffixes = set(re.findall(r"\{ suffix: /([^ }]+) \}", template))
+    trained = {layout.RESULT_FILE, layout.PROGRESS_FILE, layout.CLASS_IMAGES_FILE}
+    assert suffixes == trained | {layout.REQUEST_FILE, "config.json"}
