@@ -102,7 +102,7 @@ def test_every_stage_has_one_way_to_fail(name: str) -> None:
     assert {"event", "execution_arn", "failure", "failed"} <= set(catch["Output"])
 
 
-def test_only_a_point_of_a_sweep_is_caught_inside_it() -> None:
+def test_only_a_trial_of_a_sweep_is_caught_inside_it() -> None:
     """The sweep's own failures are told by the machine that waits for it."""
     caught = {name: s["Catch"] for name, s in states("sweep_adapter").items() if "Catch" in s}
     assert {name: [each["Next"] for each in catch] for name, catch in caught.items()} == {

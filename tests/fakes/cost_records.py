@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class CostRow:
-    """A bill, open or closed, and when its training job had an instance."""
+    """A cost record, open or closed, and when its training job had an instance."""
 
     cost_record: CostRecord
     run: Run
@@ -25,7 +25,7 @@ class CostRow:
 
 
 class MemoryCostRecords:
-    """Rows by job id, and the bills by training job, the newest last."""
+    """Rows by job id, and the cost records by training job, the newest last."""
 
     def __init__(self) -> None:
         self.records: dict[str, JobRecord] = {}

@@ -147,19 +147,19 @@ class MemoryJobs(MemoryCostRecords):
         alone: bool = False,
         faults: tuple[str, ...] | None = None,
     ) -> bool:
-        told: dict[str, object] = {"alone": True} if alone else {}
+        changes: dict[str, object] = {"alone": True} if alone else {}
         if faults:
-            told["faults"] = faults
-        return self._leave_training(job_id, training_job_name, now, waiting_for="slot", **told)
+            changes["faults"] = faults
+        return self._leave_training(job_id, training_job_name, now, waiting_for="slot", **changes)
 
     def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
         return self._leave_training(job_id, training_job_name, now, waiting_for="capacity")
 
-    def _leave_training(self, job_id: str, name: str, now: datetime, **told: object) -> bool:
+    def _leave_training(self, job_id: str, name: str, now: datetime, **changes: object) -> bool:
         in_it = self._queue(job_id) == "training"
         if not in_it or self.records[job_id].training_job_name != name:
             return False
-        self._change(job_id, now, queue="queued", training_job_name=None, **told)
+        self._change(job_id, now, queue="queued", training_job_name=None, **changes)
         return True
 
     def record_queue_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
@@ -171,8 +171,8 @@ class MemoryJobs(MemoryCostRecords):
         if record is None or record.queue != "training" or record.percent >= percent:
             return
         if record.training_job_name == progress.training_job_name:
-            told = progress.model_dump(include={"step", "total_steps", "eta_seconds"})
-            self._change(record.job_id, now, percent=percent, **told)
+            changes = progress.model_dump(include={"step", "total_steps", "eta_seconds"})
+            self._change(record.job_id, now, percent=percent, **changes)
 
     def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
         if self._is_open(job_id) and self.records[job_id].percent < percent:

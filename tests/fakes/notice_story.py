@@ -1,8 +1,8 @@
-"""A story about one upload: it fails, is redriven, ends well or is cut off; who is told what?
+"""A story about one upload: it fails, is redriven, ends well or is cut off; which notices are sent?
 
 Every Lambda may die before or after any side effect and is called again until it is through; events
 of an ending come late, twice, in the middle of another Lambda, or after the redrive. At the end
-every ending must have been told, and none by two different messages.
+every ending must have a notice, and none two different ones.
 """
 
 import random
@@ -20,7 +20,7 @@ from tests.fakes.intake import NOW
 from tests.unit.domain.test_notices import ARN, Office, event_text, failed, redriven, trained
 
 ENDINGS: tuple[Literal["ready", "FAILED", "TIMED_OUT"], ...] = ("ready", "FAILED", "TIMED_OUT")
-MOST_REDRIVES = 3
+MAX_REDRIVES = 3
 
 
 class KilledError(Exception):
@@ -87,11 +87,11 @@ class NoticeStory:
 
     def tell_it(self) -> "NoticeStory":
         """End, and be redriven, until it ended well or nobody redrives any more."""
-        for redrive in range(MOST_REDRIVES + 1):
+        for redrive in range(MAX_REDRIVES + 1):
             ending = self.dice.choice(ENDINGS)
             self.endings += 1
             self.end(ending, redrive)
-            if ending == "ready" or redrive == MOST_REDRIVES:
+            if ending == "ready" or redrive == MAX_REDRIVES:
                 break
             if ending == "FAILED":
                 self.take_up(redrive + 1)
@@ -102,7 +102,7 @@ class NoticeStory:
         return self
 
     def end(self, ending: Literal["ready", "FAILED", "TIMED_OUT"], redrive: int) -> None:
-        """Whoever sees this ending tells the owner."""
+        """Every function that sees this ending sends the notice."""
         if ending == "ready":
             given, models = trained(self.job, self.office.intake), self.office.models
             self.through(lambda: notify_owner(given, self.notice_services, models, NOW))
@@ -114,7 +114,7 @@ class NoticeStory:
         events = [lambda: notify_outcome(event, self.notice_services, NOW)] * self.dice.randint(
             1, 3
         )
-        if ending == "TIMED_OUT":  # nobody else tells it, so the redrive comes after the message
+        if ending == "TIMED_OUT":  # no state sends this notice, so the redrive comes after it
             self.through(events.pop())
         self.late += events
 
@@ -135,13 +135,13 @@ class NoticeStory:
         different = {notice.notice_id for notice in self.office.notifier.published}
         found = []
         if len(different) < self.endings:
-            found.append("not told")
+            found.append("no notice")
         if len(different) > self.endings:
-            found.append("told twice")
+            found.append("two notices")
         return found
 
     @property
     def repeats(self) -> int:
         """Messages that came again under the same notice_id: a crash in between."""
-        told = [notice.notice_id for notice in self.office.notifier.published]
-        return len(told) - len(set(told))
+        sent = [notice.notice_id for notice in self.office.notifier.published]
+        return len(sent) - len(set(sent))

@@ -1,7 +1,7 @@
 """A story: the stages around a training under faults, in virtual time, from one seed.
 
 Lambdas die before or after any side effect and are called again, run into each other at any call,
-read an index that tells old news; events come twice, late or never; SageMaker refuses, breaks and
+read an index that is out of date; events come twice, late or never; SageMaker refuses, breaks and
 stops; executions are redriven. Then the weather clears and everything must have ended once.
 """
 
@@ -172,7 +172,7 @@ class Story:
         token = self.tokens[number][-1]
         self.callbacks.waiting.discard(token)
         self.waiting_calls = [call for call in self.waiting_calls if call[1] != token]
-        if self.weather.strikes(0.5):  # the outer net has told the owner meanwhile
+        if self.weather.strikes(0.5):  # notify_outcome has sent the notice meanwhile
             self.world.jobs.finish(job_id(number), "failed", "canceled", self.now)
             self.world.jobs.reopen(
                 job_id(number), f"arn:execution:{number}", "TrainAdapter", self.now
@@ -200,7 +200,7 @@ class Story:
                 self.write_results(name, mine)
                 fault = "InternalServerError: x" if self.weather.strikes(0.1) else ""
                 self.world.trainer.end(name, "Failed" if fault else "Completed", fault)
-            self.tell({"TrainingJobName": name, "TrainingJobStatus": "Completed"})
+            self.announce({"TrainingJobName": name, "TrainingJobStatus": "Completed"})
 
     def users_of(self, name: str) -> list[int]:
         """The users that a training job trains."""
@@ -214,9 +214,9 @@ class Story:
             failure = "training_diverged" if self.weather.strikes(0.2) else None
             key = self.world.write_result_of(number, name, failure)
             self.successes[job_id(number)] += failure is None
-            self.tell({"bucket": {"name": "models"}, "object": {"key": key}})
+            self.announce({"bucket": {"name": "models"}, "object": {"key": key}})
 
-    def tell(self, detail: dict[str, Any]) -> None:
+    def announce(self, detail: dict[str, Any]) -> None:
         """An event: lost, once or twice, in any order."""
         copies = 0 if self.weather.strikes(0.1) else 1 + self.weather.strikes(0.2)
         for _ in range(copies):

@@ -51,7 +51,7 @@ def test_money_is_remembered_to_the_cent(jobs: Jobs) -> None:
     assert jobs.get(job_id(9)) is None
 
 
-def test_a_bill_is_open_until_it_is_closed(jobs: Jobs) -> None:
+def test_a_cost_record_is_open_until_it_is_closed(jobs: Jobs) -> None:
     for _ in range(2):
         jobs.open_cost_record(RECORD, NOON)
     assert jobs.open_cost_records() == [RECORD]
@@ -61,7 +61,7 @@ def test_a_bill_is_open_until_it_is_closed(jobs: Jobs) -> None:
     assert jobs.open_cost_records() == []
 
 
-def test_the_bill_of_a_job_that_never_was_is_forgotten(jobs: Jobs) -> None:
+def test_the_cost_record_of_a_job_that_never_was_is_forgotten(jobs: Jobs) -> None:
     jobs.open_cost_record(RECORD, NOON)
     for _ in range(2):
         jobs.drop_cost_record(RECORD)
@@ -72,7 +72,7 @@ def test_the_bill_of_a_job_that_never_was_is_forgotten(jobs: Jobs) -> None:
     )
 
 
-def test_runs_are_remembered_beyond_their_bills(jobs: Jobs) -> None:
+def test_runs_are_remembered_beyond_their_cost_records(jobs: Jobs) -> None:
     first, second, spot, lost = (
         CostRecord(f"likeness-{n}-1", "a" * 32, spot=n == 3) for n in (1, 2, 3, 4)
     )
@@ -88,7 +88,7 @@ def test_runs_are_remembered_beyond_their_bills(jobs: Jobs) -> None:
     assert jobs.recent_runs() == [Run(at(0), None), Run(at(2), at(5))]
 
 
-def test_only_the_newest_runs_are_told(jobs: Jobs) -> None:
+def test_only_the_newest_runs_are_reported(jobs: Jobs) -> None:
     for minute in range(RECENT_RUNS + 2):
         cost_record = CostRecord(f"likeness-{minute}-1", "a" * 32)
         jobs.open_cost_record(cost_record, at(minute))

@@ -49,7 +49,7 @@ def test_the_answer_of_the_model_is_handed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "error",
     [
         refusal("ModelNotReadyException"),
         refusal("ServiceUnavailable"),
@@ -67,19 +67,19 @@ def test_the_answer_of_the_model_is_handed_on() -> None:
     ],
     ids=repr,
 )
-def test_what_may_pass_is_tried_again(said: Exception) -> None:
+def test_what_may_pass_is_tried_again(error: Exception) -> None:
     with pytest.raises(ModelNotReadyError):
-        ask(said)
+        ask(error)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "error",
     [container_says(400), container_says(404), refusal("ValidationError", "Failed to download")],
     ids=repr,
 )
-def test_what_will_not_pass_is_final(said: Exception) -> None:
+def test_what_will_not_pass_is_final(error: Exception) -> None:
     with pytest.raises(WarmUpFailedError):
-        ask(said)
+        ask(error)
 
 
 def test_the_models_own_words_go_no_further() -> None:

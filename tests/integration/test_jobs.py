@@ -251,7 +251,7 @@ def trials(*numbers: int) -> list[SweepTrial]:
     return [SweepTrial(name=f"rank{number}", job=spec(number)) for number in numbers]
 
 
-def test_points_become_jobs_that_their_upload_does_not_lead_to(jobs: Jobs) -> None:
+def test_trials_become_jobs_that_their_upload_does_not_lead_to(jobs: Jobs) -> None:
     jobs.claim(spec(), "arn:1", NOON)
     jobs.add_trials(job_id(), trials(2, 3), "arn:child", at(1))
     assert found(jobs).trials == (job_id(2), job_id(3))
@@ -263,7 +263,7 @@ def test_points_become_jobs_that_their_upload_does_not_lead_to(jobs: Jobs) -> No
     assert owner.job_id == job_id()
 
 
-def test_a_point_that_failed_begins_anew_and_one_under_way_goes_on(jobs: Jobs) -> None:
+def test_a_trial_that_failed_begins_anew_and_one_under_way_goes_on(jobs: Jobs) -> None:
     jobs.add_trials(job_id(), trials(2, 3), "arn:child", NOON)
     jobs.enqueue(job_id(2), "token", at(1))
     jobs.request_cancel(job_id(2), at(2))

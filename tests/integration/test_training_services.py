@@ -152,15 +152,15 @@ def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
     assert answers["token-101"].error is None
 
 
-def test_a_warm_instance_is_taken_by_the_next_job_and_told_once(
+def test_a_warm_instance_is_taken_by_the_next_job_and_reported_once(
     laptop: Laptop, kit: SageMakerKit
 ) -> None:
-    services, told = laptop.launching.training, list[Settled]()
+    services, settled = laptop.launching.training, list[Settled]()
     for number in (200, 201):
         laptop.enter(number)
         laptop.run_until_answered(seconds=30)
-        eventually(lambda: all(run.ended_at for run in runs_after(services, told)), 30)
-    (first,) = told
+        eventually(lambda: all(run.ended_at for run in runs_after(services, settled)), 30)
+    (first,) = settled
     assert (first.pool_reused, first.spot_saving, len(first.adapters_usd)) == (True, None, 1)
     asked = kit.describe(f"likeness-{job_id(201)}-1")["ResourceConfig"]["KeepAlivePeriodInSeconds"]
     assert asked == COLD_WORTH, "one gap teaches nothing yet"
@@ -169,13 +169,13 @@ def test_a_warm_instance_is_taken_by_the_next_job_and_told_once(
     ]
 
 
-def runs_after(services: TrainingServices, told: list[Settled]) -> list[Run]:
+def runs_after(services: TrainingServices, settled: list[Settled]) -> list[Run]:
     """Do as reconcile does; return what the launcher will learn from."""
-    told += settle_cost_records(services, now())
+    settled += settle_cost_records(services, now())
     return services.jobs.recent_runs()
 
 
-def test_the_points_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(laptop: Laptop) -> None:
+def test_the_trials_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(laptop: Laptop) -> None:
     services, sweep = laptop.launching.training, spec(300)
     grid = SweepGrid(learning_rate=(1e-3, 0.1), rank=(4, 8))
     laptop.accept(sweep, REQUEST.model_copy(update={"sweep": grid}))
@@ -207,7 +207,7 @@ def test_the_points_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(lapto
 
 
 def outcome_of(trial: SweepTrial, answer: Answer) -> TrialOutcome:
-    """Return what the Map makes of a point's answer."""
+    """Return what the Map makes of a trial's answer."""
     if answer.error is None:
         trained = TrainedAdapter.model_validate_json(answer.text)
         return TrialOutcome(name=trial.name, job=trial.job, trained=trained)

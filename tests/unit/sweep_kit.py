@@ -84,7 +84,7 @@ class Sweep:
         return plan_sweep(given, services, NOW)
 
     def enter(self, planned: SweepTrials, attempt: int = 1) -> None:
-        """Let every point wait, as the Map does."""
+        """Let every trial wait, as the Map does."""
         for trial in planned.trials:
             token = self.callbacks.wait(f"{trial.name}#{attempt}")
             given = TrainAdapterInput(job=trial.job, photos=self.photos, task_token=token)
@@ -97,7 +97,7 @@ class Sweep:
         return launch(LaunchServices(self.services, self.intake.bases.storage, settings), NOW)
 
     def train(self, planned: SweepTrials, **gates: float | str) -> None:
-        """Let the trainer leave each point's result: a likeness, or a code of failure."""
+        """Let the trainer leave each trial's result: a likeness, or a code of failure."""
         for trial in planned.trials:
             record = self.intake.jobs.get(trial.job.job_id)
             assert record is not None

@@ -17,7 +17,7 @@ class Estimate(Document):
     """Optimiser steps, as the trainer will count them."""
 
     batches: Annotated[int, Field(ge=1)] | None = None
-    """Batches of these steps: a step may be of several. Absent in estimates of before 2026-12."""
+    """Batches in all steps; a step may have several. Absent in estimates from before 2026-12."""
 
     seconds: Seconds
     """Seconds from the start of the instance to the end of the training job."""

@@ -84,7 +84,7 @@ class PhotoReport(Document):
 
     @property
     def usable(self) -> tuple[PhotoVerdict, ...]:
-        """Return the photos that training sees, in their order."""
+        """The photos that training uses, in their order."""
         return tuple(photo for photo in self.photos if photo.verdict != "refused")
 
 

@@ -156,8 +156,8 @@ class TrainingMetrics(Document):
     steps: Annotated[int, Field(ge=0)]
 
     images: Annotated[int, Field(ge=0)] | None = None
-    """Images that went through the networks, class images included: what a shared bill is split
-    by. Absent in results of before 2026-12."""
+    """Images that went through the networks, class images included; the cost of a shared training
+    job is split by it. Absent in results from before 2026-12."""
 
     final_loss: float | None
     """Mean loss over the last tenth of the steps; null when no step was taken."""

@@ -69,7 +69,7 @@ class _Work:
         for name in [name for name in self.given if name in names.KNOWN]:
             value = self.given[name]
             if value == "":  # kohya's window writes every setting, even empty ones
-                self.note("ignored", name, None, "Empty.")
+                self.report("ignored", name, None, "Empty.")
                 del self.given[name]
             elif not names.has_kind(value, names.KNOWN[name].kind):
                 self.refuse(name, f"Must be {names.KIND_NAMES[names.KNOWN[name].kind]}.")
@@ -82,9 +82,9 @@ class _Work:
                 continue
             value = self.given.pop(name)
             if meaning.ours not in TrainingRequest.model_fields:
-                self.note("ignored", name, None, "Not supported here.")
+                self.report("ignored", name, None, "Not supported here.")
             elif meaning.kind == "text" and not _takes(meaning.ours, value):
-                self.note("ignored", name, meaning.ours, "This value is not supported here.")
+                self.report("ignored", name, meaning.ours, "This value is not supported here.")
             else:
                 self.put("honoured", name, meaning.ours, value)
         for name, value in (("network_dim", names.RANK), ("network_alpha", names.ALPHA)):
@@ -98,7 +98,7 @@ class _Work:
         if unet is not None:
             self.put("honoured", "unet_lr", "learning_rate", unet)
             if both is not None:
-                self.note("ignored", "learning_rate", None, "unet_lr is used instead.")
+                self.report("ignored", "learning_rate", None, "unet_lr is used instead.")
         elif both is not None:
             self.put("honoured", "learning_rate", "learning_rate", both)
         if self.take("network_train_text_encoder_only"):
@@ -113,7 +113,9 @@ class _Work:
             name = frozen[0] if frozen else "text_encoder_lr"
             self.put("mapped", name, "train_text_encoder", value=False)
             if frozen and text_rate is not None:
-                self.note("ignored", "text_encoder_lr", None, "The text encoders are not trained.")
+                self.report(
+                    "ignored", "text_encoder_lr", None, "The text encoders are not trained."
+                )
         elif text_rate is not None:
             self.put("honoured", "text_encoder_lr", "text_encoder_lr", text_rate)
             self.fields["train_text_encoder"] = True
@@ -139,14 +141,14 @@ class _Work:
             self._carry_resolution(resolution)
         seed = self.take("seed")
         if seed is not None and seed < 0:
-            self.note("ignored", "seed", "seed", "A random seed; here the seed is always fixed.")
+            self.report("ignored", "seed", "seed", "A random seed; here the seed is always fixed.")
         elif seed is not None:
             self.put("honoured", "seed", "seed", seed)
         module = self.take("network_module")
         if module is not None and module != "networks.lora":
             self.refuse("network_module", "Only networks.lora is supported.")
         elif module is not None:
-            self.note("honoured", "network_module", None, "LoRA.")
+            self.report("honoured", "network_module", None, "LoRA.")
         optimizer = self.take("optimizer_type")
         eight_bit = self.take("use_8bit_adam")
         if optimizer is not None or eight_bit:
@@ -155,13 +157,13 @@ class _Work:
 
     def _carry_optimizer(self, name: str, optimizer: str) -> None:
         if optimizer == "adamw":
-            self.note("honoured", name, None, "AdamW.")
+            self.report("honoured", name, None, "AdamW.")
         elif optimizer == "adamw8bit":
             self.put("mapped", name, "use_8bit_adam", value=True)
         elif _takes("optimizer", optimizer):
             self.put("mapped", name, "optimizer", optimizer)
         else:
-            self.note("ignored", name, None, names.ADAMW)
+            self.report("ignored", name, None, names.ADAMW)
 
     def _carry_resolution(self, value: object) -> None:
         sides = value if isinstance(value, list) else str(value).split(",")
@@ -182,16 +184,16 @@ class _Work:
         if of_folder is not None:
             for name, value in (("class_tokens", tokens), ("num_repeats", repeats)):
                 if value is not None:
-                    self.note("ignored", name, None, "The folder's name is used instead.")
+                    self.report("ignored", name, None, "The folder's name is used instead.")
             return of_folder
         if named is None:
             where = "class_tokens" if tokens is not None else ""
             message = "Name the photos' folder <repeats>_<trigger word>, for example 60_dwjz."
             self.refuse(where, message)
             return Subject(1, "sks")
-        self.note("mapped", "class_tokens", "trigger_word")
+        self.report("mapped", "class_tokens", "trigger_word")
         if repeats is not None:
-            self.note(
+            self.report(
                 "mapped",
                 "num_repeats",
                 "max_train_steps",
@@ -219,7 +221,7 @@ class _Work:
             return
         if "max_train_steps" in self.fields:
             self.drop("honoured", "max_train_steps")
-            self.note("ignored", "max_train_steps", None, "max_train_epochs is used instead.")
+            self.report("ignored", "max_train_steps", None, "max_train_epochs is used instead.")
         in_a_step = _positive(self.fields.get("train_batch_size"))
         in_a_step *= _positive(self.fields.get("gradient_accumulation_steps"))
         of_class = 2 if self.fields["with_prior_preservation"] else 1
@@ -231,13 +233,13 @@ class _Work:
         """List the settings without effect, each with the reason."""
         for name in self.given:
             if name in names.SPECIAL:  # false flags
-                self.note("ignored", name, None, "Switched off.")
+                self.report("ignored", name, None, "Switched off.")
             elif name in names.KNOWN:
-                self.note("ignored", name, None, names.KNOWN[name].note)
+                self.report("ignored", name, None, names.KNOWN[name].note)
             else:
                 near = get_close_matches(name, names.KNOWN, n=1, cutoff=0.8)
                 hint = f"; did you mean {near[0]}?" if near else "."
-                self.note("ignored", printable(name), None, f"Unknown here{hint}")
+                self.report("ignored", printable(name), None, f"Unknown here{hint}")
 
     def finish(self, subject: Subject) -> KohyaImport:
         """Return the request and the report.
@@ -277,9 +279,9 @@ class _Work:
             self.refuse(name, f"{self.theirs.get(ours, ours)} has another value.")
         self.fields[ours] = value
         self.theirs[ours] = name
-        self.note(kind, name, ours, note)
+        self.report(kind, name, ours, note)
 
-    def note(self, kind: str, name: str, ours: str | None, note: str = "") -> None:
+    def report(self, kind: str, name: str, ours: str | None, note: str = "") -> None:
         """List a setting in the report."""
         self.lists[kind].append(ImportedSetting(name=name, ours=ours, note=note))
 

@@ -150,7 +150,7 @@ class _Merge:
             return None
         found = subjects_of(photos)
         prompt = self.fields.get("instance_prompt")
-        if prompt is not None:  # it may be written with the folder's word
+        if prompt is not None:  # it may contain the folder's trigger word
             named = not isinstance(prompt, str) or names_subject(prompt, DEFAULT_TRIGGER_WORD)
             found = {one for one in found if not named and names_subject(str(prompt), one[0])}
         if len(found) > 1:
@@ -215,9 +215,9 @@ class _Merge:
         return MergedRequest(request, self.renamed, self.origins, tuple(self.imported))
 
     def nameless(self, request: TrainingRequest) -> list[RequestProblem]:
-        """Return the problem of an instance prompt that does not name the subject, if it is one.
+        """Return a problem if the instance prompt does not name the subject.
 
-        Old documents may hold such a prompt, so the contract itself takes it.
+        Stored documents may contain such a prompt, so the contract itself accepts it.
         """
         trigger = request.trigger_word
         if names_subject(request.instance_prompt, trigger):
@@ -228,14 +228,14 @@ class _Merge:
 
 
 def nameless(trigger: str, meant: str | None) -> str:
-    """Say that an instance prompt does not name the subject, and what to do.
+    """Return the text for an instance prompt that does not name the subject.
 
     >>> nameless("sks", "zwx")[-60:]
     'or set trigger_word to zwx, if that word means the subject.'
     """
     message = (
-        f"Does not name the subject: it holds neither the trigger word {trigger} nor TOK, "
-        f"so no word would call up the model. Write {trigger} or TOK where the subject is meant"
+        f"Does not name the subject: it contains neither the trigger word {trigger} nor TOK, so "
+        f"no prompt would show the subject. Write {trigger} or TOK in the place of the subject"
     )
     return (
         f"{message}."

@@ -1,4 +1,4 @@
-"""What SageMaker cannot take now waits: our own pace, and every way in which it refuses."""
+"""What SageMaker cannot take now waits: the rate limiter, and every way in which it refuses."""
 
 from itertools import pairwise
 from typing import Any
@@ -28,32 +28,32 @@ class Clock:
 
 def test_requests_go_out_at_one_a_second_after_a_burst() -> None:
     clock = Clock()
-    pace = RateLimiter(clock.now, clock.rest)
+    limiter = RateLimiter(clock.now, clock.rest)
     times = []
     for _ in range(BURST + 5):
-        pace.wait()
+        limiter.wait()
         times.append(clock.seconds)
     assert times == [0.0] * BURST + [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 def test_a_rest_fills_the_bucket_and_never_beyond_it() -> None:
     clock = Clock()
-    pace = RateLimiter(clock.now, clock.rest)
+    limiter = RateLimiter(clock.now, clock.rest)
     for pause in (0.0, 3.0, 1000.0):
         clock.rest(pause)
         begun = clock.seconds
         for _ in range(2 * BURST):
-            pace.wait()
+            limiter.wait()
         assert clock.seconds - begun >= BURST
 
 
 def test_a_slow_launcher_never_rests() -> None:
     clock = Clock()
-    pace = RateLimiter(clock.now, clock.rest)
+    limiter = RateLimiter(clock.now, clock.rest)
     times = [0.0]
     for _ in range(50):
         clock.rest(1.5)
-        pace.wait()
+        limiter.wait()
         times.append(clock.seconds)
     assert {later - earlier for earlier, later in pairwise(times)} == {1.5}
 
@@ -75,7 +75,7 @@ def launch_with(world: World, code: str) -> list[str]:
 
 
 @pytest.mark.parametrize("code", ["ResourceLimitExceeded", "CapacityError", "ThrottlingException"])
-def test_a_refusal_for_now_means_wait_and_the_job_s_status_says_so(code: str) -> None:
+def test_a_refusal_for_now_means_wait_and_the_job_s_status_is_reported(code: str) -> None:
     world = World()
     world.enter(1)
     assert launch_with(world, code) == []

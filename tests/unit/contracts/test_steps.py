@@ -1,4 +1,4 @@
-"""How many steps and batches a training has: estimate, dry run, card, bill and trainer agree."""
+"""How many steps and batches a training has: estimate, dry run, card, receipt and trainer agree."""
 
 import math
 import re
@@ -164,11 +164,11 @@ def test_estimate_dry_run_card_and_trainer_say_the_same_steps_and_batches(
     plan = plan_task(task, CARD, kept)
     recipe = make_recipe(task, CARD, plan)
     trained = (recipe.steps, recipe.steps * recipe.gradient_accumulation_steps)
-    told = estimate_of_dry_run(world, report)
+    estimated = estimate_of_dry_run(world, report)
 
     assert trained == counted(asked, [photo.repeats for photo in report.usable])
     assert (record.estimate.steps, record.estimate.batches) == trained
-    assert (told.steps, told.batches) == trained
+    assert (estimated.steps, estimated.batches) == trained
     assert steps_on_card(task, plan) == trained
     assert (plan.batch_size, plan.class_images) == (recipe.batch_size, recipe.class_images)
     assert recipe.checkpoint_every == checkpoint_every(plan.steps, asked.checkpointing_steps)

@@ -200,7 +200,7 @@ def test_spot_savings_and_warm_minutes_stand_on_the_receipt() -> None:
     assert not world.jobs.open_cost_records()
 
 
-def test_where_time_is_short_every_bill_has_its_turn() -> None:
+def test_where_time_is_short_every_cost_record_is_settled_in_time() -> None:
     world = World()
     for number in (1, 2):
         enter(world, number)
@@ -209,8 +209,10 @@ def test_where_time_is_short_every_bill_has_its_turn() -> None:
     for name in names:
         end(world, name, training_seconds=100, billable_seconds=100, pool="Available")
     for minutes in (0, 1):
-        turns = iter([True, False])
-        settle_cost_records(world.services, NOON + timedelta(minutes=minutes), partial(next, turns))
+        rounds = iter([True, False])
+        settle_cost_records(
+            world.services, NOON + timedelta(minutes=minutes), partial(next, rounds)
+        )
     assert [len(receipts(world, number)) for number in (1, 2)] == [1, 1]
     assert len(world.jobs.open_cost_records()) == 2, "their pools still cost"
 
@@ -227,7 +229,7 @@ def test_a_job_that_goes_on_is_billed_up_to_the_notice() -> None:
     assert (so_far.billable_seconds, so_far.final) == (90, False)
 
 
-def test_the_end_of_a_training_job_is_billed_before_its_users_hear() -> None:
+def test_the_end_of_a_training_job_is_billed_before_its_users_get_notices() -> None:
     world = World()
     enter(world, 1)
     (name,) = launch(world.launching, NOON)
@@ -264,7 +266,7 @@ def test_an_adapter_pays_for_all_of_its_attempts() -> None:
     assert total([]) is None
 
 
-def test_what_a_training_job_came_to_is_told_once_when_it_is_final() -> None:
+def test_what_a_training_job_came_to_is_reported_once_when_it_is_final() -> None:
     world = World()
     enter(world, 1)
     (name,) = launch(world.launching, NOON)

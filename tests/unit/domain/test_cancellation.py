@@ -34,8 +34,8 @@ def answer_of(world: World, number: int = 1) -> str | None:
 def test_a_queued_job_leaves_the_queue_and_its_execution_hears_of_it() -> None:
     world = World()
     world.enter(1, "token-1")
-    said = cancel(job_id(1), world.services, NOON)
-    assert (said.outcome, said.status) == ("canceling", "processing")
+    answer = cancel(job_id(1), world.services, NOON)
+    assert (answer.outcome, answer.status) == ("canceling", "processing")
     assert answer_of(world) == "JobCanceledError"
     assert json.loads(world.callbacks.answers["token-1"].text) == {"code": "canceled"}
     assert launch(world.launching, NOON) == []
@@ -84,8 +84,8 @@ def test_cancel_loses_against_delivery() -> None:
     world.jobs.advance(job_id(1), "NotifyOwner", NOON)
     assert cancel(job_id(1), world.services, NOON).outcome == "too_late"
     world.jobs.finish(job_id(1), "succeeded", None, NOON)
-    said = cancel(job_id(1), world.services, NOON)
-    assert (said.outcome, said.status) == ("too_late", "succeeded")
+    answer = cancel(job_id(1), world.services, NOON)
+    assert (answer.outcome, answer.status) == ("too_late", "succeeded")
     assert cancel(job_id(9), world.services, NOON).outcome == "unknown"
 
 

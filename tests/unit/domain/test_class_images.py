@@ -100,7 +100,7 @@ def test_tasks_of_one_class_share_one_set() -> None:
     assert len(find_class_images(world.models, [task, task], CARD)) == 1
 
 
-def test_news_of_a_kept_set_is_no_news() -> None:
+def test_an_event_of_a_kept_set_changes_nothing() -> None:
     world = World()
     make(world.models)
     follow(world.services, event_of(MADE + layout.CLASS_IMAGES_FILE), NOON)

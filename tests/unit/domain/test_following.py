@@ -56,20 +56,20 @@ def test_lost_events_are_found_by_reconcile() -> None:
     assert world.callbacks.answers["token"].error is None
 
 
-def test_where_time_is_short_the_longest_silent_training_is_looked_at_first() -> None:
+def test_where_time_is_short_the_longest_silent_training_is_read_first() -> None:
     world = World()
     for number in (1, 2):
         world.enter(number, f"token-{number}", f"tenant-{number}")
         launch(world.launching, NOON - timedelta(minutes=number))
         world.write_result(number)
-    turns = iter([True, False])
-    reconcile(world.services, NOON, lambda: next(turns))
+    rounds = iter([True, False])
+    reconcile(world.services, NOON, lambda: next(rounds))
     assert list(world.callbacks.answers) == ["token-2"]
     reconcile(world.services, NOON)
     assert sorted(world.callbacks.answers) == ["token-1", "token-2"]
 
 
-def test_news_of_a_job_that_goes_on_changes_nothing() -> None:
+def test_an_event_of_a_job_that_goes_on_changes_nothing() -> None:
     world = in_training()
     follow(world.services, job_event(world.name_of(1)), NOON)
     assert world.callbacks.waiting == {"token"}
@@ -116,7 +116,7 @@ def test_a_failed_result_of_an_earlier_attempt_is_not_this_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "secondary", "reason", "said"),
+    ("status", "secondary", "reason", "code"),
     [
         ("Completed", "Completed", "", "no_result"),
         ("Stopped", "Stopped", "", "stopped"),
@@ -129,10 +129,10 @@ def test_a_failed_result_of_an_earlier_attempt_is_not_this_ones() -> None:
         ("Failed", "Failed", "a cat", "unknown"),
     ],
 )
-def test_why_a_job_ended_is_told_by_a_code_and_never_by_free_text(
-    status: JobStatus, secondary: str, reason: str, said: str
+def test_why_a_job_ended_is_reported_by_a_code_and_never_by_free_text(
+    status: JobStatus, secondary: str, reason: str, code: str
 ) -> None:
-    assert reason_of(TrainingState("name", status, secondary, reason)) == said
+    assert reason_of(TrainingState("name", status, secondary, reason)) == code
 
 
 def test_a_job_that_ends_without_a_result_fails_the_state() -> None:
@@ -143,7 +143,7 @@ def test_a_job_that_ends_without_a_result_fails_the_state() -> None:
     assert world.jobs.records[job_id(1)].queue is None
 
 
-def test_a_fault_of_the_service_is_trained_again_and_then_told() -> None:
+def test_a_fault_of_the_service_is_trained_again_and_then_reported() -> None:
     world = in_training()
     for _ in range(3):
         world.trainer.end(world.name_of(1), "Failed", "InternalServerError: try again")

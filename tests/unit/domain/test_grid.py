@@ -1,4 +1,4 @@
-"""A grid is checked before anything is paid, and its points have names of their own."""
+"""A grid is checked before anything is paid, and its trials have names of their own."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def report(name: str, **facts: Any) -> TrialReport:
 # --- the grid -------------------------------------------------------------------------------
 
 
-def test_a_point_is_every_combination_named_by_its_parameters() -> None:
+def test_a_trial_is_every_combination_named_by_its_parameters() -> None:
     sweep = {"learning_rate": [1e-4, 2e-4], "max_train_steps": [200], "rank": [8, 16]}
     trials = grid_trials(request(sweep=sweep, seed=7))
     assert [trial.name for trial in trials] == [
@@ -63,7 +63,7 @@ def test_a_point_is_every_combination_named_by_its_parameters() -> None:
         ({"sweep": {"max_train_steps": [1, 2]}, "num_train_epochs": 3}, "no effect"),
     ],
 )
-def test_what_does_not_go_with_a_sweep_is_said(fields: dict[str, object], words: str) -> None:
+def test_what_does_not_go_with_a_sweep_is_reported(fields: dict[str, object], words: str) -> None:
     body = json.dumps(REQUEST | fields).encode()
     with pytest.raises(RequestRefusedError) as caught:
         merge_sources(RequestSources(body, {}, ()))
@@ -96,7 +96,7 @@ def test_every_name_is_a_label_and_no_two_are_the_same(
     assert (name == trial_name({**fields, "learning_rate": other})) == (rate == other)
 
 
-def test_a_point_has_the_same_job_whenever_it_is_planned_and_no_other_sweep_s() -> None:
+def test_a_trial_has_the_same_job_whenever_it_is_planned_and_no_other_sweep_s() -> None:
     trials = grid_trials(request(sweep={"rank": [4, 8]}))
     once = [sweep_trial(SWEEP, trial).job.job_id for trial in trials]
     assert once == [sweep_trial(SWEEP, trial).job.job_id for trial in trials]

@@ -59,7 +59,7 @@ def report_of(intake: IntakeServices, job: JobSpec) -> PhotoReport:
     return read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
 
 
-LONGEST_WORD = 128
+MAX_WORD = 128
 """Letters of a hash or a key; pixels as text are longer."""
 
 GOOD = {f"{n}.jpg": f"pixels {n}".encode() for n in range(5)}
@@ -80,7 +80,7 @@ def test_each_photo_gets_a_verdict_and_a_copy_without_its_name() -> None:
     assert copies == {f"accepted/{job.job_id}/{v.file}" for v in verdicts if v.file is not None}
 
 
-def test_a_photo_from_another_time_of_life_is_told_and_its_date_kept_nowhere() -> None:
+def test_a_photo_from_another_time_of_life_is_reported_and_its_date_kept_nowhere() -> None:
     intake = memory_intake()
     job = accepted(intake, {**GOOD, "a.jpg": b"old", "b.jpg": b"refuse not_an_image"})
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
@@ -188,7 +188,7 @@ def test_no_picture_lies_anywhere_but_in_the_uploads_bucket() -> None:
 def is_document(body: bytes) -> bool:
     """Return whether the bytes are JSON without a word that is long enough to be pixels."""
     json.loads(body)
-    return all(len(word) <= LONGEST_WORD for word in re.findall(rb"[A-Za-z0-9+/=_-]+", body))
+    return all(len(word) <= MAX_WORD for word in re.findall(rb"[A-Za-z0-9+/=_-]+", body))
 
 
 def test_the_child_reads_heic_within_its_limits() -> None:
@@ -196,7 +196,7 @@ def test_the_child_reads_heic_within_its_limits() -> None:
     assert (photo.width, photo.height) == (96, 120)
 
 
-def test_captions_of_which_none_names_the_subject_are_told() -> None:
+def test_captions_of_which_none_names_the_subject_are_reported() -> None:
     assert advice_of(("smiling", None)) == ("captions_without_subject",)
     assert advice_of(("smiling", "TOK smiling")) == ()
     assert advice_of(("a SKS", "smiling")) == ()

@@ -33,7 +33,7 @@ def train_after_gaps(world: World, gaps: list[float], most: int = 3600) -> list[
 
 
 def train(world: World, number: int, now: datetime, most: int) -> datetime:
-    """Launch one job, let it end and settle its bill; return when it ended."""
+    """Launch one job, let it end and settle its cost record; return when it ended."""
     world.enter(number, f"token-{number}")
     (name,) = launch(launching(world, most), now)
     world.write_result(number)

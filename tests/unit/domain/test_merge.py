@@ -60,7 +60,7 @@ def test_an_avatar_config_carries_alpha_and_never_guesses_it() -> None:
         ({"fp16": True, "mixed_precision": 5}, "mixed_precision"),
     ],
 )
-def test_a_bad_setting_is_told_under_its_own_name(config: dict[str, Any], field: str) -> None:
+def test_a_bad_setting_is_reported_under_its_own_name(config: dict[str, Any], field: str) -> None:
     assert set(problems(None, (), {CONFIG: json.dumps(config).encode()})) == {field}
 
 
@@ -117,7 +117,7 @@ def test_prompts_may_stand_in_dataset_info() -> None:
 
 
 @pytest.mark.parametrize("preset", ["face", "object", "style"])
-def test_a_preset_fills_only_what_nothing_gives_and_says_so(preset: str) -> None:
+def test_a_preset_fills_only_what_nothing_gives_and_is_reported(preset: str) -> None:
     found = merged({"preset": preset, "class_prompt": "a photo of a boat", "rank": 4})
     assert (found.request.class_prompt, found.request.rank) == ("a photo of a boat", 4)
     assert set(found.origins) == {"instance_prompt", "with_prior_preservation"}
@@ -130,7 +130,7 @@ def test_an_unknown_preset_is_a_problem_like_any_other() -> None:
     assert set(problems({**PROMPTS, "preset": ["face"]})) == {"preset"}
 
 
-def test_problems_of_all_files_are_told_at_once() -> None:
+def test_problems_of_all_files_are_reported_at_once() -> None:
     found = problems({**PROMPTS, "rnak": 3}, (), {"kohya.toml": b'network_module = "networks.oft"'})
     assert set(found) == {"rnak", "network_module"}
 
@@ -138,7 +138,7 @@ def test_problems_of_all_files_are_told_at_once() -> None:
 NAMELESS = {"instance_prompt": "a photo of zwx person", "class_prompt": "a photo of a person"}
 
 
-def test_an_instance_prompt_that_names_nobody_is_refused_and_both_words_are_told() -> None:
+def test_an_instance_prompt_that_names_nobody_is_refused_and_both_words_are_reported() -> None:
     found = problems(NAMELESS)
     assert set(found) == {"instance_prompt"}
     assert "sks" in found["instance_prompt"]
@@ -162,7 +162,7 @@ def test_a_prompt_that_names_the_subject_in_any_form_is_taken(request_: dict[str
     merged(request_)
 
 
-def test_a_nameless_prompt_is_told_under_its_own_name_once_the_fields_are_in_order() -> None:
+def test_a_nameless_prompt_is_reported_under_its_own_name_once_the_fields_are_in_order() -> None:
     config = {CONFIG: json.dumps({"concept_prompt": "photo of zwx man"}).encode()}
     assert set(problems(None, (), config)) == {"concept_prompt"}
     assert set(problems({**NAMELESS, "trigger_word": "two words"})) == {"trigger_word"}

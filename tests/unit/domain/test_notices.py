@@ -119,7 +119,7 @@ def trained(job: JobSpec, intake: IntakeServices) -> NotifyOwnerInput:
 # --- success --------------------------------------------------------------------------------
 
 
-def test_a_ready_model_is_recorded_and_told() -> None:
+def test_a_ready_model_is_recorded_and_reported() -> None:
     office = Office()
     job = office.accept()
     office.inspect(job)
@@ -136,7 +136,7 @@ def test_a_ready_model_is_recorded_and_told() -> None:
     assert (record.status, record.notice_id) == ("succeeded", notice.notice_id)
 
 
-def test_a_retried_stage_tells_once() -> None:
+def test_a_retried_stage_notifies_once() -> None:
     office = Office()
     job = office.accept()
     assert office.succeed(job) == office.succeed(job)
@@ -154,7 +154,7 @@ def test_after_a_notice_that_was_not_sent_the_failure_is() -> None:
     assert office.codes == ["internal_error"]
 
 
-def test_good_news_is_not_followed_by_bad() -> None:
+def test_a_success_is_not_followed_by_a_failure() -> None:
     office = Office()
     job = office.accept()
     office.succeed(job)
@@ -184,7 +184,7 @@ def test_too_few_photos_names_each_of_them_and_what_to_do() -> None:
     assert (record.status, record.code) == ("failed", "too_few_photos")
 
 
-def test_a_bad_request_is_told_field_by_field() -> None:
+def test_a_bad_request_is_reported_field_by_field() -> None:
     office = Office()
     key = put_upload(office.intake, PHOTOS, b'{"instance_prompt": "x", "stepz": 3}')
     with pytest.raises(StageError) as caught:
@@ -199,7 +199,7 @@ def test_a_bad_request_is_told_field_by_field() -> None:
     ("error", "code"),
     [("States.Timeout", "timed_out"), ("KeyError", "internal_error"), ("", "internal_error")],
 )
-def test_what_no_stage_meant_is_still_told(error: str, code: str) -> None:
+def test_what_no_stage_meant_is_still_reported(error: str, code: str) -> None:
     office = Office()
     job = office.accept()
     assert office.fail(error, job).code == code
@@ -215,7 +215,7 @@ def test_a_job_that_was_claimed_by_the_failing_stage_is_closed() -> None:
     assert record.status == "failed"
 
 
-def test_a_retried_failure_is_told_once() -> None:
+def test_a_retried_failure_is_reported_once() -> None:
     office = Office()
     job = office.accept()
     assert office.fail("KeyError", job) == office.fail("KeyError", job)
@@ -240,7 +240,7 @@ def test_every_text_is_short_enough_to_read() -> None:
         ("FAILED", "internal_error", "failed"),
     ],
 )
-def test_an_end_that_no_catch_saw_is_told(status: str, code: str, record_status: str) -> None:
+def test_an_end_that_no_catch_saw_is_reported(status: str, code: str, record_status: str) -> None:
     office = Office()
     job = office.accept()
     office.ended(status)
@@ -252,14 +252,14 @@ def test_an_end_that_no_catch_saw_is_told(status: str, code: str, record_status:
 
 
 @pytest.mark.parametrize("with_job", [True, False])
-def test_what_was_told_is_not_told_again(with_job: bool) -> None:
+def test_what_was_reported_is_not_reported_again(with_job: bool) -> None:
     office = Office()
     office.fail("KeyError", office.accept() if with_job else None)
     office.ended("FAILED", redriveCount=0)
     assert office.codes == ["internal_error"]
 
 
-def test_an_end_without_a_readable_input_is_told_without_an_owner() -> None:
+def test_an_end_without_a_readable_input_is_reported_without_an_owner() -> None:
     office = Office()
     office.ended("FAILED", input=None)
     assert [(n.tenant, n.code) for n in office.notifier.published] == [(None, "internal_error")]
@@ -286,7 +286,7 @@ def test_the_end_is_red_under_the_stages_own_name() -> None:
     assert json.loads(str(caught.value)) == {"code": "too_few_photos", "found": 1, "needed": 5}
 
 
-def test_a_redrive_reopens_the_job_and_its_new_end_is_told() -> None:
+def test_a_redrive_reopens_the_job_and_its_new_end_is_reported() -> None:
     office = Office()
     job = office.accept()
     office.fail("KeyError", job)
@@ -302,7 +302,7 @@ def test_a_redrive_reopens_the_job_and_its_new_end_is_told() -> None:
     assert office.codes == ["internal_error", "internal_error", "ready"]
 
 
-def test_late_news_of_an_end_leaves_alone_what_a_redrive_took_up() -> None:
+def test_a_late_event_of_an_end_leaves_alone_what_a_redrive_took_up() -> None:
     office = Office()
     job = office.accept()
     office.fail("KeyError", job)

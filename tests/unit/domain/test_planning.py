@@ -74,8 +74,8 @@ def test_names_fit_sagemakers_63_characters() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=60))
 def test_every_queued_job_gets_its_turn_once(drawn: list[tuple[int, int]]) -> None:
     queued = [record(n, f"t{tenant}", minute) for n, (tenant, minute) in enumerate(drawn)]
-    turns = [job.job_id for job in fair_order(queued, Counter())]
-    assert sorted(turns) == [job.job_id for job in queued]
+    rounds = [job.job_id for job in fair_order(queued, Counter())]
+    assert sorted(rounds) == [job.job_id for job in queued]
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))

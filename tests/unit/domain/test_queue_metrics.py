@@ -40,12 +40,12 @@ def test_reconcile_reports_them(capsys: pytest.CaptureFixture[str]) -> None:
     world = World(jobs=jobs(3, 20, 1))
     report_queue(world.launching, NOON)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    told = {
+    reported = {
         metric["Name"]: line[metric["Name"]]
         for line in lines
         for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
     }
-    assert told == {
+    assert reported == {
         "QueueLength": [3.0],
         "QueueAge": [1200.0],
         "JobsInTraining": [0.0],

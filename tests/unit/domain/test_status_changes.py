@@ -41,7 +41,7 @@ class Wires:
         self.messages.append(message)
 
 
-def test_a_step_is_told_on_both_wires_with_attributes_to_filter_by() -> None:
+def test_a_step_is_reported_on_both_wires_with_attributes_to_filter_by() -> None:
     wires = Wires()
     changes = changes_of(changes_in(event((ROW["OldImage"], ROW["NewImage"]))))
     Broadcaster("arn:topic", wires, wires).publish(changes)
@@ -53,7 +53,7 @@ def test_a_step_is_told_on_both_wires_with_attributes_to_filter_by() -> None:
     assert attributes == {"tenant": "acme", "status": "processing", "stage": "TrainAdapter"}
 
 
-def test_a_point_of_a_sweep_is_told_from_an_upload_s_own_job() -> None:
+def test_a_trial_of_a_sweep_is_distinguished_from_an_upload_s_own_job() -> None:
     wires = Wires()
     of_sweep = {"point_of": {"S": "9" * 32}, "point": {"S": "rank8"}}
     changes = changes_of(changes_in(event((None, ROW["NewImage"] | of_sweep))))
@@ -63,14 +63,14 @@ def test_a_point_of_a_sweep_is_told_from_an_upload_s_own_job() -> None:
     assert StatusChange.model_validate_json(message["Message"]).trial == "rank8"
 
 
-def test_a_crowd_is_told_in_tens() -> None:
+def test_a_crowd_is_published_in_tens() -> None:
     wires = Wires()
     rows = [(None, ROW["NewImage"] | {"percent": {"N": str(n)}}) for n in range(25)]
     Broadcaster("arn:topic", wires, wires).publish(changes_of(changes_in(event(*rows))))
     assert [json.loads(entry["Detail"])["percent"] for entry in wires.entries] == list(range(25))
 
 
-def test_what_nobody_can_see_is_no_news() -> None:
+def test_what_subscribers_cannot_see_is_no_change() -> None:
     hidden = ROW["NewImage"] | {"task_token": {"S": "x"}, "updated_at": {"S": "later"}}
     notice = {"job_id": {"S": "notice#1"}, "created_at": {"S": "now"}}
     erased = (ROW["NewImage"], None)
@@ -90,13 +90,13 @@ def test_the_foremost_hear_their_place_and_that_it_is_the_quota() -> None:
     for number in range(MAX_RECORDED_PLACES + 5):
         world.enter(number, f"token-{number}", f"tenant-{number % 2}")
     launch(world.launching, NOON)
-    told = sorted(r.queue_place for r in world.jobs.queued() if r.queue_place is not None)
-    assert told == list(range(1, MAX_RECORDED_PLACES + 1))
+    places = sorted(r.queue_place for r in world.jobs.queued() if r.queue_place is not None)
+    assert places == list(range(1, MAX_RECORDED_PLACES + 1))
     assert {r.waiting_for for r in world.jobs.queued()} == {"slot"}
     assert all(r.queue_place is None for r in world.jobs.in_training())
 
 
-def test_waiting_for_capacity_is_said() -> None:
+def test_waiting_for_capacity_is_reported() -> None:
     world = World()
     world.trainer.limit = 0
     world.enter(1)

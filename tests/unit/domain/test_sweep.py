@@ -27,7 +27,7 @@ from tests.unit.domain.test_notices import ARN, PHOTOS
 from tests.unit.sweep_kit import CHILD, NAMES, Sweep, swept
 
 
-def test_the_best_point_is_delivered_as_the_sweep_s_model_with_one_message() -> None:
+def test_the_best_trial_is_delivered_as_the_sweep_s_model_with_one_message() -> None:
     sweep = Sweep()
     planned = swept(sweep, lr1e_3_rank4=0.9, lr1e_4_rank8="training_diverged")
     name, trained = sweep.rank(planned)
@@ -50,7 +50,7 @@ def test_the_best_point_is_delivered_as_the_sweep_s_model_with_one_message() -> 
     assert [s and s.status for s in statuses] == ["succeeded"] * 3 + ["failed"]
 
 
-def test_photos_are_looked_at_and_kept_once() -> None:
+def test_photos_are_read_and_kept_once() -> None:
     sweep = Sweep()
     swept(sweep)
     assert len(sweep.decoder.limits) == len(PHOTOS)
@@ -60,7 +60,7 @@ def test_photos_are_looked_at_and_kept_once() -> None:
     assert copies == {sweep.job.job_id}
 
 
-def test_points_that_share_a_training_job_share_its_photos() -> None:
+def test_trials_that_share_a_training_job_share_its_photos() -> None:
     sweep = Sweep()
     sweep.enter(sweep.plan())
     (name,) = sweep.launch(quota=1, max_batch=4)[:1]
@@ -73,7 +73,7 @@ def test_points_that_share_a_training_job_share_its_photos() -> None:
     assert all(photo.file.startswith(sweep.job.job_id) for t in plan.tasks for photo in t.photos)
 
 
-def test_a_sweep_whose_points_all_fail_is_told_once_with_every_reason() -> None:
+def test_a_sweep_whose_trials_all_fail_is_reported_once_with_every_reason() -> None:
     sweep = Sweep()
     planned = swept(sweep, **{name.replace("-", "_"): "gate_no_effect" for name in NAMES})
     with pytest.raises(SweepFailedError) as caught:
@@ -97,7 +97,7 @@ def test_a_nested_execution_that_says_no_more_than_its_end_has_a_code() -> None:
         assert code_of(Failure(Error="States.TaskFailed", Cause=cause)) == code
 
 
-def test_a_sweep_is_as_far_as_its_points_are_on_average() -> None:
+def test_a_sweep_is_as_far_as_its_trials_are_on_average() -> None:
     sweep = Sweep()
     planned = sweep.plan()
     sweep.enter(planned)
@@ -140,7 +140,7 @@ def test_a_redriven_sweep_adopts_what_succeeded_and_tries_again_what_failed() ->
     assert sweep.rank(planned, attempt=2)[0] == "lr1e-4-rank8"
 
 
-def test_ranking_twice_says_the_same() -> None:
+def test_ranking_twice_gives_the_same() -> None:
     sweep = Sweep()
     planned = swept(sweep, lr1e_3_rank4=0.9)
     once, report = sweep.rank(planned), sweep.report()
@@ -150,7 +150,7 @@ def test_ranking_twice_says_the_same() -> None:
 # --- stopping -------------------------------------------------------------------------------
 
 
-def test_a_canceled_sweep_stops_every_point() -> None:
+def test_a_canceled_sweep_stops_every_trial() -> None:
     sweep = Sweep()
     planned = sweep.plan()
     sweep.enter(planned)
@@ -165,7 +165,7 @@ def test_a_canceled_sweep_stops_every_point() -> None:
     assert (notice.status, notice.code) == ("canceled", "canceled")
 
 
-def test_a_point_that_a_dead_canceller_left_is_stopped_by_reconcile() -> None:
+def test_a_trial_that_a_dead_canceller_left_is_stopped_by_reconcile() -> None:
     sweep = Sweep()
     sweep.enter(sweep.plan())
     sweep.launch(quota=2)
@@ -185,7 +185,7 @@ def test_a_canceled_sweep_that_is_redriven_goes_on() -> None:
     assert len(sweep.launch()) == len(NAMES)
 
 
-def test_points_of_a_sweep_that_is_over_are_trained_for_nobody() -> None:
+def test_trials_of_a_sweep_that_is_over_are_trained_for_nobody() -> None:
     sweep = Sweep()
     sweep.enter(sweep.plan())
     assert len(sweep.launch(quota=1)) == 1
@@ -204,7 +204,7 @@ def test_points_of_a_sweep_that_is_over_are_trained_for_nobody() -> None:
 # --- money ----------------------------------------------------------------------------------
 
 
-def test_a_price_is_for_all_points_together() -> None:
+def test_a_price_is_for_all_trials_together() -> None:
     free = Sweep()
     free.plan()
     record = free.intake.jobs.get(free.job.job_id)
@@ -226,7 +226,7 @@ def test_a_price_is_for_all_points_together() -> None:
     assert (short + long) / 3600 * 1.515 <= whole * 2
 
 
-def test_a_point_without_a_price_is_not_taken_for_a_free_one() -> None:
+def test_a_trial_without_a_price_is_not_taken_for_a_free_one() -> None:
     sweep = Sweep({"max_cost_usd": 100})
     sweep.plan()
     key = layout.photo_report_key(sweep.job.job_id)
@@ -256,7 +256,7 @@ def test_a_price_that_is_just_enough_is_enough() -> None:
     assert len(paid.launch()) == len(NAMES)
 
 
-def test_a_dry_run_tells_the_sum_and_plans_nothing() -> None:
+def test_a_dry_run_reports_the_sum_and_plans_nothing() -> None:
     single, sweep = Sweep({"sweep": None, "dry_run": True}), Sweep({"dry_run": True})
     assert (sweep.photos.dry_run, sweep.photos.sweep) == (True, False)
     one, all_ = (s.intake.jobs.get(s.job.job_id) for s in (single, sweep))
@@ -269,7 +269,7 @@ def test_a_dry_run_tells_the_sum_and_plans_nothing() -> None:
     assert f"{all_.estimate.steps} steps in 4 trainings" in sweep.notifier.published[0].text
 
 
-def test_the_receipt_is_the_sum_of_the_points() -> None:
+def test_the_receipt_is_the_sum_of_the_trials() -> None:
     sweep = Sweep()
     planned = swept(sweep, lr1e_3_rank4=0.9)
     for name in list(sweep.trainer.states):

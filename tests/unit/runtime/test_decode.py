@@ -199,7 +199,7 @@ def test_avif_is_taken_and_a_film_is_named() -> None:
     assert refusal(b"%PDF-1.7") == "format_not_taken"
 
 
-def test_the_metrics_tell_sharp_from_blurred_and_light_from_dark() -> None:
+def test_the_metrics_separate_sharp_from_blurred_and_light_from_dark() -> None:
     sharp = Image.effect_noise((300, 300), 60).convert("RGB")
     metrics = [
         answer(encoded(image, "PNG"), {"kind": "PNG", **LIMITS})[0]["metrics"]
@@ -214,7 +214,7 @@ def test_the_metrics_tell_sharp_from_blurred_and_light_from_dark() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "day"),
+    ("written", "day"),
     [
         ("2019:08:21 10:00:00", date(2019, 8, 21)),
         ("2019-08-21", date(2019, 8, 21)),
@@ -224,11 +224,11 @@ def test_the_metrics_tell_sharp_from_blurred_and_light_from_dark() -> None:
     ],
 )
 def test_the_day_of_a_photo_is_read_and_a_broken_one_is_none(
-    said: str | None, day: date | None
+    written: str | None, day: date | None
 ) -> None:
     exif = Image.Exif()
-    if said is not None:
-        exif.get_ifd(EXIF)[TAKEN] = said
+    if written is not None:
+        exif.get_ifd(EXIF)[TAKEN] = written
     body = encoded(picture(), "JPEG", exif=exif)
     facts, png = answer(body, {"kind": "JPEG", **LIMITS})
     assert facts["taken"] == (None if day is None else day.toordinal())

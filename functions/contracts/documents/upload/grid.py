@@ -40,8 +40,8 @@ class SweepGrid(Document):
             if len(set(values)) < len(values):
                 message = f"{name} lists a value twice"
                 raise ValueError(message)
-        points = prod(len(values) for values in self.lists().values())
-        if not 2 <= points <= MAX_TRIALS:  # noqa: PLR2004 - one point is no sweep
-            message = f"the lists make {points} points; a sweep has from 2 to {MAX_TRIALS}"
+        trials = prod(len(values) for values in self.lists().values())
+        if not 2 <= trials <= MAX_TRIALS:  # noqa: PLR2004 - one trial is not a sweep
+            message = f"the lists make {trials} trials; a sweep has from 2 to {MAX_TRIALS}"
             raise ValueError(message)
         return self
