@@ -15,7 +15,7 @@ TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package servi
 .PHONY: unit integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@awk -f docs/help.awk $(MAKEFILE_LIST)
 
 # Where imports start: `contracts` and the stages, the trainer, the server, the laptop.
 ROOMS := $(addprefix $(CURDIR)/,functions training_image serving_image) $(CURDIR)
@@ -81,12 +81,28 @@ up: $(ENVS)/tools/.ready $(ENVS)/lambda/.ready ## start the laptop's AWS
 down: ## stop it
 	$(TOOLS)/python -m local.cloud --port $(PORT) --stop
 
+# A stack of one's own, step by step, as README.md tells it.
+
+.PHONY: exports deploy photos walkthrough
+
+exports: ## print what to export for the laptop's AWS: eval "$$(make -s exports)"
+	@$(TOOLS)/python -m local.cloud --port $(PORT) --exports
+
+deploy: envs ## build template.yaml and deploy it on the laptop's AWS
+	$(TOOLS)/python -m local.deploy --port $(PORT)
+
+photos: $(ENVS)/tools/.ready ## draw ten sample photos into photos/
+	$(TOOLS)/python -m local.portraits photos
+
+walkthrough: envs ## every command of README.md and the how-to pages, as they stand (20 minutes; LONG=1: more)
+	$(TOOLS)/python -m bench.walkthrough $(if $(LONG),--long) $(WALK)
+
 # ---- proof -----------------------------------------------------------------------------------------
 
 lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, types, imports, template, state machine
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
-	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client
+	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client setup.py
 	$(TOOLS)/mypy serving_image/serve statemachine/assemble.py .ci/expand_template.py
 	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports
@@ -132,3 +148,29 @@ bench-workflow: envs ## 200 uploads at once with a stub trainer, then 20 with th
 
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports
+
+# ---- for contributors: CONTRIBUTING.md -------------------------------------------------------------
+
+.PHONY: format generated check-generated pr
+
+# Their recipes are above; a line here gives a target its text in `make help`.
+unit: ## the rules alone, and what must agree: the fast tests
+integration: ## the code that calls AWS, against the laptop's AWS
+smoke-training: ## the trainer on tiny pipelines
+smoke-serving: ## the server on a real tritonserver
+
+pr: check-generated lint unit ## what to run before a pull request: formatting, generated files, lint, unit and contract tests
+
+format: $(ENVS)/tools/.ready ## format the code, and mend what the linter can mend by itself
+	$(TOOLS)/ruff check --no-cache --fix-only --quiet .
+	$(TOOLS)/ruff format --no-cache .
+
+# Scripts that write committed files; with --check they compare only.
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/map.py
+
+generated: $(ENVS)/tools/.ready ## write the committed files that scripts make: state machines, diagrams, schemas, map
+	$(foreach script,$(GENERATORS),PYTHONPATH=functions:. $(TOOLS)/python $(script) &&) true
+
+check-generated: $(ENVS)/tools/.ready ## fail if a generated file is not what its script makes
+	@$(foreach script,$(GENERATORS),{ PYTHONPATH=functions:. $(TOOLS)/python $(script) --check || \
+	{ echo "$(script): out of date; run make generated" >&2; exit 1; }; } &&) true

@@ -8,104 +8,201 @@ In between, ``likeness status JOB --watch`` and ``likeness cancel JOB``.
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from contracts.documents.picture import OutputFormat, Scheduler
-from contracts.shared.styles import Style
+from contracts.errors import DecoderBrokenError
 from likeness_client.answer import Answer
+from likeness_client.aws_errors import explain, is_about_access, is_missing
 from likeness_client.check import check
 from likeness_client.client import Likeness
+from likeness_client.command_line import make_parser
 from likeness_client.errors import GenerationError
-from likeness_client.jobs import show, stop
-from likeness_client.models import show_models
+from likeness_client.exit_codes import ExitCode
+from likeness_client.folder import NoFolderError
+from likeness_client.functions import FunctionFailedError
+from likeness_client.jobs import UnknownJobError, show, stop
+from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
 from likeness_client.store import NotStoredError
 
 NOT_ARGUMENTS = {
     *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
 }
+ADDRESS = "AWS_ENDPOINT_URL"
+"""Botocore's variable, and the beginning of those for single services."""
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given."""
 
 
 def main(words: list[str] | None = None) -> int:
-    """Do what the first word says; return 0 when it went well."""
+    """Do what the first word says; return an ExitCode."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")  # a name that the terminal cannot show
     options = make_parser().parse_args(words)
-    if options.command == "check":
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # `likeness models acme | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.REFUSED
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command, and say in one sentence what went wrong."""
+    try:
+        check_addresses()
+        return COMMANDS[options.command](options)
+    except (UsageError, NoFolderError, NoTenantError, UnknownJobError) as error:
+        return complain(str(error), ExitCode.NOT_FOUND)
+    except (FunctionFailedError, GenerationError) as error:
+        refused = not is_about_access(error.__cause__)
+        return complain(str(error), ExitCode.REFUSED if refused else ExitCode.NO_AWS)
+    except ParamValidationError as error:
+        return complain(explain(error), ExitCode.NOT_FOUND)
+    except BotoCoreError as error:
+        return complain(explain(error), ExitCode.NO_AWS)
+    except ClientError as error:
+        missing = is_missing(error)
+        return complain(explain(error), ExitCode.NOT_FOUND if missing else ExitCode.NO_AWS)
+
+
+def complain(words: str, code: ExitCode) -> ExitCode:
+    """Say what went wrong."""
+    sys.stderr.write(f"likeness: {words}\n")
+    return code
+
+
+def check_addresses() -> None:
+    """Let only addresses pass that botocore can use: it ends in a traceback for others.
+
+    Raises:
+        UsageError: AWS_ENDPOINT_URL or one of its kind is no address.
+    """
+    for name, value in os.environ.items():
+        if name.startswith(ADDRESS) and value:
+            try:
+                address = urlsplit(value)
+                good = address.scheme in {"http", "https"} and address.hostname
+                _ = address.port
+            except ValueError:
+                good = None
+            if not good:
+                raise UsageError(f"{name} is no address such as http://127.0.0.1:4566")
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Judge a folder.
+
+    Raises:
+        UsageError: this installation cannot decode photos.
+    """
+    try:
         return check(options.folder, options.resolution)
-    if options.command == "replay":
-        return replay(options.queue_url, dry_run=options.dry_run)
-    if options.command == "models":
-        return show_models(options.function, options.tenant, wake=options.wake)
-    if options.command in {"status", "cancel"}:
-        return ask_about_job(options)
-    return draw(options)
+    except DecoderBrokenError as error:
+        reason = error.facts["reason"]
+        raise UsageError(
+            f"no photo was judged: {reason}; is Pillow installed for {sys.executable}?"
+        ) from error
 
 
-def draw(options: argparse.Namespace) -> int:
-    """Draw, save, and say where; return 1 when there is no picture."""
+def run_replay(options: argparse.Namespace) -> int:
+    """Empty the dead-letter queue."""
+    return replay(options.queue_url, dry_run=options.dry_run)
+
+
+def run_models(options: argparse.Namespace) -> int:
+    """List models."""
+    return show_models(options.function, options.tenant, wake=options.wake)
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """Show or follow a job."""
+    table = table_of(options)
+    return show(table, options.job, watch=options.watch, patience_seconds=options.patience)
+
+
+def run_cancel(options: argparse.Namespace) -> int:
+    """Stop a job."""
+    table = table_of(options)
+    return stop(table, options.job, options.function, patience_seconds=options.patience)
+
+
+def table_of(options: argparse.Namespace) -> str:
+    """Return the jobs table's name.
+
+    Raises:
+        UsageError: nobody names it.
+    """
+    if not options.table:
+        raise UsageError(
+            "name the jobs table, the stack's output JobsTableName, by --table or"
+            " LIKENESS_JOBS_TABLE"
+        )
+    table: str = options.table
+    return table
+
+
+def run_generate(options: argparse.Namespace) -> int:
+    """Draw, save, and say where.
+
+    Raises:
+        UsageError: there is no endpoint, no picture to start from, or no folder to save in.
+        GenerationError: there is no picture.
+    """
     if not options.endpoint:
-        sys.stderr.write("likeness: name the endpoint by --endpoint or LIKENESS_ENDPOINT\n")
-        return 2
+        raise UsageError("name the endpoint by --endpoint or LIKENESS_ENDPOINT")
+    if not options.out.parent.is_dir():
+        raise UsageError(f"--out: there is no folder {options.out.parent}")
     chosen = {
         name: value
         for name, value in vars(options).items()
         if name not in NOT_ARGUMENTS and value is not None
     }
+    image = read_image(options.image)
+    client = Likeness(options.endpoint)
     try:
-        client = Likeness(options.endpoint)
-        image = options.image.read_bytes() if options.image else None
         answer = client.generate(
             options.model, options.prompt, options.negative_prompt, options.store, image, **chosen
         )
     except NotStoredError as error:
         save(error.answer, options.out)
-        sys.stderr.write(f"likeness: {error}\n")
-        return 1
-    except (GenerationError, BotoCoreError, OSError) as error:
-        sys.stderr.write(f"likeness: {error}\n")
-        return 1
+        raise
     save(answer, options.out)
-    return 0
+    return ExitCode.DONE
 
 
-def ask_about_job(options: argparse.Namespace) -> int:
-    """Show or stop a job."""
-    if not options.table:
-        sys.stderr.write("likeness: name the table by --table or LIKENESS_JOBS_TABLE\n")
-        return 2
+def read_image(path: Path | None) -> bytes | None:
+    """Return the picture to start from.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
-        if options.command == "cancel":
-            return stop(options.table, options.job, options.function)
-        return show(options.table, options.job, watch=options.watch)
-    except (BotoCoreError, ClientError) as error:
-        sys.stderr.write(f"likeness: {error}\n")
-        return 1
-
-
-def add_job_commands(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-) -> None:
-    """Add ``status`` and ``cancel``."""
-    status = commands.add_parser("status", help="how a job goes on")
-    status.add_argument("--watch", action="store_true", help="print each change until the end")
-    cancel = commands.add_parser("cancel", help="stop a job; its owner is told once")
-    cancel.add_argument(
-        "--function",
-        default=os.environ.get("LIKENESS_CANCEL_FUNCTION", "likeness-cancel-job"),
-        help="the stack's output CancelFunctionName",
-    )
-    for command in (status, cancel):
-        command.add_argument("job", help="the job id, or <tenant>/<upload>")
-        command.add_argument("--table", default=os.environ.get("LIKENESS_JOBS_TABLE"))
+        return None if path is None else path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--image {path}: {error.strerror}") from error
 
 
 def save(answer: Answer, first: Path) -> None:
-    """Write the files, and say where."""
+    """Write the files, and say where.
+
+    Raises:
+        UsageError: the disk does not take them.
+    """
     places = name_files(first, len(answer.pictures))
     for place, picture in zip(places, answer.pictures, strict=True):
-        picture.save(place)
+        try:
+            picture.save(place)
+        except OSError as error:
+            raise UsageError(f"--out {place}: {error.strerror}") from error
         sys.stdout.write(f"{place} seed={picture.seed}\n")
     if answer.stored_at:
         sys.stdout.write(f"{answer.stored_at}\n")
@@ -117,62 +214,14 @@ def name_files(first: Path, count: int) -> list[Path]:
     return [first, *more]
 
 
-def read_adapter(text: str) -> dict[str, object]:
-    """Return one of the adapters to mix in.
-
-    >>> read_adapter("model.tar.gz=0.5")
-    {'model': 'model.tar.gz', 'weight': 0.5}
-    """
-    model, _, weight = text.partition("=")
-    return {"model": model, "weight": float(weight or 1)}
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Return the options; their names are PictureArguments'."""
-    parser = argparse.ArgumentParser(prog="likeness", description="Pictures from personal models.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    look = commands.add_parser("check", help="judge a folder of photos before uploading it")
-    look.add_argument("folder", type=Path)
-    look.add_argument("--resolution", type=int, help="the base model's; the request's own wins")
-    again = commands.add_parser("replay", help="deliver what lies in the dead-letter queue")
-    again.add_argument("queue_url", help="the stack's output DeadLetterQueueUrl")
-    again.add_argument("--dry-run", action="store_true", help="only show what lies there")
-    add_job_commands(commands)
-    models = commands.add_parser("models", help="a tenant's models, and whether they can be called")
-    models.add_argument("tenant")
-    models.add_argument("--wake", action="store_true", help="start an endpoint that sleeps")
-    models.add_argument(
-        "--function",
-        default=os.environ.get("LIKENESS_STATUS_FUNCTION", "likeness-model-status"),
-        help="the stack's output ModelStatusFunctionName",
-    )
-    generate = commands.add_parser("generate", help="draw pictures with a trained model")
-    generate.add_argument("model", help="the TargetModel of the notice")
-    generate.add_argument("prompt", help="name the subject by its trigger word, or <<TOK>>")
-    generate.add_argument("--negative-prompt")
-    generate.add_argument("--endpoint", default=os.environ.get("LIKENESS_ENDPOINT"))
-    generate.add_argument("--out", type=Path, default=Path("picture.png"))
-    for name in ("num-inference-steps", "seed", "height", "width", "num-images-per-prompt"):
-        generate.add_argument(f"--{name}", type=int)
-    generate.add_argument("--image", type=Path, help="a PNG or JPEG file to start from")
-    for name in ("guidance-scale", "lora-scale", "strength"):
-        generate.add_argument(f"--{name}", type=float)
-    generate.add_argument("--scheduler", choices=get_args(Scheduler))
-    generate.add_argument("--style", choices=get_args(Style))
-    generate.add_argument("--output-format", choices=get_args(OutputFormat))
-    generate.add_argument("--quality", type=int)
-    generate.add_argument(
-        "--adapter",
-        dest="adapters",
-        action="append",
-        type=read_adapter,
-        metavar="MODEL=WEIGHT",
-        help="mix in another model of yours",
-    )
-    generate.add_argument("--no-cache", dest="use_cache", action="store_const", const=False)
-    generate.add_argument("--store", metavar="s3://BUCKET/tenants/TENANT", help="keep a copy in S3")
-    return parser
-
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "check": run_check,
+    "status": run_status,
+    "cancel": run_cancel,
+    "models": run_models,
+    "generate": run_generate,
+    "replay": run_replay,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -131,7 +131,7 @@ class Likeness:
                 Body=body,
             )
         except ClientError as error:
-            raise translate(error.response) from error
+            raise translate(error) from error
         except (ReadTimeoutError, ConnectionClosedError) as error:
             raise GenerationError("no_answer", "the endpoint did not answer in time") from error
         data: bytes = answer["Body"].read()

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from contracts.documents.picture import ERROR_PREFIX
+from likeness_client.aws_errors import explain
 
 PASSING = {
     "adapter_not_loaded",
@@ -47,13 +50,14 @@ class GenerationError(Exception):
         return self.code in PASSING
 
 
-def translate(response: Any) -> GenerationError:  # noqa: ANN401 (botocore's error response)
+def translate(error: ClientError) -> GenerationError:
     """Return our word for what SageMaker, or the model behind it, answered."""
+    response: Any = error.response
     said = response["Error"]
     if said["Code"] in NOT_READY:
         return GenerationError("model_not_ready", "the endpoint is still loading the model")
     if said["Code"] != "ModelError":
-        return GenerationError("refused", f"SageMaker says {said['Code']}: {said['Message']}")
+        return GenerationError("refused", explain(error))
     text = response.get("OriginalMessage", said["Message"])
     if ERROR_PREFIX in text:
         code, _, words = text.partition(ERROR_PREFIX)[2].partition(": ")

@@ -3,40 +3,35 @@
 The function model_status tells; ``choose`` shares callers out between versions of one model.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-import boto3
+from pydantic import ValidationError
 
 from contracts.documents.hosting import ModelAnswer, ModelQuestion
+from likeness_client.exit_codes import ExitCode
+from likeness_client.functions import call
 
 _WHOLE = 2**64
 
 
-class ModelStatusError(Exception):
-    """The function model_status failed; its log says why."""
+class NoTenantError(Exception):
+    """What was named is no tenant."""
 
 
 def ask(
     function: str,
     question: ModelQuestion,
-    session: Any = boto3,  # noqa: ANN401 (boto3 ships no types)
+    session: Any = None,  # noqa: ANN401 (boto3 ships no types)
 ) -> ModelAnswer:
     """Return a tenant's models, the newest first, and whether the endpoint runs.
 
     Raises:
-        ModelStatusError: the function failed.
+        FunctionFailedError: the function failed.
     """
-    answer = session.client("lambda").invoke(
-        FunctionName=function, Payload=question.model_dump_json().encode()
-    )
-    body = answer["Payload"].read()
-    if "FunctionError" in answer:
-        raise ModelStatusError(json.loads(body).get("errorType", "unknown"))
-    return ModelAnswer.model_validate_json(body)
+    return call(function, question, ModelAnswer, session)
 
 
 def choose(weights: Mapping[str, float], key: str) -> str:
@@ -67,13 +62,19 @@ def choose(weights: Mapping[str, float], key: str) -> str:
 
 
 def show_models(function: str, tenant: str, *, wake: bool) -> int:
-    """Print the endpoint's state and one line for each model."""
+    """Print the endpoint's state and one line for each model.
+
+    Raises:
+        NoTenantError: no tenant can have this name.
+        FunctionFailedError: the function failed.
+    """
     try:
-        answer = ask(function, ModelQuestion(tenant=tenant, wake=wake))
-    except ModelStatusError as error:
-        sys.stderr.write(f"likeness: {function} failed: {error}\n")
-        return 1
+        question = ModelQuestion(tenant=tenant, wake=wake)
+    except ValidationError:
+        rule = "letters, digits, - and _, at most 64, the first a letter or a digit"
+        raise NoTenantError(f"{tenant!r} is no tenant: {rule}") from None
+    answer = ask(function, question)
     sys.stdout.write(f"endpoint {answer.endpoint}\n")
     for model in answer.models:
         sys.stdout.write(f"{model.target_model}  {model.trigger_word}  {model.created_at}\n")
-    return 0
+    return ExitCode.DONE

@@ -14,6 +14,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from likeness_client.aws_errors import CONFIG, explain
+from likeness_client.exit_codes import ExitCode
+
 UNSEEN_SECONDS = 300
 """How long a message stays hidden from the next look if this program is killed."""
 
@@ -36,10 +39,13 @@ class Letter:
 class UnknownLetterError(Exception):
     """A message is none of the three kinds."""
 
+    def __init__(self) -> None:
+        super().__init__("it is no message of EventBridge's, Lambda's or the table's stream")
+
 
 def replay(queue_url: str, *, dry_run: bool) -> int:
-    """Deliver every message once; return 1 when some could not be delivered."""
-    sqs = boto3.client("sqs")
+    """Deliver every message once; REFUSED when some could not be delivered."""
+    sqs = boto3.client("sqs", config=CONFIG)
     kept, delivered, failed = [], 0, 0
     for message in messages(sqs, queue_url):
         receipt = message["ReceiptHandle"]
@@ -55,13 +61,14 @@ def replay(queue_url: str, *, dry_run: bool) -> int:
         except (UnknownLetterError, ClientError) as error:
             failed += 1
             kept.append(receipt)
-            sys.stderr.write(f"likeness: {message['MessageId']} stays: {type(error).__name__}\n")
+            why = explain(error) if isinstance(error, ClientError) else str(error)
+            sys.stderr.write(f"likeness: {message['MessageId']} stays: {why}\n")
     for receipt in kept:  # the next look sees them at once
         sqs.change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=receipt, VisibilityTimeout=0
         )
     sys.stdout.write(f"{delivered} delivered, {len(kept)} left\n")
-    return 1 if failed else 0
+    return ExitCode.REFUSED if failed else ExitCode.DONE
 
 
 def messages(sqs: Any, queue_url: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - boto3
@@ -111,10 +118,10 @@ def deliver(letter: Letter) -> None:
     """
     payload = json.dumps(letter.event)
     if ":stateMachine:" in letter.target_arn:
-        boto3.client("stepfunctions").start_execution(
+        boto3.client("stepfunctions", config=CONFIG).start_execution(
             stateMachineArn=letter.target_arn, input=payload
         )
         return
-    boto3.client("lambda").invoke(
+    boto3.client("lambda", config=CONFIG).invoke(
         FunctionName=letter.target_arn, InvocationType="Event", Payload=payload
     )

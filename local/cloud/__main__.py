@@ -24,6 +24,8 @@ def main() -> int:
     options = _options()
     if options.stop:
         return _stop(options.port)
+    if options.exports:
+        return _exports(options.port)
     if options.detach:
         return _detach(options.port)
     return _run(options.port, show_exports=not options.silent)
@@ -35,6 +37,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--detach", action="store_true", help="return when it is ready")
     parser.add_argument("--stop", action="store_true", help="stop the one on this port")
     parser.add_argument("--silent", action="store_true", help="print no keys, for output to a file")
+    parser.add_argument("--exports", action="store_true", help="print what to export, for eval")
     return parser.parse_args()
 
 
@@ -65,12 +68,27 @@ def _write_pid(port: int) -> None:
 
 def _show_exports(cloud: Cloud) -> None:
     log = _shown(paths.log_file(cloud.port))
-    environment = cloud.environment()
     print(f"The embedded AWS listens on {cloud.endpoint_url} (log: {log}).")
     print("To use it, until it stops (each start makes new keys):")
-    for name in SHOWN:
-        print(f"  export {name}={environment[name]}")
+    for line in _export_lines(cloud):
+        print(f"  {line}")
     sys.stdout.flush()
+
+
+def _export_lines(cloud: Cloud) -> list[str]:
+    environment = cloud.environment()
+    return [f"export {name}={environment[name]}" for name in SHOWN]
+
+
+def _exports(port: int) -> int:
+    """Print what to export for the server that runs on this port, and where the AWS CLI is."""
+    if _running(port) is None:
+        print(root_key.NotRunningError(port), file=sys.stderr)
+        return 1
+    tools = Path(sys.executable).parent
+    print(*_export_lines(Cloud(f"http://{HOST}:{port}", port)), sep="\n")
+    print(f'export PATH="$PATH:{tools}"')
+    return 0
 
 
 def _detach(port: int) -> int:

@@ -6,6 +6,7 @@ A test here that fails after an update of ministack is good news: the difference
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,6 +66,20 @@ def test_every_invocation_has_a_log_stream_of_its_own(functions: Any, cloud: Clo
     group = "/aws/lambda/differs-echo"
     streams = cloud.client("logs").describe_log_streams(logGroupName=group)["logStreams"]
     assert len(streams) == 2
+
+
+def test_a_log_filter_in_braces_filters_nothing(cloud: Cloud) -> None:
+    logs = cloud.client("logs")
+    logs.create_log_group(logGroupName="filtered")
+    logs.create_log_stream(logGroupName="filtered", logStreamName="s")
+    event = {"timestamp": int(time.time() * 1000), "message": '{"level": "INFO"}'}
+    logs.put_log_events(logGroupName="filtered", logStreamName="s", logEvents=[event])
+    by_field = logs.filter_log_events(
+        logGroupName="filtered", filterPattern='{ $.level = "ERROR" }'
+    )
+    assert len(by_field["events"]) == 1
+    by_word = logs.filter_log_events(logGroupName="filtered", filterPattern='"ERROR"')
+    assert by_word["events"] == []
 
 
 def test_a_rule_calls_a_function_without_its_permission(functions: Any, cloud: Cloud) -> None:

@@ -1,3 +1,5 @@
+"""The laptop runs a function as Lambda does: its code, variables, layer, log and errors."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The laptop's AWS is a program that starts empty, stops completely and listens locally."""
+
 from __future__ import annotations
 
 import os

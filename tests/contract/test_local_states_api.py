@@ -1,3 +1,5 @@
+"""The laptop's Step Functions API: executions start once, stop, and can be redriven."""
+
 from __future__ import annotations
 
 import json

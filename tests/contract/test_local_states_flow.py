@@ -1,3 +1,5 @@
+"""The laptop's Wait, Choice, Parallel and Map states do what AWS documents."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""The laptop's Task states call functions, retry, catch and time out as AWS documents."""
+
 from __future__ import annotations
 
 import json

@@ -127,7 +127,7 @@ SERVING = {
 }
 
 CLIENT = {
-    ("__main__.draw", "save"): Writer(2, "photos", "caller"),
+    ("__main__.run_generate", "save"): Writer(2, "photos", "caller"),
     ("__main__.save", "save"): Writer(1, "photos", "caller"),
     ("answer.Picture.save", "write_bytes"): Writer(1, "photos", "caller"),
     ("store.PictureStore._put", "put_object"): Writer(1, "photos", "caller"),

@@ -25,19 +25,24 @@ NOT_WAITING: dict[str, object] = {
 
 
 class MemoryJobs(MemoryCostRecords):
-    """Rows by job id; ``notices`` holds every notice that went out."""
+    """Rows by job id; ``notices`` has every notice that was sent, ``refusals`` uploads' codes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.notices: list[str] = []
+        self.refusals: dict[str, str] = {}
 
     def claim(
         self, job: JobSpec, execution_arn: str, now: datetime
     ) -> Literal["accepted", "repeat"]:
+        self.refusals.pop(f"{job.tenant}/{job.upload}", None)
         if self._begin(job, execution_arn, "AcceptRequest", now):
             return "accepted"
         ours = self.records[job.job_id].execution_arn == execution_arn
         return "accepted" if ours else "repeat"
+
+    def record_refusal(self, upload: str, code: str, now: datetime) -> None:  # noqa: ARG002
+        self.refusals[upload] = code
 
     def add_trials(
         self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime

@@ -4,14 +4,18 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 from ministack.services.lambda_svc import _match_esm_filter
 
 from aws.jobs.table import DynamoJobs
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
+from contracts.documents.status import StatusChange
 from contracts.documents.sweep import SweepTrial
 from domain.ports.jobs import Jobs, UnknownJobError
+from likeness_client.jobs import Jobs as ClientJobs
+from likeness_client.jobs import RefusedUpload
 from local.cloud.server import Cloud
 from tests.contract.files import functions
 from tests.fakes.jobs import MemoryJobs
@@ -286,3 +290,24 @@ def test_a_percent_is_raised_and_never_lowered(jobs: Jobs) -> None:
     assert found(jobs).percent == 30
     jobs.raise_percent(job_id(9), 40, at(3))
     assert jobs.get(job_id(9)) is None
+
+
+def test_a_refused_upload_is_found_by_the_client_until_it_is_accepted(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    rows = table(cloud, "JobsTable")
+    jobs, client = DynamoJobs(rows), ClientJobs(rows.name)
+    assert client.find("acme/u1") is None
+    jobs.record_refusal("acme/u1", "invalid_request", NOON)
+    assert client.find("acme/u1") == RefusedUpload("acme/u1", "invalid_request")
+    jobs.claim(spec(), "arn:1", at(1))
+    accepted = client.find("acme/u1")
+    assert isinstance(accepted, StatusChange)
+    assert accepted.job_id == job_id()
+    jobs.record_refusal("acme/u1", "too_many_photos", at(2))
+    assert client.find("acme/u1") == RefusedUpload("acme/u1", "too_many_photos")
+    jobs.claim(spec(), "arn:2", at(3))  # a repeat
+    assert client.find("acme/u1") == accepted

@@ -32,6 +32,7 @@ _PLACE = ("queue_place", "waiting_for")
 _WAITING = ("queue", "queued_at", "task_token", "eta_seconds", *_PLACE)
 _REDRIVEN = ("code", "notice_id", "cancel_requested", "faults")
 _OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate")
+_REFUSAL = ("refused_code", "refused_at")
 _OPEN = Attr("status").is_in(["starting", "processing"])
 _ENDED = Attr("status").is_in(["failed", "canceled"])
 _WANTED = _OPEN & Attr("cancel_requested").not_exists()
@@ -52,12 +53,18 @@ class DynamoJobs(DynamoCostRecords):
         """Claim the job for this execution, unless another execution has it or had it."""
         claimed = self._begin(job, execution_arn, "AcceptRequest", now)
         pointer = {"points_to": job.job_id}
-        self._update(layout.upload_row(f"{job.tenant}/{job.upload}"), None, pointer)
+        row = layout.upload_row(f"{job.tenant}/{job.upload}")
+        self._update(row, None, pointer, drop=_REFUSAL)
         if claimed:
             return "accepted"
         record = self.get(job.job_id)
         ours = record is not None and record.execution_arn == execution_arn
         return "accepted" if ours else "repeat"
+
+    def record_refusal(self, upload: str, code: str, now: datetime) -> None:
+        """Store why the newest request of ``<tenant>/<upload>`` never became a job."""
+        refusal = dict(zip(_REFUSAL, (code, now.isoformat()), strict=True))
+        self._update(layout.upload_row(upload), None, refusal)
 
     def add_trials(
         self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime

@@ -68,6 +68,20 @@ class StatusChange(Document):
     updated_at: str
 
 
+class UploadRow(BaseModel):
+    """The jobs table's row of one upload (``contracts.shared.layout.upload_row``)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    points_to: JobId | None = None
+    """Job of the upload's newest accepted request."""
+
+    refused_code: Code | None = None
+    """Code of the newest request's refusal; absent once a request is accepted."""
+
+    refused_at: str | None = None
+
+
 class CancelJobInput(Document):
     """Input of cancel_job."""
 

@@ -48,13 +48,15 @@ def end(
     services: NoticeServices,
     now: datetime,
 ) -> Notice:
-    """Send the notice of a failure, and close the job if there is one."""
+    """Send the notice of a failure; close the job, or record that the upload never became one."""
     notice = failure_notice(ending, job, place, services.documents)
     notice = notice.model_copy(update={"receipt": receipt_of(job, services.jobs)})
     deliver(notice, services, now)
     if job is not None:
         close_trials(job, ending, services.jobs, now)
         services.jobs.finish(job.job_id, ending.status, ending.code, now)
+    elif place is not None:
+        services.jobs.record_refusal(f"{place.tenant}/{place.upload}", ending.code, now)
     return notice
 
 

@@ -27,6 +27,13 @@ class Jobs(CostRecords, Protocol):
         """
         ...
 
+    def record_refusal(self, upload: str, code: str, now: datetime) -> None:
+        """Store why the newest request of ``<tenant>/<upload>`` never became a job.
+
+        The upload's next accepted request removes the refusal.
+        """
+        ...
+
     def get(self, job_id: str) -> JobRecord | None:
         """Return the job's record; None when the job is unknown."""
         ...

@@ -43,7 +43,7 @@ _KNOWN = (
 
 
 class ChildDecoder:
-    """Runs ``runtime.imaging.decode`` for each photo, without the secrets of our environment."""
+    """Runs the module ``decode`` for each photo, without the secrets of our environment."""
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         """Return the normalised photo; see the Protocol for what it raises."""
@@ -68,7 +68,8 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
     """
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "runtime.imaging.decode", json.dumps(order)],
+            # -P: a module in the current folder must not stand in for one of ours.
+            [sys.executable, "-P", "-m", f"{__package__}.decode", json.dumps(order)],
             input=body,
             capture_output=True,
             check=False,

@@ -1,3 +1,5 @@
+"""An environment variable is read when it is needed, and a missing one is named."""
+
 import pytest
 
 from aws import settings

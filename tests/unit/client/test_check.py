@@ -1,9 +1,13 @@
+"""`likeness check` gives the verdicts of the upload on the user's own machine."""
+
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from likeness_client.__main__ import main
-from likeness_client.check import FolderStorage
+from likeness_client.folder import FolderStorage
 from tests.fakes.pictures import encoded, picture
 from tests.unit.domain.test_archives import zipped
 
@@ -64,3 +68,120 @@ def test_the_folder_is_never_written_to(tmp_path: Path) -> None:
     storage.delete("tenants/local/uploads/check/a.jpg")
     assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
     assert storage.read("elsewhere", 9) == b"z"
+
+
+def photos(count: int = 5) -> dict[str, bytes]:
+    return {f"{n}.jpg": encoded(picture(n)) for n in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("missing", "there is no folder"), ("0.jpg", "is a file; name the folder")],
+)
+def test_what_is_no_folder_is_told(
+    tmp_path: Path, name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_with(tmp_path, {"0.jpg": b"x"})
+    assert main(["check", str(tmp_path / name)]) == 2
+    heard = capsys.readouterr()
+    assert words in heard.err
+    assert not heard.out
+
+
+def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path)]) == 1
+    assert f"{tmp_path} is empty." in capsys.readouterr().out
+
+
+def test_a_name_that_is_not_utf_8_is_told_and_the_others_are_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_with(tmp_path, photos())
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")).write_bytes(encoded(picture(9)))
+    assert main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "refused   caf?.jpg\n          Its name is not UTF-8" in said
+    assert "Photos that can be used: 5 of 5" in said
+
+
+def test_a_name_cannot_command_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["check", str(folder_with(tmp_path, {"\x1b[2J.jpg": encoded(picture(1))}))])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_links_are_followed_as_the_upload_follows_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder_with(elsewhere, photos())
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "photos").symlink_to(elsewhere)
+    assert main(["check", str(tmp_path / "folder")]) == 0
+    assert "Photos that can be used: 5 of 5" in capsys.readouterr().out
+
+
+def make_loop(folder: Path) -> None:
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "again").symlink_to(folder)
+
+
+def make_self_link(folder: Path) -> None:
+    (folder / "self.jpg").symlink_to(folder / "self.jpg")
+
+
+def make_dead_link(folder: Path) -> None:
+    (folder / "dead.jpg").symlink_to(folder / "gone")
+
+
+def make_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.jpg")
+
+
+def make_unreadable(folder: Path) -> None:
+    (folder / "memory.jpg").symlink_to("/proc/self/mem")  # ends in EIO, for root too
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (make_loop, "deeper/again\n          The link leads back"),
+        (make_self_link, "self.jpg\n          It cannot be read"),
+        (make_dead_link, "dead.jpg\n          The link leads nowhere"),
+        (make_pipe, "pipe.jpg\n          It is no ordinary file"),
+        (make_unreadable, "memory.jpg\n          It cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_the_others_are_judged(
+    make: Callable[[Path], None],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make(folder_with(tmp_path, photos()))
+    assert main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert f"refused   {words}" in said
+    assert "Photos that can be used: 5 of 5" in said
+
+
+def test_nothing_of_the_current_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    folder_with(tmp_path / "photos", photos())
+    folder_with(tmp_path, {"json.py": b"raise SystemExit(9)"})
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "photos"]) == 0
+
+
+def test_a_decoder_that_does_not_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder_with(tmp_path, photos())
+    monkeypatch.setattr("runtime.imaging.sandbox._python_path", lambda: "")
+    monkeypatch.setattr("runtime.imaging.sandbox.__package__", "nowhere")
+    assert main(["check", str(tmp_path)]) == 2
+    assert "is Pillow installed for" in capsys.readouterr().err

@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 from contracts.documents.package import GenerationInfo
 from contracts.documents.picture import PictureArguments, StoredPictures
 from likeness_client import GenerationError, Likeness, NotStoredError
-from likeness_client.__main__ import main, make_parser
+from likeness_client.__main__ import main
+from likeness_client.command_line import make_parser
 
 MODEL = f"{0:032x}-{0:012x}.tar.gz"
 
@@ -237,7 +238,7 @@ def test_the_command_line_starts_from_a_file(
     monkeypatch.setattr("likeness_client.client.boto3", endpoint)
     words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
     more = ["--image", str(tmp_path / "start.png"), "--strength", "0.4"]
-    assert main([*words, *more]) == 1
+    assert main([*words, *more]) == 2
     assert "start.png" in capsys.readouterr().err
     (tmp_path / "start.png").write_bytes(b"a file")
     assert main([*words, *more]) == 0

@@ -61,7 +61,7 @@ def test_filters_permissions_and_runbooks_go_by_the_same_prefix() -> None:
     permissions = re.findall(r":training-job/([^*\"]+)\*", template)
     pages = "".join(page.read_text() for page in (ROOT / "docs/runbooks").glob("*.md"))
     in_runbooks = re.findall(r"--name-contains (\S+)", pages)
-    in_runbooks += re.findall(r"TrainingJobs .*--log-stream-name-prefix (\S+)PLAN", pages)
+    in_runbooks += re.findall(r"TrainingJobs .*--log-stream-name-prefix \"([^$\"]+)\$PLAN\"", pages)
     assert filters
     assert permissions
     assert in_runbooks

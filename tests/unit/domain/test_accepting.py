@@ -1,3 +1,5 @@
+"""An upload becomes one job, named by its content, or is refused with every problem."""
+
 from dataclasses import replace
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Files come out of a zip or tar unchanged, and a hostile archive is refused."""
+
 import io
 import tarfile
 import zipfile

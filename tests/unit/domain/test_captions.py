@@ -1,3 +1,5 @@
+"""Captions and masks are found beside the photos, in every form that is accepted."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""The end of a training job, from an event or from reconcile, ends the waiting state."""
+
 import json
 from datetime import timedelta
 

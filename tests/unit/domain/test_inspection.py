@@ -1,3 +1,5 @@
+"""Every photo gets a verdict, and too few good photos end the job."""
+
 import json
 import re
 

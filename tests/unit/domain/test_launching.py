@@ -1,3 +1,5 @@
+"""Queued jobs become training jobs, once each, within the quota."""
+
 import json
 from dataclasses import replace
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""A LoRA file is accepted only if it is whole, finite and of the expected rank."""
+
 import json
 import struct
 

@@ -18,7 +18,7 @@ from contracts.documents.stages import (
     ObjectCreated,
 )
 from contracts.documents.training import GateReport, TrainedAdapter, TrainingResult
-from contracts.errors import StageError, TooFewPhotosError
+from contracts.errors import InvalidRequestError, StageError, TooFewPhotosError
 from contracts.shared import layout
 from domain.failures.causes import RaisedAgainError
 from domain.failures.redrive import fail_job
@@ -29,6 +29,7 @@ from domain.notices.services import NoticeServices
 from domain.notices.uncaught import notify_outcome
 from domain.ports.storage import write_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
+from tests.fakes.jobs import MemoryJobs
 from tests.fakes.models import MemoryModels
 from tests.fakes.notifier import MemoryNotifier, TopicGoneError
 from tests.unit.domain.test_inspection import PlainDecoder, inspection_of
@@ -193,6 +194,21 @@ def test_a_bad_request_is_reported_field_by_field() -> None:
     assert (notice.code, notice.job_id, notice.upload) == ("invalid_request", None, "first")
     nearest = {problem.field: problem.nearest for problem in notice.request}
     assert nearest == {"class_prompt": None, "stepz": "max_train_steps"}
+
+
+def refusals(office: Office) -> dict[str, str]:
+    assert isinstance(office.intake.jobs, MemoryJobs)
+    return office.intake.jobs.refusals
+
+
+def test_a_refusal_before_there_is_a_job_is_recorded_until_the_upload_is_accepted() -> None:
+    office = Office()
+    office.fail(InvalidRequestError(problems=2), None)
+    assert refusals(office) == {"acme/first": "invalid_request"}
+    job = office.accept({f"{n}.jpg": b"pixels" for n in range(5)})
+    assert refusals(office) == {}
+    office.fail(TooFewPhotosError(found=1, needed=5), job)
+    assert refusals(office) == {}
 
 
 @pytest.mark.parametrize(

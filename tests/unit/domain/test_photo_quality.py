@@ -1,3 +1,5 @@
+"""Advice on photos that can be used but are not good."""
+
 import pytest
 
 from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among

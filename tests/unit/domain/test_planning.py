@@ -1,3 +1,5 @@
+"""Which queued jobs are trained next, and with whom: by age, tenant and quota."""
+
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,3 +1,5 @@
+"""The price of an instance type, and none for an unknown type."""
+
 from domain.pricing.prices import USD_PER_HOUR, cost_usd
 
 

@@ -1,16 +1,18 @@
 """What the trainer says of its steps, and what becomes of it in the jobs table."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from contracts.documents.record import Stage
 from contracts.documents.stages import TrainingEvent
 from contracts.documents.status import TrainingProgress
 from contracts.shared import layout
 from domain.ports.storage import write_document
 from domain.training.following import follow, reconcile
 from domain.training.launching import launch
-from domain.training.progress import LAUNCHED, TRAINED, training_percent
+from domain.training.progress import LAUNCHED, STAGE_PERCENT, TRAINED, training_percent
 from tests.unit.training_kit import NOON, World, job_id
 from trainer.optimisation.progress import ProgressFile
 
@@ -44,6 +46,10 @@ def write_progress(world: World, step: int, name: str | None = None) -> str:
     )
     write_document(world.models, key, progress)
     return key
+
+
+def test_every_stage_has_a_percent_on_entering() -> None:
+    assert set(STAGE_PERCENT) == set(get_args(Stage))
 
 
 def test_the_trainer_writes_its_pace_but_not_at_every_step(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""An adapter is verified, packed and published whole, once, under a new key."""
+
 import gzip
 import io
 import tarfile

@@ -1,3 +1,5 @@
+"""request.json is read with every alias, and all its problems are reported at once."""
+
 import json
 from contextlib import suppress
 from typing import Any

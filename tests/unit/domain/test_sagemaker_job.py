@@ -1,3 +1,5 @@
+"""The CreateTrainingJob request: warm pools, spot, time limits, no network, no user text."""
+
 import json
 import re
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""A model is warm when the endpoint draws a valid picture with exactly its weights."""
+
 import json
 from datetime import datetime, timedelta
 

@@ -1,3 +1,5 @@
+"""A handler parses its event, answers JSON, counts its outcome and logs its job."""
+
 import json
 from typing import Any
 

@@ -1,0 +1,194 @@
+"""The options of ``likeness``; those of ``generate`` have PictureArguments' names."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TypeAlias, get_args
+
+from contracts.documents.picture import OutputFormat, Scheduler
+from contracts.shared.styles import Style
+from likeness_client import __version__
+from likeness_client.exit_codes import EXPLAINED
+from likeness_client.jobs import PATIENCE_SECONDS
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+_RAW = argparse.RawDescriptionHelpFormatter
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="likeness",
+        description="Personal image models: check photos, follow a training, draw pictures.",
+        epilog=EXPLAINED,
+        formatter_class=_RAW,
+    )
+    parser.add_argument("--version", action="version", version=f"likeness {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_check(commands)
+    add_status(commands)
+    add_cancel(commands)
+    add_models(commands)
+    add_generate(commands)
+    add_replay(commands)
+    return parser
+
+
+def add_command(commands: Commands, name: str, purpose: str) -> argparse.ArgumentParser:
+    """Add a subcommand whose help ends with the exit codes."""
+    return commands.add_parser(
+        name, help=purpose, description=f"{purpose}.", epilog=EXPLAINED, formatter_class=_RAW
+    )
+
+
+def add_check(commands: Commands) -> None:
+    """Add ``likeness check``."""
+    check = add_command(commands, "check", "Judge a folder of photos before uploading it")
+    check.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="photos, and request.json if any"
+    )
+    check.add_argument(
+        "--resolution",
+        type=int,
+        metavar="PIXELS",
+        help="the base model's; a request.json in the folder that names one wins",
+    )
+
+
+def add_status(commands: Commands) -> None:
+    """Add ``likeness status``."""
+    status = add_command(commands, "status", "Show how a job stands")
+    add_job(status)
+    status.add_argument("--watch", action="store_true", help="print each change until the end")
+
+
+def add_cancel(commands: Commands) -> None:
+    """Add ``likeness cancel``."""
+    cancel = add_command(commands, "cancel", "Stop a job; its owner is told once")
+    add_job(cancel)
+    cancel.add_argument(
+        "--function",
+        default=os.environ.get("LIKENESS_CANCEL_FUNCTION", "likeness-cancel-job"),
+        help="the stack's output CancelFunctionName, also $LIKENESS_CANCEL_FUNCTION"
+        " (default: %(default)s)",
+    )
+
+
+def add_job(command: argparse.ArgumentParser) -> None:
+    """Add what names a job."""
+    command.add_argument("job", metavar="JOB", help="the job id, or TENANT/UPLOAD")
+    command.add_argument(
+        "--table",
+        default=os.environ.get("LIKENESS_JOBS_TABLE"),
+        help="the stack's output JobsTableName, also $LIKENESS_JOBS_TABLE",
+    )
+    command.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE_SECONDS,
+        metavar="SECONDS",
+        help="how long `cancel` and `status --watch` wait for an upload to be accepted"
+        " (default: %(default)s)",
+    )
+
+
+def add_models(commands: Commands) -> None:
+    """Add ``likeness models``."""
+    models = add_command(commands, "models", "List a tenant's models and the endpoint's state")
+    models.add_argument("tenant", metavar="TENANT", help="as in the upload's prefix")
+    models.add_argument("--wake", action="store_true", help="start an endpoint that sleeps")
+    models.add_argument(
+        "--function",
+        default=os.environ.get("LIKENESS_STATUS_FUNCTION", "likeness-model-status"),
+        help="the stack's output ModelStatusFunctionName, also $LIKENESS_STATUS_FUNCTION"
+        " (default: %(default)s)",
+    )
+
+
+def add_replay(commands: Commands) -> None:
+    """Add ``likeness replay``."""
+    replay = add_command(commands, "replay", "Deliver again what lies in the dead-letter queue")
+    replay.add_argument("queue_url", metavar="QUEUE_URL", help="the output DeadLetterQueueUrl")
+    replay.add_argument("--dry-run", action="store_true", help="only show what lies there")
+
+
+def add_generate(commands: Commands) -> None:
+    """Add ``likeness generate``."""
+    generate = add_command(commands, "generate", "Draw pictures with a trained model")
+    generate.add_argument("model", metavar="MODEL", help="the target model of the notice")
+    generate.add_argument(
+        "prompt", metavar="PROMPT", help="name the subject by its trigger word, or <<TOK>>"
+    )
+    generate.add_argument("--negative-prompt", metavar="TEXT", help="what to avoid")
+    generate.add_argument(
+        "--endpoint",
+        default=os.environ.get("LIKENESS_ENDPOINT"),
+        help="the endpoint's name, also $LIKENESS_ENDPOINT",
+    )
+    generate.add_argument(
+        "--out",
+        type=Path,
+        default=Path("picture.png"),
+        metavar="FILE",
+        help="where to save; further pictures get -2, -3 ... (default: %(default)s)",
+    )
+    generate.add_argument("--image", type=Path, metavar="FILE", help="a PNG or JPEG to start from")
+    generate.add_argument(
+        "--store", metavar="s3://BUCKET/tenants/TENANT", help="keep a copy of all in S3"
+    )
+    add_picture_arguments(generate)
+
+
+def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
+    """Add PictureArguments; what is not given is left to the base model."""
+    whole = {
+        "num-inference-steps": "1 to 150",
+        "seed": "of the first picture; the next has the next seed",
+        "height": "pixels, a multiple of 8",
+        "width": "pixels, a multiple of 8",
+        "num-images-per-prompt": "1 to 4",
+        "quality": "of a JPEG or WebP, 1 to 100",
+    }
+    for name, words in whole.items():
+        generate.add_argument(f"--{name}", type=int, metavar="N", help=words)
+    broken = {
+        "guidance-scale": "0 to 30",
+        "lora-scale": "weight of the adapter, 0 (the bare base) to 2",
+        "strength": "with --image: how much of it may change, above 0 up to 1",
+    }
+    for name, words in broken.items():
+        generate.add_argument(f"--{name}", type=float, metavar="X", help=words)
+    generate.add_argument("--scheduler", choices=get_args(Scheduler), help="diffusers' class name")
+    generate.add_argument("--style", choices=get_args(Style), help="words around both prompts")
+    generate.add_argument("--output-format", choices=get_args(OutputFormat), help="of the files")
+    generate.add_argument(
+        "--adapter",
+        dest="adapters",
+        action="append",
+        type=read_adapter,
+        metavar="MODEL=WEIGHT",
+        help="mix in another model of the same tenant; up to three times",
+    )
+    generate.add_argument(
+        "--no-cache",
+        dest="use_cache",
+        action="store_const",
+        const=False,
+        help="draw anew what was drawn before",
+    )
+
+
+def read_adapter(text: str) -> dict[str, object]:
+    """Return one of the adapters to mix in.
+
+    >>> read_adapter("model.tar.gz=0.5")
+    {'model': 'model.tar.gz', 'weight': 0.5}
+
+    Raises:
+        ArgumentTypeError: the weight is no number.
+    """
+    model, _, weight = text.partition("=")
+    try:
+        return {"model": model, "weight": float(weight or 1)}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"the weight of {text!r} is no number") from None

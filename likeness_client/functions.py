@@ -1,0 +1,47 @@
+"""Calls a function of the stack and returns what it answers."""
+
+import json
+from typing import Any, TypeVar
+
+import boto3
+from pydantic import BaseModel, ValidationError
+
+from likeness_client.aws_errors import CONFIG
+
+Answered = TypeVar("Answered", bound=BaseModel)
+
+
+class FunctionFailedError(Exception):
+    """A function of the stack failed, or another function answered; its log says why."""
+
+
+def call(
+    function: str,
+    question: BaseModel,
+    answer: type[Answered],
+    session: Any = None,  # noqa: ANN401 (boto3 ships no types)
+) -> Answered:
+    """Ask a function and return its answer.
+
+    Raises:
+        FunctionFailedError: the function failed, or what it answers is no ``answer``.
+    """
+    client = session.client("lambda") if session else boto3.client("lambda", config=CONFIG)
+    said = client.invoke(FunctionName=function, Payload=question.model_dump_json().encode())
+    body = said["Payload"].read()
+    if "FunctionError" in said:
+        raise FunctionFailedError(f"{function} failed: {_name_of_error(body)}")
+    try:
+        return answer.model_validate_json(body)
+    except ValidationError:
+        wanted = answer.__name__
+        raise FunctionFailedError(f"{function} answers something else than {wanted}") from None
+
+
+def _name_of_error(body: bytes) -> str:
+    """Return the error's name; its message may hold anything."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return "unknown"
+    return str(said.get("errorType", "unknown")) if isinstance(said, dict) else "unknown"

@@ -1,0 +1,65 @@
+"""The command line as a person meets it: version, help, and python -m."""
+
+import argparse
+import subprocess
+import sys
+
+import pytest
+
+from likeness_client import __all__ as public
+from likeness_client import __version__
+from likeness_client.__main__ import COMMANDS, main
+from likeness_client.command_line import make_parser
+from tests.contract.files import ROOT
+
+
+def subcommands() -> dict[str, argparse.ArgumentParser]:
+    (found,) = (action.choices for action in make_parser()._actions if action.choices)  # noqa: SLF001
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"likeness {__version__}\n"
+
+
+def test_the_module_can_be_run() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "likeness_client", "check", "/missing"],
+        env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (2, "likeness: there is no folder /missing\n")
+
+
+def test_every_command_can_be_carried_out() -> None:
+    assert subcommands().keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_is_for(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = subcommands()[name]
+    silent = [action.dest for action in parser._actions if not action.help]  # noqa: SLF001
+    assert not silent
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert "exit status:" in capsys.readouterr().out
+
+
+def test_a_weight_that_is_no_number_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["generate", "m", "p", "--adapter", "other=much"])
+    assert ended.value.code == 2
+    assert "is no number" in capsys.readouterr().err
+
+
+def test_every_public_name_can_be_imported() -> None:
+    package = __import__("likeness_client")
+    assert all(getattr(package, name) is not None for name in public)
+    with pytest.raises(AttributeError, match="nobody"):
+        _ = package.nobody
