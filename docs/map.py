@@ -148,7 +148,7 @@ LISTENERS = (
     "follow_training",
     "reconcile",
     "notify_outcome",
-    "tell_status",
+    "publish_status",
     "cancel_job",
     "model_status",
     "reap_endpoint",

@@ -15,10 +15,10 @@ from contracts.shared.layout import REQUEST_FILE, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
-from domain.intake.normalisation import Darkroom, limits_for
+from domain.intake.normalisation import NormalisationServices, limits_for
 from domain.intake.uploads import PinnedUpload, pin_upload
 from domain.ports.storage import ObjectTooLargeError
-from domain.requests.merge import Sources, Wishes, read_wishes
+from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import PLACE, FolderStorage, NoFolderError, Obstacle, shown, walk
@@ -38,13 +38,13 @@ class Looks(NamedTuple):
 
 def look_at(storage: FolderStorage, upload: PinnedUpload, resolution: int) -> Looks:
     """Give each photo of the folder its verdict."""
-    room = Darkroom(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
+    room = NormalisationServices(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
     verdicts = tuple(verdicts_of(upload.photos, room))
     of_class = len(list(stored_class(upload.class_photos, room)))
     return Looks(upload, verdicts, of_class)
 
 
-def read_folder(storage: FolderStorage, upload: PinnedUpload) -> Wishes | None:
+def read_folder(storage: FolderStorage, upload: PinnedUpload) -> MergedRequest | None:
     """Return what the folder asks for; None if nothing in it asks for a training.
 
     Raises:
@@ -55,7 +55,7 @@ def read_folder(storage: FolderStorage, upload: PinnedUpload) -> Wishes | None:
     bodies = {_name(pin): storage.read(pin.key, MAX_REQUEST_BYTES) for pin in upload.settings}
     request = upload.request
     body = None if request is None else storage.read(request.key, MAX_REQUEST_BYTES)
-    return read_wishes(Sources(body, bodies, upload.names))
+    return merge_sources(RequestSources(body, bodies, upload.names))
 
 
 def check(folder: Path, resolution: int | None = None) -> int:
@@ -107,7 +107,7 @@ def say_obstacles(obstacles: tuple[Obstacle, ...]) -> None:
         _say(f"refused   {obstacle.name}\n          {obstacle.reason}")
 
 
-def say_request(wishes: Wishes | None) -> None:
+def say_request(wishes: MergedRequest | None) -> None:
     """Say what of the request does not stand in request.json."""
     if wishes is None:
         return

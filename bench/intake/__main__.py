@@ -24,9 +24,9 @@ from bench.report import Figure, finish
 from contracts.errors import ArchiveRefusedError
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.archives import members_of
-from domain.intake.normalisation import DecodeLimits
 from domain.intake.uploads import find_place
-from domain.requests.merge import Sources, parse_request
+from domain.ports.decoder import DecodeLimits
+from domain.requests.merge import RequestSources, parse_request
 from domain.requests.request_json import RequestRefusedError
 from runtime.imaging.sandbox import format_of
 
@@ -170,7 +170,7 @@ def check_random_requests() -> Counter[str]:
     """Read random requests; count the answers by kind."""
     answers: Counter[str] = Counter()
 
-    def read(sources: Sources) -> None:
+    def read(sources: RequestSources) -> None:
         answers[random_requests.answer_to(sources)] += 1
 
     random_requests.run_random_requests(RANDOM_REQUESTS, read)

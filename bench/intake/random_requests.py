@@ -11,7 +11,7 @@ from contracts.documents.upload.problems import RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from domain.requests.aliases import ALIASES
 from domain.requests.avatar_config import DEFAULTS
-from domain.requests.merge import Sources, read_wishes
+from domain.requests.merge import RequestSources, merge_sources
 from domain.requests.request_json import RequestRefusedError
 
 PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
@@ -37,17 +37,17 @@ lines = st.tuples(names, values).map(lambda pair: f"{pair[0]} = {json.dumps(pair
 tomls = st.lists(lines, max_size=4).map(lambda rows: "\n".join(rows).encode())
 files = bodies | tomls | st.binary(max_size=40)
 sources = st.builds(
-    Sources,
+    RequestSources,
     request=st.none() | bodies | st.binary(max_size=40),
     settings=st.dictionaries(st.sampled_from(SETTINGS), files, max_size=2),
     photos=st.lists(st.sampled_from(FOLDERS).map(lambda f: f"{f}a.jpg"), max_size=3),
 )
 
 
-def answer_to(given: Sources) -> Literal["request", "problems", "unmapped"]:
+def answer_to(given: RequestSources) -> Literal["request", "problems", "unmapped"]:
     """Read a random upload; "unmapped" means an unexpected exception or a lossy request."""
     try:
-        wishes = read_wishes(given)
+        wishes = merge_sources(given)
         written = wishes.request.model_dump_json()
         same = TrainingRequest.model_validate_json(written) == wishes.request
     except RequestRefusedError as refusal:
@@ -60,7 +60,7 @@ def answer_to(given: Sources) -> Literal["request", "problems", "unmapped"]:
     return "request" if same else "unmapped"
 
 
-def run_random_requests(count: int, check: Callable[[Sources], None]) -> None:
+def run_random_requests(count: int, check: Callable[[RequestSources], None]) -> None:
     """Call ``check`` with ``count`` random requests, the same ones in every run."""
     made = settings(
         max_examples=count,

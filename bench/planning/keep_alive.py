@@ -13,9 +13,9 @@ from functools import partial
 from itertools import pairwise
 
 from bench.report import Figure
-from domain.ports.ledger import RECENT_RUNS
+from domain.ports.cost_records import RECENT_RUNS
+from domain.ports.trainer import Run
 from domain.training.keep_alive import COLD_WORTH, advised_period, cost
-from domain.training.sagemaker_job import Run
 
 ARRIVALS = 600
 SERVICE_SECONDS = 60.0

@@ -26,16 +26,17 @@ from typing import Any, NamedTuple
 from bench.planning import keep_alive
 from bench.report import Figure, finish
 from contracts.documents.record import JobRecord
-from contracts.documents.stages import TrainingNews
+from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import read_document
+from domain.ports.trainer import CreateOutcome, Run
 from domain.pricing.prices import USD_PER_HOUR
 from domain.training.billing import settle_ended
 from domain.training.following import follow, follow_result, reconcile
-from domain.training.launching import Launcher, launch
-from domain.training.sagemaker_job import Creation, Run
+from domain.training.launching import launch
+from domain.training.services import LaunchServices
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.notice_story import NoticeStory
 from tests.fakes.story import story_of
@@ -127,7 +128,7 @@ class SimulatedTrainer(MemoryTrainer):
         self.warm, self.billed = 0, 0.0
         self._tokens, self._since = float(REQUESTS_BURST), 0.0
 
-    def create(self, request: dict[str, Any]) -> Creation:
+    def create(self, request: dict[str, Any]) -> CreateOutcome:
         """Start a job, unless the quota or the request rate is exceeded."""
         if not self._may_ask():
             return "no_capacity"
@@ -178,10 +179,10 @@ class Simulation:
         settings = replace(
             SETTINGS,
             quota=quota,
-            largest_batch=MAX_BATCH,
+            max_batch=MAX_BATCH,
             keep_alive_seconds=MAX_KEEP_ALIVE,
         )
-        self.launcher = Launcher(self.world.room, self.world.bases, settings)
+        self.launching = LaunchServices(self.world.services, self.world.bases, settings)
         self.launch_is_due = False
         self.waits: list[float] = []
 
@@ -218,11 +219,11 @@ class Simulation:
     def launch(self) -> None:
         """Invoke launch_training."""
         self.launch_is_due = False
-        launch(self.launcher, self.clock.now())
+        launch(self.launching, self.clock.now())
 
     def every_minute(self) -> None:
         """Invoke the functions that run on a schedule."""
-        reconcile(self.world.room, self.clock.now())
+        reconcile(self.world.services, self.clock.now())
         self.launch()
         self.clock.after(60, self.every_minute)
 
@@ -239,7 +240,7 @@ class Simulation:
     def result(self, name: str, number: int) -> None:
         """Follow the result of one user."""
         key = self.world.write_result_of(number, name)
-        follow_result(self.world.room, key, self.clock.now())
+        follow_result(self.world.services, key, self.clock.now())
         if job_id(number) not in self.world.callbacks.answers:
             raise RuntimeError("a result was not followed")
         self.waits.append(self.clock.seconds - BURST_SECONDS * number / self.uploads)
@@ -247,9 +248,9 @@ class Simulation:
     def ended(self, name: str, billed: float) -> None:
         """End a job; its event invokes follow_training and launch_training."""
         self.trainer.finish(name, billed)
-        news = TrainingNews.model_validate({"detail": {"TrainingJobName": name}})
-        settle_ended(self.world.room, news, self.clock.now())
-        follow(self.world.room, news, self.clock.now())
+        event = TrainingEvent.model_validate({"detail": {"TrainingJobName": name}})
+        settle_ended(self.world.services, event, self.clock.now())
+        follow(self.world.services, event, self.clock.now())
         self.schedule_launch()
 
 
@@ -317,8 +318,8 @@ def stories(seeds: int) -> list[Figure]:
     names = ("lost", "trained twice", "stuck in training", "stuck in the queue")
     return [
         *(Figure(f"{seeds} stories: {n}", wrong[n], "", 0, "less") for n in names),
-        Figure(f"{seeds} stories: endings not told", wrong["not told"], "", 0, "less"),
-        Figure(f"{seeds} stories: endings told in two ways", wrong["told twice"], "", 0, "less"),
+        Figure(f"{seeds} stories: endings without a notice", wrong["no notice"], "", 0, "less"),
+        Figure(f"{seeds} stories: endings with two notices", wrong["two notices"], "", 0, "less"),
         Figure(f"{seeds} stories: messages sent again under their notice_id", repeats),
     ]
 

@@ -1,9 +1,9 @@
-"""Stage 1, accept_request: pin the upload, read what it asks for, name the job by its content.
+"""Stage 1, accept_request: pin the upload, read its request, name the job by its content.
 
 In     AcceptRequestInput   S3's "Object Created" for request.json or its like, and the execution
-Out    Acceptance           to inspect_photos; or the end, when this content is known already
-Fails  InvalidUploadError   final; the request lies in the wrong place
-       InvalidRequestError  final; the owner is told every problem at once
+Out    Acceptance           to inspect_photos; or the end, for content that was accepted before
+Fails  InvalidUploadError   final; the request's key is wrong
+       InvalidRequestError  final; the owner's notice lists every problem
        ConsentRefusedError  final; the owner must ask the person on the photos
        ArchiveRefusedError  final; the owner must pack the photos again
        TooManyPhotosError   final; the owner must choose
@@ -15,14 +15,14 @@ from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
 from contracts.documents.job import Acceptance
 from contracts.documents.stages import AcceptRequestInput
-from domain.intake.accepting import Intake, accept_request
+from domain.intake.accepting import IntakeServices, accept_request
 from runtime.clock import now
 from runtime.handlers import stage
 
 
 @stage
 def lambda_handler(given: AcceptRequestInput) -> Acceptance:
-    intake = Intake(
+    services = IntakeServices(
         uploads=S3Storage.from_env("UPLOADS_BUCKET"),
         models=S3Storage.from_env("MODELS_BUCKET"),
         bases=bases_from_env(),
@@ -30,4 +30,4 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         consent=consent_rules_from_env(),
         captioner_id=captioner_from_env(),
     )
-    return accept_request(given, intake, now())
+    return accept_request(given, services, now())

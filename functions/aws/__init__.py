@@ -1,1 +1,1 @@
-"""The only room that knows boto3: each file meets one Protocol of the domain."""
+"""The only package that imports boto3: each file implements one Protocol of domain.ports."""

@@ -1,4 +1,4 @@
-"""Step Functions' task tokens as domain.training.following.Callbacks."""
+"""Step Functions' task tokens: implements domain.ports.callbacks.Callbacks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,14 @@ from botocore.exceptions import ClientError
 
 from aws.clients import client
 
-_NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
-_LONGEST_ERROR, _LONGEST_CAUSE = 256, 32_768
+_NO_STATE_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+_MAX_ERROR, _MAX_CAUSE = 256, 32_768
 
 logger = Logger(child=True)
 
 
 class StepFunctionsCallbacks:
-    """A token of a dead attempt is logged and treated as answered."""
+    """A token that no state waits behind is logged and treated as answered."""
 
     def __init__(self, states: Any) -> None:  # noqa: ANN401 - a boto3 client
         self._states = states
@@ -33,7 +33,7 @@ class StepFunctionsCallbacks:
 
     def fail(self, task_token: str, error: str, cause: str, job_id: str) -> bool:
         """Fail the waiting state."""
-        error, cause = error[:_LONGEST_ERROR], cause[:_LONGEST_CAUSE]
+        error, cause = error[:_MAX_ERROR], cause[:_MAX_CAUSE]
         return _sent(
             lambda: self._states.send_task_failure(taskToken=task_token, error=error, cause=cause),
             job_id,
@@ -41,13 +41,13 @@ class StepFunctionsCallbacks:
 
 
 def _sent(send: Callable[[], object], job_id: str) -> bool:
-    """Return whether somebody heard it."""
+    """Return whether a state was waiting behind the token."""
     try:
         send()
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code not in _NOBODY_WAITS:
+        if code not in _NO_STATE_WAITS:
             raise
-        logger.info("nobody waits behind this task token", job_id=job_id, reason=code)
+        logger.info("no state waits behind this task token", job_id=job_id, reason=code)
         return False
     return True

@@ -1,4 +1,7 @@
-"""The table's stream as status changes; EventBridge and SNS as domain.training.progress.Teller."""
+"""Status changes from the table's stream to EventBridge and SNS.
+
+Implements domain.ports.notifier.StatusPublisher.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,16 +10,18 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from aws import settings
 from aws.clients import client
-from contracts.documents.status import EVENT_SOURCE, EVENT_TYPE, StatusChange, TableNews
+from contracts.documents.status import EVENT_SOURCE, EVENT_TYPE, StatusChange, TableStreamEvent
 
-_AT_ONCE = 10
-"""Entries that PutEvents takes."""
+_MAX_ENTRIES = 10
+"""Entries of one PutEvents request."""
 
 _READ = TypeDeserializer().deserialize
 
+_FIELDS = [field.alias or name for name, field in StatusChange.model_fields.items()]
+
 
 class EventsRefusedError(Exception):
-    """EventBridge did not take every event; the batch is sent again."""
+    """EventBridge did not accept every event; the batch is sent again."""
 
 
 class Broadcaster:
@@ -34,18 +39,18 @@ class Broadcaster:
         """Send the changes, in order.
 
         Raises:
-            EventsRefusedError: EventBridge did not take all of them.
+            EventsRefusedError: EventBridge did not accept all of them.
         """
-        for start in range(0, len(changes), _AT_ONCE):
-            some = changes[start : start + _AT_ONCE]
+        for start in range(0, len(changes), _MAX_ENTRIES):
+            some = changes[start : start + _MAX_ENTRIES]
             answer = self._events.put_events(Entries=[_event(change) for change in some])
             if answer["FailedEntryCount"]:
                 raise EventsRefusedError
         for change in changes:
-            self._tell(change)
+            self._publish_to_topic(change)
 
-    def _tell(self, change: StatusChange) -> None:
-        names = {"tenant", "status", "stage", "code", "point_of"}
+    def _publish_to_topic(self, change: StatusChange) -> None:
+        names = {"tenant", "status", "stage", "code", "trial_of"}
         self._sns.publish(
             TopicArn=self._topic_arn,
             Message=change.model_dump_json(exclude_none=True),
@@ -56,18 +61,18 @@ class Broadcaster:
         )
 
 
-def changes_in(news: TableNews) -> list[tuple[StatusChange | None, StatusChange]]:
-    """Return before and after of each job's row; other rows are none of ours."""
+def changes_in(event: TableStreamEvent) -> list[tuple[StatusChange | None, StatusChange]]:
+    """Return each job's status before and after its change; rows of other kinds are left out."""
     return [
         (_status(record.dynamodb.before), after)
-        for record in news.records
+        for record in event.records
         if (after := _status(record.dynamodb.after)) is not None
     ]
 
 
 def _status(image: Mapping[str, Any]) -> StatusChange | None:
-    """Return what a row says to subscribers; None: it is no job's."""
-    row = {name: _READ(image[name]) for name in StatusChange.model_fields if name in image}
+    """Return a row's status change; None for a row that is not a job's."""
+    row = {name: _READ(image[name]) for name in _FIELDS if name in image}
     return StatusChange.model_validate(row) if "status" in row else None
 
 

@@ -1,4 +1,4 @@
-"""boto3 clients with limits: a stage must fail in time to be tried again."""
+"""boto3 clients with short time-outs: a stage must fail in time to be tried again."""
 
 from functools import cache
 from typing import Any

@@ -1,4 +1,4 @@
-"""What consent the stack asks for, as its environment says."""
+"""The consent that the stack requires, from the environment."""
 
 from aws import settings
 from domain.requests.consent import ConsentRules

@@ -1,4 +1,4 @@
-"""The ``models`` table as domain.notices.notices.Models."""
+"""The ``models`` table: implements domain.ports.models.Models."""
 
 from typing import Any
 
@@ -23,19 +23,19 @@ class DynamoModels:
         return cls(dynamodb.Table(settings.text("MODELS_TABLE")))
 
     def record(self, model: ModelRecord) -> None:
-        """Remember a model; the same one again changes nothing."""
+        """Store a model's record; storing the same record again changes nothing."""
         self._table.put_item(Item=model.model_dump())
 
     def of(self, tenant: str, model_id: str | None = None) -> list[ModelRecord]:
-        """Return a tenant's models, the newest first; one of them, or none, when one is named."""
+        """Return the tenant's models, newest first; with ``model_id`` only that one, if any."""
         condition = Key("tenant").eq(tenant)
         if model_id is not None:
             condition &= Key("model_id").eq(model_id)
-        question: dict[str, Any] = {"KeyConditionExpression": condition}
-        page = self._table.query(**question)
+        query: dict[str, Any] = {"KeyConditionExpression": condition}
+        page = self._table.query(**query)
         items = page["Items"]
         while "LastEvaluatedKey" in page:
-            page = self._table.query(**question, ExclusiveStartKey=page["LastEvaluatedKey"])
+            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
             items += page["Items"]
         models = [ModelRecord.model_validate(item) for item in items]
         return sorted(models, key=lambda model: model.created_at, reverse=True)

@@ -1,4 +1,4 @@
-"""SNS as domain.notices.notices.Notifier."""
+"""The notices topic in SNS: implements domain.ports.notifier.Notifier."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class SnsNotifier:
         return cls(settings.text("NOTICES_TOPIC_ARN"), client("sns"))
 
     def publish(self, notice: Notice) -> None:
-        """Send the notice; its title is the subject of a mail."""
+        """Send the notice; its title is the subject of an e-mail."""
         attributes = {"tenant": notice.tenant, "status": notice.status, "code": notice.code}
         self._sns.publish(
             TopicArn=self._topic_arn,

@@ -1,17 +1,17 @@
-"""The only reader of our own environment variables; called from ``from_env`` and nowhere else."""
+"""The only reader of our environment variables, for ``from_env`` functions and handlers."""
 
 import os
 
 
 class MissingVariableError(Exception):
-    """The function was deployed without a variable that it needs: a fault of template.yaml."""
+    """The function lacks an environment variable that it needs: a fault of template.yaml."""
 
 
 def text(name: str) -> str:
     """Return the variable's value.
 
     Raises:
-        MissingVariableError: it is absent or empty.
+        MissingVariableError: the variable is absent or empty.
     """
     value = os.environ.get(name, "")
     if value == "":
@@ -21,15 +21,15 @@ def text(name: str) -> str:
 
 
 def optional(name: str) -> str | None:
-    """Return the variable's value; None when it is absent or empty."""
+    """Return the variable's value; None when the variable is absent or empty."""
     return os.environ.get(name) or None
 
 
 def number(name: str) -> int:
-    """Return the variable's value, a whole number.
+    """Return the variable's value as a whole number.
 
     Raises:
-        MissingVariableError: it is absent, empty or not a whole number.
+        MissingVariableError: the variable is absent, empty or not a whole number.
     """
     value = text(name)
     try:

@@ -1,4 +1,4 @@
-"""S3 as domain.ports.storage.Storage."""
+"""One S3 bucket: implements domain.ports.storage.Storage."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +45,7 @@ class S3Storage:
         ]
 
     def head(self, key: str) -> StoredObject | None:
-        """Return what is known of the object now, with its version; None when it is missing."""
+        """Return the object's present version; None when the object is missing."""
         try:
             answer = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
@@ -57,7 +57,7 @@ class S3Storage:
         )
 
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
-        """Return what ``head`` knows of each object, several requests at a time."""
+        """Return ``head`` of each object, with several requests at a time."""
         with ThreadPoolExecutor(max_workers=8) as pool:
             return tuple(found for found in pool.map(self.head, keys) if found is not None)
 
@@ -77,11 +77,11 @@ class S3Storage:
         return data
 
     def write(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
-        """Store the bytes, encrypted as the bucket says."""
+        """Store the bytes, with the bucket's default encryption."""
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object within the bucket, atomically for its readers."""
+        """Copy an object within the bucket; readers see the whole copy or nothing."""
         try:
             self._s3.copy_object(
                 Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
@@ -92,11 +92,11 @@ class S3Storage:
             raise
 
     def delete(self, key: str) -> None:
-        """Remove the object; a missing one is fine."""
+        """Delete the object; do nothing when it does not exist."""
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
 
 def _version(answer: "dict[str, Any]") -> str | None:
-    """Return the version, or None where the bucket keeps none."""
+    """Return the version; None where the bucket keeps no versions."""
     version: str | None = answer.get("VersionId")
     return None if version == "null" else version

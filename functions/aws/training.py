@@ -1,4 +1,4 @@
-"""SageMaker's training jobs as domain.training.sagemaker_job.Trainer."""
+"""SageMaker's training jobs: implements domain.ports.trainer.Trainer."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ from botocore.exceptions import ClientError
 from aws import settings
 from aws.bases import captioner_from_env
 from aws.clients import client
-from domain.training.sagemaker_job import Creation, TrainingSettings, TrainingState
+from domain.ports.trainer import CreateOutcome, TrainingState
+from domain.training.sagemaker_job import TrainingSettings
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
 _NOT_FOUND = "not found"
@@ -24,8 +25,8 @@ class SageMakerTrainer:
         """Use this region's SageMaker."""
         return cls(client("sagemaker"))
 
-    def create(self, request: dict[str, Any]) -> Creation:
-        """Start a training job; a name that is taken already starts nothing."""
+    def create(self, request: dict[str, Any]) -> CreateOutcome:
+        """Start a training job; nothing starts when the name is taken already."""
         try:
             self._sagemaker.create_training_job(**request)
         except ClientError as error:
@@ -38,7 +39,7 @@ class SageMakerTrainer:
         return "created"
 
     def describe(self, name: str) -> TrainingState | None:
-        """Return how the job stands, or None when no job has that name."""
+        """Return the job's state, or None when no job has that name."""
         try:
             answer = self._sagemaker.describe_training_job(TrainingJobName=name)
         except ClientError as error:
@@ -48,7 +49,7 @@ class SageMakerTrainer:
         return state_of(answer)
 
     def stop(self, name: str) -> None:
-        """Stop a training job; one that has ended, or never began, is left alone."""
+        """Stop a training job; do nothing when it has ended or never began."""
         try:
             self._sagemaker.stop_training_job(TrainingJobName=name)
         except ClientError as error:
@@ -57,7 +58,7 @@ class SageMakerTrainer:
 
 
 def state_of(answer: dict[str, Any]) -> TrainingState:
-    """Return what our rules need of DescribeTrainingJob's answer."""
+    """Return the state in DescribeTrainingJob's answer."""
     pool = answer.get("WarmPoolStatus", {})
     return TrainingState(
         name=answer["TrainingJobName"],
@@ -77,21 +78,21 @@ def state_of(answer: dict[str, Any]) -> TrainingState:
 
 
 def is_not_found(error: ClientError) -> bool:
-    """SageMaker says it in two ways: by a code of its own, or as a ValidationException."""
-    said = error.response["Error"]
-    return said["Code"] == "ResourceNotFound" or (
-        said["Code"] == "ValidationException" and _NOT_FOUND in said["Message"].lower()
+    """Whether the job does not exist: SageMaker has a code for it, or a ValidationException."""
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    return code == "ResourceNotFound" or (
+        code == "ValidationException" and _NOT_FOUND in message.lower()
     )
 
 
 def settings_from_env() -> TrainingSettings:
-    """Return what template.yaml decides for every training job."""
+    """Return the settings that template.yaml gives for every training job."""
     return TrainingSettings(
         image_uri=settings.text("TRAINING_IMAGE_URI"),
         role_arn=settings.text("TRAINING_ROLE_ARN"),
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
         quota=settings.number("TRAINING_QUOTA"),
-        largest_batch=settings.number("LARGEST_BATCH"),
+        max_batch=settings.number("MAX_BATCH"),
         spot_backlog=settings.text("SPOT_BACKLOG") == "true",
         keep_alive_seconds=settings.number("KEEP_ALIVE_SECONDS"),
         max_runtime_seconds=settings.number("MAX_RUNTIME_SECONDS"),

@@ -1,29 +1,35 @@
-"""What the stages around a training talk to, put together from the environment."""
+"""The services of the functions around a training, made from the environment."""
 
 from collections.abc import Callable
 from time import monotonic
 
+from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs.table import DynamoJobs
-from aws.rate_limit import Pace
+from aws.notifier import SnsNotifier
+from aws.rate_limit import RateLimiter
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
-from domain.training.following import TrainingRoom
-from domain.training.launching import Launcher
+from domain.notices.services import NoticeServices
+from domain.ports.notifier import Notifier
+from domain.pricing.agreement import PricingServices
+from domain.training.services import LaunchServices, TrainingServices
 
 LAUNCHING_SECONDS = 40
-"""Of the function's sixty: the last order that was begun needs the rest."""
+"""Seconds of the 60 s Lambda time-out spent on launching; the remaining 20 s let the current launch
+finish."""
 
-LOOKING_SECONDS = 25
-"""Of the same sixty, for reconcile's look at every training; bills and the launcher come after."""
+FOLLOWING_SECONDS = 25
+"""Seconds of the same 60 s that reconcile spends on following trainings; cost records and the
+launcher come after."""
 
 BILLING_SECONDS = 10
-"""And for its look at open bills."""
+"""Seconds of the same 60 s that reconcile spends on open cost records."""
 
 
-def training_room() -> TrainingRoom:
-    """Return the table, the bucket and the two services."""
-    return TrainingRoom(
+def training_services() -> TrainingServices:
+    """Return the table, the models bucket, SageMaker and Step Functions."""
+    return TrainingServices(
         jobs=DynamoJobs.from_env(),
         models=S3Storage.from_env("MODELS_BUCKET"),
         trainer=SageMakerTrainer.from_env(),
@@ -31,23 +37,42 @@ def training_room() -> TrainingRoom:
     )
 
 
-def time_for(seconds: float) -> Callable[[], bool]:
-    """Return whether so many seconds, from now on, are not over."""
-    end = monotonic() + seconds
-    return lambda: monotonic() < end
-
-
-def launcher() -> Launcher:
-    """Return what a launcher needs."""
-    in_time, pace = time_for(LAUNCHING_SECONDS), Pace()
+def launch_services() -> LaunchServices:
+    """Return what launching needs: ``has_time`` limits its rate and its time."""
+    in_time, limiter = time_for(LAUNCHING_SECONDS), RateLimiter()
 
     def has_time() -> bool:
-        pace.wait()
+        limiter.wait()
         return in_time()
 
-    return Launcher(
-        room=training_room(),
+    return LaunchServices(
+        training=training_services(),
         bases=S3Storage.from_env("BASES_BUCKET"),
         settings=settings_from_env(),
         has_time=has_time,
     )
+
+
+def pricing_services() -> PricingServices:
+    """Return what agreeing on a price needs."""
+    return PricingServices(
+        jobs=DynamoJobs.from_env(),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        bases=S3Storage.from_env("BASES_BUCKET"),
+        instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
+    )
+
+
+def notice_services(notifier: Notifier | None = None) -> NoticeServices:
+    """Return the models bucket, the table and the topic, or another notifier in its place."""
+    return NoticeServices(
+        documents=S3Storage.from_env("MODELS_BUCKET"),
+        jobs=DynamoJobs.from_env(),
+        notifier=SnsNotifier.from_env() if notifier is None else notifier,
+    )
+
+
+def time_for(seconds: float) -> Callable[[], bool]:
+    """Return a function that is true until ``seconds`` have passed."""
+    end = monotonic() + seconds
+    return lambda: monotonic() < end

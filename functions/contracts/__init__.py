@@ -1,5 +1,5 @@
-"""The documents that cross borders; used by Lambda, the training image and the serving image.
+"""Documents and rules that Lambda, the training image and the serving image share.
 
-It lies in ``functions/`` because ``sam build`` cannot see outside its CodeUri, while both
-Dockerfiles (context: the repository's root) can copy it. pydantic and typing only.
+The package lies in ``functions/`` because ``sam build`` cannot see outside its CodeUri. Both
+Dockerfiles copy it from there. It imports only pydantic and the standard library.
 """

@@ -1,4 +1,4 @@
-"""BaseCard (``base.json``): a base model is a folder with a hash, never a name on a hub."""
+"""BaseCard (``base.json``): a base model is a folder with a hash, not a name on a hub."""
 
 from typing import Annotated, Literal
 
@@ -7,12 +7,12 @@ from pydantic import Field
 from contracts.document import Document, OpaqueId, RelativePath, Sha256
 from contracts.shared.limits import MAX_LEARNING_RATE, MAX_RANK, MAX_SIDE, MIN_SIDE, SIDE_STEP
 
-Family = Literal["sd1", "sd2", "sdxl"]
+Architecture = Literal["sd1", "sd2", "sdxl"]
 PredictionType = Literal["epsilon", "v_prediction"]
 
 
 class TrainingDefaults(Document):
-    """What a request means when it says nothing."""
+    """The values of fields that a training request leaves out."""
 
     learning_rate: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)]
 
@@ -21,50 +21,50 @@ class TrainingDefaults(Document):
     rank: Annotated[int, Field(ge=1, le=MAX_RANK)]
 
     steps_per_photo: Annotated[int, Field(ge=1, le=1000)]
-    """Optimiser steps for each photo, within the two bounds below."""
+    """Optimiser steps per photo; the two limits below bound the product."""
 
     min_train_steps: Annotated[int, Field(ge=1)]
 
     max_train_steps: Annotated[int, Field(ge=1)]
 
     target_modules: tuple[str, ...] = ("to_k", "to_q", "to_v", "to_out.0")
-    """Of the UNet."""
+    """Layers of the UNet that get an adapter."""
 
     train_text_encoder: bool = False
-    """Whether a trigger word needs the text encoders' help to mean somebody."""
+    """Whether the text encoders get an adapter too."""
 
     text_encoder_lr: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)] | None = None
-    """Absent: ``learning_rate``."""
+    """Peak learning rate of the text encoders' adapters; absent: ``learning_rate``."""
 
     prior_loss_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
-    """How much the class counts beside the subject, where class images are trained on."""
+    """Weight of the loss on class images; the loss on photos has the weight 1."""
 
 
 class InferenceDefaults(Document):
-    """What a picture request means when it says nothing."""
+    """The values of arguments that a picture request leaves out."""
 
     num_inference_steps: Annotated[int, Field(ge=1, le=150)]
 
     guidance_scale: Annotated[float, Field(ge=0, le=30)]
 
     scheduler: str
-    """A diffusers scheduler's class name."""
+    """Class name of a diffusers scheduler."""
 
 
 class GateFloors(Document):
-    """What an adapter must reach before it is published; measured once for each base."""
+    """The gate's thresholds; measured once for each base."""
 
     min_effect: Annotated[float, Field(ge=0, le=1)]
-    """Mean absolute change of the pictures, as a share of the full range."""
+    """Smallest mean absolute change of the pictures, as a share of the full range."""
 
     min_identity: Annotated[float, Field(ge=-1, le=1)] | None = None
-    """Cosine between generated and real photos; absent: the base ships no judge."""
+    """Smallest cosine similarity of generated and real photos; absent: the base has no judge."""
 
     min_prompt_following: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of the prompts' attributes that the pictures show."""
+    """Smallest share of the prompts' attributes that the pictures show."""
 
     max_class_drift: Annotated[float, Field(ge=0, le=2)] | None = None
-    """Share of the class that may be lost: to the subject's looks, or of its prompt-following."""
+    """Largest share of the class that may be lost: to the subject, or in prompt following."""
 
 
 class BaseCard(Document):
@@ -74,20 +74,20 @@ class BaseCard(Document):
 
     base_id: OpaqueId
 
-    family: Family
+    family: Architecture
 
     revision: str
 
     sha256: Sha256
-    """Of ``files``: sha256 over its lines "<sha256>  <path>\\n" in path order."""
+    """Hash of ``files``: SHA-256 over the lines "<sha256>  <path>\\n" in path order."""
 
     files: dict[RelativePath, Sha256]
-    """Every file of the pipeline that a picture depends on."""
+    """Path and SHA-256 of every file that a picture depends on."""
 
     prediction_type: PredictionType
 
     resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
-    """Pixels of a side that the base was trained at."""
+    """Side in pixels of the pictures that the base was trained on."""
 
     training: TrainingDefaults
 
@@ -96,10 +96,10 @@ class BaseCard(Document):
     gate: GateFloors
 
     face_detector: Literal["retinaface", "haar", "drawn"] | None = None
-    """What finds faces on photos of this base's kind; absent: only what the image is set up for."""
+    """Face detector for photos of this kind; absent: the one that the training image names."""
 
     license: str | None = None
-    """Named in every adapter's model card; absent: the card says "the base model's own"."""
+    """Licence for the adapters' model cards; absent: the card says "the base model's own"."""
 
     judge: RelativePath | None = None
-    """Folder of the judge of likeness; absent: identity is not scored."""
+    """Folder of the model that judges likeness; absent: identity is not scored."""

@@ -1,4 +1,4 @@
-"""What every document is: frozen, complete, without unknown fields; and the names they share."""
+"""The base of every document: frozen, complete, without unknown fields; and shared types."""
 
 from typing import Annotated
 
@@ -6,21 +6,30 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 
 class Document(BaseModel):
-    """Frozen; refuses unknown fields. Its attribute docstrings become its JSON Schema."""
+    """Frozen; refuses unknown fields. Its attribute docstrings become its JSON Schema.
+
+    A field with an alias has that alias as its name in JSON, because stored documents have it.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        serialize_by_alias=True,
+        validate_by_alias=True,
+        validate_by_name=True,
     )
 
 
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-"""Hash of tenant, photos, request, base and code generation: safe as a name, a key and a path."""
+"""Hash of tenant, photos, request, base and code generation. Safe as a name, a key and a path."""
 
 PlanId = JobId
-"""Names one TrainingPlan; the job id itself when the plan holds a single task."""
+"""Id of a TrainingPlan; the job's id when the plan has a single task."""
 
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-"""A tenant or an upload, as the client names it. Never a person's name or address."""
+"""The client's name for a tenant or an upload. Never a person's name or address."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -33,7 +42,7 @@ def _inside(path: str) -> str:
 
 
 RelativePath = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_inside)]
-"""A file inside a known folder, with forward slashes."""
+"""Path of a file inside a known folder, with forward slashes."""
 
 S3Uri = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S*$")]
-"""A place in S3 that we named; never one that a user typed."""
+"""A place in S3 that our code has named; never text from a user."""

@@ -1,7 +1,7 @@
-"""The failures a stage reports on purpose: the workflow's vocabulary.
+"""The failures that a stage raises on purpose: the workflow's vocabulary.
 
-Step Functions hears only the bare class name (the Lambda runtime sends ``type(exc).__name__``) and
-compares it as text, so inheritance means nothing to ``ErrorEquals``.
+Step Functions receives only the bare class name (the Lambda runtime sends ``type(exc).__name__``)
+and compares it as text, so inheritance means nothing to ``ErrorEquals``.
 tests/contract/test_error_names.py keeps these classes and statemachine/ in step.
 """
 
@@ -12,8 +12,8 @@ from typing import ClassVar
 class StageError(Exception):
     """Base for Python code only; the workflow never names it.
 
-    Its text is JSON, so that NotifyFailure can read the facts out of Step Functions' Cause. Facts
-    are numbers and our own words; never a user's text.
+    Its text is JSON, so that NotifyFailure can read the facts from Step Functions' Cause. A fact is
+    a number or a fixed word; never a user's text.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -25,7 +25,7 @@ class StageError(Exception):
 
 
 class StageInputError(StageError):
-    """A stage was called with something else than its document. Final: a fault of ours."""
+    """The stage's input is not its document. Final: a fault of the code."""
 
 
 class InvalidRequestError(StageError):
@@ -47,13 +47,13 @@ class ArchiveRefusedError(StageError):
 
 
 class ConsentRefusedError(StageError):
-    """The stack asks for a consent that the request does not bring. Final: the owner must ask."""
+    """The stack requires a consent that the request lacks. Final: the owner must ask."""
 
     code = "consent_missing"
 
 
 class DecoderBrokenError(StageError):
-    """The photo decoder did not work: a fault of the runtime and of no photo. Tried again."""
+    """The photo decoder did not start: a fault of the runtime, not of a photo. Tried again."""
 
     retryable = True
 
@@ -77,31 +77,31 @@ class TooManyPhotosError(StageError):
 
 
 class TooExpensiveError(StageError):
-    """The training is estimated dearer than ``max_cost_usd``. Final: the owner must decide."""
+    """The estimated cost is above ``max_cost_usd``. Final: the owner must decide."""
 
     code = "too_expensive"
 
 
 class JobCanceledError(StageError):
-    """Somebody asked to stop this job. Final; a redrive takes it up again."""
+    """The job was cancelled. Final; a redrive continues it."""
 
     code = "canceled"
 
 
 class TrainingFailedError(StageError):
-    """The trainer gave up on this task and said why. Final for this job."""
+    """The trainer could not train this task; the code says why. Final for this job."""
 
     code = "training_failed"
 
 
 class GateFailedError(StageError):
-    """The adapter is not like its subject, or breaks its class. Final: other photos may help."""
+    """The adapter did not pass the gate. Final: other photos or settings may help."""
 
     code = "gate_failed"
 
 
 class SweepFailedError(StageError):
-    """No point of a sweep has an adapter that passed the gate. Final."""
+    """No trial of a sweep has an adapter that passed the gate. Final."""
 
     code = "sweep_failed"
 
@@ -113,7 +113,7 @@ class AdapterInvalidError(StageError):
 
 
 class ModelNotReadyError(StageError):
-    """The endpoint is still loading the model, or is out of memory for a moment. Tried again."""
+    """The endpoint is loading the model, or has no memory at the moment. Tried again."""
 
     code = "model_not_ready"
     retryable = True
@@ -126,13 +126,13 @@ class WarmUpFailedError(StageError):
 
 
 class EndpointMissingError(StageError):
-    """There is no endpoint to warm. Final: an operator must create it, then redrive."""
+    """There is no endpoint. Final: an operator must create it, then redrive."""
 
     code = "endpoint_missing"
 
 
 class EndpointStartingError(StageError):
-    """The endpoint is being started, for this model among others. Tried again."""
+    """The endpoint is being created. Tried again."""
 
     code = "endpoint_starting"
     retryable = True

@@ -1,8 +1,8 @@
-"""The red end, fail_job: fail under the stage's own error; redriven, let the stage run again.
+"""The end of a failed execution, fail_job: raise the stage's error; after a redrive, return.
 
 In     FailJobInput       from notify_failure
-Out    nothing            to the stage that failed, after a redrive
-Fails  RaisedAgainError   always else, under the name of the stage's error
+Out    nothing            after a redrive: the stage that failed runs again
+Fails  RaisedAgainError   otherwise, under the name of the stage's error
 """
 
 from aws.jobs.table import DynamoJobs

@@ -1,13 +1,13 @@
-"""Beside the states, follow_training: answers the task tokens of trainings that are decided.
+"""Beside the states, follow_training: answer the task tokens of trainings with an outcome.
 
-In     TrainingNews        a training job ended, or wrote a result or how far it is
-Out    nothing             TrainAdapter goes on, with a TrainedAdapter or an error; receipts and
-                           progress stand in the jobs table
-Fails  anything            tried again by Lambda; reconcile finds what stays unanswered
+In     TrainingEvent       a training job ended, or it wrote a result or its progress
+Out    nothing             TrainAdapter gets a TrainedAdapter or an error; receipts and progress
+                           are stored in the jobs table
+Fails  anything            Lambda tries again; reconcile finds what stays unanswered
 """
 
-from aws.wiring import training_room
-from contracts.documents.stages import TrainingNews
+from aws.wiring import training_services
+from contracts.documents.stages import TrainingEvent
 from domain.training.billing import settle_ended
 from domain.training.following import follow
 from runtime.clock import now
@@ -16,8 +16,8 @@ from runtime.handlers import listener
 
 
 @listener
-def lambda_handler(news: TrainingNews) -> None:
-    room = training_room()
-    settled = settle_ended(room, news, now())
-    follow(room, news, now())
+def lambda_handler(event: TrainingEvent) -> None:
+    services = training_services()
+    settled = settle_ended(services, event, now())
+    follow(services, event, now())
     report_costs([settled] if settled is not None else [])

@@ -1,17 +1,17 @@
-"""Beside the states, launch_training: queued jobs -> SageMaker training jobs.
+"""Beside the states, launch_training: start training jobs for the queued jobs.
 
-In     LaunchNews          the table's stream when a job is queued, a job's end, and every minute
-Out    nothing             follow_training hears of what was started
-Fails  anything            what was claimed without a training job is found by reconcile
+In     LaunchEvent         a queued job in the table's stream, a training job's end, every minute
+Out    nothing             follow_training gets the events of the training jobs
+Fails  anything            reconcile finds jobs that were claimed without a training job
 """
 
-from aws.wiring import launcher
-from contracts.documents.stages import LaunchNews
+from aws.wiring import launch_services
+from contracts.documents.stages import LaunchEvent
 from domain.training.launching import launch
 from runtime.clock import now
 from runtime.handlers import listener
 
 
 @listener
-def lambda_handler(news: LaunchNews) -> None:
-    launch(launcher(), now(), news.ended)
+def lambda_handler(event: LaunchEvent) -> None:
+    launch(launch_services(), now(), event.ended)

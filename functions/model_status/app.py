@@ -1,11 +1,11 @@
 """Beside the states, model_status: a returning user's models, and whether they can be called now.
 
-In     ModelQuestion       an application invokes it; ``wake`` starts an endpoint that sleeps
+In     ModelQuestion       from an application; ``wake`` starts an endpoint on demand
 Out    ModelAnswer
-Fails  StageInputError     the question is not one
+Fails  StageInputError     the input is not a ModelQuestion
 """
 
-from aws.hosting import SageMakerHosting
+from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
 from aws.models import DynamoModels
 from contracts.documents.hosting import ModelAnswer, ModelQuestion
 from domain.serving.endpoint import answer
@@ -15,4 +15,4 @@ from runtime.handlers import stage
 
 @stage
 def lambda_handler(question: ModelQuestion) -> ModelAnswer:
-    return answer(question, SageMakerHosting.from_env(), DynamoModels.from_env(), now())
+    return answer(question, SageMakerEndpointLifecycle.from_env(), DynamoModels.from_env(), now())

@@ -1,14 +1,13 @@
-"""The outer net, notify_outcome: an execution ended red, and perhaps nobody was told.
+"""Beside the states, notify_outcome: a notice for failed executions that no state could send.
 
 In     ExecutionEnded   EventBridge's "Step Functions Execution Status Change"
-Out    nothing          a Notice is published, unless notify_failure did
+Out    nothing          a Notice is published, unless notify_failure did it
+Fails  anything         Lambda tries again; the same notice has the same id
 """
 
-from aws.jobs.table import DynamoJobs
 from aws.notifier import SnsNotifier
-from aws.storage import S3Storage
+from aws.wiring import notice_services
 from contracts.documents.stages import ExecutionEnded
-from domain.notices.notices import Desk
 from domain.notices.uncaught import notify_outcome
 from runtime.clock import now
 from runtime.failure_metrics import CountingNotifier
@@ -16,10 +15,6 @@ from runtime.handlers import bind, listener
 
 
 @listener
-def lambda_handler(news: ExecutionEnded) -> None:
-    desk = Desk(
-        documents=S3Storage.from_env("MODELS_BUCKET"),
-        jobs=DynamoJobs.from_env(),
-        notifier=CountingNotifier(SnsNotifier.from_env()),
-    )
-    bind(notify_outcome(news, desk, now()))
+def lambda_handler(event: ExecutionEnded) -> None:
+    services = notice_services(CountingNotifier(SnsNotifier.from_env()))
+    bind(notify_outcome(event, services, now()))

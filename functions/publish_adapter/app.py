@@ -1,9 +1,9 @@
-"""Stage 4, publish_adapter: verify one adapter, pack it for Triton, publish it under a new name.
+"""Stage 4, publish_adapter: verify an adapter, pack it for Triton, publish it under a new name.
 
 In     PublishAdapterInput from train_adapter
 Out    ModelPackage        to warm_model
 Fails  AdapterInvalidError final; an operator looks at the training job's output
-       GateFailedError     final; the owner is told
+       GateFailedError     final; the owner can use other photos or settings
 """
 
 from aws.jobs.table import DynamoJobs

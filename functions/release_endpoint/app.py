@@ -1,14 +1,14 @@
-"""Beside the states, release_endpoint: a stack that goes takes its on-demand endpoint with it.
+"""Beside the states, release_endpoint: delete the on-demand endpoint when its stack is deleted.
 
 In     StackRequest        CloudFormation's custom resource, for create, update and delete
-Out    nothing             CloudFormation is answered at the URL that it gave
-Fails  anything            CloudFormation is told so: the stack stays until the endpoint can go
+Out    nothing             the answer goes to the URL in the request
+Fails  anything            the answer is FAILED: the stack stays until the endpoint can be deleted
 """
 
 import json
 from urllib.request import Request, urlopen
 
-from aws.hosting import SageMakerHosting
+from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
 from contracts.documents.stages import StackRequest
 from runtime.handlers import listener
 
@@ -18,14 +18,14 @@ def lambda_handler(request: StackRequest) -> None:
     status = "FAILED"
     try:
         if request.request_type == "Delete":
-            SageMakerHosting.from_env().delete()
+            SageMakerEndpointLifecycle.from_env().delete()
         status = "SUCCESS"
     finally:
         reply(request, status)
 
 
 def reply(request: StackRequest, status: str) -> None:
-    """Tell CloudFormation, which waits for it."""
+    """Send CloudFormation the answer that it waits for."""
     body = {
         "Status": status,
         "Reason": "see the log of release-endpoint",

@@ -1,1 +1,1 @@
-"""What every handler shares: parsing, logging, tracing, metrics, clock. No rule, no AWS call."""
+"""Code that every handler shares: parsing, logging, tracing, metrics, clock. No AWS call."""

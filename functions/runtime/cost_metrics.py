@@ -1,4 +1,4 @@
-"""What training jobs came to, for the dashboard: each is told once, when nothing can be added."""
+"""Metrics of training costs: each training job is reported once, when its cost is final."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from runtime.metrics import report
 
 
 def report_costs(jobs: Iterable[Settled]) -> None:
-    """Report training jobs whose cost has become final."""
+    """Report the training jobs whose cost has become final."""
     for settled in jobs:
         report("BillableSeconds", settled.billable_seconds)
         for usd in settled.adapters_usd:

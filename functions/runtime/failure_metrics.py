@@ -1,13 +1,13 @@
-"""Counts the failures that somebody here has to mend, as their owners are told of them."""
+"""Metric of failures that an operator has to mend, counted when their notices are sent."""
 
 from contracts.codes import CODES
 from contracts.documents.notice import Notice
-from domain.notices.notices import Notifier
+from domain.ports.notifier import Notifier
 from runtime.metrics import report
 
 
 class CountingNotifier:
-    """Carries notices on; each that goes out is counted once, if it is about a fault of ours."""
+    """Sends notices through another notifier, and counts those that an operator has to act on."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier

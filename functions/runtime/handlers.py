@@ -1,7 +1,7 @@
-"""The two kinds of handler: a stage of the workflow, and a listener to AWS's own events.
+"""The two kinds of handler: a stage of the workflow, and a listener to AWS's events.
 
-Both parse the event into the type that the function asks for, bind what identifies the job to every
-log line, trace, and count the outcome. Nothing of a document is logged but its opaque ids.
+Both parse the event into the type of the function's parameter, bind the job's ids to every log
+line, trace, and count the outcome. Of a document, only its opaque ids are logged.
 """
 
 import inspect
@@ -26,13 +26,13 @@ tracer = Tracer()
 
 
 def stage(handler: Callable[[Any], Answer]) -> LambdaHandler:
-    """Make a state's handler of a function from one document to another."""
+    """Make the handler of a state from a function of one document to another."""
     parse = _parser(handler)
     dump = TypeAdapter(get_type_hints(handler)["return"]).dump_python
 
     @wraps(handler)
     def lambda_handler(event: object, _context: LambdaContext) -> object:
-        with _told(handler):
+        with _outcome_logged(handler):
             document = parse(event)
             bind(document)
             answer = handler(document)
@@ -43,15 +43,15 @@ def stage(handler: Callable[[Any], Answer]) -> LambdaHandler:
 
 
 def listener(handler: Callable[..., None]) -> LambdaHandler:
-    """Make a handler of AWS's own events; it answers nothing.
+    """Make the handler of an AWS event from a function without an answer.
 
-    A function without a parameter does not care what woke it: a stream, a schedule.
+    A function without a parameter ignores the event, for example a schedule's.
     """
     parse = _parser(handler) if inspect.signature(handler).parameters else None
 
     @wraps(handler)
     def lambda_handler(event: object, _context: LambdaContext) -> None:
-        with _told(handler):
+        with _outcome_logged(handler):
             if parse is None:
                 handler()
                 return
@@ -63,7 +63,7 @@ def listener(handler: Callable[..., None]) -> LambdaHandler:
 
 
 def _parser(handler: Callable[..., object]) -> Callable[[object], Any]:
-    """Return what turns an event into the handler's one parameter."""
+    """Return a function that parses an event into the handler's one parameter."""
     (name,) = inspect.signature(handler).parameters
     adapter = TypeAdapter(get_type_hints(handler)[name])
 
@@ -78,19 +78,21 @@ def _parser(handler: Callable[..., object]) -> Callable[[object], Any]:
 
 
 @contextmanager
-def _told(handler: Callable[..., object]) -> Generator[None, None, None]:
-    """Count the outcome and log a failure by its name; the failure itself goes on."""
+def _outcome_logged(handler: Callable[..., object]) -> Generator[None, None, None]:
+    """Count and log the outcome; a failure is logged by its name and raised again."""
     name = handler.__module__.partition(".")[0]
     logger.clear_state()
     logger.append_keys(stage=name)
     try:
         yield
     except StageError as error:
-        logger.warning("stage failed on purpose", error=type(error).__name__, facts=error.facts)
+        name_of_error = type(error).__name__
+        logger.warning("stage failed", expected=True, error=name_of_error, facts=error.facts)
         count("Failed", name)
         raise
     except Exception as error:
-        logger.error("stage failed", error=type(error).__name__)  # noqa: TRY400 - no user text
+        name_of_error = type(error).__name__
+        logger.error("stage failed", expected=False, error=name_of_error)  # noqa: TRY400 - no user text
         count("Crashed", name)
         report("Crashes", 1)
         raise
@@ -99,7 +101,7 @@ def _told(handler: Callable[..., object]) -> Generator[None, None, None]:
 
 
 def bind(document: object) -> None:
-    """Put its job's opaque ids into every later log line and into the trace."""
+    """Add the opaque ids of the document's job to every later log line and to the trace."""
     for name, value in ids_in(document).items():
         logger.append_keys(**{name: value})
         tracer.put_annotation(name, value)

@@ -1,4 +1,4 @@
-"""Which job a document is about: the opaque ids that go into every log line. Nothing else does."""
+"""The opaque ids of a document's job, for the log lines; nothing else of a document is logged."""
 
 import re
 from typing import Any
@@ -11,13 +11,15 @@ _TASK_FILE = re.compile(f"{layout.checkpoints_prefix(_ID)}{_ID}/")
 
 
 def ids_in(document: object) -> dict[str, str]:
-    """Return ``job_id``, and ``plan_id`` of a training that several jobs may share.
+    """Return ``job_id``, or ``plan_id`` for a training that several jobs may share.
 
-    A document names its job, or has the one that does: the stage's, or that of the stage which
-    failed. News of a training names the plan, and the job where it is about one job's file.
+    A document has the job's id itself, in its ``job``, or in the input of the stage that failed. An
+    event about a training has the plan's id, and the job's id if it is about one job's file.
     """
     job_id = _job_id(document) or _job_id(getattr(document, "job", None)) or _of_failed(document)
-    return {"job_id": job_id} if job_id is not None else _of_news(getattr(document, "detail", None))
+    if job_id is not None:
+        return {"job_id": job_id}
+    return _of_event(getattr(document, "detail", None))
 
 
 def _job_id(document: object) -> str | None:
@@ -31,11 +33,11 @@ def _of_failed(document: object) -> str | None:
 
 
 def _safe(found: object) -> str | None:
-    """Return an id of ours; anything else could be somebody's words."""
+    """Return the value if it has the form of an id; anything else could be user text."""
     return found if isinstance(found, str) and re.fullmatch(_ID, found) else None
 
 
-def _of_news(detail: object) -> dict[str, str]:
+def _of_event(detail: object) -> dict[str, str]:
     key = getattr(getattr(detail, "object", None), "key", "")
     if place := _TASK_FILE.match(key):
         return {"job_id": place[2], "plan_id": place[1]}

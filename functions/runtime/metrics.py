@@ -1,6 +1,6 @@
-"""The figures that the dashboard and the alarms of template.yaml read.
+"""The metrics that the dashboard and the alarms of template.yaml read.
 
-Each is one log line in CloudWatch's embedded metric format, with the stack as its ``service``.
+Each value is one log line in CloudWatch's embedded metric format, with the stack as ``service``.
 """
 
 from typing import Literal
@@ -27,25 +27,25 @@ UNITS: dict[Figure, MetricUnit] = {
     "QueueAge": MetricUnit.Seconds,  # how long the oldest of them has waited
     "JobsInTraining": MetricUnit.Count,
     "JobsStuck": MetricUnit.Count,  # in training for longer than any training may last
-    "Crashes": MetricUnit.Count,  # functions that ended in an error which is not one of ours
-    "ServiceFailures": MetricUnit.Count,  # jobs that failed through no fault of their owner
-    "AdapterCost": MetricUnit.NoUnit,  # USD, of each finished adapter, all its attempts
-    "BillableSeconds": MetricUnit.Seconds,  # of each training job
-    "SpotSaving": MetricUnit.Percent,  # of a spot job's time, that was not billed
-    "WarmPoolHit": MetricUnit.Percent,  # 100: another training job took the warm instance; 0: none
-    "WarmPoolSeconds": MetricUnit.Seconds,  # that a warm instance waited, and was billed
+    "Crashes": MetricUnit.Count,  # invocations that ended in an unexpected error
+    "ServiceFailures": MetricUnit.Count,  # failed jobs that an operator has to act on
+    "AdapterCost": MetricUnit.NoUnit,  # USD for each finished adapter, all attempts
+    "BillableSeconds": MetricUnit.Seconds,  # for each training job
+    "SpotSaving": MetricUnit.Percent,  # share of a spot job's time that was not billed
+    "WarmPoolHit": MetricUnit.Percent,  # 100: another training job took the warm instance; else 0
+    "WarmPoolSeconds": MetricUnit.Seconds,  # time that a warm instance waited and was billed
 }
 
 Outcome = Literal["Succeeded", "Failed", "Crashed"]
 
 
 def report(figure: Figure, value: float) -> None:
-    """Write one figure of the whole stack."""
+    """Write one value of a metric of the whole stack."""
     with single_metric(name=figure, unit=UNITS[figure], value=value):
         pass
 
 
 def count(outcome: Outcome, stage: str) -> None:
-    """Count how one invocation of a stage ended."""
+    """Count the outcome of one invocation of a stage."""
     with single_metric(name=outcome, unit=MetricUnit.Count, value=1) as metric:
         metric.add_dimension("stage", stage)

@@ -3,13 +3,13 @@
 In     WarmModelInput        from publish_adapter
 Out    WarmModelReport       to notify_owner
 Fails  ModelNotReadyError    the workflow waits and tries again
-       EndpointStartingError the endpoint is made on demand; the workflow waits for it
+       EndpointStartingError the endpoint is being created; the workflow waits for it
        EndpointMissingError  final until an operator creates the endpoint and redrives
        WarmUpFailedError     final; an operator looks at the endpoint's log
 """
 
-from aws.endpoint import SageMakerEndpoint
-from aws.hosting import SageMakerHosting
+from aws.endpoint_invoker import SageMakerEndpointInvoker
+from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
 from aws.jobs.table import DynamoJobs
 from contracts.documents.package import WarmModelReport
 from contracts.documents.stages import WarmModelInput
@@ -21,4 +21,9 @@ from runtime.handlers import stage
 @stage
 def lambda_handler(given: WarmModelInput) -> WarmModelReport:
     DynamoJobs.from_env().advance(given.job.job_id, "WarmModel", now())
-    return warm(given.package, SageMakerEndpoint.from_env(), SageMakerHosting.from_env(), now)
+    return warm(
+        given.package,
+        SageMakerEndpointInvoker.from_env(),
+        SageMakerEndpointLifecycle.from_env(),
+        now,
+    )

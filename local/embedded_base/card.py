@@ -4,8 +4,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from contracts.base import (
+    Architecture,
     BaseCard,
-    Family,
     GateFloors,
     InferenceDefaults,
     PredictionType,
@@ -56,7 +56,7 @@ def write_card(  # noqa: PLR0913
     folder: Path,
     base_id: str,
     *,
-    family: Family,
+    family: Architecture,
     revision: str,
     prediction_type: PredictionType,
     gate: GateFloors,

@@ -16,7 +16,7 @@ from diffusers import (
 )
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from contracts.base import BaseCard, Family, GateFloors
+from contracts.base import Architecture, BaseCard, GateFloors
 from local.embedded_base.architecture import (
     TOKENS,
     make_scheduler,
@@ -29,7 +29,7 @@ from local.embedded_base.card import write_card
 from local.embedded_base.tokenizer import make_tokenizer
 
 
-def build(folder: Path, seed: int = 0, family: Family = "sdxl") -> BaseCard:
+def build(folder: Path, seed: int = 0, family: Architecture = "sdxl") -> BaseCard:
     """Write an untrained pipeline and its card to `folder`; equal seeds give equal files."""
     torch.manual_seed(seed)
     if family == "sdxl":

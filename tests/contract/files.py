@@ -21,7 +21,7 @@ BESIDE_THE_STATES = {
     "reap_endpoint",
     "reconcile",
     "release_endpoint",
-    "tell_status",
+    "publish_status",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from contracts.base import BaseCard
-from contracts.documents.prior import PriorSet, order_of, prior_key
+from contracts.documents.class_images import ClassImageSet, class_image_key, order_of
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import BASE_FILE, PRIOR_FILE, PRIORS_FOLDER
+from contracts.shared.layout import BASE_FILE, CLASS_IMAGES_FILE, CLASS_IMAGES_FOLDER
 from local.demo.upload import request
 from local.embedded_base import PORTRAITS
 from tests.contract.files import ROOT
@@ -64,17 +64,21 @@ def test_what_only_tests_and_linters_use_is_not_installed_for_the_demo() -> None
 # ---- the class images that come with the embedded base -------------------------------------------
 
 
-def shipped() -> tuple[Path, PriorSet, BaseCard]:
+def shipped() -> tuple[Path, ClassImageSet, BaseCard]:
     card = BaseCard.model_validate_json((PORTRAITS / BASE_FILE).read_bytes())
-    (folder,) = (PORTRAITS / PRIORS_FOLDER).iterdir()
-    return folder, PriorSet.model_validate_json((folder / PRIOR_FILE).read_bytes()), card
+    (folder,) = (PORTRAITS / CLASS_IMAGES_FOLDER).iterdir()
+    return (
+        folder,
+        ClassImageSet.model_validate_json((folder / CLASS_IMAGES_FILE).read_bytes()),
+        card,
+    )
 
 
 def test_the_embedded_base_brings_the_set_that_the_demo_trains_with() -> None:
     folder, prior, card = shipped()
     order = order_of(TrainingRequest.model_validate(request()), card.resolution)
     assert order is not None
-    assert folder.name == prior.key == prior_key(card.sha256, order)
+    assert folder.name == prior.key == class_image_key(card.sha256, order)
     assert (prior.count, prior.base_sha256) == (order.count, card.sha256)
 
 
@@ -83,4 +87,4 @@ def test_the_set_that_comes_with_the_base_is_whole_and_small() -> None:
     data = (folder / prior.file).read_bytes()
     assert sha256(data).hexdigest() == prior.sha256
     assert len(data) <= MAX_SET_BYTES
-    assert {path.name for path in folder.iterdir()} == {PRIOR_FILE, prior.file}
+    assert {path.name for path in folder.iterdir()} == {CLASS_IMAGES_FILE, prior.file}

@@ -1,6 +1,9 @@
 """import-linter sees every folder of ours: one that it does not know may import anything."""
 
+import ast
 import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +81,42 @@ def test_the_client_needs_no_stack_and_no_laptop() -> None:
     assert client["source_modules"] == ["likeness_client"]
     allowed = {"contracts", "domain", "runtime", "likeness_client"}
     assert set(client["forbidden_modules"]) == packages() - allowed - handler_folders()
+
+
+FUNCTIONS = ROOT / "functions"
+DOMAIN = sorted((FUNCTIONS / "domain").rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(FUNCTIONS).with_suffix("").parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of the domain that a module of it imports."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    found = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name for name in found if name.startswith("domain.")}
+
+
+def test_the_rules_import_each_other_in_no_circle() -> None:
+    order = TopologicalSorter({module_of(path): imports_of(path) for path in DOMAIN})
+    assert set(order.static_order()) >= {module_of(path) for path in DOMAIN}
+
+
+def test_every_protocol_of_the_domain_is_a_port() -> None:
+    elsewhere = [
+        f"{module_of(path)}.{node.name}"
+        for path in DOMAIN
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+        and path.parent.name != "ports"
+    ]
+    assert elsewhere == []
+
+
+def test_ports_import_no_rule() -> None:
+    """They exchange documents and values; what is decided with them is the rules' business."""
+    ports = [path for path in DOMAIN if path.parent.name == "ports"]
+    imported = {name for path in ports for name in imports_of(path)}
+    assert {name for name in imported if not name.startswith("domain.ports.")} == set()

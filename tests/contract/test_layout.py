@@ -23,13 +23,13 @@ KEYS = {
     layout.problems_key("t", "u"): "problems/t/u.json",
     layout.plan_key(PLAN): f"training/{PLAN}/plan/plan.json",
     layout.photos_manifest_key(PLAN): f"training/{PLAN}/photos.manifest",
-    layout.priors_manifest_key(PLAN): f"training/{PLAN}/priors.manifest",
+    layout.class_images_manifest_key(PLAN): f"training/{PLAN}/priors.manifest",
     layout.checkpoints_prefix(PLAN): f"training/{PLAN}/checkpoints/",
     layout.tensorboard_prefix(PLAN): f"training/{PLAN}/tensorboard/",
     layout.result_key(PLAN, JOB): f"training/{PLAN}/checkpoints/{JOB}/result.json",
     layout.progress_key(PLAN, JOB): f"training/{PLAN}/checkpoints/{JOB}/progress.json",
-    layout.made_prior_prefix(PLAN, "k"): f"training/{PLAN}/checkpoints/priors/k/",
-    layout.prior_prefix("k"): "priors/k/",
+    layout.made_class_images_prefix(PLAN, "k"): f"training/{PLAN}/checkpoints/priors/k/",
+    layout.class_images_prefix("k"): "priors/k/",
     layout.base_prefix("b"): "bases/b/",
     layout.captioner_prefix("c"): "captioners/c/",
     layout.staging_key(JOB): f"staging/{JOB}.tar.gz",
@@ -38,7 +38,7 @@ KEYS = {
     layout.REQUEST_FILE: "request.json",
     layout.PICTURES_FILE: "pictures.json",
     layout.BASE_FILE: "base.json",
-    layout.PRIOR_FILE: "prior.json",
+    layout.CLASS_IMAGES_FILE: "prior.json",
     layout.MANIFEST_FILE: "manifest.json",
     layout.ADAPTER_FOLDER: "adapter",
     layout.DIFFUSERS_FILE: "pytorch_lora_weights.safetensors",
@@ -53,5 +53,5 @@ def test_what_lies_in_a_bucket_keeps_its_key(key: str, wanted: str) -> None:
 def test_the_templates_filters_wait_for_the_files_that_are_written() -> None:
     template = (ROOT / "template.yaml").read_text()
     suffixes = set(re.findall(r"\{ suffix: /([^ }]+) \}", template))
-    trained = {layout.RESULT_FILE, layout.PROGRESS_FILE, layout.PRIOR_FILE}
+    trained = {layout.RESULT_FILE, layout.PROGRESS_FILE, layout.CLASS_IMAGES_FILE}
     assert suffixes == trained | {layout.REQUEST_FILE, "config.json"}

@@ -100,9 +100,9 @@ def test_a_redrive_resets_retries_and_counts_in_the_context(states: StatesKit) -
     broken = {**told, "Arguments": {"FunctionName": states.function, "Payload": {"op": "fail"}}}
     gate = {"Condition": "{% $states.context.Execution.RedriveCount = 0 %}", "Next": "Broken"}
     machine = {
-        "StartAt": "Told",
+        "StartAt": "DeliveryReceipt",
         "States": {
-            "Told": {**told, "Next": "Gate"},
+            "DeliveryReceipt": {**told, "Next": "Gate"},
             "Gate": {"Type": "Choice", "Choices": [gate], "Default": "End"},
             "Broken": {**broken, "Retry": retry, "Next": "End"},
             "End": DONE,

@@ -114,7 +114,7 @@ def test_our_metrics_carry_the_stack_s_name() -> None:
     assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
-def test_the_base_s_metrics_carry_the_stack_s_name_and_are_looked_at() -> None:
+def test_the_base_s_metrics_carry_the_stack_s_name_and_are_read() -> None:
     container = template()["Resources"]["ServingModel"]["Properties"]["PrimaryContainer"]
     assert container["Environment"]["LIKENESS_SERVICE"] == {"Ref": "AWS::StackName"}
     names = {name for namespace, name, _ in watched() if namespace == OURS}
@@ -123,7 +123,7 @@ def test_the_base_s_metrics_carry_the_stack_s_name_and_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize("name", alarms())
-def test_an_alarm_tells_operators_and_names_its_runbook(name: str) -> None:
+def test_an_alarm_notifies_operators_and_names_its_runbook(name: str) -> None:
     alarm = alarms()[name]
     assert {"Ref": "OperationsTopic"} in alarm["AlarmActions"]
     page = re.search(r"docs/runbooks/\w+\.md$", alarm["AlarmDescription"])

@@ -92,8 +92,8 @@ FUNCTIONS = {
     ("launching.write_inputs", "write"): Writer(2, "text", "models"),
     ("launching.write_inputs", "write_document"): Writer(1, "text", "models"),
     ("inspection.inspect_photos", "write_document"): Writer(1, "text", "models"),
-    ("priors.keep_prior", "copy"): Writer(1, "drawn", "models"),
-    ("priors.keep_prior", "write_document"): Writer(1, "text", "models"),
+    ("class_images.keep_class_images", "copy"): Writer(1, "drawn", "models"),
+    ("class_images.keep_class_images", "write_document"): Writer(1, "text", "models"),
     ("sweep.plan_sweep", "write_document"): Writer(2, "text", "models"),
     ("sweep.rank_sweep", "write_document"): Writer(1, "text", "models"),
     # the package: released text, weights, manifest and card
@@ -106,7 +106,7 @@ FUNCTIONS = {
     ("storage.S3Storage.copy", "copy_object"): Writer(1, "given", "uploads"),
     ("storage.S3Storage.write", "put_object"): Writer(1, "given", "uploads"),
     ("storage.write_document", "write"): Writer(1, "text", "models"),
-    ("table.DynamoJobs.note_notice", "put_item"): Writer(1, "text", "table"),
+    ("table.DynamoJobs.record_notice", "put_item"): Writer(1, "text", "table"),
     ("cost_records.DynamoRows._try_update", "update_item"): Writer(1, "text", "table"),
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
     # the packaged model.py, in the serving container

@@ -102,11 +102,11 @@ def test_every_stage_has_one_way_to_fail(name: str) -> None:
     assert {"event", "execution_arn", "failure", "failed"} <= set(catch["Output"])
 
 
-def test_only_a_point_of_a_sweep_is_caught_inside_it() -> None:
+def test_only_a_trial_of_a_sweep_is_caught_inside_it() -> None:
     """The sweep's own failures are told by the machine that waits for it."""
     caught = {name: s["Catch"] for name, s in states("sweep_adapter").items() if "Catch" in s}
     assert {name: [each["Next"] for each in catch] for name, catch in caught.items()} == {
-        "TrainAdapter": ["PointFailed"]
+        "TrainAdapter": ["TrialFailed"]
     }
 
 
@@ -122,7 +122,7 @@ def test_the_workflow_has_a_time_limit_above_that_of_its_longest_state(machine: 
 
 
 def test_a_sweep_has_time_for_every_round_of_its_points() -> None:
-    most = 24 / states("sweep_adapter")["TrainPoints"]["MaxConcurrency"]
+    most = 24 / states("sweep_adapter")["RunTrials"]["MaxConcurrency"]
     rounds = most * seconds_of(states("sweep_adapter")["TrainAdapter"])
     whole = definition("sweep_adapter")["TimeoutSeconds"]
     assert rounds < whole < seconds_of(nested()["SweepAdapter"])

@@ -31,7 +31,7 @@ LAYOUT = {
         layout.accepted_upload_key("j"),
         layout.problems_key("t", "u"),
         layout.plan_key("p"),
-        layout.prior_prefix("k"),
+        layout.class_images_prefix("k"),
         layout.staging_key("j"),
         layout.ENDPOINT_PREFIX,
     },
@@ -160,7 +160,7 @@ def test_follow_training_hears_of_exactly_what_a_training_job_reports() -> None:
     reports = {
         layout.result_key("p", "j"),
         layout.progress_key("p", "j"),
-        layout.made_prior_prefix("p", "k") + layout.PRIOR_FILE,
+        layout.made_class_images_prefix("p", "k") + layout.CLASS_IMAGES_FILE,
     }
     assert suffixes("FollowTrainingFunction", "ResultWritten") == {
         "/" + key.rsplit("/", 1)[1] for key in reports
@@ -190,7 +190,7 @@ def test_the_launcher_is_started_by_rows_that_wait_for_a_slot() -> None:
 
 
 def test_status_changes_come_from_rows_of_jobs() -> None:
-    assert set(new_image("TellStatusFunction", "Changed")) <= set(JobRecord.model_fields)
+    assert set(new_image("PublishStatusFunction", "Changed")) <= set(JobRecord.model_fields)
 
 
 def test_the_outer_net_hears_of_every_red_end() -> None:

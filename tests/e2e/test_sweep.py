@@ -26,9 +26,9 @@ def test_a_small_grid_ends_in_one_model_and_one_message(stack: Stack, tmp_path: 
     assert stack.unheard() == []
     job_id = job_of(execution)
     report = stack.document(layout.sweep_report_key(job_id), SweepReport)
-    assert report.points[0].name == "rank2"
-    assert set(stack.record("grid").points) == {point.job_id for point in report.points}
-    trained = [job for point in report.points for job in stack.training_jobs(point.job_id)]
+    assert report.trials[0].name == "rank2"
+    assert set(stack.record("grid").trials) == {trial.job_id for trial in report.trials}
+    trained = [job for trial in report.trials for job in stack.training_jobs(trial.job_id)]
     assert len({job["TrainingJobName"] for job in trained}) == 2
     assert notice["model"]["target_model"].startswith(job_id)
     words = "generate", notice["model"]["target_model"], "<<TOK>>", "--endpoint"

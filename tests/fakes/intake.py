@@ -7,7 +7,7 @@ from typing import Any
 from contracts.base import BaseCard
 from contracts.documents.stages import AcceptRequestInput
 from contracts.shared import layout
-from domain.intake.accepting import Intake
+from domain.intake.accepting import IntakeServices
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.requests.consent import ConsentRules
@@ -49,12 +49,12 @@ def base_card(**changes: object) -> BaseCard:
     return BaseCard.model_validate({**fields, **changes})
 
 
-def memory_intake(captioner_id: str | None = None) -> Intake:
+def memory_intake(captioner_id: str | None = None) -> IntakeServices:
     """Return an intake whose base is known."""
     bases = MemoryStorage("bases")
     key = layout.base_prefix(BASE_ID) + layout.BASE_FILE
     write_document(bases, key, base_card())
-    return Intake(
+    return IntakeServices(
         uploads=MemoryStorage("uploads"),
         models=MemoryStorage("models"),
         bases=Bases(bases, BASE_ID),
@@ -65,7 +65,7 @@ def memory_intake(captioner_id: str | None = None) -> Intake:
 
 
 def put_upload(
-    intake: Intake,
+    intake: IntakeServices,
     photos: dict[str, bytes],
     request: dict[str, Any] | bytes = REQUEST,
     place: tuple[str, str] = ("acme", "first"),

@@ -7,11 +7,11 @@ from typing import Literal
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
-from contracts.documents.sweep import SweepPoint
+from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
 from domain.ports.jobs import UnknownJobError
 from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
-from tests.fakes.ledger import MemoryLedger
+from tests.fakes.cost_records import MemoryCostRecords
 
 OPEN = ("starting", "processing")
 NO_PLACE: dict[str, object] = {"queue_place": None, "waiting_for": None}
@@ -24,8 +24,8 @@ NOT_WAITING: dict[str, object] = {
 }
 
 
-class MemoryJobs(MemoryLedger):
-    """Rows by job id; ``notices`` holds every notice that went out, ``refusals`` uploads' codes."""
+class MemoryJobs(MemoryCostRecords):
+    """Rows by job id; ``notices`` has every notice that was sent, ``refusals`` uploads' codes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,16 +44,16 @@ class MemoryJobs(MemoryLedger):
     def record_refusal(self, upload: str, code: str, now: datetime) -> None:  # noqa: ARG002
         self.refusals[upload] = code
 
-    def add_points(
-        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    def add_trials(
+        self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
     ) -> None:
         if sweep_id in self.records:
-            self._change(sweep_id, now, points=tuple(point.job.job_id for point in points))
-        for point in points:
-            if self._begin(point.job, execution_arn, "TrainAdapter", now):
-                self._change(point.job.job_id, now, point_of=sweep_id, point=point.name)
-            elif self._is_open(point.job.job_id):
-                self._change(point.job.job_id, now, cancel_requested=False)
+            self._change(sweep_id, now, trials=tuple(trial.job.job_id for trial in trials))
+        for trial in trials:
+            if self._begin(trial.job, execution_arn, "TrainAdapter", now):
+                self._change(trial.job.job_id, now, trial_of=sweep_id, trial=trial.name)
+            elif self._is_open(trial.job.job_id):
+                self._change(trial.job.job_id, now, cancel_requested=False)
 
     def _begin(self, job: JobSpec, execution_arn: str, stage: Stage, now: datetime) -> bool:
         record = self.records.get(job.job_id)
@@ -152,32 +152,32 @@ class MemoryJobs(MemoryLedger):
         alone: bool = False,
         faults: tuple[str, ...] | None = None,
     ) -> bool:
-        told: dict[str, object] = {"alone": True} if alone else {}
+        changes: dict[str, object] = {"alone": True} if alone else {}
         if faults:
-            told["faults"] = faults
-        return self._leave_training(job_id, training_job_name, now, waiting_for="slot", **told)
+            changes["faults"] = faults
+        return self._leave_training(job_id, training_job_name, now, waiting_for="slot", **changes)
 
     def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
         return self._leave_training(job_id, training_job_name, now, waiting_for="capacity")
 
-    def _leave_training(self, job_id: str, name: str, now: datetime, **told: object) -> bool:
+    def _leave_training(self, job_id: str, name: str, now: datetime, **changes: object) -> bool:
         in_it = self._queue(job_id) == "training"
         if not in_it or self.records[job_id].training_job_name != name:
             return False
-        self._change(job_id, now, queue="queued", training_job_name=None, **told)
+        self._change(job_id, now, queue="queued", training_job_name=None, **changes)
         return True
 
-    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+    def record_queue_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
         if self._queue(job_id) == "queued":
             self._note(job_id, queue_place=place, waiting_for=waiting_for)
 
-    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
+    def record_progress(self, progress: TrainingProgress, now: datetime) -> None:
         record, percent = self.records.get(progress.job_id), training_percent(progress)
         if record is None or record.queue != "training" or record.percent >= percent:
             return
         if record.training_job_name == progress.training_job_name:
-            told = progress.model_dump(include={"step", "total_steps", "eta_seconds"})
-            self._change(record.job_id, now, percent=percent, **told)
+            changes = progress.model_dump(include={"step", "total_steps", "eta_seconds"})
+            self._change(record.job_id, now, percent=percent, **changes)
 
     def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
         if self._is_open(job_id) and self.records[job_id].percent < percent:
@@ -222,7 +222,7 @@ class MemoryJobs(MemoryLedger):
     def notice_sent(self, notice_id: str) -> bool:
         return notice_id in self.notices
 
-    def note_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
+    def record_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
         self.notices.append(notice_id)
         if job_id is not None and job_id in self.records:
             self._change(job_id, now, notice_id=notice_id)
@@ -243,5 +243,9 @@ class MemoryJobs(MemoryLedger):
         return sorted(waiting, key=lambda record: record.queued_at or "")
 
     def _change(self, job_id: str, now: datetime, **changes: object) -> None:
-        fields = {**self.records[job_id].model_dump(), **changes, "updated_at": now.isoformat()}
+        fields = {
+            **self.records[job_id].model_dump(by_alias=False),
+            **changes,
+            "updated_at": now.isoformat(),
+        }
         self.records[job_id] = JobRecord.model_validate(fields)

@@ -1,8 +1,8 @@
-"""A story about one upload: it fails, is redriven, ends well or is cut off; who is told what?
+"""A story about one upload: it fails, is redriven, ends well or is cut off; which notices are sent?
 
 Every Lambda may die before or after any side effect and is called again until it is through; events
 of an ending come late, twice, in the middle of another Lambda, or after the redrive. At the end
-every ending must have been told, and none by two different messages.
+every ending must have a notice, and none two different ones.
 """
 
 import random
@@ -13,13 +13,14 @@ from typing import Any, Literal
 from contracts.documents.stages import ExecutionEnded
 from domain.failures.causes import RaisedAgainError
 from domain.failures.redrive import fail_job
-from domain.notices.notices import Desk, notify_failure, notify_owner
+from domain.notices.notices import notify_failure, notify_owner
+from domain.notices.services import NoticeServices
 from domain.notices.uncaught import notify_outcome
 from tests.fakes.intake import NOW
 from tests.unit.domain.test_notices import ARN, Office, event_text, failed, redriven, trained
 
 ENDINGS: tuple[Literal["ready", "FAILED", "TIMED_OUT"], ...] = ("ready", "FAILED", "TIMED_OUT")
-MOST_REDRIVES = 3
+MAX_REDRIVES = 3
 
 
 class KilledError(Exception):
@@ -66,10 +67,12 @@ class NoticeStory:
             self.inside = False
 
     @property
-    def desk(self) -> Desk:
-        desk = self.office.desk
-        return Desk(
-            Mortal(desk.documents, self), Mortal(desk.jobs, self), Mortal(desk.notifier, self)
+    def notice_services(self) -> NoticeServices:
+        notice_services = self.office.notice_services
+        return NoticeServices(
+            Mortal(notice_services.documents, self),
+            Mortal(notice_services.jobs, self),
+            Mortal(notice_services.notifier, self),
         )
 
     def through(self, function: Callable[[], object]) -> None:
@@ -84,11 +87,11 @@ class NoticeStory:
 
     def tell_it(self) -> "NoticeStory":
         """End, and be redriven, until it ended well or nobody redrives any more."""
-        for redrive in range(MOST_REDRIVES + 1):
+        for redrive in range(MAX_REDRIVES + 1):
             ending = self.dice.choice(ENDINGS)
             self.endings += 1
             self.end(ending, redrive)
-            if ending == "ready" or redrive == MOST_REDRIVES:
+            if ending == "ready" or redrive == MAX_REDRIVES:
                 break
             if ending == "FAILED":
                 self.take_up(redrive + 1)
@@ -99,23 +102,25 @@ class NoticeStory:
         return self
 
     def end(self, ending: Literal["ready", "FAILED", "TIMED_OUT"], redrive: int) -> None:
-        """Whoever sees this ending tells the owner."""
+        """Every function that sees this ending sends the notice."""
         if ending == "ready":
             given, models = trained(self.job, self.office.intake), self.office.models
-            self.through(lambda: notify_owner(given, self.desk, models, NOW))
+            self.through(lambda: notify_owner(given, self.notice_services, models, NOW))
             return
         if ending == "FAILED":
             self.through(partial(self.notify_failure, redrive))
         detail = {"executionArn": ARN, "status": ending, "input": event_text()}
-        news = ExecutionEnded.model_validate({"detail": {**detail, "redriveCount": redrive}})
-        events = [lambda: notify_outcome(news, self.desk, NOW)] * self.dice.randint(1, 3)
-        if ending == "TIMED_OUT":  # nobody else tells it, so the redrive comes after the message
+        event = ExecutionEnded.model_validate({"detail": {**detail, "redriveCount": redrive}})
+        events = [lambda: notify_outcome(event, self.notice_services, NOW)] * self.dice.randint(
+            1, 3
+        )
+        if ending == "TIMED_OUT":  # no state sends this notice, so the redrive comes after it
             self.through(events.pop())
         self.late += events
 
     def notify_failure(self, redrive: int) -> None:
         """Run the state that every failure leads to."""
-        notify_failure(failed("KeyError", self.job, redrive), self.desk, NOW)
+        notify_failure(failed("KeyError", self.job, redrive), self.notice_services, NOW)
 
     def take_up(self, redrive_count: int) -> None:
         """FailJob runs again after a redrive, and the stage that had failed after it."""
@@ -130,13 +135,13 @@ class NoticeStory:
         different = {notice.notice_id for notice in self.office.notifier.published}
         found = []
         if len(different) < self.endings:
-            found.append("not told")
+            found.append("no notice")
         if len(different) > self.endings:
-            found.append("told twice")
+            found.append("two notices")
         return found
 
     @property
     def repeats(self) -> int:
         """Messages that came again under the same notice_id: a crash in between."""
-        told = [notice.notice_id for notice in self.office.notifier.published]
-        return len(told) - len(set(told))
+        sent = [notice.notice_id for notice in self.office.notifier.published]
+        return len(sent) - len(set(sent))

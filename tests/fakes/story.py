@@ -1,7 +1,7 @@
 """A story: the stages around a training under faults, in virtual time, from one seed.
 
 Lambdas die before or after any side effect and are called again, run into each other at any call,
-read an index that tells old news; events come twice, late or never; SageMaker refuses, breaks and
+read an index that is out of date; events come twice, late or never; SageMaker refuses, breaks and
 stops; executions are redriven. Then the weather clears and everything must have ended once.
 """
 
@@ -14,13 +14,14 @@ from functools import partial
 from typing import Any
 
 from contracts.documents.record import JobRecord
-from contracts.documents.stages import TrainingNews
+from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import read_document
-from domain.training.following import TrainingRoom, follow, reconcile
-from domain.training.launching import Launcher, launch, queue_for_training
+from domain.training.following import follow, reconcile
+from domain.training.launching import launch, queue_for_training
+from domain.training.services import LaunchServices, TrainingServices
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.unit.training_kit import NOON, SETTINGS, World, given, inspect, job_id, spec
 
@@ -50,7 +51,7 @@ class Unreliable:
 
     def __init__(self, fake: Any, weather: Weather, overtake: Callable[[], None]) -> None:
         self._fake, self._weather, self._overtake = fake, weather, overtake
-        self._old_news: dict[str, Any] = {}
+        self._old_rows: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._fake, name)
@@ -69,34 +70,34 @@ class Unreliable:
 
         return call
 
-    def _stale(self, name: str, news: list[JobRecord]) -> list[JobRecord]:
+    def _stale(self, name: str, event: list[JobRecord]) -> list[JobRecord]:
         """An index lags behind its table."""
-        old = self._old_news.get(name, news)
-        self._old_news[name] = news
-        return old if self._weather.strikes(0.2) else news
+        old = self._old_rows.get(name, event)
+        self._old_rows[name] = event
+        return old if self._weather.strikes(0.2) else event
 
 
 class Story:
     """Uploads that wait for their adapters, and a world that does its worst."""
 
-    def __init__(self, seed: int, largest_batch: int = 1) -> None:
+    def __init__(self, seed: int, max_batch: int = 1) -> None:
         self.weather = Weather(seed)
-        self.settings = replace(SETTINGS, quota=1, largest_batch=largest_batch)
+        self.settings = replace(SETTINGS, quota=1, max_batch=max_batch)
         self.world = World()
         self.now = NOON
         self.tokens: dict[int, list[str]] = {}
         self.waiting_calls: list[tuple[int, str]] = []
-        self.news: list[TrainingNews] = []
+        self.event: list[TrainingEvent] = []
         self.entering: set[int] = set()
         self.successes: Counter[str] = Counter()
 
     # --- what our code talks to
 
-    def room(self) -> TrainingRoom:
-        return TrainingRoom(*(self._unreliable(part) for part in self._parts()))
+    def services(self) -> TrainingServices:
+        return TrainingServices(*(self._unreliable(part) for part in self._parts()))
 
-    def launcher(self) -> Launcher:
-        return Launcher(self.room(), self.world.bases, self.settings)
+    def launching(self) -> LaunchServices:
+        return LaunchServices(self.services(), self.world.bases, self.settings)
 
     def _parts(self) -> tuple[Any, ...]:
         world = self.world
@@ -125,10 +126,10 @@ class Story:
         return True
 
     def do_launch(self) -> None:
-        launch(self.launcher(), self.now)
+        launch(self.launching(), self.now)
 
     def do_reconcile(self) -> None:
-        reconcile(self.room(), self.now)
+        reconcile(self.services(), self.now)
 
     # --- Step Functions
 
@@ -159,9 +160,9 @@ class Story:
             self.entering.remove(number)
 
     def ask_train_adapter(self, number: int, token: str) -> None:
-        room = self.room()
+        services = self.services()
         asked = given(number, token, f"tenant-{number % 2}")
-        queue_for_training(asked, room.jobs, room.models, room.callbacks, self.now)
+        queue_for_training(asked, services.jobs, services.models, services.callbacks, self.now)
 
     def redrive(self) -> None:
         """An execution is aborted or has failed, here or in a later state, and is redriven."""
@@ -171,7 +172,7 @@ class Story:
         token = self.tokens[number][-1]
         self.callbacks.waiting.discard(token)
         self.waiting_calls = [call for call in self.waiting_calls if call[1] != token]
-        if self.weather.strikes(0.5):  # the outer net has told the owner meanwhile
+        if self.weather.strikes(0.5):  # notify_outcome has sent the notice meanwhile
             self.world.jobs.finish(job_id(number), "failed", "canceled", self.now)
             self.world.jobs.reopen(
                 job_id(number), f"arn:execution:{number}", "TrainAdapter", self.now
@@ -199,7 +200,7 @@ class Story:
                 self.write_results(name, mine)
                 fault = "InternalServerError: x" if self.weather.strikes(0.1) else ""
                 self.world.trainer.end(name, "Failed" if fault else "Completed", fault)
-            self.tell({"TrainingJobName": name, "TrainingJobStatus": "Completed"})
+            self.announce({"TrainingJobName": name, "TrainingJobStatus": "Completed"})
 
     def users_of(self, name: str) -> list[int]:
         """The users that a training job trains."""
@@ -213,22 +214,22 @@ class Story:
             failure = "training_diverged" if self.weather.strikes(0.2) else None
             key = self.world.write_result_of(number, name, failure)
             self.successes[job_id(number)] += failure is None
-            self.tell({"bucket": {"name": "models"}, "object": {"key": key}})
+            self.announce({"bucket": {"name": "models"}, "object": {"key": key}})
 
-    def tell(self, detail: dict[str, Any]) -> None:
+    def announce(self, detail: dict[str, Any]) -> None:
         """An event: lost, once or twice, in any order."""
         copies = 0 if self.weather.strikes(0.1) else 1 + self.weather.strikes(0.2)
         for _ in range(copies):
-            place = self.weather.dice.randint(0, len(self.news))
-            self.news.insert(place, TrainingNews.model_validate({"detail": detail}))
+            place = self.weather.dice.randint(0, len(self.event))
+            self.event.insert(place, TrainingEvent.model_validate({"detail": detail}))
 
     def deliver(self) -> None:
-        for news in tuple(self.news):
-            if not self.weather.strikes(0.3) and self.invoke(partial(self.do_follow, news)):
-                self.news = [other for other in self.news if other is not news]
+        for event in tuple(self.event):
+            if not self.weather.strikes(0.3) and self.invoke(partial(self.do_follow, event)):
+                self.event = [other for other in self.event if other is not event]
 
-    def do_follow(self, news: TrainingNews) -> None:
-        follow(self.room(), news, self.now)
+    def do_follow(self, event: TrainingEvent) -> None:
+        follow(self.services(), event, self.now)
 
     # --- time
 
@@ -276,4 +277,4 @@ class Story:
 
 def story_of(seed: int) -> Story:
     """Tell a seed's story to its end; batches of one, two or three users."""
-    return Story(seed, largest_batch=1 + seed % 3).tell_it()
+    return Story(seed, max_batch=1 + seed % 3).tell_it()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.training.sagemaker_job import Creation, JobStatus, Run, TrainingState
+from domain.ports.trainer import CreateOutcome, JobStatus, Run, TrainingState
 
 FOREVER = 10**9
 
@@ -17,7 +17,7 @@ class MemoryTrainer:
         self.requests: dict[str, dict[str, Any]] = {}
         self.states: dict[str, TrainingState] = {}
 
-    def create(self, request: dict[str, Any]) -> Creation:
+    def create(self, request: dict[str, Any]) -> CreateOutcome:
         name = request["TrainingJobName"]
         if name in self.states:
             return "exists"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MACHINES = Path(__file__).resolve().parents[2] / "statemachine"
 FUNCTION = re.compile(r"\$\{(\w+)FunctionArn\}")
-POINTS = ("p0", "p1", "p2")
+TRIALS = ("p0", "p1", "p2")
 STAGES = [
     "AcceptRequest", "InspectPhotos", "TrainAdapter", "PublishAdapter", "WarmModel", "NotifyOwner",
 ]  # fmt: skip
@@ -23,7 +23,7 @@ STAGES = [
 PLAYER = f"""
 import json, os, boto3
 
-POINTS = {POINTS}
+TRIALS = {TRIALS}
 """
 PLAYER += """
 
@@ -31,14 +31,17 @@ def handler(event, context):
     stage = context.function_name.removeprefix("play-")
     if stage == "FailJob":
         return fail_job(event)
-    job = event.get("job", {"job_id": "j", "sweep": event.get("event", {}).get("sweep", False)})
+    asked = event.get("event", {})
+    decision = {name: asked.get(name, False) for name in ("dry_run", "sweep")}
+    job = event.get("job", {"job_id": "j", **decision})
     if "FAULT" in os.environ and job["job_id"] in os.environ.get("JOBS", job["job_id"]):
         raise type(os.environ["FAULT"], (Exception,), {})("as asked")
     answer = {"stage": stage, "status": "accepted", "job": job}
     if stage == "InspectPhotos":
-        return {"sweep": job["sweep"]}
+        decision = {name: job[name] for name in ("dry_run", "sweep")}
+        return {"schema_version": 1, "job_id": "j", "accepted": 5, "refused": 0, **decision}
     if stage == "PlanSweep":
-        return {"points": [{"name": name, "job": {"job_id": name}} for name in POINTS]}
+        return {"points": [{"name": name, "job": {"job_id": name}} for name in TRIALS]}
     if stage == "RankSweep":
         return rank(event["outcomes"])
     if "task_token" in event:
@@ -106,8 +109,12 @@ class Play:
             self.fault(stage, None)
         self._faulty.clear()
 
-    def start(self, *, sweep: bool = False) -> str:
-        event = {"detail": {"object": {"key": "tenants/t/uploads/u/request.json"}}, "sweep": sweep}
+    def start(self, *, sweep: bool = False, dry_run: bool = False) -> str:
+        event = {
+            "detail": {"object": {"key": "tenants/t/uploads/u/request.json"}},
+            "sweep": sweep,
+            "dry_run": dry_run,
+        }
         begun = self._states.start_execution(stateMachineArn=self._arn, input=json.dumps(event))
         return str(begun["executionArn"])
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pytest
 
 from aws.callbacks import StepFunctionsCallbacks
-from domain.training.following import Callbacks
+from domain.ports.callbacks import Callbacks
 from local.cloud.server import Cloud
 from tests.cloud import EVERYTHING, eventually, role
 from tests.fakes.callbacks import MemoryCallbacks

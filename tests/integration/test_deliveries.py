@@ -9,7 +9,7 @@ from contracts.shared import layout
 from domain.intake.accepting import accept_request
 from domain.intake.inspection import inspect_photos
 from domain.notices.dry_run import answer_dry_run
-from domain.notices.notices import Desk
+from domain.notices.services import NoticeServices
 from local.cloud.server import Cloud
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.notifier import MemoryNotifier
@@ -23,13 +23,13 @@ def test_a_hundred_parallel_deliveries_are_one_job_and_one_message(cloud: Cloud)
     intake = replace(memory_intake(), jobs=dynamo_jobs(cloud))
     key = put_upload(intake, GOOD, {**REQUEST, "dry_run": True})
     notifier = MemoryNotifier()
-    desk = Desk(intake.models, intake.jobs, notifier)
+    notice_services = NoticeServices(intake.models, intake.jobs, notifier)
 
     def execution(number: int) -> tuple[str, str]:
         answer = accept_request(announced(key, f"arn:{number}"), intake, NOW)
         if answer.status == "accepted":  # the others end in AlreadyAccepted
             summary = inspect_photos(answer.job, inspection_of(intake, PlainDecoder()), NOW)
-            answer_dry_run(DryRunInput(job=answer.job, photos=summary), desk, NOW)
+            answer_dry_run(DryRunInput(job=answer.job, photos=summary), notice_services, NOW)
         return answer.status, answer.job.job_id
 
     with ThreadPoolExecutor(16) as pool:

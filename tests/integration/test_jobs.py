@@ -12,7 +12,7 @@ from aws.jobs.table import DynamoJobs
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import StatusChange
-from contracts.documents.sweep import SweepPoint
+from contracts.documents.sweep import SweepTrial
 from domain.ports.jobs import Jobs, UnknownJobError
 from likeness_client.jobs import Jobs as ClientJobs
 from likeness_client.jobs import RefusedUpload
@@ -96,7 +96,7 @@ def test_only_what_failed_may_be_claimed_anew(jobs: Jobs, status: str, again: st
     queue(jobs)
     train(jobs)
     jobs.finish(job_id(), status, "training_failed", at(6))  # type: ignore[arg-type]
-    jobs.note_notice("notice-1", job_id(), at(6))
+    jobs.record_notice("notice-1", job_id(), at(6))
     assert jobs.claim(spec(), "arn:2", at(7)) == again
     record = found(jobs)
     if again == "accepted":
@@ -190,8 +190,8 @@ def calls_the_launcher(record: JobRecord) -> bool:
         for name, value in record.model_dump(mode="json", exclude_none=True).items()
         if isinstance(value, str)
     }
-    news = {"dynamodb": {"NewImage": row}}
-    return bool(_match_esm_filter(news, json.loads(event_filter["Pattern"])))
+    event = {"dynamodb": {"NewImage": row}}
+    return bool(_match_esm_filter(event, json.loads(event_filter["Pattern"])))
 
 
 def test_an_answered_token_leaves_the_queue_once(jobs: Jobs) -> None:
@@ -217,7 +217,7 @@ def test_an_ending_clears_the_queue_and_success_stays(jobs: Jobs) -> None:
 def test_a_redrive_reopens_its_own_job_only(jobs: Jobs) -> None:
     jobs.claim(spec(), "arn:1", NOON)
     jobs.finish(job_id(), "failed", "internal_error", at(1))
-    jobs.note_notice("notice-1", job_id(), at(1))
+    jobs.record_notice("notice-1", job_id(), at(1))
     assert not jobs.reopen(job_id(), "arn:2", "InspectPhotos", at(2))
     assert not jobs.reopen(job_id(2), "arn:2", "InspectPhotos", at(2))
     assert jobs.reopen(job_id(), "arn:1", "InspectPhotos", at(2))
@@ -243,40 +243,40 @@ def test_a_job_is_found_by_its_execution(jobs: Jobs) -> None:
 def test_notices_are_remembered_with_and_without_a_job(jobs: Jobs) -> None:
     jobs.claim(spec(), "arn:1", NOON)
     assert not jobs.notice_sent("notice-1")
-    jobs.note_notice("notice-1", job_id(), at(1))
-    jobs.note_notice("notice-2", None, at(1))
-    jobs.note_notice("notice-3", job_id(9), at(1))
+    jobs.record_notice("notice-1", job_id(), at(1))
+    jobs.record_notice("notice-2", None, at(1))
+    jobs.record_notice("notice-3", job_id(9), at(1))
     assert all(jobs.notice_sent(f"notice-{n}") for n in (1, 2, 3))
     assert found(jobs).notice_id == "notice-1"
     assert jobs.get(job_id(9)) is None
 
 
-def points(*numbers: int) -> list[SweepPoint]:
-    return [SweepPoint(name=f"rank{number}", job=spec(number)) for number in numbers]
+def trials(*numbers: int) -> list[SweepTrial]:
+    return [SweepTrial(name=f"rank{number}", job=spec(number)) for number in numbers]
 
 
-def test_points_become_jobs_that_their_upload_does_not_lead_to(jobs: Jobs) -> None:
+def test_trials_become_jobs_that_their_upload_does_not_lead_to(jobs: Jobs) -> None:
     jobs.claim(spec(), "arn:1", NOON)
-    jobs.add_points(job_id(), points(2, 3), "arn:child", at(1))
-    assert found(jobs).points == (job_id(2), job_id(3))
-    point = found(jobs, 2)
-    assert (point.point_of, point.point, point.execution_arn) == (job_id(), "rank2", "arn:child")
-    assert (point.status, point.stage) == ("starting", "TrainAdapter")
+    jobs.add_trials(job_id(), trials(2, 3), "arn:child", at(1))
+    assert found(jobs).trials == (job_id(2), job_id(3))
+    trial = found(jobs, 2)
+    assert (trial.trial_of, trial.trial, trial.execution_arn) == (job_id(), "rank2", "arn:child")
+    assert (trial.status, trial.stage) == ("starting", "TrainAdapter")
     owner = jobs.by_execution("arn:1")
     assert owner is not None
     assert owner.job_id == job_id()
 
 
-def test_a_point_that_failed_begins_anew_and_one_under_way_goes_on(jobs: Jobs) -> None:
-    jobs.add_points(job_id(), points(2, 3), "arn:child", NOON)
+def test_a_trial_that_failed_begins_anew_and_one_under_way_goes_on(jobs: Jobs) -> None:
+    jobs.add_trials(job_id(), trials(2, 3), "arn:child", NOON)
     jobs.enqueue(job_id(2), "token", at(1))
     jobs.request_cancel(job_id(2), at(2))
     jobs.finish(job_id(3), "failed", "gate_failed", at(2))
-    jobs.add_points(job_id(), points(2, 3), "arn:again", at(3))
+    jobs.add_trials(job_id(), trials(2, 3), "arn:again", at(3))
     assert (found(jobs, 2).queue, found(jobs, 2).cancel_requested) == ("queued", False)
     assert (found(jobs, 3).status, found(jobs, 3).code) == ("starting", None)
     jobs.finish(job_id(3), "succeeded", None, at(4))
-    jobs.add_points(job_id(), points(2, 3), "arn:again", at(5))
+    jobs.add_trials(job_id(), trials(2, 3), "arn:again", at(5))
     assert found(jobs, 3).status == "succeeded"
 
 

@@ -43,13 +43,13 @@ class Post:
             self.sqs.purge_queue(QueueUrl=queue)
 
     def put(self, body: object, **attributes: str) -> None:
-        told = {
+        typed = {
             name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
         }
         text = body if isinstance(body, str) else json.dumps(body)
-        self.sqs.send_message(QueueUrl=self.dead, MessageBody=text, MessageAttributes=told)
+        self.sqs.send_message(QueueUrl=self.dead, MessageBody=text, MessageAttributes=typed)
 
-    def heard(self) -> Any:
+    def received(self) -> Any:
         question = {"QueueUrl": self.seen, "WaitTimeSeconds": 1}
         (message,) = eventually(lambda: self.sqs.receive_message(**question).get("Messages"))
         return json.loads(message["Body"])
@@ -76,7 +76,7 @@ def post(office: Post, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def test_an_event_goes_to_the_function_it_was_bound_for(post: Post) -> None:
     post.put({"detail": 1}, TARGET_ARN=post.function, ERROR_CODE="SDK_CLIENT_ERROR")
     assert main(["replay", post.dead]) == 0
-    assert post.heard() == {"detail": 1}
+    assert post.received() == {"detail": 1}
     assert post.left() == []
 
 
@@ -84,22 +84,22 @@ def test_an_upload_that_never_started_starts(post: Post) -> None:
     post.put({"detail": {"object": {"key": "k"}}}, TARGET_ARN=post.machine, ERROR_CODE="THROTTLING")
     assert main(["replay", post.dead]) == 0
     (execution,) = post.states.list_executions(stateMachineArn=post.machine)["executions"]
-    told = post.states.describe_execution(executionArn=execution["executionArn"])
-    assert json.loads(told["input"]) == {"detail": {"object": {"key": "k"}}}
+    attributes = post.states.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(attributes["input"]) == {"detail": {"object": {"key": "k"}}}
 
 
 def test_an_invocation_that_lambda_gave_up_is_made_again(post: Post) -> None:
     context = {"functionArn": post.function, "condition": "RetriesExhausted"}
     post.put({"requestContext": context, "requestPayload": {"again": True}})
     assert main(["replay", post.dead]) == 0
-    assert post.heard() == {"again": True}
+    assert post.received() == {"again": True}
 
 
 def test_a_batch_of_the_stream_wakes_its_function(post: Post) -> None:
     context = {"functionArn": post.function, "condition": "RetryAttemptsExhausted"}
     post.put({"requestContext": context, "DDBStreamBatchInfo": {"batchSize": 3}})
     assert main(["replay", post.dead]) == 0
-    assert post.heard() == {}
+    assert post.received() == {}
 
 
 def test_a_dry_run_shows_and_leaves(post: Post, capsys: pytest.CaptureFixture[str]) -> None:

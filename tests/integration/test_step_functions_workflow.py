@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.play_kit import POINTS, STAGES, Play
+from contracts.documents.stages import DryRunInput
+from tests.integration.play_kit import STAGES, TRIALS, Play
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +33,16 @@ def test_without_faults_every_stage_is_entered_once(play: Play) -> None:
     assert play.entered(arn) == Counter([*STAGES, "IsRepeat", "WhatToTrain"])
 
 
+def test_a_dry_run_goes_to_its_notice_and_trains_nothing(play: Play) -> None:
+    arn = play.start(dry_run=True, sweep=True)
+    assert play.ended(arn)["status"] == "SUCCEEDED"
+    stages = ["AcceptRequest", "InspectPhotos", "NotifyOwner"]
+    assert play.entered(arn) == Counter([*stages, "IsRepeat", "WhatToTrain"])
+    assert set(play.given(arn, "NotifyOwner")) == set(DryRunInput.model_fields)
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_failed_stage_tells_the_owner_and_a_redrive_goes_on_from_it(
+def test_a_failed_stage_notifies_the_owner_and_a_redrive_goes_on_from_it(
     play: Play, stage: str
 ) -> None:
     play.fault(stage, "NoMercyError")
@@ -65,24 +74,24 @@ def test_a_stage_may_fail_again_after_a_redrive(play: Play) -> None:
 # --- a sweep --------------------------------------------------------------------------------
 
 
-def test_a_sweep_is_one_execution_for_its_owner_and_one_for_its_points(play: Play) -> None:
+def test_a_sweep_is_one_execution_for_its_owner_and_one_for_its_trials(play: Play) -> None:
     arn = play.start(sweep=True)
     assert play.ended(arn)["status"] == "SUCCEEDED"
     stages = ["SweepAdapter" if stage == "TrainAdapter" else stage for stage in STAGES]
     assert play.entered(arn) == Counter([*stages, "IsRepeat", "WhatToTrain"])
     (child,) = play.children(arn)
     assert play.entered(child) == Counter(
-        ["PlanSweep", "TrainPoints", *["TrainAdapter"] * len(POINTS), "RankSweep"]
+        ["PlanSweep", "RunTrials", *["TrainAdapter"] * len(TRIALS), "RankSweep"]
     )
-    assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": POINTS[-1]}
+    assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": TRIALS[-1]}
 
 
-def test_points_that_fail_do_not_sink_the_sweep(play: Play) -> None:
-    play.fault("TrainAdapter", "GateFailedError", *POINTS[1:])
+def test_trials_that_fail_do_not_sink_the_sweep(play: Play) -> None:
+    play.fault("TrainAdapter", "GateFailedError", *TRIALS[1:])
     arn = play.start(sweep=True)
     assert play.ended(arn)["status"] == "SUCCEEDED"
     play.fault("TrainAdapter", None)
-    assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": POINTS[0]}
+    assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": TRIALS[0]}
     (child,) = play.children(arn)
     outcomes = play.given(child, "RankSweep")["outcomes"]
     assert [each.get("failure", {}).get("Error") for each in outcomes] == [
@@ -90,8 +99,10 @@ def test_points_that_fail_do_not_sink_the_sweep(play: Play) -> None:
     ]  # fmt: skip
 
 
-def test_a_sweep_that_fails_as_a_whole_is_told_once_and_redriven_in_a_new_one(play: Play) -> None:
-    play.fault("TrainAdapter", "TrainingFailedError", *POINTS)
+def test_a_sweep_that_fails_as_a_whole_has_one_notice_and_is_redriven_in_a_new_one(
+    play: Play,
+) -> None:
+    play.fault("TrainAdapter", "TrainingFailedError", *TRIALS)
     arn = play.start(sweep=True)
     ended = play.ended(arn)
     assert ended["status"] == "FAILED"

@@ -31,7 +31,7 @@ def test_what_is_written_is_read(storage: Storage) -> None:
     assert storage.uri("a/b.json").endswith("/a/b.json")
 
 
-def test_what_is_missing_says_so(storage: Storage) -> None:
+def test_what_is_missing_is_reported(storage: Storage) -> None:
     assert storage.head("nothing") is None
     assert find_document(storage, "nothing", BaseCard) is None
     with pytest.raises(ObjectMissingError):
@@ -71,7 +71,7 @@ def test_a_listing_is_in_order_and_limited(storage: Storage) -> None:
     assert storage.list("nothing/", 2) == []
 
 
-def test_heads_tell_the_same_as_the_listing_and_skip_what_is_gone(storage: Storage) -> None:
+def test_heads_return_the_same_as_the_listing_and_skip_what_is_gone(storage: Storage) -> None:
     for name in ("a", "b"):
         storage.write(name, name.encode())
     heads = storage.heads(["a", "nothing", "b"])

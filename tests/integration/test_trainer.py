@@ -11,7 +11,8 @@ import pytest
 
 from aws.training import SageMakerTrainer
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
-from domain.training.sagemaker_job import Trainer, training_job_request
+from domain.ports.trainer import Trainer
+from domain.training.sagemaker_job import training_job_request
 from local.cloud.server import Cloud
 from local.sagemaker.container.images import python_program
 from local.sagemaker.settings import Settings, configure

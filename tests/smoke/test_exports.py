@@ -16,7 +16,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from contracts.documents.training import GateReport, TrainingMetrics  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
-from contracts.shared.steps import Dataset, plan_steps  # noqa: E402
+from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
 from trainer.export.adapter_files import write_adapter  # noqa: E402
@@ -176,7 +176,7 @@ def test_the_card_says_what_was_trained_and_measured_and_no_prompt(tmp_path: Pat
     request = TrainingRequest(
         instance_prompt="sks", class_prompt="a", max_train_steps=10, gradient_accumulation_steps=3
     )
-    plan = plan_steps(request, card.training, Dataset((1,) * 9))
+    plan = count_steps(request, card.training, Dataset((1,) * 9))
     write_card(made.adapter, card, made.recipe, metrics, report, plan=plan)
     text = (made.adapter / "README.md").read_text()
     said = [

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 from safetensors.torch import load, load_file  # noqa: E402
 
 from contracts.base import BaseCard  # noqa: E402
-from contracts.documents.prior import PriorSet, order_of, prior_key  # noqa: E402
+from contracts.documents.class_images import ClassImageSet, class_image_key, order_of  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from local.demo.upload import request  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
@@ -40,7 +40,7 @@ def order(room: Room) -> str:
     """The key under which the launcher looks for the set of this room's request."""
     wanted = order_of(TrainingRequest.model_validate(REQUEST), room.card.resolution)
     assert wanted is not None
-    return prior_key(room.card.sha256, wanted)
+    return class_image_key(room.card.sha256, wanted)
 
 
 def made_in(room: Room) -> Path:
@@ -60,7 +60,7 @@ def test_a_plan_without_tasks_makes_the_set_that_the_launcher_looks_for(
     maker.write_plan(priors=[{**wanted, "resolution": maker.card.resolution}])
     done = maker.run()
     assert done.returncode == 0, done.stderr
-    prior = PriorSet.model_validate_json((made_in(maker) / "prior.json").read_bytes())
+    prior = ClassImageSet.model_validate_json((made_in(maker) / "prior.json").read_bytes())
     assert (prior.key, prior.count) == (order(maker), 2)
 
     give(user, made_in(maker))
@@ -93,7 +93,7 @@ def test_a_set_holds_nothing_of_the_photos(make_room: MakeRoom, first: Room) -> 
     assert other.run().returncode == 0
     document = made_in(first) / "prior.json"
     assert document.read_bytes() == (made_in(other) / "prior.json").read_bytes(), "the same bytes"
-    prior = PriorSet.model_validate_json(document.read_bytes())
+    prior = ClassImageSet.model_validate_json(document.read_bytes())
     tensors = load_file(made_in(first) / prior.file)
     assert set(tensors) == {"latents", "hidden", "pooled"}
     assert len(tensors["latents"]) == 2
@@ -115,7 +115,7 @@ def test_a_set_that_is_not_what_its_document_says_is_refused(
 def test_a_set_of_another_recipe_is_made_anew(make_room: MakeRoom, first: Room) -> None:
     user = make_room()
     document = give(user, made_in(first)) / "prior.json"
-    prior = PriorSet.model_validate_json(document.read_bytes())
+    prior = ClassImageSet.model_validate_json(document.read_bytes())
     document.write_text(prior.model_copy(update={"recipe_sha256": "0" * 64}).model_dump_json())
     name = user.add_task()
     user.write_plan()
@@ -160,8 +160,8 @@ def test_the_shipped_set_is_what_the_embedded_base_draws() -> None:
     wanted = order_of(TrainingRequest.model_validate(request()), card.resolution)
     assert wanted is not None
     prompts = vary(wanted.class_prompt, load_judge(base))
-    folder = PORTRAITS / "priors" / prior_key(card.sha256, wanted)
-    prior = PriorSet.model_validate_json((folder / "prior.json").read_bytes())
+    folder = PORTRAITS / "priors" / class_image_key(card.sha256, wanted)
+    prior = ClassImageSet.model_validate_json((folder / "prior.json").read_bytes())
     assert prior.recipe_sha256 == recipe_of(base, wanted, prompts)
     drawn = load(make_set(base, wanted.model_copy(update={"count": 8}), prompts, TimeLimit()))
     kept = load_file(folder / prior.file)
@@ -175,7 +175,7 @@ def test_the_tool_leaves_a_set_that_the_trainer_finds(first: Room, tmp_path: Pat
     prior = draw(base, str(REQUEST["class_prompt"]), 2, 0, "no")
     assert prior.key == order(first)
     assert (base / "priors" / prior.key / prior.file).is_file()
-    made = PriorSet.model_validate_json((made_in(first) / "prior.json").read_bytes())
+    made = ClassImageSet.model_validate_json((made_in(first) / "prior.json").read_bytes())
     assert prior.recipe_sha256 == made.recipe_sha256, "its bytes differ by the number of threads"
 
 

@@ -13,7 +13,7 @@ from accelerate.utils.deepspeed import HfDeepSpeedConfig  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
-from contracts.shared.steps import Dataset, plan_steps  # noqa: E402
+from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from tests.smoke.training_room import Room  # noqa: E402
 from trainer.config.recipe import read_plan  # noqa: E402
@@ -67,7 +67,7 @@ def test_what_is_trained_is_what_was_planned(tmp_path: Path, workers: int) -> No
     done = room.run()
     assert done.returncode == 0, done.stderr
     (task,) = read_plan(room.root).tasks
-    plan = plan_steps(task.request, room.card.training, Dataset((1,) * 6), workers)
+    plan = count_steps(task.request, room.card.training, Dataset((1,) * 6), workers)
     assert (plan.steps, plan.batches) == {1: (5, 10), 2: (3, 12)}[workers]
     said = f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step}"
     assert f"photos=5 held_out=1 class_images=2 resolution=64 {said}" in done.stdout

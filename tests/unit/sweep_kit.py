@@ -10,13 +10,13 @@ from contracts.documents.stages import (
     NotifyFailureInput,
     NotifyOwnerInput,
     PlanSweepInput,
-    PointOutcome,
     RankSweepInput,
     TrainAdapterInput,
-    TrainingNews,
+    TrainingEvent,
+    TrialOutcome,
 )
 from contracts.documents.status import TrainingProgress
-from contracts.documents.sweep import PlannedSweep, SweepReport
+from contracts.documents.sweep import SweepReport, SweepTrials
 from contracts.documents.training import (
     GateReport,
     TrainedAdapter,
@@ -25,14 +25,16 @@ from contracts.documents.training import (
     TrainingResult,
 )
 from contracts.shared import layout
-from domain.intake.accepting import Intake, accept_request
+from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import inspect_photos
-from domain.notices.notices import Desk, notify_failure, notify_owner
+from domain.notices.notices import notify_failure, notify_owner
+from domain.notices.services import NoticeServices
 from domain.ports.storage import read_document, write_document
-from domain.pricing.agreement import PriceDesk, agree_on_price
-from domain.sweeps.sweep import SweepRoom, plan_sweep, rank_sweep
-from domain.training.following import TrainingRoom, follow, follow_result
-from domain.training.launching import Launcher, launch, queue_for_training
+from domain.pricing.agreement import PricingServices, agree_on_price
+from domain.sweeps.sweep import plan_sweep, rank_sweep
+from domain.training.following import follow, follow_result
+from domain.training.launching import launch, queue_for_training
+from domain.training.services import LaunchServices, TrainingServices
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.models import MemoryModels
@@ -52,8 +54,8 @@ CHILD = "arn:execution:child"
 class Sweep:
     """One upload with a grid, in memory."""
 
-    wishes: dict[str, Any] = field(default_factory=dict)
-    intake: Intake = field(default_factory=memory_intake)
+    fields: dict[str, Any] = field(default_factory=dict)
+    intake: IntakeServices = field(default_factory=memory_intake)
     trainer: MemoryTrainer = field(default_factory=MemoryTrainer)
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
@@ -61,45 +63,45 @@ class Sweep:
     decoder: PlainDecoder = field(default_factory=PlainDecoder)
 
     def __post_init__(self) -> None:
-        wishes = REQUEST | {"sweep": GRID} | self.wishes
-        key = put_upload(self.intake, PHOTOS, wishes)
+        fields = REQUEST | {"sweep": GRID} | self.fields
+        key = put_upload(self.intake, PHOTOS, fields)
         self.job = accept_request(announced(key, ARN), self.intake, NOW).job
         self.photos = inspect_photos(self.job, inspection_of(self.intake, self.decoder), NOW)
 
     @property
-    def room(self) -> TrainingRoom:
+    def services(self) -> TrainingServices:
         jobs, models = self.intake.jobs, self.intake.models
-        return TrainingRoom(jobs, models, self.trainer, self.callbacks)
+        return TrainingServices(jobs, models, self.trainer, self.callbacks)
 
     @property
-    def desk(self) -> Desk:
-        return Desk(self.intake.models, self.intake.jobs, self.notifier)
+    def notice_services(self) -> NoticeServices:
+        return NoticeServices(self.intake.models, self.intake.jobs, self.notifier)
 
-    def plan(self) -> PlannedSweep:
+    def plan(self) -> SweepTrials:
         bases = self.intake.bases.storage
-        room = SweepRoom(self.intake.jobs, self.intake.models, bases, INSTANCE)
+        services = PricingServices(self.intake.jobs, self.intake.models, bases, INSTANCE)
         given = PlanSweepInput(job=self.job, photos=self.photos, execution_arn=CHILD)
-        return plan_sweep(given, room, NOW)
+        return plan_sweep(given, services, NOW)
 
-    def enter(self, planned: PlannedSweep, attempt: int = 1) -> None:
-        """Let every point wait, as the Map does."""
-        for point in planned.points:
-            token = self.callbacks.wait(f"{point.name}#{attempt}")
-            given = TrainAdapterInput(job=point.job, photos=self.photos, task_token=token)
+    def enter(self, planned: SweepTrials, attempt: int = 1) -> None:
+        """Let every trial wait, as the Map does."""
+        for trial in planned.trials:
+            token = self.callbacks.wait(f"{trial.name}#{attempt}")
+            given = TrainAdapterInput(job=trial.job, photos=self.photos, task_token=token)
             jobs, models, bases = self.intake.jobs, self.intake.models, self.intake.bases.storage
-            agree_on_price(point.job.job_id, PriceDesk(jobs, models, bases, INSTANCE))
+            agree_on_price(trial.job.job_id, PricingServices(jobs, models, bases, INSTANCE))
             queue_for_training(given, jobs, models, self.callbacks, NOW)
 
-    def launch(self, quota: int = 10, largest_batch: int = 1) -> list[str]:
-        settings = replace(SETTINGS, quota=quota, largest_batch=largest_batch)
-        return launch(Launcher(self.room, self.intake.bases.storage, settings), NOW)
+    def launch(self, quota: int = 10, max_batch: int = 1) -> list[str]:
+        settings = replace(SETTINGS, quota=quota, max_batch=max_batch)
+        return launch(LaunchServices(self.services, self.intake.bases.storage, settings), NOW)
 
-    def train(self, planned: PlannedSweep, **gates: float | str) -> None:
-        """Let the trainer leave each point's result: a likeness, or a code of failure."""
-        for point in planned.points:
-            record = self.intake.jobs.get(point.job.job_id)
+    def train(self, planned: SweepTrials, **gates: float | str) -> None:
+        """Let the trainer leave each trial's result: a likeness, or a code of failure."""
+        for trial in planned.trials:
+            record = self.intake.jobs.get(trial.job.job_id)
             assert record is not None
-            gate = gates.get(point.name.replace("-", "_"), 0.5)
+            gate = gates.get(trial.name.replace("-", "_"), 0.5)
             failed = isinstance(gate, str)
             result = TrainingResult(
                 job_id=record.job_id,
@@ -111,9 +113,9 @@ class Sweep:
             )
             key = layout.result_key(str(record.plan_id), record.job_id)
             write_document(self.intake.models, key, result)
-            follow_result(self.room, key, NOW)
+            follow_result(self.services, key, NOW)
 
-    def tell_progress(self, job_id: str, step: int, total: int) -> None:
+    def report_progress(self, job_id: str, step: int, total: int) -> None:
         """Do as the trainer does on its way, and S3's event after it."""
         record = self.intake.jobs.get(job_id)
         assert record is not None
@@ -124,22 +126,22 @@ class Sweep:
         key = layout.progress_key(str(record.plan_id), job_id)
         write_document(self.intake.models, key, progress)
         detail = {"bucket": {"name": "models"}, "object": {"key": key}}
-        follow(self.room, TrainingNews.model_validate({"detail": detail}), NOW)
+        follow(self.services, TrainingEvent.model_validate({"detail": detail}), NOW)
 
-    def outcomes(self, planned: PlannedSweep, attempt: int = 1) -> RankSweepInput:
+    def outcomes(self, planned: SweepTrials, attempt: int = 1) -> RankSweepInput:
         """What the Map hands on."""
         outcomes = []
-        for point in planned.points:
-            answer = self.callbacks.answers[f"{point.name}#{attempt}"]
+        for trial in planned.trials:
+            answer = self.callbacks.answers[f"{trial.name}#{attempt}"]
             if answer.error is None:
                 trained = TrainedAdapter.model_validate_json(answer.text)
-                outcomes.append(PointOutcome(name=point.name, job=point.job, trained=trained))
+                outcomes.append(TrialOutcome(name=trial.name, job=trial.job, trained=trained))
             else:
                 failure = Failure(Error=answer.error, Cause=answer.text)
-                outcomes.append(PointOutcome(name=point.name, job=point.job, failure=failure))
+                outcomes.append(TrialOutcome(name=trial.name, job=trial.job, failure=failure))
         return RankSweepInput(job=self.job, outcomes=tuple(outcomes))
 
-    def rank(self, planned: PlannedSweep, attempt: int = 1) -> tuple[str, TrainedAdapter]:
+    def rank(self, planned: SweepTrials, attempt: int = 1) -> tuple[str, TrainedAdapter]:
         given = self.outcomes(planned, attempt)
         best = rank_sweep(given, self.intake.jobs, self.intake.models, NOW)
         return best.name, best.trained
@@ -152,7 +154,7 @@ class Sweep:
         )  # fmt: skip
         warm = WarmModelReport(job_id=job_id, target_model=name, seconds=1, endpoint_name="e")
         given = NotifyOwnerInput(job=self.job, trained=trained, package=package, warm=warm)
-        notify_owner(given, self.desk, self.models, NOW)
+        notify_owner(given, self.notice_services, self.models, NOW)
 
     def fail(self, error: Exception) -> None:
         """What train_adapter's Catch hands on when the nested execution failed."""
@@ -163,7 +165,9 @@ class Sweep:
         given = {"event": event, "execution_arn": ARN, "job": self.job, "failed": failed}
         failure = {"Error": "States.TaskFailed", "Cause": json.dumps(described)}
         notify_failure(
-            NotifyFailureInput.model_validate({**given, "failure": failure}), self.desk, NOW
+            NotifyFailureInput.model_validate({**given, "failure": failure}),
+            self.notice_services,
+            NOW,
         )
 
     def report(self) -> SweepReport:
@@ -175,7 +179,7 @@ def gate_of(identity: float) -> GateReport:
     return GateReport(passed=True, effect=0.2, identity=identity, identity_base=0.1)
 
 
-def swept(sweep: Sweep, **gates: float | str) -> PlannedSweep:
+def swept(sweep: Sweep, **gates: float | str) -> SweepTrials:
     """Run a sweep up to its ranking."""
     planned = sweep.plan()
     sweep.enter(planned)

@@ -20,9 +20,9 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import Storage, write_document
-from domain.training.following import TrainingRoom
-from domain.training.launching import Launcher, queue_for_training
+from domain.training.launching import queue_for_training
 from domain.training.sagemaker_job import TrainingSettings
+from domain.training.services import LaunchServices, TrainingServices
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
@@ -36,7 +36,7 @@ SETTINGS = TrainingSettings(
     role_arn="arn:aws:iam::123456789012:role/training",
     instance_type="ml.g5.2xlarge",
     quota=2,
-    largest_batch=1,
+    max_batch=1,
     spot_backlog=False,
     keep_alive_seconds=600,
     max_runtime_seconds=7200,
@@ -130,12 +130,12 @@ class World:
         write_document(self.bases, key, CARD)
 
     @property
-    def room(self) -> TrainingRoom:
-        return TrainingRoom(self.jobs, self.models, self.trainer, self.callbacks)
+    def services(self) -> TrainingServices:
+        return TrainingServices(self.jobs, self.models, self.trainer, self.callbacks)
 
     @property
-    def launcher(self) -> Launcher:
-        return Launcher(self.room, self.bases, SETTINGS)
+    def launching(self) -> LaunchServices:
+        return LaunchServices(self.services, self.bases, SETTINGS)
 
     def enter(self, number: int, token: str = "token", tenant: str = "acme") -> str:
         """Run a job's execution up to TrainAdapter; return its id."""

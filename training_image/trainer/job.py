@@ -124,7 +124,7 @@ def open_job(
         base.pipeline.unet.enable_gradient_checkpointing()
     judge = load_judge(base)
     say(f"base {card.base_id} revision {card.revision} on {device.type}")
-    for order in plan.priors:
+    for order in plan.class_images:
         class_images(base, order, vary(order.class_prompt, judge), Places.of(root), limit)
     return Job(root, base, judge, limit)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from contracts.codes import CODES
+from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import PhotoVerdict
-from contracts.documents.prior import PriorOrder
 from contracts.documents.training import (
     GateCandidate,
     GateReport,
@@ -22,7 +22,7 @@ from contracts.documents.training import (
 )
 from contracts.shared.layout import ADAPTER_FOLDER
 from contracts.shared.prompts import name_subject
-from contracts.shared.steps import StepPlan
+from contracts.shared.steps import StepBudget
 from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.contact_sheet import make_sheet
 from trainer.evaluation.gate import examine, gather, known, plan_shots
@@ -76,7 +76,7 @@ class Ready:
 
     task: TrainingTask
     learner: Learner
-    plan: StepPlan
+    plan: StepBudget
     judged_by: list[Photo]
     """Real photos to compare with: those that training does not see, where there are enough."""
 
@@ -159,7 +159,7 @@ def wishes_of(task: TrainingTask) -> list[str]:
     return [name_subject(prompt, request.trigger_word) for prompt in request.sample_prompts]
 
 
-def say_plan(recipe: Recipe, plan: StepPlan) -> None:
+def say_plan(recipe: Recipe, plan: StepBudget) -> None:
     """Say what is going to happen before it costs anything."""
     encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
     say(
@@ -223,7 +223,7 @@ def gather_class(
         say(f"class images: {len(images)} of the user's own")
         return encode_class_photos(job.base, recipe, images), captions, None
     prompts = vary(recipe.class_prompt, job.judge)
-    order = PriorOrder(
+    order = ClassImageOrder(
         class_prompt=recipe.class_prompt,
         resolution=recipe.resolution,
         count=recipe.class_images,
@@ -325,7 +325,7 @@ def gate_failure(report: GateReport) -> TrainingFailure:
     return TrainingFailure(code=code, message=CODES[code].text)
 
 
-def metrics_of(trained: Trained, plan: StepPlan) -> TrainingMetrics:
+def metrics_of(trained: Trained, plan: StepBudget) -> TrainingMetrics:
     """Return what training cost and how it went."""
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]

@@ -1,7 +1,8 @@
-"""The money in the ``jobs`` table as domain.ports.ledger.Ledger.
+"""The cost records in the ``jobs`` table: implements domain.ports.cost_records.CostRecords.
 
-A bill is a small row of its own, which the ``queue`` index finds by the training job's age: among
-the open ones, then among the closed ones, which stay to tell when instances were busy.
+A cost record is a small row of its own, ``bill#<training job>``. The ``queue`` index lists the open
+and the closed records by the training job's age. Closed records stay, because they say when
+instances were busy.
 """
 
 from collections.abc import Mapping
@@ -14,15 +15,16 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from contracts.documents.money import Estimate, Receipt
-from domain.ports.ledger import RECENT_RUNS, Bill
-from domain.training.sagemaker_job import Run
+from domain.ports.cost_records import RECENT_RUNS, CostRecord
+from domain.ports.trainer import Run
 
 QUEUE_INDEX = "queue"
-_BILLING, _BILLED = "billing", "billed"
+_OPEN, _CLOSED = "billing", "billed"
+"""Values in the ``queue`` index; rows of earlier releases have them, so they stay."""
 
 
 class DynamoRows:
-    """A table whose every change is one conditional write."""
+    """A table in which every change is one conditional write."""
 
     def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
         self._table = table
@@ -35,9 +37,9 @@ class DynamoRows:
         defaults: Mapping[str, object] | None = None,
         drop: tuple[str, ...] = (),
     ) -> bool:
-        """Change the row if the condition holds; ``defaults`` only fill what is absent.
+        """Change the row if the condition holds; ``defaults`` only fill absent columns.
 
-        Without a condition it changes, or makes, the row in any case.
+        Without a condition, change or make the row in any case.
         """
         fresh = defaults or {}
         sets = [f"#{name} = :{name}" for name in changes]
@@ -63,17 +65,17 @@ class DynamoRows:
         return True
 
     def _rows_in(self, queue: str) -> list[dict[str, Any]]:
-        """Return the index's rows in its order, page by page."""
-        question = {"IndexName": QUEUE_INDEX, "KeyConditionExpression": Key("queue").eq(queue)}
-        page = self._table.query(**question)
+        """Return all rows of the index in its order."""
+        query = {"IndexName": QUEUE_INDEX, "KeyConditionExpression": Key("queue").eq(queue)}
+        page = self._table.query(**query)
         items: list[dict[str, Any]] = page["Items"]
         while "LastEvaluatedKey" in page:
-            page = self._table.query(**question, ExclusiveStartKey=page["LastEvaluatedKey"])
+            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
             items += page["Items"]
         return items
 
     def _newest_in(self, queue: str, limit: int) -> list[dict[str, Any]]:
-        """Return the index's last rows, the newest first."""
+        """Return the last rows of the index, newest first."""
         page = self._table.query(
             IndexName=QUEUE_INDEX,
             KeyConditionExpression=Key("queue").eq(queue),
@@ -84,57 +86,59 @@ class DynamoRows:
         return items
 
 
-class DynamoLedger(DynamoRows):
+class DynamoCostRecords(DynamoRows):
     """See the Protocol for what each method promises."""
 
-    def note_offer(self, job_id: str, estimate: Estimate, max_runtime_seconds: int | None) -> None:
-        """Remember the estimate; a job that pays for so many seconds only is trained alone."""
+    def record_estimate(
+        self, job_id: str, estimate: Estimate, max_runtime_seconds: int | None
+    ) -> None:
+        """Store the estimate; a job with a maximal runtime gets a training job of its own."""
         changes: dict[str, object] = {"estimate": numbers(estimate)}
         if max_runtime_seconds is not None:
             changes |= {"max_runtime_seconds": max_runtime_seconds, "alone": True}
         self._update(job_id, Attr("job_id").exists(), changes)
 
-    def open_bill(self, bill: Bill, now: datetime) -> None:
-        """Remember to look at a training job until its cost is final."""
+    def open_cost_record(self, record: CostRecord, now: datetime) -> None:
+        """Store that a training job's cost is not final yet."""
         changes = {
-            "queue": _BILLING,
+            "queue": _OPEN,
             "queued_at": now.isoformat(),
-            "plan_id": bill.plan_id,
-            "spot": bill.spot,
+            "plan_id": record.plan_id,
+            "spot": record.spot,
         }
-        self._update(_bill_row(bill), Attr("job_id").not_exists(), changes)
+        self._update(_row_key(record), Attr("job_id").not_exists(), changes)
 
-    def open_bills(self) -> list[Bill]:
+    def open_cost_records(self) -> list[CostRecord]:
         """Return the training jobs whose cost is not final."""
         return [
-            Bill(row["job_id"].partition("#")[2], row["plan_id"], row.get("spot", False))
-            for row in self._rows_in(_BILLING)
+            CostRecord(row["job_id"].partition("#")[2], row["plan_id"], row.get("spot", False))
+            for row in self._rows_in(_OPEN)
         ]
 
-    def close_bill(self, bill: Bill) -> bool:
-        """Note that a training job's cost is final; False when somebody did so before."""
-        return self._update(_bill_row(bill), Attr("queue").eq(_BILLING), {"queue": _BILLED})
+    def close_cost_record(self, record: CostRecord) -> bool:
+        """Store that a training job's cost is final; False when it was final before."""
+        return self._update(_row_key(record), Attr("queue").eq(_OPEN), {"queue": _CLOSED})
 
-    def drop_bill(self, bill: Bill) -> None:
-        """Forget the bill of a training job that there never was."""
-        self._table.delete_item(Key={"job_id": _bill_row(bill)})
+    def drop_cost_record(self, record: CostRecord) -> None:
+        """Delete the record of a training job that was never created."""
+        self._table.delete_item(Key={"job_id": _row_key(record)})
 
-    def note_run(self, bill: Bill, run: Run) -> None:
-        """Remember when a training job began and ended, beyond the end of its bill."""
+    def record_run(self, record: CostRecord, run: Run) -> None:
+        """Store when a training job began and ended; kept after its cost is final."""
         if run.ended_at is None:
             return
         times = {"began_at": run.created_at.isoformat(), "ended_at": run.ended_at.isoformat()}
-        self._update(_bill_row(bill), Attr("job_id").exists(), times)
+        self._update(_row_key(record), Attr("job_id").exists(), times)
 
     def recent_runs(self) -> list[Run]:
         """Return the newest RECENT_RUNS runs that could leave a warm pool, the oldest first."""
-        closed = [row for row in self._newest_in(_BILLED, RECENT_RUNS) if "ended_at" in row]
-        rows = [*closed, *self._newest_in(_BILLING, RECENT_RUNS)]
+        closed = [row for row in self._newest_in(_CLOSED, RECENT_RUNS) if "ended_at" in row]
+        rows = [*closed, *self._newest_in(_OPEN, RECENT_RUNS)]
         runs = [_run_of(row) for row in rows if not row.get("spot")]
         return sorted(runs, key=lambda run: run.created_at)[-RECENT_RUNS:]
 
-    def note_receipt(self, job_id: str, training_job_name: str, receipt: Receipt) -> None:
-        """Remember a job's share of one training job; a newer one replaces it."""
+    def record_receipt(self, job_id: str, training_job_name: str, receipt: Receipt) -> None:
+        """Store a job's share of one training job; a newer receipt replaces an older one."""
         known = Attr("job_id").exists()
         if not self._update(job_id, known, {}, defaults={"receipts": {}}):
             return
@@ -148,7 +152,7 @@ class DynamoLedger(DynamoRows):
 
 
 def numbers(document: BaseModel) -> dict[str, object]:
-    """Return a document as DynamoDB takes it: it knows no floats."""
+    """Return a document with decimals in place of floats, which DynamoDB does not take."""
     return {
         name: Decimal(str(value)) if isinstance(value, float) else value
         for name, value in document.model_dump(mode="json").items()
@@ -160,5 +164,5 @@ def _run_of(row: Mapping[str, str]) -> Run:
     return Run(datetime.fromisoformat(began), datetime.fromisoformat(ended) if ended else None)
 
 
-def _bill_row(bill: Bill) -> str:
-    return f"bill#{bill.training_job_name}"
+def _row_key(record: CostRecord) -> str:
+    return f"bill#{record.training_job_name}"

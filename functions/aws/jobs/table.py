@@ -1,8 +1,8 @@
-"""The ``jobs`` table as domain.ports.jobs.Jobs: every change is one conditional write.
+"""The ``jobs`` table: implements domain.ports.jobs.Jobs; every change is one conditional write.
 
-Each change of a job is one log line with its id, so that a search for the id tells its story.
-Rows are JobRecords; beside them lies one small row for each notice that went out. A field that is
-None is absent, so that the ``queue`` index holds only jobs that wait for something.
+Each change of a job writes one log line with its id, so a search for the id shows its history.
+Rows are JobRecords; one small row more stands for each notice that was sent. A field that is None
+is absent, so that the ``queue`` index lists only jobs that wait for something.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from aws import settings
 from aws.clients import CONFIG
-from aws.jobs.cost_records import DynamoLedger
+from aws.jobs.cost_records import DynamoCostRecords
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
-from contracts.documents.sweep import SweepPoint
+from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
 from contracts.shared import layout
 from domain.ports.jobs import UnknownJobError
@@ -38,7 +38,7 @@ _ENDED = Attr("status").is_in(["failed", "canceled"])
 _WANTED = _OPEN & Attr("cancel_requested").not_exists()
 
 
-class DynamoJobs(DynamoLedger):
+class DynamoJobs(DynamoCostRecords):
     """See the Protocol for what each method promises."""
 
     @classmethod
@@ -50,7 +50,7 @@ class DynamoJobs(DynamoLedger):
     def claim(
         self, job: JobSpec, execution_arn: str, now: datetime
     ) -> Literal["accepted", "repeat"]:
-        """Make the job this execution's, unless another one does or did it."""
+        """Claim the job for this execution, unless another execution has it or had it."""
         claimed = self._begin(job, execution_arn, "AcceptRequest", now)
         pointer = {"points_to": job.job_id}
         row = layout.upload_row(f"{job.tenant}/{job.upload}")
@@ -62,26 +62,26 @@ class DynamoJobs(DynamoLedger):
         return "accepted" if ours else "repeat"
 
     def record_refusal(self, upload: str, code: str, now: datetime) -> None:
-        """Remember why the newest request of ``<tenant>/<upload>`` never became a job."""
+        """Store why the newest request of ``<tenant>/<upload>`` never became a job."""
         refusal = dict(zip(_REFUSAL, (code, now.isoformat()), strict=True))
         self._update(layout.upload_row(upload), None, refusal)
 
-    def add_points(
-        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    def add_trials(
+        self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
     ) -> None:
-        """Remember a sweep's points, and make a job of each; one that failed begins anew."""
-        ids = {"points": [point.job.job_id for point in points]}
+        """Store a sweep's trials, and make a job of each; a failed trial starts again."""
+        ids = {"points": [trial.job.job_id for trial in trials]}
         self._update(sweep_id, Attr("job_id").exists(), ids)
-        for point in points:
-            of_sweep = {"point_of": sweep_id, "point": point.name}
-            if not self._begin(point.job, execution_arn, "TrainAdapter", now, **of_sweep):
+        for trial in trials:
+            of_sweep = {"point_of": sweep_id, "point": trial.name}
+            if not self._begin(trial.job, execution_arn, "TrainAdapter", now, **of_sweep):
                 wanted = {"updated_at": now.isoformat()}
-                self._update(point.job.job_id, _OPEN, wanted, drop=("cancel_requested",))
+                self._update(trial.job.job_id, _OPEN, wanted, drop=("cancel_requested",))
 
     def _begin(
         self, job: JobSpec, execution_arn: str, stage: Stage, now: datetime, **more: str
     ) -> bool:
-        """Make the job's row, or begin anew what failed; False: it is under way, or done."""
+        """Make the job's row, or start a failed job again; False: the job is open or succeeded."""
         return self._update(
             job.job_id,
             Attr("job_id").not_exists() | _ENDED,
@@ -99,18 +99,18 @@ class DynamoJobs(DynamoLedger):
         )
 
     def get(self, job_id: str) -> JobRecord | None:
-        """Return the record as last written, or None when the job is unknown."""
+        """Return the job's record as last written; None when the job is unknown."""
         item = self._table.get_item(Key={"job_id": job_id}, ConsistentRead=True).get("Item")
         return None if item is None else JobRecord.model_validate(item)
 
     def by_execution(self, execution_arn: str) -> JobRecord | None:
-        """Return the job that this execution does; the index finds it, the table tells it."""
+        """Return the job that this execution has claimed: found by index, read from the table."""
         condition = Key("execution_arn").eq(execution_arn)
         answer = self._table.query(IndexName=EXECUTION_INDEX, KeyConditionExpression=condition)
         return next((self.get(item["job_id"]) for item in answer["Items"]), None)
 
     def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
-        """Note that the job is being processed in this stage, unless it has ended."""
+        """Store that the job is being processed in this stage, unless it has ended."""
         changes = {"status": "processing", "stage": stage, "updated_at": now.isoformat()}
         percent = STAGE_PERCENT[stage]
         lower = Attr("percent").not_exists() | Attr("percent").lte(percent)
@@ -121,7 +121,7 @@ class DynamoJobs(DynamoLedger):
             self._check_not_canceled(job_id)
 
     def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
-        """Put the job in the queue; a job in training keeps its place and takes the new token."""
+        """Put the job in the queue; a job in training stays there and gets the new token."""
         changes = {
             "status": "processing",
             "stage": "TrainAdapter",
@@ -132,7 +132,7 @@ class DynamoJobs(DynamoLedger):
         place = {"queued_at": now.isoformat()}
         training = _WANTED & Attr("queue").eq("training")
         not_training = _WANTED & (Attr("queue").not_exists() | Attr("queue").eq("queued"))
-        # The launcher may move the job between our two writes, hence the third.
+        # The launcher may move the job between the first two writes, hence the third.
         if not (
             self._update(job_id, training, changes)
             or self._update(job_id, not_training, {**changes, **waiting}, defaults=place)
@@ -140,14 +140,14 @@ class DynamoJobs(DynamoLedger):
         ):
             self._check_not_canceled(job_id)
             raise UnknownJobError
-        _logger.info("job waits for training", job_id=job_id)
+        _logger.info("job queued for training", job_id=job_id)
 
     def queued(self) -> list[JobRecord]:
-        """Return the jobs that wait for a training job, the oldest first."""
+        """Return the jobs that wait for a training job, oldest first."""
         return self._waiting_for("queued")
 
     def in_training(self) -> list[JobRecord]:
-        """Return the jobs that a training job was launched for and that have no outcome yet."""
+        """Return the jobs whose training job was launched and that have no outcome yet."""
         return self._waiting_for("training")
 
     def start_training(
@@ -187,7 +187,7 @@ class DynamoJobs(DynamoLedger):
         return self._leave_training(job_id, training_job_name, changes)
 
     def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
-        """Move a job back to the queue whose training job SageMaker did not take for now."""
+        """Move a job back to the queue because SageMaker has no capacity."""
         changes: dict[str, object] = {"waiting_for": "capacity", "updated_at": now.isoformat()}
         return self._leave_training(job_id, training_job_name, changes)
 
@@ -201,13 +201,13 @@ class DynamoJobs(DynamoLedger):
         _logger.info("job back in the queue", job_id=job_id, training_job_name=training_job_name)
         return True
 
-    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
-        """Tell a queued job where it stands."""
+    def record_queue_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+        """Store a queued job's place in the queue; ignore jobs that are not queued."""
         changes = {"queue_place": place, "waiting_for": waiting_for}
         self._update(job_id, Attr("queue").eq("queued"), changes)
 
-    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
-        """Tell a job in training how far it is; never less than it heard before."""
+    def record_progress(self, progress: TrainingProgress, now: datetime) -> None:
+        """Store the progress of a job in training; never lower its percent."""
         percent = training_percent(progress)
         its_own = Attr("training_job_name").eq(progress.training_job_name)
         when = Attr("queue").eq("training") & its_own & Attr("percent").lt(percent)
@@ -218,18 +218,18 @@ class DynamoJobs(DynamoLedger):
         self._update(progress.job_id, when, changes | {"updated_at": now.isoformat()})
 
     def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
-        """Tell a job that it is so far; one that is farther, or has ended, hears nothing."""
+        """Raise the job's percent; never lower it, and ignore ended jobs."""
         changes = {"percent": percent, "updated_at": now.isoformat()}
         self._update(job_id, _OPEN & Attr("percent").lt(percent), changes)
 
     def request_cancel(self, job_id: str, now: datetime) -> bool:
-        """Ask a job to stop; False when it has ended or its model is being delivered."""
+        """Store that a job is to stop; False when it has ended or its model is being delivered."""
         stoppable = _OPEN & ~Attr("stage").is_in(sorted(UNSTOPPABLE))
         changes = {"cancel_requested": True, "updated_at": now.isoformat()}
         return self._update(job_id, stoppable, changes)
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
-        """Forget token and queue, since this token was answered; False when already done."""
+        """Remove token and queue after this token was answered; False when already done."""
         changes = {"updated_at": now.isoformat()}
         if not self._update(job_id, Attr("task_token").eq(task_token), changes, drop=_WAITING):
             return False
@@ -237,7 +237,7 @@ class DynamoJobs(DynamoLedger):
         return True
 
     def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
-        """Note how the job ended, and take it off the queue; success is never overwritten."""
+        """Store how the job ended, and remove it from the queue; success is never overwritten."""
         changes: dict[str, object] = {"status": status, "updated_at": now.isoformat()}
         if status == "succeeded":
             changes["percent"] = DONE
@@ -248,9 +248,9 @@ class DynamoJobs(DynamoLedger):
             _logger.info("job ended", job_id=job_id, status=status, code=code)
 
     def reopen(self, job_id: str, execution_arn: str, stage: Stage, now: datetime) -> bool:
-        """Take up a failed job where it stood, and forget its notice; False: not this execution's.
+        """Reopen a failed job at this stage, and remove its notice; False: not this execution's.
 
-        A job that succeeded stays as it is.
+        A job that has succeeded stays unchanged.
         """
         changes = {"status": "processing", "stage": stage, "updated_at": now.isoformat()}
         mine = Attr("execution_arn").eq(execution_arn)
@@ -261,12 +261,12 @@ class DynamoJobs(DynamoLedger):
         return record is not None and record.execution_arn == execution_arn
 
     def notice_sent(self, notice_id: str) -> bool:
-        """Tell whether this notice went out."""
+        """Return whether this notice was sent."""
         key = {"job_id": _notice_row(notice_id)}
         return "Item" in self._table.get_item(Key=key, ConsistentRead=True)
 
-    def note_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
-        """Remember that this notice went out, and that it is the job's one notice."""
+    def record_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
+        """Store that this notice was sent, and that it is the job's one notice."""
         row = {"job_id": _notice_row(notice_id), "created_at": now.isoformat()}
         self._table.put_item(Item=row)
         if job_id is not None:

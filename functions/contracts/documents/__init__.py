@@ -1,1 +1,1 @@
-"""The documents that cross borders, one file for each."""
+"""The documents that programs exchange, one file for each subject."""

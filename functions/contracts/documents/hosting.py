@@ -1,4 +1,4 @@
-"""The endpoint's life: whether it runs, and what a returning user is told."""
+"""The endpoint's status, and the answer to a returning user's application."""
 
 from typing import Literal
 
@@ -6,25 +6,25 @@ from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.model import ModelRecord
 
 EndpointStatus = Literal["absent", "starting", "in_service", "failed", "deleting"]
-"""In our words; SageMaker has eleven."""
+"""The endpoint's status; each of SageMaker's statuses maps to one of these."""
 
 
 class ModelQuestion(Document):
-    """What a returning user's application asks the function model_status."""
+    """The input of the function model_status."""
 
     tenant: OpaqueId
 
     model_id: JobId | None = None
-    """Absent: all models of the tenant."""
+    """The model asked for; absent: all models of the tenant."""
 
     wake: bool = False
-    """Also start the endpoint, where the stack keeps it only as long as it is used."""
+    """Also start the endpoint, if the stack runs it on demand."""
 
 
 class ModelAnswer(Document):
-    """Which models there are, and whether they can be called now."""
+    """The tenant's models, and whether they can be called now."""
 
     endpoint: EndpointStatus
 
     models: tuple[ModelRecord, ...]
-    """The newest first."""
+    """The models, newest first."""

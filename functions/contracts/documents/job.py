@@ -1,4 +1,4 @@
-"""JobSpec: an accepted request as every later stage knows it, and what was pinned with it."""
+"""JobSpec: an accepted request as later stages see it; AcceptedUpload: its pinned files."""
 
 from typing import Annotated, Literal
 
@@ -10,10 +10,11 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_REPEATS
 
 Origin = Literal["config.json", "toml", "dataset_info.json", "folder", "preset"]
+"""The source of a field that request.json does not give."""
 
 
 class JobSpec(Document):
-    """Travels in the execution's state, so it holds opaque ids only: no prompt, no file name."""
+    """Part of the execution's state, so it has opaque ids only: no prompt and no file name."""
 
     schema_version: Literal[1] = 1
 
@@ -24,38 +25,39 @@ class JobSpec(Document):
     upload: OpaqueId
 
     base_id: OpaqueId
-    """Which base model; see contracts.base."""
+    """The base model; see contracts.base."""
 
 
 class PinnedObject(Document):
-    """One object of the upload, as it was when the request was accepted."""
+    """One object of the upload, in the version at the time of acceptance."""
 
     key: Annotated[str, Field(min_length=1, max_length=1024)]
-    """The user's own name for it: stays in this document and in the owner's notice."""
+    """The object's key. It holds the user's file name, so only this document and the owner's
+    notice repeat it."""
 
     version_id: str | None
-    """Pins the bytes where the bucket keeps versions."""
+    """The S3 version that pins the bytes; null where the bucket keeps no versions."""
 
     etag: Annotated[str, Field(min_length=1, max_length=128)]
 
     size: Annotated[int, Field(ge=0)]
-    """Bytes."""
+    """Size in bytes."""
 
     name: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    """The user's own name for it, when the key is ours: a file out of an archive."""
+    """The user's name for a file that came in an archive and got a generated key."""
 
 
 class PinnedPhoto(PinnedObject):
-    """A photo and what the upload has beside it."""
+    """A photo with its caption and its mask."""
 
     caption: PinnedObject | None = None
-    """The text file of the same name, or the list that has words for it."""
+    """The text file of the same name, or the list that has the photo's caption."""
 
     mask: PinnedObject | None = None
-    """The picture named like it with ``_mask`` behind: white is learnt, black is not."""
+    """The picture with the photo's name and ``_mask`` at its end: white is learnt, black is not."""
 
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
-    """How often it comes in an epoch, as its folder's name says (``60_dwjz``)."""
+    """Number of times that the photo comes in an epoch, from its folder's name (``60_dwjz``)."""
 
 
 class AcceptedUpload(Document):
@@ -68,23 +70,23 @@ class AcceptedUpload(Document):
     request: TrainingRequest
 
     photos: tuple[PinnedPhoto, ...]
-    """In the order of their content (ETag), so that the same content gives the same indices."""
+    """The photos sorted by content (ETag), so that the same content gives the same indices."""
 
     class_photos: tuple[PinnedObject, ...] = ()
-    """Pictures of the class, out of a folder that says so; in the order of their content."""
+    """Pictures of the class, from a folder with such a name; sorted by content."""
 
     renamed: dict[str, str] = Field(default_factory=dict)
-    """Names of other tools that the request used, and ours."""
+    """Field names of other tools in the request, each with our name."""
 
     origins: dict[str, Origin] = Field(default_factory=dict)
-    """Where the fields come from that request.json does not give."""
+    """The source of each field that request.json does not give."""
 
     imported: tuple[ImportReport, ...] = ()
-    """What became of the settings in other tools' files."""
+    """Reports on the settings files of other tools."""
 
 
 class Acceptance(Document):
-    """What AcceptRequest answers: a job to do, or the news that it is already being done."""
+    """What AcceptRequest answers: a new job, or a repeat of one that exists already."""
 
     schema_version: Literal[1] = 1
 

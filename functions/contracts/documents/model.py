@@ -1,4 +1,4 @@
-"""ModelRecord: one row of the ``models`` table: what a tenant can call."""
+"""ModelRecord: one row of the ``models`` table, a model that a tenant can call."""
 
 from typing import Literal
 
@@ -14,10 +14,10 @@ class ModelRecord(Document):
     tenant: OpaqueId
 
     model_id: JobId
-    """The job that made it."""
+    """The id of the job that trained the model."""
 
     target_model: TargetModel
-    """Send it as the TargetModel header of InvokeEndpoint."""
+    """Value of the TargetModel header of InvokeEndpoint."""
 
     weights_sha256: Sha256
 

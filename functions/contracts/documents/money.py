@@ -1,4 +1,4 @@
-"""What an adapter is expected to cost, and what it did cost."""
+"""The estimated and the actual cost of an adapter."""
 
 from typing import Annotated
 
@@ -11,39 +11,39 @@ Usd = Annotated[float, Field(ge=0)]
 
 
 class Estimate(Document):
-    """Said before the training, for a cold training job of its own."""
+    """Made before the training, for a training job of its own on a cold instance."""
 
     steps: Annotated[int, Field(ge=1)]
     """Optimiser steps, as the trainer will count them."""
 
     batches: Annotated[int, Field(ge=1)] | None = None
-    """Batches of these steps: a step may be of several. Absent in estimates of before 2026-12."""
+    """Batches in all steps; a step may have several. Absent in estimates from before 2026-12."""
 
     seconds: Seconds
-    """From the start of the instance to the end of the training job."""
+    """Seconds from the start of the instance to the end of the training job."""
 
     usd: Usd | None
-    """Absent: functions/domain/pricing/prices.py has no price for the instance type."""
+    """Cost in USD; null: functions/domain/pricing/prices.py has no price for the instance type."""
 
 
 class Receipt(Document):
-    """This adapter's share of what the training jobs cost that worked on it, attempts included."""
+    """This adapter's share of the cost of its training jobs, all attempts included."""
 
     training_jobs: Annotated[int, Field(ge=1)]
 
     instance_type: str
 
     billable_seconds: Seconds
-    """Of the training jobs' BillableTimeInSeconds, split by work among the users of each."""
+    """Share of the training jobs' BillableTimeInSeconds, split by work among the users of each."""
 
     spot_saving: Annotated[float, Field(ge=0, le=1)]
     """Share of the training time that spot instances did not bill; 0 on demand."""
 
     warm_pool_seconds: Seconds
-    """Share of the time that the instances were kept warm afterwards."""
+    """Share of the seconds for which the instances were kept warm afterwards."""
 
     usd: Usd | None
-    """Both times at the on-demand price; absent when the price is unknown."""
+    """Both times at the on-demand price; null when the price is unknown."""
 
     final: bool
     """Whether the training jobs have ended and their warm pools are gone."""

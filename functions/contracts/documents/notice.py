@@ -8,7 +8,7 @@ from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.package import TargetModel
 from contracts.documents.photos import Code
-from contracts.documents.sweep import PointReport
+from contracts.documents.sweep import TrialReport
 from contracts.documents.upload.problems import RequestProblem
 
 
@@ -16,7 +16,7 @@ class PhotoNotice(Document):
     """A photo that needs the owner's attention."""
 
     file: str
-    """The owner's own name for it, inside the upload."""
+    """The owner's name for the photo, inside the upload."""
 
     codes: tuple[Code, ...]
 
@@ -35,42 +35,42 @@ class ModelNotice(Document):
     example_prompt: str
 
     identity: float | None = None
-    """How alike the gate found it, cosine."""
+    """Cosine similarity to the subject, measured by the gate."""
 
     identity_base: float | None = None
 
 
-class PlanNotice(Document):
-    """What a training would be, for a request that asked for no more than that."""
+class DryRunNotice(Document):
+    """The answer to a dry run: what a training would take."""
 
     photos: Annotated[int, Field(ge=0)]
-    """That can be used."""
+    """Number of photos that can be used."""
 
     refused: Annotated[int, Field(ge=0)]
 
     class_photos: Annotated[int, Field(ge=0)]
-    """Pictures of the class that came along."""
+    """Number of usable pictures of the class."""
 
     estimate: Estimate | None
-    """Steps, time and cost of a training job of its own; of a sweep, of all together."""
+    """Steps, time and cost of the training; for a sweep, of all trials together."""
 
     trainings: Annotated[int, Field(ge=1)] = 1
-    """More than one for a sweep."""
+    """Number of trainings; more than one for a sweep."""
 
     origins: dict[str, str] = Field(default_factory=dict)
-    """Fields that request.json does not give, and where they come from."""
+    """The source of each field that request.json does not give."""
 
 
 class Notice(Document):
-    """Published to the topic, filterable by its attributes tenant, status and code."""
+    """Published to the topic; subscribers can filter by the attributes tenant, status and code."""
 
     schema_version: Literal[1] = 1
 
     notice_id: Annotated[str, Field(min_length=8, max_length=80)]
-    """The same for every delivery of the same message."""
+    """Id of the notice; every delivery of the same notice has the same id."""
 
     job_id: JobId | None
-    """Absent when the request could not even be read."""
+    """Id of the job; null when the request could not be read."""
 
     tenant: OpaqueId | None
 
@@ -79,7 +79,7 @@ class Notice(Document):
     status: Literal["succeeded", "failed", "canceled"]
 
     code: Code
-    """From contracts.codes; ``ready`` for a success."""
+    """Code from contracts.codes; ``ready`` for a success."""
 
     title: str
 
@@ -87,29 +87,29 @@ class Notice(Document):
     """What happened, why, and what to do."""
 
     retryable: bool
-    """Whether doing the very same again may help."""
+    """Whether the same upload may succeed on another try."""
 
     photos: tuple[PhotoNotice, ...] = ()
 
     request: tuple[RequestProblem, ...] = ()
-    """What is wrong with request.json, all of it at once."""
+    """All problems of request.json."""
 
     model: ModelNotice | None = None
 
     receipt: Receipt | None = None
-    """What the training cost, as far as it is known by now."""
+    """The cost of the training, as far as it is known by now."""
 
-    plan: PlanNotice | None = None
-    """For a dry run."""
+    dry_run: DryRunNotice | None = Field(default=None, alias="plan")
+    """The estimate of a dry run."""
 
-    sweep: tuple[PointReport, ...] = ()
-    """What became of each point of a sweep; the first one's model is delivered."""
+    sweep: tuple[TrialReport, ...] = ()
+    """The trials of a sweep, best first; the first trial's model is delivered."""
 
 
-class Told(Document):
-    """What an execution remembers of the message: ids and codes, none of its words or names.
+class DeliveryReceipt(Document):
+    """What the execution's history keeps of a notice: ids and codes, no text and no names.
 
-    Its history is kept for 90 days, long after the photos are gone.
+    The history is kept for 90 days, long after the photos are deleted.
     """
 
     schema_version: Literal[1] = 1
@@ -123,11 +123,11 @@ class Told(Document):
     code: Code
 
     target_model: TargetModel | None = None
-    """For a success that has a model."""
+    """The model of a success; absent for a dry run."""
 
     @classmethod
-    def of(cls, notice: Notice) -> "Told":
-        """Return what may be remembered of a notice."""
+    def of(cls, notice: Notice) -> "DeliveryReceipt":
+        """Return the receipt of a notice."""
         return cls(
             notice_id=notice.notice_id,
             job_id=notice.job_id,

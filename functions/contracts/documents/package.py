@@ -1,4 +1,4 @@
-"""ModelPackage: one adapter as the endpoint serves it; and what the server says of a picture."""
+"""ModelPackage: one adapter as the endpoint serves it. GenerationInfo: how a picture was made."""
 
 from typing import Annotated, Literal
 
@@ -7,14 +7,14 @@ from pydantic import Field, StringConstraints
 from contracts.document import Document, JobId, S3Uri, Sha256
 
 TargetModel = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}-[0-9a-f]{12}\.tar\.gz$")]
-"""``<job_id>-<12 of the weights' sha256>.tar.gz``: unique for ever, so no key is overwritten."""
+"""``<job_id>-<12 digits of the weights' sha256>.tar.gz``: unique, so no key is overwritten."""
 
 RESIDENT_BASE = "likeness_base"
 """The Triton model that holds the base; no TargetModel may carry this name."""
 
 PACKAGE_FOLDER = "likeness"
-"""The archive's only folder. Triton's SageMaker front end takes files without one only when they
-lie under exactly ``/opt/ml/models``; with one, it takes them anywhere."""
+"""The archive's only folder. Triton's SageMaker front end loads an archive without a folder only
+from ``/opt/ml/models`` itself, and an archive with a folder from anywhere."""
 
 PACKAGE_WEIGHTS = f"{PACKAGE_FOLDER}/1/adapter/pytorch_lora_weights.safetensors"
 PACKAGE_MANIFEST = f"{PACKAGE_FOLDER}/1/adapter/manifest.json"
@@ -34,23 +34,23 @@ RELEASED_TEXTS = frozenset(
         "e1eab24ddd95637852322771b78a21c4c83a5d35055b5966911c29a364c6892c",  # 0.4 model.py
     }
 )
-"""sha256 of every text that users' models were ever given: PublishAdapter packs no other, and the
-base answers no other. Packages live long, so a line is added with each change and none is taken."""
+"""SHA-256 of every text that was ever packed into a user's model. PublishAdapter packs no other
+text, and the base answers no other. Packages live long, so lines are added and never removed."""
 
 BASE_MODEL_JOB = "0" * 32
-"""Stands for the job id in the TargetModel that is the base itself (publishing.base_model)."""
+"""Stands for the job id in the TargetModel of the base itself (publishing.base_model)."""
 
 
 class PackageCard(Document):
-    """``1/package.json``: whose model this is. Models are mixed only within one tenant."""
+    """``1/package.json``: the model's tenant. Models are mixed only within one tenant."""
 
     schema_version: Literal[1] = 1
 
     tenant_sha256: Sha256 | None
-    """Of the tenant's id; absent: the base itself, which is nobody's."""
+    """SHA-256 of the tenant's id; null for the base itself, which has no tenant."""
 
     adapter: bool
-    """False: the base itself, without an adapter."""
+    """Whether the package has an adapter; false for the base itself."""
 
 
 class ModelPackage(Document):
@@ -61,12 +61,12 @@ class ModelPackage(Document):
     job_id: JobId
 
     target_model: TargetModel
-    """Send it as the TargetModel header of InvokeEndpoint."""
+    """Value of the TargetModel header of InvokeEndpoint."""
 
     uri: S3Uri
 
     sha256: Sha256
-    """Of the archive."""
+    """SHA-256 of the archive."""
 
     weights_sha256: Sha256
 
@@ -83,30 +83,30 @@ class WarmModelReport(Document):
     target_model: TargetModel
 
     seconds: Annotated[float, Field(ge=0)]
-    """From the first call to a valid picture."""
+    """Seconds from the first call to a valid picture."""
 
     endpoint_name: str
 
 
 class MixedAdapter(Document):
-    """Another adapter that counted."""
+    """Another adapter that was mixed into the picture."""
 
     sha256: Sha256
-    """Of the weights file."""
+    """SHA-256 of the weights file."""
 
     weight: float
 
 
 class GenerationInfo(Document):
-    """The ``info`` output of every answer: which weights made which picture, and how."""
+    """The ``info`` output of every answer: the weights and settings that made its pictures."""
 
     base_sha256: Sha256
 
     adapter_sha256: Sha256 | None
-    """Of the weights file; absent when the base answered alone."""
+    """SHA-256 of the weights file; null when the base answered without an adapter."""
 
     seeds: tuple[int, ...]
-    """One for each picture."""
+    """Seed of each picture."""
 
     num_inference_steps: int
 
@@ -115,13 +115,13 @@ class GenerationInfo(Document):
     lora_scale: float
 
     mixed: tuple[MixedAdapter, ...] = ()
-    """Beside the model's own."""
+    """Adapters that were mixed in beside the model's own."""
 
     strength: float | None = None
-    """Absent: it was drawn from nothing."""
+    """Share of the start image that could change; absent: there was no start image."""
 
     image_sha256: Sha256 | None = None
-    """Of the file that it was drawn from."""
+    """SHA-256 of the start image's file."""
 
     scheduler: str
 
@@ -130,7 +130,7 @@ class GenerationInfo(Document):
     height: int
 
     seconds: float
-    """In the base, for the whole pass that made it."""
+    """Seconds that the base took for the whole pass."""
 
     cached: bool = False
-    """Whether it was drawn for an earlier request, exactly like this one."""
+    """Whether the answer comes from the cache of an earlier, identical request."""

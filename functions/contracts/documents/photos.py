@@ -1,14 +1,14 @@
 """PhotoReport: a verdict for every photo. Written by InspectPhotos, extended by the trainer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.document import Document, JobId, RelativePath, Sha256
 from contracts.shared.limits import MAX_REPEATS
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,48}$")]
-"""A stable word for a verdict or a failure, from contracts.codes."""
+"""A code from contracts.codes; its meaning never changes."""
 
 
 class StoredFile(Document):
@@ -19,51 +19,51 @@ class StoredFile(Document):
     sha256: Sha256
 
 
-class FaceMeasures(Document):
-    """The largest face on a photo, as the trainer's detector saw it."""
+class FaceMetrics(Document):
+    """The largest face on a photo, measured by the trainer's detector."""
 
     share: Annotated[float, Field(ge=0)]
-    """Its height as a share of the photo's shorter side."""
+    """Height of the face as a share of the photo's shorter side."""
 
     clarity: Annotated[float, Field(ge=0, le=1)]
-    """1 is as sharp as a face can be shown; below 0.3 it is blurred."""
+    """Sharpness of the face: 1 is the sharpest; below 0.3 the face is blurred."""
 
     score: float
-    """How sure the detector is, on its own scale."""
+    """The detector's confidence, on the detector's own scale."""
 
 
 class PhotoVerdict(Document):
-    """One photo: taken as it is, repaired, or refused with a reason."""
+    """One photo: accepted unchanged, repaired, or refused with a reason."""
 
     index: Annotated[int, Field(ge=0)]
-    """Its place in AcceptedUpload.photos: the link back to the user's file name."""
+    """Index in AcceptedUpload.photos, which has the user's file name."""
 
     verdict: Literal["accepted", "repaired", "refused"]
 
     codes: tuple[Code, ...] = ()
-    """Why it was refused; or what was repaired, and advice for better photos."""
+    """Why the photo was refused; or what was repaired, and advice for better photos."""
 
     file: RelativePath | None = None
-    """Its normalised copy, in ``accepted/<job_id>/`` of the uploads bucket; e.g. ``000.png``."""
+    """The normalised copy, in ``accepted/<job_id>/`` of the uploads bucket; e.g. ``000.png``."""
 
     sha256: Sha256 | None = None
-    """Of that copy."""
+    """SHA-256 of the normalised copy."""
 
     width: Annotated[int, Field(ge=1)] | None = None
 
     height: Annotated[int, Field(ge=1)] | None = None
 
     caption: str | None = None
-    """The user's own words for this photo; absent: the instance prompt stands in."""
+    """The user's caption for this photo; absent: the instance prompt is used."""
 
     mask: StoredFile | None = None
-    """The user's own mask for this photo, of the copy's size: white is learnt, black is not."""
+    """The user's mask, in the copy's size: white is learnt, black is not."""
 
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
-    """How often it comes in an epoch, as its folder's name says (``60_dwjz``)."""
+    """Number of times that the photo comes in an epoch, from its folder's name (``60_dwjz``)."""
 
-    face: FaceMeasures | None = None
-    """Absent: no face was looked for, or none was found."""
+    face: FaceMetrics | None = None
+    """Metrics of the largest face; absent: no face was looked for, or none was found."""
 
 
 class PhotoReport(Document):
@@ -76,20 +76,20 @@ class PhotoReport(Document):
     photos: tuple[PhotoVerdict, ...]
 
     codes: tuple[Code, ...] = ()
-    """Advice on the photos as a set. Whether they show one subject is not looked at here: Lambda
-    has no face detector; the trainer's verdicts say it."""
+    """Advice on the photos as a set. It does not say whether they show one subject: Lambda has no
+    face detector, so the trainer checks that."""
 
     class_photos: tuple[StoredFile, ...] = ()
-    """The user's own pictures of the class, normalised: ``class/NNN.png`` beside the photos."""
+    """The user's pictures of the class, normalised: ``class/NNN.png`` beside the photos."""
 
     @property
     def usable(self) -> tuple[PhotoVerdict, ...]:
-        """Return the photos that training sees, in their order."""
+        """The photos that training uses, in their order."""
         return tuple(photo for photo in self.photos if photo.verdict != "refused")
 
 
 class PhotoSummary(Document):
-    """What of the report travels in the execution's state."""
+    """The part of the report that travels in the execution's state."""
 
     schema_version: Literal[1] = 1
 
@@ -99,8 +99,11 @@ class PhotoSummary(Document):
 
     refused: Annotated[int, Field(ge=0)]
 
-    dry_run: bool = False
-    """Whether the request asked for an answer and no training."""
-
-    sweep: bool = False
-    """Whether the request asked for the best of several trainings."""
+    @model_validator(mode="before")
+    @classmethod
+    def _without_decision(cls, given: Any) -> Any:  # noqa: ANN401 - JSON
+        """Drop the workflow's decision, which states of executions before 2026-12 hold here."""
+        if not isinstance(given, dict):
+            return given
+        decision = {"dry_run", "sweep"} - cls.model_fields.keys()
+        return {name: value for name, value in given.items() if name not in decision}

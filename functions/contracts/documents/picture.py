@@ -1,7 +1,7 @@
-"""The wire of a user's model: what a picture request says, and what may go wrong with it.
+"""The interface of a user's model: the picture request, its answer, and its error codes.
 
-KServe v2 as Triton speaks it, JSON or binary. Every input is a BYTES tensor of WIRE_SHAPE (seed
-requests send ``[1, 1]``: one batch row, one value). The answer's tensors have one row too.
+It is KServe v2, JSON or binary, as Triton implements it. Every input is a BYTES tensor of
+WIRE_SHAPE: one batch row with one value. The answer's tensors have one row too.
 """
 
 from typing import Annotated, Literal
@@ -13,31 +13,31 @@ from contracts.documents.package import GenerationInfo, TargetModel
 from contracts.shared.styles import Style
 
 WIRE_SHAPE = (1, 1)
-"""Of every input tensor."""
+"""Shape of every input tensor."""
 
 PROMPT = "prompt"
 NEGATIVE_PROMPT = "negative_prompt"
 GEN_ARGS = "gen_args"
-"""JSON of PictureArguments."""
+"""Name of the input with the JSON of PictureArguments."""
 
 IMAGE = "image"
-"""Base64 of a PNG or JPEG file to start from. All but PROMPT may be left out."""
+"""Name of the input with the base64 of a PNG or JPEG start image. Only PROMPT is required."""
 
 GENERATED_IMAGE = "generated_image"
-"""``[1, n]`` BYTES, base64 text: one element for each picture."""
+"""Name of the output with the pictures: ``[1, n]`` BYTES, base64 text, one element each."""
 
 INFO = "info"
-"""``[1, 1]`` BYTES, JSON of contracts.documents.package.GenerationInfo."""
+"""Name of the output with the JSON of GenerationInfo: ``[1, 1]`` BYTES."""
 
 MAX_PROMPT_CHARACTERS = 2000
 
 MAX_IMAGE_BYTES = 6 << 20
-"""Of the file. SageMaker takes requests of up to 25 MB."""
+"""Largest size of the start image's file. SageMaker takes requests of up to 25 MB."""
 
 MAX_IMAGE_PIXELS = 40_000_000
 
 DEFAULT_STRENGTH = 0.8
-"""As diffusers has it."""
+"""The default of diffusers."""
 
 Scheduler = Literal[
     "DDIMScheduler",
@@ -50,50 +50,50 @@ Scheduler = Literal[
     "PNDMScheduler",
     "UniPCMultistepScheduler",
 ]
-"""diffusers' class names."""
+"""Class names of diffusers schedulers."""
 
 OutputFormat = Literal["png", "jpeg", "webp"]
 
 Side = Annotated[int, Field(ge=64, le=1536, multiple_of=8)]
-"""Pixels."""
+"""Side of a picture, in pixels."""
 
 
 class OtherModel(Document):
     """Another model of the same tenant, mixed into this one's pictures."""
 
     model: TargetModel
-    """Must be loaded on the endpoint: send it a request first."""
+    """The other model's TargetModel. It must be loaded on the endpoint: send it a request first."""
 
     weight: Annotated[float, Field(ge=0, le=2)] = 1.0
 
 
 class PictureArguments(Document):
-    """``gen_args``: everything is optional; an absent field means the base's own default."""
+    """``gen_args``: every field is optional; an absent field means the base's default."""
 
     num_inference_steps: Annotated[int, Field(ge=1, le=150)] | None = None
 
     guidance_scale: Annotated[float, Field(ge=0, le=30)] | None = None
-    """1 or less: no guidance, and half the work."""
+    """Strength of classifier-free guidance; 1 or less: no guidance, which is half the work."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    """Of the first picture; the next one has the next seed. Absent: drawn at random."""
+    """Seed of the first picture; each further picture has the next seed. Absent: random."""
 
     height: Side | None = None
 
     width: Side | None = None
 
     lora_scale: Annotated[float, Field(ge=0, le=2)] = 1.0
-    """How strongly the adapter counts; 0 is the bare base."""
+    """Weight of the model's own adapter; 0 gives the base's pictures."""
 
     adapters: Annotated[tuple[OtherModel, ...], Field(max_length=3)] = ()
-    """Adapters that are added to the model's own; ``lora_scale`` is the own one's weight."""
+    """Adapters of other models to mix in; ``lora_scale`` is the own adapter's weight."""
 
     style: Style | None = None
-    """Words around both prompts, see contracts.shared.styles."""
+    """Style whose words are put around both prompts; see contracts.shared.styles."""
 
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
-    """How much of ``image`` may change: 1 keeps nothing of it. Of the steps, so large a share is
-    taken."""
+    """Share of the start image that may change: 1 keeps nothing of it. The same share of the steps
+    is run."""
 
     num_images_per_prompt: Annotated[int, Field(ge=1, le=4)] = 1
 
@@ -102,14 +102,14 @@ class PictureArguments(Document):
     output_format: OutputFormat = "png"
 
     quality: Annotated[int, Field(ge=1, le=100)] = 90
-    """Of jpeg and webp."""
+    """Quality of a JPEG or WebP file."""
 
     use_cache: bool = True
-    """Whether the answer may be one that was drawn before for exactly this request and seed."""
+    """Whether the answer may come from the cache of an identical request with the same seed."""
 
 
 class StoredPictures(Document):
-    """``pictures.json``: one request and its answer, beside the pictures; written last."""
+    """``pictures.json``: one request and its answer; written after the pictures beside it."""
 
     schema_version: Literal[1] = 1
 
@@ -126,10 +126,10 @@ class StoredPictures(Document):
     info: GenerationInfo
 
     files: dict[RelativePath, Sha256]
-    """In the order of ``info.seeds``."""
+    """SHA-256 of each picture's file, in the order of ``info.seeds``."""
 
     created_at: str
-    """ISO 8601 in UTC."""
+    """Time of the answer, ISO 8601 in UTC."""
 
 
 PictureCode = Literal[
@@ -145,7 +145,7 @@ PictureCode = Literal[
     "memory_pressure",
     "unsafe_picture",
 ]
-"""The word that a failed request carries."""
+"""The code of a failed picture request."""
 
 ERROR_PREFIX = "likeness/"
-"""An error's text is ``likeness/<PictureCode>: <our own words>``; never a user's text."""
+"""Prefix of an error's text, ``likeness/<PictureCode>: <fixed text>``; never a user's text."""

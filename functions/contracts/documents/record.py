@@ -1,4 +1,4 @@
-"""JobRecord: one row of the ``jobs`` table, which is the queue as well as the memory."""
+"""JobRecord: one row of the ``jobs`` table, which holds every job's state and the queue."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from contracts.documents.money import Estimate, Receipt
 from contracts.documents.photos import Code
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
-"""Replicate's words."""
+"""A job's status, in Replicate's words."""
 
 Stage = Literal[
     "AcceptRequest",
@@ -22,12 +22,12 @@ Stage = Literal[
     "NotifyOwner",
     "NotifyFailure",
 ]
-"""The state that the job is in, by its name in the state machine."""
+"""Name of the state that the job is in."""
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 WaitingFor = Literal["slot", "capacity"]
-"""A training job's place within the quota; or SageMaker, which has none to give just now."""
+"""What a queued job waits for: a slot of the quota, or capacity at SageMaker."""
 
 
 class JobRecord(Document):
@@ -44,7 +44,7 @@ class JobRecord(Document):
     base_id: OpaqueId
 
     execution_arn: str
-    """The execution that does the work; another one with the same content is a repeat."""
+    """The execution that works on the job; another execution with the same content is a repeat."""
 
     status: Status
 
@@ -55,70 +55,71 @@ class JobRecord(Document):
     updated_at: str
 
     queue: Literal["queued", "training"] | None = None
-    """Key of the ``queue`` index; absent when the job waits for nothing."""
+    """Key of the ``queue`` index; absent when the job is neither queued nor in training."""
 
     queued_at: str | None = None
 
     task_token: str | None = None
-    """Of the TrainAdapter state that waits; a redrive replaces it."""
+    """Token of the waiting TrainAdapter state; a redrive replaces it."""
 
     plan_id: PlanId | None = None
 
     training_job_name: str | None = None
 
     attempt: Annotated[int, Field(ge=0)] = 0
-    """How many training jobs have been launched for it."""
+    """Number of training jobs that were launched for this job."""
 
     alone: bool = False
-    """A training job of several users ended without its result: it is tried again by itself."""
+    """Whether the job gets a training job of its own. Set after a training job of several users
+    ended without this job's result, and for a job with a maximal runtime."""
 
     faults: tuple[str, ...] = ()
-    """Of the service, that ended a training job of it: each class has its budget."""
+    """SageMaker faults that ended this job's training; retries are limited per fault class."""
 
     percent: Percent = 0
-    """How far the job is; never falls while one execution works on it."""
+    """Progress of the job; never falls while one execution works on it."""
 
     step: Annotated[int, Field(ge=0)] | None = None
-    """Training steps done, as the trainer said last."""
+    """Training steps done, from the trainer's last report."""
 
     total_steps: Annotated[int, Field(ge=1)] | None = None
 
     eta_seconds: Annotated[int, Field(ge=0)] | None = None
-    """Until the last step."""
+    """Estimated seconds until the last step."""
 
     queue_place: Annotated[int, Field(ge=1)] | None = None
-    """1 is next; told to the foremost twenty only."""
+    """Place in the queue; 1 is next. Stored for the first twenty jobs only."""
 
     waiting_for: WaitingFor | None = None
 
     cancel_requested: bool = False
-    """The next stage that begins fails with ``canceled``."""
+    """Whether the job is being cancelled: the next stage fails with ``canceled``."""
 
     estimate: Estimate | None = None
 
     max_runtime_seconds: Annotated[int, Field(ge=1)] | None = None
-    """What ``max_cost_usd`` pays for; such a job has a training job of its own."""
+    """Seconds that ``max_cost_usd`` pays for; such a job has a training job of its own."""
 
     receipts: dict[str, Receipt] = Field(default_factory=dict)
-    """By training job: this adapter's share of what it cost."""
+    """This adapter's share of each training job's cost, by the training job's name."""
 
-    points: tuple[JobId, ...] = ()
-    """Of a sweep: the jobs that train its points."""
+    trials: tuple[JobId, ...] = Field(default=(), alias="points")
+    """Job ids of a sweep's trials."""
 
-    point_of: JobId | None = None
-    """Of a point: the sweep's job, which is the one that its owner knows."""
+    trial_of: JobId | None = Field(default=None, alias="point_of")
+    """Job id of the sweep that this job is a trial of; the owner knows only the sweep."""
 
-    point: str | None = None
-    """Its name: its parameters."""
+    trial: str | None = Field(default=None, alias="point")
+    """Name of the trial, made of its parameters."""
 
     code: Code | None = None
-    """Why it failed."""
+    """Code of the failure."""
 
     notice_id: str | None = None
-    """Of the one notice that this job ended in; forgotten when a redrive takes it up again."""
+    """Id of the job's one notice; removed when a redrive reopens the job."""
 
     def spec(self) -> JobSpec:
-        """Return the job as the stages know it."""
+        """Return the job as the stages see it."""
         return JobSpec(
             job_id=self.job_id, tenant=self.tenant, upload=self.upload, base_id=self.base_id
         )

@@ -1,4 +1,4 @@
-"""What each stage is called with, field for field what the state machine sends."""
+"""The input of each stage, field for field as the state machine sends it."""
 
 from typing import Any, Literal
 
@@ -9,12 +9,12 @@ from contracts.documents.job import JobSpec
 from contracts.documents.package import ModelPackage, WarmModelReport
 from contracts.documents.photos import PhotoSummary
 from contracts.documents.record import Stage
-from contracts.documents.sweep import PointName
+from contracts.documents.sweep import TrialName
 from contracts.documents.training import TrainedAdapter
 
 
 class _Foreign(BaseModel):
-    """AWS's own documents: more fields may come."""
+    """A document of AWS, which may get more fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,13 +35,13 @@ class _ObjectDetail(_Foreign):
 
 
 class ObjectCreated(_Foreign):
-    """EventBridge's "Object Created" of S3: the execution's input."""
+    """S3's event "Object Created": the execution's input."""
 
     detail: _ObjectDetail
 
 
 class AcceptRequestInput(Document):
-    """AcceptRequest."""
+    """Input of AcceptRequest."""
 
     event: ObjectCreated
 
@@ -49,59 +49,81 @@ class AcceptRequestInput(Document):
 
 
 class InspectPhotosInput(Document):
-    """InspectPhotos."""
+    """Input of InspectPhotos."""
 
     job: JobSpec
 
 
+class TrainingDecision(Document):
+    """What the Choice state WhatToTrain reads; without both, one training follows."""
+
+    dry_run: bool = False
+    """Whether the request asked for an estimate and no training."""
+
+    sweep: bool = False
+    """Whether the request asked for the best of several trainings."""
+
+
+class PhotoInspection(TrainingDecision, PhotoSummary):
+    """What InspectPhotos answers: the summary, and the decision for WhatToTrain.
+
+    It is flat because executions that began under an older definition read it as ``photos``. The
+    present definition separates the two.
+    """
+
+    def summary(self) -> PhotoSummary:
+        """Return the summary without the decision."""
+        return PhotoSummary(job_id=self.job_id, accepted=self.accepted, refused=self.refused)
+
+
 class TrainAdapterInput(Document):
-    """TrainAdapter."""
+    """Input of TrainAdapter."""
 
     job: JobSpec
 
     photos: PhotoSummary
 
     task_token: str
-    """Whoever answers it ends the state."""
+    """Token of the waiting state; answering it ends the state."""
 
 
 class TrainingJobDetail(_Foreign):
-    """Which job changed; how it stands now is asked of SageMaker."""
+    """The name of a training job that changed; its state is read from SageMaker."""
 
     training_job_name: str = Field(alias="TrainingJobName")
 
 
-class TrainingNews(_Foreign):
-    """What EventBridge tells FollowTraining: a training job changed, or a result was written."""
+class TrainingEvent(_Foreign):
+    """Input of follow_training: a training job changed, or it wrote an object."""
 
     detail: TrainingJobDetail | _ObjectDetail
 
 
-class LaunchNews(_Foreign):
-    """What wakes LaunchTraining: the end of a training job, a row of the table, or a schedule."""
+class LaunchEvent(_Foreign):
+    """Input of launch_training: the end of a training job, a row of the table, or a schedule."""
 
     detail: TrainingJobDetail | _Foreign | None = None
 
     @property
     def ended(self) -> str:
-        """The training job that has ended; empty: something else happened."""
+        """The training job that has ended; empty for any other event."""
         detail = self.detail
         return detail.training_job_name if isinstance(detail, TrainingJobDetail) else ""
 
 
 class PlanSweepInput(Document):
-    """PlanSweep, the first state of sweep_adapter."""
+    """Input of PlanSweep, the first state of sweep_adapter."""
 
     job: JobSpec
 
     photos: PhotoSummary
 
     execution_arn: str
-    """Of sweep_adapter."""
+    """The execution of sweep_adapter."""
 
 
 class PublishAdapterInput(Document):
-    """PublishAdapter."""
+    """Input of PublishAdapter."""
 
     job: JobSpec
 
@@ -109,7 +131,7 @@ class PublishAdapterInput(Document):
 
 
 class WarmModelInput(Document):
-    """WarmModel."""
+    """Input of WarmModel."""
 
     job: JobSpec
 
@@ -117,7 +139,7 @@ class WarmModelInput(Document):
 
 
 class NotifyOwnerInput(Document):
-    """NotifyOwner."""
+    """Input of NotifyOwner."""
 
     job: JobSpec
 
@@ -129,7 +151,7 @@ class NotifyOwnerInput(Document):
 
 
 class DryRunInput(Document):
-    """NotifyOwner, when the request asked for an answer and no training."""
+    """Input of NotifyOwner for a dry run."""
 
     job: JobSpec
 
@@ -144,10 +166,10 @@ class Failure(_Foreign):
     cause: str = Field(default="", alias="Cause")
 
 
-class PointOutcome(Document):
-    """How the training of a point ended: with an adapter or a failure."""
+class TrialOutcome(Document):
+    """How a trial's training ended: with an adapter or a failure."""
 
-    name: PointName
+    name: TrialName
 
     job: JobSpec
 
@@ -157,11 +179,11 @@ class PointOutcome(Document):
 
 
 class RankSweepInput(Document):
-    """RankSweep."""
+    """Input of RankSweep."""
 
     job: JobSpec
 
-    outcomes: tuple[PointOutcome, ...]
+    outcomes: tuple[TrialOutcome, ...]
 
 
 class FailedState(Document):
@@ -170,17 +192,17 @@ class FailedState(Document):
     state: Stage
 
     input: dict[str, Any]
-    """What it was entered with."""
+    """The state's input."""
 
     redrive_count: int
-    """The execution's redrives when it failed."""
+    """Number of the execution's redrives when the state failed."""
 
 
 class NotifyFailureInput(Document):
-    """NotifyFailure: the one way out of every failure."""
+    """Input of NotifyFailure, which follows every failure."""
 
     event: ObjectCreated
-    """The execution's input, for a failure before there was a job."""
+    """The execution's input, for failures before a job exists."""
 
     execution_arn: str
 
@@ -192,7 +214,7 @@ class NotifyFailureInput(Document):
 
 
 class FailJobInput(Document):
-    """FailJob: fails as the stage failed; or, when redriven, says where to go on."""
+    """Input of FailJob, which raises the stage's failure again or, after a redrive, returns."""
 
     execution_arn: str
 
@@ -201,11 +223,11 @@ class FailJobInput(Document):
     failed: FailedState
 
     redrive_count: int
-    """The execution's redrives so far."""
+    """Number of the execution's redrives so far."""
 
 
 class ExecutionOutcome(_Foreign):
-    """The detail of EventBridge's event; its input and output are left out when they are large."""
+    """Detail of EventBridge's event, which leaves out a large input or output."""
 
     execution_arn: str = Field(alias="executionArn")
 
@@ -221,7 +243,7 @@ class ExecutionOutcome(_Foreign):
 
 
 class ExecutionEnded(_Foreign):
-    """EventBridge's "Step Functions Execution Status Change", for executions that ended red."""
+    """EventBridge's "Step Functions Execution Status Change" of a failed or stopped execution."""
 
     detail: ExecutionOutcome
 

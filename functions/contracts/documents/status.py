@@ -1,4 +1,4 @@
-"""How a job goes on: what the trainer says of it, what subscribers hear, and how it is stopped."""
+"""A job's progress, the status changes that subscribers get, and the cancellation of a job."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ EVENT_TYPE = "Likeness Job Status Change"
 
 
 class TrainingProgress(Document):
-    """``checkpoints/<job_id>/progress.json``: written by the trainer now and then."""
+    """``checkpoints/<job_id>/progress.json``: written by the trainer from time to time."""
 
     schema_version: Literal[1] = 1
 
@@ -26,7 +26,7 @@ class TrainingProgress(Document):
     total_steps: Annotated[int, Field(ge=1)]
 
     eta_seconds: Annotated[int, Field(ge=0)]
-    """Until the last step, at the pace of this run so far."""
+    """Estimated seconds until the last step, at this run's average speed."""
 
 
 class StatusChange(Document):
@@ -45,7 +45,7 @@ class StatusChange(Document):
     stage: Stage
 
     percent: Percent
-    """Never falls while one execution works on the job; an event that says less came late."""
+    """Progress of the job; never falls within one execution, so a lower value is a late event."""
 
     step: int | None = None
 
@@ -59,11 +59,11 @@ class StatusChange(Document):
 
     code: Code | None = None
 
-    point_of: JobId | None = None
-    """This job is a point of the sweep with this id; its end is not the upload's."""
+    trial_of: JobId | None = Field(default=None, alias="point_of")
+    """Job id of the sweep that this job is a trial of; a trial's end is not the upload's end."""
 
-    point: str | None = None
-    """The point's name."""
+    trial: str | None = Field(default=None, alias="point")
+    """Name of the trial."""
 
     updated_at: str
 
@@ -74,37 +74,37 @@ class UploadRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     points_to: JobId | None = None
-    """The job that the newest accepted request of this upload began, or repeated."""
+    """Job of the upload's newest accepted request."""
 
     refused_code: Code | None = None
-    """Why the newest request was refused before it became a job; absent once one is accepted."""
+    """Code of the newest request's refusal; absent once a request is accepted."""
 
     refused_at: str | None = None
 
 
 class CancelJobInput(Document):
-    """What cancel_job is called with."""
+    """Input of cancel_job."""
 
     job_id: JobId
 
 
 class Cancellation(Document):
-    """What cancel_job answers."""
+    """Answer of cancel_job."""
 
     schema_version: Literal[1] = 1
 
     job_id: JobId
 
     outcome: Literal["canceling", "too_late", "unknown"]
-    """``canceling``: the execution ends, now or at its next stage, and its owner is told once;
-    ``too_late``: the job has ended, or its model is being delivered."""
+    """``canceling``: the execution ends, now or at its next stage, and its owner gets one notice;
+    ``too_late``: the job has ended, or its model is being delivered; ``unknown``: no such job."""
 
     status: Status | None = None
-    """As it was found."""
+    """Status of the job before the cancellation."""
 
 
 class _Images(BaseModel):
-    """A row before and after, in DynamoDB's own notation."""
+    """A row before and after the change, in DynamoDB's notation."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -119,8 +119,8 @@ class _Change(BaseModel):
     dynamodb: _Images
 
 
-class TableNews(BaseModel):
-    """What the stream of the jobs table hands over; AWS's own, so more fields may come."""
+class TableStreamEvent(BaseModel):
+    """A batch of the jobs table's stream; a document of AWS, which may get more fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

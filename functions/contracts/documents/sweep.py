@@ -1,4 +1,4 @@
-"""A sweep between its stages: the points that are planned, what became of each, which is best."""
+"""The documents of a sweep: its trials, the report on each trial, and the best trial."""
 
 from typing import Annotated, Literal
 
@@ -9,58 +9,58 @@ from contracts.documents.job import JobSpec
 from contracts.documents.photos import Code
 from contracts.documents.training import TrainedAdapter
 
-PointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-"""Its parameters, as a DNS label: ``lr1e-4-steps200-rank8``."""
+TrialName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+"""A trial's parameters as a DNS label: ``lr1e-4-steps200-rank8``."""
 
 
-class SweepPoint(Document):
-    """One training of the sweep, with a row of its own in the jobs table."""
+class SweepTrial(Document):
+    """One training of the sweep, with its own row in the jobs table."""
 
-    name: PointName
+    name: TrialName
 
     job: JobSpec
 
 
-class PlannedSweep(Document):
-    """What PlanSweep answers; travels in the execution's state."""
+class SweepTrials(Document):
+    """Answer of PlanSweep; part of the execution's state."""
 
     schema_version: Literal[1] = 1
 
-    points: Annotated[tuple[SweepPoint, ...], Field(min_length=1)]
+    trials: Annotated[tuple[SweepTrial, ...], Field(min_length=1, alias="points")]
 
 
-class BestPoint(Document):
-    """What RankSweep answers: the adapter to publish."""
+class BestTrial(Document):
+    """Answer of RankSweep: the adapter to publish."""
 
     schema_version: Literal[1] = 1
 
-    name: PointName
+    name: TrialName
 
     trained: TrainedAdapter
 
 
-class PointReport(Document):
-    """What became of one point."""
+class TrialReport(Document):
+    """The result of one trial."""
 
-    name: PointName
+    name: TrialName
 
     job_id: JobId
 
     learning_rate: float | None = None
-    """Absent, like the next two, when the sweep has one value for all points."""
+    """Value of the trial; absent, like the next two, when all trials have the same value."""
 
     max_train_steps: int | None = None
 
     rank: int | None = None
 
     place: Annotated[int, Field(ge=1)] | None = None
-    """1 is the best; absent: it has no adapter that passed the gate."""
+    """Rank among the trials; 1 is the best. Absent: no adapter of the trial passed the gate."""
 
     code: Code | None = None
-    """Why it has none."""
+    """Code of the failure, for a trial without a place."""
 
     identity: float | None = None
-    """As the gate measured, like the next two."""
+    """Score from the gate, like the next two."""
 
     prompt_following: float | None = None
 
@@ -68,10 +68,10 @@ class PointReport(Document):
 
 
 class SweepReport(Document):
-    """``jobs/<job_id>/sweep.json``: every point, the best first, then those that failed."""
+    """``jobs/<job_id>/sweep.json``: every trial, best first; failed trials are last."""
 
     schema_version: Literal[1] = 1
 
     job_id: JobId
 
-    points: tuple[PointReport, ...]
+    trials: Annotated[tuple[TrialReport, ...], Field(alias="points")]

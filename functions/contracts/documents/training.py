@@ -1,33 +1,33 @@
-"""TrainingPlan goes into a SageMaker training job; a TrainingResult comes out for each task."""
+"""TrainingPlan: the content of a SageMaker training job. TrainingResult: the outcome of a task."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha256
+from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import Code, PhotoVerdict, StoredFile
-from contracts.documents.prior import PriorOrder
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_REPEATS
 
 
 class TaskPhoto(Document):
-    """One accepted photo as the trainer sees it."""
+    """One accepted photo, for the trainer."""
 
     index: Annotated[int, Field(ge=0)]
 
     file: RelativePath
-    """Relative to the ``photos`` channel: ``<job_id>/<NNN>.png``."""
+    """Path in the ``photos`` channel: ``<job_id>/<NNN>.png``."""
 
     sha256: Sha256
 
     caption: str | None = None
 
     mask: StoredFile | None = None
-    """Of the photo's size, in the ``photos`` channel: ``<job_id>/<NNN>.mask.png``."""
+    """Mask of the photo's size, in the ``photos`` channel: ``<job_id>/<NNN>.mask.png``."""
 
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
-    """How often it comes in an epoch, times the request's ``repeats``."""
+    """Number of times that the photo comes in an epoch, times the request's ``repeats``."""
 
 
 class TrainingTask(Document):
@@ -40,8 +40,8 @@ class TrainingTask(Document):
     photos: Annotated[tuple[TaskPhoto, ...], Field(min_length=1)]
 
     class_photos: tuple[StoredFile, ...] = ()
-    """The user's own pictures of the class, in the ``photos`` channel:
-    ``<job_id>/class/<NNN>.png``. They stand in for class images that the base would draw."""
+    """The user's pictures of the class, in the ``photos`` channel: ``<job_id>/class/<NNN>.png``.
+    They replace class images that the base would draw."""
 
 
 class TrainingPlan(Document):
@@ -52,26 +52,26 @@ class TrainingPlan(Document):
     plan_id: PlanId
 
     base_sha256: Sha256
-    """The base that must lie in the ``base`` channel."""
+    """Hash of the base that must lie in the ``base`` channel."""
 
     tasks: tuple[TrainingTask, ...]
 
-    priors: tuple[PriorOrder, ...] = ()
-    """Class images to have before the first task; without tasks, all there is to do."""
+    class_images: tuple[ClassImageOrder, ...] = Field(default=(), alias="priors")
+    """Sets of class images to make before the first task; a plan may consist of these alone."""
 
     deadline_seconds: Annotated[int, Field(ge=60)] | None = None
-    """After this long the trainer saves, exports and stops; absent: SageMaker's own limit."""
+    """Seconds after which the trainer saves, exports and stops; absent: SageMaker's limit."""
 
     @model_validator(mode="after")
     def _has_work(self) -> "TrainingPlan":
-        if not self.tasks and not self.priors:
-            message = "a plan has tasks or priors"
+        if not self.tasks and not self.class_images:
+            message = "a plan needs tasks or class images"
             raise ValueError(message)
         return self
 
 
 class AdapterManifest(Document):
-    """``adapter/manifest.json``: what the weights are, so that no one has to guess."""
+    """``adapter/manifest.json``: what the weights are, and for which base."""
 
     schema_version: Literal[1] = 1
 
@@ -90,28 +90,28 @@ class AdapterManifest(Document):
     rank: Annotated[int, Field(ge=1)]
 
     lora_alpha: Annotated[float, Field(gt=0)]
-    """As trained. The diffusers file already holds alpha / rank, folded into its B matrices."""
+    """Alpha of the training. In the diffusers file, the B matrices are scaled by alpha / rank."""
 
     text_encoder_rank: Annotated[int, Field(ge=1)] | None = None
-    """Of the text encoders' adapters, where it is not ``rank``."""
+    """Rank of the text encoders' adapters; absent: ``rank``."""
 
     trigger_word: str
 
     resolution: Annotated[int, Field(ge=64)]
 
     weights: RelativePath = "pytorch_lora_weights.safetensors"
-    """The diffusers file, beside this manifest."""
+    """Name of the diffusers file beside this manifest."""
 
     weights_sha256: Sha256
 
 
 class GateCandidate(Document):
-    """What a few quick pictures say of the weights after one step."""
+    """The evaluation of one checkpoint with a few quick pictures."""
 
     step: Annotated[int, Field(ge=1)]
 
     passed: bool
-    """Whether they miss no floor."""
+    """Whether the checkpoint reaches every threshold."""
 
     identity: float | None
 
@@ -121,59 +121,59 @@ class GateCandidate(Document):
 
 
 class GateReport(Document):
-    """What the judge measured, and whether it is enough."""
+    """The scores of an adapter, and whether they reach the thresholds."""
 
     passed: bool
 
     codes: tuple[Code, ...] = ()
-    """The floors that were missed."""
+    """Codes of the thresholds that were missed."""
 
     effect: float
     """Mean absolute change of the pictures, 0 to 1."""
 
     identity: float | None = None
-    """Cosine of generated and held-out real photos."""
+    """Cosine similarity of generated pictures and held-out photos."""
 
     identity_base: float | None = None
-    """The same for the base without the adapter."""
+    """The same similarity for the base without the adapter."""
 
     identity_photos: float | None = None
-    """Cosine of real photos with one another: as alike as pictures can be."""
+    """Cosine similarity of the photos with one another: the highest value to expect."""
 
     prompt_following: float | None = None
 
     class_drift: float | None = None
-    """Share of the class that was lost: to the subject's looks, or of its prompt-following."""
+    """Share of the class that was lost: to the subject, or in prompt following."""
 
     candidates: tuple[GateCandidate, ...] = ()
-    """The steps that were looked at, best first: the adapter holds the first one's weights. Empty:
-    it holds the last step's."""
+    """The checkpoints that were evaluated, best first; the adapter has the first one's weights.
+    Empty: the adapter has the last step's weights."""
 
 
 class TrainingMetrics(Document):
-    """What the training cost and how it went."""
+    """Figures of the training."""
 
     steps: Annotated[int, Field(ge=0)]
 
     images: Annotated[int, Field(ge=0)] | None = None
-    """Images that went through the networks, class images included: what a shared bill is split
-    by. Absent in results of before 2026-12."""
+    """Images that went through the networks, class images included; the cost of a shared training
+    job is split by it. Absent in results from before 2026-12."""
 
     final_loss: float | None
-    """Mean of the last tenth of the steps; absent when none was taken."""
+    """Mean loss over the last tenth of the steps; null when no step was taken."""
 
     train_seconds: Annotated[float, Field(ge=0)]
 
     resumed_from_step: Annotated[int, Field(ge=0)] = 0
 
     partial: bool = False
-    """Whether the plan's deadline, or a loss that was no number, came before the last step."""
+    """Whether the deadline, or a loss that was not a number, ended the training early."""
 
     gradient_explosions: Annotated[int, Field(ge=0)] = 0
-    """Steps whose gradient was more than ten times as long as ``max_grad_norm``."""
+    """Steps whose gradient norm was more than ten times ``max_grad_norm``."""
 
     diverged_at_step: Annotated[int, Field(ge=0)] | None = None
-    """Where the loss was no number; the adapter is of the state that was saved before."""
+    """Step at which the loss was not a number; the adapter comes from the checkpoint before it."""
 
 
 class TrainingFailure(Document):
@@ -182,14 +182,14 @@ class TrainingFailure(Document):
     code: Code
 
     message: str
-    """For people; holds no user text."""
+    """Text for people; contains no user text."""
 
 
 class TrainingResult(Document):
-    """``checkpoints/<job_id>/result.json``: written last, so what it names is whole.
+    """``checkpoints/<job_id>/result.json``: written last, so the files that it names are complete.
 
-    SageMaker restores ``checkpoints/`` for every new attempt, so a trainer finds the result of an
-    earlier one there: a succeeded result is kept as it is, a failed one is removed and tried again.
+    SageMaker restores ``checkpoints/`` for every new attempt, so the trainer finds the result of an
+    earlier attempt there. A succeeded result is kept; a failed one is removed and tried again.
     """
 
     schema_version: Literal[1] = 1
@@ -197,15 +197,15 @@ class TrainingResult(Document):
     job_id: JobId
 
     training_job_name: str | None = None
-    """``$TRAINING_JOB_NAME``, which SageMaker sets in the container: whose result this is. A failed
-    result counts only for the training job that it names."""
+    """The training job that wrote the result: ``$TRAINING_JOB_NAME``, which SageMaker sets in the
+    container. A failed result counts only for the training job that it names."""
 
     status: Literal["succeeded", "failed"]
 
     adapter: AdapterManifest | None = None
 
     files: dict[RelativePath, Sha256] = Field(default_factory=dict)
-    """Everything that belongs to the result, relative to ``checkpoints/<job_id>/``."""
+    """Path and SHA-256 of each file of the result; paths start at ``checkpoints/<job_id>/``."""
 
     metrics: TrainingMetrics | None = None
 
@@ -217,7 +217,7 @@ class TrainingResult(Document):
 
 
 class TrainedAdapter(Document):
-    """What TrainAdapter hands on, through the execution's state."""
+    """Answer of TrainAdapter; part of the execution's state."""
 
     schema_version: Literal[1] = 1
 
@@ -226,6 +226,6 @@ class TrainedAdapter(Document):
     training_job_name: str
 
     result_uri: S3Uri
-    """The TrainingResult; its folder holds the files."""
+    """URI of the TrainingResult; its folder has the files."""
 
     result_sha256: Sha256

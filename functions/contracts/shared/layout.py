@@ -1,15 +1,18 @@
-"""Where every document lies, in the two buckets and the containers. Nothing else spells a key."""
+"""The key of every document in the buckets, and the paths in the containers.
+
+No other module spells a key.
+"""
 
 # --- the uploads bucket: personal photos, expired by a lifecycle rule ---------------------------
 
 
 def upload_prefix(tenant: str, upload: str) -> str:
-    """Where a client puts its photos and, last, ``request.json``."""
+    """Prefix of an upload: the client puts its photos there and, last, ``request.json``."""
     return f"tenants/{tenant}/uploads/{upload}/"
 
 
 def pictures_prefix(tenant: str, answer: str) -> str:
-    """Where a client keeps what it asked for and the pictures that it got."""
+    """Prefix of one picture request and its pictures."""
     return f"tenants/{tenant}/pictures/{answer}/"
 
 
@@ -19,39 +22,39 @@ def picture_file(index: int, extension: str) -> str:
 
 
 PICTURES_FILE = "pictures.json"
-"""StoredPictures. Not ``request.json``, whose arrival starts a training."""
+"""File name of StoredPictures. It must not be ``request.json``, which starts a training."""
 
 
 REQUEST_FILE = "request.json"
-"""Its arrival starts the workflow."""
+"""File name of the request; its arrival starts the workflow."""
 
 
 ACCEPTED_PREFIX = "accepted/"
-"""Of every job's normalised photos."""
+"""Prefix of every job's normalised photos."""
 
 
 def unpacked_prefix(tenant: str, upload: str) -> str:
-    """Files out of an upload's archives, numbered: names in an archive are not to be trusted."""
+    """Prefix of the files from an upload's archives; numbered, as names there are untrusted."""
     return f"unpacked/{tenant}/{upload}/"
 
 
 def accepted_prefix(job_id: str) -> str:
-    """Normalised copies of the photos that passed; named by index, so no user's name travels on."""
+    """Prefix of a job's normalised photos; they are named by index, without the user's names."""
     return f"{ACCEPTED_PREFIX}{job_id}/"
 
 
 def accepted_photo_file(index: int) -> str:
-    """File name of the copy of photo ``index``."""
+    """File name of the normalised photo ``index``."""
     return f"{index:03d}.png"
 
 
 def accepted_mask_file(index: int) -> str:
-    """File name of the mask that came with photo ``index``."""
+    """File name of the mask of photo ``index``."""
     return f"{index:03d}.mask.png"
 
 
 def accepted_class_file(index: int) -> str:
-    """File name of the copy of picture ``index`` of the class."""
+    """File name of the normalised class picture ``index``."""
     return f"class/{index:03d}.png"
 
 
@@ -59,98 +62,98 @@ def accepted_class_file(index: int) -> str:
 
 
 def accepted_upload_key(job_id: str) -> str:
-    """AcceptedUpload."""
+    """Key of AcceptedUpload."""
     return f"jobs/{job_id}/accepted.json"
 
 
 def photo_report_key(job_id: str) -> str:
-    """PhotoReport."""
+    """Key of PhotoReport."""
     return f"jobs/{job_id}/photo_report.json"
 
 
 def sweep_report_key(job_id: str) -> str:
-    """SweepReport, of a request with a grid."""
+    """Key of SweepReport, for a request with a grid."""
     return f"jobs/{job_id}/sweep.json"
 
 
 def problems_key(tenant: str, upload: str) -> str:
-    """RequestProblems: why this upload's newest request was refused."""
+    """Key of RequestProblems: why the upload's newest request was refused."""
     return f"problems/{tenant}/{upload}.json"
 
 
 def plan_key(plan_id: str) -> str:
-    """TrainingPlan, alone in its folder: the folder is the ``plan`` channel."""
+    """Key of TrainingPlan; it is alone in its folder, which is the ``plan`` channel."""
     return f"training/{plan_id}/plan/{PLAN_FILE}"
 
 
 def photos_manifest_key(plan_id: str) -> str:
-    """SageMaker's ManifestFile for the ``photos`` channel."""
+    """Key of SageMaker's ManifestFile for the ``photos`` channel."""
     return f"training/{plan_id}/photos.manifest"
 
 
 def checkpoints_prefix(plan_id: str) -> str:
-    """CheckpointConfig's S3Uri: mirrors ``/opt/ml/checkpoints`` while the job runs."""
+    """Prefix in CheckpointConfig's S3Uri: SageMaker mirrors ``/opt/ml/checkpoints`` there."""
     return f"training/{plan_id}/checkpoints/"
 
 
 def tensorboard_prefix(plan_id: str) -> str:
-    """Event files of all tasks of a plan."""
+    """Prefix of the TensorBoard event files of a plan's tasks."""
     return f"training/{plan_id}/tensorboard/"
 
 
 def result_key(plan_id: str, job_id: str) -> str:
-    """TrainingResult of one task."""
+    """Key of a task's TrainingResult."""
     return f"{checkpoints_prefix(plan_id)}{job_id}/{RESULT_FILE}"
 
 
 def progress_key(plan_id: str, job_id: str) -> str:
-    """TrainingProgress of one task."""
+    """Key of a task's TrainingProgress."""
     return f"{checkpoints_prefix(plan_id)}{job_id}/{PROGRESS_FILE}"
 
 
-def made_prior_prefix(plan_id: str, key: str) -> str:
-    """Where a training job leaves class images that it had to make."""
-    return f"{checkpoints_prefix(plan_id)}{PRIORS_FOLDER}/{key}/"
+def made_class_images_prefix(plan_id: str, key: str) -> str:
+    """Prefix of class images that a training job has made."""
+    return f"{checkpoints_prefix(plan_id)}{CLASS_IMAGES_FOLDER}/{key}/"
 
 
-PRIORS_PREFIX = "priors/"
-"""Class images for every later training job."""
+CLASS_IMAGES_PREFIX = "priors/"
+"""Prefix of the class images for later training jobs."""
 
 
-def prior_prefix(key: str) -> str:
-    """One PriorSet and its file."""
-    return f"{PRIORS_PREFIX}{key}/"
+def class_images_prefix(key: str) -> str:
+    """Prefix of one ClassImageSet and its file."""
+    return f"{CLASS_IMAGES_PREFIX}{key}/"
 
 
-def priors_manifest_key(plan_id: str) -> str:
-    """SageMaker's ManifestFile for the ``prior`` channel."""
+def class_images_manifest_key(plan_id: str) -> str:
+    """Key of SageMaker's ManifestFile for the ``prior`` channel."""
     return f"training/{plan_id}/priors.manifest"
 
 
 def base_prefix(base_id: str) -> str:
-    """A base model's diffusers folder with its ``base.json``: the ``base`` channel."""
+    """Prefix of a base model's diffusers folder with its ``base.json``: the ``base`` channel."""
     return f"bases/{base_id}/"
 
 
 def captioner_prefix(captioner_id: str) -> str:
-    """A captioner's folder, in the bucket of base models: the ``captioner`` channel."""
+    """Prefix of a captioner's folder in the bases bucket: the ``captioner`` channel."""
     return f"captioners/{captioner_id}/"
 
 
 def staging_key(job_id: str) -> str:
-    """A package that is not published yet."""
+    """Key of a package that is not published yet."""
     return f"staging/{job_id}.tar.gz"
 
 
 ENDPOINT_PREFIX = "endpoint/"
-"""The multi-model endpoint's ModelDataUrl; TargetModel names follow it."""
+"""Prefix in the endpoint's ModelDataUrl; the TargetModel follows it."""
 
 
 # --- the jobs table --------------------------------------------------------------------------
 
 
 def upload_row(place: str) -> str:
-    """Key of the row that points from ``<tenant>/<upload>`` to its job."""
+    """Key of the row that names the job of ``<tenant>/<upload>``."""
     return f"upload#{place}"
 
 
@@ -158,12 +161,12 @@ def upload_row(place: str) -> str:
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
 CAPTIONER_CHANNEL = "captioner"
-"""Optional: the folder of a model that describes pictures."""
-PRIOR_CHANNEL = "prior"
-"""Absent where no set is ready."""
+"""Channel with a model that describes pictures; absent where the stack has none."""
+CLASS_IMAGES_CHANNEL = "prior"
+"""Channel with class images; absent where no set is stored."""
 PLAN_FILE = "plan.json"
-PRIOR_FILE = "prior.json"
-PRIORS_FOLDER = "priors"
+CLASS_IMAGES_FILE = "prior.json"
+CLASS_IMAGES_FOLDER = "priors"
 BASE_FILE = "base.json"
 RESULT_FILE = "result.json"
 PROGRESS_FILE = "progress.json"

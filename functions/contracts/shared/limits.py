@@ -1,34 +1,34 @@
-"""Limits that more than one part of Likeness keeps: each has its one place here."""
+"""Limits that more than one part of Likeness enforces, each written once."""
 
 MIN_PHOTOS = 5
-"""Usable photos of the subject, for intake, client and trainer: fewer are copied, not learnt."""
+"""Smallest number of usable photos: with fewer, a training copies the photos."""
 
 MAX_PHOTOS = 100
-"""Photos of the subject in one upload; and as many of its class."""
+"""Largest number of photos of the subject, and of pictures of its class, in one upload."""
 
 MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 2048, 8
-"""Pixels of a side that can be trained; a larger photo is scaled down to ``MAX_SIDE``."""
+"""Side in pixels at which training is possible; larger photos are scaled down to ``MAX_SIDE``."""
 
 MAX_REPEATS = 1000
-"""How often a photo comes in an epoch; ``2024_summer`` is a year and no such number."""
+"""Largest number of times that a photo comes in an epoch; ``2024_summer`` is a year."""
 
 MAX_TRAIN_STEPS = 20_000
-"""Optimiser steps of one training, however many epochs are asked for."""
+"""Largest number of optimiser steps in one training, whatever the number of epochs."""
 
 MAX_CLASS_IMAGES = 1000
-"""Drawn for one class prompt."""
+"""Largest number of class images for one class prompt."""
 
-MAX_POINTS = 24
-"""Trainings that one sweep may ask for."""
+MAX_TRIALS = 24
+"""Largest number of trials in one sweep."""
 
 MAX_TRAINED_CHARACTERS = 400
-"""Of a prompt or a caption that is trained on."""
+"""Largest length of a prompt or caption in training."""
 
 MAX_COST_USD = 1000
-"""What ``max_cost_usd`` may say."""
+"""Largest value of ``max_cost_usd``."""
 
 MAX_RANK = 256
-"""Of an adapter's matrices."""
+"""Largest rank of an adapter."""
 
 MAX_LEARNING_RATE = 0.1
-"""Of every optimiser but prodigy, which finds its own and takes 1.0 as "all of it"."""
+"""Largest learning rate of every optimiser except prodigy, which scales its own rate by it."""

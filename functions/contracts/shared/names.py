@@ -1,8 +1,8 @@
 """The training job's name, built and parsed: ``likeness-<plan id>-<attempt>``.
 
-SageMaker keeps a name for ever, so every attempt has its own. It takes letters, digits and single
-hyphens inside, at most 63 of them. The template's filters and permissions go by the prefix, and
-people find the log of a plan by it (docs/runbooks).
+SageMaker never frees a name, so every attempt has its own. A name has at most 63 characters:
+letters, digits and single hyphens inside. The template's filters and permissions use the prefix,
+and people find the log of a plan by it (docs/runbooks).
 """
 
 import re
@@ -11,18 +11,18 @@ from typing import NamedTuple
 TRAINING_JOB_PREFIX = "likeness-"
 
 MAX_TRAINING_JOB_NAME = 63
-"""SageMaker's own limit, in characters."""
+"""SageMaker's limit, in characters."""
 
 _PLAN_ID = "[0-9a-f]{32}"
 _NAME = re.compile(rf"{re.escape(TRAINING_JOB_PREFIX)}({_PLAN_ID})-([1-9][0-9]*)")
 
 
 class TrainingJobName(NamedTuple):
-    """What the name of a training job says."""
+    """The parts of a training job's name."""
 
     plan_id: str
     attempt: int
-    """From 1."""
+    """Number of the attempt, from 1."""
 
 
 def build_training_job_name(plan_id: str, attempt: int) -> str:
@@ -32,7 +32,7 @@ def build_training_job_name(plan_id: str, attempt: int) -> str:
     'likeness-00000000000000000000000000000000-2'
 
     Raises:
-        ValueError: no name could be parsed back, or SageMaker would not take it.
+        ValueError: the name could not be parsed back, or SageMaker would refuse it.
     """
     name = f"{TRAINING_JOB_PREFIX}{plan_id}-{attempt}"
     if parse_training_job_name(name) != (plan_id, attempt):
@@ -42,7 +42,7 @@ def build_training_job_name(plan_id: str, attempt: int) -> str:
 
 
 def parse_training_job_name(name: str) -> TrainingJobName | None:
-    """Return what a name says; None for a training job that is not of Likeness.
+    """Return the parts of a name; None for a training job that is not of Likeness.
 
     >>> parse_training_job_name("somebody-elses") is None
     True
@@ -52,10 +52,10 @@ def parse_training_job_name(name: str) -> TrainingJobName | None:
 
 
 def plan_id_of_name(name: str) -> str:
-    """Return the plan of a training job that is known to be of Likeness.
+    """Return the plan's id from the name of a training job of Likeness.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the name has another form.
     """
     found = parse_training_job_name(name)
     if found is None:

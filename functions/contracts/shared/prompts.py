@@ -1,4 +1,4 @@
-"""Who the subject is in a prompt: one rule for intake, trainer, notices, server and client.
+"""How a prompt names the subject: one rule for intake, trainer, notices, server and client.
 
 A prompt names the subject by a placeholder or by the adapter's trigger word:
 
@@ -6,12 +6,12 @@ A prompt names the subject by a placeholder or by the adapter's trigger word:
 ``<s0><s1>``                    a run of numbered tokens of diffusers' scripts is one subject.
 ``TOK``                         in capitals and as a word of its own: ``TOKYO`` and ``tok`` stay.
 
-Each placeholder becomes the trigger word. A space is put between the trigger word and a letter
-that would touch it, because ``skss`` is another word to a text encoder than ``sks``. So a prompt
-that had a placeholder always names the subject afterwards; docs/decisions/0018.
+Each placeholder becomes the trigger word. A space is put between the trigger word and a letter that
+would touch it, because ``skss`` is another word than ``sks`` for a text encoder. So a prompt with a
+placeholder always names the subject afterwards; docs/decisions/0018.
 
-Scripts that write no spaces between words, such as Chinese, Japanese and Thai, and Korean with its
-endings, are no part of a word here.
+Letters of scripts without spaces between words, such as Chinese, Japanese and Thai, and of Korean,
+do not count as a part of a word here.
 """
 
 import re
@@ -26,7 +26,7 @@ _UNSPACED = (
     "\uff66-\uffdc\U00020000-\U0003ffff"
 )
 _LETTER = rf"(?:[^\W{_UNSPACED}]|[\u0300-\u036f])"
-"""What makes one word of what it touches: letters, digits, ``_`` and accents of spaced scripts."""
+"""A character that is a part of a word: letters, digits, ``_`` and accents of spaced scripts."""
 
 _BRACKETED = r"(?i:<<TOK>>|\[trigger\]|(?:<s[0-9]+>)+)"
 _WORD = rf"(?<!{_LETTER})TOK(?!{_LETTER})"
@@ -49,14 +49,14 @@ def name_subject(prompt: str, trigger_word: str) -> str:
 
 
 def has_placeholder(prompt: str) -> bool:
-    """Return whether a prompt holds a placeholder for the subject."""
+    """Return whether a prompt contains a placeholder for the subject."""
     return PLACEHOLDER.search(prompt) is not None
 
 
 def names_subject(prompt: str, trigger_word: str) -> bool:
     """Return whether a prompt names the subject, by a placeholder or by the trigger word.
 
-    Text encoders make all letters small, so ``SKS`` is the trigger word ``sks``.
+    Text encoders lower the case of all letters, so ``SKS`` is the trigger word ``sks``.
 
     >>> names_subject("a photo of zwx person", "sks"), names_subject("a photo of Sks", "sks")
     (False, True)
@@ -65,10 +65,10 @@ def names_subject(prompt: str, trigger_word: str) -> bool:
 
 
 def caption_for(caption: str | None, instance_prompt: str, trigger_word: str) -> str:
-    """Return the words that a photo is trained under.
+    """Return the caption that a photo is trained with.
 
-    These are its caption; the instance prompt stands before a caption that does not name the
-    subject, and in place of one that is missing.
+    The instance prompt is put before a caption that does not name the subject, and replaces a
+    missing caption.
 
     >>> caption_for("smiling", "a photo of TOK", "sks"), caption_for("Sks smiling", "TOK", "sks")
     ('a photo of sks, smiling', 'Sks smiling')
@@ -81,9 +81,9 @@ def caption_for(caption: str | None, instance_prompt: str, trigger_word: str) ->
 
 
 def likely_trigger(instance_prompt: str, class_prompt: str) -> str | None:
-    """Return the one word that sets the instance prompt apart from the class prompt.
+    """Return the only word of the instance prompt that the class prompt does not have.
 
-    It is what somebody probably meant as the trigger word. None: no word does, or several do.
+    It is probably meant as the trigger word. None: there is no such word, or several.
 
     >>> likely_trigger("a photo of zwx person", "a photo of a person")
     'zwx'
@@ -104,14 +104,14 @@ def _words(prompt: str) -> list[str]:
 
 
 def _join(first: str, second: str) -> str:
-    """Return both, with a space where their letters would make one word."""
+    """Return both texts, with a space if their letters would join to one word."""
     touching = re.search(rf"{_LETTER}\Z", first) and re.match(_LETTER, second)
     return f"{first} {second}" if touching else first + second
 
 
 @lru_cache(maxsize=256)
 def _trigger(trigger_word: str) -> re.Pattern[str]:
-    """Return what finds the trigger word, as a word of its own, in a plain prompt."""
+    """Return a pattern that finds the trigger word, as a separate word, in a plain prompt."""
     plain = _plain(trigger_word)
     words = r"\s+".join(re.escape(part) for part in plain.split())
     before = f"(?<!{_LETTER})" if re.match(_LETTER, plain) else ""
@@ -120,5 +120,5 @@ def _trigger(trigger_word: str) -> re.Pattern[str]:
 
 
 def _plain(text: str) -> str:
-    """Return the text as text encoders read it: composed accents, small letters."""
+    """Return the text as text encoders read it: composed accents, lower case."""
     return unicodedata.normalize("NFC", text).casefold()

@@ -1,8 +1,8 @@
-"""PhotoRejectedError, for one photo: raised by intake, its decoder, client and trainer."""
+"""PhotoRejectedError: raised for one photo by intake, its decoder, the client and the trainer."""
 
 
 class PhotoRejectedError(Exception):
-    """One photo is not trained on; the others may be. ``code`` is from contracts.codes."""
+    """This photo cannot be used; the others may be. ``code`` is from contracts.codes."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -1,4 +1,4 @@
-"""Where the tensors of a safetensors file lie, read without torch.
+"""Read the header of a safetensors file without torch.
 
 Layout: 8 bytes with the header's length, the header (JSON), then the tensors' bytes without gaps.
 Source: https://github.com/huggingface/safetensors, "Format".
@@ -12,12 +12,11 @@ from typing import Any
 
 BYTES_PER_VALUE = {"F32": 4, "F16": 2, "BF16": 2}
 
-LARGEST_HEADER = 8 << 20
-"""Bytes."""
+MAX_HEADER_BYTES = 8 << 20
 
 
 class WeightsError(Exception):
-    """The file is not what it should be; its text is a code for the reason."""
+    """The file is invalid; the exception's text is a code for the reason."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class TensorEntry:
     shape: tuple[int, ...]
     start: int
     end: int
-    """Offsets into the bytes after the header."""
+    """End of the tensor; both offsets count from the end of the header."""
 
 
 def read_layout(data: bytes | mmap) -> tuple[int, list[TensorEntry]]:
-    """Return where the tensors' bytes start, and the tensors in the order of their bytes.
+    """Return the offset of the first tensor, and the tensors in the order of their bytes.
 
     Raises:
         WeightsError: ``header_damaged``, ``dtype_unknown``, ``offsets_wrong`` or ``size_wrong``.
@@ -44,9 +43,9 @@ def read_layout(data: bytes | mmap) -> tuple[int, list[TensorEntry]]:
 
 
 def read_header(data: bytes | mmap) -> tuple[int, list[TensorEntry]]:
-    """Return what the header says, whatever it says."""
+    """Return the offset of the first tensor and the header's entries, without checking them."""
     size = int.from_bytes(data[:8], "little")
-    if size > min(LARGEST_HEADER, len(data) - 8):
+    if size > min(MAX_HEADER_BYTES, len(data) - 8):
         raise WeightsError("header_damaged")
     try:
         header = json.loads(data[8 : 8 + size])
@@ -57,7 +56,7 @@ def read_header(data: bytes | mmap) -> tuple[int, list[TensorEntry]]:
 
 
 def entry_of(name: str, entry: dict[str, Any]) -> TensorEntry:
-    """Return a header's entry; raises TypeError, ValueError or KeyError when it is none."""
+    """Return one entry; raise TypeError, ValueError or KeyError when it is invalid."""
     start, end = entry["data_offsets"]
     shape = tuple(entry["shape"])
     if not all(type(number) is int and number >= 0 for number in (start, end, *shape)):
@@ -66,7 +65,7 @@ def entry_of(name: str, entry: dict[str, Any]) -> TensorEntry:
 
 
 def check_offsets(entries: list[TensorEntry], size: int) -> None:
-    """Refuse gaps, overlaps, unknown types, and a file that ends too soon or too late."""
+    """Refuse gaps, overlaps, unknown types, and a file of the wrong length."""
     expected = 0
     for entry in entries:
         width = BYTES_PER_VALUE.get(entry.dtype)

@@ -1,4 +1,4 @@
-"""Ways to draw, by name: words around a prompt, and words to avoid."""
+"""Picture styles by name: text around the prompt, and text for the negative prompt."""
 
 from typing import Literal, NamedTuple
 
@@ -16,30 +16,33 @@ Style = Literal[
 ]
 
 
-class Words(NamedTuple):
-    """What a style makes of a request."""
+class StyleText(NamedTuple):
+    """The text that a style adds to a request."""
 
     around: str
-    """``{}`` stands for the prompt."""
+    """Text with ``{}`` in the place of the prompt."""
     avoided: str
+    """Text for the negative prompt."""
 
 
-STYLES: dict[Style, Words] = {
-    "photo": Words("{}, sharp photograph, natural light, true colours", "drawing, painting"),
-    "cinematic": Words("film still of {}, shallow focus, dramatic light", "drawing, flat light"),
-    "studio": Words("studio portrait of {}, soft key light, plain backdrop", "clutter"),
-    "analog": Words("{}, on 35 mm film, grain, faded colours", "digital, drawing"),
-    "watercolor": Words("watercolour painting of {}, soft washes, paper texture", "photograph"),
-    "oil": Words("oil painting of {}, visible brush strokes, canvas", "photograph"),
-    "pencil": Words("pencil drawing of {}, fine hatching, white paper", "photograph, colour"),
-    "comic": Words("comic book drawing of {}, ink outlines, flat colours", "photograph, blur"),
-    "anime": Words("anime drawing of {}, clean lines, bright colours", "photograph, realistic"),
-    "3d": Words("3d rendering of {}, soft global illumination", "photograph, flat drawing"),
+STYLES: dict[Style, StyleText] = {
+    "photo": StyleText("{}, sharp photograph, natural light, true colours", "drawing, painting"),
+    "cinematic": StyleText(
+        "film still of {}, shallow focus, dramatic light", "drawing, flat light"
+    ),
+    "studio": StyleText("studio portrait of {}, soft key light, plain backdrop", "clutter"),
+    "analog": StyleText("{}, on 35 mm film, grain, faded colours", "digital, drawing"),
+    "watercolor": StyleText("watercolour painting of {}, soft washes, paper texture", "photograph"),
+    "oil": StyleText("oil painting of {}, visible brush strokes, canvas", "photograph"),
+    "pencil": StyleText("pencil drawing of {}, fine hatching, white paper", "photograph, colour"),
+    "comic": StyleText("comic book drawing of {}, ink outlines, flat colours", "photograph, blur"),
+    "anime": StyleText("anime drawing of {}, clean lines, bright colours", "photograph, realistic"),
+    "3d": StyleText("3d rendering of {}, soft global illumination", "photograph, flat drawing"),
 }
 
 
 def apply_style(style: Style | None, prompt: str, negative_prompt: str) -> tuple[str, str]:
-    """Return both prompts with the style's words; what the caller wrote stays as it is.
+    """Return both prompts with the style's text; the caller's text stays unchanged.
 
     >>> apply_style("pencil", "sks {smiling}", "hat")
     ('pencil drawing of sks {smiling}, fine hatching, white paper', 'hat, photograph, colour')

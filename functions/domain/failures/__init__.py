@@ -1,1 +1,1 @@
-"""What a failure means, and how a redrive continues."""
+"""What a failure means, and how a redrive continues the job."""

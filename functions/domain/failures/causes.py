@@ -1,4 +1,4 @@
-"""What a failure means: Step Functions' error and cause, read back into our own words."""
+"""What a failure means: Step Functions' error and cause as a code and facts of ours."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ NESTED_ENDS = {
     "TIMED_OUT": ("States.Timeout", ""),
     "ABORTED": ("JobCanceledError", '{"code": "canceled"}'),
 }
-"""What the end of a nested execution means, where Step Functions says no more."""
+"""Error and cause of a nested execution that ended without its own."""
 
 
 class RaisedAgainError(StageError):
-    """A stage's failure, raised by FailJob under the name that the stage gave it."""
+    """A stage's failure, raised again by FailJob under the stage's own error name."""
 
     def __init__(self, text: str) -> None:
         Exception.__init__(self, text)
@@ -28,7 +28,7 @@ class RaisedAgainError(StageError):
 
 
 def facts_of(cause: str) -> dict[str, Any]:
-    r"""Return the facts that a StageError carries: by itself, or inside Lambda's own words.
+    r"""Return the facts of a StageError: the cause itself, or the errorMessage inside it.
 
     >>> facts_of('{"code": "gate_failed"}')
     {'code': 'gate_failed'}
@@ -44,10 +44,10 @@ def facts_of(cause: str) -> dict[str, Any]:
 
 
 def own_failure(failure: Failure) -> Failure:
-    r"""Return what failed inside a nested execution; any other failure as it is.
+    r"""Return the failure inside a nested execution; any other failure unchanged.
 
-    Step Functions reports an execution that another one waited for as States.TaskFailed, with
-    its description as the cause.
+    Step Functions reports a failed nested execution as States.TaskFailed, with the execution's
+    description as the cause.
 
     >>> inner = {"Status": "FAILED", "Error": "SweepFailedError", "Cause": "x"}
     >>> own_failure(Failure(Error="States.TaskFailed", Cause=json.dumps(inner))).error
@@ -63,7 +63,7 @@ def own_failure(failure: Failure) -> Failure:
 
 
 def code_of(failure: Failure) -> str:
-    """Return the catalogue's word for a failure; what no stage meant is an internal error."""
+    """Return the failure's code; ``internal_error`` for a failure that no stage raised."""
     failure = own_failure(failure)
     code = facts_of(failure.cause).get("code")
     if code in CODES:
@@ -72,7 +72,7 @@ def code_of(failure: Failure) -> str:
 
 
 def raised_again(failure: Failure) -> RaisedAgainError:
-    """Return an exception of the failure's name and text, for Lambda to report as they were."""
+    """Return an exception with the failure's name and text, for Lambda to report unchanged."""
     failure = own_failure(failure)
     name = re.sub(r"\W", "", failure.error) or "UnknownError"
     text = str(_object(failure.cause).get("errorMessage", failure.cause))
@@ -81,9 +81,9 @@ def raised_again(failure: Failure) -> RaisedAgainError:
 
 
 def failure_notice_id(execution_arn: str, redrive_count: int) -> str:
-    """Return the same name for every notice about this failure, whoever sends it.
+    """Return the id of every notice about this failure, whoever sends it.
 
-    NotifyFailure and notify_outcome may both see it; only one of them is heard.
+    NotifyFailure and notify_outcome may both see the failure; the same id keeps the second silent.
     """
     seen = f"{execution_arn}#{redrive_count}"
     return "failed-" + hashlib.sha256(seen.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""How a failed job ends, and how a redrive takes it up: docs/decisions/0002-redrive.md."""
+"""How a failed job ends, and how a redrive continues it: docs/decisions/0002-redrive.md."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from domain.ports.jobs import Jobs
 
 
 def fail_job(given: FailJobInput, jobs: Jobs, now: datetime) -> None:
-    """Fail as the stage failed; when the execution was redriven since, reopen the job and return.
+    """Raise the stage's failure again; after a redrive, reopen the job and return instead.
 
     Raises:
         RaisedAgainError: under the name of the stage's own error.
@@ -19,7 +19,7 @@ def fail_job(given: FailJobInput, jobs: Jobs, now: datetime) -> None:
 
 
 def reopen(given: FailJobInput, jobs: Jobs, now: datetime) -> bool:
-    """Take the job up again; False when another execution does it by now.
+    """Reopen the job; False when another execution has claimed it by now.
 
     An execution that failed before it had a job has nothing to reopen.
     """

@@ -1,4 +1,4 @@
-"""Accepting an upload: pin it, read or refuse what it asks for, name the job, claim it."""
+"""Accept an upload: pin its files, read its request, name the job, claim it."""
 
 import hashlib
 import json
@@ -16,16 +16,16 @@ from domain.ports.bases import Bases
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
 from domain.requests.consent import ConsentRules, check_consent
-from domain.requests.merge import Sources, Wishes, read_wishes
+from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 
 CODE_GENERATION = "2"
-"""Raise it when the same request would give a different model, so that it is trained anew."""
+"""Part of every job's name. Raise it when the same request would give a different model."""
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What accepting needs of the world."""
+class IntakeServices:
+    """What accepting an upload needs."""
 
     uploads: Storage
     models: Storage
@@ -33,73 +33,75 @@ class Intake:
     jobs: Jobs
     consent: ConsentRules
     captioner_id: str | None = None
-    """What can describe photos that come without words."""
+    """The model that describes photos without a caption; None: the stack has none."""
 
 
-def accept_request(given: AcceptRequestInput, intake: Intake, now: datetime) -> Acceptance:
-    """Accept the upload, or find that this content is accepted already.
+def accept_request(
+    given: AcceptRequestInput, services: IntakeServices, now: datetime
+) -> Acceptance:
+    """Accept the upload, or find that the same content was accepted before.
 
     Raises:
-        InvalidUploadError: the request does not lie where requests lie.
-        InvalidRequestError: it has problems, which are stored for the notice, or asks for a
-            captioner where there is none.
-        ConsentRefusedError: the stack asks for a consent that it does not bring.
-        TooManyPhotosError: there are more than one training may use.
+        InvalidUploadError: the request's key is not one of a request.
+        InvalidRequestError: the request has problems, which are stored for the notice, or asks for
+            a captioner that the stack does not have.
+        ConsentRefusedError: the stack requires a consent that the request does not contain.
+        TooManyPhotosError: there are more photos than one training may use.
     """
     place = place_of(given.event.detail.object.key)
-    upload = pin_upload(intake.uploads, place)
-    wishes = read_upload(given, intake, place, upload)
-    check_consent(wishes.request.consent, intake.consent, now)
-    check_captioner(wishes.request, intake.captioner_id)
-    base = intake.bases.card(intake.bases.base_id)
-    captioner = intake.captioner_id if wishes.request.autocaption else None
+    upload = pin_upload(services.uploads, place)
+    merged = read_upload(given, services, place, upload)
+    check_consent(merged.request.consent, services.consent, now)
+    check_captioner(merged.request, services.captioner_id)
+    base = services.bases.card(services.bases.base_id)
+    captioner = services.captioner_id if merged.request.autocaption else None
     models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
     job = JobSpec(
-        job_id=name_job(place.tenant, upload, wishes.request, models),
+        job_id=name_job(place.tenant, upload, merged.request, models),
         tenant=place.tenant,
         upload=place.upload,
         base_id=base.base_id,
     )
-    status = intake.jobs.claim(job, given.execution_arn, now)
+    status = services.jobs.claim(job, given.execution_arn, now)
     if status == "accepted":
-        accepted = accepted_upload(job, upload, wishes)
-        write_document(intake.models, layout.accepted_upload_key(job.job_id), accepted)
+        accepted = accepted_upload(job, upload, merged)
+        write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
     return Acceptance(status=status, job=job)
 
 
 def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:
-    """Let a request pass that the stack's captioner can serve, or that needs none.
+    """Refuse a request for automatic captions where the stack has no captioner.
 
     Raises:
-        InvalidRequestError: ``captioner_missing``.
+        InvalidRequestError: with the code ``captioner_missing``.
     """
     if request.autocaption and captioner_id is None:
         raise InvalidRequestError(code="captioner_missing", problems=1)
 
 
-def accepted_upload(job: JobSpec, upload: PinnedUpload, wishes: Wishes) -> AcceptedUpload:
-    """Return all that later stages will know of the upload."""
+def accepted_upload(job: JobSpec, upload: PinnedUpload, merged: MergedRequest) -> AcceptedUpload:
+    """Return the document from which later stages read the upload."""
     return AcceptedUpload(
         job=job,
-        request=wishes.request,
+        request=merged.request,
         photos=upload.photos,
         class_photos=upload.class_photos,
-        renamed=wishes.renamed,
-        origins=wishes.origins,
-        imported=wishes.imported,
+        renamed=merged.renamed,
+        origins=merged.origins,
+        imported=merged.imported,
     )
 
 
 def read_upload(
-    given: AcceptRequestInput, intake: Intake, place: Place, upload: PinnedUpload
-) -> Wishes:
-    """Return what the upload asks for; the file that the event announced, as it was then.
+    given: AcceptRequestInput, services: IntakeServices, place: Place, upload: PinnedUpload
+) -> MergedRequest:
+    """Return the merged request; the announced file is read in the version of the event.
 
     Raises:
-        InvalidRequestError: it has problems; they are stored for the notice.
+        InvalidRequestError: the request has problems; they are stored for the notice.
     """
     try:
-        return read_wishes(sources_of(given, intake.uploads, place, upload))
+        return merge_sources(sources_of(given, services.uploads, place, upload))
     except ObjectMissingError:
         problems: tuple[RequestProblem, ...] = (_whole("The file is no longer there."),)
     except ObjectTooLargeError:
@@ -107,18 +109,18 @@ def read_upload(
     except RequestRefusedError as error:
         problems = error.problems
     document = RequestProblems(problems=problems)
-    write_document(intake.models, layout.problems_key(*place), document)
+    write_document(services.models, layout.problems_key(*place), document)
     raise InvalidRequestError(problems=len(problems))
 
 
 def sources_of(
     given: AcceptRequestInput, uploads: Storage, place: Place, upload: PinnedUpload
-) -> Sources:
+) -> RequestSources:
     """Read every file that says what to train.
 
     Raises:
-        ObjectMissingError: one was deleted since.
-        ObjectTooLargeError: one is too large to say so little.
+        ObjectMissingError: a file was deleted since.
+        ObjectTooLargeError: a file has more than MAX_REQUEST_BYTES.
     """
     announced = given.event.detail.object
 
@@ -129,23 +131,23 @@ def sources_of(
     settings = {name_of(pin, place): read(pin) for pin in upload.settings}
     request = None if upload.request is None else read(upload.request)
     name = announced.key.removeprefix(place.prefix)
-    if name == layout.REQUEST_FILE and request is None:  # deleted since, but its version remains
+    if name == layout.REQUEST_FILE and request is None:  # deleted since; its version remains
         request = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
     elif name != layout.REQUEST_FILE and name not in settings:
         settings[name] = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
-    return Sources(request, settings, upload.names)
+    return RequestSources(request, settings, upload.names)
 
 
 def name_of(pin: PinnedObject, place: Place) -> str:
-    """Return the user's own name for a file."""
+    """Return the user's name for a file."""
     return pin.name or pin.key.removeprefix(place.prefix)
 
 
 def name_job(tenant: str, upload: PinnedUpload, request: TrainingRequest, models: str) -> str:
-    """Return the job's id: the same for the same content, whatever the upload is called.
+    """Return the job's id: the same for the same content, whatever the upload's name.
 
-    ``models`` are the base's hash, and the captioner's name where it is to describe photos.
-    A field that says what its default says is left out, so that new fields rename no old job.
+    ``models`` is the base's hash, followed by the captioner's name if it describes photos. A field
+    with its default value is left out, so a new field does not rename an old job.
     """
     photos = [[pin.etag, _etag(pin.caption), _etag(pin.mask)] for pin in upload.photos]
     content = [

@@ -1,6 +1,6 @@
-"""Photos out of a stranger's zip or tar: every header is judged before any content is used.
+"""Read photos from an untrusted zip or tar: every header is checked before any content is used.
 
-Nothing is ever extracted to a disk; a member is its name and its bytes.
+Nothing is extracted to a disk. A member is a name and its bytes.
 """
 
 import gzip
@@ -41,7 +41,7 @@ class _Header(NamedTuple):
 
 
 def is_archive(name: str) -> bool:
-    """Tell an archive by its ending; what is inside is judged when it is opened."""
+    """Whether the name has an archive's suffix; the content is checked when it is opened."""
     return has_suffix(name, ARCHIVE_SUFFIXES)
 
 
@@ -49,8 +49,8 @@ def members_of(body: bytes) -> Iterator[Member]:
     """Yield the files of the archive, in its order.
 
     Raises:
-        ArchiveRefusedError: before the first file, if any header is hostile or too large; later,
-            if a file's content is damaged.
+        ArchiveRefusedError: before the first file, if a header is unsafe or too large; later, if a
+            file's content is damaged.
     """
     try:
         if zipfile.is_zipfile(io.BytesIO(body)):
@@ -91,25 +91,25 @@ def _tar_members(body: bytes) -> Iterator[Member]:
 
 
 def check_headers(headers: Iterable[_Header]) -> None:
-    """Judge what the archive says of its files.
+    """Check the archive's headers.
 
     Raises:
-        ArchiveRefusedError: too many, too large, or under names that no honest tool writes.
+        ArchiveRefusedError: the files are too many or too large, or a name is unsafe.
     """
     seen: set[str] = set()
     total = 0
     for count, header in enumerate(headers, start=1):
         total += header.size
-        twin = unicodedata.normalize("NFC", header.name).casefold()
-        if not is_safe(header.name) or twin in seen:
+        folded = unicodedata.normalize("NFC", header.name).casefold()
+        if not is_safe(header.name) or folded in seen:
             raise ArchiveRefusedError(code="archive_unsafe", reason="name")
         if header.size > MAX_MEMBER_BYTES or total > MAX_UNPACKED_BYTES or count > MAX_MEMBERS:
             raise ArchiveRefusedError(code="archive_too_large")
-        seen.add(twin)
+        seen.add(folded)
 
 
 def is_safe(name: str) -> bool:
-    r"""Tell a name that stays inside its folder and can be shown.
+    r"""Whether the name stays inside its folder and can be shown.
 
     >>> [is_safe(n) for n in ("a/b.jpg", "../b.jpg", "/etc/x", "c:x", "a\\b", "a\x00b", "a/./b")]
     [True, False, False, False, False, False, True]
@@ -135,19 +135,19 @@ def _limited(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _is_link(info: zipfile.ZipInfo) -> bool:
-    """Tell a symbolic link by the Unix mode in its attributes."""
+    """Whether the Unix mode in the attributes is a symbolic link's."""
     return stat.S_ISLNK(info.external_attr >> 16)
 
 
 def _bounded(body: bytes) -> bytes:
-    """Return the body, unless it is longer than its header may claim."""
+    """Return the body; refuse one that is longer than a header may claim."""
     if len(body) > MAX_MEMBER_BYTES:
         raise ArchiveRefusedError(code="archive_too_large")
     return body
 
 
 class _Meter:
-    """A stream that ends the reading when more comes out than an archive may hold."""
+    """A stream that refuses to read more bytes than an archive may hold."""
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
@@ -157,7 +157,7 @@ class _Meter:
         """Return the next bytes.
 
         Raises:
-            ArchiveRefusedError: there were too many.
+            ArchiveRefusedError: the archive holds too many bytes.
         """
         piece = self._stream.read(size)
         self._left -= len(piece)

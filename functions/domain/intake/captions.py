@@ -1,8 +1,8 @@
-"""Words beside photos, in the forms that other tools write them.
+"""Captions of photos, in the formats of other tools.
 
-``anna.txt`` or ``anna.caption`` beside ``anna.jpg``; or one list for all: ``metadata.jsonl`` (lines
-with file_name and text, as Hugging Face writes them), ``metadata.csv`` or ``caption.csv`` (columns
-image_file and caption, as Replicate writes them).
+Either ``anna.txt`` or ``anna.caption`` beside ``anna.jpg``, or one list for all photos:
+``metadata.jsonl`` (lines with file_name and text, the format of Hugging Face), ``metadata.csv`` or
+``caption.csv`` (columns image_file and caption, the format of Replicate).
 """
 
 import csv
@@ -20,21 +20,21 @@ MAX_LIST_BYTES = 1_000_000
 MAX_TEXT_BYTES = 4096
 
 _FILE = ("file_name", "image_file", "file", "image")
-_WORDS = ("text", "caption", "prompt")
+_CAPTION = ("text", "caption", "prompt")
 
 
 def is_text(name: str) -> bool:
-    """Tell a text file, which only ever accompanies a photo."""
+    """Whether this is a photo's text file."""
     return PurePosixPath(name).suffix.lower() in CAPTION_SUFFIXES
 
 
 def is_list(name: str) -> bool:
-    """Tell a file with words for all photos."""
+    """Whether this is a list of captions."""
     return PurePosixPath(name).name.lower() in CAPTION_LISTS
 
 
 def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """Return each photo's text file: the same name but for its ending.
+    """Return each photo's text file: the same name with another suffix.
 
     >>> texts_of(["a.jpg", "b.png"], ["a.jpg", "b.png", "b.txt", "notes.txt"])
     {'b.png': 'b.txt'}
@@ -44,34 +44,35 @@ def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
 
 
 def stem_of(name: str) -> str:
-    """Return the path without its ending."""
+    """Return the path without its suffix."""
     return plain(str(PurePosixPath(name).with_suffix("")))
 
 
 def plain(name: str) -> str:
-    """Return the name with its accents put together: macOS takes them apart, a list does not."""
+    """Return the name in Unicode form NFC: macOS writes NFD, a caption list usually NFC."""
     return unicodedata.normalize("NFC", name)
 
 
 def parse_list(text: str, name: str) -> dict[str, str]:
-    """Return the words for each file of a list, as far as they can be used.
+    """Return the usable caption of each file in a list.
 
     >>> parse_list('{"file_name": "a.jpg", "text": "smiling"}', "metadata.jsonl")
     {'a.jpg': 'smiling'}
     """
     rows = _json_rows(text) if name.lower().endswith(".jsonl") else _csv_rows(text)
-    found = ((_first(row, _FILE), usable(_first(row, _WORDS))) for row in rows)
-    return {plain(file): words for file, words in found if file and words is not None}
+    found = ((_first(row, _FILE), usable(_first(row, _CAPTION))) for row in rows)
+    return {plain(file): caption for file, caption in found if file and caption is not None}
 
 
 def usable(text: str) -> str | None:
-    """Return the words on one line, or None when they are none, too many or not printable."""
-    words = " ".join(text.split())
-    return words if 0 < len(words) <= MAX_TRAINED_CHARACTERS and words.isprintable() else None
+    """Return the caption on one line; None when it is empty, too long or not printable."""
+    caption = " ".join(text.split())
+    usable = 0 < len(caption) <= MAX_TRAINED_CHARACTERS and caption.isprintable()
+    return caption if usable else None
 
 
-def words_for(name: str, listed: Mapping[str, str]) -> str | None:
-    """Return the listed words for a photo, under its path or its bare name."""
+def caption_for(name: str, listed: Mapping[str, str]) -> str | None:
+    """Return the photo's caption from a list, by its path or its bare file name."""
     path = plain(name)
     return listed.get(path, listed.get(PurePosixPath(path).name))
 

@@ -1,7 +1,7 @@
-"""What each file of an upload is: judged by its name, before anything is read.
+"""The kind of each file of an upload, by its name, before anything is read.
 
-A photo, the words or the mask beside one, a picture of the class, settings, or litter. Names
-that belong together are compared under NFC (captions.plain).
+A file is a photo, a caption or a mask of a photo, a picture of the class, settings, or litter.
+Names that belong together are compared after Unicode normalisation (captions.plain).
 """
 
 import re
@@ -26,39 +26,39 @@ _SETTINGS = re.compile(
 )
 
 
-class Roles(NamedTuple):
-    """The names of an upload's files by what they are for; litter is in none."""
+class FileKinds(NamedTuple):
+    """The names of an upload's files by kind; litter is left out."""
 
     photos: list[str]
     captions: dict[str, str]
-    """Photo -> its text, or the list that has words for it."""
+    """Photo -> its text file, or the list that has its caption."""
     masks: dict[str, str]
     """Photo -> its mask."""
     class_photos: list[str]
     settings: list[str]
-    """Other tools' files that say how to train."""
+    """Settings files of other tools."""
 
 
-def roles_of(names: Iterable[str]) -> Roles:
-    """Tell what each file is for.
+def file_kinds_of(names: Iterable[str]) -> FileKinds:
+    """Sort the files by kind.
 
-    >>> roles_of(["a.jpg", "a.txt", "a_mask.png", "reg/1_person/x.png", "config.json"])[2:]
+    >>> file_kinds_of(["a.jpg", "a.txt", "a_mask.png", "reg/1_person/x.png", "config.json"])[2:]
     ({'a.jpg': 'a_mask.png'}, ['reg/1_person/x.png'], ['config.json'])
     """
     wanted = [name for name in names if not is_litter(name) and name != layout.REQUEST_FILE]
     settings = [name for name in wanted if is_settings(name)]
-    words = {name for name in wanted if is_text(name) or is_list(name)}
-    pictures = [name for name in wanted if name not in words and name not in settings]
+    texts = {name for name in wanted if is_text(name) or is_list(name)}
+    pictures = [name for name in wanted if name not in texts and name not in settings]
     class_photos = [name for name in pictures if is_of_class(name)]
     of_subject = [name for name in pictures if not is_of_class(name)]
     masks = masks_among(of_subject)
     photos = [name for name in of_subject if name not in set(masks.values())]
-    captions = lists_for(photos, words) | texts_of(photos, words)
-    return Roles(photos, captions, masks, class_photos, settings)
+    captions = lists_for(photos, texts) | texts_of(photos, texts)
+    return FileKinds(photos, captions, masks, class_photos, settings)
 
 
 def is_litter(name: str) -> bool:
-    """Tell what operating systems leave behind from what a person meant to upload.
+    """Whether an operating system left this file behind, and no person meant to upload it.
 
     >>> [is_litter(n) for n in ("a.jpg", "x/.DS_Store", "__MACOSX/a.jpg", "._a.jpg", "sub/")]
     [False, True, True, True, True]
@@ -69,7 +69,7 @@ def is_litter(name: str) -> bool:
 
 
 def is_settings(name: str) -> bool:
-    """Tell another tool's settings: in the upload or an archive, at most one folder deep.
+    """Whether this is another tool's settings file, at most one folder deep.
 
     >>> [is_settings(n) for n in ("config.json", "a.tar.gz/config.json", "config/kohya.toml")]
     [True, True, True]
@@ -78,7 +78,7 @@ def is_settings(name: str) -> bool:
 
 
 def is_of_class(name: str) -> bool:
-    """Tell a picture of the class, which lies in a folder that says so.
+    """Whether this is a picture of the class: it lies in a folder with such a name.
 
     >>> [is_of_class(n) for n in ("reg/1_man/a.png", "class/a.png", "Class_Images/a.png")]
     [True, True, True]
@@ -91,7 +91,7 @@ def is_of_class(name: str) -> bool:
 
 
 def masks_among(names: Iterable[str]) -> dict[str, str]:
-    """Return each photo's mask: named like it, with ``_mask`` behind. Masks are no photos.
+    """Return each photo's mask: a file with the photo's name and ``_mask`` at its end.
 
     >>> masks_among(["a.jpg", "a_mask.png", "my_mask.jpg"])
     {'a.jpg': 'a_mask.png'}
@@ -106,7 +106,7 @@ def masks_among(names: Iterable[str]) -> dict[str, str]:
 
 
 def lists_for(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """Return for each photo the list of words in its folder, or else in a folder above.
+    """Return each photo's caption list: the one in its folder, or else in a folder above.
 
     >>> lists_for(["a.jpg", "x/b.jpg"], ["metadata.jsonl", "x/caption.csv"])
     {'a.jpg': 'metadata.jsonl', 'x/b.jpg': 'x/caption.csv'}

@@ -1,4 +1,4 @@
-"""A verdict for every photo, before any GPU second is paid; and whether there are enough."""
+"""Give every photo a verdict before any GPU second is paid, and check that enough photos passed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,31 +6,32 @@ from datetime import datetime
 
 from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
+from contracts.documents.stages import PhotoInspection, TrainingDecision
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.normalisation import (
-    Darkroom,
-    DecodedPhoto,
-    Decoder,
-    develop,
-    develop_mask,
+    NormalisationServices,
     limits_for,
+    normalise,
+    normalise_mask,
     read_caption,
     store,
 )
-from domain.intake.photo_quality import Looks, advice_on, old_among
+from domain.intake.photo_quality import advice_on, old_among
 from domain.ports.bases import Bases
+from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
-from domain.pricing.agreement import PriceDesk, agree_on_price
+from domain.pricing.agreement import PricingServices, agree_on_price
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """What inspecting needs of the world."""
+class InspectionServices:
+    """What inspecting photos needs."""
 
     uploads: Storage
     models: Storage
@@ -38,32 +39,44 @@ class Inspection:
     jobs: Jobs
     decoder: Decoder
     instance_type: str
-    """That would train, for what a dry run tells."""
+    """Instance type of the training jobs, for a dry run's estimate."""
 
     @property
-    def price_desk(self) -> PriceDesk:
-        """Return where prices are agreed on."""
-        return PriceDesk(self.jobs, self.models, self.bases.storage, self.instance_type)
+    def pricing(self) -> PricingServices:
+        """The services for the estimate of a dry run."""
+        return PricingServices(self.jobs, self.models, self.bases.storage, self.instance_type)
 
 
-def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> PhotoSummary:
-    """Look at every pinned photo; store the good ones normalised, and the report.
+def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) -> PhotoInspection:
+    """Inspect every pinned photo; store the report and a normalised copy of each good photo.
 
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
-        PhotosRefusedError: one is not good, and the request says that all must be.
-        TooExpensiveError: a dry run finds the training dearer than the request allows.
+        PhotosRefusedError: a photo is refused, and the request demands that all pass.
+        TooExpensiveError: a dry run's estimate is above what the request allows.
     """
-    inspection.jobs.advance(job.job_id, "InspectPhotos", now)
+    services.jobs.advance(job.job_id, "InspectPhotos", now)
     key = layout.accepted_upload_key(job.job_id)
-    accepted = read_document(inspection.models, key, AcceptedUpload)
-    limits = limits_for(resolution_of(accepted, inspection.bases))
-    room = Darkroom(inspection.uploads, inspection.decoder, limits, job.job_id)
-    verdicts = tuple(verdicts_of(accepted.photos, room))
-    class_photos = tuple(stored_class(accepted.class_photos, room))
+    accepted = read_document(services.models, key, AcceptedUpload)
+    report = report_on(accepted, services)
+    write_document(services.models, layout.photo_report_key(job.job_id), report)
+    summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
+    decision = decide_training(accepted.request)
+    if decision.dry_run:
+        agree_on_price(job.job_id, services.pricing)
+    return PhotoInspection(**dict(summary), **dict(decision))
+
+
+def report_on(accepted: AcceptedUpload, services: InspectionServices) -> PhotoReport:
+    """Return the verdicts on the photos, and the class pictures that can be used."""
+    limits = limits_for(resolution_of(accepted, services.bases))
+    job_id = accepted.job.job_id
+    normalising = NormalisationServices(services.uploads, services.decoder, limits, job_id)
+    verdicts = tuple(verdicts_of(accepted.photos, normalising))
+    class_photos = tuple(stored_class(accepted.class_photos, normalising))
     all_of_class = len(class_photos) == len(accepted.class_photos)
-    report = PhotoReport(
-        job_id=job.job_id,
+    return PhotoReport(
+        job_id=job_id,
         photos=verdicts,
         codes=(
             *advice_on_set(verdicts),
@@ -72,57 +85,64 @@ def inspect_photos(job: JobSpec, inspection: Inspection, now: datetime) -> Photo
         ),
         class_photos=class_photos,
     )
-    write_document(inspection.models, layout.photo_report_key(job.job_id), report)
-    summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
-    if not accepted.request.dry_run:
-        return summary.model_copy(update={"sweep": accepted.request.sweep is not None})
-    agree_on_price(job.job_id, inspection.price_desk)
-    return summary.model_copy(update={"dry_run": True})
+
+
+def decide_training(request: TrainingRequest) -> TrainingDecision:
+    """Return what the workflow does after the inspection; a dry run goes before a sweep."""
+    return TrainingDecision(
+        dry_run=request.dry_run, sweep=request.sweep is not None and not request.dry_run
+    )
 
 
 def resolution_of(accepted: AcceptedUpload, bases: Bases) -> int:
-    """Return the pixels of a side that training will use."""
+    """Return the training resolution: the pixels of a side."""
     wanted = accepted.request.resolution
     return bases.card(accepted.job.base_id).resolution if wanted is None else wanted
 
 
-def verdicts_of(photos: Sequence[PinnedPhoto], room: Darkroom) -> list[PhotoVerdict]:
-    """Give each photo its verdict; store the good ones normalised."""
-    judged = list(judge(photos, room))
+def verdicts_of(
+    photos: Sequence[PinnedPhoto], services: NormalisationServices
+) -> list[PhotoVerdict]:
+    """Return each photo's verdict; store a normalised copy of each good photo."""
+    judged = list(inspect_each(photos, services))
     return [
         verdict.model_copy(update={"codes": (*verdict.codes, "old_photo")}) if old else verdict
         for (verdict, _), old in zip(judged, old_among([day for _, day in judged]), strict=True)
     ]
 
 
-def judge(
-    photos: Sequence[PinnedPhoto], room: Darkroom
+def inspect_each(
+    photos: Sequence[PinnedPhoto], services: NormalisationServices
 ) -> Iterator[tuple[PhotoVerdict, int | None]]:
-    """Give each photo a verdict of its own, and the day on which it was taken."""
-    seen: dict[str, Looks | None] = {}
+    """Yield each photo's verdict by itself, and the day on which the photo was taken."""
+    seen: dict[str, PhotoMetrics | None] = {}
     for index, pin in enumerate(photos):
         try:
-            photo = develop(room, pin, seen)
+            photo = normalise(services, pin, seen)
         except PhotoRejectedError as error:
             yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None
             continue
-        advice = advice_on(photo.looks, seen.values())
-        seen[photo.sha256] = photo.looks
-        yield good_verdict(index, pin, photo, advice, room), photo.taken
+        advice = advice_on(photo.metrics, seen.values())
+        seen[photo.sha256] = photo.metrics
+        yield good_verdict(index, pin, photo, advice, services), photo.taken
 
 
 def good_verdict(
-    index: int, pin: PinnedPhoto, photo: DecodedPhoto, advice: tuple[str, ...], room: Darkroom
+    index: int,
+    pin: PinnedPhoto,
+    photo: DecodedPhoto,
+    advice: tuple[str, ...],
+    services: NormalisationServices,
 ) -> PhotoVerdict:
-    """Return the verdict on a photo that training will see; store it and its mask."""
-    stored = store(room, layout.accepted_photo_file(index), photo.png)
-    caption, about_words = read_caption(room.uploads, pin)
-    mask = None if pin.mask is None else store_mask(index, pin.mask, photo, room)
+    """Return the verdict on a photo that passed; store the photo and its mask."""
+    stored = store(services, layout.accepted_photo_file(index), photo.png)
+    caption, about_caption = read_caption(services.uploads, pin)
+    mask = None if pin.mask is None else store_mask(index, pin.mask, photo, services)
     about_mask = ("mask_ignored",) if pin.mask is not None and mask is None else ()
     return PhotoVerdict(
         index=index,
         verdict="repaired" if photo.codes else "accepted",
-        codes=(*photo.codes, *about_words, *about_mask, *advice),
+        codes=(*photo.codes, *about_caption, *about_mask, *advice),
         file=stored.file,
         sha256=stored.sha256,
         width=photo.width,
@@ -134,34 +154,36 @@ def good_verdict(
 
 
 def store_mask(
-    index: int, mask: PinnedObject, photo: DecodedPhoto, room: Darkroom
+    index: int, mask: PinnedObject, photo: DecodedPhoto, services: NormalisationServices
 ) -> StoredFile | None:
-    """Store a photo's mask in the photo's size; None when it cannot be used."""
-    png = develop_mask(room, mask, photo)
-    return None if png is None else store(room, layout.accepted_mask_file(index), png)
+    """Store a photo's mask in the photo's size; None when the mask cannot be used."""
+    png = normalise_mask(services, mask, photo)
+    return None if png is None else store(services, layout.accepted_mask_file(index), png)
 
 
-def stored_class(photos: Sequence[PinnedObject], room: Darkroom) -> Iterator[StoredFile]:
-    """Store the good pictures of the class normalised; the others are left out."""
+def stored_class(
+    photos: Sequence[PinnedObject], services: NormalisationServices
+) -> Iterator[StoredFile]:
+    """Store and yield a normalised copy of each good class picture; leave out the others."""
     seen: set[str] = set()
     for index, pin in enumerate(photos):
         try:
-            photo = develop(room, pin, seen)
+            photo = normalise(services, pin, seen)
         except PhotoRejectedError:
             continue
         seen.add(photo.sha256)
-        yield store(room, layout.accepted_class_file(index), photo.png)
+        yield store(services, layout.accepted_class_file(index), photo.png)
 
 
 def advice_on_set(photos: Iterable[PhotoVerdict]) -> tuple[str, ...]:
-    """Return what is not good about the photos as a set."""
+    """Return the codes of advice on the photos as a set."""
     good = [photo for photo in photos if photo.verdict != "refused"]
     moments = sum("similar_photo" not in photo.codes for photo in good)
     return ("little_variety",) if moments < MIN_PHOTOS <= len(good) else ()
 
 
 def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tuple[str, ...]:
-    """Return what is not good about the captions as a set."""
+    """Return the codes of advice on the captions as a set."""
     captions = [photo.caption for photo in photos if photo.caption is not None]
     named = any(names_subject(caption, trigger_word) for caption in captions)
     return ("captions_without_subject",) if captions and not named else ()
@@ -172,7 +194,7 @@ def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:
 
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good.
-        PhotosRefusedError: one is not, and all must be.
+        PhotosRefusedError: a photo is refused, and all must pass.
     """
     good = sum(photo.verdict != "refused" for photo in report.photos)
     if good < MIN_PHOTOS:

@@ -1,8 +1,8 @@
-"""Developing: from a pinned file to a normalised copy, or to the code that refuses it."""
+"""Normalise a pinned file: return a clean copy, or the code that refuses the file."""
 
 from collections.abc import Container
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.documents.photos import StoredFile
@@ -12,111 +12,68 @@ from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.captions import (
     MAX_LIST_BYTES,
     MAX_TEXT_BYTES,
+    caption_for,
     is_list,
     parse_list,
     usable,
-    words_for,
 )
-from domain.intake.photo_quality import Looks
+from domain.ports.decoder import DecodedPhoto, DecodeLimits, Decoder
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage
 
 MAX_PHOTO_BYTES = 20_000_000
-MAX_PIXELS = 50_000_000
 
 
-class DecodeLimits(NamedTuple):
-    """Pixels."""
-
-    min_side: int
-    max_side: int = MAX_SIDE
-    max_pixels: int = MAX_PIXELS
-
-
-class DecodedPhoto(NamedTuple):
-    """A photo as training takes it: upright, sRGB, a PNG without metadata."""
-
-    png: bytes
-    width: int
-    height: int
-    codes: tuple[str, ...]
-    """What was repaired."""
-    looks: Looks | None = None
-    taken: int | None = None
-    """The day, counted from the year 1, where the file says it; used here and stored nowhere."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the PNG, which holds pixels and nothing else."""
-        return sha256(self.png).hexdigest()
-
-
-class Decoder(Protocol):
-    """Reads a stranger's file without harm."""
-
-    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
-        """Return the normalised photo.
-
-        Raises:
-            PhotoRejectedError: it is no image we take, is damaged, or goes beyond a limit.
-        """
-        ...
-
-    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
-        """Return a grey PNG of this size, white where the subject is.
-
-        Raises:
-            PhotoRejectedError: likewise; or its aspect is another one, or nothing of it is white.
-        """
-        ...
-
-
-class Darkroom(NamedTuple):
-    """What looking at photos needs."""
+class NormalisationServices(NamedTuple):
+    """What normalising photos needs."""
 
     uploads: Storage
     decoder: Decoder
     limits: DecodeLimits
     job_id: str
-    """Whose copies are stored."""
+    """The job that the stored copies belong to."""
 
 
 def limits_for(resolution: int) -> DecodeLimits:
-    """Return how large a photo must and may be to be trained at this resolution."""
+    """Return the size limits of photos for a training at this resolution."""
     return DecodeLimits(max(MIN_SIDE, resolution), max_side=max(MAX_SIDE, resolution))
 
 
-def develop(room: Darkroom, pin: PinnedObject, seen: Container[str]) -> DecodedPhoto:
+def normalise(
+    services: NormalisationServices, pin: PinnedObject, seen: Container[str]
+) -> DecodedPhoto:
     """Return the normalised photo.
 
     Raises:
-        PhotoRejectedError: it cannot be used, or its pixels were seen before.
+        PhotoRejectedError: the photo cannot be used, or an earlier photo has the same pixels.
     """
-    body = read_pinned(room.uploads, pin, MAX_PHOTO_BYTES)
-    photo = room.decoder.decode(body, room.limits)
-    refuse_twin(photo, seen)
+    body = read_pinned(services.uploads, pin, MAX_PHOTO_BYTES)
+    photo = services.decoder.decode(body, services.limits)
+    refuse_duplicate(photo, seen)
     return photo
 
 
-def develop_mask(room: Darkroom, mask: PinnedObject, photo: DecodedPhoto) -> bytes | None:
-    """Return the mask as a PNG that fits the photo, or None when it cannot be used."""
+def normalise_mask(
+    services: NormalisationServices, mask: PinnedObject, photo: DecodedPhoto
+) -> bytes | None:
+    """Return the mask as a PNG of the photo's size; None when the mask cannot be used."""
     try:
-        body = read_pinned(room.uploads, mask, MAX_PHOTO_BYTES)
-        return room.decoder.decode_mask(body, photo.width, photo.height, room.limits)
+        body = read_pinned(services.uploads, mask, MAX_PHOTO_BYTES)
+        return services.decoder.decode_mask(body, photo.width, photo.height, services.limits)
     except PhotoRejectedError:
         return None
 
 
-def store(room: Darkroom, file: str, png: bytes) -> StoredFile:
-    """Store a normalised copy under a name of ours."""
-    room.uploads.write(layout.accepted_prefix(room.job_id) + file, png, "image/png")
+def store(services: NormalisationServices, file: str, png: bytes) -> StoredFile:
+    """Store a normalised copy under a generated name."""
+    services.uploads.write(layout.accepted_prefix(services.job_id) + file, png, "image/png")
     return StoredFile(file=file, sha256=sha256(png).hexdigest())
 
 
-def refuse_twin(photo: DecodedPhoto, seen: Container[str]) -> None:
-    """Let a photo pass that was not seen before.
+def refuse_duplicate(photo: DecodedPhoto, seen: Container[str]) -> None:
+    """Refuse a photo whose pixels were seen before.
 
     Raises:
-        PhotoRejectedError: an earlier one has the same pixels.
+        PhotoRejectedError: with the code ``duplicate``.
     """
     if photo.sha256 in seen:
         raise PhotoRejectedError("duplicate")
@@ -126,7 +83,7 @@ def read_pinned(uploads: Storage, pin: PinnedObject, limit: int) -> bytes:
     """Return the bytes that were accepted.
 
     Raises:
-        PhotoRejectedError: they are too many, or no longer there.
+        PhotoRejectedError: there are too many bytes, or the object changed or is missing.
     """
     if pin.size > limit:
         raise PhotoRejectedError("too_many_bytes")
@@ -143,7 +100,7 @@ def read_pinned(uploads: Storage, pin: PinnedObject, limit: int) -> bytes:
 
 
 def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[str, ...]]:
-    """Return the words for a photo, and a code when they cannot be used."""
+    """Return the photo's caption, and a code when the caption cannot be used."""
     if pin.caption is None:
         return None, ()
     source = pin.caption.name or pin.caption.key
@@ -155,6 +112,6 @@ def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[
         return None, ("caption_ignored",)
     if is_list(source):
         folder = source.rpartition("/")[0] + "/"
-        return words_for((pin.name or pin.key).removeprefix(folder), parse_list(text, source)), ()
-    words = usable(text)
-    return words, () if words is not None else ("caption_ignored",)
+        return caption_for((pin.name or pin.key).removeprefix(folder), parse_list(text, source)), ()
+    caption = usable(text)
+    return caption, () if caption is not None else ("caption_ignored",)

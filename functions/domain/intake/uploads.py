@@ -1,4 +1,4 @@
-"""What lies under an upload's prefix: the place, and every file of it pinned as it is now."""
+"""The files under an upload's prefix, each pinned to its present version."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +10,12 @@ from contracts.shared import layout
 from contracts.shared.limits import MAX_PHOTOS
 from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
 from domain.intake.archives import MAX_ARCHIVE_BYTES, is_archive, members_of
-from domain.intake.file_kinds import Roles, is_litter, roles_of
+from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter
 from domain.ports.storage import Storage, StoredObject
 from domain.requests.kohya_folders import repeats_of
 
 MAX_OBJECTS = 1000
-"""Photos, captions and litter together."""
+"""Largest number of files in all: photos, captions, litter."""
 
 _NAME = r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"
 _FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -27,29 +27,29 @@ _REQUEST_KEY = re.compile(
 
 
 class Place(NamedTuple):
-    """Whose upload, and which."""
+    """An upload: its tenant and its name."""
 
     tenant: str
     upload: str
 
     @property
     def prefix(self) -> str:
-        """Where the upload's objects lie."""
+        """Prefix of the upload's keys."""
         return layout.upload_prefix(self.tenant, self.upload)
 
 
 class PinnedUpload(NamedTuple):
-    """Every file that counts, as it is now."""
+    """Every file that counts, pinned to its present version."""
 
     photos: tuple[PinnedPhoto, ...]
-    """In order of content."""
+    """Sorted by content."""
     class_photos: tuple[PinnedObject, ...]
-    """In order of content."""
+    """Sorted by content."""
     request: PinnedObject | None
     settings: tuple[PinnedObject, ...]
-    """Other tools' files that say how to train."""
+    """Settings files of other tools."""
     names: tuple[str, ...]
-    """Of the photos; a folder's name may say whom they show."""
+    """Names of the photos; a folder's name may name the subject."""
 
 
 def place_of(key: str) -> Place:
@@ -61,7 +61,7 @@ def place_of(key: str) -> Place:
     Place(tenant='acme', upload='u1')
 
     Raises:
-        InvalidUploadError: the key has another form; EventBridge sends keys as they are.
+        InvalidUploadError: the key has another form.
     """
     match = _REQUEST_KEY.fullmatch(key)
     if match is None:
@@ -70,7 +70,7 @@ def place_of(key: str) -> Place:
 
 
 def find_place(key: str) -> Place | None:
-    """Return the upload that a request's key belongs to, or None when it has another form."""
+    """Return the upload that a request's key belongs to; None when the key has another form."""
     try:
         return place_of(key)
     except InvalidUploadError:
@@ -78,32 +78,32 @@ def find_place(key: str) -> Place | None:
 
 
 def pin_upload(uploads: Storage, place: Place) -> PinnedUpload:
-    """Return the upload's files as they are now, loose or in archives.
+    """Return the upload's files, loose ones and those in archives.
 
     Raises:
-        TooManyPhotosError: there are more than one training may use.
-        ArchiveRefusedError: an archive cannot or must not be opened.
+        TooManyPhotosError: there are more photos than one training may use.
+        ArchiveRefusedError: an archive is damaged, unsafe or too large.
     """
     listed = uploads.list(place.prefix, limit=MAX_OBJECTS + 1)
     names = [item.key.removeprefix(place.prefix) for item in listed]
     loose = [name for name in names if not is_archive(name) and not is_litter(name)]
-    check_count(roles_of(loose), len(listed))
+    check_count(file_kinds_of(loose), len(listed))
     found = uploads.heads([place.prefix + name for name in loose])
     pins = {item.key.removeprefix(place.prefix): pinned(item) for item in found}
     archives = [item for item in listed if is_archive(item.key)]
     for name, pin in unpacked(uploads, place, archives):
         pins[name] = pin
-        check_count(roles_of(pins), len(pins))
+        check_count(file_kinds_of(pins), len(pins))
     return sorted_out(pins)
 
 
-def check_count(roles: Roles, objects: int) -> None:
-    """Allow so many photos and no more.
+def check_count(kinds: FileKinds, objects: int) -> None:
+    """Refuse more photos or files than an upload may hold.
 
     Raises:
-        TooManyPhotosError: there are more.
+        TooManyPhotosError: there are too many.
     """
-    photos = max(len(roles.photos), len(roles.class_photos))
+    photos = max(len(kinds.photos), len(kinds.class_photos))
     if photos > MAX_PHOTOS or objects > MAX_OBJECTS:
         raise TooManyPhotosError(found=photos, most=MAX_PHOTOS)
 
@@ -111,7 +111,7 @@ def check_count(roles: Roles, objects: int) -> None:
 def unpacked(
     uploads: Storage, place: Place, archives: Sequence[StoredObject]
 ) -> Iterator[tuple[str, PinnedObject]]:
-    """Store each file of the archives under a number; yield its name and what was stored."""
+    """Store each file of the archives under a number; yield its name and the stored object."""
     if sum(archive.size for archive in archives) > MAX_ARCHIVE_BYTES:
         raise ArchiveRefusedError(code="archive_too_large")
     number = 0
@@ -131,23 +131,23 @@ def unpacked(
 
 
 def sorted_out(pins: Mapping[str, PinnedObject]) -> PinnedUpload:
-    """Return the files by what they are for."""
-    roles = roles_of(pins)
+    """Return the files by kind."""
+    kinds = file_kinds_of(pins)
     photos = (
         PinnedPhoto(
             **dict(pins[name]),
-            caption=pins.get(roles.captions.get(name, "")),
-            mask=pins.get(roles.masks.get(name, "")),
+            caption=pins.get(kinds.captions.get(name, "")),
+            mask=pins.get(kinds.masks.get(name, "")),
             repeats=repeats_of(name),
         )
-        for name in roles.photos
+        for name in kinds.photos
     )
     return PinnedUpload(
         photos=tuple(sorted(photos, key=_by_content)),
-        class_photos=tuple(sorted((pins[name] for name in roles.class_photos), key=_by_content)),
+        class_photos=tuple(sorted((pins[name] for name in kinds.class_photos), key=_by_content)),
         request=pins.get(layout.REQUEST_FILE),
-        settings=tuple(pins[name] for name in roles.settings),
-        names=tuple(roles.photos),
+        settings=tuple(pins[name] for name in kinds.settings),
+        names=tuple(kinds.photos),
     )
 
 
@@ -156,7 +156,7 @@ def _by_content(pin: PinnedObject) -> tuple[str, str]:
 
 
 def pinned(item: StoredObject, name: str | None = None) -> PinnedObject:
-    """Return the object as a document remembers it."""
+    """Return the object as documents store it."""
     return PinnedObject(
         key=item.key, version_id=item.version_id, etag=item.etag, size=item.size, name=name
     )

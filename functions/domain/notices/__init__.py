@@ -1,1 +1,1 @@
-"""What owners are told, once for each upload."""
+"""Notices to owners: exactly one for each upload."""

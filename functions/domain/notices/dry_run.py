@@ -1,40 +1,42 @@
-"""The answer to a request that asked what a training would be, and wanted none."""
+"""The notice of a dry run: the request is checked and estimated, and nothing is trained."""
 
 from datetime import datetime
 
 from contracts.codes import CODES
 from contracts.documents.job import AcceptedUpload
-from contracts.documents.notice import Notice, PlanNotice
+from contracts.documents.notice import DryRunNotice, Notice
 from contracts.documents.photos import PhotoReport
 from contracts.documents.stages import DryRunInput
 from contracts.shared import layout
-from domain.notices.notices import Desk, deliver, photo_notices
+from domain.notices.notices import deliver
+from domain.notices.services import NoticeServices
+from domain.notices.words import photo_notices
 from domain.ports.storage import read_document
-from domain.pricing.grid import grid_points
+from domain.pricing.grid import grid_trials
 
 
-def answer_dry_run(given: DryRunInput, desk: Desk, now: datetime) -> Notice:
-    """Tell the owner the verdicts, the plan, its time and cost; the job is done."""
-    desk.jobs.advance(given.job.job_id, "NotifyOwner", now)
-    notice = dry_run_notice(given, desk)
-    deliver(notice, desk, now)
-    desk.jobs.finish(given.job.job_id, "succeeded", None, now)
+def answer_dry_run(given: DryRunInput, services: NoticeServices, now: datetime) -> Notice:
+    """Send the owner the verdicts and the estimate; the job has succeeded."""
+    services.jobs.advance(given.job.job_id, "NotifyOwner", now)
+    notice = dry_run_notice(given, services)
+    deliver(notice, services, now)
+    services.jobs.finish(given.job.job_id, "succeeded", None, now)
     return notice
 
 
-def dry_run_notice(given: DryRunInput, desk: Desk) -> Notice:
-    """Return what to tell."""
+def dry_run_notice(given: DryRunInput, services: NoticeServices) -> Notice:
+    """Return the notice."""
     job, entry = given.job, CODES["dry_run"]
     key = layout.accepted_upload_key(job.job_id)
-    accepted = read_document(desk.documents, key, AcceptedUpload)
-    report = read_document(desk.documents, layout.photo_report_key(job.job_id), PhotoReport)
-    record = desk.jobs.get(job.job_id)
-    plan = PlanNotice(
+    accepted = read_document(services.documents, key, AcceptedUpload)
+    report = read_document(services.documents, layout.photo_report_key(job.job_id), PhotoReport)
+    record = services.jobs.get(job.job_id)
+    dry_run = DryRunNotice(
         photos=given.photos.accepted,
         refused=given.photos.refused,
         class_photos=len(report.class_photos),
         estimate=None if record is None else record.estimate,
-        trainings=len(grid_points(accepted.request)),
+        trainings=len(grid_trials(accepted.request)),
         origins={field: str(origin) for field, origin in accepted.origins.items()},
     )
     advice = " ".join(CODES[code].text for code in report.codes)
@@ -46,28 +48,28 @@ def dry_run_notice(given: DryRunInput, desk: Desk) -> Notice:
         status="succeeded",
         code="dry_run",
         title=entry.title,
-        text=" ".join(filter(None, (entry.text, in_words(plan), advice, entry.hint))),
+        text=" ".join(filter(None, (entry.text, dry_run_text(dry_run), advice, entry.hint))),
         retryable=entry.retryable,
-        photos=photo_notices(job, desk.documents, also=CODES),
-        plan=plan,
+        photos=photo_notices(job, services.documents, also=CODES),
+        dry_run=dry_run,
     )
 
 
-def in_words(plan: PlanNotice) -> str:
-    """Return the plan as a sentence or two.
+def dry_run_text(dry_run: DryRunNotice) -> str:
+    """Return the estimate as one or two sentences.
 
     >>> from contracts.documents.money import Estimate
     >>> estimate = Estimate(steps=800, batches=800, seconds=1200, usd=0.505)
-    >>> in_words(PlanNotice(photos=9, refused=1, class_photos=0, estimate=estimate))
+    >>> dry_run_text(DryRunNotice(photos=9, refused=1, class_photos=0, estimate=estimate))
     'Photos that can be used: 9 of 10. It would take 800 steps, about 20 minutes and 0.51 USD.'
     """
-    photos = f"Photos that can be used: {plan.photos} of {plan.photos + plan.refused}."
-    if plan.estimate is None:
+    photos = f"Photos that can be used: {dry_run.photos} of {dry_run.photos + dry_run.refused}."
+    if dry_run.estimate is None:
         return photos
-    minutes = max(1, round(plan.estimate.seconds / 60))
-    cost = "" if plan.estimate.usd is None else f" and {plan.estimate.usd:.2f} USD"
-    steps = f"{plan.estimate.steps} steps"
-    if plan.estimate.batches not in {None, plan.estimate.steps}:
-        steps += f" of {plan.estimate.batches} batches"
-    steps += f" in {plan.trainings} trainings" if plan.trainings > 1 else ""
+    minutes = max(1, round(dry_run.estimate.seconds / 60))
+    cost = "" if dry_run.estimate.usd is None else f" and {dry_run.estimate.usd:.2f} USD"
+    steps = f"{dry_run.estimate.steps} steps"
+    if dry_run.estimate.batches not in {None, dry_run.estimate.steps}:
+        steps += f" of {dry_run.estimate.batches} batches"
+    steps += f" in {dry_run.trainings} trainings" if dry_run.trainings > 1 else ""
     return f"{photos} It would take {steps}, about {minutes} minutes{cost}."

@@ -1,1 +1,4 @@
-"""What the rules need from the world, as Protocols. ``aws`` implements them."""
+"""Protocols for everything outside the process, and the values that they exchange.
+
+``aws`` implements them; tests/fakes implements them in memory.
+"""

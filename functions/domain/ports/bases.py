@@ -1,4 +1,4 @@
-"""Which base model the stack trains on, and what its card says."""
+"""The base model that the stack trains on, and its card."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from domain.ports.storage import Storage, read_document
 
 
 class Bases(NamedTuple):
-    """The bucket of base models, and the one that new requests use."""
+    """The bucket of base models, and the base for new requests."""
 
     storage: Storage
     base_id: str
@@ -17,6 +17,6 @@ class Bases(NamedTuple):
         """Return ``base.json``.
 
         Raises:
-            ObjectMissingError: the base was never uploaded, which an operator must do.
+            ObjectMissingError: the base is not uploaded; an operator must do that.
         """
         return read_document(self.storage, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)

@@ -1,4 +1,4 @@
-"""What the rules need of the ``jobs`` table: the memory of every job, and the queue."""
+"""What the rules need of the ``jobs`` table: the record of every job, and the queue."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,71 +7,71 @@ from typing import Literal, Protocol
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
-from contracts.documents.sweep import SweepPoint
-from domain.ports.ledger import Ledger
+from contracts.documents.sweep import SweepTrial
+from domain.ports.cost_records import CostRecords
 
 
 class UnknownJobError(Exception):
-    """The table has no such job, or it has ended: a stage runs that should not."""
+    """The table has no such job, or the job has ended: the stage should not run."""
 
 
-class Jobs(Ledger, Protocol):
+class Jobs(CostRecords, Protocol):
     """Every method may be called twice with the same facts; the second call changes nothing."""
 
     def claim(
         self, job: JobSpec, execution_arn: str, now: datetime
     ) -> Literal["accepted", "repeat"]:
-        """Make the job this execution's, unless another one does or did it.
+        """Claim the job for this execution, unless another execution has it or had it.
 
-        A record whose status is failed or canceled may be claimed anew; its attempts are kept.
+        A failed or canceled job may be claimed again; its number of attempts is kept.
         """
         ...
 
     def record_refusal(self, upload: str, code: str, now: datetime) -> None:
-        """Remember why the newest request of ``<tenant>/<upload>`` never became a job.
+        """Store why the newest request of ``<tenant>/<upload>`` never became a job.
 
-        The next request of this upload that is accepted takes the refusal's place.
+        The upload's next accepted request removes the refusal.
         """
         ...
 
     def get(self, job_id: str) -> JobRecord | None:
-        """Return the record, or None when the job is unknown."""
+        """Return the job's record; None when the job is unknown."""
         ...
 
     def advance(self, job_id: str, stage: Stage, now: datetime) -> None:
-        """Note that the job is being processed in this stage.
+        """Store that the job is being processed in this stage.
 
         Raises:
-            JobCanceledError: somebody asked to stop it.
+            JobCanceledError: the job is being cancelled.
         """
         ...
 
-    def add_points(
-        self, sweep_id: str, points: Sequence[SweepPoint], execution_arn: str, now: datetime
+    def add_trials(
+        self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
     ) -> None:
-        """Remember a sweep's points, and make a job of each; one that failed begins anew.
+        """Store a sweep's trials, and make a job of each; a failed trial starts again.
 
-        A point that is under way, or done, stays as it is, but forgets that it was to stop.
+        A trial that is open or has succeeded stays unchanged, but its cancellation is withdrawn.
         """
         ...
 
     def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
-        """Put the job in the queue; a job in training keeps its place and takes the new token.
+        """Put the job in the queue; a job in training stays there and gets the new token.
 
-        It waits for a slot, and the table's stream calls the launcher.
+        The job waits for a slot. The table's stream invokes the launcher.
 
         Raises:
             UnknownJobError: there is no such job, or it has ended.
-            JobCanceledError: somebody asked to stop it.
+            JobCanceledError: the job is being cancelled.
         """
         ...
 
     def queued(self) -> list[JobRecord]:
-        """Return the jobs that wait for a training job, the oldest first."""
+        """Return the jobs that wait for a training job, oldest first."""
         ...
 
     def in_training(self) -> list[JobRecord]:
-        """Return the jobs that a training job was launched for and that have no outcome yet."""
+        """Return the jobs whose training job was launched and that have no outcome yet."""
         ...
 
     def start_training(
@@ -79,8 +79,8 @@ class Jobs(Ledger, Protocol):
     ) -> bool:
         """Move a job from the queue into training; False when another launcher was first.
 
-        Refused unless the job is queued and ``attempt`` is higher than any attempt before: a
-        launcher that planned from old news must not take up a name that was used already.
+        The job must be queued, and ``attempt`` must be higher than every earlier attempt: a
+        launcher with outdated data must not use a training job's name again.
         """
         ...
 
@@ -95,61 +95,67 @@ class Jobs(Ledger, Protocol):
     ) -> bool:
         """Move a job from this training job back to the queue; False when it is not in it.
 
-        The record forgets the training job: it has ended, or was never created. ``alone`` keeps
-        the job out of every later batch; ``faults`` replaces the record's.
+        The training job has ended or was never created, so its name is removed from the record.
+
+        Args:
+            job_id: the job.
+            training_job_name: the training job that it was in.
+            now: in UTC.
+            alone: keep the job out of every later batch.
+            faults: replaces the record's faults.
         """
         ...
 
     def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
-        """Move a job back to the queue whose training job SageMaker did not take for now.
+        """Move a job back to the queue because SageMaker has no capacity; False as in ``requeue``.
 
-        Unlike ``requeue`` it calls no launcher, or refusals would follow each other without a
-        pause: the schedule tries again, or the next slot that gets free. False as there.
+        Unlike ``requeue`` it invokes no launcher, or one refusal would follow the other without a
+        pause. The schedule, or the next free slot, tries again.
         """
         ...
 
-    def note_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
-        """Tell a queued job where it stands; a job that is not queued any more hears nothing."""
+    def record_queue_place(self, job_id: str, place: int, waiting_for: WaitingFor) -> None:
+        """Store a queued job's place in the queue; ignore jobs that are not queued."""
         ...
 
-    def note_progress(self, progress: TrainingProgress, now: datetime) -> None:
-        """Tell a job in training how far it is; never less than it heard before."""
+    def record_progress(self, progress: TrainingProgress, now: datetime) -> None:
+        """Store the progress of a job in training; never lower its percent."""
         ...
 
     def raise_percent(self, job_id: str, percent: int, now: datetime) -> None:
-        """Tell a job that it is so far; one that is farther, or has ended, hears nothing."""
+        """Raise the job's percent; never lower it, and ignore ended jobs."""
         ...
 
     def request_cancel(self, job_id: str, now: datetime) -> bool:
-        """Ask a job to stop; False when it has ended or its model is being delivered."""
+        """Store that a job is to stop; False when it has ended or its model is being delivered."""
         ...
 
     def leave_queue(self, job_id: str, task_token: str, now: datetime) -> bool:
-        """Forget token and queue, since this token was answered; False when already done.
+        """Remove token and queue after this token was answered; False when already done.
 
-        A record that holds another token by now (a redrive brought it) stays as it is.
+        A record with another token, which a redrive has brought, stays unchanged.
         """
         ...
 
     def finish(self, job_id: str, status: Status, code: str | None, now: datetime) -> None:
-        """Note how the job ended, and take it off the queue; success is never overwritten."""
+        """Store how the job ended, and remove it from the queue; success is never overwritten."""
         ...
 
     def by_execution(self, execution_arn: str) -> JobRecord | None:
-        """Return the job that this execution does, or None when it has none (yet)."""
+        """Return the job that this execution has claimed; None when it has claimed none."""
         ...
 
     def reopen(self, job_id: str, execution_arn: str, stage: Stage, now: datetime) -> bool:
-        """Take up a failed job where it stood, and forget its notice; False: not this execution's.
+        """Reopen a failed job at this stage, and remove its notice; False: not this execution's.
 
-        A job that succeeded stays as it is.
+        A job that has succeeded stays unchanged.
         """
         ...
 
     def notice_sent(self, notice_id: str) -> bool:
-        """Tell whether this notice went out."""
+        """Return whether this notice was sent."""
         ...
 
-    def note_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
-        """Remember that this notice went out, and that it is the job's one notice."""
+    def record_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
+        """Store that this notice was sent, and that it is the job's one notice."""
         ...

@@ -10,31 +10,31 @@ from contracts.document import Document
 D = TypeVar("D", bound=Document)
 
 DOCUMENT_LIMIT = 4 * 1024 * 1024
-"""Bytes; more than any document of ours can have."""
+"""Bytes; larger than any of our documents."""
 
 
 class StoredObject(NamedTuple):
-    """One object as a listing or a head shows it."""
+    """One object, from a listing or a head request."""
 
     key: str
     etag: str
-    """Without quotes."""
+    """ETag without quotes."""
     size: int
-    """Bytes."""
+    """Size in bytes."""
     version_id: str | None = None
-    """None in a listing, and where the bucket keeps no versions."""
+    """S3 version; None in a listing, and where the bucket keeps no versions."""
 
 
 class ObjectMissingError(Exception):
-    """There is no such object, or no longer that version of it."""
+    """The object or its version does not exist."""
 
 
 class ObjectTooLargeError(Exception):
-    """The object has more bytes than the reader allows; none of them was read."""
+    """The object is larger than the reader allows; no byte was read."""
 
 
 class Storage(Protocol):
-    """One bucket. Every write may be repeated; the last one stands."""
+    """One bucket. Every write may be repeated; the last one counts."""
 
     def uri(self, key: str) -> str:
         """Return ``s3://bucket/key``."""
@@ -45,50 +45,50 @@ class Storage(Protocol):
         ...
 
     def head(self, key: str) -> StoredObject | None:
-        """Return what is known of the object now, with its version; None when it is missing."""
+        """Return the object's present version; None when the object is missing."""
         ...
 
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
-        """Return what ``head`` knows of each object, in this order; missing ones are left out."""
+        """Return ``head`` of each object, in this order; missing objects are left out."""
         ...
 
     def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:
         """Return the object's bytes.
 
         Raises:
-            ObjectMissingError: there is none.
-            ObjectTooLargeError: it is larger than ``limit`` bytes.
+            ObjectMissingError: the object does not exist.
+            ObjectTooLargeError: the object is larger than ``limit`` bytes.
         """
         ...
 
     def write(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
-        """Store the bytes, encrypted as the bucket says."""
+        """Store the bytes, with the bucket's default encryption."""
         ...
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object within the bucket, atomically for its readers.
+        """Copy an object within the bucket; readers see the whole copy or nothing.
 
         Raises:
-            ObjectMissingError: there is no source.
+            ObjectMissingError: the source does not exist.
         """
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the object; a missing one is fine."""
+        """Delete the object; do nothing when it does not exist."""
         ...
 
 
 def read_document(storage: Storage, key: str, kind: type[D]) -> D:
-    """Return one of our own documents.
+    """Return one of our documents.
 
     Raises:
-        ObjectMissingError: it was not written yet.
+        ObjectMissingError: the document does not exist.
     """
     return kind.model_validate_json(storage.read(key, DOCUMENT_LIMIT))
 
 
 def find_document(storage: Storage, key: str, kind: type[D]) -> D | None:
-    """Return one of our own documents, or None when it was not written."""
+    """Return one of our documents; None when it does not exist."""
     try:
         return read_document(storage, key, kind)
     except ObjectMissingError:
@@ -96,9 +96,9 @@ def find_document(storage: Storage, key: str, kind: type[D]) -> D | None:
 
 
 def find_readable(storage: Storage, key: str, kind: type[D]) -> D | None:
-    """Return what a container wrote, or None where it wrote nothing that can be read.
+    """Return a document that a container wrote; None when it is missing or invalid.
 
-    Whoever waits for it ends as if it had never come; those behind it are not held up.
+    An invalid document counts as missing, so that it does not block the documents after it.
     """
     try:
         return find_document(storage, key, kind)
@@ -107,5 +107,5 @@ def find_readable(storage: Storage, key: str, kind: type[D]) -> D | None:
 
 
 def write_document(storage: Storage, key: str, document: Document) -> None:
-    """Store one of our own documents as JSON."""
+    """Store one of our documents as JSON."""
     storage.write(key, document.model_dump_json(indent=2).encode(), "application/json")

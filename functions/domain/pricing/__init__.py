@@ -1,1 +1,1 @@
-"""What a training will take and cost, said before it starts."""
+"""The estimated steps, time and cost of a training."""

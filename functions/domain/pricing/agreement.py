@@ -1,7 +1,7 @@
-"""The one door behind which a price is agreed on, for a training, a sweep, its points, a dry run.
+"""Agree on the price of a training: the only place that compares estimate and ``max_cost_usd``.
 
-InspectPhotos comes here for a dry run, PlanSweep for all points together, TrainAdapter for one
-training. All of them get the same estimate, the same refusal and the same run time.
+InspectPhotos calls it for a dry run, PlanSweep for all trials together, TrainAdapter for one
+training. All of them get the same estimate, the same refusal and the same largest runtime.
 """
 
 from collections.abc import Sequence
@@ -25,53 +25,53 @@ MIN_SHARE_USD = 1e-6
 
 
 @dataclass(frozen=True)
-class PriceDesk:
-    """What agreeing on a price needs of the world."""
+class PricingServices:
+    """What agreeing on a price needs."""
 
     jobs: Jobs
     models: Storage
     bases: Storage
     instance_type: str
-    """That would train."""
+    """Instance type of the training jobs."""
 
 
-def agree_on_price(job_id: str, desk: PriceDesk) -> None:
-    """Write into the job's record what its training will cost.
+def agree_on_price(job_id: str, services: PricingServices) -> None:
+    """Store the estimated cost of the job's training in its record.
 
     Raises:
-        TooExpensiveError: more than the request allows, or nobody knows how much.
+        TooExpensiveError: the estimate is above what the request allows, or the price is unknown.
     """
-    record = desk.jobs.get(job_id)
-    accepted = find_document(desk.models, layout.accepted_upload_key(job_id), AcceptedUpload)
-    report = find_document(desk.models, layout.photo_report_key(job_id), PhotoReport)
+    record = services.jobs.get(job_id)
+    accepted = find_document(services.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+    report = find_document(services.models, layout.photo_report_key(job_id), PhotoReport)
     if record is None or accepted is None or report is None:
-        return  # the stage itself says what is missing
-    dataset, card = Dataset.of_report(report), card_of(desk.bases, record)
-    offer = make_offer(accepted.request, dataset, card, desk.instance_type)
-    desk.jobs.note_offer(job_id, offer.estimate, offer.max_runtime_seconds)
+        return  # the stage itself reports what is missing
+    dataset, card = Dataset.of_report(report), card_of(services.bases, record)
+    offer = make_offer(accepted.request, dataset, card, services.instance_type)
+    services.jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds)
 
 
-def share_price(
-    job_id: str, points: Sequence[TrainingRequest], report: PhotoReport, desk: PriceDesk
+def share_cost_limit(
+    job_id: str, trials: Sequence[TrainingRequest], report: PhotoReport, services: PricingServices
 ) -> list[float | None]:
-    """Return each point's share of a sweep's ``max_cost_usd``, in proportion to its estimate.
+    """Return each trial's share of a sweep's ``max_cost_usd``, in proportion to its estimate.
 
-    No share is below the point's own estimate. None: the sweep names no price.
+    No share is below the trial's own estimate. None: the sweep has no ``max_cost_usd``.
 
     Raises:
-        TooExpensiveError: a point's price is not known, so there is nothing to share by.
+        TooExpensiveError: a trial's price is unknown, so no share can be computed.
     """
-    most, record = points[0].max_cost_usd, desk.jobs.get(job_id)
-    if most is None or record is None:
-        return [None for _ in points]
-    dataset, card = Dataset.of_report(report), card_of(desk.bases, record)
-    estimates = [estimate_one(point, dataset, card, desk.instance_type) for point in points]
+    limit, record = trials[0].max_cost_usd, services.jobs.get(job_id)
+    if limit is None or record is None:
+        return [None for _ in trials]
+    dataset, card = Dataset.of_report(report), card_of(services.bases, record)
+    estimates = [estimate_one(trial, dataset, card, services.instance_type) for trial in trials]
     costs = [one.usd for one in estimates if one.usd is not None]
     total = sum_usd(one.usd for one in estimates)
     if total is None:
         raise TooExpensiveError(reason="price_unknown")
     return [
-        min(float(MAX_COST_USD), max(MIN_SHARE_USD, cost, most * cost / total)) for cost in costs
+        min(float(MAX_COST_USD), max(MIN_SHARE_USD, cost, limit * cost / total)) for cost in costs
     ]
 
 

@@ -1,31 +1,31 @@
-"""What a training will take and cost, said before it starts: work by speed, on one price table.
+"""Estimate what a training takes and costs, from its work, the GPU's speed and the price table.
 
-The work of a step is known from the architectures; the speed is a share of the GPU's peak. How far
-to trust it: docs/cost.md.
+The work of a step follows from the architecture. The speed is a share of the GPU's peak. The
+accuracy of the estimate: docs/cost.md.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.base import BaseCard, Family
+from contracts.base import Architecture, BaseCard
 from contracts.documents.money import Estimate
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import TooExpensiveError
-from contracts.shared.steps import Dataset, StepPlan, plan_steps
-from domain.pricing.grid import grid_points
+from contracts.shared.steps import Dataset, StepBudget, count_steps
+from domain.pricing.grid import grid_trials
 from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd, sum_usd
 
 START_SECONDS = 240
-"""A cold instance, the image, the base and its load."""
+"""Seconds to start a cold instance, pull the image, and download and load the base."""
 
 SHARE_OF_PEAK = 0.15
-"""Of the GPU's dense bfloat16 peak, that an eager training step reaches."""
+"""Share of the GPU's dense bfloat16 peak that an eager training step reaches."""
 
 JUDGED_PICTURES = 24
-"""What the gate draws, with and without the adapter, about."""
+"""Approximate number of pictures that the gate draws, with and without the adapter."""
 
 DRAWING_SHARE = 0.5 * 2
-"""A denoising step against a training pass: forward only, but for two prompts."""
+"""Work of a denoising step as a share of a training pass: forward only, but for two prompts."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Work:
     resolution: int
 
 
-WORK: dict[Family, Work] = {
+WORK: dict[Architecture, Work] = {
     "sd1": Work(1.82, 512),
     "sd2": Work(1.82, 512),
     "sdxl": Work(14.3, 1024),
@@ -45,74 +45,74 @@ WORK: dict[Family, Work] = {
 
 @dataclass(frozen=True)
 class Offer:
-    """What the training costs, and how long it may run."""
+    """The estimated cost of a training, and its largest runtime."""
 
     estimate: Estimate
     max_runtime_seconds: int | None
-    """Absent: the request names no price."""
+    """Seconds that ``max_cost_usd`` pays for; None: the request has no ``max_cost_usd``."""
 
 
 def make_offer(
     request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
 ) -> Offer:
-    """Estimate, and turn the request's price into seconds.
+    """Return the estimate, and the seconds that ``max_cost_usd`` pays for.
 
     Raises:
-        TooExpensiveError: the estimate is above ``max_cost_usd``, or the price is not known.
+        TooExpensiveError: the estimate is above ``max_cost_usd``, or the price is unknown.
     """
     estimate = make_estimate(request, dataset, card, instance_type)
-    most = request.max_cost_usd
-    if most is None:
+    limit = request.max_cost_usd
+    if limit is None:
         return Offer(estimate, None)
     if estimate.usd is None:
         raise TooExpensiveError(reason="price_unknown")
-    if estimate.usd > most:
-        raise TooExpensiveError(estimate_usd=round(estimate.usd, 4), max_cost_usd=most)
-    return Offer(estimate, int(most / USD_PER_HOUR[instance_type] * 3600))
+    if estimate.usd > limit:
+        raise TooExpensiveError(estimate_usd=round(estimate.usd, 4), max_cost_usd=limit)
+    return Offer(estimate, int(limit / USD_PER_HOUR[instance_type] * 3600))
 
 
 def make_estimate(
     request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
 ) -> Estimate:
-    """Return steps, seconds and USD of a cold training job of its own; of a sweep, of them all."""
-    points = [point.request for point in grid_points(request)]
-    return sum_of([estimate_one(point, dataset, card, instance_type) for point in points])
+    """Return steps, seconds and USD of a cold training job; for a sweep, of all trials together."""
+    trials = [trial.request for trial in grid_trials(request)]
+    return sum_of([estimate_one(trial, dataset, card, instance_type) for trial in trials])
 
 
 def estimate_one(
     request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
 ) -> Estimate:
     """Return the estimate of a request without a grid."""
-    plan = plan_steps(request, card.training, dataset)
+    budget = count_steps(request, card.training, dataset)
     speed = SHARE_OF_PEAK * PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
-    seconds = round(START_SECONDS + work_tflop(plan, request, card) / speed)
+    seconds = round(START_SECONDS + work_tflop(budget, request, card) / speed)
     return Estimate(
-        steps=plan.steps,
-        batches=plan.batches,
+        steps=budget.steps,
+        batches=budget.batches,
         seconds=seconds,
         usd=cost_usd(instance_type, seconds),
     )
 
 
-def work_tflop(plan: StepPlan, request: TrainingRequest, card: BaseCard) -> float:
-    """Return the work of training passes and of pictures, those on the way included.
+def work_tflop(budget: StepBudget, request: TrainingRequest, card: BaseCard) -> float:
+    """Return the work of the training passes and of all pictures, validation images included.
 
-    Photos are trained at each of ``resolutions`` equally often; class images and pictures are of
+    Photos are trained equally often at each of ``resolutions``. Class images and pictures have
     ``resolution``.
     """
     side = request.resolution or card.resolution
     sides = request.resolutions or (side,)
-    photos = plan.batches * plan.batch_size
+    photos = budget.batches * budget.batch_size
     of_photos = photos * sum(pass_tflop(card, one) for one in sides) / len(sides)
-    of_class = photos * pass_tflop(card, side) if plan.class_images else 0.0
-    on_the_way = plan.validation_rounds * plan.validation_pictures
-    pictures = plan.drawn_class_images + JUDGED_PICTURES + on_the_way
+    of_class = photos * pass_tflop(card, side) if budget.class_images else 0.0
+    validation_images = budget.validation_rounds * budget.validation_pictures
+    pictures = budget.drawn_class_images + JUDGED_PICTURES + validation_images
     denoising = pictures * card.inference.num_inference_steps * DRAWING_SHARE
     return of_photos + of_class + denoising * pass_tflop(card, side)
 
 
 def sum_of(parts: Sequence[Estimate]) -> Estimate:
-    """Return several trainings' estimates as one; without a price where one has none."""
+    """Return the sum of several estimates; without a price if one of them has none."""
     batches = [part.batches for part in parts if part.batches is not None]
     return Estimate(
         steps=sum(part.steps for part in parts),
@@ -123,6 +123,6 @@ def sum_of(parts: Sequence[Estimate]) -> Estimate:
 
 
 def pass_tflop(card: BaseCard, side: int) -> float:
-    """Return the work of one image: it grows with the number of pixels."""
+    """Return the work of one training pass; it is proportional to the number of pixels."""
     work = WORK[card.family]
     return work.tflop * (side / work.resolution) ** 2

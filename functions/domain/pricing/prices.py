@@ -1,4 +1,4 @@
-"""What training costs: one table, and arithmetic on it.
+"""The price table of training instances.
 
 SageMaker training, us-east-1, on demand, USD an hour; read 2026-09-27 (docs/cost.md).
 """
@@ -24,11 +24,11 @@ PEAK_TFLOPS = {
     "ml.p5.4xlarge": 989.0,
     "ml.p5.48xlarge": 989.0,
 }
-"""Dense bfloat16, of one of the instance's GPUs: a task trains on one."""
+"""Dense bfloat16 TFLOPS of one GPU of the instance, because a task trains on one GPU."""
 
 
 def cost_usd(instance_type: str, billable_seconds: float) -> float | None:
-    """Return what these seconds cost, or None for a type that the table does not know.
+    """Return the cost of these seconds; None for an instance type without a price.
 
     >>> round(cost_usd("ml.g5.2xlarge", 1200), 4)
     0.505

@@ -1,1 +1,1 @@
-"""From a trained adapter to a model package that the endpoint can load."""
+"""Turn a trained adapter into a model package that the endpoint can load."""

@@ -1,4 +1,4 @@
-"""The base itself as a model of the endpoint: the released text, and no adapter."""
+"""Publish the base itself as a model of the endpoint: the released text without an adapter."""
 
 from contracts.base import BaseCard
 from contracts.documents.package import (
@@ -16,15 +16,15 @@ from domain.publishing.tar_gz import archive
 
 
 def base_model_name(card: BaseCard) -> TargetModel:
-    """Return the TargetModel by which everybody reaches the base.
+    """Return the TargetModel of the base itself.
 
-    Its name is like any other's: 32 zeros stand for the job, then 12 of the base's hash.
+    It has the usual form: 32 zeros in place of the job's id, then 12 digits of the base's hash.
     """
     return f"{BASE_MODEL_JOB}-{card.sha256[:12]}.tar.gz"
 
 
 def publish_base(base_id: str, bases: Storage, models: Storage) -> TargetModel:
-    """Put the base's package where the endpoint finds it, if it is not there yet."""
+    """Publish the base's package, if it is not published yet."""
     card_key = layout.base_prefix(base_id) + layout.BASE_FILE
     name = base_model_name(read_document(bases, card_key, BaseCard))
     key = layout.ENDPOINT_PREFIX + name
@@ -34,7 +34,7 @@ def publish_base(base_id: str, bases: Storage, models: Storage) -> TargetModel:
 
 
 def base_package() -> bytes:
-    """Return the archive: always the same bytes."""
+    """Return the archive; its bytes are always the same."""
     about = PackageCard(tenant_sha256=None, adapter=False)
     return archive(
         {

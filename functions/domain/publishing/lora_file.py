@@ -1,4 +1,4 @@
-"""Whether a safetensors file is a LoRA of this rank with finite weights, told without torch."""
+"""Check, without torch, that a safetensors file is a LoRA of a given rank with finite weights."""
 
 import re
 from collections.abc import Iterable
@@ -7,21 +7,26 @@ from contracts.shared.safetensors import BYTES_PER_VALUE, WeightsError, read_lay
 
 LORA_KEY = re.compile(r"(unet|text_encoder|text_encoder_2)\.[A-Za-z0-9_.]{1,200}")
 HALVES = {"lora_A.weight": "lora_B.weight", "lora.down.weight": "lora.up.weight"}
-"""The two matrices of an adapted layer, as PEFT and as older diffusers call them."""
+"""Names of an adapted layer's two matrices, in PEFT and in older diffusers."""
 
 NOT_FINITE = {
     "F32": re.compile(rb"[\x7f\xff]"),
     "BF16": re.compile(rb"[\x7f\xff]"),
     "F16": re.compile(rb"[\x7c-\x7f\xfc-\xff]"),
 }
-"""High bytes of infinity and NaN; for F32 and BF16 also of everything above 1.7e38."""
+"""High bytes of infinity and NaN; for F32 and BF16 also of all values above 1.7e38."""
 
 
 def check_lora(data: bytes, rank: int, text_rank: int | None = None) -> None:
-    """Refuse a file that is damaged, or is no LoRA of this rank (of text encoders: ``text_rank``).
+    """Refuse a file that is damaged or is not a LoRA of this rank.
+
+    Args:
+        data: the file.
+        rank: rank of the UNet's adapters.
+        text_rank: rank of the text encoders' adapters; None: the same.
 
     Raises:
-        WeightsError: why.
+        WeightsError: with a code for the reason.
     """
     start, entries = read_layout(data)
     shapes = {entry.name: entry.shape for entry in entries}
@@ -32,9 +37,9 @@ def check_lora(data: bytes, rank: int, text_rank: int | None = None) -> None:
 
 
 def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> None:
-    """Refuse anything but pairs of matrices: A with as many rows as its network's rank, B columns.
+    """Refuse anything but pairs of matrices: A has ``rank`` rows, B has ``rank`` columns.
 
-    ``ranks`` are by the beginning of a key: ``unet`` or ``text_encoder``.
+    The keys of ``ranks`` are prefixes of tensor names: ``unet`` and ``text_encoder``.
     """
     downs = [name for name in shapes if name.endswith(tuple(HALVES))]
     partners = {name: partner_of(name) for name in downs}
@@ -47,7 +52,7 @@ def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> No
 
 
 def partner_of(down: str) -> str:
-    """Return the name of the other matrix of the same layer."""
+    """Return the name of the layer's second matrix."""
     for half, other in HALVES.items():
         if down.endswith(half):
             return down.removesuffix(half) + other
@@ -60,7 +65,7 @@ def all_are_lora_keys(names: Iterable[str]) -> bool:
 
 
 def check_values(values: memoryview, dtype: str) -> None:
-    """Refuse infinity and NaN; the high byte of each little-endian value is enough to see them."""
+    """Refuse infinity and NaN; the high byte of each little-endian value shows them."""
     width = BYTES_PER_VALUE[dtype]
     if NOT_FINITE[dtype].search(bytes(values[width - 1 :: width])):
         raise WeightsError("values_not_finite")

@@ -1,4 +1,4 @@
-"""The text that every user's model runs: fixed, released, and known by its hash."""
+"""The text that every user's model runs: it is fixed, released and identified by its hash."""
 
 from hashlib import sha256
 from importlib.resources import files as package_files
@@ -11,7 +11,7 @@ def released_text(name: str) -> bytes:
     """Return a file of ``contracts/model_package/``.
 
     Raises:
-        AdapterInvalidError: it is not the text that was released.
+        AdapterInvalidError: the text is not a released one.
     """
     path = package_files("contracts").joinpath("model_package")
     body = path.joinpath(*name.removeprefix(f"{PACKAGE_FOLDER}/").split("/")).read_bytes()

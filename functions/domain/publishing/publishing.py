@@ -1,6 +1,6 @@
-"""From a trained adapter to a model that the endpoint can load: verify, pack, publish.
+"""Verify a trained adapter, pack it and publish it for the endpoint.
 
-Nothing is believed: every byte that is published was read back and hashed here.
+No claim is trusted: every byte that is published was read and hashed here.
 """
 
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ from domain.publishing.lora_file import check_lora
 from domain.publishing.model_text import released_text
 from domain.publishing.tar_gz import archive
 
-LARGEST_ADAPTER = 500 << 20
-"""Bytes; Lambda's memory holds it three times."""
+MAX_ADAPTER_BYTES = 500 << 20
+"""Largest size of an adapter; Lambda's memory holds it three times."""
 
 
 def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Storage) -> ModelPackage:
-    """Publish the adapter under its own new name; a repeat finds it there and leaves it.
+    """Publish the adapter under a new name; a repeat leaves the published package unchanged.
 
     Raises:
-        AdapterInvalidError: files, manifest and base do not belong together.
-        GateFailedError: the adapter was trained, but must not be published.
+        AdapterInvalidError: files, manifest and base do not match.
+        GateFailedError: the adapter did not pass the gate.
     """
     result, folder = read_result(trained, models)
     manifest = manifest_of(result, trained.job_id)
@@ -58,7 +58,7 @@ def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Stora
 
 
 def check(holds: bool, reason: str) -> None:
-    """Refuse the adapter, with a code for the reason, unless the rule holds."""
+    """Refuse the adapter with this reason, unless the rule holds."""
     if not holds:
         raise AdapterInvalidError(reason=reason)
 
@@ -67,7 +67,7 @@ def check(holds: bool, reason: str) -> None:
 
 
 def read_result(trained: TrainedAdapter, models: Storage) -> tuple[TrainingResult, str]:
-    """Return the result that TrainAdapter handed on, unchanged, and the folder of its files."""
+    """Return the result that TrainAdapter referred to, and the prefix of its files."""
     key = trained.result_uri.removeprefix(models.uri(""))
     check(key != trained.result_uri, "result_elsewhere")
     body = read(models, key)
@@ -76,9 +76,9 @@ def read_result(trained: TrainedAdapter, models: Storage) -> tuple[TrainingResul
 
 
 def manifest_of(result: TrainingResult, job_id: str) -> AdapterManifest:
-    """Return what the result says of its adapter, which passed the gate and is this job's.
+    """Return the manifest of an adapter that passed the gate and belongs to this job.
 
-    The job is the one that was trained: of a sweep, its best point.
+    ``job_id`` is the job that was trained: for a sweep, its best trial.
     """
     manifest = result.adapter
     if result.status != "succeeded" or manifest is None or result.gate is None:
@@ -90,7 +90,7 @@ def manifest_of(result: TrainingResult, job_id: str) -> AdapterManifest:
 
 
 def check_base(manifest: AdapterManifest, card: BaseCard) -> None:
-    """Refuse an adapter that another base was trained with."""
+    """Refuse an adapter that was trained on another base."""
     ours = (card.base_id, card.sha256, card.family, card.prediction_type)
     trained_on = (
         manifest.base_id,
@@ -102,7 +102,7 @@ def check_base(manifest: AdapterManifest, card: BaseCard) -> None:
 
 
 def check_weights(weights: bytes, manifest: AdapterManifest) -> None:
-    """Refuse weights that are not the manifest's, or are no LoRA."""
+    """Refuse weights that differ from the manifest, or are not a LoRA."""
     check(sha256(weights).hexdigest() == manifest.weights_sha256, "weights_changed")
     try:
         check_lora(weights, manifest.rank, manifest.text_encoder_rank)
@@ -111,7 +111,7 @@ def check_weights(weights: bytes, manifest: AdapterManifest) -> None:
 
 
 def read_file(models: Storage, folder: str, name: str, result: TrainingResult) -> bytes:
-    """Return one of the result's files, as it was hashed by the trainer."""
+    """Return one of the result's files; refuse one that differs from the trainer's hash."""
     body = read(models, folder + name)
     check(result.files.get(name) == sha256(body).hexdigest(), "file_changed")
     return body
@@ -120,13 +120,13 @@ def read_file(models: Storage, folder: str, name: str, result: TrainingResult) -
 def read(models: Storage, key: str) -> bytes:
     """Return the object's bytes; a missing one makes the adapter invalid."""
     try:
-        return models.read(key, LARGEST_ADAPTER)
+        return models.read(key, MAX_ADAPTER_BYTES)
     except ObjectMissingError:
         raise AdapterInvalidError(reason="file_missing") from None
 
 
 def base_card_key(base_id: str) -> str:
-    """Return where a base says what it is."""
+    """Return the key of a base's card."""
     return layout.base_prefix(base_id) + layout.BASE_FILE
 
 
@@ -134,7 +134,7 @@ def base_card_key(base_id: str) -> str:
 
 
 def package_contents(weights: bytes, manifest: bytes, tenant: str) -> Mapping[str, bytes]:
-    """Return the archive's files: the released text, the adapter, and whose it is."""
+    """Return the archive's files: the released text, the adapter and the tenant's card."""
     card = PackageCard(tenant_sha256=sha256(tenant.encode()).hexdigest(), adapter=True)
     return {
         PACKAGE_CONFIG: released_text(PACKAGE_CONFIG),
@@ -146,10 +146,10 @@ def package_contents(weights: bytes, manifest: bytes, tenant: str) -> Mapping[st
 
 
 def store(models: Storage, job_id: str, key: str, packed: bytes) -> str:
-    """Publish the archive and return the sha256 of what lies there.
+    """Publish the archive and return the SHA-256 of the published object.
 
-    The name holds the weights' hash and is never written twice, for a server may have loaded it: if
-    it is there already, even from an older release of the packaged text, it stays.
+    The key contains the weights' hash and is never written twice, because a server may have loaded
+    it. An existing object stays, even if an older release of the packaged text made it.
     """
     if models.head(key) is None:
         staging = layout.staging_key(job_id)

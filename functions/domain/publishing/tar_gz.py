@@ -1,6 +1,6 @@
-"""Makes the archive of one user's model: the same files give the same bytes, for ever.
+"""Make the archive of one user's model: the same files always give the same bytes.
 
-Stored, not compressed: weights do not shrink, and the endpoint unpacks it many times faster.
+The files are stored without compression: weights do not shrink, and unpacking is much faster.
 """
 
 import gzip
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """Return a ``.tar.gz`` of the files and their folders, in path order, without a clock in it."""
+    """Return a ``.tar.gz`` of the files and their folders, in path order and without times."""
     packed = io.BytesIO()
     with (
         gzip.GzipFile(filename="", mode="wb", compresslevel=0, fileobj=packed, mtime=0) as stored,
@@ -22,7 +22,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def folders(files: Mapping[str, bytes]) -> set[str]:
-    """Return every folder that the files lie in.
+    """Return every folder that contains one of the files.
 
     >>> sorted(folders({"a/1/model.py": b""}))
     ['a', 'a/1']
@@ -32,7 +32,7 @@ def folders(files: Mapping[str, bytes]) -> set[str]:
 
 
 def entry(name: str, body: bytes | None) -> tarfile.TarInfo:
-    """Return a header that names no owner and no time; a folder has no body."""
+    """Return a header without owner and time; a folder has no body."""
     info = tarfile.TarInfo(name)
     info.type = tarfile.DIRTYPE if body is None else tarfile.REGTYPE
     info.mode = 0o755 if body is None else 0o644

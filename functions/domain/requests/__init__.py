@@ -1,1 +1,1 @@
-"""From an upload's files to one TrainingRequest: request.json, and other tools' settings."""
+"""Merge an upload's request sources into one TrainingRequest."""

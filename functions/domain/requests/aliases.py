@@ -1,4 +1,4 @@
-"""Other tools' names for what we call by diffusers' names. Only names with one meaning are here."""
+"""Field names of other tools, and our name (diffusers') for each. Only unambiguous names."""
 
 ALIASES = {
     # kohya
@@ -36,4 +36,4 @@ ALIASES = {
     "prior_preservation": "with_prior_preservation",
     "validation_prompts": "sample_prompts",
 }
-"""Theirs -> ours."""
+"""Name in another tool -> our name."""

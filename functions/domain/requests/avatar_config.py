@@ -1,7 +1,7 @@
-"""``config.json`` as the personalised-avatar guidance reads it: a file in, our fields out.
+"""Import ``config.json`` of the personalised-avatar guidance as fields of a TrainingRequest.
 
-Its defaults are carried over where ours differ in kind (rank, alpha, steps, what is trained): an
-adapter's scale is alpha / rank, so it is never guessed. Learning rates are the base model's own.
+The guidance's defaults are used where ours differ in kind (rank, alpha, steps, what is trained). An
+adapter's scale is alpha / rank, so it must not be guessed. Learning rates are the base's defaults.
 """
 
 from typing import Any, NamedTuple
@@ -42,19 +42,19 @@ BIASES = {"lora_bias", "lora_text_encoder_bias"}
 
 
 class AvatarImport(NamedTuple):
-    """What a file became."""
+    """The fields of the file, and the report on its settings."""
 
     fields: dict[str, Any]
     theirs: dict[str, str]
-    """Our field -> their name, for those that have another one."""
+    """Our field -> the file's name for it, where the two differ."""
     report: ImportReport
 
 
 def import_avatar(body: bytes) -> AvatarImport:
-    """Return the fields that do what the file asks for, and what became of each setting.
+    """Return the request fields of the file, and a report on each setting.
 
     Raises:
-        RequestRefusedError: it is no JSON object, or asks for what is not trained here.
+        RequestRefusedError: the file is not a JSON object, or asks for an unsupported training.
     """
     given = parse_object(body)
     refuse_biases(given)
@@ -87,10 +87,10 @@ def import_avatar(body: bytes) -> AvatarImport:
 
 
 def refuse_biases(given: dict[str, Any]) -> None:
-    """Refuse what an adapter of ours has not.
+    """Refuse a request for trained biases, which our adapters do not have.
 
     Raises:
-        RequestRefusedError: a bias is to be trained.
+        RequestRefusedError: with a problem for each such setting.
     """
     asked = [name for name in sorted(BIASES) if given.pop(name, "none") != "none"]
     if asked:

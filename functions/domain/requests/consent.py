@@ -1,4 +1,4 @@
-"""Whether the consent that came with a request is enough; the stack's operator decides."""
+"""Check the consent of a request against the rules of the stack's operator."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,18 +10,18 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 class ConsentRules(NamedTuple):
-    """What the stack asks for."""
+    """The consent that the stack requires."""
 
     text_version: str | None
-    """The text that must have been agreed to; None: nothing is asked for."""
+    """Version of the text to agree to; None: no consent is required."""
     photos_kept_days: int
 
 
 def check_consent(consent: Consent | None, rules: ConsentRules, now: datetime) -> None:
-    """Let a request pass whose photos may be used.
+    """Refuse a request without the consent that the stack requires.
 
     Raises:
-        ConsentRefusedError: consent is required and missing, or given to something else.
+        ConsentRefusedError: the consent is missing, or does not cover this stack.
     """
     if rules.text_version is None:
         return

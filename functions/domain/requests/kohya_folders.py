@@ -1,4 +1,4 @@
-"""What a folder's name says in kohya's way: ``60_dwjz cat`` is dwjz, a cat, 60 times an epoch."""
+"""Folder names in kohya's form: ``60_dwjz cat`` means dwjz, a cat, 60 times per epoch."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -8,7 +8,7 @@ from domain.requests.kohya_syntax import Subject, parse_folder
 
 
 def subject_of(photo: str) -> Subject | None:
-    """Return whom the photo's folder names; None for a folder of another kind.
+    """Return the subject that the photo's folder names; None for another folder name.
 
     >>> subject_of("60_dwjz/a.jpg"), subject_of("2024_summer/a.jpg"), subject_of("a.jpg")
     (Subject(repeats=60, trigger_word='dwjz', class_word=None), None, None)
@@ -18,7 +18,7 @@ def subject_of(photo: str) -> Subject | None:
 
 
 def repeats_of(photo: str) -> int:
-    """Return how often a photo comes in an epoch.
+    """Return the number of times that a photo comes in an epoch.
 
     >>> repeats_of("60_dwjz/a.jpg"), repeats_of("a.jpg")
     (60, 1)
@@ -28,7 +28,7 @@ def repeats_of(photo: str) -> int:
 
 
 def subjects_of(photos: Iterable[str]) -> set[tuple[str, str | None]]:
-    """Return the trigger words that the folders name, each with its class.
+    """Return the trigger words in the folders' names, each with its class.
 
     >>> subjects_of(["60_dwjz/a.jpg", "20_dwjz/b.jpg", "c.jpg"])
     {('dwjz', None)}

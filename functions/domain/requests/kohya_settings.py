@@ -1,7 +1,6 @@
-"""kohya's settings and what they mean here; the order of work is in domain.requests.kohya_toml.
+"""kohya's settings and their meaning here; domain.requests.kohya_toml reads them.
 
-Ours are fields of TrainingRequest. A field that this release does not have makes its setting an
-ignored one, so the list may name what only later releases know.
+``ours`` is a field of TrainingRequest. A setting whose field does not exist is ignored.
 """
 
 from typing import Literal, NamedTuple
@@ -13,13 +12,13 @@ class Meaning(NamedTuple):
     """One setting of kohya's scripts."""
 
     kind: Kind
-    """The type that its value must have."""
+    """Type of the value."""
     ours: str | None = None
-    """The same thing here; None: ``note`` says why there is none."""
+    """Our field for the setting; None: ``note`` says why there is none."""
     note: str = ""
 
 
-SAID: dict[Kind, str] = {
+KIND_NAMES: dict[Kind, str] = {
     "whole": "a whole number",
     "number": "a number",
     "flag": "true or false",
@@ -29,7 +28,7 @@ SAID: dict[Kind, str] = {
 
 
 def has_kind(value: object, kind: Kind) -> bool:
-    """Whether a TOML value has the type; true and false are no numbers."""
+    """Whether a TOML value has the type; true and false are not numbers."""
     if kind == "any":
         return True
     if isinstance(value, bool):
@@ -38,13 +37,13 @@ def has_kind(value: object, kind: Kind) -> bool:
     return kind in wanted and isinstance(value, wanted[kind])
 
 
-UPLOAD = "The upload and the deployment say where things lie."
-BASE = "The base model's card says it."
-SAVING = "States, adapters and samples are saved without being asked."
-PICTURES = "Photos are cropped and encoded in one way."
-MACHINE = "The training image chooses it for its machine."
-CAPTIONS = "A caption is used as it was written."
-ADAMW = "Training uses AdamW; look at the learning rate."
+UPLOAD = "The upload and the deployment decide where files are."
+BASE = "The base model's card decides this."
+SAVING = "Checkpoints, adapters and samples are always saved."
+PICTURES = "Photos are always cropped and encoded in the same way."
+MACHINE = "The training image decides this for its machine."
+CAPTIONS = "Captions are used unchanged."
+ADAMW = "Training uses AdamW; check the learning rate."
 
 SAME = {
     "network_dim": Meaning("whole", "rank"),
@@ -69,7 +68,7 @@ SAME = {
     "mixed_precision": Meaning("text", "mixed_precision"),
     "sample_every_n_steps": Meaning("whole", "validation_steps"),
 }
-"""Carried over as they are, where the request has the field and takes the value."""
+"""Settings that are copied unchanged, if the request has the field and accepts the value."""
 
 SPECIAL = {
     "learning_rate": Meaning("number"),
@@ -89,7 +88,7 @@ SPECIAL = {
     "optimizer_type": Meaning("text"),
     "use_8bit_adam": Meaning("flag"),
 }
-"""Those that mean something together, or in other terms."""
+"""Settings that are translated, some of them together."""
 
 NONE_HERE = {
     **dict.fromkeys(
@@ -179,9 +178,9 @@ NONE_HERE = {
     ),
     "optimizer_args": Meaning("any", note=ADAMW),
 }
-"""Known, and without effect."""
+"""Known settings without effect here."""
 
 KNOWN = SAME | SPECIAL | NONE_HERE
 
 RANK, ALPHA, STEPS = 4, 1.0, 1600
-"""What kohya's scripts take when a file says nothing; ours would differ."""
+"""Defaults of kohya's scripts that differ from ours."""

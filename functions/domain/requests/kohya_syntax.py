@@ -1,4 +1,4 @@
-"""How kohya's files are written: the TOML, and folder names like ``60_dwjz``."""
+"""Parse kohya's TOML files, and folder names like ``60_dwjz``."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ Settings = dict[str, Any]
 
 
 class Subject(NamedTuple):
-    """Whom the photos show, as kohya's folder names say it."""
+    """The subject of the photos, from a folder's name."""
 
     repeats: int
     trigger_word: str
@@ -23,7 +23,7 @@ class Subject(NamedTuple):
 
 
 def parse_folder(name: str) -> Subject | None:
-    """Return what a folder's name says; None for a name of another kind.
+    """Return the subject in a folder's name; None for a name of another form.
 
     >>> parse_folder("60_dwjz"), parse_folder("10_tgr big cat").class_word, parse_folder("anna")
     (Subject(repeats=60, trigger_word='dwjz', class_word=None), 'big cat', None)
@@ -38,7 +38,7 @@ def parse_toml(body: bytes) -> Settings:
     """Return the file's content.
 
     Raises:
-        RequestRefusedError: it is not TOML; the problem names the place, never the content.
+        RequestRefusedError: the file is not TOML; the problem names the line, never the content.
     """
     try:
         return tomllib.loads(body.decode("utf-8-sig"))
@@ -55,7 +55,7 @@ def parse_toml(body: bytes) -> Settings:
 
 
 def flatten(content: Settings) -> tuple[Settings, list[RequestProblem]]:
-    """Return the settings of all sections, and a problem for each that has two values.
+    """Return the settings of all sections, and a problem for each setting with two values.
 
     >>> flatten({"network_arguments": {"network_dim": 8}, "datasets": [{"batch_size": 1}]})[0]
     {'network_dim': 8, 'batch_size': 1}
@@ -66,7 +66,7 @@ def flatten(content: Settings) -> tuple[Settings, list[RequestProblem]]:
         if name in found and found[name] != value and name in SAME | SPECIAL:
             twice[name] = None
         found.setdefault(name, value)
-    message = "Given several times with different values; here one training has one."
+    message = "Given several times with different values; a training here has one value."
     return found, [RequestProblem(field=printable(name), message=message) for name in twice]
 
 
@@ -76,7 +76,7 @@ def _walk(content: Settings) -> Iterator[tuple[str, Any]]:
             yield from _walk(value)
         elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             for item in value:
-                regularises = item.get("is_reg") is True  # the rest of it is not about the subject
+                regularises = item.get("is_reg") is True  # the rest is not about the subject
                 yield from _walk({"is_reg": True} if regularises else item)
         else:
             yield name, value

@@ -1,8 +1,8 @@
-"""A file of kohya's scripts as a TrainingRequest: bytes in; a request and a report out.
+"""Import a TOML file of kohya's scripts as a TrainingRequest, with a report.
 
-kohya's own defaults are carried over where ours differ in kind (rank, alpha, steps, what is
-trained): an adapter's scale is alpha / rank, so it is never guessed. Rates and everything else
-that the file leaves open are the base model's own defaults.
+kohya's defaults are used where ours differ in kind (rank, alpha, steps, what is trained). An
+adapter's scale is alpha / rank, so it must not be guessed. Learning rates and all other settings
+that the file leaves out are the base's defaults.
 """
 
 import math
@@ -22,19 +22,19 @@ from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, prin
 
 
 class KohyaImport(NamedTuple):
-    """What a file became."""
+    """The request in the file, and the report on its settings."""
 
     request: TrainingRequest
     report: ImportReport
 
 
 def import_kohya(body: bytes, subject: Subject | None, photos: int) -> KohyaImport:
-    """Return the request that does what the file asks for, and what became of each setting.
+    """Return the request in the file, and a report on each setting.
 
     Args:
-        body: the TOML file; sections are read as kohya reads them, as if they were not there.
+        body: the TOML file; its sections are ignored, as kohya ignores them.
         subject: from the photos' folder; None: the file's ``class_tokens`` must name it.
-        photos: how many there are, for files that count in epochs.
+        photos: number of photos, for files that count in epochs.
 
     Raises:
         RequestRefusedError: with every problem at once, under the file's own names.
@@ -53,38 +53,38 @@ def import_kohya(body: bytes, subject: Subject | None, photos: int) -> KohyaImpo
 
 @dataclass
 class _Work:
-    """A file half-way to a request."""
+    """The state of an import: settings that are left, fields so far, problems, report."""
 
     given: Settings
     problems: list[RequestProblem]
     fields: Settings = field(default_factory=dict)
     theirs: dict[str, str] = field(default_factory=dict)
-    """Our field -> the setting that it came from."""
+    """Our field -> the file's name for it."""
     lists: dict[str, list[ImportedSetting]] = field(
         default_factory=lambda: {"honoured": [], "mapped": [], "ignored": [], "assumed": []}
     )
 
     def check_types(self) -> None:
-        """Take out the settings whose values have another type than kohya gives them."""
+        """Remove empty settings, and refuse values of the wrong type."""
         for name in [name for name in self.given if name in names.KNOWN]:
             value = self.given[name]
-            if value == "":  # kohya's window writes every setting, empty ones too
-                self.note("ignored", name, None, "Empty.")
+            if value == "":  # kohya's window writes every setting, even empty ones
+                self.report("ignored", name, None, "Empty.")
                 del self.given[name]
             elif not names.has_kind(value, names.KNOWN[name].kind):
-                self.refuse(name, f"Must be {names.SAID[names.KNOWN[name].kind]}.")
+                self.refuse(name, f"Must be {names.KIND_NAMES[names.KNOWN[name].kind]}.")
                 del self.given[name]
 
     def carry_same(self) -> None:
-        """Carry over what needs no translation."""
+        """Copy the settings that need no translation."""
         for name, meaning in names.SAME.items():
             if name not in self.given or meaning.ours is None:
                 continue
             value = self.given.pop(name)
             if meaning.ours not in TrainingRequest.model_fields:
-                self.note("ignored", name, None, "This release has nothing like it.")
+                self.report("ignored", name, None, "Not supported here.")
             elif meaning.kind == "text" and not _takes(meaning.ours, value):
-                self.note("ignored", name, meaning.ours, "This release does not have that choice.")
+                self.report("ignored", name, meaning.ours, "This value is not supported here.")
             else:
                 self.put("honoured", name, meaning.ours, value)
         for name, value in (("network_dim", names.RANK), ("network_alpha", names.ALPHA)):
@@ -93,12 +93,12 @@ class _Work:
                 self.put("assumed", name, ours, value, f"kohya's default, {value:g}.")
 
     def carry_rates(self) -> None:
-        """Settle what is trained, and at which rates."""
+        """Translate what is trained, and the learning rates."""
         both, unet = self.take("learning_rate"), self.take("unet_lr")
         if unet is not None:
             self.put("honoured", "unet_lr", "learning_rate", unet)
             if both is not None:
-                self.note("ignored", "learning_rate", None, "unet_lr stands before it.")
+                self.report("ignored", "learning_rate", None, "unet_lr is used instead.")
         elif both is not None:
             self.put("honoured", "learning_rate", "learning_rate", both)
         if self.take("network_train_text_encoder_only"):
@@ -113,7 +113,9 @@ class _Work:
             name = frozen[0] if frozen else "text_encoder_lr"
             self.put("mapped", name, "train_text_encoder", value=False)
             if frozen and text_rate is not None:
-                self.note("ignored", "text_encoder_lr", None, "The text encoders are not trained.")
+                self.report(
+                    "ignored", "text_encoder_lr", None, "The text encoders are not trained."
+                )
         elif text_rate is not None:
             self.put("honoured", "text_encoder_lr", "text_encoder_lr", text_rate)
             self.fields["train_text_encoder"] = True
@@ -133,20 +135,20 @@ class _Work:
         return float(rates[0])
 
     def carry_sizes(self) -> None:
-        """Settle resolution, seed, optimiser and the kind of network."""
+        """Translate resolution, seed, optimiser and network module."""
         resolution = self.take("resolution")
         if resolution is not None:
             self._carry_resolution(resolution)
         seed = self.take("seed")
         if seed is not None and seed < 0:
-            self.note("ignored", "seed", "seed", "A seed drawn at random; ours is always fixed.")
+            self.report("ignored", "seed", "seed", "A random seed; here the seed is always fixed.")
         elif seed is not None:
             self.put("honoured", "seed", "seed", seed)
         module = self.take("network_module")
         if module is not None and module != "networks.lora":
-            self.refuse("network_module", "Only networks.lora is trained here.")
+            self.refuse("network_module", "Only networks.lora is supported.")
         elif module is not None:
-            self.note("honoured", "network_module", None, "LoRA.")
+            self.report("honoured", "network_module", None, "LoRA.")
         optimizer = self.take("optimizer_type")
         eight_bit = self.take("use_8bit_adam")
         if optimizer is not None or eight_bit:
@@ -155,13 +157,13 @@ class _Work:
 
     def _carry_optimizer(self, name: str, optimizer: str) -> None:
         if optimizer == "adamw":
-            self.note("honoured", name, None, "AdamW.")
+            self.report("honoured", name, None, "AdamW.")
         elif optimizer == "adamw8bit":
             self.put("mapped", name, "use_8bit_adam", value=True)
         elif _takes("optimizer", optimizer):
             self.put("mapped", name, "optimizer", optimizer)
         else:
-            self.note("ignored", name, None, names.ADAMW)
+            self.report("ignored", name, None, names.ADAMW)
 
     def _carry_resolution(self, value: object) -> None:
         sides = value if isinstance(value, list) else str(value).split(",")
@@ -176,36 +178,41 @@ class _Work:
                  side - side % SIDE_STEP, note)  # fmt: skip
 
     def subject(self, of_folder: Subject | None) -> Subject:
-        """Return whom the photos show: as their folder says, else the file's class_tokens."""
+        """Return the subject of the photos: from their folder, else from class_tokens."""
         tokens, repeats = self.take("class_tokens"), self.take("num_repeats")
         named = parse_folder(f"{repeats or 1}_{tokens}") if tokens is not None else None
         if of_folder is not None:
             for name, value in (("class_tokens", tokens), ("num_repeats", repeats)):
                 if value is not None:
-                    self.note("ignored", name, None, "The folder's name stands before it.")
+                    self.report("ignored", name, None, "The folder's name is used instead.")
             return of_folder
         if named is None:
             where = "class_tokens" if tokens is not None else ""
             message = "Name the photos' folder <repeats>_<trigger word>, for example 60_dwjz."
             self.refuse(where, message)
             return Subject(1, "sks")
-        self.note("mapped", "class_tokens", "trigger_word")
+        self.report("mapped", "class_tokens", "trigger_word")
         if repeats is not None:
-            self.note("mapped", "num_repeats", "max_train_steps", "It counts in max_train_epochs.")
+            self.report(
+                "mapped",
+                "num_repeats",
+                "max_train_steps",
+                "It counts together with max_train_epochs.",
+            )
         return named
 
     def carry_prior(self) -> None:
-        """Regularisation pictures mean class images; without them kohya trains on photos alone."""
+        """Translate regularisation images to prior preservation; kohya's default is without."""
         asked = [name for name in ("reg_data_dir", "is_reg") if self.take(name)]
         if asked:
-            note = "Class images are made from the base model."
+            note = "Class images are drawn by the base model."
             self.put("mapped", asked[0], "with_prior_preservation", value=True, note=note)
             return
-        note = "kohya's default: no regularisation pictures."
+        note = "kohya's default: no regularisation images."
         self.put("assumed", "reg_data_dir", "with_prior_preservation", value=False, note=note)
 
     def carry_steps(self, subject: Subject, photos: int) -> None:
-        """Turn epochs into steps, as kohya counts them: they stand before max_train_steps."""
+        """Convert epochs to steps as kohya does; epochs go before max_train_steps."""
         epochs = self.take("max_train_epochs")
         if epochs is None:
             if "max_train_steps" not in self.fields:
@@ -214,7 +221,7 @@ class _Work:
             return
         if "max_train_steps" in self.fields:
             self.drop("honoured", "max_train_steps")
-            self.note("ignored", "max_train_steps", None, "max_train_epochs stands before it.")
+            self.report("ignored", "max_train_steps", None, "max_train_epochs is used instead.")
         in_a_step = _positive(self.fields.get("train_batch_size"))
         in_a_step *= _positive(self.fields.get("gradient_accumulation_steps"))
         of_class = 2 if self.fields["with_prior_preservation"] else 1
@@ -223,16 +230,16 @@ class _Work:
         self.put("mapped", "max_train_epochs", "max_train_steps", an_epoch * epochs, note)
 
     def list_others(self) -> None:
-        """List what has no effect, with the reason."""
+        """List the settings without effect, each with the reason."""
         for name in self.given:
             if name in names.SPECIAL:  # false flags
-                self.note("ignored", name, None, "Switched off.")
+                self.report("ignored", name, None, "Switched off.")
             elif name in names.KNOWN:
-                self.note("ignored", name, None, names.KNOWN[name].note)
+                self.report("ignored", name, None, names.KNOWN[name].note)
             else:
                 near = get_close_matches(name, names.KNOWN, n=1, cutoff=0.8)
                 hint = f"; did you mean {near[0]}?" if near else "."
-                self.note("ignored", printable(name), None, f"Unknown here{hint}")
+                self.report("ignored", printable(name), None, f"Unknown here{hint}")
 
     def finish(self, subject: Subject) -> KohyaImport:
         """Return the request and the report.
@@ -261,30 +268,30 @@ class _Work:
         return KohyaImport(request, ImportReport(tool="kohya", **lists))
 
     def take(self, name: str) -> Any:  # noqa: ANN401 - a TOML value
-        """Take a setting out of the file; None when it is not there (a false flag stays)."""
+        """Remove and return a setting; None when it is absent or false (a false flag stays)."""
         if self.given.get(name) is False:
             return None
         return self.given.pop(name, None)
 
     def put(self, kind: str, name: str, ours: str, value: object, note: str = "") -> None:
-        """Set a field of the request; a value from two settings must be one value."""
+        """Set a field of the request; two settings for one field must agree."""
         if ours in self.fields and self.fields[ours] != value:
-            self.refuse(name, f"{self.theirs.get(ours, ours)} says something else.")
+            self.refuse(name, f"{self.theirs.get(ours, ours)} has another value.")
         self.fields[ours] = value
         self.theirs[ours] = name
-        self.note(kind, name, ours, note)
+        self.report(kind, name, ours, note)
 
-    def note(self, kind: str, name: str, ours: str | None, note: str = "") -> None:
+    def report(self, kind: str, name: str, ours: str | None, note: str = "") -> None:
         """List a setting in the report."""
         self.lists[kind].append(ImportedSetting(name=name, ours=ours, note=note))
 
     def drop(self, kind: str, name: str) -> None:
-        """Take back what ``put`` did."""
+        """Undo ``put``."""
         self.lists[kind] = [setting for setting in self.lists[kind] if setting.name != name]
         self.fields.pop(str(names.KNOWN[name].ours), None)
 
     def refuse(self, name: str, message: str) -> None:
-        """Remember a problem."""
+        """Add a problem."""
         self.problems.append(RequestProblem(field=printable(name), message=message))
 
 

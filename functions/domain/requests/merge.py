@@ -1,7 +1,8 @@
-"""What an upload asks for, in whatever file and folder it says so.
+"""Merge the request sources of an upload into one TrainingRequest.
 
-From the strongest to the weakest: request.json, config.json, a TOML file, dataset_info.json, the
-name of the photos' folder, the preset. A weaker one only fills what no stronger one gives.
+From the strongest to the weakest, the sources are: request.json, config.json, a TOML file,
+dataset_info.json, the name of the photos' folder, the preset. A source fills only the fields that
+no stronger source gives.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,63 +35,64 @@ ORIGINS: tuple[Origin, ...] = ("config.json", "toml", "dataset_info.json", "fold
 """From the strongest to the weakest."""
 
 
-class Wishes(NamedTuple):
-    """The request, and where it comes from."""
+class MergedRequest(NamedTuple):
+    """The request, and the source of its fields."""
 
     request: TrainingRequest
     renamed: dict[str, str]
-    """Their name -> ours, as request.json used it."""
+    """Name in request.json -> our name, where the two differ."""
     origins: dict[str, Origin]
-    """For the fields that request.json does not give."""
+    """Source of each field that request.json does not give."""
     imported: tuple[ImportReport, ...]
 
 
-class Sources(NamedTuple):
-    """The bytes that say what to train."""
+class RequestSources(NamedTuple):
+    """The files of an upload that say what to train."""
 
     request: bytes | None
+    """Content of request.json."""
     settings: Mapping[str, bytes]
-    """By name."""
+    """Content of the settings files, by name."""
     photos: Sequence[str]
-    """Names, for the folders they lie in."""
+    """Names of the photos, with their folders."""
 
 
-def read_wishes(sources: Sources) -> Wishes:
-    """Return what to train.
+def merge_sources(sources: RequestSources) -> MergedRequest:
+    """Return the merged request.
 
     Raises:
         RequestRefusedError: with every problem at once.
     """
-    gathered = _Gathered()
-    gathered.add_request(sources.request)
+    merge = _Merge()
+    merge.add_request(sources.request)
     bodies = of_kinds(sources.settings)
-    subject = gathered.subject_of(sources.photos)
+    subject = merge.subject_of(sources.photos)
     if "config.json" in bodies:
-        gathered.add_avatar(bodies["config.json"])
+        merge.add_avatar(bodies["config.json"])
     if "toml" in bodies:
-        gathered.add_kohya(bodies["toml"], subject, sources.photos)
+        merge.add_kohya(bodies["toml"], subject, sources.photos)
     if "dataset_info.json" in bodies:
-        gathered.add_dataset_info(bodies["dataset_info.json"])
+        merge.add_dataset_info(bodies["dataset_info.json"])
     if subject is not None:
-        gathered.add_folder(subject)
-    gathered.add_preset()
-    return gathered.finish()
+        merge.add_folder(subject)
+    merge.add_preset()
+    return merge.finish()
 
 
-def parse_request(body: bytes) -> Wishes:
-    """Return what request.json alone asks for.
+def parse_request(body: bytes) -> MergedRequest:
+    """Return the request of request.json alone.
 
     Raises:
         RequestRefusedError: with every problem at once.
     """
-    return read_wishes(Sources(body, {}, ()))
+    return merge_sources(RequestSources(body, {}, ()))
 
 
 def of_kinds(settings: Mapping[str, bytes]) -> dict[Origin, bytes]:
     """Return one file of each kind.
 
     Raises:
-        RequestRefusedError: there are two of one kind, and nothing says which counts.
+        RequestRefusedError: there are two files of one kind.
     """
     found: dict[Origin, bytes] = {}
     for name, body in settings.items():
@@ -103,7 +105,7 @@ def of_kinds(settings: Mapping[str, bytes]) -> dict[Origin, bytes]:
 
 
 def kind_of(name: str) -> Origin:
-    """Return what kind of settings file this is.
+    """Return the kind of a settings file.
 
     >>> kind_of("set.zip/Config.json"), kind_of("config/kohya.toml")
     ('config.json', 'toml')
@@ -114,8 +116,8 @@ def kind_of(name: str) -> Origin:
     return "config.json" if file == AVATAR_FILE else "dataset_info.json"
 
 
-class _Gathered:
-    """Fields half-way to a request."""
+class _Merge:
+    """The state of a merge: fields so far, their sources, problems, reports."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
@@ -126,7 +128,7 @@ class _Gathered:
         self.problems: list[RequestProblem] = []
 
     def add_request(self, body: bytes | None) -> None:
-        """Take request.json, whose fields count before all others."""
+        """Add request.json, whose fields go before all others."""
         given = {} if body is None else parse_object(body)
         self.renamed = {name: ALIASES[name] for name in given if name in ALIASES}
         self.problems += doubled(given, self.renamed)
@@ -134,7 +136,7 @@ class _Gathered:
         self.fields = {self.renamed.get(name, name): value for name, value in given.items()}
 
     def fill(self, fields: Mapping[str, Any], origin: Origin) -> None:
-        """Take the fields that nothing stronger gave; what a sweep tries, it gives."""
+        """Add the fields that no stronger source gives; a sweep gives the fields it varies."""
         sweep = self.fields.get("sweep")
         tried = set(sweep) if isinstance(sweep, dict) else set()
         for name, value in fields.items():
@@ -143,12 +145,12 @@ class _Gathered:
                 self.origins[name] = origin
 
     def subject_of(self, photos: Sequence[str]) -> Subject | None:
-        """Return whom the folders name, unless the request does; two are a problem."""
+        """Return the subject that the folders name, unless the request does; two are a problem."""
         if "trigger_word" in self.fields:
             return None
         found = subjects_of(photos)
         prompt = self.fields.get("instance_prompt")
-        if prompt is not None:  # it may be written with the folder's word
+        if prompt is not None:  # it may contain the folder's trigger word
             named = not isinstance(prompt, str) or names_subject(prompt, DEFAULT_TRIGGER_WORD)
             found = {one for one in found if not named and names_subject(str(prompt), one[0])}
         if len(found) > 1:
@@ -157,14 +159,14 @@ class _Gathered:
         return Subject(1, *found.pop()) if len(found) == 1 else None
 
     def add_avatar(self, body: bytes) -> None:
-        """Take config.json."""
+        """Add config.json."""
         found = import_avatar(body)
         self.theirs = found.theirs | self.theirs
         self.fill(found.fields, "config.json")
         self.imported.append(found.report)
 
     def add_kohya(self, body: bytes, subject: Subject | None, photos: Sequence[str]) -> None:
-        """Take a TOML file; the request may name the subject where no folder does."""
+        """Add a TOML file; the request may name the subject where no folder does."""
         if subject is None and {"instance_prompt", "trigger_word"} & set(self.fields):
             subject = Subject(1, str(self.fields.get("trigger_word", DEFAULT_TRIGGER_WORD)))
         try:
@@ -176,13 +178,13 @@ class _Gathered:
         self.imported.append(found.report)
 
     def add_dataset_info(self, body: bytes) -> None:
-        """Take the two prompts that JumpStart keeps beside its photos."""
+        """Add the two prompts of JumpStart's dataset_info.json."""
         given = parse_object(body)
         prompts = ("instance_prompt", "class_prompt")
         self.fill({name: given[name] for name in prompts if name in given}, "dataset_info.json")
 
     def add_folder(self, subject: Subject) -> None:
-        """Take what a folder's name says."""
+        """Add the fields from a folder's name."""
         word = subject.class_word
         fields: dict[str, Any] = {"trigger_word": subject.trigger_word}
         if "preset" not in self.fields or word is not None:
@@ -191,11 +193,11 @@ class _Gathered:
         self.fill(fields, "folder")
 
     def add_preset(self) -> None:
-        """Take what the preset says, if it is one."""
+        """Add the fields of the preset, if it exists."""
         preset = self.fields.get("preset")
         self.fill(PRESETS.get(preset, {}) if isinstance(preset, str) else {}, "preset")
 
-    def finish(self) -> Wishes:
+    def finish(self) -> MergedRequest:
         """Return the request.
 
         Raises:
@@ -210,12 +212,12 @@ class _Gathered:
             self.problems += self.nameless(request)
         if self.problems:
             raise RequestRefusedError(self.problems[:MAX_PROBLEMS])
-        return Wishes(request, self.renamed, self.origins, tuple(self.imported))
+        return MergedRequest(request, self.renamed, self.origins, tuple(self.imported))
 
     def nameless(self, request: TrainingRequest) -> list[RequestProblem]:
-        """Return the problem of an instance prompt that does not name the subject, if it is one.
+        """Return a problem if the instance prompt does not name the subject.
 
-        Old documents may hold such a prompt, so the contract itself takes it.
+        Stored documents may contain such a prompt, so the contract itself accepts it.
         """
         trigger = request.trigger_word
         if names_subject(request.instance_prompt, trigger):
@@ -226,14 +228,14 @@ class _Gathered:
 
 
 def nameless(trigger: str, meant: str | None) -> str:
-    """Say that an instance prompt does not name the subject, and what to do.
+    """Return the text for an instance prompt that does not name the subject.
 
     >>> nameless("sks", "zwx")[-60:]
     'or set trigger_word to zwx, if that word means the subject.'
     """
     message = (
-        f"Does not name the subject: it holds neither the trigger word {trigger} nor TOK, "
-        f"so no word would call up the model. Write {trigger} or TOK where the subject is meant"
+        f"Does not name the subject: it contains neither the trigger word {trigger} nor TOK, so "
+        f"no prompt would show the subject. Write {trigger} or TOK in the place of the subject"
     )
     return (
         f"{message}."

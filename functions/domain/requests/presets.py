@@ -1,4 +1,4 @@
-"""What a preset means: values for the fields that nothing else gave."""
+"""Presets: values for the fields that no other source gives."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,4 +20,4 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "with_prior_preservation": False,
     },
 }
-"""A style has no class to protect: everything the base draws may take it on."""
+"""A style has no class to preserve, so it trains without class images."""

@@ -1,4 +1,4 @@
-"""Reading a stranger's JSON: once each name, finite numbers; and saying what is wrong with it."""
+"""Parse untrusted JSON strictly, and describe its problems to the owner."""
 
 import difflib
 import json
@@ -14,7 +14,7 @@ MAX_PROBLEMS = 50
 
 
 class RequestRefusedError(Exception):
-    """The request has problems; all of them are listed."""
+    """The request has problems; ``problems`` lists all of them."""
 
     def __init__(self, problems: Sequence[RequestProblem]) -> None:
         super().__init__(f"{len(problems)} problems")
@@ -22,7 +22,7 @@ class RequestRefusedError(Exception):
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object; names given twice, NaN and infinities are refused."""
+    """Return the JSON object; refuse names given twice, NaN and infinities."""
     try:
         given = json.loads(
             body.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_constant
@@ -42,7 +42,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def doubled(given: dict[str, Any], renamed: dict[str, str]) -> list[RequestProblem]:
-    """Return a problem for each field that was given under two names."""
+    """Return a problem for each field that is given under two names."""
     names: dict[str, list[str]] = {}
     for name in given:
         names.setdefault(renamed.get(name, name), []).append(name)
@@ -54,7 +54,7 @@ def doubled(given: dict[str, Any], renamed: dict[str, str]) -> list[RequestProbl
 
 
 def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: ANN401 - pydantic's
-    """Say a pydantic error in the client's own names, without the client's values."""
+    """Return a pydantic error as a problem, with the client's names but not its values."""
     first, *rest = detail["loc"] or ("",)
     field = ".".join(
         [theirs.get(str(first), printable(str(first))), *(printable(str(part)) for part in rest)]
@@ -70,7 +70,7 @@ def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: 
 
 
 def printable(text: str) -> str:
-    r"""Return a user's word as it may be shown: short, and without control characters.
+    r"""Return a user's text in a form that can be shown: short, without control characters.
 
     >>> printable("a\nb" + "x" * 100) == "a?b" + "x" * 37
     True
@@ -89,7 +89,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    message = f"{name} is not a number that JSON knows."
+    message = f"{name} is not a number in JSON."
     raise _refused(message)
 
 

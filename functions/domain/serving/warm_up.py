@@ -1,59 +1,43 @@
-"""The first picture of a published model: proves that the endpoint can load it and draw with it."""
+"""The first picture of a published model proves that the endpoint can load it and draw with it."""
 
 import base64
 import io
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
 
 from PIL import Image
 
 from contracts.documents import picture
 from contracts.documents.package import GenerationInfo, ModelPackage, WarmModelReport
 from contracts.errors import EndpointMissingError, EndpointStartingError, WarmUpFailedError
-from domain.serving.endpoint import Hosting, wake
+from domain.ports.endpoint import EndpointInvoker, EndpointLifecycle
+from domain.serving.endpoint import wake
 
 ARGUMENTS = picture.PictureArguments(num_inference_steps=4, seed=0)
-"""Few steps: whether it is a good picture is the gate's question, not this one's."""
+"""Few steps: the gate has judged the quality; this picture only shows that the model answers."""
 
-LARGEST_SIDE = 4096
-"""Pixels; beyond it nothing is decoded."""
-
-
-class Endpoint(Protocol):
-    """What the rules need of the multi-model endpoint."""
-
-    @property
-    def name(self) -> str:
-        """Its name, as InvokeEndpoint wants it."""
-        ...
-
-    def invoke(self, target_model: str, body: bytes) -> bytes:
-        """Return the model's answer.
-
-        Raises:
-            ModelNotReadyError: it is loading, or has no room; try again.
-            EndpointMissingError: there is no endpoint.
-            WarmUpFailedError: the model refuses.
-        """
-        ...
+MAX_PICTURE_SIDE = 4096
+"""Largest side in pixels that is decoded."""
 
 
 def warm(
-    package: ModelPackage, endpoint: Endpoint, hosting: Hosting, clock: Callable[[], datetime]
+    package: ModelPackage,
+    endpoint: EndpointInvoker,
+    lifecycle: EndpointLifecycle,
+    clock: Callable[[], datetime],
 ) -> WarmModelReport:
-    """Prove that the model answers, and note how long its first picture took.
+    """Prove that the model answers, and measure how long its first picture took.
 
     Raises:
-        EndpointStartingError: there was no endpoint, or is not yet; one is on its way.
-        EndpointMissingError: there is none, and the stack does not make one on demand.
+        EndpointStartingError: the endpoint is being created.
+        EndpointMissingError: there is no endpoint, and the stack does not create one on demand.
     """
     start = clock()
     try:
         first_picture(package, endpoint)
     except EndpointMissingError:
-        status = wake(hosting, start)
+        status = wake(lifecycle, start)
         if status == "absent":
             raise
         raise EndpointStartingError(status=status) from None
@@ -65,11 +49,11 @@ def warm(
     )
 
 
-def first_picture(package: ModelPackage, endpoint: Endpoint) -> None:
+def first_picture(package: ModelPackage, endpoint: EndpointInvoker) -> None:
     """Ask for one picture, and refuse an answer that is not this model's.
 
     Raises:
-        WarmUpFailedError: the answer is not a picture made with these weights.
+        WarmUpFailedError: the answer is not a picture that was made with these weights.
     """
     answer = endpoint.invoke(package.target_model, picture_request(package.trigger_word))
     info, image = parse_answer(answer)
@@ -79,7 +63,7 @@ def first_picture(package: ModelPackage, endpoint: Endpoint) -> None:
 
 
 def picture_request(trigger_word: str) -> bytes:
-    """Return KServe v2 JSON that asks for the subject and nothing else."""
+    """Return the KServe v2 JSON of a request for the subject and nothing else."""
     values = {
         picture.PROMPT: f"a photo of {trigger_word}",
         picture.GEN_ARGS: ARGUMENTS.model_dump_json(exclude_unset=True),
@@ -92,7 +76,7 @@ def picture_request(trigger_word: str) -> bytes:
 
 
 def parse_answer(answer: bytes) -> tuple[GenerationInfo, Image.Image]:
-    """Return what the server says of its picture, and the picture in RGB."""
+    """Return the server's info on its picture, and the picture in RGB."""
     try:
         outputs = {output["name"]: output["data"][0] for output in json.loads(answer)["outputs"]}
         info = GenerationInfo.model_validate_json(outputs[picture.INFO])
@@ -102,14 +86,14 @@ def parse_answer(answer: bytes) -> tuple[GenerationInfo, Image.Image]:
 
 
 def decode(encoded: str) -> Image.Image:
-    """Return the picture; raises ValueError or OSError when it is none, or is far too large."""
+    """Return the picture; raise ValueError or OSError when it is unreadable or too large."""
     image = Image.open(io.BytesIO(base64.b64decode(encoded, validate=True)), formats=["PNG"])
-    if max(image.size) > LARGEST_SIDE:
+    if max(image.size) > MAX_PICTURE_SIDE:
         raise ValueError
     return image.convert("RGB")
 
 
 def check(holds: bool, reason: str) -> None:
-    """Refuse the answer, with a code for the reason, unless the rule holds."""
+    """Refuse the answer with this reason, unless the rule holds."""
     if not holds:
         raise WarmUpFailedError(reason=reason)

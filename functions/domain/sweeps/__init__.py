@@ -1,1 +1,1 @@
-"""Several trainings of one upload: a grid of settings, and the best result."""
+"""Sweeps: several trainings of one upload, one for each combination of a grid."""

@@ -1,116 +1,101 @@
-"""A sweep: one upload, a training for each point of a grid, the best adapter of them.
+"""A sweep: one upload, one trial for each combination of a grid, and the best adapter of them.
 
-Every point is a job like any other, with documents and a row of its own, so queue, launcher,
-trainer and bill know nothing of sweeps. The owner knows the sweep's job only.
+Every trial is a job like any other, with its own documents and its own record. So the queue, the
+launcher, the trainer and the cost records need no rule for sweeps. The owner sees the sweep's job
+only.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.photos import PhotoReport
 from contracts.documents.record import Status
-from contracts.documents.stages import PlanSweepInput, PointOutcome, RankSweepInput
-from contracts.documents.sweep import BestPoint, PlannedSweep, PointReport, SweepReport
+from contracts.documents.stages import PlanSweepInput, RankSweepInput, TrialOutcome
+from contracts.documents.sweep import BestTrial, SweepReport, SweepTrials, TrialReport
 from contracts.documents.training import GateReport, TrainedAdapter, TrainingResult
 from contracts.errors import SweepFailedError
 from contracts.shared import layout
 from domain.failures.causes import code_of
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
-from domain.pricing.agreement import PriceDesk, agree_on_price, share_price
-from domain.pricing.grid import GridPoint, changed, grid_points, sweep_point
-from domain.sweeps.ranking import rank_points
+from domain.pricing.agreement import PricingServices, agree_on_price, share_cost_limit
+from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
+from domain.sweeps.ranking import rank_trials
 
 
-@dataclass(frozen=True)
-class SweepRoom:
-    """What planning a sweep needs of the world."""
-
-    jobs: Jobs
-    models: Storage
-    bases: Storage
-    instance_type: str
-    """That would train, for the price."""
-
-    @property
-    def price_desk(self) -> PriceDesk:
-        """Return where prices are agreed on."""
-        return PriceDesk(self.jobs, self.models, self.bases, self.instance_type)
-
-
-def plan_sweep(given: PlanSweepInput, room: SweepRoom, now: datetime) -> PlannedSweep:
-    """Make a job of every point: its documents, then its row. A repeat finds them there.
+def plan_sweep(given: PlanSweepInput, services: PricingServices, now: datetime) -> SweepTrials:
+    """Make a job of every trial: first its documents, then its record. May be repeated.
 
     Raises:
-        JobCanceledError: somebody asked to stop the sweep.
-        TooExpensiveError: all points together are dearer than the request allows.
+        JobCanceledError: the sweep is being cancelled.
+        TooExpensiveError: all trials together cost more than the request allows.
     """
     sweep = given.job
-    room.jobs.advance(sweep.job_id, "SweepAdapter", now)
-    agree_on_price(sweep.job_id, room.price_desk)
+    services.jobs.advance(sweep.job_id, "SweepAdapter", now)
+    agree_on_price(sweep.job_id, services)
     key = layout.accepted_upload_key(sweep.job_id)
-    accepted = read_document(room.models, key, AcceptedUpload)
-    report = read_document(room.models, layout.photo_report_key(sweep.job_id), PhotoReport)
-    grid = priced(grid_points(accepted.request), sweep, report, room)
-    points = tuple(sweep_point(sweep, point) for point in grid)
-    for point, wanted in zip(points, grid, strict=True):
-        theirs = accepted.model_copy(update={"job": point.job, "request": wanted.request})
-        write_document(room.models, layout.accepted_upload_key(point.job.job_id), theirs)
-        write_document(room.models, layout.photo_report_key(point.job.job_id), report)
-    room.jobs.add_points(sweep.job_id, points, given.execution_arn, now)
-    return PlannedSweep(points=points)
+    accepted = read_document(services.models, key, AcceptedUpload)
+    report = read_document(services.models, layout.photo_report_key(sweep.job_id), PhotoReport)
+    grid = priced(grid_trials(accepted.request), sweep, report, services)
+    trials = tuple(sweep_trial(sweep, trial) for trial in grid)
+    for trial, wanted in zip(trials, grid, strict=True):
+        theirs = accepted.model_copy(update={"job": trial.job, "request": wanted.request})
+        write_document(services.models, layout.accepted_upload_key(trial.job.job_id), theirs)
+        write_document(services.models, layout.photo_report_key(trial.job.job_id), report)
+    services.jobs.add_trials(sweep.job_id, trials, given.execution_arn, now)
+    return SweepTrials(trials=trials)
 
 
 def priced(
-    grid: list[GridPoint], sweep: JobSpec, report: PhotoReport, room: SweepRoom
-) -> list[GridPoint]:
-    """Return the points with their shares of ``max_cost_usd``: each as much as it is estimated."""
-    requests = [point.request for point in grid]
-    shares = share_price(sweep.job_id, requests, report, room.price_desk)
+    grid: list[GridTrial], sweep: JobSpec, report: PhotoReport, services: PricingServices
+) -> list[GridTrial]:
+    """Return the trials with their shares of ``max_cost_usd``, in proportion to their estimates."""
+    requests = [trial.request for trial in grid]
+    shares = share_cost_limit(sweep.job_id, requests, report, services)
     return [
-        point
+        trial
         if share is None
-        else replace(point, request=changed(point.request, max_cost_usd=share))
-        for point, share in zip(grid, shares, strict=True)
+        else replace(trial, request=changed(trial.request, max_cost_usd=share))
+        for trial, share in zip(grid, shares, strict=True)
     ]
 
 
-def rank_sweep(given: RankSweepInput, jobs: Jobs, models: Storage, now: datetime) -> BestPoint:
-    """Close the points, write what became of them, and return the best one's adapter.
+def rank_sweep(given: RankSweepInput, jobs: Jobs, models: Storage, now: datetime) -> BestTrial:
+    """Close the trials, write their report, and return the best trial's adapter.
 
     Raises:
-        SweepFailedError: there is none.
-        JobCanceledError: somebody asked to stop the sweep.
+        SweepFailedError: no trial has an adapter that passed.
+        JobCanceledError: the sweep is being cancelled.
     """
-    points = rank_points(reports_of(given, models))
-    for point in points:
-        jobs.finish(point.job_id, status_of(point), point.code, now)
-    report = SweepReport(job_id=given.job.job_id, points=points)
+    trials = rank_trials(reports_of(given, models))
+    for trial in trials:
+        jobs.finish(trial.job_id, status_of(trial), trial.code, now)
+    report = SweepReport(job_id=given.job.job_id, trials=trials)
     write_document(models, layout.sweep_report_key(given.job.job_id), report)
     jobs.advance(given.job.job_id, "SweepAdapter", now)
-    best = points[0]
+    best = trials[0]
     if best.place is None:
-        raise SweepFailedError(points=len(points))
+        raise SweepFailedError(trials=len(trials))
     trained = {outcome.name: outcome.trained for outcome in given.outcomes}[best.name]
-    if trained is None:  # pragma: no cover - a place is given to a trained point only
-        raise SweepFailedError(points=len(points))
-    return BestPoint(name=best.name, trained=trained)
+    if trained is None:  # pragma: no cover - only a trained trial has a place
+        raise SweepFailedError(trials=len(trials))
+    return BestTrial(name=best.name, trained=trained)
 
 
-def reports_of(given: RankSweepInput, models: Storage) -> Iterable[PointReport]:
-    """Return what became of each point, in the order of the grid."""
+def reports_of(given: RankSweepInput, models: Storage) -> Iterable[TrialReport]:
+    """Return the report of each trial, in the order of the grid."""
     accepted_key = layout.accepted_upload_key(given.job.job_id)
     request = read_document(models, accepted_key, AcceptedUpload).request
-    fields = {point.name: point.fields for point in grid_points(request)}
+    fields = {trial.name: trial.fields for trial in grid_trials(request)}
     for outcome in given.outcomes:
-        blank = PointReport(name=outcome.name, job_id=outcome.job.job_id)
-        yield blank.model_copy(update={**fields[outcome.name], **facts_of_point(outcome, models)})
+        blank = TrialReport(name=outcome.name, job_id=outcome.job.job_id)
+        yield blank.model_copy(update={**fields[outcome.name], **facts_of_trial(outcome, models)})
 
 
-def facts_of_point(outcome: PointOutcome, models: Storage) -> dict[str, object]:
-    """Return what the gate measured, or why there is nothing to measure."""
+def facts_of_trial(outcome: TrialOutcome, models: Storage) -> dict[str, object]:
+    """Return what the gate measured, or the code of the failure."""
     if outcome.failure is not None or outcome.trained is None:
         code = "training_failed" if outcome.failure is None else code_of(outcome.failure)
         return {"code": code}
@@ -121,13 +106,13 @@ def facts_of_point(outcome: PointOutcome, models: Storage) -> dict[str, object]:
 
 
 def gate_of(trained: TrainedAdapter, models: Storage) -> GateReport | None:
-    """Return what the judge said of an adapter."""
+    """Return the gate's report on an adapter."""
     key = trained.result_uri.removeprefix(models.uri(""))
     return read_document(models, key, TrainingResult).gate
 
 
-def status_of(point: PointReport) -> Status:
-    """Return how the point's job ended, in the words of its row."""
-    if point.code is None:
+def status_of(trial: TrialReport) -> Status:
+    """Return the status in which the trial's job ended."""
+    if trial.code is None:
         return "succeeded"
-    return "canceled" if point.code == "canceled" else "failed"
+    return "canceled" if trial.code == "canceled" else "failed"

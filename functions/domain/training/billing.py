@@ -1,7 +1,8 @@
-"""What an adapter did cost: each training job's bill, split by work among its users.
+"""What an adapter cost: each training job's cost, split by work among its users.
 
-A bill is opened when a training job is created, and closed when it and its warm pool are gone, so
-nothing is forgotten when the events are. Whoever closes it tells the dashboard what it came to.
+A cost record is opened when a training job is created. It is closed when the training job and its
+warm pool are gone, so a lost event loses no cost. Whoever closes it reports the final figures to
+the dashboard.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,98 +12,100 @@ from typing import NamedTuple
 
 from contracts.documents.money import Receipt
 from contracts.documents.record import JobRecord
-from contracts.documents.stages import TrainingJobDetail, TrainingNews
+from contracts.documents.stages import TrainingEvent, TrainingJobDetail
 from contracts.documents.training import TrainingPlan, TrainingResult
 from contracts.shared import layout
 from contracts.shared.names import parse_training_job_name
-from domain.ports.ledger import Bill
+from domain.ports.cost_records import CostRecord
 from domain.ports.storage import Storage, find_document, find_readable
+from domain.ports.trainer import TrainingState
 from domain.pricing.prices import cost_usd, sum_usd
-from domain.training.following import TrainingRoom
-from domain.training.sagemaker_job import TrainingState
+from domain.training.services import TrainingServices
 
 OVER = {"succeeded", "failed", "canceled"}
 Results = dict[str, TrainingResult | None]
 
 
 class Settled(NamedTuple):
-    """What one training job came to, once that is final."""
+    """The final cost figures of one training job."""
 
     adapters_usd: tuple[float, ...]
-    """Of each adapter that it finished, with all that was spent on it before."""
+    """USD for each adapter that the job finished, its earlier attempts included."""
     billable_seconds: int
     spot_saving: float | None
-    """Share of the time that was not billed; None: on demand."""
+    """Share of the training time that was not billed; None for on-demand instances."""
     pool_seconds: int
     pool_reused: bool | None
-    """Whether another training job took the warm instance; None: there was none."""
+    """Whether another training job took the warm instance; None: the job kept no pool."""
 
 
-def settle_bills(
-    room: TrainingRoom, now: datetime, has_time: Callable[[], bool] = lambda: True
+def settle_cost_records(
+    services: TrainingServices, now: datetime, has_time: Callable[[], bool] = lambda: True
 ) -> list[Settled]:
-    """Look at the bills that are open; return what has become final.
+    """Look at the open cost records; return the figures that have become final.
 
-    Every minute begins with another one: where there are more than a round has time for, each has
-    its turn.
+    Every minute starts with another record. When one round has no time for all of them, the next
+    rounds reach the rest.
     """
     found: list[Settled] = []
-    for bill in in_turn(room.jobs.open_bills(), int(now.timestamp() // 60)):
+    for cost_record in rotated(services.jobs.open_cost_records(), int(now.timestamp() // 60)):
         if not has_time():
             break
-        settled = settle_bill(room, bill, now)
+        settled = settle_cost_record(services, cost_record, now)
         if settled is not None:
             found.append(settled)
     return found
 
 
-def in_turn(bills: list[Bill], turn: int) -> list[Bill]:
-    """Return the bills in their order, from another one at each turn.
+def rotated(records: list[CostRecord], number: int) -> list[CostRecord]:
+    """Return the records in their order, starting with another one for each number.
 
-    >>> bills = [Bill(name, "plan") for name in "abc"]
-    >>> ["".join(bill.training_job_name for bill in in_turn(bills, n)) for n in (0, 1, 5)]
+    >>> records = [CostRecord(name, "plan") for name in "abc"]
+    >>> ["".join(each.training_job_name for each in rotated(records, n)) for n in (0, 1, 5)]
     ['abc', 'bca', 'cab']
     """
-    start = turn % max(1, len(bills))
-    return bills[start:] + bills[:start]
+    start = number % max(1, len(records))
+    return records[start:] + records[:start]
 
 
-def settle_bill(room: TrainingRoom, bill: Bill, now: datetime) -> Settled | None:
-    """Write each user's receipt as soon as the training job has ended; close what is final."""
-    state = room.trainer.describe(bill.training_job_name)
-    plan = find_document(room.models, layout.plan_key(bill.plan_id), TrainingPlan)
+def settle_cost_record(
+    services: TrainingServices, cost_record: CostRecord, now: datetime
+) -> Settled | None:
+    """Store each user's receipt once the training job has ended; close a record that is final."""
+    state = services.trainer.describe(cost_record.training_job_name)
+    plan = find_document(services.models, layout.plan_key(cost_record.plan_id), TrainingPlan)
     if plan is None or state is None:
-        forget_never_created(room, bill, now)
+        forget_never_created(services, cost_record, now)
     elif not state.ended:
-        stop_unwanted(room, bill, plan)
+        stop_unwanted(services, cost_record, plan)
     else:
-        return settle_end(room, bill, plan, state)
+        return settle_end(services, cost_record, plan, state)
     return None
 
 
 def settle_end(
-    room: TrainingRoom, bill: Bill, plan: TrainingPlan, state: TrainingState
+    services: TrainingServices, cost_record: CostRecord, plan: TrainingPlan, state: TrainingState
 ) -> Settled | None:
-    """Write the receipts of a training job that has ended, and when it had its instance."""
-    results = results_of(room.models, plan)
+    """Store the receipts and the run of a training job that has ended."""
+    results = results_of(services.models, plan)
     for job_id, share in shares(results).items():
-        room.jobs.note_receipt(job_id, bill.training_job_name, receipt(state, share))
+        services.jobs.record_receipt(job_id, cost_record.training_job_name, receipt(state, share))
     if state.run is not None:
-        room.jobs.note_run(bill, state.run)
-    if state.keeps_pool or not room.jobs.close_bill(bill):
+        services.jobs.record_run(cost_record, state.run)
+    if state.keeps_pool or not services.jobs.close_cost_record(cost_record):
         return None
-    return settled_of(room, state, results)
+    return settled_of(services, state, results)
 
 
-def settled_of(room: TrainingRoom, state: TrainingState, results: Results) -> Settled:
-    """Return what a training job came to."""
+def settled_of(services: TrainingServices, state: TrainingState, results: Results) -> Settled:
+    """Return the final figures of a training job."""
     finished = [
         job_id
         for job_id, result in results.items()
         if result is not None
         and (result.status, result.training_job_name) == ("succeeded", state.name)
     ]
-    costs = [cost_of(room.jobs.get(job_id)) for job_id in finished]
+    costs = [cost_of(services.jobs.get(job_id)) for job_id in finished]
     return Settled(
         adapters_usd=tuple(usd for usd in costs if usd is not None),
         billable_seconds=state.billable_seconds,
@@ -113,57 +116,61 @@ def settled_of(room: TrainingRoom, state: TrainingState, results: Results) -> Se
 
 
 def cost_of(record: JobRecord | None) -> float | None:
-    """Return what was spent on an adapter, or None when its record or a price is not known."""
+    """Return the USD spent on an adapter; None when its record or a price is unknown."""
     spent = total(record.receipts.values()) if record is not None else None
     return None if spent is None else spent.usd
 
 
-def settle_so_far(room: TrainingRoom, training_job_name: str, job_id: str, now: datetime) -> None:
-    """Write one user's receipt now, for the notice: what goes on is billed up to this moment."""
-    state, named = (
-        room.trainer.describe(training_job_name),
-        parse_training_job_name(training_job_name),
-    )
+def settle_so_far(
+    services: TrainingServices, training_job_name: str, job_id: str, now: datetime
+) -> None:
+    """Store one user's receipt for the notice; a running job is billed up to this moment."""
+    state = services.trainer.describe(training_job_name)
+    named = parse_training_job_name(training_job_name)
     if state is None or named is None or state.started_at is None:
         return
-    plan = find_document(room.models, layout.plan_key(named.plan_id), TrainingPlan)
+    plan = find_document(services.models, layout.plan_key(named.plan_id), TrainingPlan)
     if plan is None:
         return
     if not state.ended:
         seconds = round((now - state.started_at).total_seconds())
         state = replace(state, training_seconds=seconds, billable_seconds=seconds, pool="InUse")
-    share = shares(results_of(room.models, plan)).get(job_id, 0.0)
-    room.jobs.note_receipt(job_id, training_job_name, receipt(state, share))
+    share = shares(results_of(services.models, plan)).get(job_id, 0.0)
+    services.jobs.record_receipt(job_id, training_job_name, receipt(state, share))
 
 
-def settle_ended(room: TrainingRoom, news: TrainingNews, now: datetime) -> Settled | None:
-    """Write the receipts of a training job that changed, before its users are told."""
-    if isinstance(news.detail, TrainingJobDetail):
-        name = news.detail.training_job_name
+def settle_ended(services: TrainingServices, event: TrainingEvent, now: datetime) -> Settled | None:
+    """Store the receipts of a training job that changed, before its users get their notices."""
+    if isinstance(event.detail, TrainingJobDetail):
+        name = event.detail.training_job_name
         named = parse_training_job_name(name)
         if named is not None:
-            return settle_bill(room, Bill(name, named.plan_id), now)
+            return settle_cost_record(services, CostRecord(name, named.plan_id), now)
     return None
 
 
-def forget_never_created(room: TrainingRoom, bill: Bill, now: datetime) -> None:
-    """Close the bill of a training job that SageMaker refused, once nobody waits for it."""
+def forget_never_created(
+    services: TrainingServices, cost_record: CostRecord, now: datetime
+) -> None:
+    """Drop the cost record of a training job that SageMaker refused, once no job waits for it."""
     del now
-    if all(r.training_job_name != bill.training_job_name for r in room.jobs.in_training()):
-        room.jobs.drop_bill(bill)
+    if all(
+        r.training_job_name != cost_record.training_job_name for r in services.jobs.in_training()
+    ):
+        services.jobs.drop_cost_record(cost_record)
 
 
-def stop_unwanted(room: TrainingRoom, bill: Bill, plan: TrainingPlan) -> None:
-    """Stop a training job when everybody whom it still trains is past caring."""
-    results = results_of(room.models, plan)
+def stop_unwanted(services: TrainingServices, cost_record: CostRecord, plan: TrainingPlan) -> None:
+    """Stop a training job when every job that it still trains has ended."""
+    results = results_of(services.models, plan)
     waiting = [job_id for job_id, result in results.items() if result is None]
-    records = [room.jobs.get(job_id) for job_id in waiting]
+    records = [services.jobs.get(job_id) for job_id in waiting]
     if waiting and all(record is None or record.status in OVER for record in records):
-        room.trainer.stop(bill.training_job_name)
+        services.trainer.stop(cost_record.training_job_name)
 
 
 def results_of(models: Storage, plan: TrainingPlan) -> Results:
-    """Return each task's result, None where there is none."""
+    """Return the result of each task; None for a task without one."""
     return {
         task.job_id: find_readable(
             models, layout.result_key(plan.plan_id, task.job_id), TrainingResult
@@ -173,10 +180,10 @@ def results_of(models: Storage, plan: TrainingPlan) -> Results:
 
 
 def shares(results: Results) -> dict[str, float]:
-    """Return each user's share of a training job: by its work; alike, when nobody did any.
+    """Return each user's share of a training job, by work; equal shares when there was no work.
 
-    Work is counted in images. A step may be of 64 batches, so steps alone would let another user
-    pay; they count only where a result comes from a trainer that did not count images.
+    Work is counted in images. A step may have 64 batches, so a share by steps would make other
+    users pay. Steps count only if a result comes from a trainer that did not count images.
     """
     metrics = [one.metrics for one in results.values() if one is not None and one.metrics]
     in_images = all(one.images is not None for one in metrics)
@@ -186,7 +193,7 @@ def shares(results: Results) -> dict[str, float]:
 
 
 def work_of(result: TrainingResult | None, *, in_images: bool) -> int:
-    """Return the work of a task that has a result, at least 1; 0 for one that has none."""
+    """Return the work of a task, at least 1; 0 for a task without a result."""
     if result is None:
         return 0
     if result.metrics is None:
@@ -199,8 +206,8 @@ def receipt(state: TrainingState, share: float) -> Receipt:
 
     >>> spot = TrainingState("n", "Completed", instance_type="ml.g5.2xlarge",
     ...     training_seconds=1000, billable_seconds=300)
-    >>> bill = receipt(spot, 0.5)
-    >>> bill.billable_seconds, bill.spot_saving, round(bill.usd, 4)
+    >>> half = receipt(spot, 0.5)
+    >>> half.billable_seconds, half.spot_saving, round(half.usd, 4)
     (150, 0.7, 0.0631)
     """
     billed, pool = round(share * state.billable_seconds), round(share * state.pool_seconds)
@@ -222,7 +229,7 @@ def saving(state: TrainingState) -> float:
 
 
 def total(receipts: Iterable[Receipt]) -> Receipt | None:
-    """Return the sum over the training jobs that worked on one adapter; None: nothing is known."""
+    """Return the sum over an adapter's training jobs; None when there is no receipt."""
     found = list(receipts)
     if not found:
         return None

@@ -1,6 +1,6 @@
-"""Stopping a job that is under way: what waits ends at once, what works ends at its next stage.
+"""Cancel a job: a waiting job ends at once, a working one ends at its next stage.
 
-A request is noted first, so whoever dies on the way is finished by reconcile.
+The request is stored first. When the canceller dies in the middle, reconcile finishes its work.
 """
 
 from datetime import datetime
@@ -8,60 +8,62 @@ from datetime import datetime
 from contracts.documents.record import JobRecord
 from contracts.documents.status import Cancellation
 from contracts.errors import JobCanceledError
-from domain.training.following import TrainingRoom, settle
+from domain.training.following import settle
+from domain.training.services import TrainingServices
 
 
-def cancel(job_id: str, room: TrainingRoom, now: datetime) -> Cancellation:
-    """Stop a job; again and again is the same as once."""
-    before = room.jobs.get(job_id)
+def cancel(job_id: str, services: TrainingServices, now: datetime) -> Cancellation:
+    """Cancel a job; a second call does no more than the first."""
+    before = services.jobs.get(job_id)
     if before is None:
         return Cancellation(job_id=job_id, outcome="unknown")
-    if not room.jobs.request_cancel(job_id, now):
+    if not services.jobs.request_cancel(job_id, now):
         return Cancellation(job_id=job_id, outcome="too_late", status=before.status)
-    stop(room, job_id, now)
+    stop(services, job_id, now)
     return Cancellation(job_id=job_id, outcome="canceling", status=before.status)
 
 
-def finish_cancels(room: TrainingRoom, now: datetime) -> None:
-    """Do what a canceller that died has left undone."""
-    for record in (*room.jobs.queued(), *room.jobs.in_training()):
-        if record.cancel_requested or of_canceled_sweep(room, record):
-            room.jobs.request_cancel(record.job_id, now)
-            stop_waiting(room, record, now)
+def finish_cancels(services: TrainingServices, now: datetime) -> None:
+    """Finish the cancellations that a canceller which died has left undone."""
+    for record in (*services.jobs.queued(), *services.jobs.in_training()):
+        if record.cancel_requested or of_canceled_sweep(services, record):
+            services.jobs.request_cancel(record.job_id, now)
+            stop_waiting(services, record, now)
 
 
-def of_canceled_sweep(room: TrainingRoom, record: JobRecord) -> bool:
-    """Whether a job is a point of a sweep that somebody asked to stop."""
-    sweep = None if record.point_of is None else room.jobs.get(record.point_of)
+def of_canceled_sweep(services: TrainingServices, record: JobRecord) -> bool:
+    """Whether the job is a trial of a sweep that is being cancelled."""
+    sweep = None if record.trial_of is None else services.jobs.get(record.trial_of)
     return sweep is not None and sweep.cancel_requested
 
 
-def stop(room: TrainingRoom, job_id: str, now: datetime) -> None:
-    """End a job's wait; a sweep waits for its points, so theirs."""
-    record = room.jobs.get(job_id)
+def stop(services: TrainingServices, job_id: str, now: datetime) -> None:
+    """End a job's wait; a sweep waits for its trials, so end theirs too."""
+    record = services.jobs.get(job_id)
     if record is None:
         return
-    for point in record.points:
-        if room.jobs.request_cancel(point, now):
-            stop(room, point, now)
-    stop_waiting(room, record, now)
+    for trial in record.trials:
+        if services.jobs.request_cancel(trial, now):
+            stop(services, trial, now)
+    stop_waiting(services, record, now)
 
 
-def stop_waiting(room: TrainingRoom, record: JobRecord, now: datetime) -> None:
-    """End the wait for training; stop the training job if it trains nobody else.
+def stop_waiting(services: TrainingServices, record: JobRecord, now: datetime) -> None:
+    """End the wait for training; stop the training job if it trains no other job.
 
-    The others of a shared training job go on; what it still writes for this job nobody reads.
+    The other jobs of a shared training job go on. Nobody reads what it still writes for this one.
     """
     name = record.training_job_name
-    if record.queue == "training" and name is not None and not trains_others(room, name, record):
-        room.trainer.stop(name)
+    training = record.queue == "training"
+    if training and name is not None and not trains_others(services, name, record):
+        services.trainer.stop(name)
     if record.queue is not None:
-        settle(room, record, JobCanceledError(), now)
+        settle(services, record, JobCanceledError(), now)
 
 
-def trains_others(room: TrainingRoom, name: str, record: JobRecord) -> bool:
-    """Whether a training job has work for another job."""
+def trains_others(services: TrainingServices, name: str, record: JobRecord) -> bool:
+    """Whether the training job trains another job as well."""
     return any(
         other.training_job_name == name and other.job_id != record.job_id
-        for other in room.jobs.in_training()
+        for other in services.jobs.in_training()
     )

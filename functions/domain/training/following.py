@@ -1,21 +1,20 @@
-"""What became of a training, and who is told: the rules behind follow_training and reconcile.
+"""Decide what became of a training and answer its task token: follow_training and reconcile.
 
-SageMaker sends several events for a change, late ones, or none, so nothing here trusts an event:
-each look reads how things stand, and may be repeated.
+SageMaker may send several events for one change, send them late, or send none. No rule here trusts
+an event: each one reads the current state, and each may be repeated.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from contracts.codes import CODES
 from contracts.documents.record import JobRecord
-from contracts.documents.stages import TrainingJobDetail, TrainingNews
+from contracts.documents.stages import TrainingEvent, TrainingJobDetail
 from contracts.documents.status import TrainingProgress
 from contracts.documents.training import (
     TrainedAdapter,
@@ -31,7 +30,7 @@ from contracts.errors import (
 )
 from contracts.shared import layout
 from contracts.shared.names import parse_training_job_name
-from domain.ports.jobs import Jobs
+from domain.ports.callbacks import Callbacks
 from domain.ports.storage import (
     DOCUMENT_LIMIT,
     ObjectMissingError,
@@ -39,22 +38,23 @@ from domain.ports.storage import (
     find_document,
     find_readable,
 )
-from domain.sweeps.progress import tell_sweep
-from domain.training.priors import is_made_prior, keep_prior
-from domain.training.sagemaker_job import Trainer, TrainingState
+from domain.ports.trainer import TrainingState
+from domain.sweeps.progress import raise_sweep_percent
+from domain.training.class_images import is_made_class_images, keep_class_images
+from domain.training.services import TrainingServices
 
 LAUNCH_GRACE = timedelta(minutes=3)
-"""Between a claim and its training job; longer than the launcher may run, so that no launcher
-that was taken for dead creates the job after all."""
+"""Time between a claim and its training job. It is longer than a launcher may run, so a launcher
+that seems dead cannot create the job afterwards."""
 
 KILLED = "killed"
-"""By the machine: out of memory, or a host that failed."""
+"""Fault class of a process that the machine killed: out of memory, or a failed host."""
 
 RELAUNCHES = {"internal_server_error": 2, "capacity_error": 5, KILLED: 1}
-"""How often a job is trained again after a fault of the service, by class: docs/retries.md."""
+"""How often a job is trained again after a SageMaker fault, by fault class: docs/retries.md."""
 
 GATE = "gate_"
-"""Codes of the judge start so; all others are the training's own."""
+"""Prefix of the gate's codes; every other code comes from the training itself."""
 
 
 class TryAgain(NamedTuple):
@@ -62,115 +62,93 @@ class TryAgain(NamedTuple):
 
     alone: bool = False
     fault: str | None = None
-    """Of the service; counts against the budget of its class."""
+    """Class of the SageMaker fault; each class has a limit of retries."""
 
 
 Verdict = TrainedAdapter | StageError | TryAgain | Literal["wait"]
 
 
-class Callbacks(Protocol):
-    """What the rules need of Step Functions. False: nobody waits behind this token any more.
-
-    The job is told for the log only.
-    """
-
-    def succeed(self, task_token: str, answer: str, job_id: str) -> bool:
-        """End the waiting state with this JSON."""
-        ...
-
-    def fail(self, task_token: str, error: str, cause: str, job_id: str) -> bool:
-        """Fail the waiting state."""
-        ...
-
-
-@dataclass(frozen=True)
-class TrainingRoom:
-    """Everything that the stages around a training talk to."""
-
-    jobs: Jobs
-    models: Storage
-    trainer: Trainer
-    callbacks: Callbacks
-
-
-def follow(room: TrainingRoom, news: TrainingNews, now: datetime) -> None:
-    """Look at what the news is about."""
-    if isinstance(news.detail, TrainingJobDetail):
-        follow_training_job(room, news.detail.training_job_name, now)
-    elif is_made_prior(news.detail.object.key):
-        keep_prior(room.models, news.detail.object.key)
-    elif progress := find_progress(room.models, news.detail.object.key):
-        room.jobs.note_progress(progress, now)
-        tell_sweep(progress.job_id, room.jobs, now)
+def follow(services: TrainingServices, event: TrainingEvent, now: datetime) -> None:
+    """Look at the training job or the object that the event names."""
+    if isinstance(event.detail, TrainingJobDetail):
+        follow_training_job(services, event.detail.training_job_name, now)
+    elif is_made_class_images(event.detail.object.key):
+        keep_class_images(services.models, event.detail.object.key)
+    elif progress := find_progress(services.models, event.detail.object.key):
+        services.jobs.record_progress(progress, now)
+        raise_sweep_percent(progress.job_id, services.jobs, now)
     else:
-        follow_result(room, news.detail.object.key, now)
+        follow_result(services, event.detail.object.key, now)
 
 
-def follow_result(room: TrainingRoom, key: str, now: datetime) -> None:
-    """A result.json was written: answer its job's token, if the result settles the matter."""
+def follow_result(services: TrainingServices, key: str, now: datetime) -> None:
+    """Answer the job's token after a result.json was written, if the result is final."""
     place = re.fullmatch(layout.result_key("([0-9a-f]{32})", "([0-9a-f]{32})"), key)
-    record = room.jobs.get(place[2]) if place else None
+    record = services.jobs.get(place[2]) if place else None
     if place is None or record is None or record.plan_id != place[1]:
         return
-    act(room, record, verdict_of_result(room.models, record), now)
+    act(services, record, verdict_of_result(services.models, record), now)
 
 
-def follow_training_job(room: TrainingRoom, name: str, now: datetime) -> None:
-    """A training job changed: answer the tokens of its tasks that are settled."""
+def follow_training_job(services: TrainingServices, name: str, now: datetime) -> None:
+    """Answer the tokens of a changed training job's tasks, as far as their outcome is known."""
     named = parse_training_job_name(name)
     if named is None:
         return
-    plan = find_document(room.models, layout.plan_key(named.plan_id), TrainingPlan)
+    plan = find_document(services.models, layout.plan_key(named.plan_id), TrainingPlan)
     if plan is None:
         return
-    look_at(room, name, [task.job_id for task in plan.tasks], now)
+    follow_tasks(services, name, [task.job_id for task in plan.tasks], now)
 
 
 def reconcile(
-    room: TrainingRoom, now: datetime, has_time: Callable[[], bool] = lambda: True
+    services: TrainingServices, now: datetime, has_time: Callable[[], bool] = lambda: True
 ) -> None:
-    """Look at the trainings that have no outcome yet: finds what no event told us.
+    """Look at every training without an outcome, to find what no event announced.
 
-    Those that were silent for longest come first: where there are more than one round has time
-    for, the lost ones are still found by the next.
+    The training that has been silent for longest comes first. When one round has no time for all,
+    the next round still finds the lost ones.
     """
-    together: dict[str, list[str]] = {}
-    for record in sorted(room.jobs.in_training(), key=lambda one: one.updated_at):
-        together.setdefault(record.training_job_name or "", []).append(record.job_id)
-    for name, job_ids in together.items():
+    by_training_job: dict[str, list[str]] = {}
+    for record in sorted(services.jobs.in_training(), key=lambda one: one.updated_at):
+        by_training_job.setdefault(record.training_job_name or "", []).append(record.job_id)
+    for name, job_ids in by_training_job.items():
         if not has_time():
             return
-        look_at(room, name, job_ids, now)
+        follow_tasks(services, name, job_ids, now)
 
 
 def find_progress(models: Storage, key: str) -> TrainingProgress | None:
-    """Return what the trainer says of a task, if the key is the place for it."""
+    """Return the progress that the trainer wrote under this key, if it is a progress key."""
     place = re.fullmatch(layout.progress_key("[0-9a-f]{32}", "[0-9a-f]{32}"), key)
     return find_readable(models, key, TrainingProgress) if place else None
 
 
-def look_at(room: TrainingRoom, name: str, job_ids: Iterable[str], now: datetime) -> None:
-    """Settle what can be settled of one training job.
+def follow_tasks(
+    services: TrainingServices, name: str, job_ids: Iterable[str], now: datetime
+) -> None:
+    """Act on the tasks of one training job whose outcome is known.
 
-    The job is asked before the results are read: what it wrote at its end is then there. Records
-    are read anew: an index tells yesterday's news, and the job may be in another attempt by now.
+    The training job is described before the results are read, so that everything it wrote at its
+    end is visible. Records are read again, because an index lags behind its table and the job may
+    be in another attempt by now.
     """
-    state = room.trainer.describe(name)
+    state = services.trainer.describe(name)
     for job_id in job_ids:
-        record = room.jobs.get(job_id)
+        record = services.jobs.get(job_id)
         if record is None or record.training_job_name != name:
             continue
-        verdict = verdict_of_result(room.models, record)
+        verdict = verdict_of_result(services.models, record)
         if verdict == "wait":
             verdict = verdict_of_job(record, state, now)
         key = layout.progress_key(record.plan_id or job_id, job_id)
-        if verdict == "wait" and (progress := find_progress(room.models, key)):
-            room.jobs.note_progress(progress, now)
-        act(room, record, verdict, now)
+        if verdict == "wait" and (progress := find_progress(services.models, key)):
+            services.jobs.record_progress(progress, now)
+        act(services, record, verdict, now)
 
 
-def act(room: TrainingRoom, record: JobRecord, verdict: Verdict, now: datetime) -> None:
-    """Do what the verdict says, as long as the job is in training and still wanted."""
+def act(services: TrainingServices, record: JobRecord, verdict: Verdict, now: datetime) -> None:
+    """Do what the verdict says, as long as the job is in training."""
     if record.queue != "training" or verdict == "wait":
         return
     if record.cancel_requested:
@@ -178,30 +156,33 @@ def act(room: TrainingRoom, record: JobRecord, verdict: Verdict, now: datetime) 
     if isinstance(verdict, TryAgain):
         name, (alone, fault) = record.training_job_name or "", verdict
         faults = record.faults if fault is None else (*record.faults, fault)
-        room.jobs.requeue(record.job_id, name, now, alone=alone, faults=faults)
+        services.jobs.requeue(record.job_id, name, now, alone=alone, faults=faults)
         return
-    settle(room, record, verdict, now)
+    settle(services, record, verdict, now)
 
 
 def settle(
-    room: TrainingRoom, record: JobRecord, verdict: TrainedAdapter | StageError, now: datetime
+    services: TrainingServices,
+    record: JobRecord,
+    verdict: TrainedAdapter | StageError,
+    now: datetime,
 ) -> None:
-    """Answer the token, then forget it; a crash in between only answers twice."""
+    """Answer the token, then remove it; a crash in between only answers twice."""
     if record.task_token is not None:
-        answer(room.callbacks, record.task_token, verdict, record.job_id)
-        room.jobs.leave_queue(record.job_id, record.task_token, now)
+        answer(services.callbacks, record.task_token, verdict, record.job_id)
+        services.jobs.leave_queue(record.job_id, record.task_token, now)
 
 
 def answer(
     callbacks: Callbacks, task_token: str, verdict: TrainedAdapter | StageError, job_id: str
 ) -> bool:
-    """End the waiting state; False when nobody waits behind the token any more."""
+    """End the waiting state; False when no state waits behind the token."""
     if isinstance(verdict, TrainedAdapter):
         return callbacks.succeed(task_token, verdict.model_dump_json(), job_id)
     return callbacks.fail(task_token, type(verdict).__name__, str(verdict), job_id)
 
 
-# --- the rules themselves -------------------------------------------------------------------
+# --- verdicts -------------------------------------------------------------------------------
 
 
 def verdict_of_result(models: Storage, record: JobRecord) -> Verdict:
@@ -225,13 +206,12 @@ def verdict_of_job(record: JobRecord, state: TrainingState | None, now: datetime
     if not state.ended:
         return "wait"
     if record.plan_id != record.job_id:
-        return TryAgain(
-            alone=True
-        )  # who of the batch broke it is unknown: each now fails for itself
+        # Nobody knows which task broke the batch, so each is trained again by itself.
+        return TryAgain(alone=True)
     reason = reason_of(state)
     if record.faults.count(reason) < RELAUNCHES.get(reason, 0):
         return TryAgain(fault=reason)
-    return in_words(TrainingFailedError, reason)
+    return coded_error(TrainingFailedError, reason)
 
 
 def find_trained(models: Storage, record: JobRecord) -> TrainedAdapter | None:
@@ -247,7 +227,7 @@ def find_result(models: Storage, record: JobRecord) -> tuple[TrainingResult, Tra
         try:
             body = models.read(key, DOCUMENT_LIMIT)
             result = TrainingResult.model_validate_json(body)
-        except (ObjectMissingError, ValidationError):  # a torn one is none: nobody waits behind it
+        except (ObjectMissingError, ValidationError):  # a damaged result counts as none
             continue
         name = result.training_job_name or record.training_job_name or ""
         return result, TrainedAdapter(
@@ -260,17 +240,17 @@ def find_result(models: Storage, record: JobRecord) -> tuple[TrainingResult, Tra
 
 
 def error_of(failure: TrainingFailure) -> StageError:
-    """Return the workflow's word for what the trainer said; its code, if people have words for it.
+    """Return the workflow's error for the trainer's failure.
 
     >>> error_of(TrainingFailure(code="gate_no_effect", message="")).facts
     {'code': 'gate_no_effect'}
     """
     kind = GateFailedError if failure.code.startswith(GATE) else TrainingFailedError
-    return in_words(kind, failure.code)
+    return coded_error(kind, failure.code)
 
 
-def in_words(kind: type[StageError], code: str) -> StageError:
-    """Return the error with the code that people have words for; else only with a reason."""
+def coded_error(kind: type[StageError], code: str) -> StageError:
+    """Return the error with the code, if the catalogue has it; otherwise with a reason only."""
     return kind(code=code) if code in CODES else kind(reason=code)
 
 
@@ -290,10 +270,10 @@ def reason_of(state: TrainingState) -> str:
     if state.status == "Stopped":
         return "deadline_exceeded" if state.secondary_status.startswith("Max") else "stopped"
     kind, _, rest = state.failure_reason.partition(":")
-    said = re.match(r"\s*([a-z]+(?:_[a-z]+)+)\b", rest)
+    code = re.match(r"\s*([a-z]+(?:_[a-z]+)+)\b", rest)
     if kind == "AlgorithmError" and rest.endswith("exit code: 137"):
         return KILLED
-    if kind == "AlgorithmError" and said and said[1] in CODES:
-        return said[1]
+    if kind == "AlgorithmError" and code and code[1] in CODES:
+        return code[1]
     words = re.fullmatch(r"(?:[A-Z][a-z]+)+", kind)
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower() if words else "unknown"

@@ -1,72 +1,61 @@
-"""Starting what the planner chose: one order at a time, and never one job twice.
+"""Start training jobs for the queue, one order at a time, and never one job twice.
 
-Claim (a conditional write) before create: of two launchers one gets the job. A launcher that dies
-in between leaves a claim without a training job, which reconcile returns to the queue.
+A launcher claims a job with a conditional write before it creates the training job, so only one of
+two launchers gets the job. A launcher that dies in between leaves a claim without a training job;
+reconcile puts that job back into the queue.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from contracts.base import BaseCard
+from contracts.documents.class_images import ClassImageSet
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport, StoredFile
-from contracts.documents.prior import PriorSet
 from contracts.documents.record import JobRecord, WaitingFor
 from contracts.documents.stages import TrainAdapterInput
 from contracts.documents.training import TaskPhoto, TrainedAdapter, TrainingPlan, TrainingTask
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
+from domain.ports.callbacks import Callbacks
+from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Jobs
-from domain.ports.ledger import Bill
 from domain.ports.storage import Storage, find_document, read_document, write_document
+from domain.ports.trainer import Trainer
+from domain.training.class_images import class_images_manifest, find_class_images
 from domain.training.following import (
     LAUNCH_GRACE,
-    Callbacks,
-    TrainingRoom,
     answer,
     find_trained,
     settle,
     verdict_of_result,
 )
 from domain.training.keep_alive import advised_period
-from domain.training.planning import LaunchOrder, PlanningRules, fair_order, plan
-from domain.training.priors import find_priors, priors_manifest
-from domain.training.progress import tell_places
+from domain.training.planning import LaunchOrder, PlanningRules, choose_launches, fair_order
+from domain.training.progress import record_queue_places
 from domain.training.sagemaker_job import (
     EXPORT_SECONDS,
-    LEAST_RUNTIME,
-    Trainer,
+    MIN_RUNTIME,
     TrainingSettings,
     max_runtime,
     training_job_request,
 )
+from domain.training.services import LaunchServices, TrainingServices
 
 Start = Literal["started", "nothing_left", "no_capacity"]
-
-
-@dataclass(frozen=True)
-class Launcher:
-    """The room, and what the stack decided for every training job."""
-
-    room: TrainingRoom
-    bases: Storage
-    settings: TrainingSettings
-    has_time: Callable[[], bool] = lambda: True
-    """Whether one more training job may be prepared, asked before each, and answered when its turn
-    has come: SageMaker takes about one a second. A launcher that is killed leaves claims."""
 
 
 def queue_for_training(
     given: TrainAdapterInput, jobs: Jobs, models: Storage, callbacks: Callbacks, now: datetime
 ) -> None:
-    """Stand in the queue until the token is answered; at once, if there is an adapter already.
+    """Queue the job until its token is answered; answer at once when an adapter exists already.
 
-    A new token means that the state behind the old one is gone. So a failure that is known already
-    was told to that one: it is cleared away, or it would fail the new attempt too.
+    A new token means that the state behind the old one has ended. A failure that is known by now
+    was the answer to the old token, so it is removed: it must not fail the new attempt too.
     """
     job_id = given.job.job_id
     record = jobs.get(job_id)
@@ -81,20 +70,25 @@ def queue_for_training(
     jobs.enqueue(job_id, given.task_token, now)
 
 
-def launch(launcher: Launcher, now: datetime, ended: str = "") -> list[str]:
-    """Start what fits the quota; return the names of the training jobs that are under way now.
+def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str]:
+    """Start what fits the quota; return the names of the training jobs that were started.
 
-    The slot of ``ended`` is free, although follow_training may not have settled its rows yet.
+    Args:
+        services: what launching needs.
+        now: in UTC.
+        ended: a training job that has just ended. Its slot counts as free, although
+            follow_training may not have updated its jobs yet.
     """
-    queued = untrained(launcher.room, now)
-    running = [job for job in launcher.room.jobs.in_training() if job.training_job_name != ended]
+    jobs = services.training.jobs
+    queued = untrained(services.training, now)
+    running = [job for job in jobs.in_training() if job.training_job_name != ended]
     names: list[str] = []
     waiting = {job.job_id: job for job in fair_order(queued, tenants_of(running))}
     waiting_for: WaitingFor = "slot"
-    orders = plan(queued, running, rules_of(launcher.settings))
-    launcher = with_keep_alive(launcher) if orders else launcher
+    orders = choose_launches(queued, running, rules_of(services.settings))
+    services = with_keep_alive(services) if orders else services
     for order in orders:
-        outcome = start(launcher, order, now) if launcher.has_time() else "no_time"
+        outcome = start(services, order, now) if services.has_time() else "no_time"
         if outcome in {"no_capacity", "no_time"}:
             waiting_for = "capacity" if outcome == "no_capacity" else "slot"
             break
@@ -102,17 +96,17 @@ def launch(launcher: Launcher, now: datetime, ended: str = "") -> list[str]:
             waiting.pop(job.job_id, None)
         if outcome == "started":
             names.append(order.training_job_name)
-    tell_places(launcher.room.jobs, list(waiting.values()), waiting_for)
+    record_queue_places(jobs, list(waiting.values()), waiting_for)
     return names
 
 
-def with_keep_alive(launcher: Launcher) -> Launcher:
-    """Let warm pools wait for as long as the last gaps between training jobs advise."""
-    most = launcher.settings.keep_alive_seconds
-    if most == 0:
-        return launcher
-    seconds = advised_period(launcher.room.jobs.recent_runs(), most)
-    return replace(launcher, settings=replace(launcher.settings, keep_alive_seconds=seconds))
+def with_keep_alive(services: LaunchServices) -> LaunchServices:
+    """Set the warm pools' keep-alive to what the last gaps between training jobs advise."""
+    limit = services.settings.keep_alive_seconds
+    if limit == 0:
+        return services
+    seconds = advised_period(services.training.jobs.recent_runs(), limit)
+    return replace(services, settings=replace(services.settings, keep_alive_seconds=seconds))
 
 
 def tenants_of(running: Sequence[JobRecord]) -> Counter[str]:
@@ -121,33 +115,33 @@ def tenants_of(running: Sequence[JobRecord]) -> Counter[str]:
 
 
 def rules_of(settings: TrainingSettings) -> PlanningRules:
-    """Return what of the settings the planner needs."""
-    return PlanningRules(quota=settings.quota, largest_batch=settings.largest_batch)
+    """Return the limits among the settings."""
+    return PlanningRules(quota=settings.quota, max_batch=settings.max_batch)
 
 
-def untrained(room: TrainingRoom, now: datetime) -> list[JobRecord]:
-    """Return the queued jobs that nothing trains; what was trained already is answered.
+def untrained(services: TrainingServices, now: datetime) -> list[JobRecord]:
+    """Return the queued jobs that need a training; answer those that are trained already.
 
-    Whoever dies between a result and its answer leaves a job that looks untrained. So a job with a
-    past is looked at closely, in the table itself, before a GPU is spent on it.
+    A launcher may have crashed after training finished but before the task token was answered.
+    So every job that has been attempted is read again from the table before a GPU is spent on it.
     """
     free: list[JobRecord] = []
-    for row in room.jobs.queued():
-        job = room.jobs.get(row.job_id) if row.attempt > 0 else row
-        if job is None or job.queue != "queued" or may_be_trained(job, room.trainer, now):
+    for row in services.jobs.queued():
+        job = services.jobs.get(row.job_id) if row.attempt > 0 else row
+        if job is None or job.queue != "queued" or may_be_trained(job, services.trainer, now):
             continue
-        trained = find_trained(room.models, job) if job.attempt > 0 else None
+        trained = find_trained(services.models, job) if job.attempt > 0 else None
         if trained is None:
             free.append(job)
         else:
-            settle(room, job, trained, now)
+            settle(services, job, trained, now)
     return free
 
 
 def may_be_trained(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
-    """Whether an earlier attempt goes on, or begins yet, although its execution has ended.
+    """Whether an earlier attempt still runs, or may still begin, although its execution ended.
 
-    Its result is waited for: then the adapter is adopted, or the job is trained anew.
+    The job waits for that attempt's result: its adapter is adopted, or the job is trained again.
     """
     if job.training_job_name is None:
         return False
@@ -157,51 +151,51 @@ def may_be_trained(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
     return not state.ended
 
 
-def start(launcher: Launcher, order: LaunchOrder, now: datetime) -> Start:
+def start(services: LaunchServices, order: LaunchOrder, now: datetime) -> Start:
     """Claim an order's jobs and start their training job."""
-    room, base_id = launcher.room, order.jobs[0].base_id
-    card = read_document(launcher.bases, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)
+    training, base_id = services.training, order.jobs[0].base_id
+    card = read_document(services.bases, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)
     tasks = [
         task
-        for record in claim(room.jobs, order, now)
-        if (task := task_or_failure(room, record, now)) is not None
+        for record in claim(training.jobs, order, now)
+        if (task := task_or_failure(training, record, now)) is not None
     ]
     if not tasks:
         return "nothing_left"
-    plan_document = TrainingPlan(
+    plan = TrainingPlan(
         plan_id=order.plan_id,
         base_sha256=card.sha256,
         tasks=tuple(tasks),
-        deadline_seconds=runtime_of(order, launcher.settings) - EXPORT_SECONDS,
+        deadline_seconds=runtime_of(order, services.settings) - EXPORT_SECONDS,
     )
-    priors = find_priors(room.models, plan_document.tasks, card)
-    write_inputs(launcher, plan_document, priors)
+    class_images = find_class_images(training.models, plan.tasks, card)
+    write_inputs(services, plan, class_images)
     request = training_job_request(
         order.training_job_name,
-        plan_document,
+        plan,
         base_id,
-        launcher.settings,
-        with_priors=bool(priors),
+        services.settings,
+        with_class_images=bool(class_images),
     )
     spot = request["EnableManagedSpotTraining"]
-    bill = Bill(order.training_job_name, order.plan_id, spot=spot)
-    room.jobs.open_bill(bill, now)
-    if room.trainer.create(request) != "no_capacity":
+    cost_record = CostRecord(order.training_job_name, order.plan_id, spot=spot)
+    training.jobs.open_cost_record(cost_record, now)
+    if training.trainer.create(request) != "no_capacity":
         return "started"
-    room.jobs.drop_bill(bill)
+    training.jobs.drop_cost_record(cost_record)
     for task in tasks:
-        room.jobs.wait_for_capacity(task.job_id, order.training_job_name, now)
+        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now)
     return "no_capacity"
 
 
 def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
-    """Return the seconds that the training job may run: what the stack allows, and what is paid."""
+    """Return the training job's runtime in seconds: the stack's limit, or less if less is paid."""
     paid = [job.max_runtime_seconds for job in order.jobs if job.max_runtime_seconds is not None]
-    return max(LEAST_RUNTIME, min([max_runtime(len(order.jobs), settings), *paid]))
+    return max(MIN_RUNTIME, min([max_runtime(len(order.jobs), settings), *paid]))
 
 
 def claim(jobs: Jobs, order: LaunchOrder, now: datetime) -> list[JobRecord]:
-    """Return the order's jobs that are ours now: none, when another launcher has the leader."""
+    """Return the order's jobs that this launcher claimed; none if another one has the leader."""
     claimed: list[JobRecord] = []
     for job in order.jobs:
         ours = jobs.start_training(
@@ -215,12 +209,14 @@ def claim(jobs: Jobs, order: LaunchOrder, now: datetime) -> list[JobRecord]:
     return claimed
 
 
-def task_or_failure(room: TrainingRoom, record: JobRecord, now: datetime) -> TrainingTask | None:
-    """Return what to train; None, and the state fails, when that is no longer known."""
+def task_or_failure(
+    services: TrainingServices, record: JobRecord, now: datetime
+) -> TrainingTask | None:
+    """Return the task; when its documents are gone, fail the waiting state and return None."""
     try:
-        return task_of(room.models, record)
+        return task_of(services.models, record)
     except TrainingFailedError as error:
-        settle(room, record, error, now)
+        settle(services, record, error, now)
         return None
 
 
@@ -228,7 +224,7 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     """Return the request and the photos that passed.
 
     Raises:
-        TrainingFailedError: they are no longer there.
+        TrainingFailedError: these documents are missing.
     """
     accepted = find_document(models, layout.accepted_upload_key(record.job_id), AcceptedUpload)
     report = find_document(models, layout.photo_report_key(record.job_id), PhotoReport)
@@ -245,12 +241,12 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
 
 
 def class_photos_of(report: PhotoReport) -> tuple[StoredFile, ...]:
-    """Return the user's own pictures of the class, where the report's job keeps them."""
+    """Return the user's own pictures of the class, by their names in the ``photos`` channel."""
     return tuple(in_channel(report.job_id, stored) for stored in report.class_photos)
 
 
 def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
-    """Return the photos with a normalised copy."""
+    """Return the photos that have a normalised copy."""
     return tuple(
         TaskPhoto(
             index=photo.index,
@@ -266,30 +262,30 @@ def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
 
 
 def in_channel(job_id: str, stored: StoredFile) -> StoredFile:
-    """Return a file of the job as the ``photos`` channel names it."""
+    """Return a file of the job by its name in the ``photos`` channel."""
     return StoredFile(file=f"{job_id}/{stored.file}", sha256=stored.sha256)
 
 
 def write_inputs(
-    launcher: Launcher, training_plan: TrainingPlan, priors: Sequence[PriorSet]
+    services: LaunchServices, plan: TrainingPlan, class_images: Sequence[ClassImageSet]
 ) -> None:
-    """Write the plan and the lists of photos and class images where the request's channels look."""
-    models, plan_id = launcher.room.models, training_plan.plan_id
-    write_document(models, layout.plan_key(plan_id), training_plan)
-    manifest = photos_manifest(training_plan, launcher.settings.uploads_bucket)
+    """Write the plan and both manifests where the request's channels expect them."""
+    models, plan_id = services.training.models, plan.plan_id
+    write_document(models, layout.plan_key(plan_id), plan)
+    manifest = photos_manifest(plan, services.settings.uploads_bucket)
     body = json.dumps(manifest).encode()
     models.write(layout.photos_manifest_key(plan_id), body, "application/json")
-    if priors:
-        body = json.dumps(priors_manifest(models, priors)).encode()
-        models.write(layout.priors_manifest_key(plan_id), body, "application/json")
+    if class_images:
+        body = json.dumps(class_images_manifest(models, class_images)).encode()
+        models.write(layout.class_images_manifest_key(plan_id), body, "application/json")
 
 
-def photos_manifest(training_plan: TrainingPlan, uploads_bucket: str) -> list[object]:
+def photos_manifest(plan: TrainingPlan, uploads_bucket: str) -> list[object]:
     """Return SageMaker's ManifestFile: a common prefix, then the keys below it, each once.
 
-    Points of one sweep share their photos.
+    The trials of one sweep share their photos.
     """
-    files = dict.fromkeys(file for task in training_plan.tasks for file in files_of(task))
+    files = dict.fromkeys(file for task in plan.tasks for file in files_of(task))
     return [{"prefix": f"s3://{uploads_bucket}/{layout.ACCEPTED_PREFIX}"}, *files]
 
 

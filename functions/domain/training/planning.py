@@ -1,7 +1,7 @@
-"""Which queued jobs are trained next, and together: pure rules, so that they can be simulated.
+"""Which queued jobs are trained next, and which of them together: pure rules, easy to simulate.
 
-A plan is one SageMaker training job. Its first job is its leader: launchers claim the leader
-first, so of two launchers with the same plan one wins whole.
+One launch order becomes one SageMaker training job. Its first job is the leader. Launchers claim
+the leader first, so of two launchers with the same order one gets all of it.
 """
 
 from collections import Counter, deque
@@ -18,16 +18,17 @@ from contracts.shared.names import build_training_job_name
 Lane = Literal["interactive", "backlog"]
 
 SMALL_JOBS_AT_ONCE = 40
-"""SageMaker takes one request a second, and a warm job of one quick user lasts 40 seconds."""
+"""Small jobs that can run at the same time: SageMaker takes about one request per second, and a
+warm training job of one quick user lasts about 40 seconds."""
 
 
 @dataclass(frozen=True)
 class PlanningRules:
-    """What the stack allows."""
+    """The stack's limits."""
 
     quota: int
     """Training jobs that may run at once."""
-    largest_batch: int = 1
+    max_batch: int = 1
     """Users that one training job may train."""
 
 
@@ -42,16 +43,16 @@ class LaunchOrder:
 
     @property
     def training_job_name(self) -> str:
-        """Unique for ever, as SageMaker demands: a new attempt has a new name."""
+        """The training job's name; a new attempt has a new name, since SageMaker's are unique."""
         return build_training_job_name(self.plan_id, self.attempt)
 
     @property
     def lane(self) -> Lane:
-        """A user alone is served as soon as possible; many together as cheaply as possible."""
+        """Interactive for a single user (as soon as possible), backlog for many (cheap)."""
         return "interactive" if len(self.jobs) == 1 else "backlog"
 
 
-def plan(
+def choose_launches(
     queued: Sequence[JobRecord], running: Sequence[JobRecord], rules: PlanningRules
 ) -> list[LaunchOrder]:
     """Return the training jobs to start now, the most urgent first.
@@ -65,32 +66,33 @@ def plan(
     if free <= 0:
         return []
     size = batch_size(len(queued), rules)
-    turns = fair_order(queued, Counter(job.tenant for job in running))
-    return [order_of(tuple(jobs)) for jobs in batches(islice(turns, free * size), size)[:free]]
+    next_jobs = islice(fair_order(queued, Counter(job.tenant for job in running)), free * size)
+    return [order_of(tuple(jobs)) for jobs in batches(next_jobs, size)[:free]]
 
 
 def batch_size(waiting: int, rules: PlanningRules) -> int:
-    """Return how many users share a training job: more when more wait; nobody waits to fill one.
+    """Return how many users share a training job: more users when more of them wait.
 
-    A job's start and load are paid once for all its users. Half of the queue goes in the first
-    round, so that the last jobs are small and all instances finish together. A large quota does
-    not make batches smaller for ever, since only so many small jobs can run at once.
+    The start of a training job is paid once for all its users. No user waits for a batch to fill.
+    Half of the queue goes into the first round, so that the last jobs are small and all instances
+    finish at about the same time. A quota above SMALL_JOBS_AT_ONCE makes batches no smaller.
 
-    >>> [batch_size(n, PlanningRules(quota=20, largest_batch=50)) for n in (1, 40, 41, 10_000)]
+    >>> [batch_size(n, PlanningRules(quota=20, max_batch=50)) for n in (1, 40, 41, 10_000)]
     [1, 1, 2, 50]
     """
     instances = min(rules.quota, SMALL_JOBS_AT_ONCE)
-    return max(1, min(rules.largest_batch, -(-waiting // (2 * instances))))
+    return max(1, min(rules.max_batch, -(-waiting // (2 * instances))))
 
 
-def batches(turns: Iterable[JobRecord], size: int) -> list[list[JobRecord]]:
-    """Return groups that fit together, in the order of their leaders' turns.
+def batches(jobs: Iterable[JobRecord], size: int) -> list[list[JobRecord]]:
+    """Return groups of at most ``size`` jobs, in the order of their leaders.
 
-    One base for all, since a training job has one; and nobody with a job that broke a batch.
+    All jobs of a group have the same base, because a training job has one base. A job that is
+    marked ``alone`` gets a group of its own.
     """
     groups: list[list[JobRecord]] = []
     filling: dict[str, list[JobRecord]] = {}
-    for job in turns:
+    for job in jobs:
         group = [] if job.alone else filling.setdefault(job.base_id, [])
         if not group:
             groups.append(group)
@@ -101,51 +103,51 @@ def batches(turns: Iterable[JobRecord], size: int) -> list[list[JobRecord]]:
 
 
 def fair_order(queued: Iterable[JobRecord], in_training: Counter[str]) -> Iterator[JobRecord]:
-    """Yield every queued job: next comes the tenant with the fewest jobs under way, then age.
+    """Yield every queued job: the tenant with the fewest jobs in training first, then by age.
 
-    So one upload does not wait for another tenant's eight hundred.
+    One upload does not wait behind another tenant's eight hundred.
     """
-    lines = by_tenant(queued)
-    turns = [(in_training[tenant], age_key(line[0]), tenant) for tenant, line in lines.items()]
-    heapify(turns)
-    while turns:
-        under_way, _, tenant = turns[0]
-        line = lines[tenant]
-        yield line.popleft()
-        if line:
-            heapreplace(turns, (under_way + 1, age_key(line[0]), tenant))
+    queues = by_tenant(queued)
+    tenants = [(in_training[tenant], age_key(jobs[0]), tenant) for tenant, jobs in queues.items()]
+    heapify(tenants)
+    while tenants:
+        chosen, _, tenant = tenants[0]
+        jobs = queues[tenant]
+        yield jobs.popleft()
+        if jobs:
+            heapreplace(tenants, (chosen + 1, age_key(jobs[0]), tenant))
         else:
-            heappop(turns)
+            heappop(tenants)
 
 
 def by_tenant(queued: Iterable[JobRecord]) -> dict[str, deque[JobRecord]]:
     """Return each tenant's jobs, the oldest first."""
-    lines: dict[str, deque[JobRecord]] = {}
+    queues: dict[str, deque[JobRecord]] = {}
     for job in sorted(queued, key=age_key):
-        lines.setdefault(job.tenant, deque()).append(job)
-    return lines
+        queues.setdefault(job.tenant, deque()).append(job)
+    return queues
 
 
 class AgeKey(NamedTuple):
-    """Sorts jobs by their wait; the id makes the order total."""
+    """Sort key: the longest waiting job first; the id makes the order unambiguous."""
 
     queued_at: str
     job_id: str
 
 
 def age_key(job: JobRecord) -> AgeKey:
-    """Return what sorts the longest waiting job first."""
+    """Return the job's sort key."""
     return AgeKey(job.queued_at or job.created_at, job.job_id)
 
 
 def order_of(jobs: tuple[JobRecord, ...]) -> LaunchOrder:
-    """Return the order that trains these jobs together, under an attempt that none of them had."""
+    """Return the order that trains these jobs together, as a new attempt for each of them."""
     attempt = 1 + max(job.attempt for job in jobs)
     return LaunchOrder(plan_id_of([job.job_id for job in jobs]), attempt, jobs)
 
 
 def plan_id_of(job_ids: Sequence[str]) -> str:
-    """Return the job's own id when it is alone, so that its next attempt finds its checkpoints."""
+    """Return the plan's id; a single job's own id, so that its next attempt finds checkpoints."""
     if len(job_ids) == 1:
         return job_ids[0]
     return sha256("\n".join(job_ids).encode()).hexdigest()[:32]

@@ -1,7 +1,6 @@
-"""How far a job is, and what subscribers hear of it."""
+"""How far a job is, in percent, and what status changes its subscribers get."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from contracts.documents.record import JobRecord, Stage, WaitingFor
 from contracts.documents.status import StatusChange, TrainingProgress
@@ -17,28 +16,20 @@ STAGE_PERCENT: dict[Stage, int] = {
     "NotifyOwner": 98,
     "NotifyFailure": 0,
 }
-"""On entering the stage."""
+"""The job's percent when it enters the stage."""
 
 LAUNCHED, TRAINED, DONE = 8, 88, 100
-"""When a training job was created, when its last step is done, when the owner has the model."""
+"""The percent when the training job is created, when its last step is done, when the job ends."""
 
 UNSTOPPABLE: set[Stage] = {"NotifyOwner"}
-"""Here the model is being delivered."""
+"""Stages in which a job can no longer be cancelled: the model is being delivered."""
 
-PLACES_TOLD = 20
-"""Jobs that hear of their place in one round: a row of the table is written for each."""
-
-
-class Teller(Protocol):
-    """Carries changes to whoever listens; may deliver one twice."""
-
-    def publish(self, changes: Sequence[StatusChange]) -> None:
-        """Send them, in order."""
-        ...
+MAX_RECORDED_PLACES = 20
+"""Jobs whose place in the queue is stored in one round: each costs a write to the table."""
 
 
 def training_percent(progress: TrainingProgress) -> int:
-    """Return how far the whole job is at a training step.
+    """Return the percent of the whole job at a training step.
 
     >>> done = TrainingProgress(job_id="0" * 32, training_job_name=None, step=50, total_steps=100,
     ...     eta_seconds=60)
@@ -51,7 +42,7 @@ def training_percent(progress: TrainingProgress) -> int:
 
 
 def changes_of(images: Sequence[tuple[StatusChange | None, StatusChange]]) -> list[StatusChange]:
-    """Return what is news among pairs of before and after."""
+    """Return the real changes among pairs of before and after; a new time alone is none."""
     return [
         after
         for before, after in images
@@ -59,8 +50,8 @@ def changes_of(images: Sequence[tuple[StatusChange | None, StatusChange]]) -> li
     ]
 
 
-def tell_places(jobs: Jobs, waiting: Sequence[JobRecord], waiting_for: WaitingFor) -> None:
-    """Tell the foremost of the queue, in this order, where they stand and what they wait for."""
-    for place, record in enumerate(waiting[:PLACES_TOLD], start=1):
+def record_queue_places(jobs: Jobs, waiting: Sequence[JobRecord], waiting_for: WaitingFor) -> None:
+    """Store the place of the first jobs of the queue, and what they wait for."""
+    for place, record in enumerate(waiting[:MAX_RECORDED_PLACES], start=1):
         if (record.queue_place, record.waiting_for) != (place, waiting_for):
-            jobs.note_place(record.job_id, place, waiting_for)
+            jobs.record_queue_place(record.job_id, place, waiting_for)

@@ -1,13 +1,12 @@
-"""The one place that says what a training job of ours looks like.
+"""Build the request of a training job: every CreateTrainingJob request comes from this module.
 
-A warm pool is reused only when role, instance, volume, network and isolation flags agree, so every
-request is built here and differs from another one only in names, inputs and times. How long a pool
-is kept may change from request to request: SageMaker does not compare it.
+SageMaker reuses a warm pool only when role, instance, volume, network and isolation flags agree.
+So two requests differ only in names, inputs and times. The keep-alive period may differ, because
+SageMaker does not compare it.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any
 
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
@@ -28,110 +27,41 @@ METRICS = {
 ``step=12 sample_identity=0.7900 sample_prompt_following=1.0000`` and
 ``gate effect=0.2100 identity=0.8300``."""
 
-LONGEST_RUNTIME = 5 * 24 * 3600
-"""Seconds; SageMaker's default limit for one training job."""
+MAX_RUNTIME = 5 * 24 * 3600
+"""SageMaker's default limit for one training job, in seconds."""
 
 EXPORT_SECONDS = 180
-"""Before the end of the runtime: enough to save what was learnt so far."""
+"""Seconds before the end of the runtime at which the trainer saves and exports its adapters."""
 
-LEAST_RUNTIME = EXPORT_SECONDS + 60
-"""Seconds; below this nothing would be learnt before the export."""
+MIN_RUNTIME = EXPORT_SECONDS + 60
+"""Smallest runtime in seconds; with less time nothing would be learnt before the export."""
 
 CHECKPOINTS, TENSORBOARD = "/opt/ml/checkpoints", "/opt/ml/output/tensorboard"
-
-JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
-Creation = Literal["created", "exists", "no_capacity"]
-"""What became of a request; ``no_capacity`` also stands for limits and throttling: wait."""
-PoolStatus = Literal["InUse", "Available", "Reused", "Terminated"]
-
-
-class Run(NamedTuple):
-    """How long a training job had an instance to itself."""
-
-    created_at: datetime
-    ended_at: datetime | None
-    """None: it goes on."""
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """How a training job stands, in SageMaker's words."""
-
-    name: str
-    status: JobStatus
-    secondary_status: str = ""
-    failure_reason: str = ""
-    instance_type: str = ""
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    """Of the download: from here on instances are billed."""
-    ended_at: datetime | None = None
-    training_seconds: int = 0
-    """From there to the end; 0 until then."""
-    billable_seconds: int = 0
-    """Spot instances are billed for less."""
-    spot: bool = False
-    pool_seconds: int = 0
-    """How long the instance was kept warm afterwards, as far as it is known."""
-    pool: PoolStatus | None = None
-    """How the instance that it leaves stands; None: it keeps none."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether it will write nothing more."""
-        return self.status in {"Completed", "Failed", "Stopped"}
-
-    @property
-    def keeps_pool(self) -> bool:
-        """Whether the instance still waits, or will wait, for another job."""
-        return self.pool in {"InUse", "Available"}
-
-    @property
-    def run(self) -> Run | None:
-        """From creation to end; None for a job that never had an instance, or has not ended."""
-        if self.created_at is None or self.started_at is None or self.ended_at is None:
-            return None
-        return Run(self.created_at, self.ended_at)
-
-
-class Trainer(Protocol):
-    """What the rules need of SageMaker."""
-
-    def create(self, request: dict[str, Any]) -> Creation:
-        """Start a training job; a name that is taken already starts nothing."""
-        ...
-
-    def describe(self, name: str) -> TrainingState | None:
-        """Return how the job stands, or None when no job has that name."""
-        ...
-
-    def stop(self, name: str) -> None:
-        """Stop a training job; one that has ended, or never began, is left alone."""
-        ...
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What the stack decides for every training job."""
+    """The settings that are the same for every training job of a stack."""
 
     image_uri: str
     role_arn: str
     instance_type: str
     quota: int
     """Training jobs that may run at once."""
-    largest_batch: int
-    """Users that one training job may train."""
+    max_batch: int
+    """Largest number of users that one training job may train."""
     spot_backlog: bool
-    """Whether jobs of several users run on spot instances; those cannot keep a warm pool."""
+    """Whether training jobs of several users run on spot instances, which keep no warm pool."""
     keep_alive_seconds: int
-    """The maximum; domain.training.keep_alive chooses within it. 0 switches warm pools off."""
+    """Longest time to keep a warm pool; domain.training.keep_alive chooses the actual time. 0
+    switches warm pools off."""
     max_runtime_seconds: int
-    """For one user."""
+    """Largest runtime for one user."""
     uploads_bucket: str
     models_bucket: str
     bases_bucket: str
     captioner_id: str | None = None
-    """What describes pictures, in the bases' bucket; every training job gets it, or none does."""
+    """The model that describes pictures, in the bases bucket; None: the stack has none."""
     volume_gb: int = 50
 
 
@@ -141,7 +71,7 @@ def training_job_request(
     base_id: str,
     settings: TrainingSettings,
     *,
-    with_priors: bool = False,
+    with_class_images: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of CreateTrainingJob; no personal data, no user text."""
     spot = settings.spot_backlog and len(plan.tasks) > 1
@@ -153,7 +83,9 @@ def training_job_request(
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
         "RoleArn": settings.role_arn,
-        "InputDataConfig": channels(plan.plan_id, base_id, settings, with_priors=with_priors),
+        "InputDataConfig": channels(
+            plan.plan_id, base_id, settings, with_class_images=with_class_images
+        ),
         "OutputDataConfig": {
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
@@ -179,14 +111,16 @@ def training_job_request(
 
 
 def channels(
-    plan_id: str, base_id: str, settings: TrainingSettings, *, with_priors: bool
+    plan_id: str, base_id: str, settings: TrainingSettings, *, with_class_images: bool
 ) -> list[dict[str, Any]]:
-    """Return the inputs: what to do, on which photos, from which base, with which class images."""
+    """Return InputDataConfig: plan, photos, base, and the captioner and class images if any."""
     plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
     base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(base_id)}"
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
-    priors_uri = models_uri(layout.priors_manifest_key(plan_id), settings)
-    priors = [channel(layout.PRIOR_CHANNEL, "ManifestFile", priors_uri)] if with_priors else []
+    class_images = []
+    if with_class_images:
+        uri = models_uri(layout.class_images_manifest_key(plan_id), settings)
+        class_images = [channel(layout.CLASS_IMAGES_CHANNEL, "ManifestFile", uri)]
     captioner = []
     if settings.captioner_id is not None:
         folder = layout.captioner_prefix(settings.captioner_id)
@@ -197,7 +131,7 @@ def channels(
         channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
         channel(layout.BASE_CHANNEL, "S3Prefix", base_uri),
         *captioner,
-        *priors,
+        *class_images,
     ]
 
 
@@ -208,19 +142,19 @@ def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
 
 
 def max_runtime(users: int, settings: TrainingSettings) -> int:
-    """Return the seconds after which SageMaker stops the job: each user's share, within limits."""
-    return min(users * settings.max_runtime_seconds, LONGEST_RUNTIME)
+    """Return the seconds after which SageMaker stops a training job of so many users."""
+    return min(users * settings.max_runtime_seconds, MAX_RUNTIME)
 
 
 def runtime_of_plan(plan: TrainingPlan, settings: TrainingSettings) -> int:
-    """Return the seconds after which SageMaker stops a plan that has not stopped by itself."""
+    """Return the seconds after which SageMaker stops a plan that does not end by itself."""
     if plan.deadline_seconds is None:
         return max_runtime(len(plan.tasks), settings)
     return plan.deadline_seconds + EXPORT_SECONDS
 
 
 def stopping(runtime_seconds: int, *, spot: bool) -> dict[str, int]:
-    """Return StoppingCondition; a spot job may wait as long again for its instances."""
+    """Return StoppingCondition; a spot job may also wait for instances, for the same time."""
     if not spot:
         return {"MaxRuntimeInSeconds": runtime_seconds}
     return {
@@ -230,7 +164,7 @@ def stopping(runtime_seconds: int, *, spot: bool) -> dict[str, int]:
 
 
 def resources(settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
-    """Return ResourceConfig; a warm pool of no seconds, or of spot instances, is left out."""
+    """Return ResourceConfig; without a warm pool for 0 seconds or spot instances."""
     config: dict[str, Any] = {
         "InstanceCount": 1,
         "InstanceType": settings.instance_type,
@@ -242,5 +176,5 @@ def resources(settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
 
 
 def models_uri(key: str, settings: TrainingSettings) -> str:
-    """Return where a key of the models bucket lies."""
+    """Return the URI of a key in the models bucket."""
     return f"s3://{settings.models_bucket}/{key}"

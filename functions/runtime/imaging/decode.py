@@ -1,7 +1,9 @@
 """The child of runtime.imaging.sandbox: one photo from stdin, one normalised PNG to stdout.
 
-Before the PNG comes one line of JSON: its size and what was repaired, or why it was refused.
-Limits are set before the first byte is looked at. Imports Pillow, its two neighbours and the error.
+The child first writes an empty line, which says that it has started. Then it writes one line of
+JSON with the size and the repairs, or with the code of the refusal. The PNG follows. Limits are set
+before the first byte of the photo is read. The module imports only Pillow, its two neighbours and
+PhotoRejectedError.
 """
 
 import io
@@ -22,12 +24,12 @@ from runtime.imaging.png_integrity import is_whole
 MEMORY_BYTES = 1024 * 1024 * 1024
 CPU_SECONDS = 20
 MAX_ASPECT = 4
-MOVING = {"PNG", "WEBP", "AVIF"}
+ANIMATED = {"PNG", "WEBP", "AVIF"}
 """A JPEG with several frames is a photo with a preview."""
 
 MASK_SIDE = 8
 MASK_SKEW = 0.02
-"""How much a mask's aspect may differ from the photo's: a rounded pixel."""
+"""Largest difference between the aspect ratios of mask and photo: a rounded pixel."""
 MASK_WHITE = 128
 ORIENTATION, EXIF, TAKEN = 0x0112, 0x8769, 0x9003
 _TURNED = range(2, 9)
@@ -35,16 +37,16 @@ _WHITE = (255, 255, 255, 255)
 
 
 def main(order: str) -> None:
-    """Decode what stdin holds and answer on stdout."""
+    """Decode the photo on stdin and answer on stdout."""
     _limit()
-    sys.stdout.buffer.write(b"\n")  # whatever happens from here on is about the photo
+    sys.stdout.buffer.write(b"\n")  # from here on, every failure is about the photo
     sys.stdout.buffer.flush()
     facts, png = answer(sys.stdin.buffer.read(), json.loads(order))
     sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n" + png)
 
 
 def answer(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Return the photo's facts and PNG, or the code that refuses it; never raises."""
+    """Return the photo's facts and PNG, or the code of the refusal; never raise."""
     try:
         return normalise_mask(body, **order) if "mask_of" in order else normalise(body, **order)
     except PhotoRejectedError as refusal:
@@ -71,7 +73,7 @@ def normalise(
     Image.MAX_IMAGE_PIXELS = max_pixels
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     image = opened(body, kind)
-    judge_header(image, min_side)
+    check_header(image, min_side)
     if kind == "PNG" and not is_whole(body):
         raise PhotoRejectedError("damaged_image")
     taken = day_of(image)
@@ -89,7 +91,7 @@ def normalise(
     clean = Image.frombytes("RGB", rgb.size, rgb.tobytes())
     clean.save(out, "PNG", compress_level=3)
     facts = {"width": clean.width, "height": clean.height, "codes": codes, "taken": taken}
-    return {**facts, "measures": measure(clean)}, out.getvalue()
+    return {**facts, "metrics": measure(clean)}, out.getvalue()
 
 
 def normalise_mask(  # noqa: PLR0913 - an order's fields
@@ -98,12 +100,12 @@ def normalise_mask(  # noqa: PLR0913 - an order's fields
     """Return a grey PNG of the photo's size, white where the subject is; see ``normalise``.
 
     Raises:
-        PhotoRejectedError: it has another aspect than the photo, or no part of it is white.
+        PhotoRejectedError: the mask's aspect ratio differs from the photo's, or no part is white.
     """
     Image.MAX_IMAGE_PIXELS = max_pixels
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     image = opened(body, kind)
-    judge_header(image, min(min_side, MASK_SIDE))
+    check_header(image, min(min_side, MASK_SIDE))
     image.draft(None, (max_side, max_side))
     image.load()
     upright, _ = turn(image)
@@ -119,7 +121,7 @@ def normalise_mask(  # noqa: PLR0913 - an order's fields
 
 
 def to_grey(mask: Image.Image) -> Image.Image:
-    """Return a mask as grey; one that is all in the alpha channel is taken from there."""
+    """Return a mask as grey; a mask in the alpha channel is taken from there."""
     if "A" in mask.getbands():
         alpha = mask.getchannel("A")
         if alpha.getextrema() != (255, 255):
@@ -130,36 +132,36 @@ def to_grey(mask: Image.Image) -> Image.Image:
 def opened(body: bytes, name: str) -> Image.Image:
     """Return the image with only its header read."""
     if name == "HEIF":
-        learn_heif()
+        register_heif()
     try:
         return Image.open(io.BytesIO(body), formats=[name])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise PhotoRejectedError("too_many_pixels") from None
 
 
-def learn_heif() -> None:
-    """Teach Pillow to read HEIC; its decoder turns a photo upright by itself."""
+def register_heif() -> None:
+    """Register the HEIC decoder with Pillow; the decoder turns a photo upright by itself."""
     from pi_heif import register_heif_opener  # noqa: PLC0415 - other photos need not load it
 
     register_heif_opener(thumbnails=False, decode_threads=1)
 
 
-def judge_header(image: Image.Image, min_side: int) -> None:
-    """Judge what the header says, before any pixel is decoded.
+def check_header(image: Image.Image, min_side: int) -> None:
+    """Check the header before any pixel is decoded.
 
     Raises:
-        PhotoRejectedError: it is too small, too long, or moves.
+        PhotoRejectedError: the image is too small, too elongated, or animated.
     """
     if min(image.size) < min_side:
         raise PhotoRejectedError("too_small")
     if max(image.size) > MAX_ASPECT * min(image.size):
         raise PhotoRejectedError("too_elongated")
-    if image.format in MOVING and getattr(image, "is_animated", False):
+    if image.format in ANIMATED and getattr(image, "is_animated", False):
         raise PhotoRejectedError("animated_image")
 
 
 def turn(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Apply the camera's orientation mark; a broken mark is no mark."""
+    """Apply the EXIF orientation; ignore a broken one."""
     with suppress(Exception):
         if image.getexif().get(ORIENTATION) in _TURNED:
             return ImageOps.exif_transpose(image), True
@@ -167,15 +169,15 @@ def turn(image: Image.Image) -> tuple[Image.Image, bool]:
 
 
 def day_of(image: Image.Image) -> int | None:
-    """Return the day on which the camera says that it was taken, counted from the year 1."""
+    """Return the EXIF day on which the photo was taken, as an ordinal; None without one."""
     with suppress(Exception):
-        said = str(image.getexif().get_ifd(EXIF)[TAKEN])
-        return date(int(said[:4]), int(said[5:7]), int(said[8:10])).toordinal()
+        taken = str(image.getexif().get_ifd(EXIF)[TAKEN])
+        return date(int(taken[:4]), int(taken[5:7]), int(taken[8:10])).toordinal()
     return None
 
 
 def to_srgb(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Return the image as opaque sRGB, and whether its colours had to be converted."""
+    """Return the image as opaque sRGB, and whether its colours were converted."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):  # 16 bits of grey: scale, where convert() would clip
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
@@ -192,7 +194,7 @@ def to_srgb(image: Image.Image) -> tuple[Image.Image, bool]:
 
 
 def _profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return the image in sRGB; the same object when it is already, or its profile is no use."""
+    """Return the image in sRGB; the same object when it is sRGB or its profile is unusable."""
     if not profile:
         return image
     with suppress(Exception):
@@ -211,7 +213,7 @@ def _extrema(image: Image.Image) -> list[tuple[int, int]]:
 
 
 def _limit() -> None:
-    """Set this process's limits; they hold for whatever the decoder does."""
+    """Set this process's limits, which bound everything that the decoder does."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -1,4 +1,4 @@
-"""Does a PNG hold all its rows? Pillow shows the missing ones as black, without a word."""
+"""Check that a PNG has all its rows. Pillow shows missing rows as black without an error."""
 
 import struct
 import zlib
@@ -10,9 +10,9 @@ _PIECE = 1 << 20
 
 
 def is_whole(body: bytes) -> bool:
-    """Tell whether the pixel stream is as long as the header says.
+    """Whether the pixel stream is as long as the header says.
 
-    An interlaced PNG, whose rows come in seven passes, is taken for whole.
+    An interlaced PNG, whose rows come in seven passes, counts as complete.
     """
     chunks = list(chunks_of(body))
     header = next(data for kind, data in chunks if kind == b"IHDR")
@@ -32,7 +32,7 @@ def chunks_of(body: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def unpacked_length(pieces: list[bytes], enough: int) -> int:
-    """Return how many bytes the stream unpacks to; counting stops when there are enough."""
+    """Return the length of the unpacked stream; stop counting when there are enough bytes."""
     stream = zlib.decompressobj()
     length = 0
     for piece in pieces:

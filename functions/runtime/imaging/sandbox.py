@@ -1,4 +1,4 @@
-"""Decoding in a child process: a hostile file can end the child, never the stage."""
+"""Decode in a child process: a hostile file can end the child, but not the stage."""
 
 import json
 import os
@@ -10,12 +10,11 @@ from typing import Any
 
 from contracts.errors import DecoderBrokenError
 from contracts.shared.rejection import PhotoRejectedError
-from domain.intake.normalisation import DecodedPhoto, DecodeLimits
-from domain.intake.photo_quality import Looks
+from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 
 WALL_SECONDS = 30
 STARTED = b"\n"
-"""The child's first line: it is empty, and it comes before the child reads the photo."""
+"""The child's first line; it is empty, and the child writes it before it reads the photo."""
 INTERPRETER_VARIABLES = (
     "LD_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
@@ -24,12 +23,12 @@ INTERPRETER_VARIABLES = (
     "LC_ALL",
     "LC_CTYPE",
 )
-"""What this interpreter may have needed to start; nothing else of our environment is passed on.
+"""Variables that an interpreter may need to start; the child gets no other variable of ours.
 
-Lambda's Python finds its libpython through ``LD_LIBRARY_PATH``. No secret lies in any of these.
+Lambda's Python finds its libpython through ``LD_LIBRARY_PATH``. None of these holds a secret.
 """
 MAX_REASON = 200
-_TAKEN = {
+_ACCEPTED = {
     rb"\xff\xd8\xff": "JPEG",
     rb"\x89PNG\r\n\x1a\n": "PNG",
     rb"RIFF....WEBP": "WEBP",
@@ -40,32 +39,32 @@ _KNOWN = (
     rb"GIF8|BM|II\*\x00|MM\x00\*|8BPS|%PDF|%!PS|<\?xml|<svg|\x00\x00\x01\x00|\x00\x00\x00\x0cjP"
     rb"|....ftyp(msf1|hev[cxms]|qt  |isom|mp4|crx)"
 )
-"""Pictures, drawings and films that we know and do not take."""
+"""Formats of pictures, drawings and films that are known but not accepted."""
 
 
 class ChildDecoder:
-    """Runs ``decode``, its neighbour, for each photo, without any secret of our environment."""
+    """Runs the module ``decode`` for each photo, without the secrets of our environment."""
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         """Return the normalised photo; see the Protocol for what it raises."""
         facts, png = answer_of_child(body, {"kind": format_of(body), **limits._asdict()})
-        codes, looks = tuple(facts["codes"]), Looks(**facts["measures"])
+        codes, metrics = tuple(facts["codes"]), PhotoMetrics(**facts["metrics"])
         size = facts["width"], facts["height"]
-        return DecodedPhoto(png, *size, codes, looks, facts["taken"])
+        return DecodedPhoto(png, *size, codes, metrics, facts["taken"])
 
     def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:
-        """Return the grey mask in this size; see the Protocol for what it raises."""
+        """Return the grey mask of this size; see the Protocol for what it raises."""
         order = {"kind": format_of(body), "mask_of": [width, height], **limits._asdict()}
         _, png = answer_of_child(body, order)
         return png
 
 
 def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Have a child decode the file; return its facts and the PNG.
+    """Let a child decode the file; return its facts and the PNG.
 
     Raises:
-        PhotoRejectedError: the child says why, or it went beyond a limit.
-        DecoderBrokenError: the child did not start, or ended with an error of its own.
+        PhotoRejectedError: the child refused the photo, or exceeded a limit.
+        DecoderBrokenError: the child did not start, or ended with an unexpected error.
     """
     try:
         child = subprocess.run(
@@ -84,7 +83,7 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
     except OSError as error:
         raise broken(f"{type(error).__name__} {error.errno}") from error
     started = child.stdout.startswith(STARTED)
-    if started and child.returncode < 0:  # a signal: killed by a limit of its own
+    if started and child.returncode < 0:  # a signal: a limit killed the child
         raise PhotoRejectedError("too_complex")
     if child.returncode or not started:
         ending = f"it ended with status {child.returncode}"
@@ -97,17 +96,17 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def environment_of_child() -> dict[str, str]:
-    """Return what the child needs to start as this interpreter did, and to find its modules."""
+    """Return the environment in which the child starts and finds its modules."""
     kept = {name: os.environ[name] for name in INTERPRETER_VARIABLES if name in os.environ}
     return {**kept, "PYTHONPATH": _python_path(), "OMP_NUM_THREADS": "1"}
 
 
 def broken(ending: str, errors: bytes = b"") -> DecoderBrokenError:
-    """Return the error that tells an operator how the child ended.
+    """Return an error that says how the child ended, for an operator.
 
     Args:
-        ending: in our own words.
-        errors: what a child that never saw the photo wrote, such as the loader's own words.
+        ending: a fixed text.
+        errors: stderr of a child that never read the photo, such as a message of the loader.
     """
     last = errors.decode("ascii", "replace").strip().rpartition("\n")[2]
     reason = f"the photo decoder does not work: {ending}" + (f": {last}" if last else "")
@@ -115,12 +114,12 @@ def broken(ending: str, errors: bytes = b"") -> DecoderBrokenError:
 
 
 def format_of(body: bytes) -> str:
-    """Return the format that the first bytes name, whatever the file is called.
+    """Return the format of the file's first bytes, whatever the file's name.
 
     Raises:
-        PhotoRejectedError: it is none that we take.
+        PhotoRejectedError: the format is not accepted.
     """
-    for magic, name in _TAKEN.items():
+    for magic, name in _ACCEPTED.items():
         if re.match(magic, body, re.DOTALL):
             return name
     known = re.match(_KNOWN, body, re.DOTALL)
@@ -128,5 +127,5 @@ def format_of(body: bytes) -> str:
 
 
 def _python_path() -> str:
-    """Return where the child finds this package and Pillow: wherever we found them."""
+    """Return the child's PYTHONPATH, on which it finds this package and Pillow."""
     return ":".join(str(Path(entry).resolve()) for entry in sys.path if entry)

@@ -1,4 +1,4 @@
-"""What SageMaker cannot take now waits: our own pace, and every way in which it refuses."""
+"""What SageMaker cannot take now waits: the rate limiter, and every way in which it refuses."""
 
 from itertools import pairwise
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aws.rate_limit import BURST, Pace
+from aws.rate_limit import BURST, RateLimiter
 from aws.training import SageMakerTrainer
-from domain.training.following import TrainingRoom
-from domain.training.launching import Launcher, launch
+from domain.training.launching import launch
+from domain.training.services import LaunchServices, TrainingServices
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 
 
@@ -28,32 +28,32 @@ class Clock:
 
 def test_requests_go_out_at_one_a_second_after_a_burst() -> None:
     clock = Clock()
-    pace = Pace(clock.now, clock.rest)
+    limiter = RateLimiter(clock.now, clock.rest)
     times = []
     for _ in range(BURST + 5):
-        pace.wait()
+        limiter.wait()
         times.append(clock.seconds)
     assert times == [0.0] * BURST + [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 def test_a_rest_fills_the_bucket_and_never_beyond_it() -> None:
     clock = Clock()
-    pace = Pace(clock.now, clock.rest)
+    limiter = RateLimiter(clock.now, clock.rest)
     for pause in (0.0, 3.0, 1000.0):
         clock.rest(pause)
         begun = clock.seconds
         for _ in range(2 * BURST):
-            pace.wait()
+            limiter.wait()
         assert clock.seconds - begun >= BURST
 
 
 def test_a_slow_launcher_never_rests() -> None:
     clock = Clock()
-    pace = Pace(clock.now, clock.rest)
+    limiter = RateLimiter(clock.now, clock.rest)
     times = [0.0]
     for _ in range(50):
         clock.rest(1.5)
-        pace.wait()
+        limiter.wait()
         times.append(clock.seconds)
     assert {later - earlier for earlier, later in pairwise(times)} == {1.5}
 
@@ -70,12 +70,12 @@ class RefusingSageMaker:
 
 def launch_with(world: World, code: str) -> list[str]:
     trainer = SageMakerTrainer(RefusingSageMaker(code))
-    room = TrainingRoom(world.jobs, world.models, trainer, world.callbacks)
-    return launch(Launcher(room, world.bases, SETTINGS), NOON)
+    services = TrainingServices(world.jobs, world.models, trainer, world.callbacks)
+    return launch(LaunchServices(services, world.bases, SETTINGS), NOON)
 
 
 @pytest.mark.parametrize("code", ["ResourceLimitExceeded", "CapacityError", "ThrottlingException"])
-def test_a_refusal_for_now_means_wait_and_the_job_s_status_says_so(code: str) -> None:
+def test_a_refusal_for_now_means_wait_and_the_job_s_status_is_reported(code: str) -> None:
     world = World()
     world.enter(1)
     assert launch_with(world, code) == []
@@ -83,7 +83,7 @@ def test_a_refusal_for_now_means_wait_and_the_job_s_status_says_so(code: str) ->
     assert (record.status, record.queue) == ("processing", "queued")
     assert (record.queue_place, record.waiting_for) == (1, "capacity")
     assert world.callbacks.answers == {}
-    assert launch(world.launcher, NOON), "the next launcher tries again"
+    assert launch(world.launching, NOON), "the next launcher tries again"
     assert world.jobs.records[job_id(1)].waiting_for is None
 
 

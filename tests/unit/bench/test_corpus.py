@@ -9,8 +9,8 @@ from contracts.codes import CODES
 from contracts.errors import ArchiveRefusedError
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.archives import members_of
-from domain.intake.normalisation import DecodeLimits
 from domain.intake.uploads import find_place
+from domain.ports.decoder import DecodeLimits
 from domain.requests.merge import parse_request
 from domain.requests.request_json import RequestRefusedError
 from runtime.imaging.decode import answer

@@ -31,7 +31,7 @@ def refused(code: str, status: int = 400) -> ClientError:
     return error("ModelError", status, json.dumps({"error": f"likeness/{code}: our words"}))
 
 
-class MemoryEndpoint:
+class MemoryEndpointInvoker:
     """Fails as it is told to, then answers with one picture for each wished one."""
 
     def __init__(self, *failures: ClientError) -> None:
@@ -40,7 +40,7 @@ class MemoryEndpoint:
         self.objects: dict[str, bytes] = {}
         self.bucket_is_there = True
 
-    def client(self, _service: str, **_more: Any) -> "MemoryEndpoint":
+    def client(self, _service: str, **_more: Any) -> "MemoryEndpointInvoker":
         return self
 
     def put_object(self, **put: Any) -> None:
@@ -79,12 +79,12 @@ class MemoryEndpoint:
         return {tensor["name"]: tensor["data"][0] for tensor in inputs}
 
 
-def likeness(endpoint: MemoryEndpoint, patience_seconds: float = 100) -> Likeness:
+def likeness(endpoint: MemoryEndpointInvoker, patience_seconds: float = 100) -> Likeness:
     return Likeness("e", endpoint, patience_seconds, sleep=lambda _seconds: None)
 
 
 def test_only_what_is_said_is_sent() -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     answer = likeness(endpoint).generate(MODEL, "a photo", seed=0)
     assert endpoint.sent() == {"prompt": "a photo", "gen_args": '{"seed":0}'}
     assert endpoint.calls[0]["TargetModel"] == MODEL
@@ -92,7 +92,7 @@ def test_only_what_is_said_is_sent() -> None:
 
 
 def test_an_image_goes_along() -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     likeness(endpoint).generate(MODEL, "a photo", image=b"a file", strength=0.5)
     sent = endpoint.sent()
     assert base64.b64decode(sent["image"]) == b"a file"
@@ -113,7 +113,7 @@ def test_an_image_goes_along() -> None:
     ],
 )
 def test_what_passes_is_tried_again(passing: ClientError) -> None:
-    endpoint = MemoryEndpoint(passing, passing)
+    endpoint = MemoryEndpointInvoker(passing, passing)
     assert likeness(endpoint).generate(MODEL, "a photo").pictures
     assert len(endpoint.calls) == 3
 
@@ -128,7 +128,7 @@ def test_what_passes_is_tried_again(passing: ClientError) -> None:
     ],
 )
 def test_what_does_not_pass_is_said_at_once(final: ClientError, code: str) -> None:
-    endpoint = MemoryEndpoint(final)
+    endpoint = MemoryEndpointInvoker(final)
     with pytest.raises(GenerationError) as caught:
         likeness(endpoint).generate(MODEL, "a photo")
     assert caught.value.code == code
@@ -136,20 +136,20 @@ def test_what_does_not_pass_is_said_at_once(final: ClientError, code: str) -> No
 
 
 def test_patience_ends() -> None:
-    endpoint = MemoryEndpoint(*[refused("busy")] * 50)
+    endpoint = MemoryEndpointInvoker(*[refused("busy")] * 50)
     with pytest.raises(GenerationError, match=r"^busy: our words$"):
         likeness(endpoint, patience_seconds=0.5).generate(MODEL, "a photo")
 
 
 def test_a_typo_never_reaches_the_endpoint() -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     with pytest.raises(GenerationError, match="guidance_scal"):
         likeness(endpoint).generate(MODEL, "a photo", guidance_scal=3)
     assert not endpoint.calls
 
 
 def test_the_asynchronous_form_draws_at_the_same_time() -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
 
     async def draw() -> list[bytes]:
         client = likeness(endpoint)
@@ -163,13 +163,13 @@ OTHER = f"{1:032x}-{0:012x}.tar.gz"
 
 
 def test_a_model_to_mix_in_is_loaded_first() -> None:
-    endpoint = MemoryEndpoint(refused("adapter_not_loaded"), error("ModelNotReadyException"))
+    endpoint = MemoryEndpointInvoker(refused("adapter_not_loaded"), error("ModelNotReadyException"))
     likeness(endpoint).generate(MODEL, "a photo", adapters=[{"model": OTHER, "weight": 0.5}])
     assert [call["TargetModel"] for call in endpoint.calls] == [MODEL, OTHER, OTHER, MODEL]
 
 
 def test_request_and_pictures_are_kept_under_the_tenant() -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     answer = likeness(endpoint).generate(
         MODEL, "a photo", store="s3://bucket/tenants/acme", seed=3, num_images_per_prompt=2
     )
@@ -183,7 +183,7 @@ def test_request_and_pictures_are_kept_under_the_tenant() -> None:
 
 
 def test_pictures_that_cannot_be_kept_are_not_lost() -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     endpoint.bucket_is_there = False
     with pytest.raises(NotStoredError, match=r"^not_stored: ") as caught:
         likeness(endpoint).generate(MODEL, "a photo", store="s3://bucket/tenants/acme")
@@ -192,7 +192,7 @@ def test_pictures_that_cannot_be_kept_are_not_lost() -> None:
 
 @pytest.mark.parametrize("store", ["bucket", "s3://bucket", "s3://bucket/tenants/a/b", "file:///"])
 def test_a_store_is_a_tenant_s_place(store: str) -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     with pytest.raises(GenerationError, match="store: "):
         likeness(endpoint).generate(MODEL, "a photo", store=store)
     assert not endpoint.calls
@@ -206,7 +206,7 @@ def test_the_command_line_knows_every_argument() -> None:
 def test_the_command_line_saves_every_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     monkeypatch.setattr("likeness_client.client.boto3", endpoint)
     words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
     assert main([*words, "--num-images-per-prompt", "2"]) == 0
@@ -218,7 +218,7 @@ def test_the_command_line_saves_every_picture(
 def test_the_command_line_mixes_and_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket_is_there: bool, status: int
 ) -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     endpoint.bucket_is_there = bucket_is_there
     monkeypatch.setattr("likeness_client.client.boto3", endpoint)
     words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
@@ -234,7 +234,7 @@ def test_the_command_line_mixes_and_keeps(
 def test_the_command_line_starts_from_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    endpoint = MemoryEndpoint()
+    endpoint = MemoryEndpointInvoker()
     monkeypatch.setattr("likeness_client.client.boto3", endpoint)
     words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
     more = ["--image", str(tmp_path / "start.png"), "--strength", "0.4"]

@@ -12,8 +12,8 @@ from domain.serving.endpoint import answer
 from likeness_client.__main__ import main
 from likeness_client.functions import FunctionFailedError
 from likeness_client.models import ask, choose
-from tests.fakes.hosting import MemoryHosting
-from tests.unit.domain.test_endpoint import shelf
+from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
+from tests.unit.domain.test_endpoint import tenant_models
 from tests.unit.training_kit import NOON
 
 OLD, NEW = "a.tar.gz", "b.tar.gz"
@@ -37,7 +37,11 @@ class Functions:
         if self.other is not None:
             return {"Payload": io.BytesIO(self.other)}
         question = ModelQuestion.model_validate_json(Payload)
-        said = answer(question, MemoryHosting(), shelf(), NOON).model_dump_json().encode()
+        said = (
+            answer(question, MemoryEndpointLifecycle(), tenant_models(), NOON)
+            .model_dump_json()
+            .encode()
+        )
         return {"Payload": io.BytesIO(said)}
 
 

@@ -8,12 +8,12 @@ from contracts.documents.upload.request import TrainingRequest
 PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
 
 
-def request(**wishes: object) -> TrainingRequest:
-    return TrainingRequest.model_validate(PROMPTS | wishes)
+def request(**fields: object) -> TrainingRequest:
+    return TrainingRequest.model_validate(PROMPTS | fields)
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "fields",
     [
         {"lora_dropout": 1.0},
         {"target_modules": []},
@@ -39,13 +39,13 @@ def request(**wishes: object) -> TrainingRequest:
         {"train_text_encoder": False, "text_encoder_alpha": 4},
     ],
 )
-def test_an_option_out_of_range_or_without_effect_is_refused(wishes: dict[str, object]) -> None:
+def test_an_option_out_of_range_or_without_effect_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        request(**wishes)
+        request(**fields)
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "fields",
     [
         {},
         {"optimizer": "prodigy", "learning_rate": 1.0},
@@ -55,6 +55,6 @@ def test_an_option_out_of_range_or_without_effect_is_refused(wishes: dict[str, o
         {"num_train_epochs": 10, "repeats": 20, "enable_bucket": True, "resolutions": [512, 768]},
     ],
 )
-def test_a_request_that_was_written_and_read_again_is_the_same(wishes: dict[str, object]) -> None:
-    once = request(**wishes)
+def test_a_request_that_was_written_and_read_again_is_the_same(fields: dict[str, object]) -> None:
+    once = request(**fields)
     assert TrainingRequest.model_validate_json(once.model_dump_json()) == once

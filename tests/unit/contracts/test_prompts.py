@@ -15,7 +15,7 @@ from contracts.shared.prompts import (
     name_subject,
     names_subject,
 )
-from domain.notices.notices import example_prompt
+from domain.notices.words import example_prompt
 from tests.unit.training_kit import CARD
 from trainer.config.recipe import make_recipe, plan_task
 

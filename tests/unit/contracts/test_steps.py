@@ -1,4 +1,4 @@
-"""How many steps and batches a training has: estimate, dry run, card, bill and trainer agree."""
+"""How many steps and batches a training has: estimate, dry run, card, receipt and trainer agree."""
 
 import math
 import re
@@ -16,11 +16,17 @@ from contracts.documents.training import TrainingMetrics, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import TooExpensiveError
 from contracts.shared import layout
-from contracts.shared.steps import Dataset, StepPlan, checkpoint_every, held_out_places, plan_steps
+from contracts.shared.steps import (
+    Dataset,
+    StepBudget,
+    checkpoint_every,
+    count_steps,
+    held_out_places,
+)
 from domain.notices.dry_run import dry_run_notice
-from domain.notices.notices import Desk
+from domain.notices.services import NoticeServices
 from domain.ports.storage import write_document
-from domain.pricing.agreement import PriceDesk, agree_on_price
+from domain.pricing.agreement import PricingServices, agree_on_price
 from domain.pricing.estimating import START_SECONDS, make_estimate, make_offer
 from domain.training.launching import task_of
 from tests.fakes.notifier import MemoryNotifier
@@ -91,23 +97,23 @@ def world_of(asked: TrainingRequest, report: PhotoReport) -> World:
     accepted = AcceptedUpload(job=spec(1), request=asked, photos=())
     write_document(world.models, layout.accepted_upload_key(JOB), accepted)
     write_document(world.models, layout.photo_report_key(JOB), report)
-    agree_on_price(JOB, PriceDesk(world.jobs, world.models, world.bases, INSTANCE))
+    agree_on_price(JOB, PricingServices(world.jobs, world.models, world.bases, INSTANCE))
     return world
 
 
-def said_in_dry_run(world: World, report: PhotoReport) -> Estimate:
+def estimate_of_dry_run(world: World, report: PhotoReport) -> Estimate:
     summary = PhotoSummary(job_id=JOB, accepted=len(report.usable), refused=0)
     # The owner's file names are not the matter here: none is looked up without a refused photo.
     quiet = report.model_copy(update={"photos": report.usable})
     write_document(world.models, layout.photo_report_key(JOB), quiet)
-    desk = Desk(world.models, world.jobs, MemoryNotifier())
-    plan = dry_run_notice(DryRunInput(job=spec(1), photos=summary), desk).plan
-    assert plan is not None
-    assert plan.estimate is not None
-    return plan.estimate
+    services = NoticeServices(world.models, world.jobs, MemoryNotifier())
+    dry_run = dry_run_notice(DryRunInput(job=spec(1), photos=summary), services).dry_run
+    assert dry_run is not None
+    assert dry_run.estimate is not None
+    return dry_run.estimate
 
 
-def said_on_card(task: TrainingTask, plan: StepPlan) -> tuple[int, int]:
+def steps_on_card(task: TrainingTask, plan: StepBudget) -> tuple[int, int]:
     """The steps and batches that the model card names, of a training that came to its end."""
     recipe = make_recipe(task, CARD, plan)
     metrics = TrainingMetrics(steps=recipe.steps, final_loss=None, train_seconds=1)
@@ -158,12 +164,12 @@ def test_estimate_dry_run_card_and_trainer_say_the_same_steps_and_batches(
     plan = plan_task(task, CARD, kept)
     recipe = make_recipe(task, CARD, plan)
     trained = (recipe.steps, recipe.steps * recipe.gradient_accumulation_steps)
-    told = said_in_dry_run(world, report)
+    estimated = estimate_of_dry_run(world, report)
 
     assert trained == counted(asked, [photo.repeats for photo in report.usable])
     assert (record.estimate.steps, record.estimate.batches) == trained
-    assert (told.steps, told.batches) == trained
-    assert said_on_card(task, plan) == trained
+    assert (estimated.steps, estimated.batches) == trained
+    assert steps_on_card(task, plan) == trained
     assert (plan.batch_size, plan.class_images) == (recipe.batch_size, recipe.class_images)
     assert recipe.checkpoint_every == checkpoint_every(plan.steps, asked.checkpointing_steps)
 
@@ -216,23 +222,23 @@ def test_a_step_of_eight_batches_costs_eight_batches() -> None:
 
 def test_workers_that_train_one_adapter_together_share_its_epochs() -> None:
     asked = request(num_train_epochs=10)
-    alone, two = (plan_steps(asked, DEFAULTS, TWENTY, workers) for workers in (1, 2))
+    alone, two = (count_steps(asked, DEFAULTS, TWENTY, workers) for workers in (1, 2))
     assert (alone.steps, alone.batches) == (40, 40)
     assert (two.steps, two.batches) == (20, 40)
     assert alone.images == two.images
-    fixed = plan_steps(request(max_train_steps=7), DEFAULTS, TWENTY, workers=3)
+    fixed = count_steps(request(max_train_steps=7), DEFAULTS, TWENTY, workers=3)
     assert (fixed.steps, fixed.batches) == (7, 21)
 
 
 def test_photos_of_a_folder_with_repeats_come_as_often_as_it_says() -> None:
     dataset = Dataset((60, 60, 1, 1, 1))
-    plan = plan_steps(request(num_train_epochs=2, repeats=3), DEFAULTS, dataset)
+    plan = count_steps(request(num_train_epochs=2, repeats=3), DEFAULTS, dataset)
     assert (plan.epoch_photos, plan.steps) == (3 * 123, math.ceil(2 * 3 * 123 / 4))
 
 
 def test_buckets_change_no_number_and_resolutions_multiply_the_epoch() -> None:
     plain, bucketed, twice = (
-        plan_steps(request(num_train_epochs=10, **more), DEFAULTS, TWENTY)
+        count_steps(request(num_train_epochs=10, **more), DEFAULTS, TWENTY)
         for more in ({}, {"enable_bucket": True}, {"resolutions": (64, 128)})
     )
     assert plain == bucketed
@@ -241,12 +247,12 @@ def test_buckets_change_no_number_and_resolutions_multiply_the_epoch() -> None:
 
 def test_no_number_of_epochs_trains_for_ever() -> None:
     asked = request(num_train_epochs=1000, repeats=1000, train_batch_size=1)
-    assert plan_steps(asked, DEFAULTS, TWENTY).steps == 20_000
+    assert count_steps(asked, DEFAULTS, TWENTY).steps == 20_000
 
 
 def test_class_images_double_the_work_and_only_those_of_the_base_are_drawn() -> None:
     none, drawn, own = (
-        plan_steps(request(max_train_steps=10, **more), DEFAULTS, dataset)
+        count_steps(request(max_train_steps=10, **more), DEFAULTS, dataset)
         for more, dataset in (
             ({"with_prior_preservation": False}, Dataset((1,) * 20, class_photos=9)),
             ({"num_class_images": 50}, TWENTY),
@@ -267,7 +273,7 @@ def test_class_images_double_the_work_and_only_those_of_the_base_are_drawn() -> 
 def test_prior_preservation_without_class_images_is_refused() -> None:
     with pytest.raises(ValueError, match="with_prior_preservation needs num_class_images"):
         request(num_class_images=0)
-    assert plan_steps(
+    assert count_steps(
         request(num_class_images=0, with_prior_preservation=False), DEFAULTS, TWENTY
     ).class_images == 0  # fmt: skip
 
@@ -278,7 +284,7 @@ def test_pictures_on_the_way_are_paid_too() -> None:
         for more in ({}, {"validation_steps": 2})
     )
     assert many.seconds > few.seconds
-    plan = plan_steps(request(max_train_steps=100, validation_steps=30), DEFAULTS, TWENTY)
+    plan = count_steps(request(max_train_steps=100, validation_steps=30), DEFAULTS, TWENTY)
     assert (plan.validation_rounds, plan.validation_pictures) == (3, 2)
 
 
@@ -304,4 +310,4 @@ def test_few_photos_are_all_trained_on(photos: int, kept: int) -> None:
 
 @pytest.mark.parametrize(("photos", "steps"), [(1, 30), (5, 150), (10, 240), (100, 600)])
 def test_steps_grow_with_photos_between_two_bounds(photos: int, steps: int) -> None:
-    assert plan_steps(request(), DEFAULTS, Dataset((1,) * photos)).steps == steps
+    assert count_steps(request(), DEFAULTS, Dataset((1,) * photos)).steps == steps

@@ -10,7 +10,7 @@ from contracts.documents.upload.problems import RequestProblems
 from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_PHOTOS
-from domain.intake.accepting import Intake, accept_request
+from domain.intake.accepting import IntakeServices, accept_request
 from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.jobs import MemoryJobs
@@ -19,7 +19,7 @@ from tests.fakes.storage import MemoryStorage
 PHOTOS = {f"{n}.jpg": bytes([n]) for n in range(5)}
 
 
-def accepted_upload(intake: Intake, job_id: str) -> AcceptedUpload:
+def accepted_upload(intake: IntakeServices, job_id: str) -> AcceptedUpload:
     return read_document(intake.models, layout.accepted_upload_key(job_id), AcceptedUpload)
 
 

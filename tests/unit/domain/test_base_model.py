@@ -34,6 +34,6 @@ def test_its_package_is_the_released_text_and_nobody_s() -> None:
         files = [member.name for member in tar if member.isfile()]
         card = tar.extractfile(PACKAGE_CARD)
         assert card is not None
-        said = PackageCard.model_validate_json(card.read())
+        about = PackageCard.model_validate_json(card.read())
     assert files == sorted([PACKAGE_CARD, PACKAGE_CODE, PACKAGE_CONFIG])
-    assert (said.tenant_sha256, said.adapter) == (None, False)
+    assert (about.tenant_sha256, about.adapter) == (None, False)

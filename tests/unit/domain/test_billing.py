@@ -10,19 +10,20 @@ from hypothesis import strategies as st
 
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate, Receipt
-from contracts.documents.stages import TrainingNews
+from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingMetrics, TrainingPlan, TrainingResult
 from contracts.errors import TooExpensiveError
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from contracts.shared.steps import Dataset
 from domain.ports.storage import read_document, write_document
-from domain.pricing.agreement import PriceDesk, agree_on_price
+from domain.pricing.agreement import PricingServices, agree_on_price
 from domain.pricing.estimating import START_SECONDS, make_estimate, make_offer, sum_of
 from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd, sum_usd
-from domain.training.billing import settle_bills, settle_ended, settle_so_far, shares, total
-from domain.training.launching import Launcher, launch
+from domain.training.billing import settle_cost_records, settle_ended, settle_so_far, shares, total
+from domain.training.launching import launch
 from domain.training.sagemaker_job import EXPORT_SECONDS
+from domain.training.services import LaunchServices
 from tests.unit.training_kit import CARD, NOON, REQUEST, SETTINGS, World, job_id, spec
 
 INSTANCE = "ml.g5.2xlarge"
@@ -36,7 +37,7 @@ def enter(world: World, number: int, most: float | None = None) -> None:
     request = REQUEST.model_copy(update={"max_cost_usd": most})
     accepted = AcceptedUpload(job=spec(number), request=request, photos=())
     write_document(world.models, layout.accepted_upload_key(job_id(number)), accepted)
-    agree_on_price(job_id(number), PriceDesk(world.jobs, world.models, world.bases, INSTANCE))
+    agree_on_price(job_id(number), PricingServices(world.jobs, world.models, world.bases, INSTANCE))
 
 
 def end(world: World, name: str, **facts: object) -> None:
@@ -87,7 +88,7 @@ def test_a_promise_needs_a_price() -> None:
 def test_what_is_paid_ends_the_training_in_time_to_save_what_was_learnt() -> None:
     world = World()
     enter(world, 1, most=0.5)
-    (name,) = launch(world.launcher, NOON)
+    (name,) = launch(world.launching, NOON)
     limit = world.trainer.requests[name]["StoppingCondition"]["MaxRuntimeInSeconds"]
     assert limit == int(0.5 / USD_PER_HOUR[INSTANCE] * 3600)
     plan = read_document(world.models, layout.plan_key(job_id(1)), TrainingPlan)
@@ -98,7 +99,9 @@ def test_who_names_a_price_has_a_training_job_of_its_own() -> None:
     world = World()
     for number in range(1, 5):
         enter(world, number, most=0.5 if number == 1 else None)
-    launch(Launcher(world.room, world.bases, replace(SETTINGS, quota=2, largest_batch=4)), NOON)
+    launch(
+        LaunchServices(world.services, world.bases, replace(SETTINGS, quota=2, max_batch=4)), NOON
+    )
     others = [r.training_job_name for r in world.jobs.in_training() if r.job_id != job_id(1)]
     assert world.jobs.records[job_id(1)].training_job_name not in others
 
@@ -107,13 +110,15 @@ def test_a_shared_training_job_is_split_by_steps() -> None:
     world = World()
     for number in (1, 2, 3):
         enter(world, number)
-    launch(Launcher(world.room, world.bases, replace(SETTINGS, quota=1, largest_batch=3)), NOON)
+    launch(
+        LaunchServices(world.services, world.bases, replace(SETTINGS, quota=1, max_batch=3)), NOON
+    )
     name = world.name_of(1)
     users = [n for n in (1, 2, 3) if world.jobs.records[job_id(n)].training_job_name == name]
     for number in users:
         write_steps(world, number, name, steps=100 * number)
     end(world, name, training_seconds=3600, billable_seconds=3600)
-    settle_bills(world.room, NOON)
+    settle_cost_records(world.services, NOON)
     costs = [receipts(world, number)[0].usd or 0 for number in users]
     assert sum(costs) == pytest.approx(USD_PER_HOUR[INSTANCE])
     assert costs == sorted(costs)
@@ -174,12 +179,12 @@ def test_a_sum_has_a_price_only_where_every_part_has_one(prices: list[float | No
 def test_spot_savings_and_warm_minutes_stand_on_the_receipt() -> None:
     world = World()
     enter(world, 1)
-    (name,) = launch(world.launcher, NOON)
+    (name,) = launch(world.launching, NOON)
     end(world, name, training_seconds=1000, billable_seconds=300, pool_seconds=60, pool="Available")
-    settle_bills(world.room, NOON)
+    settle_cost_records(world.services, NOON)
     (first,) = receipts(world, 1)
     assert (first.spot_saving, first.billable_seconds, first.final) == (0.7, 300, False)
-    assert world.jobs.open_bills(), "the pool still costs"
+    assert world.jobs.open_cost_records(), "the pool still costs"
     end(
         world,
         name,
@@ -188,48 +193,50 @@ def test_spot_savings_and_warm_minutes_stand_on_the_receipt() -> None:
         pool_seconds=600,
         pool="Terminated",
     )
-    settle_bills(world.room, NOON)
+    settle_cost_records(world.services, NOON)
     (last,) = receipts(world, 1)
     assert (last.warm_pool_seconds, last.final) == (600, True)
     assert last.usd == pytest.approx(900 / 3600 * USD_PER_HOUR[INSTANCE])
-    assert not world.jobs.open_bills()
+    assert not world.jobs.open_cost_records()
 
 
-def test_where_time_is_short_every_bill_has_its_turn() -> None:
+def test_where_time_is_short_every_cost_record_is_settled_in_time() -> None:
     world = World()
     for number in (1, 2):
         enter(world, number)
-    settings = replace(SETTINGS, quota=2, largest_batch=1)
-    names = launch(Launcher(world.room, world.bases, settings), NOON)
+    settings = replace(SETTINGS, quota=2, max_batch=1)
+    names = launch(LaunchServices(world.services, world.bases, settings), NOON)
     for name in names:
         end(world, name, training_seconds=100, billable_seconds=100, pool="Available")
     for minutes in (0, 1):
-        turns = iter([True, False])
-        settle_bills(world.room, NOON + timedelta(minutes=minutes), partial(next, turns))
+        rounds = iter([True, False])
+        settle_cost_records(
+            world.services, NOON + timedelta(minutes=minutes), partial(next, rounds)
+        )
     assert [len(receipts(world, number)) for number in (1, 2)] == [1, 1]
-    assert len(world.jobs.open_bills()) == 2, "their pools still cost"
+    assert len(world.jobs.open_cost_records()) == 2, "their pools still cost"
 
 
 def test_a_job_that_goes_on_is_billed_up_to_the_notice() -> None:
     world = World()
     enter(world, 1)
-    (name,) = launch(world.launcher, NOON)
+    (name,) = launch(world.launching, NOON)
     started = replace(world.trainer.states[name], started_at=NOON)
     world.trainer.states[name] = started
     write_steps(world, 1, name, steps=10)
-    settle_so_far(world.room, name, job_id(1), NOON + timedelta(seconds=90))
+    settle_so_far(world.services, name, job_id(1), NOON + timedelta(seconds=90))
     (so_far,) = receipts(world, 1)
     assert (so_far.billable_seconds, so_far.final) == (90, False)
 
 
-def test_the_end_of_a_training_job_is_billed_before_its_users_hear() -> None:
+def test_the_end_of_a_training_job_is_billed_before_its_users_get_notices() -> None:
     world = World()
     enter(world, 1)
-    (name,) = launch(world.launcher, NOON)
+    (name,) = launch(world.launching, NOON)
     end(world, name, training_seconds=50, billable_seconds=50)
     for known in (name, "somebody-elses"):
-        news = {"detail": {"TrainingJobName": known}}
-        settle_ended(world.room, TrainingNews.model_validate(news), NOON)
+        event = {"detail": {"TrainingJobName": known}}
+        settle_ended(world.services, TrainingEvent.model_validate(event), NOON)
     assert [one.billable_seconds for one in receipts(world, 1)] == [50]
 
 
@@ -237,9 +244,9 @@ def test_a_training_job_that_never_began_costs_nothing() -> None:
     world = World()
     enter(world, 1)
     world.trainer.limit = 0
-    launch(world.launcher, NOON)
-    settle_bills(world.room, NOON)
-    assert (receipts(world, 1), world.jobs.open_bills()) == ([], [])
+    launch(world.launching, NOON)
+    settle_cost_records(world.services, NOON)
+    assert (receipts(world, 1), world.jobs.open_cost_records()) == ([], [])
 
 
 def test_an_adapter_pays_for_all_of_its_attempts() -> None:
@@ -259,34 +266,34 @@ def test_an_adapter_pays_for_all_of_its_attempts() -> None:
     assert total([]) is None
 
 
-def test_what_a_training_job_came_to_is_told_once_when_it_is_final() -> None:
+def test_what_a_training_job_came_to_is_reported_once_when_it_is_final() -> None:
     world = World()
     enter(world, 1)
-    (name,) = launch(world.launcher, NOON)
+    (name,) = launch(world.launching, NOON)
     write_steps(world, 1, name, steps=10)
     for pool in ("InUse", "Available"):
         end(world, name, training_seconds=360, billable_seconds=360, pool=pool)
-        assert settle_bills(world.room, NOON) == []
+        assert settle_cost_records(world.services, NOON) == []
     end(world, name, training_seconds=360, billable_seconds=360, pool="Reused", pool_seconds=36)
-    (settled,) = settle_bills(world.room, NOON)
+    (settled,) = settle_cost_records(world.services, NOON)
     assert settled.adapters_usd == pytest.approx((0.11 * USD_PER_HOUR[INSTANCE],))
     assert (settled.billable_seconds, settled.pool_seconds) == (360, 36)
     assert (settled.pool_reused, settled.spot_saving) == (True, None)
-    news = {"detail": {"TrainingJobName": name}}
-    assert settle_ended(world.room, TrainingNews.model_validate(news), NOON) is None
+    event = {"detail": {"TrainingJobName": name}}
+    assert settle_ended(world.services, TrainingEvent.model_validate(event), NOON) is None
 
 
 def test_an_adapter_costs_all_that_was_spent_on_it() -> None:
     world = World()
     enter(world, 1)
-    (lost,) = launch(world.launcher, NOON)
+    (lost,) = launch(world.launching, NOON)
     end(world, lost, training_seconds=100, billable_seconds=100)
-    (first,) = settle_bills(world.room, NOON)
+    (first,) = settle_cost_records(world.services, NOON)
     assert first.adapters_usd == (), "it finished none"
     world.jobs.requeue(job_id(1), lost, NOON)
-    (name,) = launch(world.launcher, NOON)
+    (name,) = launch(world.launching, NOON)
     write_steps(world, 1, name, steps=10)
     end(world, name, training_seconds=200, billable_seconds=50, spot=True)
-    (second,) = settle_bills(world.room, NOON)
+    (second,) = settle_cost_records(world.services, NOON)
     assert second.adapters_usd == pytest.approx((150 / 3600 * USD_PER_HOUR[INSTANCE],))
     assert (second.spot_saving, second.pool_reused) == (0.75, None)

@@ -7,21 +7,22 @@ import pytest
 
 from contracts.documents.record import Stage
 from contracts.errors import JobCanceledError
-from domain.training.billing import settle_bills
+from domain.training.billing import settle_cost_records
 from domain.training.cancellation import cancel, finish_cancels
 from domain.training.following import follow_result, reconcile
-from domain.training.launching import Launcher, launch
+from domain.training.launching import launch
 from domain.training.sagemaker_job import TrainingSettings
+from domain.training.services import LaunchServices
 from tests.fakes.faults import before_next, die
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 
-TOGETHER = replace(SETTINGS, quota=1, largest_batch=4)
+TOGETHER = replace(SETTINGS, quota=1, max_batch=4)
 
 
 def launched(world: World, *numbers: int, settings: TrainingSettings = SETTINGS) -> World:
     for number in numbers:
         world.enter(number, f"token-{number}")
-    launch(Launcher(world.room, world.bases, settings), NOON)
+    launch(LaunchServices(world.services, world.bases, settings), NOON)
     return world
 
 
@@ -33,16 +34,16 @@ def answer_of(world: World, number: int = 1) -> str | None:
 def test_a_queued_job_leaves_the_queue_and_its_execution_hears_of_it() -> None:
     world = World()
     world.enter(1, "token-1")
-    said = cancel(job_id(1), world.room, NOON)
-    assert (said.outcome, said.status) == ("canceling", "processing")
+    answer = cancel(job_id(1), world.services, NOON)
+    assert (answer.outcome, answer.status) == ("canceling", "processing")
     assert answer_of(world) == "JobCanceledError"
     assert json.loads(world.callbacks.answers["token-1"].text) == {"code": "canceled"}
-    assert launch(world.launcher, NOON) == []
+    assert launch(world.launching, NOON) == []
 
 
 def test_a_training_job_for_nobody_else_is_stopped() -> None:
     world = launched(World(), 1)
-    cancel(job_id(1), world.room, NOON)
+    cancel(job_id(1), world.services, NOON)
     assert world.trainer.running() == []
     assert answer_of(world) == "JobCanceledError"
     assert not world.jobs.in_training()
@@ -52,17 +53,17 @@ def test_the_others_of_a_shared_training_job_go_on() -> None:
     world = launched(World(), 1, 2, 3, 4, settings=TOGETHER)
     name = world.name_of(1)
     assert name == world.name_of(2)
-    cancel(job_id(1), world.room, NOON)
+    cancel(job_id(1), world.services, NOON)
     assert world.trainer.running() == [name]
-    follow_result(world.room, world.write_result_of(1, name), NOON)
+    follow_result(world.services, world.write_result_of(1, name), NOON)
     assert answer_of(world) == "JobCanceledError", "its result is read by nobody"
-    cancel(job_id(2), world.room, NOON)
+    cancel(job_id(2), world.services, NOON)
     assert world.trainer.running() == [], "the last one turns the light off"
 
 
 def test_again_and_again_is_the_same_as_once() -> None:
     world = launched(World(), 1)
-    first, again = (cancel(job_id(1), world.room, NOON) for _ in range(2))
+    first, again = (cancel(job_id(1), world.services, NOON) for _ in range(2))
     assert first == again
     assert len(world.callbacks.answers) == 1
 
@@ -70,29 +71,29 @@ def test_again_and_again_is_the_same_as_once() -> None:
 @pytest.mark.parametrize("stage", ["InspectPhotos", "PublishAdapter", "WarmModel"])
 def test_a_job_at_work_ends_when_its_next_stage_begins(stage: Stage) -> None:
     world = launched(World(), 1)
-    follow_result(world.room, world.write_result(1), NOON)
+    follow_result(world.services, world.write_result(1), NOON)
     world.jobs.advance(job_id(1), stage, NOON)
-    assert cancel(job_id(1), world.room, NOON).outcome == "canceling"
+    assert cancel(job_id(1), world.services, NOON).outcome == "canceling"
     with pytest.raises(JobCanceledError):
         world.jobs.advance(job_id(1), "NotifyOwner", NOON)
 
 
 def test_cancel_loses_against_delivery() -> None:
     world = launched(World(), 1)
-    follow_result(world.room, world.write_result(1), NOON)
+    follow_result(world.services, world.write_result(1), NOON)
     world.jobs.advance(job_id(1), "NotifyOwner", NOON)
-    assert cancel(job_id(1), world.room, NOON).outcome == "too_late"
+    assert cancel(job_id(1), world.services, NOON).outcome == "too_late"
     world.jobs.finish(job_id(1), "succeeded", None, NOON)
-    said = cancel(job_id(1), world.room, NOON)
-    assert (said.outcome, said.status) == ("too_late", "succeeded")
-    assert cancel(job_id(9), world.room, NOON).outcome == "unknown"
+    answer = cancel(job_id(1), world.services, NOON)
+    assert (answer.outcome, answer.status) == ("too_late", "succeeded")
+    assert cancel(job_id(9), world.services, NOON).outcome == "unknown"
 
 
 def test_a_result_that_comes_while_it_is_being_canceled_does_not_count() -> None:
     world = launched(World(), 1)
     key = world.write_result(1)
-    before_next(world.trainer, "stop", lambda: follow_result(world.room, key, NOON))
-    cancel(job_id(1), world.room, NOON)
+    before_next(world.trainer, "stop", lambda: follow_result(world.services, key, NOON))
+    cancel(job_id(1), world.services, NOON)
     assert answer_of(world) == "JobCanceledError"
 
 
@@ -104,9 +105,9 @@ def test_who_dies_while_canceling_is_finished_by_reconcile(part: str, method: st
     world = launched(World(), 1)
     before_next(getattr(world, part), method, die)
     with pytest.raises(KeyboardInterrupt):
-        cancel(job_id(1), world.room, NOON)
-    finish_cancels(world.room, NOON)
-    reconcile(world.room, NOON)
+        cancel(job_id(1), world.services, NOON)
+    finish_cancels(world.services, NOON)
+    reconcile(world.services, NOON)
     assert answer_of(world) == "JobCanceledError"
     assert (world.trainer.running(), world.jobs.in_training()) == ([], [])
 
@@ -114,19 +115,19 @@ def test_who_dies_while_canceling_is_finished_by_reconcile(part: str, method: st
 def test_a_launcher_that_was_under_way_does_not_train_it_for_long() -> None:
     world = World()
     world.enter(1, "token-1")
-    before_next(world.trainer, "create", lambda: cancel(job_id(1), world.room, NOON))
-    launch(world.launcher, NOON)
+    before_next(world.trainer, "create", lambda: cancel(job_id(1), world.services, NOON))
+    launch(world.launching, NOON)
     assert len(world.trainer.running()) == 1
     world.jobs.finish(job_id(1), "canceled", "canceled", NOON)
-    settle_bills(world.room, NOON)
+    settle_cost_records(world.services, NOON)
     assert world.trainer.running() == []
 
 
 def test_a_redrive_takes_a_canceled_job_up_again() -> None:
     world = launched(World(), 1)
-    cancel(job_id(1), world.room, NOON)
+    cancel(job_id(1), world.services, NOON)
     world.jobs.finish(job_id(1), "canceled", "canceled", NOON)
     assert world.jobs.reopen(job_id(1), "arn:execution:1", "TrainAdapter", NOON)
     world.callbacks.wait("second")
     world.call_train_adapter(1, "second")
-    assert launch(world.launcher, NOON) == [f"likeness-{job_id(1)}-2"]
+    assert launch(world.launching, NOON) == [f"likeness-{job_id(1)}-2"]

@@ -21,7 +21,7 @@ def test_every_upload_ends_once_whatever_happens(seed: int) -> None:
     assert story_of(seed).complaints() == []
 
 
-def test_a_story_is_told_again_alike() -> None:
+def test_a_story_is_reported_again_alike() -> None:
     def end(seed: int) -> dict[str, Any]:
         return dict(Story(seed).tell_it().callbacks.answers)
 
@@ -29,5 +29,5 @@ def test_a_story_is_told_again_alike() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_ending_is_told_by_one_message(seed: int) -> None:
+def test_every_ending_is_reported_by_one_message(seed: int) -> None:
     assert NoticeStory(seed).tell_it().complaints() == []

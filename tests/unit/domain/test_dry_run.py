@@ -4,13 +4,12 @@ import pytest
 
 from contracts.documents.job import JobSpec
 from contracts.documents.notice import Notice
-from contracts.documents.photos import PhotoSummary
-from contracts.documents.stages import DryRunInput
+from contracts.documents.stages import DryRunInput, PhotoInspection
 from contracts.errors import TooExpensiveError, TooFewPhotosError
-from domain.intake.accepting import Intake
+from domain.intake.accepting import IntakeServices
 from domain.intake.inspection import inspect_photos
 from domain.notices.dry_run import answer_dry_run
-from domain.notices.notices import Desk
+from domain.notices.services import NoticeServices
 from tests.fakes.intake import NOW, memory_intake
 from tests.fakes.notifier import MemoryNotifier
 from tests.unit.domain.test_inspection import GOOD, PlainDecoder, accepted, inspection_of
@@ -18,29 +17,29 @@ from tests.unit.domain.test_inspection import GOOD, PlainDecoder, accepted, insp
 FILES = {**GOOD, "turned.jpg": b"turn", "bad.pdf": b"refuse not_an_image", "class/x.png": b"x"}
 
 
-def inspect(intake: Intake, job: JobSpec) -> PhotoSummary:
+def inspect(intake: IntakeServices, job: JobSpec) -> PhotoInspection:
     return inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
 
 
-def dry_run(**request: object) -> tuple[Notice, MemoryNotifier, Intake]:
+def dry_run(**request: object) -> tuple[Notice, MemoryNotifier, IntakeServices]:
     intake, notifier = memory_intake(), MemoryNotifier()
     job = accepted(intake, FILES, dry_run=True, **request)
-    given = DryRunInput(job=job, photos=inspect(intake, job))
-    desk = Desk(intake.models, intake.jobs, notifier)
-    notice = answer_dry_run(given, desk, NOW)
-    assert answer_dry_run(given, desk, NOW) == notice
+    given = DryRunInput(job=job, photos=inspect(intake, job).summary())
+    notice_services = NoticeServices(intake.models, intake.jobs, notifier)
+    notice = answer_dry_run(given, notice_services, NOW)
+    assert answer_dry_run(given, notice_services, NOW) == notice
     return notice, notifier, intake
 
 
-def test_the_answer_holds_verdicts_plan_time_and_cost() -> None:
+def test_the_answer_holds_verdicts_steps_time_and_cost() -> None:
     notice, notifier, intake = dry_run(max_train_steps=800, preset="face")
-    assert [told.code for told in notifier.published] == ["dry_run"]
+    assert [sent.code for sent in notifier.published] == ["dry_run"]
     assert notice.status == "succeeded"
-    assert notice.plan is not None
-    assert (notice.plan.photos, notice.plan.refused, notice.plan.class_photos) == (6, 1, 1)
-    assert notice.plan.estimate is not None
-    assert notice.plan.estimate.steps == 800
-    assert notice.plan.estimate.usd
+    assert notice.dry_run is not None
+    assert (notice.dry_run.photos, notice.dry_run.refused, notice.dry_run.class_photos) == (6, 1, 1)
+    assert notice.dry_run.estimate is not None
+    assert notice.dry_run.estimate.steps == 800
+    assert notice.dry_run.estimate.usd
     assert {photo.file: photo.codes for photo in notice.photos} == {
         "bad.pdf": ("not_an_image",),
         "turned.jpg": ("rotated",),
@@ -60,7 +59,7 @@ def test_a_real_request_is_another_job_and_no_dry_run() -> None:
     assert not inspect(intake, second).dry_run
 
 
-def test_a_dry_run_tells_what_would_stop_the_training() -> None:
+def test_a_dry_run_reports_what_would_stop_the_training() -> None:
     intake = memory_intake()
     with pytest.raises(TooExpensiveError):
         inspect(intake, accepted(intake, GOOD, dry_run=True, max_cost_usd=0.01))

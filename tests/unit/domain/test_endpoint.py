@@ -6,15 +6,15 @@ import pytest
 
 from contracts.documents.hosting import EndpointStatus, ModelQuestion
 from contracts.documents.model import ModelRecord
-from domain.serving.endpoint import FAILURE_REST, answer, reap, wake
-from tests.fakes.hosting import MemoryHosting
+from domain.serving.endpoint import FAILURE_PAUSE, answer, reap, wake
+from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
 from tests.fakes.models import MemoryModels
 from tests.unit.training_kit import NOON, job_id
 
 IDLE = timedelta(minutes=60)
 
 
-def shelf() -> MemoryModels:
+def tenant_models() -> MemoryModels:
     models = MemoryModels()
     for number, created in ((1, "2026-11-20"), (2, "2026-11-21")):
         models.record(
@@ -33,49 +33,49 @@ def shelf() -> MemoryModels:
 
 
 def test_an_absent_endpoint_is_started_once() -> None:
-    hosting = MemoryHosting()
-    assert (wake(hosting, NOON), wake(hosting, NOON)) == ("starting", "starting")
+    lifecycle = MemoryEndpointLifecycle()
+    assert (wake(lifecycle, NOON), wake(lifecycle, NOON)) == ("starting", "starting")
 
 
 def test_one_that_failed_makes_room_for_a_new_one_after_a_rest() -> None:
-    hosting = MemoryHosting(status="failed", used=NOON)
-    just_before = NOON + FAILURE_REST - timedelta(seconds=1)
-    assert [wake(hosting, NOON), wake(hosting, just_before)] == ["failed", "failed"]
-    later = NOON + FAILURE_REST
-    assert (wake(hosting, later), wake(hosting, later)) == ("deleting", "starting")
+    lifecycle = MemoryEndpointLifecycle(status="failed", used=NOON)
+    just_before = NOON + FAILURE_PAUSE - timedelta(seconds=1)
+    assert [wake(lifecycle, NOON), wake(lifecycle, just_before)] == ["failed", "failed"]
+    later = NOON + FAILURE_PAUSE
+    assert (wake(lifecycle, later), wake(lifecycle, later)) == ("deleting", "starting")
 
 
 @pytest.mark.parametrize("status", ["absent", "failed", "in_service"])
 def test_cloudformations_endpoint_is_left_alone(status: EndpointStatus) -> None:
-    hosting = MemoryHosting(on_demand=False, status=status)
-    assert wake(hosting, NOON) == status
-    assert not reap(hosting, IDLE, NOON)
-    assert hosting.status() == status
+    lifecycle = MemoryEndpointLifecycle(on_demand=False, status=status)
+    assert wake(lifecycle, NOON) == status
+    assert not reap(lifecycle, IDLE, NOON)
+    assert lifecycle.status() == status
 
 
 def test_an_endpoint_goes_after_its_idle_time_and_not_before() -> None:
-    hosting = MemoryHosting()
-    wake(hosting, NOON)
-    assert not reap(hosting, IDLE, NOON), "still starting"
-    hosting.started(NOON)
-    assert not reap(hosting, IDLE, NOON + IDLE - timedelta(seconds=1))
-    assert reap(hosting, IDLE, NOON + IDLE)
-    assert hosting.status() == "absent"
+    lifecycle = MemoryEndpointLifecycle()
+    wake(lifecycle, NOON)
+    assert not reap(lifecycle, IDLE, NOON), "still starting"
+    lifecycle.started(NOON)
+    assert not reap(lifecycle, IDLE, NOON + IDLE - timedelta(seconds=1))
+    assert reap(lifecycle, IDLE, NOON + IDLE)
+    assert lifecycle.status() == "absent"
 
 
 def test_a_returning_user_sees_the_newest_model_first_and_wakes_the_endpoint() -> None:
-    hosting = MemoryHosting()
-    asleep = answer(ModelQuestion(tenant="acme"), hosting, shelf(), NOON)
+    lifecycle = MemoryEndpointLifecycle()
+    asleep = answer(ModelQuestion(tenant="acme"), lifecycle, tenant_models(), NOON)
     assert asleep.endpoint == "absent"
     assert [model.model_id for model in asleep.models] == [job_id(2), job_id(1)]
     assert (
-        answer(ModelQuestion(tenant="acme", wake=True), hosting, shelf(), NOON).endpoint
+        answer(ModelQuestion(tenant="acme", wake=True), lifecycle, tenant_models(), NOON).endpoint
         == "starting"
     )
 
 
 def test_a_stranger_wakes_nothing_and_sees_nobodys_models() -> None:
-    hosting = MemoryHosting()
+    lifecycle = MemoryEndpointLifecycle()
     question = ModelQuestion(tenant="mallory", model_id=job_id(1), wake=True)
-    found = answer(question, hosting, shelf(), NOON)
+    found = answer(question, lifecycle, tenant_models(), NOON)
     assert (found.endpoint, found.models) == ("absent", ())

@@ -10,7 +10,7 @@ from contracts.documents.record import JobRecord
 from contracts.errors import ConsentRefusedError, InvalidRequestError, TooManyPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_PHOTOS
-from domain.intake.accepting import Intake, accept_request
+from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import inspect_photos
 from domain.ports.storage import read_document
 from domain.requests.consent import ConsentRules
@@ -25,12 +25,12 @@ PREFIX = layout.upload_prefix(*PLACE)
 KOHYA = {f"60_dwjz/{name}": body for name, body in GOOD.items()}
 
 
-def put(intake: Intake, files: dict[str, bytes]) -> None:
+def put(intake: IntakeServices, files: dict[str, bytes]) -> None:
     for name, body in files.items():
         intake.uploads.write(PREFIX + name, body)
 
 
-def upload_of(intake: Intake, name: str) -> AcceptedUpload:
+def upload_of(intake: IntakeServices, name: str) -> AcceptedUpload:
     job = accept_request(announced(PREFIX + name), intake, NOW).job
     return read_document(intake.models, layout.accepted_upload_key(job.job_id), AcceptedUpload)
 
@@ -176,7 +176,7 @@ CONSENT = {
 }
 
 
-def asking(text_version: str | None) -> Intake:
+def asking(text_version: str | None) -> IntakeServices:
     return replace(memory_intake(), consent=ConsentRules(text_version, photos_kept_days=30))
 
 

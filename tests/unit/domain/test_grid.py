@@ -1,4 +1,4 @@
-"""A grid is checked before anything is paid, and its points have names of their own."""
+"""A grid is checked before anything is paid, and its trials have names of their own."""
 
 import json
 import re
@@ -10,44 +10,44 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.documents.job import JobSpec
-from contracts.documents.sweep import PointReport
+from contracts.documents.sweep import TrialReport
 from contracts.documents.upload.request import TrainingRequest
-from domain.pricing.grid import grid_points, point_name, sweep_point
-from domain.requests.merge import Sources, read_wishes
+from domain.pricing.grid import grid_trials, sweep_trial, trial_name
+from domain.requests.merge import RequestSources, merge_sources
 from domain.requests.request_json import RequestRefusedError
-from domain.sweeps.ranking import rank_points
+from domain.sweeps.ranking import rank_trials
 from tests.fakes.intake import REQUEST
 
 SWEEP = JobSpec(job_id="a" * 32, tenant="acme", upload="first", base_id="tiny-base")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def request(**wishes: object) -> TrainingRequest:
-    return TrainingRequest.model_validate(REQUEST | wishes)
+def request(**fields: object) -> TrainingRequest:
+    return TrainingRequest.model_validate(REQUEST | fields)
 
 
-def report(name: str, **facts: Any) -> PointReport:
-    return PointReport(name=name, job_id="0" * 32, **facts)
+def report(name: str, **facts: Any) -> TrialReport:
+    return TrialReport(name=name, job_id="0" * 32, **facts)
 
 
 # --- the grid -------------------------------------------------------------------------------
 
 
-def test_a_point_is_every_combination_named_by_its_parameters() -> None:
+def test_a_trial_is_every_combination_named_by_its_parameters() -> None:
     sweep = {"learning_rate": [1e-4, 2e-4], "max_train_steps": [200], "rank": [8, 16]}
-    points = grid_points(request(sweep=sweep, seed=7))
-    assert [point.name for point in points] == [
+    trials = grid_trials(request(sweep=sweep, seed=7))
+    assert [trial.name for trial in trials] == [
         "lr1e-4-steps200-rank8",
         "lr1e-4-steps200-rank16",
         "lr2e-4-steps200-rank8",
         "lr2e-4-steps200-rank16",
     ]
-    last = points[-1].request
+    last = trials[-1].request
     assert last == request(learning_rate=2e-4, max_train_steps=200, rank=16, seed=7)
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"),
+    ("fields", "words"),
     [
         ({"sweep": {}}, "2 to 24"),
         ({"sweep": {"rank": [8]}}, "2 to 24"),
@@ -63,22 +63,24 @@ def test_a_point_is_every_combination_named_by_its_parameters() -> None:
         ({"sweep": {"max_train_steps": [1, 2]}, "num_train_epochs": 3}, "no effect"),
     ],
 )
-def test_what_does_not_go_with_a_sweep_is_said(wishes: dict[str, object], words: str) -> None:
-    body = json.dumps(REQUEST | wishes).encode()
+def test_what_does_not_go_with_a_sweep_is_reported(fields: dict[str, object], words: str) -> None:
+    body = json.dumps(REQUEST | fields).encode()
     with pytest.raises(RequestRefusedError) as caught:
-        read_wishes(Sources(body, {}, ()))
+        merge_sources(RequestSources(body, {}, ()))
     assert any(words in problem.message for problem in caught.value.problems)
 
 
 def test_what_a_sweep_tries_no_weaker_file_gives() -> None:
     body = json.dumps(REQUEST | {"sweep": {"rank": [4, 8]}}).encode()
-    wishes = read_wishes(Sources(body, {"config.json": b'{"lora_r": 64, "n_steps": 500}'}, ()))
-    assert (wishes.request.rank, wishes.request.max_train_steps) == (None, 500)
+    fields = merge_sources(
+        RequestSources(body, {"config.json": b'{"lora_r": 64, "n_steps": 500}'}, ())
+    )
+    assert (fields.request.rank, fields.request.max_train_steps) == (None, 500)
 
 
 def test_a_large_rate_may_be_tried_with_an_optimizer_that_finds_its_own() -> None:
-    points = grid_points(request(optimizer="prodigy", sweep={"learning_rate": [0.5, 1.0]}))
-    assert [point.name for point in points] == ["lr5e-1", "lr1"]
+    trials = grid_trials(request(optimizer="prodigy", sweep={"learning_rate": [0.5, 1.0]}))
+    assert [trial.name for trial in trials] == ["lr5e-1", "lr1"]
 
 
 RATES = st.floats(min_value=1e-9, max_value=1.0, exclude_min=True)
@@ -89,17 +91,17 @@ def test_every_name_is_a_label_and_no_two_are_the_same(
     rate: float, other: float, steps: int, rank: int
 ) -> None:
     fields = {"learning_rate": rate, "max_train_steps": steps, "rank": rank}
-    name = point_name(fields)
+    name = trial_name(fields)
     assert LABEL.fullmatch(name)
-    assert (name == point_name({**fields, "learning_rate": other})) == (rate == other)
+    assert (name == trial_name({**fields, "learning_rate": other})) == (rate == other)
 
 
-def test_a_point_has_the_same_job_whenever_it_is_planned_and_no_other_sweep_s() -> None:
-    points = grid_points(request(sweep={"rank": [4, 8]}))
-    once = [sweep_point(SWEEP, point).job.job_id for point in points]
-    assert once == [sweep_point(SWEEP, point).job.job_id for point in points]
+def test_a_trial_has_the_same_job_whenever_it_is_planned_and_no_other_sweep_s() -> None:
+    trials = grid_trials(request(sweep={"rank": [4, 8]}))
+    once = [sweep_trial(SWEEP, trial).job.job_id for trial in trials]
+    assert once == [sweep_trial(SWEEP, trial).job.job_id for trial in trials]
     other = SWEEP.model_copy(update={"job_id": "b" * 32})
-    theirs = [sweep_point(other, point).job.job_id for point in points]
+    theirs = [sweep_trial(other, trial).job.job_id for trial in trials]
     assert len({SWEEP.job_id, *once, *theirs}) == 5
 
 
@@ -128,10 +130,10 @@ def test_likeness_counts_first_and_of_equals_the_cheaper(
     better: dict[str, Any], worse: dict[str, Any]
 ) -> None:
     for order in ([better, worse], [worse, better]):
-        first, _ = rank_points(report("p", **facts) for facts in order)
+        first, _ = rank_trials(report("p", **facts) for facts in order)
         assert first == report("p", **better, place=1)
 
 
 def test_those_that_failed_have_no_place() -> None:
-    ranked = rank_points([report("a", code="gate_failed"), report("b"), report("c", identity=0.5)])
-    assert [(point.name, point.place) for point in ranked] == [("c", 1), ("b", 2), ("a", None)]
+    ranked = rank_trials([report("a", code="gate_failed"), report("b"), report("c", identity=0.5)])
+    assert [(trial.name, trial.place) for trial in ranked] == [("c", 1), ("b", 2), ("a", None)]

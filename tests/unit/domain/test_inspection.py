@@ -11,9 +11,10 @@ from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
-from domain.intake.accepting import Intake, accept_request
-from domain.intake.inspection import Inspection, advice_on_captions, inspect_photos
-from domain.intake.normalisation import DecodedPhoto, DecodeLimits, read_pinned
+from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.inspection import InspectionServices, advice_on_captions, inspect_photos
+from domain.intake.normalisation import read_pinned
+from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from domain.ports.storage import read_document
 from runtime.imaging.sandbox import ChildDecoder
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
@@ -43,22 +44,24 @@ class PlainDecoder:
         return b"%dx%d " % (width, height) + body
 
 
-def inspection_of(intake: Intake, decoder: PlainDecoder | ChildDecoder) -> Inspection:
-    return Inspection(
+def inspection_of(
+    intake: IntakeServices, decoder: PlainDecoder | ChildDecoder
+) -> InspectionServices:
+    return InspectionServices(
         intake.uploads, intake.models, intake.bases, intake.jobs, decoder, "ml.g5.2xlarge"
     )
 
 
-def accepted(intake: Intake, photos: dict[str, bytes], **request: object) -> JobSpec:
+def accepted(intake: IntakeServices, photos: dict[str, bytes], **request: object) -> JobSpec:
     key = put_upload(intake, photos, {**REQUEST, **request})
     return accept_request(announced(key), intake, NOW).job
 
 
-def report_of(intake: Intake, job: JobSpec) -> PhotoReport:
+def report_of(intake: IntakeServices, job: JobSpec) -> PhotoReport:
     return read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
 
 
-LONGEST_WORD = 128
+MAX_WORD = 128
 """Letters of a hash or a key; pixels as text are longer."""
 
 GOOD = {f"{n}.jpg": f"pixels {n}".encode() for n in range(5)}
@@ -70,7 +73,7 @@ def test_each_photo_gets_a_verdict_and_a_copy_without_its_name() -> None:
         intake, {**GOOD, "a.jpg": b"turn", "b.pdf": b"refuse not_an_image", "0.txt": b" smiling\n"}
     )
     summary = inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
-    assert summary == PhotoSummary(job_id=job.job_id, accepted=6, refused=1)
+    assert summary.summary() == PhotoSummary(job_id=job.job_id, accepted=6, refused=1)
     verdicts = report_of(intake, job).photos
     assert [v.index for v in verdicts] == list(range(7))
     assert sorted(v.verdict for v in verdicts) == ["accepted"] * 5 + ["refused", "repaired"]
@@ -79,7 +82,7 @@ def test_each_photo_gets_a_verdict_and_a_copy_without_its_name() -> None:
     assert copies == {f"accepted/{job.job_id}/{v.file}" for v in verdicts if v.file is not None}
 
 
-def test_a_photo_from_another_time_of_life_is_told_and_its_date_kept_nowhere() -> None:
+def test_a_photo_from_another_time_of_life_is_reported_and_its_date_kept_nowhere() -> None:
     intake = memory_intake()
     job = accepted(intake, {**GOOD, "a.jpg": b"old", "b.jpg": b"refuse not_an_image"})
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
@@ -187,7 +190,7 @@ def test_no_picture_lies_anywhere_but_in_the_uploads_bucket() -> None:
 def is_document(body: bytes) -> bool:
     """Return whether the bytes are JSON without a word that is long enough to be pixels."""
     json.loads(body)
-    return all(len(word) <= LONGEST_WORD for word in re.findall(rb"[A-Za-z0-9+/=_-]+", body))
+    return all(len(word) <= MAX_WORD for word in re.findall(rb"[A-Za-z0-9+/=_-]+", body))
 
 
 def test_the_child_reads_heic_within_its_limits() -> None:
@@ -195,7 +198,7 @@ def test_the_child_reads_heic_within_its_limits() -> None:
     assert (photo.width, photo.height) == (96, 120)
 
 
-def test_captions_of_which_none_names_the_subject_are_told() -> None:
+def test_captions_of_which_none_names_the_subject_are_reported() -> None:
     assert advice_of(("smiling", None)) == ("captions_without_subject",)
     assert advice_of(("smiling", "TOK smiling")) == ()
     assert advice_of(("a SKS", "smiling")) == ()

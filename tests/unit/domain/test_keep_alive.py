@@ -7,10 +7,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.training.billing import settle_bills
+from domain.ports.trainer import Run
+from domain.training.billing import settle_cost_records
 from domain.training.keep_alive import COLD_WORTH, advised_period
-from domain.training.launching import Launcher, launch
-from domain.training.sagemaker_job import Run
+from domain.training.launching import launch
+from domain.training.services import LaunchServices
 from tests.unit.domain.test_sagemaker_job import pool_key
 from tests.unit.training_kit import NOON, SETTINGS, World
 
@@ -18,8 +19,8 @@ TRAINING = timedelta(seconds=100)
 SKI_RENTAL = round(COLD_WORTH)
 
 
-def launcher(world: World, most: int = 3600) -> Launcher:
-    return Launcher(world.room, world.bases, replace(SETTINGS, keep_alive_seconds=most))
+def launching(world: World, most: int = 3600) -> LaunchServices:
+    return LaunchServices(world.services, world.bases, replace(SETTINGS, keep_alive_seconds=most))
 
 
 def train_after_gaps(world: World, gaps: list[float], most: int = 3600) -> list[dict[str, Any]]:
@@ -32,13 +33,13 @@ def train_after_gaps(world: World, gaps: list[float], most: int = 3600) -> list[
 
 
 def train(world: World, number: int, now: datetime, most: int) -> datetime:
-    """Launch one job, let it end and settle its bill; return when it ended."""
+    """Launch one job, let it end and settle its cost record; return when it ended."""
     world.enter(number, f"token-{number}")
-    (name,) = launch(launcher(world, most), now)
+    (name,) = launch(launching(world, most), now)
     world.write_result(number)
     world.jobs.leave_queue(f"{number:032x}", f"token-{number}", now)
     world.trainer.end(name, ran=Run(now, now + TRAINING))
-    settle_bills(world.room, now + TRAINING)
+    settle_cost_records(world.services, now + TRAINING)
     return now + TRAINING
 
 
@@ -79,8 +80,8 @@ def test_a_job_that_sagemaker_refused_teaches_nothing() -> None:
     world = World()
     world.trainer.limit = 0
     world.enter(1)
-    launch(launcher(world), NOON)
-    assert (world.jobs.recent_runs(), world.jobs.open_bills()) == ([], [])
+    launch(launching(world), NOON)
+    assert (world.jobs.recent_runs(), world.jobs.open_cost_records()) == ([], [])
 
 
 @settings(deadline=None, max_examples=30)

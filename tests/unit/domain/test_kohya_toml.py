@@ -89,11 +89,11 @@ def test_every_setting_of_the_file_is_in_one_list_of_the_report() -> None:
     assert lists["mapped"] >= {"resolution", "network_train_unet_only", "max_train_epochs"}
     assert lists["ignored"] >= {"output_dir", "xformers", "learning_rate", "text_encoder_lr"}
     given = {line.split(" = ")[0] for line in SDXL.decode().splitlines() if " = " in line}
-    told = [name for kind in ("honoured", "mapped", "ignored") for name in lists[kind]]
-    assert sorted(told) == sorted(given)
+    reported = [name for kind in ("honoured", "mapped", "ignored") for name in lists[kind]]
+    assert sorted(reported) == sorted(given)
 
 
-def test_what_an_empty_file_means_to_kohya_is_carried_over_and_said() -> None:
+def test_what_an_empty_file_means_to_kohya_is_carried_over_and_reported() -> None:
     request, report = imported()
     assert (request.rank, request.lora_alpha, request.max_train_steps) == (4, 1.0, 1600)
     assert (request.train_text_encoder, request.with_prior_preservation) == (True, False)
@@ -135,7 +135,7 @@ def test_a_subject_that_nobody_names_is_a_problem() -> None:
     ]
 
 
-def test_wrong_types_are_told_at_once_under_kohyas_names_and_without_values() -> None:
+def test_wrong_types_are_reported_at_once_under_kohyas_names_and_without_values() -> None:
     wrong = ('network_dim = "thirty"', "seed = 1.5", "unet_lr = true", 'resolution = "wide"')
     problems = problems_of("\n".join([*wrong, "max_train_epochs = []"]).encode())
     assert set(problems) == {"network_dim", "seed", "unet_lr", "resolution", "max_train_epochs"}
@@ -161,7 +161,7 @@ def test_what_cannot_be_done_is_refused_under_its_own_name(text: str, field: str
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"a = ", b"= 1", b"a = 1\na = 2", b"a = " + b"[" * 9000])
-def test_what_is_not_toml_is_said_plainly(body: bytes) -> None:
+def test_what_is_not_toml_is_described_plainly(body: bytes) -> None:
     problems = problems_of(body)
     assert list(problems) == [""]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.requests.merge import Sources, Wishes, read_wishes
+from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import RequestRefusedError
 
 PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
@@ -14,13 +14,13 @@ CONFIG = "config.json"
 KOHYA_FOLDER = ("60_dwjz/a.jpg", "60_dwjz/b.jpg")
 
 
-def wishes(
+def merged(
     request: dict[str, Any] | None,
     photos: tuple[str, ...] = (),
     settings: dict[str, bytes] | None = None,
-) -> Wishes:
+) -> MergedRequest:
     body = None if request is None else json.dumps(request).encode()
-    return read_wishes(Sources(body, settings or {}, photos))
+    return merge_sources(RequestSources(body, settings or {}, photos))
 
 
 def problems(
@@ -29,13 +29,13 @@ def problems(
     settings: dict[str, bytes] | None = None,
 ) -> dict[str, str]:
     with pytest.raises(RequestRefusedError) as caught:
-        wishes(request, photos, settings)
+        merged(request, photos, settings)
     return {problem.field: problem.message for problem in caught.value.problems}
 
 
 def test_an_avatar_config_stands_instead_of_a_request() -> None:
     body = json.dumps({"n_steps": 300, "lora_r": 16, "lora_alpha": 16, "resolution": 512}).encode()
-    found = wishes(None, (), {CONFIG: body})
+    found = merged(None, (), {CONFIG: body})
     request = found.request
     assert (request.max_train_steps, request.rank, request.lora_alpha) == (300, 16, 16)
     assert (request.instance_prompt, request.text_encoder_rank) == ("photo of <<TOK>>", 64)
@@ -47,7 +47,7 @@ def test_an_avatar_config_stands_instead_of_a_request() -> None:
 
 
 def test_an_avatar_config_carries_alpha_and_never_guesses_it() -> None:
-    request = wishes(None, (), {CONFIG: b"{}"}).request
+    request = merged(None, (), {CONFIG: b"{}"}).request
     assert (request.rank, request.lora_alpha) == (128, 1)
 
 
@@ -60,13 +60,13 @@ def test_an_avatar_config_carries_alpha_and_never_guesses_it() -> None:
         ({"fp16": True, "mixed_precision": 5}, "mixed_precision"),
     ],
 )
-def test_a_bad_setting_is_told_under_its_own_name(config: dict[str, Any], field: str) -> None:
+def test_a_bad_setting_is_reported_under_its_own_name(config: dict[str, Any], field: str) -> None:
     assert set(problems(None, (), {CONFIG: json.dumps(config).encode()})) == {field}
 
 
 def test_settings_without_effect_are_listed_and_not_obeyed() -> None:
     config = {"base_model": "evil/model", "fp16": False, "train_text_encoder": False, "x\ny": 1}
-    found = wishes(None, (), {CONFIG: json.dumps(config | {"lora_text_encoder_r": 8}).encode()})
+    found = merged(None, (), {CONFIG: json.dumps(config | {"lora_text_encoder_r": 8}).encode()})
     (report,) = found.imported
     assert {s.name for s in report.ignored} == {"base_model", "x?y", "lora_text_encoder_r"}
     assert found.request.mixed_precision == "no"
@@ -74,7 +74,7 @@ def test_settings_without_effect_are_listed_and_not_obeyed() -> None:
 
 
 def test_kohyas_file_and_folder_say_all_there_is_to_say() -> None:
-    found = wishes(None, KOHYA_FOLDER, {"kohya.toml": TOML})
+    found = merged(None, KOHYA_FOLDER, {"kohya.toml": TOML})
     request = found.request
     assert (request.trigger_word, request.rank, request.lora_alpha) == ("dwjz", 8, 4)
     assert request.instance_prompt == "a photo of dwjz"
@@ -83,20 +83,20 @@ def test_kohyas_file_and_folder_say_all_there_is_to_say() -> None:
 
 
 def test_the_request_counts_before_the_file_beside_it() -> None:
-    found = wishes({**PROMPTS, "rank": 32}, KOHYA_FOLDER, {"kohya.toml": TOML})
+    found = merged({**PROMPTS, "rank": 32}, KOHYA_FOLDER, {"kohya.toml": TOML})
     assert (found.request.rank, found.request.lora_alpha) == (32, 4)
     assert found.request.trigger_word == "sks"  # the prompt was written with it
     assert "rank" not in found.origins
 
 
 def test_a_kohya_folder_fills_what_an_empty_request_leaves() -> None:
-    request = wishes({}, ("10_tgr cat/a.jpg", "b.jpg")).request
+    request = merged({}, ("10_tgr cat/a.jpg", "b.jpg")).request
     assert (request.trigger_word, request.class_prompt) == ("tgr", "a photo of a cat")
     assert request.instance_prompt == "a photo of TOK cat"
 
 
 def test_a_folder_with_a_year_is_no_subject() -> None:
-    found = wishes(PROMPTS, ("2024_summer/a.jpg", "12_months/b.jpg"))
+    found = merged(PROMPTS, ("2024_summer/a.jpg", "12_months/b.jpg"))
     assert (found.request.trigger_word, found.origins) == ("sks", {})
 
 
@@ -109,14 +109,16 @@ def test_two_files_of_one_kind_are_a_problem() -> None:
 
 
 def test_prompts_may_stand_in_dataset_info() -> None:
-    found = read_wishes(Sources(b"{}", {"dataset_info.json": json.dumps(PROMPTS).encode()}, ()))
+    found = merge_sources(
+        RequestSources(b"{}", {"dataset_info.json": json.dumps(PROMPTS).encode()}, ())
+    )
     assert found.request.class_prompt == PROMPTS["class_prompt"]
     assert found.origins["class_prompt"] == "dataset_info.json"
 
 
 @pytest.mark.parametrize("preset", ["face", "object", "style"])
-def test_a_preset_fills_only_what_nothing_gives_and_says_so(preset: str) -> None:
-    found = wishes({"preset": preset, "class_prompt": "a photo of a boat", "rank": 4})
+def test_a_preset_fills_only_what_nothing_gives_and_is_reported(preset: str) -> None:
+    found = merged({"preset": preset, "class_prompt": "a photo of a boat", "rank": 4})
     assert (found.request.class_prompt, found.request.rank) == ("a photo of a boat", 4)
     assert set(found.origins) == {"instance_prompt", "with_prior_preservation"}
     assert set(found.origins.values()) == {"preset"}
@@ -128,7 +130,7 @@ def test_an_unknown_preset_is_a_problem_like_any_other() -> None:
     assert set(problems({**PROMPTS, "preset": ["face"]})) == {"preset"}
 
 
-def test_problems_of_all_files_are_told_at_once() -> None:
+def test_problems_of_all_files_are_reported_at_once() -> None:
     found = problems({**PROMPTS, "rnak": 3}, (), {"kohya.toml": b'network_module = "networks.oft"'})
     assert set(found) == {"rnak", "network_module"}
 
@@ -136,7 +138,7 @@ def test_problems_of_all_files_are_told_at_once() -> None:
 NAMELESS = {"instance_prompt": "a photo of zwx person", "class_prompt": "a photo of a person"}
 
 
-def test_an_instance_prompt_that_names_nobody_is_refused_and_both_words_are_told() -> None:
+def test_an_instance_prompt_that_names_nobody_is_refused_and_both_words_are_reported() -> None:
     found = problems(NAMELESS)
     assert set(found) == {"instance_prompt"}
     assert "sks" in found["instance_prompt"]
@@ -157,10 +159,10 @@ def test_an_instance_prompt_that_names_nobody_is_refused_and_both_words_are_told
     ],
 )
 def test_a_prompt_that_names_the_subject_in_any_form_is_taken(request_: dict[str, Any]) -> None:
-    wishes(request_)
+    merged(request_)
 
 
-def test_a_nameless_prompt_is_told_under_its_own_name_once_the_fields_are_in_order() -> None:
+def test_a_nameless_prompt_is_reported_under_its_own_name_once_the_fields_are_in_order() -> None:
     config = {CONFIG: json.dumps({"concept_prompt": "photo of zwx man"}).encode()}
     assert set(problems(None, (), config)) == {"concept_prompt"}
     assert set(problems({**NAMELESS, "trigger_word": "two words"})) == {"trigger_word"}
@@ -170,15 +172,15 @@ def test_a_nameless_prompt_is_told_under_its_own_name_once_the_fields_are_in_ord
 def test_a_prompt_of_jumpstart_needs_its_trigger_word_beside_it() -> None:
     info = {"dataset_info.json": json.dumps(NAMELESS).encode()}
     assert set(problems({}, (), info)) == {"instance_prompt"}
-    assert wishes({"trigger_word": "zwx"}, (), info).request.trigger_word == "zwx"
+    assert merged({"trigger_word": "zwx"}, (), info).request.trigger_word == "zwx"
 
 
 def test_the_folder_names_the_subject_of_a_prompt_that_is_written_with_its_word() -> None:
     prompts = {**NAMELESS, "instance_prompt": "a photo of dwjz person"}
-    found = wishes(prompts, KOHYA_FOLDER)
+    found = merged(prompts, KOHYA_FOLDER)
     assert found.request.trigger_word == "dwjz"
     assert found.request.instance_prompt == "a photo of dwjz person"
     assert found.origins == {"trigger_word": "folder"}
     assert set(problems(NAMELESS, KOHYA_FOLDER)) == {"instance_prompt"}
     placeholder = {**NAMELESS, "instance_prompt": "a photo of TOK person"}
-    assert wishes(placeholder, KOHYA_FOLDER).request.trigger_word == "sks"
+    assert merged(placeholder, KOHYA_FOLDER).request.trigger_word == "sks"

@@ -22,9 +22,10 @@ from contracts.errors import InvalidRequestError, StageError, TooFewPhotosError
 from contracts.shared import layout
 from domain.failures.causes import RaisedAgainError
 from domain.failures.redrive import fail_job
-from domain.intake.accepting import Intake, accept_request
+from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import inspect_photos
-from domain.notices.notices import Desk, notify_failure, notify_owner
+from domain.notices.notices import notify_failure, notify_owner
+from domain.notices.services import NoticeServices
 from domain.notices.uncaught import notify_outcome
 from domain.ports.storage import write_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
@@ -44,13 +45,13 @@ PHOTOS = {f"{n}.jpg": f"pixels {n}".encode() for n in range(5)} | {
 class Office:
     """One upload, and everybody who may tell its owner something."""
 
-    intake: Intake = field(default_factory=memory_intake)
+    intake: IntakeServices = field(default_factory=memory_intake)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     models: MemoryModels = field(default_factory=MemoryModels)
 
     @property
-    def desk(self) -> Desk:
-        return Desk(self.intake.models, self.intake.jobs, self.notifier)
+    def notice_services(self) -> NoticeServices:
+        return NoticeServices(self.intake.models, self.intake.jobs, self.notifier)
 
     @property
     def codes(self) -> list[str]:
@@ -63,14 +64,14 @@ class Office:
         inspect_photos(job, inspection_of(self.intake, PlainDecoder()), NOW)
 
     def fail(self, error: StageError | str, job: JobSpec | None, redrive: int = 0) -> Notice:
-        return notify_failure(failed(error, job, redrive), self.desk, NOW)
+        return notify_failure(failed(error, job, redrive), self.notice_services, NOW)
 
     def succeed(self, job: JobSpec) -> Notice:
-        return notify_owner(trained(job, self.intake), self.desk, self.models, NOW)
+        return notify_owner(trained(job, self.intake), self.notice_services, self.models, NOW)
 
     def ended(self, status: str, **more: Any) -> None:
         detail = {"executionArn": ARN, "status": status, "input": event_text(), **more}
-        notify_outcome(ExecutionEnded.model_validate({"detail": detail}), self.desk, NOW)
+        notify_outcome(ExecutionEnded.model_validate({"detail": detail}), self.notice_services, NOW)
 
 
 def event_text() -> str:
@@ -88,7 +89,7 @@ def failed(error: StageError | str, job: JobSpec | None, redrive: int = 0) -> No
     return NotifyFailureInput.model_validate({**given, "failure": failure, "failed": state})
 
 
-def trained(job: JobSpec, intake: Intake) -> NotifyOwnerInput:
+def trained(job: JobSpec, intake: IntakeServices) -> NotifyOwnerInput:
     key = layout.result_key(job.job_id, job.job_id)
     gate = GateReport(passed=True, effect=0.2, identity=0.8, identity_base=0.3)
     result = TrainingResult(job_id=job.job_id, status="succeeded", gate=gate)
@@ -119,7 +120,7 @@ def trained(job: JobSpec, intake: Intake) -> NotifyOwnerInput:
 # --- success --------------------------------------------------------------------------------
 
 
-def test_a_ready_model_is_recorded_and_told() -> None:
+def test_a_ready_model_is_recorded_and_reported() -> None:
     office = Office()
     job = office.accept()
     office.inspect(job)
@@ -136,7 +137,7 @@ def test_a_ready_model_is_recorded_and_told() -> None:
     assert (record.status, record.notice_id) == ("succeeded", notice.notice_id)
 
 
-def test_a_retried_stage_tells_once() -> None:
+def test_a_retried_stage_notifies_once() -> None:
     office = Office()
     job = office.accept()
     assert office.succeed(job) == office.succeed(job)
@@ -154,7 +155,7 @@ def test_after_a_notice_that_was_not_sent_the_failure_is() -> None:
     assert office.codes == ["internal_error"]
 
 
-def test_good_news_is_not_followed_by_bad() -> None:
+def test_a_success_is_not_followed_by_a_failure() -> None:
     office = Office()
     job = office.accept()
     office.succeed(job)
@@ -184,7 +185,7 @@ def test_too_few_photos_names_each_of_them_and_what_to_do() -> None:
     assert (record.status, record.code) == ("failed", "too_few_photos")
 
 
-def test_a_bad_request_is_told_field_by_field() -> None:
+def test_a_bad_request_is_reported_field_by_field() -> None:
     office = Office()
     key = put_upload(office.intake, PHOTOS, b'{"instance_prompt": "x", "stepz": 3}')
     with pytest.raises(StageError) as caught:
@@ -214,7 +215,7 @@ def test_a_refusal_before_there_is_a_job_is_recorded_until_the_upload_is_accepte
     ("error", "code"),
     [("States.Timeout", "timed_out"), ("KeyError", "internal_error"), ("", "internal_error")],
 )
-def test_what_no_stage_meant_is_still_told(error: str, code: str) -> None:
+def test_what_no_stage_meant_is_still_reported(error: str, code: str) -> None:
     office = Office()
     job = office.accept()
     assert office.fail(error, job).code == code
@@ -230,7 +231,7 @@ def test_a_job_that_was_claimed_by_the_failing_stage_is_closed() -> None:
     assert record.status == "failed"
 
 
-def test_a_retried_failure_is_told_once() -> None:
+def test_a_retried_failure_is_reported_once() -> None:
     office = Office()
     job = office.accept()
     assert office.fail("KeyError", job) == office.fail("KeyError", job)
@@ -255,7 +256,7 @@ def test_every_text_is_short_enough_to_read() -> None:
         ("FAILED", "internal_error", "failed"),
     ],
 )
-def test_an_end_that_no_catch_saw_is_told(status: str, code: str, record_status: str) -> None:
+def test_an_end_that_no_catch_saw_is_reported(status: str, code: str, record_status: str) -> None:
     office = Office()
     job = office.accept()
     office.ended(status)
@@ -267,14 +268,14 @@ def test_an_end_that_no_catch_saw_is_told(status: str, code: str, record_status:
 
 
 @pytest.mark.parametrize("with_job", [True, False])
-def test_what_was_told_is_not_told_again(with_job: bool) -> None:
+def test_what_was_reported_is_not_reported_again(with_job: bool) -> None:
     office = Office()
     office.fail("KeyError", office.accept() if with_job else None)
     office.ended("FAILED", redriveCount=0)
     assert office.codes == ["internal_error"]
 
 
-def test_an_end_without_a_readable_input_is_told_without_an_owner() -> None:
+def test_an_end_without_a_readable_input_is_reported_without_an_owner() -> None:
     office = Office()
     office.ended("FAILED", input=None)
     assert [(n.tenant, n.code) for n in office.notifier.published] == [(None, "internal_error")]
@@ -301,7 +302,7 @@ def test_the_end_is_red_under_the_stages_own_name() -> None:
     assert json.loads(str(caught.value)) == {"code": "too_few_photos", "found": 1, "needed": 5}
 
 
-def test_a_redrive_reopens_the_job_and_its_new_end_is_told() -> None:
+def test_a_redrive_reopens_the_job_and_its_new_end_is_reported() -> None:
     office = Office()
     job = office.accept()
     office.fail("KeyError", job)
@@ -317,7 +318,7 @@ def test_a_redrive_reopens_the_job_and_its_new_end_is_told() -> None:
     assert office.codes == ["internal_error", "internal_error", "ready"]
 
 
-def test_late_news_of_an_end_leaves_alone_what_a_redrive_took_up() -> None:
+def test_a_late_event_of_an_end_leaves_alone_what_a_redrive_took_up() -> None:
     office = Office()
     job = office.accept()
     office.fail("KeyError", job)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from domain.intake.photo_quality import OLD_DAYS, Looks, advice_on, old_among
+from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among
+from domain.ports.decoder import PhotoMetrics
 
-GOOD = Looks(sharpness=400, brightness=120, contrast=50, fingerprint=0)
+GOOD = PhotoMetrics(sharpness=400, brightness=120, contrast=50, fingerprint=0)
 
 
 @pytest.mark.parametrize(
@@ -17,17 +18,17 @@ GOOD = Looks(sharpness=400, brightness=120, contrast=50, fingerprint=0)
         ({"contrast": 11.0, "sharpness": 1.0}, ("blurred", "low_contrast")),
     ],
 )
-def test_what_is_not_good_is_said(change: dict[str, float], advice: tuple[str, ...]) -> None:
+def test_what_is_not_good_is_reported(change: dict[str, float], advice: tuple[str, ...]) -> None:
     assert advice_on(GOOD._replace(**change), []) == advice  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("bits", "similar"), [(0b111, True), (0b1111, False)])
-def test_a_burst_is_told_from_two_poses(bits: int, similar: bool) -> None:
+def test_a_burst_is_distinguished_from_two_poses(bits: int, similar: bool) -> None:
     advice = advice_on(GOOD._replace(fingerprint=bits), [None, GOOD])
     assert advice == (("similar_photo",) if similar else ())
 
 
-def test_a_photo_without_measures_gets_no_advice() -> None:
+def test_a_photo_without_metrics_gets_no_advice() -> None:
     assert advice_on(None, [GOOD]) == ()
 
 

@@ -7,11 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.documents.record import JobRecord
-from domain.training.planning import LaunchOrder, PlanningRules, batch_size, fair_order, plan
+from domain.training.planning import (
+    LaunchOrder,
+    PlanningRules,
+    batch_size,
+    choose_launches,
+    fair_order,
+)
 from tests.unit.training_kit import job_id, record
 
 QUOTA_1, QUOTA_2 = PlanningRules(quota=1), PlanningRules(quota=2)
-TOGETHER = PlanningRules(quota=2, largest_batch=10)
+TOGETHER = PlanningRules(quota=2, max_batch=10)
 
 
 def leaders(orders: Sequence[LaunchOrder]) -> list[str]:
@@ -23,52 +29,55 @@ def training(job: JobRecord, name: str) -> JobRecord:
 
 
 def test_the_oldest_job_is_first() -> None:
-    orders = plan([record(2, minute=5), record(1, minute=1)], [], QUOTA_2)
+    orders = choose_launches([record(2, minute=5), record(1, minute=1)], [], QUOTA_2)
     assert leaders(orders) == [job_id(1), job_id(2)]
 
 
 def test_no_more_run_than_the_quota_allows() -> None:
     running = [training(record(9), "likeness-9-1")]
-    assert len(plan([record(1), record(2), record(3)], running, QUOTA_2)) == 1
+    assert len(choose_launches([record(1), record(2), record(3)], running, QUOTA_2)) == 1
 
 
 def test_jobs_of_one_training_job_use_one_slot() -> None:
     running = [training(record(number), "likeness-8-1") for number in (8, 9)]
-    assert len(plan([record(1), record(2)], running, QUOTA_2)) == 1
+    assert len(choose_launches([record(1), record(2)], running, QUOTA_2)) == 1
 
 
 def test_a_full_quota_starts_nothing() -> None:
-    assert plan([record(1)], [training(record(9), "likeness-9-1")], QUOTA_1) == []
+    assert choose_launches([record(1)], [training(record(9), "likeness-9-1")], QUOTA_1) == []
 
 
 def test_one_upload_does_not_wait_for_another_tenants_eight_hundred() -> None:
     many = [record(number, "big") for number in range(800)]
     late = record(1000, "small", minute=9)
-    assert leaders(plan([*many, late], [], QUOTA_2)).index(late.job_id) == 1
+    assert leaders(choose_launches([*many, late], [], QUOTA_2)).index(late.job_id) == 1
 
 
 def test_a_tenant_with_jobs_in_training_lets_others_go_first() -> None:
     running = [training(record(9, "big"), "likeness-9-1")]
-    orders = plan([record(1, "big"), record(2, "small", minute=9)], running, QUOTA_2)
+    orders = choose_launches([record(1, "big"), record(2, "small", minute=9)], running, QUOTA_2)
     assert leaders(orders) == [job_id(2)]
 
 
 def test_a_single_job_is_its_own_plan_so_that_its_next_attempt_finds_its_checkpoints() -> None:
-    first, again = plan([record(1)], [], QUOTA_1)[0], plan([record(1, attempt=1)], [], QUOTA_1)[0]
+    first, again = (
+        choose_launches([record(1)], [], QUOTA_1)[0],
+        choose_launches([record(1, attempt=1)], [], QUOTA_1)[0],
+    )
     assert first.plan_id == again.plan_id == job_id(1)
     assert first.training_job_name != again.training_job_name
 
 
 def test_names_fit_sagemakers_63_characters() -> None:
-    order = plan([record(2**100, attempt=9998)], [], QUOTA_1)[0]
+    order = choose_launches([record(2**100, attempt=9998)], [], QUOTA_1)[0]
     assert len(order.training_job_name) <= 63
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=60))
 def test_every_queued_job_gets_its_turn_once(drawn: list[tuple[int, int]]) -> None:
     queued = [record(n, f"t{tenant}", minute) for n, (tenant, minute) in enumerate(drawn)]
-    turns = [job.job_id for job in fair_order(queued, Counter())]
-    assert sorted(turns) == [job.job_id for job in queued]
+    rounds = [job.job_id for job in fair_order(queued, Counter())]
+    assert sorted(rounds) == [job.job_id for job in queued]
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
@@ -82,35 +91,35 @@ def test_while_two_tenants_wait_their_turns_differ_by_at_most_one(drawn: list[in
 
 
 def test_few_are_trained_each_for_itself() -> None:
-    orders = plan([record(n) for n in range(4)], [], TOGETHER)
+    orders = choose_launches([record(n) for n in range(4)], [], TOGETHER)
     assert [(len(order.jobs), order.lane) for order in orders] == [(1, "interactive")] * 2
 
 
 def test_many_are_trained_together() -> None:
-    orders = plan([record(n) for n in range(40)], [], TOGETHER)
+    orders = choose_launches([record(n) for n in range(40)], [], TOGETHER)
     assert [(len(order.jobs), order.lane) for order in orders] == [(10, "backlog")] * 2
 
 
 def test_nobody_waits_to_fill_a_batch() -> None:
-    assert [len(order.jobs) for order in plan([record(1)], [], TOGETHER)] == [1]
+    assert [len(order.jobs) for order in choose_launches([record(1)], [], TOGETHER)] == [1]
 
 
 def test_a_training_job_has_one_base() -> None:
     others = [record(n).model_copy(update={"base_id": "other"}) for n in range(100, 120)]
-    for order in plan([*(record(n) for n in range(20)), *others], [], TOGETHER):
+    for order in choose_launches([*(record(n) for n in range(20)), *others], [], TOGETHER):
         assert len({job.base_id for job in order.jobs}) == 1
 
 
 def test_a_job_whose_batch_broke_is_trained_by_itself() -> None:
     broken = record(0).model_copy(update={"alone": True})
-    orders = plan([broken, *(record(n, minute=1) for n in range(1, 40))], [], TOGETHER)
+    orders = choose_launches([broken, *(record(n, minute=1) for n in range(1, 40))], [], TOGETHER)
     assert [job.job_id for job in orders[0].jobs] == [broken.job_id]
     assert len(orders[1].jobs) == 10
 
 
 def test_a_batch_has_a_name_that_none_of_its_jobs_had() -> None:
     jobs = [record(n, attempt=n % 5) for n in range(40)]
-    order = plan(jobs, [], TOGETHER)[0]
+    order = choose_launches(jobs, [], TOGETHER)[0]
     assert order.attempt == 1 + max(job.attempt for job in order.jobs)
     assert order.plan_id not in {job.job_id for job in jobs}
 
@@ -119,5 +128,5 @@ def test_a_batch_has_a_name_that_none_of_its_jobs_had() -> None:
 def test_a_round_takes_half_of_the_queue_so_that_instances_finish_together(
     waiting: int, quota: int
 ) -> None:
-    size = batch_size(waiting, PlanningRules(quota=quota, largest_batch=10_000))
+    size = batch_size(waiting, PlanningRules(quota=quota, max_batch=10_000))
     assert size == 1 or size * min(quota, 40) <= waiting / 2 + quota

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from contracts.documents.record import Stage
-from contracts.documents.stages import TrainingNews
+from contracts.documents.stages import TrainingEvent
 from contracts.documents.status import TrainingProgress
 from contracts.shared import layout
 from domain.ports.storage import write_document
@@ -30,11 +30,11 @@ class Hands:
 def in_training() -> World:
     world = World()
     world.enter(1)
-    launch(world.launcher, NOON)
+    launch(world.launching, NOON)
     return world
 
 
-def say(world: World, step: int, name: str | None = None) -> str:
+def write_progress(world: World, step: int, name: str | None = None) -> str:
     """Do as the trainer does; return the file's key."""
     key = layout.progress_key(job_id(1), job_id(1))
     progress = TrainingProgress(
@@ -67,7 +67,7 @@ def test_the_trainer_writes_its_pace_but_not_at_every_step(tmp_path: Path) -> No
     assert {one.eta_seconds - 2 * (100 - one.step) for one in written} == {0}
 
 
-def test_a_resumed_run_tells_its_own_pace(tmp_path: Path) -> None:
+def test_a_resumed_run_reports_its_own_pace(tmp_path: Path) -> None:
     clock = Hands()
     told = ProgressFile(tmp_path, job_id(1), 100, clock)
     told.tell(50)
@@ -80,12 +80,12 @@ def test_a_resumed_run_tells_its_own_pace(tmp_path: Path) -> None:
 @pytest.mark.parametrize("heard_by", ["event", "reconcile"])
 def test_steps_reach_the_record(heard_by: str) -> None:
     world = in_training()
-    key = say(world, 50)
+    key = write_progress(world, 50)
     if heard_by == "event":
         detail = {"bucket": {"name": "models"}, "object": {"key": key}}
-        follow(world.room, TrainingNews.model_validate({"detail": detail}), NOON)
+        follow(world.services, TrainingEvent.model_validate({"detail": detail}), NOON)
     else:
-        reconcile(world.room, NOON)
+        reconcile(world.services, NOON)
     record = world.jobs.records[job_id(1)]
     assert (record.step, record.total_steps, record.eta_seconds) == (50, 100, 50)
     assert record.percent == (LAUNCHED + TRAINED) // 2
@@ -93,24 +93,24 @@ def test_steps_reach_the_record(heard_by: str) -> None:
 
 def test_percent_never_falls_when_a_new_attempt_starts_further_back() -> None:
     world = in_training()
-    say(world, 80)
-    reconcile(world.room, NOON)
+    write_progress(world, 80)
+    reconcile(world.services, NOON)
     before = world.jobs.records[job_id(1)].percent
     world.trainer.end(world.name_of(1), "Failed", "InternalServerError: x")
-    reconcile(world.room, NOON)
-    launch(world.launcher, NOON)
-    say(world, 70)
-    reconcile(world.room, NOON)
+    reconcile(world.services, NOON)
+    launch(world.launching, NOON)
+    write_progress(world, 70)
+    reconcile(world.services, NOON)
     assert world.jobs.records[job_id(1)].percent == before
-    say(world, 90)
-    reconcile(world.room, NOON)
+    write_progress(world, 90)
+    reconcile(world.services, NOON)
     assert world.jobs.records[job_id(1)].percent > before
 
 
 def test_what_an_earlier_attempt_left_behind_is_not_this_ones() -> None:
     world = in_training()
-    say(world, 99, name="likeness-earlier-1")
-    reconcile(world.room, NOON)
+    write_progress(world, 99, name="likeness-earlier-1")
+    reconcile(world.services, NOON)
     assert world.jobs.records[job_id(1)].percent == LAUNCHED
 
 

@@ -75,8 +75,8 @@ class Shelf:
 
 
 def test_the_archive_holds_the_released_text_and_the_adapter() -> None:
-    shelf = Shelf()
-    packed = shelf.archive()
+    models = Shelf()
+    packed = models.archive()
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         files = [member.name for member in tar if member.isfile()]
         weights = tar.extractfile(PACKAGE_WEIGHTS)
@@ -104,74 +104,74 @@ def test_an_archive_has_no_clock_and_no_owner_in_it() -> None:
 
 
 def test_publishing_again_leaves_what_a_server_may_have_loaded() -> None:
-    shelf = Shelf()
-    key = shelf.publish()
-    shelf.publish()
-    assert len(shelf.models.versions[key]) == 1
+    models = Shelf()
+    key = models.publish()
+    models.publish()
+    assert len(models.models.versions[key]) == 1
 
 
 def test_nothing_stays_in_staging() -> None:
-    shelf = Shelf()
-    shelf.publish()
-    assert not [key for key in shelf.models.objects if key.startswith("staging/")]
+    models = Shelf()
+    models.publish()
+    assert not [key for key in models.models.objects if key.startswith("staging/")]
 
 
 @pytest.mark.parametrize("moment", ["copy", "delete"])
 def test_a_stage_that_dies_is_repeated(moment: str) -> None:
-    shelf = Shelf()
-    before_next(shelf.models, moment, die)
+    models = Shelf()
+    before_next(models.models, moment, die)
     with pytest.raises(KeyboardInterrupt):
-        shelf.publish()
-    key = shelf.publish()
-    assert shelf.published() == [key]
+        models.publish()
+    key = models.publish()
+    assert models.published() == [key]
 
 
 def test_an_archive_is_published_whole_or_not_at_all() -> None:
-    shelf = Shelf()
-    before_next(shelf.models, "copy", die)
+    models = Shelf()
+    before_next(models.models, "copy", die)
     with pytest.raises(KeyboardInterrupt):
-        shelf.publish()
-    assert shelf.published() == []
+        models.publish()
+    assert models.published() == []
 
 
 def test_a_changed_result_is_refused() -> None:
-    shelf = Shelf()
-    trained = shelf.trained()
-    shelf.rewrite(photos=({"index": 0, "verdict": "accepted"},))
+    models = Shelf()
+    trained = models.trained()
+    models.rewrite(photos=({"index": 0, "verdict": "accepted"},))
     with pytest.raises(AdapterInvalidError):
-        shelf.publish(trained)
+        models.publish(trained)
 
 
 def test_a_flipped_bit_in_the_weights_is_refused() -> None:
-    shelf = Shelf()
-    shelf.models.write(WEIGHTS, lora()[:-1] + b"\x3e")
-    assert shelf.why_refused() == "file_changed"
+    models = Shelf()
+    models.models.write(WEIGHTS, lora()[:-1] + b"\x3e")
+    assert models.why_refused() == "file_changed"
 
 
 def test_missing_weights_are_refused() -> None:
-    shelf = Shelf()
-    shelf.models.delete(WEIGHTS)
-    assert shelf.why_refused() == "file_missing"
+    models = Shelf()
+    models.models.delete(WEIGHTS)
+    assert models.why_refused() == "file_missing"
 
 
 def test_an_adapter_of_another_base_is_refused() -> None:
-    shelf = Shelf()
-    shelf.write_card(CARD.model_copy(update={"sha256": "d" * 64}))
-    assert shelf.why_refused() == "base_differs"
+    models = Shelf()
+    models.write_card(CARD.model_copy(update={"sha256": "d" * 64}))
+    assert models.why_refused() == "base_differs"
 
 
 def test_an_adapter_that_missed_the_gate_is_not_published() -> None:
-    shelf = Shelf()
-    shelf.rewrite(gate=GateReport(passed=False, effect=0.0).model_dump())
+    models = Shelf()
+    models.rewrite(gate=GateReport(passed=False, effect=0.0).model_dump())
     with pytest.raises(GateFailedError):
-        shelf.publish()
+        models.publish()
 
 
 @pytest.mark.parametrize("missing", ["gate", "adapter"])
 def test_an_incomplete_result_is_refused(missing: str) -> None:
-    shelf = Shelf()
-    shelf.rewrite(**{missing: None})
-    assert shelf.why_refused() == "result_incomplete"
+    models = Shelf()
+    models.rewrite(**{missing: None})
+    assert models.why_refused() == "result_incomplete"
 
 
 def test_weights_that_are_no_lora_are_refused() -> None:
@@ -179,10 +179,10 @@ def test_weights_that_are_no_lora_are_refused() -> None:
 
 
 def test_a_result_in_another_bucket_is_refused() -> None:
-    shelf = Shelf()
-    elsewhere = shelf.trained().model_copy(update={"result_uri": "s3://others/result.json"})
+    models = Shelf()
+    elsewhere = models.trained().model_copy(update={"result_uri": "s3://others/result.json"})
     with pytest.raises(AdapterInvalidError):
-        shelf.publish(elsewhere)
+        models.publish(elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_result_in_another_bucket_is_refused() -> None:
     ],
 )
 def test_whatever_of_the_base_differs_the_adapter_is_refused(other: dict[str, str]) -> None:
-    shelf = Shelf()
-    shelf.write_card(CARD.model_copy(update=other))
-    assert shelf.why_refused() == "base_differs"
-    assert shelf.published() == []
+    models = Shelf()
+    models.write_card(CARD.model_copy(update=other))
+    assert models.why_refused() == "base_differs"
+    assert models.published() == []

@@ -52,14 +52,14 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     }
 
 
-def test_all_problems_are_told_at_once_and_none_repeats_a_value() -> None:
+def test_all_problems_are_reported_at_once_and_none_repeats_a_value() -> None:
     secret = "my secret words"
     problems = problems_of({"instance_prompt": "", "rank": secret, "seed": -1, "resolution": 511})
     assert set(problems) == {"instance_prompt", "class_prompt", "rank", "seed", "resolution"}
     assert secret not in str(problems)
 
 
-def test_a_problem_is_told_under_the_name_that_was_used() -> None:
+def test_a_problem_is_reported_under_the_name_that_was_used() -> None:
     assert set(problems_of({**REQUEST, "network_dim": 0})) == {"network_dim"}
 
 
@@ -80,7 +80,7 @@ def test_one_field_under_two_names_is_refused() -> None:
         (b'{"seed": ' + b"9" * 10_000 + b"}", ""),
     ],
 )
-def test_what_is_not_json_is_said_plainly(body: bytes, field: str) -> None:
+def test_what_is_not_json_is_described_plainly(body: bytes, field: str) -> None:
     assert list(problems_of(body)) == [field]
 
 

@@ -15,8 +15,8 @@ from contracts.errors import (
     WarmUpFailedError,
 )
 from domain.serving.warm_up import picture_request, warm
-from tests.fakes.endpoint import MemoryEndpoint
-from tests.fakes.hosting import MemoryHosting
+from tests.fakes.endpoint_invoker import MemoryEndpointInvoker
+from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
 from tests.unit.training_kit import NOON, job_id
 
 WEIGHTS = "a" * 64
@@ -28,24 +28,24 @@ PACKAGE = ModelPackage(
     weights_sha256=WEIGHTS,
     trigger_word="sks",
 )
-HOSTING = MemoryHosting(on_demand=False)
+HOSTING = MemoryEndpointLifecycle(on_demand=False)
 
 
-class NoEndpoint(MemoryEndpoint):
+class NoEndpoint(MemoryEndpointInvoker):
     """Nobody answers, as long as the endpoint does not run."""
 
-    def __init__(self, hosting: MemoryHosting) -> None:
+    def __init__(self, lifecycle: MemoryEndpointLifecycle) -> None:
         super().__init__()
-        self.hosting = hosting
+        self.lifecycle = lifecycle
 
     def invoke(self, target_model: str, body: bytes) -> bytes:
-        if self.hosting.status() != "in_service":
+        if self.lifecycle.status() != "in_service":
             raise EndpointMissingError
         return super().invoke(target_model, body)
 
 
-def endpoint(loads: int = 0) -> MemoryEndpoint:
-    served = MemoryEndpoint(loads)
+def endpoint(loads: int = 0) -> MemoryEndpointInvoker:
+    served = MemoryEndpointInvoker(loads)
     served.deploy(PACKAGE.target_model, WEIGHTS)
     return served
 
@@ -54,7 +54,7 @@ def clock() -> datetime:
     return NOON
 
 
-def why(served: MemoryEndpoint) -> object:
+def why(served: MemoryEndpointInvoker) -> object:
     with pytest.raises(WarmUpFailedError) as caught:
         warm(PACKAGE, served, HOSTING, clock)
     return caught.value.facts["reason"]
@@ -120,11 +120,11 @@ def test_without_an_endpoint_an_operator_is_needed() -> None:
 
 
 def test_an_endpoint_on_demand_is_started_and_waited_for() -> None:
-    hosting = MemoryHosting()
-    served = NoEndpoint(hosting)
+    lifecycle = MemoryEndpointLifecycle()
+    served = NoEndpoint(lifecycle)
     served.deploy(PACKAGE.target_model, WEIGHTS)
     for _ in range(2):
         with pytest.raises(EndpointStartingError):
-            warm(PACKAGE, served, hosting, clock)
-    hosting.started(NOON)
-    assert warm(PACKAGE, served, hosting, clock).job_id == PACKAGE.job_id
+            warm(PACKAGE, served, lifecycle, clock)
+    lifecycle.started(NOON)
+    assert warm(PACKAGE, served, lifecycle, clock).job_id == PACKAGE.job_id

@@ -199,22 +199,22 @@ def test_avif_is_taken_and_a_film_is_named() -> None:
     assert refusal(b"%PDF-1.7") == "format_not_taken"
 
 
-def test_the_measures_tell_sharp_from_blurred_and_light_from_dark() -> None:
+def test_the_metrics_separate_sharp_from_blurred_and_light_from_dark() -> None:
     sharp = Image.effect_noise((300, 300), 60).convert("RGB")
-    looks = [
-        answer(encoded(image, "PNG"), {"kind": "PNG", **LIMITS})[0]["measures"]
+    metrics = [
+        answer(encoded(image, "PNG"), {"kind": "PNG", **LIMITS})[0]["metrics"]
         for image in (
             sharp,
             sharp.filter(ImageFilter.GaussianBlur(9)),
             sharp.point(lambda v: v // 20),
         )
     ]
-    assert looks[0]["sharpness"] > 5 * looks[1]["sharpness"]
-    assert looks[0]["brightness"] > 5 * looks[2]["brightness"]
+    assert metrics[0]["sharpness"] > 5 * metrics[1]["sharpness"]
+    assert metrics[0]["brightness"] > 5 * metrics[2]["brightness"]
 
 
 @pytest.mark.parametrize(
-    ("said", "day"),
+    ("written", "day"),
     [
         ("2019:08:21 10:00:00", date(2019, 8, 21)),
         ("2019-08-21", date(2019, 8, 21)),
@@ -224,11 +224,11 @@ def test_the_measures_tell_sharp_from_blurred_and_light_from_dark() -> None:
     ],
 )
 def test_the_day_of_a_photo_is_read_and_a_broken_one_is_none(
-    said: str | None, day: date | None
+    written: str | None, day: date | None
 ) -> None:
     exif = Image.Exif()
-    if said is not None:
-        exif.get_ifd(EXIF)[TAKEN] = said
+    if written is not None:
+        exif.get_ifd(EXIF)[TAKEN] = written
     body = encoded(picture(), "JPEG", exif=exif)
     facts, png = answer(body, {"kind": "JPEG", **LIMITS})
     assert facts["taken"] == (None if day is None else day.toordinal())

@@ -17,7 +17,7 @@ from tests.unit.training_kit import job_id
 
 JOB = re.compile(r'"job_id": "([0-9a-f]{32})"|checkpoints/([0-9a-f]{32})/')
 TRAINING_JOB = re.compile(r'"likeness-([0-9a-f]{32})-')
-OF_MANY = {"tell_status"}
+OF_MANY = {"publish_status"}
 """Its batches hold changes of many jobs; it logs none of them."""
 
 
@@ -70,6 +70,6 @@ def test_a_job_that_gets_its_name_in_a_stage_is_in_the_log_from_then_on(log: Str
     naming({}, context())
     hearing({}, context())
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    said = [(line["message"], line["job_id"]) for line in lines]
+    written = [(line["message"], line["job_id"]) for line in lines]
     first, second = job_id(7), job_id(8)
-    assert said == [("stage done", first), ("between", second), ("stage done", second)]
+    assert written == [("stage done", first), ("between", second), ("stage done", second)]

@@ -27,7 +27,7 @@ def figures(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, float]]:
     return [(name, line[name][0]) for name, line in named]
 
 
-def test_a_training_job_s_costs_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_job_s_costs_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     report_costs([WARM, COLD, SPOT])
     assert figures(capsys) == [
         ("BillableSeconds", 600.0),
@@ -63,16 +63,16 @@ def notice(code: str, status: str = "failed") -> Notice:
 def test_only_what_somebody_here_must_mend_is_a_failure_of_the_service(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told = MemoryNotifier()
-    for news in (notice("too_few_photos"), notice("disk_full"), notice("canceled", "canceled")):
-        CountingNotifier(told).publish(news)
+    notifier = MemoryNotifier()
+    for event in (notice("too_few_photos"), notice("disk_full"), notice("canceled", "canceled")):
+        CountingNotifier(notifier).publish(event)
     assert figures(capsys) == [("ServiceFailures", 1.0)]
-    assert len(told.published) == 3
+    assert len(notifier.published) == 3
 
 
 def test_a_notice_that_did_not_go_out_is_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    told = MemoryNotifier()
-    told.away = True
+    notifier = MemoryNotifier()
+    notifier.away = True
     with pytest.raises(TopicGoneError):
-        CountingNotifier(told).publish(notice("disk_full"))
+        CountingNotifier(notifier).publish(notice("disk_full"))
     assert figures(capsys) == []

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.errors import DecoderBrokenError
 from contracts.shared.rejection import PhotoRejectedError
-from domain.intake.normalisation import DecodedPhoto, DecodeLimits
+from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from likeness_client.__main__ import main
 from runtime.imaging.sandbox import ChildDecoder
 from serving.preload import compile_library
@@ -111,13 +111,13 @@ def test_a_child_that_never_read_the_photo_judges_none(
 ) -> None:
     monkeypatch.setattr("runtime.imaging.sandbox.WALL_SECONDS", 0.5 if "sleep" in body else 30)
     write_script(program, body)
-    said = broken_because()
-    assert reason in said
-    assert "words of the photo" not in said
+    message = broken_because()
+    assert reason in message
+    assert "words of the photo" not in message
 
 
 @pytest.mark.parametrize("executable", ["/nonexistent/python", "/dev/null"])
-def test_an_interpreter_that_cannot_be_run_is_said(
+def test_an_interpreter_that_cannot_be_run_is_reported(
     executable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", executable)
@@ -133,7 +133,7 @@ def test_a_child_that_is_ended_over_the_photo_refuses_it(
     assert refused_as() == "too_complex"
 
 
-def test_a_machine_that_cannot_decode_is_told_without_verdicts(
+def test_a_machine_that_cannot_decode_is_reported_without_verdicts(
     program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "photos"
@@ -141,6 +141,6 @@ def test_a_machine_that_cannot_decode_is_told_without_verdicts(
     (folder / "0.jpg").write_bytes(encoded(picture()))
     write_script(program, "exit 127")
     assert main(["check", str(folder)]) == 2
-    said = capsys.readouterr()
-    assert "no photo was judged: the photo decoder does not work" in said.err
-    assert "refused" not in said.out
+    message = capsys.readouterr()
+    assert "no photo was judged: the photo decoder does not work" in message.err
+    assert "refused" not in message.out

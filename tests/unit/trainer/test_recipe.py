@@ -5,7 +5,7 @@ import pytest
 from contracts.base import BaseCard, TrainingDefaults
 from contracts.documents.training import TrainingTask
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.steps import Dataset, plan_steps
+from contracts.shared.steps import Dataset, count_steps
 from trainer.config.recipe import Recipe, make_recipe, warm_cosine
 
 DEFAULTS = TrainingDefaults(
@@ -47,7 +47,7 @@ def task(**wishes: object) -> TrainingTask:
 def recipe_of(card: BaseCard = CARD, /, **wishes: object) -> Recipe:
     """The recipe for ten photos, of which two are held out."""
     given = task(**wishes)
-    return make_recipe(given, card, plan_steps(given.request, card.training, Dataset((1,) * 10)))
+    return make_recipe(given, card, count_steps(given.request, card.training, Dataset((1,) * 10)))
 
 
 def test_what_the_request_leaves_open_is_the_bases() -> None:

@@ -12,7 +12,7 @@ from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import PLAN_CHANNEL, PLAN_FILE
 from contracts.shared.prompts import name_subject
-from contracts.shared.steps import Dataset, StepPlan, checkpoint_every, plan_steps
+from contracts.shared.steps import Dataset, StepBudget, checkpoint_every, count_steps
 from trainer.process.results import TrainingError
 
 WARM_UP_SHARE = 0.05
@@ -108,17 +108,17 @@ class Recipe:
 
 def plan_task(
     task: TrainingTask, card: BaseCard, kept: Sequence[int], workers: int = 1
-) -> StepPlan:
+) -> StepBudget:
     """Return how much is trained on the photos that were not refused here.
 
     ``kept`` holds their indices, in the order of the task.
     """
     places = {photo.index: place for place, photo in enumerate(task.photos)}
     dataset = Dataset.of_task(task).only([places[index] for index in kept])
-    return plan_steps(task.request, card.training, dataset, workers)
+    return count_steps(task.request, card.training, dataset, workers)
 
 
-def make_recipe(task: TrainingTask, card: BaseCard, plan: StepPlan) -> Recipe:
+def make_recipe(task: TrainingTask, card: BaseCard, plan: StepBudget) -> Recipe:
     """Settle what the request leaves open with the base's own defaults.
 
     Args:

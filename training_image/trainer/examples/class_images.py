@@ -20,8 +20,13 @@ from pydantic import ValidationError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from contracts.documents.prior import PriorOrder, PriorSet, prior_key
-from contracts.shared.layout import BASE_CHANNEL, PRIOR_CHANNEL, PRIOR_FILE, PRIORS_FOLDER
+from contracts.documents.class_images import ClassImageOrder, ClassImageSet, class_image_key
+from contracts.shared.layout import (
+    BASE_CHANNEL,
+    CLASS_IMAGES_CHANNEL,
+    CLASS_IMAGES_FILE,
+    CLASS_IMAGES_FOLDER,
+)
 from trainer.model.architectures import Text
 from trainer.model.base import Base
 from trainer.model.sampling import Shot, make_latents
@@ -78,15 +83,15 @@ class Places:
         """Return a job's places; $LIKENESS_PRIOR_CACHE names another cache."""
         chosen = os.environ.get("LIKENESS_PRIOR_CACHE")
         return cls(
-            cache=Path(chosen) if chosen else root / WARM_POOL_CACHE / PRIORS_FOLDER,
-            channel=root / "input" / "data" / PRIOR_CHANNEL,
-            base=root / "input" / "data" / BASE_CHANNEL / PRIORS_FOLDER,
-            made=root / "checkpoints" / PRIORS_FOLDER,
+            cache=Path(chosen) if chosen else root / WARM_POOL_CACHE / CLASS_IMAGES_FOLDER,
+            channel=root / "input" / "data" / CLASS_IMAGES_CHANNEL,
+            base=root / "input" / "data" / BASE_CHANNEL / CLASS_IMAGES_FOLDER,
+            made=root / "checkpoints" / CLASS_IMAGES_FOLDER,
         )
 
 
 def class_images(
-    base: Base, order: PriorOrder, prompts: list[str], places: Places, limit: TimeLimit
+    base: Base, order: ClassImageOrder, prompts: list[str], places: Places, limit: TimeLimit
 ) -> ClassImages:
     """Return the set that was ordered: found, or made now and left for others.
 
@@ -101,7 +106,7 @@ def class_images(
         TrainingError: ``prior_mismatch``; the channel's or the base's set is not what its document
             says.
     """
-    key = prior_key(base.card.sha256, order)
+    key = class_image_key(base.card.sha256, order)
     recipe = recipe_of(base, order, prompts)
     given = (places.channel, places.base)
     for place in (places.cache, *given, places.made):
@@ -118,7 +123,7 @@ def class_images(
     return unpack(data, prompts, base)
 
 
-def make_set(base: Base, order: PriorOrder, prompts: list[str], limit: TimeLimit) -> bytes:
+def make_set(base: Base, order: ClassImageOrder, prompts: list[str], limit: TimeLimit) -> bytes:
     """Draw the pictures and encode the prompts."""
     shots = [Shot(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
     latents = make_latents(base, shots, order.resolution, limit, "class images")
@@ -148,7 +153,7 @@ def read_set(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
     Raises:
         TrainingError: ``prior_mismatch``, if ``strict``; else a damaged set counts as none.
     """
-    if not (folder / PRIOR_FILE).is_file():
+    if not (folder / CLASS_IMAGES_FILE).is_file():
         return None
     card = read_card(folder)
     if card is not None and card.recipe_sha256 != recipe:
@@ -163,29 +168,29 @@ def read_set(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
     return None
 
 
-def read_card(folder: Path) -> PriorSet | None:
+def read_card(folder: Path) -> ClassImageSet | None:
     """Return a set's document, or None for one that cannot be read."""
     try:
-        return PriorSet.model_validate_json((folder / PRIOR_FILE).read_bytes())
+        return ClassImageSet.model_validate_json((folder / CLASS_IMAGES_FILE).read_bytes())
     except ValidationError:
         return None
 
 
-def write_set(folder: Path, card: PriorSet, data: bytes) -> None:
+def write_set(folder: Path, card: ClassImageSet, data: bytes) -> None:
     """Leave a set in ``folder``: its file, then the document; nothing when it is there."""
     document = card.model_dump_json(indent=2).encode()
-    path = folder / PRIOR_FILE
+    path = folder / CLASS_IMAGES_FILE
     if path.is_file() and path.read_bytes() == document and (folder / card.file).is_file():
         return
     write_atomically(folder / card.file, data)
     write_atomically(path, document)
 
 
-def card_of(base: Base, order: PriorOrder, recipe: str, data: bytes) -> PriorSet:
+def card_of(base: Base, order: ClassImageOrder, recipe: str, data: bytes) -> ClassImageSet:
     """Return the document of a set."""
     sha256 = hashlib.sha256(data).hexdigest()
-    return PriorSet(
-        key=prior_key(base.card.sha256, order),
+    return ClassImageSet(
+        key=class_image_key(base.card.sha256, order),
         base_id=base.card.base_id,
         base_sha256=base.card.sha256,
         resolution=order.resolution,
@@ -196,7 +201,7 @@ def card_of(base: Base, order: PriorOrder, recipe: str, data: bytes) -> PriorSet
     )
 
 
-def recipe_of(base: Base, order: PriorOrder, prompts: list[str]) -> str:
+def recipe_of(base: Base, order: ClassImageOrder, prompts: list[str]) -> str:
     """Return the hash of all that the pictures depend on."""
     settings = base.card.inference.model_dump(mode="json")
     about = [GENERATION, base.card.sha256, str(base.dtype), prompts, settings]

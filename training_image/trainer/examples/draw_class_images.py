@@ -2,8 +2,8 @@
 
     python -m trainer.examples.draw_class_images BASE --class-prompt "a photo of a person"
 
-Leaves a PriorSet in ``BASE/priors/<key>/``. The trainer finds it in the ``base`` channel and takes
-it where its recipe is the one that the set was drawn by: the same base, prompts, sampler, count,
+Leaves a ClassImageSet in ``BASE/priors/<key>/``. The trainer finds it in the ``base`` channel and
+takes it where its recipe is the one that the set was drawn by: the same base, prompts, sampler, count,
 resolution and precision.
 """
 
@@ -16,10 +16,10 @@ import torch
 from pydantic import ValidationError
 
 from contracts.base import BaseCard
-from contracts.documents.prior import PriorOrder, PriorSet
+from contracts.documents.class_images import ClassImageOrder, ClassImageSet
 from contracts.documents.upload.options import Precision
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import BASE_FILE, PRIORS_FOLDER
+from contracts.shared.layout import BASE_FILE, CLASS_IMAGES_FOLDER
 from trainer.evaluation.judge import load_judge
 from trainer.examples.class_images import card_of, make_set, recipe_of, write_set
 from trainer.model.base import load_base, read_card
@@ -33,7 +33,7 @@ DEFAULT_COUNT: int = TrainingRequest.model_fields["num_class_images"].default
 
 def draw(
     folder: Path, class_prompt: str, count: int, resolution: int, precision: Precision
-) -> PriorSet:
+) -> ClassImageSet:
     """Draw a set and leave it in the base's folder.
 
     Args:
@@ -54,12 +54,12 @@ def draw(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = load_base(folder, card, device, DTYPES[precision])
     prompts = vary(class_prompt, load_judge(base))
-    order = PriorOrder(
+    order = ClassImageOrder(
         class_prompt=class_prompt, resolution=resolution or card.resolution, count=count
     )
     data = make_set(base, order, prompts, TimeLimit())
     prior = card_of(base, order, recipe_of(base, order, prompts), data)
-    write_set(folder / PRIORS_FOLDER / prior.key, prior, data)
+    write_set(folder / CLASS_IMAGES_FOLDER / prior.key, prior, data)
     return prior
 
 
@@ -84,7 +84,7 @@ def main() -> int:
     except (TrainingError, ValidationError) as error:
         sys.stderr.write(f"draw_class_images: {error}\n")
         return 1
-    sys.stdout.write(f"{options.base / PRIORS_FOLDER / prior.key}\n")
+    sys.stdout.write(f"{options.base / CLASS_IMAGES_FOLDER / prior.key}\n")
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from contracts.base import BaseCard
 from contracts.documents.training import GateReport, TrainingMetrics
 from contracts.shared.layout import DIFFUSERS_FILE
-from contracts.shared.steps import StepPlan
+from contracts.shared.steps import StepBudget
 from trainer.config.recipe import Recipe
 from trainer.process.results import write_atomically
 
@@ -32,7 +32,7 @@ def write_card(
     metrics: TrainingMetrics,
     report: GateReport,
     *,
-    plan: StepPlan,
+    plan: StepBudget,
 ) -> None:
     """Write the card into the adapter's folder."""
     sections = [
@@ -73,7 +73,7 @@ def about_base(base: BaseCard) -> str:
     )
 
 
-def about_training(recipe: Recipe, metrics: TrainingMetrics, plan: StepPlan) -> str:
+def about_training(recipe: Recipe, metrics: TrainingMetrics, plan: StepBudget) -> str:
     """Say from how much it was learnt, and how."""
     encoders = recipe.text_encoder_lr
     rows: dict[str, object] = {

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.documents.photos import FaceMeasures
+from contracts.documents.photos import FaceMetrics
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), RGB."""
@@ -75,17 +75,17 @@ def are_ambiguous(faces: Sequence[Face]) -> bool:
     return any(other.height >= RIVAL * largest.height for other in others)
 
 
-def measure(face: Face, pixels: Pixels) -> FaceMeasures:
+def measure(face: Face, pixels: Pixels) -> FaceMetrics:
     """Return how large, how clear and how sure a face is."""
     height, width = pixels.shape[:2]
-    return FaceMeasures(
+    return FaceMetrics(
         share=round(face.height / min(height, width), 3),
         clarity=round(clarity(cut(face, pixels)), 3),
         score=round(face.score, 3),
     )
 
 
-def advice_on(measures: FaceMeasures) -> tuple[str, ...]:
+def advice_on(measures: FaceMetrics) -> tuple[str, ...]:
     """Return the codes of what is not good about a face."""
     advice = {
         "face_small": measures.share < SMALL_SHARE,

@@ -11,7 +11,7 @@ from diffusers import DiffusionPipeline
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from contracts.base import Family as FamilyName
+from contracts.base import Architecture as FamilyName
 
 TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
 """Where adapters go in a CLIP text encoder."""

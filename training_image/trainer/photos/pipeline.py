@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from contracts.codes import CODES
-from contracts.documents.photos import FaceMeasures, PhotoVerdict
+from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.rejection import PhotoRejectedError
@@ -116,7 +116,7 @@ def work_on(room: Darkroom, given: TaskPhoto) -> tuple[Photo | None, Caption | N
     """Work on one photo."""
     pixels: Pixels = np.asarray(read_image(room.root, given))
     plain = PhotoVerdict(index=given.index, verdict="accepted", sha256=given.sha256)
-    measures: FaceMeasures | None = None
+    measures: FaceMetrics | None = None
     try:
         face = find_face(room, pixels)
         if face is not None:

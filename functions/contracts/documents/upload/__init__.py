@@ -1,1 +1,1 @@
-"""What a client uploads beside the photos, and what it is told about it."""
+"""The request that a client uploads beside its photos, and the report of its problems."""

@@ -1,4 +1,4 @@
-"""Consent: who allowed the use of these photos, for what and for how long. Opaque ids only."""
+"""Consent: who allowed the use of the photos, for what and for how long. Opaque ids only."""
 
 from typing import Annotated
 
@@ -10,19 +10,19 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,6
 
 
 class Consent(Document):
-    """Kept with the accepted request, where the stack's operator asks for it: docs/intake.md."""
+    """Stored with the accepted request; required if the operator says so: docs/intake.md."""
 
     given_by: OpaqueId
-    """Who is on the photos, or may speak for them; an id of yours, never a name."""
+    """Opaque id of the person on the photos, or of their representative; never a name."""
 
     given_at: AwareDatetime
-    """With its time zone, e.g. ``2026-11-21T09:00:00Z``."""
+    """Time of the consent with its time zone, e.g. ``2026-11-21T09:00:00Z``."""
 
     text_version: Word
-    """Which text they agreed to."""
+    """Version of the text that they agreed to."""
 
     purpose: Word
-    """What for, in one word of yours, e.g. ``avatar``."""
+    """Purpose in one word of your choice, e.g. ``avatar``."""
 
     retention_days: Annotated[int, Field(ge=1, le=3650)]
-    """How long the photos may be kept; not less than the stack keeps them."""
+    """Days for which the photos may be kept; not fewer than the stack keeps them."""

@@ -1,4 +1,4 @@
-"""SweepGrid: the settings that a sweep tries, as a client lists them in ``request.json``."""
+"""SweepGrid: the values that a sweep tries, from ``request.json``."""
 
 from math import prod
 from typing import Annotated
@@ -6,22 +6,22 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from contracts.document import Document
-from contracts.shared.limits import MAX_POINTS, MAX_RANK, MAX_TRAIN_STEPS
+from contracts.shared.limits import MAX_RANK, MAX_TRAIN_STEPS, MAX_TRIALS
 
 Rates = Annotated[
-    tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=MAX_POINTS)
+    tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=MAX_TRIALS)
 ]
 StepCounts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)], ...],
-    Field(min_length=1, max_length=MAX_POINTS),
+    Field(min_length=1, max_length=MAX_TRIALS),
 ]
 Ranks = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=MAX_RANK)], ...], Field(min_length=1, max_length=MAX_POINTS)
+    tuple[Annotated[int, Field(ge=1, le=MAX_RANK)], ...], Field(min_length=1, max_length=MAX_TRIALS)
 ]
 
 
 class SweepGrid(Document):
-    """Every combination of the values is one point: one training of the same photos."""
+    """Every combination of the values is one trial: one training of the same photos."""
 
     learning_rate: Rates | None = None
 
@@ -30,7 +30,7 @@ class SweepGrid(Document):
     rank: Ranks | None = None
 
     def lists(self) -> dict[str, tuple[float, ...]]:
-        """Return the values by the field that they are tried for."""
+        """Return the values of each field that the sweep varies."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: values for name, values in found.items() if values is not None}
 
@@ -40,8 +40,8 @@ class SweepGrid(Document):
             if len(set(values)) < len(values):
                 message = f"{name} lists a value twice"
                 raise ValueError(message)
-        points = prod(len(values) for values in self.lists().values())
-        if not 2 <= points <= MAX_POINTS:  # noqa: PLR2004 - one point is no sweep
-            message = f"the lists make {points} points; a sweep has from 2 to {MAX_POINTS}"
+        trials = prod(len(values) for values in self.lists().values())
+        if not 2 <= trials <= MAX_TRIALS:  # noqa: PLR2004 - one trial is not a sweep
+            message = f"the lists make {trials} trials; a sweep has from 2 to {MAX_TRIALS}"
             raise ValueError(message)
         return self

@@ -1,4 +1,4 @@
-"""ImportReport: what became of every setting of another tool's file."""
+"""ImportReport: how each setting of another tool's file was used."""
 
 from typing import Annotated, Literal
 
@@ -8,32 +8,33 @@ from contracts.document import Document
 
 
 class ImportedSetting(Document):
-    """One of their settings; no value of it is repeated."""
+    """One setting of the file, without its value."""
 
     name: Annotated[str, Field(max_length=80)]
-    """As it stands in the file."""
+    """Name of the setting in the file."""
 
     ours: str | None = None
-    """The field of TrainingRequest that it became; absent: none."""
+    """Field of TrainingRequest that the setting became; absent: none."""
 
     note: Annotated[str, Field(max_length=200)] = ""
-    """What was done with it, where that is not plain."""
+    """Explanation, where one is needed."""
 
 
 class ImportReport(Document):
-    """For the owner: what counts, what was translated, what does nothing here."""
+    """For the owner: which settings count, which were translated, which have no effect."""
 
     schema_version: Literal[1] = 1
 
     tool: Literal["kohya", "avatar"]
 
     honoured: tuple[ImportedSetting, ...] = ()
-    """The same meaning and the same value."""
+    """Settings with the same meaning and the same value."""
 
     mapped: tuple[ImportedSetting, ...] = ()
-    """The same meaning in other terms."""
+    """Settings with the same meaning in other terms."""
 
     ignored: tuple[ImportedSetting, ...] = ()
 
     assumed: tuple[ImportedSetting, ...] = ()
-    """Not in the file: the tool's own default was carried over, since it differs from ours."""
+    """Settings that the file leaves out, and whose default in the tool differs from ours: the
+    tool's default is used."""

@@ -1,6 +1,6 @@
 """TrainingOptions: how to train, beyond what to train. Names are diffusers'; docs/training.md.
 
-Every default is what training did before the option was there.
+Every default gives the behaviour from before the option existed.
 """
 
 from typing import Annotated, Literal
@@ -39,79 +39,80 @@ Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
 
 
 class TrainingOptions(Document):
-    """Part of a TrainingRequest: what experts set, and nobody has to."""
+    """Part of a TrainingRequest: optional settings for experts."""
 
     text_encoder_rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
-    """Of the text encoders' adapters; absent: ``rank``."""
+    """Rank of the text encoders' adapters; absent: ``rank``."""
 
     text_encoder_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
-    """Of the text encoders' adapters; absent: in the UNet's proportion to the rank."""
+    """Alpha of the text encoders' adapters; absent: the same alpha / rank as in the UNet."""
 
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the adapter's input that is left out at random while training."""
+    """Dropout probability of the adapter's input during training."""
 
     target_modules: TargetModules | None = None
-    """The UNet's layers that get an adapter; absent: the base's own choice."""
+    """Layers of the UNet that get an adapter; absent: the base's default."""
 
     gradient_accumulation_steps: Annotated[int, Field(ge=1, le=64)] = 1
-    """Batches whose gradients make one optimiser step: a larger batch in the same memory."""
+    """Batches per optimiser step: the effect of a larger batch in the same memory."""
 
     gradient_checkpointing: bool | None = None
-    """Compute activations twice instead of keeping them; absent: as the machine is set up."""
+    """Recompute activations instead of storing them; absent: the training image's setting."""
 
     mixed_precision: Precision | None = None
-    """Of the frozen networks, adapters are float32 always; absent: bf16 where the GPU has it."""
+    """Precision of the frozen networks; adapters are always float32. Absent: bf16 if the GPU
+    supports it."""
 
     optimizer: Optimizer = "adamw"
 
     use_8bit_adam: bool = False
-    """Keep AdamW's moments in 8 bits."""
+    """Store AdamW's moments in 8 bits."""
 
     adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
 
     adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
     adam_weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
-    """Of every optimiser."""
+    """Weight decay, for every optimiser."""
 
     max_grad_norm: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    """A longer gradient is cut to this length."""
+    """Gradients with a larger norm are clipped to this norm."""
 
     lr_scheduler: Scheduler | None = None
-    """As in diffusers; absent: a cosine over all steps, times the warm-up."""
+    """Scheduler of the learning rate, as in diffusers; absent: warm-up, then a cosine."""
 
     lr_warmup_steps: Annotated[int, Field(ge=0, le=MAX_TRAIN_STEPS)] | None = None
-    """Steps until the peak rate; absent: a twentieth of all, none for constant ones."""
+    """Steps until the peak rate; absent: a twentieth of all steps, 0 for ``constant``."""
 
     lr_num_cycles: Annotated[int, Field(ge=1, le=100)] = 1
-    """Of ``cosine_with_restarts``."""
+    """Number of cycles of ``cosine_with_restarts``."""
 
     lr_power: Annotated[float, Field(gt=0, le=10)] = 1.0
-    """Of ``polynomial``."""
+    """Exponent of ``polynomial``."""
 
     snr_gamma: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Of Min-SNR weighting; 0 counts all noise levels alike; absent: 5."""
+    """Gamma of Min-SNR loss weighting; 0 gives all timesteps the same weight; absent: 5."""
 
     noise_offset: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Noise added to a whole channel at once, for pictures that are very dark or bright."""
+    """Strength of the noise that is equal in a whole channel, for very dark or bright pictures."""
 
     checkpointing_steps: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] | None = None
-    """Steps between two saved states; absent: a tenth of all, at least 10."""
+    """Steps between two checkpoints; absent: a tenth of all steps, at least 10."""
 
     validation_steps: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] | None = None
-    """Steps between two sets of pictures of fixed prompts and seeds; absent: none on the way."""
+    """Steps between two sets of validation images; absent: no validation images."""
 
     num_train_epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Rounds over all photos, each as often as its ``repeats``; chooses the number of steps."""
+    """Epochs, each with every photo as often as its ``repeats``; sets the number of steps."""
 
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
-    """How often each photo comes in an epoch."""
+    """Number of times that each photo comes in an epoch."""
 
     enable_bucket: bool = False
-    """Keep each photo's aspect: it is trained at the size that is nearest to its own."""
+    """Keep each photo's aspect ratio: train it at the bucket size nearest to its own."""
 
     resolutions: Annotated[tuple[Side, ...], Field(max_length=4)] = ()
-    """Train on every photo at each of these; pictures are judged at ``resolution``."""
+    """Train on every photo at each of these sides; the gate judges at ``resolution``."""
 
     @model_validator(mode="after")
     def _options_agree(self) -> "TrainingOptions":
@@ -128,7 +129,7 @@ class TrainingOptions(Document):
         return self
 
     def _without_effect(self) -> list[tuple[str, str]]:
-        """Return the fields that the others make useless, and why."""
+        """Return the fields that have no effect, and why."""
         useless = []
         if self.lr_scheduler != "cosine_with_restarts":
             useless.append(("lr_num_cycles", "without lr_scheduler cosine_with_restarts"))

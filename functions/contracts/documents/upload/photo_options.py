@@ -1,6 +1,6 @@
-"""PhotoOptions: how photos and words are made ready before training; docs/training.md.
+"""PhotoOptions: how photos and captions are prepared before training; docs/training.md.
 
-Every default leaves the photos and words as they were sent.
+Every default leaves the photos and captions as they were sent.
 """
 
 from typing import Annotated, Literal
@@ -20,40 +20,39 @@ class PhotoOptions(Document):
     """Part of a TrainingRequest: faces, backgrounds, masks, captions."""
 
     require_face: bool | None = None
-    """Refuse photos that do not show one face clearly; absent: where the class prompt names a
-    person and the base or the image brings a face detector."""
+    """Refuse photos that do not show one face clearly. Absent: true if the class prompt names a
+    person and the base or the training image has a face detector."""
 
     face_crop: FaceCrop = "none"
-    """Cut photos to the face and its surroundings; ``align`` also turns the eyes level."""
+    """Crop photos to the face and its surroundings; ``align`` also turns the eyes level."""
 
     background: Background = "keep"
-    """Blur what is behind the subject, or replace it by colours drawn by the seed."""
+    """Blur the background, or replace it by random colours that depend on the seed."""
 
     use_masks: bool | None = None
-    """Learn only what a mask shows. Absent: masks that came with the photos; true: also masks that
-    are made for the other photos; false: none."""
+    """Learn only what a mask shows. Absent: use the uploaded masks; true: also make masks for the
+    other photos; false: use no masks."""
 
     mask_of: Literal["subject", "face"] = "subject"
-    """What a mask that is made shows."""
+    """What a generated mask shows."""
 
     mask_floor: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """How much counts what a mask does not show."""
+    """Weight of the pixels that a mask does not show."""
 
     autocaption: bool = False
-    """Have a captioner describe the photos that came without words."""
+    """Let a captioner describe the photos without a caption."""
 
     autocaption_prompt: CaptionPart | None = None
-    """What the captioner is told: a question, for one that answers (InstructBLIP), or the first
-    words, for one that goes on from there (BLIP)."""
+    """Prompt for the captioner: a question (InstructBLIP) or the caption's first words (BLIP)."""
 
     autocaption_prefix: CaptionPart | None = None
-    """Before the captioner's words, e.g. ``a photo of TOK,``; absent: the instance prompt."""
+    """Text before the generated caption, e.g. ``a photo of TOK,``; absent: the instance prompt."""
 
     autocaption_suffix: CaptionPart | None = None
-    """Behind the captioner's words."""
+    """Text after the generated caption."""
 
     caption_dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the draws in which a photo is trained without any words."""
+    """Probability that a photo is trained with an empty caption."""
 
     @model_validator(mode="after")
     def _photo_options_agree(self) -> "PhotoOptions":
@@ -67,7 +66,7 @@ class PhotoOptions(Document):
         return self
 
     def _useless(self) -> list[tuple[str, str]]:
-        """Return the fields that the others make useless, and what they would need."""
+        """Return the fields that have no effect, and the field that each would need."""
         useless = []
         if self.use_masks is not True:
             useless.append(("mask_of", "use_masks"))

@@ -1,4 +1,4 @@
-"""RequestProblems: everything that is wrong with a request.json, for its owner's eyes."""
+"""RequestProblems: all problems of a request.json, for its owner."""
 
 from typing import Annotated, Literal
 
@@ -8,16 +8,16 @@ from contracts.document import Document
 
 
 class RequestProblem(Document):
-    """One thing to correct."""
+    """One problem to correct."""
 
     field: Annotated[str, Field(max_length=80)]
-    """Its path in request.json; empty: the file as a whole."""
+    """Path of the field in request.json; empty for the file as a whole."""
 
     message: Annotated[str, Field(min_length=1, max_length=300)]
     """What is wrong; of the values that the user gave it holds at most a trigger word."""
 
     nearest: str | None = None
-    """For an unknown name: the known one that it resembles most."""
+    """Known name that is most similar to an unknown one."""
 
 
 class RequestProblems(Document):

@@ -1,4 +1,4 @@
-"""TrainingRequest: what a client asks for in ``request.json``. Names are diffusers'."""
+"""TrainingRequest: the content of ``request.json``. Names are diffusers'."""
 
 from typing import Annotated, Literal
 
@@ -24,11 +24,11 @@ from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 Prompt = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRAINED_CHARACTERS)
 ]
-"""What a text encoder reads; user text, so it is data and never a name."""
+"""Input of a text encoder. It is user text, so it is data and never a name."""
 
 
 class TrainingRequest(PhotoOptions, TrainingOptions):
-    """One upload's wishes. Every field has a default but the two prompts."""
+    """What to train and how. Every field has a default except the two prompts."""
 
     schema_version: Literal[1] = 1
 
@@ -37,74 +37,76 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     person`` or ``a photo of TOK person``."""
 
     class_prompt: Prompt
-    """Describes the class without it, e.g. ``a photo of a person``."""
+    """Describes the class without the trigger word, e.g. ``a photo of a person``."""
 
     with_prior_preservation: bool = True
-    """Also train on class images, so that the class itself does not turn into the subject."""
+    """Also train on class images, so that other members of the class do not become the subject."""
 
     prior_loss_weight: Annotated[float, Field(ge=0, le=10)] | None = None
-    """How much the class counts beside the subject; absent: the base's own."""
+    """Weight of the loss on class images; absent: the base's default."""
 
     num_class_images: Annotated[int, Field(ge=0, le=MAX_CLASS_IMAGES)] = 200
-    """Drawn once for a class prompt and shared, so that many cost little."""
+    """Number of class images; drawn once for a class prompt and shared between trainings."""
 
     max_train_steps: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] | None = None
-    """Optimiser steps; absent: chosen from the number of photos."""
+    """Optimiser steps; absent: computed from the number of photos."""
 
     train_batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Photos in one step; absent: the base's own default."""
+    """Photos in one batch; absent: the base's default."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Peak rate of the UNet's adapter, at most 0.1; absent: the base's own default. Of prodigy a
-    factor; absent: 1."""
+    """Peak learning rate of the UNet's adapter, at most 0.1; absent: the base's default. With
+    prodigy it is a factor; absent: 1."""
 
     train_text_encoder: bool | None = None
-    """Also adapt the text encoders; absent: as the base's own defaults say."""
+    """Also train adapters for the text encoders; absent: the base's default."""
 
     text_encoder_lr: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)] | None = None
-    """Peak rate of the text encoders' adapters; absent: the base's own, else ``learning_rate``."""
+    """Peak learning rate of the text encoders' adapters; absent: the base's default, or
+    ``learning_rate`` if it has none."""
 
     rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
-    """Of the adapter's matrices; absent: the base's own default."""
+    """Rank of the adapter; absent: the base's default."""
 
     lora_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
-    """The adapter counts alpha / rank; absent: equal to ``rank``."""
+    """The adapter is scaled by alpha / rank; absent: equal to ``rank``."""
 
     resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)] | None = None
-    """Pixels of a side; absent: the base's own."""
+    """Side of the training images in pixels; absent: the base's resolution."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = (
         DEFAULT_TRIGGER_WORD
     )
-    """A rare word that will mean the subject."""
+    """A rare word that names the subject in prompts."""
 
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
-    """Pictures made right after training and delivered with the model."""
+    """Prompts of the pictures that are drawn after training and delivered with the model."""
 
     max_cost_usd: Annotated[float, Field(gt=0, le=MAX_COST_USD)] | None = None
-    """The most that training may cost; dearer is refused, slower ends with what was learnt."""
+    """Largest cost of the training. A higher estimate is refused; a training that takes longer
+    than this pays for ends early with what was learnt."""
 
     preset: Literal["face", "object", "style"] | None = None
-    """What the photos show; fills fields that nothing else gives (domain/requests/presets.py)."""
+    """What the photos show; fills fields without another source (domain/requests/presets.py)."""
 
     sweep: SweepGrid | None = None
-    """Train once for each point of this grid, and publish the best; docs/sweep.md."""
+    """Train once for each combination of this grid, and publish the best; docs/sweep.md."""
 
     dry_run: bool = False
-    """Answer with the verdicts, the plan, its time and cost; train nothing."""
+    """Answer with the verdicts and the estimate of time and cost; train nothing."""
 
     consent: Consent | None = None
-    """Who allowed the use of the photos; required where the stack says so."""
+    """Consent to the use of the photos; required where the stack says so."""
 
     on_reject: Literal["continue", "fail"] = "continue"
-    """What a photo that cannot be used means: train without it, or not at all."""
+    """What to do about a photo that cannot be used: train without it, or fail."""
 
     idempotency_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = (
         None
     )
-    """Another key trains the same content anew; absent: the same content is trained once."""
+    """Another key trains the same content again; absent: the same content is trained once."""
 
     @model_validator(mode="after")
     def _rates_agree(self) -> "TrainingRequest":
@@ -125,7 +127,7 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
         tried = {} if self.sweep is None else self.sweep.lists()
         for field in tried:
             if getattr(self, field) is not None:
-                message = f"{field} is given twice: once for all points, and as a list in sweep"
+                message = f"{field} is given twice: once for all trials, and as a list in sweep"
                 raise ValueError(message)
         if "max_train_steps" in tried and self.num_train_epochs is not None:
             message = "num_train_epochs has no effect with max_train_steps in sweep"

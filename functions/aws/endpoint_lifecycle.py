@@ -1,4 +1,4 @@
-"""SageMaker's endpoints as domain.serving.endpoint.Hosting."""
+"""Create, describe and delete the endpoint: implements domain.ports.endpoint.EndpointLifecycle."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from aws import settings
 from aws.clients import client
 from contracts.documents.hosting import EndpointStatus
 
-_WORDS: dict[str, EndpointStatus] = {
+_STATUS: dict[str, EndpointStatus] = {
     "Creating": "starting",
     "InService": "in_service",
     "Updating": "in_service",
@@ -23,7 +23,7 @@ _WORDS: dict[str, EndpointStatus] = {
 VARIANT = "AllTraffic"
 
 
-class SageMakerHosting:
+class SageMakerEndpointLifecycle:
     """See the Protocol for what each method promises."""
 
     def __init__(
@@ -37,8 +37,8 @@ class SageMakerHosting:
         self._sagemaker, self._cloudwatch = sagemaker, cloudwatch
 
     @classmethod
-    def from_env(cls) -> "SageMakerHosting":
-        """Look after ENDPOINT_NAME; ENDPOINT_CONFIG_NAME is empty where CloudFormation does."""
+    def from_env(cls) -> "SageMakerEndpointLifecycle":
+        """Use ENDPOINT_NAME; ENDPOINT_CONFIG_NAME is empty if CloudFormation owns the endpoint."""
         return cls(
             settings.text("ENDPOINT_NAME"),
             settings.optional("ENDPOINT_CONFIG_NAME"),
@@ -48,16 +48,16 @@ class SageMakerHosting:
 
     @property
     def on_demand(self) -> bool:
-        """Whether the endpoint may be made and unmade."""
+        """Whether functions may create and delete the endpoint."""
         return self._config is not None
 
     def status(self) -> EndpointStatus:
-        """Return how the endpoint stands."""
+        """Return the endpoint's status."""
         found = self._describe()
-        return "absent" if found is None else _WORDS[found["EndpointStatus"]]
+        return "absent" if found is None else _STATUS[found["EndpointStatus"]]
 
     def create(self) -> None:
-        """Begin to start it."""
+        """Start the endpoint; do nothing when it exists already."""
         try:
             self._sagemaker.create_endpoint(
                 EndpointName=self.name,
@@ -69,7 +69,7 @@ class SageMakerHosting:
                 raise
 
     def delete(self) -> None:
-        """Take it down."""
+        """Delete the endpoint; do nothing when it is gone already."""
         try:
             self._sagemaker.delete_endpoint(EndpointName=self.name)
         except ClientError as error:
@@ -77,14 +77,14 @@ class SageMakerHosting:
                 raise
 
     def changed(self, now: datetime, within: timedelta) -> bool:
-        """Return whether it was made, came up or failed during this time."""
+        """Return whether the endpoint was created, came up or failed within this time."""
         found = self._describe()
         return found is not None and _touched(found, now - within)
 
     def last_used(self, now: datetime, within: timedelta) -> bool:
-        """Return whether it was made, changed or called during this time.
+        """Return whether the endpoint was created, changed or called within this time.
 
-        Only the reaper may ask: it reads CloudWatch, to which no other function has a right.
+        It reads CloudWatch, for which only reap_endpoint has a permission.
         """
         found = self._describe()
         if found is None:
@@ -92,7 +92,7 @@ class SageMakerHosting:
         since = now - within
         if _touched(found, since):
             return True
-        seen = self._cloudwatch.get_metric_statistics(
+        calls = self._cloudwatch.get_metric_statistics(
             Namespace="AWS/SageMaker",
             MetricName="Invocations",
             Dimensions=[
@@ -104,7 +104,7 @@ class SageMakerHosting:
             Period=60,
             Statistics=["Sum"],
         )
-        return any(point["Sum"] > 0 for point in seen["Datapoints"])
+        return any(point["Sum"] > 0 for point in calls["Datapoints"])
 
     def _describe(self) -> dict[str, Any] | None:
         try:

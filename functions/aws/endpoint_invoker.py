@@ -1,4 +1,4 @@
-"""The multi-model endpoint as domain.serving.warm_up.Endpoint."""
+"""InvokeEndpoint on the multi-model endpoint: implements domain.ports.endpoint.EndpointInvoker."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from contracts.documents.picture import ERROR_PREFIX
 from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
 
 _CONFIG = Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1})
-"""SageMaker answers within 60 seconds; the workflow does the retrying."""
+"""SageMaker answers within 60 seconds; the state machine retries."""
 
 _BUSY = {
     "InternalDependencyException",
@@ -20,21 +20,21 @@ _BUSY = {
     "ServiceUnavailable",
     "ThrottlingException",
 }
-_PASSES = tuple(f"{ERROR_PREFIX}{code}: " for code in ("busy", "base_unavailable"))
-"""What our own base says when it has too much to do, or has just died: Triton makes a 400 of it."""
+_TEMPORARY = tuple(f"{ERROR_PREFIX}{code}: " for code in ("busy", "base_unavailable"))
+"""Error texts of our base model that are temporary; Triton answers them with status 400."""
 
 _NO_ANSWER, _FIRST_SERVER_ERROR = 0, 500
 
 
-class SageMakerEndpoint:
-    """Translates the runtime's errors into the workflow's; the model's own words are dropped."""
+class SageMakerEndpointInvoker:
+    """Translates SageMaker's errors into the workflow's; the model's text is dropped."""
 
     def __init__(self, name: str, runtime: Any) -> None:  # noqa: ANN401 - a boto3 client
         self.name = name
         self._runtime = runtime
 
     @classmethod
-    def from_env(cls) -> "SageMakerEndpoint":
+    def from_env(cls) -> "SageMakerEndpointInvoker":
         """Call the endpoint that ENDPOINT_NAME names."""
         runtime = boto3.client("sagemaker-runtime", config=_CONFIG)
         return cls(settings.text("ENDPOINT_NAME"), runtime)
@@ -58,21 +58,21 @@ class SageMakerEndpoint:
 
 
 def _translate(response: Any) -> StageError:  # noqa: ANN401 - botocore's error response
-    """Return the workflow's word for SageMaker's."""
-    said = response["Error"]
-    if said["Code"] in _BUSY:
-        return ModelNotReadyError(reason=said["Code"])
-    if any(words in response.get("OriginalMessage", "") for words in _PASSES):
+    """Return the workflow's error for SageMaker's."""
+    error = response["Error"]
+    if error["Code"] in _BUSY:
+        return ModelNotReadyError(reason=error["Code"])
+    if any(words in response.get("OriginalMessage", "") for words in _TEMPORARY):
         return ModelNotReadyError(reason="base_not_ready")
-    if said["Code"] == "ModelError":
+    if error["Code"] == "ModelError":
         return _translate_status(int(response["OriginalStatusCode"]))
-    if said["Message"].startswith("Endpoint ") and "not found" in said["Message"]:
+    if error["Message"].startswith("Endpoint ") and "not found" in error["Message"]:
         return EndpointMissingError()
-    return WarmUpFailedError(reason=said["Code"])
+    return WarmUpFailedError(reason=error["Code"])
 
 
 def _translate_status(status: int) -> StageError:
-    """Return what the container's own status means; 507 (no room) is one of those that pass."""
+    """Return the workflow's error for the container's status; 507 (no room) is temporary."""
     if status == _NO_ANSWER or status >= _FIRST_SERVER_ERROR:
         return ModelNotReadyError(status=status)
     return WarmUpFailedError(status=status)

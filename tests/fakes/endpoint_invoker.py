@@ -12,7 +12,7 @@ from contracts.errors import ModelNotReadyError, WarmUpFailedError
 COLOURFUL = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
 
 
-class MemoryEndpoint:
+class MemoryEndpointInvoker:
     """Serves what was deployed; the first ``loads`` calls are refused, as when a model loads."""
 
     name = "endpoint"

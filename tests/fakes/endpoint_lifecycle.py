@@ -1,11 +1,11 @@
-"""domain.serving.endpoint.Hosting and ModelShelf in memory."""
+"""domain.serving.endpoint.Hosting and Models in memory."""
 
 from datetime import datetime, timedelta
 
 from contracts.documents.hosting import EndpointStatus
 
 
-class MemoryHosting:
+class MemoryEndpointLifecycle:
     """One endpoint; a test lets it start by ``started``."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""aws.endpoint: what SageMaker's runtime says, in the workflow's words."""
+"""aws.endpoint_invoker: what SageMaker's runtime says, in the workflow's words."""
 
 import io
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from aws.endpoint import SageMakerEndpoint
+from aws.endpoint_invoker import SageMakerEndpointInvoker
 from contracts.errors import EndpointMissingError, ModelNotReadyError, WarmUpFailedError
 from local.cloud.server import Cloud
 
@@ -39,17 +39,17 @@ def container_says(status: int) -> ClientError:
 
 
 def ask(answer: Exception | bytes) -> bytes:
-    return SageMakerEndpoint("endpoint", Runtime(answer)).invoke(TARGET, b"{}")
+    return SageMakerEndpointInvoker("endpoint", Runtime(answer)).invoke(TARGET, b"{}")
 
 
 def test_the_answer_of_the_model_is_handed_on() -> None:
     runtime = Runtime(b"picture")
-    assert SageMakerEndpoint("endpoint", runtime).invoke(TARGET, b"{}") == b"picture"
+    assert SageMakerEndpointInvoker("endpoint", runtime).invoke(TARGET, b"{}") == b"picture"
     assert runtime.calls[0]["TargetModel"] == TARGET
 
 
 @pytest.mark.parametrize(
-    "said",
+    "error",
     [
         refusal("ModelNotReadyException"),
         refusal("ServiceUnavailable"),
@@ -67,19 +67,19 @@ def test_the_answer_of_the_model_is_handed_on() -> None:
     ],
     ids=repr,
 )
-def test_what_may_pass_is_tried_again(said: Exception) -> None:
+def test_what_may_pass_is_tried_again(error: Exception) -> None:
     with pytest.raises(ModelNotReadyError):
-        ask(said)
+        ask(error)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "error",
     [container_says(400), container_says(404), refusal("ValidationError", "Failed to download")],
     ids=repr,
 )
-def test_what_will_not_pass_is_final(said: Exception) -> None:
+def test_what_will_not_pass_is_final(error: Exception) -> None:
     with pytest.raises(WarmUpFailedError):
-        ask(said)
+        ask(error)
 
 
 def test_the_models_own_words_go_no_further() -> None:
@@ -89,6 +89,6 @@ def test_the_models_own_words_go_no_further() -> None:
 
 
 def test_an_endpoint_that_does_not_exist_is_missing(cloud: Cloud) -> None:
-    endpoint = SageMakerEndpoint("nowhere", cloud.client("sagemaker-runtime"))
+    endpoint = SageMakerEndpointInvoker("nowhere", cloud.client("sagemaker-runtime"))
     with pytest.raises(EndpointMissingError):
         endpoint.invoke(TARGET, b"{}")

@@ -1,17 +1,17 @@
-"""domain.ports.ledger.Ledger and the record's progress: the fake and the table behave alike."""
+"""domain.ports.cost_records and the progress of a job: the fake and the table behave alike."""
 
 import pytest
 
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.status import TrainingProgress
 from contracts.errors import JobCanceledError
+from domain.ports.cost_records import RECENT_RUNS, CostRecord
 from domain.ports.jobs import Jobs
-from domain.ports.ledger import RECENT_RUNS, Bill
-from domain.training.sagemaker_job import Run
+from domain.ports.trainer import Run
 from tests.fakes.jobs import MemoryJobs
 from tests.integration.test_jobs import NOON, at, dynamo_jobs, found, job_id, queue, train
 
-BILL = Bill("likeness-x-1", "a" * 32)
+RECORD = CostRecord("likeness-x-1", "a" * 32)
 ESTIMATE = Estimate(steps=100, seconds=400, usd=0.1683)
 RECEIPT = Receipt(
     training_jobs=1,
@@ -39,69 +39,73 @@ def progress(step: int, name: str = "training-1") -> TrainingProgress:
 
 def test_money_is_remembered_to_the_cent(jobs: Jobs) -> None:
     queue(jobs)
-    jobs.note_offer(job_id(), ESTIMATE, None)
+    jobs.record_estimate(job_id(), ESTIMATE, None)
     assert (found(jobs).estimate, found(jobs).alone) == (ESTIMATE, False)
-    jobs.note_offer(job_id(), ESTIMATE, 900)
+    jobs.record_estimate(job_id(), ESTIMATE, 900)
     assert (found(jobs).max_runtime_seconds, found(jobs).alone) == (900, True)
     final = RECEIPT.model_copy(update={"final": True})
     for name, receipt in (("one", RECEIPT), ("two", RECEIPT), ("one", final)):
-        jobs.note_receipt(job_id(), name, receipt)
+        jobs.record_receipt(job_id(), name, receipt)
     assert found(jobs).receipts == {"one": final, "two": RECEIPT}
-    jobs.note_receipt(job_id(9), "one", RECEIPT)
+    jobs.record_receipt(job_id(9), "one", RECEIPT)
     assert jobs.get(job_id(9)) is None
 
 
-def test_a_bill_is_open_until_it_is_closed(jobs: Jobs) -> None:
+def test_a_cost_record_is_open_until_it_is_closed(jobs: Jobs) -> None:
     for _ in range(2):
-        jobs.open_bill(BILL, NOON)
-    assert jobs.open_bills() == [BILL]
+        jobs.open_cost_record(RECORD, NOON)
+    assert jobs.open_cost_records() == [RECORD]
     assert (jobs.queued(), jobs.in_training()) == ([], [])
-    assert [jobs.close_bill(BILL) for _ in range(2)] == [True, False]
-    jobs.open_bill(BILL, at(1))
-    assert jobs.open_bills() == []
+    assert [jobs.close_cost_record(RECORD) for _ in range(2)] == [True, False]
+    jobs.open_cost_record(RECORD, at(1))
+    assert jobs.open_cost_records() == []
 
 
-def test_the_bill_of_a_job_that_never_was_is_forgotten(jobs: Jobs) -> None:
-    jobs.open_bill(BILL, NOON)
+def test_the_cost_record_of_a_job_that_never_was_is_forgotten(jobs: Jobs) -> None:
+    jobs.open_cost_record(RECORD, NOON)
     for _ in range(2):
-        jobs.drop_bill(BILL)
-    assert (jobs.open_bills(), jobs.recent_runs(), jobs.close_bill(BILL)) == ([], [], False)
-
-
-def test_runs_are_remembered_beyond_their_bills(jobs: Jobs) -> None:
-    first, second, spot, lost = (
-        Bill(f"likeness-{n}-1", "a" * 32, spot=n == 3) for n in (1, 2, 3, 4)
+        jobs.drop_cost_record(RECORD)
+    assert (jobs.open_cost_records(), jobs.recent_runs(), jobs.close_cost_record(RECORD)) == (
+        [],
+        [],
+        False,
     )
-    jobs.note_run(first, Run(NOON, at(1)))
-    for minute, bill in enumerate((second, first, spot, lost)):
-        jobs.open_bill(bill, at(minute))
+
+
+def test_runs_are_remembered_beyond_their_cost_records(jobs: Jobs) -> None:
+    first, second, spot, lost = (
+        CostRecord(f"likeness-{n}-1", "a" * 32, spot=n == 3) for n in (1, 2, 3, 4)
+    )
+    jobs.record_run(first, Run(NOON, at(1)))
+    for minute, cost_record in enumerate((second, first, spot, lost)):
+        jobs.open_cost_record(cost_record, at(minute))
     assert jobs.recent_runs() == [Run(at(0), None), Run(at(1), None), Run(at(3), None)]
-    jobs.note_run(first, Run(NOON, None))
-    jobs.note_run(first, Run(at(2), at(5)))
-    jobs.note_run(spot, Run(at(2), at(5)))
-    for bill in (first, spot, lost):
-        jobs.close_bill(bill)
+    jobs.record_run(first, Run(NOON, None))
+    jobs.record_run(first, Run(at(2), at(5)))
+    jobs.record_run(spot, Run(at(2), at(5)))
+    for cost_record in (first, spot, lost):
+        jobs.close_cost_record(cost_record)
     assert jobs.recent_runs() == [Run(at(0), None), Run(at(2), at(5))]
 
 
-def test_only_the_newest_runs_are_told(jobs: Jobs) -> None:
+def test_only_the_newest_runs_are_reported(jobs: Jobs) -> None:
     for minute in range(RECENT_RUNS + 2):
-        bill = Bill(f"likeness-{minute}-1", "a" * 32)
-        jobs.open_bill(bill, at(minute))
-        jobs.note_run(bill, Run(at(minute), at(minute + 1)))
+        cost_record = CostRecord(f"likeness-{minute}-1", "a" * 32)
+        jobs.open_cost_record(cost_record, at(minute))
+        jobs.record_run(cost_record, Run(at(minute), at(minute + 1)))
         if minute % 2:
-            jobs.close_bill(bill)
+            jobs.close_cost_record(cost_record)
     runs = jobs.recent_runs()
     assert runs == [Run(at(m), at(m + 1)) for m in range(2, RECENT_RUNS + 2)]
 
 
 def test_progress_only_rises_and_only_for_its_own_training(jobs: Jobs) -> None:
     queue(jobs)
-    jobs.note_progress(progress(10), at(1))
+    jobs.record_progress(progress(10), at(1))
     assert found(jobs).step is None
     train(jobs)
     for step, name in ((50, "training-1"), (40, "training-1"), (90, "training-0")):
-        jobs.note_progress(progress(step, name), at(6))
+        jobs.record_progress(progress(step, name), at(6))
     record = found(jobs)
     assert (record.step, record.total_steps, record.eta_seconds) == (50, 100, 7)
     jobs.leave_queue(job_id(), "token-1", at(7))
@@ -115,11 +119,11 @@ def test_progress_only_rises_and_only_for_its_own_training(jobs: Jobs) -> None:
 
 def test_only_a_queued_job_has_a_place(jobs: Jobs) -> None:
     queue(jobs)
-    jobs.note_place(job_id(), 3, "capacity")
+    jobs.record_queue_place(job_id(), 3, "capacity")
     assert (found(jobs).queue_place, found(jobs).waiting_for) == (3, "capacity")
     train(jobs)
     assert (found(jobs).queue_place, found(jobs).waiting_for) == (None, None)
-    jobs.note_place(job_id(), 1, "slot")
+    jobs.record_queue_place(job_id(), 1, "slot")
     assert found(jobs).queue_place is None
 
 
@@ -152,8 +156,8 @@ def test_faults_are_counted_until_a_redrive(jobs: Jobs) -> None:
 def test_a_new_execution_begins_at_the_beginning(jobs: Jobs) -> None:
     queue(jobs)
     train(jobs)
-    jobs.note_progress(progress(50), at(6))
-    jobs.note_receipt(job_id(), "training-1", RECEIPT)
+    jobs.record_progress(progress(50), at(6))
+    jobs.record_receipt(job_id(), "training-1", RECEIPT)
     jobs.finish(job_id(), "failed", "training_failed", at(7))
     jobs.claim(found(jobs).spec(), "arn:2", at(8))
     record = found(jobs)

@@ -15,22 +15,24 @@ from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.documents.stages import (
     Failure,
     PlanSweepInput,
-    PointOutcome,
     RankSweepInput,
     TrainAdapterInput,
+    TrialOutcome,
 )
-from contracts.documents.sweep import SweepPoint, SweepReport
+from contracts.documents.sweep import SweepReport, SweepTrial
 from contracts.documents.training import TrainedAdapter, TrainingPlan
 from contracts.documents.upload.grid import SweepGrid
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
 from domain.ports.storage import read_document, write_document
-from domain.sweeps.sweep import SweepRoom, plan_sweep, rank_sweep
-from domain.training.billing import Settled, settle_bills
-from domain.training.following import TrainingRoom, reconcile
+from domain.ports.trainer import Run
+from domain.pricing.agreement import PricingServices
+from domain.sweeps.sweep import plan_sweep, rank_sweep
+from domain.training.billing import Settled, settle_cost_records
+from domain.training.following import reconcile
 from domain.training.keep_alive import COLD_WORTH
-from domain.training.launching import Launcher, launch, queue_for_training
-from domain.training.sagemaker_job import Run
+from domain.training.launching import launch, queue_for_training
+from domain.training.services import LaunchServices, TrainingServices
 from local.sagemaker.container.images import python_program
 from runtime.clock import now
 from tests.cloud import eventually
@@ -46,35 +48,37 @@ PHOTO = b"a photo"
 class Laptop:
     """The parts of one stack around a training; waiting states are in memory."""
 
-    launcher: Launcher
+    launching: LaunchServices
     callbacks: MemoryCallbacks
     uploads: S3Storage
 
     def enter(self, number: int) -> None:
         """Run a job up to TrainAdapter."""
-        job, room = spec(number, f"tenant-{number % 3}"), self.launcher.room
+        job, services = spec(number, f"tenant-{number % 3}"), self.launching.training
         self.accept(job, REQUEST)
         token = self.callbacks.wait(f"token-{number}")
-        queue_for_training(given(number, token), room.jobs, room.models, self.callbacks, now())
+        queue_for_training(
+            given(number, token), services.jobs, services.models, self.callbacks, now()
+        )
 
     def accept(self, job: JobSpec, request: TrainingRequest) -> None:
-        """Write what the stages before the training write."""
-        room = self.launcher.room
-        room.jobs.claim(job, f"arn:execution:{job.job_id}", now())
+        """Do as the stages before the training do."""
+        services = self.launching.training
+        services.jobs.claim(job, f"arn:execution:{job.job_id}", now())
         self.uploads.write(layout.accepted_prefix(job.job_id) + "000.png", PHOTO)
         accepted = AcceptedUpload(job=job, request=request, photos=())
         digest = sha256(PHOTO).hexdigest()
         verdict = PhotoVerdict(index=0, verdict="accepted", file="000.png", sha256=digest)
         report = PhotoReport(job_id=job.job_id, photos=(verdict,))
-        write_document(room.models, layout.accepted_upload_key(job.job_id), accepted)
-        write_document(room.models, layout.photo_report_key(job.job_id), report)
+        write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
+        write_document(services.models, layout.photo_report_key(job.job_id), report)
 
     def run_until_answered(self) -> None:
         """Run the two schedules, more often than on AWS, until no state waits."""
 
         def answered() -> bool:
-            launch(self.launcher, now())
-            reconcile(self.launcher.room, now())
+            launch(self.launching, now())
+            reconcile(self.launching.training, now())
             return not self.callbacks.waiting
 
         eventually(answered)
@@ -91,18 +95,18 @@ def laptop(kit: SageMakerKit) -> Laptop:
     write_document(bases, layout.base_prefix(CARD.base_id) + layout.BASE_FILE, CARD)
     callbacks = MemoryCallbacks()
     jobs = DynamoJobs(table(kit.cloud, "JobsTable"))
-    room = TrainingRoom(jobs, models, SageMakerTrainer(kit.sagemaker), callbacks)
+    services = TrainingServices(jobs, models, SageMakerTrainer(kit.sagemaker), callbacks)
     everything = allow("*", "*")
     settings = replace(
         SETTINGS,
         quota=2,
-        largest_batch=10,
+        max_batch=10,
         role_arn=kit.make_role(everything),
         uploads_bucket=buckets[0],
         models_bucket=buckets[1],
         bases_bucket=buckets[2],
     )
-    return Laptop(Launcher(room, bases, settings), callbacks, uploads)
+    return Laptop(LaunchServices(services, bases, settings), callbacks, uploads)
 
 
 def test_every_job_of_a_crowd_is_trained_once(laptop: Laptop, kit: SageMakerKit) -> None:
@@ -111,7 +115,7 @@ def test_every_job_of_a_crowd_is_trained_once(laptop: Laptop, kit: SageMakerKit)
         laptop.enter(number)
     laptop.run_until_answered()
     assert [answer.error for answer in laptop.callbacks.answers.values()] == [None] * crowd
-    jobs = laptop.launcher.room.jobs
+    jobs = laptop.launching.training.jobs
     assert (jobs.queued(), jobs.in_training()) == ([], [])
     trained = kit.sagemaker.list_training_jobs(NameContains="likeness-", MaxResults=100)
     assert len(trained["TrainingJobSummaries"]) < crowd, "they shared training jobs"
@@ -123,14 +127,16 @@ def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:
         laptop.enter(number)
     launchers = 4
     with ThreadPoolExecutor(launchers) as pool:
-        rounds = pool.map(lambda _: launch(laptop.launcher, now()), range(launchers))
+        rounds = pool.map(lambda _: launch(laptop.launching, now()), range(launchers))
     names = [name for started in rounds for name in started]
     laptop.run_until_answered()
-    room = laptop.launcher.room
+    services = laptop.launching.training
     trained = [
         task.job_id
-        for bill in room.jobs.open_bills()  # whatever was created: none is settled here
-        for task in read_document(room.models, layout.plan_key(bill.plan_id), TrainingPlan).tasks
+        for cost_record in services.jobs.open_cost_records()  # no job is settled here
+        for task in read_document(
+            services.models, layout.plan_key(cost_record.plan_id), TrainingPlan
+        ).tasks
     ]
     assert len(set(names)) == len(names) >= 1
     assert sorted(trained) == [job_id(number) for number in crowd]
@@ -147,60 +153,64 @@ def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
     assert answers["token-101"].error is None
 
 
-def test_a_warm_instance_is_taken_by_the_next_job_and_told_once(
+def test_a_warm_instance_is_taken_by_the_next_job_and_reported_once(
     laptop: Laptop, kit: SageMakerKit
 ) -> None:
-    room, settled = laptop.launcher.room, list[Settled]()
+    services, settled = laptop.launching.training, list[Settled]()
     for number in (200, 201):
         laptop.enter(number)
         laptop.run_until_answered()
-        eventually(lambda: all(run.ended_at for run in runs_after(room, settled)))
+        eventually(lambda: all(run.ended_at for run in runs_after(services, settled)))
     (first,) = settled
     assert (first.pool_reused, first.spot_saving, len(first.adapters_usd)) == (True, None, 1)
     asked = kit.describe(f"likeness-{job_id(201)}-1")["ResourceConfig"]["KeepAlivePeriodInSeconds"]
     assert asked == COLD_WORTH, "one gap teaches nothing yet"
-    assert [bill.training_job_name for bill in room.jobs.open_bills()] == [
+    assert [cost_record.training_job_name for cost_record in services.jobs.open_cost_records()] == [
         f"likeness-{job_id(201)}-1"
     ]
 
 
-def runs_after(room: TrainingRoom, settled: list[Settled]) -> list[Run]:
-    """Settle bills as reconcile does; return the training jobs that the launcher knows."""
-    settled += settle_bills(room, now())
-    return room.jobs.recent_runs()
+def runs_after(services: TrainingServices, settled: list[Settled]) -> list[Run]:
+    """Do as reconcile does; return what the launcher will learn from."""
+    settled += settle_cost_records(services, now())
+    return services.jobs.recent_runs()
 
 
-def test_the_points_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(laptop: Laptop) -> None:
-    room, sweep = laptop.launcher.room, spec(300)
+def test_the_trials_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(laptop: Laptop) -> None:
+    services, sweep = laptop.launching.training, spec(300)
     grid = SweepGrid(learning_rate=(1e-3, 0.1), rank=(4, 8))
     laptop.accept(sweep, REQUEST.model_copy(update={"sweep": grid}))
-    photos = PhotoSummary(job_id=sweep.job_id, accepted=1, refused=0, sweep=True)
-    with_bases = SweepRoom(room.jobs, room.models, laptop.launcher.bases, "ml.g5.2xlarge")
+    photos = PhotoSummary(job_id=sweep.job_id, accepted=1, refused=0)
+    with_bases = PricingServices(
+        services.jobs, services.models, laptop.launching.bases, "ml.g5.2xlarge"
+    )
     given = PlanSweepInput(job=sweep, photos=photos, execution_arn="arn:execution:child")
     planned = plan_sweep(given, with_bases, now())
-    for point in planned.points:
-        token = laptop.callbacks.wait(point.name)
-        waits = TrainAdapterInput(job=point.job, photos=photos, task_token=token)
-        queue_for_training(waits, room.jobs, room.models, laptop.callbacks, now())
+    for trial in planned.trials:
+        token = laptop.callbacks.wait(trial.name)
+        waits = TrainAdapterInput(job=trial.job, photos=photos, task_token=token)
+        queue_for_training(waits, services.jobs, services.models, laptop.callbacks, now())
     laptop.run_until_answered()
-    answers = {point.name: laptop.callbacks.answers[point.name] for point in planned.points}
+    answers = {trial.name: laptop.callbacks.answers[trial.name] for trial in planned.trials}
     assert [name for name, answer in answers.items() if answer.error is not None] == [
         "lr1e-1-rank4", "lr1e-1-rank8",
     ]  # fmt: skip
-    outcomes = tuple(outcome_of(point, answers[point.name]) for point in planned.points)
-    best = rank_sweep(RankSweepInput(job=sweep, outcomes=outcomes), room.jobs, room.models, now())
+    outcomes = tuple(outcome_of(trial, answers[trial.name]) for trial in planned.trials)
+    best = rank_sweep(
+        RankSweepInput(job=sweep, outcomes=outcomes), services.jobs, services.models, now()
+    )
     assert best.name == "lr1e-3-rank8"
-    report = read_document(room.models, layout.sweep_report_key(sweep.job_id), SweepReport)
-    assert [(point.place, point.code) for point in report.points] == [
+    report = read_document(services.models, layout.sweep_report_key(sweep.job_id), SweepReport)
+    assert [(trial.place, trial.code) for trial in report.trials] == [
         (1, None), (2, None), (None, "training_diverged"), (None, "training_diverged"),
     ]  # fmt: skip
-    assert room.jobs.in_training() == []
+    assert services.jobs.in_training() == []
 
 
-def outcome_of(point: SweepPoint, answer: Answer) -> PointOutcome:
-    """Return the outcome that the Map makes of a point's answer."""
+def outcome_of(trial: SweepTrial, answer: Answer) -> TrialOutcome:
+    """Return what the Map makes of a trial's answer."""
     if answer.error is None:
         trained = TrainedAdapter.model_validate_json(answer.text)
-        return PointOutcome(name=point.name, job=point.job, trained=trained)
+        return TrialOutcome(name=trial.name, job=trial.job, trained=trained)
     failure = Failure(Error=answer.error, Cause=answer.text)
-    return PointOutcome(name=point.name, job=point.job, failure=failure)
+    return TrialOutcome(name=trial.name, job=trial.job, failure=failure)

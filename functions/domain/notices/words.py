@@ -1,0 +1,175 @@
+"""The text of a notice: what happened, why, and what to do."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from contracts.codes import CODES
+from contracts.documents.job import AcceptedUpload, JobSpec
+from contracts.documents.model import ModelRecord
+from contracts.documents.money import Receipt
+from contracts.documents.notice import ModelNotice, Notice, PhotoNotice
+from contracts.documents.photos import PhotoReport, PhotoVerdict
+from contracts.documents.stages import NotifyOwnerInput
+from contracts.documents.sweep import SweepReport, TrialReport
+from contracts.documents.training import TrainingResult
+from contracts.documents.upload.problems import RequestProblem, RequestProblems
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared import layout
+from contracts.shared.prompts import name_subject
+from domain.failures.causes import failure_notice_id
+from domain.intake.photo_quality import ADVICE
+from domain.intake.uploads import Place
+from domain.ports.storage import Storage, find_document, read_document
+from domain.sweeps.ranking import ranking_text
+
+MAX_FILE_NAME = 200
+_FACTS = {
+    "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
+    "too_many_photos": "Photos found: {found}; allowed: {most}.",
+    "sweep_failed": "Trials: {trials}.",
+    "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
+    "invalid_request": "Problems found: {problems}.",
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended."""
+
+    execution_arn: str
+    redrive_count: int
+    code: str
+    facts: Mapping[str, Any]
+    status: Literal["failed", "canceled"] = "failed"
+
+
+def ready_notice(
+    given: NotifyOwnerInput, documents: Storage, receipt: Receipt | None = None
+) -> Notice:
+    """Return the notice of a model that answers requests."""
+    job, entry = given.job, CODES["ready"]
+    accepted = read_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    result_key = given.trained.result_uri.removeprefix(documents.uri(""))
+    gate = read_document(documents, result_key, TrainingResult).gate
+    trials = trials_of(job, documents) if accepted.request.sweep is not None else ()
+    return Notice(
+        notice_id=f"ready-{job.job_id}",
+        job_id=job.job_id,
+        tenant=job.tenant,
+        upload=job.upload,
+        status="succeeded",
+        code="ready",
+        title=entry.title,
+        text=" ".join(filter(None, (entry.text, ranking_text(trials), entry.hint))),
+        retryable=entry.retryable,
+        photos=photo_notices(job, documents, also=ADVICE),
+        model=ModelNotice(
+            endpoint_name=given.warm.endpoint_name,
+            target_model=given.package.target_model,
+            trigger_word=given.package.trigger_word,
+            example_prompt=example_prompt(accepted.request),
+            identity=None if gate is None else gate.identity,
+            identity_base=None if gate is None else gate.identity_base,
+        ),
+        receipt=receipt,
+        sweep=trials,
+    )
+
+
+def trials_of(job: JobSpec, documents: Storage) -> tuple[TrialReport, ...]:
+    """Return the reports of a sweep's trials, if they were written."""
+    report = find_document(documents, layout.sweep_report_key(job.job_id), SweepReport)
+    return () if report is None else report.trials
+
+
+def failure_notice(
+    ending: Ending, job: JobSpec | None, place: Place | None, documents: Storage
+) -> Notice:
+    """Return the notice of a failure."""
+    entry = CODES[ending.code]
+    about = Place(job.tenant, job.upload) if job is not None else place
+    owners = job is not None and entry.who == "owner"
+    swept = job is not None and ending.code == "sweep_failed"
+    trials = trials_of(job, documents) if job is not None and swept else ()
+    return Notice(
+        notice_id=failure_notice_id(ending.execution_arn, ending.redrive_count),
+        job_id=None if job is None else job.job_id,
+        tenant=None if about is None else about.tenant,
+        upload=None if about is None else about.upload,
+        status=ending.status,
+        code=ending.code,
+        title=entry.title,
+        text=" ".join(
+            filter(None, (entry.text, facts_text(ending), ranking_text(trials), entry.hint))
+        ),
+        retryable=entry.retryable,
+        photos=photo_notices(job, documents) if job is not None and owners else (),
+        request=request_problems(ending.code, about, documents),
+        sweep=trials,
+    )
+
+
+def facts_text(ending: Ending) -> str:
+    """Return a sentence with the failure's facts; empty when it carries none."""
+    try:
+        return _FACTS.get(ending.code, "").format_map(ending.facts)
+    except KeyError:
+        return ""
+
+
+def photo_notices(
+    job: JobSpec, documents: Storage, also: Container[str] = ()
+) -> tuple[PhotoNotice, ...]:
+    """Return a notice for each refused photo, and for each photo with a code from ``also``."""
+    report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
+    accepted = find_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    if report is None or accepted is None:
+        return ()
+    notices = [
+        photo_notice(photo, accepted)
+        for photo in report.photos
+        if photo.verdict == "refused" or any(code in also for code in photo.codes)
+    ]
+    return tuple(sorted(notices, key=lambda notice: notice.file))
+
+
+def photo_notice(photo: PhotoVerdict, accepted: AcceptedUpload) -> PhotoNotice:
+    """Return what is wrong with one photo, and what to do."""
+    prefix = layout.upload_prefix(accepted.job.tenant, accepted.job.upload)
+    pin = accepted.photos[photo.index]
+    name = pin.name or pin.key.removeprefix(prefix)
+    shown = "".join(c if c.isprintable() else "?" for c in name[:MAX_FILE_NAME])
+    entries = [CODES[code] for code in photo.codes]
+    text = " ".join(f"{entry.text} {entry.hint}" for entry in entries)
+    return PhotoNotice(file=shown, codes=photo.codes, text=text)
+
+
+def request_problems(
+    code: str, place: Place | None, documents: Storage
+) -> tuple[RequestProblem, ...]:
+    """Return the problems that AcceptRequest found in the request."""
+    if code != "invalid_request" or place is None:
+        return ()
+    found = find_document(documents, layout.problems_key(*place), RequestProblems)
+    return () if found is None else found.problems
+
+
+def example_prompt(request: TrainingRequest) -> str:
+    """Return the instance prompt with the trigger word in place of its placeholder."""
+    return name_subject(request.instance_prompt, request.trigger_word)
+
+
+def model_record(given: NotifyOwnerInput, now: datetime) -> ModelRecord:
+    """Return the model's row in the models table."""
+    return ModelRecord(
+        tenant=given.job.tenant,
+        model_id=given.job.job_id,
+        target_model=given.package.target_model,
+        weights_sha256=given.package.weights_sha256,
+        base_id=given.job.base_id,
+        trigger_word=given.package.trigger_word,
+        endpoint_name=given.warm.endpoint_name,
+        created_at=now.isoformat(),
+    )

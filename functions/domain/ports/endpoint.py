@@ -1,0 +1,54 @@
+"""What the rules need of the multi-model endpoint: its lifecycle, and calls to its models."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from contracts.documents.hosting import EndpointStatus
+
+
+class EndpointLifecycle(Protocol):
+    """Creates and deletes the endpoint, and says what state it is in."""
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether functions may create and delete the endpoint; False: CloudFormation owns it."""
+        ...
+
+    def status(self) -> EndpointStatus:
+        """Return the endpoint's status."""
+        ...
+
+    def create(self) -> None:
+        """Start the endpoint; do nothing when it exists already."""
+        ...
+
+    def delete(self) -> None:
+        """Delete the endpoint; do nothing when it is gone already."""
+        ...
+
+    def changed(self, now: datetime, within: timedelta) -> bool:
+        """Return whether the endpoint was created, came up or failed within this time."""
+        ...
+
+    def last_used(self, now: datetime, within: timedelta) -> bool:
+        """Return whether the endpoint was created, changed or called within this time."""
+        ...
+
+
+class EndpointInvoker(Protocol):
+    """Sends requests to the models of the endpoint."""
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name, as InvokeEndpoint takes it."""
+        ...
+
+    def invoke(self, target_model: str, body: bytes) -> bytes:
+        """Return the model's answer.
+
+        Raises:
+            ModelNotReadyError: the model is loading, or the endpoint has no room; try again.
+            EndpointMissingError: there is no endpoint.
+            WarmUpFailedError: the model refuses the request.
+        """
+        ...

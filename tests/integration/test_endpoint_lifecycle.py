@@ -1,0 +1,71 @@
+"""aws.endpoint_lifecycle and aws.models against the embedded AWS: created, used and deleted."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
+from aws.models import DynamoModels
+from domain.serving.endpoint import reap, wake
+from tests.cloud import eventually
+from tests.integration.tables import table
+from tests.unit.domain.test_endpoint import tenant_models
+from tests.unit.training_kit import job_id
+
+if TYPE_CHECKING:
+    from local.cloud.server import Cloud
+    from tests.integration.sagemaker_kit import SageMakerKit
+
+IDLE = timedelta(hours=1)
+
+
+@pytest.fixture
+def lifecycle(kit: SageMakerKit) -> SageMakerEndpointLifecycle:
+    name = f"on-demand-{uuid.uuid4().hex[:8]}"
+    kit.model(name, CAPACITY="10")  # and a configuration of that name
+    return SageMakerEndpointLifecycle(name, name, kit.sagemaker, kit.cloud.client("cloudwatch"))
+
+
+def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
+    lifecycle: SageMakerEndpointLifecycle,
+) -> None:
+    assert lifecycle.status() == "absent"
+    assert wake(lifecycle, datetime.now(UTC)) == "starting"
+    lifecycle.create()  # twice at once: the second finds it there
+    eventually(lambda: lifecycle.status() == "in_service")
+    assert wake(lifecycle, datetime.now(UTC)) == "in_service"
+
+    now = datetime.now(UTC)
+    assert not reap(lifecycle, IDLE, now), "just made"
+    assert reap(lifecycle, IDLE, now + timedelta(hours=2))
+    eventually(lambda: lifecycle.status() == "absent")
+    lifecycle.delete()  # gone already
+
+
+def test_a_call_keeps_an_endpoint(kit: SageMakerKit, lifecycle: SageMakerEndpointLifecycle) -> None:
+    wake(lifecycle, datetime.now(UTC))
+    eventually(lambda: lifecycle.status() == "in_service")
+    before_the_call = datetime.now(UTC)  # and after it was made
+    soon = before_the_call + IDLE
+    assert lifecycle.changed(before_the_call, IDLE)
+    assert not lifecycle.changed(soon, IDLE)
+    assert not lifecycle.last_used(soon, IDLE)
+    kit.invoke(lifecycle.name, kit.package("model.tar.gz"))
+    assert lifecycle.last_used(soon, IDLE)
+    lifecycle.delete()
+
+
+def test_cloudformations_endpoint_is_not_on_demand(kit: SageMakerKit) -> None:
+    assert not SageMakerEndpointLifecycle("x", None, kit.sagemaker, None).on_demand
+
+
+def test_a_tenants_models_are_its_own(cloud: Cloud) -> None:
+    memory, stored = tenant_models(), DynamoModels(table(cloud, "ModelsTable"))
+    for row in memory.rows.values():
+        stored.record(row)
+    for question in (("acme", None), ("acme", job_id(1)), ("acme", job_id(9)), ("mallory", None)):
+        assert stored.of(*question) == memory.of(*question)
