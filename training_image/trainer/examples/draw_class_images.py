@@ -3,8 +3,8 @@
     python -m trainer.examples.draw_class_images BASE --class-prompt "a photo of a person"
 
 Leaves a ClassImageSet in ``BASE/priors/<key>/``. The trainer finds it in the ``base`` channel and
-takes it where its recipe is the one that the set was drawn by: the same base, prompts, sampler, count,
-resolution and precision.
+takes it where its recipe is the one that the set was drawn by: the same base, prompts, sampler,
+count, resolution and precision.
 """
 
 import argparse
