@@ -316,8 +316,14 @@ def stories(seeds: int) -> list[Figure]:
     names = ("lost", "trained twice", "stuck in training", "stuck in the queue")
     return [
         *(Figure(f"{seeds} stories: {n}", wrong[n], "", 0, "less") for n in names),
-        Figure(f"{seeds} stories: endings not told", wrong["not told"], "", 0, "less"),
-        Figure(f"{seeds} stories: endings told in two ways", wrong["told twice"], "", 0, "less"),
+        Figure(f"{seeds} stories: endings without a message", wrong["not told"], "", 0, "less"),
+        Figure(
+            f"{seeds} stories: endings with two different messages",
+            wrong["told twice"],
+            "",
+            0,
+            "less",
+        ),
         Figure(f"{seeds} stories: messages sent again under their notice_id", repeats),
     ]
 

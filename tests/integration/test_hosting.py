@@ -1,4 +1,4 @@
-"""aws.hosting and aws.models against the embedded AWS: made on demand, seen in use, taken down."""
+"""aws.hosting and aws.models on the embedded AWS: endpoints start on demand and are removed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
 ) -> None:
     assert hosting.status() == "absent"
     assert wake(hosting, datetime.now(UTC)) == "starting"
-    hosting.create()  # twice at once: the second finds it there
+    hosting.create()  # a second call finds the endpoint
     eventually(lambda: hosting.status() == "in_service")
     assert wake(hosting, datetime.now(UTC)) == "in_service"
 
@@ -43,7 +43,7 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
     assert not reap(hosting, IDLE, now), "just made"
     assert reap(hosting, IDLE, now + timedelta(hours=2))
     eventually(lambda: hosting.status() == "absent")
-    hosting.delete()  # gone already
+    hosting.delete()  # it is already deleted
 
 
 def test_a_call_keeps_an_endpoint(kit: SageMakerKit, hosting: SageMakerHosting) -> None:
