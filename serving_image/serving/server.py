@@ -157,7 +157,7 @@ def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
-    # With the mode "ready", /ping fails for everybody when one user's model fails to load.
+    # In the mode "ready", /ping fails when any user's model fails to load.
     environment.setdefault("SAGEMAKER_TRITON_PING_MODE", "live")
     # Models load on many threads; an arena for each thread would let memory grow for longer.
     environment.setdefault("MALLOC_ARENA_MAX", "2")

@@ -1,4 +1,4 @@
-"""The commands that the README and the demo hand to a person, with the real AWS CLI."""
+"""The commands of the README and the demo, with the real AWS CLI."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What differs from AWS on the laptop, held by tests: docs/differences.md names each of them.
+"""Differences between the laptop and AWS; docs/differences.md names each of these tests.
 
-A test here that fails after an update of ministack is good news: the difference is gone.
+If a test fails after an update of ministack, the difference may be gone.
 """
 
 from __future__ import annotations

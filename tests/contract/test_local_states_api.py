@@ -96,13 +96,13 @@ def test_a_redrive_resets_retries_and_counts_in_the_context(states: StatesKit) -
     retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1}]
     payload = {"op": "echo", "n": "{% $states.context.Execution.RedriveCount %}"}
     call = {"FunctionName": states.function, "Payload": payload}
-    told = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": call}
-    broken = {**told, "Arguments": {"FunctionName": states.function, "Payload": {"op": "fail"}}}
+    count = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": call}
+    broken = {**count, "Arguments": {"FunctionName": states.function, "Payload": {"op": "fail"}}}
     gate = {"Condition": "{% $states.context.Execution.RedriveCount = 0 %}", "Next": "Broken"}
     machine = {
-        "StartAt": "DeliveryReceipt",
+        "StartAt": "Count",
         "States": {
-            "DeliveryReceipt": {**told, "Next": "Gate"},
+            "Count": {**count, "Next": "Gate"},
             "Gate": {"Type": "Choice", "Choices": [gate], "Default": "End"},
             "Broken": {**broken, "Retry": retry, "Next": "End"},
             "End": DONE,

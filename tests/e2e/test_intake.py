@@ -1,4 +1,4 @@
-"""Every form of upload, on the deployed stack: from its files to a model, or to a refusal."""
+"""Every form of upload on the deployed stack, up to a model or a refusal."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from contracts.shared.layout import accepted_upload_key, photo_report_key, plan_
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
 FORMS_SECONDS = 1800
-"""All forms at once, trained two at a time or in one batch."""
+"""Time limit for all forms, which are uploaded at once and trained in one or more batches."""
 
 CONFIG = {"n_steps": 2, "lora_r": 4, "lora_alpha": 4, "num_class_images": 2, "resolution": 64}
 TOML = b"""[additional_network_arguments]
@@ -29,7 +29,7 @@ train_batch_size = 2
 
 
 class Form(NamedTuple):
-    """What a client puts, and what it puts last."""
+    """One form of upload: the files, and the file that is put last."""
 
     files: dict[str, bytes]
     last: str
@@ -72,7 +72,7 @@ def small(**more: Any) -> bytes:
 
 
 def forms() -> dict[str, Form]:
-    """Return each form of docs/intake.md, of somebody else each."""
+    """Return each form of docs/intake.md, each with another person."""
     plain, packed, tar, kohya, lines, table, masked, avatar = (photos(n, 5) for n in range(20, 28))
     of_class = {f"class/{name}": body for name, body in photos(40, 2).items()}
     csv = "caption,image_file\n" + "".join(f"portrait {n},{n}\n" for n in table)
@@ -93,7 +93,7 @@ def forms() -> dict[str, Form]:
 
 
 class Outcome(NamedTuple):
-    """One form's way through the stack."""
+    """The documents of one form's execution."""
 
     notice: dict[str, Any]
     accepted: AcceptedUpload
@@ -102,17 +102,17 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(scope="module")
 def outcomes(stack: Stack) -> dict[str, Outcome]:
-    """Upload all forms at once, and wait for each."""
+    """Upload all forms at once, and wait for their notices."""
     uploaded = forms()
     for name, form in uploaded.items():
         stack.put(f"form-{name}", {**form.files, form.last: form.body})
     executions = {name: stack.ended(f"form-{name}", 1, FORMS_SECONDS)[0] for name in uploaded}
-    told = {name: stack.notice(f"form-{name}") for name in uploaded}
-    assert {name: told[name]["code"] for name in uploaded} == dict.fromkeys(uploaded, "ready")
+    notices = {name: stack.notice(f"form-{name}") for name in uploaded}
+    assert {name: notices[name]["code"] for name in uploaded} == dict.fromkeys(uploaded, "ready")
     jobs = {name: job_of(execution) for name, execution in executions.items()}
     return {
         name: Outcome(
-            told[name],
+            notices[name],
             stack.document(accepted_upload_key(job), AcceptedUpload),
             stack.document(photo_report_key(job), PhotoReport),
         )

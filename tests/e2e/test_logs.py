@@ -1,4 +1,4 @@
-"""What a run leaves in logs and history: the job in every line about it, nobody's words."""
+"""Logs and history of an execution: every line has its job id, and none has a user's text."""
 
 import json
 import re
@@ -18,7 +18,7 @@ WORD, FILE_NAME = "zebrafinch", "aunt-gertrude"
 
 
 def lines_of(stack: Stack, group: str, stream: str = "") -> list[str]:
-    """Every line of a log group's streams whose names begin so."""
+    """Return every line of a log group's streams with a name prefix."""
     logs = stack.cloud.client("logs")
     asked = {"logGroupName": group} | ({"logStreamNamePrefix": stream} if stream else {})
     streams = logs.get_paginator("describe_log_streams").paginate(**asked)
@@ -31,8 +31,8 @@ def lines_of(stack: Stack, group: str, stream: str = "") -> list[str]:
     ]
 
 
-def spoken(lines: list[str]) -> list[dict[str, Any]]:
-    """The structured lines that are no metrics."""
+def structured(lines: list[str]) -> list[dict[str, Any]]:
+    """Return the structured lines that are not metrics."""
     found = [json.loads(line) for line in lines if line.startswith("{")]
     return [line for line in found if "message" in line]
 
@@ -47,15 +47,15 @@ def test_every_line_names_its_job_and_no_line_repeats_its_owner(stack: Stack) ->
     job_id = stack.record("logged").job_id
 
     for name in STATES:
-        said = spoken(lines_of(stack, f"/aws/lambda/likeness-{name}"))
-        assert said, name
-        # A request that cannot be read never becomes a job.
-        nameless = [line for line in said if "job_id" not in line and name != "accept-request"]
+        logged = structured(lines_of(stack, f"/aws/lambda/likeness-{name}"))
+        assert logged, name
+        # accept-request also logs events that do not become a job.
+        nameless = [line for line in logged if "job_id" not in line and name != "accept-request"]
         assert nameless == []
-        assert job_id in {line.get("job_id") for line in said}
+        assert job_id in {line.get("job_id") for line in logged}
     for name in ("launch-training", "follow-training"):
-        told = spoken(lines_of(stack, f"/aws/lambda/likeness-{name}"))
-        assert job_id in {line.get("job_id") for line in told}, name
+        logged = structured(lines_of(stack, f"/aws/lambda/likeness-{name}"))
+        assert job_id in {line.get("job_id") for line in logged}, name
 
     plan = stack.plan_id(job_id)
     trained = lines_of(stack, "/aws/sagemaker/TrainingJobs", f"likeness-{plan}-")

@@ -1,4 +1,4 @@
-"""Class images, from the first training job through S3 to the second, with each role's rights."""
+"""Class images: made by one training job, stored in S3 and used by the next one."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ REQUEST = SMALL | {"class_prompt": "a photo of somebody"}
 
 
 def channels(stack: Stack, upload: str) -> list[str]:
-    """The inputs of the one training job of this upload."""
+    """Return the inputs of this upload's only training job."""
     execution = stack.execution(upload)
     assert execution["status"] == "SUCCEEDED", stack.states(execution)
     assert stack.notice(upload)["code"] == "ready"

@@ -1,4 +1,4 @@
-"""The real ``sam deploy`` on the laptop's AWS: create, change, delete; an endpoint on demand."""
+"""The real ``sam deploy`` on the laptop's AWS: create, update, delete, endpoint on demand."""
 
 import json
 import os
@@ -33,8 +33,8 @@ def sam(cloud: Cloud, *arguments: str) -> str:
 
 
 def deploy(cloud: Cloud, **overrides: str) -> None:
-    wishes = parameters(CreateEndpoint="on-demand", BaseId=BASE_ID, **overrides).items()
-    overrides_given = [f"{key}={value}" for key, value in wishes]
+    chosen = parameters(CreateEndpoint="on-demand", BaseId=BASE_ID, **overrides).items()
+    overrides_given = [f"{key}={value}" for key, value in chosen]
     sam(cloud, "deploy", "--config-env", "local", "--parameter-overrides", *overrides_given)
 
 
@@ -80,7 +80,7 @@ def loops_and_included_files_are_expanded(cloud: Cloud) -> None:
 
 
 def wake_the_endpoint(stack: Stack) -> None:
-    """A returning user asks for their model, and the endpoint that CloudFormation has not made."""
+    """A user requests a picture, and the endpoint, which CloudFormation has not made, starts."""
     cloud = stack.cloud
     (table,) = (
         resource["PhysicalResourceId"]

@@ -12,8 +12,8 @@ def test_a_job_is_watched_from_its_first_stage_to_its_receipt(stack: Stack) -> N
     listener = Subscriber(stack.cloud, stack.outputs["StatusTopicArn"], "status-listener")
     with ThreadPoolExecutor() as pool:
         stack.upload("watched", photos(31), SMALL)
-        words = "status", f"{TENANT}/watched", "--table", stack.outputs["JobsTableName"]
-        watching = pool.submit(stack.likeness, *words, "--watch")
+        arguments = "status", f"{TENANT}/watched", "--table", stack.outputs["JobsTableName"]
+        watching = pool.submit(stack.likeness, *arguments, "--watch")
         execution = stack.execution("watched")
         lines = watching.result(PATIENCE_SECONDS).splitlines()
     assert execution["status"] == "SUCCEEDED"

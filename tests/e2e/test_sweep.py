@@ -1,4 +1,4 @@
-"""One upload with a grid: every point is trained, the best one answers, the owner hears once."""
+"""One upload with a grid: every point is trained, and the owner gets one notice of the best."""
 
 import json
 from pathlib import Path
@@ -11,9 +11,9 @@ SECRET = "anna-schmidt"
 
 
 def test_a_small_grid_ends_in_one_model_and_one_message(stack: Stack, tmp_path: Path) -> None:
-    wishes = SMALL | {"instance_prompt": f"a photo of sks {SECRET}", "max_cost_usd": 50}
+    request = SMALL | {"instance_prompt": f"a photo of sks {SECRET}", "max_cost_usd": 50}
     files = {f"{SECRET}-{name}": body for name, body in photos(51).items()}
-    stack.upload("grid", files, wishes | {"sweep": {"rank": [4, 2]}})
+    stack.upload("grid", files, request | {"sweep": {"rank": [4, 2]}})
     execution = stack.execution("grid")
     assert execution["status"] == "SUCCEEDED", stack.states(execution)
     assert "SweepAdapter" in stack.states(execution)
@@ -31,10 +31,12 @@ def test_a_small_grid_ends_in_one_model_and_one_message(stack: Stack, tmp_path: 
     trained = [job for trial in report.trials for job in stack.training_jobs(trial.job_id)]
     assert len({job["TrainingJobName"] for job in trained}) == 2
     assert notice["model"]["target_model"].startswith(job_id)
-    words = "generate", notice["model"]["target_model"], "<<TOK>>", "--endpoint"
+    arguments = "generate", notice["model"]["target_model"], "<<TOK>>", "--endpoint"
     out = str(tmp_path / "me.png")
-    said = stack.likeness(*words, notice["model"]["endpoint_name"], "--seed", "5", "--out", out)
-    assert "seed=5" in said
+    answer = stack.likeness(
+        *arguments, notice["model"]["endpoint_name"], "--seed", "5", "--out", out
+    )
+    assert "seed=5" in answer
     listed = stack.aws(
         "stepfunctions", "list-executions", "--state-machine-arn",
         stack.outputs["SweepStateMachineArn"],

@@ -1,4 +1,4 @@
-"""Photos in, a picture out; and every way that an upload can end."""
+"""The whole workflow, from photos to a picture, and every way in which it can end."""
 
 import base64
 import io
@@ -40,13 +40,13 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     )  # fmt: skip
     assert plain.size == personal.size == (64, 64)
     assert len(stack.training_jobs(job_of(execution))) == 1
-    words = "generate", model["target_model"], "<<TOK>>", "--endpoint", model["endpoint_name"]
+    arguments = "generate", model["target_model"], "<<TOK>>", "--endpoint", model["endpoint_name"]
     file = tmp_path / "me.png"
-    said = stack.likeness(*words, "--seed", "5", "--out", str(file))
-    assert f"{file} seed=5" in said
+    printed = stack.likeness(*arguments, "--seed", "5", "--out", str(file))
+    assert f"{file} seed=5" in printed
     with Image.open(file) as image:
         assert image.size == (64, 64)
-    assert "invalid_argument: height" in stack.likeness(*words, "--height", "65")
+    assert "invalid_argument: height" in stack.likeness(*arguments, "--height", "65")
 
 
 @pytest.mark.usefixtures("quick_training")
@@ -65,8 +65,8 @@ def test_tritonclient_speaks_its_binary_form_to_a_model(stack: Stack) -> None:
         ContentType=f"application/vnd.sagemaker-triton.binary+json;json-header-size={header}",
         Body=body,
     )
-    told = int(answer["ContentType"].rpartition("json-header-size=")[2])
-    result = client.parse_response_body(answer["Body"].read(), header_length=told)
+    length = int(answer["ContentType"].rpartition("json-header-size=")[2])
+    result = client.parse_response_body(answer["Body"].read(), header_length=length)
     png = base64.b64decode(result.as_numpy(GENERATED_IMAGE)[0, 0])
     assert Image.open(io.BytesIO(png)).size == (64, 64)
 

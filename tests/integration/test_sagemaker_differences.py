@@ -1,4 +1,4 @@
-"""Where the laptop's SageMaker differs from AWS's: docs/differences.md names each test."""
+"""Differences between the laptop's SageMaker and AWS; docs/differences.md names each test."""
 
 from __future__ import annotations
 

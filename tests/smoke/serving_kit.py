@@ -36,6 +36,9 @@ ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "functions/contracts/model_package"
 SMALL = {"num_inference_steps": 2, "guidance_scale": 4.0, "height": 64, "width": 64, "seed": 5}
 JSON = "application/json"
+PATIENCE_SECONDS = 600
+"""Time limit of every wait, which a busy machine does not reach."""
+
 Picture = np.ndarray[Any, Any]
 Headers = dict[str, str]
 
@@ -179,7 +182,7 @@ class Server:
         path: str,
         body: bytes = b"",
         headers: Headers | None = None,
-        timeout: float = 120,
+        timeout: float = PATIENCE_SECONDS,
     ) -> Reply:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
@@ -197,7 +200,7 @@ class Server:
         body = json.dumps({"model_name": user.name, "url": str(user.url)}).encode()
         return self.call("POST", "/models", body, address(user, JSON))
 
-    def unload(self, user: User, timeout: float = 120) -> Reply:
+    def unload(self, user: User, timeout: float = PATIENCE_SECONDS) -> Reply:
         headers = address(user, JSON)
         return self.call("DELETE", f"/models/{user.name}", headers=headers, timeout=timeout)
 
@@ -274,11 +277,11 @@ def serving(base_uri: str, work: Path, **environment: str) -> Iterator[Server]:
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
 
 
-def wait_until_ready(server: Server, seconds: float = 240) -> None:
-    end = time.monotonic() + seconds
+def wait_until_ready(server: Server) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         assert server.process.poll() is None, server.log.read_text(errors="replace")[-4000:]
         with contextlib.suppress(OSError):

@@ -32,7 +32,7 @@ def serve(base_uri: str | None) -> subprocess.CompletedProcess[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=kit.PATIENCE_SECONDS,
         check=False,
     )
 
@@ -128,7 +128,7 @@ def test_tritonserver_imports_the_functions_that_the_lock_guards(tmp_path: Path)
 
 def come_and_go(server: kit.Server, user: kit.User) -> set[int]:
     """Load and unload a model twice; half of the models start loaded, so loads meet unloads."""
-    come, go = partial(server.load, user), partial(server.unload, user, timeout=60)
+    come, go = partial(server.load, user), partial(server.unload, user)
     steps = [go, come] if user.number % 2 else [come, go]
     return {step().status for step in steps * 2}
 
@@ -156,7 +156,7 @@ def test_a_killed_serve_takes_everything_with_it(base: Path, tmp_path: Path) -> 
 
 def wait_until_gone(pids: list[int]) -> None:
     """Wait until the processes are gone; on a busy machine that takes some seconds."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + kit.PATIENCE_SECONDS
     while any(Path("/proc", str(pid), "exe").exists() for pid in pids):
         assert time.monotonic() < end
         time.sleep(0.2)

@@ -44,7 +44,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every file that the server writes lies here."""
+    """Return the folder for every file that the server writes."""
     return tmp_path_factory.mktemp("serve")
 
 

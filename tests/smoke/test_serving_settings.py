@@ -136,9 +136,11 @@ def test_beyond_the_queue_the_answer_is_busy(server: kit.Server, users: list[kit
     """One request is drawn, QUEUE requests wait, and the others are refused at once."""
     with ThreadPoolExecutor(len(users)) as pool, stopped(server.base_pid()):
         first = pool.submit(server.draw, users[0], **SIZE)
-        time.sleep(0.3)
+        time.sleep(3)  # until the base has taken it, which nothing shows
         others = {pool.submit(server.draw, user, **SIZE) for user in users[1:]}
-        first_ones = itertools.islice(as_completed(others, timeout=60), len(others) - QUEUE)
+        first_ones = itertools.islice(
+            as_completed(others, timeout=kit.PATIENCE_SECONDS), len(others) - QUEUE
+        )
         refused = set(first_ones)
     assert {answer.result().error for answer in refused} == {
         "likeness/busy: the base has too many requests, try again"
@@ -176,7 +178,7 @@ def test_a_base_killed_in_flight_is_restarted_and_draws(
     pid = server.base_pid()
     with ThreadPoolExecutor(1) as pool, stopped(pid):
         in_flight = pool.submit(server.draw, users[0], **SIZE, use_cache=False)
-        time.sleep(0.5)
+        time.sleep(0.5)  # it is in flight by now; a later request meets the restarted base
         os.kill(pid, signal.SIGKILL)
     lost = in_flight.result()
     assert lost.status == 200, lost.error  # drawn by the restarted base

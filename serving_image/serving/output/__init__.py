@@ -1,1 +1,1 @@
-"""What happens to a picture after it is drawn: provenance, watermark, safety."""
+"""Processing of drawn pictures: provenance, watermark, safety checker."""

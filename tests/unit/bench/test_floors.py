@@ -1,4 +1,4 @@
-"""The gate's floors lie between the worst good adapter and the best bad one, or nowhere."""
+"""The gate's floors are between the worst good adapter and the best bad one."""
 
 import json
 import shutil

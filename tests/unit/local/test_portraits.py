@@ -1,4 +1,4 @@
-"""The drawn portraits: everything is a function of its seed, and captions tell the truth."""
+"""Drawn portraits are functions of their seeds, and captions describe them correctly."""
 
 import io
 from hashlib import sha256

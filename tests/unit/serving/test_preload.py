@@ -32,7 +32,7 @@ def calls_that_met(*libraries: Path) -> int:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     return int(answer.stdout)
 
