@@ -25,13 +25,13 @@ def main() -> int:
     sys.path[:0] = [str(HERE), str(HERE.parent / "functions")]  # a checkout; the image has one root
     warnings.filterwarnings("ignore")
     root = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-    from trainer.process.launch import is_member, own_room, processes_wanted, run_crew  # noqa: PLC0415
+    from trainer.process.launch import is_worker, read_num_processes, run_workers, worker_dir  # noqa: PLC0415
 
-    if not is_member() and processes_wanted(root) > 1:
-        return run_crew(root, processes_wanted(root))
+    if not is_worker() and read_num_processes(root) > 1:
+        return run_workers(root, read_num_processes(root))
     from trainer.job import run_job  # noqa: PLC0415 (after the environment, before seconds of import)
 
-    return run_job(own_room(root))
+    return run_job(worker_dir(root))
 
 
 if __name__ == "__main__":

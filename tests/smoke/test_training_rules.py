@@ -19,17 +19,17 @@ from transformers import ResNetConfig, ResNetForImageClassification  # noqa: E40
 from contracts.base import GateFloors, PredictionType  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
-from trainer.evaluation.gate import Evidence, Shots, examine  # noqa: E402
+from trainer.evaluation.gate import Evidence, SamplingRequests, examine  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.sampling import Shot  # noqa: E402
+from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.optimisation import multi_user  # noqa: E402
 from trainer.optimisation.checkpoint import (  # noqa: E402
     Progress,
-    capture,
+    load_checkpoint,
     load_state,
-    reinstate,
-    save_state,
+    save_checkpoint,
+    state_dict,
 )
 from trainer.optimisation.loop import draw_timesteps  # noqa: E402
 from trainer.optimisation.step import require_finite  # noqa: E402
@@ -60,7 +60,7 @@ def test_noise_target_and_weights_are_diffusers_own(kind: PredictionType) -> Non
 
 def test_every_photo_comes_once_in_each_round() -> None:
     for first in (0, 5, 10):
-        drawn = [loss.pick(5, first + i, 7, "photo") for i in range(5)]
+        drawn = [loss.shuffled_index(5, first + i, 7, "photo") for i in range(5)]
         assert sorted(drawn) == [0, 1, 2, 3, 4]
 
 
@@ -96,7 +96,7 @@ def test_an_adapter_goes_in_off_on_and_out_without_a_trace() -> None:
             weight.data.fill_(0.5)
     changed = network(given)
     assert not torch.allclose(changed, before)
-    with lora.switched_off(networks):
+    with lora.disabled(networks):
         assert torch.equal(network(given), before)
     assert torch.equal(network(given), changed)
     assert len(lora.parameters(networks)) == 4
@@ -112,18 +112,18 @@ def test_a_torn_or_foreign_state_is_passed_over(tmp_path: Path) -> None:
     optimizer.step()
     trained = weights["unet.a"].detach().clone()
     mine, foreign = Progress(1, [0.5], 2.0), Progress(2, [0.5, 0.4], 3.0)
-    save_state(tmp_path, "mine", capture(mine, weights, optimizer))
-    save_state(tmp_path, "other", capture(foreign, weights, optimizer))
+    save_checkpoint(tmp_path, "mine", state_dict(mine, weights, optimizer))
+    save_checkpoint(tmp_path, "other", state_dict(foreign, weights, optimizer))
     (tmp_path / "step-000003.safetensors").write_bytes(b"torn")
     with torch.no_grad():
         weights["unet.a"].zero_()
 
     # KEPT is 2 and the torn file is not counted when the second state is saved.
-    state = load_state(tmp_path, "mine")
+    state = load_checkpoint(tmp_path, "mine")
 
     assert state is not None
     assert state.progress == mine
-    reinstate(state, weights, optimizer)
+    load_state(state, weights, optimizer)
     assert torch.equal(weights["unet.a"].detach(), trained)
 
 
@@ -159,7 +159,11 @@ def pictures(*colours: tuple[float, float, float]) -> Any:
     return plain
 
 
-SHOTS = Shots(subject=[Shot("red sks", 0)], wishes=[], of_class=[Shot("a thing", 1)])
+REQUESTS = SamplingRequests(
+    subject=[SamplingRequest("red sks", 0)],
+    sample_prompts=[],
+    of_class=[SamplingRequest("a thing", 1)],
+)
 FLOORS = GateFloors(
     min_effect=0.01, min_identity=0.9, min_prompt_following=0.9, max_class_drift=0.1
 )
@@ -180,7 +184,7 @@ def test_the_gate_names_the_floor_that_was_missed(
     with_adapter: tuple[tuple[float, float, float], ...],
     codes: tuple[str, ...],
 ) -> None:
-    evidence = Evidence(SHOTS, pictures(*without), pictures(*with_adapter))
+    evidence = Evidence(REQUESTS, pictures(*without), pictures(*with_adapter))
     report = examine(evidence, REAL, ColourJudge(), FLOORS)
     assert set(codes) <= set(report.codes)
     assert report.passed == (not codes)
@@ -189,12 +193,12 @@ def test_the_gate_names_the_floor_that_was_missed(
 @pytest.mark.parametrize("value", [float("nan"), 0.0])
 def test_broken_pictures_fail_whatever_else_they_are(value: float) -> None:
     broken = np.full((2, 8, 8, 3), value, dtype=np.float32)
-    report = examine(Evidence(SHOTS, pictures(GREEN, BLUE), broken), REAL, None, FLOORS)
+    report = examine(Evidence(REQUESTS, pictures(GREEN, BLUE), broken), REAL, None, FLOORS)
     assert report.codes == ("gate_broken_pictures",)
 
 
 def test_without_a_judge_only_effect_and_health_count() -> None:
-    evidence = Evidence(SHOTS, pictures(GREEN, BLUE), pictures(RED, RED))
+    evidence = Evidence(REQUESTS, pictures(GREEN, BLUE), pictures(RED, RED))
     report = examine(evidence, REAL, None, FLOORS)
     assert (report.passed, report.identity) == (True, None)
 
@@ -240,7 +244,7 @@ def test_gradients_of_users_in_one_pass_are_those_of_separate_runs() -> None:
         weight.data += 0.1  # so that A has gradients too
     network(rows.reshape(15, 6)).square().sum().backward()
     gradients = {name: weight.grad.clone() for name, weight in stacked.items()}
-    norms = multi_user.clip_each(stacked, 1e-3)
+    norms = multi_user.clip_per_user(stacked, 1e-3)
     multi_user.detach(network)
 
     for user, own in enumerate(recipes):
@@ -263,7 +267,7 @@ def test_one_users_nan_does_not_reach_the_others() -> None:
     weights = {"a": nn.Parameter(torch.ones(2, 3, 3))}
     weights["a"].grad = torch.ones(2, 3, 3)
     weights["a"].grad[0, 1, 1] = torch.nan
-    norms = multi_user.clip_each(weights, 100.0)
+    norms = multi_user.clip_per_user(weights, 100.0)
     assert torch.isnan(norms[0])
     assert torch.equal(weights["a"].grad[1], torch.ones(3, 3))
     assert torch.equal(weights["a"].grad[0], torch.zeros(3, 3))

@@ -22,27 +22,33 @@ from contracts.documents.training import (
 )
 from contracts.shared.layout import ADAPTER_FOLDER
 from trainer.config.recipe import Recipe, make_recipe, name_subject
-from trainer.evaluation.contact_sheet import make_sheet
-from trainer.evaluation.gate import examine, gather, known, plan_shots
+from trainer.evaluation.contact_sheet import make_contact_sheet
+from trainer.evaluation.gate import draw_evidence, examine, make_sampling_requests, recognised
 from trainer.evaluation.judge import Judge
-from trainer.evaluation.validation_images import Sampler
-from trainer.examples.class_images import ClassImages, Places, class_images
+from trainer.evaluation.validation_images import ValidationSampler
+from trainer.examples.class_images import ClassImagePaths, ClassImages, load_or_generate
 from trainer.examples.own_class_images import encode_class_photos, read_class_photos
-from trainer.examples.sizes import Album, encode_sizes
+from trainer.examples.sizes import Dataset, encode_sizes
 from trainer.export.adapter_files import list_files, write_adapter
 from trainer.export.model_card import write_card
 from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.model import lora
 from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
-from trainer.model.sampling import remember, to_images, to_png
-from trainer.optimisation.checkpoint_choice import Look, choose, read_kept
+from trainer.model.sampling import cache_prompts, to_images, to_png
+from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose, read_candidates
 from trainer.optimisation.forecast import forecast
-from trainer.optimisation.loop import Examples, Learner, Trained, encode_frozen, train
+from trainer.optimisation.loop import (
+    Examples,
+    TrainingOutcome,
+    TrainingRun,
+    encode_frozen_prompts,
+    train,
+)
 from trainer.optimisation.metrics import TENSORBOARD_FOLDER
 from trainer.photos.photos import Photo, encode_photos, split
-from trainer.photos.pipeline import develop, open_darkroom
-from trainer.process.results import TrainingError, say, write_atomically, write_result
+from trainer.photos.pipeline import make_photo_pipeline, process_photos
+from trainer.process.results import TrainingError, log, write_atomically, write_result
 from trainer.process.time_limit import TimeLimit
 
 REPORT_FILE, SHEET_FILE, PICTURES_FOLDER = "report.json", "samples.png", "pictures"
@@ -60,56 +66,58 @@ class Job:
 
 def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
     """Photos, class images, training, files, gate: one task from start to result."""
-    ready = prepare(job, task)
-    networks = attach_adapters(job.base, ready.learner.recipe)
-    say_forecast(job, ready, networks)
-    trained = train(job.base, ready.learner, networks, job.limit)
-    return finish(job, ready, networks, trained)
+    prepared = prepare(job, task)
+    networks = attach_adapters(job.base, prepared.run.recipe)
+    log_forecast(job, prepared, networks)
+    trained = train(job.base, prepared.run, networks, job.limit)
+    return finish(job, prepared, networks, trained)
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedTask:
     """A task whose photos are read, encoded and found good."""
 
     task: TrainingTask
-    learner: Learner
-    judged_by: list[Photo]
+    run: TrainingRun
+    reference_photos: list[Photo]
     """Real photos to compare with: those that training does not see, where there are enough."""
 
     photos: tuple[PhotoVerdict, ...]
     """What was done with each, and why."""
 
 
-def prepare(job: Job, task: TrainingTask) -> Ready:
+def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     """Read and encode all that a task learns from."""
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
     side = task.request.resolution or job.base.card.resolution
-    photos, verdicts = develop(open_darkroom(job.root, task, side, job.base), job.base)
+    photos, verdicts = process_photos(make_photo_pipeline(job.root, task, side, job.base), job.base)
     learnt, held_out = split(photos)
-    recipe = make_recipe(task, job.base.card, len(learnt), photos_in_an_epoch(task, learnt))
-    say_plan(recipe, len(learnt), len(held_out))
-    judged_by = choose_judged_by(job.judge, learnt, held_out)
-    learner = Learner(
+    recipe = make_recipe(task, job.base.card, len(learnt), count_photos_per_epoch(task, learnt))
+    log_training_summary(recipe, len(learnt), len(held_out))
+    reference_photos = choose_reference_photos(job.judge, learnt, held_out)
+    run = TrainingRun(
         recipe,
         gather_examples(job, task, recipe, learnt),
         task_folder(job.root, task) / "state",
         fingerprint(task, recipe, job.base),
         job.root / TENSORBOARD_FOLDER / task.job_id,
-        make_sampler(job, task, recipe, judged_by),
+        make_sampler(job, task, recipe, reference_photos),
     )
     if recipe.text_encoder_lr is None:
-        shots = plan_shots(recipe, wishes_of(task), job.judge)
-        remember(job.base, shots.all, recipe.resolution)
-    return Ready(task, learner, judged_by, verdicts)
+        requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+        cache_prompts(job.base, requests.all, recipe.resolution)
+    return PreparedTask(task, run, reference_photos, verdicts)
 
 
-def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
+def finish(
+    job: Job, prepared: PreparedTask, networks: lora.Networks, trained: TrainingOutcome
+) -> TrainingResult:
     """Write the files, pass the gate, commit the result."""
-    task, recipe, folder = ready.task, ready.learner.recipe, task_folder(job.root, ready.task)
-    candidates = choose_step(job, ready, networks, trained)
+    task, recipe, folder = prepared.task, prepared.run.recipe, task_folder(job.root, prepared.task)
+    candidates = choose_checkpoint(job, prepared, networks, trained)
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
-    photos = ready.judged_by
+    photos = prepared.reference_photos
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else gate_failure(report)
     metrics = metrics_of(trained)
@@ -123,63 +131,65 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
         files=list_files(folder),
         metrics=metrics,
         gate=report,
-        photos=ready.photos,
+        photos=prepared.photos,
         failure=failure,
     )
     write_result(folder, result)
-    shutil.rmtree(ready.learner.folder, ignore_errors=True)
-    say(f"task {task.job_id} {result.status}")
+    shutil.rmtree(prepared.run.folder, ignore_errors=True)
+    log(f"task {task.job_id} {result.status}")
     return result
 
 
-def choose_judged_by(
+def choose_reference_photos(
     judge: Judge | None, learnt: list[Photo], held_out: list[Photo]
 ) -> list[Photo]:
     """Return the held-out photos if the judge knows somebody on them, else those learnt from."""
     if judge is None or not held_out:
         return held_out or learnt
-    return held_out if len(known(judge.identities([p.image for p in held_out]))) else learnt
+    return held_out if len(recognised(judge.identities([p.image for p in held_out]))) else learnt
 
 
-def make_sampler(job: Job, task: TrainingTask, recipe: Recipe, judged_by: list[Photo]) -> Sampler:
+def make_sampler(
+    job: Job, task: TrainingTask, recipe: Recipe, reference_photos: list[Photo]
+) -> ValidationSampler:
     """Return what draws the pictures on the way."""
     folder = task_folder(job.root, task) / ADAPTER_FOLDER
-    photos = tuple(photo.image for photo in judged_by)
-    wishes = tuple(wishes_of(task))
-    return Sampler(job.base, recipe, wishes, folder, job.limit, job.judge, photos)
+    photos = tuple(photo.image for photo in reference_photos)
+    wishes = tuple(sample_prompts_of(task))
+    return ValidationSampler(job.base, recipe, wishes, folder, job.limit, job.judge, photos)
 
 
-def wishes_of(task: TrainingTask) -> list[str]:
+def sample_prompts_of(task: TrainingTask) -> list[str]:
     """Return the request's own prompts, the subject named."""
     return [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
 
 
-def say_plan(recipe: Recipe, learnt: int, held_out: int) -> None:
+def log_training_summary(recipe: Recipe, learnt: int, held_out: int) -> None:
     """Say what is going to happen before it costs anything."""
-    in_a_step = recipe.batch_size * (2 if recipe.class_images else 1)
+    images_per_step = recipe.batch_size * (2 if recipe.class_images else 1)
     encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
-    say(
+    log(
         f"plan job_id={recipe.job_id} photos={learnt} held_out={held_out} "
         f"class_images={recipe.class_images} resolution={recipe.resolution} "
-        f"steps={recipe.steps} images_per_step={in_a_step} "
-        f"images={recipe.steps * in_a_step} rank={recipe.rank} text_encoders={encoders}"
+        f"steps={recipe.steps} images_per_step={images_per_step} "
+        f"images={recipe.steps * images_per_step} rank={recipe.rank} text_encoders={encoders}"
     )
 
 
-def photos_in_an_epoch(task: TrainingTask, learnt: list[Photo]) -> int:
+def count_photos_per_epoch(task: TrainingTask, learnt: list[Photo]) -> int:
     """Return how many photos an epoch has, each counted as often as it comes."""
-    often = {photo.index: photo.repeats for photo in task.photos}
+    repeats = {photo.index: photo.repeats for photo in task.photos}
     sizes = max(1, len(task.request.resolutions))
-    return sizes * task.request.repeats * sum(often[photo.index] for photo in learnt)
+    return sizes * task.request.repeats * sum(repeats[photo.index] for photo in learnt)
 
 
-def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
+def log_forecast(job: Job, prepared: PreparedTask, networks: lora.Networks) -> None:
     """Say what the training will take, and keep the time for its pictures free."""
-    recipe = ready.learner.recipe
-    shots = plan_shots(recipe, wishes_of(ready.task), job.judge)
-    expected = forecast(job.base, ready.learner, networks, shots)
+    recipe = prepared.run.recipe
+    requests = make_sampling_requests(recipe, sample_prompts_of(prepared.task), job.judge)
+    expected = forecast(job.base, prepared.run, networks, requests)
     job.limit.export_seconds = expected.export_seconds
-    say(
+    log(
         f"forecast job_id={recipe.job_id} seconds_per_step={expected.step_seconds:.3f} "
         f"training_seconds={expected.training_seconds:.0f} "
         f"export_seconds={expected.export_seconds:.0f} "
@@ -189,25 +199,25 @@ def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
 
 def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[Photo]) -> Examples:
     """Encode the photos, and find or make the class images."""
-    captions = [describe(photo, job.judge) for photo in photos]
-    classes, class_captions, drawn = gather_class(job, task, recipe)
+    captions = [caption_with_circumstances(photo, job.judge) for photo in photos]
+    classes, class_captions, generated = gather_class(job, task, recipe)
     no_words = [""] if recipe.caption_dropout_rate else []
     prompts = list(dict.fromkeys(captions + class_captions + no_words))
     rows = [prompts.index(caption) for caption in captions]
-    sized = encode_sizes(job.base, recipe, Album(task, photos, rows))
+    photo_buckets = encode_sizes(job.base, recipe, Dataset(task, photos, rows))
     examples = Examples(
-        photos=sized[0].photos if sized else encode_photos(job.base, photos),
+        photos=photo_buckets[0].photos if photo_buckets else encode_photos(job.base, photos),
         prompts=prompts,
         photo_rows=rows,
-        sized=sized,
+        photo_buckets=photo_buckets,
         class_latents=classes,
         class_rows=[prompts.index(caption) for caption in class_captions],
-        drawn=drawn,
-        empty_row=prompts.index("") if no_words else None,
+        generated=generated,
+        empty_prompt_row=prompts.index("") if no_words else None,
     )
     if recipe.text_encoder_lr is not None:
         return examples
-    return replace(examples, text=encode_frozen(job.base, examples))
+    return replace(examples, text=encode_frozen_prompts(job.base, examples))
 
 
 def gather_class(
@@ -223,19 +233,23 @@ def gather_class(
         images = read_class_photos(job.root, task.class_photos, recipe.resolution)
         words = ["" if job.judge is None else job.judge.describe(image) for image in images]
         captions = [f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in words]
-        say(f"class images: {len(images)} of the user's own")
+        log(f"class images: {len(images)} of the user's own")
         return encode_class_photos(job.base, recipe, images), captions, None
-    prompts = vary(recipe.class_prompt, job.judge)
+    prompts = prompt_variants(recipe.class_prompt, job.judge)
     order = PriorOrder(
         class_prompt=recipe.class_prompt,
         resolution=recipe.resolution,
         count=recipe.class_images,
     )
-    drawn = class_images(job.base, order, prompts, Places.of(job.root), job.limit)
-    return drawn.latents, [prompts[i % len(prompts)] for i in range(recipe.class_images)], drawn
+    generated = load_or_generate(job.base, order, prompts, ClassImagePaths.of(job.root), job.limit)
+    return (
+        generated.latents,
+        [prompts[i % len(prompts)] for i in range(recipe.class_images)],
+        generated,
+    )
 
 
-def describe(photo: Photo, judge: Judge | None) -> str:
+def caption_with_circumstances(photo: Photo, judge: Judge | None) -> str:
     """Return a photo's caption; its circumstances are added where the user wrote none.
 
     What a caption names, the trigger word need not stand for: only who it is remains for it.
@@ -244,7 +258,7 @@ def describe(photo: Photo, judge: Judge | None) -> str:
     return f"{photo.caption}, {words}" if words else photo.caption
 
 
-def vary(prompt: str, judge: Judge | None) -> list[str]:
+def prompt_variants(prompt: str, judge: Judge | None) -> list[str]:
     """Return a prompt plain, and in every circumstance that the judge knows."""
     return [prompt, *(f"{prompt}, {words}" for words in (judge.circumstances() if judge else ()))]
 
@@ -254,7 +268,7 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
     networks: lora.Networks = {"unet": base.pipeline.unet}
     if recipe.text_encoder_lr is not None:
         networks |= base.text_encoders()
-        base.words.clear()
+        base.prompt_cache.clear()
     for name, network in networks.items():
         targets = recipe.target_modules if name == "unet" else TEXT_TARGETS
         lora.attach(
@@ -269,23 +283,23 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
     return networks
 
 
-def choose_step(
-    job: Job, ready: Ready, networks: lora.Networks, trained: Trained
+def choose_checkpoint(
+    job: Job, prepared: PreparedTask, networks: lora.Networks, trained: TrainingOutcome
 ) -> tuple[GateCandidate, ...]:
     """Leave the best kept weights in ``networks``; the last ones where there is no choice."""
-    learner = ready.learner
-    kept = read_kept(learner.folder, learner.fingerprint)
-    if job.judge is None or not kept or trained.partial:
+    run = prepared.run
+    candidates_by_step = read_candidates(run.folder, run.fingerprint)
+    if job.judge is None or not candidates_by_step or trained.partial:
         return ()
-    look = Look(
-        plan_shots(learner.recipe, [], job.judge),
-        [photo.image for photo in ready.judged_by],
+    evaluation = CheckpointEvaluation(
+        make_sampling_requests(run.recipe, [], job.judge),
+        [photo.image for photo in prepared.reference_photos],
         job.judge,
-        learner.recipe.resolution,
+        run.recipe.resolution,
         job.limit,
     )
-    kept[trained.progress.step] = lora.weights(networks)
-    return choose(job.base, networks, kept, look)
+    candidates_by_step[trained.progress.step] = lora.weights(networks)
+    return choose(job.base, networks, candidates_by_step, evaluation)
 
 
 def judge_adapter(
@@ -301,25 +315,25 @@ def judge_adapter(
 
     Leaves ``report.json``, ``samples.png`` and the pictures of the request's own prompts.
     """
-    shots = plan_shots(recipe, wishes_of(task), job.judge)
-    evidence = gather(job.base, networks, shots, recipe.resolution, job.limit)
+    requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+    evidence = draw_evidence(job.base, networks, requests, recipe.resolution, job.limit)
     images = [photo.image for photo in photos]
     report = examine(evidence, images, job.judge, job.base.card.gate)
     report = report.model_copy(update={"candidates": candidates})
-    say_report(recipe, report)
+    log_gate_report(recipe, report)
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
-    write_atomically(adapter / SHEET_FILE, make_sheet(evidence))
-    for number, picture in enumerate(to_images(evidence.with_adapter[evidence.wishes()])):
+    write_atomically(adapter / SHEET_FILE, make_contact_sheet(evidence))
+    for number, picture in enumerate(to_images(evidence.with_adapter[evidence.sample_prompts()])):
         write_atomically(adapter / PICTURES_FOLDER / f"{number:02d}.png", to_png(picture))
     return report
 
 
-def say_report(recipe: Recipe, report: GateReport) -> None:
+def log_gate_report(recipe: Recipe, report: GateReport) -> None:
     """Say what the gate measured, as a line of metrics."""
     measured = report.model_dump(include={"effect", "identity", "prompt_following", "class_drift"})
     figures = [f"{name}={value:.4f}" for name, value in measured.items() if value is not None]
-    say(f"gate {' '.join(figures)} job_id={recipe.job_id}")
+    log(f"gate {' '.join(figures)} job_id={recipe.job_id}")
 
 
 def gate_failure(report: GateReport) -> TrainingFailure:
@@ -328,7 +342,7 @@ def gate_failure(report: GateReport) -> TrainingFailure:
     return TrainingFailure(code=code, message=CODES[code].text)
 
 
-def metrics_of(trained: Trained) -> TrainingMetrics:
+def metrics_of(trained: TrainingOutcome) -> TrainingMetrics:
     """Return what training cost and how it went."""
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]
@@ -338,7 +352,7 @@ def metrics_of(trained: Trained) -> TrainingMetrics:
         train_seconds=trained.progress.seconds,
         resumed_from_step=trained.resumed_from,
         partial=trained.partial,
-        gradient_explosions=trained.progress.explosions,
+        gradient_explosions=trained.progress.gradient_spikes,
         diverged_at_step=trained.diverged_at,
     )
 
@@ -350,7 +364,7 @@ def fail_task(
     photos: tuple[PhotoVerdict, ...] = (),
 ) -> TrainingResult:
     """Commit a task's failure, with the verdicts on its photos where they are the reason."""
-    say(f"task {task.job_id} failed: {failure.code} job_id={task.job_id}")
+    log(f"task {task.job_id} failed: {failure.code} job_id={task.job_id}")
     result = TrainingResult(job_id=task.job_id, status="failed", photos=photos, failure=failure)
     write_result(task_folder(root, task), result)
     return result

@@ -37,15 +37,15 @@ CARD = BaseCard.model_validate(
 )
 
 
-def request(**wishes: object) -> TrainingRequest:
+def request(**options: object) -> TrainingRequest:
     prompts = {"instance_prompt": "a photo of TOK person", "class_prompt": "a photo of a person"}
-    return TrainingRequest.model_validate(prompts | wishes)
+    return TrainingRequest.model_validate(prompts | options)
 
 
-def task(**wishes: object) -> TrainingTask:
+def task(**options: object) -> TrainingTask:
     photos = [{"index": 0, "file": f"{'0' * 32}/000.png", "sha256": "0" * 64}]
     return TrainingTask.model_validate(
-        {"job_id": "0" * 32, "request": request(**wishes), "photos": photos}
+        {"job_id": "0" * 32, "request": request(**options), "photos": photos}
     )
 
 
@@ -66,8 +66,8 @@ def test_what_the_request_leaves_open_is_the_bases() -> None:
 
 
 def test_what_the_request_says_stands() -> None:
-    wishes = {"seed": 0, "rank": 4, "lora_alpha": 1, "max_train_steps": 7, "num_class_images": 3}
-    recipe = make_recipe(task(**wishes, train_text_encoder=True), CARD, photos=8)
+    options = {"seed": 0, "rank": 4, "lora_alpha": 1, "max_train_steps": 7, "num_class_images": 3}
+    recipe = make_recipe(task(**options, train_text_encoder=True), CARD, photos=8)
     assert (recipe.steps, recipe.rank, recipe.alpha, recipe.class_images) == (7, 4, 1.0, 3)
     assert recipe.text_encoder_lr == recipe.learning_rate
 
@@ -99,7 +99,7 @@ def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "steps"),
+    ("options", "steps"),
     [
         ({"num_train_epochs": 10}, 20),  # 8 photos in batches of 4
         ({"num_train_epochs": 10, "gradient_accumulation_steps": 2}, 10),
@@ -108,9 +108,9 @@ def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
     ],
 )
 def test_epochs_choose_the_steps_unless_these_are_given(
-    wishes: dict[str, object], steps: int
+    options: dict[str, object], steps: int
 ) -> None:
-    assert make_recipe(task(**wishes), CARD, photos=8, in_an_epoch=8).steps == steps
+    assert make_recipe(task(**options), CARD, photos=8, photos_per_epoch=8).steps == steps
 
 
 def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
@@ -122,9 +122,9 @@ def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
 
 
 def test_options_that_are_given_stand() -> None:
-    wishes = {"snr_gamma": 0, "lr_scheduler": "linear", "lr_warmup_steps": 0}
-    wishes |= {"checkpointing_steps": 3, "adam_weight_decay": 0, "target_modules": ["to_q"]}
-    recipe = make_recipe(task(**wishes), CARD, photos=8)
+    options = {"snr_gamma": 0, "lr_scheduler": "linear", "lr_warmup_steps": 0}
+    options |= {"checkpointing_steps": 3, "adam_weight_decay": 0, "target_modules": ["to_q"]}
+    recipe = make_recipe(task(**options), CARD, photos=8)
     assert (recipe.snr_gamma, recipe.weight_decay, recipe.warm_up_steps) == (0, 0, 0)
     assert (recipe.checkpoint_every, recipe.target_modules) == (3, ("to_q",))
 

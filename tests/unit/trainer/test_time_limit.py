@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from trainer.process.results import InterruptedTrainingError
+from trainer.process.results import PreemptedError
 from trainer.process.time_limit import TimeLimit
-from trainer.process.watchdog import watching
+from trainer.process.watchdog import watchdog
 
 
 def test_the_deadline_leaves_a_tenth_to_write() -> None:
@@ -27,14 +27,14 @@ def test_pictures_that_take_long_get_more_of_the_deadline_but_never_most_of_it()
 
 def test_an_interruption_is_heard_between_two_pieces_of_work() -> None:
     limit = TimeLimit()
-    limit.check()
-    limit.interrupted = True
-    with pytest.raises(InterruptedTrainingError):
-        limit.check()
+    limit.raise_if_preempted()
+    limit.preempted = True
+    with pytest.raises(PreemptedError):
+        limit.raise_if_preempted()
 
 
 def test_the_watchdog_says_where_a_job_hangs(capsys: pytest.CaptureFixture[str]) -> None:
-    with watching(TimeLimit(asked_at=time.monotonic() - 200), 0.1):
+    with watchdog(TimeLimit(checked_at=time.monotonic() - 200), 0.1):
         time.sleep(0.3)
     first, *more = capsys.readouterr().out.splitlines()
     assert first.startswith("watchdog: no step for 200 s; at test_time_limit.py:")
@@ -43,7 +43,7 @@ def test_the_watchdog_says_where_a_job_hangs(capsys: pytest.CaptureFixture[str])
 
 def test_the_watchdog_is_silent_while_work_gets_done(capsys: pytest.CaptureFixture[str]) -> None:
     limit = TimeLimit()
-    with watching(limit, 5.0), watching(TimeLimit(asked_at=0.0), 0):
-        limit.check()
+    with watchdog(limit, 5.0), watchdog(TimeLimit(checked_at=0.0), 0):
+        limit.raise_if_preempted()
         time.sleep(0.05)
     assert capsys.readouterr().out == ""

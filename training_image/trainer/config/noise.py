@@ -18,49 +18,53 @@ def seed_of(*key: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def chance(*key: int | str) -> torch.Generator:
+def make_generator(*key: int | str) -> torch.Generator:
     """Return a generator that depends on ``key`` and on nothing else."""
     return torch.Generator().manual_seed(seed_of(*key))
 
 
 def normal(shape: torch.Size | tuple[int, ...], *key: int | str) -> Tensor:
     """Return float32 noise on the CPU: the same on every device."""
-    return torch.randn(tuple(shape), generator=chance(*key))
+    return torch.randn(tuple(shape), generator=make_generator(*key))
 
 
-def happens(rate: float, *key: int | str) -> bool:
+def bernoulli(rate: float, *key: int | str) -> bool:
     """Return whether something of this probability happens; it depends on ``key`` only."""
-    return rate > 0 and float(torch.rand((), generator=chance(*key))) < rate
+    return rate > 0 and float(torch.rand((), generator=make_generator(*key))) < rate
 
 
-def pick(count: int, draw: int, *key: int | str) -> int:
+def shuffled_index(count: int, draw: int, *key: int | str) -> int:
     """Return the index at place ``draw`` of an endless order that shuffles ``count`` per round."""
-    order = torch.randperm(count, generator=chance(*key, draw // count))
+    order = torch.randperm(count, generator=make_generator(*key, draw // count))
     return int(order[draw % count])
 
 
-def add_noise(latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
+def add_noise(latents: Tensor, noise: Tensor, alphas_cumprod: Tensor) -> Tensor:
     """Return latents (B, C, H, W) at the noise level with ``signal`` (B,) of alphas_cumprod."""
-    share = signal[:, None, None, None]
+    share = alphas_cumprod[:, None, None, None]
     return share.sqrt() * latents + (1 - share).sqrt() * noise
 
 
-def target_of(kind: PredictionType, latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
+def target_of(
+    prediction_type: PredictionType, latents: Tensor, noise: Tensor, alphas_cumprod: Tensor
+) -> Tensor:
     """Return what the UNet should have said: the noise, or the velocity v."""
-    if kind == "epsilon":
+    if prediction_type == "epsilon":
         return noise
-    share = signal[:, None, None, None]
+    share = alphas_cumprod[:, None, None, None]
     return share.sqrt() * noise - (1 - share).sqrt() * latents
 
 
-def min_snr_weights(kind: PredictionType, signal: Tensor, gamma: float) -> Tensor:
+def min_snr_weights(
+    prediction_type: PredictionType, alphas_cumprod: Tensor, gamma: float
+) -> Tensor:
     """Return each example's Min-SNR weight.
 
     Nearly clean images have a huge signal-to-noise ratio and would drown the rest.
 
     Args:
-        kind: what the model predicts; the weight of v divides by SNR + 1.
-        signal: (B,) float32 in (0, 1), alphas_cumprod at each example's noise level.
+        prediction_type: what the model predicts; the weight of v divides by SNR + 1.
+        alphas_cumprod: (B,) float32 in (0, 1), alphas_cumprod at each example's noise level.
         gamma: the SNR above which weight falls off; a ratio, no unit.
 
     Returns:
@@ -68,8 +72,8 @@ def min_snr_weights(kind: PredictionType, signal: Tensor, gamma: float) -> Tenso
 
     Source: Hang et al. 2023, arXiv 2303.09556, section 3.4.
     """
-    snr = signal / (1 - signal)
-    if kind == "epsilon":
+    snr = alphas_cumprod / (1 - alphas_cumprod)
+    if prediction_type == "epsilon":
         return (gamma / snr).clamp(max=1.0)  # min(snr, gamma) / snr, but safe at snr = 0
     return snr.clamp(max=gamma) / (snr + 1)
 

@@ -15,7 +15,7 @@ from trainer.process.results import TrainingError
 
 HELD_OUT_FROM, PHOTOS_PER_HELD_OUT = 6, 5
 WARM_UP_SHARE = 0.05
-LONGEST = 20_000
+MAX_STEPS = 20_000
 """Steps, however many epochs are asked for."""
 
 
@@ -35,7 +35,7 @@ def read_plan(root: Path) -> TrainingPlan:
         raise TrainingError("plan_invalid", f"check the fields {', '.join(fields)}") from error
 
 
-LEAST_BETWEEN_STATES = 10
+MIN_STEPS_BETWEEN_CHECKPOINTS = 10
 """Steps. Writing a state takes as long as half a step: a short training would do little else."""
 
 
@@ -98,7 +98,7 @@ class Recipe:
     @property
     def checkpoint_every(self) -> int:
         """Steps between two saved states, where no more are wished: a tenth of all, or a few."""
-        return self.checkpointing_steps or max(LEAST_BETWEEN_STATES, self.steps // 10)
+        return self.checkpointing_steps or max(MIN_STEPS_BETWEEN_CHECKPOINTS, self.steps // 10)
 
     def rank_of(self, network: str) -> int:
         """Return the rank of a network's adapter."""
@@ -112,7 +112,7 @@ class Recipe:
 
 
 def make_recipe(
-    task: TrainingTask, card: BaseCard, photos: int, in_an_epoch: int | None = None
+    task: TrainingTask, card: BaseCard, photos: int, photos_per_epoch: int | None = None
 ) -> Recipe:
     """Settle what the request leaves open with the base's own defaults.
 
@@ -120,7 +120,7 @@ def make_recipe(
         task: the request.
         card: the base's own defaults.
         photos: how many are trained on; the held-out ones do not count.
-        in_an_epoch: the same with each counted as often as it comes in an epoch.
+        photos_per_epoch: the same with each counted as often as it comes in an epoch.
     """
     request, defaults = task.request, card.training
     rank = request.rank or defaults.rank
@@ -128,18 +128,18 @@ def make_recipe(
         job_id=task.job_id,
         seed=request.seed,
         resolution=request.resolution or card.resolution,
-        steps=settle_steps(request, defaults, photos, in_an_epoch or photos),
+        steps=resolve_steps(request, defaults, photos, photos_per_epoch or photos),
         batch_size=request.train_batch_size or defaults.train_batch_size,
         rank=rank,
         alpha=request.lora_alpha or float(rank),
-        learning_rate=settle_rate(request, defaults),
-        text_encoder_lr=settle_text_rate(request, defaults),
+        learning_rate=resolve_learning_rate(request, defaults),
+        text_encoder_lr=resolve_text_encoder_lr(request, defaults),
         target_modules=request.target_modules or defaults.target_modules,
         instance_prompt=name_subject(request.instance_prompt, request),
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
         class_images=count_class_images(task),
-        prior_loss_weight=settle_prior(request, defaults),
+        prior_loss_weight=resolve_prior_loss_weight(request, defaults),
         snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
         weight_decay=request.adam_weight_decay,
         gradient_checkpointing=bool(request.gradient_checkpointing),
@@ -172,35 +172,35 @@ AS_REQUESTED = (
 """Options of a request that a recipe has by the same name."""
 
 
-def settle_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+def resolve_learning_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
     """Return the UNet's peak rate; prodigy finds its own, times 1."""
     if request.learning_rate is not None:
         return request.learning_rate
     return 1.0 if request.optimizer == "prodigy" else defaults.learning_rate
 
 
-def settle_text_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
+def resolve_text_encoder_lr(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
     """Return the text encoders' peak rate; None where they stay frozen."""
     trains = request.train_text_encoder
     if trains is None:
-        wishes = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
-        trains = any(wish is not None for wish in wishes) or defaults.train_text_encoder
+        options = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
+        trains = any(requested is not None for requested in options) or defaults.train_text_encoder
     if not trains:
         return None
-    rate = settle_rate(request, defaults)
+    rate = resolve_learning_rate(request, defaults)
     if request.optimizer == "prodigy":  # it knows one rate only
         return rate
     return request.text_encoder_lr or defaults.text_encoder_lr or rate
 
 
-def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+def resolve_prior_loss_weight(request: TrainingRequest, defaults: TrainingDefaults) -> float:
     """Return how much the class counts."""
-    wish = request.prior_loss_weight
-    return defaults.prior_loss_weight if wish is None else wish
+    requested = request.prior_loss_weight
+    return defaults.prior_loss_weight if requested is None else requested
 
 
-def settle_steps(
-    request: TrainingRequest, defaults: TrainingDefaults, photos: int, in_an_epoch: int
+def resolve_steps(
+    request: TrainingRequest, defaults: TrainingDefaults, photos: int, photos_per_epoch: int
 ) -> int:
     """Return how many optimiser steps there are: as wished, by epochs, or by the photos."""
     if request.max_train_steps is not None:
@@ -209,7 +209,7 @@ def settle_steps(
         return choose_steps(photos, defaults)
     batch = request.train_batch_size or defaults.train_batch_size
     in_a_step = batch * request.gradient_accumulation_steps
-    return min(LONGEST, math.ceil(in_an_epoch * request.num_train_epochs / in_a_step))
+    return min(MAX_STEPS, math.ceil(photos_per_epoch * request.num_train_epochs / in_a_step))
 
 
 def count_class_images(task: TrainingTask) -> int:

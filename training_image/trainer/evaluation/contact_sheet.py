@@ -20,7 +20,7 @@ PAPER, INK = (255, 255, 255), (60, 60, 60)
 Column = tuple[str, list[Image.Image]]
 
 
-def make_sheet(evidence: Evidence) -> bytes:
+def make_contact_sheet(evidence: Evidence) -> bytes:
     """Return a PNG of drawn pictures; see the module's header."""
     without, adapted = to_images(evidence.without), to_images(evidence.with_adapter)
     end = evidence.of_class().start

@@ -25,7 +25,7 @@ SIDE = 112
 LEFT_EYE, RIGHT_EYE = (38.2946, 51.6963), (73.5318, 51.5014)
 """Where a recogniser wants the eyes, in its SIDE x SIDE pixels; left and right of the picture."""
 
-USUAL_EYES = (0.33, 0.4), (0.67, 0.4)
+DEFAULT_EYES = (0.33, 0.4), (0.67, 0.4)
 """Where in a face's box eyes mostly are, as shares of it: for a face whose eyes are not found."""
 
 
@@ -94,7 +94,7 @@ def eyes_of(face: Face) -> tuple[Point, Point]:
         return face.eyes
     left, right = (
         (face.left + across * face.width, face.top + down * face.height)
-        for across, down in USUAL_EYES
+        for across, down in DEFAULT_EYES
     )
     return left, right
 

@@ -19,79 +19,86 @@ from trainer.config.recipe import Recipe
 from trainer.evaluation.judge import Judge
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.model.sampling import Pictures, Shot, make_pictures, to_images
+from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images
 from trainer.process.time_limit import TimeLimit
 
 FIRST_SEED, PICTURES = 1000, 8
 """Pictures of the subject, and as many of its class."""
 
-FLAT = 0.01
+MIN_CONTRAST = 0.01
 """A picture whose pixels spread less than this (0 to 1) shows nothing."""
 
 
 @dataclass(frozen=True)
-class Shots:
+class SamplingRequests:
     """What the gate looks at."""
 
-    subject: list[Shot]
-    wishes: list[Shot]
+    subject: list[SamplingRequest]
+    sample_prompts: list[SamplingRequest]
     """The request's own sample prompts."""
-    of_class: list[Shot]
+    of_class: list[SamplingRequest]
 
     @property
-    def all(self) -> list[Shot]:
+    def all(self) -> list[SamplingRequest]:
         """Return all of them in one order."""
-        return [*self.subject, *self.wishes, *self.of_class]
+        return [*self.subject, *self.sample_prompts, *self.of_class]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The same shots twice, (N, S, S, 3) float32 in 0 to 1, in the order of ``Shots.all``."""
+    """The images of every request without and with the adapter.
 
-    shots: Shots
+    Each is (N, S, S, 3) float32 in 0 to 1, in the order of ``SamplingRequests.all``.
+    """
+
+    requests: SamplingRequests
     without: Pictures
     with_adapter: Pictures
 
     def subject(self) -> slice:
         """Return where the subject's pictures are."""
-        return slice(0, len(self.shots.subject))
+        return slice(0, len(self.requests.subject))
 
-    def wishes(self) -> slice:
+    def sample_prompts(self) -> slice:
         """Return where the request's own pictures are."""
-        return slice(len(self.shots.subject), self.of_class().start)
+        return slice(len(self.requests.subject), self.of_class().start)
 
     def of_class(self) -> slice:
         """Return where the class's pictures are."""
-        return slice(len(self.without) - len(self.shots.of_class), None)
+        return slice(len(self.without) - len(self.requests.of_class), None)
 
 
-def plan_shots(recipe: Recipe, sample_prompts: list[str], judge: Judge | None) -> Shots:
+def make_sampling_requests(
+    recipe: Recipe, sample_prompts: list[str], judge: Judge | None
+) -> SamplingRequests:
     """Choose prompts and seeds; the same for every attempt.
 
     A judge that knows circumstances sees subject and class in those; others get variety from
     the seeds alone.
     """
-    added = [f", {words}" for words in judge.circumstances()] if judge is not None else []
-    suffixes = [added[i % len(added)] if added else "" for i in range(PICTURES)]
-    return Shots(
-        subject=_shots([recipe.instance_prompt + suffix for suffix in suffixes]),
-        wishes=_shots(sample_prompts),
-        of_class=_shots([recipe.class_prompt + suffix for suffix in suffixes]),
+    circumstances = [f", {words}" for words in judge.circumstances()] if judge is not None else []
+    suffixes = [
+        circumstances[i % len(circumstances)] if circumstances else "" for i in range(PICTURES)
+    ]
+    return SamplingRequests(
+        subject=_requests([recipe.instance_prompt + suffix for suffix in suffixes]),
+        sample_prompts=_requests(sample_prompts),
+        of_class=_requests([recipe.class_prompt + suffix for suffix in suffixes]),
     )
 
 
-def _shots(prompts: list[str]) -> list[Shot]:
-    return [Shot(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts)]
+def _requests(prompts: list[str]) -> list[SamplingRequest]:
+    return [SamplingRequest(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts)]
 
 
-def gather(
-    base: Base, networks: lora.Networks, shots: Shots, side: int, limit: TimeLimit
+def draw_evidence(
+    base: Base, networks: lora.Networks, requests: SamplingRequests, side: int, limit: TimeLimit
 ) -> Evidence:
     """Make every picture with and without the adapter."""
-    with lora.switched_off(networks):
-        without = make_pictures(base, shots.all, side, limit, "pictures of the base")
-    with_adapter = make_pictures(base, shots.all, side, limit, "pictures of the subject")
-    return Evidence(shots, without, with_adapter)
+    with lora.disabled(networks):
+        without = make_pictures(base, requests.all, side, limit, "pictures of the base")
+    with_adapter = make_pictures(base, requests.all, side, limit, "pictures of the subject")
+    return Evidence(requests, without, with_adapter)
 
 
 def examine(
@@ -112,7 +119,7 @@ def examine(
 def is_healthy(pictures: Pictures) -> bool:
     """Return whether every picture is finite and more than one flat colour."""
     finite = bool(np.isfinite(pictures).all())
-    return finite and bool((pictures.std(axis=(1, 2)).max(axis=1) > FLAT).all())
+    return finite and bool((pictures.std(axis=(1, 2)).max(axis=1) > MIN_CONTRAST).all())
 
 
 def measure_effect(evidence: Evidence) -> float:
@@ -130,9 +137,9 @@ def measure_likeness(
     """
     made, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()
-    real = known(judge.identities(photos))
-    subject_prompts = [shot.prompt for shot in evidence.shots.all[: of_class.start]]
-    class_prompts = [shot.prompt for shot in evidence.shots.of_class]
+    real = recognised(judge.identities(photos))
+    subject_prompts = [request.prompt for request in evidence.requests.all[: of_class.start]]
+    class_prompts = [request.prompt for request in evidence.requests.of_class]
     forgotten = share_forgotten(
         measure_following(judge, class_prompts, base[of_class]),
         measure_following(judge, class_prompts, made[of_class]),
@@ -153,7 +160,7 @@ def measure_likeness(
     }
 
 
-def known(identities: Tensor) -> Tensor:
+def recognised(identities: Tensor) -> Tensor:
     """Return the rows that are somebody, (M, D): a photo without a face tells nothing."""
     return identities[identities.any(dim=1)]
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from PIL import Image
 
 from trainer.config.recipe import Recipe
-from trainer.evaluation.gate import is_healthy, known, likeness, measure_following
+from trainer.evaluation.gate import is_healthy, likeness, measure_following, recognised
 from trainer.evaluation.judge import Judge
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.model.sampling import Pictures, Shot, make_pictures, to_images, to_png
+from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images, to_png
 from trainer.process.results import write_atomically
 from trainer.process.time_limit import TimeLimit
 
-FIRST_SEED, OF_SUBJECT, MOST = 2000, 2, 4
+FIRST_SEED, SUBJECT_IMAGES, MAX_IMAGES = 2000, 2, 4
 SAMPLES_FOLDER = "samples"
 
 
 @dataclass(frozen=True)
-class Sampler:
+class ValidationSampler:
     """Draws one task's samples."""
 
     base: Base
@@ -42,10 +42,12 @@ class Sampler:
         every = self.recipe.validation_steps
         return every is not None and step % every == 0
 
-    def shots(self) -> list[Shot]:
+    def requests(self) -> list[SamplingRequest]:
         """Return the pictures of every step: the subject plain, then the request's own prompts."""
-        prompts = [self.recipe.instance_prompt] * OF_SUBJECT + list(self.prompts)
-        return [Shot(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts[:MOST])]
+        prompts = [self.recipe.instance_prompt] * SUBJECT_IMAGES + list(self.prompts)
+        return [
+            SamplingRequest(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts[:MAX_IMAGES])
+        ]
 
     def draw(self, step: int, networks: lora.Networks) -> Pictures:
         """Draw and keep the pictures of a step; the networks go on learning after it."""
@@ -54,7 +56,7 @@ class Sampler:
         unet.eval()
         try:
             pictures = make_pictures(
-                self.base, self.shots(), self.recipe.resolution, self.limit, "samples"
+                self.base, self.requests(), self.recipe.resolution, self.limit, "samples"
             )
         finally:
             unet.train()
@@ -72,12 +74,12 @@ class Sampler:
         if self.judge is None or not is_healthy(pictures):
             return {}
         made = to_images(pictures)
-        real = known(self.judge.identities(list(self.photos)))
-        subject = self.judge.identities(made[:OF_SUBJECT])
+        real = recognised(self.judge.identities(list(self.photos)))
+        subject = self.judge.identities(made[:SUBJECT_IMAGES])
         figures = {
             "identity": likeness(subject, real) if len(real) else None,
             "prompt_following": measure_following(
-                self.judge, [shot.prompt for shot in self.shots()], made
+                self.judge, [request.prompt for request in self.requests()], made
             ),
         }
         return {name: value for name, value in figures.items() if value is not None}

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from trainer.config import noise
 from trainer.photos.photos import Latents
 
-LONGEST_ASPECT = 2.0
+MAX_ASPECT = 2.0
 """Of a bucket: a longer photo is cropped to it."""
 
 
@@ -55,7 +55,7 @@ def sizes_of(side: int, step: int) -> list[Size]:
     found = {square}
     for width in range(step, 2 * side + 1, step):
         height = side * side // width // step * step
-        if height and 1 / LONGEST_ASPECT <= width / height <= LONGEST_ASPECT:
+        if height and 1 / MAX_ASPECT <= width / height <= MAX_ASPECT:
             found |= {Size(height, width), Size(width, height)}
     near = {size for size in found if size == square or size.height != size.width}
     return sorted(near)
@@ -81,7 +81,7 @@ def fit(image: Image.Image, size: Size) -> Image.Image:
     return ImageOps.fit(image.convert("RGB"), whole, Image.Resampling.LANCZOS)
 
 
-def choose(
+def choose_batch(
     buckets: Sequence[Bucket], batch: int, batch_size: int, seed: int
 ) -> tuple[int, list[int]]:
     """Return the bucket of a batch and its photos' places there; ``batch`` counts from 0."""
@@ -93,11 +93,13 @@ def choose(
         number, first = 0, batch
         key: tuple[int | str, ...] = (seed, "photo")
     else:
-        order = torch.randperm(len(turns), generator=noise.chance(seed, "bucket", round_)).tolist()
+        order = torch.randperm(
+            len(turns), generator=noise.make_generator(seed, "bucket", round_)
+        ).tolist()
         turns = [turns[i] for i in order]
         number = turns[place]
         first = round_ * counts[number] + turns[:place].count(number)
         key = (seed, "photo", number)
     own = entries[number]
     draws = range(first * batch_size, (first + 1) * batch_size)
-    return number, [own[noise.pick(len(own), draw, *key)] for draw in draws]
+    return number, [own[noise.shuffled_index(len(own), draw, *key)] for draw in draws]

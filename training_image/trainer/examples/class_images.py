@@ -21,13 +21,13 @@ from torch import Tensor
 
 from contracts.documents.prior import PriorOrder, PriorSet, prior_key
 from contracts.shared.layout import PRIOR_CHANNEL, PRIOR_FILE, PRIORS_FOLDER
-from trainer.model.architectures import Text
+from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
-from trainer.model.sampling import Shot, make_latents
-from trainer.process.results import TrainingError, say, write_atomically
+from trainer.model.sampling import SamplingRequest, make_latents
+from trainer.process.results import TrainingError, log, write_atomically
 from trainer.process.time_limit import TimeLimit
 
-GENERATION = 2
+RECIPE_VERSION = 2
 """Part of every set's recipe: count it up when sets must be made anew."""
 
 WARM_POOL_CACHE = Path("sagemaker") / "warmpoolcache"
@@ -43,10 +43,10 @@ class ClassImages:
     prompts: list[str]
     """P of them."""
 
-    text: Text
+    text: EncodedPrompts
     """The prompts as the untouched text encoders read them."""
 
-    def encode(self, base: Base, prompts: list[str]) -> Text:
+    def encode(self, base: Base, prompts: list[str]) -> EncodedPrompts:
         """Encode prompts with untouched text encoders; those of the set are known already."""
         own = [prompt for prompt in prompts if prompt not in self.prompts]
         text = self.text
@@ -55,34 +55,34 @@ class ClassImages:
             pooled = None
             if new.pooled is not None and text.pooled is not None:
                 pooled = torch.cat([text.pooled, new.pooled])
-            text = Text(torch.cat([text.hidden, new.hidden]), pooled)
+            text = EncodedPrompts(torch.cat([text.hidden, new.hidden]), pooled)
         order = [*self.prompts, *own]
         return text.rows(torch.tensor([order.index(prompt) for prompt in prompts]))
 
 
 @dataclass(frozen=True)
-class Places:
+class ClassImagePaths:
     """Where sets lie, each in a folder named by its key."""
 
     cache: Path
     """Outlives the job in a warm pool."""
     channel: Path
-    made: Path
+    output: Path
     """SageMaker mirrors it to S3 while the job runs."""
 
     @classmethod
-    def of(cls, root: Path) -> "Places":
+    def of(cls, root: Path) -> "ClassImagePaths":
         """Return a job's places; $LIKENESS_PRIOR_CACHE names another cache."""
         chosen = os.environ.get("LIKENESS_PRIOR_CACHE")
         return cls(
             cache=Path(chosen) if chosen else root / WARM_POOL_CACHE / PRIORS_FOLDER,
             channel=root / "input" / "data" / PRIOR_CHANNEL,
-            made=root / "checkpoints" / PRIORS_FOLDER,
+            output=root / "checkpoints" / PRIORS_FOLDER,
         )
 
 
-def class_images(
-    base: Base, order: PriorOrder, prompts: list[str], places: Places, limit: TimeLimit
+def load_or_generate(
+    base: Base, order: PriorOrder, prompts: list[str], paths: ClassImagePaths, limit: TimeLimit
 ) -> ClassImages:
     """Return the set that was ordered: found, or made now and left for others.
 
@@ -90,7 +90,7 @@ def class_images(
         base: without adapters.
         order: what the set is looked for by.
         prompts: the order's class prompt in its circumstances; pictures take turns.
-        places: where to look and to leave it.
+        paths: where to look and to leave it.
         limit: asked between two pictures.
 
     Raises:
@@ -98,24 +98,24 @@ def class_images(
     """
     key = prior_key(base.card.sha256, order)
     recipe = recipe_of(base, order, prompts)
-    for place in (places.cache, places.channel, places.made):
-        data = read_set(place / key, recipe, strict=place == places.channel)
+    for place in (paths.cache, paths.channel, paths.output):
+        data = read_stored(place / key, recipe, strict=place == paths.channel)
         if data is not None:
-            say(f"class images: {order.count} found ready")
+            log(f"class images: {order.count} found ready")
             break
     else:
-        data = make_set(base, order, prompts, limit)
+        data = generate(base, order, prompts, limit)
     card = card_of(base, order, recipe, data)
-    if not (places.channel / key / card.file).is_file():
-        write_set(places.made / key, card, data)
-    write_set(places.cache / key, card, data)
+    if not (paths.channel / key / card.file).is_file():
+        store(paths.output / key, card, data)
+    store(paths.cache / key, card, data)
     return unpack(data, prompts, base)
 
 
-def make_set(base: Base, order: PriorOrder, prompts: list[str], limit: TimeLimit) -> bytes:
+def generate(base: Base, order: PriorOrder, prompts: list[str], limit: TimeLimit) -> bytes:
     """Draw the pictures and encode the prompts."""
-    shots = [Shot(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
-    latents = make_latents(base, shots, order.resolution, limit, "class images")
+    requests = [SamplingRequest(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
+    latents = make_latents(base, requests, order.resolution, limit, "class images")
     with torch.no_grad():
         text = base.encode(prompts)
     tensors = {"latents": latents, "hidden": text.hidden}
@@ -133,10 +133,12 @@ def unpack(data: bytes, prompts: list[str], base: Base) -> ClassImages:
         for name in ("hidden", "pooled")
         if name in tensors
     }
-    return ClassImages(tensors["latents"], prompts, Text(text["hidden"], text.get("pooled")))
+    return ClassImages(
+        tensors["latents"], prompts, EncodedPrompts(text["hidden"], text.get("pooled"))
+    )
 
 
-def read_set(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
+def read_stored(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
     """Return the file of the set in ``folder``; None when there is none of this recipe.
 
     Raises:
@@ -146,7 +148,7 @@ def read_set(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
         return None
     card = read_card(folder)
     if card is not None and card.recipe_sha256 != recipe:
-        say("class images: the set at hand is of another recipe")
+        log("class images: the set at hand is of another recipe")
         return None
     path = folder / card.file if card is not None else None
     data = path.read_bytes() if path is not None and path.is_file() else b""
@@ -165,7 +167,7 @@ def read_card(folder: Path) -> PriorSet | None:
         return None
 
 
-def write_set(folder: Path, card: PriorSet, data: bytes) -> None:
+def store(folder: Path, card: PriorSet, data: bytes) -> None:
     """Leave a set in ``folder``: its file, then the document; nothing when it is there."""
     document = card.model_dump_json(indent=2).encode()
     path = folder / PRIOR_FILE
@@ -193,6 +195,6 @@ def card_of(base: Base, order: PriorOrder, recipe: str, data: bytes) -> PriorSet
 def recipe_of(base: Base, order: PriorOrder, prompts: list[str]) -> str:
     """Return the hash of all that the pictures depend on."""
     settings = base.card.inference.model_dump(mode="json")
-    about = [GENERATION, base.card.sha256, str(base.dtype), prompts, settings]
-    about += [order.count, order.resolution]
-    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    parts = [RECIPE_VERSION, base.card.sha256, str(base.dtype), prompts, settings]
+    parts += [order.count, order.resolution]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

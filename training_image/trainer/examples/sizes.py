@@ -17,7 +17,7 @@ from trainer.photos.photos import Photo, encode_photos
 
 
 @dataclass(frozen=True)
-class Album:
+class Dataset:
     """The photos to train on."""
 
     task: TrainingTask
@@ -25,32 +25,34 @@ class Album:
     rows: list[int]
     """Each photo's place among the prompts."""
 
-    def given(self, photo: Photo) -> TaskPhoto:
+    def task_photo(self, photo: Photo) -> TaskPhoto:
         """Return what the plan says of a photo."""
-        return next(given for given in self.task.photos if given.index == photo.index)
+        return next(
+            task_photo for task_photo in self.task.photos if task_photo.index == photo.index
+        )
 
     @property
     def repeats(self) -> list[int]:
         """Return how often each comes in a round, in the smallest numbers."""
-        often = [self.given(photo).repeats for photo in self.photos]
-        return [each // gcd(*often) for each in often]
+        counts = [self.task_photo(photo).repeats for photo in self.photos]
+        return [each // gcd(*counts) for each in counts]
 
 
-def encode_sizes(base: Base, recipe: Recipe, album: Album) -> tuple[Bucket, ...]:
+def encode_sizes(base: Base, recipe: Recipe, dataset: Dataset) -> tuple[Bucket, ...]:
     """Return the photos by size; nothing where all are squares that come equally often."""
     plain = not recipe.enable_bucket and not recipe.resolutions
-    if plain and set(album.repeats) == {1}:
+    if plain and set(dataset.repeats) == {1}:
         return ()
     at: dict[Size, list[int]] = {}
-    for place, photo in enumerate(album.photos):
-        for size in sizes_for(recipe, photo.whole or photo.image, smallest_step(base)):
+    for place, photo in enumerate(dataset.photos):
+        for size in sizes_for(recipe, photo.whole or photo.image, side_multiple(base)):
             at.setdefault(size, []).append(place)
     return tuple(
         Bucket(
-            encode_photos(base, [album.photos[p].at(size.width, size.height) for p in members]),
-            [album.rows[place] for place in members],
+            encode_photos(base, [dataset.photos[p].at(size.width, size.height) for p in members]),
+            [dataset.rows[place] for place in members],
             size,
-            [album.repeats[place] for place in members],
+            [dataset.repeats[place] for place in members],
         )
         for size, members in sorted(at.items())
     )
@@ -64,7 +66,7 @@ def sizes_for(recipe: Recipe, image: Image.Image, step: int) -> list[Size]:
     return [nearest(image.width, image.height, sizes_of(side, step)) for side in sides]
 
 
-def smallest_step(base: Base) -> int:
+def side_multiple(base: Base) -> int:
     """Return the pixels that every side must be a multiple of: one place of the deepest layer."""
     factor: int = base.pipeline.vae_scale_factor
     halvings: int = len(base.pipeline.unet.config.block_out_channels) - 1

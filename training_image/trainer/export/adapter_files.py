@@ -98,7 +98,7 @@ def to_kohya(
 
     Alpha stands beside each pair, so nothing is folded in.
     """
-    several = len(base.family.text_encoders) > 1
+    several = len(base.architecture.text_encoders) > 1
     heads = {
         "unet": "lora_unet",
         "text_encoder": "lora_te1" if several else "lora_te",

@@ -17,8 +17,8 @@ from torch import Tensor
 
 Tensors = dict[str, Tensor]
 
-HEADS = {"lora_unet": "unet", "lora_te1": "text_encoder", "lora_te2": "text_encoder_2"}
-ALONE = {"lora_te": "text_encoder"}
+PREFIXES = {"lora_unet": "unet", "lora_te1": "text_encoder", "lora_te2": "text_encoder_2"}
+SINGLE_ENCODER_PREFIX = {"lora_te": "text_encoder"}
 """Of a base with one text encoder."""
 
 NAMES = (
@@ -70,7 +70,7 @@ def convert(tensors: Tensors) -> tuple[Tensors, str]:
 
 def to_diffusers(tensors: Tensors) -> Tensors:
     """Fold alpha / rank into B; a pair without alpha counts fully, as in kohya's scripts."""
-    made: Tensors = {}
+    converted: Tensors = {}
     for key, down in tensors.items():
         found = KOHYA.fullmatch(key)
         if found is None or found[3] != "lora_down.weight":
@@ -81,25 +81,28 @@ def to_diffusers(tensors: Tensors) -> Tensors:
             message = "a pair has no second half"
             raise UnknownFileError(message)
         alpha = float(tensors.get(f"{stem}.alpha", torch.tensor(float(len(down)))))
-        path = f"{(HEADS | ALONE)[found[1]]}.{dotted(found[2])}"
-        made[f"{path}.lora_A.weight"] = down.contiguous()
-        made[f"{path}.lora_B.weight"] = (up * (alpha / len(down))).contiguous()
-    return made
+        path = f"{(PREFIXES | SINGLE_ENCODER_PREFIX)[found[1]]}.{dotted(found[2])}"
+        converted[f"{path}.lora_A.weight"] = down.contiguous()
+        converted[f"{path}.lora_B.weight"] = (up * (alpha / len(down))).contiguous()
+    return converted
 
 
 def to_kohya(tensors: Tensors) -> Tensors:
     """Write alpha beside each pair: the rank, since B has it folded in."""
     several = any(key.startswith("text_encoder_2.") for key in tensors)
-    heads = {network: head for head, network in (HEADS if several else HEADS | ALONE).items()}
-    made: Tensors = {}
+    heads = {
+        network: head
+        for head, network in (PREFIXES if several else PREFIXES | SINGLE_ENCODER_PREFIX).items()
+    }
+    converted: Tensors = {}
     for key, tensor in tensors.items():
         found = DIFFUSERS.fullmatch(key)
         assert found is not None  # noqa: S101 (``convert`` has looked)
         stem = f"{heads[found[1]]}_{found[2].replace('.', '_')}"
-        made[f"{stem}.lora_{'down' if found[3] == 'A' else 'up'}.weight"] = tensor
+        converted[f"{stem}.lora_{'down' if found[3] == 'A' else 'up'}.weight"] = tensor
         if found[3] == "A":
-            made[f"{stem}.alpha"] = torch.tensor(float(len(tensor)))
-    return made
+            converted[f"{stem}.alpha"] = torch.tensor(float(len(tensor)))
+    return converted
 
 
 def dotted(name: str) -> str:

@@ -20,7 +20,7 @@ def kohya_metadata(card: BaseCard, recipe: Recipe, tensors: dict[str, Tensor]) -
     digest = content_hash(tensors)
     return {
         **model_spec(card, recipe),
-        **trained(card, recipe),
+        **training_metadata(card, recipe),
         "modelspec.hash_sha256": f"0x{digest}",
         "sshs_model_hash": digest,
     }
@@ -40,7 +40,7 @@ def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "sd2": "stable-diffusion-v2-768-v" if predicts_v else "stable-diffusion-v2-512",
         "sdxl": "stable-diffusion-xl-v1-base",
     }[card.family]
-    about = {
+    fields = {
         "sai_model_spec": "1.0.0",
         "architecture": f"{architecture}/lora",
         "implementation": "diffusers",
@@ -50,17 +50,17 @@ def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "trigger_phrase": recipe.trigger_word,
     }
     if card.license is not None:
-        about["license"] = card.license
-    return {f"modelspec.{name}": value for name, value in about.items()}
+        fields["license"] = card.license
+    return {f"modelspec.{name}": value for name, value in fields.items()}
 
 
-def trained(card: BaseCard, recipe: Recipe) -> dict[str, str]:
+def training_metadata(card: BaseCard, recipe: Recipe) -> dict[str, str]:
     """Return ``ss_*``, each value as kohya's scripts write it."""
     predicts_v = card.prediction_type == "v_prediction"
     version = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}[card.family]
     if predicts_v and card.family != "sdxl":
         version += "_v"
-    about: dict[str, object] = {
+    fields: dict[str, object] = {
         "base_model_version": version,
         "v2": card.family == "sd2",
         "sd_model_name": card.base_id,
@@ -89,4 +89,4 @@ def trained(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "num_reg_images": recipe.class_images,
         "tag_frequency": json.dumps({"1_subject": {recipe.trigger_word: 1}}),
     }
-    return {f"ss_{name}": str(value) for name, value in about.items()}
+    return {f"ss_{name}": str(value) for name, value in fields.items()}

@@ -13,7 +13,7 @@ from trainer.process.results import write_atomically
 
 CARD_FILE = "README.md"
 
-MEASURES = {
+METRIC_LABELS = {
     "effect": "change of the pictures, 0 to 1",
     "identity": "likeness to real photos, cosine",
     "identity_base": "the same without the adapter",
@@ -88,18 +88,18 @@ def about_training(recipe: Recipe, metrics: TrainingMetrics, photos: int) -> str
         "seed": recipe.seed,
         "final loss": "-" if metrics.final_loss is None else f"{metrics.final_loss:.4f}",
     }
-    words = table(rows)
+    label = table(rows)
     if metrics.partial:
-        words += "\n\nTraining was stopped early: what had been learnt by then was written."
-    return words
+        label += "\n\nTraining was stopped early: what had been learnt by then was written."
+    return label
 
 
 def about_gate(report: GateReport) -> str:
     """Say what was measured; the pictures themselves are in samples.png."""
-    measured = report.model_dump(include=set(MEASURES))
+    measured = report.model_dump(include=set(METRIC_LABELS))
     rows = {
-        words: f"{measured[name]:.3f}"
-        for name, words in MEASURES.items()
+        label: f"{measured[name]:.3f}"
+        for name, label in METRIC_LABELS.items()
         if measured[name] is not None
     }
     verdict = "passed" if report.passed else f"failed: {', '.join(report.codes)}"

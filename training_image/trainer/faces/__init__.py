@@ -24,7 +24,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 Point = tuple[float, float]
 
-RIVAL = 0.7
+AMBIGUOUS_RATIO = 0.7
 """A second face of this share of the largest one's height may be meant as well."""
 
 SMALL_SHARE, UNCLEAR_BELOW = 0.15, 0.3
@@ -72,10 +72,10 @@ def are_ambiguous(faces: Sequence[Face]) -> bool:
     (False, True)
     """
     largest, *others = by_size(faces)
-    return any(other.height >= RIVAL * largest.height for other in others)
+    return any(other.height >= AMBIGUOUS_RATIO * largest.height for other in others)
 
 
-def measure(face: Face, pixels: Pixels) -> FaceMeasures:
+def measure_face(face: Face, pixels: Pixels) -> FaceMeasures:
     """Return how large, how clear and how sure a face is."""
     height, width = pixels.shape[:2]
     return FaceMeasures(

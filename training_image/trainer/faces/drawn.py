@@ -14,7 +14,7 @@ from trainer.faces import Face, Pixels, Point
 
 WEIGHTS_FILE = "faces.safetensors"
 WINDOW = 64
-LONGEST = 320
+MAX_SIDE = 320
 """Pixels of the side that photos are looked at with."""
 
 THRESHOLD = 0.0
@@ -52,7 +52,7 @@ class DrawnDetector:
 
     def find(self, pixels: Pixels) -> list[Face]:
         """Return every face."""
-        scale = LONGEST / max(pixels.shape[:2])
+        scale = MAX_SIDE / max(pixels.shape[:2])
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=kind)
@@ -61,20 +61,23 @@ class DrawnDetector:
             groupThreshold=0,
         )  # fmt: skip
         boxes, scores = np.reshape(boxes, (-1, 4)).astype(float), np.ravel(scores)
-        return [self._face(pixels, boxes[i] / scale, float(scores[i])) for i in keep(boxes, scores)]
+        return [
+            self._face(pixels, boxes[i] / scale, float(scores[i]))
+            for i in non_maximum_suppression(boxes, scores)
+        ]
 
     def _face(self, pixels: Pixels, box: NDArray[np.float64], score: float) -> Face:
         left, top, width, height = map(float, box)
         return Face(left, top, width, height, score, eyes_in(pixels, (left, top, width, height)))
 
 
-def keep(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
+def non_maximum_suppression(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
     """Return the best of the boxes that overlap, by their places."""
     waiting, kept = [int(i) for i in np.argsort(-scores)], list[int]()
     while waiting:
-        best = waiting.pop(0)
-        kept.append(best)
-        waiting = [i for i in waiting if shared(boxes[best], boxes[i]) < OVERLAP]
+        non_maximum_suppression = waiting.pop(0)
+        kept.append(non_maximum_suppression)
+        waiting = [i for i in waiting if shared(boxes[non_maximum_suppression], boxes[i]) < OVERLAP]
     return kept
 
 

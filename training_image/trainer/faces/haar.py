@@ -12,10 +12,10 @@ import numpy as np
 from trainer.faces import Face, Pixels, Point
 
 FACE_FILE, EYE_FILE = "haarcascade_frontalface_alt2.xml", "haarcascade_eye.xml"
-LONGEST = 800
+MAX_SIDE = 800
 """Pixels of the side that photos are looked at with."""
 
-SMALLEST_SHARE = 0.06
+MIN_FACE_SHARE = 0.06
 """Of a face, of the photo's shorter side."""
 
 UPPER_HALF = 0.6
@@ -32,12 +32,12 @@ class HaarDetector:
 
     def find(self, pixels: Pixels) -> list[Face]:
         """Return every face."""
-        scale = min(1.0, LONGEST / max(pixels.shape[:2]))
+        scale = min(1.0, MAX_SIDE / max(pixels.shape[:2]))
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        least = max(24, round(SMALLEST_SHARE * min(small.shape)))
+        min_side = max(24, round(MIN_FACE_SHARE * min(small.shape)))
         boxes, _, weights = self._faces.detectMultiScale3(
-            small, 1.1, 4, minSize=(least, least), outputRejectLevels=True
+            small, 1.1, 4, minSize=(min_side, min_side), outputRejectLevels=True
         )
         return [
             Face(

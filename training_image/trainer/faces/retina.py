@@ -21,7 +21,7 @@ from torch import Tensor
 
 from trainer.faces import Face, Pixels
 
-LONGEST = 960
+MAX_SIDE = 960
 """Pixels of the side that photos are looked at with; the network was trained on about as many."""
 
 THRESHOLD, OVERLAP = 0.7, 0.4
@@ -54,12 +54,15 @@ class RetinaFaceDetector:
 
     def find(self, pixels: Pixels) -> list[Face]:
         """Return every face."""
-        scale = min(1.0, LONGEST / max(pixels.shape[:2]))
+        scale = min(1.0, MAX_SIDE / max(pixels.shape[:2]))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        boxes, scores, marks = self._look(small)
-        return [to_face(boxes[i] / scale, scores[i], marks[i] / scale) for i in best(boxes, scores)]
+        boxes, scores, marks = self._detect(small)
+        return [
+            to_face(boxes[i] / scale, scores[i], marks[i] / scale)
+            for i in non_maximum_suppression(boxes, scores)
+        ]
 
-    def _look(self, pixels: Pixels) -> tuple[NDArray[np.float32], ...]:
+    def _detect(self, pixels: Pixels) -> tuple[NDArray[np.float32], ...]:
         """Return boxes (N, 4) as corners, scores (N,) and landmarks (N, 5, 2), in pixels."""
         height, width = pixels.shape[:2]
         priors = priorbox(MIN_SIZES, STEPS, clip=False, image_size=(height, width))
@@ -80,7 +83,7 @@ def to_input(pixels: Pixels) -> Tensor:
     return torch.from_numpy(scaled.astype(np.float32)).permute(2, 0, 1)[None]
 
 
-def best(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> list[int]:
+def non_maximum_suppression(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> list[int]:
     """Return the best of the boxes that overlap, by their places."""
     sizes = boxes[:, 2:] - boxes[:, :2]
     listed = np.concatenate([boxes[:, :2], sizes], axis=1).tolist()

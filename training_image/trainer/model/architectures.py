@@ -18,7 +18,7 @@ TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
 @dataclass(frozen=True)
-class Text:
+class EncodedPrompts:
     """Encoded prompts."""
 
     hidden: Tensor
@@ -27,35 +27,37 @@ class Text:
     pooled: Tensor | None
     """(B, P); SDXL only."""
 
-    places: Tensor | None = None
+    cache_rows: Tensor | None = None
     """(B,) int64: where ``lean`` keeps what the UNet's frozen layers say of each prompt."""
 
-    def rows(self, indices: Tensor) -> "Text":
+    def rows(self, indices: Tensor) -> "EncodedPrompts":
         """Return the prompts at ``indices``, (N,) int64, in that order."""
         pooled = None if self.pooled is None else self.pooled[indices]
-        places = None if self.places is None else self.places[indices]
-        return Text(self.hidden[indices], pooled, places)
+        cache_rows = None if self.cache_rows is None else self.cache_rows[indices]
+        return EncodedPrompts(self.hidden[indices], pooled, cache_rows)
 
 
-Words: TypeAlias = dict[str, Tensor]
+PromptEmbeds: TypeAlias = dict[str, Tensor]
 """A pipeline's arguments instead of prompts."""
 
 
-class Family(Protocol):
+class Architecture(Protocol):
     """One family: how prompts become what the UNet attends to."""
 
     text_encoders: ClassVar[tuple[str, ...]]
     """Their names in the pipeline; each also prefixes its keys in an adapter file."""
 
-    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
         """Encode prompts; keeps the graph, so that text encoders can be trained."""
         ...
 
-    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    ) -> PromptEmbeds:
         """Encode prompts as the pipeline itself does when it draws pictures."""
         ...
 
-    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
+    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
         """Return the UNet's further arguments for pictures of so many pixels."""
         ...
 
@@ -65,17 +67,19 @@ class StableDiffusion:
 
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
 
-    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
         """Return the last hidden state, after the final layer norm."""
         ids = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
-        return Text(pipeline.text_encoder(ids)[0], None)
+        return EncodedPrompts(pipeline.text_encoder(ids)[0], None)
 
-    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    ) -> PromptEmbeds:
         """Return the prompts' last hidden states, and the empty prompt's."""
         names = ("prompt_embeds", "negative_prompt_embeds")
-        return _described(pipeline, prompts, names, guided=guided)
+        return _encode_prompt(pipeline, prompts, names, guided=guided)
 
-    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
+    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
         """Return nothing: the prompt is all that SD 1 and 2 know."""
         return {}
 
@@ -85,37 +89,41 @@ class StableDiffusionXL:
 
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
 
-    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
         """Return both last but one hidden states, and the second encoder's pooled output."""
         first = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
         second = tokenize(pipeline.tokenizer_2, prompts, pipeline.text_encoder_2.device)
         one = pipeline.text_encoder(first, output_hidden_states=True)
         two = pipeline.text_encoder_2(second, output_hidden_states=True)
-        return Text(torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0])
+        return EncodedPrompts(
+            torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0]
+        )
 
-    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    ) -> PromptEmbeds:
         """Return hidden states and pooled texts, of the prompts and of the empty one."""
         both = ("prompt_embeds", "negative_prompt_embeds")
         names = (*both, *(name.replace("prompt", "pooled_prompt") for name in both))
-        return _described(pipeline, prompts, names, guided=guided)
+        return _encode_prompt(pipeline, prompts, names, guided=guided)
 
-    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
+    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
         """Return the pooled text and the time ids: an uncropped picture of its own size."""
         ids = torch.tensor([[height, width, 0, 0, height, width]] * len(text.hidden))
         time_ids = ids.to(text.hidden.device, text.hidden.dtype)
         return {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": time_ids}}
 
 
-FAMILIES: dict[FamilyName, Family] = {
+ARCHITECTURES: dict[FamilyName, Architecture] = {
     "sd1": StableDiffusion(),
     "sd2": StableDiffusion(),
     "sdxl": StableDiffusionXL(),
 }
 
 
-def _described(
+def _encode_prompt(
     pipeline: DiffusionPipeline, prompts: list[str], names: tuple[str, ...], *, guided: bool
-) -> Words:
+) -> PromptEmbeds:
     """Return what ``encode_prompt`` answers, by the names under which the pipeline takes it."""
     with torch.no_grad():
         answers = pipeline.encode_prompt(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from contracts.base import BaseCard
 from contracts.shared.layout import BASE_FILE
-from trainer.model.architectures import FAMILIES, Family, Text, Words
+from trainer.model.architectures import ARCHITECTURES, Architecture, EncodedPrompts, PromptEmbeds
 from trainer.process.results import TrainingError, sha256_of
 
 
@@ -24,38 +24,38 @@ class Base:
     folder: Path
     pipeline: diffusers.DiffusionPipeline
     """Its networks are frozen."""
-    family: Family
+    architecture: Architecture
     device: torch.device
     dtype: torch.dtype
     """Of the UNet and the text encoders; the autoencoder is float32 everywhere."""
     alphas_cumprod: Tensor
     """(T,) float32, falling: the share of signal left at each noise level."""
 
-    words: dict[tuple[str, ...], Words] = field(default_factory=dict)
+    prompt_cache: dict[tuple[str, ...], PromptEmbeds] = field(default_factory=dict)
     """What the frozen text encoders say of the prompts of pictures to come."""
 
-    def encode(self, prompts: list[str]) -> Text:
+    def encode(self, prompts: list[str]) -> EncodedPrompts:
         """Encode prompts as this base's family does."""
-        self.wake()
-        return self.family.encode(self.pipeline, prompts)
+        self.onload_text_encoders()
+        return self.architecture.encode(self.pipeline, prompts)
 
-    def describe(self, prompts: tuple[str, ...]) -> Words:
+    def prompt_embeds(self, prompts: tuple[str, ...]) -> PromptEmbeds:
         """Return the pipeline's arguments for these prompts: those known, or encoded now."""
-        known = self.words.get(prompts)
-        if known is None:
-            self.wake()
+        cached = self.prompt_cache.get(prompts)
+        if cached is None:
+            self.onload_text_encoders()
             guided = self.card.inference.guidance_scale > 1
-            known = self.family.describe(self.pipeline, list(prompts), guided=guided)
-        return {name: tensor.to(self.device) for name, tensor in known.items()}
+            cached = self.architecture.prompt_embeds(self.pipeline, list(prompts), guided=guided)
+        return {name: tensor.to(self.device) for name, tensor in cached.items()}
 
-    def wake(self) -> None:
+    def onload_text_encoders(self) -> None:
         """Have the text encoders where they can be used; ``memory.rest`` may have moved them."""
         for encoder in self.text_encoders().values():
             encoder.to(self.device)
 
     def text_encoders(self) -> dict[str, torch.nn.Module]:
         """Return the text encoders by their names."""
-        return {name: getattr(self.pipeline, name) for name in self.family.text_encoders}
+        return {name: getattr(self.pipeline, name) for name in self.architecture.text_encoders}
 
 
 def read_card(folder: Path, expected_sha256: str) -> BaseCard:
@@ -104,8 +104,8 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
     alphas = scheduler.alphas_cumprod.to(device, torch.float32)
     sampler = getattr(diffusers, card.inference.scheduler)
     pipeline.scheduler = sampler.from_config(pipeline.scheduler.config)
-    family = FAMILIES[card.family]
-    return Base(card, folder, pipeline, family, device, dtype, alphas)
+    architecture = ARCHITECTURES[card.family]
+    return Base(card, folder, pipeline, architecture, device, dtype, alphas)
 
 
 def _has_hash(path: Path, sha256: str) -> bool:

@@ -21,10 +21,10 @@ from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
 from trainer.model import lora
-from trainer.model.architectures import Text
+from trainer.model.architectures import EncodedPrompts
 from trainer.process import memory
 
-MOST_KNOWN = 16
+MAX_CACHED_PROMPTS = 16
 """Prompts whose keys and values are kept: 25 MB each for SDXL in bf16."""
 
 
@@ -32,10 +32,10 @@ Context: TypeAlias = Any
 """What autograd keeps from forward to backward."""
 
 
-class Adapted(Protocol):
+class LoraLayer(Protocol):
     """A frozen layer and what stands beside it."""
 
-    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+    def lora_parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
         """Return the layer, A (K, R, in), B (K, out, R) and alpha / rank (K, 1, 1)."""
         ...
 
@@ -47,34 +47,34 @@ class PeftLinear:
     layer: Linear
     scales: Tensor
 
-    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+    def lora_parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
         """Return it as the adapters of K = 1 users."""
         down = self.layer.lora_A[lora.ADAPTER].weight
         up = self.layer.lora_B[lora.ADAPTER].weight
         return self.layer.base_layer, down[None], up[None], self.scales
 
 
-def apply(rows: Tensor, layers: Sequence[Adapted], known: Tensor | None = None) -> Tensor:
+def fused_linear(rows: Tensor, layers: Sequence[LoraLayer], cached: Tensor | None = None) -> Tensor:
     """Return what P layers and their adapters say of ``rows`` (..., in), side by side.
 
     Row block k goes through adapter k. ``known`` is what the layers say without their adapters,
     if that is known: its memory is used for the answer, and ``rows`` get no gradient.
     """
-    parts = [layer.parts() for layer in layers]
-    weight, bias = _packed([part[0] for part in parts])
-    adapters = [tensor for _, down, up, _ in parts for tensor in (down, up)]
-    answer: Tensor = _Apply.apply(rows, weight, bias, [known], parts[0][3], *adapters)
+    lora_parts = [layer.lora_parts() for layer in layers]
+    weight, bias = _pack_weights([part[0] for part in lora_parts])
+    adapters = [tensor for _, down, up, _ in lora_parts for tensor in (down, up)]
+    answer: Tensor = _FusedLinear.apply(rows, weight, bias, [cached], lora_parts[0][3], *adapters)
     return answer
 
 
-class _Apply(torch.autograd.Function):  # type: ignore[misc] # torch is not there to be checked
+class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # torch is not there to be checked
     @staticmethod
     def forward(  # noqa: PLR0917 (autograd passes by place)
         ctx: Context,
         rows: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        known: list[Tensor | None],
+        cached: list[Tensor | None],
         scales: Tensor,
         *adapters: Tensor,
     ) -> Tensor:
@@ -83,7 +83,7 @@ class _Apply(torch.autograd.Function):  # type: ignore[misc] # torch is not ther
         grouped = flat.view(users, -1, flat.shape[1])
         lows = torch.bmm(grouped, downs.mT).mul_(scales.to(flat.dtype))  # smaller than the Bs
         ups = [up.to(flat.dtype) for up in adapters[1::2]]
-        answer = known[0] if known[0] is not None else nn.functional.linear(flat, weight, bias)
+        answer = cached[0] if cached[0] is not None else nn.functional.linear(flat, weight, bias)
         sides = answer.view(users, -1, weight.shape[0]).tensor_split(len(ups), dim=2)
         for side, low, up in zip(sides, lows.tensor_split(len(ups), dim=2), ups, strict=True):
             side.baddbmm_(low, up.mT)
@@ -115,7 +115,7 @@ def _cast(downs: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
     return (downs[0] if len(downs) == 1 else torch.cat(list(downs), dim=1)).to(dtype)
 
 
-def _packed(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
+def _pack_weights(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
     """Return the layers' weights under one another; from then on they share that memory."""
     first = layers[0]
     if len(layers) == 1:
@@ -123,35 +123,43 @@ def _packed(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
     width = first.out_features
     whole = getattr(first, "packed", None)
     if whole is None or whole.data_ptr() != first.weight.data_ptr():
-        parts = [layer.weight.data for layer in layers]
-        whole = torch.cat(parts)
+        lora_parts = [layer.weight.data for layer in layers]
+        whole = torch.cat(lora_parts)
         for number, layer in enumerate(layers):
             layer.weight.data = whole[number * width : (number + 1) * width]
-        memory.let_go(parts)
+        memory.release_pages(lora_parts)
         first.packed = whole
     return whole, None
 
 
 @contextmanager
-def lean(network: nn.Module, texts: list[Text], *, frugal: bool) -> Iterator[list[Text]]:
+def fused_lora_layers(
+    network: nn.Module, texts: list[EncodedPrompts], *, checkpointing: bool
+) -> Iterator[list[EncodedPrompts]]:
     """Let the network's adapted layers compute like this; as before at the end.
 
     Yields ``texts`` with their places among what is known of them; nothing is kept if ``frugal``.
     """
     changed: list[nn.Module] = []
-    adapted = _adapted(network)
+    lora_layers = _lora_layers(network)
     hidden = None
-    if texts and not frugal and sum(len(text.hidden) for text in texts) <= MOST_KNOWN:
+    if (
+        texts
+        and not checkpointing
+        and sum(len(text.hidden) for text in texts) <= MAX_CACHED_PROMPTS
+    ):
         hidden = torch.cat([text.hidden for text in texts])
-        texts = _number(texts)
+        texts = _with_cache_rows(texts)
     try:
-        for layer, own in adapted.items():
+        for layer, own in lora_layers.items():
             if isinstance(layer, Linear):
                 layer.forward = partial(_linear, layer, own)
                 changed.append(layer)
         for attention in network.modules():
-            if isinstance(attention, Attention) and _is_plain(attention, adapted):
-                attention.forward = partial(_attend, attention, _plan(attention, adapted, hidden))
+            if isinstance(attention, Attention) and _is_plain(attention, lora_layers):
+                attention.forward = partial(
+                    _attend, attention, _fuse_attention(attention, lora_layers, hidden)
+                )
                 changed.append(attention)
         yield texts
     finally:
@@ -159,30 +167,30 @@ def lean(network: nn.Module, texts: list[Text], *, frugal: bool) -> Iterator[lis
             del module.forward
 
 
-def _number(texts: list[Text]) -> list[Text]:
+def _with_cache_rows(texts: list[EncodedPrompts]) -> list[EncodedPrompts]:
     """Return the texts with their places, when all stand one after the other."""
     numbered, first = [], 0
     for text in texts:
-        places = torch.arange(first, first + len(text.hidden), device=text.hidden.device)
-        numbered.append(replace(text, places=places))
+        cache_rows = torch.arange(first, first + len(text.hidden), device=text.hidden.device)
+        numbered.append(replace(text, cache_rows=cache_rows))
         first += len(text.hidden)
     return numbered
 
 
-def _adapted(network: nn.Module) -> dict[nn.Module, Adapted]:
+def _lora_layers(network: nn.Module) -> dict[nn.Module, LoraLayer]:
     """Return the layers with nothing but A and B beside them."""
-    found: dict[nn.Module, Adapted] = {}
+    found: dict[nn.Module, LoraLayer] = {}
     for module in network.modules():
-        if isinstance(module, Linear) and _has_only_a_and_b(module):
+        if isinstance(module, Linear) and _is_plain_lora(module):
             scale = module.scaling[lora.ADAPTER]
             scales = torch.full((1, 1, 1), scale, device=module.base_layer.weight.device)
             found[module] = PeftLinear(module, scales)
-        elif hasattr(module, "parts"):
+        elif hasattr(module, "lora_parts"):
             found[module] = module
     return found
 
 
-def _has_only_a_and_b(layer: Linear) -> bool:
+def _is_plain_lora(layer: Linear) -> bool:
     return (
         type(layer.base_layer) is nn.Linear
         and layer.active_adapters == [lora.ADAPTER]
@@ -192,19 +200,21 @@ def _has_only_a_and_b(layer: Linear) -> bool:
     )
 
 
-def _linear(layer: Linear, adapted: Adapted, rows: Tensor, *_: object, **__: object) -> Tensor:
+def _linear(
+    layer: Linear, lora_layers: LoraLayer, rows: Tensor, *_: object, **__: object
+) -> Tensor:
     if layer.disable_adapters:
         plain: Tensor = layer.base_layer(rows)
         return plain
-    return apply(rows, [adapted])
+    return fused_linear(rows, [lora_layers])
 
 
-def _is_plain(attention: Attention, adapted: dict[nn.Module, Adapted]) -> bool:
+def _is_plain(attention: Attention, lora_layers: dict[nn.Module, LoraLayer]) -> bool:
     """Return whether this is softmax(q k) v and nothing else, with adapters at q, k and v."""
     layers = (attention.to_q, attention.to_k, attention.to_v)
-    if any(layer not in adapted for layer in layers):
+    if any(layer not in lora_layers for layer in layers):
         return False
-    three = [adapted[layer].parts() for layer in layers]
+    three = [lora_layers[layer].lora_parts() for layer in layers]
     return (
         type(attention.processor) is AttnProcessor2_0
         and all(layer.bias is None for layer, *_ in three)
@@ -219,36 +229,38 @@ def _is_plain(attention: Attention, adapted: dict[nn.Module, Adapted]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _FusedAttention:
     """How one attention is computed."""
 
-    query: list[Adapted]
-    rest: list[Adapted]
-    known: Tensor | None
+    query: list[LoraLayer]
+    key_value: list[LoraLayer]
+    cached: Tensor | None
     """Keys and values of every prompt, (prompts, T, 2 x width)."""
 
 
-def _plan(attention: Attention, adapted: dict[nn.Module, Adapted], hidden: Tensor | None) -> _Plan:
+def _fuse_attention(
+    attention: Attention, lora_layers: dict[nn.Module, LoraLayer], hidden: Tensor | None
+) -> _FusedAttention:
     query, key, value = (
-        adapted[layer] for layer in (attention.to_q, attention.to_k, attention.to_v)
+        lora_layers[layer] for layer in (attention.to_q, attention.to_k, attention.to_v)
     )
     if not attention.is_cross_attention:
-        return _Plan([query, key, value], [], None)
-    known = None
+        return _FusedAttention([query, key, value], [], None)
+    cached = None
     if hidden is not None:
-        weight, _ = _packed([key.parts()[0], value.parts()[0]])
+        weight, _ = _pack_weights([key.lora_parts()[0], value.lora_parts()[0]])
         with torch.no_grad():
-            known = nn.functional.linear(hidden.to(weight.dtype), weight)
-    return _Plan([query], [key, value], known)
+            cached = nn.functional.linear(hidden.to(weight.dtype), weight)
+    return _FusedAttention([query], [key, value], cached)
 
 
 def _attend(  # noqa: PLR0917 (in diffusers' order)
     attention: Attention,
-    plan: _Plan,
+    fused: _FusedAttention,
     hidden_states: Tensor,
     encoder_hidden_states: Tensor | None = None,
     attention_mask: Tensor | None = None,
-    places: Tensor | None = None,
+    cache_rows: Tensor | None = None,
     **more: object,
 ) -> Tensor:
     """Stand in for ``Attention.forward``."""
@@ -258,12 +270,12 @@ def _attend(  # noqa: PLR0917 (in diffusers' order)
             attention, hidden_states, encoder_hidden_states, attention_mask, **more
         )
         return answer
-    if encoder_hidden_states is None or not plan.rest:
-        query, key, value = apply(hidden_states, plan.query).chunk(3, dim=-1)
+    if encoder_hidden_states is None or not fused.key_value:
+        query, key, value = fused_linear(hidden_states, fused.query).chunk(3, dim=-1)
     else:
-        known = None if plan.known is None or places is None else plan.known[places]
-        query = apply(hidden_states, plan.query)
-        key, value = apply(encoder_hidden_states, plan.rest, known).chunk(2, dim=-1)
+        cached = None if fused.cached is None or cache_rows is None else fused.cached[cache_rows]
+        query = fused_linear(hidden_states, fused.query)
+        key, value = fused_linear(encoder_hidden_states, fused.key_value, cached).chunk(2, dim=-1)
     heads = (attention.heads, -1)
     attended = nn.functional.scaled_dot_product_attention(
         *(states.unflatten(-1, heads).transpose(1, 2) for states in (query, key, value))

@@ -38,10 +38,10 @@ def attach(
     for key, weight in parameters({name: network}).items():
         weight.data = weight.data.float()
         if ".lora_A." in key:
-            weight.data.copy_(initial_a(key, weight.shape, rank, seed))
+            weight.data.copy_(initial_lora_a(key, weight.shape, rank, seed))
 
 
-def initial_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
+def initial_lora_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
     """Return A's first values for the weight named ``key``; B starts at zero."""
     return normal(shape, seed, "lora", key) / rank
 
@@ -80,7 +80,7 @@ def restore(networks: Networks, saved: dict[str, Tensor]) -> None:
 
 
 @contextmanager
-def switched_off(networks: Networks) -> Iterator[None]:
+def disabled(networks: Networks) -> Iterator[None]:
     """Run the base alone."""
     for layer in _layers(networks):
         layer._disable_adapters = True  # noqa: SLF001 (enable_adapters also freezes the weights)

@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from trainer.process.results import say, written_whole
+from trainer.process.results import atomic_path, log
 
-KEPT = 2
+MAX_CHECKPOINTS = 2
 
 Numbers = dict[str, int | float]
 
@@ -32,7 +32,7 @@ class Progress:
     seconds: float
     """Of training, over all attempts."""
 
-    explosions: int = 0
+    gradient_spikes: int = 0
     """Steps whose gradient was far longer than it may be."""
 
     @classmethod
@@ -40,16 +40,16 @@ class Progress:
         """Return the beginning."""
         return cls(0, [], 0.0)
 
-    def advance(self, loss: float, seconds: float, *, exploded: bool = False) -> None:
+    def advance(self, loss: float, seconds: float, *, is_spike: bool = False) -> None:
         """Count one step."""
-        self.explosions += exploded
+        self.gradient_spikes += is_spike
         self.step += 1
         self.losses.append(loss)
         self.seconds += seconds
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """One saved step."""
 
     progress: Progress
@@ -61,9 +61,9 @@ class State:
     """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: what the optimiser keeps beside."""
 
 
-def capture(
+def state_dict(
     progress: Progress, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
-) -> State:
+) -> TrainingState:
     """Return all that a step leaves behind, whatever the optimiser is."""
     tensors, numbers = {}, {}
     for name, weight in weights.items():
@@ -76,19 +76,19 @@ def capture(
     for number, group in enumerate(optimizer.param_groups):
         own = {key: value for key, value in group.items() if _is_number(value)}
         numbers |= {f"group/{number}/{key}": value for key, value in own.items()}
-    return State(progress, tensors, numbers)
+    return TrainingState(progress, tensors, numbers)
 
 
-def reinstate(
-    state: State, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+def load_state(
+    state: TrainingState, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> None:
     """Put back what ``capture`` returned."""
     for name, weight in weights.items():
         with torch.no_grad():
             weight.copy_(state.tensors[f"weight/{name}"])
     parts: dict[str, dict[str, Tensor | float]] = {name: {} for name in weights}
-    for place, value in (state.tensors | state.numbers).items():
-        kind, _, rest = place.partition("/")
+    for path, value in (state.tensors | state.numbers).items():
+        kind, _, rest = path.partition("/")
         key, _, name = rest.partition("/")
         if kind == "optimizer":
             parts[name][key] = _beside(weights[name], value)
@@ -108,26 +108,26 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def save_state(folder: Path, fingerprint: str, state: State) -> None:
+def save_checkpoint(folder: Path, fingerprint: str, state: TrainingState) -> None:
     """Save one step, whole or not at all, and forget all but the newest ``KEPT``."""
     progress = state.progress
     about: dict[str, object] = {
         "fingerprint": fingerprint,
         "step": progress.step,
         "seconds": progress.seconds,
-        "explosions": progress.explosions,
+        "explosions": progress.gradient_spikes,
         "numbers": state.numbers,
     }
     tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
     tensors["losses"] = torch.tensor(progress.losses, dtype=torch.float64)
     path = folder / f"step-{progress.step:06d}.safetensors"
-    with written_whole(path) as partial:
+    with atomic_path(path) as partial:
         save_file(tensors, partial, metadata={"about": json.dumps(about)})
-    for old in _newest_first(folder)[KEPT:]:
+    for old in _newest_first(folder)[MAX_CHECKPOINTS:]:
         old.unlink()
 
 
-def load_state(folder: Path, fingerprint: str) -> State | None:
+def load_checkpoint(folder: Path, fingerprint: str) -> TrainingState | None:
     """Return the newest usable state; None to begin at step 0.
 
     ``fingerprint`` is of recipe, photos and base: a state of another training is not used.
@@ -136,11 +136,11 @@ def load_state(folder: Path, fingerprint: str) -> State | None:
         state = _read(path, fingerprint)
         if state is not None:
             return state
-        say(f"checkpoint {path.name} cannot be used; an older one is tried")
+        log(f"checkpoint {path.name} cannot be used; an older one is tried")
     return None
 
 
-def _read(path: Path, fingerprint: str) -> State | None:
+def _read(path: Path, fingerprint: str) -> TrainingState | None:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["about"])
@@ -151,7 +151,7 @@ def _read(path: Path, fingerprint: str) -> State | None:
         return None
     losses = tensors.pop("losses").tolist()
     progress = Progress(about["step"], losses, about["seconds"], about["explosions"])
-    return State(progress, tensors, about["numbers"])
+    return TrainingState(progress, tensors, about["numbers"])
 
 
 def _newest_first(folder: Path) -> list[Path]:

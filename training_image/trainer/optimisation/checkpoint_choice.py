@@ -14,39 +14,39 @@ from safetensors.torch import save
 from torch import Tensor
 
 from contracts.documents.training import GateCandidate, GateReport
-from trainer.evaluation.gate import Evidence, Shots, examine
+from trainer.evaluation.gate import Evidence, SamplingRequests, examine
 from trainer.evaluation.judge import Judge
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import make_pictures
-from trainer.optimisation.checkpoint import State
-from trainer.process.results import say, write_atomically
+from trainer.optimisation.checkpoint import TrainingState
+from trainer.process.results import log, write_atomically
 from trainer.process.time_limit import TimeLimit
 
-SHARES = (0.6, 0.8)
+CANDIDATE_SHARES = (0.6, 0.8)
 """Of the steps, after which weights are kept."""
 
 SUBJECT_PICTURES, CLASS_PICTURES = 4, 2
 """How many of the gate's pictures each candidate is chosen by."""
 
-QUICK = 0.5
+STEPS_SHARE = 0.5
 """Of the base's sampling steps: enough to compare."""
 
-Kept = dict[int, dict[str, Tensor]]
+Candidates = dict[int, dict[str, Tensor]]
 """Weights as ``lora.weights`` names them, by step."""
 
 
-def kept_steps(steps: int) -> tuple[int, ...]:
+def candidate_steps(steps: int) -> tuple[int, ...]:
     """Return after which steps of a training weights are kept.
 
-    >>> kept_steps(400), kept_steps(1)
+    >>> candidate_steps(400), candidate_steps(1)
     ((240, 320), ())
     """
-    wanted = {round(share * steps) for share in SHARES}
+    wanted = {round(share * steps) for share in CANDIDATE_SHARES}
     return tuple(sorted(wanted - {0, steps}))
 
 
-def keep(folder: Path, fingerprint: str, state: State) -> None:
+def save_candidate(folder: Path, fingerprint: str, state: TrainingState) -> None:
     """Leave a step's weights beside the states, until the task is finished."""
     weights = {
         name.removeprefix("weight/").replace(f".{lora.ADAPTER}.", "."): tensor.cpu().contiguous()
@@ -57,25 +57,25 @@ def keep(folder: Path, fingerprint: str, state: State) -> None:
     write_atomically(path, save(weights, metadata={"fingerprint": fingerprint}))
 
 
-def read_kept(folder: Path, fingerprint: str) -> Kept:
+def read_candidates(folder: Path, fingerprint: str) -> Candidates:
     """Return what this training left; a file of another one is passed over."""
-    kept: Kept = {}
+    candidates: Candidates = {}
     for path in sorted(folder.glob("kept-*.safetensors")):
         try:
             with safe_open(path, framework="pt") as file:
                 if file.metadata()["fingerprint"] == fingerprint:
                     step = int(path.stem.removeprefix("kept-"))
-                    kept[step] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                    candidates[step] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, TypeError):
-            say(f"{path.name} cannot be used")
-    return kept
+            log(f"{path.name} cannot be used")
+    return candidates
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckpointEvaluation:
     """How candidates are looked at."""
 
-    shots: Shots
+    requests: SamplingRequests
     """The gate's; the first few of them are used."""
     photos: list[Image.Image]
     """Real ones."""
@@ -85,22 +85,26 @@ class Look:
 
 
 def choose(
-    base: Base, networks: lora.Networks, weights: Kept, look: Look
+    base: Base, networks: lora.Networks, weights: Candidates, evaluation: CheckpointEvaluation
 ) -> tuple[GateCandidate, ...]:
     """Leave the best of the weights in ``networks``; return what was looked at, best first."""
-    quick, few = quicker(base), fewer(look.shots)
-    with lora.switched_off(networks):
-        without = make_pictures(quick, few.all, look.side, look.limit, "quick pictures of the base")
+    quick, few = with_fewer_steps(base), first_requests(evaluation.requests)
+    with lora.disabled(networks):
+        without = make_pictures(
+            quick, few.all, evaluation.side, evaluation.limit, "quick pictures of the base"
+        )
     candidates = []
     for step in sorted(weights, reverse=True):
         lora.restore(networks, weights[step])
-        made = make_pictures(quick, few.all, look.side, look.limit, f"pictures of step {step}")
+        made = make_pictures(
+            quick, few.all, evaluation.side, evaluation.limit, f"pictures of step {step}"
+        )
         evidence = Evidence(few, without, made)
-        report = examine(evidence, look.photos, look.judge, base.card.gate)
+        report = examine(evidence, evaluation.photos, evaluation.judge, base.card.gate)
         candidates.append(candidate_of(step, report))
     best_first = sorted(candidates, key=merit, reverse=True)  # stable: of equals the later step
     lora.restore(networks, weights[best_first[0].step])
-    say(f"step {best_first[0].step} is taken of {', '.join(map(str, sorted(weights)))}")
+    log(f"step {best_first[0].step} is taken of {', '.join(map(str, sorted(weights)))}")
     return tuple(best_first)
 
 
@@ -121,14 +125,16 @@ def merit(candidate: GateCandidate) -> tuple[bool, float]:
     return candidate.passed, round(alike, 2)
 
 
-def fewer(shots: Shots) -> Shots:
+def first_requests(requests: SamplingRequests) -> SamplingRequests:
     """Return the first few shots."""
-    return Shots(shots.subject[:SUBJECT_PICTURES], [], shots.of_class[:CLASS_PICTURES])
+    return SamplingRequests(
+        requests.subject[:SUBJECT_PICTURES], [], requests.of_class[:CLASS_PICTURES]
+    )
 
 
-def quicker(base: Base) -> Base:
+def with_fewer_steps(base: Base) -> Base:
     """Return the same base with fewer sampling steps."""
     inference = base.card.inference
-    steps = max(1, round(QUICK * inference.num_inference_steps))
+    steps = max(1, round(STEPS_SHARE * inference.num_inference_steps))
     own = inference.model_copy(update={"num_inference_steps": steps})
     return replace(base, card=base.card.model_copy(update={"inference": own}))

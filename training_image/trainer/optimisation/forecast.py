@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from trainer.evaluation.gate import Shots
+from trainer.evaluation.gate import SamplingRequests
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.optimisation import loop
@@ -34,15 +34,17 @@ class Forecast:
     """Of the GPU, or of this process where there is none."""
 
 
-def forecast(base: Base, learner: loop.Learner, networks: lora.Networks, shots: Shots) -> Forecast:
+def forecast(
+    base: Base, run: loop.TrainingRun, networks: lora.Networks, requests: SamplingRequests
+) -> Forecast:
     """Try a step; the weights stay as they are."""
-    recipe = learner.recipe
-    seconds = try_step(base, learner, networks)
+    recipe = run.recipe
+    seconds = try_step(base, run, networks)
     if base.device.type == "cuda":  # the first one also chose the kernels
-        seconds = try_step(base, learner, networks)
+        seconds = try_step(base, run, networks)
     images = recipe.batch_size * (2 if recipe.class_images else 1)
     guided = 2 if base.card.inference.guidance_scale > 1 else 1
-    passes = 2 * len(shots.all) * base.card.inference.num_inference_steps * guided
+    passes = 2 * len(requests.all) * base.card.inference.num_inference_steps * guided
     a_step = seconds * recipe.gradient_accumulation_steps
     return Forecast(
         step_seconds=a_step,
@@ -52,17 +54,17 @@ def forecast(base: Base, learner: loop.Learner, networks: lora.Networks, shots: 
     )
 
 
-def try_step(base: Base, learner: loop.Learner, networks: lora.Networks) -> float:
+def try_step(base: Base, run: loop.TrainingRun, networks: lora.Networks) -> float:
     """Return the seconds that one batch takes, there and back."""
-    recipe, examples = learner.recipe, learner.examples
+    recipe, examples = run.recipe, run.examples
     weights = lora.parameters(networks)
-    frozen = [loop.encode_frozen(base, examples)] if recipe.text_encoder_lr is None else []
-    with loop.learning(base, networks, recipe, frozen) as texts:
+    frozen = [loop.encode_frozen_prompts(base, examples)] if recipe.text_encoder_lr is None else []
+    with loop.training_mode(base, networks, recipe, frozen) as texts:
         began = now(base)
         batch = loop.draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
         known = texts[0] if texts else base.encode(examples.prompts)
-        errors = loop.batch_errors(base, recipe, batch, known.rows(batch.rows.to(base.device)))
-        loop.total(errors, recipe).backward()
+        errors = loop.example_losses(base, recipe, batch, known.rows(batch.rows.to(base.device)))
+        loop.user_loss(errors, recipe).backward()
         ended = now(base)
     for weight in weights.values():
         weight.grad = None

@@ -15,22 +15,27 @@ from torch import Tensor
 
 from trainer.config import noise as loss
 from trainer.config.recipe import Recipe
-from trainer.evaluation.validation_images import Sampler
-from trainer.examples.buckets import Bucket, Size, choose
+from trainer.evaluation.validation_images import ValidationSampler
+from trainer.examples.buckets import Bucket, Size, choose_batch
 from trainer.examples.class_images import ClassImages
 from trainer.model import lora
-from trainer.model.architectures import Text
+from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
-from trainer.model.fused_lora import lean
-from trainer.optimisation.checkpoint import Progress, State, load_state, save_state
-from trainer.optimisation.checkpoint_choice import keep, kept_steps
-from trainer.optimisation.metrics import Meter
+from trainer.model.fused_lora import fused_lora_layers
+from trainer.optimisation.checkpoint import (
+    Progress,
+    TrainingState,
+    load_checkpoint,
+    save_checkpoint,
+)
+from trainer.optimisation.checkpoint_choice import candidate_steps, save_candidate
+from trainer.optimisation.metrics import MetricsLogger
 from trainer.optimisation.progress import ProgressFile
-from trainer.optimisation.step import Mover
+from trainer.optimisation.step import OptimizerStep
 from trainer.photos.photos import Latents
 from trainer.process import memory
-from trainer.process.distributed import Crew
-from trainer.process.results import InterruptedTrainingError, TrainingError, say
+from trainer.process.distributed import ProcessGroup
+from trainer.process.results import PreemptedError, TrainingError, log
 from trainer.process.time_limit import TimeLimit
 
 
@@ -47,18 +52,18 @@ class Examples:
     """(M, C, H, W), scaled; absent without prior preservation."""
     class_rows: list[int]
     """Each class image's place in ``prompts``."""
-    drawn: ClassImages | None = None
+    generated: ClassImages | None = None
     """The set that the class images are of, where the base drew them."""
-    sized: tuple[Bucket, ...] = ()
+    photo_buckets: tuple[Bucket, ...] = ()
     """The photos by size, where they have several or come unequally often; else ``photos``."""
-    empty_row: int | None = None
+    empty_prompt_row: int | None = None
     """The place of no words in ``prompts``, where captions are dropped."""
-    text: Text | None = None
+    text: EncodedPrompts | None = None
     """The prompts, encoded by text encoders that do not learn; absent: not yet."""
 
     def buckets(self, side: int) -> tuple[Bucket, ...]:
         """Return the photos by size; those without buckets are squares of ``side`` pixels."""
-        return self.sized or (Bucket(self.photos, self.photo_rows, Size(side, side)),)
+        return self.photo_buckets or (Bucket(self.photos, self.photo_rows, Size(side, side)),)
 
 
 @dataclass(frozen=True)
@@ -74,12 +79,12 @@ class Batch:
     """Pixels of the pictures; absent: squares of the recipe's resolution."""
     weights: Tensor | None = None
     """(B, 1, H, W), how much each place counts; absent: all places of all pictures alike."""
-    apart: "Batch | None" = None
+    class_batch: "Batch | None" = None
     """The class images, when they are of another size than the photos."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingOutcome:
     """How training went."""
 
     progress: Progress
@@ -91,7 +96,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Learner:
+class TrainingRun:
     """One user's training: what to learn, from what, and where its states lie."""
 
     recipe: Recipe
@@ -102,95 +107,102 @@ class Learner:
     """Of all that a saved state depends on."""
     events: Path | None = None
     """Folder for TensorBoard; None: no event files."""
-    sampler: Sampler | None = None
+    sampler: ValidationSampler | None = None
     """Draws pictures on the way, where they are wished."""
 
-    def meter(self) -> Meter:
+    def open_metrics(self) -> MetricsLogger:
         """Return what tells others how it goes."""
         told = ProgressFile(self.folder.parent, self.recipe.job_id, self.recipe.steps)
-        return Meter(self.recipe, told, self.events)
+        return MetricsLogger(self.recipe, told, self.events)
 
-    def look(self, step: int, networks: lora.Networks, meter: Meter) -> None:
+    def validate(self, step: int, networks: lora.Networks, metrics: MetricsLogger) -> None:
         """Draw and show the pictures of a step, if there are to be any."""
         if self.sampler is not None and self.sampler.is_due(step):
             pictures = self.sampler.draw(step, networks)
-            meter.show(step, pictures, self.sampler.measure(pictures))
+            metrics.record_images(step, pictures, self.sampler.measure(pictures))
 
     def is_due(self, step: int) -> bool:
         """Return whether the state after ``step`` steps is to be saved."""
         steps = self.recipe.steps
-        return step % self.recipe.checkpoint_every == 0 or step in {*kept_steps(steps), steps}
+        return step % self.recipe.checkpoint_every == 0 or step in {*candidate_steps(steps), steps}
 
-    def load(self) -> State | None:
+    def load(self) -> TrainingState | None:
         """Return the state to go on from."""
-        return load_state(self.folder, self.fingerprint)
+        return load_checkpoint(self.folder, self.fingerprint)
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainingState) -> None:
         """Save a state; at some steps also the weights, to choose from at the end."""
-        save_state(self.folder, self.fingerprint, state)
-        if state.progress.step in kept_steps(self.recipe.steps):
-            keep(self.folder, self.fingerprint, state)
+        save_checkpoint(self.folder, self.fingerprint, state)
+        if state.progress.step in candidate_steps(self.recipe.steps):
+            save_candidate(self.folder, self.fingerprint, state)
 
 
-def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimit) -> Trained:
+def train(
+    base: Base, run: TrainingRun, networks: lora.Networks, limit: TimeLimit
+) -> TrainingOutcome:
     """Train the adapters in ``networks``, from the newest state on.
 
     Raises:
         TrainingError: ``training_diverged``; the loss or the gradient is no longer a number, and
             less than half of the way was gone when a state was last saved.
-        InterruptedTrainingError: SIGTERM came; a state was saved.
+        PreemptedError: SIGTERM came; a state was saved.
     """
-    crew, recipe = Crew.join(), learner.recipe
-    mover = Mover(recipe, lora.parameters(networks), base.dtype, crew)
-    state = learner.load()
+    process_group, recipe = ProcessGroup.join(), run.recipe
+    stepper = OptimizerStep(recipe, lora.parameters(networks), base.dtype, process_group)
+    state = run.load()
     if state is not None:
-        mover.reinstate(state)
+        stepper.load_state(state)
     progress = state.progress if state is not None else Progress.none()
     resumed_from, diverged_at = progress.step, None
-    frozen = encode_frozen(base, learner.examples) if recipe.text_encoder_lr is None else None
+    frozen = encode_frozen_prompts(base, run.examples) if recipe.text_encoder_lr is None else None
 
     texts = [] if frozen is None else [frozen]
-    with learning(base, networks, recipe, texts) as known, closing(learner.meter()) as meter:
-        while progress.step < recipe.steps and not crew.agree(limit.training_is_over):
+    with (
+        training_mode(base, networks, recipe, texts) as known,
+        closing(run.open_metrics()) as metrics,
+    ):
+        while progress.step < recipe.steps and not process_group.any_rank(limit.training_is_over):
             started = time.monotonic()
             try:
-                error, images = differentiate(base, learner, mover, known, progress.step)
-                move = mover.move(progress.step, error)
+                error, images = accumulate_gradients(base, run, stepper, known, progress.step)
+                stats = stepper.apply(progress.step, error)
             except TrainingError as failure:
-                diverged_at, progress = progress.step, go_back(learner, mover, failure)
+                diverged_at, progress = progress.step, roll_back(run, stepper, failure)
                 break
-            progress.advance(error.item(), time.monotonic() - started, exploded=move.exploded)
-            meter.report(progress, mover.rate, move.norm, images)
-            learner.look(progress.step, networks, meter)
-            interrupted = crew.agree(limit.interrupted)
-            if learner.is_due(progress.step) or interrupted:
-                learner.save(mover.capture(progress))
+            progress.advance(error.item(), time.monotonic() - started, is_spike=stats.is_spike)
+            metrics.record_step(progress, stepper.rate, stats.norm, images)
+            run.validate(progress.step, networks, metrics)
+            interrupted = process_group.any_rank(limit.preempted)
+            if run.is_due(progress.step) or interrupted:
+                run.save(stepper.state_dict(progress))
             if interrupted:
-                raise InterruptedTrainingError
+                raise PreemptedError
 
-    crew.check_equal(mover.weights.values())
+    process_group.check_equal(stepper.weights.values())
     partial = progress.step < recipe.steps
-    return Trained(progress, resumed_from, partial=partial, diverged_at=diverged_at)
+    return TrainingOutcome(progress, resumed_from, partial=partial, diverged_at=diverged_at)
 
 
 @contextmanager
-def learning(
-    base: Base, networks: lora.Networks, recipe: Recipe, texts: Sequence[Text] = ()
-) -> Iterator[list[Text]]:
+def training_mode(
+    base: Base, networks: lora.Networks, recipe: Recipe, texts: Sequence[EncodedPrompts] = ()
+) -> Iterator[list[EncodedPrompts]]:
     """Have dropout on, activations kept or computed twice, and layers lean, while training.
 
     Yields the frozen ``texts`` as the lean layers know them.
     """
     unet = base.pipeline.unet
     if recipe.text_encoder_lr is None:
-        memory.rest(base.text_encoders().values())
+        memory.offload(base.text_encoders().values())
     kept = not unet.is_gradient_checkpointing
     if recipe.gradient_checkpointing and kept:
         unet.enable_gradient_checkpointing()
     unet.train()  # for gradient checkpointing; nothing but adapters drops out
     lora.set_dropout(networks, active=True)
     try:
-        with lean(unet, list(texts), frugal=unet.is_gradient_checkpointing) as known:
+        with fused_lora_layers(
+            unet, list(texts), checkpointing=unet.is_gradient_checkpointing
+        ) as known:
             yield known
     finally:
         lora.set_dropout(networks, active=False)
@@ -199,86 +211,86 @@ def learning(
             unet.disable_gradient_checkpointing()
 
 
-def differentiate(
-    base: Base, learner: Learner, mover: Mover, frozen: list[Text], step: int
+def accumulate_gradients(
+    base: Base, run: TrainingRun, stepper: OptimizerStep, frozen: list[EncodedPrompts], step: int
 ) -> tuple[Tensor, int]:
     """Leave one step's gradients; return the loss and the number of images it is of.
 
     A step is ``gradient_accumulation_steps`` batches of every process.
     """
-    recipe, examples, crew = learner.recipe, learner.examples, mover.crew
+    recipe, examples, process_group = run.recipe, run.examples, stepper.process_group
     often, images = recipe.gradient_accumulation_steps, 0
     error = torch.zeros((), device=base.device)
     for turn in range(often):
-        place = (step * often + turn) * crew.size + crew.place
+        place = (step * often + turn) * process_group.world_size + process_group.rank
         batch = draw_batch(recipe, examples, place, len(base.alphas_cumprod))
         if recipe.lora_dropout:
             torch.manual_seed(loss.seed_of(recipe.seed, "dropout", place))
         known = frozen[0] if frozen else base.encode(examples.prompts)
-        errors = batch_errors(base, recipe, batch, known.rows(batch.rows.to(base.device)))
-        part = total(errors, recipe) / often
-        mover.scale(part).backward()
+        errors = example_losses(base, recipe, batch, known.rows(batch.rows.to(base.device)))
+        part = user_loss(errors, recipe) / often
+        stepper.scale(part).backward()
         error = error + part.detach()
-        images += len(errors) * crew.size
-    return crew.average(mover.weights.values(), error), images
+        images += len(errors) * process_group.world_size
+    return process_group.all_reduce_mean(stepper.weights.values(), error), images
 
 
-def go_back(learner: Learner, mover: Mover, failure: TrainingError) -> Progress:
+def roll_back(run: TrainingRun, stepper: OptimizerStep, failure: TrainingError) -> Progress:
     """Return to the last saved state, if at least half of the way was gone there."""
-    state = last_good(learner) if failure.code == "training_diverged" else None
+    state = last_good_state(run) if failure.code == "training_diverged" else None
     if state is None:
         raise failure
-    mover.reinstate(state)
-    say(f"{failure.message}: back to step {state.progress.step} job_id={learner.recipe.job_id}")
+    stepper.load_state(state)
+    log(f"{failure.message}: back to step {state.progress.step} job_id={run.recipe.job_id}")
     return state.progress
 
 
-def last_good(learner: Learner) -> State | None:
+def last_good_state(run: TrainingRun) -> TrainingState | None:
     """Return the last saved state, if it is worth an adapter: at least half of the steps."""
-    state = learner.load()
-    worth = state is not None and 2 * state.progress.step >= learner.recipe.steps
+    state = run.load()
+    worth = state is not None and 2 * state.progress.step >= run.recipe.steps
     return state if worth else None
 
 
-def encode_frozen(base: Base, examples: Examples) -> Text:
+def encode_frozen_prompts(base: Base, examples: Examples) -> EncodedPrompts:
     """Encode every prompt once, for text encoders that do not learn."""
     if examples.text is not None:
         return examples.text
     with torch.no_grad():
-        if examples.drawn is not None:
-            return examples.drawn.encode(base, examples.prompts)
+        if examples.generated is not None:
+            return examples.generated.encode(base, examples.prompts)
         return base.encode(examples.prompts)
 
 
-def draw_batch(recipe: Recipe, examples: Examples, place: int, levels: int) -> Batch:
+def draw_batch(recipe: Recipe, examples: Examples, place: int, timestep_count: int) -> Batch:
     """Return one of all batches; it depends on the seed and its place only."""
     seed, size, side = recipe.seed, recipe.batch_size, recipe.resolution
     buckets = examples.buckets(side)
-    number, chosen = choose(buckets, place, size, seed)
+    number, chosen = choose_batch(buckets, place, size, seed)
     bucket, latents, rows = buckets[number], [], []
     shape = bucket.photos.mean[0].shape
     for i, photo in enumerate(chosen):
         noise = loss.normal(shape, seed, "posterior", place * size + i)
         latents.append(bucket.photos.draw(photo, noise))
-        dropped = loss.happens(recipe.caption_dropout_rate, seed, "no words", place * size + i)
-        rows.append(examples.empty_row if dropped else bucket.rows[photo])
+        dropped = loss.bernoulli(recipe.caption_dropout_rate, seed, "no words", place * size + i)
+        rows.append(examples.empty_prompt_row if dropped else bucket.rows[photo])
     classes = []
     if examples.class_latents is not None:
         for draw in range(place * size, (place + 1) * size):
-            picture = loss.pick(len(examples.class_latents), draw, seed, "class")
+            picture = loss.shuffled_index(len(examples.class_latents), draw, seed, "class")
             classes.append(examples.class_latents[picture])
             rows.append(examples.class_rows[picture])
-    timesteps = draw_timesteps(len(rows), size, levels, seed, place)
-    apart = None
+    timesteps = draw_timesteps(len(rows), size, timestep_count, seed, place)
+    class_batch = None
     if classes and classes[0].shape != shape:
         stacked = torch.stack(classes)
         noise = draw_noise(recipe, stacked.shape, place, "class")
-        apart = Batch(stacked, noise, timesteps[size:], torch.empty(0), Size(side, side))
+        class_batch = Batch(stacked, noise, timesteps[size:], torch.empty(0), Size(side, side))
         classes, timesteps = [], timesteps[:size]
     stacked = torch.stack(latents + classes)
     noise = draw_noise(recipe, stacked.shape, place, "noise")
     weights = draw_weights(bucket.photos, chosen, len(stacked))
-    return Batch(stacked, noise, timesteps, torch.tensor(rows), bucket.size, weights, apart)
+    return Batch(stacked, noise, timesteps, torch.tensor(rows), bucket.size, weights, class_batch)
 
 
 def draw_weights(photos: Latents, chosen: list[int], count: int) -> Tensor | None:
@@ -298,26 +310,28 @@ def draw_noise(recipe: Recipe, shape: torch.Size, place: int, purpose: str) -> T
     return noise
 
 
-def draw_timesteps(count: int, size: int, levels: int, seed: int, step: int) -> Tensor:
+def draw_timesteps(count: int, size: int, timestep_count: int, seed: int, step: int) -> Tensor:
     """Return (count,) int64: each uniform over the levels, spread evenly within ``size`` examples.
 
     Spreading takes variance out of a small batch's gradient and leaves its mean alone.
     """
-    offsets = torch.rand(math.ceil(count / size), generator=loss.chance(seed, "level", step))
-    places = torch.arange(count)
-    spread = (offsets[places // size] + (places % size) / size) % 1
-    return (spread * levels).long().clamp(max=levels - 1)
+    offsets = torch.rand(
+        math.ceil(count / size), generator=loss.make_generator(seed, "level", step)
+    )
+    cache_rows = torch.arange(count)
+    spread = (offsets[cache_rows // size] + (cache_rows % size) / size) % 1
+    return (spread * timestep_count).long().clamp(max=timestep_count - 1)
 
 
-def batch_errors(base: Base, recipe: Recipe, batch: Batch, prompts: Text) -> Tensor:
+def example_losses(base: Base, recipe: Recipe, batch: Batch, prompts: EncodedPrompts) -> Tensor:
     """Return each example's weighted error, (B,) float32; ``prompts`` has a row for each."""
-    if batch.apart is not None:
+    if batch.class_batch is not None:
         count = len(batch.latents)
-        places = torch.arange(count + len(batch.apart.latents), device=base.device)
-        first, second = prompts.rows(places[:count]), prompts.rows(places[count:])
-        alone = replace(batch, apart=None)
-        parts = [(alone, first), (batch.apart, second)]
-        return torch.cat([batch_errors(base, recipe, part, text) for part, text in parts])
+        cache_rows = torch.arange(count + len(batch.class_batch.latents), device=base.device)
+        first, second = prompts.rows(cache_rows[:count]), prompts.rows(cache_rows[count:])
+        alone = replace(batch, class_batch=None)
+        parts = [(alone, first), (batch.class_batch, second)]
+        return torch.cat([example_losses(base, recipe, part, text) for part, text in parts])
     kind, device = base.card.prediction_type, base.device
     latents, noise = batch.latents.to(device), batch.noise.to(device)
     timesteps = batch.timesteps.to(device)
@@ -327,8 +341,10 @@ def batch_errors(base: Base, recipe: Recipe, batch: Batch, prompts: Text) -> Ten
         loss.add_noise(latents, noise, signal).to(base.dtype),
         timesteps,
         prompts.hidden,
-        cross_attention_kwargs=None if prompts.places is None else {"places": prompts.places},
-        **base.family.conditions(prompts, size.height, size.width),
+        cross_attention_kwargs=None
+        if prompts.cache_rows is None
+        else {"places": prompts.cache_rows},
+        **base.architecture.added_conditions(prompts, size.height, size.width),
     ).sample
     wanted = loss.target_of(kind, latents, noise, signal)
     weights = None if batch.weights is None else batch.weights.to(device)
@@ -338,7 +354,7 @@ def batch_errors(base: Base, recipe: Recipe, batch: Batch, prompts: Text) -> Ten
     return errors * loss.min_snr_weights(kind, signal, recipe.snr_gamma)
 
 
-def total(errors: Tensor, recipe: Recipe) -> Tensor:
+def user_loss(errors: Tensor, recipe: Recipe) -> Tensor:
     """Return one user's loss: the photos' mean, plus the class images' mean times its weight."""
     photos, classes = errors[: recipe.batch_size], errors[recipe.batch_size :]
     if len(classes) == 0:

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from trainer.config.recipe import Recipe
 from trainer.model import fused_lora, lora
-from trainer.model.architectures import Text
+from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
 from trainer.optimisation import loop
-from trainer.optimisation.checkpoint import Progress, State, capture, reinstate
+from trainer.optimisation.checkpoint import Progress, TrainingState, load_state, state_dict
 from trainer.optimisation.optimizers import make_optimizer, make_schedule, rate_of, set_rate
-from trainer.optimisation.step import EXPLODED, require_finite
+from trainer.optimisation.step import SPIKE_FACTOR, require_finite
 from trainer.process.results import TrainingError
 from trainer.process.time_limit import TimeLimit
 
@@ -38,15 +38,15 @@ class GroupedLinear(nn.Module):  # type: ignore[misc] # torch is not there to be
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return (K x B, ..., out)."""
-        return fused_lora.apply(rows, [self])
+        return fused_lora.fused_linear(rows, [self])
 
-    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+    def lora_parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
         """Return the layer, A, B and the scales, as ``lean`` wants them."""
         return self.layer, self.down, self.up, self.scales
 
 
 @dataclass(frozen=True)
-class Group:
+class UserGroup:
     """The stacked adapters, by the names that a single run gives each user's own."""
 
     weights: dict[str, nn.Parameter]
@@ -54,24 +54,24 @@ class Group:
 
     optimizer: torch.optim.Optimizer
 
-    def capture(self, user: int, progress: Progress) -> State:
+    def state_dict(self, user: int, progress: Progress) -> TrainingState:
         """Return one user's state, which a single run could go on from as well."""
-        state = capture(progress, self.weights, self.optimizer)
+        state = state_dict(progress, self.weights, self.optimizer)
         own = {
             place: tensor[user] if tensor.ndim else tensor
             for place, tensor in state.tensors.items()
         }
-        return State(progress, own, state.numbers)
+        return TrainingState(progress, own, state.numbers)
 
-    def reinstate(self, states: list[State]) -> None:
+    def load_state(self, states: list[TrainingState]) -> None:
         """Put every user's state back."""
         first = states[0]
         tensors = {
             place: torch.stack([state.tensors[place] for state in states]) if own.ndim else own
             for place, own in first.tensors.items()
         }
-        together = State(first.progress, tensors, first.numbers)
-        reinstate(together, self.weights, self.optimizer)
+        together = TrainingState(first.progress, tensors, first.numbers)
+        load_state(together, self.weights, self.optimizer)
 
     def adapter(self, user: int) -> dict[str, Tensor]:
         """Return one user's weights, named as ``lora.weights`` names them."""
@@ -81,7 +81,7 @@ class Group:
         }
 
 
-PERSONAL = {
+PER_USER_FIELDS = {
     "job_id",
     "seed",
     "alpha",
@@ -98,12 +98,12 @@ PERSONAL = {
 """What of a recipe may differ from user to user; all else makes a step what it is."""
 
 
-def can_share(one: Recipe, other: Recipe) -> bool:
+def can_share_step(one: Recipe, other: Recipe) -> bool:
     """Return whether two users' steps have the same shape and the same rates."""
-    return is_plain(one) and is_plain(other) and _shape(one) == _shape(other)
+    return is_groupable(one) and is_groupable(other) and _shape(one) == _shape(other)
 
 
-def is_plain(recipe: Recipe) -> bool:
+def is_groupable(recipe: Recipe) -> bool:
     """Return whether a step is one that a group can take; other users are trained alone.
 
     Text encoders, dropout and 8-bit moments would need an own grouping, optimisers that look at
@@ -123,93 +123,91 @@ def is_plain(recipe: Recipe) -> bool:
 
 
 def _shape(recipe: Recipe) -> dict[str, object]:
-    kept = {key: value for key, value in asdict(recipe).items() if key not in PERSONAL}
+    kept = {key: value for key, value in asdict(recipe).items() if key not in PER_USER_FIELDS}
     return kept | {"with classes": recipe.class_images > 0}
 
 
-def train_together(
-    base: Base, learners: list[loop.Learner], limit: TimeLimit
-) -> list[tuple[loop.Trained, dict[str, Tensor]] | TrainingError]:
+def train_users(
+    base: Base, runs: list[loop.TrainingRun], limit: TimeLimit
+) -> list[tuple[loop.TrainingOutcome, dict[str, Tensor]] | TrainingError]:
     """Train users whose recipes can share; for each, how it went and its weights, or its failure.
 
     Raises:
-        InterruptedTrainingError: SIGTERM came; every user's state was saved.
+        PreemptedError: SIGTERM came; every user's state was saved.
     """
-    unet, recipe = base.pipeline.unet, learners[0].recipe
-    weights = attach(unet, [learner.recipe for learner in learners])
+    unet, recipe = base.pipeline.unet, runs[0].recipe
+    weights = attach(unet, [run.recipe for run in runs])
     try:
-        group = Group(weights, make_optimizer(recipe, weights))
-        texts = [loop.encode_frozen(base, learner.examples) for learner in learners]
-        with loop.learning(base, {}, recipe, texts) as known:
-            return _run(base, learners, known, group, limit)
+        group = UserGroup(weights, make_optimizer(recipe, weights))
+        texts = [loop.encode_frozen_prompts(base, run.examples) for run in runs]
+        with loop.training_mode(base, {}, recipe, texts) as known:
+            return _run(base, runs, known, group, limit)
     finally:
         detach(unet)
 
 
 def _run(
     base: Base,
-    learners: list[loop.Learner],
-    texts: list[Text],
-    group: Group,
+    runs: list[loop.TrainingRun],
+    texts: list[EncodedPrompts],
+    group: UserGroup,
     limit: TimeLimit,
-) -> list[tuple[loop.Trained, dict[str, Tensor]] | TrainingError]:
-    recipe, count = learners[0].recipe, len(learners)
-    progresses = go_on(learners, group)
+) -> list[tuple[loop.TrainingOutcome, dict[str, Tensor]] | TrainingError]:
+    recipe, count = runs[0].recipe, len(runs)
+    progresses = resume(runs, group)
     resumed_from = progresses[0].step
-    meters = [learner.meter() for learner in learners]
-    lost: dict[int, TrainingError] = {}
+    metrics = [run.open_metrics() for run in runs]
+    failed: dict[int, TrainingError] = {}
     schedule = make_schedule(recipe)
 
     for step in range(resumed_from, recipe.steps):
-        if limit.training_is_over or len(lost) == count:
+        if limit.training_is_over or len(failed) == count:
             break
         started = time.monotonic()
-        batch, prompts = draw(base, learners, texts, step)
-        errors = loop.batch_errors(base, recipe, batch, prompts).view(count, -1)
-        losses = [
-            loop.total(own, learner.recipe) for own, learner in zip(errors, learners, strict=True)
-        ]
+        batch, prompts = draw_group_batch(base, runs, texts, step)
+        errors = loop.example_losses(base, recipe, batch, prompts).view(count, -1)
+        losses = [loop.user_loss(own, run.recipe) for own, run in zip(errors, runs, strict=True)]
         torch.stack(losses).sum().backward()
-        norms = clip_each(group.weights, recipe.max_grad_norm)
+        norms = clip_per_user(group.weights, recipe.max_grad_norm)
         set_rate(group.optimizer, schedule(step))
         group.optimizer.step()
         group.optimizer.zero_grad(set_to_none=True)
 
         seconds = (time.monotonic() - started) / count
-        for user, (learner, progress) in enumerate(zip(learners, progresses, strict=True)):
-            if user in lost:
+        for user, (run, progress) in enumerate(zip(runs, progresses, strict=True)):
+            if user in failed:
                 continue
             try:
                 require_finite(losses[user], norms[user], step)
             except TrainingError as error:
-                lost[user] = error
+                failed[user] = error
                 continue
             norm = norms[user].item()
-            exploded = norm > EXPLODED * recipe.max_grad_norm
-            progress.advance(losses[user].item(), seconds, exploded=exploded)
-            meters[user].report(progress, rate_of(group.optimizer), norm, errors.shape[1])
-            if learner.is_due(progress.step) or limit.interrupted:
-                learner.save(group.capture(user, progress))
-        limit.check()
+            is_spike = norm > SPIKE_FACTOR * recipe.max_grad_norm
+            progress.advance(losses[user].item(), seconds, is_spike=is_spike)
+            metrics[user].record_step(progress, rate_of(group.optimizer), norm, errors.shape[1])
+            if run.is_due(progress.step) or limit.preempted:
+                run.save(group.state_dict(user, progress))
+        limit.raise_if_preempted()
 
-    for meter in meters:
-        meter.close()
+    for own in metrics:
+        own.close()
     return [
-        recover(learner, lost[user], resumed_from, progress.step)
-        if user in lost
+        recover(run, failed[user], resumed_from, progress.step)
+        if user in failed
         else (
-            loop.Trained(progress, resumed_from, partial=progress.step < recipe.steps),
+            loop.TrainingOutcome(progress, resumed_from, partial=progress.step < recipe.steps),
             group.adapter(user),
         )
-        for user, (learner, progress) in enumerate(zip(learners, progresses, strict=True))
+        for user, (run, progress) in enumerate(zip(runs, progresses, strict=True))
     ]
 
 
 def recover(
-    learner: loop.Learner, failure: TrainingError, resumed_from: int, step: int
-) -> tuple[loop.Trained, dict[str, Tensor]] | TrainingError:
+    run: loop.TrainingRun, failure: TrainingError, resumed_from: int, step: int
+) -> tuple[loop.TrainingOutcome, dict[str, Tensor]] | TrainingError:
     """Return what a user whose loss was no number at ``step`` had saved, if it is half or more."""
-    state = loop.last_good(learner)
+    state = loop.last_good_state(run)
     if state is None:
         return failure
     kept = {
@@ -217,45 +215,45 @@ def recover(
         for place, tensor in state.tensors.items()
         if place.startswith("weight/")
     }
-    return loop.Trained(state.progress, resumed_from, partial=True, diverged_at=step), kept
+    return loop.TrainingOutcome(state.progress, resumed_from, partial=True, diverged_at=step), kept
 
 
-def go_on(learners: list[loop.Learner], group: Group) -> list[Progress]:
+def resume(runs: list[loop.TrainingRun], group: UserGroup) -> list[Progress]:
     """Reinstate the users' states when all stand at one step; else all begin anew."""
-    states = [learner.load() for learner in learners]
+    states = [run.load() for run in runs]
     found = [state for state in states if state is not None]
     steps = {state.progress.step for state in found}
-    if len(found) < len(learners) or len(steps) > 1:
-        return [Progress.none() for _ in learners]
-    group.reinstate(found)
+    if len(found) < len(runs) or len(steps) > 1:
+        return [Progress.none() for _ in runs]
+    group.load_state(found)
     return [state.progress for state in found]
 
 
-def draw(
-    base: Base, learners: list[loop.Learner], texts: list[Text], step: int
-) -> tuple[loop.Batch, Text]:
+def draw_group_batch(
+    base: Base, runs: list[loop.TrainingRun], texts: list[EncodedPrompts], step: int
+) -> tuple[loop.Batch, EncodedPrompts]:
     """Return the users' batches one after the other, and a row of text for each example."""
-    levels, device = len(base.alphas_cumprod), base.device
-    batches = [loop.draw_batch(own.recipe, own.examples, step, levels) for own in learners]
+    timestep_count, device = len(base.alphas_cumprod), base.device
+    batches = [loop.draw_batch(own.recipe, own.examples, step, timestep_count) for own in runs]
     rows = [text.rows(b.rows.to(device)) for text, b in zip(texts, batches, strict=True)]
     pooled = [row.pooled for row in rows if row.pooled is not None]
-    places = [row.places for row in rows if row.places is not None]
-    prompts = Text(
+    cache_rows = [row.cache_rows for row in rows if row.cache_rows is not None]
+    prompts = EncodedPrompts(
         torch.cat([row.hidden for row in rows]),
         torch.cat(pooled) if pooled else None,
-        torch.cat(places) if places else None,
+        torch.cat(cache_rows) if cache_rows else None,
     )
     batch = loop.Batch(
         torch.cat([b.latents for b in batches]),
         torch.cat([b.noise for b in batches]),
         torch.cat([b.timesteps for b in batches]),
         torch.cat([b.rows for b in batches]),
-        weights=weights_of(batches),
+        weights=group_weights(batches),
     )
     return batch, prompts
 
 
-def weights_of(batches: list[loop.Batch]) -> Tensor | None:
+def group_weights(batches: list[loop.Batch]) -> Tensor | None:
     """Return how much each place counts for all users; None where all places count alike."""
     if all(batch.weights is None for batch in batches):
         return None
@@ -269,7 +267,7 @@ def weights_of(batches: list[loop.Batch]) -> Tensor | None:
     )
 
 
-def clip_each(weights: dict[str, nn.Parameter], most: float) -> Tensor:
+def clip_per_user(weights: dict[str, nn.Parameter], most: float) -> Tensor:
     """Clip every user's gradient on its own; return the norms before, (K,).
 
     A gradient that is not a number becomes zero: its user is lost, the others never see it.
@@ -294,7 +292,7 @@ def attach(network: nn.Module, recipes: list[Recipe]) -> dict[str, nn.Parameter]
             continue
         keys = [f"unet.{name}.lora_{part}.{lora.ADAPTER}.weight" for part in "AB"]
         shape = (rank, layer.in_features)
-        down = torch.stack([lora.initial_a(keys[0], shape, rank, r.seed) for r in recipes])
+        down = torch.stack([lora.initial_lora_a(keys[0], shape, rank, r.seed) for r in recipes])
         scales = torch.tensor([r.alpha / rank for r in recipes])
         grouped = GroupedLinear(layer, down, scales).to(layer.weight.device)
         _put(network, name, grouped)

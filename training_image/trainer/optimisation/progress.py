@@ -25,7 +25,7 @@ class ProgressFile:
         self._first: tuple[int, float] | None = None
         self._written = float("-inf")
 
-    def tell(self, step: int) -> None:
+    def update(self, step: int) -> None:
         """Write how far it is, unless that was done just now."""
         now = self._clock()
         first_step, since = self._first = self._first or (step, now)

@@ -7,35 +7,39 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config.recipe import Recipe
-from trainer.optimisation.checkpoint import Progress, State, capture, reinstate
+from trainer.optimisation.checkpoint import Progress, TrainingState, load_state, state_dict
 from trainer.optimisation.optimizers import make_optimizer, make_schedule, rate_of, set_rate
-from trainer.process.distributed import Crew
+from trainer.process.distributed import ProcessGroup
 from trainer.process.results import TrainingError
 
-EXPLODED = 10
+SPIKE_FACTOR = 10
 """Times ``max_grad_norm``: a gradient longer than this is counted."""
 
-SMALLEST_SCALE = 1.0
+MIN_LOSS_SCALE = 1.0
 """Of a loss in float16: what overflows even here is no matter of precision."""
 
 
 @dataclass(frozen=True)
-class Move:
+class StepStats:
     """One step's figures."""
 
     norm: float
     """Of the gradient before it was cut."""
-    exploded: bool
+    is_spike: bool
 
 
-class Mover:
+class OptimizerStep:
     """The optimiser with all that it keeps from step to step."""
 
     def __init__(
-        self, recipe: Recipe, weights: dict[str, nn.Parameter], dtype: torch.dtype, crew: Crew
+        self,
+        recipe: Recipe,
+        weights: dict[str, nn.Parameter],
+        dtype: torch.dtype,
+        process_group: ProcessGroup,
     ) -> None:
         self.weights = weights
-        self.crew = crew
+        self.process_group = process_group
         self._most = recipe.max_grad_norm
         self._optimizer = make_optimizer(recipe, weights)
         self._schedule = make_schedule(recipe)
@@ -48,7 +52,7 @@ class Mover:
         scaled: Tensor = self._scaler.scale(error)
         return scaled
 
-    def move(self, step: int, error: Tensor) -> Move:
+    def apply(self, step: int, error: Tensor) -> StepStats:
         """Move the weights by their gradients, and forget these.
 
         Raises:
@@ -57,7 +61,7 @@ class Mover:
         self._scaler.unscale_(self._optimizer)
         gradients = [w.grad for w in self.weights.values() if w.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        overflowed = self._scaler.is_enabled() and self._scaler.get_scale() > SMALLEST_SCALE
+        overflowed = self._scaler.is_enabled() and self._scaler.get_scale() > MIN_LOSS_SCALE
         require_finite(error, torch.zeros(()) if overflowed else norm, step)
         if norm > self._most:  # a factor of one would be a pass over every gradient for nothing
             nn.utils.clip_grads_with_norm_(self.weights.values(), self._most, norm)
@@ -66,23 +70,23 @@ class Mover:
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         length = norm.item()
-        return Move(length, exploded=length > EXPLODED * self._most)
+        return StepStats(length, is_spike=length > SPIKE_FACTOR * self._most)
 
     @property
     def rate(self) -> float:
         """Return the UNet's learning rate at the last step."""
         return rate_of(self._optimizer)
 
-    def capture(self, progress: Progress) -> State:
+    def state_dict(self, progress: Progress) -> TrainingState:
         """Return all that the step left behind."""
-        state = capture(progress, self.weights, self._optimizer)
+        state = state_dict(progress, self.weights, self._optimizer)
         own: dict[str, Any] = self._scaler.state_dict()
         scaler = {f"scaler/{key}": value for key, value in own.items()}
-        return State(progress, state.tensors, state.numbers | scaler)
+        return TrainingState(progress, state.tensors, state.numbers | scaler)
 
-    def reinstate(self, state: State) -> None:
+    def load_state(self, state: TrainingState) -> None:
         """Put back what ``capture`` returned."""
-        reinstate(state, self.weights, self._optimizer)
+        load_state(state, self.weights, self._optimizer)
         own = {
             place.removeprefix("scaler/"): value
             for place, value in state.numbers.items()

@@ -15,10 +15,10 @@ from trainer.faces import Face, Pixels
 
 Mask: TypeAlias = NDArray[np.float32]
 
-LONGEST = 256
+MAX_SIDE = 256
 """Pixels of the side that photos are segmented at."""
 
-ROUNDS = 5
+ITERATIONS = 5
 EDGE = 0.04
 """Of the photo's side: surely background, when there is no face to go by."""
 
@@ -49,12 +49,12 @@ class GrabCutSegmenter:
     def subject(self, pixels: Pixels, face: Face | None) -> Mask | None:
         """Return where the subject is; None where it fills next to nothing or nearly all."""
         height, width = pixels.shape[:2]
-        scale = min(1.0, LONGEST / max(height, width))
+        scale = min(1.0, MAX_SIDE / max(height, width))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         guess = guess_around(face, scale, small) if face is not None else guess_middle(small)
         cv2.setRNGSeed(0)  # its clusters start by chance
         models = np.zeros((2, 1, 65))
-        cv2.grabCut(small, guess, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, guess, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
         mask = np.isin(guess, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
         if not PLAUSIBLE[0] < mask.mean() < PLAUSIBLE[1]:
             return None
@@ -119,17 +119,17 @@ def change_background(pixels: Pixels, mask: Mask, how: Background, seed: int, in
 def blurred(pixels: Pixels, mask: Mask) -> NDArray[np.float32]:
     """Return the background out of focus; the subject's colours do not spill into it."""
     sigma = BLUR * max(mask.shape)
-    rest = np.clip(1 - mask, 1e-3, 1)[..., None]
-    colours = cv2.GaussianBlur((pixels * rest).astype(np.float32), (0, 0), sigma)
-    shares = cv2.GaussianBlur(rest.astype(np.float32), (0, 0), sigma)[..., None]
+    outside = np.clip(1 - mask, 1e-3, 1)[..., None]
+    colours = cv2.GaussianBlur((pixels * outside).astype(np.float32), (0, 0), sigma)
+    shares = cv2.GaussianBlur(outside.astype(np.float32), (0, 0), sigma)[..., None]
     return np.asarray(colours / shares, dtype=np.float32)
 
 
 def drawn(shape: tuple[int, ...], seed: int, index: int) -> NDArray[np.float32]:
     """Return soft spots of colour by chance: another picture for every photo of a seed."""
-    chance = np.random.default_rng(noise.chance(seed, "background", index).initial_seed())
-    few = chance.uniform(20, 235, (4, 4, 3)).astype(np.float32)
-    even = chance.uniform(20, 235, 3)
+    rng = np.random.default_rng(noise.make_generator(seed, "background", index).initial_seed())
+    few = rng.uniform(20, 235, (4, 4, 3)).astype(np.float32)
+    even = rng.uniform(20, 235, 3)
     mixed = (0.6 * even + 0.4 * few).astype(np.float32)
     height, width = shape
     large = cv2.resize(mixed, (width, height), interpolation=cv2.INTER_CUBIC)

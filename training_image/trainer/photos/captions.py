@@ -29,7 +29,7 @@ from trainer.model.base import Base
 from trainer.process.results import TrainingError
 
 CAPTIONER_VARIABLE = "LIKENESS_CAPTIONER"
-MOST_TOKENS = 40
+MAX_CAPTION_TOKENS = 40
 """Of a captioner's answer."""
 
 QUESTION = "A short image description."
@@ -39,7 +39,7 @@ QUESTION = "A short image description."
 class Captioner(Protocol):
     """Describes pictures."""
 
-    def describe(self, image: Image.Image, told: str | None = None) -> str:
+    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
         """Return what is on a picture, in a few words; the same words every time.
 
         ``told`` is a question, or the words to begin with, as the captioner takes it.
@@ -108,20 +108,20 @@ class _Captioner:
             raise ValueError(folder.name)
         self._network = network.eval()
 
-    def _say(self, image: Image.Image, told: str | None) -> Tensor:
+    def _generate(self, image: Image.Image, prompt: str | None) -> Tensor:
         """Return the likeliest tokens."""
-        words = {} if told is None else {"text": told}
-        given = self._processor(images=image, return_tensors="pt", **words)
+        description = {} if prompt is None else {"text": prompt}
+        given = self._processor(images=image, return_tensors="pt", **description)
         with torch.no_grad():
             answer = self._network.generate(
-                **given, max_new_tokens=MOST_TOKENS, num_beams=3, do_sample=False
+                **given, max_new_tokens=MAX_CAPTION_TOKENS, num_beams=3, do_sample=False
             )
         tokens: Tensor = answer[0]
         return tokens
 
-    def _words(self, tokens: Tensor) -> str:
-        words: str = self._processor.decode(tokens, skip_special_tokens=True)
-        return " ".join(words.split())
+    def _decode(self, tokens: Tensor) -> str:
+        description: str = self._processor.decode(tokens, skip_special_tokens=True)
+        return " ".join(description.split())
 
 
 class BlipCaptioner(_Captioner):
@@ -132,9 +132,9 @@ class BlipCaptioner(_Captioner):
 
     kind = BlipForConditionalGeneration
 
-    def describe(self, image: Image.Image, told: str | None = None) -> str:
+    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
         """Return what is on a picture."""
-        return self._words(self._say(image, told)[1:])  # the first token means: begin
+        return self._decode(self._generate(image, prompt)[1:])  # the first token means: begin
 
 
 class InstructBlipCaptioner(_Captioner):
@@ -145,9 +145,9 @@ class InstructBlipCaptioner(_Captioner):
 
     kind = InstructBlipForConditionalGeneration
 
-    def describe(self, image: Image.Image, told: str | None = None) -> str:
+    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
         """Return what is on a picture."""
-        return self._words(self._say(image, told or QUESTION))
+        return self._decode(self._generate(image, prompt or QUESTION))
 
 
 CAPTIONERS: dict[str, Callable[[Path], Captioner]] = {
@@ -157,7 +157,7 @@ CAPTIONERS: dict[str, Callable[[Path], Captioner]] = {
 """By the kind that their config.json names."""
 
 
-def caption(
+def choose_caption(
     photo: TaskPhoto, image: Image.Image, request: TrainingRequest, captioner: Captioner | None
 ) -> Caption:
     """Return what a photo is trained under: its own words go first."""
@@ -167,28 +167,28 @@ def caption(
         is_named = text == name_subject(own, request)
         return Caption(text, is_own=True, codes=() if is_named else ("trigger_added",))
     ignored = () if photo.caption is None else ("caption_ignored",)
-    words = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
-    if not words:
+    description = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
+    if not description:
         return Caption(caption_of(None, request), is_own=False, codes=ignored)
-    parts = (request.autocaption_prefix, words, request.autocaption_suffix)
+    parts = (request.autocaption_prefix, description, request.autocaption_suffix)
     text = caption_of(" ".join(part for part in parts if part), request)
     return Caption(text, is_own=True, codes=(*ignored, "captioned"))
 
 
-def check(captions: Sequence[Caption], base: Base) -> list[tuple[str, ...]]:
+def caption_codes(captions: Sequence[Caption], base: Base) -> list[tuple[str, ...]]:
     """Return for each caption of a set the codes of what is not right about it."""
-    often = Counter(caption.text for caption in captions if caption.is_own)
+    counts = Counter(caption.text for caption in captions if caption.is_own)
     return [
         (
             *caption.codes,
-            *(("caption_repeated",) if often[caption.text] > 1 else ()),
-            *(("caption_truncated",) if is_cut(caption.text, base) else ()),
+            *(("caption_repeated",) if counts[caption.text] > 1 else ()),
+            *(("caption_truncated",) if is_truncated(caption.text, base) else ()),
         )
         for caption in captions
     ]
 
 
-def is_cut(text: str, base: Base) -> bool:
+def is_truncated(text: str, base: Base) -> bool:
     """Tell whether the base's text encoder does not read a caption to its end."""
     tokenizer = base.pipeline.tokenizer
     length, limit = len(tokenizer(text, truncation=False).input_ids), tokenizer.model_max_length

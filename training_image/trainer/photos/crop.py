@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from contracts.documents.upload.photo_options import FaceCrop
 from trainer.faces import Face
 
-AROUND, LEAST_AROUND = 2.4, 1.3
+CROP_SCALE, MIN_CROP_SCALE = 2.4, 1.3
 """Side of the square in heights of the face: wished, and the least before edges are filled up."""
 
 BELOW = 0.15
@@ -65,19 +65,19 @@ def cut_to_face(face: Face, height: int, width: int, how: FaceCrop) -> Cut:
     """Return the square around a face: smaller and shifted rather than beyond the edges."""
     codes, turn = ["face_cropped"], None
     if how == "align":
-        turn = level(face)
+        turn = level_eyes(face)
         codes.append("eyes_not_found" if turn is None else "face_aligned")
-    side = min(AROUND * face.height, max(min(height, width), LEAST_AROUND * face.height))
+    side = min(CROP_SCALE * face.height, max(min(height, width), MIN_CROP_SCALE * face.height))
     whole = max(1, round(side))
     x, y = face.centre
-    left = hold(round(x - side / 2), whole, width)
-    top = hold(round(y + BELOW * face.height - side / 2), whole, height)
+    left = clamp_start(round(x - side / 2), whole, width)
+    top = clamp_start(round(y + BELOW * face.height - side / 2), whole, height)
     if whole > min(height, width):
         codes.append("padded")
     return Cut(left, top, whole, turn, tuple(codes))
 
 
-def level(face: Face) -> NDArray[np.float64] | None:
+def level_eyes(face: Face) -> NDArray[np.float64] | None:
     """Return what turns a photo about the face until its eyes are level; None without eyes."""
     if face.eyes is None:
         return None
@@ -87,7 +87,7 @@ def level(face: Face) -> NDArray[np.float64] | None:
     return turn
 
 
-def hold(start: int, length: int, limit: int) -> int:
+def clamp_start(start: int, length: int, limit: int) -> int:
     """Return where a stretch should start so as to lie within the limit, centred if it cannot.
 
     >>> hold(-5, 10, 30), hold(25, 10, 30), hold(-9, 40, 30)

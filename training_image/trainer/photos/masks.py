@@ -14,7 +14,7 @@ from trainer.faces import Face, Pixels
 from trainer.photos.background import Mask
 from trainer.photos.photos import read_picture
 
-LONGEST_DIFFERENCE = 0.02
+MAX_ASPECT_DIFFERENCE = 0.02
 """Of the aspects of a photo and its mask."""
 
 FACE_GROWTH = 1.5
@@ -31,7 +31,7 @@ def read_mask(root: Path, photo: TaskPhoto, height: int, width: int) -> Mask | N
         return None
     name = f"the mask of photo {photo.index}"
     grey = read_picture(root, photo.mask.file, photo.mask.sha256, name).convert("L")
-    if abs(grey.width / grey.height * height / width - 1) > LONGEST_DIFFERENCE:
+    if abs(grey.width / grey.height * height / width - 1) > MAX_ASPECT_DIFFERENCE:
         return None
     values = np.asarray(grey.resize((width, height)), dtype=np.float32) / 255
     return values if values.max() > 0 else None

@@ -16,7 +16,7 @@ from contracts.documents.training import TaskPhoto
 from contracts.shared.layout import PHOTOS_CHANNEL
 from trainer.config.recipe import count_held_out
 from trainer.model.base import Base
-from trainer.model.sampling import at_once
+from trainer.model.sampling import images_per_batch
 from trainer.process.results import TrainingError, sha256_of
 
 
@@ -101,7 +101,7 @@ def encode_photos(base: Base, photos: list[Photo]) -> Latents:
     """Encode every photo once; the steps then draw from the result."""
     vae = base.pipeline.vae
     means, stds = [], []
-    size = at_once(photos[0].image.width)
+    size = images_per_batch(photos[0].image.width)
     for first in range(0, len(photos), size):
         images = [photo.image for photo in photos[first : first + size]]
         with torch.no_grad():

@@ -17,23 +17,23 @@ from trainer.process.results import TrainingError
 
 
 @dataclass(frozen=True)
-class Crew:
+class ProcessGroup:
     """This process among those of one training."""
 
     accelerator: Accelerator
 
     @classmethod
-    def join(cls) -> "Crew":
+    def join(cls) -> "ProcessGroup":
         """Meet the others, where there are any.
 
         Raises:
             TrainingError: ``option_unavailable``; they were started in a way that does not help.
         """
-        wanted = int(os.environ.get("WORLD_SIZE", "1"))
-        if wanted > 1 and not torch.cuda.is_available():
+        expected = int(os.environ.get("WORLD_SIZE", "1"))
+        if expected > 1 and not torch.cuda.is_available():
             os.environ["ACCELERATE_USE_CPU"] = "true"  # else accelerate takes each for a lone one
         accelerator = Accelerator()
-        if accelerator.num_processes != wanted:
+        if accelerator.num_processes != expected:
             raise TrainingError("option_unavailable", "num_processes: they did not find each other")
         if accelerator.distributed_type not in {"NO", "MULTI_GPU", "MULTI_CPU"}:
             kind = accelerator.distributed_type.value
@@ -41,20 +41,20 @@ class Crew:
         return cls(accelerator)
 
     @property
-    def size(self) -> int:
+    def world_size(self) -> int:
         """Return how many there are."""
         count: int = self.accelerator.num_processes
         return count
 
     @property
-    def place(self) -> int:
+    def rank(self) -> int:
         """Return which one this is, from 0; the first one writes."""
-        place: int = self.accelerator.process_index
-        return place
+        rank: int = self.accelerator.process_index
+        return rank
 
-    def average(self, weights: Iterable[nn.Parameter], error: Tensor) -> Tensor:
+    def all_reduce_mean(self, weights: Iterable[nn.Parameter], error: Tensor) -> Tensor:
         """Average every gradient over the crew; return the average error."""
-        if self.size == 1:
+        if self.world_size == 1:
             return error
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         flat = torch.cat([error.reshape(1), *(gradient.reshape(-1) for gradient in gradients)])
@@ -71,17 +71,17 @@ class Crew:
         Raises:
             TrainingError: ``training_failed``; they went different ways.
         """
-        if self.size == 1:
+        if self.world_size == 1:
             return
         own = torch.stack([weight.detach().double().sum() for weight in weights]).sum().reshape(1)
         sums: Tensor = self.accelerator.gather(own)
         if not bool((sums == sums[0]).all()):
             raise TrainingError("training_failed", "the processes of this training disagree")
 
-    def agree(self, wish: bool) -> bool:
+    def any_rank(self, flag: bool) -> bool:
         """Return whether anyone of the crew wishes it: they must stop at the same step."""
-        if self.size == 1:
-            return wish
-        wishes = torch.tensor([float(wish)], device=self.accelerator.device)
-        total: Tensor = self.accelerator.reduce(wishes, reduction="sum")
+        if self.world_size == 1:
+            return flag
+        flags = torch.tensor([float(flag)], device=self.accelerator.device)
+        total: Tensor = self.accelerator.reduce(flags, reduction="sum")
         return bool(total.item())

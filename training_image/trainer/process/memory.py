@@ -14,7 +14,7 @@ PAGE_OUT = 21
 """MADV_PAGEOUT, Linux 5.4: only a hint, so no content is ever lost."""
 
 
-def let_go(tensors: Iterable[Tensor]) -> None:
+def release_pages(tensors: Iterable[Tensor]) -> None:
     """Have the system take back the pages of tensors on the CPU, where it can read them again."""
     advise = getattr(ctypes.CDLL(None), "madvise", None)
     for tensor in tensors:
@@ -26,11 +26,11 @@ def let_go(tensors: Iterable[Tensor]) -> None:
             advise(ctypes.c_void_p(first), ctypes.c_size_t(size), PAGE_OUT)
 
 
-def rest(networks: Iterable[nn.Module]) -> None:
+def offload(networks: Iterable[nn.Module]) -> None:
     """Take networks out of the memory in which a base is trained."""
     for network in networks:
         weights = list(network.parameters())
         if any(weight.device.type != "cpu" for weight in weights):
             network.to("cpu")
         else:
-            let_go(weights)
+            release_pages(weights)

@@ -50,7 +50,7 @@ class Machine(BaseModel):
 
     @field_validator("num_processes")
     @classmethod
-    def _one_way_at_a_time(cls, number: int, info: ValidationInfo) -> int:
+    def _no_users_per_step(cls, number: int, info: ValidationInfo) -> int:
         if number > 1 and info.data.get("users_per_step", 1) > 1:
             message = "several processes train one user at a time"
             raise ValueError(message)
@@ -71,11 +71,11 @@ class Machine(BaseModel):
             message = f"check the hyperparameters {', '.join(fields)}"
             raise TrainingError("plan_invalid", message) from error
 
-    def share(self, tasks: tuple[TrainingTask, ...]) -> list[TrainingTask]:
+    def tasks_of_this_host(self, tasks: tuple[TrainingTask, ...]) -> list[TrainingTask]:
         """Return this machine's tasks: of several machines, every one takes its turn."""
         return list(tasks[sorted(self.hosts).index(self.current_host) :: len(self.hosts)])
 
-    def dtype(self, device: torch.device, wished: Precision | None = None) -> torch.dtype:
+    def dtype(self, device: torch.device, requested: Precision | None = None) -> torch.dtype:
         """Return the type of the frozen networks' weights; ``wished`` is a request's own.
 
         Raises:
@@ -83,7 +83,7 @@ class Machine(BaseModel):
         """
         on_gpu = device.type == "cuda"
         has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else True
-        precision = wished or self.mixed_precision or ("bf16" if on_gpu and has_bf16 else "no")
+        precision = requested or self.mixed_precision or ("bf16" if on_gpu and has_bf16 else "no")
         if precision == "fp16" and not on_gpu:
             raise TrainingError("option_unavailable", "mixed_precision: fp16 needs a GPU")
         if precision == "bf16" and not has_bf16:

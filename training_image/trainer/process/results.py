@@ -31,32 +31,32 @@ class TrainingError(Exception):
         """The verdicts, where the photos are the reason."""
 
 
-class InterruptedTrainingError(Exception):
+class PreemptedError(Exception):
     """SageMaker wants the machine back: what was saved is enough to go on later."""
 
 
-_subjects: list[str] = []
+_log_context: list[str] = []
 """What is worked on, the innermost last. Of the process, since the watchdog speaks of it too."""
 
 
 @contextmanager
-def about(**subject: str) -> Iterator[None]:
+def log_context(**subject: str) -> Iterator[None]:
     """Let every line that is said meanwhile name its subject, ``job_id`` or ``plan_id``."""
-    _subjects.append(" ".join(f"{name}={value}" for name, value in subject.items()))
+    _log_context.append(" ".join(f"{name}={value}" for name, value in subject.items()))
     try:
         yield
     finally:
-        _subjects.pop()
+        _log_context.pop()
 
 
-def signed(line: str) -> str:
+def with_log_context(line: str) -> str:
     """Return a line with its subject, if it does not name a job by itself."""
-    return line if "job_id=" in line or not _subjects else f"{line} {_subjects[-1]}"
+    return line if "job_id=" in line or not _log_context else f"{line} {_log_context[-1]}"
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Write one line to the training job's log, at once."""
-    sys.stdout.write(f"{signed(line)}\n")
+    sys.stdout.write(f"{with_log_context(line)}\n")
     sys.stdout.flush()
 
 
@@ -66,7 +66,7 @@ def describe_failure(error: Exception) -> TrainingFailure:
         return TrainingFailure(code=error.code, message=error.message)
     # The stack without the message: a library's message may quote a prompt.
     stack = "".join(traceback.format_tb(error.__traceback__)).splitlines()
-    sys.stderr.writelines(f"{signed(line)}\n" for line in (*stack, type(error).__name__))
+    sys.stderr.writelines(f"{with_log_context(line)}\n" for line in (*stack, type(error).__name__))
     code = _code_of(error)
     return TrainingFailure(code=code, message=f"{CODES[code].text} ({type(error).__name__})")
 
@@ -104,12 +104,12 @@ def read_result(folder: Path) -> TrainingResult | None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``path`` so that no reader, SageMaker's sync included, sees half of it."""
-    with written_whole(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_bytes(data)
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Yield where to write what becomes ``path`` at the end; a failed attempt leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")

@@ -8,20 +8,20 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 
 from contracts.documents.training import GateCandidate  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
-from tests.smoke.gate_room import attach, filled, small_base  # noqa: E402
-from trainer.evaluation.gate import Shots  # noqa: E402
+from tests.smoke.gate_kit import attach, filled, small_base  # noqa: E402
+from trainer.evaluation.gate import SamplingRequests  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.sampling import Shot, make_pictures, to_images  # noqa: E402
-from trainer.optimisation.checkpoint import Progress, State  # noqa: E402
+from trainer.model.sampling import SamplingRequest, make_pictures, to_images  # noqa: E402
+from trainer.optimisation.checkpoint import Progress, TrainingState  # noqa: E402
 from trainer.optimisation.checkpoint_choice import (  # noqa: E402
-    Look,
+    CheckpointEvaluation,
+    candidate_steps,
     choose,
-    keep,
-    kept_steps,
     merit,
-    quicker,
-    read_kept,
+    read_candidates,
+    save_candidate,
+    with_fewer_steps,
 )
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 
@@ -40,9 +40,9 @@ def best(*candidates: GateCandidate) -> int:
 
 
 def test_weights_are_kept_at_two_steps_before_the_last() -> None:
-    assert kept_steps(320) == (192, 256)
-    assert kept_steps(2) == (1,)
-    assert kept_steps(1) == ()
+    assert candidate_steps(320) == (192, 256)
+    assert candidate_steps(2) == (1,)
+    assert candidate_steps(1) == ()
 
 
 def test_the_most_alike_that_passes_is_taken() -> None:
@@ -62,10 +62,10 @@ def test_kept_weights_come_back_under_the_names_that_restore_takes(tmp_path: Pat
         "optimizer/exp_avg/unet.to_q.lora_A.default.weight": torch.zeros(2, 3),
     }
     for step, mark in ((192, "mine"), (256, "foreign")):
-        keep(tmp_path, mark, State(Progress(step, [], 0.0), tensors))
+        save_candidate(tmp_path, mark, TrainingState(Progress(step, [], 0.0), tensors))
     (tmp_path / "kept-000300.safetensors").write_bytes(b"torn")
 
-    kept = read_kept(tmp_path, "mine")
+    kept = read_candidates(tmp_path, "mine")
 
     assert list(kept) == [192]
     assert list(kept[192]) == ["unet.to_q.lora_A.weight"]
@@ -78,13 +78,22 @@ def test_the_step_whose_pictures_look_like_the_photos_is_left_in_the_networks(
     base = small_base(tmp_path)
     networks = attach(base, 0.0)
     weights = {step: filled(networks, b) for step, b in ((2, -3.0), (4, 3.0), (6, 0.0))}
-    shots = Shots([Shot("a photo of sks person", 1)], [], [Shot("a photo of a person", 9)])
+    requests = SamplingRequests(
+        [SamplingRequest("a photo of sks person", 1)],
+        [],
+        [SamplingRequest("a photo of a person", 9)],
+    )
     lora.restore(networks, weights[4])
-    photos = to_images(make_pictures(quicker(base), shots.subject, 64, TimeLimit(), "photos"))
+    photos = to_images(
+        make_pictures(with_fewer_steps(base), requests.subject, 64, TimeLimit(), "photos")
+    )
     judge = ClassifierJudge(PORTRAITS / "likeness")
 
     first, *others = choose(
-        base, networks, dict(weights), Look(shots, photos, judge, 64, TimeLimit())
+        base,
+        networks,
+        dict(weights),
+        CheckpointEvaluation(requests, photos, judge, 64, TimeLimit()),
     )
 
     assert first.step == 4

@@ -15,38 +15,38 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from domain.training.sagemaker_job import METRICS  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
+from tests.smoke.job_dir import JobDir, job_id  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base, write_card  # noqa: E402
-from tests.smoke.training_room import Room, job_id  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
-MakeRoom = Callable[[], Room]
+MakeJobDir = Callable[[], JobDir]
 WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
 
 
 @pytest.fixture(scope="module")
-def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
+def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
     base = tmp_path_factory.mktemp("base")
     card = make_base(base, "sdxl")
     shutil.copytree(PORTRAITS / "likeness", base / "likeness")
     write_card(base, "sdxl", card.prediction_type, judge="likeness")
-    return lambda: Room(tmp_path_factory.mktemp("room"), base)
+    return lambda: JobDir(tmp_path_factory.mktemp("job"), base)
 
 
-def twin(room: Room, **request: object) -> str:
+def twin(job_dir: JobDir, **request: object) -> str:
     """Add the first task again with another wish: the same photos, the same seed."""
-    first = room.tasks[0]
-    name = job_id(len(room.tasks) + 1)
-    room.tasks.append({**first, "job_id": name, "request": {**first["request"], **request}})
+    first = job_dir.tasks[0]
+    name = job_id(len(job_dir.tasks) + 1)
+    job_dir.tasks.append({**first, "job_id": name, "request": {**first["request"], **request}})
     return name
 
 
-def test_a_training_tells_how_it_goes(make_room: MakeRoom) -> None:
-    room = make_room()
-    quiet = room.add_task(max_train_steps=4, sample_prompts=["TOK, smiling"])
-    shown = twin(room, validation_steps=2)
-    room.write_plan()
-    done = room.run()
+def test_a_training_tells_how_it_goes(make_job_dir: MakeJobDir) -> None:
+    job_dir = make_job_dir()
+    quiet = job_dir.add_task(max_train_steps=4, sample_prompts=["TOK, smiling"])
+    shown = twin(job_dir, validation_steps=2)
+    job_dir.write_plan()
+    done = job_dir.run()
     assert done.returncode == 0, done.stderr
 
     missing = {name for name, regex in METRICS.items() if not re.search(regex, done.stdout)}
@@ -57,38 +57,38 @@ def test_a_training_tells_how_it_goes(make_room: MakeRoom) -> None:
     about_all = [line for line in done.stdout.splitlines() if "job_id=" not in line]
     assert [line.split()[0] for line in about_all] == ["base"], "one user's lines name the user"
 
-    events = EventAccumulator(str(room.root / "output" / "tensorboard" / shown)).Reload()
+    events = EventAccumulator(str(job_dir.root / "output" / "tensorboard" / shown)).Reload()
     for name in ("loss", "lr", "grad_norm"):
         assert [event.step for event in events.Scalars(f"train/{name}")] == [1, 2, 3, 4]
     assert [event.step for event in events.Images("samples")] == [2, 4]
     for name in ("identity", "prompt_following"):
         assert [event.step for event in events.Scalars(f"samples/{name}")] == [2, 4]
 
-    names = {name for name in room.result(shown).files if "/samples/" in name}
+    names = {name for name in job_dir.result(shown).files if "/samples/" in name}
     wanted = {f"adapter/samples/step-{s:06d}-{n:02d}.png" for s in (2, 4) for n in range(3)}
     assert names == wanted
-    with Image.open(room.folder(shown) / min(names)) as picture:
+    with Image.open(job_dir.folder(shown) / min(names)) as picture:
         assert picture.size == (64, 64)
-    assert not (room.folder(quiet) / "adapter" / "samples").exists()
-    one, other = (load_file(room.folder(name) / WEIGHTS) for name in (quiet, shown))
+    assert not (job_dir.folder(quiet) / "adapter" / "samples").exists()
+    one, other = (load_file(job_dir.folder(name) / WEIGHTS) for name in (quiet, shown))
     assert all(torch.equal(one[key], other[key]) for key in one), "looking changes nothing"
 
 
-def test_nobody_is_left_without_an_answer_when_the_time_is_over(make_room: MakeRoom) -> None:
-    room = make_room()
-    partial = room.add_task(max_train_steps=20_000)
-    late = room.add_task()
-    room.write_plan(deadline_seconds=60)
-    done = room.run()
+def test_nobody_is_left_without_an_answer_when_the_time_is_over(make_job_dir: MakeJobDir) -> None:
+    job_dir = make_job_dir()
+    partial = job_dir.add_task(max_train_steps=20_000)
+    late = job_dir.add_task()
+    job_dir.write_plan(deadline_seconds=60)
+    done = job_dir.run()
     assert done.returncode == 0, done.stderr
-    result = room.result(partial)
+    result = job_dir.result(partial)
     assert result.status == "succeeded"
     assert result.metrics is not None
     assert result.metrics.partial
     assert 0 < result.metrics.steps < 20_000
     assert "adapter/kohya.safetensors" in result.files
-    assert room.code(late) == "deadline_exceeded"
-    card = (room.folder(partial) / "adapter" / "README.md").read_text()
+    assert job_dir.code(late) == "deadline_exceeded"
+    card = (job_dir.folder(partial) / "adapter" / "README.md").read_text()
     assert "stopped early" in card
 
 
@@ -102,13 +102,13 @@ def test_nobody_is_left_without_an_answer_when_the_time_is_over(make_room: MakeR
     ids=["an unknown field", "no work", "no photos"],
 )
 def test_a_plan_that_is_none_fails_before_anything_is_read(
-    make_room: MakeRoom, spoil: Callable[[dict[str, object]], dict[str, object]]
+    make_job_dir: MakeJobDir, spoil: Callable[[dict[str, object]], dict[str, object]]
 ) -> None:
-    room = make_room()
-    room.add_task()
-    room.write_plan()
-    path = room.data / "plan" / "plan.json"
+    job_dir = make_job_dir()
+    job_dir.add_task()
+    job_dir.write_plan()
+    path = job_dir.data / "plan" / "plan.json"
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
-    assert room.run().returncode == 1
-    assert room.failure().startswith("plan_invalid: check the fields ")
-    assert not (room.root / "checkpoints").exists()
+    assert job_dir.run().returncode == 1
+    assert job_dir.failure().startswith("plan_invalid: check the fields ")
+    assert not (job_dir.root / "checkpoints").exists()

@@ -15,7 +15,7 @@ from PIL import Image
 from contracts.base import BaseCard
 from contracts.documents.training import TrainingPlan, TrainingResult
 
-LEAVE_SECONDS = 20
+STOP_SECONDS = 20
 """From SIGTERM to the end, at most. SageMaker kills after 120."""
 
 PROGRAM = Path(__file__).parents[2] / "training_image" / "train.py"
@@ -31,7 +31,7 @@ def job_id(number: int) -> str:
     return f"{number:032x}"
 
 
-class Room:
+class JobDir:
     """One training job's /opt/ml."""
 
     def __init__(self, root: Path, base: Path) -> None:
@@ -92,14 +92,14 @@ class Room:
             text=True,
         )
 
-    def interrupt(self, line: str) -> int:
+    def preempt(self, line: str) -> int:
         """Start the program, end it as SageMaker does when it says so; return its exit status."""
         with self.start() as running:
             for said in running.stdout or ():
                 if said.startswith(line):
                     running.send_signal(signal.SIGTERM)
                     break
-            return running.wait(timeout=LEAVE_SECONDS)
+            return running.wait(timeout=STOP_SECONDS)
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"SAGEMAKER_BASE_DIR": str(self.root), "OMP_NUM_THREADS": "1"}

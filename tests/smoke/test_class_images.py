@@ -11,42 +11,42 @@ from safetensors.torch import load_file  # noqa: E402
 
 from contracts.documents.prior import PriorSet, order_of, prior_key  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
+from tests.smoke.job_dir import REQUEST, JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from tests.smoke.training_room import REQUEST, Room  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
-MakeRoom = Callable[[], Room]
+MakeJobDir = Callable[[], JobDir]
 FOUND, MADE = "class images: 2 found ready", "class images: 2 of 2"
 
 
 @pytest.fixture(scope="module")
-def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
+def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
     base = tmp_path_factory.mktemp("base")
     make_base(base, "sdxl")
-    return lambda: Room(tmp_path_factory.mktemp("room"), base)
+    return lambda: JobDir(tmp_path_factory.mktemp("job"), base)
 
 
-def order(room: Room) -> str:
+def order(job_dir: JobDir) -> str:
     """The key under which the launcher looks for the set of this room's request."""
-    wanted = order_of(TrainingRequest.model_validate(REQUEST), room.card.resolution)
+    wanted = order_of(TrainingRequest.model_validate(REQUEST), job_dir.card.resolution)
     assert wanted is not None
-    return prior_key(room.card.sha256, wanted)
+    return prior_key(job_dir.card.sha256, wanted)
 
 
-def made_in(room: Room) -> Path:
-    return room.root / "checkpoints" / "priors" / order(room)
+def made_in(job_dir: JobDir) -> Path:
+    return job_dir.root / "checkpoints" / "priors" / order(job_dir)
 
 
-def give(room: Room, folder: Path) -> Path:
+def give(job_dir: JobDir, folder: Path) -> Path:
     """Do as the launcher's channel does."""
-    return Path(shutil.copytree(folder, room.data / "prior" / order(room)))
+    return Path(shutil.copytree(folder, job_dir.data / "prior" / order(job_dir)))
 
 
 def test_a_plan_without_tasks_makes_the_set_that_the_launcher_looks_for(
-    make_room: MakeRoom,
+    make_job_dir: MakeJobDir,
 ) -> None:
-    maker, user = make_room(), make_room()
+    maker, user = make_job_dir(), make_job_dir()
     wanted = {"class_prompt": REQUEST["class_prompt"], "count": 2}
     maker.write_plan(priors=[{**wanted, "resolution": maker.card.resolution}])
     done = maker.run()
@@ -66,19 +66,19 @@ def test_a_plan_without_tasks_makes_the_set_that_the_launcher_looks_for(
 
 
 @pytest.fixture(scope="module")
-def first(make_room: MakeRoom) -> Room:
+def first(make_job_dir: MakeJobDir) -> JobDir:
     """A user's job that found no set."""
-    room = make_room()
-    room.add_task()
-    room.write_plan()
-    done = room.run()
+    job_dir = make_job_dir()
+    job_dir.add_task()
+    job_dir.write_plan()
+    done = job_dir.run()
     assert done.returncode == 0, done.stderr
     assert MADE in done.stdout
-    return room
+    return job_dir
 
 
-def test_a_set_holds_nothing_of_the_photos(make_room: MakeRoom, first: Room) -> None:
-    other = make_room()
+def test_a_set_holds_nothing_of_the_photos(make_job_dir: MakeJobDir, first: JobDir) -> None:
+    other = make_job_dir()
     other.add_task(photos=4, seed=7)
     other.write_plan()
     assert other.run().returncode == 0
@@ -92,9 +92,9 @@ def test_a_set_holds_nothing_of_the_photos(make_room: MakeRoom, first: Room) -> 
 
 
 def test_a_set_that_is_not_what_its_document_says_is_refused(
-    make_room: MakeRoom, first: Room
+    make_job_dir: MakeJobDir, first: JobDir
 ) -> None:
-    user = make_room()
+    user = make_job_dir()
     next(give(user, made_in(first)).glob("*.safetensors")).write_bytes(b"something else")
     name = user.add_task()
     user.write_plan()
@@ -103,8 +103,8 @@ def test_a_set_that_is_not_what_its_document_says_is_refused(
     assert user.failure().startswith("prior_mismatch: ")
 
 
-def test_a_set_of_another_recipe_is_made_anew(make_room: MakeRoom, first: Room) -> None:
-    user = make_room()
+def test_a_set_of_another_recipe_is_made_anew(make_job_dir: MakeJobDir, first: JobDir) -> None:
+    user = make_job_dir()
     document = give(user, made_in(first)) / "prior.json"
     prior = PriorSet.model_validate_json(document.read_bytes())
     document.write_text(prior.model_copy(update={"recipe_sha256": "0" * 64}).model_dump_json())
@@ -116,7 +116,7 @@ def test_a_set_of_another_recipe_is_made_anew(make_room: MakeRoom, first: Room) 
     assert user.result(name).status == "succeeded"
 
 
-def test_the_next_job_of_a_warm_pool_finds_the_set_in_its_cache(first: Room) -> None:
+def test_the_next_job_of_a_warm_pool_finds_the_set_in_its_cache(first: JobDir) -> None:
     shutil.rmtree(first.root / "checkpoints")
     again = first.run()
     assert FOUND in again.stdout

@@ -13,8 +13,8 @@ from accelerate.utils.deepspeed import HfDeepSpeedConfig  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
+from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from tests.smoke.training_room import Room  # noqa: E402
 from trainer.process import distributed  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
@@ -28,7 +28,7 @@ WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
 def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Path) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
-    one, two = Room(tmp_path / "one", base), Room(tmp_path / "two", base)
+    one, two = JobDir(tmp_path / "one", base), JobDir(tmp_path / "two", base)
     name = one.add_task(gradient_accumulation_steps=2, validation_steps=1)
     two.add_task(gradient_accumulation_steps=1, validation_steps=1)
     one.write_plan()
@@ -40,13 +40,13 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
     assert alone.returncode == 0, alone.stderr
     assert together.returncode == 0, together.stderr
     assert together.stdout.count("step=2 ") == 1  # only the first process speaks
-    for room in (one, two):  # and only the first one's files are kept
-        events = EventAccumulator(str(room.root / "output" / "tensorboard" / name)).Reload()
+    for job_dir in (one, two):  # and only the first one's files are kept
+        events = EventAccumulator(str(job_dir.root / "output" / "tensorboard" / name)).Reload()
         assert [event.step for event in events.Scalars("train/loss")] == [1, 2]
         assert [event.step for event in events.Images("samples")] == [1, 2]
-        assert len(list((room.root / "output" / "tensorboard" / name).iterdir())) == 1
+        assert len(list((job_dir.root / "output" / "tensorboard" / name).iterdir())) == 1
     assert set(two.result(name).files) == set(one.result(name).files)
-    own, shared = (load_file(room.folder(name) / WEIGHTS) for room in (one, two))
+    own, shared = (load_file(job_dir.folder(name) / WEIGHTS) for job_dir in (one, two))
     assert own.keys() == shared.keys()
     assert all(torch.allclose(own[key], shared[key], rtol=0, atol=1e-5) for key in own)
     moved = [key for key in own if ".lora_B." in key]
@@ -82,7 +82,7 @@ def test_a_way_to_start_processes_that_the_trainer_cannot_use_is_refused(
 
     monkeypatch.setattr(distributed, "Accelerator", UnderDeepSpeed)
     with pytest.raises(TrainingError, match=r"option_unavailable: this trainer .* DEEPSPEED"):
-        distributed.Crew.join()
+        distributed.ProcessGroup.join()
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 3])
@@ -95,7 +95,7 @@ def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
     for name in names:
         settings = {"current_host": name, "hosts": names[::-1]}
         (config / "resourceconfig.json").write_text(json.dumps(settings))
-        shares.append(list(Machine.read(tmp_path).share(tasks)))
+        shares.append(list(Machine.read(tmp_path).tasks_of_this_host(tasks)))
     assert sorted(task for share in shares for task in share) == list(tasks)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -103,11 +103,11 @@ def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
 def test_sigterm_reaches_every_process_and_leaves_a_state(tmp_path: Path) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
-    room = Room(tmp_path / "room", base)
-    name = room.add_task(max_train_steps=500, with_prior_preservation=False)
-    room.write_plan()
-    room.set_hyperparameters(num_processes="2")
-    assert room.interrupt("step=") == 143
-    states = list((room.folder(name) / "state").glob("step-*.safetensors"))
+    job_dir = JobDir(tmp_path / "job", base)
+    name = job_dir.add_task(max_train_steps=500, with_prior_preservation=False)
+    job_dir.write_plan()
+    job_dir.set_hyperparameters(num_processes="2")
+    assert job_dir.preempt("step=") == 143
+    states = list((job_dir.folder(name) / "state").glob("step-*.safetensors"))
     assert states
-    assert not (room.folder(name) / "result.json").exists()
+    assert not (job_dir.folder(name) / "result.json").exists()
