@@ -23,10 +23,13 @@ from tests.smoke import tiny_pipelines as tiny
 from tests.smoke.job_dir import JobDir
 from trainer.config import noise
 from trainer.config.recipe import Recipe
-from trainer.model import lora
+from trainer.examples.batches import Examples, draw_batch
+from trainer.model import grouped_lora, lora
 from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base, load_base
 from trainer.optimisation import loop, multi_user
+from trainer.optimisation.losses import example_losses, user_loss
+from trainer.optimisation.training_run import TrainingRun
 from trainer.photos.photos import Latents, Photo, encode_photos
 from trainer.process.time_limit import TimeLimit
 
@@ -70,7 +73,7 @@ def gates(folder: Path) -> list[Figure]:
     ]
 
 
-def make_run(base: Base, user: int, folder: Path = Path()) -> loop.TrainingRun:
+def make_run(base: Base, user: int, folder: Path = Path()) -> TrainingRun:
     """Return one user with photos and class images of noise."""
     recipe = Recipe(
         job_id=f"{user:032x}",
@@ -91,14 +94,14 @@ def make_run(base: Base, user: int, folder: Path = Path()) -> loop.TrainingRun:
         checkpointing_steps=1000,  # states are not what is measured, and steps this few save each
     )
     latents = encode_photos(base, make_photos(user))
-    examples = loop.Examples(
+    examples = Examples(
         latents,
         ["a photo of sks", "a photo"],
         [0] * PHOTOS,
         noise.normal((CLASS_IMAGES, *latents.mean[0].shape), user, "class images"),
         [1] * CLASS_IMAGES,
     )
-    return loop.TrainingRun(recipe, examples, folder / str(user), "")
+    return TrainingRun(recipe, examples, folder / str(user), "")
 
 
 def make_photos(user: int) -> list[Photo]:
@@ -108,11 +111,11 @@ def make_photos(user: int) -> list[Photo]:
     return [Photo(i, "a photo of sks", False, Image.fromarray(p)) for i, p in enumerate(pixels)]
 
 
-def one_pass(base: Base, run: loop.TrainingRun, text: EncodedPrompts) -> float:
+def one_pass(base: Base, run: TrainingRun, text: EncodedPrompts) -> float:
     """Go forward and back with one user's first batch; return the loss."""
-    batch = loop.draw_batch(run.recipe, run.examples, 0, LEVELS)
-    errors = loop.example_losses(base, run.recipe, batch, text.rows(batch.rows))
-    error = loop.user_loss(errors, run.recipe)
+    batch = draw_batch(run.recipe, run.examples, 0, LEVELS)
+    errors = example_losses(base, run.recipe, batch, text.rows(batch.rows))
+    error = user_loss(errors, run.recipe)
     error.backward()
     value: float = error.item()
     return value
@@ -123,16 +126,16 @@ def gradient_gap(base: Base) -> float:
     runs = [make_run(base, user) for user in range(USERS)]
     unet, texts = (
         base.pipeline.unet,
-        [loop.encode_frozen_prompts(base, own.examples) for own in runs],
+        [own.examples.encode_frozen(base) for own in runs],
     )
-    stacked = multi_user.attach(unet, [run.recipe for run in runs])
+    stacked = grouped_lora.attach(unet, [run.recipe for run in runs])
     lift(stacked)
     with loop.training_mode(base, {}, runs[0].recipe, texts) as known:
         batch, prompts = multi_user.draw_group_batch(base, runs, known, 0)
-        errors = loop.example_losses(base, runs[0].recipe, batch, prompts)
+        errors = example_losses(base, runs[0].recipe, batch, prompts)
         own = zip(errors.view(USERS, -1), runs, strict=True)
-        torch.stack([loop.user_loss(e, run.recipe) for e, run in own]).sum().backward()
-    multi_user.detach(unet)
+        torch.stack([user_loss(e, run.recipe) for e, run in own]).sum().backward()
+    grouped_lora.detach(unet)
     worst = 0.0
     for user, (run, text) in enumerate(zip(runs, texts, strict=True)):
         alone = attach(base, run)
@@ -146,7 +149,7 @@ def gradient_gap(base: Base) -> float:
     return worst
 
 
-def attach(base: Base, run: loop.TrainingRun) -> dict[str, torch.nn.Parameter]:
+def attach(base: Base, run: TrainingRun) -> dict[str, torch.nn.Parameter]:
     """Put one user's adapter into the UNet."""
     unet, recipe = base.pipeline.unet, run.recipe
     lora.attach(unet, "unet", TARGETS, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
@@ -165,7 +168,7 @@ def latent_gap(base: Base) -> float:
     parts = [encode_photos(base, [photo]) for photo in make_photos(0)]
     means, stds = torch.cat([p.mean for p in parts]), torch.cat([p.std for p in parts])
     encoded = replace(run.examples, photos=Latents(means, stds, parts[0].scale))
-    text = loop.encode_frozen_prompts(base, run.examples)
+    text = run.examples.encode_frozen(base)
     attach(base, run)
     cached = one_pass(base, run, text)
     uncached = one_pass(base, replace(run, examples=encoded), text)

@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.report import Figure
 from bench.training.gates import make_photos, open_base, train_alone
+from trainer.examples.batches import Batch
 from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
 from trainer.optimisation import loop
@@ -81,9 +82,9 @@ def without_fused_layers() -> Iterator[None]:
 @contextmanager
 def before_each_batch(work: Callable[[], object]) -> Iterator[None]:
     """Do ``work`` whenever a batch is drawn."""
-    draw = loop.draw_batch
+    draw: Callable[..., Batch] = vars(loop)["draw_batch"]
 
-    def working(*given: Any) -> loop.Batch:  # noqa: ANN401 (passed on)
+    def working(*given: Any) -> Batch:  # noqa: ANN401 (passed on)
         work()
         return draw(*given)
 

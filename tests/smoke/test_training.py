@@ -148,6 +148,17 @@ def test_sigterm_at_any_moment_is_obeyed_in_time_and_nothing_is_done_twice(
         assert result.metrics.resumed_from_step == REQUEST["max_train_steps"]
 
 
+def test_a_job_that_draws_images_at_every_step_resumes_from_the_step_of_sigterm(
+    make_job_dir: MakeJobDir,
+) -> None:
+    job_dir = make_job_dir("sd1")
+    name = job_dir.add_task(max_train_steps=50, validation_steps=1, with_prior_preservation=False)
+    job_dir.write_plan()
+    assert job_dir.preempt("step=2 ") == 143
+    steps = [int(path.stem[-6:]) for path in job_dir.folder(name).glob("state/step-*.safetensors")]
+    assert max(steps) >= 2
+
+
 def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(
     tmp_path: Path,
 ) -> None:

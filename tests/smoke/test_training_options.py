@@ -20,17 +20,19 @@ from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.config.recipe import Recipe, read_plan  # noqa: E402
+from trainer.examples.batches import Batch, draw_batch, draw_noise  # noqa: E402
 from trainer.examples.buckets import Bucket, Size, choose_batch, sizes_of  # noqa: E402
 from trainer.model import lora  # noqa: E402
 from trainer.model.architectures import ARCHITECTURES, EncodedPrompts  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.optimisation import multi_user  # noqa: E402
 from trainer.optimisation.checkpoint import Progress, load_checkpoint, save_checkpoint  # noqa: E402
-from trainer.optimisation.loop import Batch, TrainingRun, draw_batch, example_losses, train  # noqa: E402
+from trainer.optimisation.loop import train  # noqa: E402
+from trainer.optimisation.losses import example_losses  # noqa: E402
 from trainer.optimisation.optimizers import make_schedule  # noqa: E402
 from trainer.optimisation.step import OptimizerStep  # noqa: E402
+from trainer.optimisation.training_run import TrainingRun  # noqa: E402
 from trainer.photos.photos import Latents  # noqa: E402
-from trainer.process.distributed import ProcessGroup  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
 from trainer.process.results import PreemptedError, TrainingError, describe_failure  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
@@ -93,7 +95,7 @@ def optional_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_stepper(own: Recipe, dtype: Any = torch.float32) -> OptimizerStep:
     weights = {"unet.a": nn.Parameter(torch.linspace(-1, 1, 8192).reshape(64, 128))}
-    return OptimizerStep(own, weights, dtype, ProcessGroup.join())
+    return OptimizerStep(own, weights, dtype)
 
 
 def take_steps(stepper: OptimizerStep, first: int, last: int) -> None:
@@ -101,7 +103,7 @@ def take_steps(stepper: OptimizerStep, first: int, last: int) -> None:
         weight = stepper.weights["unet.a"]
         error = (weight * loss.normal(weight.shape, step)).sum() + weight.square().sum()
         stepper.scale(error).backward()
-        stepper.apply(step, error.detach())
+        stepper.apply(step, error.detach().reshape(1))
 
 
 @pytest.mark.parametrize("options", OPTIMIZERS, ids=lambda options: "-".join(map(str, options)))
@@ -144,24 +146,25 @@ def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
     assert scale > 1
 
     stepper.weights["unet.a"].grad = torch.full((64, 128), torch.inf)
-    move = stepper.apply(0, torch.ones(()))
+    (stats,) = stepper.apply(0, torch.ones(1))
 
-    assert move.is_spike
+    assert stats.is_spike
+    assert not stats.diverged
     assert torch.equal(stepper.weights["unet.a"], before)
     assert float(stepper.scale(torch.ones(()))) < scale
     again = make_stepper(recipe(), torch.float16)
     again.load_state(stepper.state_dict(Progress.none()))
     assert float(again.scale(torch.ones(()))) == float(stepper.scale(torch.ones(())))
-    with pytest.raises(TrainingError, match="training_diverged"):
-        stepper.apply(1, torch.tensor(torch.nan))
+    (stats,) = stepper.apply(1, torch.tensor([torch.nan]))
+    assert stats.diverged
 
 
 def test_a_long_gradient_is_cut_and_counted() -> None:
     stepper = make_stepper(recipe(max_grad_norm=0.1))
     stepper.weights["unet.a"].grad = torch.ones(64, 128)
-    assert stepper.apply(0, torch.ones(())).is_spike
+    assert stepper.apply(0, torch.ones(1))[0].is_spike
     stepper.weights["unet.a"].grad = torch.full((64, 128), 1e-4)
-    assert not stepper.apply(1, torch.ones(())).is_spike
+    assert not stepper.apply(1, torch.ones(1))[0].is_spike
 
 
 # ---- which photos a step sees ------------------------------------------------------------------
@@ -202,8 +205,6 @@ def test_bucket_sizes_suit_the_network_and_hold_no_more_pixels_than_the_square(
 
 
 def test_noise_offset_moves_whole_channels() -> None:
-    from trainer.optimisation.loop import draw_noise  # noqa: PLC0415 (beside what it is compared with)
-
     shape = torch.Size((2, 4, 64, 64))
     plain, offset = (draw_noise(recipe(noise_offset=o), shape, 3, "noise") for o in (0.0, 0.5))
     moved = offset - plain
@@ -359,6 +360,18 @@ def test_a_resumed_run_is_bit_exact_with_every_option(
     assert whole.keys() == resumed.keys()
     assert whole.pop("losses") == resumed.pop("losses")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_sigterm_while_validation_images_are_drawn_loses_no_step(make_job: MakeJob) -> None:
+    job, task = make_job(validation_steps=1)
+    run = prepare(job, task).run
+    assert run.sampler is not None
+    drawing = replace(run.sampler, limit=TimeLimit(preempted=True))
+    with pytest.raises(PreemptedError):
+        train_alone(job, replace(run, sampler=drawing), TimeLimit())
+    state = run.load()
+    assert state is not None, "the checkpoint is saved before the images are drawn"
+    assert state.progress.step == 1
 
 
 def test_options_change_the_network_as_they_say(make_job: MakeJob) -> None:

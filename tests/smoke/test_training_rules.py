@@ -21,9 +21,9 @@ from trainer.config import noise as loss  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
 from trainer.evaluation.gate import Evidence, SamplingRequests, examine  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
-from trainer.model import lora  # noqa: E402
+from trainer.examples.batches import draw_timesteps  # noqa: E402
+from trainer.model import grouped_lora, lora  # noqa: E402
 from trainer.model.sampling import SamplingRequest  # noqa: E402
-from trainer.optimisation import multi_user  # noqa: E402
 from trainer.optimisation.checkpoint import (  # noqa: E402
     Progress,
     load_checkpoint,
@@ -31,9 +31,7 @@ from trainer.optimisation.checkpoint import (  # noqa: E402
     save_checkpoint,
     state_dict,
 )
-from trainer.optimisation.loop import draw_timesteps  # noqa: E402
-from trainer.optimisation.step import require_finite  # noqa: E402
-from trainer.process.results import TrainingError  # noqa: E402
+from trainer.optimisation.step import OptimizerStep, clip_per_user  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -239,13 +237,13 @@ def recipe(seed: int, alpha: float) -> Recipe:
 def test_gradients_of_users_in_one_pass_are_those_of_separate_runs() -> None:
     recipes, rows = [recipe(1, 2.0), recipe(2, 4.0), recipe(3, 1.0)], torch.randn(3, 5, 6)
     network = ThreeLayers()
-    stacked = multi_user.attach(network, recipes)
+    stacked = grouped_lora.attach(network, recipes)
     for weight in stacked.values():
         weight.data += 0.1  # so that A has gradients too
     network(rows.reshape(15, 6)).square().sum().backward()
     gradients = {name: weight.grad.clone() for name, weight in stacked.items()}
-    norms = multi_user.clip_per_user(stacked, 1e-3)
-    multi_user.detach(network)
+    norms = clip_per_user(stacked, 1e-3)
+    grouped_lora.detach(network)
 
     for user, own in enumerate(recipes):
         lora.attach(network, "unet", own.target_modules, rank=2, alpha=own.alpha, seed=own.seed)
@@ -267,15 +265,40 @@ def test_one_users_nan_does_not_reach_the_others() -> None:
     weights = {"a": nn.Parameter(torch.ones(2, 3, 3))}
     weights["a"].grad = torch.ones(2, 3, 3)
     weights["a"].grad[0, 1, 1] = torch.nan
-    norms = multi_user.clip_per_user(weights, 100.0)
+    norms = clip_per_user(weights, 100.0)
     assert torch.isnan(norms[0])
     assert torch.equal(weights["a"].grad[1], torch.ones(3, 3))
     assert torch.equal(weights["a"].grad[0], torch.zeros(3, 3))
 
 
-def test_a_loss_that_is_not_a_number_stops_before_the_weights_move() -> None:
-    with pytest.raises(TrainingError, match="training_diverged"):
-        require_finite(torch.tensor(torch.nan), torch.tensor(1.0), 3)
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_a_step_that_is_not_finite_changes_no_weight(broken: str) -> None:
+    weights = {"unet.a": nn.Parameter(torch.ones(2, 3))}
+    stepper = OptimizerStep(recipe(1, 2.0), weights, torch.float32)
+    weights["unet.a"].grad = torch.full((2, 3), torch.inf if broken == "gradient" else 0.1)
+    loss = torch.tensor([torch.nan if broken == "loss" else 1.0])
+    (stats,) = stepper.apply(0, loss)
+    assert stats.diverged
+    assert torch.equal(weights["unet.a"], torch.ones(2, 3))
+    assert weights["unet.a"].grad is None, "the next step does not see the broken gradient"
+
+
+def test_a_user_that_diverges_leaves_the_others_of_its_step_as_they_would_be_alone() -> None:
+    start, gradient = torch.ones(2, 3, 3), torch.full((2, 3, 3), 0.1)
+    both = {"unet.a": nn.Parameter(start.clone())}
+    alone = {"unet.a": nn.Parameter(start[1:].clone())}
+    both["unet.a"].grad, alone["unet.a"].grad = gradient.clone(), gradient[1:].clone()
+    both["unet.a"].grad[0, 1, 1] = torch.nan
+    group, single = (
+        OptimizerStep(recipe(1, 2.0), own, torch.float32, clip_per_user) for own in (both, alone)
+    )
+
+    stats = group.apply(0, torch.tensor([0.5, 0.25]))
+
+    assert [user.diverged for user in stats] == [True, False]
+    assert stats[1:] == single.apply(0, torch.tensor([0.25]))
+    assert torch.equal(both["unet.a"][1:], alone["unet.a"])
+    assert not torch.equal(both["unet.a"][1:], start[1:])
 
 
 def test_the_deadline_leaves_time_to_write() -> None:

@@ -15,8 +15,8 @@ from trainer.evaluation.judge import load_judge
 from trainer.examples.class_images import ClassImagePaths, load_or_generate
 from trainer.model import lora
 from trainer.model.base import load_base, read_card
-from trainer.optimisation.loop import TrainingOutcome
 from trainer.optimisation.multi_user import can_share_step, train_users
+from trainer.optimisation.training_run import TrainingOutcome
 from trainer.process.distributed import ProcessGroup
 from trainer.process.launch import is_worker
 from trainer.process.resources import Machine

@@ -26,6 +26,7 @@ from trainer.evaluation.contact_sheet import make_contact_sheet
 from trainer.evaluation.gate import draw_evidence, examine, make_sampling_requests, recognised
 from trainer.evaluation.judge import Judge
 from trainer.evaluation.validation_images import ValidationSampler
+from trainer.examples.batches import Examples
 from trainer.examples.class_images import ClassImagePaths, ClassImages, load_or_generate
 from trainer.examples.own_class_images import encode_class_photos, read_class_photos
 from trainer.examples.sizes import Dataset, encode_sizes
@@ -38,14 +39,9 @@ from trainer.model.base import Base
 from trainer.model.sampling import cache_prompts, to_images, to_png
 from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose, read_candidates
 from trainer.optimisation.forecast import forecast
-from trainer.optimisation.loop import (
-    Examples,
-    TrainingOutcome,
-    TrainingRun,
-    encode_frozen_prompts,
-    train,
-)
+from trainer.optimisation.loop import train
 from trainer.optimisation.metrics import TENSORBOARD_FOLDER
+from trainer.optimisation.training_run import TrainingOutcome, TrainingRun
 from trainer.photos.photos import Photo, encode_photos, split
 from trainer.photos.pipeline import make_photo_pipeline, process_photos
 from trainer.process.results import TrainingError, log, write_atomically, write_result
@@ -166,7 +162,7 @@ def sample_prompts_of(task: TrainingTask) -> list[str]:
 
 def log_training_summary(recipe: Recipe, learnt: int, held_out: int) -> None:
     """Say what is going to happen before it costs anything."""
-    images_per_step = recipe.batch_size * (2 if recipe.class_images else 1)
+    images_per_step = recipe.examples_per_batch
     encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
     log(
         f"plan job_id={recipe.job_id} photos={learnt} held_out={held_out} "
@@ -217,7 +213,7 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
     )
     if recipe.text_encoder_lr is not None:
         return examples
-    return replace(examples, text=encode_frozen_prompts(job.base, examples))
+    return replace(examples, text=examples.encode_frozen(job.base))
 
 
 def gather_class(

@@ -89,6 +89,11 @@ class Recipe:
     caption_dropout_rate: float = 0.0
 
     @property
+    def examples_per_batch(self) -> int:
+        """The photos and class images of one batch."""
+        return self.batch_size * (2 if self.class_images else 1)
+
+    @property
     def warm_up_steps(self) -> int:
         """Steps until the learning rate is at its peak."""
         if self.lr_warmup_steps is not None:

@@ -3,6 +3,7 @@
 B prompts, T tokens, D the width that the UNet attends to, P the width of the pooled text.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -35,6 +36,17 @@ class EncodedPrompts:
         pooled = None if self.pooled is None else self.pooled[indices]
         cache_rows = None if self.cache_rows is None else self.cache_rows[indices]
         return EncodedPrompts(self.hidden[indices], pooled, cache_rows)
+
+    @classmethod
+    def join(cls, parts: Sequence["EncodedPrompts"]) -> "EncodedPrompts":
+        """Return the prompts of all parts, one part after the other."""
+        pooled = [part.pooled for part in parts if part.pooled is not None]
+        cache_rows = [part.cache_rows for part in parts if part.cache_rows is not None]
+        return cls(
+            torch.cat([part.hidden for part in parts]),
+            torch.cat(pooled) if pooled else None,
+            torch.cat(cache_rows) if cache_rows else None,
+        )
 
 
 PromptEmbeds: TypeAlias = dict[str, Tensor]

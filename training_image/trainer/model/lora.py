@@ -67,16 +67,25 @@ def parameters(networks: Networks) -> dict[str, nn.Parameter]:
 def weights(networks: Networks) -> dict[str, Tensor]:
     """Return copies of the trained weights, named as peft's files name them."""
     return {
-        key.replace(f".{ADAPTER}.", "."): weight.detach().float().cpu().clone()
+        file_key(key): weight.detach().float().cpu().clone()
         for key, weight in parameters(networks).items()
     }
+
+
+def file_key(name: str) -> str:
+    """Return the key in an adapter file of a weight that ``parameters`` names.
+
+    >>> file_key("unet.to_q.lora_A.default.weight")
+    'unet.to_q.lora_A.weight'
+    """
+    return name.replace(f".{ADAPTER}.", ".")
 
 
 def restore(networks: Networks, saved: dict[str, Tensor]) -> None:
     """Copy weights that ``weights`` returned back into the networks."""
     with torch.no_grad():
         for key, weight in parameters(networks).items():
-            weight.copy_(saved[key.replace(f".{ADAPTER}.", ".")])
+            weight.copy_(saved[file_key(key)])
 
 
 @contextmanager

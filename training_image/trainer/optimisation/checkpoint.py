@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from trainer.model import lora
 from trainer.process.results import atomic_path, log
 
 MAX_CHECKPOINTS = 2
@@ -59,6 +60,14 @@ class TrainingState:
 
     numbers: Numbers = field(default_factory=dict)
     """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: what the optimiser keeps beside."""
+
+    def adapter(self) -> dict[str, Tensor]:
+        """Return the weights by the names of ``lora.weights``, float32 on the CPU."""
+        return {
+            lora.file_key(name.removeprefix("weight/")): tensor.float().cpu().contiguous()
+            for name, tensor in self.tensors.items()
+            if name.startswith("weight/")
+        }
 
 
 def state_dict(

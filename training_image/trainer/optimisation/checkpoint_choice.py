@@ -48,13 +48,8 @@ def candidate_steps(steps: int) -> tuple[int, ...]:
 
 def save_candidate(folder: Path, fingerprint: str, state: TrainingState) -> None:
     """Leave a step's weights beside the states, until the task is finished."""
-    weights = {
-        name.removeprefix("weight/").replace(f".{lora.ADAPTER}.", "."): tensor.cpu().contiguous()
-        for name, tensor in state.tensors.items()
-        if name.startswith("weight/")
-    }
     path = folder / f"kept-{state.progress.step:06d}.safetensors"
-    write_atomically(path, save(weights, metadata={"fingerprint": fingerprint}))
+    write_atomically(path, save(state.adapter(), metadata={"fingerprint": fingerprint}))
 
 
 def read_candidates(folder: Path, fingerprint: str) -> Candidates:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import torch
 
 from trainer.evaluation.gate import SamplingRequests
+from trainer.examples.batches import draw_batch
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.optimisation import loop
+from trainer.optimisation.loop import training_mode
+from trainer.optimisation.losses import example_losses, user_loss
+from trainer.optimisation.training_run import TrainingRun
 
 FORWARD_SHARE = 0.45
 """Of a step's time: the rest is the way back."""
@@ -35,36 +38,35 @@ class Forecast:
 
 
 def forecast(
-    base: Base, run: loop.TrainingRun, networks: lora.Networks, requests: SamplingRequests
+    base: Base, run: TrainingRun, networks: lora.Networks, requests: SamplingRequests
 ) -> Forecast:
     """Try a step; the weights stay as they are."""
     recipe = run.recipe
     seconds = try_step(base, run, networks)
     if base.device.type == "cuda":  # the first one also chose the kernels
         seconds = try_step(base, run, networks)
-    images = recipe.batch_size * (2 if recipe.class_images else 1)
     guided = 2 if base.card.inference.guidance_scale > 1 else 1
     passes = 2 * len(requests.all) * base.card.inference.num_inference_steps * guided
     a_step = seconds * recipe.gradient_accumulation_steps
     return Forecast(
         step_seconds=a_step,
         training_seconds=a_step * recipe.steps,
-        export_seconds=passes * seconds * FORWARD_SHARE / images,
+        export_seconds=passes * seconds * FORWARD_SHARE / recipe.examples_per_batch,
         memory_bytes=memory_of(base) + MOMENTS_BYTES * count(networks),
     )
 
 
-def try_step(base: Base, run: loop.TrainingRun, networks: lora.Networks) -> float:
+def try_step(base: Base, run: TrainingRun, networks: lora.Networks) -> float:
     """Return the seconds that one batch takes, there and back."""
     recipe, examples = run.recipe, run.examples
     weights = lora.parameters(networks)
-    frozen = [loop.encode_frozen_prompts(base, examples)] if recipe.text_encoder_lr is None else []
-    with loop.training_mode(base, networks, recipe, frozen) as texts:
+    frozen = [examples.encode_frozen(base)] if recipe.text_encoder_lr is None else []
+    with training_mode(base, networks, recipe, frozen) as texts:
         began = now(base)
-        batch = loop.draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
-        known = texts[0] if texts else base.encode(examples.prompts)
-        errors = loop.example_losses(base, recipe, batch, known.rows(batch.rows.to(base.device)))
-        loop.user_loss(errors, recipe).backward()
+        batch = draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
+        encoded = texts[0] if texts else base.encode(examples.prompts)
+        losses = example_losses(base, recipe, batch, encoded.rows(batch.rows.to(base.device)))
+        user_loss(losses, recipe).backward()
         ended = now(base)
     for weight in weights.values():
         weight.grad = None
