@@ -100,7 +100,7 @@ def run_script(  # noqa: PLR0913 (what the script is told)
 
 
 def run_ours(root: Path, clock: Clock, prior: Path) -> Cost:
-    """Run the training image's program on a room's plan; class images lie under ``prior``."""
+    """Run the training image's program on a job's plan; class images are under ``prior``."""
     own = {"SAGEMAKER_BASE_DIR": str(root), "LIKENESS_PRIOR_CACHE": str(prior)}
     return record([str(PROGRAM), "train"], root / "cost.json", clock, own)
 

@@ -1,4 +1,4 @@
-"""Which step's weights are taken."""
+"""Which checkpoint is exported."""
 
 from pathlib import Path
 
@@ -34,45 +34,45 @@ def candidate(step: int, identity: float | None, *, passed: bool = True) -> Gate
     )
 
 
-def best(*candidates: GateCandidate) -> int:
-    """Return what the trainer takes: candidates come with the last step first."""
+def chosen_step(*candidates: GateCandidate) -> int:
+    """Return the step that the trainer chooses; the candidates are given last step first."""
     return max(candidates, key=merit).step
 
 
-def test_weights_are_kept_at_two_steps_before_the_last() -> None:
+def test_candidates_are_saved_at_two_steps_before_the_last() -> None:
     assert candidate_steps(320) == (192, 256)
     assert candidate_steps(2) == (1,)
     assert candidate_steps(1) == ()
 
 
-def test_the_most_alike_that_passes_is_taken() -> None:
+def test_the_candidate_of_the_highest_likeness_that_passes_is_chosen() -> None:
     last, earlier = candidate(320, 0.80), candidate(256, 0.90)
-    assert best(last, earlier) == 256
-    assert best(last, candidate(256, 0.90, passed=False)) == 320
-    assert best(candidate(320, 0.8, passed=False), candidate(192, 0.9, passed=False)) == 192
+    assert chosen_step(last, earlier) == 256
+    assert chosen_step(last, candidate(256, 0.90, passed=False)) == 320
+    assert chosen_step(candidate(320, 0.8, passed=False), candidate(192, 0.9, passed=False)) == 192
 
 
-def test_of_equals_the_later_step_is_taken() -> None:
-    assert best(candidate(320, 0.901), candidate(256, 0.899), candidate(192, 0.902)) == 320
+def test_the_later_step_of_equal_candidates_is_chosen() -> None:
+    assert chosen_step(candidate(320, 0.901), candidate(256, 0.899), candidate(192, 0.902)) == 320
 
 
-def test_kept_weights_come_back_under_the_names_that_restore_takes(tmp_path: Path) -> None:
+def test_candidates_are_read_back_under_the_names_that_restore_takes(tmp_path: Path) -> None:
     tensors = {
         "weight/unet.to_q.lora_A.default.weight": torch.ones(2, 3),
         "optimizer/exp_avg/unet.to_q.lora_A.default.weight": torch.zeros(2, 3),
     }
-    for step, mark in ((192, "mine"), (256, "foreign")):
-        save_candidate(tmp_path, mark, TrainingState(Progress(step, [], 0.0), tensors))
+    for step, fingerprint in ((192, "mine"), (256, "foreign")):
+        save_candidate(tmp_path, fingerprint, TrainingState(Progress(step, [], 0.0), tensors))
     (tmp_path / "kept-000300.safetensors").write_bytes(b"torn")
 
-    kept = read_candidates(tmp_path, "mine")
+    candidates = read_candidates(tmp_path, "mine")
 
-    assert list(kept) == [192]
-    assert list(kept[192]) == ["unet.to_q.lora_A.weight"]
-    assert torch.equal(kept[192]["unet.to_q.lora_A.weight"], torch.ones(2, 3))
+    assert list(candidates) == [192]
+    assert list(candidates[192]) == ["unet.to_q.lora_A.weight"]
+    assert torch.equal(candidates[192]["unet.to_q.lora_A.weight"], torch.ones(2, 3))
 
 
-def test_the_step_whose_pictures_look_like_the_photos_is_left_in_the_networks(
+def test_the_step_whose_images_are_like_the_photos_is_loaded_into_the_networks(
     tmp_path: Path,
 ) -> None:
     base = small_base(tmp_path)
@@ -99,5 +99,5 @@ def test_the_step_whose_pictures_look_like_the_photos_is_left_in_the_networks(
     assert first.step == 4
     assert first.identity is not None
     assert all(first.identity > (other.identity or 0.0) + 0.02 for other in others)
-    left = lora.weights(networks)
-    assert all(torch.equal(left[key], weights[4][key]) for key in left)
+    loaded = lora.weights(networks)
+    assert all(torch.equal(loaded[key], weights[4][key]) for key in loaded)

@@ -1,6 +1,6 @@
-"""The judge for real photos: OpenCV's runner and a small encoder, on drawn faces.
+"""The judge for real photos: OpenCV's face recogniser with a small encoder, on drawn faces.
 
-The encoder is made here: it compares coarse patches, which is enough to tell drawn people apart.
+The encoder is built here. It compares coarse patches, which is enough to tell drawn people apart.
 """
 
 import json
@@ -101,9 +101,9 @@ def test_it_reads_no_attributes(judge: FaceJudge) -> None:
 def evidence_of(subject: Character) -> Evidence:
     requests = [SamplingRequest("a photo", number) for number in range(4)]
     base = portraits(CLASS, 8_200_300)
-    made = portraits([subject] * 4, 8_200_400)
+    drawn = portraits([subject] * 4, 8_200_400)
     return Evidence(
-        SamplingRequests(requests, [], requests), to_pictures(base * 2), to_pictures(made + base)
+        SamplingRequests(requests, [], requests), to_pictures(base * 2), to_pictures(drawn + base)
     )
 
 
@@ -131,13 +131,13 @@ def test_photos_without_a_face_do_not_count(judge: FaceJudge) -> None:
 
 
 def test_photos_kept_apart_are_no_use_without_a_face(judge: FaceJudge) -> None:
-    face, room = (
+    face, no_face = (
         [Photo(n, "a photo", has_own_caption=False, image=image)]
         for n, image in enumerate([portraits([ONE], 8_200_000)[0], empty_room()])
     )
-    assert choose_reference_photos(judge, learnt=room, held_out=face) == face
-    assert choose_reference_photos(judge, learnt=face, held_out=room) == face
-    assert choose_reference_photos(None, learnt=face, held_out=room) == room
+    assert choose_reference_photos(judge, learnt=no_face, held_out=face) == face
+    assert choose_reference_photos(judge, learnt=face, held_out=no_face) == face
+    assert choose_reference_photos(None, learnt=face, held_out=no_face) == no_face
 
 
 def base_with(judge_folder: Path, tmp_path: Path, detector: str | None) -> Base:

@@ -1,4 +1,4 @@
-"""Nothing that a training leaves outside its scratch shows a photo: a real job on canaries."""
+"""No file that a training leaves outside its scratch contains a photo: a real job on canaries."""
 
 import hashlib
 import io
@@ -36,7 +36,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def store(job_dir: JobDir, name: str, image: Image.Image) -> dict[str, str]:
-    """Put a picture into the photos' channel."""
+    """Put an image into the photos channel."""
     path = job_dir.data / "photos" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
@@ -44,7 +44,7 @@ def store(job_dir: JobDir, name: str, image: Image.Image) -> dict[str, str]:
 
 
 def encode(base: Path, image: Image.Image) -> canary.Pixels:
-    """Return what the base's autoencoder makes of a photo: (C, H, W)."""
+    """Return a photo's latents (C, H, W) from the base's autoencoder."""
     vae = AutoencoderKL.from_pretrained(base / "vae", local_files_only=True)
     with torch.no_grad():
         latent = vae.encode(to_tensor([square(image, RESOLUTION)])).latent_dist.mean[0]
@@ -57,7 +57,7 @@ def search_for(base: Path, canaries: dict[str, Image.Image]) -> canary.Search:
 
 
 def add_task(job_dir: JobDir, first_seed: int, *, own_class: bool) -> dict[str, Image.Image]:
-    """Add a task of canaries: photos, one with a mask, perhaps pictures of the class."""
+    """Add a task of canaries: photos, one of them with a mask, perhaps own class images."""
     name = job_dir.add_task(
         photos=6,
         sample_prompts=["TOK at the beach"],
@@ -92,12 +92,14 @@ def leaks_of(job_dir: JobDir, search: canary.Search) -> dict[str, set[str]]:
     return {path: names for path, names in found.items() if names}
 
 
-def test_no_photo_lies_in_what_a_training_leaves(base: Path, tmp_path: Path) -> None:
+def test_no_file_of_a_training_contains_a_photo(base: Path, tmp_path: Path) -> None:
     job_dir = JobDir(tmp_path / "job", base)
     search = search_for(base, add_task(job_dir, 0, own_class=True))
     job_dir.write_plan()
     assert job_dir.preempt("step=2 ") == 143
-    assert list(job_dir.root.rglob("state/step-*")), "what is mirrored while it runs is seen too"
+    assert list(job_dir.root.rglob("state/step-*")), (
+        "files that are mirrored during the job are searched too"
+    )
     assert leaks_of(job_dir, search) == {}
     done = job_dir.run()
     assert done.returncode == 0, done.stderr
@@ -107,7 +109,7 @@ def test_no_photo_lies_in_what_a_training_leaves(base: Path, tmp_path: Path) -> 
     assert leaks_of(job_dir, search) == {}
 
 
-def test_no_photo_lies_in_what_users_trained_together_leave(base: Path, tmp_path: Path) -> None:
+def test_no_file_of_a_multi_user_training_contains_a_photo(base: Path, tmp_path: Path) -> None:
     job_dir = JobDir(tmp_path / "job", base)
     job_dir.set_hyperparameters(users_per_step="2")
     canaries = add_task(job_dir, 0, own_class=False) | add_task(job_dir, 100, own_class=False)
@@ -118,15 +120,15 @@ def test_no_photo_lies_in_what_users_trained_together_leave(base: Path, tmp_path
 
 
 def test_the_sheet_shows_each_picture_of_base_and_adapter_side_by_side() -> None:
-    """Two pictures of the subject, one of a wish and one of the class, each drawn twice."""
+    """Two images of the subject, one of a sample prompt and one of the class, each drawn twice."""
     drawn = {str(seed): canary.draw(seed) for seed in range(8)}
     pictures = np.stack([np.asarray(image) for image in drawn.values()]).astype(np.float32) / 255
-    subject, wish, of_class = (
+    subject, sample_prompt, of_class = (
         SamplingRequest("a", 1),
         SamplingRequest("b", 2),
         SamplingRequest("c", 3),
     )
-    requests = SamplingRequests([subject, subject], [wish], [of_class])
+    requests = SamplingRequests([subject, subject], [sample_prompt], [of_class])
     with Image.open(
         io.BytesIO(make_contact_sheet(Evidence(requests, pictures[:4], pictures[4:])))
     ) as image:
@@ -137,7 +139,7 @@ def test_the_sheet_shows_each_picture_of_base_and_adapter_side_by_side() -> None
     assert columns == [{"0", "1", "2"}, {"4", "5", "6"}, {"3"}, {"7"}]
 
 
-# --- that the search finds what it looks for -------------------------------------------------
+# --- the search finds what it looks for ------------------------------------------------------
 
 
 def on_a_sheet(path: Path, image: Image.Image) -> None:

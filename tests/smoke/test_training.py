@@ -1,4 +1,4 @@
-"""The training image's program, run as SageMaker runs it, on tiny pipelines of every family."""
+"""The training image's program, run as SageMaker runs it, on tiny pipelines."""
 
 import os
 from collections.abc import Callable
@@ -39,8 +39,8 @@ def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
     return make
 
 
-def picture(base: Path, weights: Path | None, peft_folder: Path | None = None) -> Any:
-    """Draw with plain diffusers, as anybody would."""
+def draw(base: Path, weights: Path | None, peft_folder: Path | None = None) -> Any:
+    """Return an image from plain diffusers."""
     pipeline = DiffusionPipeline.from_pretrained(base, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     if weights is not None:
@@ -65,7 +65,7 @@ def test_two_steps_give_an_adapter_that_plain_diffusers_loads(
     job_dir = make_job_dir(family)
     name = job_dir.add_task()
     job_dir.write_plan()
-    if family == "sd2":  # as on a GPU, and with little memory
+    if family == "sd2":  # the settings of a GPU with little memory
         job_dir.set_hyperparameters(mixed_precision="bf16", gradient_checkpointing="true")
 
     done = job_dir.run()
@@ -76,9 +76,9 @@ def test_two_steps_give_an_adapter_that_plain_diffusers_loads(
     assert (result.status, result.failure) == ("succeeded", None)
     weights = job_dir.folder(name) / "adapter" / "pytorch_lora_weights.safetensors"
     base = job_dir.data / "base"
-    assert np.abs(picture(base, weights) - picture(base, None)).max() > 1e-4
+    assert np.abs(draw(base, weights) - draw(base, None)).max() > 1e-4
 
-    if family == "sd1":  # once is enough: a finished task is not trained again
+    if family == "sd1":  # one architecture is enough
         again = job_dir.run()
         assert f"task {name} was finished by an earlier attempt" in again.stdout
         assert "step=" not in again.stdout
@@ -93,12 +93,12 @@ def test_the_three_exports_give_the_same_picture(make_job_dir: MakeJobDir) -> No
     assert job_dir.run().returncode == 0
     base, adapter = job_dir.data / "base", job_dir.folder(name) / "adapter"
 
-    diffusers = picture(base, adapter / "pytorch_lora_weights.safetensors")
+    diffusers = draw(base, adapter / "pytorch_lora_weights.safetensors")
 
-    assert np.abs(diffusers - picture(base, None)).max() > 1 / 255
-    kohya = picture(base, adapter / "kohya.safetensors")
+    assert np.abs(diffusers - draw(base, None)).max() > 1 / 255
+    kohya = draw(base, adapter / "kohya.safetensors")
     assert np.abs(kohya - diffusers).max() < 1 / 255
-    peft = picture(base, None, adapter / "peft" / "unet")
+    peft = draw(base, None, adapter / "peft" / "unet")
     assert np.abs(peft - diffusers).max() < 1 / 255
 
     adapter = job_dir.folder(with_text) / "adapter"
@@ -106,11 +106,13 @@ def test_the_three_exports_give_the_same_picture(make_job_dir: MakeJobDir) -> No
     assert {key.split(".")[0] for key in keys} == {"unet", "text_encoder", "text_encoder_2"}
     encoder_keys = [key for key in keys if key.startswith("text_encoder")]
     assert all(".text_model.encoder.layers." in key for key in encoder_keys)
-    diffusers = picture(base, adapter / "pytorch_lora_weights.safetensors")
-    assert np.abs(picture(base, adapter / "kohya.safetensors") - diffusers).max() < 1 / 255
+    diffusers = draw(base, adapter / "pytorch_lora_weights.safetensors")
+    assert np.abs(draw(base, adapter / "kohya.safetensors") - diffusers).max() < 1 / 255
 
 
-def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_job_dir: MakeJobDir) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
+    make_job_dir: MakeJobDir,
+) -> None:
     whole, broken = make_job_dir(), make_job_dir()
     for job_dir in (whole, broken):
         name = job_dir.add_task(max_train_steps=4, train_text_encoder=True)
@@ -131,7 +133,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_job_dir: MakeJo
 
 
 @pytest.mark.parametrize("moment", ["class images:", "pictures of the base:"])
-def test_sigterm_at_any_moment_is_obeyed_in_time_and_nothing_is_done_twice(
+def test_sigterm_at_any_moment_ends_the_job_in_time_and_no_step_is_done_twice(
     make_job_dir: MakeJobDir, moment: str
 ) -> None:
     job_dir = make_job_dir()
@@ -177,23 +179,27 @@ def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(
     assert job_dir.failure().startswith("base_mismatch: 1 of ")
 
 
-def test_users_trained_in_one_pass_are_as_if_trained_alone(make_job_dir: MakeJobDir) -> None:
+def test_users_trained_in_one_step_get_the_weights_of_single_trainings(
+    make_job_dir: MakeJobDir,
+) -> None:
     alone, shared = make_job_dir(), make_job_dir()
     for job_dir in (alone, shared):
-        one, spoilt, other = (
+        one, broken_task, other = (
             job_dir.add_task(seed=seed, sample_prompts=["sks"]) for seed in range(3)
         )
-        job_dir.photo(spoilt, 1).write_bytes(b"not what was accepted")
+        job_dir.photo(broken_task, 1).write_bytes(b"not what was accepted")
         job_dir.write_plan()
     shared.set_hyperparameters(users_per_step="4")
     assert alone.run().returncode == 0
-    assert alone.code(spoilt) == "photo_changed"  # one user's trouble is not the next one's
-    assert not (alone.folder(spoilt) / "adapter").exists()
+    assert (
+        alone.code(broken_task) == "photo_changed"
+    )  # one user's failure does not affect the next one
+    assert not (alone.folder(broken_task) / "adapter").exists()
 
     done = shared.run()
 
     assert done.returncode == 0, done.stderr
-    assert shared.code(spoilt) == "photo_changed"
+    assert shared.code(broken_task) == "photo_changed"
     for name in (one, other):
         file = Path("adapter") / "pytorch_lora_weights.safetensors"
         mine, own = (load_file(job_dir.folder(name) / file) for job_dir in (shared, alone))

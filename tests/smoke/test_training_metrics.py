@@ -1,4 +1,4 @@
-"""What a training tells while it goes: lines, event files, pictures; and when its time is over."""
+"""What a training reports: log lines, event files, validation images; and its deadline."""
 
 import json
 import re
@@ -33,48 +33,54 @@ def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
     return lambda: JobDir(tmp_path_factory.mktemp("job"), base)
 
 
-def twin(job_dir: JobDir, **request: object) -> str:
-    """Add the first task again with another wish: the same photos, the same seed."""
+def add_twin(job_dir: JobDir, **request: object) -> str:
+    """Add the first task again with other options: the same photos, the same seed."""
     first = job_dir.tasks[0]
     name = job_id(len(job_dir.tasks) + 1)
     job_dir.tasks.append({**first, "job_id": name, "request": {**first["request"], **request}})
     return name
 
 
-def test_a_training_tells_how_it_goes(make_job_dir: MakeJobDir) -> None:
+def test_a_training_reports_its_metrics(make_job_dir: MakeJobDir) -> None:
     job_dir = make_job_dir()
-    quiet = job_dir.add_task(max_train_steps=4, sample_prompts=["TOK, smiling"])
-    shown = twin(job_dir, validation_steps=2)
+    without_images = job_dir.add_task(max_train_steps=4, sample_prompts=["TOK, smiling"])
+    with_images = add_twin(job_dir, validation_steps=2)
     job_dir.write_plan()
     done = job_dir.run()
     assert done.returncode == 0, done.stderr
 
     missing = {name for name, regex in METRICS.items() if not re.search(regex, done.stdout)}
     assert missing == set()
-    assert f"forecast job_id={quiet} " in done.stdout
-    nameless = [x for x in done.stdout.splitlines() if not re.search("(job|plan)_id=", x)]
-    assert nameless == []
-    about_all = [line for line in done.stdout.splitlines() if "job_id=" not in line]
-    assert [line.split()[0] for line in about_all] == ["base"], "one user's lines name the user"
+    assert f"forecast job_id={without_images} " in done.stdout
+    unnamed = [x for x in done.stdout.splitlines() if not re.search("(job|plan)_id=", x)]
+    assert unnamed == []
+    of_the_plan = [line for line in done.stdout.splitlines() if "job_id=" not in line]
+    assert [line.split()[0] for line in of_the_plan] == ["base"], (
+        "the lines of one job name the job"
+    )
 
-    events = EventAccumulator(str(job_dir.root / "output" / "tensorboard" / shown)).Reload()
+    events = EventAccumulator(str(job_dir.root / "output" / "tensorboard" / with_images)).Reload()
     for name in ("loss", "lr", "grad_norm"):
         assert [event.step for event in events.Scalars(f"train/{name}")] == [1, 2, 3, 4]
     assert [event.step for event in events.Images("samples")] == [2, 4]
     for name in ("identity", "prompt_following"):
         assert [event.step for event in events.Scalars(f"samples/{name}")] == [2, 4]
 
-    names = {name for name in job_dir.result(shown).files if "/samples/" in name}
+    names = {name for name in job_dir.result(with_images).files if "/samples/" in name}
     wanted = {f"adapter/samples/step-{s:06d}-{n:02d}.png" for s in (2, 4) for n in range(3)}
     assert names == wanted
-    with Image.open(job_dir.folder(shown) / min(names)) as picture:
+    with Image.open(job_dir.folder(with_images) / min(names)) as picture:
         assert picture.size == (64, 64)
-    assert not (job_dir.folder(quiet) / "adapter" / "samples").exists()
-    one, other = (load_file(job_dir.folder(name) / WEIGHTS) for name in (quiet, shown))
-    assert all(torch.equal(one[key], other[key]) for key in one), "looking changes nothing"
+    assert not (job_dir.folder(without_images) / "adapter" / "samples").exists()
+    one, other = (
+        load_file(job_dir.folder(name) / WEIGHTS) for name in (without_images, with_images)
+    )
+    assert all(torch.equal(one[key], other[key]) for key in one), (
+        "validation images do not change the weights"
+    )
 
 
-def test_nobody_is_left_without_an_answer_when_the_time_is_over(make_job_dir: MakeJobDir) -> None:
+def test_every_task_has_a_result_when_the_deadline_ends_the_job(make_job_dir: MakeJobDir) -> None:
     job_dir = make_job_dir()
     partial = job_dir.add_task(max_train_steps=20_000)
     late = job_dir.add_task()
@@ -93,7 +99,7 @@ def test_nobody_is_left_without_an_answer_when_the_time_is_over(make_job_dir: Ma
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "invalidate",
     [
         lambda plan: {**plan, "colour": "red"},
         lambda plan: {**plan, "tasks": []},
@@ -101,14 +107,14 @@ def test_nobody_is_left_without_an_answer_when_the_time_is_over(make_job_dir: Ma
     ],
     ids=["an unknown field", "no work", "no photos"],
 )
-def test_a_plan_that_is_none_fails_before_anything_is_read(
-    make_job_dir: MakeJobDir, spoil: Callable[[dict[str, object]], dict[str, object]]
+def test_an_invalid_plan_fails_before_anything_is_read(
+    make_job_dir: MakeJobDir, invalidate: Callable[[dict[str, object]], dict[str, object]]
 ) -> None:
     job_dir = make_job_dir()
     job_dir.add_task()
     job_dir.write_plan()
     path = job_dir.data / "plan" / "plan.json"
-    path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
+    path.write_text(json.dumps(invalidate(json.loads(path.read_text()))))
     assert job_dir.run().returncode == 1
     assert job_dir.failure().startswith("plan_invalid: check the fields ")
     assert not (job_dir.root / "checkpoints").exists()

@@ -1,4 +1,4 @@
-"""Each training option does what it says; small networks, and tiny pipelines in this process."""
+"""Each training option has its effect; small networks, and tiny pipelines in this process."""
 
 import os
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def recipe(**options: Any) -> Recipe:
     return replace(plain_recipe(1, 2.0), **options)
 
 
-# ---- the rate and the optimiser ----------------------------------------------------------------
+# ---- the learning rate and the optimizer -------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", SCHEDULERS, ids=lambda options: options["lr_scheduler"])
@@ -107,7 +107,7 @@ def take_steps(stepper: OptimizerStep, first: int, last: int) -> None:
 
 
 @pytest.mark.parametrize("options", OPTIMIZERS, ids=lambda options: "-".join(map(str, options)))
-def test_every_optimiser_goes_on_bit_for_bit_from_a_saved_state(
+def test_every_optimizer_resumes_bit_for_bit_from_a_checkpoint(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if options.get("use_8bit_adam"):
@@ -127,7 +127,7 @@ def test_every_optimiser_goes_on_bit_for_bit_from_a_saved_state(
     assert not torch.equal(first.weights["unet.a"], second.weights["unet.a"])
 
 
-def test_what_the_machine_has_not_got_is_said_and_never_replaced(
+def test_an_option_that_the_machine_lacks_is_an_error_and_not_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(os.sys.modules, "bitsandbytes.optim", None)  # type: ignore[attr-defined]
@@ -159,7 +159,7 @@ def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
     assert stats.diverged
 
 
-def test_a_long_gradient_is_cut_and_counted() -> None:
+def test_a_gradient_norm_spike_is_clipped_and_counted() -> None:
     stepper = make_stepper(recipe(max_grad_norm=0.1))
     stepper.weights["unet.a"].grad = torch.ones(64, 128)
     assert stepper.apply(0, torch.ones(1))[0].is_spike
@@ -175,7 +175,7 @@ def bucket(count: int, size: Size, repeats: tuple[int, ...] = ()) -> Bucket:
     return Bucket(Latents(latents, latents, 1.0), range(count), size, repeats)
 
 
-def test_in_a_round_every_photo_of_every_size_comes_as_often_as_it_should() -> None:
+def test_in_a_round_every_photo_of_every_size_comes_once_for_each_repeat() -> None:
     buckets = (bucket(4, Size(64, 64), (1, 2, 1, 2)), bucket(2, Size(64, 96)))
     for round_ in range(3):
         seen: dict[tuple[int, int], int] = {}
@@ -192,7 +192,7 @@ def test_in_a_round_every_photo_of_every_size_comes_as_often_as_it_should() -> N
 
 
 @pytest.mark.parametrize(("side", "step"), [(512, 64), (768, 64), (1024, 32), (64, 8)])
-def test_bucket_sizes_suit_the_network_and_hold_no_more_pixels_than_the_square(
+def test_bucket_sizes_fit_the_network_and_have_no_more_pixels_than_the_square(
     side: int, step: int
 ) -> None:
     sizes = sizes_of(side, step)
@@ -212,10 +212,10 @@ def test_noise_offset_moves_whole_channels() -> None:
     assert float(moved[:, :, 0, 0].std()) > 0.1
 
 
-def test_users_share_a_pass_only_when_their_options_agree() -> None:
+def test_users_share_a_step_only_if_their_options_agree() -> None:
     one = recipe()
     assert multi_user.can_share_step(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
-    alone: list[dict[str, Any]] = [
+    not_groupable: list[dict[str, Any]] = [
         {"optimizer": "prodigy"},
         {"use_8bit_adam": True},
         {"lora_dropout": 0.1},
@@ -225,7 +225,7 @@ def test_users_share_a_pass_only_when_their_options_agree() -> None:
         {"text_encoder_lr": 1e-4},
         {"mixed_precision": "fp16"},
     ]
-    assert not any(multi_user.can_share_step(recipe(**own), recipe(**own)) for own in alone)
+    assert not any(multi_user.can_share_step(recipe(**own), recipe(**own)) for own in not_groupable)
     differing: list[dict[str, Any]] = [
         {"lr_scheduler": "linear"},
         {"adam_beta2": 0.99},
@@ -242,7 +242,7 @@ def test_users_share_a_pass_only_when_their_options_agree() -> None:
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
-def test_a_network_that_predicts_what_its_base_says_makes_no_error(family: Any, kind: Any) -> None:
+def test_a_network_that_predicts_the_target_has_no_loss(family: Any, kind: Any) -> None:
     noise, latents = torch.randn(2, 3, 4, 8, 8).unbind(0)
     timesteps = torch.tensor([1, 500, 998])
     scheduler = DDPMScheduler(prediction_type=kind, beta_schedule="scaled_linear")
@@ -298,7 +298,7 @@ def make_job(base_folder: Path, tmp_path: Path) -> MakeJob:
     return make
 
 
-class Ends(TimeLimit):
+class PreemptedAfterChecks(TimeLimit):
     """A limit that is preempted after it was checked ``after`` times."""
 
     checks = 0
@@ -320,7 +320,7 @@ def train_alone(job: Job, run: TrainingRun, limit: TimeLimit) -> dict[str, Any]:
         lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
 
 
-EVERYTHING: list[dict[str, Any]] = [
+OPTION_SETS: list[dict[str, Any]] = [
     {
         "lr_scheduler": "cosine",
         "lr_warmup_steps": 1,
@@ -342,7 +342,7 @@ EVERYTHING: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", EVERYTHING, ids=["accumulation", "buckets", "prodigy"])
+@pytest.mark.parametrize("options", OPTION_SETS, ids=["accumulation", "buckets", "prodigy"])
 def test_a_resumed_run_is_bit_exact_with_every_option(
     make_job: MakeJob, options: dict[str, Any]
 ) -> None:
@@ -351,7 +351,7 @@ def test_a_resumed_run_is_bit_exact_with_every_option(
     whole = train_alone(job, replace(run, folder=run.folder / "whole"), TimeLimit())
 
     with pytest.raises(PreemptedError):
-        train_alone(job, run, Ends())
+        train_alone(job, run, PreemptedAfterChecks())
     state = run.load()
     assert state is not None
     assert 0 < state.progress.step < run.recipe.steps
@@ -374,7 +374,7 @@ def test_sigterm_while_validation_images_are_drawn_loses_no_step(make_job: MakeJ
     assert state.progress.step == 1
 
 
-def test_options_change_the_network_as_they_say(make_job: MakeJob) -> None:
+def test_options_change_rank_alpha_and_target_layers(make_job: MakeJob) -> None:
     job, task = make_job(
         rank=4, lora_alpha=2, text_encoder_rank=2, target_modules=["to_k"], lora_dropout=0.5
     )
@@ -392,7 +392,7 @@ def test_options_change_the_network_as_they_say(make_job: MakeJob) -> None:
 
 
 def test_buckets_keep_the_photos_aspect_and_tell_the_network_their_size(make_job: MakeJob) -> None:
-    job, task = make_job(enable_bucket=True)  # the room's photos are 48 wide and 40 high
+    job, task = make_job(enable_bucket=True)  # the photos are 48 wide and 40 high
     run = prepare(job, task).run
     (only,) = run.examples.buckets(64)
     assert only.size == Size(56, 72)
@@ -405,26 +405,26 @@ def test_buckets_keep_the_photos_aspect_and_tell_the_network_their_size(make_job
     assert ids.tolist() == [56, 72, 0, 0, 56, 72]
 
 
-def test_a_loss_that_is_no_number_ends_with_the_last_good_state_or_fails(
+def test_a_divergence_ends_with_a_worthwhile_checkpoint_or_fails(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, task = make_job(max_train_steps=4, checkpointing_steps=1)
     run = prepare(job, task).run
     good = OptimizerStep.apply
 
-    def spoil(after: int) -> Callable[..., Any]:
+    def diverge_after(after: int) -> Callable[..., Any]:
         def move(self: OptimizerStep, step: int, error: Any) -> Any:
             return good(self, step, error if step < after else error * torch.nan)
 
         return move
 
-    monkeypatch.setattr(OptimizerStep, "apply", spoil(3))
+    monkeypatch.setattr(OptimizerStep, "apply", diverge_after(3))
     networks = attach_adapters(job.base, run.recipe)
     trained = train(job.base, run, networks, TimeLimit())
     lora.detach(networks)
     assert (trained.diverged_at, trained.partial, trained.progress.step) == (3, True, 3)
 
-    monkeypatch.setattr(OptimizerStep, "apply", spoil(1))
+    monkeypatch.setattr(OptimizerStep, "apply", diverge_after(1))
     early = replace(run, folder=run.folder / "early")
     networks = attach_adapters(job.base, run.recipe)
     with pytest.raises(TrainingError, match="training_diverged"):
@@ -440,7 +440,9 @@ def test_a_loss_that_is_no_number_ends_with_the_last_good_state_or_fails(
         (RuntimeError("a photo of anna"), "training_failed"),
     ],
 )
-def test_what_the_machine_lacks_has_a_code_and_no_users_words(error: Exception, code: str) -> None:
+def test_a_failure_of_the_machine_has_a_code_and_contains_no_user_text(
+    error: Exception, code: str
+) -> None:
     failure = describe_failure(error)
     assert failure.code == code
     assert "anna" not in failure.message

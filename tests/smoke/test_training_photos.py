@@ -1,4 +1,4 @@
-"""What happens to photos before they are trained on: the real detectors on drawn people."""
+"""The photo pipeline: the real detectors on drawn people."""
 
 import hashlib
 import json
@@ -62,7 +62,7 @@ class Tokenizer:
 
 
 def base(**changes: Any) -> Any:
-    """What the darkroom needs of a base."""
+    """Return the parts of a base that the photo pipeline needs."""
     card = BaseCard.model_validate_json((EMBEDDED / "base.json").read_bytes())
     return SimpleNamespace(
         card=card.model_copy(update=changes),
@@ -74,7 +74,7 @@ def base(**changes: Any) -> Any:
 
 @dataclass
 class TaskPhotos:
-    """Photos in a channel, and their task."""
+    """The photos of a task in the photos channel."""
 
     root: Path
     photos: list[dict[str, Any]] = field(default_factory=list)
@@ -106,10 +106,10 @@ class TaskPhotos:
 @pytest.fixture
 def portraits(tmp_path: Path) -> TaskPhotos:
     """Five photos of one person."""
-    made = TaskPhotos(tmp_path)
+    photos = TaskPhotos(tmp_path)
     for photo in album(5000, 5, size=256):
-        made.add(photo.image)
-    return made
+        photos.add(photo.image)
+    return photos
 
 
 def pixels(image: Image.Image) -> Any:
@@ -136,7 +136,7 @@ def test_drawn_eyes_are_where_they_were_drawn() -> None:
     assert degrees == pytest.approx(photo.circumstance.tilt, abs=2)
 
 
-def test_opencvs_cascades_load_and_take_noise_and_rooms_for_no_face() -> None:
+def test_opencvs_cascades_find_no_face_in_noise_or_in_an_empty_room() -> None:
     detector = HaarDetector()
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     assert detector.find(noise) == []
@@ -155,7 +155,7 @@ def run_script(script: Path, *arguments: object) -> str:
     return done.stdout
 
 
-def test_retinafaces_own_network_finds_what_its_weights_say(tmp_path: Path) -> None:
+def test_retinafaces_own_network_finds_the_faces_of_its_weights(tmp_path: Path) -> None:
     job_dir = Path(__file__).with_name("retina_process.py")
     download = tmp_path / "download.zip"
     run_script(job_dir, "write", download)
@@ -167,7 +167,7 @@ def test_retinafaces_own_network_finds_what_its_weights_say(tmp_path: Path) -> N
 
     small = json.loads(run_script(job_dir, "find", baked, 64, 96))
 
-    # One window of 512 pixels about the first place of the map of 32; the others overlap it.
+    # One window of 512 pixels around the first position of the map of stride 32; others overlap it.
     (face,) = small
     assert (face["left"], face["width"]) == (pytest.approx(16 - 256), pytest.approx(512))
     assert (face["top"], face["height"]) == (pytest.approx(16 - 256), pytest.approx(512))
@@ -179,7 +179,7 @@ def test_retinafaces_own_network_finds_what_its_weights_say(tmp_path: Path) -> N
     assert {round(face["width"]) for face in halved} == {1024}
 
 
-def test_weights_that_are_not_those_meant_are_not_kept(tmp_path: Path) -> None:
+def test_weights_with_another_hash_are_not_stored(tmp_path: Path) -> None:
     file = tmp_path / "weights-000000000.zip"
     torch.save({}, file)
     script = Path(__file__).parents[2] / "training_image" / "retina_weights.py"
@@ -211,7 +211,7 @@ def test_photos_without_one_clear_face_are_refused_and_the_rest_goes_on(
 @pytest.mark.parametrize(
     ("options", "code"), [({"on_reject": "fail"}, "photos_refused"), ({}, "too_few_photos")]
 )
-def test_refusals_that_cannot_be_passed_over_fail_with_the_verdicts(
+def test_too_many_refusals_fail_with_the_verdicts(
     tmp_path: Path, options: dict[str, Any], code: str
 ) -> None:
     few = TaskPhotos(tmp_path)
@@ -224,13 +224,13 @@ def test_refusals_that_cannot_be_passed_over_fail_with_the_verdicts(
     assert failure.value.photos[4].codes == ("no_face",)
 
 
-def test_faces_are_asked_of_people_only_or_not_at_all(portraits: TaskPhotos) -> None:
+def test_a_face_is_required_for_classes_of_people_only(portraits: TaskPhotos) -> None:
     portraits.add(empty_room(4, 128))
     assert len(portraits.process(class_prompt="a photo of a dog")[0]) == 6
     assert len(portraits.process(require_face=False)[0]) == 6
 
 
-def test_a_missing_detector_is_told_and_never_replaced(
+def test_a_missing_detector_is_an_error_and_never_replaced(
     portraits: TaskPhotos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = base(face_detector=None)
@@ -262,7 +262,7 @@ def test_a_crop_keeps_proportions_and_has_the_face_in_its_middle(tmp_path: Path,
         assert abs(face.centre[0] / photo.whole.width - 0.5) < 0.12
 
 
-def test_a_face_at_the_edge_is_filled_up_and_what_was_filled_counts_nothing() -> None:
+def test_a_face_at_the_edge_is_padded_and_the_padding_has_no_weight() -> None:
     cut = cut_to_face(Face(0, 0, 90, 90, 1.0), 100, 40, "crop")
     assert "padded" in cut.codes
     assert cut.apply(np.zeros((100, 40, 3), np.uint8)).shape == (cut.side, cut.side, 3)
@@ -283,7 +283,7 @@ def test_an_aligned_face_has_level_eyes() -> None:
 
 
 def disc(colour: tuple[int, int, int], side: int = 128) -> Image.Image:
-    """A thing before a plain wall."""
+    """Return a disc in front of a plain wall."""
     image = Image.new("RGB", (side, side), (30, 60, 160))
     ImageDraw.Draw(image).ellipse((side // 4, side // 4, 3 * side // 4, 3 * side // 4), fill=colour)
     return image
@@ -308,7 +308,7 @@ def test_a_new_background_leaves_the_subject_and_comes_from_the_seed(
         assert not np.array_equal(photos[1].whole, photos[2].whole)
 
 
-def test_a_subject_that_cannot_be_told_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_subject_that_cannot_be_segmented_is_left_as_it_is(tmp_path: Path) -> None:
     plain = TaskPhotos(tmp_path)
     for shade in range(5):
         plain.add(Image.new("RGB", (64, 64), (shade, 90, 90)))
@@ -317,7 +317,7 @@ def test_a_subject_that_cannot_be_told_is_left_as_it_is(tmp_path: Path) -> None:
     assert all(photo.weight is None for photo in photos)
 
 
-def test_masks_become_weights_the_users_own_first(tmp_path: Path) -> None:
+def test_the_users_own_mask_has_priority_and_masks_become_loss_weights(tmp_path: Path) -> None:
     things = TaskPhotos(tmp_path)
     left = Image.new("L", (128, 128))
     left.paste(255, (0, 0, 64, 128))
@@ -335,14 +335,14 @@ def test_masks_become_weights_the_users_own_first(tmp_path: Path) -> None:
     assert weights[:, :3] == pytest.approx(1.0)
     assert weights[:, 5:] == pytest.approx(0.2)
 
-    made = things.process(class_prompt="a ball", use_masks=True, mask_floor=0.0)[0][3]
-    weights = made.weights(8, 8)
+    photo = things.process(class_prompt="a ball", use_masks=True, mask_floor=0.0)[0][3]
+    weights = photo.weights(8, 8)
     assert weights[4, 4] > 0.9
     assert weights[0, 0] < 0.1
     assert things.process(class_prompt="a ball", use_masks=False)[0][0].weight is None
 
 
-def test_a_masked_loss_counts_what_the_mask_shows() -> None:
+def test_a_masked_loss_is_the_loss_inside_the_mask() -> None:
     predicted, wanted = torch.zeros(2, 4, 8, 8), torch.ones(2, 4, 8, 8)
     wanted[:, :, :, 4:] = 9
     weights = torch.zeros(2, 1, 8, 8)
@@ -359,13 +359,13 @@ def test_a_mask_of_the_face_shows_the_face(portraits: TaskPhotos) -> None:
     assert weights[0, 0] == pytest.approx(0.0)
 
 
-def test_words_are_the_users_own_or_the_prompt_and_their_faults_are_told(
+def test_a_caption_is_the_users_own_or_the_prompt_and_its_faults_have_codes(
     portraits: TaskPhotos,
 ) -> None:
-    for photo, words in zip(
+    for photo, given in zip(
         portraits.photos, ["TOK smiling", "smiling", "smiling", "  ", "TOK " * 30], strict=True
     ):
-        photo["caption"] = words
+        photo["caption"] = given
     photos, verdicts = portraits.process()
     assert [photo.caption for photo in photos[:4]] == [
         "sks smiling", "a photo of sks, smiling", "a photo of sks, smiling", "a photo of sks",
@@ -379,34 +379,34 @@ def test_words_are_the_users_own_or_the_prompt_and_their_faults_are_told(
     ]
 
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "with", "hat", "[DEC]", "[ENC]"]
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "with", "hat", "[DEC]", "[ENC]"]
 
 
 def tiny_blip(folder: Path) -> None:
-    """Write a BLIP as transformers saves it: the architecture, no skill."""
+    """Write an untrained BLIP in transformers' format."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
-    text = sizes | {"vocab_size": len(WORDS), "num_attention_heads": 2, "encoder_hidden_size": 16}
+    text = sizes | {"vocab_size": len(TOKENS), "num_attention_heads": 2, "encoder_hidden_size": 16}
     text |= {"bos_token_id": 9, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0}
     vision = sizes | {"image_size": 32, "patch_size": 16, "num_attention_heads": 2}
     config = BlipConfig(text_config=text | {"is_decoder": True}, vision_config=vision)
     BlipForConditionalGeneration(config).save_pretrained(folder)
-    vocabulary = {word: i for i, word in enumerate(WORDS)}
-    tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=WORDS[9:])
+    vocabulary = {word: i for i, word in enumerate(TOKENS)}
+    tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=TOKENS[9:])
     size = {"height": 32, "width": 32}
     BlipProcessor(BlipImageProcessor(size=size), tokenizer).save_pretrained(folder)
 
 
 def tiny_instructblip(folder: Path) -> None:
-    """Write an InstructBLIP as transformers saves it: the architecture, no skill."""
+    """Write an untrained InstructBLIP in transformers' format."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
     vision = sizes | {"image_size": 32, "patch_size": 16, "num_attention_heads": 2}
-    reader = sizes | {"vocab_size": len(WORDS), "num_attention_heads": 2}
+    reader = sizes | {"vocab_size": len(TOKENS), "num_attention_heads": 2}
     reader |= {"encoder_hidden_size": 16, "pad_token_id": 0}
     speaker = {
         "model_type": "t5",
-        "vocab_size": len(WORDS) + 1,
+        "vocab_size": len(TOKENS) + 1,
         "d_model": 16,
         "d_kv": 8,
         "d_ff": 16,
@@ -418,10 +418,10 @@ def tiny_instructblip(folder: Path) -> None:
         qformer_config=reader,
         text_config=speaker,
         num_query_tokens=2,
-        image_token_index=len(WORDS),
+        image_token_index=len(TOKENS),
     )
     InstructBlipForConditionalGeneration(config).save_pretrained(folder)
-    vocabulary = {word: i for i, word in enumerate(WORDS)}
+    vocabulary = {word: i for i, word in enumerate(TOKENS)}
     size = {"height": 32, "width": 32}
     InstructBlipProcessor(
         BlipImageProcessor(size=size),
@@ -432,29 +432,29 @@ def tiny_instructblip(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [tiny_blip, tiny_instructblip])
-def test_a_captioner_is_told_what_the_request_says(
+def test_a_captioner_gets_the_prompt_of_the_request(
     portraits: TaskPhotos, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
 ) -> None:
     make(portraits.root / "input" / "data" / "captioner")
     captions.load_captioner.cache_clear()
     first, _ = portraits.process(autocaption=True, autocaption_prompt="a man with hat")
     captioner = captions.load_captioner(portraits.root / "input" / "data" / "captioner")
-    told: list[str | None] = []
-    say = type(captioner).describe
+    prompts: list[str | None] = []
+    describe = type(captioner).describe
 
-    def listen(self: Any, image: Image.Image, words: str | None = None) -> str:
-        told.append(words)
-        return say(self, image, words)
+    def record(self: Any, image: Image.Image, given: str | None = None) -> str:
+        prompts.append(given)
+        return describe(self, image, given)
 
-    monkeypatch.setattr(type(captioner), "describe", listen)
+    monkeypatch.setattr(type(captioner), "describe", record)
     again, _ = portraits.process(autocaption=True, autocaption_prompt="a man with hat")
-    assert told == ["a man with hat"] * 5
+    assert prompts == ["a man with hat"] * 5
     assert [photo.caption for photo in again] == [photo.caption for photo in first]
     if make is tiny_blip:
         assert first[0].caption.startswith("a photo of sks, a man with hat")
 
 
-def test_a_captioner_of_a_kind_that_nobody_knows_is_refused(portraits: TaskPhotos) -> None:
+def test_a_captioner_of_an_unknown_model_type_is_refused(portraits: TaskPhotos) -> None:
     channel = portraits.root / "input" / "data" / "captioner"
     tiny_blip(channel)
     config = json.loads((channel / "config.json").read_bytes())
@@ -464,7 +464,7 @@ def test_a_captioner_of_a_kind_that_nobody_knows_is_refused(portraits: TaskPhoto
         portraits.process(autocaption=True)
 
 
-def test_a_captioner_describes_photos_without_words(portraits: TaskPhotos) -> None:
+def test_a_captioner_describes_photos_without_captions(portraits: TaskPhotos) -> None:
     options = {"autocaption": True, "autocaption_prefix": "TOK,", "autocaption_suffix": "indoors"}
     with pytest.raises(TrainingError, match="captioner_missing"):
         portraits.process(**options)
@@ -480,8 +480,8 @@ def test_a_captioner_describes_photos_without_words(portraits: TaskPhotos) -> No
     assert photos[1].caption.endswith(" indoors")
     assert photos[1].has_own_caption
     assert "captioned" in verdicts[1].codes
-    said = captions.load_captioner(channel).describe(photos[1].image)
-    assert photos[1].caption == f"sks, {said} indoors"
+    description = captions.load_captioner(channel).describe(photos[1].image)
+    assert photos[1].caption == f"sks, {description} indoors"
     weights = load_file(channel / "model.safetensors")
     weights.popitem()
     save_file(weights, channel / "model.safetensors", {"format": "pt"})
@@ -490,7 +490,7 @@ def test_a_captioner_describes_photos_without_words(portraits: TaskPhotos) -> No
         portraits.process(**options)
 
 
-def test_words_are_dropped_as_often_as_wished_and_alike_after_a_resume() -> None:
+def test_captions_are_dropped_at_the_requested_rate_and_alike_after_a_resume() -> None:
     dropped = [loss.bernoulli(0.3, 7, "no words", draw) for draw in range(2000)]
     assert 0.26 < sum(dropped) / len(dropped) < 0.34
     assert dropped[1000:] == [
@@ -499,7 +499,7 @@ def test_words_are_dropped_as_often_as_wished_and_alike_after_a_resume() -> None
     assert not any(loss.bernoulli(0.0, 7, "no words", draw) for draw in range(10))
 
 
-def test_a_whole_job_learns_through_masks_without_words_from_own_class_pictures(
+def test_a_whole_job_trains_with_masks_dropped_captions_and_own_class_images(
     tmp_path: Path,
 ) -> None:
     base_folder = tmp_path / "base"
@@ -521,7 +521,7 @@ def test_a_whole_job_learns_through_masks_without_words_from_own_class_pictures(
     done = whole.run()
     assert done.returncode == 0, done.stderr
     assert "class images: 3 of the user's own" in done.stdout
-    assert not list(whole.root.rglob("prior*"))  # what is a user's is in nobody's cache
+    assert not list(whole.root.rglob("prior*"))  # a user's own class images are not cached
     result = whole.result(name)
     assert [photo.codes for photo in result.photos] == [(), ("mask_used",), (), ()]
 
@@ -529,11 +529,11 @@ def test_a_whole_job_learns_through_masks_without_words_from_own_class_pictures(
     assert broken.run().returncode == 0
     again = broken.result(name).adapter
     assert again is not None
-    assert again == result.adapter  # its hash too
+    assert again == result.adapter  # the hash of the weights too
 
 
 def store(job_dir: JobDir, name: str, mode: str, seed: int) -> dict[str, str]:
-    """Put noise into the photos' channel."""
+    """Put noise into the photos channel."""
     path = job_dir.data / "photos" / name
     path.parent.mkdir(exist_ok=True)
     shape = (40, 48, 3) if mode == "RGB" else (40, 48)

@@ -1,4 +1,4 @@
-"""Several processes that train one adapter, on the CPU; and the shipped accelerate settings."""
+"""Several processes that train one adapter on the CPU, and the shipped accelerate settings."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,9 @@ ACCELERATE = Path(__file__).parents[2] / "training_image" / "accelerate_config"
 WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
 
 
-def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Path) -> None:
+def test_two_processes_train_what_one_trains_with_twice_the_accumulation_steps(
+    tmp_path: Path,
+) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
     one, two = JobDir(tmp_path / "one", base), JobDir(tmp_path / "two", base)
@@ -39,8 +41,8 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
 
     assert alone.returncode == 0, alone.stderr
     assert together.returncode == 0, together.stderr
-    assert together.stdout.count("step=2 ") == 1  # only the first process speaks
-    for job_dir in (one, two):  # and only the first one's files are kept
+    assert together.stdout.count("step=2 ") == 1  # only rank 0 logs
+    for job_dir in (one, two):  # and only the files of rank 0 are kept
         events = EventAccumulator(str(job_dir.root / "output" / "tensorboard" / name)).Reload()
         assert [event.step for event in events.Scalars("train/loss")] == [1, 2]
         assert [event.step for event in events.Images("samples")] == [1, 2]
@@ -53,7 +55,7 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
     assert max(float(own[key].abs().max()) for key in moved) > 1e-4
 
 
-def test_processes_and_users_per_step_do_not_mix(tmp_path: Path) -> None:
+def test_several_processes_and_several_users_per_step_exclude_each_other(tmp_path: Path) -> None:
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     values = {"num_processes": "2", "users_per_step": "4"}
@@ -73,7 +75,7 @@ def test_accelerate_reads_the_shipped_settings(name: str, kind: str) -> None:
         assert not config.is_offload()
 
 
-def test_a_way_to_start_processes_that_the_trainer_cannot_use_is_refused(
+def test_a_distributed_type_that_the_trainer_does_not_support_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class UnderDeepSpeed:
@@ -86,7 +88,7 @@ def test_a_way_to_start_processes_that_the_trainer_cannot_use_is_refused(
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 3])
-def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
+def test_every_task_runs_on_one_host(tmp_path: Path, hosts: int) -> None:
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     names = [f"algo-{number}" for number in range(1, hosts + 1)]
@@ -100,7 +102,7 @@ def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_sigterm_reaches_every_process_and_leaves_a_state(tmp_path: Path) -> None:
+def test_sigterm_reaches_every_process_and_leaves_a_checkpoint(tmp_path: Path) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
     job_dir = JobDir(tmp_path / "job", base)
@@ -111,3 +113,17 @@ def test_sigterm_reaches_every_process_and_leaves_a_state(tmp_path: Path) -> Non
     states = list((job_dir.folder(name) / "state").glob("step-*.safetensors"))
     assert states
     assert not (job_dir.folder(name) / "result.json").exists()
+
+
+def test_workers_that_did_not_join_are_counted_in_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Alone:
+        num_processes = 1
+        distributed_type = DistributedType.NO
+
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "false")  # join() sets it: put it back afterwards
+    monkeypatch.setattr(distributed, "Accelerator", Alone)
+    with pytest.raises(TrainingError, match="only 1 of 4 workers joined"):
+        distributed.ProcessGroup.join()

@@ -1,4 +1,4 @@
-"""The trainer's rules, each against an independent source; small tensors, no pipeline."""
+"""The trainer's arithmetic, compared with independent sources; small tensors, no pipeline."""
 
 import json
 from collections.abc import Sequence
@@ -42,17 +42,18 @@ def test_noise_target_and_weights_are_diffusers_own(kind: PredictionType) -> Non
     scheduler = DDPMScheduler(prediction_type=kind, beta_schedule="scaled_linear")
     latents, noise = torch.randn(2, 4, 4, 8, 8).unbind(0)
     timesteps = torch.tensor([0, 10, 500, 999])
-    signal = scheduler.alphas_cumprod[timesteps]
+    alphas_cumprod = scheduler.alphas_cumprod[timesteps]
 
     assert torch.allclose(
-        loss.add_noise(latents, noise, signal), scheduler.add_noise(latents, noise, timesteps)
+        loss.add_noise(latents, noise, alphas_cumprod),
+        scheduler.add_noise(latents, noise, timesteps),
     )
     velocity = scheduler.get_velocity(latents, noise, timesteps)
     wanted = noise if kind == "epsilon" else velocity
-    assert torch.allclose(loss.target_of(kind, latents, noise, signal), wanted, atol=1e-6)
+    assert torch.allclose(loss.target_of(kind, latents, noise, alphas_cumprod), wanted, atol=1e-6)
     snr = compute_snr(scheduler, timesteps)
     divisor = snr if kind == "epsilon" else snr + 1
-    weights = loss.min_snr_weights(kind, signal, 5.0)
+    weights = loss.min_snr_weights(kind, alphas_cumprod, 5.0)
     assert torch.allclose(weights, snr.clamp(max=5) / divisor, rtol=1e-4)
 
 
@@ -62,14 +63,14 @@ def test_every_photo_comes_once_in_each_round() -> None:
         assert sorted(drawn) == [0, 1, 2, 3, 4]
 
 
-def test_chance_depends_on_its_key_alone() -> None:
+def test_random_values_depend_on_their_key_alone() -> None:
     one, other = loss.normal((3,), 1, "noise", 2), loss.normal((3,), 1, "noise", 3)
     torch.manual_seed(99)
     assert torch.equal(loss.normal((3,), 1, "noise", 2), one)
     assert not torch.equal(one, other)
 
 
-def test_noise_levels_are_uniform_and_spread_within_a_batch() -> None:
+def test_timesteps_are_uniform_and_spread_within_a_batch() -> None:
     drawn = torch.cat([draw_timesteps(8, 4, 1000, 0, step) for step in range(500)])
     assert drawn.min() >= 0
     assert drawn.max() < 1000
@@ -83,7 +84,7 @@ def make_network() -> nn.Module:
     return nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)).requires_grad_(requires_grad=False)
 
 
-def test_an_adapter_goes_in_off_on_and_out_without_a_trace() -> None:
+def test_an_adapter_is_attached_disabled_and_detached_without_a_trace() -> None:
     network, given = make_network(), torch.randn(2, 8)
     before = network(given)
     lora.attach(network, "unet", ("0", "1"), rank=2, alpha=4, seed=0)
@@ -103,7 +104,7 @@ def test_an_adapter_goes_in_off_on_and_out_without_a_trace() -> None:
     assert [type(layer) for layer in network] == [nn.Linear, nn.Linear]
 
 
-def test_a_torn_or_foreign_state_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_checkpoint_is_ignored(tmp_path: Path) -> None:
     weights = {"unet.a": nn.Parameter(torch.ones(3))}
     optimizer = torch.optim.AdamW(weights.values())
     weights["unet.a"].sum().backward()
@@ -116,7 +117,7 @@ def test_a_torn_or_foreign_state_is_passed_over(tmp_path: Path) -> None:
     with torch.no_grad():
         weights["unet.a"].zero_()
 
-    # KEPT is 2 and the torn file is not counted when the second state is saved.
+    # MAX_CHECKPOINTS is 2; the damaged file is written after the second checkpoint.
     state = load_checkpoint(tmp_path, "mine")
 
     assert state is not None
@@ -127,7 +128,7 @@ def test_a_torn_or_foreign_state_is_passed_over(tmp_path: Path) -> None:
 
 @dataclass
 class ColourJudge:
-    """A judge that takes a picture's mean colour for its identity; attributes: ``red``."""
+    """A judge whose identity is an image's mean colour; its only attribute is ``red``."""
 
     def identities(self, images: Sequence[Image.Image]) -> Any:
         means = np.stack([np.asarray(image).mean(axis=(0, 1)) for image in images])
@@ -149,11 +150,11 @@ class ColourJudge:
 RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.9, 0.1), (0.1, 0.1, 0.9)
 
 
-def pictures(*colours: tuple[float, float, float]) -> Any:
+def images_of(*colours: tuple[float, float, float]) -> Any:
     plain = np.ones((len(colours), 8, 8, 3), dtype=np.float32) * np.array(
         colours, dtype=np.float32
     ).reshape(-1, 1, 1, 3)
-    plain[:, 0] = 1 - plain[:, 0]  # something to see
+    plain[:, 0] = 1 - plain[:, 0]  # for contrast
     return plain
 
 
@@ -177,32 +178,32 @@ REAL = [Image.new("RGB", (8, 8), (230, 26, 26))]
         ((GREEN, BLUE), (RED, RED), ("gate_class_drift",)),
     ],
 )
-def test_the_gate_names_the_floor_that_was_missed(
+def test_the_gate_returns_the_code_of_the_missed_floor(
     without: tuple[tuple[float, float, float], ...],
     with_adapter: tuple[tuple[float, float, float], ...],
     codes: tuple[str, ...],
 ) -> None:
-    evidence = Evidence(REQUESTS, pictures(*without), pictures(*with_adapter))
+    evidence = Evidence(REQUESTS, images_of(*without), images_of(*with_adapter))
     report = examine(evidence, REAL, ColourJudge(), FLOORS)
     assert set(codes) <= set(report.codes)
     assert report.passed == (not codes)
 
 
 @pytest.mark.parametrize("value", [float("nan"), 0.0])
-def test_broken_pictures_fail_whatever_else_they_are(value: float) -> None:
+def test_broken_images_fail_whatever_they_show(value: float) -> None:
     broken = np.full((2, 8, 8, 3), value, dtype=np.float32)
-    report = examine(Evidence(REQUESTS, pictures(GREEN, BLUE), broken), REAL, None, FLOORS)
+    report = examine(Evidence(REQUESTS, images_of(GREEN, BLUE), broken), REAL, None, FLOORS)
     assert report.codes == ("gate_broken_pictures",)
 
 
 def test_without_a_judge_only_effect_and_health_count() -> None:
-    evidence = Evidence(REQUESTS, pictures(GREEN, BLUE), pictures(RED, RED))
+    evidence = Evidence(REQUESTS, images_of(GREEN, BLUE), images_of(RED, RED))
     report = examine(evidence, REAL, None, FLOORS)
     assert (report.passed, report.identity) == (True, None)
 
 
-class ThreeLayers(nn.Module):  # type: ignore[misc] # torch is not there to be checked
-    """The smallest network with targets by name, for users of B rows each."""
+class ThreeLayers(nn.Module):  # type: ignore[misc] # mypy runs without torch
+    """The smallest network with target layers by name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -234,7 +235,7 @@ def recipe(seed: int, alpha: float) -> Recipe:
     )
 
 
-def test_gradients_of_users_in_one_pass_are_those_of_separate_runs() -> None:
+def test_gradients_of_users_in_one_pass_equal_those_of_separate_passes() -> None:
     recipes, rows = [recipe(1, 2.0), recipe(2, 4.0), recipe(3, 1.0)], torch.randn(3, 5, 6)
     network = ThreeLayers()
     stacked = grouped_lora.attach(network, recipes)
@@ -307,10 +308,10 @@ def test_the_deadline_leaves_time_to_write() -> None:
     assert not TimeLimit().training_is_over
 
 
-def test_a_folder_says_how_its_classifier_reads_pictures(tmp_path: Path) -> None:
+def test_judge_json_says_how_the_outputs_of_the_classifier_are_read(tmp_path: Path) -> None:
     sizes = {"embedding_size": 4, "hidden_sizes": [4], "depths": [1], "layer_type": "basic"}
     network = ResNetForImageClassification(ResNetConfig(**sizes, num_labels=4))
-    with torch.no_grad():  # two outputs are who it is; of the others, the second always wins
+    with torch.no_grad():  # two outputs are the identity; the second of the others is always larger
         network.classifier[1].weight.zero_()
         network.classifier[1].bias.copy_(torch.tensor([3.0, 4.0, 0.0, 1.0]))
     network.save_pretrained(tmp_path)

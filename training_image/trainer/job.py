@@ -1,4 +1,4 @@
-"""One SageMaker training job: a plan of tasks, run in turn with the base loaded once."""
+"""One SageMaker training job: the tasks of a plan, with the base loaded once."""
 
 import sys
 from collections.abc import Callable
@@ -50,7 +50,7 @@ DONE, FAILED, PREEMPTED = 0, 1, 143
 def run_job(root: Path) -> int:
     """Run the plan under ``root`` (``/opt/ml``) and return the process's exit code.
 
-    A task that fails says so in its own result; only a job without any success fails as a whole.
+    A failed task has a result of its own. The job fails only when no task succeeds.
     """
     limit = TimeLimit()
     limit.install_signal_handler()
@@ -64,9 +64,9 @@ def run_job(root: Path) -> int:
         try:
             return _run(root, plan, machine, limit)
         except PreemptedError:
-            log("interrupted: the state is saved, the next attempt goes on from there")
+            log("preempted: a checkpoint is saved, and the next attempt resumes from it")
             return PREEMPTED
-        except OSError as error:  # not even a result could be written
+        except OSError as error:  # the results cannot be written
             write_failure(root, describe_failure(error))
             return FAILED
 
@@ -78,7 +78,7 @@ def _run(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> 
             results += run_precision_group(root, plan, machine, limit, (precision, tasks))
         except PreemptedError:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
+        except Exception as error:  # noqa: BLE001 (every waiting task gets a result)
             failure = describe_failure(error)
             results += [fail_task(root, task, failure) for task in tasks]
             if not tasks:
@@ -95,7 +95,7 @@ PrecisionGroup = tuple[Precision | None, list[TrainingTask]]
 
 
 def by_precision(tasks: list[TrainingTask]) -> dict[Precision | None, list[TrainingTask]]:
-    """Return the tasks by the precision that they ask for: the base is loaded once for each."""
+    """Group the tasks by precision; the base is loaded once for each group."""
     groups: dict[Precision | None, list[TrainingTask]] = {}
     for task in tasks:
         groups.setdefault(task.request.mixed_precision, []).append(task)
@@ -115,7 +115,7 @@ def run_precision_group(
 def open_job(
     root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit, precision: Precision | None
 ) -> Job:
-    """Check and load the base; have the class images that the plan orders."""
+    """Verify and load the base, and generate the class images that the plan orders."""
     folder = root / "input" / "data" / BASE_CHANNEL
     device = ProcessGroup.join().accelerator.device
     card = read_card(folder, plan.base_sha256)
@@ -132,7 +132,7 @@ def open_job(
 
 
 def run_tasks(job: Job, tasks: list[TrainingTask], users_per_step: int) -> list[TrainingResult]:
-    """Run this machine's tasks; each result is committed as soon as there is one."""
+    """Run the tasks of this host; each result is committed as soon as it exists."""
     earlier = [result for task in tasks if (result := read_earlier_result(job, task)) is not None]
     done = {result.job_id for result in earlier}
     tasks = [task for task in tasks if task.job_id not in done]
@@ -142,7 +142,7 @@ def run_tasks(job: Job, tasks: list[TrainingTask], users_per_step: int) -> list[
 
 
 def read_earlier_result(job: Job, task: TrainingTask) -> TrainingResult | None:
-    """Return what an earlier attempt committed; a failure or half a result is taken away."""
+    """Return the result of an earlier attempt; delete a failed or incomplete one."""
     folder = task_folder(job.root, task)
     earlier = read_result(folder)
     if earlier is None:
@@ -153,14 +153,14 @@ def read_earlier_result(job: Job, task: TrainingTask) -> TrainingResult | None:
 
 
 def run_task(job: Job, task: TrainingTask) -> TrainingResult:
-    """Train one adapter, whatever happens to the others."""
+    """Train one adapter; its failure does not affect other tasks."""
     return contain_failure(job, task, lambda: make_adapter(job, task))
 
 
 def contain_failure(
     job: Job, task: TrainingTask, work: Callable[[], TrainingResult]
 ) -> TrainingResult:
-    """Do a task's work: its trouble is not the next one's, and the base is left as it was."""
+    """Do a task's work; turn an exception into the task's result, and detach the adapters."""
     with log_context(job_id=task.job_id):
         return _contain_failure(job, task, work)
 
@@ -172,10 +172,10 @@ def _contain_failure(
         return work()
     except PreemptedError:
         raise
-    except Exception as error:  # noqa: BLE001 (unforeseen ones too: they become this task's result)
+    except Exception as error:  # noqa: BLE001 (becomes this task's result)
         failed = fail_task(job.root, task, describe_failure(error), verdicts_of(error))
         if is_worker() and not isinstance(error, TrainingError):
-            sys.exit(FAILED)  # the other processes would wait for this one for ever
+            sys.exit(FAILED)  # the other ranks would wait for this one
         return failed
     finally:
         lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
@@ -184,7 +184,7 @@ def _contain_failure(
 def run_multi_user(
     job: Job, tasks: list[TrainingTask], users_per_step: int
 ) -> list[TrainingResult]:
-    """Train up to ``most`` users in one forward pass; who cannot share is trained alone."""
+    """Train up to ``users_per_step`` users in one step; the others are trained alone."""
     results: list[TrainingResult] = []
     waiting: list[PreparedTask] = []
     for task in tasks:
@@ -208,18 +208,18 @@ def run_multi_user(
 
 
 def prepare_or_fail(job: Job, task: TrainingTask) -> PreparedTask | TrainingResult:
-    """Do all that comes before the training; what fails is its own result."""
+    """Prepare a task; return its failed result if that does not succeed."""
     with log_context(job_id=task.job_id):
         try:
             return prepare(job, task)
         except PreemptedError:
             raise
-        except Exception as error:  # noqa: BLE001 (as in guarded)
+        except Exception as error:  # noqa: BLE001 (as in contain_failure)
             return fail_task(job.root, task, describe_failure(error), verdicts_of(error))
 
 
 def run_group(job: Job, group: list[PreparedTask]) -> list[TrainingResult]:
-    """Train a group, then finish user by user."""
+    """Train the users of one step together, then finish each task."""
     answers = train_users(job.base, [prepared.run for prepared in group], job.limit)
     results = []
     for prepared, answer in zip(group, answers, strict=True):
@@ -234,7 +234,7 @@ def run_group(job: Job, group: list[PreparedTask]) -> list[TrainingResult]:
 def finish_user(
     job: Job, prepared: PreparedTask, trained: TrainingOutcome, weights: dict[str, Tensor]
 ) -> TrainingResult:
-    """Put one user's weights into the base and finish as if it had been trained alone."""
+    """Load one user's trained weights into the base and finish the task."""
     networks = attach_adapters(job.base, prepared.run.recipe)
     lora.restore(networks, weights)
     return finish(job, prepared, networks, trained)

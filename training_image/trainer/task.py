@@ -1,4 +1,4 @@
-"""One task: from a user's photos to files that passed the gate."""
+"""One task: from a user's photos to the adapter files that passed the gate."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ class Job:
 
 
 def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
-    """Photos, class images, training, files, gate: one task from start to result."""
+    """Run one task from its photos to its result."""
     prepared = prepare(job, task)
     networks = attach_adapters(job.base, prepared.run.recipe)
     log_forecast(job, prepared, networks)
@@ -71,19 +71,23 @@ def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
 
 @dataclass(frozen=True)
 class PreparedTask:
-    """A task whose photos are read, encoded and found good."""
+    """A task whose photos were accepted and whose examples are encoded."""
 
     task: TrainingTask
     run: TrainingRun
     reference_photos: list[Photo]
-    """Real photos to compare with: those that training does not see, where there are enough."""
+    """The photos that likeness is measured against: held-out ones where possible."""
 
     photos: tuple[PhotoVerdict, ...]
-    """What was done with each, and why."""
+    """The verdict on each photo of the task."""
 
 
 def prepare(job: Job, task: TrainingTask) -> PreparedTask:
-    """Read and encode all that a task learns from."""
+    """Process and encode all that a task learns from.
+
+    Raises:
+        TrainingError: the time is over, or a photo, the plan or the base cannot be used.
+    """
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
     side = task.request.resolution or job.base.card.resolution
@@ -109,7 +113,7 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
 def finish(
     job: Job, prepared: PreparedTask, networks: lora.Networks, trained: TrainingOutcome
 ) -> TrainingResult:
-    """Write the files, pass the gate, commit the result."""
+    """Write the adapter files, run the gate and commit the result."""
     task, recipe, folder = prepared.task, prepared.run.recipe, task_folder(job.root, prepared.task)
     candidates = choose_checkpoint(job, prepared, networks, trained)
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
@@ -139,7 +143,7 @@ def finish(
 def choose_reference_photos(
     judge: Judge | None, learnt: list[Photo], held_out: list[Photo]
 ) -> list[Photo]:
-    """Return the held-out photos if the judge knows somebody on them, else those learnt from."""
+    """Return the held-out photos if somebody is recognised on them; else trained ones."""
     if judge is None or not held_out:
         return held_out or learnt
     return held_out if len(recognised(judge.identities([p.image for p in held_out]))) else learnt
@@ -148,20 +152,20 @@ def choose_reference_photos(
 def make_sampler(
     job: Job, task: TrainingTask, recipe: Recipe, reference_photos: list[Photo]
 ) -> ValidationSampler:
-    """Return what draws the pictures on the way."""
+    """Return what draws the validation images of a task."""
     folder = task_folder(job.root, task) / ADAPTER_FOLDER
     photos = tuple(photo.image for photo in reference_photos)
-    wishes = tuple(sample_prompts_of(task))
-    return ValidationSampler(job.base, recipe, wishes, folder, job.limit, job.judge, photos)
+    prompts = tuple(sample_prompts_of(task))
+    return ValidationSampler(job.base, recipe, prompts, folder, job.limit, job.judge, photos)
 
 
 def sample_prompts_of(task: TrainingTask) -> list[str]:
-    """Return the request's own prompts, the subject named."""
+    """Return the request's sample prompts, with the placeholders replaced."""
     return [name_subject(prompt, task.request) for prompt in task.request.sample_prompts]
 
 
 def log_training_summary(recipe: Recipe, learnt: int, held_out: int) -> None:
-    """Say what is going to happen before it costs anything."""
+    """Log the size of the training before it costs anything."""
     images_per_step = recipe.examples_per_batch
     encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
     log(
@@ -173,14 +177,14 @@ def log_training_summary(recipe: Recipe, learnt: int, held_out: int) -> None:
 
 
 def count_photos_per_epoch(task: TrainingTask, learnt: list[Photo]) -> int:
-    """Return how many photos an epoch has, each counted as often as it comes."""
+    """Return how many photos an epoch has; a photo counts once for each repeat."""
     repeats = {photo.index: photo.repeats for photo in task.photos}
     sizes = max(1, len(task.request.resolutions))
     return sizes * task.request.repeats * sum(repeats[photo.index] for photo in learnt)
 
 
 def log_forecast(job: Job, prepared: PreparedTask, networks: lora.Networks) -> None:
-    """Say what the training will take, and keep the time for its pictures free."""
+    """Log the expected time and memory, and reserve the time for the gate's images."""
     recipe = prepared.run.recipe
     requests = make_sampling_requests(recipe, sample_prompts_of(prepared.task), job.judge)
     expected = forecast(job.base, prepared.run, networks, requests)
@@ -194,7 +198,7 @@ def log_forecast(job: Job, prepared: PreparedTask, networks: lora.Networks) -> N
 
 
 def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[Photo]) -> Examples:
-    """Encode the photos, and find or make the class images."""
+    """Encode the photos, and load or generate the class images."""
     captions = [caption_with_circumstances(photo, job.judge) for photo in photos]
     classes, class_captions, generated = gather_class(job, task, recipe)
     no_words = [""] if recipe.caption_dropout_rate else []
@@ -219,16 +223,18 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
 def gather_class(
     job: Job, task: TrainingTask, recipe: Recipe
 ) -> tuple[Tensor | None, list[str], ClassImages | None]:
-    """Return the class images that the recipe asks for, the words for each, and their set.
+    """Return the latents of the class images, a caption for each, and the generated set.
 
-    The user's own, if there are any; else those that the base draws.
+    The user's own class images are used if there are any. Otherwise the base generates them.
     """
     if recipe.class_images == 0:
         return None, [], None
     if task.class_photos:
         images = read_class_photos(job.root, task.class_photos, recipe.resolution)
-        words = ["" if job.judge is None else job.judge.describe(image) for image in images]
-        captions = [f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in words]
+        circumstances = ["" if job.judge is None else job.judge.describe(image) for image in images]
+        captions = [
+            f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in circumstances
+        ]
         log(f"class images: {len(images)} of the user's own")
         return encode_class_photos(job.base, recipe, images), captions, None
     prompts = prompt_variants(recipe.class_prompt, job.judge)
@@ -246,21 +252,27 @@ def gather_class(
 
 
 def caption_with_circumstances(photo: Photo, judge: Judge | None) -> str:
-    """Return a photo's caption; its circumstances are added where the user wrote none.
+    """Return a photo's caption; the judge adds the circumstances if the user wrote no caption.
 
-    What a caption names, the trigger word need not stand for: only who it is remains for it.
+    What a caption names is not learnt as part of the trigger word.
     """
-    words = "" if judge is None or photo.has_own_caption else judge.describe(photo.image)
-    return f"{photo.caption}, {words}" if words else photo.caption
+    circumstances = "" if judge is None or photo.has_own_caption else judge.describe(photo.image)
+    return f"{photo.caption}, {circumstances}" if circumstances else photo.caption
 
 
 def prompt_variants(prompt: str, judge: Judge | None) -> list[str]:
-    """Return a prompt plain, and in every circumstance that the judge knows."""
-    return [prompt, *(f"{prompt}, {words}" for words in (judge.circumstances() if judge else ()))]
+    """Return a prompt as it is, and once with each circumstance that the judge knows."""
+    return [
+        prompt,
+        *(
+            f"{prompt}, {circumstances}"
+            for circumstances in (judge.circumstances() if judge else ())
+        ),
+    ]
 
 
 def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
-    """Put fresh adapters in; return every network that has one."""
+    """Add new adapters to the networks that are trained, and return these networks."""
     networks: lora.Networks = {"unet": base.pipeline.unet}
     if recipe.text_encoder_lr is not None:
         networks |= base.text_encoders()
@@ -282,7 +294,7 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
 def choose_checkpoint(
     job: Job, prepared: PreparedTask, networks: lora.Networks, trained: TrainingOutcome
 ) -> tuple[GateCandidate, ...]:
-    """Leave the best kept weights in ``networks``; the last ones where there is no choice."""
+    """Load the best candidate weights into ``networks``; the last weights if there is no choice."""
     run = prepared.run
     candidates_by_step = read_candidates(run.folder, run.fingerprint)
     if job.judge is None or not candidates_by_step or trained.partial:
@@ -307,9 +319,9 @@ def judge_adapter(
     *,
     candidates: tuple[GateCandidate, ...] = (),
 ) -> GateReport:
-    """Pass the adapter through the gate.
+    """Run the gate on the adapter.
 
-    Leaves ``report.json``, ``samples.png`` and the pictures of the request's own prompts.
+    Writes ``report.json``, ``samples.png`` and the images of the request's sample prompts.
     """
     requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
     evidence = draw_evidence(job.base, networks, requests, recipe.resolution, job.limit)
@@ -326,20 +338,20 @@ def judge_adapter(
 
 
 def log_gate_report(recipe: Recipe, report: GateReport) -> None:
-    """Say what the gate measured, as a line of metrics."""
+    """Log the gate's metrics in the form that SageMaker's MetricDefinitions parse."""
     measured = report.model_dump(include={"effect", "identity", "prompt_following", "class_drift"})
     figures = [f"{name}={value:.4f}" for name, value in measured.items() if value is not None]
     log(f"gate {' '.join(figures)} job_id={recipe.job_id}")
 
 
 def gate_failure(report: GateReport) -> TrainingFailure:
-    """Return the first floor that was missed, as the task's failure."""
+    """Return the first missed floor as the task's failure."""
     code = report.codes[0]
     return TrainingFailure(code=code, message=CODES[code].text)
 
 
 def metrics_of(trained: TrainingOutcome) -> TrainingMetrics:
-    """Return what training cost and how it went."""
+    """Return the result's figures about the training."""
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingMetrics(
@@ -359,7 +371,7 @@ def fail_task(
     failure: TrainingFailure,
     photos: tuple[PhotoVerdict, ...] = (),
 ) -> TrainingResult:
-    """Commit a task's failure, with the verdicts on its photos where they are the reason."""
+    """Commit a task's failure; ``photos`` has the verdicts if photos are the reason."""
     log(f"task {task.job_id} failed: {failure.code} job_id={task.job_id}")
     result = TrainingResult(job_id=task.job_id, status="failed", photos=photos, failure=failure)
     write_result(task_folder(root, task), result)
@@ -367,12 +379,12 @@ def fail_task(
 
 
 def task_folder(root: Path, task: TrainingTask) -> Path:
-    """Return where a task's files go; SageMaker mirrors it to S3 while the job runs."""
+    """Return the folder of a task's files; SageMaker mirrors it to S3 during the job."""
     return root / "checkpoints" / task.job_id
 
 
 def fingerprint(task: TrainingTask, recipe: Recipe, base: Base) -> str:
-    """Return the hash of all that a saved state depends on."""
+    """Return the hash of everything that a checkpoint depends on."""
     given = task.model_dump(mode="json", exclude={"job_id"})
     finder = os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector
     parts = [asdict(recipe), given, base.card.sha256, finder]

@@ -1,4 +1,4 @@
-"""What a request and a base mean together."""
+"""The recipe that a request and a base give."""
 
 import pytest
 
@@ -59,13 +59,13 @@ def test_few_photos_are_all_trained_on(photos: int, kept: int) -> None:
     assert count_held_out(photos) == kept
 
 
-def test_what_the_request_leaves_open_is_the_bases() -> None:
+def test_options_that_are_not_requested_are_the_bases_defaults() -> None:
     recipe = make_recipe(task(), CARD, photos=8)
     assert (recipe.steps, recipe.rank, recipe.alpha) == (240, 8, 8.0)
     assert (recipe.resolution, recipe.learning_rate, recipe.text_encoder_lr) == (64, 1e-3, None)
 
 
-def test_what_the_request_says_stands() -> None:
+def test_requested_numbers_have_priority() -> None:
     options = {"seed": 0, "rank": 4, "lora_alpha": 1, "max_train_steps": 7, "num_class_images": 3}
     recipe = make_recipe(task(**options, train_text_encoder=True), CARD, photos=8)
     assert (recipe.steps, recipe.rank, recipe.alpha, recipe.class_images) == (7, 4, 1.0, 3)
@@ -113,7 +113,7 @@ def test_epochs_choose_the_steps_unless_these_are_given(
     assert make_recipe(task(**options), CARD, photos=8, photos_per_epoch=8).steps == steps
 
 
-def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
+def test_options_that_are_not_requested_keep_their_defaults() -> None:
     recipe = make_recipe(task(), CARD, photos=8)
     assert (recipe.optimizer, recipe.weight_decay, recipe.max_grad_norm) == ("adamw", 1e-4, 1.0)
     assert (recipe.snr_gamma, recipe.noise_offset, recipe.lora_dropout) == (5.0, 0.0, 0.0)
@@ -121,7 +121,7 @@ def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
     assert recipe.gradient_accumulation_steps == 1
 
 
-def test_options_that_are_given_stand() -> None:
+def test_requested_options_have_priority() -> None:
     options = {"snr_gamma": 0, "lr_scheduler": "linear", "lr_warmup_steps": 0}
     options |= {"checkpointing_steps": 3, "adam_weight_decay": 0, "target_modules": ["to_q"]}
     recipe = make_recipe(task(**options), CARD, photos=8)
@@ -131,7 +131,7 @@ def test_options_that_are_given_stand() -> None:
 
 def test_text_encoders_may_have_a_rank_and_alpha_of_their_own() -> None:
     recipe = make_recipe(task(rank=8, lora_alpha=4, text_encoder_rank=2), CARD, photos=8)
-    assert recipe.text_encoder_lr is not None  # who gives them a rank wants them trained
+    assert recipe.text_encoder_lr is not None  # a rank for them means that they are trained
     assert (recipe.rank_of("unet"), recipe.rank_of("text_encoder_2")) == (8, 2)
     assert (recipe.alpha_of("unet"), recipe.alpha_of("text_encoder_2")) == (4, 1)
     own = make_recipe(task(text_encoder_rank=2, text_encoder_alpha=8), CARD, photos=8)

@@ -1,4 +1,4 @@
-"""What a request and a base mean together: every number that training needs, none left open."""
+"""The recipe of a training: every number that the request or the base decides."""
 
 import math
 import re
@@ -16,11 +16,11 @@ from trainer.process.results import TrainingError
 HELD_OUT_FROM, PHOTOS_PER_HELD_OUT = 6, 5
 WARM_UP_SHARE = 0.05
 MAX_STEPS = 20_000
-"""Steps, however many epochs are asked for."""
+"""The limit for steps that are computed from epochs."""
 
 
 def read_plan(root: Path) -> TrainingPlan:
-    """Read ``plan.json`` from its channel.
+    """Read ``plan.json`` from the plan channel.
 
     Raises:
         TrainingError: it is missing or not a TrainingPlan; the reason names fields, not values.
@@ -36,12 +36,12 @@ def read_plan(root: Path) -> TrainingPlan:
 
 
 MIN_STEPS_BETWEEN_CHECKPOINTS = 10
-"""Steps. Writing a state takes as long as half a step: a short training would do little else."""
+"""The default in steps. Saving a checkpoint takes as long as half a step."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One task's training, complete."""
+    """All numbers of one task's training."""
 
     job_id: str
     seed: int
@@ -52,25 +52,25 @@ class Recipe:
     alpha: float
     learning_rate: float
     text_encoder_lr: float | None
-    """Absent: the text encoders stay frozen."""
+    """None when the text encoders are frozen."""
     target_modules: tuple[str, ...]
     instance_prompt: str
     class_prompt: str
     trigger_word: str
     class_images: int
-    """0: no prior preservation."""
+    """The number of class images; 0 without prior preservation."""
     prior_loss_weight: float
     snr_gamma: float = 5.0
-    """0: no weighting."""
+    """The gamma of the Min-SNR weights; 0 for no weights."""
     max_grad_norm: float = 1.0
     text_encoder_rank: int | None = None
     text_encoder_alpha: float | None = None
-    """Absent: in the UNet's proportion to the rank."""
+    """None for the same ratio of alpha to rank as in the UNet."""
     lora_dropout: float = 0.0
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
     mixed_precision: str | None = None
-    """Absent: as the machine is set up."""
+    """None for the precision of the machine."""
     optimizer: str = "adamw"
     use_8bit_adam: bool = False
     adam_beta1: float = 0.9
@@ -83,7 +83,7 @@ class Recipe:
     noise_offset: float = 0.0
     checkpointing_steps: int | None = None
     validation_steps: int | None = None
-    """Steps between two sets of pictures; absent: none are made on the way."""
+    """The steps between two sets of validation images; None to draw none."""
     enable_bucket: bool = False
     resolutions: tuple[int, ...] = ()
     caption_dropout_rate: float = 0.0
@@ -95,14 +95,14 @@ class Recipe:
 
     @property
     def warm_up_steps(self) -> int:
-        """Steps until the learning rate is at its peak."""
+        """The steps until the learning rate reaches its peak."""
         if self.lr_warmup_steps is not None:
             return self.lr_warmup_steps
         return 0 if self.lr_scheduler == "constant" else round(WARM_UP_SHARE * self.steps)
 
     @property
     def checkpoint_every(self) -> int:
-        """Steps between two saved states, where no more are wished: a tenth of all, or a few."""
+        """The steps between two checkpoints; a tenth of all steps by default."""
         return self.checkpointing_steps or max(MIN_STEPS_BETWEEN_CHECKPOINTS, self.steps // 10)
 
     def rank_of(self, network: str) -> int:
@@ -110,7 +110,7 @@ class Recipe:
         return self.rank if network == "unet" else self.text_encoder_rank or self.rank
 
     def alpha_of(self, network: str) -> float:
-        """Return the alpha of a network's adapter: it counts alpha / rank."""
+        """Return the alpha of a network's adapter; the adapter is scaled by alpha / rank."""
         if network != "unet" and self.text_encoder_alpha is not None:
             return self.text_encoder_alpha
         return self.alpha * self.rank_of(network) / self.rank
@@ -119,13 +119,13 @@ class Recipe:
 def make_recipe(
     task: TrainingTask, card: BaseCard, photos: int, photos_per_epoch: int | None = None
 ) -> Recipe:
-    """Settle what the request leaves open with the base's own defaults.
+    """Return the recipe: the request's options, and the base's defaults for the others.
 
     Args:
-        task: the request.
-        card: the base's own defaults.
-        photos: how many are trained on; the held-out ones do not count.
-        photos_per_epoch: the same with each counted as often as it comes in an epoch.
+        task: the task with its request.
+        card: the base's card with its defaults.
+        photos: the number of photos to train on, without the held-out ones.
+        photos_per_epoch: the same number with each photo counted once for each repeat.
     """
     request, defaults = task.request, card.training
     rank = request.rank or defaults.rank
@@ -174,18 +174,18 @@ AS_REQUESTED = (
     "resolutions",
     "caption_dropout_rate",
 )
-"""Options of a request that a recipe has by the same name."""
+"""Options that a request and a recipe have under the same name."""
 
 
 def resolve_learning_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
-    """Return the UNet's peak rate; prodigy finds its own, times 1."""
+    """Return the UNet's peak learning rate; prodigy finds its own and takes a factor of 1."""
     if request.learning_rate is not None:
         return request.learning_rate
     return 1.0 if request.optimizer == "prodigy" else defaults.learning_rate
 
 
 def resolve_text_encoder_lr(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
-    """Return the text encoders' peak rate; None where they stay frozen."""
+    """Return the text encoders' peak learning rate; None when they are frozen."""
     trains = request.train_text_encoder
     if trains is None:
         options = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
@@ -193,13 +193,13 @@ def resolve_text_encoder_lr(request: TrainingRequest, defaults: TrainingDefaults
     if not trains:
         return None
     rate = resolve_learning_rate(request, defaults)
-    if request.optimizer == "prodigy":  # it knows one rate only
+    if request.optimizer == "prodigy":  # prodigy has one rate for all networks
         return rate
     return request.text_encoder_lr or defaults.text_encoder_lr or rate
 
 
 def resolve_prior_loss_weight(request: TrainingRequest, defaults: TrainingDefaults) -> float:
-    """Return how much the class counts."""
+    """Return the weight of the class images in the loss."""
     requested = request.prior_loss_weight
     return defaults.prior_loss_weight if requested is None else requested
 
@@ -207,7 +207,7 @@ def resolve_prior_loss_weight(request: TrainingRequest, defaults: TrainingDefaul
 def resolve_steps(
     request: TrainingRequest, defaults: TrainingDefaults, photos: int, photos_per_epoch: int
 ) -> int:
-    """Return how many optimiser steps there are: as wished, by epochs, or by the photos."""
+    """Return the number of optimizer steps: as requested, from epochs, or from the photos."""
     if request.max_train_steps is not None:
         return request.max_train_steps
     if request.num_train_epochs is None:
@@ -218,14 +218,14 @@ def resolve_steps(
 
 
 def count_class_images(task: TrainingTask) -> int:
-    """Return how many pictures of the class are learnt from: the user's own, if there are any."""
+    """Return the number of class images: the user's own ones, if there are any."""
     if not task.request.with_prior_preservation:
         return 0
     return len(task.class_photos) or task.request.num_class_images
 
 
 def choose_steps(photos: int, defaults: TrainingDefaults) -> int:
-    """Return how many optimiser steps this many photos deserve.
+    """Return the default number of optimizer steps for a number of photos.
 
     >>> choose_steps(10, TrainingDefaults(learning_rate=1e-3, train_batch_size=1, rank=4,
     ...     steps_per_photo=30, min_train_steps=100, max_train_steps=250))
@@ -236,7 +236,7 @@ def choose_steps(photos: int, defaults: TrainingDefaults) -> int:
 
 
 def count_held_out(photos: int) -> int:
-    """Return how many photos are kept from training, to judge the likeness by.
+    """Return how many photos are held out from training to measure likeness with.
 
     >>> count_held_out(5), count_held_out(6), count_held_out(10), count_held_out(40)
     (0, 1, 2, 4)
@@ -245,7 +245,7 @@ def count_held_out(photos: int) -> int:
 
 
 def caption_of(caption: str | None, request: TrainingRequest) -> str:
-    """Return what a photo is trained under: its own caption, which must name the subject."""
+    """Return a photo's caption for training: the user's caption, which must name the subject."""
     prompt = name_subject(request.instance_prompt, request)
     if caption is None:
         return prompt
@@ -255,7 +255,10 @@ def caption_of(caption: str | None, request: TrainingRequest) -> str:
 
 
 def name_subject(prompt: str, request: TrainingRequest) -> str:
-    """Replace the placeholders for the subject by the trigger word; words that hold one stay."""
+    """Replace the placeholders for the subject by the trigger word.
+
+    A placeholder inside a longer word stays.
+    """
     for placeholder in TRIGGER_PLACEHOLDERS:
         pattern = rf"(?<!\w){re.escape(placeholder)}(?!\w)"
         prompt = re.sub(pattern, request.trigger_word, prompt)

@@ -1,11 +1,11 @@
-"""Class images: what the base draws for the class prompt, made once and shared by every user.
+"""Class images: what the base draws for the class prompt, generated once and shared by all users.
 
-They are kept as latents, with the encoded prompts: nothing decodes, compresses and encodes them
-again. They come from the base alone, so no user's photo can be in them.
+They are kept as latents, with the encoded prompts, so they are not decoded and encoded again. They
+come from the base alone, so they cannot show anything of a user's photo.
 
-Looked for in this order: the warm pool's cache, the ``prior`` channel, what an earlier attempt of
-this job made. A set that had to be made lies under ``checkpoints/priors/``, from where
-follow_training keeps it for every later job.
+They are looked for in the warm pool's cache, in the ``prior`` channel, and in what an earlier
+attempt of this job generated. New ones are written to ``checkpoints/priors/``, from where
+follow_training keeps them for later jobs.
 """
 
 import hashlib
@@ -28,26 +28,26 @@ from trainer.process.results import TrainingError, log, write_atomically
 from trainer.process.time_limit import TimeLimit
 
 RECIPE_VERSION = 2
-"""Part of every set's recipe: count it up when sets must be made anew."""
+"""Part of every set's hash: increase it when stored class images must be generated again."""
 
 WARM_POOL_CACHE = Path("sagemaker") / "warmpoolcache"
 
 
 @dataclass(frozen=True)
 class ClassImages:
-    """One set, ready to train on."""
+    """Class images that are ready to train on."""
 
     latents: Tensor
-    """(count, C, H, W) float32, scaled; picture i shows prompt i % P."""
+    """(count, C, H, W) float32, scaled; image i shows prompt i % P."""
 
     prompts: list[str]
-    """P of them."""
+    """The P prompts."""
 
     text: EncodedPrompts
-    """The prompts as the untouched text encoders read them."""
+    """The prompts as the base's own text encoders encode them."""
 
     def encode(self, base: Base, prompts: list[str]) -> EncodedPrompts:
-        """Encode prompts with untouched text encoders; those of the set are known already."""
+        """Encode prompts with the base's own text encoders; the set's are encoded already."""
         own = [prompt for prompt in prompts if prompt not in self.prompts]
         text = self.text
         if own:
@@ -62,17 +62,17 @@ class ClassImages:
 
 @dataclass(frozen=True)
 class ClassImagePaths:
-    """Where sets lie, each in a folder named by its key."""
+    """The folders of class images; each set is in a subfolder that is named by its key."""
 
     cache: Path
-    """Outlives the job in a warm pool."""
+    """The warm pool's cache, which outlives the job."""
     channel: Path
     output: Path
-    """SageMaker mirrors it to S3 while the job runs."""
+    """SageMaker mirrors this folder to S3 during the job."""
 
     @classmethod
     def of(cls, root: Path) -> "ClassImagePaths":
-        """Return a job's places; $LIKENESS_PRIOR_CACHE names another cache."""
+        """Return the folders of a job; $LIKENESS_PRIOR_CACHE names another cache."""
         chosen = os.environ.get("LIKENESS_PRIOR_CACHE")
         return cls(
             cache=Path(chosen) if chosen else root / WARM_POOL_CACHE / PRIORS_FOLDER,
@@ -84,24 +84,24 @@ class ClassImagePaths:
 def load_or_generate(
     base: Base, order: PriorOrder, prompts: list[str], paths: ClassImagePaths, limit: TimeLimit
 ) -> ClassImages:
-    """Return the set that was ordered: found, or made now and left for others.
+    """Return the class images that were ordered; generate and store them if they do not exist.
 
     Args:
-        base: without adapters.
-        order: what the set is looked for by.
-        prompts: the order's class prompt in its circumstances; pictures take turns.
-        paths: where to look and to leave it.
-        limit: asked between two pictures.
+        base: the base without adapters.
+        order: the class prompt, resolution and count that identify the set.
+        prompts: the class prompt and its variants; the images take them in turn.
+        paths: where sets are looked for and stored.
+        limit: the time limit, checked between two images.
 
     Raises:
-        TrainingError: ``prior_mismatch``; the channel's set is not what its document says.
+        TrainingError: ``prior_mismatch``; the channel's set does not match its document.
     """
     key = prior_key(base.card.sha256, order)
     recipe = recipe_of(base, order, prompts)
-    for place in (paths.cache, paths.channel, paths.output):
-        data = read_stored(place / key, recipe, strict=place == paths.channel)
+    for folder in (paths.cache, paths.channel, paths.output):
+        data = read_stored(folder / key, recipe, strict=folder == paths.channel)
         if data is not None:
-            log(f"class images: {order.count} found ready")
+            log(f"class images: {order.count} found, none generated")
             break
     else:
         data = generate(base, order, prompts, limit)
@@ -113,7 +113,7 @@ def load_or_generate(
 
 
 def generate(base: Base, order: PriorOrder, prompts: list[str], limit: TimeLimit) -> bytes:
-    """Draw the pictures and encode the prompts."""
+    """Sample the images and encode the prompts; return the set's safetensors file."""
     requests = [SamplingRequest(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
     latents = make_latents(base, requests, order.resolution, limit, "class images")
     with torch.no_grad():
@@ -126,7 +126,7 @@ def generate(base: Base, order: PriorOrder, prompts: list[str], limit: TimeLimit
 
 
 def unpack(data: bytes, prompts: list[str], base: Base) -> ClassImages:
-    """Return a set's content, the encoded prompts where and as the base works with them."""
+    """Return the content of a set's file, on the base's device and in its type."""
     tensors = load(data)
     text = {
         name: tensors[name].to(base.device, base.dtype)
@@ -139,28 +139,31 @@ def unpack(data: bytes, prompts: list[str], base: Base) -> ClassImages:
 
 
 def read_stored(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
-    """Return the file of the set in ``folder``; None when there is none of this recipe.
+    """Return the file of the set in ``folder``; None if there is none of this recipe.
 
     Raises:
-        TrainingError: ``prior_mismatch``, if ``strict``; else a damaged set counts as none.
+        TrainingError: ``prior_mismatch``; the set is damaged and ``strict`` is true. Otherwise a
+            damaged set counts as missing.
     """
     if not (folder / PRIOR_FILE).is_file():
         return None
     card = read_card(folder)
     if card is not None and card.recipe_sha256 != recipe:
-        log("class images: the set at hand is of another recipe")
+        log("class images: the stored set is of another recipe and is not used")
         return None
     path = folder / card.file if card is not None else None
     data = path.read_bytes() if path is not None and path.is_file() else b""
     if card is not None and hashlib.sha256(data).hexdigest() == card.sha256:
         return data
     if strict:
-        raise TrainingError("prior_mismatch", "a set of class images does not have its hash")
+        raise TrainingError(
+            "prior_mismatch", "the class images in the channel do not have their hash"
+        )
     return None
 
 
 def read_card(folder: Path) -> PriorSet | None:
-    """Return a set's document, or None for one that cannot be read."""
+    """Return a set's document; None if it cannot be read."""
     try:
         return PriorSet.model_validate_json((folder / PRIOR_FILE).read_bytes())
     except ValidationError:
@@ -168,7 +171,7 @@ def read_card(folder: Path) -> PriorSet | None:
 
 
 def store(folder: Path, card: PriorSet, data: bytes) -> None:
-    """Leave a set in ``folder``: its file, then the document; nothing when it is there."""
+    """Write a set to ``folder``, the document last; write nothing if the set is there."""
     document = card.model_dump_json(indent=2).encode()
     path = folder / PRIOR_FILE
     if path.is_file() and path.read_bytes() == document and (folder / card.file).is_file():
@@ -193,7 +196,7 @@ def card_of(base: Base, order: PriorOrder, recipe: str, data: bytes) -> PriorSet
 
 
 def recipe_of(base: Base, order: PriorOrder, prompts: list[str]) -> str:
-    """Return the hash of all that the pictures depend on."""
+    """Return the hash of everything that the images depend on."""
     settings = base.card.inference.model_dump(mode="json")
     parts = [RECIPE_VERSION, base.card.sha256, str(base.dtype), prompts, settings]
     parts += [order.count, order.resolution]

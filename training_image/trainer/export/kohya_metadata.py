@@ -1,8 +1,8 @@
-"""What kohya's file says of itself: the names that A1111, ComfyUI and kohya's own scripts read.
+"""The metadata of kohya's file, under the names that A1111, ComfyUI and kohya's scripts read.
 
-``ss_*`` is how it was trained, ``modelspec.*`` what it is (Stability AI's model metadata standard,
-1.0.0), ``sshs_*`` the hash that web interfaces know it by. No prompt is in it, only the trigger
-word; no time either, so the same training gives the same bytes.
+``ss_*`` says how the adapter was trained, ``modelspec.*`` what it is (Stability AI's model metadata
+standard, 1.0.0), ``sshs_*`` is the hash that web interfaces identify it by. It contains the trigger
+word but no prompt, and no time, so the same training gives the same bytes.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from trainer.config.recipe import Recipe
 
 
 def kohya_metadata(card: BaseCard, recipe: Recipe, tensors: dict[str, Tensor]) -> dict[str, str]:
-    """Return the metadata of kohya's file with these tensors."""
+    """Return the metadata of a file with these tensors."""
     digest = content_hash(tensors)
     return {
         **model_spec(card, recipe),
@@ -33,7 +33,7 @@ def content_hash(tensors: dict[str, Tensor]) -> str:
 
 
 def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
-    """Return ``modelspec.*``."""
+    """Return the ``modelspec.*`` fields."""
     predicts_v = card.prediction_type == "v_prediction"
     architecture = {
         "sd1": "stable-diffusion-v1",
@@ -55,7 +55,7 @@ def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
 
 
 def training_metadata(card: BaseCard, recipe: Recipe) -> dict[str, str]:
-    """Return ``ss_*``, each value as kohya's scripts write it."""
+    """Return the ``ss_*`` fields, each value as kohya's scripts write it."""
     predicts_v = card.prediction_type == "v_prediction"
     version = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}[card.family]
     if predicts_v and card.family != "sdxl":

@@ -1,6 +1,6 @@
-"""The model card, ``README.md`` beside the adapter: for the owner, and for whoever gets it.
+"""The model card: ``README.md`` in the adapter's folder.
 
-It holds numbers and the trigger word; the owner's prompts and photos stay out of it.
+It contains metrics and the trigger word, but no prompt and no photo of the owner.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ METRIC_LABELS = {
     "prompt_following": "share of what prompts ask for that is shown",
     "class_drift": "share of the class that was lost",
 }
-"""GateReport's figures in words."""
+"""The card's labels for GateReport's metrics."""
 
 
 def write_card(
@@ -33,7 +33,7 @@ def write_card(
     *,
     photos: int,
 ) -> None:
-    """Write the card into the adapter's folder; ``photos`` is how many there were."""
+    """Write the card to the adapter's folder; ``photos`` is the number of photos."""
     sections = [
         front_matter(base),
         f"# Adapter {recipe.job_id}",
@@ -53,14 +53,14 @@ def write_card(
 
 
 def front_matter(base: BaseCard) -> str:
-    """Return what model hubs read."""
+    """Return the YAML that model hubs read."""
     lines = ["---", f"base_model: {base.base_id}", "library_name: diffusers", "tags:"]
     lines += ["- text-to-image", "- lora", "- dreambooth", f"- {base.family}", "---"]
     return "\n".join(lines)
 
 
 def about_base(base: BaseCard) -> str:
-    """Say which base it belongs to; with another one the pictures are of nobody."""
+    """Return the table of the base; the adapter works with this base only."""
     return table(
         {
             "base": base.base_id,
@@ -73,7 +73,7 @@ def about_base(base: BaseCard) -> str:
 
 
 def about_training(recipe: Recipe, metrics: TrainingMetrics, photos: int) -> str:
-    """Say from how much it was learnt, and how."""
+    """Return the table of the training."""
     encoders = recipe.text_encoder_lr
     rows: dict[str, object] = {
         "photos": photos,
@@ -95,7 +95,7 @@ def about_training(recipe: Recipe, metrics: TrainingMetrics, photos: int) -> str
 
 
 def about_gate(report: GateReport) -> str:
-    """Say what was measured; the pictures themselves are in samples.png."""
+    """Return the table of the gate's metrics; the images are in samples.png."""
     measured = report.model_dump(include=set(METRIC_LABELS))
     rows = {
         label: f"{measured[name]:.3f}"
@@ -107,7 +107,7 @@ def about_gate(report: GateReport) -> str:
 
 
 def usage(recipe: Recipe) -> str:
-    """Say which file is for whom."""
+    """Return which file each tool loads."""
     return (
         f"- diffusers: `pipeline.load_lora_weights(folder, weight_name='{DIFFUSERS_FILE}')`\n"
         "- kohya's scripts, A1111, Forge, ComfyUI: `kohya.safetensors`\n"
@@ -117,7 +117,7 @@ def usage(recipe: Recipe) -> str:
 
 
 def limits(base: BaseCard) -> str:
-    """Say what it must not be taken for."""
+    """Return the limits and the licence."""
     licence = base.license or "the base model's own licence"
     return (
         f"It is of use with its base only, so {licence} covers its pictures too. It shows one "

@@ -1,4 +1,4 @@
-"""What the families of Stable Diffusion do differently; the rest of the trainer does not ask.
+"""The differences between the architectures of Stable Diffusion.
 
 B prompts, T tokens, D the width that the UNet attends to, P the width of the pooled text.
 """
@@ -15,24 +15,24 @@ from transformers import PreTrainedTokenizerBase
 from contracts.base import Family as FamilyName
 
 TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
-"""Where adapters go in a CLIP text encoder."""
+"""The layers of a CLIP text encoder that get an adapter."""
 
 
 @dataclass(frozen=True)
 class EncodedPrompts:
-    """Encoded prompts."""
+    """The text encoders' output for B prompts."""
 
     hidden: Tensor
-    """(B, T, D)."""
+    """(B, T, D), the hidden states."""
 
     pooled: Tensor | None
-    """(B, P); SDXL only."""
+    """(B, P), the pooled text; None but for SDXL."""
 
     cache_rows: Tensor | None = None
-    """(B,) int64: where ``lean`` keeps what the UNet's frozen layers say of each prompt."""
+    """(B,) int64: the rows of the prompts in ``fused_lora``'s cache of keys and values."""
 
     def rows(self, indices: Tensor) -> "EncodedPrompts":
-        """Return the prompts at ``indices``, (N,) int64, in that order."""
+        """Return the prompts at ``indices`` (N,) int64, in that order."""
         pooled = None if self.pooled is None else self.pooled[indices]
         cache_rows = None if self.cache_rows is None else self.cache_rows[indices]
         return EncodedPrompts(self.hidden[indices], pooled, cache_rows)
@@ -50,32 +50,33 @@ class EncodedPrompts:
 
 
 PromptEmbeds: TypeAlias = dict[str, Tensor]
-"""A pipeline's arguments instead of prompts."""
+"""Keyword arguments of a pipeline that replace the prompts: ``prompt_embeds`` and the like."""
 
 
 class Architecture(Protocol):
-    """One family: how prompts become what the UNet attends to."""
+    """The parts of a base that differ between architectures."""
 
     text_encoders: ClassVar[tuple[str, ...]]
-    """Their names in the pipeline; each also prefixes its keys in an adapter file."""
+    """The names of the text encoders in the pipeline; each name prefixes keys of an adapter file.
+    """
 
     def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
-        """Encode prompts; keeps the graph, so that text encoders can be trained."""
+        """Encode prompts for training; the autograd graph is kept for trained text encoders."""
         ...
 
     def prompt_embeds(
         self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
     ) -> PromptEmbeds:
-        """Encode prompts as the pipeline itself does when it draws pictures."""
+        """Encode prompts for sampling, as the pipeline itself does."""
         ...
 
     def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
-        """Return the UNet's further arguments for pictures of so many pixels."""
+        """Return the UNet's further keyword arguments for images of this size in pixels."""
         ...
 
 
 class StableDiffusion:
-    """SD 1.x and 2.x: one text encoder, its last layer."""
+    """SD 1.x and 2.x: one text encoder, whose last layer the UNet attends to."""
 
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
 
@@ -87,22 +88,22 @@ class StableDiffusion:
     def prompt_embeds(
         self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
     ) -> PromptEmbeds:
-        """Return the prompts' last hidden states, and the empty prompt's."""
+        """Return the hidden states of the prompts and of the empty prompt."""
         names = ("prompt_embeds", "negative_prompt_embeds")
         return _encode_prompt(pipeline, prompts, names, guided=guided)
 
     def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
-        """Return nothing: the prompt is all that SD 1 and 2 know."""
+        """Return nothing: the UNet of SD 1 and 2 takes no further conditions."""
         return {}
 
 
 class StableDiffusionXL:
-    """SDXL: two text encoders side by side, the pooled text and the picture's geometry."""
+    """SDXL: two text encoders, the pooled text, and the size of the image."""
 
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
 
     def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
-        """Return both last but one hidden states, and the second encoder's pooled output."""
+        """Return both last-but-one hidden states, and the second encoder's pooled text."""
         first = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
         second = tokenize(pipeline.tokenizer_2, prompts, pipeline.text_encoder_2.device)
         one = pipeline.text_encoder(first, output_hidden_states=True)
@@ -114,13 +115,13 @@ class StableDiffusionXL:
     def prompt_embeds(
         self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
     ) -> PromptEmbeds:
-        """Return hidden states and pooled texts, of the prompts and of the empty one."""
+        """Return hidden states and pooled texts of the prompts and of the empty prompt."""
         both = ("prompt_embeds", "negative_prompt_embeds")
         names = (*both, *(name.replace("prompt", "pooled_prompt") for name in both))
         return _encode_prompt(pipeline, prompts, names, guided=guided)
 
     def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
-        """Return the pooled text and the time ids: an uncropped picture of its own size."""
+        """Return the pooled text and the time ids of an image that was not cropped."""
         ids = torch.tensor([[height, width, 0, 0, height, width]] * len(text.hidden))
         time_ids = ids.to(text.hidden.device, text.hidden.dtype)
         return {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": time_ids}}
@@ -136,7 +137,7 @@ ARCHITECTURES: dict[FamilyName, Architecture] = {
 def _encode_prompt(
     pipeline: DiffusionPipeline, prompts: list[str], names: tuple[str, ...], *, guided: bool
 ) -> PromptEmbeds:
-    """Return what ``encode_prompt`` answers, by the names under which the pipeline takes it."""
+    """Return the outputs of ``encode_prompt`` by the names that the pipeline takes them under."""
     with torch.no_grad():
         answers = pipeline.encode_prompt(
             prompt=prompts,
@@ -151,7 +152,7 @@ def _encode_prompt(
 def tokenize(
     tokenizer: PreTrainedTokenizerBase, prompts: list[str], device: torch.device
 ) -> Tensor:
-    """Return token ids, (B, T) int64, cut or padded to the encoder's length."""
+    """Return token ids, (B, T) int64, truncated or padded to the encoder's length."""
     encoded = tokenizer(
         prompts,
         padding="max_length",

@@ -1,12 +1,12 @@
-"""The adapted layers while they are trained: fewer operations, the same numbers but for summation.
+"""Fused LoRA layers for training: fewer operations than peft, equal up to rounding.
 
-peft computes a layer and its adapter in eight small operations, each of which autograd tracks, and
-attention asks for query, key and value one after another. Here a layer with its adapter is one
-operation with its own gradient, and query, key and value are one layer. What the frozen layers say
-of a frozen prompt is computed once for the whole training. Adapters stay float32; they are cast to
-the type of what comes in.
+peft computes a layer and its adapter in eight operations that autograd tracks one by one, and
+attention computes query, key and value one after another. Here a layer and its adapter are one
+autograd function, and query, key and value are one layer. The frozen layers' keys and values of a
+frozen prompt are computed once for the whole training. Adapters stay float32 and are cast to the
+type of the input.
 
-K users, N rows for each, P parts (query, key, value) side by side, R the rank.
+K users, N rows for each, P layers (query, key, value) side by side, R the rank.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,15 +25,15 @@ from trainer.model.architectures import EncodedPrompts
 from trainer.process import memory
 
 MAX_CACHED_PROMPTS = 16
-"""Prompts whose keys and values are kept: 25 MB each for SDXL in bf16."""
+"""The number of prompts whose keys and values are cached; each takes 25 MB for SDXL in bf16."""
 
 
 Context: TypeAlias = Any
-"""What autograd keeps from forward to backward."""
+"""What autograd passes from the forward to the backward pass."""
 
 
 class LoraLayer(Protocol):
-    """A frozen layer and what stands beside it."""
+    """A frozen linear layer with adapters."""
 
     def lora_parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
         """Return the layer, A (K, R, in), B (K, out, R) and alpha / rank (K, 1, 1)."""
@@ -48,28 +48,28 @@ class PeftLinear:
     scales: Tensor
 
     def lora_parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
-        """Return it as the adapters of K = 1 users."""
+        """Return the parts of the adapter of K = 1 users."""
         down = self.layer.lora_A[lora.ADAPTER].weight
         up = self.layer.lora_B[lora.ADAPTER].weight
         return self.layer.base_layer, down[None], up[None], self.scales
 
 
 def fused_linear(rows: Tensor, layers: Sequence[LoraLayer], cached: Tensor | None = None) -> Tensor:
-    """Return what P layers and their adapters say of ``rows`` (..., in), side by side.
+    """Return the outputs of P layers with their adapters for ``rows`` (..., in), side by side.
 
-    Row block k goes through adapter k. ``known`` is what the layers say without their adapters,
-    if that is known: its memory is used for the answer, and ``rows`` get no gradient.
+    Row block k goes through adapter k. ``cached`` is the layers' output without adapters, if it is
+    known: its memory is overwritten with the result, and ``rows`` get no gradient.
     """
-    lora_parts = [layer.lora_parts() for layer in layers]
-    weight, bias = _pack_weights([part[0] for part in lora_parts])
-    adapters = [tensor for _, down, up, _ in lora_parts for tensor in (down, up)]
-    answer: Tensor = _FusedLinear.apply(rows, weight, bias, [cached], lora_parts[0][3], *adapters)
+    parts = [layer.lora_parts() for layer in layers]
+    weight, bias = _pack_weights([part[0] for part in parts])
+    adapters = [tensor for _, down, up, _ in parts for tensor in (down, up)]
+    answer: Tensor = _FusedLinear.apply(rows, weight, bias, [cached], parts[0][3], *adapters)
     return answer
 
 
-class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # torch is not there to be checked
+class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # mypy runs without torch
     @staticmethod
-    def forward(  # noqa: PLR0917 (autograd passes by place)
+    def forward(  # noqa: PLR0917 (autograd passes by position)
         ctx: Context,
         rows: Tensor,
         weight: Tensor,
@@ -81,7 +81,9 @@ class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # torch is no
         flat, users = rows.reshape(-1, rows.shape[-1]), len(scales)
         downs = _cast(adapters[::2], flat.dtype)
         grouped = flat.view(users, -1, flat.shape[1])
-        lows = torch.bmm(grouped, downs.mT).mul_(scales.to(flat.dtype))  # smaller than the Bs
+        lows = torch.bmm(grouped, downs.mT).mul_(
+            scales.to(flat.dtype)
+        )  # scaling here is cheaper than at B
         ups = [up.to(flat.dtype) for up in adapters[1::2]]
         answer = cached[0] if cached[0] is not None else nn.functional.linear(flat, weight, bias)
         sides = answer.view(users, -1, weight.shape[0]).tensor_split(len(ups), dim=2)
@@ -111,23 +113,23 @@ class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # torch is no
 
 
 def _cast(downs: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """Return every part's A under one another, (K, P x R, in)."""
+    """Return the A matrices of all layers stacked, (K, P x R, in)."""
     return (downs[0] if len(downs) == 1 else torch.cat(list(downs), dim=1)).to(dtype)
 
 
 def _pack_weights(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
-    """Return the layers' weights under one another; from then on they share that memory."""
+    """Return the layers' weights stacked; afterwards the layers share that memory."""
     first = layers[0]
     if len(layers) == 1:
         return first.weight, first.bias
     width = first.out_features
     whole = getattr(first, "packed", None)
     if whole is None or whole.data_ptr() != first.weight.data_ptr():
-        lora_parts = [layer.weight.data for layer in layers]
-        whole = torch.cat(lora_parts)
+        weights = [layer.weight.data for layer in layers]
+        whole = torch.cat(weights)
         for number, layer in enumerate(layers):
             layer.weight.data = whole[number * width : (number + 1) * width]
-        memory.release_pages(lora_parts)
+        memory.release_pages(weights)
         first.packed = whole
     return whole, None
 
@@ -136,9 +138,10 @@ def _pack_weights(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
 def fused_lora_layers(
     network: nn.Module, texts: list[EncodedPrompts], *, checkpointing: bool
 ) -> Iterator[list[EncodedPrompts]]:
-    """Let the network's adapted layers compute like this; as before at the end.
+    """Replace the forward pass of the network's LoRA layers by the fused one.
 
-    Yields ``texts`` with their places among what is known of them; nothing is kept if ``frugal``.
+    The original forward passes are restored at the end. Yields ``texts`` with their rows in the
+    cache of keys and values. Nothing is cached with ``checkpointing``.
     """
     changed: list[nn.Module] = []
     lora_layers = _lora_layers(network)
@@ -168,7 +171,7 @@ def fused_lora_layers(
 
 
 def _with_cache_rows(texts: list[EncodedPrompts]) -> list[EncodedPrompts]:
-    """Return the texts with their places, when all stand one after the other."""
+    """Return the texts with their rows in the cache, where they follow one another."""
     numbered, first = [], 0
     for text in texts:
         cache_rows = torch.arange(first, first + len(text.hidden), device=text.hidden.device)
@@ -178,7 +181,7 @@ def _with_cache_rows(texts: list[EncodedPrompts]) -> list[EncodedPrompts]:
 
 
 def _lora_layers(network: nn.Module) -> dict[nn.Module, LoraLayer]:
-    """Return the layers with nothing but A and B beside them."""
+    """Return the layers that have nothing but A and B beside them."""
     found: dict[nn.Module, LoraLayer] = {}
     for module in network.modules():
         if isinstance(module, Linear) and _is_plain_lora(module):
@@ -210,7 +213,7 @@ def _linear(
 
 
 def _is_plain(attention: Attention, lora_layers: dict[nn.Module, LoraLayer]) -> bool:
-    """Return whether this is softmax(q k) v and nothing else, with adapters at q, k and v."""
+    """Return whether this is plain softmax attention with adapters on query, key and value."""
     layers = (attention.to_q, attention.to_k, attention.to_v)
     if any(layer not in lora_layers for layer in layers):
         return False
@@ -230,12 +233,12 @@ def _is_plain(attention: Attention, lora_layers: dict[nn.Module, LoraLayer]) -> 
 
 @dataclass(frozen=True)
 class _FusedAttention:
-    """How one attention is computed."""
+    """The layers of one attention block."""
 
     query: list[LoraLayer]
     key_value: list[LoraLayer]
     cached: Tensor | None
-    """Keys and values of every prompt, (prompts, T, 2 x width)."""
+    """(prompts, T, 2 x width), the keys and values of every prompt without the adapters."""
 
 
 def _fuse_attention(
@@ -254,7 +257,7 @@ def _fuse_attention(
     return _FusedAttention([query], [key, value], cached)
 
 
-def _attend(  # noqa: PLR0917 (in diffusers' order)
+def _attend(  # noqa: PLR0917 (diffusers' signature)
     attention: Attention,
     fused: _FusedAttention,
     hidden_states: Tensor,
@@ -263,7 +266,7 @@ def _attend(  # noqa: PLR0917 (in diffusers' order)
     cache_rows: Tensor | None = None,
     **more: object,
 ) -> Tensor:
-    """Stand in for ``Attention.forward``."""
+    """Replace ``Attention.forward``."""
     answer: Tensor
     if attention_mask is not None or getattr(attention.to_q, "disable_adapters", False):
         answer = Attention.forward(

@@ -1,6 +1,6 @@
-"""The adapter inside the networks: put in, switched off and on, taken out again.
+"""LoRA adapters in the base's networks: attach, disable, read, restore, detach.
 
-peft wraps each target layer; the base's own weights are never touched.
+peft wraps each target layer. The base's own weights are never changed.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from trainer.config.noise import normal
 ADAPTER = "default"
 
 Networks = dict[str, nn.Module]
-"""The networks that carry an adapter: ``unet`` and perhaps text encoders, by their names."""
+"""The networks that have an adapter, by name: ``unet`` and perhaps text encoders."""
 
 
 def attach(
@@ -30,7 +30,7 @@ def attach(
     seed: int,
     dropout: float = 0.0,
 ) -> None:
-    """Put a fresh adapter into ``network``: A from the seed, B zero, both float32."""
+    """Add a new adapter to ``network``, in float32: A is drawn from the seed, B is zero."""
     config = LoraConfig(
         r=rank, lora_alpha=alpha, target_modules=list(targets), lora_dropout=dropout
     )
@@ -42,12 +42,12 @@ def attach(
 
 
 def initial_lora_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
-    """Return A's first values for the weight named ``key``; B starts at zero."""
+    """Return the initial A of the weight named ``key``."""
     return normal(shape, seed, "lora", key) / rank
 
 
 def detach(networks: Networks) -> None:
-    """Take the adapters out; the networks are the base's again, layer for layer."""
+    """Remove the adapters and restore the base's layers."""
     for network in networks.values():
         recurse_remove_peft_layers(network)
         if hasattr(network, "peft_config"):
@@ -55,7 +55,7 @@ def detach(networks: Networks) -> None:
 
 
 def parameters(networks: Networks) -> dict[str, nn.Parameter]:
-    """Return the trainable weights by ``<network>.<layer>.lora_A|B.default.weight``."""
+    """Return the trained weights by ``<network>.<layer>.lora_A|B.default.weight``."""
     return {
         f"{name}.{key}": weight
         for name, network in networks.items()
@@ -65,7 +65,7 @@ def parameters(networks: Networks) -> dict[str, nn.Parameter]:
 
 
 def weights(networks: Networks) -> dict[str, Tensor]:
-    """Return copies of the trained weights, named as peft's files name them."""
+    """Return copies of the trained weights, by the keys of peft's files."""
     return {
         file_key(key): weight.detach().float().cpu().clone()
         for key, weight in parameters(networks).items()
@@ -82,7 +82,7 @@ def file_key(name: str) -> str:
 
 
 def restore(networks: Networks, saved: dict[str, Tensor]) -> None:
-    """Copy weights that ``weights`` returned back into the networks."""
+    """Copy weights that ``weights`` returned into the networks."""
     with torch.no_grad():
         for key, weight in parameters(networks).items():
             weight.copy_(saved[file_key(key)])
@@ -90,7 +90,7 @@ def restore(networks: Networks, saved: dict[str, Tensor]) -> None:
 
 @contextmanager
 def disabled(networks: Networks) -> Iterator[None]:
-    """Run the base alone."""
+    """Run the base without its adapters."""
     for layer in _layers(networks):
         layer._disable_adapters = True  # noqa: SLF001 (enable_adapters also freezes the weights)
     try:
@@ -101,7 +101,7 @@ def disabled(networks: Networks) -> Iterator[None]:
 
 
 def set_dropout(networks: Networks, *, active: bool) -> None:
-    """Let the adapters leave out inputs, or not; the base's own layers never do."""
+    """Switch the adapters' dropout on or off; the base's own layers have none."""
     for layer in _layers(networks):
         layer.lora_dropout.train(active)
 

@@ -1,4 +1,4 @@
-"""Pictures from fixed seeds: for class images, for the gate, for the user."""
+"""Sampling images from fixed seeds, for class images, validation and the gate."""
 
 import io
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from trainer.process.results import log
 from trainer.process.time_limit import TimeLimit
 
 MAX_BATCH, MAX_BATCH_PIXELS = 8, 1024 * 1024
-"""Pictures in one batch: as many as memory holds beside a base that is being trained."""
+"""The largest batch in images and in pixels that fits beside a base in training."""
 
 Pictures: TypeAlias = npt.NDArray[np.float32]
 """(N, S, S, 3), 0 to 1."""
 
 
 def images_per_batch(side: int) -> int:
-    """Return how many pictures of ``side`` pixels go into one batch.
+    """Return how many images of ``side`` pixels one batch has.
 
     >>> images_per_batch(64), images_per_batch(512), images_per_batch(1024), images_per_batch(2048)
     (8, 4, 1, 1)
@@ -32,16 +32,16 @@ def images_per_batch(side: int) -> int:
 
 @dataclass(frozen=True)
 class SamplingRequest:
-    """One picture to make: the same prompt and seed give the same picture."""
+    """One image to sample: the same prompt and seed always give the same image."""
 
     prompt: str
     seed: int
 
 
 def cache_prompts(base: Base, requests: list[SamplingRequest], side: int) -> None:
-    """Encode the prompts of pictures to come, for text encoders that do not learn.
+    """Cache the embeddings of the prompts that will be sampled, and drop the earlier ones.
 
-    What was remembered before is forgotten.
+    Only for text encoders that are not trained.
     """
     base.prompt_cache.clear()
     for prompts in _batches(requests, side):
@@ -57,12 +57,12 @@ def _batches(requests: list[SamplingRequest], side: int) -> list[tuple[str, ...]
 def make_latents(
     base: Base, requests: list[SamplingRequest], side: int, limit: TimeLimit, purpose: str
 ) -> Tensor:
-    """Return the latents of pictures of ``side`` pixels, (N, C, H, W) float32 on the CPU, scaled.
+    """Return the latents of images of ``side`` pixels, (N, C, H, W) float32 on the CPU, scaled.
 
-    As the serving image does it: the base's own scheduler, steps and guidance, a generator for
-    each seed, no negative prompt. ``purpose`` is for the log, which says how far it is.
+    Sampling is that of the serving image: the base's scheduler, steps and guidance scale, one
+    generator for each seed, no negative prompt. ``purpose`` names the images in the log.
     """
-    made = []
+    parts = []
 
     def stop_if_preempted(*_: object) -> dict[str, object]:
         limit.raise_if_preempted()
@@ -82,40 +82,40 @@ def make_latents(
                 output_type="latent",
                 callback_on_step_end=stop_if_preempted,
             )
-        made.append(answer.images.float().cpu())
+        parts.append(answer.images.float().cpu())
         log(f"{purpose}: {first + len(batch)} of {len(requests)}")
-    return torch.cat(made)
+    return torch.cat(parts)
 
 
 def decode(base: Base, latents: Tensor) -> Pictures:
-    """Return pictures (N, S, S, 3) float32 in 0 to 1; NaN where the latents are not finite."""
+    """Return images (N, S, S, 3) float32 in 0 to 1; NaN where the latents are not finite."""
     vae = base.pipeline.vae
-    made = []
+    parts = []
     for batch in latents.split(
         images_per_batch(latents.shape[-1] * base.pipeline.vae_scale_factor)
     ):
         with torch.no_grad():
             pixels = vae.decode(batch.to(base.device) / vae.config.scaling_factor).sample
-        made.append((pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
-    pictures: Pictures = np.concatenate(made)
+        parts.append((pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
+    pictures: Pictures = np.concatenate(parts)
     return pictures
 
 
 def make_pictures(
     base: Base, requests: list[SamplingRequest], side: int, limit: TimeLimit, purpose: str
 ) -> Pictures:
-    """Return pictures (N, S, S, 3) float32 in 0 to 1."""
+    """Return sampled images (N, S, S, 3) float32 in 0 to 1."""
     return decode(base, make_latents(base, requests, side, limit, purpose))
 
 
 def to_images(pictures: Pictures) -> list[Image.Image]:
-    """Return RGB images; what is not a number becomes black."""
+    """Return RGB images; values that are not finite become black."""
     pixels = (np.nan_to_num(pictures) * 255).round().astype(np.uint8)
     return [Image.fromarray(picture) for picture in pixels]
 
 
 def to_png(image: Image.Image) -> bytes:
-    """Return a PNG file."""
+    """Return the bytes of a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()

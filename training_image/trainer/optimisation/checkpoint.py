@@ -1,6 +1,7 @@
-"""What a later attempt needs to go on as if nothing had happened.
+"""Checkpoints: everything that a resumed training needs to continue exactly.
 
-One safetensors file for each saved step. No random state: chance depends on the step alone.
+Each checkpoint is one safetensors file. It holds no random state, because every random value
+depends on the seed and the step alone.
 """
 
 import json
@@ -16,29 +17,30 @@ from trainer.model import lora
 from trainer.process.results import atomic_path, log
 
 MAX_CHECKPOINTS = 2
+"""The number of checkpoints that are kept."""
 
 Numbers = dict[str, int | float]
 
 
 @dataclass
 class Progress:
-    """How far training is."""
+    """How far a training is."""
 
     step: int
-    """Optimiser steps done."""
+    """The number of optimizer steps done."""
 
     losses: list[float]
-    """One for each step done."""
+    """The loss of each step done."""
 
     seconds: float
-    """Of training, over all attempts."""
+    """The time spent on steps, over all attempts."""
 
     gradient_spikes: int = 0
-    """Steps whose gradient was far longer than it may be."""
+    """The number of steps with a gradient norm far above ``max_grad_norm``."""
 
     @classmethod
     def none(cls) -> "Progress":
-        """Return the beginning."""
+        """Return the progress of a training that has not begun."""
         return cls(0, [], 0.0)
 
     def advance(self, loss: float, seconds: float, *, is_spike: bool = False) -> None:
@@ -51,15 +53,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """One saved step."""
+    """The weights and the optimizer's state after one step."""
 
     progress: Progress
 
     tensors: dict[str, Tensor]
-    """``weight/<name>``, and the optimiser's ``optimizer/<key>/<name>`` for each weight."""
+    """``weight/<name>``, and ``optimizer/<key>/<name>`` of each weight."""
 
     numbers: Numbers = field(default_factory=dict)
-    """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: what the optimiser keeps beside."""
+    """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: the optimizer's plain numbers."""
 
     def adapter(self) -> dict[str, Tensor]:
         """Return the weights by the names of ``lora.weights``, float32 on the CPU."""
@@ -73,7 +75,7 @@ class TrainingState:
 def state_dict(
     progress: Progress, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> TrainingState:
-    """Return all that a step leaves behind, whatever the optimiser is."""
+    """Return everything that a training needs to resume, for any optimizer."""
     tensors, numbers = {}, {}
     for name, weight in weights.items():
         tensors[f"weight/{name}"] = weight.detach()
@@ -91,7 +93,7 @@ def state_dict(
 def load_state(
     state: TrainingState, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> None:
-    """Put back what ``capture`` returned."""
+    """Restore what ``state_dict`` returned."""
     for name, weight in weights.items():
         with torch.no_grad():
             weight.copy_(state.tensors[f"weight/{name}"])
@@ -109,7 +111,7 @@ def load_state(
 
 
 def _beside(weight: nn.Parameter, value: Tensor | float) -> Tensor | float:
-    """Return an optimiser's value where it keeps it: counters of AdamW stay on the CPU."""
+    """Return an optimizer's value on the right device; AdamW keeps its counters on the CPU."""
     return value.to(weight.device) if isinstance(value, Tensor) and value.ndim else value
 
 
@@ -118,7 +120,7 @@ def _is_number(value: object) -> bool:
 
 
 def save_checkpoint(folder: Path, fingerprint: str, state: TrainingState) -> None:
-    """Save one step, whole or not at all, and forget all but the newest ``KEPT``."""
+    """Save a checkpoint atomically, and delete all but the newest ``MAX_CHECKPOINTS``."""
     progress = state.progress
     about: dict[str, object] = {
         "fingerprint": fingerprint,
@@ -137,15 +139,16 @@ def save_checkpoint(folder: Path, fingerprint: str, state: TrainingState) -> Non
 
 
 def load_checkpoint(folder: Path, fingerprint: str) -> TrainingState | None:
-    """Return the newest usable state; None to begin at step 0.
+    """Return the newest usable checkpoint; None to begin at step 0.
 
-    ``fingerprint`` is of recipe, photos and base: a state of another training is not used.
+    ``fingerprint`` is the hash of recipe, photos and base: a checkpoint of another training is not
+    usable.
     """
     for path in _newest_first(folder):
         state = _read(path, fingerprint)
         if state is not None:
             return state
-        log(f"checkpoint {path.name} cannot be used; an older one is tried")
+        log(f"checkpoint {path.name} cannot be used; trying an older one")
     return None
 
 

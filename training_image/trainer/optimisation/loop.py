@@ -136,7 +136,9 @@ def roll_back(tracker: RunTracker, stepper: OptimizerStep) -> None:
     stepper.load_state(state)
     tracker.progress = state.progress
     job_id = tracker.run.recipe.job_id
-    log(f"{failure.message}: back to step {state.progress.step} job_id={job_id}")
+    log(
+        f"{failure.message}; exporting the checkpoint of step {state.progress.step} job_id={job_id}"
+    )
 
 
 @contextmanager

@@ -140,4 +140,6 @@ class OptimizerStep:
 
 def divergence_at(step: int) -> TrainingError:
     """Return the failure of a user whose loss or gradient is not finite after ``step`` steps."""
-    return TrainingError("training_diverged", f"the loss was not a number at step {step}")
+    return TrainingError(
+        "training_diverged", f"the loss or the gradient was not finite at step {step}"
+    )

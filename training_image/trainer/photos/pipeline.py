@@ -1,7 +1,7 @@
-"""What happens to each photo before it is trained on, and the verdict that says so.
+"""The photo pipeline: what happens to each photo before training, and the verdict on it.
 
-read -> find the face -> mask -> background -> crop -> words. A photo may be refused on the way; the
-others go on, unless the request wants all of them or too few are left.
+read -> detect the face -> mask -> background -> crop -> caption. A photo may be refused; the others
+are used, unless the request wants all photos or too few are left.
 """
 
 from dataclasses import dataclass
@@ -24,20 +24,21 @@ from trainer.photos.photos import Photo, fit, read_image
 from trainer.process.results import TrainingError, log
 
 MIN_PHOTOS = 5
-"""As many as InspectPhotos wants; fewer are only refused here when some were taken away here."""
+"""InspectPhotos wants as many; here fewer are an error only if a photo was refused here."""
 
 REPAIR_CODES = {"face_cropped", "face_aligned", "padded", "background_changed"}
+"""The codes of changes that make a photo a repaired one."""
 
 
 @dataclass(frozen=True)
 class PhotoPipeline:
-    """What working on a task's photos needs."""
+    """The tools and settings that process one task's photos."""
 
     root: Path
     task: TrainingTask
     side: int
     detector: Detector | None
-    """Absent: no face is looked for."""
+    """None when no face is looked for."""
     segmenter: Segmenter
     captioner: Captioner | None
 
@@ -47,13 +48,13 @@ class PhotoPipeline:
         request = self.task.request
         if request.require_face is not None:
             return request.require_face
-        is_wished = request.face_crop != "none" or request.mask_of == "face"
-        return is_wished or (self.detector is not None and names_a_person(request.class_prompt))
+        is_requested = request.face_crop != "none" or request.mask_of == "face"
+        return is_requested or (self.detector is not None and names_a_person(request.class_prompt))
 
 
 @dataclass(frozen=True)
 class ProcessedPhoto:
-    """One photo, worked on."""
+    """The pixels and loss weights of one processed photo."""
 
     pixels: Pixels
     weights: Pixels | None
@@ -61,7 +62,7 @@ class ProcessedPhoto:
 
 
 class PhotoRejectedError(Exception):
-    """This photo is not trained on."""
+    """This photo is not used for training."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -69,10 +70,10 @@ class PhotoRejectedError(Exception):
 
 
 def make_photo_pipeline(root: Path, task: TrainingTask, side: int, base: Base) -> PhotoPipeline:
-    """Choose the tools of a task.
+    """Return the photo pipeline of a task.
 
     Raises:
-        TrainingError: ``face_detector_missing`` or ``captioner_missing``; one that is needed.
+        TrainingError: ``face_detector_missing`` or ``captioner_missing``; the request needs one.
     """
     request = task.request
     detector = None if request.require_face is False else detector_of(base)
@@ -87,19 +88,17 @@ def make_photo_pipeline(root: Path, task: TrainingTask, side: int, base: Base) -
 def process_photos(
     pipeline: PhotoPipeline, base: Base
 ) -> tuple[list[Photo], tuple[PhotoVerdict, ...]]:
-    """Work on every photo; return those to train on, and the verdict on each.
+    """Process every photo; return the photos to train on, and the verdict on each photo.
 
     Raises:
-        TrainingError: ``photo_changed``; ``photos_refused`` where the request wants all of them;
-            ``too_few_photos``. The last two bring the verdicts along.
+        TrainingError: ``photo_changed``; ``photos_refused``, if the request wants all photos;
+            ``too_few_photos``. The last two carry the verdicts.
     """
     done = [process_photo(pipeline, photo) for photo in pipeline.task.photos]
-    kept = [
-        (photo, caption_used)
-        for photo, caption_used, _ in done
-        if photo is not None and caption_used is not None
+    accepted = [
+        (photo, caption) for photo, caption, _ in done if photo is not None and caption is not None
     ]
-    checked = iter(caption_codes([caption_used for _, caption_used in kept], base))
+    checked = iter(caption_codes([caption for _, caption in accepted], base))
     verdicts = tuple(
         verdict if photo is None else with_codes(verdict, next(checked))
         for photo, _, verdict in done
@@ -108,31 +107,31 @@ def process_photos(
         if verdict.codes:
             log(f"photo {verdict.index} {verdict.verdict}: {' '.join(verdict.codes)}")
     require_enough(verdicts, all_must_pass=pipeline.task.request.on_reject == "fail")
-    return [photo for photo, _ in kept], verdicts
+    return [photo for photo, _ in accepted], verdicts
 
 
 def require_enough(verdicts: tuple[PhotoVerdict, ...], *, all_must_pass: bool) -> None:
-    """Go on only with photos enough.
+    """Check that enough photos are left.
 
     Raises:
         TrainingError: ``photos_refused`` or ``too_few_photos``.
     """
     refused = sum(verdict.verdict == "refused" for verdict in verdicts)
-    left = len(verdicts) - refused
+    remaining = len(verdicts) - refused
     if refused and all_must_pass:
-        message = f"{refused} of {len(verdicts)} photos were refused, and all are wanted"
+        message = f"{refused} of {len(verdicts)} photos were refused, and the request wants all"
         raise TrainingError("photos_refused", message, verdicts)
-    if refused and left < MIN_PHOTOS:
-        message = f"{left} usable photos, {MIN_PHOTOS} needed"
+    if refused and remaining < MIN_PHOTOS:
+        message = f"{remaining} usable photos are left, and {MIN_PHOTOS} are needed"
         raise TrainingError("too_few_photos", message, verdicts)
 
 
 def process_photo(
     pipeline: PhotoPipeline, task_photo: TaskPhoto
 ) -> tuple[Photo | None, Caption | None, PhotoVerdict]:
-    """Work on one photo."""
+    """Process one photo; return it with its caption, or only the verdict if it is refused."""
     pixels: Pixels = np.asarray(read_image(pipeline.root, task_photo))
-    plain = PhotoVerdict(index=task_photo.index, verdict="accepted", sha256=task_photo.sha256)
+    verdict = PhotoVerdict(index=task_photo.index, verdict="accepted", sha256=task_photo.sha256)
     measures: FaceMeasures | None = None
     try:
         face = find_face(pipeline, pixels)
@@ -141,13 +140,13 @@ def process_photo(
         processed = apply_photo_options(pipeline, task_photo, pixels, face)
     except PhotoRejectedError as error:
         refusal = {"verdict": "refused", "codes": (error.code,), "face": measures}
-        return None, None, plain.model_copy(update=refusal)
+        return None, None, verdict.model_copy(update=refusal)
     whole = Image.fromarray(processed.pixels)
-    caption_used = choose_caption(task_photo, whole, pipeline.task.request, pipeline.captioner)
+    caption = choose_caption(task_photo, whole, pipeline.task.request, pipeline.captioner)
     photo = Photo(
         index=task_photo.index,
-        caption=caption_used.text,
-        has_own_caption=caption_used.is_own,
+        caption=caption.text,
+        has_own_caption=caption.is_own,
         image=fit(whole, pipeline.side, pipeline.side),
         whole=whole,
         weight=None if processed.weights is None else Image.fromarray(processed.weights),
@@ -156,16 +155,16 @@ def process_photo(
     changes = {"width": whole.width, "height": whole.height, "face": measures}
     return (
         photo,
-        caption_used,
-        with_codes(plain.model_copy(update=changes), (*processed.codes, *advice)),
+        caption,
+        with_codes(verdict.model_copy(update=changes), (*processed.codes, *advice)),
     )
 
 
 def find_face(pipeline: PhotoPipeline, pixels: Pixels) -> Face | None:
-    """Return the face that a photo is about; None where none is needed and none stands out.
+    """Return the face that a photo is about; None if there is none and none is needed.
 
     Raises:
-        PhotoRejectedError: ``no_face`` or ``ambiguous_faces``, where one is needed.
+        PhotoRejectedError: ``no_face`` or ``ambiguous_faces``; one clear face is needed.
     """
     faces = [] if pipeline.detector is None else by_size(pipeline.detector.find(pixels))
     if not faces:
@@ -182,7 +181,7 @@ def find_face(pipeline: PhotoPipeline, pixels: Pixels) -> Face | None:
 def apply_photo_options(
     pipeline: PhotoPipeline, task_photo: TaskPhoto, pixels: Pixels, face: Face | None
 ) -> ProcessedPhoto:
-    """Return a photo with its background, mask and crop as wished."""
+    """Return a photo with the background, mask and crop that the request asks for."""
     options = pipeline.task.request
     mask, codes = own_mask(pipeline.root, task_photo, pixels, options)
     subject = mask
@@ -205,7 +204,7 @@ def apply_photo_options(
 
 
 def needs_subject(pipeline: PhotoPipeline) -> bool:
-    """Return whether the subject is to be told from what is behind it."""
+    """Return whether the subject must be separated from its background."""
     options = pipeline.task.request
     is_masked = options.use_masks is True and options.mask_of == "subject"
     return options.background != "keep" or is_masked
@@ -214,7 +213,7 @@ def needs_subject(pipeline: PhotoPipeline) -> bool:
 def crop_to_face(
     processed: ProcessedPhoto, face: Face | None, pipeline: PhotoPipeline
 ) -> ProcessedPhoto:
-    """Return a print cut to the face, if wished; filled up edges count nothing."""
+    """Return a photo cropped to the face, if requested; padded edges get weight 0."""
     how = pipeline.task.request.face_crop
     if how == "none" or face is None:
         return processed
@@ -231,6 +230,6 @@ def crop_to_face(
 
 
 def with_codes(verdict: PhotoVerdict, codes: tuple[str, ...]) -> PhotoVerdict:
-    """Return a verdict that says more; whose photo was changed is a repaired one."""
+    """Return a verdict with further codes; a changed photo becomes a repaired one."""
     changed = "repaired" if REPAIR_CODES & set(codes) else verdict.verdict
     return verdict.model_copy(update={"codes": (*verdict.codes, *codes), "verdict": changed})

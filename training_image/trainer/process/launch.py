@@ -1,10 +1,9 @@
-"""One process for each GPU, when the job asks for several: starts them, ends them together.
+"""The launcher: starts one worker process for each GPU when the job asks for several.
 
-Every process does all of the work in a room of its own, and they meet where gradients are averaged
-(trainer.process.distributed). Only the first one's folder is SageMaker's; what the others write is
-thrown away.
-Nothing here needs torch, so that the launcher costs nothing. ``accelerate launch`` may be used in
-its place: both set the variables that accelerate reads.
+Every worker does all of the work in a directory of its own; the workers meet where gradients are
+averaged (trainer.process.distributed). SageMaker sees the directory of rank 0 alone, and the others
+are deleted. This module does not import torch, so the launcher takes little memory.
+``accelerate launch`` may be used instead: both set the variables that accelerate reads.
 """
 
 import atexit
@@ -20,11 +19,11 @@ import time
 from pathlib import Path
 
 EXIT_GRACE_SECONDS = 60.0
-"""Seconds that processes have to end after the first one has."""
+"""The time that workers have to end after one of them has failed."""
 
 
 def read_num_processes(root: Path) -> int:
-    """Return the hyperparameter ``num_processes``; process.resources refuses what is no number."""
+    """Return the hyperparameter ``num_processes``; process.resources reports invalid values."""
     path = root / "input" / "config" / "hyperparameters.json"
     if not path.is_file():
         return 1
@@ -33,12 +32,12 @@ def read_num_processes(root: Path) -> int:
 
 
 def is_worker() -> bool:
-    """Return whether this process is one of several already."""
+    """Return whether this process is one of several workers."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def run_workers(root: Path, count: int) -> int:
-    """Run this program ``count`` times at once; return the first one's exit code."""
+    """Run this program in ``count`` workers; return the exit code of rank 0."""
     port = str(_free_port())
     workers = [_start(rank, count, port) for rank in range(count)]
 
@@ -49,17 +48,17 @@ def run_workers(root: Path, count: int) -> int:
     signal.signal(signal.SIGTERM, forward_signal)
     _wait(workers)
     codes = [worker.wait() for worker in workers]
-    if codes[0] == 0 and any(codes):  # the first one committed what there is
+    if codes[0] == 0 and any(codes):  # rank 0 has committed the results
         return 0
     failure = root / "output" / "failure"
     if codes[0] not in {0, 143} and not failure.exists():
         failure.parent.mkdir(parents=True, exist_ok=True)
-        failure.write_text("training_failed: one of the processes of this training ended early")
+        failure.write_text("training_failed: a worker process of this training ended early")
     return codes[0] if codes[0] in {0, 143} else 1
 
 
 def worker_dir(root: Path) -> Path:
-    """Return where this process works: the others have the inputs and states, but no output."""
+    """Return this worker's directory; ranks above 0 share inputs and checkpoints but no output."""
     if int(os.environ.get("RANK", "0")) == 0:
         return root
     folder = Path(tempfile.mkdtemp(prefix="likeness-"))
@@ -84,7 +83,7 @@ def _start(rank: int, count: int, port: str) -> subprocess.Popen[bytes]:
 
 
 def _wait(workers: list[subprocess.Popen[bytes]]) -> None:
-    """Wait for all; those that would wait for one that has failed are ended."""
+    """Wait for all workers; kill those that wait for a failed one."""
     deadline = None
     while any(worker.poll() is None for worker in workers):
         if deadline is None and any(worker.poll() for worker in workers):

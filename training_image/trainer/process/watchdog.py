@@ -1,7 +1,7 @@
-"""Says when nothing gets done: a job that hangs costs as much as one that works.
+"""The watchdog logs where a job hangs: a hanging job costs as much as a working one.
 
-It looks at the time limit, which is asked after every step and every step of a picture, and names
-the line that the main thread is at. It ends nothing; SageMaker's own limits do.
+It reads the time limit, which is checked after every step and every sampling step. It ends nothing;
+SageMaker's own limits do.
 """
 
 import sys
@@ -15,13 +15,15 @@ from pathlib import Path
 from trainer.process.results import log
 from trainer.process.time_limit import TimeLimit
 
+PACKAGE = Path(__file__).resolve().parents[1]
+
 CHECKS_PER_PERIOD = 4
-"""How often it looks within the time that it waits."""
+"""How often the watchdog checks within its period."""
 
 
 @contextmanager
 def watchdog(limit: TimeLimit, seconds: float) -> Iterator[None]:
-    """Say ``watchdog`` whenever so many seconds went by without a step; 0 never does."""
+    """Log a ``watchdog`` line when there was no step for ``seconds``; 0 turns the watchdog off."""
     if seconds == 0:
         yield
         return
@@ -48,12 +50,12 @@ def _watch(limit: TimeLimit, seconds: float, owner: int, ended: threading.Event)
 
 
 def location_of(thread: int) -> str:
-    """Return where a thread is: the innermost line, and the innermost one of the trainer."""
+    """Return where a thread is: its innermost line in the trainer, and its innermost line."""
     frame = sys._current_frames().get(thread)  # noqa: SLF001 (its documented use)
     if frame is None:
-        return "the work has ended"
+        return "the main thread has ended"
     lines = traceback.extract_stack(frame)
-    own = [line for line in lines if Path(line.filename).parent.name == "trainer"]
+    own = [line for line in lines if Path(line.filename).is_relative_to(PACKAGE)]
     locations = dict.fromkeys(
         f"{Path(line.filename).name}:{line.lineno}" for line in own[-1:] + lines[-1:]
     )
