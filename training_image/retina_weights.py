@@ -1,9 +1,9 @@
-"""Fetch RetinaFace's weights while the image is built, and keep them as safetensors.
+"""Download RetinaFace's weights while the image is built, and store them as safetensors.
 
     python retina_weights.py URL OUT [SHA256]
 
-The file's name ends in the first digits of its sha256 (``...-f168fae3c.zip``), which torch checks;
-SHA256 pins all of them. The pickle is read as plain tensors only.
+The file's name ends in the first digits of its sha256 (``...-f168fae3c.zip``), which torch checks.
+SHA256 checks all digits. The pickle is read with ``weights_only``, so it cannot run code.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 
 def main() -> int:
-    """Return 1 when the file is not the one that was meant."""
+    """Return 1 if the file does not have the given hash."""
     url, out, *pinned = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         weights = torch.hub.load_state_dict_from_url(

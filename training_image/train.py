@@ -1,9 +1,11 @@
 """The training image's program: SageMaker runs ``train.py train``.
 
-Reads ``input/data/{plan,photos,base}`` under /opt/ml ($SAGEMAKER_BASE_DIR elsewhere), writes
-``checkpoints/<job_id>/`` for each task, ``output/failure`` when nothing succeeded. No network.
+It reads ``input/data/{plan,photos,base}`` under /opt/ml ($SAGEMAKER_BASE_DIR names another root).
+It writes ``checkpoints/<job_id>/`` for each task, and ``output/failure`` when no task succeeded. It
+needs no network.
 
-Exit codes: 0 at least one task succeeded, 1 none did, 143 interrupted with the state saved.
+Exit codes: 0 at least one task succeeded, 1 no task succeeded, 143 preempted: a later attempt
+resumes from the newest checkpoint.
 """
 
 import os
@@ -22,16 +24,16 @@ def main() -> int:
         DIFFUSERS_VERBOSITY="error",
         TRANSFORMERS_VERBOSITY="error",
     )
-    sys.path[:0] = [str(HERE), str(HERE.parent / "functions")]  # a checkout; the image has one root
+    sys.path[:0] = [str(HERE), str(HERE.parent / "functions")]  # for a checkout
     warnings.filterwarnings("ignore")
     root = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-    from trainer.process.launch import is_member, own_room, processes_wanted, run_crew  # noqa: PLC0415
+    from trainer.process.launch import is_worker, read_num_processes, run_workers, worker_dir  # noqa: PLC0415
 
-    if not is_member() and processes_wanted(root) > 1:
-        return run_crew(root, processes_wanted(root))
-    from trainer.job import run_job  # noqa: PLC0415 (after the environment, before seconds of import)
+    if not is_worker() and read_num_processes(root) > 1:
+        return run_workers(root, read_num_processes(root))
+    from trainer.job import run_job  # noqa: PLC0415 (after the environment is set; takes seconds)
 
-    return run_job(own_room(root))
+    return run_job(worker_dir(root))
 
 
 if __name__ == "__main__":

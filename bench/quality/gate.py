@@ -75,12 +75,12 @@ def examine(base_folder: Path, kept: Path, one: int, other: int, name: str) -> G
     card = read_card(folder, plan.base_sha256)
     base = load_base(folder, card, torch.device("cpu"), torch.float32)
     job = Job(root, base, load_judge(base), TimeLimit())
-    ready = prepare(job, plan.tasks[0])
-    recipe = ready.learner.recipe
+    prepared = prepare(job, plan.tasks[0])
+    recipe = prepared.run.recipe
     networks = attach_adapters(base, recipe)
     with torch.no_grad():
         SPOIL[name](job, networks, trained_weights(kept, other))
-    return judge_adapter(job, ready.task, networks, recipe, ready.judged_by)
+    return judge_adapter(job, prepared.task, networks, recipe, prepared.reference_photos)
 
 
 def trained_weights(kept: Path, seed: int) -> dict[str, Tensor]:

@@ -37,9 +37,9 @@ from bench.report import REPORTS, Figure, finish  # noqa: E402
 from bench.training import base as training_base  # noqa: E402
 from bench.training import gates, gpu  # noqa: E402
 from bench.training import steps as training_steps  # noqa: E402
-from bench.training.script import Clock, Cost, NotRunError, make_room, run_ours, run_script  # noqa: E402
-from tests.smoke.training_room import Room  # noqa: E402
-from trainer.model.sampling import Shot, make_latents  # noqa: E402
+from bench.training.script import Clock, Cost, NotRunError, make_job_dir, run_ours, run_script  # noqa: E402
+from tests.smoke.job_dir import JobDir  # noqa: E402
+from trainer.model.sampling import SamplingRequest, make_latents  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 TARGET = "bench-training"
@@ -140,12 +140,12 @@ def sources() -> str:
 def prior_cost(bench: Bench) -> list[Figure]:
     """Measure four class images with the script's 50 steps."""
     base = gates.open_base(bench.slow)
-    shots = [Shot("a photo of a person", seed) for seed in range(4)]
+    requests = [SamplingRequest("a photo of a person", seed) for seed in range(4)]
     seconds = time.process_time if bench.clock.processor else time.monotonic
     pipe = training_base.share(base.pipeline)
     began = seconds()
-    make_latents(base, shots, training_base.SIDE, TimeLimit(), "class images")
-    each = (seconds() - began) / len(shots)
+    make_latents(base, requests, training_base.SIDE, TimeLimit(), "class images")
+    each = (seconds() - began) / len(requests)
     return [
         Figure("encoding an image / a UNet pass, in FLOPs (real SDXL: 0.72)", pipe),
         Figure("ours: one class image, made once for all users", each, "s"),
@@ -158,7 +158,7 @@ def one_job(bench: Bench) -> list[Figure]:
     ready(bench, sizes.class_images)
     ours, theirs = [], []
     for turn in range(sizes.turns):
-        room = make_room(
+        job_dir = make_job_dir(
             bench.fresh(f"ours{turn}"),
             bench.base,
             users=1,
@@ -166,11 +166,11 @@ def one_job(bench: Bench) -> list[Figure]:
             class_images=sizes.class_images,
             photos=PHOTOS,
         )
-        ours.append(run_ours(room.root, bench.clock, bench.prior))
+        ours.append(run_ours(job_dir.root, bench.clock, bench.prior))
         if bench.official is None:
             continue
         try:
-            theirs.append(script(bench, photos_of(room, 1), sizes.steps, sizes.class_images))
+            theirs.append(script(bench, photos_of(job_dir, 1), sizes.steps, sizes.class_images))
         except NotRunError as error:
             return not_run(str(error))
     own = ours_alone(ours)
@@ -193,14 +193,14 @@ def script(bench: Bench, photos: Path, steps: int, class_images: int) -> Cost:
     )
 
 
-def photos_of(room: Room, user: int) -> Path:
+def photos_of(job_dir: JobDir, user: int) -> Path:
     """Return the folder of one user's photos, counted from 1."""
-    return room.photo(f"{user:032x}", 0).parent
+    return job_dir.photo(f"{user:032x}", 0).parent
 
 
 def ready(bench: Bench, class_images: int) -> None:
     """Make the set of class images that our jobs use."""
-    room = make_room(
+    job_dir = make_job_dir(
         bench.fresh("first"),
         bench.base,
         users=1,
@@ -208,7 +208,7 @@ def ready(bench: Bench, class_images: int) -> None:
         class_images=class_images,
         photos=PHOTOS,
     )
-    run_ours(room.root, bench.clock, bench.prior)
+    run_ours(job_dir.root, bench.clock, bench.prior)
 
 
 def ours_alone(ours: list[Cost]) -> list[Figure]:
@@ -243,7 +243,7 @@ def many_users(bench: Bench) -> list[Figure]:
     if bench.official is None:
         return not_run("needs --official DIFFUSERS")
     ready(bench, sizes.users_class_images)
-    room = make_room(
+    job_dir = make_job_dir(
         bench.fresh("users"),
         bench.base,
         users=sizes.users,
@@ -251,11 +251,11 @@ def many_users(bench: Bench) -> list[Figure]:
         class_images=sizes.users_class_images,
         photos=PHOTOS,
     )
-    room.set_hyperparameters(users_per_step="4")
-    ours = run_ours(room.root, bench.clock, bench.prior).seconds
+    job_dir.set_hyperparameters(users_per_step="4")
+    ours = run_ours(job_dir.root, bench.clock, bench.prior).seconds
     steps, class_images = sizes.users_steps, sizes.users_class_images
     theirs = sum(
-        script(bench, photos_of(room, user), steps, class_images).seconds
+        script(bench, photos_of(job_dir, user), steps, class_images).seconds
         for user in range(1, sizes.users + 1)
     )
     job = f"{sizes.users} users, {steps} steps and {class_images} class images each"

@@ -20,13 +20,16 @@ from bench.report import Figure
 from bench.training.base import SIDE
 from contracts.base import BaseCard
 from tests.smoke import tiny_pipelines as tiny
-from tests.smoke.training_room import Room
+from tests.smoke.job_dir import JobDir
 from trainer.config import noise
 from trainer.config.recipe import Recipe
-from trainer.model import lora
-from trainer.model.architectures import Text
+from trainer.examples.batches import Examples, draw_batch
+from trainer.model import grouped_lora, lora
+from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base, load_base
 from trainer.optimisation import loop, multi_user
+from trainer.optimisation.losses import example_losses, user_loss
+from trainer.optimisation.training_run import TrainingRun
 from trainer.photos.photos import Latents, Photo, encode_photos
 from trainer.process.time_limit import TimeLimit
 
@@ -70,7 +73,7 @@ def gates(folder: Path) -> list[Figure]:
     ]
 
 
-def make_learner(base: Base, user: int, folder: Path = Path()) -> loop.Learner:
+def make_run(base: Base, user: int, folder: Path = Path()) -> TrainingRun:
     """Return one user whose photos and class images are noise."""
     recipe = Recipe(
         job_id=f"{user:032x}",
@@ -91,14 +94,14 @@ def make_learner(base: Base, user: int, folder: Path = Path()) -> loop.Learner:
         checkpointing_steps=1000,  # no checkpoints, as they are not measured
     )
     latents = encode_photos(base, make_photos(user))
-    examples = loop.Examples(
+    examples = Examples(
         latents,
         ["a photo of sks", "a photo"],
         [0] * PHOTOS,
         noise.normal((CLASS_IMAGES, *latents.mean[0].shape), user, "class images"),
         [1] * CLASS_IMAGES,
     )
-    return loop.Learner(recipe, examples, folder / str(user), "")
+    return TrainingRun(recipe, examples, folder / str(user), "")
 
 
 def make_photos(user: int) -> list[Photo]:
@@ -108,11 +111,11 @@ def make_photos(user: int) -> list[Photo]:
     return [Photo(i, "a photo of sks", False, Image.fromarray(p)) for i, p in enumerate(pixels)]
 
 
-def one_pass(base: Base, learner: loop.Learner, text: Text) -> float:
+def one_pass(base: Base, run: TrainingRun, text: EncodedPrompts) -> float:
     """Compute loss and gradients of one user's first batch; return the loss."""
-    batch = loop.draw_batch(learner.recipe, learner.examples, 0, LEVELS)
-    errors = loop.batch_errors(base, learner.recipe, batch, text.rows(batch.rows))
-    error = loop.total(errors, learner.recipe)
+    batch = draw_batch(run.recipe, run.examples, 0, LEVELS)
+    errors = example_losses(base, run.recipe, batch, text.rows(batch.rows))
+    error = user_loss(errors, run.recipe)
     error.backward()
     value: float = error.item()
     return value
@@ -120,21 +123,24 @@ def one_pass(base: Base, learner: loop.Learner, text: Text) -> float:
 
 def gradient_gap(base: Base) -> float:
     """Return how far gradients of one lean pass are from separate ones through peft's layers."""
-    learners = [make_learner(base, user) for user in range(USERS)]
-    unet, texts = base.pipeline.unet, [loop.encode_frozen(base, own.examples) for own in learners]
-    stacked = multi_user.attach(unet, [learner.recipe for learner in learners])
+    runs = [make_run(base, user) for user in range(USERS)]
+    unet, texts = (
+        base.pipeline.unet,
+        [own.examples.encode_frozen(base) for own in runs],
+    )
+    stacked = grouped_lora.attach(unet, [run.recipe for run in runs])
     lift(stacked)
-    with loop.learning(base, {}, learners[0].recipe, texts) as known:
-        batch, prompts = multi_user.draw(base, learners, known, 0)
-        errors = loop.batch_errors(base, learners[0].recipe, batch, prompts)
-        own = zip(errors.view(USERS, -1), learners, strict=True)
-        torch.stack([loop.total(e, learner.recipe) for e, learner in own]).sum().backward()
-    multi_user.detach(unet)
+    with loop.training_mode(base, {}, runs[0].recipe, texts) as known:
+        batch, prompts = multi_user.draw_group_batch(base, runs, known, 0)
+        errors = example_losses(base, runs[0].recipe, batch, prompts)
+        own = zip(errors.view(USERS, -1), runs, strict=True)
+        torch.stack([user_loss(e, run.recipe) for e, run in own]).sum().backward()
+    grouped_lora.detach(unet)
     worst = 0.0
-    for user, (learner, text) in enumerate(zip(learners, texts, strict=True)):
-        alone = attach(base, learner)
+    for user, (run, text) in enumerate(zip(runs, texts, strict=True)):
+        alone = attach(base, run)
         lift(alone)
-        one_pass(base, learner, text)
+        one_pass(base, run, text)
         largest = max(float(weight.grad.abs().max()) for weight in alone.values())
         for name, weight in alone.items():
             gap = float((stacked[name].grad[user] - weight.grad).abs().max())
@@ -143,9 +149,9 @@ def gradient_gap(base: Base) -> float:
     return worst
 
 
-def attach(base: Base, learner: loop.Learner) -> dict[str, torch.nn.Parameter]:
+def attach(base: Base, run: TrainingRun) -> dict[str, torch.nn.Parameter]:
     """Put one user's adapter into the UNet."""
-    unet, recipe = base.pipeline.unet, learner.recipe
+    unet, recipe = base.pipeline.unet, run.recipe
     lora.attach(unet, "unet", TARGETS, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
     return lora.parameters({"unet": unet})
 
@@ -158,14 +164,14 @@ def lift(weights: dict[str, torch.nn.Parameter]) -> None:
 
 def latent_gap(base: Base) -> float:
     """Return the relative difference of the loss on cached latents and on encoded photos."""
-    learner = make_learner(base, 0)
+    run = make_run(base, 0)
     parts = [encode_photos(base, [photo]) for photo in make_photos(0)]
     means, stds = torch.cat([p.mean for p in parts]), torch.cat([p.std for p in parts])
-    encoded = replace(learner.examples, photos=Latents(means, stds, parts[0].scale))
-    text = loop.encode_frozen(base, learner.examples)
-    attach(base, learner)
-    cached = one_pass(base, learner, text)
-    uncached = one_pass(base, replace(learner, examples=encoded), text)
+    encoded = replace(run.examples, photos=Latents(means, stds, parts[0].scale))
+    text = run.examples.encode_frozen(base)
+    attach(base, run)
+    cached = one_pass(base, run, text)
+    uncached = one_pass(base, replace(run, examples=encoded), text)
     lora.detach({"unet": base.pipeline.unet})
     return abs(cached - uncached) / abs(uncached)
 
@@ -174,13 +180,15 @@ def resume_gap() -> float:
     """Return how many files of a resumed training differ from an uninterrupted one."""
     with tempfile.TemporaryDirectory(prefix="likeness_resume_") as folder:
         tiny.make_base(Path(folder, "base"), "sdxl")
-        rooms = [Room(Path(folder, name), Path(folder, "base")) for name in ("whole", "broken")]
-        for room in rooms:
-            name = room.add_task(max_train_steps=4, train_text_encoder=True)
-            room.write_plan()
-        whole, broken = rooms
+        job_dirs = [
+            JobDir(Path(folder, name), Path(folder, "base")) for name in ("whole", "broken")
+        ]
+        for job_dir in job_dirs:
+            name = job_dir.add_task(max_train_steps=4, train_text_encoder=True)
+            job_dir.write_plan()
+        whole, broken = job_dirs
         whole.run()
-        broken.interrupt("step=2 ")
+        broken.preempt("step=2 ")
         broken.run()
         one, other = whole.result(name), broken.result(name)
         resumed = other.metrics is not None and other.metrics.resumed_from_step > 0
@@ -206,10 +214,10 @@ def users_together(folder: Path, *, processor: bool) -> list[Figure]:
 def train_alone(base: Base, user: int, stamp: Callable[[], float]) -> float:
     """Train one user for a few steps; return the seconds of a step."""
     with tempfile.TemporaryDirectory() as folder, Watch(stamp) as watch:
-        learner = make_learner(base, user, Path(folder))
+        run = make_run(base, user, Path(folder))
         networks = {"unet": base.pipeline.unet}
-        attach(base, learner)
-        loop.train(base, learner, networks, TimeLimit())
+        attach(base, run)
+        loop.train(base, run, networks, TimeLimit())
         lora.detach(networks)
     return watch.step
 
@@ -218,8 +226,8 @@ def train_shared(base: Base, stamp: Callable[[], float]) -> float:
     """Train all users for a few steps; return the seconds of a step."""
     folder = Path(tempfile.mkdtemp())
     with Watch(stamp) as watch:
-        learners = [make_learner(base, user, folder) for user in range(USERS)]
-        multi_user.train_together(base, learners, TimeLimit())
+        runs = [make_run(base, user, folder) for user in range(USERS)]
+        multi_user.train_users(base, runs, TimeLimit())
     shutil.rmtree(folder)
     return watch.step
 

@@ -10,7 +10,7 @@ import torch
 
 from bench.report import Figure
 from bench.training import base as training_base
-from bench.training.script import Clock, NotRunError, make_room, run_ours, run_script
+from bench.training.script import Clock, NotRunError, make_job_dir, run_ours, run_script
 
 SIDE, STEPS, CLASS_IMAGES, PHOTOS = 1024, 30, 2, 4
 GIGABYTE = 10**9
@@ -28,16 +28,16 @@ def figures(official: Path | None, work: Path, clock: Clock) -> list[Figure]:
     base, prior = work / "base_gpu", work / "prior_gpu"
     if not (base / "base.json").exists():
         training_base.make_base(base, inference_steps=1, scale=4)
-    room = make_room(
+    job_dir = make_job_dir(
         work / "gpu", base, users=1, steps=STEPS, class_images=CLASS_IMAGES, photos=PHOTOS
     )
-    ours = run_ours(room.root, clock, prior)
+    ours = run_ours(job_dir.root, clock, prior)
     measured = [
         Figure("GPU: our step as a share of the roofline", roofline() / ours.step, "times"),
         Figure("GPU: SD 2.1 at 512 px, and 16 users of it", None, "not written"),
     ]
-    room.root.rename(work / "gpu_fast")
-    small = make_room(
+    job_dir.root.rename(work / "gpu_fast")
+    small = make_job_dir(
         work / "gpu", base, users=1, steps=STEPS, class_images=CLASS_IMAGES, photos=PHOTOS
     )
     small.set_hyperparameters(gradient_checkpointing="true")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tests.smoke.training_room import PROGRAM, Room
+from tests.smoke.job_dir import PROGRAM, JobDir
 
 RECORDER = Path(__file__).with_name("recorded.py")
 SCRIPTS = Path("examples/dreambooth")
@@ -105,13 +105,13 @@ def run_ours(root: Path, clock: Clock, prior: Path) -> Cost:
     return record([str(PROGRAM), "train"], root / "cost.json", clock, own)
 
 
-def make_room(  # noqa: PLR0913 (the plan's contents)
+def make_job_dir(  # noqa: PLR0913 (the plan's contents)
     root: Path, base: Path, *, users: int, steps: int, class_images: int, photos: int
-) -> Room:
+) -> JobDir:
     """Write the folder of a job for several users."""
-    room = Room(root, base)
+    job_dir = JobDir(root, base)
     for user in range(users):
-        room.add_task(
+        job_dir.add_task(
             photos,
             instance_prompt=INSTANCE,
             class_prompt=CLASS,
@@ -122,8 +122,8 @@ def make_room(  # noqa: PLR0913 (the plan's contents)
             learning_rate=1e-4,
             seed=user,
         )
-    room.write_plan()
-    return room
+    job_dir.write_plan()
+    return job_dir
 
 
 def record(command: list[str], report: Path, clock: Clock, own: dict[str, str]) -> Cost:

@@ -14,7 +14,8 @@ import numpy as np
 
 from bench.report import Figure
 from bench.training.gates import make_photos, open_base, train_alone
-from trainer.model.architectures import Text
+from trainer.examples.batches import Batch
+from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
 from trainer.optimisation import loop
 from trainer.photos.photos import encode_photos
@@ -30,7 +31,7 @@ def steps(folder: Path, *, processor: bool) -> list[Figure]:
     photos = make_photos(0)[:2]
     variants: dict[str, Variant] = {
         "as it is": nullcontext,
-        "peft's own layers": without_lean_layers,
+        "peft's own layers": without_fused_layers,
         "photo and class image encoded anew": lambda: before_each_batch(
             lambda: encode_photos(base, photos)
         ),
@@ -56,29 +57,34 @@ def median_ratio(ones: list[float], others: list[float]) -> float:
     return float(np.median([one / other for one, other in zip(ones, others, strict=True)]))
 
 
-def encode(base: Base) -> Text:
+def encode(base: Base) -> EncodedPrompts:
     """Encode the prompts of a batch."""
     return base.encode(PROMPTS)
 
 
 @contextmanager
-def without_lean_layers() -> Iterator[None]:
+def without_fused_layers() -> Iterator[None]:
     """Use peft's own layers and diffusers' own attention."""
 
     @contextmanager
-    def plain(_: object, texts: list[Text], *, frugal: bool) -> Iterator[list[Text]]:  # noqa: ARG001
+    def plain(
+        _: object,
+        texts: list[EncodedPrompts],
+        *,
+        checkpointing: bool,  # noqa: ARG001 (the real one needs it)
+    ) -> Iterator[list[EncodedPrompts]]:
         yield texts
 
-    with replaced(loop, "lean", plain):
+    with replaced(loop, "fused_lora_layers", plain):
         yield
 
 
 @contextmanager
 def before_each_batch(work: Callable[[], object]) -> Iterator[None]:
     """Run ``work`` before each batch is drawn."""
-    draw = loop.draw_batch
+    draw: Callable[..., Batch] = vars(loop)["draw_batch"]
 
-    def working(*given: Any) -> loop.Batch:  # noqa: ANN401 (passed on)
+    def working(*given: Any) -> Batch:  # noqa: ANN401 (passed on)
         work()
         return draw(*given)
 

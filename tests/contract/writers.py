@@ -25,7 +25,7 @@ WRITING = {
     *("save", "savez", "savez_compressed", "save_file", "save_image", "save_pretrained"),
     *("save_to_disk", "imsave", "imwrite", "tofile", "memmap", "to_file", "savefig"),
     *("write", "writelines", "writestr", "write_bytes", "write_text"),
-    *("write_atomically", "written_whole", "write_document"),
+    *("write_atomically", "atomic_path", "write_document"),
     *("add_image", "add_images", "add_image_with_boxes", "add_figure", "add_video"),
     *("add_embedding", "add_mesh", "addfile", "extractall", "make_archive"),
     *("put_object", "put_item", "copy_object", "upload_file", "upload_fileobj", "upload_part"),

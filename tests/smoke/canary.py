@@ -1,7 +1,8 @@
-"""Photos that can be recognised wherever their pixels end up, and the search for them.
+"""Photos that can be recognised in any file that contains their pixels, and the search for them.
 
-A canary is a pattern of 16 x 16 cells of random colour. It survives what happens to a photo: crop,
-another size, another format, a place on a larger sheet. Needs the training environment.
+A canary is a pattern of 16 x 16 cells of random colour. It can be recognised after a crop, in
+another size, in another format, and as part of a larger image. The module needs the training
+environment.
 """
 
 import io
@@ -18,13 +19,13 @@ from safetensors.numpy import load
 
 CELLS, SIDE = 16, 96
 SHOWN = (32, 48, 64, 96, 128, 192, 256)
-"""Sides in pixels that a photo may be shown at."""
+"""The sides in pixels at which canaries are searched for."""
 
-ALIKE = 0.6
-"""Correlation: two canaries have less than 0.2, a canary and its copy in another size 0.9."""
+MIN_CORRELATION = 0.6
+"""The correlation of a match; two canaries have less than 0.2, a resized copy has 0.9."""
 
-SMALLEST = 16
-"""Pixels of a side: in less, nobody can be recognised."""
+MIN_SIDE = 16
+"""The side in pixels below which nobody can be recognised."""
 
 HEADS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"II*\x00", b"BM")
 
@@ -39,14 +40,14 @@ def draw(seed: int) -> Image.Image:
 
 @dataclass(frozen=True)
 class Search:
-    """Looks for canaries, and for what an autoencoder makes of them."""
+    """Searches for canaries and for their latents."""
 
     canaries: dict[str, Image.Image]
     latents: dict[str, Pixels]
     """(C, H, W) each, by the canary's name."""
 
     def names_in(self, path: Path) -> set[str]:
-        """Return the canaries whose pixels, or latents, lie in a file of whatever kind."""
+        """Return the canaries whose pixels or latents are in a file of any kind."""
         data = path.read_bytes()
         pictures = [np.asarray(image.convert("RGB")) for image in pictures_in(data)]
         found = {name for picture in pictures for name in self.shown_on(picture)}
@@ -54,41 +55,41 @@ class Search:
         return found | self.raw_in(data)
 
     def shown_on(self, picture: NDArray[Any]) -> set[str]:
-        """Return the canaries on a picture (H, W) or (H, W, 3), whatever its range."""
+        """Return the canaries on an image (H, W) or (H, W, 3) of any value range."""
         whole = picture.astype(np.float32)
         return {
             name
             for name, canary in self.canaries.items()
             for side in SHOWN
-            if correlation(whole, at_side(canary, side, whole.ndim)) > ALIKE
+            if correlation(whole, at_side(canary, side, whole.ndim)) > MIN_CORRELATION
         }
 
     def held_by(self, tensor: NDArray[Any]) -> set[str]:
-        """Return the canaries that an array holds: as pixels of any layout, or as latents."""
+        """Return the canaries in an array, as pixels of any layout or as latents."""
         found = {name for plane in planes_of(tensor) for name in self.shown_on(plane)}
         common = np.mean(list(self.latents.values()), axis=0)
         for name, latent in self.latents.items():
-            own = beside(latent, common)
+            own = own_part(latent, common)
             blocks = blocks_of(tensor, latent.shape)
-            if any(abs(float(own @ beside(block, common))) > ALIKE for block in blocks):
+            if any(abs(float(own @ own_part(block, common))) > MIN_CORRELATION for block in blocks):
                 found.add(name)
         return found
 
     def raw_in(self, data: bytes) -> set[str]:
-        """Return the canaries of which a row of pixels lies in the bytes as it is."""
+        """Return the canaries of which the bytes contain a row of pixels."""
         return {
             name for name, canary in self.canaries.items() for row in rows_of(canary) if row in data
         }
 
 
 def at_side(canary: Image.Image, side: int, dimensions: int) -> Pixels:
-    """Return a canary at a size, as a picture of three colours or, in two dimensions, of red."""
+    """Return a canary at a size: three colours, or its red channel for two dimensions."""
     pixels = np.asarray(canary.resize((side, side), Image.Resampling.LANCZOS), dtype=np.float32)
     return pixels if dimensions == 3 else np.ascontiguousarray(pixels[..., 0])
 
 
 def correlation(picture: Pixels, template: Pixels) -> float:
-    """Return the best match of a template anywhere on a picture, -1 to 1."""
+    """Return the best correlation of a template with any part of an image, -1 to 1."""
     height, width = template.shape[:2]
     if picture.shape[0] < height or picture.shape[1] < width or not picture.std():
         return 0.0
@@ -96,8 +97,8 @@ def correlation(picture: Pixels, template: Pixels) -> float:
     return float(matches[np.isfinite(matches)].max(initial=0.0))
 
 
-def beside(latent: Pixels, common: Pixels) -> Pixels:
-    """Return what is a latent's own, as a vector of length 1: without what all latents share.
+def own_part(latent: Pixels, common: Pixels) -> Pixels:
+    """Return a latent without what all latents share, as a vector of length 1.
 
     An untrained autoencoder gives any two pictures latents that correlate by 0.76.
     """
@@ -109,7 +110,7 @@ def beside(latent: Pixels, common: Pixels) -> Pixels:
 
 
 def pictures_in(data: bytes) -> Iterator[Image.Image]:
-    """Yield every picture in the bytes, also one in the middle of another file."""
+    """Yield every image in the bytes, also one that is embedded in another file."""
     for head in HEADS:
         start = data.find(head)
         while start >= 0:
@@ -123,7 +124,7 @@ def pictures_in(data: bytes) -> Iterator[Image.Image]:
 
 
 def tensors_in(data: bytes) -> list[NDArray[Any]]:
-    """Return what a safetensors or a NumPy file holds; nothing of another file."""
+    """Return the arrays of a safetensors or a NumPy file; [] for another file."""
     if data.startswith(b"\x93NUMPY"):
         return [np.load(io.BytesIO(data))]
     try:
@@ -135,19 +136,19 @@ def tensors_in(data: bytes) -> list[NDArray[Any]]:
 def planes_of(tensor: NDArray[Any]) -> Iterator[Pixels]:
     """Yield every plane (H, W) of an array whose colours come first or last."""
     for turned in (tensor, np.moveaxis(tensor, -1, 0)) if tensor.ndim > 1 else ():
-        if min(turned.shape[-2:]) >= SMALLEST:
+        if min(turned.shape[-2:]) >= MIN_SIDE:
             flat = turned.reshape(-1, *turned.shape[-2:])
             yield from (np.ascontiguousarray(plane, dtype=np.float32) for plane in flat)
 
 
 def blocks_of(tensor: NDArray[Any], shape: tuple[int, ...]) -> Iterator[Pixels]:
-    """Yield every part of an array that has the shape."""
+    """Yield every item of an array that has the shape."""
     if tensor.shape[-len(shape) :] == shape:
         yield from tensor.reshape(-1, *shape).astype(np.float32)
 
 
 def rows_of(canary: Image.Image) -> Iterator[bytes]:
-    """Yield a middle row as uint8 and as floats of the usual ranges, colours last or apart."""
+    """Yield the middle row as uint8 and as floats of the usual ranges, in colour and in red."""
     for side in (SIDE, 64):
         row = np.asarray(canary.resize((side, side), Image.Resampling.LANCZOS))[side // 2]
         for pixels in (row, row[:, 0]):

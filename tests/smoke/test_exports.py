@@ -1,4 +1,4 @@
-"""The files of an adapter, each read back by somebody else's loader: the same pictures."""
+"""The files of an adapter, each loaded by another library: all draw the same image."""
 
 import hashlib
 import json
@@ -27,11 +27,11 @@ from trainer.model.base import load_base, read_card  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
-NEAR = 1 / 255
+TOLERANCE = 1 / 255
 
 
 def make_recipe() -> Recipe:
-    """Text encoders with a rank of their own, and alphas that are no ranks."""
+    """Return a recipe whose text encoders have another rank, and whose alphas are not the ranks."""
     return Recipe(
         job_id="0" * 32,
         seed=3,
@@ -54,7 +54,7 @@ def make_recipe() -> Recipe:
 
 
 class Exported:
-    """A base, and an adapter of random weights written beside it."""
+    """A base, and the files of an adapter with random weights."""
 
     def __init__(self, folder: Path, family: Family) -> None:
         torch.set_num_threads(1)
@@ -78,9 +78,9 @@ class Exported:
             targets = self.recipe.target_modules if name == "unet" else TEXT_TARGETS
             rank, alpha = self.recipe.rank_of(name), self.recipe.alpha_of(name)
             lora.attach(network, name, targets, rank=rank, alpha=alpha, seed=1)
-        chance = torch.Generator().manual_seed(5)
+        generator = torch.Generator().manual_seed(5)
         weights = {
-            key: torch.randn(tensor.shape, generator=chance) * 0.3
+            key: torch.randn(tensor.shape, generator=generator) * 0.3
             for key, tensor in lora.weights(networks).items()
         }
         lora.detach(networks)
@@ -124,62 +124,65 @@ def picture(pipeline: Any) -> Any:
 
 @pytest.mark.parametrize("family", ["sdxl", "sd2", "sd1"])
 def test_every_file_gives_the_same_picture(tmp_path: Path, family: Family) -> None:
-    made = Exported(tmp_path, family)
-    plain = picture(made.pipeline())
-    pictures = {"merged by hand": picture(made.merged_by_hand())}
+    exported = Exported(tmp_path, family)
+    plain = picture(exported.pipeline())
+    pictures = {"merged by hand": picture(exported.merged_by_hand())}
     for file in ("pytorch_lora_weights.safetensors", "kohya.safetensors"):
-        pipeline = made.pipeline()
-        pipeline.load_lora_weights(made.adapter, weight_name=file)
+        pipeline = exported.pipeline()
+        pipeline.load_lora_weights(exported.adapter, weight_name=file)
         pictures[file] = picture(pipeline)
-    pipeline = made.pipeline()
-    for folder in sorted((made.adapter / "peft").iterdir()):
+    pipeline = exported.pipeline()
+    for folder in sorted((exported.adapter / "peft").iterdir()):
         network = getattr(pipeline, folder.name)
         setattr(pipeline, folder.name, PeftModel.from_pretrained(network, folder).base_model.model)
     pictures["peft"] = picture(pipeline)
 
     first = pictures.pop("merged by hand")
-    assert np.abs(first - plain).max() > 10 * NEAR
+    assert np.abs(first - plain).max() > 10 * TOLERANCE
     for name, other in pictures.items():
-        assert np.abs(first - other).max() < NEAR, name
+        assert np.abs(first - other).max() < TOLERANCE, name
 
 
 def test_kohyas_file_says_what_it_is_and_no_prompt(tmp_path: Path) -> None:
-    made = Exported(tmp_path, "sd2")
-    path = made.adapter / "kohya.safetensors"
+    exported = Exported(tmp_path, "sd2")
+    path = exported.adapter / "kohya.safetensors"
     with safe_open(path, framework="pt") as file:
-        said = file.metadata()
+        metadata = file.metadata()
         alphas = {float(file.get_tensor(key)) for key in file.keys() if key.endswith("alpha")}  # noqa: SIM118
     data = path.read_bytes()
     digest = hashlib.sha256(data[8 + int.from_bytes(data[:8], "little") :]).hexdigest()
-    assert (said["sshs_model_hash"], said["modelspec.hash_sha256"]) == (digest, f"0x{digest}")
-    assert said["modelspec.architecture"] == "stable-diffusion-v2-768-v/lora"
-    assert (said["ss_base_model_version"], said["ss_v2"]) == ("sd_v2_v", "True")
-    assert (said["ss_network_dim"], said["ss_network_alpha"]) == ("4", "2.0")
-    assert said["modelspec.trigger_phrase"] == "sks"
+    assert (metadata["sshs_model_hash"], metadata["modelspec.hash_sha256"]) == (
+        digest,
+        f"0x{digest}",
+    )
+    assert metadata["modelspec.architecture"] == "stable-diffusion-v2-768-v/lora"
+    assert (metadata["ss_base_model_version"], metadata["ss_v2"]) == ("sd_v2_v", "True")
+    assert (metadata["ss_network_dim"], metadata["ss_network_alpha"]) == ("4", "2.0")
+    assert metadata["modelspec.trigger_phrase"] == "sks"
     assert alphas == {2.0, 3.0}
     assert b"secret" not in data
 
 
 def test_the_same_adapter_is_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    made = Exported(tmp_path / "one", "sd1")
-    before = {path: path.read_bytes() for path in made.task.rglob("*") if path.is_file()}
-    write_adapter(made.task, made.base, made.recipe, made.weights)
+    exported = Exported(tmp_path / "one", "sd1")
+    before = {path: path.read_bytes() for path in exported.task.rglob("*") if path.is_file()}
+    write_adapter(exported.task, exported.base, exported.recipe, exported.weights)
     assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_card_says_what_was_trained_and_measured_and_no_prompt(tmp_path: Path) -> None:
-    made = Exported(tmp_path, "sd1")
+    exported = Exported(tmp_path, "sd1")
     metrics = TrainingMetrics(steps=7, final_loss=0.125, train_seconds=3, partial=True)
     report = GateReport(passed=False, codes=("gate_not_alike",), effect=0.25, identity=0.5)
-    card = made.base.card.model_copy(update={"license": "CreativeML Open RAIL-M"})
+    card = exported.base.card.model_copy(update={"license": "CreativeML Open RAIL-M"})
     request = TrainingRequest(
         instance_prompt="sks", class_prompt="a", max_train_steps=10, gradient_accumulation_steps=3
     )
     plan = count_steps(request, card.training, Dataset((1,) * 9))
-    write_card(made.adapter, card, made.recipe, metrics, report, plan=plan)
-    text = (made.adapter / "README.md").read_text()
-    said = [
+    write_card(exported.adapter, card, exported.recipe, metrics, report, plan=plan)
+    text = (exported.adapter / "README.md").read_text()
+    metadata = [
         "`sks`",
         "| steps | 7 of 10 |",
         "| batches | 21 of 30 |",
@@ -187,7 +190,7 @@ def test_the_card_says_what_was_trained_and_measured_and_no_prompt(tmp_path: Pat
         "| alpha | 2 |",
         "stopped early",
     ]
-    said += [card.sha256, "failed: gate_not_alike", "| 0.500 |", "CreativeML Open RAIL-M"]
-    assert [words for words in said if words not in text] == []
+    metadata += [card.sha256, "failed: gate_not_alike", "| 0.500 |", "CreativeML Open RAIL-M"]
+    assert [words for words in metadata if words not in text] == []
     assert "secret" not in text
     assert text.startswith(f"---\nbase_model: {card.base_id}\n")

@@ -1,6 +1,6 @@
-"""The judge for real photos: OpenCV's runner and a small encoder, on drawn faces.
+"""The judge for real photos: OpenCV's face recogniser with a small encoder, on drawn faces.
 
-The encoder is made here: it compares coarse patches, which is enough to tell drawn people apart.
+The encoder is built here. It compares coarse patches, which is enough to tell drawn people apart.
 """
 
 import json
@@ -19,17 +19,17 @@ from contracts.base import GateFloors  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from local.portraits import Character, draw, held_out_character  # noqa: E402
 from local.portraits import circumstance as moment  # noqa: E402
-from tests.smoke.gate_room import small_base  # noqa: E402
+from tests.smoke.gate_kit import small_base  # noqa: E402
 from trainer.evaluation.face_judge import FaceJudge  # noqa: E402
-from trainer.evaluation.gate import Evidence, Shots, examine  # noqa: E402
+from trainer.evaluation.gate import Evidence, SamplingRequests, examine  # noqa: E402
 from trainer.evaluation.judge import Judge, load_judge  # noqa: E402
 from trainer.faces.choice import DETECTOR_VARIABLE  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
 from trainer.model.base import Base  # noqa: E402
-from trainer.model.sampling import Pictures, Shot  # noqa: E402
+from trainer.model.sampling import Pictures, SamplingRequest  # noqa: E402
 from trainer.photos.photos import Photo  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
-from trainer.task import choose_judged_by  # noqa: E402
+from trainer.task import choose_reference_photos  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -99,10 +99,12 @@ def test_it_reads_no_attributes(judge: FaceJudge) -> None:
 
 
 def evidence_of(subject: Character) -> Evidence:
-    shots = [Shot("a photo", number) for number in range(4)]
+    requests = [SamplingRequest("a photo", number) for number in range(4)]
     base = portraits(CLASS, 8_200_300)
-    made = portraits([subject] * 4, 8_200_400)
-    return Evidence(Shots(shots, [], shots), to_pictures(base * 2), to_pictures(made + base))
+    drawn = portraits([subject] * 4, 8_200_400)
+    return Evidence(
+        SamplingRequests(requests, [], requests), to_pictures(base * 2), to_pictures(drawn + base)
+    )
 
 
 def test_the_gate_refuses_another_face(judge: FaceJudge) -> None:
@@ -129,13 +131,13 @@ def test_photos_without_a_face_do_not_count(judge: FaceJudge) -> None:
 
 
 def test_photos_kept_apart_are_no_use_without_a_face(judge: FaceJudge) -> None:
-    face, room = (
+    face, no_face = (
         [Photo(n, "a photo", has_own_caption=False, image=image)]
         for n, image in enumerate([portraits([ONE], 8_200_000)[0], empty_room()])
     )
-    assert choose_judged_by(judge, learnt=room, held_out=face) == face
-    assert choose_judged_by(judge, learnt=face, held_out=room) == face
-    assert choose_judged_by(None, learnt=face, held_out=room) == room
+    assert choose_reference_photos(judge, learnt=no_face, held_out=face) == face
+    assert choose_reference_photos(judge, learnt=face, held_out=no_face) == face
+    assert choose_reference_photos(None, learnt=face, held_out=no_face) == no_face
 
 
 def base_with(judge_folder: Path, tmp_path: Path, detector: str | None) -> Base:

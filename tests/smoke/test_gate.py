@@ -1,6 +1,6 @@
-"""The gate's verdicts: bad adapters on a small base, and the shipped judge and floors on drawings.
+"""The gate: bad adapters on a small base, and the shipped judge and floors on drawings.
 
-``make quality`` repeats this with twenty adapters that were really trained.
+``make quality`` repeats this with twenty trained adapters.
 """
 
 from dataclasses import replace
@@ -16,18 +16,20 @@ from local.embedded_base import PORTRAITS  # noqa: E402
 from local.portraits import Character, Circumstance, draw, held_out_character  # noqa: E402
 from local.portraits import circumstance as moment  # noqa: E402
 from local.portraits.moments import situation  # noqa: E402
-from tests.smoke.gate_room import attach, small_base  # noqa: E402
+from tests.smoke.gate_kit import attach, small_base  # noqa: E402
 from tests.smoke.test_exports import make_recipe  # noqa: E402
-from trainer.evaluation.gate import Evidence, Shots, examine, gather  # noqa: E402
+from trainer.evaluation.gate import Evidence, SamplingRequests, draw_evidence, examine  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
-from trainer.evaluation.validation_images import Sampler  # noqa: E402
+from trainer.evaluation.validation_images import ValidationSampler  # noqa: E402
 from trainer.model.base import Base  # noqa: E402
-from trainer.model.sampling import Pictures, Shot  # noqa: E402
+from trainer.model.sampling import Pictures, SamplingRequest  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 SIDE, SMALL = 64, GateFloors(min_effect=1e-6)
-SHOTS = Shots([Shot("a photo of sks person", 1)], [], [Shot("a photo of a person", 2)])
+REQUESTS = SamplingRequests(
+    [SamplingRequest("a photo of sks person", 1)], [], [SamplingRequest("a photo of a person", 2)]
+)
 
 
 @pytest.fixture
@@ -39,10 +41,10 @@ def base(tmp_path: Path) -> Base:
     ("b", "codes"),
     [(0.5, ()), (0.0, ("gate_no_effect",)), (float("nan"), ("gate_broken_pictures",))],
 )
-def test_an_adapter_of_nothing_or_of_no_numbers_is_refused(
+def test_an_adapter_of_zeros_or_nan_is_refused(
     base: Base, b: float, codes: tuple[str, ...]
 ) -> None:
-    evidence = gather(base, attach(base, b), SHOTS, SIDE, TimeLimit())
+    evidence = draw_evidence(base, attach(base, b), REQUESTS, SIDE, TimeLimit())
     assert examine(evidence, [], None, SMALL).codes == codes
 
 
@@ -51,11 +53,11 @@ def test_an_autoencoder_that_draws_black_is_refused(base: Base) -> None:
     last = base.pipeline.vae.decoder.conv_out
     torch.nn.init.zeros_(last.weight)
     torch.nn.init.constant_(last.bias, -1.0)
-    evidence = gather(base, networks, SHOTS, SIDE, TimeLimit())
+    evidence = draw_evidence(base, networks, REQUESTS, SIDE, TimeLimit())
     assert examine(evidence, [], None, SMALL).codes == ("gate_broken_pictures",)
 
 
-# --- the judge that ships, and its floors: drawings stand for what an adapter would make ----------
+# --- the shipped judge and its floors; drawings replace an adapter's images ---------------------
 
 ONE, OTHER = held_out_character(8_100_001), held_out_character(8_100_002)
 CLASS = [held_out_character(8_100_010 + number) for number in range(6)]
@@ -70,10 +72,10 @@ def drawn(people: list[Character], moments: list[Circumstance]) -> Pictures:
 def evidence_of(subject: list[Character], after: list[Character]) -> Evidence:
     """Return drawings of ``subject`` and, for the class, of ``after``."""
     prompts = [", ".join(["a photo of a person", *situation(m)]) for m in MOMENTS]
-    shots = [Shot(prompt, number) for number, prompt in enumerate(prompts)]
+    requests = [SamplingRequest(prompt, number) for number, prompt in enumerate(prompts)]
     base = drawn(CLASS, MOMENTS)
     return Evidence(
-        Shots(shots, [], shots),
+        SamplingRequests(requests, [], requests),
         np.concatenate([base, base]),
         np.concatenate([drawn(subject, MOMENTS), drawn(after, MOMENTS)]),
     )
@@ -87,7 +89,7 @@ def evidence_of(subject: list[Character], after: list[Character]) -> Evidence:
         ([ONE] * 6, [ONE] * 6, "gate_class_drift"),
     ],
 )
-def test_the_shipped_floors_tell_the_person_from_another_and_a_class_from_a_ruin(
+def test_the_shipped_floors_refuse_another_person_and_a_lost_class(
     shown: list[Character], after: list[Character], code: str | None
 ) -> None:
     card = BaseCard.model_validate_json((PORTRAITS / "base.json").read_bytes())
@@ -100,24 +102,26 @@ def test_the_shipped_floors_tell_the_person_from_another_and_a_class_from_a_ruin
     assert report.passed == (code is None)
 
 
-def test_an_adapter_that_shows_other_circumstances_than_asked_is_refused() -> None:
+def test_an_adapter_that_ignores_the_circumstances_of_prompts_is_refused() -> None:
     card = BaseCard.model_validate_json((PORTRAITS / "base.json").read_bytes())
     judge = ClassifierJudge(PORTRAITS / str(card.judge))
     right = evidence_of([ONE] * 6, CLASS)
-    deaf = np.concatenate([drawn([ONE] * 6, [MOMENTS[0]] * 6), right.without[6:]])
+    ignoring = np.concatenate([drawn([ONE] * 6, [MOMENTS[0]] * 6), right.without[6:]])
     photos = [draw(ONE, moment(n), SIDE) for n in range(8_100_200, 8_100_204)]
-    report = examine(Evidence(right.shots, right.without, deaf), photos, judge, card.gate)
+    report = examine(Evidence(right.requests, right.without, ignoring), photos, judge, card.gate)
     assert report.codes == ("gate_ignores_prompt",)
 
 
 @pytest.mark.parametrize(("shown", "alike"), [(ONE, True), (OTHER, False)])
-def test_pictures_on_the_way_say_how_far_it_is(
+def test_validation_images_are_measured_by_the_judge(
     base: Base, tmp_path: Path, shown: Character, *, alike: bool
 ) -> None:
     judge = ClassifierJudge(PORTRAITS / "likeness")
     photos = tuple(draw(ONE, moment(n), SIDE) for n in range(8_100_200, 8_100_204))
-    wish = ", ".join(["a photo of sks person", *situation(MOMENTS[2])])
-    sampler = Sampler(base, make_recipe(), (wish,), tmp_path, TimeLimit(), judge, photos)
+    sample_prompt = ", ".join(["a photo of sks person", *situation(MOMENTS[2])])
+    sampler = ValidationSampler(
+        base, make_recipe(), (sample_prompt,), tmp_path, TimeLimit(), judge, photos
+    )
     figures = sampler.measure(drawn([shown] * 3, MOMENTS[:3]))
     assert (figures["identity"] > 0.8) == alike
     assert figures["prompt_following"] == 1

@@ -1,4 +1,4 @@
-"""Nothing that a training leaves outside its scratch shows a photo: a real job on canaries."""
+"""No file that a training leaves outside its scratch contains a photo: a real job on canaries."""
 
 import hashlib
 import io
@@ -15,11 +15,11 @@ from safetensors.numpy import save_file  # noqa: E402
 from torch.utils.tensorboard import SummaryWriter  # noqa: E402
 
 from tests.smoke import canary  # noqa: E402
+from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from tests.smoke.training_room import Room  # noqa: E402
-from trainer.evaluation.contact_sheet import GAP, MARGIN, SHOWN_SIDE, make_sheet  # noqa: E402
-from trainer.evaluation.gate import Evidence, Shots  # noqa: E402
-from trainer.model.sampling import Shot  # noqa: E402
+from trainer.evaluation.contact_sheet import GAP, MARGIN, SHOWN_SIDE, make_contact_sheet  # noqa: E402
+from trainer.evaluation.gate import Evidence, SamplingRequests  # noqa: E402
+from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.photos.photos import square, to_tensor  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -35,16 +35,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def store(room: Room, name: str, image: Image.Image) -> dict[str, str]:
-    """Put a picture into the photos' channel."""
-    path = room.data / "photos" / name
+def store(job_dir: JobDir, name: str, image: Image.Image) -> dict[str, str]:
+    """Put an image into the photos channel."""
+    path = job_dir.data / "photos" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
     return {"file": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def encode(base: Path, image: Image.Image) -> canary.Pixels:
-    """Return what the base's autoencoder makes of a photo: (C, H, W)."""
+    """Return a photo's latents (C, H, W) from the base's autoencoder."""
     vae = AutoencoderKL.from_pretrained(base / "vae", local_files_only=True)
     with torch.no_grad():
         latent = vae.encode(to_tensor([square(image, RESOLUTION)])).latent_dist.mean[0]
@@ -56,9 +56,9 @@ def search_for(base: Path, canaries: dict[str, Image.Image]) -> canary.Search:
     return canary.Search(canaries, {name: encode(base, image) for name, image in canaries.items()})
 
 
-def add_task(room: Room, first_seed: int, *, own_class: bool) -> dict[str, Image.Image]:
-    """Add a task of canaries: photos, one with a mask, perhaps pictures of the class."""
-    name = room.add_task(
+def add_task(job_dir: JobDir, first_seed: int, *, own_class: bool) -> dict[str, Image.Image]:
+    """Add a task of canaries: photos, one of them with a mask, perhaps own class images."""
+    name = job_dir.add_task(
         photos=6,
         sample_prompts=["TOK at the beach"],
         face_crop="none",
@@ -66,12 +66,12 @@ def add_task(room: Room, first_seed: int, *, own_class: bool) -> dict[str, Image
         validation_steps=STEPS,
     )
     canaries: dict[str, Image.Image] = {}
-    task = room.tasks[-1]
+    task = job_dir.tasks[-1]
 
     def put(file: str) -> dict[str, str]:
         image = canary.draw(first_seed + len(canaries))
         canaries[f"{name}/{file}"] = image
-        return store(room, f"{name}/{file}", image)
+        return store(job_dir, f"{name}/{file}", image)
 
     for photo in task["photos"]:
         photo.update(put(f"{photo['index']:03d}.png"))
@@ -81,49 +81,57 @@ def add_task(room: Room, first_seed: int, *, own_class: bool) -> dict[str, Image
     return canaries
 
 
-def leaks_of(room: Room, search: canary.Search) -> dict[str, set[str]]:
+def leaks_of(job_dir: JobDir, search: canary.Search) -> dict[str, set[str]]:
     """Return the files with a canary in them, of all but the inputs: those are SageMaker's copy
     of what lies in the uploads bucket, and go with the job.
     """
-    written = [path for path in room.root.rglob("*") if path.is_file() and not path.is_symlink()]
-    outside = [path for path in written if not path.is_relative_to(room.root / "input")]
+    written = [path for path in job_dir.root.rglob("*") if path.is_file() and not path.is_symlink()]
+    outside = [path for path in written if not path.is_relative_to(job_dir.root / "input")]
     assert outside
-    found = {str(p.relative_to(room.root)): search.names_in(p) for p in sorted(outside)}
+    found = {str(p.relative_to(job_dir.root)): search.names_in(p) for p in sorted(outside)}
     return {path: names for path, names in found.items() if names}
 
 
-def test_no_photo_lies_in_what_a_training_leaves(base: Path, tmp_path: Path) -> None:
-    room = Room(tmp_path / "room", base)
-    search = search_for(base, add_task(room, 0, own_class=True))
-    room.write_plan()
-    assert room.interrupt("step=2 ") == 143
-    assert list(room.root.rglob("state/step-*")), "what is mirrored while it runs is seen too"
-    assert leaks_of(room, search) == {}
-    done = room.run()
+def test_no_file_of_a_training_contains_a_photo(base: Path, tmp_path: Path) -> None:
+    job_dir = JobDir(tmp_path / "job", base)
+    search = search_for(base, add_task(job_dir, 0, own_class=True))
+    job_dir.write_plan()
+    assert job_dir.preempt("step=2 ") == 143
+    assert list(job_dir.root.rglob("state/step-*")), (
+        "files that are mirrored during the job are searched too"
+    )
+    assert leaks_of(job_dir, search) == {}
+    done = job_dir.run()
     assert done.returncode == 0, done.stderr
-    name = room.tasks[0]["job_id"]
+    name = job_dir.tasks[0]["job_id"]
     made = {"samples.png", "pictures/00.png", f"samples/step-{STEPS:06d}-00.png"}
-    assert {f"adapter/{file}" for file in made} <= room.result(name).files.keys()
-    assert leaks_of(room, search) == {}
+    assert {f"adapter/{file}" for file in made} <= job_dir.result(name).files.keys()
+    assert leaks_of(job_dir, search) == {}
 
 
-def test_no_photo_lies_in_what_users_trained_together_leave(base: Path, tmp_path: Path) -> None:
-    room = Room(tmp_path / "room", base)
-    room.set_hyperparameters(users_per_step="2")
-    canaries = add_task(room, 0, own_class=False) | add_task(room, 100, own_class=False)
-    room.write_plan()
-    done = room.run()
+def test_no_file_of_a_multi_user_training_contains_a_photo(base: Path, tmp_path: Path) -> None:
+    job_dir = JobDir(tmp_path / "job", base)
+    job_dir.set_hyperparameters(users_per_step="2")
+    canaries = add_task(job_dir, 0, own_class=False) | add_task(job_dir, 100, own_class=False)
+    job_dir.write_plan()
+    done = job_dir.run()
     assert done.returncode == 0, done.stderr
-    assert leaks_of(room, search_for(base, canaries)) == {}
+    assert leaks_of(job_dir, search_for(base, canaries)) == {}
 
 
 def test_the_sheet_shows_each_picture_of_base_and_adapter_side_by_side() -> None:
-    """Two pictures of the subject, one of a wish and one of the class, each drawn twice."""
+    """Two images of the subject, one of a sample prompt and one of the class, each drawn twice."""
     drawn = {str(seed): canary.draw(seed) for seed in range(8)}
     pictures = np.stack([np.asarray(image) for image in drawn.values()]).astype(np.float32) / 255
-    subject, wish, of_class = Shot("a", 1), Shot("b", 2), Shot("c", 3)
-    shots = Shots([subject, subject], [wish], [of_class])
-    with Image.open(io.BytesIO(make_sheet(Evidence(shots, pictures[:4], pictures[4:])))) as image:
+    subject, sample_prompt, of_class = (
+        SamplingRequest("a", 1),
+        SamplingRequest("b", 2),
+        SamplingRequest("c", 3),
+    )
+    requests = SamplingRequests([subject, subject], [sample_prompt], [of_class])
+    with Image.open(
+        io.BytesIO(make_contact_sheet(Evidence(requests, pictures[:4], pictures[4:])))
+    ) as image:
         sheet, wide = np.asarray(image), SHOWN_SIDE + GAP
     lefts = [0, wide, 2 * wide + MARGIN, 3 * wide + MARGIN]
     search = canary.Search(drawn, {})
@@ -131,7 +139,7 @@ def test_the_sheet_shows_each_picture_of_base_and_adapter_side_by_side() -> None
     assert columns == [{"0", "1", "2"}, {"4", "5", "6"}, {"3"}, {"7"}]
 
 
-# --- that the search finds what it looks for -------------------------------------------------
+# --- the search finds what it looks for ------------------------------------------------------
 
 
 def on_a_sheet(path: Path, image: Image.Image) -> None:

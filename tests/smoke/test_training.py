@@ -1,4 +1,4 @@
-"""The training image's program, run as SageMaker runs it, on tiny pipelines of every family."""
+"""The training image's program, run as SageMaker runs it, on tiny pipelines."""
 
 import os
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from diffusers import DiffusionPipeline  # noqa: E402
 from peft import PeftModel  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from tests.smoke.job_dir import REQUEST, JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
-from tests.smoke.training_room import REQUEST, Room  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
-MakeRoom = Callable[..., Room]
+MakeJobDir = Callable[..., JobDir]
 
 
 @pytest.fixture(scope="session")
-def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
+def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
     os.environ["HF_HUB_OFFLINE"] = "1"
     torch.set_num_threads(1)
 
@@ -33,14 +33,14 @@ def make_room(tmp_path_factory: pytest.TempPathFactory) -> MakeRoom:
         make_base(folder, family)
         return folder
 
-    def make(family: Family = "sdxl") -> Room:
-        return Room(tmp_path_factory.mktemp("room"), base(family))
+    def make(family: Family = "sdxl") -> JobDir:
+        return JobDir(tmp_path_factory.mktemp("job"), base(family))
 
     return make
 
 
-def picture(base: Path, weights: Path | None, peft_folder: Path | None = None) -> Any:
-    """Draw with plain diffusers, as anybody would."""
+def draw(base: Path, weights: Path | None, peft_folder: Path | None = None) -> Any:
+    """Return an image from plain diffusers."""
     pipeline = DiffusionPipeline.from_pretrained(base, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     if weights is not None:
@@ -60,64 +60,66 @@ def picture(base: Path, weights: Path | None, peft_folder: Path | None = None) -
 
 @pytest.mark.parametrize("family", ["sdxl", "sd2", "sd1"])
 def test_two_steps_give_an_adapter_that_plain_diffusers_loads(
-    make_room: MakeRoom, family: Family
+    make_job_dir: MakeJobDir, family: Family
 ) -> None:
-    room = make_room(family)
-    name = room.add_task()
-    room.write_plan()
-    if family == "sd2":  # as on a GPU, and with little memory
-        room.set_hyperparameters(mixed_precision="bf16", gradient_checkpointing="true")
+    job_dir = make_job_dir(family)
+    name = job_dir.add_task()
+    job_dir.write_plan()
+    if family == "sd2":  # the settings of a GPU with little memory
+        job_dir.set_hyperparameters(mixed_precision="bf16", gradient_checkpointing="true")
 
-    done = room.run()
+    done = job_dir.run()
 
     assert done.returncode == 0, done.stderr
     assert f"steps=2 job_id={name}" in done.stdout
-    result = room.result(name)
+    result = job_dir.result(name)
     assert (result.status, result.failure) == ("succeeded", None)
-    weights = room.folder(name) / "adapter" / "pytorch_lora_weights.safetensors"
-    base = room.data / "base"
-    assert np.abs(picture(base, weights) - picture(base, None)).max() > 1e-4
+    weights = job_dir.folder(name) / "adapter" / "pytorch_lora_weights.safetensors"
+    base = job_dir.data / "base"
+    assert np.abs(draw(base, weights) - draw(base, None)).max() > 1e-4
 
-    if family == "sd1":  # once is enough: a finished task is not trained again
-        again = room.run()
+    if family == "sd1":  # one architecture is enough
+        again = job_dir.run()
         assert f"task {name} was finished by an earlier attempt" in again.stdout
         assert "step=" not in again.stdout
-        assert room.result(name) == result
+        assert job_dir.result(name) == result
 
 
-def test_the_three_exports_give_the_same_picture(make_room: MakeRoom) -> None:
-    room = make_room()
-    name = room.add_task(lora_alpha=8, rank=4, learning_rate=0.05)
-    with_text = room.add_task(lora_alpha=2, learning_rate=0.05, train_text_encoder=True)
-    room.write_plan()
-    assert room.run().returncode == 0
-    base, adapter = room.data / "base", room.folder(name) / "adapter"
+def test_the_three_exports_give_the_same_picture(make_job_dir: MakeJobDir) -> None:
+    job_dir = make_job_dir()
+    name = job_dir.add_task(lora_alpha=8, rank=4, learning_rate=0.05)
+    with_text = job_dir.add_task(lora_alpha=2, learning_rate=0.05, train_text_encoder=True)
+    job_dir.write_plan()
+    assert job_dir.run().returncode == 0
+    base, adapter = job_dir.data / "base", job_dir.folder(name) / "adapter"
 
-    diffusers = picture(base, adapter / "pytorch_lora_weights.safetensors")
+    diffusers = draw(base, adapter / "pytorch_lora_weights.safetensors")
 
-    assert np.abs(diffusers - picture(base, None)).max() > 1 / 255
-    kohya = picture(base, adapter / "kohya.safetensors")
+    assert np.abs(diffusers - draw(base, None)).max() > 1 / 255
+    kohya = draw(base, adapter / "kohya.safetensors")
     assert np.abs(kohya - diffusers).max() < 1 / 255
-    peft = picture(base, None, adapter / "peft" / "unet")
+    peft = draw(base, None, adapter / "peft" / "unet")
     assert np.abs(peft - diffusers).max() < 1 / 255
 
-    adapter = room.folder(with_text) / "adapter"
+    adapter = job_dir.folder(with_text) / "adapter"
     keys = load_file(adapter / "pytorch_lora_weights.safetensors").keys()
     assert {key.split(".")[0] for key in keys} == {"unet", "text_encoder", "text_encoder_2"}
     encoder_keys = [key for key in keys if key.startswith("text_encoder")]
     assert all(".text_model.encoder.layers." in key for key in encoder_keys)
-    diffusers = picture(base, adapter / "pytorch_lora_weights.safetensors")
-    assert np.abs(picture(base, adapter / "kohya.safetensors") - diffusers).max() < 1 / 255
+    diffusers = draw(base, adapter / "pytorch_lora_weights.safetensors")
+    assert np.abs(draw(base, adapter / "kohya.safetensors") - diffusers).max() < 1 / 255
 
 
-def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom) -> None:
-    whole, broken = make_room(), make_room()
-    for room in (whole, broken):
-        name = room.add_task(max_train_steps=4, train_text_encoder=True)
-        room.write_plan()
+def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
+    make_job_dir: MakeJobDir,
+) -> None:
+    whole, broken = make_job_dir(), make_job_dir()
+    for job_dir in (whole, broken):
+        name = job_dir.add_task(max_train_steps=4, train_text_encoder=True)
+        job_dir.write_plan()
     assert whole.run().returncode == 0
 
-    assert broken.interrupt("step=2 ") == 143
+    assert broken.preempt("step=2 ") == 143
     assert not (broken.folder(name) / "result.json").exists()
     states = list((broken.folder(name) / "state").glob("step-*.safetensors"))
     assert states
@@ -131,21 +133,32 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make_room: MakeRoom)
 
 
 @pytest.mark.parametrize("moment", ["class images:", "pictures of the base:"])
-def test_sigterm_at_any_moment_is_obeyed_in_time_and_nothing_is_done_twice(
-    make_room: MakeRoom, moment: str
+def test_sigterm_at_any_moment_ends_the_job_in_time_and_no_step_is_done_twice(
+    make_job_dir: MakeJobDir, moment: str
 ) -> None:
-    room = make_room()
-    name = room.add_task()
-    room.write_plan()
-    assert room.interrupt(moment) == 143
-    assert not (room.folder(name) / "result.json").exists()
-    done = room.run()
+    job_dir = make_job_dir()
+    name = job_dir.add_task()
+    job_dir.write_plan()
+    assert job_dir.preempt(moment) == 143
+    assert not (job_dir.folder(name) / "result.json").exists()
+    done = job_dir.run()
     assert done.returncode == 0, done.stderr
-    result = room.result(name)
+    result = job_dir.result(name)
     assert result.status == "succeeded"
     if moment == "pictures of the base:":
         assert result.metrics is not None
         assert result.metrics.resumed_from_step == REQUEST["max_train_steps"]
+
+
+def test_a_job_that_draws_images_at_every_step_resumes_from_the_step_of_sigterm(
+    make_job_dir: MakeJobDir,
+) -> None:
+    job_dir = make_job_dir("sd1")
+    name = job_dir.add_task(max_train_steps=50, validation_steps=1, with_prior_preservation=False)
+    job_dir.write_plan()
+    assert job_dir.preempt("step=2 ") == 143
+    steps = [int(path.stem[-6:]) for path in job_dir.folder(name).glob("state/step-*.safetensors")]
+    assert max(steps) >= 2
 
 
 def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(
@@ -153,36 +166,42 @@ def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(
 ) -> None:
     folder = tmp_path / "base"
     make_base(folder, "sd1")
-    room = Room(tmp_path / "room", folder)
-    name = room.add_task()
-    room.write_plan()
+    job_dir = JobDir(tmp_path / "job", folder)
+    name = job_dir.add_task()
+    job_dir.write_plan()
     with (folder / "unet" / "config.json").open("a") as file:
         file.write("\n")
 
-    done = room.run()
+    done = job_dir.run()
 
     assert done.returncode == 1
-    assert room.code(name) == "base_mismatch"
-    assert room.failure().startswith("base_mismatch: 1 of ")
+    assert job_dir.code(name) == "base_mismatch"
+    assert job_dir.failure().startswith("base_mismatch: 1 of ")
 
 
-def test_users_trained_in_one_pass_are_as_if_trained_alone(make_room: MakeRoom) -> None:
-    alone, shared = make_room(), make_room()
-    for room in (alone, shared):
-        one, spoilt, other = (room.add_task(seed=seed, sample_prompts=["sks"]) for seed in range(3))
-        room.photo(spoilt, 1).write_bytes(b"not what was accepted")
-        room.write_plan()
+def test_users_trained_in_one_step_get_the_weights_of_single_trainings(
+    make_job_dir: MakeJobDir,
+) -> None:
+    alone, shared = make_job_dir(), make_job_dir()
+    for job_dir in (alone, shared):
+        one, broken_task, other = (
+            job_dir.add_task(seed=seed, sample_prompts=["sks"]) for seed in range(3)
+        )
+        job_dir.photo(broken_task, 1).write_bytes(b"not what was accepted")
+        job_dir.write_plan()
     shared.set_hyperparameters(users_per_step="4")
     assert alone.run().returncode == 0
-    assert alone.code(spoilt) == "photo_changed"  # one user's trouble is not the next one's
-    assert not (alone.folder(spoilt) / "adapter").exists()
+    assert (
+        alone.code(broken_task) == "photo_changed"
+    )  # one user's failure does not affect the next one
+    assert not (alone.folder(broken_task) / "adapter").exists()
 
     done = shared.run()
 
     assert done.returncode == 0, done.stderr
-    assert shared.code(spoilt) == "photo_changed"
+    assert shared.code(broken_task) == "photo_changed"
     for name in (one, other):
         file = Path("adapter") / "pytorch_lora_weights.safetensors"
-        mine, own = (load_file(room.folder(name) / file) for room in (shared, alone))
+        mine, own = (load_file(job_dir.folder(name) / file) for job_dir in (shared, alone))
         assert all(torch.allclose(mine[key], own[key], atol=1e-5) for key in own)
         assert "adapter/pictures/00.png" in shared.result(name).files

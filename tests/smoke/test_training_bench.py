@@ -1,4 +1,4 @@
-"""The bench's parts run, and its exactness gates hold, on a tiny base; speed is not looked at."""
+"""The bench runs and its exactness gates hold on a tiny base; speed is not measured."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An adapter's file in either form becomes the other; nothing else is taken for one."""
+"""Adapter files are converted between two formats; other files are refused."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ LAYERS = {
 
 
 def adapter(family: Family) -> convert.Tensors:
-    """Return pairs of rank 4 in diffusers' form."""
+    """Return pairs of rank 4 in diffusers' format."""
     chance = torch.Generator().manual_seed(0)
     networks = [name for name in LAYERS if family == "sdxl" or name != "text_encoder_2"]
     return {
@@ -40,7 +40,7 @@ def adapter(family: Family) -> convert.Tensors:
 
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl"])
-def test_there_and_back_is_the_same(family: Family) -> None:
+def test_converting_there_and_back_gives_the_same_file(family: Family) -> None:
     given = adapter(family)
     kohya, form = convert.convert(given)
     assert form == "kohya"
@@ -51,7 +51,7 @@ def test_there_and_back_is_the_same(family: Family) -> None:
     assert all(torch.equal(again[key], given[key]) for key in given)
 
 
-def test_alpha_is_folded_in_and_a_pair_without_one_counts_fully() -> None:
+def test_alpha_is_multiplied_in_and_a_pair_without_alpha_gets_factor_one() -> None:
     kohya, _ = convert.convert(adapter("sd1"))
     first, second, *_ = [key for key in kohya if key.endswith(".alpha")]
     kohya[first] = torch.tensor(1.0)
@@ -62,12 +62,12 @@ def test_alpha_is_folded_in_and_a_pair_without_one_counts_fully() -> None:
     assert factors == pytest.approx([0.25] + [1.0] * (len(factors) - 1))
 
 
-def test_what_holds_more_than_pairs_is_refused() -> None:
+def test_a_file_with_more_than_lora_pairs_is_refused() -> None:
     for odd in ("lora_unet_mid_block.hada_w1_a", "unet.mid_block.lora_magnitude_vector.weight"):
         with pytest.raises(UnknownFileError, match="1 of 9 keys"):
             convert.convert({**adapter("sd1"), odd: torch.zeros(1)})
     kohya, _ = convert.convert(adapter("sd1"))
-    with pytest.raises(UnknownFileError, match="no second half"):
+    with pytest.raises(UnknownFileError, match="no lora_up"):
         convert.convert({key: value for key, value in kohya.items() if "lora_up" not in key})
 
 
@@ -76,7 +76,7 @@ def test_the_command_converts_a_file_or_says_why_not(tmp_path: Path) -> None:
     save_file(adapter("sdxl"), source)
     done = [run(source, target), run(tmp_path / "none", target)]
     assert [run.returncode for run in done] == [0, 2]
-    assert "as kohya reads them" in done[0].stdout
+    assert "in kohya format" in done[0].stdout
     assert done[1].stderr.startswith("cannot be converted: ")
     assert load_file(target).keys() == convert.convert(adapter("sdxl"))[0].keys()
 

@@ -1,4 +1,4 @@
-"""Each training option does what it says; small networks, and tiny pipelines in this process."""
+"""Each training option has its effect; small networks, and tiny pipelines in this process."""
 
 import os
 from collections.abc import Callable
@@ -15,24 +15,26 @@ from diffusers.optimization import get_scheduler  # noqa: E402
 from diffusers.training_utils import compute_snr  # noqa: E402
 from torch import nn  # noqa: E402
 
+from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from tests.smoke.training_room import Room  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.config.recipe import Recipe, read_plan  # noqa: E402
-from trainer.examples.buckets import Bucket, Size, choose, sizes_of  # noqa: E402
+from trainer.examples.batches import Batch, draw_batch, draw_noise  # noqa: E402
+from trainer.examples.buckets import Bucket, Size, choose_batch, sizes_of  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.architectures import FAMILIES, Text  # noqa: E402
+from trainer.model.architectures import ARCHITECTURES, EncodedPrompts  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.optimisation import multi_user  # noqa: E402
-from trainer.optimisation.checkpoint import Progress, load_state, save_state  # noqa: E402
-from trainer.optimisation.loop import Batch, Learner, batch_errors, draw_batch, train  # noqa: E402
+from trainer.optimisation.checkpoint import Progress, load_checkpoint, save_checkpoint  # noqa: E402
+from trainer.optimisation.loop import train  # noqa: E402
+from trainer.optimisation.losses import example_losses  # noqa: E402
 from trainer.optimisation.optimizers import make_schedule  # noqa: E402
-from trainer.optimisation.step import Mover  # noqa: E402
+from trainer.optimisation.step import OptimizerStep  # noqa: E402
+from trainer.optimisation.training_run import TrainingRun  # noqa: E402
 from trainer.photos.photos import Latents  # noqa: E402
-from trainer.process.distributed import Crew  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
-from trainer.process.results import InterruptedTrainingError, TrainingError, describe_failure  # noqa: E402
+from trainer.process.results import PreemptedError, TrainingError, describe_failure  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 from trainer.task import Job, attach_adapters, prepare  # noqa: E402
 
@@ -53,7 +55,7 @@ def recipe(**options: Any) -> Recipe:
     return replace(plain_recipe(1, 2.0), **options)
 
 
-# ---- the rate and the optimiser ----------------------------------------------------------------
+# ---- the learning rate and the optimizer -------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", SCHEDULERS, ids=lambda options: options["lr_scheduler"])
@@ -91,46 +93,46 @@ def optional_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKENESS_OPTIONAL", str(folder))
 
 
-def make_mover(own: Recipe, dtype: Any = torch.float32) -> Mover:
+def make_stepper(own: Recipe, dtype: Any = torch.float32) -> OptimizerStep:
     weights = {"unet.a": nn.Parameter(torch.linspace(-1, 1, 8192).reshape(64, 128))}
-    return Mover(own, weights, dtype, Crew.join())
+    return OptimizerStep(own, weights, dtype)
 
 
-def take_steps(mover: Mover, first: int, last: int) -> None:
+def take_steps(stepper: OptimizerStep, first: int, last: int) -> None:
     for step in range(first, last):
-        weight = mover.weights["unet.a"]
+        weight = stepper.weights["unet.a"]
         error = (weight * loss.normal(weight.shape, step)).sum() + weight.square().sum()
-        mover.scale(error).backward()
-        mover.move(step, error.detach())
+        stepper.scale(error).backward()
+        stepper.apply(step, error.detach().reshape(1))
 
 
 @pytest.mark.parametrize("options", OPTIMIZERS, ids=lambda options: "-".join(map(str, options)))
-def test_every_optimiser_goes_on_bit_for_bit_from_a_saved_state(
+def test_every_optimizer_resumes_bit_for_bit_from_a_checkpoint(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if options.get("use_8bit_adam"):
         optional_folder(monkeypatch)
     own = recipe(**options)
-    whole, first, second = make_mover(own), make_mover(own), make_mover(own)
+    whole, first, second = make_stepper(own), make_stepper(own), make_stepper(own)
     take_steps(whole, 0, 6)
     take_steps(first, 0, 3)
-    save_state(tmp_path, "mine", first.capture(Progress(3, [0.0] * 3, 1.0)))
-    state = load_state(tmp_path, "mine")
+    save_checkpoint(tmp_path, "mine", first.state_dict(Progress(3, [0.0] * 3, 1.0)))
+    state = load_checkpoint(tmp_path, "mine")
     assert state is not None
 
-    second.reinstate(state)
+    second.load_state(state)
     take_steps(second, 3, 6)
 
     assert torch.equal(whole.weights["unet.a"], second.weights["unet.a"])
     assert not torch.equal(first.weights["unet.a"], second.weights["unet.a"])
 
 
-def test_what_the_machine_has_not_got_is_said_and_never_replaced(
+def test_an_option_that_the_machine_lacks_is_an_error_and_not_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(os.sys.modules, "bitsandbytes.optim", None)  # type: ignore[attr-defined]
     with pytest.raises(TrainingError, match="option_unavailable: use_8bit_adam"):
-        make_mover(recipe(use_8bit_adam=True))
+        make_stepper(recipe(use_8bit_adam=True))
     with pytest.raises(TrainingError, match="option_unavailable: mixed_precision"):
         Machine().dtype(CPU, "fp16")
     assert Machine(mixed_precision="bf16").dtype(CPU) == torch.bfloat16
@@ -138,30 +140,31 @@ def test_what_the_machine_has_not_got_is_said_and_never_replaced(
 
 
 def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
-    mover = make_mover(recipe(), torch.float16)
-    before = mover.weights["unet.a"].detach().clone()
-    scale = float(mover.scale(torch.ones(())))
+    stepper = make_stepper(recipe(), torch.float16)
+    before = stepper.weights["unet.a"].detach().clone()
+    scale = float(stepper.scale(torch.ones(())))
     assert scale > 1
 
-    mover.weights["unet.a"].grad = torch.full((64, 128), torch.inf)
-    move = mover.move(0, torch.ones(()))
+    stepper.weights["unet.a"].grad = torch.full((64, 128), torch.inf)
+    (stats,) = stepper.apply(0, torch.ones(1))
 
-    assert move.exploded
-    assert torch.equal(mover.weights["unet.a"], before)
-    assert float(mover.scale(torch.ones(()))) < scale
-    again = make_mover(recipe(), torch.float16)
-    again.reinstate(mover.capture(Progress.none()))
-    assert float(again.scale(torch.ones(()))) == float(mover.scale(torch.ones(())))
-    with pytest.raises(TrainingError, match="training_diverged"):
-        mover.move(1, torch.tensor(torch.nan))
+    assert stats.is_spike
+    assert not stats.diverged
+    assert torch.equal(stepper.weights["unet.a"], before)
+    assert float(stepper.scale(torch.ones(()))) < scale
+    again = make_stepper(recipe(), torch.float16)
+    again.load_state(stepper.state_dict(Progress.none()))
+    assert float(again.scale(torch.ones(()))) == float(stepper.scale(torch.ones(())))
+    (stats,) = stepper.apply(1, torch.tensor([torch.nan]))
+    assert stats.diverged
 
 
-def test_a_long_gradient_is_cut_and_counted() -> None:
-    mover = make_mover(recipe(max_grad_norm=0.1))
-    mover.weights["unet.a"].grad = torch.ones(64, 128)
-    assert mover.move(0, torch.ones(())).exploded
-    mover.weights["unet.a"].grad = torch.full((64, 128), 1e-4)
-    assert not mover.move(1, torch.ones(())).exploded
+def test_a_gradient_norm_spike_is_clipped_and_counted() -> None:
+    stepper = make_stepper(recipe(max_grad_norm=0.1))
+    stepper.weights["unet.a"].grad = torch.ones(64, 128)
+    assert stepper.apply(0, torch.ones(1))[0].is_spike
+    stepper.weights["unet.a"].grad = torch.full((64, 128), 1e-4)
+    assert not stepper.apply(1, torch.ones(1))[0].is_spike
 
 
 # ---- which photos a step sees ------------------------------------------------------------------
@@ -172,23 +175,24 @@ def bucket(count: int, size: Size, repeats: tuple[int, ...] = ()) -> Bucket:
     return Bucket(Latents(latents, latents, 1.0), range(count), size, repeats)
 
 
-def test_in_a_round_every_photo_of_every_size_comes_as_often_as_it_should() -> None:
+def test_in_a_round_every_photo_of_every_size_comes_once_for_each_repeat() -> None:
     buckets = (bucket(4, Size(64, 64), (1, 2, 1, 2)), bucket(2, Size(64, 96)))
     for round_ in range(3):
         seen: dict[tuple[int, int], int] = {}
         for batch in range(4):  # 6 entries are 3 batches of 2, 2 entries are 1
-            number, chosen = choose(buckets, 4 * round_ + batch, 2, seed=7)
+            number, chosen = choose_batch(buckets, 4 * round_ + batch, 2, seed=7)
             for photo in chosen:
                 seen[number, photo] = seen.get((number, photo), 0) + 1
         assert seen == {(0, 0): 1, (0, 1): 2, (0, 2): 1, (0, 3): 2, (1, 0): 1, (1, 1): 1}
     orders = {
-        tuple(choose(buckets, b, 2, seed=7)[0] for b in range(4 * r, 4 * r + 4)) for r in range(8)
+        tuple(choose_batch(buckets, b, 2, seed=7)[0] for b in range(4 * r, 4 * r + 4))
+        for r in range(8)
     }
     assert len(orders) > 1
 
 
 @pytest.mark.parametrize(("side", "step"), [(512, 64), (768, 64), (1024, 32), (64, 8)])
-def test_bucket_sizes_suit_the_network_and_hold_no_more_pixels_than_the_square(
+def test_bucket_sizes_fit_the_network_and_have_no_more_pixels_than_the_square(
     side: int, step: int
 ) -> None:
     sizes = sizes_of(side, step)
@@ -201,8 +205,6 @@ def test_bucket_sizes_suit_the_network_and_hold_no_more_pixels_than_the_square(
 
 
 def test_noise_offset_moves_whole_channels() -> None:
-    from trainer.optimisation.loop import draw_noise  # noqa: PLC0415 (beside what it is compared with)
-
     shape = torch.Size((2, 4, 64, 64))
     plain, offset = (draw_noise(recipe(noise_offset=o), shape, 3, "noise") for o in (0.0, 0.5))
     moved = offset - plain
@@ -210,10 +212,10 @@ def test_noise_offset_moves_whole_channels() -> None:
     assert float(moved[:, :, 0, 0].std()) > 0.1
 
 
-def test_users_share_a_pass_only_when_their_options_agree() -> None:
+def test_users_share_a_step_only_if_their_options_agree() -> None:
     one = recipe()
-    assert multi_user.can_share(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
-    alone: list[dict[str, Any]] = [
+    assert multi_user.can_share_step(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
+    not_groupable: list[dict[str, Any]] = [
         {"optimizer": "prodigy"},
         {"use_8bit_adam": True},
         {"lora_dropout": 0.1},
@@ -223,7 +225,7 @@ def test_users_share_a_pass_only_when_their_options_agree() -> None:
         {"text_encoder_lr": 1e-4},
         {"mixed_precision": "fp16"},
     ]
-    assert not any(multi_user.can_share(recipe(**own), recipe(**own)) for own in alone)
+    assert not any(multi_user.can_share_step(recipe(**own), recipe(**own)) for own in not_groupable)
     differing: list[dict[str, Any]] = [
         {"lr_scheduler": "linear"},
         {"adam_beta2": 0.99},
@@ -234,13 +236,13 @@ def test_users_share_a_pass_only_when_their_options_agree() -> None:
         {"gradient_checkpointing": True},
     ]
     for own in differing:
-        assert not multi_user.can_share(one, recipe(**own))
-        assert multi_user.can_share(recipe(**own), recipe(**own, seed=9))
+        assert not multi_user.can_share_step(one, recipe(**own))
+        assert multi_user.can_share_step(recipe(**own), recipe(**own, seed=9))
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
-def test_a_network_that_predicts_what_its_base_says_makes_no_error(family: Any, kind: Any) -> None:
+def test_a_network_that_predicts_the_target_has_no_loss(family: Any, kind: Any) -> None:
     noise, latents = torch.randn(2, 3, 4, 8, 8).unbind(0)
     timesteps = torch.tensor([1, 500, 998])
     scheduler = DDPMScheduler(prediction_type=kind, beta_schedule="scaled_linear")
@@ -251,18 +253,18 @@ def test_a_network_that_predicts_what_its_base_says_makes_no_error(family: Any, 
         device=CPU,
         dtype=torch.float32,
         alphas_cumprod=scheduler.alphas_cumprod,
-        family=FAMILIES[family],
+        architecture=ARCHITECTURES[family],
         pipeline=SimpleNamespace(unet=lambda *_, **__: answer),
     )
     batch = Batch(latents, noise, timesteps, torch.zeros(3, dtype=torch.int64))
-    text = Text(torch.zeros(3, 7, 5), torch.zeros(3, 5))
+    text = EncodedPrompts(torch.zeros(3, 7, 5), torch.zeros(3, 5))
     for gamma in (0.0, 5.0):
-        errors = batch_errors(base, recipe(snr_gamma=gamma), batch, text)
+        errors = example_losses(base, recipe(snr_gamma=gamma), batch, text)
         assert float(errors.abs().max()) < 1e-10
     answer.sample = answer.sample + 1.0
-    plain = batch_errors(base, recipe(snr_gamma=0.0), batch, text)
+    plain = example_losses(base, recipe(snr_gamma=0.0), batch, text)
     assert torch.allclose(plain, torch.ones(3), atol=1e-5)
-    weighted = batch_errors(base, recipe(snr_gamma=5.0), batch, text)
+    weighted = example_losses(base, recipe(snr_gamma=5.0), batch, text)
     snr = compute_snr(scheduler, timesteps)
     divisor = snr if kind == "epsilon" else snr + 1
     assert torch.allclose(weighted, snr.clamp(max=5) / divisor, rtol=1e-3)
@@ -286,39 +288,39 @@ MakeJob = Callable[..., tuple[Job, Any]]
 @pytest.fixture
 def make_job(base_folder: Path, tmp_path: Path) -> MakeJob:
     def make(**request: Any) -> tuple[Job, Any]:
-        room = Room(tmp_path / f"room{len(list(tmp_path.iterdir()))}", base_folder)
-        room.add_task(**({"photos": 4, "max_train_steps": 4} | request))
-        room.write_plan()
-        card = read_card(base_folder, room.card.sha256)
+        job_dir = JobDir(tmp_path / f"job{len(list(tmp_path.iterdir()))}", base_folder)
+        job_dir.add_task(**({"photos": 4, "max_train_steps": 4} | request))
+        job_dir.write_plan()
+        card = read_card(base_folder, job_dir.card.sha256)
         base = load_base(base_folder, card, CPU, torch.float32)
-        return Job(room.root, base, None, TimeLimit()), read_plan(room.root).tasks[0]
+        return Job(job_dir.root, base, None, TimeLimit()), read_plan(job_dir.root).tasks[0]
 
     return make
 
 
-class Ends(TimeLimit):
-    """SIGTERM after so many looks."""
+class PreemptedAfterChecks(TimeLimit):
+    """A limit that is preempted after it was checked ``after`` times."""
 
-    looks = 0
+    checks = 0
     after = 1
 
     def __getattribute__(self, name: str) -> Any:
-        if name == "interrupted":
-            self.looks += 1
-            return self.looks > self.after
+        if name == "preempted":
+            self.checks += 1
+            return self.checks > self.after
         return super().__getattribute__(name)
 
 
-def train_alone(job: Job, learner: Learner, limit: TimeLimit) -> dict[str, Any]:
-    networks = attach_adapters(job.base, learner.recipe)
+def train_alone(job: Job, run: TrainingRun, limit: TimeLimit) -> dict[str, Any]:
+    networks = attach_adapters(job.base, run.recipe)
     try:
-        trained = train(job.base, learner, networks, limit)
+        trained = train(job.base, run, networks, limit)
         return lora.weights(networks) | {"losses": trained.progress.losses}
     finally:
         lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
 
 
-EVERYTHING: list[dict[str, Any]] = [
+OPTION_SETS: list[dict[str, Any]] = [
     {
         "lr_scheduler": "cosine",
         "lr_warmup_steps": 1,
@@ -340,31 +342,43 @@ EVERYTHING: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", EVERYTHING, ids=["accumulation", "buckets", "prodigy"])
+@pytest.mark.parametrize("options", OPTION_SETS, ids=["accumulation", "buckets", "prodigy"])
 def test_a_resumed_run_is_bit_exact_with_every_option(
     make_job: MakeJob, options: dict[str, Any]
 ) -> None:
     job, task = make_job(**options)
-    learner = prepare(job, task).learner
-    whole = train_alone(job, replace(learner, folder=learner.folder / "whole"), TimeLimit())
+    run = prepare(job, task).run
+    whole = train_alone(job, replace(run, folder=run.folder / "whole"), TimeLimit())
 
-    with pytest.raises(InterruptedTrainingError):
-        train_alone(job, learner, Ends())
-    state = learner.load()
+    with pytest.raises(PreemptedError):
+        train_alone(job, run, PreemptedAfterChecks())
+    state = run.load()
     assert state is not None
-    assert 0 < state.progress.step < learner.recipe.steps
-    resumed = train_alone(job, learner, TimeLimit())
+    assert 0 < state.progress.step < run.recipe.steps
+    resumed = train_alone(job, run, TimeLimit())
 
     assert whole.keys() == resumed.keys()
     assert whole.pop("losses") == resumed.pop("losses")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def test_options_change_the_network_as_they_say(make_job: MakeJob) -> None:
+def test_sigterm_while_validation_images_are_drawn_loses_no_step(make_job: MakeJob) -> None:
+    job, task = make_job(validation_steps=1)
+    run = prepare(job, task).run
+    assert run.sampler is not None
+    drawing = replace(run.sampler, limit=TimeLimit(preempted=True))
+    with pytest.raises(PreemptedError):
+        train_alone(job, replace(run, sampler=drawing), TimeLimit())
+    state = run.load()
+    assert state is not None, "the checkpoint is saved before the images are drawn"
+    assert state.progress.step == 1
+
+
+def test_options_change_rank_alpha_and_target_layers(make_job: MakeJob) -> None:
     job, task = make_job(
         rank=4, lora_alpha=2, text_encoder_rank=2, target_modules=["to_k"], lora_dropout=0.5
     )
-    own = prepare(job, task).learner.recipe
+    own = prepare(job, task).run.recipe
     networks = attach_adapters(job.base, own)
     names = lora.weights(networks)
     lora.detach(networks)
@@ -378,41 +392,41 @@ def test_options_change_the_network_as_they_say(make_job: MakeJob) -> None:
 
 
 def test_buckets_keep_the_photos_aspect_and_tell_the_network_their_size(make_job: MakeJob) -> None:
-    job, task = make_job(enable_bucket=True)  # the room's photos are 48 wide and 40 high
-    learner = prepare(job, task).learner
-    (only,) = learner.examples.buckets(64)
+    job, task = make_job(enable_bucket=True)  # the photos are 48 wide and 40 high
+    run = prepare(job, task).run
+    (only,) = run.examples.buckets(64)
     assert only.size == Size(56, 72)
-    batch = draw_batch(learner.recipe, learner.examples, 0, 1000)
+    batch = draw_batch(run.recipe, run.examples, 0, 1000)
     assert batch.latents.shape[-2:] == (14, 18)
-    assert batch.apart is not None
-    assert batch.apart.latents.shape[-2:] == (16, 16)  # class images stay square
-    text = job.base.encode(learner.examples.prompts)
-    ids = job.base.family.conditions(text, 56, 72)["added_cond_kwargs"]["time_ids"][0]
+    assert batch.class_batch is not None
+    assert batch.class_batch.latents.shape[-2:] == (16, 16)  # class images stay square
+    text = job.base.encode(run.examples.prompts)
+    ids = job.base.architecture.added_conditions(text, 56, 72)["added_cond_kwargs"]["time_ids"][0]
     assert ids.tolist() == [56, 72, 0, 0, 56, 72]
 
 
-def test_a_loss_that_is_no_number_ends_with_the_last_good_state_or_fails(
+def test_a_divergence_ends_with_a_worthwhile_checkpoint_or_fails(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, task = make_job(max_train_steps=4, checkpointing_steps=1)
-    learner = prepare(job, task).learner
-    good = Mover.move
+    run = prepare(job, task).run
+    good = OptimizerStep.apply
 
-    def spoil(after: int) -> Callable[..., Any]:
-        def move(self: Mover, step: int, error: Any) -> Any:
+    def diverge_after(after: int) -> Callable[..., Any]:
+        def move(self: OptimizerStep, step: int, error: Any) -> Any:
             return good(self, step, error if step < after else error * torch.nan)
 
         return move
 
-    monkeypatch.setattr(Mover, "move", spoil(3))
-    networks = attach_adapters(job.base, learner.recipe)
-    trained = train(job.base, learner, networks, TimeLimit())
+    monkeypatch.setattr(OptimizerStep, "apply", diverge_after(3))
+    networks = attach_adapters(job.base, run.recipe)
+    trained = train(job.base, run, networks, TimeLimit())
     lora.detach(networks)
     assert (trained.diverged_at, trained.partial, trained.progress.step) == (3, True, 3)
 
-    monkeypatch.setattr(Mover, "move", spoil(1))
-    early = replace(learner, folder=learner.folder / "early")
-    networks = attach_adapters(job.base, learner.recipe)
+    monkeypatch.setattr(OptimizerStep, "apply", diverge_after(1))
+    early = replace(run, folder=run.folder / "early")
+    networks = attach_adapters(job.base, run.recipe)
     with pytest.raises(TrainingError, match="training_diverged"):
         train(job.base, early, networks, TimeLimit())
     lora.detach(networks)
@@ -426,7 +440,9 @@ def test_a_loss_that_is_no_number_ends_with_the_last_good_state_or_fails(
         (RuntimeError("a photo of anna"), "training_failed"),
     ],
 )
-def test_what_the_machine_lacks_has_a_code_and_no_users_words(error: Exception, code: str) -> None:
+def test_a_failure_of_the_machine_has_a_code_and_contains_no_user_text(
+    error: Exception, code: str
+) -> None:
     failure = describe_failure(error)
     assert failure.code == code
     assert "anna" not in failure.message

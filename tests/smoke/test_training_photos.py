@@ -1,4 +1,4 @@
-"""What happens to photos before they are trained on: the real detectors on drawn people."""
+"""The photo pipeline: the real detectors on drawn people."""
 
 import hashlib
 import json
@@ -33,8 +33,8 @@ from contracts.documents.training import TrainingTask  # noqa: E402
 from contracts.shared.limits import MIN_PHOTOS  # noqa: E402
 from local.portraits import album, character, empty_room, two_people  # noqa: E402
 from local.portraits.albums import blurred  # noqa: E402
+from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from tests.smoke.training_room import Room  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.faces import Face, are_ambiguous, clarity  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
@@ -42,7 +42,7 @@ from trainer.faces.haar import HaarDetector  # noqa: E402
 from trainer.photos import captions  # noqa: E402
 from trainer.photos.crop import cut_to_face  # noqa: E402
 from trainer.photos.photos import Photo  # noqa: E402
-from trainer.photos.pipeline import develop, open_darkroom  # noqa: E402
+from trainer.photos.pipeline import make_photo_pipeline, process_photos  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -63,7 +63,7 @@ class Tokenizer:
 
 
 def base(**changes: Any) -> Any:
-    """What the darkroom needs of a base."""
+    """Return the parts of a base that the photo pipeline needs."""
     card = BaseCard.model_validate_json((EMBEDDED / "base.json").read_bytes())
     return SimpleNamespace(
         card=card.model_copy(update=changes),
@@ -74,8 +74,8 @@ def base(**changes: Any) -> Any:
 
 
 @dataclass
-class Album:
-    """Photos in a channel, and their task."""
+class TaskPhotos:
+    """The photos of a task in the photos channel."""
 
     root: Path
     photos: list[dict[str, Any]] = field(default_factory=list)
@@ -97,20 +97,20 @@ class Album:
             {"job_id": JOB, "request": prompts | request, "photos": self.photos}
         )
 
-    def develop(
+    def process(
         self, on: Any = None, **request: Any
     ) -> tuple[list[Photo], tuple[PhotoVerdict, ...]]:
         on = on or base()
-        return develop(open_darkroom(self.root, self.task(**request), SIDE, on), on)
+        return process_photos(make_photo_pipeline(self.root, self.task(**request), SIDE, on), on)
 
 
 @pytest.fixture
-def portraits(tmp_path: Path) -> Album:
+def portraits(tmp_path: Path) -> TaskPhotos:
     """Five photos of one person."""
-    made = Album(tmp_path)
+    photos = TaskPhotos(tmp_path)
     for photo in album(5000, 5, size=256):
-        made.add(photo.image)
-    return made
+        photos.add(photo.image)
+    return photos
 
 
 def pixels(image: Image.Image) -> Any:
@@ -137,7 +137,7 @@ def test_drawn_eyes_are_where_they_were_drawn() -> None:
     assert degrees == pytest.approx(photo.circumstance.tilt, abs=2)
 
 
-def test_opencvs_cascades_load_and_take_noise_and_rooms_for_no_face() -> None:
+def test_opencvs_cascades_find_no_face_in_noise_or_in_an_empty_room() -> None:
     detector = HaarDetector()
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     assert detector.find(noise) == []
@@ -156,19 +156,19 @@ def run_script(script: Path, *arguments: object) -> str:
     return done.stdout
 
 
-def test_retinafaces_own_network_finds_what_its_weights_say(tmp_path: Path) -> None:
-    room = Path(__file__).with_name("retina_room.py")
+def test_retinafaces_own_network_finds_the_faces_of_its_weights(tmp_path: Path) -> None:
+    job_dir = Path(__file__).with_name("retina_process.py")
     download = tmp_path / "download.zip"
-    run_script(room, "write", download)
+    run_script(job_dir, "write", download)
     digest = hashlib.sha256(download.read_bytes()).hexdigest()
     named = download.rename(tmp_path / f"weights-{digest[:9]}.zip")
     baked = tmp_path / "retinaface.safetensors"
     script = Path(__file__).parents[2] / "training_image" / "retina_weights.py"
     assert digest in run_script(script, named.as_uri(), baked, digest)
 
-    small = json.loads(run_script(room, "find", baked, 64, 96))
+    small = json.loads(run_script(job_dir, "find", baked, 64, 96))
 
-    # One window of 512 pixels about the first place of the map of 32; the others overlap it.
+    # One window of 512 pixels around the first position of the map of stride 32; others overlap it.
     (face,) = small
     assert (face["left"], face["width"]) == (pytest.approx(16 - 256), pytest.approx(512))
     assert (face["top"], face["height"]) == (pytest.approx(16 - 256), pytest.approx(512))
@@ -176,11 +176,11 @@ def test_retinafaces_own_network_finds_what_its_weights_say(tmp_path: Path) -> N
     (x1, y1), (x2, y2) = face["eyes"]
     assert (x1, x2) == (pytest.approx(16 - 51.2), pytest.approx(16 + 51.2))
     assert y1 == y2 == pytest.approx(16 - 51.2)
-    halved = json.loads(run_script(room, "find", baked, 1280, 1920))
+    halved = json.loads(run_script(job_dir, "find", baked, 1280, 1920))
     assert {round(face["width"]) for face in halved} == {1024}
 
 
-def test_weights_that_are_not_those_meant_are_not_kept(tmp_path: Path) -> None:
+def test_weights_with_another_hash_are_not_stored(tmp_path: Path) -> None:
     file = tmp_path / "weights-000000000.zip"
     torch.save({}, file)
     script = Path(__file__).parents[2] / "training_image" / "retina_weights.py"
@@ -194,10 +194,12 @@ def test_a_blurred_face_is_less_clear_than_a_sharp_one() -> None:
     assert clarity(pixels(blurred(sharp))) < 0.3 < clarity(pixels(sharp))
 
 
-def test_photos_without_one_clear_face_are_refused_and_the_rest_goes_on(portraits: Album) -> None:
+def test_photos_without_one_clear_face_are_refused_and_the_rest_goes_on(
+    portraits: TaskPhotos,
+) -> None:
     portraits.add(two_people(character(1), character(2), 3, 256))
     portraits.add(empty_room(4, 256))
-    photos, verdicts = portraits.develop()
+    photos, verdicts = portraits.process()
     assert len(photos) == MIN_PHOTOS
     assert [verdict.codes for verdict in verdicts[5:]] == [("ambiguous_faces",), ("no_face",)]
     assert [verdict.verdict for verdict in verdicts] == ["accepted"] * 5 + ["refused"] * 2
@@ -208,49 +210,49 @@ def test_photos_without_one_clear_face_are_refused_and_the_rest_goes_on(portrait
 
 
 @pytest.mark.parametrize(
-    ("wishes", "code"), [({"on_reject": "fail"}, "photos_refused"), ({}, "too_few_photos")]
+    ("options", "code"), [({"on_reject": "fail"}, "photos_refused"), ({}, "too_few_photos")]
 )
-def test_refusals_that_cannot_be_passed_over_fail_with_the_verdicts(
-    tmp_path: Path, wishes: dict[str, Any], code: str
+def test_too_many_refusals_fail_with_the_verdicts(
+    tmp_path: Path, options: dict[str, Any], code: str
 ) -> None:
-    few = Album(tmp_path)
+    few = TaskPhotos(tmp_path)
     for photo in album(1, 4, size=128):
         few.add(photo.image)
     few.add(empty_room(4, 128))
     with pytest.raises(TrainingError) as failure:
-        few.develop(**wishes)
+        few.process(**options)
     assert failure.value.code == code
     assert failure.value.photos[4].codes == ("no_face",)
 
 
-def test_faces_are_asked_of_people_only_or_not_at_all(portraits: Album) -> None:
+def test_a_face_is_required_for_classes_of_people_only(portraits: TaskPhotos) -> None:
     portraits.add(empty_room(4, 128))
-    assert len(portraits.develop(class_prompt="a photo of a dog")[0]) == 6
-    assert len(portraits.develop(require_face=False)[0]) == 6
+    assert len(portraits.process(class_prompt="a photo of a dog")[0]) == 6
+    assert len(portraits.process(require_face=False)[0]) == 6
 
 
-def test_a_missing_detector_is_told_and_never_replaced(
-    portraits: Album, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_detector_is_an_error_and_never_replaced(
+    portraits: TaskPhotos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = base(face_detector=None)
-    assert len(portraits.develop(silent)[0]) == 5
-    for wishes in ({"require_face": True}, {"face_crop": "crop"}):
+    assert len(portraits.process(silent)[0]) == 5
+    for options in ({"require_face": True}, {"face_crop": "crop"}):
         with pytest.raises(TrainingError, match="face_detector_missing"):
-            portraits.develop(silent, **wishes)
+            portraits.process(silent, **options)
     monkeypatch.setenv("LIKENESS_FACE_DETECTOR", "retinaface")
     monkeypatch.setenv("LIKENESS_RETINAFACE_WEIGHTS", str(portraits.root / "none"))
     with pytest.raises(TrainingError, match="face_detector_missing"):
-        portraits.develop()
+        portraits.process()
 
 
 @pytest.mark.parametrize("how", ["crop", "align"])
 def test_a_crop_keeps_proportions_and_has_the_face_in_its_middle(tmp_path: Path, how: str) -> None:
-    wide = Album(tmp_path)
+    wide = TaskPhotos(tmp_path)
     for sample in album(5000, 5, size=200):
         canvas = empty_room(3, 600).crop((0, 0, 600, 200))
         canvas.paste(sample.image, (380, 0))
         wide.add(canvas)
-    photos, verdicts = wide.develop(face_crop=how)
+    photos, verdicts = wide.process(face_crop=how)
     for photo, verdict in zip(photos, verdicts, strict=True):
         assert verdict.verdict == "repaired"
         assert "face_cropped" in verdict.codes
@@ -261,7 +263,7 @@ def test_a_crop_keeps_proportions_and_has_the_face_in_its_middle(tmp_path: Path,
         assert abs(face.centre[0] / photo.whole.width - 0.5) < 0.12
 
 
-def test_a_face_at_the_edge_is_filled_up_and_what_was_filled_counts_nothing() -> None:
+def test_a_face_at_the_edge_is_padded_and_the_padding_has_no_weight() -> None:
     cut = cut_to_face(Face(0, 0, 90, 90, 1.0), 100, 40, "crop")
     assert "padded" in cut.codes
     assert cut.apply(np.zeros((100, 40, 3), np.uint8)).shape == (cut.side, cut.side, 3)
@@ -282,7 +284,7 @@ def test_an_aligned_face_has_level_eyes() -> None:
 
 
 def disc(colour: tuple[int, int, int], side: int = 128) -> Image.Image:
-    """A thing before a plain wall."""
+    """Return a disc in front of a plain wall."""
     image = Image.new("RGB", (side, side), (30, 60, 160))
     ImageDraw.Draw(image).ellipse((side // 4, side // 4, 3 * side // 4, 3 * side // 4), fill=colour)
     return image
@@ -292,32 +294,32 @@ def disc(colour: tuple[int, int, int], side: int = 128) -> Image.Image:
 def test_a_new_background_leaves_the_subject_and_comes_from_the_seed(
     tmp_path: Path, how: str
 ) -> None:
-    things = Album(tmp_path)
+    things = TaskPhotos(tmp_path)
     for shade in range(5):
         things.add(disc((230, 200 + 10 * shade, 40)))
-    wishes = {"class_prompt": "a photo of a ball", "background": how, "seed": 3}
-    photos, verdicts = things.develop(**wishes)
+    options = {"class_prompt": "a photo of a ball", "background": how, "seed": 3}
+    photos, verdicts = things.process(**options)
     assert all(verdict.codes == ("background_changed",) for verdict in verdicts)
     first = np.asarray(photos[0].whole).astype(int)
     assert np.abs(first[64, 64] - (230, 200, 40)).max() < 12
     if how == "random":
         assert np.abs(first[4, 4] - (30, 60, 160)).max() > 20
-        again = things.develop(**wishes)[0]
+        again = things.process(**options)[0]
         assert np.array_equal(again[1].whole, photos[1].whole)
         assert not np.array_equal(photos[1].whole, photos[2].whole)
 
 
-def test_a_subject_that_cannot_be_told_is_left_as_it_is(tmp_path: Path) -> None:
-    plain = Album(tmp_path)
+def test_a_subject_that_cannot_be_segmented_is_left_as_it_is(tmp_path: Path) -> None:
+    plain = TaskPhotos(tmp_path)
     for shade in range(5):
         plain.add(Image.new("RGB", (64, 64), (shade, 90, 90)))
-    photos, verdicts = plain.develop(class_prompt="a wall", background="random", use_masks=True)
+    photos, verdicts = plain.process(class_prompt="a wall", background="random", use_masks=True)
     assert all(verdict.codes == ("subject_not_found",) for verdict in verdicts)
     assert all(photo.weight is None for photo in photos)
 
 
-def test_masks_become_weights_the_users_own_first(tmp_path: Path) -> None:
-    things = Album(tmp_path)
+def test_the_users_own_mask_has_priority_and_masks_become_loss_weights(tmp_path: Path) -> None:
+    things = TaskPhotos(tmp_path)
     left = Image.new("L", (128, 128))
     left.paste(255, (0, 0, 64, 128))
     for _ in range(5):
@@ -326,7 +328,7 @@ def test_masks_become_weights_the_users_own_first(tmp_path: Path) -> None:
     things.photos[1]["mask"] = things.store("001.mask.png", Image.new("L", (128, 128)))
     things.photos[2]["mask"] = things.store("002.mask.png", left.resize((128, 40)))
 
-    photos, verdicts = things.develop(class_prompt="a ball", mask_floor=0.2)
+    photos, verdicts = things.process(class_prompt="a ball", mask_floor=0.2)
     assert [verdict.codes for verdict in verdicts[:4]] == [
         ("mask_used",), ("mask_ignored",), ("mask_ignored",), (),
     ]  # fmt: skip
@@ -334,14 +336,14 @@ def test_masks_become_weights_the_users_own_first(tmp_path: Path) -> None:
     assert weights[:, :3] == pytest.approx(1.0)
     assert weights[:, 5:] == pytest.approx(0.2)
 
-    made = things.develop(class_prompt="a ball", use_masks=True, mask_floor=0.0)[0][3]
-    weights = made.weights(8, 8)
+    photo = things.process(class_prompt="a ball", use_masks=True, mask_floor=0.0)[0][3]
+    weights = photo.weights(8, 8)
     assert weights[4, 4] > 0.9
     assert weights[0, 0] < 0.1
-    assert things.develop(class_prompt="a ball", use_masks=False)[0][0].weight is None
+    assert things.process(class_prompt="a ball", use_masks=False)[0][0].weight is None
 
 
-def test_a_masked_loss_counts_what_the_mask_shows() -> None:
+def test_a_masked_loss_is_the_loss_inside_the_mask() -> None:
     predicted, wanted = torch.zeros(2, 4, 8, 8), torch.ones(2, 4, 8, 8)
     wanted[:, :, :, 4:] = 9
     weights = torch.zeros(2, 1, 8, 8)
@@ -351,21 +353,21 @@ def test_a_masked_loss_counts_what_the_mask_shows() -> None:
     assert torch.equal(alike, loss.squared_error(predicted, wanted))
 
 
-def test_a_mask_of_the_face_shows_the_face(portraits: Album) -> None:
-    photo = portraits.develop(use_masks=True, mask_of="face", mask_floor=0.0)[0][0]
+def test_a_mask_of_the_face_shows_the_face(portraits: TaskPhotos) -> None:
+    photo = portraits.process(use_masks=True, mask_of="face", mask_floor=0.0)[0][0]
     weights = photo.weights(16, 16)
     assert weights[8, 8] == pytest.approx(1.0)
     assert weights[0, 0] == pytest.approx(0.0)
 
 
-def test_words_are_the_users_own_or_the_prompt_and_their_faults_are_told(
-    portraits: Album,
+def test_a_caption_is_the_users_own_or_the_prompt_and_its_faults_have_codes(
+    portraits: TaskPhotos,
 ) -> None:
-    for photo, words in zip(
+    for photo, given in zip(
         portraits.photos, ["TOK smiling", "smiling", "smiling", "  ", "TOK " * 30], strict=True
     ):
-        photo["caption"] = words
-    photos, verdicts = portraits.develop()
+        photo["caption"] = given
+    photos, verdicts = portraits.process()
     assert [photo.caption for photo in photos[:4]] == [
         "sks smiling", "a photo of sks, smiling", "a photo of sks, smiling", "a photo of sks",
     ]  # fmt: skip
@@ -378,34 +380,34 @@ def test_words_are_the_users_own_or_the_prompt_and_their_faults_are_told(
     ]
 
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "with", "hat", "[DEC]", "[ENC]"]
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "with", "hat", "[DEC]", "[ENC]"]
 
 
 def tiny_blip(folder: Path) -> None:
-    """Write a BLIP as transformers saves it: the architecture, no skill."""
+    """Write an untrained BLIP in transformers' format."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
-    text = sizes | {"vocab_size": len(WORDS), "num_attention_heads": 2, "encoder_hidden_size": 16}
+    text = sizes | {"vocab_size": len(TOKENS), "num_attention_heads": 2, "encoder_hidden_size": 16}
     text |= {"bos_token_id": 9, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0}
     vision = sizes | {"image_size": 32, "patch_size": 16, "num_attention_heads": 2}
     config = BlipConfig(text_config=text | {"is_decoder": True}, vision_config=vision)
     BlipForConditionalGeneration(config).save_pretrained(folder)
-    vocabulary = {word: i for i, word in enumerate(WORDS)}
-    tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=WORDS[9:])
+    vocabulary = {word: i for i, word in enumerate(TOKENS)}
+    tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=TOKENS[9:])
     size = {"height": 32, "width": 32}
     BlipProcessor(BlipImageProcessor(size=size), tokenizer).save_pretrained(folder)
 
 
 def tiny_instructblip(folder: Path) -> None:
-    """Write an InstructBLIP as transformers saves it: the architecture, no skill."""
+    """Write an untrained InstructBLIP in transformers' format."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
     vision = sizes | {"image_size": 32, "patch_size": 16, "num_attention_heads": 2}
-    reader = sizes | {"vocab_size": len(WORDS), "num_attention_heads": 2}
+    reader = sizes | {"vocab_size": len(TOKENS), "num_attention_heads": 2}
     reader |= {"encoder_hidden_size": 16, "pad_token_id": 0}
     speaker = {
         "model_type": "t5",
-        "vocab_size": len(WORDS) + 1,
+        "vocab_size": len(TOKENS) + 1,
         "d_model": 16,
         "d_kv": 8,
         "d_ff": 16,
@@ -417,10 +419,10 @@ def tiny_instructblip(folder: Path) -> None:
         qformer_config=reader,
         text_config=speaker,
         num_query_tokens=2,
-        image_token_index=len(WORDS),
+        image_token_index=len(TOKENS),
     )
     InstructBlipForConditionalGeneration(config).save_pretrained(folder)
-    vocabulary = {word: i for i, word in enumerate(WORDS)}
+    vocabulary = {word: i for i, word in enumerate(TOKENS)}
     size = {"height": 32, "width": 32}
     InstructBlipProcessor(
         BlipImageProcessor(size=size),
@@ -431,47 +433,47 @@ def tiny_instructblip(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [tiny_blip, tiny_instructblip])
-def test_a_captioner_is_told_what_the_request_says(
-    portraits: Album, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+def test_a_captioner_gets_the_prompt_of_the_request(
+    portraits: TaskPhotos, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
 ) -> None:
     make(portraits.root / "input" / "data" / "captioner")
     captions.load_captioner.cache_clear()
-    first, _ = portraits.develop(autocaption=True, autocaption_prompt="a man with hat")
+    first, _ = portraits.process(autocaption=True, autocaption_prompt="a man with hat")
     captioner = captions.load_captioner(portraits.root / "input" / "data" / "captioner")
-    told: list[str | None] = []
-    say = type(captioner).describe
+    prompts: list[str | None] = []
+    describe = type(captioner).describe
 
-    def listen(self: Any, image: Image.Image, words: str | None = None) -> str:
-        told.append(words)
-        return say(self, image, words)
+    def record(self: Any, image: Image.Image, given: str | None = None) -> str:
+        prompts.append(given)
+        return describe(self, image, given)
 
-    monkeypatch.setattr(type(captioner), "describe", listen)
-    again, _ = portraits.develop(autocaption=True, autocaption_prompt="a man with hat")
-    assert told == ["a man with hat"] * 5
+    monkeypatch.setattr(type(captioner), "describe", record)
+    again, _ = portraits.process(autocaption=True, autocaption_prompt="a man with hat")
+    assert prompts == ["a man with hat"] * 5
     assert [photo.caption for photo in again] == [photo.caption for photo in first]
     if make is tiny_blip:
         assert first[0].caption.startswith("a photo of sks, a man with hat")
 
 
-def test_a_captioner_of_a_kind_that_nobody_knows_is_refused(portraits: Album) -> None:
+def test_a_captioner_of_an_unknown_model_type_is_refused(portraits: TaskPhotos) -> None:
     channel = portraits.root / "input" / "data" / "captioner"
     tiny_blip(channel)
     config = json.loads((channel / "config.json").read_bytes())
     (channel / "config.json").write_text(json.dumps(config | {"model_type": "clip"}))
     captions.load_captioner.cache_clear()
     with pytest.raises(TrainingError, match="captioner_missing"):
-        portraits.develop(autocaption=True)
+        portraits.process(autocaption=True)
 
 
-def test_a_captioner_describes_photos_without_words(portraits: Album) -> None:
-    wishes = {"autocaption": True, "autocaption_prefix": "TOK,", "autocaption_suffix": "indoors"}
+def test_a_captioner_describes_photos_without_captions(portraits: TaskPhotos) -> None:
+    options = {"autocaption": True, "autocaption_prefix": "TOK,", "autocaption_suffix": "indoors"}
     with pytest.raises(TrainingError, match="captioner_missing"):
-        portraits.develop(**wishes)
+        portraits.process(**options)
     channel = portraits.root / "input" / "data" / "captioner"
     tiny_blip(channel)
     portraits.photos[0]["caption"] = "TOK smiling"
 
-    photos, verdicts = portraits.develop(**wishes)
+    photos, verdicts = portraits.process(**options)
 
     assert photos[0].caption == "sks smiling"
     assert verdicts[0].codes == ()
@@ -479,56 +481,61 @@ def test_a_captioner_describes_photos_without_words(portraits: Album) -> None:
     assert photos[1].caption.endswith(" indoors")
     assert photos[1].has_own_caption
     assert "captioned" in verdicts[1].codes
-    said = captions.load_captioner(channel).describe(photos[1].image)
-    assert photos[1].caption == f"sks, {said} indoors"
+    description = captions.load_captioner(channel).describe(photos[1].image)
+    assert photos[1].caption == f"sks, {description} indoors"
     weights = load_file(channel / "model.safetensors")
     weights.popitem()
     save_file(weights, channel / "model.safetensors", {"format": "pt"})
     captions.load_captioner.cache_clear()
     with pytest.raises(TrainingError, match="captioner_missing"):
-        portraits.develop(**wishes)
+        portraits.process(**options)
 
 
-def test_words_are_dropped_as_often_as_wished_and_alike_after_a_resume() -> None:
-    dropped = [loss.happens(0.3, 7, "no words", draw) for draw in range(2000)]
+def test_captions_are_dropped_at_the_requested_rate_and_alike_after_a_resume() -> None:
+    dropped = [loss.bernoulli(0.3, 7, "no words", draw) for draw in range(2000)]
     assert 0.26 < sum(dropped) / len(dropped) < 0.34
-    assert dropped[1000:] == [loss.happens(0.3, 7, "no words", draw) for draw in range(1000, 2000)]
-    assert not any(loss.happens(0.0, 7, "no words", draw) for draw in range(10))
+    assert dropped[1000:] == [
+        loss.bernoulli(0.3, 7, "no words", draw) for draw in range(1000, 2000)
+    ]
+    assert not any(loss.bernoulli(0.0, 7, "no words", draw) for draw in range(10))
 
 
-def test_a_whole_job_learns_through_masks_without_words_from_own_class_pictures(
+def test_a_whole_job_trains_with_masks_dropped_captions_and_own_class_images(
     tmp_path: Path,
 ) -> None:
     base_folder = tmp_path / "base"
     make_base(base_folder, "sd1")
-    whole, broken = Room(tmp_path / "whole", base_folder), Room(tmp_path / "broken", base_folder)
-    for room in (whole, broken):
-        name = room.add_task(
+    whole, broken = (
+        JobDir(tmp_path / "whole", base_folder),
+        JobDir(tmp_path / "broken", base_folder),
+    )
+    for job_dir in (whole, broken):
+        name = job_dir.add_task(
             photos=4, max_train_steps=4, caption_dropout_rate=0.5, face_crop="none", mask_floor=0.0
         )
-        task = room.tasks[0]
-        task["photos"][1]["mask"] = store(room, f"{name}/001.mask.png", "L", 1)
+        task = job_dir.tasks[0]
+        task["photos"][1]["mask"] = store(job_dir, f"{name}/001.mask.png", "L", 1)
         task["class_photos"] = [
-            store(room, f"{name}/class/{number:03d}.png", "RGB", number) for number in range(3)
+            store(job_dir, f"{name}/class/{number:03d}.png", "RGB", number) for number in range(3)
         ]
-        room.write_plan()
+        job_dir.write_plan()
     done = whole.run()
     assert done.returncode == 0, done.stderr
     assert "class images: 3 of the user's own" in done.stdout
-    assert not list(whole.root.rglob("prior*"))  # what is a user's is in nobody's cache
+    assert not list(whole.root.rglob("prior*"))  # a user's own class images are not cached
     result = whole.result(name)
     assert [photo.codes for photo in result.photos] == [(), ("mask_used",), (), ()]
 
-    assert broken.interrupt("step=2 ") == 143
+    assert broken.preempt("step=2 ") == 143
     assert broken.run().returncode == 0
     again = broken.result(name).adapter
     assert again is not None
-    assert again == result.adapter  # its hash too
+    assert again == result.adapter  # the hash of the weights too
 
 
-def store(room: Room, name: str, mode: str, seed: int) -> dict[str, str]:
-    """Put noise into the photos' channel."""
-    path = room.data / "photos" / name
+def store(job_dir: JobDir, name: str, mode: str, seed: int) -> dict[str, str]:
+    """Put noise into the photos channel."""
+    path = job_dir.data / "photos" / name
     path.parent.mkdir(exist_ok=True)
     shape = (40, 48, 3) if mode == "RGB" else (40, 48)
     values = np.random.default_rng(seed).integers(0, 255, shape, dtype=np.uint8)
@@ -541,9 +548,9 @@ def test_refused_photos_fail_their_task_with_every_verdict(tmp_path: Path) -> No
     make_base(base_folder, "sd1")
     card = json.loads((base_folder / "base.json").read_text())
     (base_folder / "base.json").write_text(json.dumps(card | {"face_detector": "haar"}))
-    room = Room(tmp_path / "room", base_folder)
-    name = room.add_task()
-    room.write_plan()
-    assert room.run().returncode == 1
-    assert room.code(name) == "too_few_photos"
-    assert [photo.codes for photo in room.result(name).photos] == [("no_face",)] * 3
+    job_dir = JobDir(tmp_path / "job", base_folder)
+    name = job_dir.add_task()
+    job_dir.write_plan()
+    assert job_dir.run().returncode == 1
+    assert job_dir.code(name) == "too_few_photos"
+    assert [photo.codes for photo in job_dir.result(name).photos] == [("no_face",)] * 3

@@ -1,4 +1,4 @@
-"""The trainer's rules, each against an independent source; small tensors, no pipeline."""
+"""The trainer's arithmetic, compared with independent sources; small tensors, no pipeline."""
 
 import json
 from collections.abc import Sequence
@@ -19,21 +19,19 @@ from transformers import ResNetConfig, ResNetForImageClassification  # noqa: E40
 from contracts.base import GateFloors, PredictionType  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
-from trainer.evaluation.gate import Evidence, Shots, examine  # noqa: E402
+from trainer.evaluation.gate import Evidence, SamplingRequests, examine  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
-from trainer.model import lora  # noqa: E402
-from trainer.model.sampling import Shot  # noqa: E402
-from trainer.optimisation import multi_user  # noqa: E402
+from trainer.examples.batches import draw_timesteps  # noqa: E402
+from trainer.model import grouped_lora, lora  # noqa: E402
+from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.optimisation.checkpoint import (  # noqa: E402
     Progress,
-    capture,
+    load_checkpoint,
     load_state,
-    reinstate,
-    save_state,
+    save_checkpoint,
+    state_dict,
 )
-from trainer.optimisation.loop import draw_timesteps  # noqa: E402
-from trainer.optimisation.step import require_finite  # noqa: E402
-from trainer.process.results import TrainingError  # noqa: E402
+from trainer.optimisation.step import OptimizerStep, clip_per_user  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -44,34 +42,35 @@ def test_noise_target_and_weights_are_diffusers_own(kind: PredictionType) -> Non
     scheduler = DDPMScheduler(prediction_type=kind, beta_schedule="scaled_linear")
     latents, noise = torch.randn(2, 4, 4, 8, 8).unbind(0)
     timesteps = torch.tensor([0, 10, 500, 999])
-    signal = scheduler.alphas_cumprod[timesteps]
+    alphas_cumprod = scheduler.alphas_cumprod[timesteps]
 
     assert torch.allclose(
-        loss.add_noise(latents, noise, signal), scheduler.add_noise(latents, noise, timesteps)
+        loss.add_noise(latents, noise, alphas_cumprod),
+        scheduler.add_noise(latents, noise, timesteps),
     )
     velocity = scheduler.get_velocity(latents, noise, timesteps)
     wanted = noise if kind == "epsilon" else velocity
-    assert torch.allclose(loss.target_of(kind, latents, noise, signal), wanted, atol=1e-6)
+    assert torch.allclose(loss.target_of(kind, latents, noise, alphas_cumprod), wanted, atol=1e-6)
     snr = compute_snr(scheduler, timesteps)
     divisor = snr if kind == "epsilon" else snr + 1
-    weights = loss.min_snr_weights(kind, signal, 5.0)
+    weights = loss.min_snr_weights(kind, alphas_cumprod, 5.0)
     assert torch.allclose(weights, snr.clamp(max=5) / divisor, rtol=1e-4)
 
 
 def test_every_photo_comes_once_in_each_round() -> None:
     for first in (0, 5, 10):
-        drawn = [loss.pick(5, first + i, 7, "photo") for i in range(5)]
+        drawn = [loss.shuffled_index(5, first + i, 7, "photo") for i in range(5)]
         assert sorted(drawn) == [0, 1, 2, 3, 4]
 
 
-def test_chance_depends_on_its_key_alone() -> None:
+def test_random_values_depend_on_their_key_alone() -> None:
     one, other = loss.normal((3,), 1, "noise", 2), loss.normal((3,), 1, "noise", 3)
     torch.manual_seed(99)
     assert torch.equal(loss.normal((3,), 1, "noise", 2), one)
     assert not torch.equal(one, other)
 
 
-def test_noise_levels_are_uniform_and_spread_within_a_batch() -> None:
+def test_timesteps_are_uniform_and_spread_within_a_batch() -> None:
     drawn = torch.cat([draw_timesteps(8, 4, 1000, 0, step) for step in range(500)])
     assert drawn.min() >= 0
     assert drawn.max() < 1000
@@ -85,7 +84,7 @@ def make_network() -> nn.Module:
     return nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)).requires_grad_(requires_grad=False)
 
 
-def test_an_adapter_goes_in_off_on_and_out_without_a_trace() -> None:
+def test_an_adapter_is_attached_disabled_and_detached_without_a_trace() -> None:
     network, given = make_network(), torch.randn(2, 8)
     before = network(given)
     lora.attach(network, "unet", ("0", "1"), rank=2, alpha=4, seed=0)
@@ -96,7 +95,7 @@ def test_an_adapter_goes_in_off_on_and_out_without_a_trace() -> None:
             weight.data.fill_(0.5)
     changed = network(given)
     assert not torch.allclose(changed, before)
-    with lora.switched_off(networks):
+    with lora.disabled(networks):
         assert torch.equal(network(given), before)
     assert torch.equal(network(given), changed)
     assert len(lora.parameters(networks)) == 4
@@ -105,31 +104,31 @@ def test_an_adapter_goes_in_off_on_and_out_without_a_trace() -> None:
     assert [type(layer) for layer in network] == [nn.Linear, nn.Linear]
 
 
-def test_a_torn_or_foreign_state_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_checkpoint_is_ignored(tmp_path: Path) -> None:
     weights = {"unet.a": nn.Parameter(torch.ones(3))}
     optimizer = torch.optim.AdamW(weights.values())
     weights["unet.a"].sum().backward()
     optimizer.step()
     trained = weights["unet.a"].detach().clone()
     mine, foreign = Progress(1, [0.5], 2.0), Progress(2, [0.5, 0.4], 3.0)
-    save_state(tmp_path, "mine", capture(mine, weights, optimizer))
-    save_state(tmp_path, "other", capture(foreign, weights, optimizer))
+    save_checkpoint(tmp_path, "mine", state_dict(mine, weights, optimizer))
+    save_checkpoint(tmp_path, "other", state_dict(foreign, weights, optimizer))
     (tmp_path / "step-000003.safetensors").write_bytes(b"torn")
     with torch.no_grad():
         weights["unet.a"].zero_()
 
-    # KEPT is 2 and the torn file is not counted when the second state is saved.
-    state = load_state(tmp_path, "mine")
+    # MAX_CHECKPOINTS is 2; the damaged file is written after the second checkpoint.
+    state = load_checkpoint(tmp_path, "mine")
 
     assert state is not None
     assert state.progress == mine
-    reinstate(state, weights, optimizer)
+    load_state(state, weights, optimizer)
     assert torch.equal(weights["unet.a"].detach(), trained)
 
 
 @dataclass
 class ColourJudge:
-    """A judge that takes a picture's mean colour for its identity; attributes: ``red``."""
+    """A judge whose identity is an image's mean colour; its only attribute is ``red``."""
 
     def identities(self, images: Sequence[Image.Image]) -> Any:
         means = np.stack([np.asarray(image).mean(axis=(0, 1)) for image in images])
@@ -151,15 +150,19 @@ class ColourJudge:
 RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.9, 0.1), (0.1, 0.1, 0.9)
 
 
-def pictures(*colours: tuple[float, float, float]) -> Any:
+def images_of(*colours: tuple[float, float, float]) -> Any:
     plain = np.ones((len(colours), 8, 8, 3), dtype=np.float32) * np.array(
         colours, dtype=np.float32
     ).reshape(-1, 1, 1, 3)
-    plain[:, 0] = 1 - plain[:, 0]  # something to see
+    plain[:, 0] = 1 - plain[:, 0]  # for contrast
     return plain
 
 
-SHOTS = Shots(subject=[Shot("red sks", 0)], wishes=[], of_class=[Shot("a thing", 1)])
+REQUESTS = SamplingRequests(
+    subject=[SamplingRequest("red sks", 0)],
+    sample_prompts=[],
+    of_class=[SamplingRequest("a thing", 1)],
+)
 FLOORS = GateFloors(
     min_effect=0.01, min_identity=0.9, min_prompt_following=0.9, max_class_drift=0.1
 )
@@ -175,32 +178,32 @@ REAL = [Image.new("RGB", (8, 8), (230, 26, 26))]
         ((GREEN, BLUE), (RED, RED), ("gate_class_drift",)),
     ],
 )
-def test_the_gate_names_the_floor_that_was_missed(
+def test_the_gate_returns_the_code_of_the_missed_floor(
     without: tuple[tuple[float, float, float], ...],
     with_adapter: tuple[tuple[float, float, float], ...],
     codes: tuple[str, ...],
 ) -> None:
-    evidence = Evidence(SHOTS, pictures(*without), pictures(*with_adapter))
+    evidence = Evidence(REQUESTS, images_of(*without), images_of(*with_adapter))
     report = examine(evidence, REAL, ColourJudge(), FLOORS)
     assert set(codes) <= set(report.codes)
     assert report.passed == (not codes)
 
 
 @pytest.mark.parametrize("value", [float("nan"), 0.0])
-def test_broken_pictures_fail_whatever_else_they_are(value: float) -> None:
+def test_broken_images_fail_whatever_they_show(value: float) -> None:
     broken = np.full((2, 8, 8, 3), value, dtype=np.float32)
-    report = examine(Evidence(SHOTS, pictures(GREEN, BLUE), broken), REAL, None, FLOORS)
+    report = examine(Evidence(REQUESTS, images_of(GREEN, BLUE), broken), REAL, None, FLOORS)
     assert report.codes == ("gate_broken_pictures",)
 
 
 def test_without_a_judge_only_effect_and_health_count() -> None:
-    evidence = Evidence(SHOTS, pictures(GREEN, BLUE), pictures(RED, RED))
+    evidence = Evidence(REQUESTS, images_of(GREEN, BLUE), images_of(RED, RED))
     report = examine(evidence, REAL, None, FLOORS)
     assert (report.passed, report.identity) == (True, None)
 
 
-class ThreeLayers(nn.Module):  # type: ignore[misc] # torch is not there to be checked
-    """The smallest network with targets by name, for users of B rows each."""
+class ThreeLayers(nn.Module):  # type: ignore[misc] # mypy runs without torch
+    """The smallest network with target layers by name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -232,16 +235,16 @@ def recipe(seed: int, alpha: float) -> Recipe:
     )
 
 
-def test_gradients_of_users_in_one_pass_are_those_of_separate_runs() -> None:
+def test_gradients_of_users_in_one_pass_equal_those_of_separate_passes() -> None:
     recipes, rows = [recipe(1, 2.0), recipe(2, 4.0), recipe(3, 1.0)], torch.randn(3, 5, 6)
     network = ThreeLayers()
-    stacked = multi_user.attach(network, recipes)
+    stacked = grouped_lora.attach(network, recipes)
     for weight in stacked.values():
         weight.data += 0.1  # so that A has gradients too
     network(rows.reshape(15, 6)).square().sum().backward()
     gradients = {name: weight.grad.clone() for name, weight in stacked.items()}
-    norms = multi_user.clip_each(stacked, 1e-3)
-    multi_user.detach(network)
+    norms = clip_per_user(stacked, 1e-3)
+    grouped_lora.detach(network)
 
     for user, own in enumerate(recipes):
         lora.attach(network, "unet", own.target_modules, rank=2, alpha=own.alpha, seed=own.seed)
@@ -263,15 +266,40 @@ def test_one_users_nan_does_not_reach_the_others() -> None:
     weights = {"a": nn.Parameter(torch.ones(2, 3, 3))}
     weights["a"].grad = torch.ones(2, 3, 3)
     weights["a"].grad[0, 1, 1] = torch.nan
-    norms = multi_user.clip_each(weights, 100.0)
+    norms = clip_per_user(weights, 100.0)
     assert torch.isnan(norms[0])
     assert torch.equal(weights["a"].grad[1], torch.ones(3, 3))
     assert torch.equal(weights["a"].grad[0], torch.zeros(3, 3))
 
 
-def test_a_loss_that_is_not_a_number_stops_before_the_weights_move() -> None:
-    with pytest.raises(TrainingError, match="training_diverged"):
-        require_finite(torch.tensor(torch.nan), torch.tensor(1.0), 3)
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_a_step_that_is_not_finite_changes_no_weight(broken: str) -> None:
+    weights = {"unet.a": nn.Parameter(torch.ones(2, 3))}
+    stepper = OptimizerStep(recipe(1, 2.0), weights, torch.float32)
+    weights["unet.a"].grad = torch.full((2, 3), torch.inf if broken == "gradient" else 0.1)
+    loss = torch.tensor([torch.nan if broken == "loss" else 1.0])
+    (stats,) = stepper.apply(0, loss)
+    assert stats.diverged
+    assert torch.equal(weights["unet.a"], torch.ones(2, 3))
+    assert weights["unet.a"].grad is None, "the next step does not see the broken gradient"
+
+
+def test_a_user_that_diverges_leaves_the_others_of_its_step_as_they_would_be_alone() -> None:
+    start, gradient = torch.ones(2, 3, 3), torch.full((2, 3, 3), 0.1)
+    both = {"unet.a": nn.Parameter(start.clone())}
+    alone = {"unet.a": nn.Parameter(start[1:].clone())}
+    both["unet.a"].grad, alone["unet.a"].grad = gradient.clone(), gradient[1:].clone()
+    both["unet.a"].grad[0, 1, 1] = torch.nan
+    group, single = (
+        OptimizerStep(recipe(1, 2.0), own, torch.float32, clip_per_user) for own in (both, alone)
+    )
+
+    stats = group.apply(0, torch.tensor([0.5, 0.25]))
+
+    assert [user.diverged for user in stats] == [True, False]
+    assert stats[1:] == single.apply(0, torch.tensor([0.25]))
+    assert torch.equal(both["unet.a"][1:], alone["unet.a"])
+    assert not torch.equal(both["unet.a"][1:], start[1:])
 
 
 def test_the_deadline_leaves_time_to_write() -> None:
@@ -280,10 +308,10 @@ def test_the_deadline_leaves_time_to_write() -> None:
     assert not TimeLimit().training_is_over
 
 
-def test_a_folder_says_how_its_classifier_reads_pictures(tmp_path: Path) -> None:
+def test_judge_json_says_how_the_outputs_of_the_classifier_are_read(tmp_path: Path) -> None:
     sizes = {"embedding_size": 4, "hidden_sizes": [4], "depths": [1], "layer_type": "basic"}
     network = ResNetForImageClassification(ResNetConfig(**sizes, num_labels=4))
-    with torch.no_grad():  # two outputs are who it is; of the others, the second always wins
+    with torch.no_grad():  # two outputs are the identity; the second of the others is always larger
         network.classifier[1].weight.zero_()
         network.classifier[1].bias.copy_(torch.tensor([3.0, 4.0, 0.0, 1.0]))
     network.save_pretrained(tmp_path)

@@ -1,6 +1,6 @@
-"""Untrained pipelines of the three families, made by code in a second: the architecture, no skill.
+"""Untrained pipelines of the three architectures, built in a second.
 
-Needs the training environment. Each is a diffusers folder with its ``base.json``.
+The module needs the training environment. Each pipeline is a diffusers folder with a ``base.json``.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_line
 
 
 def make_base(folder: Path, family: Family) -> BaseCard:
-    """Write an untrained base of ``family``; the same bytes every time."""
+    """Write an untrained base of an architecture; the files are always the same."""
     torch.manual_seed(0)
     pipeline = make_sdxl() if family == "sdxl" else make_sd(family)
     pipeline.save_pretrained(folder)
@@ -41,7 +41,7 @@ def make_base(folder: Path, family: Family) -> BaseCard:
 
 
 def write_card(folder: Path, family: Family, prediction_type: str, **changes: Any) -> BaseCard:
-    """Write ``base.json`` for the files that lie in ``folder``."""
+    """Write ``base.json`` for the files in ``folder``."""
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -79,7 +79,7 @@ def write_card(folder: Path, family: Family, prediction_type: str, **changes: An
 
 
 def make_sdxl() -> StableDiffusionXLPipeline:
-    """Two text encoders, pooled text and time ids."""
+    """Return a pipeline with two text encoders, pooled text and time ids."""
     first, second = make_tokenizer("<|endoftext|>"), make_tokenizer("!")
     return StableDiffusionXLPipeline(
         vae=make_vae(0.13025),
@@ -99,7 +99,7 @@ def make_sdxl() -> StableDiffusionXLPipeline:
 
 
 def make_sd(family: Family) -> StableDiffusionPipeline:
-    """One text encoder; SD 2 predicts v, SD 1 the noise."""
+    """Return a pipeline with one text encoder; SD 2 predicts v, SD 1 predicts the noise."""
     tokenizer = make_tokenizer("!" if family == "sd2" else "<|endoftext|>")
     return StableDiffusionPipeline(
         vae=make_vae(0.18215),
@@ -120,7 +120,7 @@ def make_sd(family: Family) -> StableDiffusionPipeline:
 
 
 def make_tokenizer(pad: str) -> CLIPTokenizer:
-    """CLIP's 256 bytes and 256 bytes at a word's end; no merges, so any word is spelt."""
+    """Return CLIP's tokenizer of single bytes, without merges."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = ["!", *(a for a in alphabet if a != "!"), *(a + "</w>" for a in alphabet)]
     vocabulary = {token: i for i, token in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}

@@ -1,23 +1,15 @@
-"""From photos to an adapter, in the order in which it happens.
+"""The training job: from photos to the files of a LoRA adapter.
 
-job      reads a plan, opens the base once and runs task after task;  machine: its share of them
-task     one user, from photos to files that passed the gate
-plan     what a request and a base mean together: steps, rates, sizes
-base     the base model: checked against its hash, then loaded; families: what SD 1, 2 and XL do
-         differently
-darkroom what happens to each photo, and its verdict;  faces, crop, background, masks, captions:
-         its tools
-photos   squares and their latents;  prior: class images, made once for everybody;  ownclass: the
-         user's own
-lora     the adapter inside the networks;  loss: noise, targets, weights
-loop     the steps;  together: the same for K users in one forward pass
-checkpoint  what a later attempt needs to go on;  interrupt: why there may be one
-sampling pictures from fixed seeds;  gate and judge: is it the subject, and is
-         the class unharmed;  face_judge: the judge for real photos;  sheet: what the gate saw
-export   the files of an adapter;  outcome: result.json, failures, metrics lines
-memory   what is not needed for now goes back to the system
-forecast what it will take, said before;  meter: lines, progress, event files on the way
-samples  pictures on the way;  watchdog: says when nothing gets done
-convert  a file of one form into the other;  draw_class_images  a set for a base, ahead of time
-card     the adapter's README.md;  metadata: what kohya's file says of itself
+job          runs the tasks of a plan, with the base loaded once
+task         trains one user's adapter: photos, class images, steps, files, gate
+
+process/     the job as a process: log, results, workers, time limit, watchdog, memory
+config/      the recipe of a training, and the arithmetic of noise and loss weights
+model/       the base, its architecture, LoRA layers, sampling
+faces/       face detectors
+photos/      the photo pipeline: face, mask, background, crop, caption
+examples/    what a step learns from: class images, buckets of sizes, batches
+optimisation/  the training loops, the optimizer step, checkpoints, metrics
+evaluation/  the gate, the judges, validation images, the contact sheet
+export/      the files of an adapter, for every tool that loads one
 """

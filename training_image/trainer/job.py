@@ -1,4 +1,4 @@
-"""One SageMaker training job: a plan of tasks, run in turn with the base loaded once."""
+"""One SageMaker training job: the tasks of a plan, with the base loaded once."""
 
 import sys
 from collections.abc import Callable
@@ -12,73 +12,73 @@ from contracts.documents.upload.options import Precision
 from contracts.shared.layout import BASE_CHANNEL, RESULT_FILE
 from trainer.config.recipe import read_plan
 from trainer.evaluation.judge import load_judge
-from trainer.examples.class_images import Places, class_images
+from trainer.examples.class_images import ClassImagePaths, load_or_generate
 from trainer.model import lora
 from trainer.model.base import load_base, read_card
-from trainer.optimisation.loop import Trained
-from trainer.optimisation.multi_user import can_share, train_together
-from trainer.process.distributed import Crew
-from trainer.process.launch import is_member
+from trainer.optimisation.multi_user import can_share_step, train_users
+from trainer.optimisation.training_run import TrainingOutcome
+from trainer.process.distributed import ProcessGroup
+from trainer.process.launch import is_worker
 from trainer.process.resources import Machine
 from trainer.process.results import (
-    InterruptedTrainingError,
+    PreemptedError,
     TrainingError,
-    about,
     describe_failure,
+    log,
+    log_context,
     read_result,
-    say,
     verdicts_of,
     write_failure,
 )
 from trainer.process.time_limit import TimeLimit
-from trainer.process.watchdog import watching
+from trainer.process.watchdog import watchdog
 from trainer.task import (
     Job,
-    Ready,
+    PreparedTask,
     attach_adapters,
     fail_task,
     finish,
     make_adapter,
     prepare,
+    prompt_variants,
     task_folder,
-    vary,
 )
 
-DONE, FAILED, INTERRUPTED = 0, 1, 143
+DONE, FAILED, PREEMPTED = 0, 1, 143
 
 
 def run_job(root: Path) -> int:
     """Run the plan under ``root`` (``/opt/ml``) and return the process's exit code.
 
-    A task that fails says so in its own result; only a job without any success fails as a whole.
+    A failed task has a result of its own. The job fails only when no task succeeds.
     """
     limit = TimeLimit()
-    limit.listen()
+    limit.install_signal_handler()
     try:
         plan, machine = read_plan(root), Machine.read(root)
     except TrainingError as error:
         write_failure(root, describe_failure(error))
         return FAILED
     limit.deadline_seconds = plan.deadline_seconds
-    with about(plan_id=plan.plan_id):
+    with log_context(plan_id=plan.plan_id):
         try:
             return _run(root, plan, machine, limit)
-        except InterruptedTrainingError:
-            say("interrupted: the state is saved, the next attempt goes on from there")
-            return INTERRUPTED
-        except OSError as error:  # not even a result could be written
+        except PreemptedError:
+            log("preempted: a checkpoint is saved, and the next attempt resumes from it")
+            return PREEMPTED
+        except OSError as error:  # the results cannot be written
             write_failure(root, describe_failure(error))
             return FAILED
 
 
 def _run(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> int:
     results: list[TrainingResult] = []
-    for precision, tasks in by_precision(machine.share(plan.tasks)).items():
+    for precision, tasks in by_precision(machine.tasks_of_this_host(plan.tasks)).items():
         try:
-            results += run_share(root, plan, machine, limit, (precision, tasks))
-        except InterruptedTrainingError:
+            results += run_precision_group(root, plan, machine, limit, (precision, tasks))
+        except PreemptedError:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever it is, every waiting task hears of it)
+        except Exception as error:  # noqa: BLE001 (every waiting task gets a result)
             failure = describe_failure(error)
             results += [fail_task(root, task, failure) for task in tasks]
             if not tasks:
@@ -91,140 +91,150 @@ def _run(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> 
     return FAILED
 
 
-Share = tuple[Precision | None, list[TrainingTask]]
+PrecisionGroup = tuple[Precision | None, list[TrainingTask]]
 
 
 def by_precision(tasks: list[TrainingTask]) -> dict[Precision | None, list[TrainingTask]]:
-    """Return the tasks by the precision that they ask for: the base is loaded once for each."""
+    """Group the tasks by precision; the base is loaded once for each group."""
     groups: dict[Precision | None, list[TrainingTask]] = {}
     for task in tasks:
         groups.setdefault(task.request.mixed_precision, []).append(task)
     return groups or {None: []}
 
 
-def run_share(
-    root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit, share: Share
+def run_precision_group(
+    root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit, group: PrecisionGroup
 ) -> list[TrainingResult]:
     """Run the tasks of one precision."""
-    precision, tasks = share
+    precision, tasks = group
     job = open_job(root, plan, machine, limit, precision)
-    with watching(limit, machine.watchdog_seconds):
+    with watchdog(limit, machine.watchdog_seconds):
         return run_tasks(job, tasks, machine.users_per_step)
 
 
 def open_job(
     root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit, precision: Precision | None
 ) -> Job:
-    """Check and load the base; have the class images that the plan orders."""
+    """Verify and load the base, and generate the class images that the plan orders."""
     folder = root / "input" / "data" / BASE_CHANNEL
-    device = Crew.join().accelerator.device
+    device = ProcessGroup.join().accelerator.device
     card = read_card(folder, plan.base_sha256)
     base = load_base(folder, card, device, machine.dtype(device, precision))
     if machine.gradient_checkpointing:
         base.pipeline.unet.enable_gradient_checkpointing()
     judge = load_judge(base)
-    say(f"base {card.base_id} revision {card.revision} on {device.type}")
+    log(f"base {card.base_id} revision {card.revision} on {device.type}")
     for order in plan.class_images:
-        class_images(base, order, vary(order.class_prompt, judge), Places.of(root), limit)
+        load_or_generate(
+            base, order, prompt_variants(order.class_prompt, judge), ClassImagePaths.of(root), limit
+        )
     return Job(root, base, judge, limit)
 
 
 def run_tasks(job: Job, tasks: list[TrainingTask], users_per_step: int) -> list[TrainingResult]:
-    """Run this machine's tasks; each result is committed as soon as there is one."""
-    earlier = [result for task in tasks if (result := find_earlier(job, task)) is not None]
+    """Run the tasks of this host; each result is committed as soon as it exists."""
+    earlier = [result for task in tasks if (result := read_earlier_result(job, task)) is not None]
     done = {result.job_id for result in earlier}
     tasks = [task for task in tasks if task.job_id not in done]
     if users_per_step > 1:
-        return earlier + run_together(job, tasks, users_per_step)
+        return earlier + run_multi_user(job, tasks, users_per_step)
     return earlier + [run_task(job, task) for task in tasks]
 
 
-def find_earlier(job: Job, task: TrainingTask) -> TrainingResult | None:
-    """Return what an earlier attempt committed; a failure or half a result is taken away."""
+def read_earlier_result(job: Job, task: TrainingTask) -> TrainingResult | None:
+    """Return the result of an earlier attempt; delete a failed or incomplete one."""
     folder = task_folder(job.root, task)
     earlier = read_result(folder)
     if earlier is None:
         (folder / RESULT_FILE).unlink(missing_ok=True)
     else:
-        say(f"task {task.job_id} was finished by an earlier attempt job_id={task.job_id}")
+        log(f"task {task.job_id} was finished by an earlier attempt job_id={task.job_id}")
     return earlier
 
 
 def run_task(job: Job, task: TrainingTask) -> TrainingResult:
-    """Train one adapter, whatever happens to the others."""
-    return guarded(job, task, lambda: make_adapter(job, task))
+    """Train one adapter; its failure does not affect other tasks."""
+    return contain_failure(job, task, lambda: make_adapter(job, task))
 
 
-def guarded(job: Job, task: TrainingTask, work: Callable[[], TrainingResult]) -> TrainingResult:
-    """Do a task's work: its trouble is not the next one's, and the base is left as it was."""
-    with about(job_id=task.job_id):
-        return _guarded(job, task, work)
+def contain_failure(
+    job: Job, task: TrainingTask, work: Callable[[], TrainingResult]
+) -> TrainingResult:
+    """Do a task's work; turn an exception into the task's result, and detach the adapters."""
+    with log_context(job_id=task.job_id):
+        return _contain_failure(job, task, work)
 
 
-def _guarded(job: Job, task: TrainingTask, work: Callable[[], TrainingResult]) -> TrainingResult:
+def _contain_failure(
+    job: Job, task: TrainingTask, work: Callable[[], TrainingResult]
+) -> TrainingResult:
     try:
         return work()
-    except InterruptedTrainingError:
+    except PreemptedError:
         raise
-    except Exception as error:  # noqa: BLE001 (unforeseen ones too: they become this task's result)
+    except Exception as error:  # noqa: BLE001 (becomes this task's result)
         failed = fail_task(job.root, task, describe_failure(error), verdicts_of(error))
-        if is_member() and not isinstance(error, TrainingError):
-            sys.exit(FAILED)  # the other processes would wait for this one for ever
+        if is_worker() and not isinstance(error, TrainingError):
+            sys.exit(FAILED)  # the other ranks would wait for this one
         return failed
     finally:
         lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
 
 
-def run_together(job: Job, tasks: list[TrainingTask], most: int) -> list[TrainingResult]:
-    """Train up to ``most`` users in one forward pass; who cannot share is trained alone."""
+def run_multi_user(
+    job: Job, tasks: list[TrainingTask], users_per_step: int
+) -> list[TrainingResult]:
+    """Train up to ``users_per_step`` users in one step; the others are trained alone."""
     results: list[TrainingResult] = []
-    waiting: list[Ready] = []
+    waiting: list[PreparedTask] = []
     for task in tasks:
-        ready = prepare_or_fail(job, task)
-        if isinstance(ready, Ready):
-            waiting.append(ready)
+        prepared = prepare_or_fail(job, task)
+        if isinstance(prepared, PreparedTask):
+            waiting.append(prepared)
         else:
-            results.append(ready)
+            results.append(prepared)
     while waiting:
-        first = waiting[0].learner.recipe
-        group = [ready for ready in waiting if can_share(first, ready.learner.recipe)][:most]
+        first = waiting[0].run.recipe
+        group = [prepared for prepared in waiting if can_share_step(first, prepared.run.recipe)][
+            :users_per_step
+        ]
         if len(group) > 1:
             results += run_group(job, group)
         else:
             group = waiting[:1]
             results.append(run_task(job, group[0].task))
-        waiting = [ready for ready in waiting if ready not in group]
+        waiting = [prepared for prepared in waiting if prepared not in group]
     return results
 
 
-def prepare_or_fail(job: Job, task: TrainingTask) -> Ready | TrainingResult:
-    """Do all that comes before the training; what fails is its own result."""
-    with about(job_id=task.job_id):
+def prepare_or_fail(job: Job, task: TrainingTask) -> PreparedTask | TrainingResult:
+    """Prepare a task; return its failed result if that does not succeed."""
+    with log_context(job_id=task.job_id):
         try:
             return prepare(job, task)
-        except InterruptedTrainingError:
+        except PreemptedError:
             raise
-        except Exception as error:  # noqa: BLE001 (as in guarded)
+        except Exception as error:  # noqa: BLE001 (as in contain_failure)
             return fail_task(job.root, task, describe_failure(error), verdicts_of(error))
 
 
-def run_group(job: Job, group: list[Ready]) -> list[TrainingResult]:
-    """Train a group, then finish user by user."""
-    answers = train_together(job.base, [ready.learner for ready in group], job.limit)
+def run_group(job: Job, group: list[PreparedTask]) -> list[TrainingResult]:
+    """Train the users of one step together, then finish each task."""
+    answers = train_users(job.base, [prepared.run for prepared in group], job.limit)
     results = []
-    for ready, answer in zip(group, answers, strict=True):
+    for prepared, answer in zip(group, answers, strict=True):
         if isinstance(answer, TrainingError):
-            results.append(fail_task(job.root, ready.task, describe_failure(answer)))
+            results.append(fail_task(job.root, prepared.task, describe_failure(answer)))
         else:
-            work = partial(finish_member, job, ready, *answer)
-            results.append(guarded(job, ready.task, work))
+            work = partial(finish_user, job, prepared, *answer)
+            results.append(contain_failure(job, prepared.task, work))
     return results
 
 
-def finish_member(
-    job: Job, ready: Ready, trained: Trained, weights: dict[str, Tensor]
+def finish_user(
+    job: Job, prepared: PreparedTask, trained: TrainingOutcome, weights: dict[str, Tensor]
 ) -> TrainingResult:
-    """Put one user's weights into the base and finish as if it had been trained alone."""
-    networks = attach_adapters(job.base, ready.learner.recipe)
+    """Load one user's trained weights into the base and finish the task."""
+    networks = attach_adapters(job.base, prepared.run.recipe)
     lora.restore(networks, weights)
-    return finish(job, ready, networks, trained)
+    return finish(job, prepared, networks, trained)

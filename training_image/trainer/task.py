@@ -1,4 +1,4 @@
-"""One task: from a user's photos to files that passed the gate."""
+"""One task: from a user's photos to the adapter files that passed the gate."""
 
 import hashlib
 import json
@@ -24,28 +24,30 @@ from contracts.shared.layout import ADAPTER_FOLDER
 from contracts.shared.prompts import name_subject
 from contracts.shared.steps import StepBudget
 from trainer.config.recipe import Recipe, make_recipe, plan_task
-from trainer.evaluation.contact_sheet import make_sheet
-from trainer.evaluation.gate import examine, gather, known, plan_shots
+from trainer.evaluation.contact_sheet import make_contact_sheet
+from trainer.evaluation.gate import draw_evidence, examine, make_sampling_requests, recognised
 from trainer.evaluation.judge import Judge
-from trainer.evaluation.validation_images import Sampler
-from trainer.examples.class_images import ClassImages, Places, class_images
+from trainer.evaluation.validation_images import ValidationSampler
+from trainer.examples.batches import Examples
+from trainer.examples.class_images import ClassImagePaths, ClassImages, load_or_generate
 from trainer.examples.own_class_images import encode_class_photos, read_class_photos
-from trainer.examples.sizes import Album, encode_sizes
+from trainer.examples.sizes import Dataset, encode_sizes
 from trainer.export.adapter_files import list_files, write_adapter
 from trainer.export.model_card import write_card
 from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.model import lora
 from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
-from trainer.model.sampling import remember, to_images, to_png
-from trainer.optimisation.checkpoint_choice import Look, choose, read_kept
+from trainer.model.sampling import cache_prompts, to_images, to_png
+from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose, read_candidates
 from trainer.optimisation.forecast import forecast
-from trainer.optimisation.loop import Examples, Learner, Trained, encode_frozen, train
+from trainer.optimisation.loop import train
 from trainer.optimisation.metrics import TENSORBOARD_FOLDER
+from trainer.optimisation.training_run import TrainingOutcome, TrainingRun
 from trainer.photos.photos import Photo, encode_photos, split
-from trainer.photos.pipeline import develop, open_darkroom
-from trainer.process.distributed import Crew
-from trainer.process.results import TrainingError, say, write_atomically, write_result
+from trainer.photos.pipeline import make_photo_pipeline, process_photos
+from trainer.process.distributed import ProcessGroup
+from trainer.process.results import TrainingError, log, write_atomically, write_result
 from trainer.process.time_limit import TimeLimit
 
 REPORT_FILE, SHEET_FILE, PICTURES_FOLDER = "report.json", "samples.png", "pictures"
@@ -62,64 +64,70 @@ class Job:
 
 
 def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
-    """Photos, class images, training, files, gate: one task from start to result."""
-    ready = prepare(job, task)
-    networks = attach_adapters(job.base, ready.learner.recipe)
-    say_forecast(job, ready, networks)
-    trained = train(job.base, ready.learner, networks, job.limit)
-    return finish(job, ready, networks, trained)
+    """Run one task from its photos to its result."""
+    prepared = prepare(job, task)
+    networks = attach_adapters(job.base, prepared.run.recipe)
+    log_forecast(job, prepared, networks)
+    trained = train(job.base, prepared.run, networks, job.limit)
+    return finish(job, prepared, networks, trained)
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A task whose photos are read, encoded and found good."""
+class PreparedTask:
+    """A task whose photos were accepted and whose examples are encoded."""
 
     task: TrainingTask
-    learner: Learner
+    run: TrainingRun
     plan: StepBudget
-    judged_by: list[Photo]
-    """Real photos to compare with: those that training does not see, where there are enough."""
+    reference_photos: list[Photo]
+    """The photos that likeness is measured against: held-out ones where possible."""
 
     photos: tuple[PhotoVerdict, ...]
-    """What was done with each, and why."""
+    """The verdict on each photo of the task."""
 
 
-def prepare(job: Job, task: TrainingTask) -> Ready:
-    """Read and encode all that a task learns from."""
+def prepare(job: Job, task: TrainingTask) -> PreparedTask:
+    """Process and encode all that a task learns from.
+
+    Raises:
+        TrainingError: the time is over, or a photo, the plan or the base cannot be used.
+    """
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
     side = task.request.resolution or job.base.card.resolution
-    photos, verdicts = develop(open_darkroom(job.root, task, side, job.base), job.base)
+    photos, verdicts = process_photos(make_photo_pipeline(job.root, task, side, job.base), job.base)
     learnt, held_out = split(photos)
-    kept = [photo.index for photo in photos]
-    plan = plan_task(task, job.base.card, kept, Crew.join().size)
+    accepted = [photo.index for photo in photos]
+    plan = plan_task(task, job.base.card, accepted, ProcessGroup.join().world_size)
     recipe = make_recipe(task, job.base.card, plan)
-    say_plan(recipe, plan)
-    judged_by = choose_judged_by(job.judge, learnt, held_out)
-    learner = Learner(
+    log_training_summary(recipe, plan)
+    reference_photos = choose_reference_photos(job.judge, learnt, held_out)
+    run = TrainingRun(
         recipe,
         gather_examples(job, task, recipe, learnt),
         task_folder(job.root, task) / "state",
         fingerprint(task, recipe, job.base),
         job.root / TENSORBOARD_FOLDER / task.job_id,
-        make_sampler(job, task, recipe, judged_by),
+        make_sampler(job, task, recipe, reference_photos),
     )
     if recipe.text_encoder_lr is None:
-        shots = plan_shots(recipe, wishes_of(task), job.judge)
-        remember(job.base, shots.all, recipe.resolution)
-    return Ready(task, learner, plan, judged_by, verdicts)
+        requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+        cache_prompts(job.base, requests.all, recipe.resolution)
+    return PreparedTask(task, run, plan, reference_photos, verdicts)
 
 
-def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) -> TrainingResult:
-    """Write the files, pass the gate, commit the result."""
-    task, recipe, folder = ready.task, ready.learner.recipe, task_folder(job.root, ready.task)
-    candidates = choose_step(job, ready, networks, trained)
+def finish(
+    job: Job, prepared: PreparedTask, networks: lora.Networks, trained: TrainingOutcome
+) -> TrainingResult:
+    """Write the adapter files, run the gate and commit the result."""
+    task, recipe, folder = prepared.task, prepared.run.recipe, task_folder(job.root, prepared.task)
+    candidates = choose_checkpoint(job, prepared, networks, trained)
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
-    photos = ready.judged_by
+    photos = prepared.reference_photos
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else gate_failure(report)
-    metrics = metrics_of(trained, ready.plan)
-    write_card(folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, plan=ready.plan)
+    metrics = metrics_of(trained, prepared.plan)
+    write_card(folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, plan=prepared.plan)
     result = TrainingResult(
         job_id=task.job_id,
         status="succeeded" if failure is None else "failed",
@@ -127,42 +135,44 @@ def finish(job: Job, ready: Ready, networks: lora.Networks, trained: Trained) ->
         files=list_files(folder),
         metrics=metrics,
         gate=report,
-        photos=ready.photos,
+        photos=prepared.photos,
         failure=failure,
     )
     write_result(folder, result)
-    shutil.rmtree(ready.learner.folder, ignore_errors=True)
-    say(f"task {task.job_id} {result.status}")
+    shutil.rmtree(prepared.run.folder, ignore_errors=True)
+    log(f"task {task.job_id} {result.status}")
     return result
 
 
-def choose_judged_by(
+def choose_reference_photos(
     judge: Judge | None, learnt: list[Photo], held_out: list[Photo]
 ) -> list[Photo]:
-    """Return the held-out photos if the judge knows somebody on them, else those learnt from."""
+    """Return the held-out photos if somebody is recognised on them; else trained ones."""
     if judge is None or not held_out:
         return held_out or learnt
-    return held_out if len(known(judge.identities([p.image for p in held_out]))) else learnt
+    return held_out if len(recognised(judge.identities([p.image for p in held_out]))) else learnt
 
 
-def make_sampler(job: Job, task: TrainingTask, recipe: Recipe, judged_by: list[Photo]) -> Sampler:
-    """Return what draws the pictures on the way."""
+def make_sampler(
+    job: Job, task: TrainingTask, recipe: Recipe, reference_photos: list[Photo]
+) -> ValidationSampler:
+    """Return what draws the validation images of a task."""
     folder = task_folder(job.root, task) / ADAPTER_FOLDER
-    photos = tuple(photo.image for photo in judged_by)
-    wishes = tuple(wishes_of(task))
-    return Sampler(job.base, recipe, wishes, folder, job.limit, job.judge, photos)
+    photos = tuple(photo.image for photo in reference_photos)
+    prompts = tuple(sample_prompts_of(task))
+    return ValidationSampler(job.base, recipe, prompts, folder, job.limit, job.judge, photos)
 
 
-def wishes_of(task: TrainingTask) -> list[str]:
-    """Return the request's own prompts, the subject named."""
+def sample_prompts_of(task: TrainingTask) -> list[str]:
+    """Return the request's sample prompts, with the placeholders replaced."""
     request = task.request
     return [name_subject(prompt, request.trigger_word) for prompt in request.sample_prompts]
 
 
-def say_plan(recipe: Recipe, plan: StepBudget) -> None:
-    """Say what is going to happen before it costs anything."""
+def log_training_summary(recipe: Recipe, plan: StepBudget) -> None:
+    """Log the size of the training before it costs anything."""
     encoders = "frozen" if recipe.text_encoder_lr is None else "trained"
-    say(
+    log(
         f"plan job_id={recipe.job_id} photos={plan.trained_photos} held_out={plan.held_out} "
         f"class_images={plan.class_images} resolution={recipe.resolution} "
         f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step} "
@@ -170,13 +180,13 @@ def say_plan(recipe: Recipe, plan: StepBudget) -> None:
     )
 
 
-def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
-    """Say what the training will take, and keep the time for its pictures free."""
-    recipe = ready.learner.recipe
-    shots = plan_shots(recipe, wishes_of(ready.task), job.judge)
-    expected = forecast(job.base, ready.learner, networks, shots)
+def log_forecast(job: Job, prepared: PreparedTask, networks: lora.Networks) -> None:
+    """Log the expected time and memory, and reserve the time for the gate's images."""
+    recipe = prepared.run.recipe
+    requests = make_sampling_requests(recipe, sample_prompts_of(prepared.task), job.judge)
+    expected = forecast(job.base, prepared.run, networks, requests)
     job.limit.export_seconds = expected.export_seconds
-    say(
+    log(
         f"forecast job_id={recipe.job_id} seconds_per_step={expected.step_seconds:.3f} "
         f"training_seconds={expected.training_seconds:.0f} "
         f"export_seconds={expected.export_seconds:.0f} "
@@ -185,73 +195,85 @@ def say_forecast(job: Job, ready: Ready, networks: lora.Networks) -> None:
 
 
 def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[Photo]) -> Examples:
-    """Encode the photos, and find or make the class images."""
-    captions = [describe(photo, job.judge) for photo in photos]
-    classes, class_captions, drawn = gather_class(job, task, recipe)
+    """Encode the photos, and load or generate the class images."""
+    captions = [caption_with_circumstances(photo, job.judge) for photo in photos]
+    classes, class_captions, generated = gather_class(job, task, recipe)
     no_words = [""] if recipe.caption_dropout_rate else []
     prompts = list(dict.fromkeys(captions + class_captions + no_words))
     rows = [prompts.index(caption) for caption in captions]
-    sized = encode_sizes(job.base, recipe, Album(task, photos, rows))
+    photo_buckets = encode_sizes(job.base, recipe, Dataset(task, photos, rows))
     examples = Examples(
-        photos=sized[0].photos if sized else encode_photos(job.base, photos),
+        photos=photo_buckets[0].photos if photo_buckets else encode_photos(job.base, photos),
         prompts=prompts,
         photo_rows=rows,
-        sized=sized,
+        photo_buckets=photo_buckets,
         class_latents=classes,
         class_rows=[prompts.index(caption) for caption in class_captions],
-        drawn=drawn,
-        empty_row=prompts.index("") if no_words else None,
+        generated=generated,
+        empty_prompt_row=prompts.index("") if no_words else None,
     )
     if recipe.text_encoder_lr is not None:
         return examples
-    return replace(examples, text=encode_frozen(job.base, examples))
+    return replace(examples, text=examples.encode_frozen(job.base))
 
 
 def gather_class(
     job: Job, task: TrainingTask, recipe: Recipe
 ) -> tuple[Tensor | None, list[str], ClassImages | None]:
-    """Return the class images that the recipe asks for, the words for each, and their set.
+    """Return the latents of the class images, a caption for each, and the generated set.
 
-    The user's own, if there are any; else those that the base draws.
+    The user's own class images are used if there are any. Otherwise the base generates them.
     """
     if recipe.class_images == 0:
         return None, [], None
     if task.class_photos:
         images = read_class_photos(job.root, task.class_photos, recipe.resolution)
-        words = ["" if job.judge is None else job.judge.describe(image) for image in images]
-        captions = [f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in words]
-        say(f"class images: {len(images)} of the user's own")
+        circumstances = ["" if job.judge is None else job.judge.describe(image) for image in images]
+        captions = [
+            f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in circumstances
+        ]
+        log(f"class images: {len(images)} of the user's own")
         return encode_class_photos(job.base, recipe, images), captions, None
-    prompts = vary(recipe.class_prompt, job.judge)
+    prompts = prompt_variants(recipe.class_prompt, job.judge)
     order = ClassImageOrder(
         class_prompt=recipe.class_prompt,
         resolution=recipe.resolution,
         count=recipe.class_images,
     )
-    drawn = class_images(job.base, order, prompts, Places.of(job.root), job.limit)
-    return drawn.latents, [prompts[i % len(prompts)] for i in range(recipe.class_images)], drawn
+    generated = load_or_generate(job.base, order, prompts, ClassImagePaths.of(job.root), job.limit)
+    return (
+        generated.latents,
+        [prompts[i % len(prompts)] for i in range(recipe.class_images)],
+        generated,
+    )
 
 
-def describe(photo: Photo, judge: Judge | None) -> str:
-    """Return a photo's caption; its circumstances are added where the user wrote none.
+def caption_with_circumstances(photo: Photo, judge: Judge | None) -> str:
+    """Return a photo's caption; the judge adds the circumstances if the user wrote no caption.
 
-    What a caption names, the trigger word need not stand for: only who it is remains for it.
+    What a caption names is not learnt as part of the trigger word.
     """
-    words = "" if judge is None or photo.has_own_caption else judge.describe(photo.image)
-    return f"{photo.caption}, {words}" if words else photo.caption
+    circumstances = "" if judge is None or photo.has_own_caption else judge.describe(photo.image)
+    return f"{photo.caption}, {circumstances}" if circumstances else photo.caption
 
 
-def vary(prompt: str, judge: Judge | None) -> list[str]:
-    """Return a prompt plain, and in every circumstance that the judge knows."""
-    return [prompt, *(f"{prompt}, {words}" for words in (judge.circumstances() if judge else ()))]
+def prompt_variants(prompt: str, judge: Judge | None) -> list[str]:
+    """Return a prompt as it is, and once with each circumstance that the judge knows."""
+    return [
+        prompt,
+        *(
+            f"{prompt}, {circumstances}"
+            for circumstances in (judge.circumstances() if judge else ())
+        ),
+    ]
 
 
 def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
-    """Put fresh adapters in; return every network that has one."""
+    """Add new adapters to the networks that are trained, and return these networks."""
     networks: lora.Networks = {"unet": base.pipeline.unet}
     if recipe.text_encoder_lr is not None:
         networks |= base.text_encoders()
-        base.words.clear()
+        base.prompt_cache.clear()
     for name, network in networks.items():
         targets = recipe.target_modules if name == "unet" else TEXT_TARGETS
         lora.attach(
@@ -266,23 +288,23 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
     return networks
 
 
-def choose_step(
-    job: Job, ready: Ready, networks: lora.Networks, trained: Trained
+def choose_checkpoint(
+    job: Job, prepared: PreparedTask, networks: lora.Networks, trained: TrainingOutcome
 ) -> tuple[GateCandidate, ...]:
-    """Leave the best kept weights in ``networks``; the last ones where there is no choice."""
-    learner = ready.learner
-    kept = read_kept(learner.folder, learner.fingerprint)
-    if job.judge is None or not kept or trained.partial:
+    """Load the best candidate weights into ``networks``; the last weights if there is no choice."""
+    run = prepared.run
+    candidates_by_step = read_candidates(run.folder, run.fingerprint)
+    if job.judge is None or not candidates_by_step or trained.partial:
         return ()
-    look = Look(
-        plan_shots(learner.recipe, [], job.judge),
-        [photo.image for photo in ready.judged_by],
+    evaluation = CheckpointEvaluation(
+        make_sampling_requests(run.recipe, [], job.judge),
+        [photo.image for photo in prepared.reference_photos],
         job.judge,
-        learner.recipe.resolution,
+        run.recipe.resolution,
         job.limit,
     )
-    kept[trained.progress.step] = lora.weights(networks)
-    return choose(job.base, networks, kept, look)
+    candidates_by_step[trained.progress.step] = lora.weights(networks)
+    return choose(job.base, networks, candidates_by_step, evaluation)
 
 
 def judge_adapter(
@@ -294,39 +316,39 @@ def judge_adapter(
     *,
     candidates: tuple[GateCandidate, ...] = (),
 ) -> GateReport:
-    """Pass the adapter through the gate.
+    """Run the gate on the adapter.
 
-    Leaves ``report.json``, ``samples.png`` and the pictures of the request's own prompts.
+    Writes ``report.json``, ``samples.png`` and the images of the request's sample prompts.
     """
-    shots = plan_shots(recipe, wishes_of(task), job.judge)
-    evidence = gather(job.base, networks, shots, recipe.resolution, job.limit)
+    requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+    evidence = draw_evidence(job.base, networks, requests, recipe.resolution, job.limit)
     images = [photo.image for photo in photos]
     report = examine(evidence, images, job.judge, job.base.card.gate)
     report = report.model_copy(update={"candidates": candidates})
-    say_report(recipe, report)
+    log_gate_report(recipe, report)
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
-    write_atomically(adapter / SHEET_FILE, make_sheet(evidence))
-    for number, picture in enumerate(to_images(evidence.with_adapter[evidence.wishes()])):
+    write_atomically(adapter / SHEET_FILE, make_contact_sheet(evidence))
+    for number, picture in enumerate(to_images(evidence.with_adapter[evidence.sample_prompts()])):
         write_atomically(adapter / PICTURES_FOLDER / f"{number:02d}.png", to_png(picture))
     return report
 
 
-def say_report(recipe: Recipe, report: GateReport) -> None:
-    """Say what the gate measured, as a line of metrics."""
+def log_gate_report(recipe: Recipe, report: GateReport) -> None:
+    """Log the gate's metrics in the form that SageMaker's MetricDefinitions parse."""
     measured = report.model_dump(include={"effect", "identity", "prompt_following", "class_drift"})
     figures = [f"{name}={value:.4f}" for name, value in measured.items() if value is not None]
-    say(f"gate {' '.join(figures)} job_id={recipe.job_id}")
+    log(f"gate {' '.join(figures)} job_id={recipe.job_id}")
 
 
 def gate_failure(report: GateReport) -> TrainingFailure:
-    """Return the first floor that was missed, as the task's failure."""
+    """Return the first missed floor as the task's failure."""
     code = report.codes[0]
     return TrainingFailure(code=code, message=CODES[code].text)
 
 
-def metrics_of(trained: Trained, plan: StepBudget) -> TrainingMetrics:
-    """Return what training cost and how it went."""
+def metrics_of(trained: TrainingOutcome, plan: StepBudget) -> TrainingMetrics:
+    """Return the result's figures about the training."""
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingMetrics(
@@ -336,7 +358,7 @@ def metrics_of(trained: Trained, plan: StepBudget) -> TrainingMetrics:
         train_seconds=trained.progress.seconds,
         resumed_from_step=trained.resumed_from,
         partial=trained.partial,
-        gradient_explosions=trained.progress.explosions,
+        gradient_explosions=trained.progress.gradient_spikes,
         diverged_at_step=trained.diverged_at,
     )
 
@@ -347,20 +369,20 @@ def fail_task(
     failure: TrainingFailure,
     photos: tuple[PhotoVerdict, ...] = (),
 ) -> TrainingResult:
-    """Commit a task's failure, with the verdicts on its photos where they are the reason."""
-    say(f"task {task.job_id} failed: {failure.code} job_id={task.job_id}")
+    """Commit a task's failure; ``photos`` has the verdicts if photos are the reason."""
+    log(f"task {task.job_id} failed: {failure.code} job_id={task.job_id}")
     result = TrainingResult(job_id=task.job_id, status="failed", photos=photos, failure=failure)
     write_result(task_folder(root, task), result)
     return result
 
 
 def task_folder(root: Path, task: TrainingTask) -> Path:
-    """Return where a task's files go; SageMaker mirrors it to S3 while the job runs."""
+    """Return the folder of a task's files; SageMaker mirrors it to S3 during the job."""
     return root / "checkpoints" / task.job_id
 
 
 def fingerprint(task: TrainingTask, recipe: Recipe, base: Base) -> str:
-    """Return the hash of all that a saved state depends on."""
+    """Return the hash of everything that a checkpoint depends on."""
     given = task.model_dump(mode="json", exclude={"job_id"})
     finder = os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector
     parts = [asdict(recipe), given, base.card.sha256, finder]

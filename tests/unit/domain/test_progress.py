@@ -54,11 +54,11 @@ def test_every_stage_has_a_percent_on_entering() -> None:
 
 def test_the_trainer_writes_its_pace_but_not_at_every_step(tmp_path: Path) -> None:
     clock = Hands()
-    told = ProgressFile(tmp_path, job_id(1), 100, clock)
+    progress_file = ProgressFile(tmp_path, job_id(1), 100, clock)
     written = []
     for step in range(1, 101):
         clock.seconds += 2
-        told.tell(step)
+        progress_file.update(step)
         if (tmp_path / layout.PROGRESS_FILE).exists():
             text = (tmp_path / layout.PROGRESS_FILE).read_text()
             written.append(TrainingProgress.model_validate_json(text))
@@ -69,10 +69,10 @@ def test_the_trainer_writes_its_pace_but_not_at_every_step(tmp_path: Path) -> No
 
 def test_a_resumed_run_reports_its_own_pace(tmp_path: Path) -> None:
     clock = Hands()
-    told = ProgressFile(tmp_path, job_id(1), 100, clock)
-    told.tell(50)
+    progress_file = ProgressFile(tmp_path, job_id(1), 100, clock)
+    progress_file.update(50)
     clock.seconds += 30
-    told.tell(60)
+    progress_file.update(60)
     text = (tmp_path / layout.PROGRESS_FILE).read_text()
     assert TrainingProgress.model_validate_json(text).eta_seconds == 120
 

@@ -1,4 +1,4 @@
-"""What a request and a base mean together."""
+"""The recipe that a request and a base give."""
 
 import pytest
 
@@ -32,33 +32,33 @@ CARD = BaseCard.model_validate(
 )
 
 
-def request(**wishes: object) -> TrainingRequest:
+def request(**options: object) -> TrainingRequest:
     prompts = {"instance_prompt": "a photo of TOK person", "class_prompt": "a photo of a person"}
-    return TrainingRequest.model_validate(prompts | wishes)
+    return TrainingRequest.model_validate(prompts | options)
 
 
-def task(**wishes: object) -> TrainingTask:
+def task(**options: object) -> TrainingTask:
     photos = [{"index": 0, "file": f"{'0' * 32}/000.png", "sha256": "0" * 64}]
     return TrainingTask.model_validate(
-        {"job_id": "0" * 32, "request": request(**wishes), "photos": photos}
+        {"job_id": "0" * 32, "request": request(**options), "photos": photos}
     )
 
 
-def recipe_of(card: BaseCard = CARD, /, **wishes: object) -> Recipe:
+def recipe_of(card: BaseCard = CARD, /, **options: object) -> Recipe:
     """The recipe for ten photos, of which two are held out."""
-    given = task(**wishes)
+    given = task(**options)
     return make_recipe(given, card, count_steps(given.request, card.training, Dataset((1,) * 10)))
 
 
-def test_what_the_request_leaves_open_is_the_bases() -> None:
+def test_options_that_are_not_requested_are_the_bases_defaults() -> None:
     recipe = recipe_of()
     assert (recipe.steps, recipe.rank, recipe.alpha) == (240, 8, 8.0)
     assert (recipe.resolution, recipe.learning_rate, recipe.text_encoder_lr) == (64, 1e-3, None)
 
 
-def test_what_the_request_says_stands() -> None:
-    wishes = {"seed": 0, "rank": 4, "lora_alpha": 1, "max_train_steps": 7, "num_class_images": 3}
-    recipe = recipe_of(**wishes, train_text_encoder=True)
+def test_requested_numbers_have_priority() -> None:
+    options = {"seed": 0, "rank": 4, "lora_alpha": 1, "max_train_steps": 7, "num_class_images": 3}
+    recipe = recipe_of(**options, train_text_encoder=True)
     assert (recipe.steps, recipe.rank, recipe.alpha, recipe.class_images) == (7, 4, 1.0, 3)
     assert recipe.text_encoder_lr == recipe.learning_rate
 
@@ -81,7 +81,7 @@ def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "steps"),
+    ("options", "steps"),
     [
         ({"num_train_epochs": 10}, 20),  # 8 photos in batches of 4
         ({"num_train_epochs": 10, "gradient_accumulation_steps": 2}, 10),
@@ -90,12 +90,12 @@ def test_a_base_may_ask_for_its_text_encoders_to_be_trained() -> None:
     ],
 )
 def test_epochs_choose_the_steps_unless_these_are_given(
-    wishes: dict[str, object], steps: int
+    options: dict[str, object], steps: int
 ) -> None:
-    assert recipe_of(**wishes).steps == steps
+    assert recipe_of(**options).steps == steps
 
 
-def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
+def test_options_that_are_not_requested_keep_their_defaults() -> None:
     recipe = recipe_of()
     assert (recipe.optimizer, recipe.weight_decay, recipe.max_grad_norm) == ("adamw", 1e-4, 1.0)
     assert (recipe.snr_gamma, recipe.noise_offset, recipe.lora_dropout) == (5.0, 0.0, 0.0)
@@ -103,17 +103,17 @@ def test_options_that_are_not_given_train_as_before_there_were_any() -> None:
     assert recipe.gradient_accumulation_steps == 1
 
 
-def test_options_that_are_given_stand() -> None:
-    wishes = {"snr_gamma": 0, "lr_scheduler": "linear", "lr_warmup_steps": 0}
-    wishes |= {"checkpointing_steps": 3, "adam_weight_decay": 0, "target_modules": ["to_q"]}
-    recipe = recipe_of(**wishes)
+def test_requested_options_have_priority() -> None:
+    options = {"snr_gamma": 0, "lr_scheduler": "linear", "lr_warmup_steps": 0}
+    options |= {"checkpointing_steps": 3, "adam_weight_decay": 0, "target_modules": ["to_q"]}
+    recipe = recipe_of(**options)
     assert (recipe.snr_gamma, recipe.weight_decay, recipe.warm_up_steps) == (0, 0, 0)
     assert (recipe.checkpoint_every, recipe.target_modules) == (3, ("to_q",))
 
 
 def test_text_encoders_may_have_a_rank_and_alpha_of_their_own() -> None:
     recipe = recipe_of(rank=8, lora_alpha=4, text_encoder_rank=2)
-    assert recipe.text_encoder_lr is not None  # who gives them a rank wants them trained
+    assert recipe.text_encoder_lr is not None  # a rank for them means that they are trained
     assert (recipe.rank_of("unet"), recipe.rank_of("text_encoder_2")) == (8, 2)
     assert (recipe.alpha_of("unet"), recipe.alpha_of("text_encoder_2")) == (4, 1)
     own = recipe_of(text_encoder_rank=2, text_encoder_alpha=8)

@@ -1,12 +1,15 @@
-"""How the trainer knows that time runs out, and that nothing gets done."""
+"""The time limits of a job, and the watchdog."""
 
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from trainer.process.results import InterruptedTrainingError
+from trainer.optimisation.progress import ProgressFile
+from trainer.process.results import PreemptedError
 from trainer.process.time_limit import TimeLimit
-from trainer.process.watchdog import watching
+from trainer.process.watchdog import location_of, watchdog
 
 
 def test_the_deadline_leaves_a_tenth_to_write() -> None:
@@ -25,25 +28,44 @@ def test_pictures_that_take_long_get_more_of_the_deadline_but_never_most_of_it()
     assert not limit.training_is_over
 
 
-def test_an_interruption_is_heard_between_two_pieces_of_work() -> None:
+def test_a_preemption_is_raised_between_two_pieces_of_work() -> None:
     limit = TimeLimit()
-    limit.check()
-    limit.interrupted = True
-    with pytest.raises(InterruptedTrainingError):
-        limit.check()
+    limit.raise_if_preempted()
+    limit.preempted = True
+    with pytest.raises(PreemptedError):
+        limit.raise_if_preempted()
 
 
-def test_the_watchdog_says_where_a_job_hangs(capsys: pytest.CaptureFixture[str]) -> None:
-    with watching(TimeLimit(asked_at=time.monotonic() - 200), 0.1):
+def test_the_watchdog_logs_where_a_job_hangs(capsys: pytest.CaptureFixture[str]) -> None:
+    with watchdog(TimeLimit(checked_at=time.monotonic() - 200), 0.1):
         time.sleep(0.3)
     first, *more = capsys.readouterr().out.splitlines()
     assert first.startswith("watchdog: no step for 200 s; at test_time_limit.py:")
-    assert len(more) <= 2, "it repeats itself as slowly as it waits"
+    assert len(more) <= 2, "one line for each period"
+
+
+def test_the_watchdog_names_the_innermost_line_of_the_trainer() -> None:
+    paused, resume = threading.Event(), threading.Event()
+
+    def wait() -> float:
+        paused.set()
+        resume.wait(timeout=10)
+        return 0.0
+
+    progress = ProgressFile(Path("unused"), "1" * 32, 10, clock=wait)
+    thread = threading.Thread(target=progress.update, args=(1,))
+    thread.start()
+    paused.wait(timeout=10)
+    location = location_of(thread.ident or 0)
+    resume.set()
+    thread.join()
+    assert location.startswith("at progress.py:"), "optimisation/progress.py is in a folder below"
+    assert ", in threading.py:" in location
 
 
 def test_the_watchdog_is_silent_while_work_gets_done(capsys: pytest.CaptureFixture[str]) -> None:
     limit = TimeLimit()
-    with watching(limit, 5.0), watching(TimeLimit(asked_at=0.0), 0):
-        limit.check()
+    with watchdog(limit, 5.0), watchdog(TimeLimit(checked_at=0.0), 0):
+        limit.raise_if_preempted()
         time.sleep(0.05)
     assert capsys.readouterr().out == ""

@@ -1,1 +1,1 @@
-"""The numbers of a training: the recipe, and the rules of noise and weights."""
+"""The numbers of a training: the recipe, and the arithmetic of noise and loss weights."""

@@ -1,7 +1,7 @@
-"""Noise, targets and weights. Tensors in, tensors out; no model, no state.
+"""Noise, training targets and loss weights: tensors in, tensors out, no model and no state.
 
-B is the batch, T the number of noise levels (1000). All chance comes from ``chance``: a stream for
-each (seed, purpose, step ...), so a resumed run draws what an uninterrupted one would have drawn.
+B is the batch size, T the number of timesteps (1000). Every random value comes from a stream that
+is named by a key (seed, purpose, step, ...), so a resumed training draws the same values.
 """
 
 import hashlib
@@ -13,63 +13,67 @@ from contracts.base import PredictionType
 
 
 def seed_of(*key: int | str) -> int:
-    """Return a seed that depends on ``key`` and on nothing else."""
+    """Return a seed that depends on ``key`` alone."""
     digest = hashlib.blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
-def chance(*key: int | str) -> torch.Generator:
-    """Return a generator that depends on ``key`` and on nothing else."""
+def make_generator(*key: int | str) -> torch.Generator:
+    """Return a generator that depends on ``key`` alone."""
     return torch.Generator().manual_seed(seed_of(*key))
 
 
 def normal(shape: torch.Size | tuple[int, ...], *key: int | str) -> Tensor:
-    """Return float32 noise on the CPU: the same on every device."""
-    return torch.randn(tuple(shape), generator=chance(*key))
+    """Return float32 normal noise, drawn on the CPU so that every device gets the same values."""
+    return torch.randn(tuple(shape), generator=make_generator(*key))
 
 
-def happens(rate: float, *key: int | str) -> bool:
-    """Return whether something of this probability happens; it depends on ``key`` only."""
-    return rate > 0 and float(torch.rand((), generator=chance(*key))) < rate
+def bernoulli(rate: float, *key: int | str) -> bool:
+    """Return True with probability ``rate``; the result depends on ``key`` alone."""
+    return rate > 0 and float(torch.rand((), generator=make_generator(*key))) < rate
 
 
-def pick(count: int, draw: int, *key: int | str) -> int:
-    """Return the index at place ``draw`` of an endless order that shuffles ``count`` per round."""
-    order = torch.randperm(count, generator=chance(*key, draw // count))
+def shuffled_index(count: int, draw: int, *key: int | str) -> int:
+    """Return the index at position ``draw`` of an endless series of shuffles of ``count``."""
+    order = torch.randperm(count, generator=make_generator(*key, draw // count))
     return int(order[draw % count])
 
 
-def add_noise(latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
-    """Return latents (B, C, H, W) at the noise level with ``signal`` (B,) of alphas_cumprod."""
-    share = signal[:, None, None, None]
+def add_noise(latents: Tensor, noise: Tensor, alphas_cumprod: Tensor) -> Tensor:
+    """Return the noisy latents (B, C, H, W) for the ``alphas_cumprod`` (B,) of their timesteps."""
+    share = alphas_cumprod[:, None, None, None]
     return share.sqrt() * latents + (1 - share).sqrt() * noise
 
 
-def target_of(kind: PredictionType, latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
-    """Return what the UNet should have said: the noise, or the velocity v."""
-    if kind == "epsilon":
+def target_of(
+    prediction_type: PredictionType, latents: Tensor, noise: Tensor, alphas_cumprod: Tensor
+) -> Tensor:
+    """Return what the UNet should predict: the noise, or the velocity v."""
+    if prediction_type == "epsilon":
         return noise
-    share = signal[:, None, None, None]
+    share = alphas_cumprod[:, None, None, None]
     return share.sqrt() * noise - (1 - share).sqrt() * latents
 
 
-def min_snr_weights(kind: PredictionType, signal: Tensor, gamma: float) -> Tensor:
-    """Return each example's Min-SNR weight.
+def min_snr_weights(
+    prediction_type: PredictionType, alphas_cumprod: Tensor, gamma: float
+) -> Tensor:
+    """Return each example's Min-SNR loss weight.
 
-    Nearly clean images have a huge signal-to-noise ratio and would drown the rest.
+    Nearly clean images have a very high signal-to-noise ratio and would dominate the loss.
 
     Args:
-        kind: what the model predicts; the weight of v divides by SNR + 1.
-        signal: (B,) float32 in (0, 1), alphas_cumprod at each example's noise level.
-        gamma: the SNR above which weight falls off; a ratio, no unit.
+        prediction_type: what the model predicts; the weight of v is divided by SNR + 1.
+        alphas_cumprod: (B,) float32 in (0, 1), at each example's timestep.
+        gamma: the SNR above which the weight decreases; a ratio, no unit.
 
     Returns:
         (B,) float32 in (0, 1].
 
     Source: Hang et al. 2023, arXiv 2303.09556, section 3.4.
     """
-    snr = signal / (1 - signal)
-    if kind == "epsilon":
+    snr = alphas_cumprod / (1 - alphas_cumprod)
+    if prediction_type == "epsilon":
         return (gamma / snr).clamp(max=1.0)  # min(snr, gamma) / snr, but safe at snr = 0
     return snr.clamp(max=gamma) / (snr + 1)
 
@@ -80,8 +84,8 @@ def squared_error(prediction: Tensor, target: Tensor, weights: Tensor | None = N
     Args:
         prediction: (B, C, H, W).
         target: (B, C, H, W) float32.
-        weights: (B, 1, H, W) in 0 to 1, how much each place counts; the mean is over their sum, so
-            a mask changes where is learnt and not how fast. Absent: all places alike.
+        weights: (B, 1, H, W) in 0 to 1, the weight of each latent pixel; None for equal weights.
+            The mean is divided by the sum of weights, so a mask does not change the loss's size.
     """
     errors = (prediction.float() - target).square()
     if weights is None:

@@ -1,4 +1,4 @@
-"""What a request and a base mean together: every number that training needs, none left open."""
+"""The recipe of a training: every number that the request or the base decides."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ WARM_UP_SHARE = 0.05
 
 
 def read_plan(root: Path) -> TrainingPlan:
-    """Read ``plan.json`` from its channel.
+    """Read ``plan.json`` from the plan channel.
 
     Raises:
         TrainingError: it is missing or not a TrainingPlan; the reason names fields, not values.
@@ -36,7 +36,7 @@ def read_plan(root: Path) -> TrainingPlan:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One task's training, complete."""
+    """All numbers of one task's training."""
 
     job_id: str
     seed: int
@@ -47,25 +47,25 @@ class Recipe:
     alpha: float
     learning_rate: float
     text_encoder_lr: float | None
-    """Absent: the text encoders stay frozen."""
+    """None when the text encoders are frozen."""
     target_modules: tuple[str, ...]
     instance_prompt: str
     class_prompt: str
     trigger_word: str
     class_images: int
-    """0: no prior preservation."""
+    """The number of class images; 0 without prior preservation."""
     prior_loss_weight: float
     snr_gamma: float = 5.0
-    """0: no weighting."""
+    """The gamma of the Min-SNR weights; 0 for no weights."""
     max_grad_norm: float = 1.0
     text_encoder_rank: int | None = None
     text_encoder_alpha: float | None = None
-    """Absent: in the UNet's proportion to the rank."""
+    """None for the same ratio of alpha to rank as in the UNet."""
     lora_dropout: float = 0.0
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
     mixed_precision: str | None = None
-    """Absent: as the machine is set up."""
+    """None for the precision of the machine."""
     optimizer: str = "adamw"
     use_8bit_adam: bool = False
     adam_beta1: float = 0.9
@@ -78,21 +78,26 @@ class Recipe:
     noise_offset: float = 0.0
     checkpointing_steps: int | None = None
     validation_steps: int | None = None
-    """Steps between two sets of pictures; absent: none are made on the way."""
+    """The steps between two sets of validation images; None to draw none."""
     enable_bucket: bool = False
     resolutions: tuple[int, ...] = ()
     caption_dropout_rate: float = 0.0
 
     @property
+    def examples_per_batch(self) -> int:
+        """The photos and class images of one batch."""
+        return self.batch_size * (2 if self.class_images else 1)
+
+    @property
     def warm_up_steps(self) -> int:
-        """Steps until the learning rate is at its peak."""
+        """The steps until the learning rate reaches its peak."""
         if self.lr_warmup_steps is not None:
             return self.lr_warmup_steps
         return 0 if self.lr_scheduler == "constant" else round(WARM_UP_SHARE * self.steps)
 
     @property
     def checkpoint_every(self) -> int:
-        """Steps between two saved states."""
+        """Return the steps between two checkpoints."""
         return checkpoint_every(self.steps, self.checkpointing_steps)
 
     def rank_of(self, network: str) -> int:
@@ -100,31 +105,35 @@ class Recipe:
         return self.rank if network == "unet" else self.text_encoder_rank or self.rank
 
     def alpha_of(self, network: str) -> float:
-        """Return the alpha of a network's adapter: it counts alpha / rank."""
+        """Return the alpha of a network's adapter; the adapter is scaled by alpha / rank."""
         if network != "unet" and self.text_encoder_alpha is not None:
             return self.text_encoder_alpha
         return self.alpha * self.rank_of(network) / self.rank
 
 
 def plan_task(
-    task: TrainingTask, card: BaseCard, kept: Sequence[int], workers: int = 1
+    task: TrainingTask, card: BaseCard, accepted: Sequence[int], workers: int = 1
 ) -> StepBudget:
-    """Return how much is trained on the photos that were not refused here.
+    """Return how much is trained on the photos that the trainer accepted.
 
-    ``kept`` holds their indices, in the order of the task.
+    Args:
+        task: the task with its request.
+        card: the base's card with its defaults.
+        accepted: the indices of the accepted photos, in the order of the task.
+        workers: the number of processes that train together.
     """
-    places = {photo.index: place for place, photo in enumerate(task.photos)}
-    dataset = Dataset.of_task(task).only([places[index] for index in kept])
+    positions = {photo.index: position for position, photo in enumerate(task.photos)}
+    dataset = Dataset.of_task(task).only([positions[index] for index in accepted])
     return count_steps(task.request, card.training, dataset, workers)
 
 
 def make_recipe(task: TrainingTask, card: BaseCard, plan: StepBudget) -> Recipe:
-    """Settle what the request leaves open with the base's own defaults.
+    """Return the recipe: the request's options, and the base's defaults for the others.
 
     Args:
-        task: the request.
-        card: the base's own defaults.
-        plan: how much is trained, on the photos that are left.
+        task: the task with its request.
+        card: the base's card with its defaults.
+        plan: how much is trained, on the accepted photos.
     """
     request, defaults = task.request, card.training
     rank = request.rank or defaults.rank
@@ -136,14 +145,14 @@ def make_recipe(task: TrainingTask, card: BaseCard, plan: StepBudget) -> Recipe:
         batch_size=plan.batch_size,
         rank=rank,
         alpha=request.lora_alpha or float(rank),
-        learning_rate=settle_rate(request, defaults),
-        text_encoder_lr=settle_text_rate(request, defaults),
+        learning_rate=resolve_learning_rate(request, defaults),
+        text_encoder_lr=resolve_text_encoder_lr(request, defaults),
         target_modules=request.target_modules or defaults.target_modules,
         instance_prompt=name_subject(request.instance_prompt, request.trigger_word),
         class_prompt=request.class_prompt,
         trigger_word=request.trigger_word,
         class_images=plan.class_images,
-        prior_loss_weight=settle_prior(request, defaults),
+        prior_loss_weight=resolve_prior_loss_weight(request, defaults),
         snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
         weight_decay=request.adam_weight_decay,
         gradient_checkpointing=bool(request.gradient_checkpointing),
@@ -173,40 +182,37 @@ AS_REQUESTED = (
     "resolutions",
     "caption_dropout_rate",
 )
-"""Options of a request that a recipe has by the same name."""
+"""Options that a request and a recipe have under the same name."""
 
 
-def settle_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
-    """Return the UNet's peak rate; prodigy finds its own, times 1."""
+def resolve_learning_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return the UNet's peak learning rate; prodigy finds its own and takes a factor of 1."""
     if request.learning_rate is not None:
         return request.learning_rate
     return 1.0 if request.optimizer == "prodigy" else defaults.learning_rate
 
 
-def settle_text_rate(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
-    """Return the text encoders' peak rate; None where they stay frozen."""
+def resolve_text_encoder_lr(request: TrainingRequest, defaults: TrainingDefaults) -> float | None:
+    """Return the text encoders' peak learning rate; None when they are frozen."""
     trains = request.train_text_encoder
     if trains is None:
-        wishes = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
-        trains = any(wish is not None for wish in wishes) or defaults.train_text_encoder
+        options = (request.text_encoder_lr, request.text_encoder_rank, request.text_encoder_alpha)
+        trains = any(requested is not None for requested in options) or defaults.train_text_encoder
     if not trains:
         return None
-    rate = settle_rate(request, defaults)
-    if request.optimizer == "prodigy":  # it knows one rate only
+    rate = resolve_learning_rate(request, defaults)
+    if request.optimizer == "prodigy":  # prodigy has one rate for all networks
         return rate
     return request.text_encoder_lr or defaults.text_encoder_lr or rate
 
 
-def settle_prior(request: TrainingRequest, defaults: TrainingDefaults) -> float:
-    """Return how much the class counts."""
-    wish = request.prior_loss_weight
-    return defaults.prior_loss_weight if wish is None else wish
+def resolve_prior_loss_weight(request: TrainingRequest, defaults: TrainingDefaults) -> float:
+    """Return the weight of the class images in the loss."""
+    requested = request.prior_loss_weight
+    return defaults.prior_loss_weight if requested is None else requested
 
 
 def warm_cosine(recipe: Recipe, step: int) -> float:
-    """Return the share of the peak rate at a step: warm up, then fall along a cosine to nothing.
-
-    ``step`` counts from 0.
-    """
+    """Return the factor of a linear warm-up and a cosine decay to zero; ``step`` counts from 0."""
     warmth = min(1.0, (step + 1) / max(1, recipe.warm_up_steps))
     return warmth * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))

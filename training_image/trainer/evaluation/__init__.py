@@ -1,1 +1,1 @@
-"""Judging an adapter before it is published."""
+"""The evaluation of an adapter before it is published."""

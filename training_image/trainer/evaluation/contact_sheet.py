@@ -1,10 +1,10 @@
-"""The sample sheet, ``samples.png``: what the gate drew, for people.
+"""The contact sheet, ``samples.png``: the images that the gate sampled, for people.
 
-Left, a row for each picture of the subject and of the request's own prompts: base | adapter. Right,
-for each picture of the class: base | adapter, which should be the same. The two pictures of a row
-have the same prompt and the same seed.
+On the left, one row for each image of the subject and of the sample prompts: base | adapter. On the
+right, one row for each image of the class: base | adapter, which should be equal. The two images of
+a row have the same prompt and seed.
 
-The sheet goes to the models bucket, which never expires it. No photo is shown on it:
+The sheet is stored in the models bucket and does not expire, so it shows no photo:
 docs/decisions/0016-photos-stay-in-the-uploads-bucket.md.
 """
 
@@ -20,8 +20,8 @@ PAPER, INK = (255, 255, 255), (60, 60, 60)
 Column = tuple[str, list[Image.Image]]
 
 
-def make_sheet(evidence: Evidence) -> bytes:
-    """Return a PNG of drawn pictures; see the module's header."""
+def make_contact_sheet(evidence: Evidence) -> bytes:
+    """Return the PNG of the sheet."""
     without, adapted = to_images(evidence.without), to_images(evidence.with_adapter)
     end = evidence.of_class().start
     subject: list[Column] = [("base", without[:end]), ("yours", adapted[:end])]
@@ -42,7 +42,7 @@ def make_sheet(evidence: Evidence) -> bytes:
 def draw_column(
     sheet: Image.Image, left: int, side: int, title: str, images: list[Image.Image]
 ) -> None:
-    """Draw one column under its title."""
+    """Draw one column of images under its title."""
     ImageDraw.Draw(sheet).text((left, 2), title, fill=INK)
     for row, image in enumerate(images):
         shown = image.resize((side, side), Image.Resampling.BICUBIC)

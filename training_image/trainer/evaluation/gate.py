@@ -1,10 +1,10 @@
-"""The gate: pictures from fixed seeds, with and without the adapter, measured before publishing.
+"""The gate: images from fixed seeds, with and without the adapter, measured before publishing.
 
-effect            the adapter changes pictures
-health            every picture is finite and shows something
-identity          pictures of the subject against photos that training has not seen
-prompt following  the attributes that prompts name are there
-class drift       the class prompt still gives other people, as it is told to
+effect            the adapter changes images
+health            every image is finite and shows something
+identity          images of the subject are like photos that training has not seen
+prompt following  the attributes that prompts name are shown
+class drift       the class prompt still shows other people, and still follows its prompt
 """
 
 from dataclasses import dataclass
@@ -19,87 +19,94 @@ from trainer.config.recipe import Recipe
 from trainer.evaluation.judge import Judge
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.model.sampling import Pictures, Shot, make_pictures, to_images
+from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images
 from trainer.process.time_limit import TimeLimit
 
 FIRST_SEED, PICTURES = 1000, 8
-"""Pictures of the subject, and as many of its class."""
+"""The first seed, and the number of images of the subject and of the class."""
 
-FLAT = 0.01
-"""A picture whose pixels spread less than this (0 to 1) shows nothing."""
+MIN_CONTRAST = 0.01
+"""An image whose pixels (0 to 1) have a smaller standard deviation shows nothing."""
 
 
 @dataclass(frozen=True)
-class Shots:
-    """What the gate looks at."""
+class SamplingRequests:
+    """The images that the gate samples."""
 
-    subject: list[Shot]
-    wishes: list[Shot]
+    subject: list[SamplingRequest]
+    sample_prompts: list[SamplingRequest]
     """The request's own sample prompts."""
-    of_class: list[Shot]
+    of_class: list[SamplingRequest]
 
     @property
-    def all(self) -> list[Shot]:
-        """Return all of them in one order."""
-        return [*self.subject, *self.wishes, *self.of_class]
+    def all(self) -> list[SamplingRequest]:
+        """Return all requests in one fixed order."""
+        return [*self.subject, *self.sample_prompts, *self.of_class]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The same shots twice, (N, S, S, 3) float32 in 0 to 1, in the order of ``Shots.all``."""
+    """The images of every request without and with the adapter.
 
-    shots: Shots
+    Each is (N, S, S, 3) float32 in 0 to 1, in the order of ``SamplingRequests.all``.
+    """
+
+    requests: SamplingRequests
     without: Pictures
     with_adapter: Pictures
 
     def subject(self) -> slice:
-        """Return where the subject's pictures are."""
-        return slice(0, len(self.shots.subject))
+        """Return the rows of the subject's images."""
+        return slice(0, len(self.requests.subject))
 
-    def wishes(self) -> slice:
-        """Return where the request's own pictures are."""
-        return slice(len(self.shots.subject), self.of_class().start)
+    def sample_prompts(self) -> slice:
+        """Return the rows of the sample prompts' images."""
+        return slice(len(self.requests.subject), self.of_class().start)
 
     def of_class(self) -> slice:
-        """Return where the class's pictures are."""
-        return slice(len(self.without) - len(self.shots.of_class), None)
+        """Return the rows of the class's images."""
+        return slice(len(self.without) - len(self.requests.of_class), None)
 
 
-def plan_shots(recipe: Recipe, sample_prompts: list[str], judge: Judge | None) -> Shots:
-    """Choose prompts and seeds; the same for every attempt.
+def make_sampling_requests(
+    recipe: Recipe, sample_prompts: list[str], judge: Judge | None
+) -> SamplingRequests:
+    """Return the gate's prompts and seeds; they are the same for every attempt.
 
-    A judge that knows circumstances sees subject and class in those; others get variety from
-    the seeds alone.
+    A judge that knows circumstances gets the subject and the class in each of them. Otherwise the
+    images vary by seed alone.
     """
-    added = [f", {words}" for words in judge.circumstances()] if judge is not None else []
-    suffixes = [added[i % len(added)] if added else "" for i in range(PICTURES)]
-    return Shots(
-        subject=_shots([recipe.instance_prompt + suffix for suffix in suffixes]),
-        wishes=_shots(sample_prompts),
-        of_class=_shots([recipe.class_prompt + suffix for suffix in suffixes]),
+    circumstances = [f", {words}" for words in judge.circumstances()] if judge is not None else []
+    suffixes = [
+        circumstances[i % len(circumstances)] if circumstances else "" for i in range(PICTURES)
+    ]
+    return SamplingRequests(
+        subject=_requests([recipe.instance_prompt + suffix for suffix in suffixes]),
+        sample_prompts=_requests(sample_prompts),
+        of_class=_requests([recipe.class_prompt + suffix for suffix in suffixes]),
     )
 
 
-def _shots(prompts: list[str]) -> list[Shot]:
-    return [Shot(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts)]
+def _requests(prompts: list[str]) -> list[SamplingRequest]:
+    return [SamplingRequest(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts)]
 
 
-def gather(
-    base: Base, networks: lora.Networks, shots: Shots, side: int, limit: TimeLimit
+def draw_evidence(
+    base: Base, networks: lora.Networks, requests: SamplingRequests, side: int, limit: TimeLimit
 ) -> Evidence:
-    """Make every picture with and without the adapter."""
-    with lora.switched_off(networks):
-        without = make_pictures(base, shots.all, side, limit, "pictures of the base")
-    with_adapter = make_pictures(base, shots.all, side, limit, "pictures of the subject")
-    return Evidence(shots, without, with_adapter)
+    """Sample every image without and with the adapter."""
+    with lora.disabled(networks):
+        without = make_pictures(base, requests.all, side, limit, "pictures of the base")
+    with_adapter = make_pictures(base, requests.all, side, limit, "pictures of the subject")
+    return Evidence(requests, without, with_adapter)
 
 
 def examine(
     evidence: Evidence, photos: list[Image.Image], judge: Judge | None, floors: GateFloors
 ) -> GateReport:
-    """Measure, and compare with the base's floors.
+    """Measure the images and compare the metrics with the base's floors.
 
-    ``photos`` are real ones; those that training has not seen, if there are any.
+    ``photos`` are those that likeness is measured against: held-out ones where possible.
     """
     healthy = is_healthy(evidence.with_adapter)
     report = GateReport(passed=False, effect=measure_effect(evidence) if healthy else 0.0)
@@ -110,13 +117,13 @@ def examine(
 
 
 def is_healthy(pictures: Pictures) -> bool:
-    """Return whether every picture is finite and more than one flat colour."""
+    """Return whether every image is finite and is not of one colour."""
     finite = bool(np.isfinite(pictures).all())
-    return finite and bool((pictures.std(axis=(1, 2)).max(axis=1) > FLAT).all())
+    return finite and bool((pictures.std(axis=(1, 2)).max(axis=1) > MIN_CONTRAST).all())
 
 
 def measure_effect(evidence: Evidence) -> float:
-    """Return the mean absolute change of the subject's pictures, 0 to 1."""
+    """Return the mean absolute change of the subject's images, 0 to 1."""
     where = evidence.subject()
     return float(np.abs(evidence.with_adapter[where] - evidence.without[where]).mean())
 
@@ -124,28 +131,29 @@ def measure_effect(evidence: Evidence) -> float:
 def measure_likeness(
     evidence: Evidence, photos: list[Image.Image], judge: Judge
 ) -> dict[str, float | None]:
-    """Return what only a judge can tell, by GateReport's names.
+    """Return the metrics that need a judge, by GateReport's names.
 
-    A subject that no photo shows anybody of, such as a dog to a judge of faces, has no likeness.
+    A subject that the judge cannot recognise on any photo, such as a dog to a face judge, has no
+    identity metric.
     """
-    made, base = to_images(evidence.with_adapter), to_images(evidence.without)
+    images, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()
-    real = known(judge.identities(photos))
-    subject_prompts = [shot.prompt for shot in evidence.shots.all[: of_class.start]]
-    class_prompts = [shot.prompt for shot in evidence.shots.of_class]
+    real = recognised(judge.identities(photos))
+    subject_prompts = [request.prompt for request in evidence.requests.all[: of_class.start]]
+    class_prompts = [request.prompt for request in evidence.requests.of_class]
     forgotten = share_forgotten(
         measure_following(judge, class_prompts, base[of_class]),
-        measure_following(judge, class_prompts, made[of_class]),
+        measure_following(judge, class_prompts, images[of_class]),
     )
-    following = measure_following(judge, subject_prompts, made[: of_class.start])
+    following = measure_following(judge, subject_prompts, images[: of_class.start])
     if not len(real):
         return {"prompt_following": following, "class_drift": forgotten}
     pulled = share_pulled(
         likeness(judge.identities(base[of_class]), real),
-        likeness(judge.identities(made[of_class]), real),
+        likeness(judge.identities(images[of_class]), real),
     )
     return {
-        "identity": likeness(judge.identities(made[subject]), real),
+        "identity": likeness(judge.identities(images[subject]), real),
         "identity_base": likeness(judge.identities(base[subject]), real),
         "identity_photos": likeness_within(real),
         "prompt_following": following,
@@ -153,18 +161,18 @@ def measure_likeness(
     }
 
 
-def known(identities: Tensor) -> Tensor:
-    """Return the rows that are somebody, (M, D): a photo without a face tells nothing."""
+def recognised(identities: Tensor) -> Tensor:
+    """Return the rows of recognised people, (M, D); the others are zero."""
     return identities[identities.any(dim=1)]
 
 
-def likeness(made: Tensor, real: Tensor) -> float:
-    """Return the mean cosine of two sets of identities, (N, D) and (M, D)."""
-    return float((made @ real.T).mean())
+def likeness(images: Tensor, real: Tensor) -> float:
+    """Return the mean cosine similarity of two sets of identities, (N, D) and (M, D)."""
+    return float((images @ real.T).mean())
 
 
 def likeness_within(real: Tensor) -> float | None:
-    """Return the mean cosine of different photos of one set; None for a single one."""
+    """Return the mean cosine similarity within a set of photos; None for a single photo."""
     count = len(real)
     if count == 1:
         return None
@@ -172,7 +180,7 @@ def likeness_within(real: Tensor) -> float | None:
 
 
 def share_pulled(before: float, after: float) -> float:
-    """Return how far of the way the class went from its own looks (0) to the subject's (1).
+    """Return how far the class moved from its own likeness (0) to the subject's (1).
 
     >>> share_pulled(0.2, 0.2), share_pulled(0.2, 0.6)
     (0.0, 0.5)
@@ -192,14 +200,14 @@ def share_forgotten(before: float | None, after: float | None) -> float:
 
 
 def measure_following(judge: Judge, prompts: list[str], images: list[Image.Image]) -> float | None:
-    """Return the share of the attributes named in prompts that the pictures show."""
+    """Return the share of the attributes in prompts that the images show; None without any."""
     counts = [judge.follows(p, image) for p, image in zip(prompts, images, strict=True)]
     named = sum(asked for _, asked in counts)
     return sum(shown for shown, _ in counts) / named if named else None
 
 
 def missed_floors(report: GateReport, floors: GateFloors) -> tuple[str, ...]:
-    """Return a code for each floor that the report is under; what was not measured passes."""
+    """Return a code for each floor that is missed; a metric that was not measured passes."""
     missed = {
         "gate_no_effect": _below(report.effect, floors.min_effect),
         "gate_not_alike": _below(report.identity, floors.min_identity),

@@ -1,8 +1,8 @@
-"""The judge of likeness: who is on a picture, and what is to be seen on it.
+"""The judge: who an image shows, and which attributes it shows.
 
-A base brings its own (``BaseCard.judge``): a folder with ``judge.json`` and either an image
-classifier that transformers loads, where the file says which of its outputs are an identity and
-which are readings, or, for real photos, a face encoder (``"kind": "face"``, see face_judge.py).
+A base brings its own judge (``BaseCard.judge``): a folder with ``judge.json``. The judge is an
+image classifier of transformers, and the file says which of its outputs are an identity and which
+are attributes; or it is a face encoder (``"kind": "face"``, see face_judge.py).
 """
 
 import json
@@ -25,40 +25,40 @@ JUDGE_FILE = "judge.json"
 
 
 class Judge(Protocol):
-    """What the gate needs to know about pictures."""
+    """What the gate measures images with."""
 
     def identities(self, images: list[Image.Image]) -> Tensor:
         """Return (N, D) float32 of unit length: the nearer, the more alike the people.
 
-        A row of zeros is a picture without anybody to know.
+        A row of zeros is an image on which nobody is recognised.
         """
         ...
 
     def follows(self, prompt: str, image: Image.Image) -> tuple[int, int]:
-        """Return how many of the attributes that ``prompt`` names the image shows, and of how many.
+        """Return how many attributes of ``prompt`` the image shows, and how many the prompt names.
 
         (0, 0) for a prompt that names none.
         """
         ...
 
     def circumstances(self) -> tuple[str, ...]:
-        """Return what to add to a prompt to see it in several situations; () for nothing."""
+        """Return suffixes that put a prompt's subject in several situations; () for none."""
         ...
 
     def describe(self, image: Image.Image) -> str:
-        """Return the circumstances of a picture in a prompt's words; "" where it cannot tell.
+        """Return the circumstances of an image in a prompt's words; "" if they are not known.
 
-        Never who is on it: what a caption names, the trigger word need not learn.
+        Never who is shown: what a caption names is not learnt as part of the trigger word.
         """
         ...
 
 
 def load_judge(base: Base) -> Judge | None:
-    """Return the base's judge; None when it brings none, so identity is not scored.
+    """Return the base's judge; None if it has none, and then identity is not measured.
 
     Raises:
-        TrainingError: ``base_mismatch``, it cannot be loaded; ``face_detector_missing``, it knows
-            people by their faces, and neither image nor base has a detector.
+        TrainingError: ``base_mismatch``, the judge cannot be loaded; ``face_detector_missing``, it
+            is a face judge, and neither the image nor the base has a face detector.
     """
     if base.card.judge is None:
         return None
@@ -73,51 +73,51 @@ def load_judge(base: Base) -> Judge | None:
 
 
 def load_face_judge(base: Base, settings: FaceJudgeSettings, folder: Path) -> FaceJudge:
-    """Return the judge for real photos.
+    """Return the face judge.
 
     Raises:
-        ValueError: its encoder is missing, or not what it should be.
+        ValueError: its encoder is missing or invalid.
         TrainingError: ``face_detector_missing``.
     """
     detector = detector_of(base)
     if detector is None:
-        message = "the base's judge needs a face detector, and neither image nor base names one"
+        message = "the base's judge needs a face detector, and neither image nor base has one"
         raise TrainingError("face_detector_missing", message)
     return FaceJudge(detector, folder / settings.recognizer)
 
 
 class Reader(BaseModel):
-    """An attribute that the judge reads: the outputs from ``start``, one for each label."""
+    """An attribute that the judge reads: one output for each label, from output ``start`` on."""
 
     start: int
     labels: tuple[str, ...]
 
 
 class JudgeSettings(BaseModel):
-    """``judge.json``, as far as the trainer needs it."""
+    """The part of ``judge.json`` that the trainer reads."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     input_side: int
-    """Pixels of a side that every picture is first reduced to."""
+    """The side in pixels that every image is reduced to first."""
 
     network_side: int
-    """Pixels of a side that the network then takes."""
+    """The side in pixels of the network's input."""
 
     identity: tuple[int, int]
-    """First and one past last of the outputs that are the identity."""
+    """The outputs that are the identity: the first, and one past the last."""
 
     readers: dict[str, Reader]
 
     phrases: dict[str, dict[str, str]]
-    """What a phrase of a prompt promises: attribute -> label."""
+    """The attribute and label that each phrase of a prompt names."""
 
     prompts: tuple[str, ...] = ()
-    """Whole prompts to examine by; what follows their first comma is the circumstance."""
+    """The base's examination prompts; the circumstance follows the first comma."""
 
 
 class ClassifierJudge:
-    """The judge that ships with a base."""
+    """The judge that is an image classifier."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -144,11 +144,11 @@ class ClassifierJudge:
         return sum(shown[name] == label for name, label in wanted.items()), len(wanted)
 
     def circumstances(self) -> tuple[str, ...]:
-        """Return the circumstances of the base's own examination prompts."""
+        """Return the circumstances of the base's examination prompts."""
         return tuple(prompt.partition(",")[2].strip() for prompt in self._settings.prompts)
 
     def describe(self, image: Image.Image) -> str:
-        """Return a phrase for every circumstance that the base's examination prompts name."""
+        """Return a phrase for each circumstance that the examination prompts vary."""
         shown = self._read(image)
         named = [self._settings.phrases.get(phrase, {}) for phrase in self._named()]
         wanted = dict.fromkeys(attribute for promise in named for attribute in promise)

@@ -1,7 +1,7 @@
-"""Pictures every so many steps, always of the same prompts and seeds: a training to look at.
+"""Validation images: images of the same prompts and seeds every few steps.
 
-They are drawn from seeds of their own, so a training with pictures and one without are the same.
-Where the base brings a judge, it says of each step how far the training has come.
+They are sampled from seeds of their own, so training with and without them gives the same weights.
+A judge measures them, if the base has one.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from PIL import Image
 
 from contracts.shared.steps import MAX_VALIDATION_PICTURES, VALIDATION_SUBJECTS
 from trainer.config.recipe import Recipe
-from trainer.evaluation.gate import is_healthy, known, likeness, measure_following
+from trainer.evaluation.gate import is_healthy, likeness, measure_following, recognised
 from trainer.evaluation.judge import Judge
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.model.sampling import Pictures, Shot, make_pictures, to_images, to_png
+from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images, to_png
 from trainer.process.results import write_atomically
 from trainer.process.time_limit import TimeLimit
 
@@ -24,41 +24,41 @@ SAMPLES_FOLDER = "samples"
 
 
 @dataclass(frozen=True)
-class Sampler:
-    """Draws one task's samples."""
+class ValidationSampler:
+    """Samples one task's validation images."""
 
     base: Base
     recipe: Recipe
     prompts: tuple[str, ...]
-    """The request's own, the subject named."""
+    """The request's sample prompts, with the placeholders replaced."""
     folder: Path
-    """Of the adapter: samples are delivered with it."""
+    """The adapter's folder: the images are delivered with the adapter."""
     limit: TimeLimit
     judge: Judge | None = None
     photos: tuple[Image.Image, ...] = ()
-    """Real ones to compare with, the same as the gate's."""
+    """The photos that likeness is measured against, the same as the gate's."""
 
     def is_due(self, step: int) -> bool:
-        """Return whether pictures are wished after so many steps."""
+        """Return whether images are requested after this step."""
         every = self.recipe.validation_steps
         return every is not None and step % every == 0
 
-    def shots(self) -> list[Shot]:
-        """Return the pictures of every step: the subject plain, then the request's own prompts."""
+    def requests(self) -> list[SamplingRequest]:
+        """Return the images of every set: the instance prompt, then the sample prompts."""
         prompts = [self.recipe.instance_prompt] * VALIDATION_SUBJECTS + list(self.prompts)
         return [
-            Shot(prompt, FIRST_SEED + i)
+            SamplingRequest(prompt, FIRST_SEED + i)
             for i, prompt in enumerate(prompts[:MAX_VALIDATION_PICTURES])
         ]
 
     def draw(self, step: int, networks: lora.Networks) -> Pictures:
-        """Draw and keep the pictures of a step; the networks go on learning after it."""
+        """Sample and save the images of a step, without dropout."""
         unet = self.base.pipeline.unet
         lora.set_dropout(networks, active=False)
         unet.eval()
         try:
             pictures = make_pictures(
-                self.base, self.shots(), self.recipe.resolution, self.limit, "samples"
+                self.base, self.requests(), self.recipe.resolution, self.limit, "samples"
             )
         finally:
             unet.train()
@@ -69,19 +69,19 @@ class Sampler:
         return pictures
 
     def measure(self, pictures: Pictures) -> dict[str, float]:
-        """Return what the judge says of a step's pictures, by GateReport's names; {} without one.
+        """Return the judge's metrics of a set of images, by GateReport's names.
 
-        Of two pictures it is a rough figure; the gate's own, of eight, decides.
+        Empty without a judge. They are rough metrics of two images; the gate decides by eight.
         """
         if self.judge is None or not is_healthy(pictures):
             return {}
-        made = to_images(pictures)
-        real = known(self.judge.identities(list(self.photos)))
-        subject = self.judge.identities(made[:VALIDATION_SUBJECTS])
+        images = to_images(pictures)
+        real = recognised(self.judge.identities(list(self.photos)))
+        subject = self.judge.identities(images[:VALIDATION_SUBJECTS])
         figures = {
             "identity": likeness(subject, real) if len(real) else None,
             "prompt_following": measure_following(
-                self.judge, [shot.prompt for shot in self.shots()], made
+                self.judge, [request.prompt for request in self.requests()], images
             ),
         }
         return {name: value for name, value in figures.items() if value is not None}

@@ -1,1 +1,1 @@
-"""What each optimizer step learns from: photos, class images, sizes and buckets."""
+"""What each optimizer step learns from: batches of photos and class images."""

@@ -1,7 +1,8 @@
-"""Photos of several sizes: which sizes there are, and which batch each step takes.
+"""Photos of several sizes: the sizes that exist, and the batch that each step takes.
 
-A batch is of one size. In a round, every photo comes once (or as often as its ``repeats`` says),
-the batches of all sizes in an order by chance. All of it depends on the seed and the step alone.
+All images of a batch have one size. In a round, every photo comes once (or as often as its
+``repeats`` says), and the batches of all sizes come in random order. Everything depends on the seed
+and the step alone.
 """
 
 import math
@@ -14,13 +15,13 @@ from PIL import Image, ImageOps
 from trainer.config import noise
 from trainer.photos.photos import Latents
 
-LONGEST_ASPECT = 2.0
-"""Of a bucket: a longer photo is cropped to it."""
+MAX_ASPECT = 2.0
+"""The largest aspect ratio of a bucket; a longer photo is cropped to it."""
 
 
 @dataclass(frozen=True, order=True)
 class Size:
-    """Pixels of a training picture."""
+    """The size of a training image in pixels."""
 
     height: int
     width: int
@@ -28,25 +29,25 @@ class Size:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Photos of one size, encoded."""
+    """The encoded photos of one size."""
 
     photos: Latents
     rows: Sequence[int]
-    """Each photo's place among the prompts."""
+    """For each photo, the index of its caption in the prompts."""
     size: Size
     repeats: Sequence[int] = ()
-    """How often each comes in a round; empty: once."""
+    """How often each photo comes in a round; empty for once."""
 
     @property
     def entries(self) -> list[int]:
-        """Return the photos of one round, by their places."""
+        """Return the photos of one round; a photo is listed once for each repeat."""
         if not self.repeats:
             return list(range(len(self.rows)))
-        return [place for place, often in enumerate(self.repeats) for _ in range(often)]
+        return [index for index, count in enumerate(self.repeats) for _ in range(count)]
 
 
 def sizes_of(side: int, step: int) -> list[Size]:
-    """Return the sizes of about ``side`` x ``side`` pixels, every side a multiple of ``step``.
+    """Return the sizes of about ``side`` x ``side`` pixels whose sides are multiples of ``step``.
 
     >>> [(size.height, size.width) for size in sizes_of(512, 128)]
     [(384, 640), (512, 512), (640, 384)]
@@ -55,14 +56,14 @@ def sizes_of(side: int, step: int) -> list[Size]:
     found = {square}
     for width in range(step, 2 * side + 1, step):
         height = side * side // width // step * step
-        if height and 1 / LONGEST_ASPECT <= width / height <= LONGEST_ASPECT:
+        if height and 1 / MAX_ASPECT <= width / height <= MAX_ASPECT:
             found |= {Size(height, width), Size(width, height)}
     near = {size for size in found if size == square or size.height != size.width}
     return sorted(near)
 
 
 def nearest(width: int, height: int, sizes: Sequence[Size]) -> Size:
-    """Return the size whose aspect is the most like a photo's; of two, the larger one.
+    """Return the size with the aspect ratio most like a photo's; of two, the larger one.
 
     >>> nearest(300, 200, [Size(384, 640), Size(512, 512)])
     Size(height=384, width=640)
@@ -76,28 +77,30 @@ def nearest(width: int, height: int, sizes: Sequence[Size]) -> Size:
 
 
 def fit(image: Image.Image, size: Size) -> Image.Image:
-    """Return the centre of an image, as much as fits, at a size."""
+    """Return the largest centred part of an image with the size's aspect, at that size."""
     whole = (size.width, size.height)
     return ImageOps.fit(image.convert("RGB"), whole, Image.Resampling.LANCZOS)
 
 
-def choose(
+def choose_batch(
     buckets: Sequence[Bucket], batch: int, batch_size: int, seed: int
 ) -> tuple[int, list[int]]:
-    """Return the bucket of a batch and its photos' places there; ``batch`` counts from 0."""
+    """Return the bucket of a batch and the photos in it; ``batch`` counts from 0."""
     entries = [bucket.entries for bucket in buckets]
     counts = [math.ceil(len(own) / batch_size) for own in entries]
-    round_, place = divmod(batch, sum(counts))
-    turns = [number for number, count in enumerate(counts) for _ in range(count)]
+    round_, index = divmod(batch, sum(counts))
+    batches = [number for number, count in enumerate(counts) for _ in range(count)]
     if len(buckets) == 1:
         number, first = 0, batch
         key: tuple[int | str, ...] = (seed, "photo")
     else:
-        order = torch.randperm(len(turns), generator=noise.chance(seed, "bucket", round_)).tolist()
-        turns = [turns[i] for i in order]
-        number = turns[place]
-        first = round_ * counts[number] + turns[:place].count(number)
+        order = torch.randperm(
+            len(batches), generator=noise.make_generator(seed, "bucket", round_)
+        ).tolist()
+        batches = [batches[i] for i in order]
+        number = batches[index]
+        first = round_ * counts[number] + batches[:index].count(number)
         key = (seed, "photo", number)
     own = entries[number]
     draws = range(first * batch_size, (first + 1) * batch_size)
-    return number, [own[noise.pick(len(own), draw, *key)] for draw in draws]
+    return number, [own[noise.shuffled_index(len(own), draw, *key)] for draw in draws]

@@ -1,12 +1,12 @@
-"""Class images: what the base draws for the class prompt, made once and shared by every user.
+"""Class images: what the base draws for the class prompt, generated once and shared by all users.
 
-They are kept as latents, with the encoded prompts: nothing decodes, compresses and encodes them
-again. They come from the base alone, so no user's photo can be in them.
+They are kept as latents, with the encoded prompts, so they are not decoded and encoded again. They
+come from the base alone, so they cannot show anything of a user's photo.
 
-Looked for in this order: the warm pool's cache, the ``prior`` channel, the base's own folder
-(where ``trainer.examples.draw_class_images`` leaves sets), what an earlier attempt of this job
-made. A set that had to be made lies under ``checkpoints/priors/``, from where follow_training keeps
-it for every later job.
+They are looked for in this order: the warm pool's cache, the ``prior`` channel, the base's own
+folder (``trainer.examples.draw_class_images`` writes sets there), and what an earlier attempt of
+this job generated. New ones are written to ``checkpoints/priors/``, from where follow_training
+keeps them for later jobs.
 """
 
 import hashlib
@@ -27,33 +27,33 @@ from contracts.shared.layout import (
     CLASS_IMAGES_FILE,
     CLASS_IMAGES_FOLDER,
 )
-from trainer.model.architectures import Text
+from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
-from trainer.model.sampling import Shot, make_latents
-from trainer.process.results import TrainingError, say, write_atomically
+from trainer.model.sampling import SamplingRequest, make_latents
+from trainer.process.results import TrainingError, log, write_atomically
 from trainer.process.time_limit import TimeLimit
 
-GENERATION = 2
-"""Part of every set's recipe: count it up when sets must be made anew."""
+RECIPE_VERSION = 2
+"""Part of every set's hash: increase it when stored class images must be generated again."""
 
 WARM_POOL_CACHE = Path("sagemaker") / "warmpoolcache"
 
 
 @dataclass(frozen=True)
 class ClassImages:
-    """One set, ready to train on."""
+    """Class images that are ready to train on."""
 
     latents: Tensor
-    """(count, C, H, W) float32, scaled; picture i shows prompt i % P."""
+    """(count, C, H, W) float32, scaled; image i shows prompt i % P."""
 
     prompts: list[str]
-    """P of them."""
+    """The P prompts."""
 
-    text: Text
-    """The prompts as the untouched text encoders read them."""
+    text: EncodedPrompts
+    """The prompts as the base's own text encoders encode them."""
 
-    def encode(self, base: Base, prompts: list[str]) -> Text:
-        """Encode prompts with untouched text encoders; those of the set are known already."""
+    def encode(self, base: Base, prompts: list[str]) -> EncodedPrompts:
+        """Encode prompts with the base's own text encoders; the set's are encoded already."""
         own = [prompt for prompt in prompts if prompt not in self.prompts]
         text = self.text
         if own:
@@ -61,72 +61,72 @@ class ClassImages:
             pooled = None
             if new.pooled is not None and text.pooled is not None:
                 pooled = torch.cat([text.pooled, new.pooled])
-            text = Text(torch.cat([text.hidden, new.hidden]), pooled)
+            text = EncodedPrompts(torch.cat([text.hidden, new.hidden]), pooled)
         order = [*self.prompts, *own]
         return text.rows(torch.tensor([order.index(prompt) for prompt in prompts]))
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where sets lie, each in a folder named by its key."""
+class ClassImagePaths:
+    """The folders of class images; each set is in a subfolder that is named by its key."""
 
     cache: Path
-    """Outlives the job in a warm pool."""
+    """The warm pool's cache, which outlives the job."""
     channel: Path
     base: Path
-    """Comes with the base model."""
-    made: Path
-    """SageMaker mirrors it to S3 while the job runs."""
+    """The sets that come with the base model."""
+    output: Path
+    """SageMaker mirrors this folder to S3 during the job."""
 
     @classmethod
-    def of(cls, root: Path) -> "Places":
-        """Return a job's places; $LIKENESS_PRIOR_CACHE names another cache."""
+    def of(cls, root: Path) -> "ClassImagePaths":
+        """Return the folders of a job; $LIKENESS_PRIOR_CACHE names another cache."""
         chosen = os.environ.get("LIKENESS_PRIOR_CACHE")
         return cls(
             cache=Path(chosen) if chosen else root / WARM_POOL_CACHE / CLASS_IMAGES_FOLDER,
             channel=root / "input" / "data" / CLASS_IMAGES_CHANNEL,
             base=root / "input" / "data" / BASE_CHANNEL / CLASS_IMAGES_FOLDER,
-            made=root / "checkpoints" / CLASS_IMAGES_FOLDER,
+            output=root / "checkpoints" / CLASS_IMAGES_FOLDER,
         )
 
 
-def class_images(
-    base: Base, order: ClassImageOrder, prompts: list[str], places: Places, limit: TimeLimit
+def load_or_generate(
+    base: Base, order: ClassImageOrder, prompts: list[str], paths: ClassImagePaths, limit: TimeLimit
 ) -> ClassImages:
-    """Return the set that was ordered: found, or made now and left for others.
+    """Return the class images that were ordered; generate and store them if they do not exist.
 
     Args:
-        base: without adapters.
-        order: what the set is looked for by.
-        prompts: the order's class prompt in its circumstances; pictures take turns.
-        places: where to look and to leave it.
-        limit: asked between two pictures.
+        base: the base without adapters.
+        order: the class prompt, resolution and count that identify the set.
+        prompts: the class prompt and its variants; the images take them in turn.
+        paths: where sets are looked for and stored.
+        limit: the time limit, checked between two images.
 
     Raises:
-        TrainingError: ``prior_mismatch``; the channel's or the base's set is not what its document
-            says.
+        TrainingError: ``prior_mismatch``; the channel's or the base's set does not match its
+            document.
     """
     key = class_image_key(base.card.sha256, order)
     recipe = recipe_of(base, order, prompts)
-    given = (places.channel, places.base)
-    for place in (places.cache, *given, places.made):
-        data = read_set(place / key, recipe, strict=place in given)
+    given = (paths.channel, paths.base)
+    for folder in (paths.cache, *given, paths.output):
+        data = read_stored(folder / key, recipe, strict=folder in given)
         if data is not None:
-            say(f"class images: {order.count} found ready")
+            log(f"class images: {order.count} found, none generated")
             break
     else:
-        data = make_set(base, order, prompts, limit)
+        data = generate(base, order, prompts, limit)
     card = card_of(base, order, recipe, data)
-    if not any((place / key / card.file).is_file() for place in given):
-        write_set(places.made / key, card, data)
-    write_set(places.cache / key, card, data)
+    if not any((folder / key / card.file).is_file() for folder in given):
+        store(paths.output / key, card, data)
+    store(paths.cache / key, card, data)
     return unpack(data, prompts, base)
 
 
-def make_set(base: Base, order: ClassImageOrder, prompts: list[str], limit: TimeLimit) -> bytes:
-    """Draw the pictures and encode the prompts."""
-    shots = [Shot(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
-    latents = make_latents(base, shots, order.resolution, limit, "class images")
+def generate(base: Base, order: ClassImageOrder, prompts: list[str], limit: TimeLimit) -> bytes:
+    """Sample the images and encode the prompts; return the set's safetensors file."""
+    requests = [SamplingRequest(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
+    latents = make_latents(base, requests, order.resolution, limit, "class images")
     with torch.no_grad():
         text = base.encode(prompts)
     tensors = {"latents": latents, "hidden": text.hidden}
@@ -137,47 +137,52 @@ def make_set(base: Base, order: ClassImageOrder, prompts: list[str], limit: Time
 
 
 def unpack(data: bytes, prompts: list[str], base: Base) -> ClassImages:
-    """Return a set's content, the encoded prompts where and as the base works with them."""
+    """Return the content of a set's file, on the base's device and in its type."""
     tensors = load(data)
     text = {
         name: tensors[name].to(base.device, base.dtype)
         for name in ("hidden", "pooled")
         if name in tensors
     }
-    return ClassImages(tensors["latents"], prompts, Text(text["hidden"], text.get("pooled")))
+    return ClassImages(
+        tensors["latents"], prompts, EncodedPrompts(text["hidden"], text.get("pooled"))
+    )
 
 
-def read_set(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
-    """Return the file of the set in ``folder``; None when there is none of this recipe.
+def read_stored(folder: Path, recipe: str, *, strict: bool) -> bytes | None:
+    """Return the file of the set in ``folder``; None if there is none of this recipe.
 
     Raises:
-        TrainingError: ``prior_mismatch``, if ``strict``; else a damaged set counts as none.
+        TrainingError: ``prior_mismatch``; the set is damaged and ``strict`` is true. Otherwise a
+            damaged set counts as missing.
     """
     if not (folder / CLASS_IMAGES_FILE).is_file():
         return None
     card = read_card(folder)
     if card is not None and card.recipe_sha256 != recipe:
-        say("class images: the set at hand is of another recipe")
+        log("class images: the stored set is of another recipe and is not used")
         return None
     path = folder / card.file if card is not None else None
     data = path.read_bytes() if path is not None and path.is_file() else b""
     if card is not None and hashlib.sha256(data).hexdigest() == card.sha256:
         return data
     if strict:
-        raise TrainingError("prior_mismatch", "a set of class images does not have its hash")
+        raise TrainingError(
+            "prior_mismatch", "the class images in the channel do not have their hash"
+        )
     return None
 
 
 def read_card(folder: Path) -> ClassImageSet | None:
-    """Return a set's document, or None for one that cannot be read."""
+    """Return a set's document; None if it cannot be read."""
     try:
         return ClassImageSet.model_validate_json((folder / CLASS_IMAGES_FILE).read_bytes())
     except ValidationError:
         return None
 
 
-def write_set(folder: Path, card: ClassImageSet, data: bytes) -> None:
-    """Leave a set in ``folder``: its file, then the document; nothing when it is there."""
+def store(folder: Path, card: ClassImageSet, data: bytes) -> None:
+    """Write a set to ``folder``, the document last; write nothing if the set is there."""
     document = card.model_dump_json(indent=2).encode()
     path = folder / CLASS_IMAGES_FILE
     if path.is_file() and path.read_bytes() == document and (folder / card.file).is_file():
@@ -202,8 +207,8 @@ def card_of(base: Base, order: ClassImageOrder, recipe: str, data: bytes) -> Cla
 
 
 def recipe_of(base: Base, order: ClassImageOrder, prompts: list[str]) -> str:
-    """Return the hash of all that the pictures depend on."""
+    """Return the hash of everything that the images depend on."""
     settings = base.card.inference.model_dump(mode="json")
-    about = [GENERATION, base.card.sha256, str(base.dtype), prompts, settings]
-    about += [order.count, order.resolution]
-    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    parts = [RECIPE_VERSION, base.card.sha256, str(base.dtype), prompts, settings]
+    parts += [order.count, order.resolution]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

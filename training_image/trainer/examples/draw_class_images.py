@@ -21,12 +21,12 @@ from contracts.documents.upload.options import Precision
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import BASE_FILE, CLASS_IMAGES_FOLDER
 from trainer.evaluation.judge import load_judge
-from trainer.examples.class_images import card_of, make_set, recipe_of, write_set
+from trainer.examples.class_images import card_of, generate, recipe_of, store
 from trainer.model.base import load_base, read_card
 from trainer.process.resources import DTYPES
 from trainer.process.results import TrainingError
 from trainer.process.time_limit import TimeLimit
-from trainer.task import vary
+from trainer.task import prompt_variants
 
 DEFAULT_COUNT: int = TrainingRequest.model_fields["num_class_images"].default
 
@@ -53,13 +53,13 @@ def draw(
     card = read_card(folder, claimed.sha256)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = load_base(folder, card, device, DTYPES[precision])
-    prompts = vary(class_prompt, load_judge(base))
+    prompts = prompt_variants(class_prompt, load_judge(base))
     order = ClassImageOrder(
         class_prompt=class_prompt, resolution=resolution or card.resolution, count=count
     )
-    data = make_set(base, order, prompts, TimeLimit())
+    data = generate(base, order, prompts, TimeLimit())
     prior = card_of(base, order, recipe_of(base, order, prompts), data)
-    write_set(folder / CLASS_IMAGES_FOLDER / prior.key, prior, data)
+    store(folder / CLASS_IMAGES_FOLDER / prior.key, prior, data)
     return prior
 
 

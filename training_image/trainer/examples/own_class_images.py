@@ -1,6 +1,6 @@
-"""The user's own pictures of the class, instead of those that the base would draw.
+"""The user's own class images, used instead of generated ones.
 
-They are a user's, so they stay in this task: no cache, no set, no other user sees them.
+They belong to one user: they are not cached, not stored as a set and not used for another user.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ from trainer.photos.photos import Photo, encode_photos, fit, read_picture
 
 
 def read_class_photos(root: Path, files: tuple[StoredFile, ...], side: int) -> list[Image.Image]:
-    """Return the pictures as squares.
+    """Return the class images as squares.
 
     Raises:
-        TrainingError: ``photo_changed``; one is not what was accepted.
+        TrainingError: ``photo_changed``; a file is not the one that was accepted.
     """
     names = [f"picture {number} of the class" for number in range(len(files))]
     return [
@@ -30,7 +30,7 @@ def read_class_photos(root: Path, files: tuple[StoredFile, ...], side: int) -> l
 
 
 def encode_class_photos(base: Base, recipe: Recipe, images: list[Image.Image]) -> Tensor:
-    """Return their latents (M, C, H, W), scaled: one sample of each, as class images have it."""
+    """Return the latents (M, C, H, W) of the class images, scaled: one sample of each."""
     photos = [
         Photo(number, recipe.class_prompt, has_own_caption=False, image=image)
         for number, image in enumerate(images)

@@ -1,7 +1,7 @@
 """The photos at every size that they are trained at, encoded.
 
-Only where a request asks for buckets or resolutions, or some photos come more often than others;
-else they are squares of one size, as the darkroom made them.
+Only for requests with buckets, resolutions or unequal repeats. Otherwise all photos are squares of
+one size, as the photo pipeline made them.
 """
 
 from dataclasses import dataclass
@@ -17,42 +17,44 @@ from trainer.photos.photos import Photo, encode_photos
 
 
 @dataclass(frozen=True)
-class Album:
-    """The photos to train on."""
+class Dataset:
+    """The photos to train on, with the index of each caption."""
 
     task: TrainingTask
     photos: list[Photo]
     rows: list[int]
-    """Each photo's place among the prompts."""
+    """For each photo, the index of its caption in the prompts."""
 
-    def given(self, photo: Photo) -> TaskPhoto:
-        """Return what the plan says of a photo."""
-        return next(given for given in self.task.photos if given.index == photo.index)
+    def task_photo(self, photo: Photo) -> TaskPhoto:
+        """Return the plan's entry of a photo."""
+        return next(
+            task_photo for task_photo in self.task.photos if task_photo.index == photo.index
+        )
 
     @property
     def repeats(self) -> list[int]:
-        """Return how often each comes in a round, in the smallest numbers."""
-        often = [self.given(photo).repeats for photo in self.photos]
-        return [each // gcd(*often) for each in often]
+        """Return how often each photo comes in a round, divided by the common divisor."""
+        counts = [self.task_photo(photo).repeats for photo in self.photos]
+        return [each // gcd(*counts) for each in counts]
 
 
-def encode_sizes(base: Base, recipe: Recipe, album: Album) -> tuple[Bucket, ...]:
-    """Return the photos by size; nothing where all are squares that come equally often."""
-    plain = not recipe.enable_bucket and not recipe.resolutions
-    if plain and set(album.repeats) == {1}:
+def encode_sizes(base: Base, recipe: Recipe, dataset: Dataset) -> tuple[Bucket, ...]:
+    """Return the photos by size; () if all are squares with equal repeats."""
+    is_plain = not recipe.enable_bucket and not recipe.resolutions
+    if is_plain and set(dataset.repeats) == {1}:
         return ()
-    at: dict[Size, list[int]] = {}
-    for place, photo in enumerate(album.photos):
-        for size in sizes_for(recipe, photo.whole or photo.image, smallest_step(base)):
-            at.setdefault(size, []).append(place)
+    by_size: dict[Size, list[int]] = {}
+    for index, photo in enumerate(dataset.photos):
+        for size in sizes_for(recipe, photo.whole or photo.image, side_multiple(base)):
+            by_size.setdefault(size, []).append(index)
     return tuple(
         Bucket(
-            encode_photos(base, [album.photos[p].at(size.width, size.height) for p in members]),
-            [album.rows[place] for place in members],
+            encode_photos(base, [dataset.photos[p].at(size.width, size.height) for p in indices]),
+            [dataset.rows[index] for index in indices],
             size,
-            [album.repeats[place] for place in members],
+            [dataset.repeats[index] for index in indices],
         )
-        for size, members in sorted(at.items())
+        for size, indices in sorted(by_size.items())
     )
 
 
@@ -64,8 +66,11 @@ def sizes_for(recipe: Recipe, image: Image.Image, step: int) -> list[Size]:
     return [nearest(image.width, image.height, sizes_of(side, step)) for side in sides]
 
 
-def smallest_step(base: Base) -> int:
-    """Return the pixels that every side must be a multiple of: one place of the deepest layer."""
+def side_multiple(base: Base) -> int:
+    """Return the number of pixels that every side must be a multiple of.
+
+    It is the size in the image of one pixel of the UNet's deepest layer.
+    """
     factor: int = base.pipeline.vae_scale_factor
     halvings: int = len(base.pipeline.unet.config.block_out_channels) - 1
     return factor << halvings

@@ -1,4 +1,4 @@
-"""The files of an adapter, for everyone who loads one."""
+"""The files of an adapter: diffusers', kohya's and peft's formats, and the manifest."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def write_adapter(
 ) -> AdapterManifest:
     """Write ``adapter/`` under a task's folder and return its manifest.
 
-    ``weights`` as ``lora.weights`` returns them.
+    ``weights`` have the names of ``lora.weights``.
     """
     adapter = folder / ADAPTER_FOLDER
     tensors = to_diffusers(weights, recipe)
@@ -53,9 +53,9 @@ def write_adapter(
 
 
 def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Return a safetensors file, the same bytes for the same content.
+    """Return a safetensors file that has the same bytes for the same content.
 
-    The library writes metadata in random order; here the header is written again, sorted.
+    The library writes metadata in random order, so the header is written again, sorted.
     """
     data: bytes = save(tensors, metadata=metadata)
     start = 8 + int.from_bytes(data[:8], "little")
@@ -66,10 +66,10 @@ def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
 
 
 def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
-    """Return weights, by ``<network>.<layer>.lora_A|B.weight``, as diffusers reads them.
+    """Return weights, given by ``<network>.<layer>.lora_A|B.weight``, as diffusers reads them.
 
-    alpha / rank is folded into B, because a diffusers file cannot carry alpha and its readers
-    take it as equal to the rank.
+    alpha / rank is multiplied into B, because a diffusers file cannot carry alpha and its readers
+    assume that it equals the rank.
     """
     tensors = {}
     for key, tensor in weights.items():
@@ -81,7 +81,7 @@ def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor
 
 
 def canonical_key(key: str) -> str:
-    """Return a key as every reader expects it: transformers 5 lost CLIP's ``text_model`` level.
+    """Return a key with CLIP's ``text_model`` level, which transformers 5 dropped.
 
     >>> canonical_key("text_encoder.encoder.layers.0.self_attn.q_proj.lora_A.weight")
     'text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight'
@@ -96,9 +96,9 @@ def to_kohya(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return tensors and metadata as kohya's scripts, A1111 and ComfyUI read them.
 
-    Alpha stands beside each pair, so nothing is folded in.
+    Alpha is stored with each pair, so nothing is multiplied into B.
     """
-    several = len(base.family.text_encoders) > 1
+    several = len(base.architecture.text_encoders) > 1
     heads = {
         "unet": "lora_unet",
         "text_encoder": "lora_te1" if several else "lora_te",
@@ -115,7 +115,7 @@ def to_kohya(
 
 
 def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None:
-    """Write a folder for each network, which ``peft.PeftModel.from_pretrained`` loads."""
+    """Write a folder for each network that ``peft.PeftModel.from_pretrained`` loads."""
     for network in sorted({key.split(".", 1)[0] for key in weights}):
         own = {
             f"base_model.model.{key.removeprefix(f'{network}.')}": tensor
@@ -141,7 +141,7 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
 
 
 def list_files(folder: Path) -> dict[str, str]:
-    """Return the hash of every file of the adapter, by its path under the task's folder."""
+    """Return the hash of every file of the adapter, by its path in the task's folder."""
     return {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted((folder / ADAPTER_FOLDER).rglob("*"))

@@ -1,9 +1,10 @@
-"""An adapter's file from one form into the other: kohya's into diffusers', diffusers' into kohya's.
+"""Convert an adapter file between kohya's and diffusers' formats.
 
     PYTHONPATH=training_image python -m trainer.export.convert IN.safetensors OUT.safetensors
 
-Which way is seen from the keys. A training delivers both forms; this is for other people's files.
-kohya's file says alpha beside each pair, diffusers' has it folded into B: a picture is the same.
+The keys of IN decide the direction. A training delivers both formats; this is for other people's
+files. kohya's format stores alpha with each pair, diffusers' has it multiplied into B: both draw
+the same image.
 """
 
 import re
@@ -17,9 +18,9 @@ from torch import Tensor
 
 Tensors = dict[str, Tensor]
 
-HEADS = {"lora_unet": "unet", "lora_te1": "text_encoder", "lora_te2": "text_encoder_2"}
-ALONE = {"lora_te": "text_encoder"}
-"""Of a base with one text encoder."""
+PREFIXES = {"lora_unet": "unet", "lora_te1": "text_encoder", "lora_te2": "text_encoder_2"}
+SINGLE_ENCODER_PREFIX = {"lora_te": "text_encoder"}
+"""The prefix for a base with one text encoder."""
 
 NAMES = (
     *("down_blocks", "up_blocks", "mid_block", "transformer_blocks", "to_q", "to_k", "to_v"),
@@ -27,18 +28,18 @@ NAMES = (
     *("out_proj", "time_emb_proj", "time_embedding", "add_embedding", "conv_shortcut"),
     *("conv_in", "conv_out", "linear_1", "linear_2"),
 )
-"""Names of modules that have a ``_`` of their own."""
+"""Names of modules that contain a ``_``."""
 
 KOHYA = re.compile(r"(lora_(?:unet|te[12]?))_(\w+)\.(lora_down\.weight|lora_up\.weight|alpha)")
 DIFFUSERS = re.compile(r"(unet|text_encoder|text_encoder_2)\.(.+)\.lora_(A|B)\.weight")
 
 
 class UnknownFileError(ValueError):
-    """A file of another kind: its text says what of it is not known."""
+    """A file in another format; the text says which keys are not supported."""
 
 
 def main() -> int:
-    """Convert a file; return 2 when it cannot be."""
+    """Convert a file; return 2 if that is not possible."""
     if len(sys.argv) != 3:  # noqa: PLR2004 (the program, in, out)
         sys.stderr.write(f"{__doc__}\n")
         return 2
@@ -49,28 +50,28 @@ def main() -> int:
         sys.stderr.write(f"cannot be converted: {error}\n")
         return 2
     save_file(tensors, target, metadata={"format": "pt"})
-    sys.stdout.write(f"{target}: {len(tensors)} tensors, as {form} reads them\n")
+    sys.stdout.write(f"{target}: {len(tensors)} tensors, in {form} format\n")
     return 0
 
 
 def convert(tensors: Tensors) -> tuple[Tensors, str]:
-    """Return the adapter in the other form, and whose form that is.
+    """Return the adapter in the other format, and the name of that format.
 
     Raises:
-        UnknownFileError: it is in neither, or holds more than plain pairs.
+        UnknownFileError: the file has neither format, or contains more than LoRA pairs.
     """
     if all(KOHYA.fullmatch(key) for key in tensors):
         return to_diffusers(tensors), "diffusers"
     if all(DIFFUSERS.fullmatch(key) for key in tensors):
         return to_kohya(tensors), "kohya"
     odd = [key for key in tensors if not KOHYA.fullmatch(key) and not DIFFUSERS.fullmatch(key)]
-    message = f"{len(odd) or len(tensors)} of {len(tensors)} keys are no pairs of one form"
+    message = f"{len(odd) or len(tensors)} of {len(tensors)} keys are not LoRA pairs of one format"
     raise UnknownFileError(message)
 
 
 def to_diffusers(tensors: Tensors) -> Tensors:
-    """Fold alpha / rank into B; a pair without alpha counts fully, as in kohya's scripts."""
-    made: Tensors = {}
+    """Multiply alpha / rank into B; a pair without alpha gets factor 1, as in kohya's scripts."""
+    converted: Tensors = {}
     for key, down in tensors.items():
         found = KOHYA.fullmatch(key)
         if found is None or found[3] != "lora_down.weight":
@@ -78,28 +79,31 @@ def to_diffusers(tensors: Tensors) -> Tensors:
         stem = key.removesuffix(".lora_down.weight")
         up = tensors.get(f"{stem}.lora_up.weight")
         if up is None:
-            message = "a pair has no second half"
+            message = "a pair has lora_down and no lora_up"
             raise UnknownFileError(message)
         alpha = float(tensors.get(f"{stem}.alpha", torch.tensor(float(len(down)))))
-        path = f"{(HEADS | ALONE)[found[1]]}.{dotted(found[2])}"
-        made[f"{path}.lora_A.weight"] = down.contiguous()
-        made[f"{path}.lora_B.weight"] = (up * (alpha / len(down))).contiguous()
-    return made
+        path = f"{(PREFIXES | SINGLE_ENCODER_PREFIX)[found[1]]}.{dotted(found[2])}"
+        converted[f"{path}.lora_A.weight"] = down.contiguous()
+        converted[f"{path}.lora_B.weight"] = (up * (alpha / len(down))).contiguous()
+    return converted
 
 
 def to_kohya(tensors: Tensors) -> Tensors:
-    """Write alpha beside each pair: the rank, since B has it folded in."""
+    """Store alpha with each pair: it is the rank, since B has it multiplied in."""
     several = any(key.startswith("text_encoder_2.") for key in tensors)
-    heads = {network: head for head, network in (HEADS if several else HEADS | ALONE).items()}
-    made: Tensors = {}
+    heads = {
+        network: head
+        for head, network in (PREFIXES if several else PREFIXES | SINGLE_ENCODER_PREFIX).items()
+    }
+    converted: Tensors = {}
     for key, tensor in tensors.items():
         found = DIFFUSERS.fullmatch(key)
-        assert found is not None  # noqa: S101 (``convert`` has looked)
+        assert found is not None  # noqa: S101 (``convert`` has checked the keys)
         stem = f"{heads[found[1]]}_{found[2].replace('.', '_')}"
-        made[f"{stem}.lora_{'down' if found[3] == 'A' else 'up'}.weight"] = tensor
+        converted[f"{stem}.lora_{'down' if found[3] == 'A' else 'up'}.weight"] = tensor
         if found[3] == "A":
-            made[f"{stem}.alpha"] = torch.tensor(float(len(tensor)))
-    return made
+            converted[f"{stem}.alpha"] = torch.tensor(float(len(tensor)))
+    return converted
 
 
 def dotted(name: str) -> str:
@@ -116,9 +120,9 @@ def dotted(name: str) -> str:
     name = re.sub(r"^input_blocks_(\d+)_1_", lambda m: _attention("down", int(m[1]) - 1), name)
     name = re.sub(r"^output_blocks_(\d+)_1_", lambda m: _attention("up", int(m[1])), name)
     name = re.sub(r"^middle_block_1_", "mid_block_attentions_0_", name)
-    whole = "|".join(sorted(NAMES, key=len, reverse=True))
-    kept = re.sub(rf"(?<![^_])({whole})(?![^_])", lambda m: m[1].replace("_", "\0"), name)
-    return kept.replace("_", ".").replace("\0", "_")
+    names = "|".join(sorted(NAMES, key=len, reverse=True))
+    escaped = re.sub(rf"(?<![^_])({names})(?![^_])", lambda m: m[1].replace("_", "\0"), name)
+    return escaped.replace("_", ".").replace("\0", "_")
 
 
 def _attention(side: str, number: int) -> str:

@@ -1,8 +1,8 @@
-"""What kohya's file says of itself: the names that A1111, ComfyUI and kohya's own scripts read.
+"""The metadata of kohya's file, under the names that A1111, ComfyUI and kohya's scripts read.
 
-``ss_*`` is how it was trained, ``modelspec.*`` what it is (Stability AI's model metadata standard,
-1.0.0), ``sshs_*`` the hash that web interfaces know it by. No prompt is in it, only the trigger
-word; no time either, so the same training gives the same bytes.
+``ss_*`` says how the adapter was trained, ``modelspec.*`` what it is (Stability AI's model metadata
+standard, 1.0.0), ``sshs_*`` is the hash that web interfaces identify it by. It contains the trigger
+word but no prompt, and no time, so the same training gives the same bytes.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ from trainer.config.recipe import Recipe
 
 
 def kohya_metadata(card: BaseCard, recipe: Recipe, tensors: dict[str, Tensor]) -> dict[str, str]:
-    """Return the metadata of kohya's file with these tensors."""
+    """Return the metadata of a file with these tensors."""
     digest = content_hash(tensors)
     return {
         **model_spec(card, recipe),
-        **trained(card, recipe),
+        **training_metadata(card, recipe),
         "modelspec.hash_sha256": f"0x{digest}",
         "sshs_model_hash": digest,
     }
@@ -33,14 +33,14 @@ def content_hash(tensors: dict[str, Tensor]) -> str:
 
 
 def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
-    """Return ``modelspec.*``."""
+    """Return the ``modelspec.*`` fields."""
     predicts_v = card.prediction_type == "v_prediction"
     architecture = {
         "sd1": "stable-diffusion-v1",
         "sd2": "stable-diffusion-v2-768-v" if predicts_v else "stable-diffusion-v2-512",
         "sdxl": "stable-diffusion-xl-v1-base",
     }[card.family]
-    about = {
+    fields = {
         "sai_model_spec": "1.0.0",
         "architecture": f"{architecture}/lora",
         "implementation": "diffusers",
@@ -50,17 +50,17 @@ def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "trigger_phrase": recipe.trigger_word,
     }
     if card.license is not None:
-        about["license"] = card.license
-    return {f"modelspec.{name}": value for name, value in about.items()}
+        fields["license"] = card.license
+    return {f"modelspec.{name}": value for name, value in fields.items()}
 
 
-def trained(card: BaseCard, recipe: Recipe) -> dict[str, str]:
-    """Return ``ss_*``, each value as kohya's scripts write it."""
+def training_metadata(card: BaseCard, recipe: Recipe) -> dict[str, str]:
+    """Return the ``ss_*`` fields, each value as kohya's scripts write it."""
     predicts_v = card.prediction_type == "v_prediction"
     version = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}[card.family]
     if predicts_v and card.family != "sdxl":
         version += "_v"
-    about: dict[str, object] = {
+    fields: dict[str, object] = {
         "base_model_version": version,
         "v2": card.family == "sd2",
         "sd_model_name": card.base_id,
@@ -89,4 +89,4 @@ def trained(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "num_reg_images": recipe.class_images,
         "tag_frequency": json.dumps({"1_subject": {recipe.trigger_word: 1}}),
     }
-    return {f"ss_{name}": str(value) for name, value in about.items()}
+    return {f"ss_{name}": str(value) for name, value in fields.items()}

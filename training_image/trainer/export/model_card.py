@@ -1,6 +1,6 @@
-"""The model card, ``README.md`` beside the adapter: for the owner, and for whoever gets it.
+"""The model card: ``README.md`` in the adapter's folder.
 
-It holds numbers and the trigger word; the owner's prompts and photos stay out of it.
+It contains metrics and the trigger word, but no prompt and no photo of the owner.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from trainer.process.results import write_atomically
 
 CARD_FILE = "README.md"
 
-MEASURES = {
+METRIC_LABELS = {
     "effect": "change of the pictures, 0 to 1",
     "identity": "likeness to real photos, cosine",
     "identity_base": "the same without the adapter",
@@ -22,7 +22,7 @@ MEASURES = {
     "prompt_following": "share of what prompts ask for that is shown",
     "class_drift": "share of the class that was lost",
 }
-"""GateReport's figures in words."""
+"""The card's labels for GateReport's metrics."""
 
 
 def write_card(
@@ -34,7 +34,7 @@ def write_card(
     *,
     plan: StepBudget,
 ) -> None:
-    """Write the card into the adapter's folder."""
+    """Write the card to the adapter's folder."""
     sections = [
         front_matter(base),
         f"# Adapter {recipe.job_id}",
@@ -54,14 +54,14 @@ def write_card(
 
 
 def front_matter(base: BaseCard) -> str:
-    """Return what model hubs read."""
+    """Return the YAML that model hubs read."""
     lines = ["---", f"base_model: {base.base_id}", "library_name: diffusers", "tags:"]
     lines += ["- text-to-image", "- lora", "- dreambooth", f"- {base.family}", "---"]
     return "\n".join(lines)
 
 
 def about_base(base: BaseCard) -> str:
-    """Say which base it belongs to; with another one the pictures are of nobody."""
+    """Return the table of the base; the adapter works with this base only."""
     return table(
         {
             "base": base.base_id,
@@ -74,7 +74,7 @@ def about_base(base: BaseCard) -> str:
 
 
 def about_training(recipe: Recipe, metrics: TrainingMetrics, plan: StepBudget) -> str:
-    """Say from how much it was learnt, and how."""
+    """Return the table of the training."""
     encoders = recipe.text_encoder_lr
     rows: dict[str, object] = {
         "photos": plan.photos,
@@ -91,18 +91,18 @@ def about_training(recipe: Recipe, metrics: TrainingMetrics, plan: StepBudget) -
         "seed": recipe.seed,
         "final loss": "-" if metrics.final_loss is None else f"{metrics.final_loss:.4f}",
     }
-    words = table(rows)
+    label = table(rows)
     if metrics.partial:
-        words += "\n\nTraining was stopped early: what had been learnt by then was written."
-    return words
+        label += "\n\nTraining was stopped early: what had been learnt by then was written."
+    return label
 
 
 def about_gate(report: GateReport) -> str:
-    """Say what was measured; the pictures themselves are in samples.png."""
-    measured = report.model_dump(include=set(MEASURES))
+    """Return the table of the gate's metrics; the images are in samples.png."""
+    measured = report.model_dump(include=set(METRIC_LABELS))
     rows = {
-        words: f"{measured[name]:.3f}"
-        for name, words in MEASURES.items()
+        label: f"{measured[name]:.3f}"
+        for name, label in METRIC_LABELS.items()
         if measured[name] is not None
     }
     verdict = "passed" if report.passed else f"failed: {', '.join(report.codes)}"
@@ -110,7 +110,7 @@ def about_gate(report: GateReport) -> str:
 
 
 def usage(recipe: Recipe) -> str:
-    """Say which file is for whom."""
+    """Return which file each tool loads."""
     return (
         f"- diffusers: `pipeline.load_lora_weights(folder, weight_name='{DIFFUSERS_FILE}')`\n"
         "- kohya's scripts, A1111, Forge, ComfyUI: `kohya.safetensors`\n"
@@ -120,7 +120,7 @@ def usage(recipe: Recipe) -> str:
 
 
 def limits(base: BaseCard) -> str:
-    """Say what it must not be taken for."""
+    """Return the limits and the licence."""
     licence = base.license or "the base model's own licence"
     return (
         f"It is of use with its base only, so {licence} covers its pictures too. It shows one "

@@ -1,9 +1,9 @@
-"""Faces on photos: where they are, whose photo it is, how clearly the face is seen.
+"""Faces on photos: where they are, which one the photo is about, and how clear it is.
 
-A detector is chosen by what the image and the base bring, never silently replaced by another:
+The image and the base choose the detector; it is never replaced by another one silently:
 
-retina   RetinaFace, for real photos; its weights are baked into the image
-haar     OpenCV's own cascades, for real photos of upright faces from the front; needs no download
+retina   RetinaFace, for real photos; its weights are part of the image
+haar     OpenCV's cascades, for real photos of upright frontal faces; needs no download
 drawn    for the drawn portraits of the embedded base, which brings the weights
 
 Coordinates are pixels of the photo, x to the right and y down.
@@ -24,38 +24,38 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 Point = tuple[float, float]
 
-RIVAL = 0.7
-"""A second face of this share of the largest one's height may be meant as well."""
+AMBIGUOUS_RATIO = 0.7
+"""A second face with this share of the largest one's height makes a photo ambiguous."""
 
 SMALL_SHARE, UNCLEAR_BELOW = 0.15, 0.3
 CLARITY_SIDE, CLARITY_HALF = 96, 100.0
-"""Pixels that a face is looked at with; the Laplacian's variance that counts as half clear."""
+"""The side in pixels at which clarity is measured; the Laplacian's variance of clarity 0.5."""
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face's box, which need not lie wholly on the photo."""
+    """One face's box; it may extend beyond the photo."""
 
     left: float
     top: float
     width: float
     height: float
     score: float
-    """How sure the detector is, on its own scale."""
+    """The detector's confidence, on the detector's own scale."""
     eyes: tuple[Point, Point] | None = None
-    """The one on the left of the photo first; None where the detector does not see them."""
+    """The eyes, the left one in the photo first; None if they were not detected."""
 
     @property
     def centre(self) -> Point:
-        """Return the middle of the box."""
+        """Return the centre of the box."""
         return self.left + self.width / 2, self.top + self.height / 2
 
 
 class Detector(Protocol):
-    """Finds faces."""
+    """Detects faces."""
 
     def find(self, pixels: Pixels) -> list[Face]:
-        """Return every face, in any order; [] where there is none."""
+        """Return every face, in any order."""
         ...
 
 
@@ -65,18 +65,18 @@ def by_size(faces: Sequence[Face]) -> list[Face]:
 
 
 def are_ambiguous(faces: Sequence[Face]) -> bool:
-    """Tell whether it is open whose photo this is: the two largest (of one or more) are alike.
+    """Return whether the two largest faces are about equally large.
 
     >>> near, far = Face(0, 0, 90, 100, 1.0), Face(200, 0, 40, 45, 1.0)
     >>> are_ambiguous([near, far]), are_ambiguous([near, near])
     (False, True)
     """
     largest, *others = by_size(faces)
-    return any(other.height >= RIVAL * largest.height for other in others)
+    return any(other.height >= AMBIGUOUS_RATIO * largest.height for other in others)
 
 
-def measure(face: Face, pixels: Pixels) -> FaceMetrics:
-    """Return how large, how clear and how sure a face is."""
+def measure_face(face: Face, pixels: Pixels) -> FaceMetrics:
+    """Return the size, the clarity and the score of a face."""
     height, width = pixels.shape[:2]
     return FaceMetrics(
         share=round(face.height / min(height, width), 3),
@@ -86,7 +86,7 @@ def measure(face: Face, pixels: Pixels) -> FaceMetrics:
 
 
 def advice_on(measures: FaceMetrics) -> tuple[str, ...]:
-    """Return the codes of what is not good about a face."""
+    """Return the codes of a face's faults."""
     advice = {
         "face_small": measures.share < SMALL_SHARE,
         "face_unclear": measures.clarity < UNCLEAR_BELOW,
@@ -95,7 +95,7 @@ def advice_on(measures: FaceMetrics) -> tuple[str, ...]:
 
 
 def cut(face: Face, pixels: Pixels) -> Pixels:
-    """Return the part of a face's box that lies on the photo: at least one pixel."""
+    """Return the part of a face's box that is on the photo: at least one pixel."""
     height, width = pixels.shape[:2]
     left, top = (int(np.clip(v, 0, m - 1)) for v, m in ((face.left, width), (face.top, height)))
     right = int(np.clip(face.left + face.width, left + 1, width))
@@ -104,7 +104,7 @@ def cut(face: Face, pixels: Pixels) -> Pixels:
 
 
 def clarity(pixels: Pixels) -> float:
-    """Return how sharp a cut-out face is, 0 to 1, at one size for all: enlarging adds nothing."""
+    """Return the sharpness of a cropped face, 0 to 1, measured at one size for all faces."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (CLARITY_SIDE, CLARITY_SIDE), interpolation=cv2.INTER_AREA)
     variance = float(cv2.Laplacian(small, cv2.CV_64F).var())

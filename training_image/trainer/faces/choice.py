@@ -1,8 +1,7 @@
-"""Which detector finds the faces of a job: what the image says, else what the base says.
+"""The choice of the face detector: the image's choice, otherwise the base's.
 
 ``$LIKENESS_FACE_DETECTOR`` is ``retinaface``, ``haar``, ``drawn`` or ``none``; without it the
-base's card decides. A detector that was chosen and cannot be loaded fails the job's tasks: no other
-one takes its place.
+base's card decides. If the chosen detector cannot be loaded, the job's tasks fail.
 """
 
 import os
@@ -16,7 +15,7 @@ from trainer.process.results import TrainingError
 
 DETECTOR_VARIABLE, WEIGHTS_VARIABLE = "LIKENESS_FACE_DETECTOR", "LIKENESS_RETINAFACE_WEIGHTS"
 WEIGHTS = Path("/opt/program/retinaface.safetensors")
-"""Where the Dockerfile bakes them in."""
+"""The file that the Dockerfile writes."""
 
 PEOPLE = re.compile(
     r"\b(person|people|human|man|woman|boy|girl|child|kid|baby|lady|guy|gentleman|face|portrait)\b",
@@ -25,7 +24,7 @@ PEOPLE = re.compile(
 
 
 def names_a_person(class_prompt: str) -> bool:
-    """Tell whether a class is of people.
+    """Return whether a class prompt is about people.
 
     >>> names_a_person("a photo of a person"), names_a_person("a photo of a mandarin")
     (True, False)
@@ -34,10 +33,10 @@ def names_a_person(class_prompt: str) -> bool:
 
 
 def detector_of(base: Base) -> Detector | None:
-    """Return the detector that image or base chose; None when neither did.
+    """Return the detector that the image or the base chose; None if neither did.
 
     Raises:
-        TrainingError: ``face_detector_missing``; the chosen one cannot be loaded.
+        TrainingError: ``face_detector_missing``; the chosen detector cannot be loaded.
     """
     chosen = os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector or "none"
     if chosen == "none":
@@ -45,13 +44,13 @@ def detector_of(base: Base) -> Detector | None:
     try:
         return load_detector(chosen, base.folder, base.device.type)
     except (OSError, ImportError, KeyError) as error:
-        message = f"the face detector {chosen!r} was chosen and cannot be loaded"
+        message = f"the chosen face detector {chosen!r} cannot be loaded"
         raise TrainingError("face_detector_missing", message) from error
 
 
 @lru_cache(maxsize=4)
 def load_detector(name: str, base_folder: Path, device: str) -> Detector:
-    """Load a detector once for all tasks; what only it needs is imported here.
+    """Load a detector once for all tasks.
 
     Raises:
         KeyError: there is no detector of this name.

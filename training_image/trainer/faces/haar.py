@@ -1,7 +1,7 @@
-"""OpenCV's Haar cascades: they come inside OpenCV 4's wheel, so nothing is downloaded.
+"""OpenCV's Haar cascades, which are part of OpenCV 4's wheel: nothing is downloaded.
 
-For real photos of upright faces from the front. On the embedded base's drawn portraits they find
-8 of 100 faces (docs/training.md), so that base brings a detector of its own.
+For real photos of upright frontal faces. On the embedded base's drawn portraits they find 8 of 100
+faces (docs/training.md), so that base brings a detector of its own.
 """
 
 from pathlib import Path
@@ -12,18 +12,18 @@ import numpy as np
 from trainer.faces import Face, Pixels, Point
 
 FACE_FILE, EYE_FILE = "haarcascade_frontalface_alt2.xml", "haarcascade_eye.xml"
-LONGEST = 800
-"""Pixels of the side that photos are looked at with."""
+MAX_SIDE = 800
+"""The longer side in pixels at which faces are detected."""
 
-SMALLEST_SHARE = 0.06
-"""Of a face, of the photo's shorter side."""
+MIN_FACE_SHARE = 0.06
+"""The smallest face, as a share of the photo's shorter side."""
 
 UPPER_HALF = 0.6
-"""Where in a face's box eyes can be."""
+"""The upper share of a face's box in which eyes are looked for."""
 
 
 class HaarDetector:
-    """Upright faces from the front, and their eyes."""
+    """Detects upright frontal faces and their eyes."""
 
     def __init__(self) -> None:
         folder = Path(cv2.data.haarcascades)
@@ -32,12 +32,12 @@ class HaarDetector:
 
     def find(self, pixels: Pixels) -> list[Face]:
         """Return every face."""
-        scale = min(1.0, LONGEST / max(pixels.shape[:2]))
+        scale = min(1.0, MAX_SIDE / max(pixels.shape[:2]))
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        least = max(24, round(SMALLEST_SHARE * min(small.shape)))
+        min_side = max(24, round(MIN_FACE_SHARE * min(small.shape)))
         boxes, _, weights = self._faces.detectMultiScale3(
-            small, 1.1, 4, minSize=(least, least), outputRejectLevels=True
+            small, 1.1, 4, minSize=(min_side, min_side), outputRejectLevels=True
         )
         return [
             Face(
@@ -54,7 +54,7 @@ class HaarDetector:
     def _find_eyes(
         self, grey: Pixels, box: tuple[int, int, int, int], scale: float
     ) -> tuple[Point, Point] | None:
-        """Return the two eyes of a face; None unless there is just one on each side."""
+        """Return the two eyes of a face; None unless there is exactly one on each side."""
         left, top, width, height = box
         upper = grey[top : top + round(UPPER_HALF * height), left : left + width]
         found = self._eyes.detectMultiScale(upper, 1.1, 5, minSize=(width // 8, width // 8))

@@ -1,1 +1,1 @@
-"""The base model, the adapter in it, and pictures drawn with it."""
+"""The base model, the LoRA layers in it, and sampling."""

@@ -1,8 +1,9 @@
-"""What the families of Stable Diffusion do differently; the rest of the trainer does not ask.
+"""The differences between the architectures of Stable Diffusion.
 
 B prompts, T tokens, D the width that the UNet attends to, P the width of the pooled text.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -14,109 +15,129 @@ from transformers import PreTrainedTokenizerBase
 from contracts.base import Architecture as FamilyName
 
 TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
-"""Where adapters go in a CLIP text encoder."""
+"""The layers of a CLIP text encoder that get an adapter."""
 
 
 @dataclass(frozen=True)
-class Text:
-    """Encoded prompts."""
+class EncodedPrompts:
+    """The text encoders' output for B prompts."""
 
     hidden: Tensor
-    """(B, T, D)."""
+    """(B, T, D), the hidden states."""
 
     pooled: Tensor | None
-    """(B, P); SDXL only."""
+    """(B, P), the pooled text; None but for SDXL."""
 
-    places: Tensor | None = None
-    """(B,) int64: where ``lean`` keeps what the UNet's frozen layers say of each prompt."""
+    cache_rows: Tensor | None = None
+    """(B,) int64: the rows of the prompts in ``fused_lora``'s cache of keys and values."""
 
-    def rows(self, indices: Tensor) -> "Text":
-        """Return the prompts at ``indices``, (N,) int64, in that order."""
+    def rows(self, indices: Tensor) -> "EncodedPrompts":
+        """Return the prompts at ``indices`` (N,) int64, in that order."""
         pooled = None if self.pooled is None else self.pooled[indices]
-        places = None if self.places is None else self.places[indices]
-        return Text(self.hidden[indices], pooled, places)
+        cache_rows = None if self.cache_rows is None else self.cache_rows[indices]
+        return EncodedPrompts(self.hidden[indices], pooled, cache_rows)
+
+    @classmethod
+    def join(cls, parts: Sequence["EncodedPrompts"]) -> "EncodedPrompts":
+        """Return the prompts of all parts, one part after the other."""
+        pooled = [part.pooled for part in parts if part.pooled is not None]
+        cache_rows = [part.cache_rows for part in parts if part.cache_rows is not None]
+        return cls(
+            torch.cat([part.hidden for part in parts]),
+            torch.cat(pooled) if pooled else None,
+            torch.cat(cache_rows) if cache_rows else None,
+        )
 
 
-Words: TypeAlias = dict[str, Tensor]
-"""A pipeline's arguments instead of prompts."""
+PromptEmbeds: TypeAlias = dict[str, Tensor]
+"""Keyword arguments of a pipeline that replace the prompts: ``prompt_embeds`` and the like."""
 
 
-class Family(Protocol):
-    """One family: how prompts become what the UNet attends to."""
+class Architecture(Protocol):
+    """The parts of a base that differ between architectures."""
 
     text_encoders: ClassVar[tuple[str, ...]]
-    """Their names in the pipeline; each also prefixes its keys in an adapter file."""
+    """The names of the text encoders in the pipeline; each name prefixes keys of an adapter file.
+    """
 
-    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
-        """Encode prompts; keeps the graph, so that text encoders can be trained."""
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
+        """Encode prompts for training; the autograd graph is kept for trained text encoders."""
         ...
 
-    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
-        """Encode prompts as the pipeline itself does when it draws pictures."""
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    ) -> PromptEmbeds:
+        """Encode prompts for sampling, as the pipeline itself does."""
         ...
 
-    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
-        """Return the UNet's further arguments for pictures of so many pixels."""
+    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
+        """Return the UNet's further keyword arguments for images of this size in pixels."""
         ...
 
 
 class StableDiffusion:
-    """SD 1.x and 2.x: one text encoder, its last layer."""
+    """SD 1.x and 2.x: one text encoder, whose last layer the UNet attends to."""
 
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
 
-    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
         """Return the last hidden state, after the final layer norm."""
         ids = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
-        return Text(pipeline.text_encoder(ids)[0], None)
+        return EncodedPrompts(pipeline.text_encoder(ids)[0], None)
 
-    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
-        """Return the prompts' last hidden states, and the empty prompt's."""
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    ) -> PromptEmbeds:
+        """Return the hidden states of the prompts and of the empty prompt."""
         names = ("prompt_embeds", "negative_prompt_embeds")
-        return _described(pipeline, prompts, names, guided=guided)
+        return _encode_prompt(pipeline, prompts, names, guided=guided)
 
-    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
-        """Return nothing: the prompt is all that SD 1 and 2 know."""
+    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
+        """Return nothing: the UNet of SD 1 and 2 takes no further conditions."""
         return {}
 
 
 class StableDiffusionXL:
-    """SDXL: two text encoders side by side, the pooled text and the picture's geometry."""
+    """SDXL: two text encoders, the pooled text, and the size of the image."""
 
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
 
-    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> Text:
-        """Return both last but one hidden states, and the second encoder's pooled output."""
+    def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
+        """Return both last-but-one hidden states, and the second encoder's pooled text."""
         first = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
         second = tokenize(pipeline.tokenizer_2, prompts, pipeline.text_encoder_2.device)
         one = pipeline.text_encoder(first, output_hidden_states=True)
         two = pipeline.text_encoder_2(second, output_hidden_states=True)
-        return Text(torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0])
+        return EncodedPrompts(
+            torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0]
+        )
 
-    def describe(self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool) -> Words:
-        """Return hidden states and pooled texts, of the prompts and of the empty one."""
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    ) -> PromptEmbeds:
+        """Return hidden states and pooled texts of the prompts and of the empty prompt."""
         both = ("prompt_embeds", "negative_prompt_embeds")
         names = (*both, *(name.replace("prompt", "pooled_prompt") for name in both))
-        return _described(pipeline, prompts, names, guided=guided)
+        return _encode_prompt(pipeline, prompts, names, guided=guided)
 
-    def conditions(self, text: Text, height: int, width: int) -> dict[str, Any]:
-        """Return the pooled text and the time ids: an uncropped picture of its own size."""
+    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
+        """Return the pooled text and the time ids of an image that was not cropped."""
         ids = torch.tensor([[height, width, 0, 0, height, width]] * len(text.hidden))
         time_ids = ids.to(text.hidden.device, text.hidden.dtype)
         return {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": time_ids}}
 
 
-FAMILIES: dict[FamilyName, Family] = {
+ARCHITECTURES: dict[FamilyName, Architecture] = {
     "sd1": StableDiffusion(),
     "sd2": StableDiffusion(),
     "sdxl": StableDiffusionXL(),
 }
 
 
-def _described(
+def _encode_prompt(
     pipeline: DiffusionPipeline, prompts: list[str], names: tuple[str, ...], *, guided: bool
-) -> Words:
-    """Return what ``encode_prompt`` answers, by the names under which the pipeline takes it."""
+) -> PromptEmbeds:
+    """Return the outputs of ``encode_prompt`` by the names that the pipeline takes them under."""
     with torch.no_grad():
         answers = pipeline.encode_prompt(
             prompt=prompts,
@@ -131,7 +152,7 @@ def _described(
 def tokenize(
     tokenizer: PreTrainedTokenizerBase, prompts: list[str], device: torch.device
 ) -> Tensor:
-    """Return token ids, (B, T) int64, cut or padded to the encoder's length."""
+    """Return token ids, (B, T) int64, truncated or padded to the encoder's length."""
     encoded = tokenizer(
         prompts,
         padding="max_length",

@@ -1,4 +1,4 @@
-"""The base model: a local folder, checked against its hash before the first step."""
+"""The base model: a local diffusers folder, verified against its hash before it is used."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from contracts.base import BaseCard
 from contracts.shared.layout import BASE_FILE
-from trainer.model.architectures import FAMILIES, Family, Text, Words
+from trainer.model.architectures import ARCHITECTURES, Architecture, EncodedPrompts, PromptEmbeds
 from trainer.process.results import TrainingError, sha256_of
 
 
@@ -23,43 +23,43 @@ class Base:
     card: BaseCard
     folder: Path
     pipeline: diffusers.DiffusionPipeline
-    """Its networks are frozen."""
-    family: Family
+    """The diffusers pipeline with frozen networks."""
+    architecture: Architecture
     device: torch.device
     dtype: torch.dtype
-    """Of the UNet and the text encoders; the autoencoder is float32 everywhere."""
+    """The type of the UNet and the text encoders. The autoencoder is always float32."""
     alphas_cumprod: Tensor
-    """(T,) float32, falling: the share of signal left at each noise level."""
+    """(T,) float32, decreasing: the scheduler's ``alphas_cumprod`` at each timestep."""
 
-    words: dict[tuple[str, ...], Words] = field(default_factory=dict)
-    """What the frozen text encoders say of the prompts of pictures to come."""
+    prompt_cache: dict[tuple[str, ...], PromptEmbeds] = field(default_factory=dict)
+    """Embeddings of the prompts that will be sampled, from the frozen text encoders."""
 
-    def encode(self, prompts: list[str]) -> Text:
-        """Encode prompts as this base's family does."""
-        self.wake()
-        return self.family.encode(self.pipeline, prompts)
+    def encode(self, prompts: list[str]) -> EncodedPrompts:
+        """Encode prompts for training."""
+        self.onload_text_encoders()
+        return self.architecture.encode(self.pipeline, prompts)
 
-    def describe(self, prompts: tuple[str, ...]) -> Words:
-        """Return the pipeline's arguments for these prompts: those known, or encoded now."""
-        known = self.words.get(prompts)
-        if known is None:
-            self.wake()
+    def prompt_embeds(self, prompts: tuple[str, ...]) -> PromptEmbeds:
+        """Return the pipeline's keyword arguments for these prompts, from the cache if possible."""
+        cached = self.prompt_cache.get(prompts)
+        if cached is None:
+            self.onload_text_encoders()
             guided = self.card.inference.guidance_scale > 1
-            known = self.family.describe(self.pipeline, list(prompts), guided=guided)
-        return {name: tensor.to(self.device) for name, tensor in known.items()}
+            cached = self.architecture.prompt_embeds(self.pipeline, list(prompts), guided=guided)
+        return {name: tensor.to(self.device) for name, tensor in cached.items()}
 
-    def wake(self) -> None:
-        """Have the text encoders where they can be used; ``memory.rest`` may have moved them."""
+    def onload_text_encoders(self) -> None:
+        """Move the text encoders back to the device; ``memory.offload`` may have moved them."""
         for encoder in self.text_encoders().values():
             encoder.to(self.device)
 
     def text_encoders(self) -> dict[str, torch.nn.Module]:
-        """Return the text encoders by their names."""
-        return {name: getattr(self.pipeline, name) for name in self.family.text_encoders}
+        """Return the text encoders by their names in the pipeline."""
+        return {name: getattr(self.pipeline, name) for name in self.architecture.text_encoders}
 
 
 def read_card(folder: Path, expected_sha256: str) -> BaseCard:
-    """Return the base's card, once every file it names has the hash that it names.
+    """Verify the hash of every file of the base and return the base's card.
 
     Raises:
         TrainingError: ``base_mismatch``; another base, a file changed or missing.
@@ -67,26 +67,30 @@ def read_card(folder: Path, expected_sha256: str) -> BaseCard:
     try:
         card = BaseCard.model_validate_json((folder / BASE_FILE).read_bytes())
     except (FileNotFoundError, ValidationError) as error:
-        raise TrainingError("base_mismatch", "base.json is missing or not a card") from error
+        raise TrainingError(
+            "base_mismatch", "base.json is missing or is not a base card"
+        ) from error
     if card.sha256 != expected_sha256:
-        raise TrainingError("base_mismatch", "the base is not the one that the plan names")
+        raise TrainingError("base_mismatch", "the base has another hash than the plan names")
     if card.sha256 != digest_of(card.files):
-        raise TrainingError("base_mismatch", "base.json does not agree with itself")
+        raise TrainingError("base_mismatch", "the files in base.json do not have its hash")
     changed = [n for n, h in card.files.items() if not _has_hash(folder / n, h)]
     if changed:
-        message = f"{len(changed)} of {len(card.files)} files differ, e.g. {changed[0]}"
+        message = (
+            f"{len(changed)} of {len(card.files)} files are missing or changed, e.g. {changed[0]}"
+        )
         raise TrainingError("base_mismatch", message)
     return card
 
 
 def digest_of(files: dict[str, str]) -> str:
-    """Return the hash of hashes that names a base, as BaseCard.sha256 says."""
+    """Return the hash of a base, computed from its files' hashes as BaseCard.sha256 says."""
     lines = "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.dtype) -> Base:
-    """Load a verified base and freeze it."""
+    """Load a verified base and freeze its networks."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
     pipeline = diffusers.DiffusionPipeline.from_pretrained(
@@ -100,12 +104,14 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
             network.requires_grad_(requires_grad=False).eval()
     scheduler = diffusers.DDPMScheduler.from_config(pipeline.scheduler.config)
     if scheduler.config.prediction_type != card.prediction_type:
-        raise TrainingError("base_mismatch", "base.json and the scheduler predict different things")
+        raise TrainingError(
+            "base_mismatch", "base.json and the scheduler have different prediction types"
+        )
     alphas = scheduler.alphas_cumprod.to(device, torch.float32)
     sampler = getattr(diffusers, card.inference.scheduler)
     pipeline.scheduler = sampler.from_config(pipeline.scheduler.config)
-    family = FAMILIES[card.family]
-    return Base(card, folder, pipeline, family, device, dtype, alphas)
+    architecture = ARCHITECTURES[card.family]
+    return Base(card, folder, pipeline, architecture, device, dtype, alphas)
 
 
 def _has_hash(path: Path, sha256: str) -> bool:

@@ -1,12 +1,12 @@
-"""The adapted layers while they are trained: fewer operations, the same numbers but for summation.
+"""Fused LoRA layers for training: fewer operations than peft, equal up to rounding.
 
-peft computes a layer and its adapter in eight small operations, each of which autograd tracks, and
-attention asks for query, key and value one after another. Here a layer with its adapter is one
-operation with its own gradient, and query, key and value are one layer. What the frozen layers say
-of a frozen prompt is computed once for the whole training. Adapters stay float32; they are cast to
-the type of what comes in.
+peft computes a layer and its adapter in eight operations that autograd tracks one by one, and
+attention computes query, key and value one after another. Here a layer and its adapter are one
+autograd function, and query, key and value are one layer. The frozen layers' keys and values of a
+frozen prompt are computed once for the whole training. Adapters stay float32 and are cast to the
+type of the input.
 
-K users, N rows for each, P parts (query, key, value) side by side, R the rank.
+K users, N rows for each, P layers (query, key, value) side by side, R the rank.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,21 +21,21 @@ from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
 from trainer.model import lora
-from trainer.model.architectures import Text
+from trainer.model.architectures import EncodedPrompts
 from trainer.process import memory
 
-MOST_KNOWN = 16
-"""Prompts whose keys and values are kept: 25 MB each for SDXL in bf16."""
+MAX_CACHED_PROMPTS = 16
+"""The number of prompts whose keys and values are cached; each takes 25 MB for SDXL in bf16."""
 
 
 Context: TypeAlias = Any
-"""What autograd keeps from forward to backward."""
+"""What autograd passes from the forward to the backward pass."""
 
 
-class Adapted(Protocol):
-    """A frozen layer and what stands beside it."""
+class LoraLayer(Protocol):
+    """A frozen linear layer with adapters."""
 
-    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+    def lora_parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
         """Return the layer, A (K, R, in), B (K, out, R) and alpha / rank (K, 1, 1)."""
         ...
 
@@ -47,43 +47,45 @@ class PeftLinear:
     layer: Linear
     scales: Tensor
 
-    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
-        """Return it as the adapters of K = 1 users."""
+    def lora_parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
+        """Return the parts of the adapter of K = 1 users."""
         down = self.layer.lora_A[lora.ADAPTER].weight
         up = self.layer.lora_B[lora.ADAPTER].weight
         return self.layer.base_layer, down[None], up[None], self.scales
 
 
-def apply(rows: Tensor, layers: Sequence[Adapted], known: Tensor | None = None) -> Tensor:
-    """Return what P layers and their adapters say of ``rows`` (..., in), side by side.
+def fused_linear(rows: Tensor, layers: Sequence[LoraLayer], cached: Tensor | None = None) -> Tensor:
+    """Return the outputs of P layers with their adapters for ``rows`` (..., in), side by side.
 
-    Row block k goes through adapter k. ``known`` is what the layers say without their adapters,
-    if that is known: its memory is used for the answer, and ``rows`` get no gradient.
+    Row block k goes through adapter k. ``cached`` is the layers' output without adapters, if it is
+    known: its memory is overwritten with the result, and ``rows`` get no gradient.
     """
-    parts = [layer.parts() for layer in layers]
-    weight, bias = _packed([part[0] for part in parts])
+    parts = [layer.lora_parts() for layer in layers]
+    weight, bias = _pack_weights([part[0] for part in parts])
     adapters = [tensor for _, down, up, _ in parts for tensor in (down, up)]
-    answer: Tensor = _Apply.apply(rows, weight, bias, [known], parts[0][3], *adapters)
+    answer: Tensor = _FusedLinear.apply(rows, weight, bias, [cached], parts[0][3], *adapters)
     return answer
 
 
-class _Apply(torch.autograd.Function):  # type: ignore[misc] # torch is not there to be checked
+class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # mypy runs without torch
     @staticmethod
-    def forward(  # noqa: PLR0917 (autograd passes by place)
+    def forward(  # noqa: PLR0917 (autograd passes by position)
         ctx: Context,
         rows: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        known: list[Tensor | None],
+        cached: list[Tensor | None],
         scales: Tensor,
         *adapters: Tensor,
     ) -> Tensor:
         flat, users = rows.reshape(-1, rows.shape[-1]), len(scales)
         downs = _cast(adapters[::2], flat.dtype)
         grouped = flat.view(users, -1, flat.shape[1])
-        lows = torch.bmm(grouped, downs.mT).mul_(scales.to(flat.dtype))  # smaller than the Bs
+        lows = torch.bmm(grouped, downs.mT).mul_(
+            scales.to(flat.dtype)
+        )  # scaling here is cheaper than at B
         ups = [up.to(flat.dtype) for up in adapters[1::2]]
-        answer = known[0] if known[0] is not None else nn.functional.linear(flat, weight, bias)
+        answer = cached[0] if cached[0] is not None else nn.functional.linear(flat, weight, bias)
         sides = answer.view(users, -1, weight.shape[0]).tensor_split(len(ups), dim=2)
         for side, low, up in zip(sides, lows.tensor_split(len(ups), dim=2), ups, strict=True):
             side.baddbmm_(low, up.mT)
@@ -111,47 +113,56 @@ class _Apply(torch.autograd.Function):  # type: ignore[misc] # torch is not ther
 
 
 def _cast(downs: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """Return every part's A under one another, (K, P x R, in)."""
+    """Return the A matrices of all layers stacked, (K, P x R, in)."""
     return (downs[0] if len(downs) == 1 else torch.cat(list(downs), dim=1)).to(dtype)
 
 
-def _packed(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
-    """Return the layers' weights under one another; from then on they share that memory."""
+def _pack_weights(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
+    """Return the layers' weights stacked; afterwards the layers share that memory."""
     first = layers[0]
     if len(layers) == 1:
         return first.weight, first.bias
     width = first.out_features
     whole = getattr(first, "packed", None)
     if whole is None or whole.data_ptr() != first.weight.data_ptr():
-        parts = [layer.weight.data for layer in layers]
-        whole = torch.cat(parts)
+        weights = [layer.weight.data for layer in layers]
+        whole = torch.cat(weights)
         for number, layer in enumerate(layers):
             layer.weight.data = whole[number * width : (number + 1) * width]
-        memory.let_go(parts)
+        memory.release_pages(weights)
         first.packed = whole
     return whole, None
 
 
 @contextmanager
-def lean(network: nn.Module, texts: list[Text], *, frugal: bool) -> Iterator[list[Text]]:
-    """Let the network's adapted layers compute like this; as before at the end.
+def fused_lora_layers(
+    network: nn.Module, texts: list[EncodedPrompts], *, checkpointing: bool
+) -> Iterator[list[EncodedPrompts]]:
+    """Replace the forward pass of the network's LoRA layers by the fused one.
 
-    Yields ``texts`` with their places among what is known of them; nothing is kept if ``frugal``.
+    The original forward passes are restored at the end. Yields ``texts`` with their rows in the
+    cache of keys and values. Nothing is cached with ``checkpointing``.
     """
     changed: list[nn.Module] = []
-    adapted = _adapted(network)
+    lora_layers = _lora_layers(network)
     hidden = None
-    if texts and not frugal and sum(len(text.hidden) for text in texts) <= MOST_KNOWN:
+    if (
+        texts
+        and not checkpointing
+        and sum(len(text.hidden) for text in texts) <= MAX_CACHED_PROMPTS
+    ):
         hidden = torch.cat([text.hidden for text in texts])
-        texts = _number(texts)
+        texts = _with_cache_rows(texts)
     try:
-        for layer, own in adapted.items():
+        for layer, own in lora_layers.items():
             if isinstance(layer, Linear):
                 layer.forward = partial(_linear, layer, own)
                 changed.append(layer)
         for attention in network.modules():
-            if isinstance(attention, Attention) and _is_plain(attention, adapted):
-                attention.forward = partial(_attend, attention, _plan(attention, adapted, hidden))
+            if isinstance(attention, Attention) and _is_plain(attention, lora_layers):
+                attention.forward = partial(
+                    _attend, attention, _fuse_attention(attention, lora_layers, hidden)
+                )
                 changed.append(attention)
         yield texts
     finally:
@@ -159,30 +170,30 @@ def lean(network: nn.Module, texts: list[Text], *, frugal: bool) -> Iterator[lis
             del module.forward
 
 
-def _number(texts: list[Text]) -> list[Text]:
-    """Return the texts with their places, when all stand one after the other."""
+def _with_cache_rows(texts: list[EncodedPrompts]) -> list[EncodedPrompts]:
+    """Return the texts with their rows in the cache, where they follow one another."""
     numbered, first = [], 0
     for text in texts:
-        places = torch.arange(first, first + len(text.hidden), device=text.hidden.device)
-        numbered.append(replace(text, places=places))
+        cache_rows = torch.arange(first, first + len(text.hidden), device=text.hidden.device)
+        numbered.append(replace(text, cache_rows=cache_rows))
         first += len(text.hidden)
     return numbered
 
 
-def _adapted(network: nn.Module) -> dict[nn.Module, Adapted]:
-    """Return the layers with nothing but A and B beside them."""
-    found: dict[nn.Module, Adapted] = {}
+def _lora_layers(network: nn.Module) -> dict[nn.Module, LoraLayer]:
+    """Return the layers that have nothing but A and B beside them."""
+    found: dict[nn.Module, LoraLayer] = {}
     for module in network.modules():
-        if isinstance(module, Linear) and _has_only_a_and_b(module):
+        if isinstance(module, Linear) and _is_plain_lora(module):
             scale = module.scaling[lora.ADAPTER]
             scales = torch.full((1, 1, 1), scale, device=module.base_layer.weight.device)
             found[module] = PeftLinear(module, scales)
-        elif hasattr(module, "parts"):
+        elif hasattr(module, "lora_parts"):
             found[module] = module
     return found
 
 
-def _has_only_a_and_b(layer: Linear) -> bool:
+def _is_plain_lora(layer: Linear) -> bool:
     return (
         type(layer.base_layer) is nn.Linear
         and layer.active_adapters == [lora.ADAPTER]
@@ -192,19 +203,21 @@ def _has_only_a_and_b(layer: Linear) -> bool:
     )
 
 
-def _linear(layer: Linear, adapted: Adapted, rows: Tensor, *_: object, **__: object) -> Tensor:
+def _linear(
+    layer: Linear, lora_layers: LoraLayer, rows: Tensor, *_: object, **__: object
+) -> Tensor:
     if layer.disable_adapters:
         plain: Tensor = layer.base_layer(rows)
         return plain
-    return apply(rows, [adapted])
+    return fused_linear(rows, [lora_layers])
 
 
-def _is_plain(attention: Attention, adapted: dict[nn.Module, Adapted]) -> bool:
-    """Return whether this is softmax(q k) v and nothing else, with adapters at q, k and v."""
+def _is_plain(attention: Attention, lora_layers: dict[nn.Module, LoraLayer]) -> bool:
+    """Return whether this is plain softmax attention with adapters on query, key and value."""
     layers = (attention.to_q, attention.to_k, attention.to_v)
-    if any(layer not in adapted for layer in layers):
+    if any(layer not in lora_layers for layer in layers):
         return False
-    three = [adapted[layer].parts() for layer in layers]
+    three = [lora_layers[layer].lora_parts() for layer in layers]
     return (
         type(attention.processor) is AttnProcessor2_0
         and all(layer.bias is None for layer, *_ in three)
@@ -219,51 +232,53 @@ def _is_plain(attention: Attention, adapted: dict[nn.Module, Adapted]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """How one attention is computed."""
+class _FusedAttention:
+    """The layers of one attention block."""
 
-    query: list[Adapted]
-    rest: list[Adapted]
-    known: Tensor | None
-    """Keys and values of every prompt, (prompts, T, 2 x width)."""
+    query: list[LoraLayer]
+    key_value: list[LoraLayer]
+    cached: Tensor | None
+    """(prompts, T, 2 x width), the keys and values of every prompt without the adapters."""
 
 
-def _plan(attention: Attention, adapted: dict[nn.Module, Adapted], hidden: Tensor | None) -> _Plan:
+def _fuse_attention(
+    attention: Attention, lora_layers: dict[nn.Module, LoraLayer], hidden: Tensor | None
+) -> _FusedAttention:
     query, key, value = (
-        adapted[layer] for layer in (attention.to_q, attention.to_k, attention.to_v)
+        lora_layers[layer] for layer in (attention.to_q, attention.to_k, attention.to_v)
     )
     if not attention.is_cross_attention:
-        return _Plan([query, key, value], [], None)
-    known = None
+        return _FusedAttention([query, key, value], [], None)
+    cached = None
     if hidden is not None:
-        weight, _ = _packed([key.parts()[0], value.parts()[0]])
+        weight, _ = _pack_weights([key.lora_parts()[0], value.lora_parts()[0]])
         with torch.no_grad():
-            known = nn.functional.linear(hidden.to(weight.dtype), weight)
-    return _Plan([query], [key, value], known)
+            cached = nn.functional.linear(hidden.to(weight.dtype), weight)
+    return _FusedAttention([query], [key, value], cached)
 
 
-def _attend(  # noqa: PLR0917 (in diffusers' order)
+def _attend(  # noqa: PLR0917 (diffusers' signature)
     attention: Attention,
-    plan: _Plan,
+    fused: _FusedAttention,
     hidden_states: Tensor,
     encoder_hidden_states: Tensor | None = None,
     attention_mask: Tensor | None = None,
-    places: Tensor | None = None,
+    cache_rows: Tensor | None = None,
     **more: object,
 ) -> Tensor:
-    """Stand in for ``Attention.forward``."""
+    """Replace ``Attention.forward``."""
     answer: Tensor
     if attention_mask is not None or getattr(attention.to_q, "disable_adapters", False):
         answer = Attention.forward(
             attention, hidden_states, encoder_hidden_states, attention_mask, **more
         )
         return answer
-    if encoder_hidden_states is None or not plan.rest:
-        query, key, value = apply(hidden_states, plan.query).chunk(3, dim=-1)
+    if encoder_hidden_states is None or not fused.key_value:
+        query, key, value = fused_linear(hidden_states, fused.query).chunk(3, dim=-1)
     else:
-        known = None if plan.known is None or places is None else plan.known[places]
-        query = apply(hidden_states, plan.query)
-        key, value = apply(encoder_hidden_states, plan.rest, known).chunk(2, dim=-1)
+        cached = None if fused.cached is None or cache_rows is None else fused.cached[cache_rows]
+        query = fused_linear(hidden_states, fused.query)
+        key, value = fused_linear(encoder_hidden_states, fused.key_value, cached).chunk(2, dim=-1)
     heads = (attention.heads, -1)
     attended = nn.functional.scaled_dot_product_attention(
         *(states.unflatten(-1, heads).transpose(1, 2) for states in (query, key, value))

@@ -1,6 +1,6 @@
-"""The adapter inside the networks: put in, switched off and on, taken out again.
+"""LoRA adapters in the base's networks: attach, disable, read, restore, detach.
 
-peft wraps each target layer; the base's own weights are never touched.
+peft wraps each target layer. The base's own weights are never changed.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from trainer.config.noise import normal
 ADAPTER = "default"
 
 Networks = dict[str, nn.Module]
-"""The networks that carry an adapter: ``unet`` and perhaps text encoders, by their names."""
+"""The networks that have an adapter, by name: ``unet`` and perhaps text encoders."""
 
 
 def attach(
@@ -30,7 +30,7 @@ def attach(
     seed: int,
     dropout: float = 0.0,
 ) -> None:
-    """Put a fresh adapter into ``network``: A from the seed, B zero, both float32."""
+    """Add a new adapter to ``network``, in float32: A is drawn from the seed, B is zero."""
     config = LoraConfig(
         r=rank, lora_alpha=alpha, target_modules=list(targets), lora_dropout=dropout
     )
@@ -38,16 +38,16 @@ def attach(
     for key, weight in parameters({name: network}).items():
         weight.data = weight.data.float()
         if ".lora_A." in key:
-            weight.data.copy_(initial_a(key, weight.shape, rank, seed))
+            weight.data.copy_(initial_lora_a(key, weight.shape, rank, seed))
 
 
-def initial_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
-    """Return A's first values for the weight named ``key``; B starts at zero."""
+def initial_lora_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
+    """Return the initial A of the weight named ``key``."""
     return normal(shape, seed, "lora", key) / rank
 
 
 def detach(networks: Networks) -> None:
-    """Take the adapters out; the networks are the base's again, layer for layer."""
+    """Remove the adapters and restore the base's layers."""
     for network in networks.values():
         recurse_remove_peft_layers(network)
         if hasattr(network, "peft_config"):
@@ -55,7 +55,7 @@ def detach(networks: Networks) -> None:
 
 
 def parameters(networks: Networks) -> dict[str, nn.Parameter]:
-    """Return the trainable weights by ``<network>.<layer>.lora_A|B.default.weight``."""
+    """Return the trained weights by ``<network>.<layer>.lora_A|B.default.weight``."""
     return {
         f"{name}.{key}": weight
         for name, network in networks.items()
@@ -65,23 +65,32 @@ def parameters(networks: Networks) -> dict[str, nn.Parameter]:
 
 
 def weights(networks: Networks) -> dict[str, Tensor]:
-    """Return copies of the trained weights, named as peft's files name them."""
+    """Return copies of the trained weights, by the keys of peft's files."""
     return {
-        key.replace(f".{ADAPTER}.", "."): weight.detach().float().cpu().clone()
+        file_key(key): weight.detach().float().cpu().clone()
         for key, weight in parameters(networks).items()
     }
 
 
+def file_key(name: str) -> str:
+    """Return the key in an adapter file of a weight that ``parameters`` names.
+
+    >>> file_key("unet.to_q.lora_A.default.weight")
+    'unet.to_q.lora_A.weight'
+    """
+    return name.replace(f".{ADAPTER}.", ".")
+
+
 def restore(networks: Networks, saved: dict[str, Tensor]) -> None:
-    """Copy weights that ``weights`` returned back into the networks."""
+    """Copy weights that ``weights`` returned into the networks."""
     with torch.no_grad():
         for key, weight in parameters(networks).items():
-            weight.copy_(saved[key.replace(f".{ADAPTER}.", ".")])
+            weight.copy_(saved[file_key(key)])
 
 
 @contextmanager
-def switched_off(networks: Networks) -> Iterator[None]:
-    """Run the base alone."""
+def disabled(networks: Networks) -> Iterator[None]:
+    """Run the base without its adapters."""
     for layer in _layers(networks):
         layer._disable_adapters = True  # noqa: SLF001 (enable_adapters also freezes the weights)
     try:
@@ -92,7 +101,7 @@ def switched_off(networks: Networks) -> Iterator[None]:
 
 
 def set_dropout(networks: Networks, *, active: bool) -> None:
-    """Let the adapters leave out inputs, or not; the base's own layers never do."""
+    """Switch the adapters' dropout on or off; the base's own layers have none."""
     for layer in _layers(networks):
         layer.lora_dropout.train(active)
 

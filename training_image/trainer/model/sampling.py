@@ -1,4 +1,4 @@
-"""Pictures from fixed seeds: for class images, for the gate, for the user."""
+"""Sampling images from fixed seeds, for class images, validation and the gate."""
 
 import io
 from dataclasses import dataclass
@@ -11,109 +11,111 @@ from PIL import Image
 from torch import Tensor
 
 from trainer.model.base import Base
-from trainer.process.results import say
+from trainer.process.results import log
 from trainer.process.time_limit import TimeLimit
 
-MOST_AT_ONCE, PIXELS_AT_ONCE = 8, 1024 * 1024
-"""Pictures in one batch: as many as memory holds beside a base that is being trained."""
+MAX_BATCH, MAX_BATCH_PIXELS = 8, 1024 * 1024
+"""The largest batch in images and in pixels that fits beside a base in training."""
 
 Pictures: TypeAlias = npt.NDArray[np.float32]
 """(N, S, S, 3), 0 to 1."""
 
 
-def at_once(side: int) -> int:
-    """Return how many pictures of ``side`` pixels go into one batch.
+def images_per_batch(side: int) -> int:
+    """Return how many images of ``side`` pixels one batch has.
 
-    >>> at_once(64), at_once(512), at_once(1024), at_once(2048)
+    >>> images_per_batch(64), images_per_batch(512), images_per_batch(1024), images_per_batch(2048)
     (8, 4, 1, 1)
     """
-    return max(1, min(MOST_AT_ONCE, PIXELS_AT_ONCE // side**2))
+    return max(1, min(MAX_BATCH, MAX_BATCH_PIXELS // side**2))
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One picture to make: the same prompt and seed give the same picture."""
+class SamplingRequest:
+    """One image to sample: the same prompt and seed always give the same image."""
 
     prompt: str
     seed: int
 
 
-def remember(base: Base, shots: list[Shot], side: int) -> None:
-    """Encode the prompts of pictures to come, for text encoders that do not learn.
+def cache_prompts(base: Base, requests: list[SamplingRequest], side: int) -> None:
+    """Cache the embeddings of the prompts that will be sampled, and drop the earlier ones.
 
-    What was remembered before is forgotten.
+    Only for text encoders that are not trained.
     """
-    base.words.clear()
-    for prompts in _batches(shots, side):
-        base.words[prompts] = base.describe(prompts)
+    base.prompt_cache.clear()
+    for prompts in _batches(requests, side):
+        base.prompt_cache[prompts] = base.prompt_embeds(prompts)
 
 
-def _batches(shots: list[Shot], side: int) -> list[tuple[str, ...]]:
-    size = at_once(side)
-    batches = (shots[first : first + size] for first in range(0, len(shots), size))
-    return [tuple(shot.prompt for shot in batch) for batch in batches]
+def _batches(requests: list[SamplingRequest], side: int) -> list[tuple[str, ...]]:
+    size = images_per_batch(side)
+    batches = (requests[first : first + size] for first in range(0, len(requests), size))
+    return [tuple(request.prompt for request in batch) for batch in batches]
 
 
 def make_latents(
-    base: Base, shots: list[Shot], side: int, limit: TimeLimit, purpose: str
+    base: Base, requests: list[SamplingRequest], side: int, limit: TimeLimit, purpose: str
 ) -> Tensor:
-    """Return the latents of pictures of ``side`` pixels, (N, C, H, W) float32 on the CPU, scaled.
+    """Return the latents of images of ``side`` pixels, (N, C, H, W) float32 on the CPU, scaled.
 
-    As the serving image does it: the base's own scheduler, steps and guidance, a generator for
-    each seed, no negative prompt. ``purpose`` is for the log, which says how far it is.
+    Sampling is that of the serving image: the base's scheduler, steps and guidance scale, one
+    generator for each seed, no negative prompt. ``purpose`` names the images in the log.
     """
-    made = []
+    parts = []
 
-    def stop_if_interrupted(*_: object) -> dict[str, object]:
-        limit.check()
+    def stop_if_preempted(*_: object) -> dict[str, object]:
+        limit.raise_if_preempted()
         return {}
 
-    for first in range(0, len(shots), at_once(side)):
-        batch = shots[first : first + at_once(side)]
-        words = base.describe(tuple(shot.prompt for shot in batch))
+    for first in range(0, len(requests), images_per_batch(side)):
+        batch = requests[first : first + images_per_batch(side)]
+        embeds = base.prompt_embeds(tuple(request.prompt for request in batch))
         with torch.no_grad():
             answer = base.pipeline(
-                **words,
+                **embeds,
                 num_inference_steps=base.card.inference.num_inference_steps,
                 guidance_scale=base.card.inference.guidance_scale,
                 height=side,
                 width=side,
-                generator=[torch.Generator().manual_seed(shot.seed) for shot in batch],
+                generator=[torch.Generator().manual_seed(request.seed) for request in batch],
                 output_type="latent",
-                callback_on_step_end=stop_if_interrupted,
+                callback_on_step_end=stop_if_preempted,
             )
-        made.append(answer.images.float().cpu())
-        say(f"{purpose}: {first + len(batch)} of {len(shots)}")
-    return torch.cat(made)
+        parts.append(answer.images.float().cpu())
+        log(f"{purpose}: {first + len(batch)} of {len(requests)}")
+    return torch.cat(parts)
 
 
 def decode(base: Base, latents: Tensor) -> Pictures:
-    """Return pictures (N, S, S, 3) float32 in 0 to 1; NaN where the latents are not finite."""
+    """Return images (N, S, S, 3) float32 in 0 to 1; NaN where the latents are not finite."""
     vae = base.pipeline.vae
-    made = []
-    for batch in latents.split(at_once(latents.shape[-1] * base.pipeline.vae_scale_factor)):
+    parts = []
+    for batch in latents.split(
+        images_per_batch(latents.shape[-1] * base.pipeline.vae_scale_factor)
+    ):
         with torch.no_grad():
             pixels = vae.decode(batch.to(base.device) / vae.config.scaling_factor).sample
-        made.append((pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
-    pictures: Pictures = np.concatenate(made)
+        parts.append((pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
+    pictures: Pictures = np.concatenate(parts)
     return pictures
 
 
 def make_pictures(
-    base: Base, shots: list[Shot], side: int, limit: TimeLimit, purpose: str
+    base: Base, requests: list[SamplingRequest], side: int, limit: TimeLimit, purpose: str
 ) -> Pictures:
-    """Return pictures (N, S, S, 3) float32 in 0 to 1."""
-    return decode(base, make_latents(base, shots, side, limit, purpose))
+    """Return sampled images (N, S, S, 3) float32 in 0 to 1."""
+    return decode(base, make_latents(base, requests, side, limit, purpose))
 
 
 def to_images(pictures: Pictures) -> list[Image.Image]:
-    """Return RGB images; what is not a number becomes black."""
+    """Return RGB images; values that are not finite become black."""
     pixels = (np.nan_to_num(pictures) * 255).round().astype(np.uint8)
     return [Image.fromarray(picture) for picture in pixels]
 
 
 def to_png(image: Image.Image) -> bytes:
-    """Return a PNG file."""
+    """Return the bytes of a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()

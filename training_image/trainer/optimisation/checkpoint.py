@@ -1,6 +1,7 @@
-"""What a later attempt needs to go on as if nothing had happened.
+"""Checkpoints: everything that a resumed training needs to continue exactly.
 
-One safetensors file for each saved step. No random state: chance depends on the step alone.
+Each checkpoint is one safetensors file. It holds no random state, because every random value
+depends on the seed and the step alone.
 """
 
 import json
@@ -12,59 +13,69 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from trainer.process.results import say, written_whole
+from trainer.model import lora
+from trainer.process.results import atomic_path, log
 
-KEPT = 2
+MAX_CHECKPOINTS = 2
+"""The number of checkpoints that are kept."""
 
 Numbers = dict[str, int | float]
 
 
 @dataclass
 class Progress:
-    """How far training is."""
+    """How far a training is."""
 
     step: int
-    """Optimiser steps done."""
+    """The number of optimizer steps done."""
 
     losses: list[float]
-    """One for each step done."""
+    """The loss of each step done."""
 
     seconds: float
-    """Of training, over all attempts."""
+    """The time spent on steps, over all attempts."""
 
-    explosions: int = 0
-    """Steps whose gradient was far longer than it may be."""
+    gradient_spikes: int = 0
+    """The number of steps with a gradient norm far above ``max_grad_norm``."""
 
     @classmethod
     def none(cls) -> "Progress":
-        """Return the beginning."""
+        """Return the progress of a training that has not begun."""
         return cls(0, [], 0.0)
 
-    def advance(self, loss: float, seconds: float, *, exploded: bool = False) -> None:
+    def advance(self, loss: float, seconds: float, *, is_spike: bool = False) -> None:
         """Count one step."""
-        self.explosions += exploded
+        self.gradient_spikes += is_spike
         self.step += 1
         self.losses.append(loss)
         self.seconds += seconds
 
 
 @dataclass(frozen=True)
-class State:
-    """One saved step."""
+class TrainingState:
+    """The weights and the optimizer's state after one step."""
 
     progress: Progress
 
     tensors: dict[str, Tensor]
-    """``weight/<name>``, and the optimiser's ``optimizer/<key>/<name>`` for each weight."""
+    """``weight/<name>``, and ``optimizer/<key>/<name>`` of each weight."""
 
     numbers: Numbers = field(default_factory=dict)
-    """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: what the optimiser keeps beside."""
+    """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: the optimizer's plain numbers."""
+
+    def adapter(self) -> dict[str, Tensor]:
+        """Return the weights by the names of ``lora.weights``, float32 on the CPU."""
+        return {
+            lora.file_key(name.removeprefix("weight/")): tensor.float().cpu().contiguous()
+            for name, tensor in self.tensors.items()
+            if name.startswith("weight/")
+        }
 
 
-def capture(
+def state_dict(
     progress: Progress, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
-) -> State:
-    """Return all that a step leaves behind, whatever the optimiser is."""
+) -> TrainingState:
+    """Return everything that a training needs to resume, for any optimizer."""
     tensors, numbers = {}, {}
     for name, weight in weights.items():
         tensors[f"weight/{name}"] = weight.detach()
@@ -76,19 +87,19 @@ def capture(
     for number, group in enumerate(optimizer.param_groups):
         own = {key: value for key, value in group.items() if _is_number(value)}
         numbers |= {f"group/{number}/{key}": value for key, value in own.items()}
-    return State(progress, tensors, numbers)
+    return TrainingState(progress, tensors, numbers)
 
 
-def reinstate(
-    state: State, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+def load_state(
+    state: TrainingState, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> None:
-    """Put back what ``capture`` returned."""
+    """Restore what ``state_dict`` returned."""
     for name, weight in weights.items():
         with torch.no_grad():
             weight.copy_(state.tensors[f"weight/{name}"])
     parts: dict[str, dict[str, Tensor | float]] = {name: {} for name in weights}
-    for place, value in (state.tensors | state.numbers).items():
-        kind, _, rest = place.partition("/")
+    for path, value in (state.tensors | state.numbers).items():
+        kind, _, rest = path.partition("/")
         key, _, name = rest.partition("/")
         if kind == "optimizer":
             parts[name][key] = _beside(weights[name], value)
@@ -100,7 +111,7 @@ def reinstate(
 
 
 def _beside(weight: nn.Parameter, value: Tensor | float) -> Tensor | float:
-    """Return an optimiser's value where it keeps it: counters of AdamW stay on the CPU."""
+    """Return an optimizer's value on the right device; AdamW keeps its counters on the CPU."""
     return value.to(weight.device) if isinstance(value, Tensor) and value.ndim else value
 
 
@@ -108,39 +119,40 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def save_state(folder: Path, fingerprint: str, state: State) -> None:
-    """Save one step, whole or not at all, and forget all but the newest ``KEPT``."""
+def save_checkpoint(folder: Path, fingerprint: str, state: TrainingState) -> None:
+    """Save a checkpoint atomically, and delete all but the newest ``MAX_CHECKPOINTS``."""
     progress = state.progress
     about: dict[str, object] = {
         "fingerprint": fingerprint,
         "step": progress.step,
         "seconds": progress.seconds,
-        "explosions": progress.explosions,
+        "explosions": progress.gradient_spikes,
         "numbers": state.numbers,
     }
     tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
     tensors["losses"] = torch.tensor(progress.losses, dtype=torch.float64)
     path = folder / f"step-{progress.step:06d}.safetensors"
-    with written_whole(path) as partial:
+    with atomic_path(path) as partial:
         save_file(tensors, partial, metadata={"about": json.dumps(about)})
-    for old in _newest_first(folder)[KEPT:]:
+    for old in _newest_first(folder)[MAX_CHECKPOINTS:]:
         old.unlink()
 
 
-def load_state(folder: Path, fingerprint: str) -> State | None:
-    """Return the newest usable state; None to begin at step 0.
+def load_checkpoint(folder: Path, fingerprint: str) -> TrainingState | None:
+    """Return the newest usable checkpoint; None to begin at step 0.
 
-    ``fingerprint`` is of recipe, photos and base: a state of another training is not used.
+    ``fingerprint`` is the hash of recipe, photos and base: a checkpoint of another training is not
+    usable.
     """
     for path in _newest_first(folder):
         state = _read(path, fingerprint)
         if state is not None:
             return state
-        say(f"checkpoint {path.name} cannot be used; an older one is tried")
+        log(f"checkpoint {path.name} cannot be used; trying an older one")
     return None
 
 
-def _read(path: Path, fingerprint: str) -> State | None:
+def _read(path: Path, fingerprint: str) -> TrainingState | None:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["about"])
@@ -151,7 +163,7 @@ def _read(path: Path, fingerprint: str) -> State | None:
         return None
     losses = tensors.pop("losses").tolist()
     progress = Progress(about["step"], losses, about["seconds"], about["explosions"])
-    return State(progress, tensors, about["numbers"])
+    return TrainingState(progress, tensors, about["numbers"])
 
 
 def _newest_first(folder: Path) -> list[Path]:

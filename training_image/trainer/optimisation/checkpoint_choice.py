@@ -1,8 +1,8 @@
-"""Which step's weights are taken: the last is not always the best.
+"""The choice of the checkpoint to export: the last step is not always the best.
 
-A training leaves its weights at two earlier steps beside its states. Each of them, and the last, is
-looked at in a few quick pictures; the one that looks most like the photos wins, among those that
-miss no floor if there are any. Without a judge there is nothing to choose by.
+A training saves its weights as candidates at two earlier steps. A few images are sampled with each
+candidate and with the last weights. The candidate whose images are most like the photos wins; a
+candidate that misses a floor of the gate wins only if all do. Without a judge there is no choice.
 """
 
 from dataclasses import dataclass, replace
@@ -14,98 +14,101 @@ from safetensors.torch import save
 from torch import Tensor
 
 from contracts.documents.training import GateCandidate, GateReport
-from trainer.evaluation.gate import Evidence, Shots, examine
+from trainer.evaluation.gate import Evidence, SamplingRequests, examine
 from trainer.evaluation.judge import Judge
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import make_pictures
-from trainer.optimisation.checkpoint import State
-from trainer.process.results import say, write_atomically
+from trainer.optimisation.checkpoint import TrainingState
+from trainer.process.results import log, write_atomically
 from trainer.process.time_limit import TimeLimit
 
-SHARES = (0.6, 0.8)
-"""Of the steps, after which weights are kept."""
+CANDIDATE_SHARES = (0.6, 0.8)
+"""The shares of all steps after which a candidate is saved."""
 
 SUBJECT_PICTURES, CLASS_PICTURES = 4, 2
-"""How many of the gate's pictures each candidate is chosen by."""
+"""The number of the gate's images that are sampled with each candidate."""
 
-QUICK = 0.5
-"""Of the base's sampling steps: enough to compare."""
+STEPS_SHARE = 0.5
+"""The share of the base's sampling steps: fewer steps are enough to compare."""
 
-Kept = dict[int, dict[str, Tensor]]
-"""Weights as ``lora.weights`` names them, by step."""
+CANDIDATE_PREFIX = "kept-"
+"""The prefix of candidate files; earlier versions of the trainer wrote the same one."""
+
+Candidates = dict[int, dict[str, Tensor]]
+"""The weights of each candidate by the names of ``lora.weights``, by step."""
 
 
-def kept_steps(steps: int) -> tuple[int, ...]:
-    """Return after which steps of a training weights are kept.
+def candidate_steps(steps: int) -> tuple[int, ...]:
+    """Return the steps after which candidates are saved.
 
-    >>> kept_steps(400), kept_steps(1)
+    >>> candidate_steps(400), candidate_steps(1)
     ((240, 320), ())
     """
-    wanted = {round(share * steps) for share in SHARES}
+    wanted = {round(share * steps) for share in CANDIDATE_SHARES}
     return tuple(sorted(wanted - {0, steps}))
 
 
-def keep(folder: Path, fingerprint: str, state: State) -> None:
-    """Leave a step's weights beside the states, until the task is finished."""
-    weights = {
-        name.removeprefix("weight/").replace(f".{lora.ADAPTER}.", "."): tensor.cpu().contiguous()
-        for name, tensor in state.tensors.items()
-        if name.startswith("weight/")
-    }
-    path = folder / f"kept-{state.progress.step:06d}.safetensors"
-    write_atomically(path, save(weights, metadata={"fingerprint": fingerprint}))
+def save_candidate(folder: Path, fingerprint: str, state: TrainingState) -> None:
+    """Save a step's weights beside the checkpoints, until the task is finished."""
+    path = folder / f"{CANDIDATE_PREFIX}{state.progress.step:06d}.safetensors"
+    write_atomically(path, save(state.adapter(), metadata={"fingerprint": fingerprint}))
 
 
-def read_kept(folder: Path, fingerprint: str) -> Kept:
-    """Return what this training left; a file of another one is passed over."""
-    kept: Kept = {}
-    for path in sorted(folder.glob("kept-*.safetensors")):
+def read_candidates(folder: Path, fingerprint: str) -> Candidates:
+    """Return the candidates of this training; files of another training are ignored."""
+    candidates: Candidates = {}
+    for path in sorted(folder.glob(f"{CANDIDATE_PREFIX}*.safetensors")):
         try:
             with safe_open(path, framework="pt") as file:
                 if file.metadata()["fingerprint"] == fingerprint:
-                    step = int(path.stem.removeprefix("kept-"))
-                    kept[step] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                    step = int(path.stem.removeprefix(CANDIDATE_PREFIX))
+                    candidates[step] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, TypeError):
-            say(f"{path.name} cannot be used")
-    return kept
+            log(f"candidate {path.name} cannot be read and is ignored")
+    return candidates
 
 
 @dataclass(frozen=True)
-class Look:
-    """How candidates are looked at."""
+class CheckpointEvaluation:
+    """What candidates are evaluated with."""
 
-    shots: Shots
-    """The gate's; the first few of them are used."""
+    requests: SamplingRequests
+    """The gate's sampling requests; the first few of them are used."""
     photos: list[Image.Image]
-    """Real ones."""
+    """The photos that likeness is measured against."""
     judge: Judge
     side: int
     limit: TimeLimit
 
 
 def choose(
-    base: Base, networks: lora.Networks, weights: Kept, look: Look
+    base: Base, networks: lora.Networks, weights: Candidates, evaluation: CheckpointEvaluation
 ) -> tuple[GateCandidate, ...]:
-    """Leave the best of the weights in ``networks``; return what was looked at, best first."""
-    quick, few = quicker(base), fewer(look.shots)
-    with lora.switched_off(networks):
-        without = make_pictures(quick, few.all, look.side, look.limit, "quick pictures of the base")
+    """Load the best candidate into ``networks``; return the candidates, best first."""
+    quick, few = with_fewer_steps(base), first_requests(evaluation.requests)
+    with lora.disabled(networks):
+        without = make_pictures(
+            quick, few.all, evaluation.side, evaluation.limit, "quick pictures of the base"
+        )
     candidates = []
     for step in sorted(weights, reverse=True):
         lora.restore(networks, weights[step])
-        made = make_pictures(quick, few.all, look.side, look.limit, f"pictures of step {step}")
-        evidence = Evidence(few, without, made)
-        report = examine(evidence, look.photos, look.judge, base.card.gate)
+        images = make_pictures(
+            quick, few.all, evaluation.side, evaluation.limit, f"pictures of step {step}"
+        )
+        evidence = Evidence(few, without, images)
+        report = examine(evidence, evaluation.photos, evaluation.judge, base.card.gate)
         candidates.append(candidate_of(step, report))
-    best_first = sorted(candidates, key=merit, reverse=True)  # stable: of equals the later step
+    best_first = sorted(candidates, key=merit, reverse=True)  # stable: the later step of equals
     lora.restore(networks, weights[best_first[0].step])
-    say(f"step {best_first[0].step} is taken of {', '.join(map(str, sorted(weights)))}")
+    steps = ", ".join(map(str, sorted(weights)))
+    log(f"checkpoint of step {best_first[0].step} chosen from steps {steps}")
     return tuple(best_first)
 
 
 def candidate_of(step: int, report: GateReport) -> GateCandidate:
-    """Return what a few pictures say of a step."""
+    """Return what the gate measured on a candidate's images."""
     return GateCandidate(
         step=step,
         passed=report.passed,
@@ -116,19 +119,21 @@ def candidate_of(step: int, report: GateReport) -> GateCandidate:
 
 
 def merit(candidate: GateCandidate) -> tuple[bool, float]:
-    """Return what candidates are compared by; a hundredth of likeness is below the noise."""
+    """Return the sort key of a candidate; differences of likeness below 0.01 are noise."""
     alike = -1.0 if candidate.identity is None else candidate.identity
     return candidate.passed, round(alike, 2)
 
 
-def fewer(shots: Shots) -> Shots:
-    """Return the first few shots."""
-    return Shots(shots.subject[:SUBJECT_PICTURES], [], shots.of_class[:CLASS_PICTURES])
+def first_requests(requests: SamplingRequests) -> SamplingRequests:
+    """Return the first few sampling requests."""
+    return SamplingRequests(
+        requests.subject[:SUBJECT_PICTURES], [], requests.of_class[:CLASS_PICTURES]
+    )
 
 
-def quicker(base: Base) -> Base:
+def with_fewer_steps(base: Base) -> Base:
     """Return the same base with fewer sampling steps."""
     inference = base.card.inference
-    steps = max(1, round(QUICK * inference.num_inference_steps))
+    steps = max(1, round(STEPS_SHARE * inference.num_inference_steps))
     own = inference.model_copy(update={"num_inference_steps": steps})
     return replace(base, card=base.card.model_copy(update={"inference": own}))

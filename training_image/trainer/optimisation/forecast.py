@@ -1,7 +1,7 @@
-"""How long a training will take and what memory it needs, said before it starts.
+"""The expected time and memory of a training, measured before it starts.
 
-One step is tried on the task's own first batch and forgotten again: no table of machines knows
-this machine, this base and this request better.
+One step is tried on the task's first batch, and its gradients are dropped. This measures the very
+machine, base and request.
 """
 
 import resource
@@ -10,60 +10,64 @@ from dataclasses import dataclass
 
 import torch
 
-from trainer.evaluation.gate import Shots
+from trainer.evaluation.gate import SamplingRequests
+from trainer.examples.batches import draw_batch
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.optimisation import loop
+from trainer.optimisation.loop import training_mode
+from trainer.optimisation.losses import example_losses, user_loss
+from trainer.optimisation.training_run import TrainingRun
 from trainer.process.threads import choose_threads
 
 FORWARD_SHARE = 0.45
-"""Of a step's time: the rest is the way back."""
+"""The forward pass's share of a step's time."""
 
 MOMENTS_BYTES = 8
-"""Of Adam, for each trained number."""
+"""Adam's memory for each trained number."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What one step says of the whole."""
+    """The expected time and memory of a whole training."""
 
     step_seconds: float
     training_seconds: float
     export_seconds: float
-    """For the pictures of the gate and the request; files take next to nothing."""
+    """The time for the gate's and the request's images; writing files takes almost none."""
     memory_bytes: int
-    """Of the GPU, or of this process where there is none."""
+    """The peak memory of the GPU, or of this process on a machine without one."""
 
 
-def forecast(base: Base, learner: loop.Learner, networks: lora.Networks, shots: Shots) -> Forecast:
-    """Try a step; the weights stay as they are. On a CPU the threads are chosen by it."""
-    recipe = learner.recipe
-    seconds = choose_threads(lambda: try_step(base, learner, networks), base.device)
-    if base.device.type == "cuda":  # the first one also chose the kernels
-        seconds = try_step(base, learner, networks)
-    images = recipe.batch_size * (2 if recipe.class_images else 1)
+def forecast(
+    base: Base, run: TrainingRun, networks: lora.Networks, requests: SamplingRequests
+) -> Forecast:
+    """Measure a step; the weights stay as they are. On a CPU it also chooses the threads."""
+    recipe = run.recipe
+    seconds = choose_threads(lambda: try_step(base, run, networks), base.device)
+    if base.device.type == "cuda":  # the first step also selects the kernels
+        seconds = try_step(base, run, networks)
     guided = 2 if base.card.inference.guidance_scale > 1 else 1
-    passes = 2 * len(shots.all) * base.card.inference.num_inference_steps * guided
-    a_step = seconds * recipe.gradient_accumulation_steps  # workers go through theirs at once
+    passes = 2 * len(requests.all) * base.card.inference.num_inference_steps * guided
+    a_step = seconds * recipe.gradient_accumulation_steps  # the ranks work side by side
     return Forecast(
         step_seconds=a_step,
         training_seconds=a_step * recipe.steps,
-        export_seconds=passes * seconds * FORWARD_SHARE / images,
+        export_seconds=passes * seconds * FORWARD_SHARE / recipe.examples_per_batch,
         memory_bytes=memory_of(base) + MOMENTS_BYTES * count(networks),
     )
 
 
-def try_step(base: Base, learner: loop.Learner, networks: lora.Networks) -> float:
-    """Return the seconds that one batch takes, there and back."""
-    recipe, examples = learner.recipe, learner.examples
+def try_step(base: Base, run: TrainingRun, networks: lora.Networks) -> float:
+    """Return the seconds of one forward and backward pass."""
+    recipe, examples = run.recipe, run.examples
     weights = lora.parameters(networks)
-    frozen = [loop.encode_frozen(base, examples)] if recipe.text_encoder_lr is None else []
-    with loop.learning(base, networks, recipe, frozen) as texts:
+    frozen = [examples.encode_frozen(base)] if recipe.text_encoder_lr is None else []
+    with training_mode(base, networks, recipe, frozen) as texts:
         began = now(base)
-        batch = loop.draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
-        known = texts[0] if texts else base.encode(examples.prompts)
-        errors = loop.batch_errors(base, recipe, batch, known.rows(batch.rows.to(base.device)))
-        loop.total(errors, recipe).backward()
+        batch = draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
+        encoded = texts[0] if texts else base.encode(examples.prompts)
+        losses = example_losses(base, recipe, batch, encoded.rows(batch.rows.to(base.device)))
+        user_loss(losses, recipe).backward()
         ended = now(base)
     for weight in weights.values():
         weight.grad = None
@@ -71,19 +75,19 @@ def try_step(base: Base, learner: loop.Learner, networks: lora.Networks) -> floa
 
 
 def now(base: Base) -> float:
-    """Return the time when all that was asked of the device is done."""
+    """Return the time after all work queued on the device is done."""
     if base.device.type == "cuda":
         torch.cuda.synchronize(base.device)
     return time.monotonic()
 
 
 def memory_of(base: Base) -> int:
-    """Return the most bytes that were in use so far."""
+    """Return the peak memory in bytes so far."""
     if base.device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(base.device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def count(networks: lora.Networks) -> int:
-    """Return how many numbers are trained."""
+    """Return the number of trained parameters."""
     return sum(weight.numel() for weight in lora.parameters(networks).values())

@@ -1,7 +1,7 @@
-"""How training goes, while it goes: log lines, progress.json, TensorBoard's event files.
+"""The metrics of a training: log lines, progress.json and TensorBoard's event files.
 
-Every number is read by something else: the lines by MetricDefinitions (METRICS in domain),
-the progress by the job's status, the events by TensorBoard.
+SageMaker's MetricDefinitions parse the log lines (METRICS in domain). The job's status is read from
+progress.json.
 """
 
 import time
@@ -15,57 +15,57 @@ from torch.utils.tensorboard import SummaryWriter
 from trainer.config.recipe import Recipe
 from trainer.optimisation.checkpoint import Progress
 from trainer.optimisation.progress import ProgressFile
-from trainer.process.results import say
+from trainer.process.results import log
 
 LINES_PER_RUN = 100
-"""How many metric lines one training prints, about."""
+"""The approximate number of metric lines of one training."""
 
 TENSORBOARD_FOLDER = Path("output") / "tensorboard"
-"""SageMaker's TensorBoardOutputConfig mirrors it to S3 while the job runs."""
+"""SageMaker's TensorBoardOutputConfig mirrors this folder to S3 during the job."""
 
 
-class Meter:
-    """Tells of one training, from its first step to ``close``."""
+class MetricsLogger:
+    """The metrics of one training, from its first step to ``close``."""
 
-    def __init__(self, recipe: Recipe, told: ProgressFile, events: Path | None) -> None:
-        """Take the folder of the event files; None: there are none."""
+    def __init__(self, recipe: Recipe, progress_file: ProgressFile, events: Path | None) -> None:
+        """Take the folder of the event files; None to write none."""
         self._recipe = recipe
-        self._told = told
+        self._progress_file = progress_file
         self._folder = events
         self._every = max(1, recipe.steps // LINES_PER_RUN)
         self._since = time.monotonic()
         self._images = 0
         self._writer: SummaryWriter | None = None
 
-    def report(self, progress: Progress, rate: float, norm: float, images: int) -> None:
-        """Count one step of so many images; print a line every few steps and at the end."""
+    def record_step(self, progress: Progress, rate: float, norm: float, images: int) -> None:
+        """Record one step of ``images`` images; log a line every few steps and at the end."""
         self._images += images
         self._record(progress.step, "train", loss=progress.losses[-1], lr=rate, grad_norm=norm)
         if progress.step % self._every and progress.step != self._recipe.steps:
             return
         speed = self._images / max(1e-9, time.monotonic() - self._since)
-        say(
+        log(
             f"step={progress.step} loss={progress.losses[-1]:.4f} lr={rate:.1e} "
             f"grad_norm={norm:.4f} images_per_second={speed:.1f} "
             f"steps={self._recipe.steps} job_id={self._recipe.job_id}"
         )
         self._record(progress.step, "train", images_per_second=speed)
-        self._told.tell(progress.step)
+        self._progress_file.update(progress.step)
         self._since, self._images = time.monotonic(), 0
 
-    def show(
+    def record_images(
         self, step: int, pictures: npt.NDArray[np.float32], measured: Mapping[str, float]
     ) -> None:
-        """Add pictures (N, S, S, 3), 0 to 1, to the events; say what was measured on them."""
+        """Add images (N, S, S, 3), 0 to 1, to the event file, and log their metrics."""
         if self._folder is not None:
             self._events(step).add_images("samples", pictures, step, dataformats="NHWC")
         self._record(step, "samples", **measured)
         if measured:
             figures = " ".join(f"sample_{name}={value:.4f}" for name, value in measured.items())
-            say(f"step={step} {figures} job_id={self._recipe.job_id}")
+            log(f"step={step} {figures} job_id={self._recipe.job_id}")
 
     def close(self) -> None:
-        """Finish the event file."""
+        """Close the event file."""
         if self._writer is not None:
             self._writer.close()
 
@@ -77,6 +77,6 @@ class Meter:
 
     def _events(self, step: int) -> SummaryWriter:
         if self._writer is None:
-            # What an earlier attempt wrote beyond its last saved state is struck out.
+            # TensorBoard ignores what an earlier attempt wrote after its last checkpoint.
             self._writer = SummaryWriter(str(self._folder), purge_step=step, flush_secs=10)
         return self._writer

@@ -1,87 +1,38 @@
-"""K users in one forward pass: each sample goes through its own user's adapter.
+"""The multi-user step: K users' adapters are trained in one forward pass of the shared base.
 
-The base's weights are read once for everybody. Gradients equal those of K separate runs, because
-no sample meets another: the loss is a sum over users, and clipping is by user. What one user has
-that others have not (a seed, photos, prompts, alpha) stays; what a step is made of must be equal.
+Each example goes through its own user's adapter. The loss is a sum over users and clipping is per
+user, so the gradients equal those of K separate runs. Seeds, photos, prompts and alpha may differ
+between users; the options that shape a step must be equal.
 
-K users, B examples each, user after user, so a batch has K x B.
+A batch has K x B examples: B of each user, user after user.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from typing import TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainer.config.recipe import Recipe
-from trainer.model import fused_lora, lora
-from trainer.model.architectures import Text
+from trainer.examples.batches import Batch, draw_batch
+from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
-from trainer.optimisation import loop
-from trainer.optimisation.checkpoint import Progress, State, capture, reinstate
-from trainer.optimisation.optimizers import make_optimizer, make_schedule, rate_of, set_rate
-from trainer.optimisation.step import EXPLODED, require_finite
-from trainer.process.results import TrainingError
+from trainer.model.grouped_lora import adapter_of, attach, detach
+from trainer.optimisation.checkpoint import Progress, TrainingState
+from trainer.optimisation.loop import training_mode
+from trainer.optimisation.losses import example_losses, user_loss
+from trainer.optimisation.step import OptimizerStep, StepStats, clip_per_user, divergence_at
+from trainer.optimisation.training_run import RunTracker, TrainingOutcome, TrainingRun
+from trainer.process.results import PreemptedError, TrainingError
 from trainer.process.time_limit import TimeLimit
 
+UserResult: TypeAlias = tuple[TrainingOutcome, dict[str, Tensor]] | TrainingError
+"""How one user's training ended and its weights; its failure when there are none."""
 
-class GroupedLinear(nn.Module):  # type: ignore[misc] # torch is not there to be checked
-    """A frozen linear layer with K adapters beside it; row block k goes through adapter k."""
-
-    def __init__(self, layer: nn.Linear, down: Tensor, scales: Tensor) -> None:
-        """Take A's first values ``down`` (K, rank, in) and alpha / rank (K,)."""
-        super().__init__()
-        self.layer = layer
-        self.down = nn.Parameter(down)
-        self.up = nn.Parameter(down.new_zeros(len(down), layer.out_features, down.shape[1]))
-        self.register_buffer("scales", scales[:, None, None])
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return (K x B, ..., out)."""
-        return fused_lora.apply(rows, [self])
-
-    def parts(self) -> tuple[nn.Linear, Tensor, Tensor, Tensor]:
-        """Return the layer, A, B and the scales, as ``lean`` wants them."""
-        return self.layer, self.down, self.up, self.scales
-
-
-@dataclass(frozen=True)
-class Group:
-    """The stacked adapters, by the names that a single run gives each user's own."""
-
-    weights: dict[str, nn.Parameter]
-    """Each (K, ...)."""
-
-    optimizer: torch.optim.Optimizer
-
-    def capture(self, user: int, progress: Progress) -> State:
-        """Return one user's state, which a single run could go on from as well."""
-        state = capture(progress, self.weights, self.optimizer)
-        own = {
-            place: tensor[user] if tensor.ndim else tensor
-            for place, tensor in state.tensors.items()
-        }
-        return State(progress, own, state.numbers)
-
-    def reinstate(self, states: list[State]) -> None:
-        """Put every user's state back."""
-        first = states[0]
-        tensors = {
-            place: torch.stack([state.tensors[place] for state in states]) if own.ndim else own
-            for place, own in first.tensors.items()
-        }
-        together = State(first.progress, tensors, first.numbers)
-        reinstate(together, self.weights, self.optimizer)
-
-    def adapter(self, user: int) -> dict[str, Tensor]:
-        """Return one user's weights, named as ``lora.weights`` names them."""
-        return {
-            name.replace(f".{lora.ADAPTER}.", "."): weight.detach()[user].float().cpu().clone()
-            for name, weight in self.weights.items()
-        }
-
-
-PERSONAL = {
+PER_USER_FIELDS = {
     "job_id",
     "seed",
     "alpha",
@@ -95,19 +46,19 @@ PERSONAL = {
     "text_encoder_alpha",
     "resolutions",
 }
-"""What of a recipe may differ from user to user; all else makes a step what it is."""
+"""The options of a recipe that may differ between the users of one step."""
 
 
-def can_share(one: Recipe, other: Recipe) -> bool:
-    """Return whether two users' steps have the same shape and the same rates."""
-    return is_plain(one) and is_plain(other) and _shape(one) == _shape(other)
+def can_share_step(one: Recipe, other: Recipe) -> bool:
+    """Return whether two users can be trained in one step."""
+    return is_groupable(one) and is_groupable(other) and _shape(one) == _shape(other)
 
 
-def is_plain(recipe: Recipe) -> bool:
-    """Return whether a step is one that a group can take; other users are trained alone.
+def is_groupable(recipe: Recipe) -> bool:
+    """Return whether a user can share a step at all; other users are trained alone.
 
-    Text encoders, dropout and 8-bit moments would need an own grouping, optimisers that look at
-    all weights would couple the users, and batches of several sizes do not line up.
+    Text encoders, dropout and 8-bit moments are not implemented for stacked adapters. Optimizers
+    that look at all weights would couple the users. Batches of different sizes cannot be stacked.
     """
     return (
         recipe.text_encoder_lr is None
@@ -123,140 +74,147 @@ def is_plain(recipe: Recipe) -> bool:
 
 
 def _shape(recipe: Recipe) -> dict[str, object]:
-    kept = {key: value for key, value in asdict(recipe).items() if key not in PERSONAL}
-    return kept | {"with classes": recipe.class_images > 0}
+    shared = {key: value for key, value in asdict(recipe).items() if key not in PER_USER_FIELDS}
+    return shared | {"with classes": recipe.class_images > 0}
 
 
-def train_together(
-    base: Base, learners: list[loop.Learner], limit: TimeLimit
-) -> list[tuple[loop.Trained, dict[str, Tensor]] | TrainingError]:
-    """Train users whose recipes can share; for each, how it went and its weights, or its failure.
+def train_users(base: Base, runs: list[TrainingRun], limit: TimeLimit) -> list[UserResult]:
+    """Train users whose recipes can share a step.
 
     Raises:
-        InterruptedTrainingError: SIGTERM came; every user's state was saved.
+        PreemptedError: SIGTERM has come, and every user's checkpoint was saved.
     """
-    unet, recipe = base.pipeline.unet, learners[0].recipe
-    weights = attach(unet, [learner.recipe for learner in learners])
+    unet, recipe = base.pipeline.unet, runs[0].recipe
+    weights = attach(unet, [run.recipe for run in runs])
     try:
-        group = Group(weights, make_optimizer(recipe, weights))
-        texts = [loop.encode_frozen(base, learner.examples) for learner in learners]
-        with loop.learning(base, {}, recipe, texts) as known:
-            return _run(base, learners, known, group, limit)
+        stepper = OptimizerStep(recipe, weights, base.dtype, clip_per_user)
+        progresses = resume(runs, stepper)
+        trackers = [RunTracker(run, own) for run, own in zip(runs, progresses, strict=True)]
+        texts = [run.examples.encode_frozen(base) for run in runs]
+        with training_mode(base, {}, recipe, texts) as frozen, ExitStack() as stack:
+            for tracker in trackers:
+                stack.enter_context(closing(tracker))
+            _train_steps(base, trackers, frozen, stepper, limit)
+        return [_result_of(tracker, stepper, user) for user, tracker in enumerate(trackers)]
     finally:
         detach(unet)
 
 
-def _run(
+def _train_steps(
     base: Base,
-    learners: list[loop.Learner],
-    texts: list[Text],
-    group: Group,
+    trackers: list[RunTracker],
+    frozen: list[EncodedPrompts],
+    stepper: OptimizerStep,
     limit: TimeLimit,
-) -> list[tuple[loop.Trained, dict[str, Tensor]] | TrainingError]:
-    recipe, count = learners[0].recipe, len(learners)
-    progresses = go_on(learners, group)
-    resumed_from = progresses[0].step
-    meters = [learner.meter() for learner in learners]
-    lost: dict[int, TrainingError] = {}
-    schedule = make_schedule(recipe)
-
-    for step in range(resumed_from, recipe.steps):
-        if limit.training_is_over or len(lost) == count:
-            break
+) -> None:
+    """Do the remaining steps, until all users have diverged or the time is over."""
+    runs = [tracker.run for tracker in trackers]
+    for step in range(trackers[0].resumed_from, runs[0].recipe.steps):
+        if limit.training_is_over or all(own.diverged_at is not None for own in trackers):
+            return
         started = time.monotonic()
-        batch, prompts = draw(base, learners, texts, step)
-        errors = loop.batch_errors(base, recipe, batch, prompts).view(count, -1)
-        losses = [
-            loop.total(own, learner.recipe) for own, learner in zip(errors, learners, strict=True)
-        ]
-        torch.stack(losses).sum().backward()
-        norms = clip_each(group.weights, recipe.max_grad_norm)
-        set_rate(group.optimizer, schedule(step))
-        group.optimizer.step()
-        group.optimizer.zero_grad(set_to_none=True)
-
-        seconds = (time.monotonic() - started) / count
-        for user, (learner, progress) in enumerate(zip(learners, progresses, strict=True)):
-            if user in lost:
-                continue
-            try:
-                require_finite(losses[user], norms[user], step)
-            except TrainingError as error:
-                lost[user] = error
-                continue
-            norm = norms[user].item()
-            exploded = norm > EXPLODED * recipe.max_grad_norm
-            progress.advance(losses[user].item(), seconds, exploded=exploded)
-            meters[user].report(progress, rate_of(group.optimizer), norm, errors.shape[1])
-            if learner.is_due(progress.step) or limit.interrupted:
-                learner.save(group.capture(user, progress))
-        limit.check()
-
-    for meter in meters:
-        meter.close()
-    return [
-        recover(learner, lost[user], resumed_from, progress.step)
-        if user in lost
-        else (
-            loop.Trained(progress, resumed_from, partial=progress.step < recipe.steps),
-            group.adapter(user),
-        )
-        for user, (learner, progress) in enumerate(zip(learners, progresses, strict=True))
-    ]
+        losses = compute_gradients(base, runs, frozen, stepper, step)
+        stats = stepper.apply(step, losses)
+        _record(trackers, stats, stepper, (time.monotonic() - started) / len(runs))
+        preempted = limit.preempted
+        _save_if_due(trackers, stepper, preempted=preempted)
+        if preempted:
+            raise PreemptedError
 
 
-def recover(
-    learner: loop.Learner, failure: TrainingError, resumed_from: int, step: int
-) -> tuple[loop.Trained, dict[str, Tensor]] | TrainingError:
-    """Return what a user whose loss was no number at ``step`` had saved, if it is half or more."""
-    state = loop.last_good(learner)
+def compute_gradients(
+    base: Base,
+    runs: list[TrainingRun],
+    frozen: list[EncodedPrompts],
+    stepper: OptimizerStep,
+    step: int,
+) -> Tensor:
+    """Compute the gradients of all users' adapters; return each user's loss, (K,)."""
+    batch, prompts = draw_group_batch(base, runs, frozen, step)
+    losses = example_losses(base, runs[0].recipe, batch, prompts).view(len(runs), -1)
+    own_losses = zip(losses, runs, strict=True)
+    per_user = torch.stack([user_loss(own, run.recipe) for own, run in own_losses])
+    stepper.scale(per_user.sum()).backward()
+    return per_user.detach()
+
+
+def _record(
+    trackers: list[RunTracker], stats: list[StepStats], stepper: OptimizerStep, seconds: float
+) -> None:
+    """Report a step of every user; a user that diverges takes no further part."""
+    for tracker, own in zip(trackers, stats, strict=True):
+        if tracker.diverged_at is not None:
+            continue
+        if own.diverged:
+            tracker.diverged_at = tracker.progress.step
+        else:
+            images = tracker.run.recipe.examples_per_batch
+            tracker.record(own, seconds, images, stepper.learning_rate)
+
+
+def _save_if_due(trackers: list[RunTracker], stepper: OptimizerStep, *, preempted: bool) -> None:
+    for user, tracker in enumerate(trackers):
+        is_due = preempted or tracker.run.checkpoint_is_due(tracker.progress.step)
+        if is_due and tracker.diverged_at is None:
+            tracker.run.save(state_of(stepper.state_dict(tracker.progress), user))
+
+
+def _result_of(tracker: RunTracker, stepper: OptimizerStep, user: int) -> UserResult:
+    """Return a user's weights; after a divergence, those of its newest worthwhile checkpoint."""
+    if tracker.diverged_at is None:
+        return tracker.outcome(), adapter_of(stepper.weights, user)
+    state = tracker.run.load_worthwhile()
     if state is None:
-        return failure
-    kept = {
-        place.removeprefix("weight/").replace(f".{lora.ADAPTER}.", "."): tensor.float()
-        for place, tensor in state.tensors.items()
-        if place.startswith("weight/")
-    }
-    return loop.Trained(state.progress, resumed_from, partial=True, diverged_at=step), kept
+        return divergence_at(tracker.diverged_at)
+    tracker.progress = state.progress
+    return tracker.outcome(), state.adapter()
 
 
-def go_on(learners: list[loop.Learner], group: Group) -> list[Progress]:
-    """Reinstate the users' states when all stand at one step; else all begin anew."""
-    states = [learner.load() for learner in learners]
-    found = [state for state in states if state is not None]
+def resume(runs: list[TrainingRun], stepper: OptimizerStep) -> list[Progress]:
+    """Restore the users' checkpoints if all are of one step; else all users begin at step 0."""
+    found = [state for run in runs if (state := run.load()) is not None]
     steps = {state.progress.step for state in found}
-    if len(found) < len(learners) or len(steps) > 1:
-        return [Progress.none() for _ in learners]
-    group.reinstate(found)
+    if len(found) < len(runs) or len(steps) > 1:
+        return [Progress.none() for _ in runs]
+    stepper.load_state(stack_states(found))
     return [state.progress for state in found]
 
 
-def draw(
-    base: Base, learners: list[loop.Learner], texts: list[Text], step: int
-) -> tuple[loop.Batch, Text]:
-    """Return the users' batches one after the other, and a row of text for each example."""
-    levels, device = len(base.alphas_cumprod), base.device
-    batches = [loop.draw_batch(own.recipe, own.examples, step, levels) for own in learners]
-    rows = [text.rows(b.rows.to(device)) for text, b in zip(texts, batches, strict=True)]
-    pooled = [row.pooled for row in rows if row.pooled is not None]
-    places = [row.places for row in rows if row.places is not None]
-    prompts = Text(
-        torch.cat([row.hidden for row in rows]),
-        torch.cat(pooled) if pooled else None,
-        torch.cat(places) if places else None,
-    )
-    batch = loop.Batch(
+def state_of(state: TrainingState, user: int) -> TrainingState:
+    """Return one user's part of a stacked state; a single run can resume from it as well."""
+    own = {key: tensor[user] if tensor.ndim else tensor for key, tensor in state.tensors.items()}
+    return TrainingState(state.progress, own, state.numbers)
+
+
+def stack_states(states: list[TrainingState]) -> TrainingState:
+    """Return the states of all users stacked, with the first user's progress."""
+    first = states[0]
+    tensors = {
+        key: torch.stack([state.tensors[key] for state in states]) if own.ndim else own
+        for key, own in first.tensors.items()
+    }
+    return TrainingState(first.progress, tensors, first.numbers)
+
+
+def draw_group_batch(
+    base: Base, runs: Sequence[TrainingRun], texts: list[EncodedPrompts], index: int
+) -> tuple[Batch, EncodedPrompts]:
+    """Return the users' batches one after the other, and the encoded prompt of each example."""
+    timestep_count, device = len(base.alphas_cumprod), base.device
+    batches = [draw_batch(run.recipe, run.examples, index, timestep_count) for run in runs]
+    prompts = [text.rows(b.rows.to(device)) for text, b in zip(texts, batches, strict=True)]
+    batch = Batch(
         torch.cat([b.latents for b in batches]),
         torch.cat([b.noise for b in batches]),
         torch.cat([b.timesteps for b in batches]),
         torch.cat([b.rows for b in batches]),
-        weights=weights_of(batches),
+        weights=_join_weights(batches),
     )
-    return batch, prompts
+    return batch, EncodedPrompts.join(prompts)
 
 
-def weights_of(batches: list[loop.Batch]) -> Tensor | None:
-    """Return how much each place counts for all users; None where all places count alike."""
+def _join_weights(batches: list[Batch]) -> Tensor | None:
+    """Return the loss weights of all users; None when all weights are equal."""
     if all(batch.weights is None for batch in batches):
         return None
     return torch.cat(
@@ -267,48 +225,3 @@ def weights_of(batches: list[loop.Batch]) -> Tensor | None:
             for batch in batches
         ]
     )
-
-
-def clip_each(weights: dict[str, nn.Parameter], most: float) -> Tensor:
-    """Clip every user's gradient on its own; return the norms before, (K,).
-
-    A gradient that is not a number becomes zero: its user is lost, the others never see it.
-    """
-    gradients = [weight.grad for weight in weights.values() if weight.grad is not None]
-    parts = [torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients]
-    norms = torch.linalg.vector_norm(torch.stack(parts), dim=0)
-    factors = (most / (norms + 1e-6)).clamp(max=1.0)[:, None, None]
-    if bool((factors == 1).all()):  # nothing to cut, and all are numbers
-        return norms
-    for gradient in gradients:
-        gradient.mul_(factors).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
-    return norms
-
-
-def attach(network: nn.Module, recipes: list[Recipe]) -> dict[str, nn.Parameter]:
-    """Put K adapters beside every target layer; return them stacked, named as in a single run."""
-    rank, targets = recipes[0].rank, recipes[0].target_modules
-    weights: dict[str, nn.Parameter] = {}
-    for name, layer in list(network.named_modules()):
-        if not any(name == target or name.endswith(f".{target}") for target in targets):
-            continue
-        keys = [f"unet.{name}.lora_{part}.{lora.ADAPTER}.weight" for part in "AB"]
-        shape = (rank, layer.in_features)
-        down = torch.stack([lora.initial_a(keys[0], shape, rank, r.seed) for r in recipes])
-        scales = torch.tensor([r.alpha / rank for r in recipes])
-        grouped = GroupedLinear(layer, down, scales).to(layer.weight.device)
-        _put(network, name, grouped)
-        weights |= {keys[0]: grouped.down, keys[1]: grouped.up}
-    return weights
-
-
-def detach(network: nn.Module) -> None:
-    """Give the network its own layers back."""
-    for name, layer in list(network.named_modules()):
-        if isinstance(layer, GroupedLinear):
-            _put(network, name, layer.layer)
-
-
-def _put(network: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, own = name.rpartition(".")
-    setattr(network.get_submodule(parent), own, layer)

@@ -1,6 +1,6 @@
-"""How weights move: the optimiser, and the rate at each step.
+"""The optimizers and the learning rate schedule.
 
-The rate depends on the step alone, so a resumed run needs no scheduler's state.
+The learning rate depends on the step alone, so a checkpoint needs no scheduler state.
 """
 
 import os
@@ -23,10 +23,10 @@ WeightGroups = list[dict[str, Any]]
 
 
 def make_optimizer(recipe: Recipe, weights: dict[str, nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the optimiser, with the UNet's and the text encoders' own peak rates.
+    """Return the optimizer with the peak rates of the UNet and the text encoders.
 
     Raises:
-        TrainingError: ``option_unavailable``; this machine has not got it.
+        TrainingError: ``option_unavailable``; the optimizer's package is not installed.
     """
     unet = [weight for name, weight in weights.items() if name.startswith("unet.")]
     encoders = [weight for name, weight in weights.items() if not name.startswith("unet.")]
@@ -38,7 +38,9 @@ def make_optimizer(recipe: Recipe, weights: dict[str, nn.Parameter]) -> torch.op
 
 
 def _adamw(recipe: Recipe, groups: WeightGroups) -> torch.optim.Optimizer:
-    on_cpu = groups[0]["params"][0].device.type == "cpu"  # 4 times as fast there; the same numbers
+    on_cpu = (
+        groups[0]["params"][0].device.type == "cpu"
+    )  # fused: 4 times as fast there, equal results
     how: dict[str, Any] = {"fused": True} if on_cpu else {"foreach": True}
     return torch.optim.AdamW(groups, **how, **_common(recipe))
 
@@ -48,15 +50,17 @@ def _adamw_8bit(recipe: Recipe, groups: WeightGroups) -> torch.optim.Optimizer:
     if folder and folder not in sys.path:
         sys.path.append(folder)
     try:
-        from bitsandbytes.optim import AdamW8bit  # noqa: PLC0415 (seconds; few ask for it)
+        from bitsandbytes.optim import AdamW8bit  # noqa: PLC0415 (takes seconds, rarely used)
     except (ImportError, OSError, RuntimeError) as error:
-        raise TrainingError("option_unavailable", "use_8bit_adam: no bitsandbytes here") from error
+        raise TrainingError(
+            "option_unavailable", "use_8bit_adam: bitsandbytes is not installed"
+        ) from error
     optimizer: torch.optim.Optimizer = AdamW8bit(groups, **_common(recipe))
     return optimizer
 
 
 def _adafactor(recipe: Recipe, groups: WeightGroups) -> torch.optim.Optimizer:
-    from transformers.optimization import Adafactor  # noqa: PLC0415 (few ask for it)
+    from transformers.optimization import Adafactor  # noqa: PLC0415 (rarely used)
 
     optimizer: torch.optim.Optimizer = Adafactor(
         groups,
@@ -71,10 +75,12 @@ def _adafactor(recipe: Recipe, groups: WeightGroups) -> torch.optim.Optimizer:
 
 def _prodigy(recipe: Recipe, groups: WeightGroups) -> torch.optim.Optimizer:
     try:
-        from prodigyopt import Prodigy  # noqa: PLC0415 (few ask for it)
+        from prodigyopt import Prodigy  # noqa: PLC0415 (rarely used)
     except ImportError as error:
-        raise TrainingError("option_unavailable", "optimizer: no prodigyopt here") from error
-    with redirect_stdout(StringIO()):  # it speaks where our metric lines are
+        raise TrainingError(
+            "option_unavailable", "optimizer: prodigyopt is not installed"
+        ) from error
+    with redirect_stdout(StringIO()):  # it prints to the metric lines' stream
         optimizer: torch.optim.Optimizer = Prodigy(
             groups, use_bias_correction=True, safeguard_warmup=True, **_common(recipe)
         )
@@ -97,7 +103,7 @@ MAKERS: dict[str, Callable[[Recipe, WeightGroups], torch.optim.Optimizer]] = {
 
 
 def make_schedule(recipe: Recipe) -> Callable[[int], float]:
-    """Return what the peak rate is multiplied with at each step."""
+    """Return the function from a step to the factor of the peak learning rate."""
     if recipe.lr_scheduler is None:
         return partial(warm_cosine, recipe)
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=recipe.learning_rate)
@@ -115,7 +121,7 @@ def make_schedule(recipe: Recipe) -> Callable[[int], float]:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Give every group its peak rate times ``factor``."""
+    """Set every group's learning rate to its peak times ``factor``."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
 

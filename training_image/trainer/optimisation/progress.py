@@ -1,4 +1,4 @@
-"""How far a task is, for whoever waits: a small file that SageMaker mirrors to S3 with the rest."""
+"""progress.json: how far a task is; SageMaker mirrors the file to S3."""
 
 import os
 import time
@@ -10,11 +10,11 @@ from contracts.shared.layout import PROGRESS_FILE
 from trainer.process.results import write_atomically
 
 WRITE_EVERY_SECONDS = 10.0
-"""Each write becomes an upload, an event and a row in a table."""
+"""The shortest time between two writes: each one becomes an upload, an event and a row."""
 
 
 class ProgressFile:
-    """``progress.json`` of one task; its ETA is this run's own pace."""
+    """``progress.json`` of one task; the ETA is computed from this attempt's own speed."""
 
     def __init__(
         self, folder: Path, job_id: str, total_steps: int, clock: Callable[[], float] | None = None
@@ -25,8 +25,8 @@ class ProgressFile:
         self._first: tuple[int, float] | None = None
         self._written = float("-inf")
 
-    def tell(self, step: int) -> None:
-        """Write how far it is, unless that was done just now."""
+    def update(self, step: int) -> None:
+        """Write the progress, unless it was written less than WRITE_EVERY_SECONDS ago."""
         now = self._clock()
         first_step, since = self._first = self._first or (step, now)
         if now - self._written < WRITE_EVERY_SECONDS or step == first_step:

@@ -1,1 +1,1 @@
-"""From accepted photos to processed photos: faces, crops, masks, backgrounds, captions."""
+"""The photo pipeline: from accepted photos to processed photos with captions and masks."""

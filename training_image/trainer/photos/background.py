@@ -1,4 +1,4 @@
-"""What is behind the subject: told apart, then blurred or replaced.
+"""The background of the subject: segmented, then blurred or replaced.
 
 H and W are a photo's pixels; a mask is (H, W) float32, 1 where the subject is.
 """
@@ -15,46 +15,46 @@ from trainer.faces import Face, Pixels
 
 Mask: TypeAlias = NDArray[np.float32]
 
-LONGEST = 256
-"""Pixels of the side that photos are segmented at."""
+MAX_SIDE = 256
+"""The longer side in pixels at which photos are segmented."""
 
-ROUNDS = 5
+ITERATIONS = 5
 EDGE = 0.04
-"""Of the photo's side: surely background, when there is no face to go by."""
+"""The share of the photo's side that is background for certain, when there is no face."""
 
 PLAUSIBLE = 0.03, 0.95
-"""Shares of the photo that a subject can fill."""
+"""The smallest and largest share of the photo that a subject can fill."""
 
 BLUR, SOFT = 0.04, 0.01
-"""Of the photo's longer side: how far a background is blurred, and a mask's edge."""
+"""The blur of a background and of a mask's edge, as shares of the photo's longer side."""
 
 
 class Segmenter(Protocol):
-    """Tells the subject of a photo from what is behind it."""
+    """Separates the subject of a photo from its background."""
 
     def subject(self, pixels: Pixels, face: Face | None) -> Mask | None:
-        """Return where the subject is; None where it cannot be told."""
+        """Return the mask of the subject; None if it cannot be found."""
         ...
 
 
 class GrabCutSegmenter:
     """OpenCV's GrabCut, started from the face or, without one, from the middle of the photo.
 
-    It needs no weights. It separates colours, so a subject in its background's colours is told
-    badly; an implausible answer counts as none.
+    It needs no weights. It separates colours, so it fails on a subject in the colours of its
+    background. An implausible mask counts as none.
 
     Source: Rother et al. 2004, "GrabCut": interactive foreground extraction using graph cuts.
     """
 
     def subject(self, pixels: Pixels, face: Face | None) -> Mask | None:
-        """Return where the subject is; None where it fills next to nothing or nearly all."""
+        """Return the mask of the subject; None if it fills almost nothing or almost everything."""
         height, width = pixels.shape[:2]
-        scale = min(1.0, LONGEST / max(height, width))
+        scale = min(1.0, MAX_SIDE / max(height, width))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         guess = guess_around(face, scale, small) if face is not None else guess_middle(small)
-        cv2.setRNGSeed(0)  # its clusters start by chance
+        cv2.setRNGSeed(0)  # GrabCut initialises its clusters at random
         models = np.zeros((2, 1, 65))
-        cv2.grabCut(small, guess, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, guess, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
         mask = np.isin(guess, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
         if not PLAUSIBLE[0] < mask.mean() < PLAUSIBLE[1]:
             return None
@@ -64,10 +64,10 @@ class GrabCutSegmenter:
 
 
 def guess_around(face: Face, scale: float, pixels: Pixels) -> Pixels:
-    """Return what a photo is likely to show around a face: head above, shoulders below.
+    """Return GrabCut's start for a photo with a face: the head, with shoulders below.
 
-    Sure are the middle of the face, what hangs under it, and the edges beside and above the head;
-    the rest is for the colours to say.
+    The middle of the face, the area under it, and the edges beside and above the head are certain;
+    the rest is decided by the colours.
     """
     rows, columns = pixels.shape[:2]
     guess = np.full((rows, columns), cv2.GC_PR_BGD, np.uint8)
@@ -92,13 +92,13 @@ def guess_around(face: Face, scale: float, pixels: Pixels) -> Pixels:
 def fill_ellipse(
     guess: Pixels, centre: tuple[int, int], axes: tuple[float, float], value: int
 ) -> None:
-    """Fill an upright ellipse by its half axes."""
+    """Fill an upright ellipse that is given by its half axes."""
     across, down = axes
     cv2.ellipse(guess, centre, (round(across), round(down)), 0, 0, 360, value, -1)
 
 
 def guess_middle(pixels: Pixels) -> Pixels:
-    """Return what a photo is likely to show: background at its edges, the subject within."""
+    """Return GrabCut's start for a photo without a face: background at the edges."""
     height, width = pixels.shape[:2]
     guess = np.full((height, width), cv2.GC_BGD, np.uint8)
     edge = max(1, round(EDGE * min(height, width)))
@@ -107,7 +107,7 @@ def guess_middle(pixels: Pixels) -> Pixels:
 
 
 def change_background(pixels: Pixels, mask: Mask, how: Background, seed: int, index: int) -> Pixels:
-    """Return a photo with its subject before another background; the same one for a seed."""
+    """Return a photo with another background; a seed always gives the same one."""
     if how == "keep":
         return pixels
     behind = blurred(pixels, mask) if how == "blur" else drawn(pixels.shape[:2], seed, index)
@@ -117,19 +117,19 @@ def change_background(pixels: Pixels, mask: Mask, how: Background, seed: int, in
 
 
 def blurred(pixels: Pixels, mask: Mask) -> NDArray[np.float32]:
-    """Return the background out of focus; the subject's colours do not spill into it."""
+    """Return the blurred background, without the subject's colours in it."""
     sigma = BLUR * max(mask.shape)
-    rest = np.clip(1 - mask, 1e-3, 1)[..., None]
-    colours = cv2.GaussianBlur((pixels * rest).astype(np.float32), (0, 0), sigma)
-    shares = cv2.GaussianBlur(rest.astype(np.float32), (0, 0), sigma)[..., None]
+    outside = np.clip(1 - mask, 1e-3, 1)[..., None]
+    colours = cv2.GaussianBlur((pixels * outside).astype(np.float32), (0, 0), sigma)
+    shares = cv2.GaussianBlur(outside.astype(np.float32), (0, 0), sigma)[..., None]
     return np.asarray(colours / shares, dtype=np.float32)
 
 
 def drawn(shape: tuple[int, ...], seed: int, index: int) -> NDArray[np.float32]:
-    """Return soft spots of colour by chance: another picture for every photo of a seed."""
-    chance = np.random.default_rng(noise.chance(seed, "background", index).initial_seed())
-    few = chance.uniform(20, 235, (4, 4, 3)).astype(np.float32)
-    even = chance.uniform(20, 235, 3)
+    """Return soft random spots of colour; every photo of a seed gets different ones."""
+    rng = np.random.default_rng(noise.make_generator(seed, "background", index).initial_seed())
+    few = rng.uniform(20, 235, (4, 4, 3)).astype(np.float32)
+    even = rng.uniform(20, 235, 3)
     mixed = (0.6 * even + 0.4 * few).astype(np.float32)
     height, width = shape
     large = cv2.resize(mixed, (width, height), interpolation=cv2.INTER_CUBIC)

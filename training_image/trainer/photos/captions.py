@@ -1,6 +1,6 @@
-"""The words that photos are trained under: somebody's own, a captioner's, or the instance prompt.
+"""The captions of photos: the user's own, a captioner's, or the instance prompt; and their faults.
 
-And what is not right about a set of captions. User text stays here: codes alone go into verdicts.
+Captions are user text and stay in memory: verdicts contain codes alone.
 """
 
 import os
@@ -29,37 +29,37 @@ from trainer.model.base import Base
 from trainer.process.results import TrainingError
 
 CAPTIONER_VARIABLE = "LIKENESS_CAPTIONER"
-MOST_TOKENS = 40
-"""Of a captioner's answer."""
+MAX_CAPTION_TOKENS = 40
+"""The longest answer of a captioner."""
 
 QUESTION = "A short image description."
-"""For a captioner that must be asked; one of those that InstructBLIP was taught with."""
+"""The question to InstructBLIP when the request has none; InstructBLIP was trained with it."""
 
 
 class Captioner(Protocol):
-    """Describes pictures."""
+    """Describes images."""
 
-    def describe(self, image: Image.Image, told: str | None = None) -> str:
-        """Return what is on a picture, in a few words; the same words every time.
+    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
+        """Return a short description of an image; the same image gets the same one.
 
-        ``told`` is a question, or the words to begin with, as the captioner takes it.
+        ``prompt`` is a question, or the beginning of the description, depending on the captioner.
         """
         ...
 
 
 class Caption(NamedTuple):
-    """What one photo is trained under."""
+    """The caption of one photo."""
 
     text: str
     is_own: bool
-    """Whether it is about this photo; else it is the instance prompt."""
+    """Whether it describes this photo; otherwise it is the instance prompt."""
     codes: tuple[str, ...] = ()
 
 
 def captioner_of(root: Path, request: TrainingRequest) -> Captioner | None:
-    """Return the captioner, if the request asks for one.
+    """Return the captioner; None if the request does not ask for one.
 
-    It lies in the ``captioner`` channel, or in the folder that $LIKENESS_CAPTIONER names.
+    It is in the ``captioner`` channel, or in the folder that $LIKENESS_CAPTIONER names.
 
     Raises:
         TrainingError: ``captioner_missing``; there is none, or it cannot be loaded.
@@ -69,7 +69,9 @@ def captioner_of(root: Path, request: TrainingRequest) -> Captioner | None:
     named = os.environ.get(CAPTIONER_VARIABLE)
     folder = Path(named) if named else root / "input" / "data" / CAPTIONER_CHANNEL
     if not (folder / "config.json").is_file():
-        raise TrainingError("captioner_missing", "autocaption is wished, and there is no captioner")
+        raise TrainingError(
+            "captioner_missing", "autocaption is requested, and there is no captioner"
+        )
     try:
         return load_captioner(folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
@@ -81,7 +83,7 @@ def load_captioner(folder: Path) -> Captioner:
     """Load a captioner once for all tasks.
 
     Raises:
-        ValueError: it is of no kind that is known here.
+        ValueError: its model type is not supported.
     """
     kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     if kind not in CAPTIONERS:
@@ -90,111 +92,113 @@ def load_captioner(folder: Path) -> Captioner:
 
 
 class _Captioner:
-    """A network that describes pictures, from a local folder as transformers saves it."""
+    """A captioning network in a local folder of transformers' format."""
 
     kind: ClassVar[Any]
 
     def __init__(self, folder: Path) -> None:
-        """Read a captioner.
+        """Load a captioner.
 
         Raises:
-            ValueError: its weights are not those of its architecture.
+            ValueError: its weights do not fit its architecture.
         """
         self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
         network, found = self.kind.from_pretrained(
             folder, local_files_only=True, output_loading_info=True
         )
-        if found["missing_keys"] or found["mismatched_keys"]:  # transformers would fill them in
+        if (
+            found["missing_keys"] or found["mismatched_keys"]
+        ):  # transformers would initialise them at random
             raise ValueError(folder.name)
         self._network = network.eval()
 
-    def _say(self, image: Image.Image, told: str | None) -> Tensor:
-        """Return the likeliest tokens."""
-        words = {} if told is None else {"text": told}
-        given = self._processor(images=image, return_tensors="pt", **words)
+    def _generate(self, image: Image.Image, prompt: str | None) -> Tensor:
+        """Return the most likely tokens."""
+        description = {} if prompt is None else {"text": prompt}
+        given = self._processor(images=image, return_tensors="pt", **description)
         with torch.no_grad():
             answer = self._network.generate(
-                **given, max_new_tokens=MOST_TOKENS, num_beams=3, do_sample=False
+                **given, max_new_tokens=MAX_CAPTION_TOKENS, num_beams=3, do_sample=False
             )
         tokens: Tensor = answer[0]
         return tokens
 
-    def _words(self, tokens: Tensor) -> str:
-        words: str = self._processor.decode(tokens, skip_special_tokens=True)
-        return " ".join(words.split())
+    def _decode(self, tokens: Tensor) -> str:
+        description: str = self._processor.decode(tokens, skip_special_tokens=True)
+        return " ".join(description.split())
 
 
 class BlipCaptioner(_Captioner):
-    """BLIP: goes on from the words that it is told.
+    """BLIP: continues the text of the prompt.
 
     Source: Li et al. 2022, arXiv 2201.12086.
     """
 
     kind = BlipForConditionalGeneration
 
-    def describe(self, image: Image.Image, told: str | None = None) -> str:
-        """Return what is on a picture."""
-        return self._words(self._say(image, told)[1:])  # the first token means: begin
+    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
+        """Return a short description of an image."""
+        return self._decode(self._generate(image, prompt)[1:])  # the first token is the start token
 
 
 class InstructBlipCaptioner(_Captioner):
-    """InstructBLIP, a language model that sees: answers what it is asked.
+    """InstructBLIP: a vision language model that answers the prompt.
 
     Source: Dai et al. 2023, arXiv 2305.06500.
     """
 
     kind = InstructBlipForConditionalGeneration
 
-    def describe(self, image: Image.Image, told: str | None = None) -> str:
-        """Return what is on a picture."""
-        return self._words(self._say(image, told or QUESTION))
+    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
+        """Return a short description of an image."""
+        return self._decode(self._generate(image, prompt or QUESTION))
 
 
 CAPTIONERS: dict[str, Callable[[Path], Captioner]] = {
     "blip": BlipCaptioner,
     "instructblip": InstructBlipCaptioner,
 }
-"""By the kind that their config.json names."""
+"""The captioners by the model type in their config.json."""
 
 
-def caption(
+def choose_caption(
     photo: TaskPhoto, image: Image.Image, request: TrainingRequest, captioner: Captioner | None
 ) -> Caption:
-    """Return what a photo is trained under: its own words go first."""
+    """Return the caption of a photo; the user's own caption has priority."""
     own = " ".join((photo.caption or "").split())
     if own:
         is_named = names_subject(own, request.trigger_word)
         codes = () if is_named else ("trigger_added",)
         return Caption(trained_under(own, request), is_own=True, codes=codes)
     ignored = () if photo.caption is None else ("caption_ignored",)
-    words = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
-    if not words:
+    description = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
+    if not description:
         return Caption(trained_under(None, request), is_own=False, codes=ignored)
-    parts = (request.autocaption_prefix, words, request.autocaption_suffix)
+    parts = (request.autocaption_prefix, description, request.autocaption_suffix)
     text = trained_under(" ".join(part for part in parts if part), request)
     return Caption(text, is_own=True, codes=(*ignored, "captioned"))
 
 
 def trained_under(caption: str | None, request: TrainingRequest) -> str:
-    """Return the words that a photo with this caption is trained under; they name the subject."""
+    """Return the prompt that a photo with this caption is trained under; it names the subject."""
     return caption_for(caption, request.instance_prompt, request.trigger_word)
 
 
-def check(captions: Sequence[Caption], base: Base) -> list[tuple[str, ...]]:
-    """Return for each caption of a set the codes of what is not right about it."""
-    often = Counter(caption.text for caption in captions if caption.is_own)
+def caption_codes(captions: Sequence[Caption], base: Base) -> list[tuple[str, ...]]:
+    """Return the codes of each caption's faults."""
+    counts = Counter(caption.text for caption in captions if caption.is_own)
     return [
         (
             *caption.codes,
-            *(("caption_repeated",) if often[caption.text] > 1 else ()),
-            *(("caption_truncated",) if is_cut(caption.text, base) else ()),
+            *(("caption_repeated",) if counts[caption.text] > 1 else ()),
+            *(("caption_truncated",) if is_truncated(caption.text, base) else ()),
         )
         for caption in captions
     ]
 
 
-def is_cut(text: str, base: Base) -> bool:
-    """Tell whether the base's text encoder does not read a caption to its end."""
+def is_truncated(text: str, base: Base) -> bool:
+    """Return whether the base's text encoder cuts off the end of a caption."""
     tokenizer = base.pipeline.tokenizer
     length, limit = len(tokenizer(text, truncation=False).input_ids), tokenizer.model_max_length
     return bool(length > limit)

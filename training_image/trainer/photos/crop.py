@@ -1,6 +1,7 @@
-"""Cuts a photo to its face, with what is around it; every layer of a photo goes the same way.
+"""Cropping a photo to its face; all layers of a photo are cropped in the same way.
 
-H and W are a photo's pixels. What lies beyond its edges repeats the edge, and is marked as outside.
+H and W are a photo's pixels. Beyond the photo's edges, the edge pixels are repeated and the loss
+weight is 0.
 """
 
 import math
@@ -14,33 +15,35 @@ from numpy.typing import NDArray
 from contracts.documents.upload.photo_options import FaceCrop
 from trainer.faces import Face
 
-AROUND, LEAST_AROUND = 2.4, 1.3
-"""Side of the square in heights of the face: wished, and the least before edges are filled up."""
+CROP_SCALE, MIN_CROP_SCALE = 2.4, 1.3
+"""The side of the crop in heights of the face: the usual one, and the smallest before padding."""
 
 BELOW = 0.15
-"""How far the square's middle lies below the face's, in heights of the face: hair is less tall
-than neck and shoulders."""
+"""How far the crop's centre lies below the face's, in heights of the face.
+
+Hair is shorter than neck and shoulders.
+"""
 
 Layer: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A square of a photo that may first be turned about the face."""
+    """A square of a photo, perhaps rotated around the face first."""
 
     left: int
     top: int
     side: int
     turn: NDArray[np.float64] | None
-    """(2, 3), as OpenCV's warpAffine takes it; None: not turned."""
+    """(2, 3), as OpenCV's warpAffine takes it; None for no rotation."""
     codes: tuple[str, ...]
 
     def apply(self, layer: Layer, *, outside: int | None = None) -> Layer:
         """Return (side, side, ...) of a layer (H, W, ...).
 
         Args:
-            layer: the photo's pixels, or something of its height and width.
-            outside: the value beyond the edges; absent: the edge's own.
+            layer: the photo's pixels, or another array of its height and width.
+            outside: the value beyond the edges; None to repeat the edge.
         """
         border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
         height, width = layer.shape[:2]
@@ -62,23 +65,23 @@ class Cut:
 
 
 def cut_to_face(face: Face, height: int, width: int, how: FaceCrop) -> Cut:
-    """Return the square around a face: smaller and shifted rather than beyond the edges."""
+    """Return the square around a face; it is made smaller and moved before it is padded."""
     codes, turn = ["face_cropped"], None
     if how == "align":
-        turn = level(face)
+        turn = level_eyes(face)
         codes.append("eyes_not_found" if turn is None else "face_aligned")
-    side = min(AROUND * face.height, max(min(height, width), LEAST_AROUND * face.height))
+    side = min(CROP_SCALE * face.height, max(min(height, width), MIN_CROP_SCALE * face.height))
     whole = max(1, round(side))
     x, y = face.centre
-    left = hold(round(x - side / 2), whole, width)
-    top = hold(round(y + BELOW * face.height - side / 2), whole, height)
+    left = clamp_start(round(x - side / 2), whole, width)
+    top = clamp_start(round(y + BELOW * face.height - side / 2), whole, height)
     if whole > min(height, width):
         codes.append("padded")
     return Cut(left, top, whole, turn, tuple(codes))
 
 
-def level(face: Face) -> NDArray[np.float64] | None:
-    """Return what turns a photo about the face until its eyes are level; None without eyes."""
+def level_eyes(face: Face) -> NDArray[np.float64] | None:
+    """Return the rotation around the face that makes the eyes level; None without eyes."""
     if face.eyes is None:
         return None
     (x1, y1), (x2, y2) = face.eyes
@@ -87,8 +90,8 @@ def level(face: Face) -> NDArray[np.float64] | None:
     return turn
 
 
-def hold(start: int, length: int, limit: int) -> int:
-    """Return where a stretch should start so as to lie within the limit, centred if it cannot.
+def clamp_start(start: int, length: int, limit: int) -> int:
+    """Return the start of an interval moved inside the limit; centred if it is too long.
 
     >>> hold(-5, 10, 30), hold(25, 10, 30), hold(-9, 40, 30)
     (0, 20, -5)

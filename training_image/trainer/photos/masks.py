@@ -1,6 +1,6 @@
-"""Where a photo is learnt from: a user's own mask, or one that is made.
+"""Loss masks: the user's own mask, or one that is made from the photo.
 
-H and W are a photo's pixels; a mask is (H, W) float32, 0 to 1: 1 is learnt, 0 is not.
+H and W are a photo's pixels; a mask is (H, W) float32, 0 to 1: the weight of each pixel.
 """
 
 from pathlib import Path
@@ -14,24 +14,24 @@ from trainer.faces import Face, Pixels
 from trainer.photos.background import Mask
 from trainer.photos.photos import read_picture
 
-LONGEST_DIFFERENCE = 0.02
-"""Of the aspects of a photo and its mask."""
+MAX_ASPECT_DIFFERENCE = 0.02
+"""The largest relative difference between the aspect ratios of a photo and its mask."""
 
 FACE_GROWTH = 1.5
-"""Of a face's box: hair and chin are part of a likeness."""
+"""The size of a face mask relative to the face's box: hair and chin belong to the likeness."""
 
 
 def read_mask(root: Path, photo: TaskPhoto, height: int, width: int) -> Mask | None:
-    """Return the mask that came with a photo; None when it says nothing or has another shape.
+    """Return the mask that was sent with a photo; None if it is empty or has another aspect.
 
     Raises:
-        TrainingError: ``photo_changed``; it is not what was accepted.
+        TrainingError: ``photo_changed``; the file is not the one that was accepted.
     """
     if photo.mask is None:
         return None
     name = f"the mask of photo {photo.index}"
     grey = read_picture(root, photo.mask.file, photo.mask.sha256, name).convert("L")
-    if abs(grey.width / grey.height * height / width - 1) > LONGEST_DIFFERENCE:
+    if abs(grey.width / grey.height * height / width - 1) > MAX_ASPECT_DIFFERENCE:
         return None
     values = np.asarray(grey.resize((width, height)), dtype=np.float32) / 255
     return values if values.max() > 0 else None
@@ -40,7 +40,7 @@ def read_mask(root: Path, photo: TaskPhoto, height: int, width: int) -> Mask | N
 def own_mask(
     root: Path, photo: TaskPhoto, pixels: Pixels, options: PhotoOptions
 ) -> tuple[Mask | None, tuple[str, ...]]:
-    """Return the mask that came with a photo, where masks are wished, and what to say of it."""
+    """Return a photo's own mask, if masks are used, and the codes for the verdict."""
     if photo.mask is None or options.use_masks is False:
         return None, ()
     mask = read_mask(root, photo, *pixels.shape[:2])
@@ -57,7 +57,7 @@ def face_mask(face: Face, height: int, width: int) -> Mask:
 
 
 def to_weights(mask: Mask, floor: float) -> Pixels:
-    """Return (H, W) grey: white counts whole, what the mask does not show counts ``floor``.
+    """Return grey loss weights (H, W): 255 inside the mask, ``floor`` times 255 outside.
 
     >>> to_weights(np.array([[0.0, 1.0]], np.float32), 0.2).tolist()
     [[51, 255]]

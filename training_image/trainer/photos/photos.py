@@ -1,4 +1,4 @@
-"""The user's photos: read as they were accepted, brought to a size, encoded once.
+"""Photos and their latents: read as they were accepted, resized, encoded once.
 
 N photos, S pixels a side, latents of C channels and H x W.
 """
@@ -16,31 +16,32 @@ from contracts.documents.training import TaskPhoto
 from contracts.shared.layout import PHOTOS_CHANNEL
 from contracts.shared.steps import held_out_places
 from trainer.model.base import Base
-from trainer.model.sampling import at_once
+from trainer.model.sampling import images_per_batch
 from trainer.process.results import TrainingError, sha256_of
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo, ready to train on."""
+    """One photo that is ready to train on."""
 
     index: int
     caption: str
     has_own_caption: bool
-    """Whether somebody described this photo; else it is the instance prompt."""
+    """Whether the caption describes this photo; otherwise it is the instance prompt."""
     image: Image.Image
     """RGB, S x S."""
     whole: Image.Image | None = None
-    """RGB, at its own size: what ``image`` is the middle of; absent: ``image`` is all."""
+    """RGB at the original size; ``image`` is its centre. None if ``image`` is the whole photo."""
     weight: Image.Image | None = None
-    """Grey, as large as ``whole``: how much each pixel counts, white is all; absent: alike."""
+    """Grey, as large as ``whole``: each pixel's loss weight, white for 1; None for equal weights.
+    """
 
     def at(self, width: int, height: int) -> "Photo":
-        """Return the photo at another size, its middle, as much as fits."""
+        """Return the photo at another size: its largest centred part with that aspect."""
         return replace(self, image=fit(self.whole or self.image, width, height))
 
     def weights(self, width: int, height: int) -> NDArray[np.float32]:
-        """Return (height, width), 0 to 1: how much each place of the latents counts."""
+        """Return (height, width), 0 to 1: the loss weight of each latent pixel."""
         if self.weight is None:
             return np.ones((height, width), dtype=np.float32)
         shown = ImageOps.fit(self.weight, self.image.size, Image.Resampling.LANCZOS)
@@ -50,7 +51,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Latents:
-    """What the autoencoder says of N photos: distributions, so that sampling stays exact."""
+    """The autoencoder's distributions for N photos, from which each step draws a sample."""
 
     mean: Tensor
     """(N, C, H, W) float32 on the CPU."""
@@ -59,10 +60,10 @@ class Latents:
     """(N, C, H, W)."""
 
     scale: float
-    """The UNet sees latents times this."""
+    """The scaling factor: the UNet takes latents times this."""
 
     weights: Tensor | None = None
-    """(N, 1, H, W) in 0 to 1, how much each place counts; absent: all places alike."""
+    """(N, 1, H, W) in 0 to 1, the loss weight of each latent pixel; None for equal weights."""
 
     def draw(self, index: int, noise: Tensor) -> Tensor:
         """Return one sample (C, H, W) for the UNet, from noise (C, H, W)."""
@@ -70,14 +71,14 @@ class Latents:
 
 
 def split(photos: list[Photo]) -> tuple[list[Photo], list[Photo]]:
-    """Return the photos to train on, and those kept to judge the likeness by."""
-    kept = set(held_out_places(len(photos)))
-    learnt = [photo for place, photo in enumerate(photos) if place not in kept]
-    return learnt, [photos[place] for place in sorted(kept)]
+    """Return the photos to train on, and the photos held out to measure likeness with."""
+    held_out = set(held_out_places(len(photos)))
+    learnt = [photo for position, photo in enumerate(photos) if position not in held_out]
+    return learnt, [photos[position] for position in sorted(held_out)]
 
 
 def square(image: Image.Image, side: int) -> Image.Image:
-    """Return the centre of an image, the largest square that fits, at ``side`` pixels.
+    """Return the largest centred square of an image at ``side`` pixels.
 
     >>> square(Image.new("RGB", (300, 200)), 64).size
     (64, 64)
@@ -86,7 +87,7 @@ def square(image: Image.Image, side: int) -> Image.Image:
 
 
 def fit(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Return the centre of an image, as much as fits, at a size."""
+    """Return the largest centred part of an image with the size's aspect, at this size."""
     return ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
 
 
@@ -97,10 +98,10 @@ def to_tensor(images: list[Image.Image]) -> Tensor:
 
 
 def encode_photos(base: Base, photos: list[Photo]) -> Latents:
-    """Encode every photo once; the steps then draw from the result."""
+    """Encode every photo once."""
     vae = base.pipeline.vae
     means, stds = [], []
-    size = at_once(photos[0].image.width)
+    size = images_per_batch(photos[0].image.width)
     for first in range(0, len(photos), size):
         images = [photo.image for photo in photos[first : first + size]]
         with torch.no_grad():
@@ -112,7 +113,7 @@ def encode_photos(base: Base, photos: list[Photo]) -> Latents:
 
 
 def weights_of(photos: list[Photo], latents: Tensor) -> Tensor | None:
-    """Return (N, 1, H, W) for latents (N, C, H, W); None where every place counts alike."""
+    """Return loss weights (N, 1, H, W) for latents (N, C, H, W); None for equal weights."""
     if all(photo.weight is None for photo in photos):
         return None
     height, width = latents.shape[-2:]
@@ -120,23 +121,23 @@ def weights_of(photos: list[Photo], latents: Tensor) -> Tensor | None:
 
 
 def read_image(root: Path, photo: TaskPhoto) -> Image.Image:
-    """Return a photo whole, as it was accepted.
+    """Return a photo as it was accepted.
 
     Raises:
-        TrainingError: ``photo_changed``; it is missing, or not the one that was accepted.
+        TrainingError: ``photo_changed``; the file is missing, or not the accepted one.
     """
     return read_picture(root, photo.file, photo.sha256, f"photo {photo.index}")
 
 
 def read_picture(root: Path, file: str, sha256: str, name: str) -> Image.Image:
-    """Return a picture of the ``photos`` channel as RGB; ``name`` is what the error calls it.
+    """Return an image of the ``photos`` channel as RGB; ``name`` is for the error's text.
 
     Raises:
-        TrainingError: ``photo_changed``; it is missing, not the one accepted, or no picture.
+        TrainingError: ``photo_changed``; the file is missing, not the accepted one, or no image.
     """
     path = root / "input" / "data" / PHOTOS_CHANNEL / file
     if not path.is_file() or sha256_of(path) != sha256:
-        raise TrainingError("photo_changed", f"{name} is not what was accepted")
+        raise TrainingError("photo_changed", f"{name} is missing or is not the accepted file")
     try:
         with Image.open(path) as image:
             picture: Image.Image = image.convert("RGB")

@@ -1,7 +1,7 @@
-"""What happens to each photo before it is trained on, and the verdict that says so.
+"""The photo pipeline: what happens to each photo before training, and the verdict on it.
 
-read -> find the face -> mask -> background -> crop -> words. A photo may be refused on the way; the
-others go on, unless the request wants all of them or too few are left.
+read -> detect the face -> mask -> background -> crop -> caption. A photo may be refused; the others
+are used, unless the request wants all photos or too few are left.
 """
 
 from dataclasses import dataclass
@@ -15,28 +15,29 @@ from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.rejection import PhotoRejectedError
-from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_size, measure
+from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_size, measure_face
 from trainer.faces.choice import detector_of, names_a_person
 from trainer.model.base import Base
 from trainer.photos.background import GrabCutSegmenter, Segmenter, change_background
-from trainer.photos.captions import Caption, Captioner, caption, captioner_of, check
+from trainer.photos.captions import Caption, Captioner, caption_codes, captioner_of, choose_caption
 from trainer.photos.crop import cut_to_face
 from trainer.photos.masks import face_mask, own_mask, to_weights
 from trainer.photos.photos import Photo, fit, read_image
-from trainer.process.results import TrainingError, say
+from trainer.process.results import TrainingError, log
 
-REPAIRS = {"face_cropped", "face_aligned", "padded", "background_changed"}
+REPAIR_CODES = {"face_cropped", "face_aligned", "padded", "background_changed"}
+"""The codes of changes that make a photo a repaired one."""
 
 
 @dataclass(frozen=True)
-class Darkroom:
-    """What working on a task's photos needs."""
+class PhotoPipeline:
+    """The tools and settings that process one task's photos."""
 
     root: Path
     task: TrainingTask
     side: int
     detector: Detector | None
-    """Absent: no face is looked for."""
+    """None when no face is looked for."""
     segmenter: Segmenter
     captioner: Captioner | None
 
@@ -46,166 +47,180 @@ class Darkroom:
         request = self.task.request
         if request.require_face is not None:
             return request.require_face
-        is_wished = request.face_crop != "none" or request.mask_of == "face"
-        return is_wished or (self.detector is not None and names_a_person(request.class_prompt))
+        is_requested = request.face_crop != "none" or request.mask_of == "face"
+        return is_requested or (self.detector is not None and names_a_person(request.class_prompt))
 
 
 @dataclass(frozen=True)
-class Print:
-    """One photo, worked on."""
+class ProcessedPhoto:
+    """The pixels and loss weights of one processed photo."""
 
     pixels: Pixels
     weights: Pixels | None
     codes: tuple[str, ...]
 
 
-def open_darkroom(root: Path, task: TrainingTask, side: int, base: Base) -> Darkroom:
-    """Choose the tools of a task.
+def make_photo_pipeline(root: Path, task: TrainingTask, side: int, base: Base) -> PhotoPipeline:
+    """Return the photo pipeline of a task.
 
     Raises:
-        TrainingError: ``face_detector_missing`` or ``captioner_missing``; one that is needed.
+        TrainingError: ``face_detector_missing`` or ``captioner_missing``; the request needs one.
     """
     request = task.request
     detector = None if request.require_face is False else detector_of(base)
     captioner = captioner_of(root, request)
-    room = Darkroom(root, task, side, detector, GrabCutSegmenter(), captioner)
-    if room.needs_face and detector is None:
+    pipeline = PhotoPipeline(root, task, side, detector, GrabCutSegmenter(), captioner)
+    if pipeline.needs_face and detector is None:
         code = "face_detector_missing"
         raise TrainingError(code, CODES[code].text)
-    return room
+    return pipeline
 
 
-def develop(room: Darkroom, base: Base) -> tuple[list[Photo], tuple[PhotoVerdict, ...]]:
-    """Work on every photo; return those to train on, and the verdict on each.
+def process_photos(
+    pipeline: PhotoPipeline, base: Base
+) -> tuple[list[Photo], tuple[PhotoVerdict, ...]]:
+    """Process every photo; return the photos to train on, and the verdict on each photo.
 
     Raises:
-        TrainingError: ``photo_changed``; ``photos_refused`` where the request wants all of them;
-            ``too_few_photos``. The last two bring the verdicts along.
+        TrainingError: ``photo_changed``; ``photos_refused``, if the request wants all photos;
+            ``too_few_photos``. The last two carry the verdicts.
     """
-    done = [work_on(room, photo) for photo in room.task.photos]
-    kept = [(photo, words) for photo, words, _ in done if photo is not None and words is not None]
-    checked = iter(check([words for _, words in kept], base))
+    done = [process_photo(pipeline, photo) for photo in pipeline.task.photos]
+    accepted = [
+        (photo, caption) for photo, caption, _ in done if photo is not None and caption is not None
+    ]
+    checked = iter(caption_codes([caption for _, caption in accepted], base))
     verdicts = tuple(
         verdict if photo is None else with_codes(verdict, next(checked))
         for photo, _, verdict in done
     )
     for verdict in verdicts:
         if verdict.codes:
-            say(f"photo {verdict.index} {verdict.verdict}: {' '.join(verdict.codes)}")
-    require_enough(verdicts, all_must_pass=room.task.request.on_reject == "fail")
-    return [photo for photo, _ in kept], verdicts
+            log(f"photo {verdict.index} {verdict.verdict}: {' '.join(verdict.codes)}")
+    require_enough(verdicts, all_must_pass=pipeline.task.request.on_reject == "fail")
+    return [photo for photo, _ in accepted], verdicts
 
 
 def require_enough(verdicts: tuple[PhotoVerdict, ...], *, all_must_pass: bool) -> None:
-    """Go on only with photos enough.
+    """Check that enough photos are left.
 
     Raises:
         TrainingError: ``photos_refused`` or ``too_few_photos``.
     """
     refused = sum(verdict.verdict == "refused" for verdict in verdicts)
-    left = len(verdicts) - refused
+    remaining = len(verdicts) - refused
     if refused and all_must_pass:
-        message = f"{refused} of {len(verdicts)} photos were refused, and all are wanted"
+        message = f"{refused} of {len(verdicts)} photos were refused, and the request wants all"
         raise TrainingError("photos_refused", message, verdicts)
-    if refused and left < MIN_PHOTOS:
-        message = f"{left} usable photos, {MIN_PHOTOS} needed"
+    if refused and remaining < MIN_PHOTOS:
+        message = f"{remaining} usable photos are left, and {MIN_PHOTOS} are needed"
         raise TrainingError("too_few_photos", message, verdicts)
 
 
-def work_on(room: Darkroom, given: TaskPhoto) -> tuple[Photo | None, Caption | None, PhotoVerdict]:
-    """Work on one photo."""
-    pixels: Pixels = np.asarray(read_image(room.root, given))
-    plain = PhotoVerdict(index=given.index, verdict="accepted", sha256=given.sha256)
+def process_photo(
+    pipeline: PhotoPipeline, task_photo: TaskPhoto
+) -> tuple[Photo | None, Caption | None, PhotoVerdict]:
+    """Process one photo; return it with its caption, or only the verdict if it is refused."""
+    pixels: Pixels = np.asarray(read_image(pipeline.root, task_photo))
+    verdict = PhotoVerdict(index=task_photo.index, verdict="accepted", sha256=task_photo.sha256)
     measures: FaceMetrics | None = None
     try:
-        face = find_face(room, pixels)
+        face = find_face(pipeline, pixels)
         if face is not None:
-            measures = measure(face, pixels)
-        made = make_print(room, given, pixels, face)
+            measures = measure_face(face, pixels)
+        processed = apply_photo_options(pipeline, task_photo, pixels, face)
     except PhotoRejectedError as error:
         refusal = {"verdict": "refused", "codes": (error.code,), "face": measures}
-        return None, None, plain.model_copy(update=refusal)
-    whole = Image.fromarray(made.pixels)
-    words = caption(given, whole, room.task.request, room.captioner)
+        return None, None, verdict.model_copy(update=refusal)
+    whole = Image.fromarray(processed.pixels)
+    caption = choose_caption(task_photo, whole, pipeline.task.request, pipeline.captioner)
     photo = Photo(
-        index=given.index,
-        caption=words.text,
-        has_own_caption=words.is_own,
-        image=fit(whole, room.side, room.side),
+        index=task_photo.index,
+        caption=caption.text,
+        has_own_caption=caption.is_own,
+        image=fit(whole, pipeline.side, pipeline.side),
         whole=whole,
-        weight=None if made.weights is None else Image.fromarray(made.weights),
+        weight=None if processed.weights is None else Image.fromarray(processed.weights),
     )
     advice = () if measures is None else advice_on(measures)
     changes = {"width": whole.width, "height": whole.height, "face": measures}
-    return photo, words, with_codes(plain.model_copy(update=changes), (*made.codes, *advice))
+    return (
+        photo,
+        caption,
+        with_codes(verdict.model_copy(update=changes), (*processed.codes, *advice)),
+    )
 
 
-def find_face(room: Darkroom, pixels: Pixels) -> Face | None:
-    """Return the face that a photo is about; None where none is needed and none stands out.
+def find_face(pipeline: PhotoPipeline, pixels: Pixels) -> Face | None:
+    """Return the face that a photo is about; None if there is none and none is needed.
 
     Raises:
-        PhotoRejectedError: ``no_face`` or ``ambiguous_faces``, where one is needed.
+        PhotoRejectedError: ``no_face`` or ``ambiguous_faces``; one clear face is needed.
     """
-    faces = [] if room.detector is None else by_size(room.detector.find(pixels))
+    faces = [] if pipeline.detector is None else by_size(pipeline.detector.find(pixels))
     if not faces:
-        if room.needs_face:
+        if pipeline.needs_face:
             raise PhotoRejectedError("no_face")
         return None
     if are_ambiguous(faces):
-        if room.needs_face:
+        if pipeline.needs_face:
             raise PhotoRejectedError("ambiguous_faces")
         return None
     return faces[0]
 
 
-def make_print(room: Darkroom, given: TaskPhoto, pixels: Pixels, face: Face | None) -> Print:
-    """Return a photo with its background, mask and crop as wished."""
-    options = room.task.request
-    mask, codes = own_mask(room.root, given, pixels, options)
+def apply_photo_options(
+    pipeline: PhotoPipeline, task_photo: TaskPhoto, pixels: Pixels, face: Face | None
+) -> ProcessedPhoto:
+    """Return a photo with the background, mask and crop that the request asks for."""
+    options = pipeline.task.request
+    mask, codes = own_mask(pipeline.root, task_photo, pixels, options)
     subject = mask
-    if mask is None and needs_subject(room):
-        subject = room.segmenter.subject(pixels, face)
+    if mask is None and needs_subject(pipeline):
+        subject = pipeline.segmenter.subject(pixels, face)
     if mask is None and options.use_masks:
         mask = subject
         if options.mask_of == "face" and face is not None:
             mask = face_mask(face, *pixels.shape[:2])
-    if needs_subject(room) and subject is None:
+    if needs_subject(pipeline) and subject is None:
         codes = (*codes, "subject_not_found")
     if options.background != "keep" and subject is not None:
         seed = options.seed
-        pixels = change_background(pixels, subject, options.background, seed, given.index)
+        pixels = change_background(pixels, subject, options.background, seed, task_photo.index)
         codes = (*codes, "background_changed")
     if mask is not None:
         codes = (*codes, "mask_used")
     weights = None if mask is None else to_weights(mask, options.mask_floor)
-    return crop(Print(pixels, weights, codes), face, room)
+    return crop_to_face(ProcessedPhoto(pixels, weights, codes), face, pipeline)
 
 
-def needs_subject(room: Darkroom) -> bool:
-    """Return whether the subject is to be told from what is behind it."""
-    options = room.task.request
+def needs_subject(pipeline: PhotoPipeline) -> bool:
+    """Return whether the subject must be separated from its background."""
+    options = pipeline.task.request
     is_masked = options.use_masks is True and options.mask_of == "subject"
     return options.background != "keep" or is_masked
 
 
-def crop(made: Print, face: Face | None, room: Darkroom) -> Print:
-    """Return a print cut to the face, if wished; filled up edges count nothing."""
-    how = room.task.request.face_crop
+def crop_to_face(
+    processed: ProcessedPhoto, face: Face | None, pipeline: PhotoPipeline
+) -> ProcessedPhoto:
+    """Return a photo cropped to the face, if requested; padded edges get weight 0."""
+    how = pipeline.task.request.face_crop
     if how == "none" or face is None:
-        return made
-    height, width = made.pixels.shape[:2]
+        return processed
+    height, width = processed.pixels.shape[:2]
     cut = cut_to_face(face, height, width, how)
-    weights = made.weights
+    weights = processed.weights
     if weights is None and (cut.turn is not None or "padded" in cut.codes):
         weights = np.full((height, width), 255, np.uint8)
-    return Print(
-        np.ascontiguousarray(cut.apply(made.pixels)),
+    return ProcessedPhoto(
+        np.ascontiguousarray(cut.apply(processed.pixels)),
         None if weights is None else np.ascontiguousarray(cut.apply(weights, outside=0)),
-        (*made.codes, *cut.codes),
+        (*processed.codes, *cut.codes),
     )
 
 
 def with_codes(verdict: PhotoVerdict, codes: tuple[str, ...]) -> PhotoVerdict:
-    """Return a verdict that says more; whose photo was changed is a repaired one."""
-    changed = "repaired" if REPAIRS & set(codes) else verdict.verdict
+    """Return a verdict with further codes; a changed photo becomes a repaired one."""
+    changed = "repaired" if REPAIR_CODES & set(codes) else verdict.verdict
     return verdict.model_copy(update={"codes": (*verdict.codes, *codes), "verdict": changed})

@@ -1,1 +1,1 @@
-"""The training job as a process: its machine, its workers, its time and its results."""
+"""The training job as a process: its log, results, workers, time limits and memory."""

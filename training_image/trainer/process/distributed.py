@@ -1,8 +1,8 @@
-"""Several processes that train one adapter, one on each GPU: accelerate starts and joins them.
+"""Data-parallel training of one adapter: one process for each GPU, joined by accelerate.
 
-Every process draws its own batches, and all average their gradients: what comes out is what one
-process with as many times ``gradient_accumulation_steps`` would have made. The adapter is small,
-so its gradients travel as one tensor, and every process holds the whole optimiser.
+Every rank draws its own batches, and gradients are averaged by an all-reduce. The result equals
+that of one process with ``world_size`` times as many gradient accumulation steps. An adapter is
+small, so its gradients travel as one tensor and every rank keeps the whole optimizer.
 """
 
 import os
@@ -17,44 +17,49 @@ from trainer.process.results import TrainingError
 
 
 @dataclass(frozen=True)
-class Crew:
-    """This process among those of one training."""
+class ProcessGroup:
+    """The process group of one training, seen from this rank."""
 
     accelerator: Accelerator
 
     @classmethod
-    def join(cls) -> "Crew":
-        """Meet the others, where there are any.
+    def join(cls) -> "ProcessGroup":
+        """Join the process group; without one, this process is rank 0 of 1.
 
         Raises:
-            TrainingError: ``option_unavailable``; they were started in a way that does not help.
+            TrainingError: ``option_unavailable``; not all workers joined, or accelerate is
+                configured for a way of training that is not supported.
         """
-        wanted = int(os.environ.get("WORLD_SIZE", "1"))
-        if wanted > 1 and not torch.cuda.is_available():
-            os.environ["ACCELERATE_USE_CPU"] = "true"  # else accelerate takes each for a lone one
+        expected = int(os.environ.get("WORLD_SIZE", "1"))
+        if expected > 1 and not torch.cuda.is_available():
+            os.environ["ACCELERATE_USE_CPU"] = (
+                "true"  # otherwise accelerate starts no process group
+            )
         accelerator = Accelerator()
-        if accelerator.num_processes != wanted:
-            raise TrainingError("option_unavailable", "num_processes: they did not find each other")
+        if accelerator.num_processes != expected:
+            joined = accelerator.num_processes
+            message = f"num_processes: only {joined} of {expected} workers joined the process group"
+            raise TrainingError("option_unavailable", message)
         if accelerator.distributed_type not in {"NO", "MULTI_GPU", "MULTI_CPU"}:
             kind = accelerator.distributed_type.value
-            raise TrainingError("option_unavailable", f"this trainer cannot run under {kind}")
+            raise TrainingError("option_unavailable", f"this trainer does not support {kind}")
         return cls(accelerator)
 
     @property
-    def size(self) -> int:
-        """Return how many there are."""
+    def world_size(self) -> int:
+        """Return the number of processes."""
         count: int = self.accelerator.num_processes
         return count
 
     @property
-    def place(self) -> int:
-        """Return which one this is, from 0; the first one writes."""
-        place: int = self.accelerator.process_index
-        return place
+    def rank(self) -> int:
+        """Return this process's rank; only the files of rank 0 are kept."""
+        rank: int = self.accelerator.process_index
+        return rank
 
-    def average(self, weights: Iterable[nn.Parameter], error: Tensor) -> Tensor:
-        """Average every gradient over the crew; return the average error."""
-        if self.size == 1:
+    def all_reduce_mean(self, weights: Iterable[nn.Parameter], error: Tensor) -> Tensor:
+        """Average every gradient over the ranks; return the average loss."""
+        if self.world_size == 1:
             return error
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         flat = torch.cat([error.reshape(1), *(gradient.reshape(-1) for gradient in gradients)])
@@ -66,22 +71,24 @@ class Crew:
         return mean[0]
 
     def check_equal(self, weights: Iterable[nn.Parameter]) -> None:
-        """Make sure that every process ends with the same weights.
+        """Check that all ranks end with the same weights.
 
         Raises:
-            TrainingError: ``training_failed``; they went different ways.
+            TrainingError: ``training_failed``; the weights differ.
         """
-        if self.size == 1:
+        if self.world_size == 1:
             return
         own = torch.stack([weight.detach().double().sum() for weight in weights]).sum().reshape(1)
         sums: Tensor = self.accelerator.gather(own)
         if not bool((sums == sums[0]).all()):
-            raise TrainingError("training_failed", "the processes of this training disagree")
+            raise TrainingError(
+                "training_failed", "the ranks of this training ended with different weights"
+            )
 
-    def agree(self, wish: bool) -> bool:
-        """Return whether anyone of the crew wishes it: they must stop at the same step."""
-        if self.size == 1:
-            return wish
-        wishes = torch.tensor([float(wish)], device=self.accelerator.device)
-        total: Tensor = self.accelerator.reduce(wishes, reduction="sum")
+    def any_rank(self, flag: bool) -> bool:
+        """Return whether ``flag`` is true on any rank: all ranks must stop at the same step."""
+        if self.world_size == 1:
+            return flag
+        flags = torch.tensor([float(flag)], device=self.accelerator.device)
+        total: Tensor = self.accelerator.reduce(flags, reduction="sum")
         return bool(total.item())

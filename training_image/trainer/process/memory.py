@@ -1,7 +1,7 @@
-"""Memory that is not needed for now goes back to the system, and comes again when it is touched.
+"""Giving memory back to the system while networks are not needed.
 
-Frozen weights lie in the base's files, which are mapped: the system may forget such pages, for it
-can read them again. Text encoders are needed before and after a training, not during it.
+Frozen weights are mapped from the base's files, so the system may drop their pages and read them
+again. Text encoders are needed before and after the steps, but not during them.
 """
 
 import ctypes
@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 PAGE_OUT = 21
-"""MADV_PAGEOUT, Linux 5.4: only a hint, so no content is ever lost."""
+"""MADV_PAGEOUT, Linux 5.4: a hint that never loses data."""
 
 
-def let_go(tensors: Iterable[Tensor]) -> None:
-    """Have the system take back the pages of tensors on the CPU, where it can read them again."""
+def release_pages(tensors: Iterable[Tensor]) -> None:
+    """Tell the system that it may take back the pages of tensors on the CPU."""
     advise = getattr(ctypes.CDLL(None), "madvise", None)
     for tensor in tensors:
         if advise is None or tensor.device.type != "cpu":
@@ -26,11 +26,11 @@ def let_go(tensors: Iterable[Tensor]) -> None:
             advise(ctypes.c_void_p(first), ctypes.c_size_t(size), PAGE_OUT)
 
 
-def rest(networks: Iterable[nn.Module]) -> None:
-    """Take networks out of the memory in which a base is trained."""
+def offload(networks: Iterable[nn.Module]) -> None:
+    """Move networks to the CPU, or release their pages if they are there already."""
     for network in networks:
         weights = list(network.parameters())
         if any(weight.device.type != "cpu" for weight in weights):
             network.to("cpu")
         else:
-            let_go(weights)
+            release_pages(weights)

@@ -1,14 +1,14 @@
-"""Which part of the work is this machine's, and how it does it: SageMaker's configuration files.
+"""SageMaker's configuration files: the hosts of the job, and its hyperparameters.
 
-``resourceconfig.json`` lists a job's machines. ``hyperparameters.json`` (all values are text) may
-hold, under diffusers' names:
+``resourceconfig.json`` lists the hosts. ``hyperparameters.json`` (all values are text) may have:
 
-users_per_step          how many users are trained in one forward pass; 1
-mixed_precision         no, bf16 or fp16 for the frozen networks (adapters are always float32); bf16
-                        where the GPU has it; a request may say otherwise for itself
-num_processes           how many processes train one adapter together, one on each GPU; 1
-gradient_checkpointing  true saves memory and costs a third of the speed; false
-watchdog_seconds        after so long without a step the log says where it hangs; 120, 0 is never
+users_per_step          users whose adapters are trained in one step; 1 by default
+mixed_precision         no, bf16 or fp16 for the frozen networks (adapters are always float32); by
+                        default bf16 where the GPU supports it; a request's own value has priority
+num_processes           processes that train one adapter, one for each GPU; 1 by default
+gradient_checkpointing  true saves memory and costs a third of the speed; false by default
+watchdog_seconds        seconds without a step after which the watchdog logs where the job hangs;
+                        120 by default, 0 for never
 """
 
 import json
@@ -30,7 +30,7 @@ from trainer.process.results import TrainingError
 
 
 class Machine(BaseModel):
-    """This machine among a job's."""
+    """This host and the settings of its job."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -50,18 +50,18 @@ class Machine(BaseModel):
 
     @field_validator("num_processes")
     @classmethod
-    def _one_way_at_a_time(cls, number: int, info: ValidationInfo) -> int:
+    def _no_users_per_step(cls, number: int, info: ValidationInfo) -> int:
         if number > 1 and info.data.get("users_per_step", 1) > 1:
-            message = "several processes train one user at a time"
+            message = "num_processes above 1 needs users_per_step 1"
             raise ValueError(message)
         return number
 
     @classmethod
     def read(cls, root: Path) -> "Machine":
-        """Read SageMaker's files; what is not there means one machine and one user at a time.
+        """Read SageMaker's files; without them, the job has one host and one user per step.
 
         Raises:
-            TrainingError: ``plan_invalid``; a hyperparameter has a value that it cannot have.
+            TrainingError: ``plan_invalid``; a hyperparameter has an invalid value.
         """
         values = _read(root, "resourceconfig.json") | _read(root, "hyperparameters.json")
         try:
@@ -71,23 +71,25 @@ class Machine(BaseModel):
             message = f"check the hyperparameters {', '.join(fields)}"
             raise TrainingError("plan_invalid", message) from error
 
-    def share(self, tasks: tuple[TrainingTask, ...]) -> list[TrainingTask]:
-        """Return this machine's tasks: of several machines, every one takes its turn."""
+    def tasks_of_this_host(self, tasks: tuple[TrainingTask, ...]) -> list[TrainingTask]:
+        """Return this host's tasks: the tasks are dealt out to the hosts in turn."""
         return list(tasks[sorted(self.hosts).index(self.current_host) :: len(self.hosts)])
 
-    def dtype(self, device: torch.device, wished: Precision | None = None) -> torch.dtype:
-        """Return the type of the frozen networks' weights; ``wished`` is a request's own.
+    def dtype(self, device: torch.device, requested: Precision | None = None) -> torch.dtype:
+        """Return the type of the frozen networks' weights; ``requested`` is the request's value.
 
         Raises:
-            TrainingError: ``option_unavailable``; the device cannot compute in it.
+            TrainingError: ``option_unavailable``; the device does not support it.
         """
         on_gpu = device.type == "cuda"
         has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else True
-        precision = wished or self.mixed_precision or ("bf16" if on_gpu and has_bf16 else "no")
+        precision = requested or self.mixed_precision or ("bf16" if on_gpu and has_bf16 else "no")
         if precision == "fp16" and not on_gpu:
             raise TrainingError("option_unavailable", "mixed_precision: fp16 needs a GPU")
         if precision == "bf16" and not has_bf16:
-            raise TrainingError("option_unavailable", "mixed_precision: this GPU has no bf16")
+            raise TrainingError(
+                "option_unavailable", "mixed_precision: this GPU does not support bf16"
+            )
         return DTYPES[precision]
 
 

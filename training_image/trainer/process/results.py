@@ -1,7 +1,7 @@
-"""How a training job speaks: its failures, its log lines, its result files.
+"""The outputs of a training job: log lines, failures and result files.
 
-Nothing here ever holds a user's text: codes, numbers and our own words only. Every line names the
-job that it is about, or the plan when it is about all of them.
+No output contains a user's text: only codes, numbers and texts of this program. Every log line
+names its job, or the plan if it is about all jobs.
 """
 
 import hashlib
@@ -21,58 +21,58 @@ NO_SPACE = 28
 
 
 class TrainingError(Exception):
-    """A failure with a code from contracts.codes; the text is ours, never a user's."""
+    """A failure with a code from contracts.codes; its text contains nothing of a user."""
 
     def __init__(self, code: str, message: str, photos: tuple[PhotoVerdict, ...] = ()) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.photos = photos
-        """The verdicts, where the photos are the reason."""
+        """The verdicts on the photos, if they are the reason."""
 
 
-class InterruptedTrainingError(Exception):
-    """SageMaker wants the machine back: what was saved is enough to go on later."""
+class PreemptedError(Exception):
+    """SIGTERM has come: SageMaker stops the job, and a later attempt may resume it."""
 
 
-_subjects: list[str] = []
-"""What is worked on, the innermost last. Of the process, since the watchdog speaks of it too."""
+_log_context: list[str] = []
+"""What the current lines are about, innermost last; global, since the watchdog reads it too."""
 
 
 @contextmanager
-def about(**subject: str) -> Iterator[None]:
-    """Let every line that is said meanwhile name its subject, ``job_id`` or ``plan_id``."""
-    _subjects.append(" ".join(f"{name}={value}" for name, value in subject.items()))
+def log_context(**subject: str) -> Iterator[None]:
+    """Add ``job_id`` or ``plan_id`` to every line that is logged meanwhile."""
+    _log_context.append(" ".join(f"{name}={value}" for name, value in subject.items()))
     try:
         yield
     finally:
-        _subjects.pop()
+        _log_context.pop()
 
 
-def signed(line: str) -> str:
-    """Return a line with its subject, if it does not name a job by itself."""
-    return line if "job_id=" in line or not _subjects else f"{line} {_subjects[-1]}"
+def with_log_context(line: str) -> str:
+    """Return a line with the current context, unless it names a job itself."""
+    return line if "job_id=" in line or not _log_context else f"{line} {_log_context[-1]}"
 
 
-def say(line: str) -> None:
-    """Write one line to the training job's log, at once."""
-    sys.stdout.write(f"{signed(line)}\n")
+def log(line: str) -> None:
+    """Write one line to the training job's log, unbuffered."""
+    sys.stdout.write(f"{with_log_context(line)}\n")
     sys.stdout.flush()
 
 
 def describe_failure(error: Exception) -> TrainingFailure:
-    """Return the code of ``error``; for one we did not foresee, log where it happened."""
+    """Return the failure of ``error``; log the stack unless it is a TrainingError."""
     if isinstance(error, TrainingError):
         return TrainingFailure(code=error.code, message=error.message)
-    # The stack without the message: a library's message may quote a prompt.
+    # The stack is logged without the message: a library's message may quote a prompt.
     stack = "".join(traceback.format_tb(error.__traceback__)).splitlines()
-    sys.stderr.writelines(f"{signed(line)}\n" for line in (*stack, type(error).__name__))
+    sys.stderr.writelines(f"{with_log_context(line)}\n" for line in (*stack, type(error).__name__))
     code = _code_of(error)
     return TrainingFailure(code=code, message=f"{CODES[code].text} ({type(error).__name__})")
 
 
 def verdicts_of(error: Exception) -> tuple[PhotoVerdict, ...]:
-    """Return the verdicts that a failure is about, if it is about photos."""
+    """Return the verdicts on photos that a failure is about; () for other failures."""
     return error.photos if isinstance(error, TrainingError) else ()
 
 
@@ -87,13 +87,13 @@ def _code_of(error: Exception) -> str:
 
 
 def write_result(folder: Path, result: TrainingResult) -> None:
-    """Commit a task: ``result.json`` appears whole and after everything that it names."""
+    """Commit a task: ``result.json`` is written atomically, after all files that it names."""
     named = result.model_copy(update={"training_job_name": os.environ.get("TRAINING_JOB_NAME")})
     write_atomically(folder / RESULT_FILE, named.model_dump_json(indent=2).encode())
 
 
 def read_result(folder: Path) -> TrainingResult | None:
-    """Return a committed success whose files are all there; anything else is to be done again."""
+    """Return a committed success whose files are all intact; else the task must be done again."""
     path = folder / RESULT_FILE
     if not path.is_file():
         return None
@@ -103,26 +103,26 @@ def read_result(folder: Path) -> TrainingResult | None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write ``path`` so that no reader, SageMaker's sync included, sees half of it."""
-    with written_whole(path) as partial:
+    """Write a file so that no reader, not even SageMaker's sync, sees a part of it."""
+    with atomic_path(path) as partial:
         partial.write_bytes(data)
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield where to write what becomes ``path`` at the end; a failed attempt leaves nothing."""
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; the file replaces ``path`` at the end and is deleted on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
         partial.replace(path)
     except BaseException:
-        partial.unlink(missing_ok=True)  # also makes room, where the disk is full
+        partial.unlink(missing_ok=True)  # frees space if the disk is full
         raise
 
 
 def write_failure(root: Path, failure: TrainingFailure) -> None:
-    """Write the file whose first 1024 characters become the training job's FailureReason."""
+    """Write the file whose first 1024 characters become the job's FailureReason."""
     path = root / "output" / "failure"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{failure.code}: {failure.message}"[:1024])

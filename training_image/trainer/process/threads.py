@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from trainer.process.results import say
+from trainer.process.results import log
 
 VARIABLE = "LIKENESS_MAX_THREADS"
 """Up to how many; absent: as OMP_NUM_THREADS says, and nothing is tried."""
@@ -34,7 +34,7 @@ def choose_threads(step: Callable[[], float], device: torch.device) -> float:
     best = min(numbers, key=lambda number: seconds[number])
     torch.set_num_threads(best)
     tried = " ".join(f"{number}={taken:.3f}" for number, taken in seconds.items())
-    say(f"threads {best}, seconds_per_step by threads: {tried}")
+    log(f"threads {best}, seconds_per_step by threads: {tried}")
     return seconds[best]
 
 

@@ -1,43 +1,43 @@
-"""The two ways in which time runs out: SageMaker's SIGTERM, and the plan's deadline."""
+"""The two time limits of a job: preemption by SIGTERM, and the plan's deadline."""
 
 import signal
 import time
 from dataclasses import dataclass, field
 
-from trainer.process.results import InterruptedTrainingError
+from trainer.process.results import PreemptedError
 
-EXPORT_SHARE, MOST_FOR_EXPORT = 0.1, 0.5
-"""Of the deadline: the least and the most that is kept for judging and writing."""
+MIN_EXPORT_SHARE, MAX_EXPORT_SHARE = 0.1, 0.5
+"""The smallest and largest share of the deadline that is reserved for judging and writing."""
 
 
 @dataclass
 class TimeLimit:
-    """Asked between two pieces of work; never interrupts one. So being asked is a sign of life."""
+    """The time limits, checked between two pieces of work; a check is also a sign of life."""
 
     deadline_seconds: float | None = None
-    interrupted: bool = False
+    preempted: bool = False
     export_seconds: float = 0.0
-    """What judging and writing are expected to take, where that is known."""
-    asked_at: float = field(default_factory=time.monotonic)
-    """When the last piece of work had ended."""
+    """The expected time for judging and writing; 0 while it is not known."""
+    checked_at: float = field(default_factory=time.monotonic)
+    """When the limits were last checked."""
     _started: float = field(default_factory=time.monotonic)
 
-    def listen(self) -> None:
-        """Take SIGTERM (120 s before SageMaker kills) as a wish, not as an end."""
-        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "interrupted", True))
+    def install_signal_handler(self) -> None:
+        """Set ``preempted`` on SIGTERM; SageMaker kills the job 120 s later."""
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "preempted", True))
 
-    def check(self) -> None:
-        """Raise InterruptedTrainingError when SIGTERM has come."""
-        self.asked_at = time.monotonic()
-        if self.interrupted:
-            raise InterruptedTrainingError
+    def raise_if_preempted(self) -> None:
+        """Raise PreemptedError if SIGTERM has come."""
+        self.checked_at = time.monotonic()
+        if self.preempted:
+            raise PreemptedError
 
     @property
     def training_is_over(self) -> bool:
-        """Whether the deadline leaves time only to write what there is."""
-        self.asked_at = time.monotonic()
+        """Whether the rest of the deadline is needed for judging and writing."""
+        self.checked_at = time.monotonic()
         if self.deadline_seconds is None:
             return False
-        wanted = max(EXPORT_SHARE * self.deadline_seconds, self.export_seconds)
-        kept = min(wanted, MOST_FOR_EXPORT * self.deadline_seconds)
-        return self.asked_at - self._started > self.deadline_seconds - kept
+        needed = max(MIN_EXPORT_SHARE * self.deadline_seconds, self.export_seconds)
+        reserved = min(needed, MAX_EXPORT_SHARE * self.deadline_seconds)
+        return self.checked_at - self._started > self.deadline_seconds - reserved

@@ -1,7 +1,7 @@
-"""Says when nothing gets done: a job that hangs costs as much as one that works.
+"""The watchdog logs where a job hangs: a hanging job costs as much as a working one.
 
-It looks at the time limit, which is asked after every step and every step of a picture, and names
-the line that the main thread is at. It ends nothing; SageMaker's own limits do.
+It reads the time limit, which is checked after every step and every sampling step. It ends nothing;
+SageMaker's own limits do.
 """
 
 import sys
@@ -12,16 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainer.process.results import say
+from trainer.process.results import log
 from trainer.process.time_limit import TimeLimit
 
-LOOKS = 4
-"""How often it looks within the time that it waits."""
+PACKAGE = Path(__file__).resolve().parents[1]
+
+CHECKS_PER_PERIOD = 4
+"""How often the watchdog checks within its period."""
 
 
 @contextmanager
-def watching(limit: TimeLimit, seconds: float) -> Iterator[None]:
-    """Say ``watchdog`` whenever so many seconds went by without a step; 0 never does."""
+def watchdog(limit: TimeLimit, seconds: float) -> Iterator[None]:
+    """Log a ``watchdog`` line when there was no step for ``seconds``; 0 turns the watchdog off."""
     if seconds == 0:
         yield
         return
@@ -37,24 +39,24 @@ def watching(limit: TimeLimit, seconds: float) -> Iterator[None]:
 
 
 def _watch(limit: TimeLimit, seconds: float, owner: int, ended: threading.Event) -> None:
-    said_at = 0.0
-    while not ended.wait(seconds / LOOKS):
+    logged_at = 0.0
+    while not ended.wait(seconds / CHECKS_PER_PERIOD):
         now = time.monotonic()
-        quiet = now - max(limit.asked_at, said_at)
-        if quiet >= seconds:
-            so_long = round(now - limit.asked_at)
-            say(f"watchdog: no step for {so_long} s; {place_of(owner)}")
-            said_at = now
+        idle = now - max(limit.checked_at, logged_at)
+        if idle >= seconds:
+            idle_seconds = round(now - limit.checked_at)
+            log(f"watchdog: no step for {idle_seconds} s; {location_of(owner)}")
+            logged_at = now
 
 
-def place_of(thread: int) -> str:
-    """Return where a thread is: the innermost line, and the innermost one of the trainer."""
+def location_of(thread: int) -> str:
+    """Return where a thread is: its innermost line in the trainer, and its innermost line."""
     frame = sys._current_frames().get(thread)  # noqa: SLF001 (its documented use)
     if frame is None:
-        return "the work has ended"
+        return "the main thread has ended"
     lines = traceback.extract_stack(frame)
-    own = [line for line in lines if Path(line.filename).parent.name == "trainer"]
-    places = dict.fromkeys(
+    own = [line for line in lines if Path(line.filename).is_relative_to(PACKAGE)]
+    locations = dict.fromkeys(
         f"{Path(line.filename).name}:{line.lineno}" for line in own[-1:] + lines[-1:]
     )
-    return "at " + ", in ".join(places)
+    return "at " + ", in ".join(locations)

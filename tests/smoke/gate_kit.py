@@ -1,4 +1,4 @@
-"""What the tests of the gate share: a small base, and adapters that were never trained."""
+"""A small base for the tests of the gate, and adapters that were never trained."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from trainer.model.base import Base, load_base
 
 
 def small_base(folder: Path) -> Base:
-    """Make the embedded base with random weights, and load it as the trainer does."""
+    """Build the embedded base with random weights, and load it as the trainer does."""
     torch.set_num_threads(1)
     build(folder)
     text = json.loads((folder / "base.json").read_text())
@@ -22,7 +22,7 @@ def small_base(folder: Path) -> Base:
 
 
 def attach(base: Base, b: float) -> lora.Networks:
-    """Put an adapter in whose B is filled with one number."""
+    """Attach an adapter whose B is filled with one number."""
     networks: lora.Networks = {"unet": base.pipeline.unet}
     lora.attach(base.pipeline.unet, "unet", ("to_k", "to_v"), rank=2, alpha=2.0, seed=0)
     lora.restore(networks, filled(networks, b))
@@ -30,6 +30,6 @@ def attach(base: Base, b: float) -> lora.Networks:
 
 
 def filled(networks: lora.Networks, b: float) -> dict[str, torch.Tensor]:
-    """Return the adapter's weights with one number for all of B."""
+    """Return the adapter's weights with B filled with one number."""
     own = lora.weights(networks)
     return {key: weight.fill_(b) if ".lora_B." in key else weight for key, weight in own.items()}

@@ -1,4 +1,4 @@
-"""What the training tests share: a folder as SageMaker lays it out, and the program run in it."""
+"""A training job's /opt/ml for the tests, laid out as SageMaker does, and the program run in it."""
 
 import hashlib
 import json
@@ -15,8 +15,8 @@ from PIL import Image
 from contracts.base import BaseCard
 from contracts.documents.training import TrainingPlan, TrainingResult
 
-LEAVE_SECONDS = 20
-"""From SIGTERM to the end, at most. SageMaker kills after 120."""
+STOP_SECONDS = 20
+"""The longest time from SIGTERM to the end of the program; SageMaker kills it after 120 s."""
 
 PROGRAM = Path(__file__).parents[2] / "training_image" / "train.py"
 REQUEST = {
@@ -31,7 +31,7 @@ def job_id(number: int) -> str:
     return f"{number:032x}"
 
 
-class Room:
+class JobDir:
     """One training job's /opt/ml."""
 
     def __init__(self, root: Path, base: Path) -> None:
@@ -43,18 +43,18 @@ class Room:
         self.tasks: list[dict[str, Any]] = []
 
     def add_task(self, photos: int = 3, **request: Any) -> str:
-        """Add a task with noise for photos; return its job id."""
+        """Add a task whose photos are noise; return its job id."""
         name = job_id(len(self.tasks) + 1)
         folder = self.data / "photos" / name
         folder.mkdir(parents=True)
-        chance = np.random.default_rng(len(self.tasks))
-        listed = []
+        rng = np.random.default_rng(len(self.tasks))
+        photo_entries = []
         for index in range(photos):
             path = folder / f"{index:03d}.png"
-            Image.fromarray(chance.integers(0, 255, (40, 48, 3), dtype=np.uint8)).save(path)
+            Image.fromarray(rng.integers(0, 255, (40, 48, 3), dtype=np.uint8)).save(path)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            listed.append({"index": index, "file": f"{name}/{path.name}", "sha256": digest})
-        self.tasks.append({"job_id": name, "request": REQUEST | request, "photos": listed})
+            photo_entries.append({"index": index, "file": f"{name}/{path.name}", "sha256": digest})
+        self.tasks.append({"job_id": name, "request": REQUEST | request, "photos": photo_entries})
         return name
 
     def photo(self, name: str, index: int) -> Path:
@@ -84,7 +84,7 @@ class Room:
         )
 
     def start(self) -> subprocess.Popen[str]:
-        """Start the program; the caller reads its lines and ends it."""
+        """Start the program; the caller reads its log and ends it."""
         return subprocess.Popen(
             [sys.executable, str(PROGRAM), "train"],
             env=self.environment(),
@@ -92,14 +92,14 @@ class Room:
             text=True,
         )
 
-    def interrupt(self, line: str) -> int:
-        """Start the program, end it as SageMaker does when it says so; return its exit status."""
+    def preempt(self, line: str) -> int:
+        """Run the program, send SIGTERM when it logs ``line``, and return its exit status."""
         with self.start() as running:
-            for said in running.stdout or ():
-                if said.startswith(line):
+            for logged in running.stdout or ():
+                if logged.startswith(line):
                     running.send_signal(signal.SIGTERM)
                     break
-            return running.wait(timeout=LEAVE_SECONDS)
+            return running.wait(timeout=STOP_SECONDS)
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"SAGEMAKER_BASE_DIR": str(self.root), "OMP_NUM_THREADS": "1"}

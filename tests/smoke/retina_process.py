@@ -1,8 +1,9 @@
-"""RetinaFace's own network with seeded weights, in a process of its own: WEIGHTS in, faces out.
+"""A process that runs RetinaFace's network with seeded weights: WEIGHTS in, faces out.
 
-torchvision's native part is built for CUDA and does not load beside a CPU torch. Here it is only
-needed for its Python, so the two operators that it would declare are declared without a body. In
-the training image it loads, and nothing is declared. transformers must not meet this torchvision.
+torchvision's native library is built for CUDA and does not load with a CPU torch. Only its Python
+code is needed here, so the two operators that the library would declare are declared without a
+body. In the training image the library loads, and nothing is declared. transformers must not import
+this torchvision.
 """
 
 import json
@@ -28,7 +29,7 @@ from trainer.faces.retina import RetinaFaceDetector, make_network  # noqa: E402
 
 
 def write_weights(path: Path) -> None:
-    """Seeded weights whose heads see a face wherever the coarsest map starts a large window."""
+    """Write seeded weights whose heads detect a face in each large window of the coarsest map."""
     torch.manual_seed(0)
     network = make_network()
     with torch.no_grad():
@@ -45,7 +46,7 @@ def write_weights(path: Path) -> None:
 
 
 def main() -> None:
-    """Write the weights, or print what a detector with them finds on a grey photo."""
+    """Write the weights, or print the faces that a detector with them finds on a grey photo."""
     if sys.argv[1] == "write":
         write_weights(Path(sys.argv[2]))
         return

@@ -1,4 +1,4 @@
-"""Several processes that train one adapter, on the CPU; and the shipped accelerate settings."""
+"""Several processes that train one adapter on the CPU, and the shipped accelerate settings."""
 
 import json
 from pathlib import Path
@@ -14,8 +14,8 @@ from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
+from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from tests.smoke.training_room import Room  # noqa: E402
 from trainer.config.recipe import read_plan  # noqa: E402
 from trainer.process import distributed  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
@@ -27,10 +27,12 @@ ACCELERATE = Path(__file__).parents[2] / "training_image" / "accelerate_config"
 WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
 
 
-def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Path) -> None:
+def test_two_processes_train_what_one_trains_with_twice_the_accumulation_steps(
+    tmp_path: Path,
+) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
-    one, two = Room(tmp_path / "one", base), Room(tmp_path / "two", base)
+    one, two = JobDir(tmp_path / "one", base), JobDir(tmp_path / "two", base)
     name = one.add_task(gradient_accumulation_steps=2, validation_steps=1)
     two.add_task(gradient_accumulation_steps=1, validation_steps=1)
     one.write_plan()
@@ -41,14 +43,14 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
 
     assert alone.returncode == 0, alone.stderr
     assert together.returncode == 0, together.stderr
-    assert together.stdout.count("step=2 ") == 1  # only the first process speaks
-    for room in (one, two):  # and only the first one's files are kept
-        events = EventAccumulator(str(room.root / "output" / "tensorboard" / name)).Reload()
+    assert together.stdout.count("step=2 ") == 1  # only rank 0 logs
+    for job_dir in (one, two):  # and only the files of rank 0 are kept
+        events = EventAccumulator(str(job_dir.root / "output" / "tensorboard" / name)).Reload()
         assert [event.step for event in events.Scalars("train/loss")] == [1, 2]
         assert [event.step for event in events.Images("samples")] == [1, 2]
-        assert len(list((room.root / "output" / "tensorboard" / name).iterdir())) == 1
+        assert len(list((job_dir.root / "output" / "tensorboard" / name).iterdir())) == 1
     assert set(two.result(name).files) == set(one.result(name).files)
-    own, shared = (load_file(room.folder(name) / WEIGHTS) for room in (one, two))
+    own, shared = (load_file(job_dir.folder(name) / WEIGHTS) for job_dir in (one, two))
     assert own.keys() == shared.keys()
     assert all(torch.allclose(own[key], shared[key], rtol=0, atol=1e-5) for key in own)
     moved = [key for key in own if ".lora_B." in key]
@@ -59,26 +61,26 @@ def test_two_processes_make_what_one_makes_of_twice_as_many_batches(tmp_path: Pa
 def test_what_is_trained_is_what_was_planned(tmp_path: Path, workers: int) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
-    room = Room(tmp_path / "room", base)
+    job_dir = JobDir(tmp_path / "job", base)
     options: dict[str, Any] = {"num_train_epochs": 3, "repeats": 2, "max_train_steps": None}
-    name = room.add_task(photos=6, gradient_accumulation_steps=2, train_batch_size=3, **options)
-    room.write_plan()
-    room.set_hyperparameters(num_processes=str(workers))
-    done = room.run()
+    name = job_dir.add_task(photos=6, gradient_accumulation_steps=2, train_batch_size=3, **options)
+    job_dir.write_plan()
+    job_dir.set_hyperparameters(num_processes=str(workers))
+    done = job_dir.run()
     assert done.returncode == 0, done.stderr
-    (task,) = read_plan(room.root).tasks
-    plan = count_steps(task.request, room.card.training, Dataset((1,) * 6), workers)
+    (task,) = read_plan(job_dir.root).tasks
+    plan = count_steps(task.request, job_dir.card.training, Dataset((1,) * 6), workers)
     assert (plan.steps, plan.batches) == {1: (5, 10), 2: (3, 12)}[workers]
     said = f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step}"
     assert f"photos=5 held_out=1 class_images=2 resolution=64 {said}" in done.stdout
-    metrics = room.result(name).metrics
+    metrics = job_dir.result(name).metrics
     assert metrics is not None
     assert (metrics.steps, metrics.images) == (plan.steps, plan.images)
-    card = (room.folder(name) / "adapter" / "README.md").read_text()
+    card = (job_dir.folder(name) / "adapter" / "README.md").read_text()
     assert f"| batches | {plan.batches} of {plan.batches} |" in card
 
 
-def test_processes_and_users_per_step_do_not_mix(tmp_path: Path) -> None:
+def test_several_processes_and_several_users_per_step_exclude_each_other(tmp_path: Path) -> None:
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     values = {"num_processes": "2", "users_per_step": "4"}
@@ -98,7 +100,7 @@ def test_accelerate_reads_the_shipped_settings(name: str, kind: str) -> None:
         assert not config.is_offload()
 
 
-def test_a_way_to_start_processes_that_the_trainer_cannot_use_is_refused(
+def test_a_distributed_type_that_the_trainer_does_not_support_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class UnderDeepSpeed:
@@ -107,11 +109,11 @@ def test_a_way_to_start_processes_that_the_trainer_cannot_use_is_refused(
 
     monkeypatch.setattr(distributed, "Accelerator", UnderDeepSpeed)
     with pytest.raises(TrainingError, match=r"option_unavailable: this trainer .* DEEPSPEED"):
-        distributed.Crew.join()
+        distributed.ProcessGroup.join()
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 3])
-def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
+def test_every_task_runs_on_one_host(tmp_path: Path, hosts: int) -> None:
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     names = [f"algo-{number}" for number in range(1, hosts + 1)]
@@ -120,19 +122,33 @@ def test_every_task_is_one_machines(tmp_path: Path, hosts: int) -> None:
     for name in names:
         settings = {"current_host": name, "hosts": names[::-1]}
         (config / "resourceconfig.json").write_text(json.dumps(settings))
-        shares.append(list(Machine.read(tmp_path).share(tasks)))
+        shares.append(list(Machine.read(tmp_path).tasks_of_this_host(tasks)))
     assert sorted(task for share in shares for task in share) == list(tasks)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_sigterm_reaches_every_process_and_leaves_a_state(tmp_path: Path) -> None:
+def test_sigterm_reaches_every_process_and_leaves_a_checkpoint(tmp_path: Path) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
-    room = Room(tmp_path / "room", base)
-    name = room.add_task(max_train_steps=500, with_prior_preservation=False)
-    room.write_plan()
-    room.set_hyperparameters(num_processes="2")
-    assert room.interrupt("step=") == 143
-    states = list((room.folder(name) / "state").glob("step-*.safetensors"))
+    job_dir = JobDir(tmp_path / "job", base)
+    name = job_dir.add_task(max_train_steps=500, with_prior_preservation=False)
+    job_dir.write_plan()
+    job_dir.set_hyperparameters(num_processes="2")
+    assert job_dir.preempt("step=") == 143
+    states = list((job_dir.folder(name) / "state").glob("step-*.safetensors"))
     assert states
-    assert not (room.folder(name) / "result.json").exists()
+    assert not (job_dir.folder(name) / "result.json").exists()
+
+
+def test_workers_that_did_not_join_are_counted_in_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Alone:
+        num_processes = 1
+        distributed_type = DistributedType.NO
+
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "false")  # join() sets it: put it back afterwards
+    monkeypatch.setattr(distributed, "Accelerator", Alone)
+    with pytest.raises(TrainingError, match="only 1 of 4 workers joined"):
+        distributed.ProcessGroup.join()
