@@ -1,9 +1,9 @@
 # Likeness. `make demo` shows it, `make test` proves it; everything else is here too.
 SHELL := bash
-PYTHON ?= python3.11
 ENVS := .venv
 TOOLS := $(ENVS)/tools/bin
 SAM := $(ENVS)/sam/bin
+TORCH := $(ENVS)/torch/bin
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS := 1
@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
+.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus help demo test lint up down envs clean
 
 help: ## what there is
 	@awk -f docs/help.awk $(MAKEFILE_LIST)
@@ -20,66 +20,105 @@ help: ## what there is
 # Where imports start: `contracts` and the stages, the trainer, the server, the laptop.
 ROOMS := $(addprefix $(CURDIR)/,functions training_image serving_image) $(CURDIR)
 
-# ---- environments: one for each stack, because their pins contradict each other (docs/decisions) ----
+# ---- environments: four, because their pins contradict each other (docs/decisions/0005) -------------
 
-envs: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/lambda/.ready $(ENVS)/training/.ready $(ENVS)/serving/.ready ## create the five Python environments
+# What every target says first: all that this machine lacks, before anything is downloaded.
+# PYTHON=/path/to/python, INSTALLER=pip and TORCH_PIP_FLAGS='--index-url ...' choose for themselves.
+PYTHON ?=
+INSTALLER ?=
+TORCH_PIP_FLAGS ?=
+PORT ?= 4566
+ready = python3 local/preflight.py $(1) --envs $(ENVS) --python '$(PYTHON)' --installer '$(INSTALLER)' \
+  --torch-flags '$(TORCH_PIP_FLAGS)' --make '$(MAKE_VERSION)' --port $(PORT) $\
+  && $(MAKE) --no-print-directory --quiet $(SIDE_BY_SIDE) $(addprefix $(ENVS)/,$(2))
+# The environments are made side by side, also where make was not told so.
+SIDE_BY_SIDE = $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs=4)
 
-$(ENVS)/tools/.ready: local/requirements.txt dependencies/requirements.txt | python
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet -r local/requirements.txt
-	printf '%s\n' $(ROOMS) > "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/likeness.pth"
-	touch $@
+TOOLS_READY := tools/.ready
+DEMO_READY := tools/.ready lambda/.ready sam/.ready torch/.ready
+TESTS_READY := $(DEMO_READY) tools/.tests torch/.tests
+LINT_READY := tools/.lint sam/.ready node/.ready
 
-$(ENVS)/sam/.ready: local/requirements-sam.txt | python
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet -r local/requirements-sam.txt
-	touch $@
+envs: ## create the environments of `make demo`
+	@$(call ready,demo,$(DEMO_READY))
 
-$(ENVS)/lambda/.ready: local/requirements-lambda.txt | python
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet -r local/requirements-lambda.txt
-	touch $@
+SAY = @echo "$(ENVS): $(1)"
+VENV = "$$(cat $(ENVS)/python)" -m venv --without-pip $(@D)
+# uv where preflight found it usable, else pip; neither compiles what may never be imported.
+INSTALL = if [ "$$(cat $(ENVS)/installer)" = uv ]; \
+  then $(TOOLS)/uv pip install --quiet --python $(@D)/bin/python $(1); \
+  else $(TOOLS)/python -m pip --python $(@D)/bin/python install --quiet --no-compile $(1); fi
 
-# torch first: what depends on it would otherwise fetch the build with CUDA. In faces/, where nothing else
-# finds it, a torchvision that does not load beside a CPU torch and would break transformers.
-$(ENVS)/training/.ready: training_image/requirements.txt training_image/requirements-optional.txt training_image/requirements-faces.txt local/requirements-training-tests.txt | python
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet torch==2.13.0
-	$(@D)/bin/pip install --quiet -r training_image/requirements.txt -r local/requirements-pytest.txt -r local/requirements-training-tests.txt
-	$(@D)/bin/pip install --quiet --no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt
-	$(@D)/bin/pip install --quiet --no-deps --upgrade --target $(@D)/faces -r training_image/requirements-faces.txt torchvision==0.28.0
-	touch $@
+# The only environment with pip in it: pip and uv install into the others from here.
+$(ENVS)/tools/.installers: local/requirements-uv.txt
+	@"$$(cat $(ENVS)/python)" -m venv $(@D)
+	@if [ "$$(cat $(ENVS)/installer)" = uv ]; then $(@D)/bin/pip install --quiet -r local/requirements-uv.txt; fi
+	@printf '%s\n' $(ROOMS) > "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/likeness.pth"
+	@touch $@
 
-# nvidia-pytriton only for the tritonserver inside its wheel, so without its dependencies.
-$(ENVS)/serving/.ready: serving_image/requirements.txt serving_image/requirements-no-deps.txt | python
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet torch==2.13.0
-	$(@D)/bin/pip install --quiet -r serving_image/requirements.txt -r local/requirements-pytest.txt
-	$(@D)/bin/pip install --quiet --no-deps nvidia-pytriton==0.7.0 -r serving_image/requirements-no-deps.txt
-	touch $@
+$(ENVS)/tools/.ready: $(ENVS)/tools/.installers local/requirements.txt dependencies/requirements.txt
+	$(call SAY,tools (the laptop's AWS and the demo))
+	@$(call INSTALL,-r local/requirements.txt)
+	@touch $@
+
+$(ENVS)/tools/.tests: $(ENVS)/tools/.ready local/requirements-tests.txt local/requirements-pytest.txt
+	$(call SAY,tools: what tests need)
+	@$(call INSTALL,-r local/requirements-tests.txt)
+	@touch $@
+
+$(ENVS)/tools/.lint: $(ENVS)/tools/.tests local/requirements-lint.txt
+	$(call SAY,tools: the linters)
+	@$(call INSTALL,-r local/requirements-lint.txt)
+	@touch $@
+
+$(ENVS)/sam/.ready: $(ENVS)/tools/.installers local/requirements-sam.txt
+	$(call SAY,sam (AWS SAM CLI))
+	@$(VENV)
+	@$(call INSTALL,-r local/requirements-sam.txt)
+	@touch $@
+
+$(ENVS)/lambda/.ready: $(ENVS)/tools/.installers local/requirements-lambda.txt
+	$(call SAY,lambda (what Lambda offers a function))
+	@$(VENV)
+	@$(call INSTALL,-r local/requirements-lambda.txt)
+	@touch $@
+
+# torch first and with pip: what depends on it would otherwise fetch the build with CUDA, and uv does not
+# read pip's configuration. At last the trainer's and the server's imports are tried.
+$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt serving_image/requirements-no-deps.txt
+	$(call SAY,torch (the trainer and the server))
+	@$(VENV)
+	@$(TOOLS)/python -m pip --python $(@D)/bin/python install --quiet --no-compile $(TORCH_PIP_FLAGS) -r local/requirements-torch.txt
+	@$(call INSTALL,-r training_image/requirements.txt -r serving_image/requirements.txt)
+	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt -r serving_image/requirements-no-deps.txt)
+	@PYTHONPATH=functions:training_image:serving_image $(@D)/bin/python -W ignore -c 'import trainer.job, serving.generator' 2> $(@D)/imports.log || { cat $(@D)/imports.log >&2; exit 1; }
+	@touch $@
+
+# What only tests use. In faces/ and optional/, where nothing else finds it (see the requirements files).
+$(ENVS)/torch/.tests: $(ENVS)/torch/.ready local/requirements-pytest.txt local/requirements-training-tests.txt local/requirements-torchvision.txt training_image/requirements-optional.txt training_image/requirements-faces.txt
+	$(call SAY,torch: what tests need)
+	@$(call INSTALL,-r local/requirements-pytest.txt -r local/requirements-training-tests.txt)
+	@$(call INSTALL,--no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt)
+	@$(call INSTALL,--no-deps --upgrade --target $(@D)/faces -r training_image/requirements-faces.txt -r local/requirements-torchvision.txt)
+	@touch $@
 
 $(ENVS)/node/.ready:
-	npm install --silent --no-save --prefix $(@D) asl-validator@4.0.0
-	touch $@
-
-# A missing or old Python says so itself, instead of failing somewhere in pip.
-.PHONY: python
-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	{ echo "Likeness needs Python 3.11 or newer as '$(PYTHON)'. Install it, or name yours: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; }
+	$(call SAY,node (the state machines' validator))
+	@npm install --silent --no-save --prefix $(@D) asl-validator@4.0.0
+	@touch $@
 
 # ---- the laptop ------------------------------------------------------------------------------------
 
-PORT ?= 4566
+demo: ## ten photos in, a picture from a personal model out; goes on where it stopped, FRESH=1 trains anew
+	@$(call ready,demo,$(DEMO_READY))
+	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh)
 
-demo: envs ## ten photos in, a picture from a personal model out
-	$(TOOLS)/python -m local.demo --port $(PORT)
-
-up: $(ENVS)/tools/.ready $(ENVS)/lambda/.ready ## start the laptop's AWS
+up: ## start the laptop's AWS
+	@$(call ready,up,tools/.ready lambda/.ready)
 	$(TOOLS)/python -m local.cloud --port $(PORT) --detach
 
 down: ## stop it
-	$(TOOLS)/python -m local.cloud --port $(PORT) --stop
+	@if [ -x $(TOOLS)/python ]; then $(TOOLS)/python -m local.cloud --port $(PORT) --stop; else echo "Nothing of Likeness runs: its environments are not made."; fi
 
 # A stack of one's own, step by step, as README.md tells it.
 
@@ -88,18 +127,22 @@ down: ## stop it
 exports: ## print what to export for the laptop's AWS: eval "$$(make -s exports)"
 	@$(TOOLS)/python -m local.cloud --port $(PORT) --exports
 
-deploy: envs ## build template.yaml and deploy it on the laptop's AWS
+deploy: ## build template.yaml and deploy it on the laptop's AWS
+	@$(call ready,demo,$(DEMO_READY))
 	$(TOOLS)/python -m local.deploy --port $(PORT)
 
-photos: $(ENVS)/tools/.ready ## draw ten sample photos into photos/
+photos: ## draw ten sample photos into photos/
+	@$(call ready,unit,tools/.ready)
 	$(TOOLS)/python -m local.portraits photos
 
-walkthrough: envs ## every command of README.md and the how-to pages, as they stand (20 minutes; LONG=1: more)
+walkthrough: ## every command of README.md and the how-to pages, as they stand (20 minutes; LONG=1: more)
+	@$(call ready,test,$(TESTS_READY))
 	$(TOOLS)/python -m bench.walkthrough $(if $(LONG),--long) $(WALK)
 
 # ---- proof -----------------------------------------------------------------------------------------
 
-lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, types, imports, template, state machine
+lint: ## style, types, imports, template, state machine
+	@$(call ready,lint,$(LINT_READY))
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
 	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client setup.py
@@ -111,40 +154,59 @@ lint: $(ENVS)/tools/.ready $(ENVS)/sam/.ready $(ENVS)/node/.ready ## style, type
 	$(SAM)/cfn-lint $(ENVS)/expanded.json
 	$(foreach machine,$(wildcard statemachine/*.asl.json),$(ENVS)/node/node_modules/.bin/asl-validator --json-path $(machine) &&) true
 
-test: envs ## unit, contract, integration, smoke, end to end
-	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving integration unit
+test: ## unit, contract, integration, smoke, end to end
+	@$(call ready,test,$(TESTS_READY))
+	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving integration contract unit
 	$(TOOLS)/pytest tests/e2e
 
 # One core each.
-unit: envs
-	$(TOOLS)/pytest tests/unit tests/contract
+unit: ## the rules alone, in one small environment
+	@$(call ready,unit,tools/.tests)
+	$(TOOLS)/pytest tests/unit
 
-integration: envs
+contract:
+	@$(call ready,contract,tools/.tests lambda/.ready sam/.ready)
+	$(TOOLS)/pytest tests/contract
+
+integration:
+	@$(call ready,integration,$(TESTS_READY))
 	$(TOOLS)/pytest tests/integration
 
-smoke-training: envs
-	$(ENVS)/training/bin/pytest -m training tests/smoke
+smoke-training:
+	@$(call ready,torch,torch/.tests)
+	$(TORCH)/pytest -m training tests/smoke
 
-smoke-serving: envs
-	$(ENVS)/serving/bin/pytest -m serving tests/smoke/test_serv*.py
+smoke-serving:
+	@$(call ready,torch,torch/.tests)
+	$(TORCH)/pytest -m serving tests/smoke/test_serv*.py
 
-corpus: $(ENVS)/tools/.ready ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
+corpus: ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
+	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
-quality: $(ENVS)/training/.ready ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
-	PYTHONPATH=functions:training_image:. $(ENVS)/training/bin/python -m bench.quality $(QUALITY)
+quality: ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
+	@$(call ready,torch,torch/.ready)
+	PYTHONPATH=functions:training_image:. $(TORCH)/python -m bench.quality $(QUALITY)
 
-simulate: $(ENVS)/tools/.ready ## ten thousand uploads against a simulated SageMaker (10 minutes)
+simulate: ## ten thousand uploads against a simulated SageMaker (10 minutes)
+	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.planning.simulate
 
-bench-training: $(ENVS)/training/.ready ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
-	env -u OMP_WAIT_POLICY $(ENVS)/training/bin/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
+bench-training: ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
+	@$(call ready,torch,torch/.ready)
+	env -u OMP_WAIT_POLICY $(TORCH)/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
-bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
-	OMP_WAIT_POLICY=PASSIVE $(ENVS)/serving/bin/python -m bench.serving $(BENCH_FLAGS)
+bench-serving: ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
+	@$(call ready,torch,torch/.ready)
+	OMP_WAIT_POLICY=PASSIVE $(TORCH)/python -m bench.serving $(BENCH_FLAGS)
 
-bench-workflow: envs ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
+bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
+	@$(call ready,test,$(TESTS_READY))
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.workflow $(WORKFLOW)
+
+bench-newcomer: ## environments and first demo beside those of cabb990, in clones of their own (30 minutes; NEWCOMER='--rounds 2')
+	@$(call ready,unit,tools/.tests)
+	$(TOOLS)/python -m bench.newcomer $(NEWCOMER)
 
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports
@@ -154,23 +216,26 @@ clean: ## forget builds, environments and the laptop's state
 .PHONY: format generated check-generated pr
 
 # Their recipes are above; a line here gives a target its text in `make help`.
-unit: ## the rules alone, and what must agree: the fast tests
+contract: ## what must agree: files, names, documents
 integration: ## the code that calls AWS, against the laptop's AWS
 smoke-training: ## the trainer on tiny pipelines
 smoke-serving: ## the server on a real tritonserver
 
-pr: check-generated lint unit ## what to run before a pull request: formatting, generated files, lint, unit and contract tests
+pr: check-generated lint unit contract ## what to run before a pull request: formatting, generated files, lint, unit and contract tests
 
-format: $(ENVS)/tools/.ready ## format the code, and mend what the linter can mend by itself
+format: ## format the code, and mend what the linter can mend by itself
+	@$(call ready,lint,tools/.lint)
 	$(TOOLS)/ruff check --no-cache --fix-only --quiet .
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
 GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/map.py
 
-generated: $(ENVS)/tools/.ready ## write the committed files that scripts make: state machines, diagrams, schemas, map
+generated: ## write the committed files that scripts make: state machines, diagrams, schemas, map
+	@$(call ready,lint,tools/.lint)
 	$(foreach script,$(GENERATORS),PYTHONPATH=functions:. $(TOOLS)/python $(script) &&) true
 
-check-generated: $(ENVS)/tools/.ready ## fail if a generated file is not what its script makes
+check-generated: ## fail if a generated file is not what its script makes
+	@$(call ready,lint,tools/.lint)
 	@$(foreach script,$(GENERATORS),{ PYTHONPATH=functions:. $(TOOLS)/python $(script) --check || \
 	{ echo "$(script): out of date; run make generated" >&2; exit 1; }; } &&) true

@@ -1,7 +1,6 @@
-"""What every measuring target leaves: a table on the terminal and ``reports/<target>.json``.
+"""The report of every benchmark: a table on the terminal and ``reports/<target>.json``.
 
-A figure without a target is told and never missed; one that could not be measured is a miss of its
-own, unless it says that what it needs is not on this machine.
+A figure without a target is never missed, and neither is a figure that was not run.
 """
 
 import json
@@ -18,22 +17,22 @@ class Figure:
 
     name: str
     value: float | None
-    """None: not run; ``unit`` then says why."""
+    """The measured value; None when the figure was not run, and ``unit`` says why."""
     unit: str = ""
     target: float | None = None
     better: Literal["more", "less"] = "more"
-    """On which side of the target a figure is good; the target itself is good as well."""
+    """Whether a figure should be above or below its target; the target itself is met."""
 
     @property
     def met(self) -> bool | None:
-        """Whether the target was reached; None when there is none, or nothing was measured."""
+        """Whether the target is met; None without a target or a measurement."""
         if self.target is None or self.value is None:
             return None
         return self.value >= self.target if self.better == "more" else self.value <= self.target
 
 
 def finish(target: str, figures: list[Figure]) -> int:
-    """Print the table, write the report; return the exit code, 1 when a target was missed."""
+    """Print the table and write the report; return 1 when a target was missed."""
     width = max(len(figure.name) for figure in figures)
     for figure in figures:
         print(f"{figure.name:<{width}}  {shown(figure)}")
@@ -50,7 +49,7 @@ def finish(target: str, figures: list[Figure]) -> int:
 
 
 def shown(figure: Figure) -> str:
-    """Return value, unit, target and verdict in columns."""
+    """Return value, unit, target and verdict as columns."""
     if figure.value is None:
         return f"{'not run':>12}  {figure.unit}"
     text = f"{figure.value:>12.4g} {figure.unit:<12}"

@@ -1,9 +1,9 @@
-"""Puts measured figures into a page: every block between its marks is made from a report.
+"""Writes measured figures into pages: every marked block is filled from a report.
 
     .venv/tools/bin/python -m bench.tables docs/performance.md
 
-A block begins with ``<!-- reports/NAME.json -->`` and ends with ``<!-- end -->``. Figures are
-never typed in; a block whose report is not there is left as it is, and said.
+A block begins with ``<!-- reports/NAME.json -->`` and ends with ``<!-- end -->``. A block whose
+report does not exist stays as it is, and a message names it.
 """
 
 import json
@@ -25,12 +25,12 @@ def main() -> int:
         missing += [name for _, name, _ in BLOCK.findall(text) if not (ROOT / name).exists()]
         page.write_text(BLOCK.sub(lambda block: fill(block, ROOT), text))
     for name in missing:
-        print(f"{name} is not there: its block stays as it is", file=sys.stderr)
+        print(f"{name} does not exist, so its block stays as it is", file=sys.stderr)
     return 1 if missing else 0
 
 
 def fill(block: re.Match[str], root: Path) -> str:
-    """Return a block made anew from its report."""
+    """Return a block filled from its report."""
     begin, name, end = block.groups()
     report = root / name
     if not report.exists():
@@ -44,7 +44,7 @@ def table(lines: list[dict[str, Any]]) -> str:
 
 
 def row(line: dict[str, Any]) -> str:
-    """Return one figure's line; one that was not run says why."""
+    """Return one figure as a line; a figure that was not run says why."""
     if line["value"] is None:
         return f"| {line['name']} | not run: {line['unit']} | | |\n"
     measured = f"{line['value']:.3g} {line['unit']}".rstrip()

@@ -1,7 +1,7 @@
-"""template.yaml onto an AWS, as ``sam deploy`` does it: build, package, change set.
+"""Deploys template.yaml as ``sam deploy`` does: build, package, change set.
 
-Faster than ``sam deploy``, whose own polling takes most of its fourteen seconds; the very same
-template, transform and change set. tests/e2e also runs the real ``sam deploy``.
+The template, the transform and the change set are those of ``sam deploy``. It is faster, as most of
+the fourteen seconds of ``sam deploy`` are polling. tests/e2e also runs the real ``sam deploy``.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,29 +28,30 @@ SOURCES = (
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-DEPLOY_SECONDS = 300
+STALL_SECONDS = 600
+"""Without an event of the stack. A busy machine takes minutes to load the base on the endpoint."""
 
 
 class DeploymentError(Exception):
-    """A step of the deployment failed; its text says which and why."""
+    """A step of the deployment failed; the message says which step and why."""
 
 
 def parameters(**overrides: str) -> dict[str, str]:
     """Return the template's parameters for the laptop, from samconfig.toml's ``local``."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    stated = config["local"]["deploy"]["parameters"]["parameter_overrides"]
+    overridden = config["local"]["deploy"]["parameters"]["parameter_overrides"]
     runtime = {"LambdaRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}"}
-    return dict(pair.split("=", 1) for pair in stated.split()) | runtime | overrides
+    return dict(pair.split("=", 1) for pair in overridden.split()) | runtime | overrides
 
 
 def build() -> bool:
-    """Run ``sam build``, unless nothing changed since the last time; return whether it ran.
+    """Run ``sam build`` if a source has changed since the last build; return whether it ran.
 
     Raises:
-        DeploymentError: sam's own last words.
+        DeploymentError: ``sam build`` failed; the message ends with its last lines.
     """
     with _one_at_a_time():
-        digest = _digest_of_sources()
+        digest = digest_of(SOURCES)
         if BUILT_TEMPLATE.exists() and BUILT_FROM.exists() and BUILT_FROM.read_text() == digest:
             return False
         runtime = parameters()["LambdaRuntime"]
@@ -63,7 +64,7 @@ def deploy(cloud: Cloud, stack: str = "likeness", **overrides: str) -> dict[str,
     """Create or update the stack through a change set; return its outputs.
 
     Raises:
-        DeploymentError: the resources that failed, and their reasons.
+        DeploymentError: the message lists the failed resources and their reasons.
     """
     packaged = _package(cloud)
     client = cloud.client("cloudformation")
@@ -88,7 +89,7 @@ def deploy(cloud: Cloud, stack: str = "likeness", **overrides: str) -> dict[str,
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Two tests may want the same build; `sam build` empties its folder first."""
+    """Hold the build lock, as two tests may build at once, and `sam build` empties its folder."""
     STATE.mkdir(parents=True, exist_ok=True)
     with (STATE / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -96,13 +97,13 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _package(cloud: Cloud) -> Path:
-    """Upload code, layer and definition; return the template that names the uploads."""
+    """Upload code, layer and definition; return the template with their S3 locations."""
     s3 = cloud.client("s3")
     if ARTIFACTS_BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
     packaged = STATE / f"packaged-{cloud.port}.yaml"
     packaged.parent.mkdir(parents=True, exist_ok=True)
-    # sam reads the samconfig.toml beside the template; the built one has none.
+    # sam reads the samconfig.toml beside the template, and the built template has none.
     _sam(
         "package", "--template-file", str(BUILT_TEMPLATE), "--s3-bucket", ARTIFACTS_BUCKET,
         "--output-template-file", str(packaged), "--language-extensions",
@@ -112,7 +113,7 @@ def _package(cloud: Cloud) -> Path:
 
 
 def _put_template(cloud: Cloud, packaged: Path) -> str:
-    """Upload the template, as ``sam deploy`` does: a body may have 51,200 bytes; return its URL."""
+    """Upload the template and return its URL; a body is limited to 51,200 bytes."""
     key = f"templates/{packaged.name}"
     cloud.client("s3").put_object(Bucket=ARTIFACTS_BUCKET, Key=key, Body=packaged.read_bytes())
     return f"{cloud.endpoint_url}/{ARTIFACTS_BUCKET}/{key}"
@@ -129,8 +130,8 @@ def _sam(*arguments: str, environment: dict[str, str] | None = None) -> None:
         check=False,
     )
     if run.returncode:
-        words = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
-        message = f"`sam {arguments[0]}` failed:\n{words}"
+        tail = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
+        message = f"`sam {arguments[0]}` failed:\n{tail}"
         raise DeploymentError(message)
 
 
@@ -143,16 +144,20 @@ def _exists(client: Any, stack: str) -> bool:
 
 
 def _wait(client: Any, stack: str) -> dict[str, Any]:
-    deadline = time.monotonic() + DEPLOY_SECONDS
-    while time.monotonic() < deadline:
+    """Return the stack when it is complete; as long as its resources move, it is waited for."""
+    seen, since = 0, time.monotonic()
+    while time.monotonic() - since < STALL_SECONDS:
         found: dict[str, Any] = client.describe_stacks(StackName=stack)["Stacks"][0]
         status = found["StackStatus"]
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return found
         if not status.endswith("IN_PROGRESS"):
             break
-        time.sleep(0.2)
-    reasons = "\n".join(_failures(client, stack)) or f"the stack is {status}"
+        events = len(client.describe_stack_events(StackName=stack)["StackEvents"])
+        if events != seen:
+            seen, since = events, time.monotonic()
+        time.sleep(0.5)
+    reasons = "\n".join(_failures(client, stack)) or f"the stack is {status}, nothing moves"
     message = f"the deployment failed:\n{reasons}"
     raise DeploymentError(message)
 
@@ -167,9 +172,10 @@ def _outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def _digest_of_sources() -> str:
+def digest_of(sources: Iterable[str]) -> str:
+    """Return the hash of these files and folders of the repository, and of this Python."""
     digest = hashlib.sha256(sys.version.encode())
-    for source in SOURCES:
+    for source in sources:
         for path in _files(ROOT / source):
             digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

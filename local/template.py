@@ -1,8 +1,8 @@
-"""template.yaml as CloudFormation reads it: included files stand in it, loops are written out.
+"""Reads template.yaml as CloudFormation does: with included files, and with loops expanded.
 
 CloudFormation applies AWS::Include first, AWS::LanguageExtensions next and SAM's transform last.
-This module does the first two, as far as template.yaml uses them, and refuses what it does not
-know. tests/contract/test_template.py compares it with the embedded AWS; SAM CLI and cfn-lint do
+This module applies the first two as far as template.yaml uses them, and refuses everything else.
+tests/contract/test_template.py compares it with the embedded AWS; SAM CLI and cfn-lint do
 the same work for `sam build` and `sam validate --lint`.
 """
 
@@ -20,7 +20,7 @@ LOOP = "Fn::ForEach::"
 
 
 class TemplateError(Exception):
-    """template.yaml uses a loop or an include in a way that this module does not know."""
+    """template.yaml uses a loop or an include that this module does not support."""
 
 
 class _CloudFormation(yaml.SafeLoader):  # type: ignore[misc]
@@ -41,23 +41,23 @@ _CloudFormation.add_multi_constructor("!", _short_form)
 
 
 def read(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Return the template with its included files and without loops.
+    """Return the template with files included and loops expanded.
 
     Raises:
-        TemplateError: an include or a loop that this module does not know.
+        TemplateError: an include or a loop is of a kind that this module does not support.
     """
     included = include(load(path), path.parent)
     return {name: _section(value, included) for name, value in included.items()}
 
 
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Return the template as it is written, short forms in their long form."""
+    """Return the template as written, with short forms replaced by their long form."""
     loaded: dict[str, Any] = yaml.load(path.read_text(), Loader=_CloudFormation)  # noqa: S506 - safe
     return loaded
 
 
 def include(node: Any, folder: Path) -> Any:
-    """Return the node with the content of each included file in the place of its AWS::Include."""
+    """Return the node with each AWS::Include replaced by the content of its file."""
     if isinstance(node, list):
         return [include(item, folder) for item in node]
     if not isinstance(node, dict):
@@ -66,39 +66,41 @@ def include(node: Any, folder: Path) -> Any:
         return {key: include(value, folder) for key, value in node.items()}
     transform = node["Fn::Transform"]
     if len(node) > 1 or transform["Name"] != "AWS::Include":
-        raise TemplateError(f"only AWS::Include, alone in its place, is known here: {node}")
+        raise TemplateError(f"only an AWS::Include without other keys is supported: {node}")
     return yaml.safe_load((folder / transform["Parameters"]["Location"]).read_text())
 
 
 def _section(section: Any, template: Mapping[str, Any]) -> Any:
     if not isinstance(section, dict):
         return section
-    written_out: dict[str, Any] = {}
+    expanded: dict[str, Any] = {}
     for key, value in section.items():
-        members = _turns(key, value, template) if key.startswith(LOOP) else [(key, value)]
+        members = _iterations(key, value, template) if key.startswith(LOOP) else [(key, value)]
         for name, member in members:
-            if name in written_out:
-                raise TemplateError(f"{key} makes {name}, which the template has already")
-            written_out[name] = member
-    return written_out
+            if name in expanded:
+                raise TemplateError(f"{key} makes {name}, which already exists in the template")
+            expanded[name] = member
+    return expanded
 
 
-def _turns(key: str, loop: Any, template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _iterations(key: str, loop: Any, template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     identifier, items, fragment = loop
     if not isinstance(items, list):
         raise TemplateError(f"{key} must loop over a list: {items}")
     for item in items:
-        turn = _Turn(identifier, item, template.get("Mappings", {}))
+        iteration = _Iteration(identifier, item, template.get("Mappings", {}))
         for name, member in fragment.items():
-            logical_id = turn.text(name)
+            logical_id = iteration.text(name)
             if logical_id == name or not logical_id.isalnum():
-                raise TemplateError(f"{key}: {name} is no logical id with ${{{identifier}}} in it")
-            yield logical_id, turn.fill(member)
+                raise TemplateError(
+                    f"{key}: {name} is not a logical id that contains ${{{identifier}}}"
+                )
+            yield logical_id, iteration.fill(member)
 
 
 @dataclass(frozen=True)
-class _Turn:
-    """One turn of a loop. CloudFormation fills keys, Ref, Sub and FindInMap, and no plain text."""
+class _Iteration:
+    """One iteration of a loop; its value replaces keys, Ref, Sub and FindInMap, not plain text."""
 
     identifier: str
     item: str
@@ -123,7 +125,7 @@ class _Turn:
 
     def members(self, node: dict[str, Any]) -> dict[str, Any]:
         if nested := [key for key in node if key.startswith(LOOP)]:
-            raise TemplateError(f"a loop in a loop is not known here: {nested[0]}")
+            raise TemplateError(f"a loop in a loop is not supported: {nested[0]}")
         return {key: self.fill(value) for key, value in node.items()}
 
     def mapped(self, name: str, row: str, column: str) -> Any:
@@ -134,7 +136,7 @@ class _Turn:
 
 
 def folded(node: Any) -> Any:
-    """Return the node with each !Sub of constant variables as the !Sub of one text."""
+    """Return the node with the constant variables of each !Sub put into its text."""
     match node:
         case {"Fn::Sub": [text, dict(variables)]} if all(
             isinstance(v, str) for v in variables.values()

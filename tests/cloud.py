@@ -1,6 +1,6 @@
-"""The embedded AWS for tests: one server for the whole session, found by name as a fixture.
+"""The embedded AWS for tests: the fixture `cloud` is one server for the whole session.
 
-ministack is imported only when a test asks for it: the training and serving environments have none.
+ministack is imported when a test uses the fixture: two environments have none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+PATIENCE_SECONDS = 300
+"""Time limit of every wait; it is long, as a busy machine may need minutes for seconds of work."""
+
 SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com"]
 
 
@@ -43,7 +46,7 @@ def archive(**modules: str) -> bytes:
 
 
 def role(cloud: Cloud, name: str, *statements: dict[str, Any]) -> str:
-    """Make a role that Lambda, Step Functions and EventBridge may take; return its ARN."""
+    """Create a role that Lambda, Step Functions and EventBridge can assume; return its ARN."""
     iam = cloud.client("iam")
     trust = {"Effect": "Allow", "Principal": {"Service": SERVICES}, "Action": "sts:AssumeRole"}
     arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"][
@@ -55,11 +58,11 @@ def role(cloud: Cloud, name: str, *statements: dict[str, Any]) -> str:
     return arn
 
 
-def eventually(look: Callable[[], Any], seconds: float = 10) -> Any:
-    """Look until something true is seen, and return it."""
-    end = time.monotonic() + seconds
+def eventually(look: Callable[[], Any]) -> Any:
+    """Call ``look`` until it returns something true, and return that."""
+    end = time.monotonic() + PATIENCE_SECONDS
     while not (seen := look()):
-        assert time.monotonic() < end, f"{look} saw nothing in {seconds} seconds"
+        assert time.monotonic() < end, f"{look} saw nothing in {PATIENCE_SECONDS} seconds"
         time.sleep(0.02)
     return seen
 

@@ -1,6 +1,7 @@
-"""Bad and odd uploads, all made by code: what intake must refuse, and with which word.
+"""Generated bad and odd uploads, each with the code that intake must answer.
 
-photos    files that claim to be photos
-papers    requests, keys and archives
-made      requests made by chance
+photos           files that claim to be photos
+requests         requests, keys and archives
+random_requests  random requests
+profiles         colour profiles
 """

@@ -1,11 +1,12 @@
-"""Intake against what people write first: ``Image.open().convert("RGB").resize()``.
+"""Compares intake with a naive reader, ``Image.open().convert("RGB").resize()``.
 
 Usage: python -m bench.intake
-Each file of the corpus goes through a process of its own, one for each way of reading, so that
-time and memory are those of this file alone. Prints the table, writes ``reports/corpus.json`` and
-exits with 1 when a target is missed.
+Each file of the corpus is read in separate processes, one for each reader, so that time and memory
+are those of this file alone. Prints the table, writes ``reports/corpus.json`` and exits with 1 when
+a target is missed.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -29,10 +30,10 @@ from domain.requests.merge import RequestSources, parse_request
 from domain.requests.request_json import RequestRefusedError
 from runtime.imaging.sandbox import format_of
 
-MADE = 20_000
-LEAST_KINDS, LEAST_EXACT = 150, 0.98
-LONGEST_REFUSAL, LARGEST_REFUSAL = 2, 256
-"""Seconds, and MB of the process."""
+RANDOM_REQUESTS = 20_000
+MIN_KINDS, MIN_EXACT = 150, 0.98
+MAX_REFUSAL_SECONDS, MAX_REFUSAL_MEGABYTES = 2, 256
+"""Limits for a refused file: time, and peak memory of the process."""
 
 ROOT = Path(__file__).resolve().parents[2]
 NAIVE = """
@@ -44,20 +45,20 @@ image.convert("RGB").resize((512, 512)).save(sys.stdout.buffer, "PNG")
 
 
 class Reading(NamedTuple):
-    """What one process did with one file."""
+    """The result of one process for one file."""
 
-    taken: bool
+    accepted: bool
     code: str | None
     seconds: float
     megabytes: float
-    """Of the process at its largest."""
+    """Peak memory of the process."""
 
 
 @dataclass
 class Score:
-    """What a way of reading did with all files."""
+    """The results of one reader for all files."""
 
-    wrongly_taken: int = 0
+    wrongly_accepted: int = 0
     wrongly_refused: int = 0
     exact: int = 0
     slowest: float = 0
@@ -67,40 +68,40 @@ class Score:
 
     def add(self, reading: Reading, wanted: str | None) -> None:
         """Count one file."""
-        self.wrongly_taken += reading.taken and wanted is not None
-        self.wrongly_refused += not reading.taken and wanted is None
-        self.exact += reading.code == wanted and reading.taken == (wanted is None)
+        self.wrongly_accepted += reading.accepted and wanted is not None
+        self.wrongly_refused += not reading.accepted and wanted is None
+        self.exact += reading.code == wanted and reading.accepted == (wanted is None)
         self.slowest = max(self.slowest, reading.seconds)
         self.largest = max(self.largest, reading.megabytes)
-        if not reading.taken:
+        if not reading.accepted:
             self.slowest_refusal = max(self.slowest_refusal, reading.seconds)
             self.largest_refusal = max(self.largest_refusal, reading.megabytes)
 
 
 def ours(body: bytes) -> Reading:
-    """Read a file as InspectPhotos does."""
+    """Read a file with intake's decoder, as InspectPhotos does."""
     try:
         kind = format_of(body)
     except PhotoRejectedError as error:
-        return Reading(taken=False, code=error.code, seconds=0, megabytes=0)
-    order = json.dumps({"kind": kind, **DecodeLimits(min_side=64)._asdict()})
-    run = measured(["-m", "runtime.imaging.decode", order], body)
+        return Reading(accepted=False, code=error.code, seconds=0, megabytes=0)
+    request = json.dumps({"kind": kind, **DecodeLimits(min_side=64)._asdict()})
+    run = run_measured(["-m", "runtime.imaging.decode", request], body)
     facts = (
         json.loads(run.out.partition(b"\n")[0]) if run.status == 0 else {"refused": "too_complex"}
     )
     code = facts.get("refused")
-    return Reading(taken=code is None, code=code, seconds=run.seconds, megabytes=run.megabytes)
+    return Reading(accepted=code is None, code=code, seconds=run.seconds, megabytes=run.megabytes)
 
 
 def naive(body: bytes) -> Reading:
-    """Read a file as a first draft does."""
-    run = measured(["-c", NAIVE], body)
-    taken = run.status == 0
-    return Reading(taken=taken, code=None, seconds=run.seconds, megabytes=run.megabytes)
+    """Read a file with the naive reader."""
+    run = run_measured(["-c", NAIVE], body)
+    accepted = run.status == 0
+    return Reading(accepted=accepted, code=None, seconds=run.seconds, megabytes=run.megabytes)
 
 
 class Run(NamedTuple):
-    """One ended process."""
+    """The result of one process."""
 
     status: int
     out: bytes
@@ -108,15 +109,15 @@ class Run(NamedTuple):
     megabytes: float
 
 
-def measured(words: list[str], body: bytes) -> Run:
-    """Run Python on these bytes, alone, and measure it."""
-    with tempfile.TemporaryFile() as given:
-        given.write(body)
-        given.seek(0)
+def run_measured(arguments: list[str], body: bytes) -> Run:
+    """Run Python with these bytes as standard input, and measure the process."""
+    with tempfile.TemporaryFile() as stdin_file:
+        stdin_file.write(body)
+        stdin_file.seek(0)
         start = time.monotonic()
         child = subprocess.Popen(
-            [sys.executable, *words],
-            stdin=given,
+            [sys.executable, *arguments],
+            stdin=stdin_file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={"PYTHONPATH": str(ROOT / "functions"), "OMP_NUM_THREADS": "1"},
@@ -129,7 +130,7 @@ def measured(words: list[str], body: bytes) -> Run:
 
 
 def read_photos(read: Callable[[bytes], Reading]) -> Score:
-    """Read every photo of the corpus."""
+    """Read every photo of the corpus with one reader."""
     score = Score()
     for case in photos.cases():
         reading = read(case.make())
@@ -139,16 +140,16 @@ def read_photos(read: Callable[[bytes], Reading]) -> Score:
     return score
 
 
-def read_papers() -> tuple[int, int]:
-    """Read every request, key and archive; return how many there are, and how many are right."""
-    right = [answers_as(case, case.code) for case in requests.requests()]
-    right += [unpacks_as(case, case.code) for case in requests.archives()]
-    right += [(find_place(key) is not None) == good for key, good in requests.places()]
-    return len(right), sum(right)
+def check_requests() -> tuple[int, int]:
+    """Check every request, key and archive; return their number, and how many are correct."""
+    correct = [is_answered_with(case, case.code) for case in requests.requests()]
+    correct += [is_unpacked_as(case, case.code) for case in requests.archives()]
+    correct += [(find_place(key) is not None) == good for key, good in requests.object_keys()]
+    return len(correct), sum(correct)
 
 
-def answers_as(case: requests.PaperCase, wanted: str | None) -> bool:
-    """Tell whether a request is answered with the right field."""
+def is_answered_with(case: requests.RequestCase, wanted: str | None) -> bool:
+    """Return whether a request is answered with the expected field."""
     try:
         parse_request(case.body)
     except RequestRefusedError as error:
@@ -156,8 +157,8 @@ def answers_as(case: requests.PaperCase, wanted: str | None) -> bool:
     return wanted is None
 
 
-def unpacks_as(case: requests.PaperCase, wanted: str | None) -> bool:
-    """Tell whether an archive is answered with the right code."""
+def is_unpacked_as(case: requests.RequestCase, wanted: str | None) -> bool:
+    """Return whether an archive is answered with the expected code."""
     try:
         list(members_of(case.body))
     except ArchiveRefusedError as error:
@@ -165,40 +166,46 @@ def unpacks_as(case: requests.PaperCase, wanted: str | None) -> bool:
     return wanted is None
 
 
-def read_made() -> Counter[str]:
-    """Read requests made by chance; count what became of them."""
+def check_random_requests() -> Counter[str]:
+    """Read random requests; count the answers by kind."""
     answers: Counter[str] = Counter()
 
     def read(sources: RequestSources) -> None:
         answers[random_requests.answer_to(sources)] += 1
 
-    random_requests.many(MADE, read)
+    random_requests.run_random_requests(RANDOM_REQUESTS, read)
     return answers
 
 
 def main() -> int:
-    """Read everything; print the table and write the report; return 1 when a target was missed."""
-    return finish("corpus", [*figures_of_papers(), *figures_of_photos(), *figures_of_chance()])
+    """Measure, print the table and write the report; return 1 when a target was missed."""
+    parser = argparse.ArgumentParser(description="Read the corpus with intake and a naive reader.")
+    parser.parse_args()
+    return finish("corpus", [*request_figures(), *photo_figures(), *random_figures()])
 
 
-def figures_of_photos() -> list[Figure]:
-    """Return what becomes of every file, in intake and in a naive reader beside it."""
+def photo_figures() -> list[Figure]:
+    """Return the figures of every file, for intake and for the naive reader."""
     cases = list(photos.cases())
     bad = sum(case.code is not None for case in cases)
     first, second = read_photos(ours), read_photos(naive)
     share = first.exact / len(cases)
     return [
-        Figure(f"files wrongly taken, of {bad}", first.wrongly_taken, "", 0, "less"),
-        Figure("  by Image.open().convert().resize()", second.wrongly_taken),
+        Figure(f"files wrongly accepted, of {bad}", first.wrongly_accepted, "", 0, "less"),
+        Figure("  by Image.open().convert().resize()", second.wrongly_accepted),
         Figure(
             f"files wrongly refused, of {len(cases) - bad}", first.wrongly_refused, "", 0, "less"
         ),
         Figure("  naive", second.wrongly_refused),
-        Figure(f"exact code, of {len(cases)} files", share, "share", LEAST_EXACT),
-        Figure("slowest refusal", first.slowest_refusal, "s", LONGEST_REFUSAL, "less"),
+        Figure(f"exact code, of {len(cases)} files", share, "share", MIN_EXACT),
+        Figure("slowest refusal", first.slowest_refusal, "s", MAX_REFUSAL_SECONDS, "less"),
         Figure("  naive", second.slowest_refusal, "s"),
         Figure(
-            "largest process that refuses", first.largest_refusal, "MB", LARGEST_REFUSAL, "less"
+            "largest process that refuses",
+            first.largest_refusal,
+            "MB",
+            MAX_REFUSAL_MEGABYTES,
+            "less",
         ),
         Figure("  naive", second.largest_refusal, "MB"),
         Figure("slowest file", first.slowest, "s"),
@@ -208,21 +215,21 @@ def figures_of_photos() -> list[Figure]:
     ]
 
 
-def figures_of_papers() -> list[Figure]:
-    """Return what becomes of every request, key and archive, and how many kinds there are."""
-    count, right = read_papers()
+def request_figures() -> list[Figure]:
+    """Return the figures of every request, key and archive, and the number of cases."""
+    count, correct = check_requests()
     kinds = count + len(list(photos.cases()))
     return [
-        Figure("kinds in the corpus", kinds, "", LEAST_KINDS),
-        Figure(f"requests, keys and archives right, of {count}", right, "", count),
+        Figure("kinds in the corpus", kinds, "", MIN_KINDS),
+        Figure(f"requests, keys and archives answered correctly, of {count}", correct, "", count),
     ]
 
 
-def figures_of_chance() -> list[Figure]:
-    """Return what becomes of requests made by chance."""
-    answers = read_made()
+def random_figures() -> list[Figure]:
+    """Return the figures of random requests."""
+    answers = check_random_requests()
     return [
-        Figure("requests made by chance", answers.total()),
+        Figure("random requests", answers.total()),
         Figure("  accepted", answers["request"]),
         Figure("  answered with an exception", answers["unmapped"], "", 0, "less"),
     ]

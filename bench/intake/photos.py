@@ -1,4 +1,4 @@
-"""Files that claim to be photos. ``None`` as the code: it must pass, repaired where need be."""
+"""Files that claim to be photos; a file with the code ``None`` must be accepted."""
 
 import io
 import random
@@ -25,7 +25,7 @@ class PhotoCase(NamedTuple):
     name: str
     make: Callable[[], bytes]
     code: str | None
-    """What intake must say; None: it must take the photo."""
+    """The code that intake must answer; None when it must accept the photo."""
 
 
 def scene(seed: int = 1, size: tuple[int, int] = (SIDE, SIDE), mode: str = "RGB") -> Image.Image:
@@ -63,7 +63,7 @@ Rows = Iterator[tuple[str, Callable[[], bytes], str | None]]
 
 
 def other_kinds() -> Rows:
-    """What is no photo, or a kind that is not taken."""
+    """Yield files that are not photos, and photos of formats that are not accepted."""
     heads = {
         "empty": b"",
         "one byte": b"\xff",
@@ -110,7 +110,7 @@ def other_kinds() -> Rows:
 
 
 def damaged() -> Rows:
-    """What starts like a photo and is none."""
+    """Yield damaged photos."""
     for kind in ("JPEG", "PNG", "WEBP", "AVIF"):
         for share in (0.2, 0.5, 0.9):
             yield f"{kind.lower()} cut at {share}", partial(cut, kind, share), "damaged_image"
@@ -139,7 +139,7 @@ def damaged() -> Rows:
 
 
 def bombs() -> Rows:
-    """Small files that grow."""
+    """Yield small files that decode to huge pictures."""
     for width, height in ((30_000, 30_000), (13_000, 13_000), (9400, 9400), (65_000, 1000)):
         make = partial(png, width, height, bytes(9000), bits=1)
         yield f"png bomb {width}x{height}", make, "too_many_pixels"
@@ -159,15 +159,15 @@ def bombs() -> Rows:
 
 
 def odd_sizes() -> Rows:
-    """Too small, too long, empty."""
+    """Yield photos that are too small, too elongated or blank."""
     for width, height, code in (
         (1, 1, "too_small"),
         (63, 200, "too_small"),
         (200, 63, "too_small"),
     ):
-        yield f"{width}x{height}", partial(sized, width, height), code
+        yield f"{width}x{height}", partial(of_size, width, height), code
     for width, height in ((70, 290), (2000, 80)):
-        yield f"{width}x{height}", partial(sized, width, height), "too_elongated"
+        yield f"{width}x{height}", partial(of_size, width, height), "too_elongated"
     yield "heic of 40 pixels", lambda: heic(size=(40, 40)), "too_small"
     for mode, colour in (("RGB", "navy"), ("L", 255), ("RGBA", (9, 9, 9, 0)), ("1", 0)):
         make = partial(blank, mode, colour)
@@ -178,7 +178,7 @@ def odd_sizes() -> Rows:
 
 
 def good() -> Rows:
-    """Odd, but photos: each must pass."""
+    """Yield unusual photos that must be accepted."""
     for kind in ("JPEG", "PNG", "WEBP", "AVIF"):
         yield f"plain {kind.lower()}", partial(photo, kind), None
     for value in range(2, 10):
@@ -198,7 +198,7 @@ def good() -> Rows:
         ("L", "PNG"), ("LA", "PNG"), ("1", "PNG"), ("P", "PNG"), ("RGBA", "PNG"), ("I;16", "PNG"),
         ("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "WEBP"), ("RGBA", "AVIF"),
     ):  # fmt: skip
-        yield f"{mode} {kind.lower()}", partial(moded, mode, kind), None
+        yield f"{mode} {kind.lower()}", partial(in_mode, mode, kind), None
     yield "progressive", partial(photo, progressive=True), None
     yield "palette with a clear colour", partial(photo, "PNG", mode="P", transparency=3), None
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -214,16 +214,16 @@ def good() -> Rows:
     yield "24 megapixels", lambda: encoded(scene().resize((6000, 4000)), quality=30), None
 
 
-def heic(turned: int = 1, size: tuple[int, int] = (SIDE, SIDE), mode: str = "RGB") -> bytes:
-    """Return a photo as an iPhone writes it: the camera's mark, and the decoder's own beside it."""
+def heic(orientation: int = 1, size: tuple[int, int] = (SIDE, SIDE), mode: str = "RGB") -> bytes:
+    """Return a HEIC photo as an iPhone writes it, with an Exif orientation."""
     out, exif, image = io.BytesIO(), Image.Exif(), scene(size=size, mode=mode)
-    exif[ORIENTATION] = turned
+    exif[ORIENTATION] = orientation
     pillow_heif.encode(mode, image.size, image.tobytes(), out, exif=exif.tobytes())
     return out.getvalue()
 
 
 def cut_heic(share: float) -> bytes:
-    """Return the first part of an iPhone's photo."""
+    """Return the first part of a HEIC photo."""
     body = heic()
     return body[: int(len(body) * share)]
 
@@ -236,7 +236,7 @@ def tall_heic(side: int) -> bytes:
 
 
 def flipped(body: bytes) -> bytes:
-    """Return the file with every byte of its first boxes changed but for the brand."""
+    """Return a file with every byte of its first boxes changed, except the brand."""
     return body[:24] + bytes(byte ^ 0x5A for byte in body[24:400]) + body[400:]
 
 
@@ -246,7 +246,7 @@ def cut(kind: str, share: float) -> bytes:
     return body[: int(len(body) * share)]
 
 
-def sized(width: int, height: int) -> bytes:
+def of_size(width: int, height: int) -> bytes:
     """Return a photo of this size."""
     return encoded(scene(size=(width, height)))
 
@@ -256,7 +256,7 @@ def blank(mode: str, colour: str | int | tuple[int, ...]) -> bytes:
     return encoded(Image.new(mode, (SIDE, SIDE), colour), "PNG")
 
 
-def moded(mode: str, kind: str) -> bytes:
+def in_mode(mode: str, kind: str) -> bytes:
     """Return a photo in another colour mode."""
     grey = scene().convert("L")
     if mode == "I;16":
@@ -278,7 +278,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, rows: bytes | None, bits: int = 8) -> bytes:
-    """Return a grey PNG with exactly these packed rows; None: without any."""
+    """Return a grey PNG with these rows; None omits the pixel data."""
     header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
     pixels = b"" if rows is None else chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")

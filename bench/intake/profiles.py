@@ -1,4 +1,4 @@
-"""Colour profiles made by code, and the colours that their pictures should come out as.
+"""Generated colour profiles, and the colours that a picture with such a profile must have.
 
 Colours are sRGB triples, 0 to 255; XYZ is relative to D50, as in every ICC profile.
 """
@@ -28,18 +28,18 @@ ADOBE: Matrix = (
 )
 ADOBE_GAMMA = 563 / 256
 DARK_CODED, DARK_LIGHT = 0.04045, 0.0031308
-"""Below them sRGB's curve is a line."""
+"""sRGB's transfer curve is linear below these values."""
 
 
 class Space(NamedTuple):
-    """A colour space of three primaries and one curve."""
+    """A colour space with three primaries and one transfer curve."""
 
     name: str
     primaries: Matrix
     linear: Callable[[float], float]
-    """From a coded value, 0 to 1, to light."""
+    """Convert a coded value, 0 to 1, to light."""
     coded: Callable[[float], float]
-    """Back."""
+    """Convert light to a coded value."""
 
 
 def srgb_linear(value: float) -> float:
@@ -70,7 +70,7 @@ def mixed(primaries: Matrix, light: Triple) -> Triple:
 
 
 def in_space(colour: Triple, space: Space) -> tuple[int, int, int]:
-    """Return the sRGB colour as the other space writes it, 0 to 255."""
+    """Return an sRGB colour's coded values in another space, 0 to 255."""
     light = solved(space.primaries, to_xyz(colour))
     red, green, blue = (round(255 * space.coded(min(max(part, 0.0), 1.0))) for part in light)
     return red, green, blue
@@ -91,13 +91,13 @@ def determinant(m: Matrix) -> float:
 
 
 def difference(one: Triple, other: Triple) -> float:
-    """Return how different two sRGB colours look: CIE 1976, below 2 is hard to see."""
+    """Return the CIE 1976 difference of two sRGB colours; below 2 it is hard to see."""
     pairs = zip(to_lab(one), to_lab(other), strict=True)
     return float(sum((a - b) ** 2 for a, b in pairs) ** 0.5)
 
 
 def to_lab(colour: Triple) -> Triple:
-    """Return an sRGB colour's place in CIELAB."""
+    """Return an sRGB colour's CIELAB coordinates."""
     x, y, z = (
         r ** (1 / 3) if r > 216 / 24389 else (24389 / 27 * r + 16) / 116
         for r in (part / white for part, white in zip(to_xyz(colour), D50, strict=True))

@@ -1,4 +1,4 @@
-"""Requests made by chance: our names and other tools', right and wrong values, in every file."""
+"""Random requests: our and other tools' field names, with valid and invalid values."""
 
 import json
 from collections.abc import Callable
@@ -22,9 +22,9 @@ texts = st.text(max_size=20) | st.sampled_from(
     ["TOK", "{{7*7}}", "${jndi:x}", "../../x", "OOM", "\u202egnp", "a\u0000b", "\U0001f600"]
 )
 numbers = st.integers() | st.floats() | st.sampled_from([0, -1, 1, 8, 64, 512, 2**64, 1e-4])
-words = st.sampled_from(["face", "style", "adamw", "cosine", "bf16", "fail", "continue", "all"])
+keywords = st.sampled_from(["face", "style", "adamw", "cosine", "bf16", "fail", "continue", "all"])
 values = st.recursive(
-    st.none() | st.booleans() | numbers | texts | words,
+    st.none() | st.booleans() | numbers | texts | keywords,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=3,
 )
@@ -45,21 +45,23 @@ sources = st.builds(
 
 
 def answer_to(given: RequestSources) -> Literal["request", "problems", "unmapped"]:
-    """Read one upload's wishes; anything but a request or problems is a fault of ours."""
+    """Read a random upload; "unmapped" means an unexpected exception or a lossy request."""
     try:
         wishes = merge_sources(given)
         written = wishes.request.model_dump_json()
         same = TrainingRequest.model_validate_json(written) == wishes.request
     except RequestRefusedError as refusal:
-        told = RequestProblems(problems=refusal.problems).problems
-        return "problems" if all(problem.field.isprintable() for problem in told) else "unmapped"
-    except Exception:  # noqa: BLE001 - any other exception is what this looks for
+        problems = RequestProblems(problems=refusal.problems).problems
+        return (
+            "problems" if all(problem.field.isprintable() for problem in problems) else "unmapped"
+        )
+    except Exception:  # noqa: BLE001 - any other exception is an error of intake
         return "unmapped"
     return "request" if same else "unmapped"
 
 
-def many(count: int, check: Callable[[RequestSources], None]) -> None:
-    """Call ``check`` with so many requests, always the same ones."""
+def run_random_requests(count: int, check: Callable[[RequestSources], None]) -> None:
+    """Call ``check`` with ``count`` random requests, the same ones in every run."""
     made = settings(
         max_examples=count,
         deadline=None,

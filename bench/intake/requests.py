@@ -1,4 +1,4 @@
-"""Requests, keys and archives that intake must answer with the right word."""
+"""Requests, keys and archives, each with the answer that intake must give."""
 
 import io
 import json
@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 GOOD = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
 
 
-class PaperCase(NamedTuple):
-    """One text or archive."""
+class RequestCase(NamedTuple):
+    """One request body or archive."""
 
     name: str
     body: bytes
     code: str | None
-    """What intake must say; None: it must take it."""
+    """The field or code that intake must answer; None when it must accept the body."""
 
 
-def requests() -> Iterator[PaperCase]:
+def requests() -> Iterator[RequestCase]:
     """Yield request.json bodies; the code is the name of the field to correct."""
     raw = {
         "empty": b"", "not json": b"{ not json", "a list": b"[]", "a word": b'"x"', "null": b"null",
@@ -29,7 +29,7 @@ def requests() -> Iterator[PaperCase]:
         "trailing": json.dumps(GOOD).encode() + b"}",
     }  # fmt: skip
     for name, body in raw.items():
-        yield PaperCase(f"request {name}", body, "")
+        yield RequestCase(f"request {name}", body, "")
     wrong: dict[str, list[Any]] = {
         "max_train_steps": [0, -1, 10**9, "many", 1.5, []],
         "learning_rate": [0, -1, 10, "fast", {}],
@@ -60,21 +60,21 @@ def requests() -> Iterator[PaperCase]:
         for value in values:
             same = field == "num_class_images" and value == 0  # a rule across fields
             body = json.dumps({**GOOD, field: value}).encode()
-            yield PaperCase(f"{field}={str(value)[:20]!r}", body, "" if same else field)
-    yield PaperCase("named twice", b'{"seed": 1, "seed": 2}', "seed")
-    yield PaperCase("two names", json.dumps({**GOOD, "rank": 4, "lora_r": 4}).encode(), "rank")
+            yield RequestCase(f"{field}={str(value)[:20]!r}", body, "" if same else field)
+    yield RequestCase("named twice", b'{"seed": 1, "seed": 2}', "seed")
+    yield RequestCase("two names", json.dumps({**GOOD, "rank": 4, "lora_r": 4}).encode(), "rank")
     for name in ("network_dim", "lora_rank", "linear", "steps", "batch_size"):
-        yield PaperCase(f"alias {name}", json.dumps({**GOOD, name: 8}).encode(), None)
-    yield PaperCase("byte order mark", b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), None)
+        yield RequestCase(f"alias {name}", json.dumps({**GOOD, name: 8}).encode(), None)
+    yield RequestCase("byte order mark", b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), None)
     for text in ("'; DROP TABLE jobs;--", "{{7*7}}", "a\nb", "OOM", "\u202egnp"):
         body = json.dumps({**GOOD, "instance_prompt": f"sks {text}"}).encode()
-        yield PaperCase(f"prompt {text!r}", body, None)
+        yield RequestCase(f"prompt {text!r}", body, None)
         body = json.dumps({**GOOD, "instance_prompt": text}).encode()
-        yield PaperCase(f"nameless {text!r}", body, "instance_prompt")
+        yield RequestCase(f"nameless {text!r}", body, "instance_prompt")
 
 
-def places() -> Iterator[tuple[str, bool]]:
-    """Yield S3 keys, and whether a request may lie there."""
+def object_keys() -> Iterator[tuple[str, bool]]:
+    """Yield S3 keys, and whether a request may have that key."""
     for good in ("tenants/a/uploads/b/request.json", "tenants/A-1_b/uploads/2026/request.json"):
         yield good, True
     for part in (
@@ -100,11 +100,11 @@ def places() -> Iterator[tuple[str, bool]]:
     yield "accepted/a/request.json", False
 
 
-def archives() -> Iterator[PaperCase]:
-    """Yield archives."""
+def archives() -> Iterator[RequestCase]:
+    """Yield archives with their codes."""
     for name in ("../x.jpg", "/etc/passwd", "a/../../x", "c:\\x", "a\x01b", "a\u200bb", "n" * 501):
-        yield PaperCase(f"zip {name[:20]!r}", _zip({"a.jpg": b"1", name: b"2"}), "archive_unsafe")
-        yield PaperCase(f"tar {name[:20]!r}", _tar({"a.jpg": b"1", name: b"2"}), "archive_unsafe")
+        yield RequestCase(f"zip {name[:20]!r}", _zip({"a.jpg": b"1", name: b"2"}), "archive_unsafe")
+        yield RequestCase(f"tar {name[:20]!r}", _tar({"a.jpg": b"1", name: b"2"}), "archive_unsafe")
     for kind in (
         tarfile.SYMTYPE,
         tarfile.LNKTYPE,
@@ -113,18 +113,18 @@ def archives() -> Iterator[PaperCase]:
         tarfile.BLKTYPE,
     ):
         body = _tar({"x": b""}, type=kind, linkname="/etc/passwd")
-        yield PaperCase(f"tar type {kind!r}", body, "archive_unsafe")
-    yield PaperCase("zip twins", _zip({"a.jpg": b"1", "A.JPG": b"2"}), "archive_unsafe")
-    yield PaperCase("tar twins", _tar({"\u00e9": b"1", "e\u0301": b"2"}), "archive_unsafe")
-    yield PaperCase("zip bomb", _zip({"x": bytes(25_000_000)}), "archive_too_large")
-    yield PaperCase("tar bomb", _tar({"x": bytes(25_000_000)}), "archive_too_large")
-    many = {f"{n}.jpg": b"" for n in range(20_000)}
-    yield PaperCase("zip of 20,000", _zip(many), "archive_too_large")
-    yield PaperCase("tar of 20,000", _tar(many), "archive_too_large")
+        yield RequestCase(f"tar type {kind!r}", body, "archive_unsafe")
+    yield RequestCase("zip twins", _zip({"a.jpg": b"1", "A.JPG": b"2"}), "archive_unsafe")
+    yield RequestCase("tar twins", _tar({"\u00e9": b"1", "e\u0301": b"2"}), "archive_unsafe")
+    yield RequestCase("zip bomb", _zip({"x": bytes(25_000_000)}), "archive_too_large")
+    yield RequestCase("tar bomb", _tar({"x": bytes(25_000_000)}), "archive_too_large")
+    run_random_requests = {f"{n}.jpg": b"" for n in range(20_000)}
+    yield RequestCase("zip of 20,000", _zip(run_random_requests), "archive_too_large")
+    yield RequestCase("tar of 20,000", _tar(run_random_requests), "archive_too_large")
     for name, body in {"empty": b"", "text": b"x" * 600, "cut zip": _zip({"a": b"1"})[:-9]}.items():
-        yield PaperCase(f"archive {name}", body, "archive_damaged")
+        yield RequestCase(f"archive {name}", body, "archive_damaged")
     for name, body in {"zip": _zip({"a.jpg": b"1"}), "tgz": _tar({"a.jpg": b"1"})}.items():
-        yield PaperCase(f"plain {name}", body, None)
+        yield RequestCase(f"plain {name}", body, None)
 
 
 def _zip(files: dict[str, bytes]) -> bytes:

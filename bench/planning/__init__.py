@@ -1,1 +1,1 @@
-"""The planner and the warm pool against simulated work."""
+"""Simulations of the planner and of warm pools."""

@@ -1,8 +1,8 @@
-"""Ten ways in which work arrives, and what a warm pool costs under each rule.
+"""The cost of a warm pool under ten arrival patterns and five keep-alive rules.
 
-Costs are idle seconds paid plus cold starts, a cold start being worth COLD_WORTH idle seconds. The
-optimum knows every gap before it begins. The rule is what launch_training asks,
-domain.training.keep_alive.advised_period, which knows the training jobs so far.
+The cost is the paid idle time plus the cold starts; a cold start counts as COLD_WORTH idle seconds.
+The optimum knows every gap in advance. Our rule is the one of launch_training,
+domain.training.keep_alive.advised_period, which knows only the earlier training jobs.
 """
 
 import math
@@ -18,8 +18,8 @@ from domain.ports.trainer import Run
 from domain.training.keep_alive import COLD_WORTH, advised_period, cost
 
 ARRIVALS = 600
-SERVICE = 60.0
-LONGEST = 3600
+SERVICE_SECONDS = 60.0
+MAX_PERIOD = 3600
 Rule = Callable[[list[float]], float]
 
 
@@ -40,7 +40,7 @@ def daily(busy: float, quiet: float, rng: random.Random) -> Iterator[float]:
 
 
 def bursts(inside: float, between: float, rng: random.Random) -> Iterator[float]:
-    """A dozen uploads close together, then a long silence."""
+    """A dozen uploads close together, then a long pause."""
     while True:
         for _ in range(rng.randint(6, 18)):
             yield rng.expovariate(1 / inside)
@@ -68,39 +68,39 @@ TRACES: dict[str, Callable[[random.Random], Iterator[float]]] = {
 
 
 def gaps_of(trace: Callable[[random.Random], Iterator[float]], seed: int) -> list[float]:
-    """Return how long the one instance stands idle before each job; it serves one after another."""
+    """Return the idle time before each job of one instance, which runs one job after another."""
     between = trace(random.Random(seed))  # noqa: S311 - a simulation
     arrivals = [0.0]
     while len(arrivals) < ARRIVALS:
         arrivals.append(arrivals[-1] + next(between))
     ends: list[float] = []
     for arrival in arrivals:
-        ends.append(max(arrival, ends[-1] if ends else 0.0) + SERVICE)
+        ends.append(max(arrival, ends[-1] if ends else 0.0) + SERVICE_SECONDS)
     starts = [max(arrival, end) for arrival, end in zip(arrivals[1:], ends[:-1], strict=True)]
     return [start - end for (end, _), start in zip(pairwise(ends), starts, strict=True)]
 
 
 def paid(gaps: list[float], rule: Rule) -> float:
-    """Return what a rule pays that decides before each gap, knowing those before it."""
+    """Return the cost of a rule, which sets each period from the gaps before it."""
     return sum(cost([gap], rule(gaps[:number]), COLD_WORTH) for number, gap in enumerate(gaps))
 
 
 def optimum(gaps: list[float]) -> float:
-    """Return what hindsight pays."""
+    """Return the cost when every gap is known in advance."""
     return sum(min(gap, COLD_WORTH) for gap in gaps)
 
 
 def runs_with(gaps: list[float]) -> list[Run]:
-    """Return the training jobs that these gaps lay between, the one that goes on included."""
+    """Return training jobs with these gaps between them; the last one still runs."""
     begun = [datetime(2026, 1, 1, tzinfo=UTC)]
     for gap in gaps:
-        begun.append(begun[-1] + timedelta(seconds=SERVICE + gap))
-    ended = [Run(moment, moment + timedelta(seconds=SERVICE)) for moment in begun[:-1]]
+        begun.append(begun[-1] + timedelta(seconds=SERVICE_SECONDS + gap))
+    ended = [Run(moment, moment + timedelta(seconds=SERVICE_SECONDS)) for moment in begun[:-1]]
     return [*ended, Run(begun[-1], None)]
 
 
 RULES: dict[str, Rule] = {
-    "ours": lambda past: advised_period(runs_with(past[-RECENT_RUNS + 1 :]), LONGEST),
+    "ours": lambda past: advised_period(runs_with(past[-RECENT_RUNS + 1 :]), MAX_PERIOD),
     "ski rental alone": lambda _: COLD_WORTH,
     "always 600 s": lambda _: 600.0,
     "always 3600 s": lambda _: 3600.0,
@@ -109,7 +109,7 @@ RULES: dict[str, Rule] = {
 
 
 def figures(traces: int = len(TRACES)) -> list[Figure]:
-    """Return cost over the optimum: of all traces together, and of the worst one."""
+    """Return the cost over the optimum, for all traces together and for the worst one."""
     gaps = [gaps_of(trace, seed) for seed, trace in enumerate([*TRACES.values()][:traces])]
     best = [optimum(each) for each in gaps]
     found = []
@@ -125,7 +125,7 @@ def figures(traces: int = len(TRACES)) -> list[Figure]:
 
 
 def by_trace() -> Iterator[tuple[str, float]]:
-    """Yield each trace's own ratio under our rule, for the curious."""
+    """Yield each trace's cost over the optimum under our rule."""
     for seed, (name, trace) in enumerate(TRACES.items()):
         gaps = gaps_of(trace, seed)
         yield name, paid(gaps, RULES["ours"]) / optimum(gaps)

@@ -1,12 +1,13 @@
 """Ten thousand uploads in ten minutes against a simulated SageMaker, in virtual time.
 
 Usage: python -m bench.planning.simulate [--uploads N] [--seeds N]
-The real planner, launcher (with the keep-alive that it learns) and follower run on memory fakes.
-Simulated are SageMaker's start-up (20 s from a warm pool, 180 s cold), the load of the base (10 s
-and 60 s), a fixed time for each user, the quota of instances, and one CreateTrainingJob a second
-with a burst of ten. Beside it stands one cold training job for each user, first come first served,
-on as many instances. Then come warm pools under ten kinds of arrivals, and stories of faults.
-Prints the tables and writes reports/simulate.json; exits 1 when a target is missed.
+The real planner, launcher (with its keep-alive rule) and follower run on memory fakes. Simulated
+are SageMaker's start-up (20 s from a warm pool, 180 s cold), the load of the base (10 s and 60 s),
+a fixed training time for each user, the quota of instances, and the rate of CreateTrainingJob: one
+a second with a burst of ten. The comparison is one cold training job for each user, first come
+first served, on as many instances. Two more parts simulate warm pools under ten arrival patterns,
+and stories of faults. Prints the tables and writes reports/simulate.json; exits 1 when a target is
+missed.
 """
 
 import argparse
@@ -45,20 +46,20 @@ from tests.unit.training_kit import NOON, SETTINGS, World, inspect, job_id, spec
 BURST_SECONDS = 600
 COLD_START, COLD_LOAD = 180.0, 60.0
 WARM_START, WARM_LOAD = 20.0, 10.0
-LONGEST_KEEP_ALIVE = 600
+MAX_KEEP_ALIVE = 600
 REQUESTS_BURST = 10
 MAX_BATCH = 100
 INSTANCE = "ml.g6e.2xlarge"
 LONG_ENOUGH = 30.0
-"""Seconds a user from which starting up hardly counts."""
+"""Training seconds of a user above which the start-up is a small part."""
 WAIT_TARGETS_AT, WAIT_TARGETS = 20, {10.0: 20.0, 30.0: 8.0}
-"""At this quota: how many times sooner than one job for each, by seconds a user."""
+"""Targets at this quota: how many times shorter the median wait is, by seconds a user."""
 REPLAY = "LIKENESS_SEED={seed} .venv/tools/bin/pytest tests/unit/domain/test_chaos.py"
 CELLS = [(quota, user) for quota in (20, 100) for user in (10.0, 30.0, 130.0)]
 
 
 class Figures(NamedTuple):
-    """What one cell came to; times in seconds."""
+    """The results of one cell; times in seconds."""
 
     makespan: float
     median_wait: float
@@ -68,14 +69,14 @@ class Figures(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """An instance that waits for another job; times in seconds."""
+    """An instance in a warm pool; times in seconds."""
 
     since: float
     until: float
 
 
 class Clock:
-    """Virtual time and what is to come."""
+    """Virtual time and the events to come."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -83,22 +84,22 @@ class Clock:
         self._numbers = itertools.count()
 
     def after(self, seconds: float, happens: Callable[[], None]) -> None:
-        """Let something happen later."""
+        """Schedule an event."""
         heapq.heappush(self._events, (self.seconds + seconds, next(self._numbers), happens))
 
     def now(self) -> datetime:
-        """Return the time as our rules want it."""
+        """Return the time as a datetime."""
         return NOON + timedelta(seconds=self.seconds)
 
     def run_while(self, unfinished: Callable[[], bool]) -> None:
-        """Go from one event to the next."""
+        """Run events in order of time."""
         while self._events and unfinished():
             self.seconds, _, happens = heapq.heappop(self._events)
             happens()
 
 
 class IndexedJobs(MemoryJobs):
-    """The fake with the table's index: a scan of ten thousand rows each second is slow."""
+    """MemoryJobs with the table's queue index, as scanning ten thousand rows is slow."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,21 +115,21 @@ class IndexedJobs(MemoryJobs):
 
 
 class SimulatedTrainer(MemoryTrainer):
-    """SageMaker with instances that start, stay warm, and train one user after another."""
+    """SageMaker whose instances start, stay warm, and train one user after another."""
 
     def __init__(self, clock: Clock, quota: int, user_seconds: float) -> None:
         super().__init__(limit=quota)
         self.clock, self.user_seconds = clock, user_seconds
-        self.tell: Callable[[str, float], None] = lambda *_: None
-        """Hears of each started job, and after how many seconds it begins to train."""
+        self.on_start: Callable[[str, float], None] = lambda *_: None
+        """Called with each started job, and the seconds until it begins to train."""
         self.pools: list[Pool] = []
-        """The last to go idle comes last."""
+        """Warm pools, ordered by the time at which they went idle."""
         self.created: dict[str, datetime] = {}
         self.warm, self.billed = 0, 0.0
         self._tokens, self._since = float(REQUESTS_BURST), 0.0
 
     def create(self, request: dict[str, Any]) -> CreateOutcome:
-        """Start a job, unless too many run or were asked for."""
+        """Start a job, unless the quota or the request rate is exceeded."""
         if not self._may_ask():
             return "no_capacity"
         outcome = super().create(request)
@@ -138,7 +139,7 @@ class SimulatedTrainer(MemoryTrainer):
         return outcome
 
     def _may_ask(self) -> bool:
-        """A bucket of tokens, refilled once a second."""
+        """Take a token from a bucket that gains one token a second."""
         passed, self._since = self.clock.seconds - self._since, self.clock.seconds
         self._tokens = min(REQUESTS_BURST, self._tokens + passed)
         if self._tokens < 1:
@@ -153,12 +154,12 @@ class SimulatedTrainer(MemoryTrainer):
         if self.pools:
             self.billed += self.clock.seconds - self.pools.pop().since
             self.warm += 1
-            self.tell(name, WARM_START + WARM_LOAD)
+            self.on_start(name, WARM_START + WARM_LOAD)
         else:
-            self.tell(name, COLD_START + COLD_LOAD)
+            self.on_start(name, COLD_START + COLD_LOAD)
 
     def finish(self, name: str, billed: float) -> None:
-        """End a job; its instance stays warm for as long as the launcher asked for."""
+        """End a job; its instance stays warm for the keep-alive period of the request."""
         now = self.clock.seconds
         self.end(name, ran=Run(self.created[name], self.clock.now()))
         self.billed += billed
@@ -168,25 +169,25 @@ class SimulatedTrainer(MemoryTrainer):
 
 
 class Simulation:
-    """One cell: uploads, and the Lambdas that events and schedules start."""
+    """One cell: uploads, and the Lambda functions that events and schedules invoke."""
 
     def __init__(self, uploads: int, quota: int, user_seconds: float) -> None:
         self.uploads, self.clock = uploads, Clock()
         self.trainer = SimulatedTrainer(self.clock, quota, user_seconds)
-        self.trainer.tell = self.train
+        self.trainer.on_start = self.train
         self.world = World(jobs=IndexedJobs(), trainer=self.trainer)
         settings = replace(
             SETTINGS,
             quota=quota,
             max_batch=MAX_BATCH,
-            keep_alive_seconds=LONGEST_KEEP_ALIVE,
+            keep_alive_seconds=MAX_KEEP_ALIVE,
         )
         self.launching = LaunchServices(self.world.services, self.world.bases, settings)
         self.launch_is_due = False
         self.waits: list[float] = []
 
     def run(self) -> Figures:
-        """Go on until every upload has its adapter."""
+        """Run until every upload has its adapter."""
         for number in range(self.uploads):
             at = BURST_SECONDS * number / self.uploads
             self.clock.after(at, partial(self.upload, number))
@@ -201,16 +202,16 @@ class Simulation:
         )
 
     def upload(self, number: int) -> None:
-        """An upload has come as far as TrainAdapter."""
+        """Put one upload into the queue, as TrainAdapter does."""
         job = spec(number, f"tenant-{number % 50}")
         now = self.clock.now()
         self.world.jobs.claim(job, f"arn:{number}", now)
         inspect(self.world.models, job)
         self.world.jobs.enqueue(job.job_id, self.world.callbacks.wait(job.job_id), now)
-        self.wake_launcher()
+        self.schedule_launch()
 
-    def wake_launcher(self) -> None:
-        """The table's stream gathers a second's changes."""
+    def schedule_launch(self) -> None:
+        """Schedule the launcher; the table's stream batches the changes of one second."""
         if not self.launch_is_due:
             self.launch_is_due = True
             self.clock.after(1, self.launch)
@@ -221,23 +222,23 @@ class Simulation:
         launch(self.launching, self.clock.now())
 
     def every_minute(self) -> None:
-        """Invoke what schedules invoke."""
+        """Invoke the functions that run on a schedule."""
         reconcile(self.world.services, self.clock.now())
         self.launch()
         self.clock.after(60, self.every_minute)
 
     def train(self, name: str, begun: float) -> None:
-        """Foresee when a job will have trained each of its users."""
+        """Schedule the results of a job's users, and its end."""
         plan_key = layout.plan_key(plan_id_of_name(name))
         plan = read_document(self.world.models, plan_key, TrainingPlan)
-        for place, task in enumerate(plan.tasks, start=1):
-            after = begun + place * self.trainer.user_seconds
+        for position, task in enumerate(plan.tasks, start=1):
+            after = begun + position * self.trainer.user_seconds
             self.clock.after(after, partial(self.result, name, int(task.job_id, 16)))
         worked = begun + len(plan.tasks) * self.trainer.user_seconds
         self.clock.after(worked + 1, partial(self.ended, name, worked))
 
     def result(self, name: str, number: int) -> None:
-        """One user's adapter is done, while others of the same job wait."""
+        """Follow the result of one user."""
         key = self.world.write_result_of(number, name)
         follow_result(self.world.services, key, self.clock.now())
         if job_id(number) not in self.world.callbacks.answers:
@@ -245,16 +246,16 @@ class Simulation:
         self.waits.append(self.clock.seconds - BURST_SECONDS * number / self.uploads)
 
     def ended(self, name: str, billed: float) -> None:
-        """SageMaker tells that a slot is free: follow_training and launch_training listen."""
+        """End a job; its event invokes follow_training and launch_training."""
         self.trainer.finish(name, billed)
         event = TrainingEvent.model_validate({"detail": {"TrainingJobName": name}})
         settle_ended(self.world.services, event, self.clock.now())
         follow(self.world.services, event, self.clock.now())
-        self.wake_launcher()
+        self.schedule_launch()
 
 
 def one_job_for_each(uploads: int, quota: int, user_seconds: float) -> Figures:
-    """Cold jobs of one user, as many at once as the quota allows."""
+    """Return the results of cold jobs with one user each, limited by the quota."""
     service = COLD_START + COLD_LOAD + user_seconds
     free = [0.0] * quota
     waits, last = [], 0.0
@@ -268,7 +269,7 @@ def one_job_for_each(uploads: int, quota: int, user_seconds: float) -> Figures:
 
 
 def lower_bound(uploads: int, quota: int, user_seconds: float) -> float:
-    """Every instance starts cold once and then only trains."""
+    """Return the makespan when every instance starts cold once and then only trains."""
     return COLD_START + COLD_LOAD + uploads * user_seconds / quota
 
 
@@ -286,7 +287,7 @@ def burst(uploads: int) -> list[Figure]:
 def figures_of_cell(
     ours: Figures, naive: Figures, uploads: int, quota: int, user_seconds: float
 ) -> list[Figure]:
-    """Return what one cell came to, with the targets that it has."""
+    """Return the figures of one cell with their targets."""
     cell = f"quota {quota}, {user_seconds:g} s a user"
     over = ours.makespan / lower_bound(uploads, quota, user_seconds)
     sooner = naive.median_wait / ours.median_wait
@@ -305,13 +306,13 @@ def figures_of_cell(
 
 
 def stories(seeds: int) -> list[Figure]:
-    """Return how many stories of faults went wrong; a bad seed is printed with its command."""
+    """Return the number of failed fault stories; print each bad seed with its command."""
     wrong: Counter[str] = Counter()
     repeats = 0
     for seed in range(seeds):
-        told = NoticeStory(seed).tell_it()
-        repeats += told.repeats
-        for complaint in story_of(seed).complaints() + told.complaints():
+        notice_story = NoticeStory(seed).tell_it()
+        repeats += notice_story.repeats
+        for complaint in story_of(seed).complaints() + notice_story.complaints():
             wrong[complaint] += 1
             print(f"seed {seed}: {complaint}; {REPLAY.format(seed=seed)}")
     names = ("lost", "trained twice", "stuck in training", "stuck in the queue")
@@ -329,7 +330,7 @@ def main() -> int:
     parser.add_argument("--uploads", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=2000)
     options = parser.parse_args()
-    logging.disable()  # the rules log what they meet, and here they meet everything
+    logging.disable()  # the rules log every fault, and the stories contain many
     found = burst(options.uploads) + keep_alive.figures() + stories(options.seeds)
     return finish("simulate", found)
 

@@ -1,1 +1,1 @@
-"""What the trained models are worth."""
+"""The quality of trained models."""

@@ -1,12 +1,12 @@
-"""What the trained models are worth, measured on characters that nobody tuned anything with.
+"""Measures the quality of trained models on characters that were not used for tuning.
 
     make quality                                        (an hour of one core, half with --jobs 2)
     python -m bench.quality [--people 20] [--jobs 2]
     python -m bench.quality --floors                    (set the gate's floors by this series)
 
-Prints a table, writes ``reports/quality.json`` and ``reports/quality.png``, exits with 1 when a
-target is missed. What is finished is kept under ``.local/quality/<base and its defaults>/``, so a
-run that was cut off goes on.
+Prints a table, writes ``reports/quality.json`` and ``reports/quality.png``, and exits with 1 when a
+target is missed. Finished results are kept under ``.local/quality/<base and its defaults>/``, so an
+interrupted run can be continued.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from typing import Any
 from bench.quality import floors
 from bench.quality import gate as quality_gate
 from bench.quality.base import base_figures
-from bench.quality.people import ROOT, SCALES, Studio, draw_base, make_prior
-from bench.quality.picture import draw_sheet
+from bench.quality.people import ROOT, SCALES, LoadedBase, draw_base, make_prior
+from bench.quality.picture import draw_contact_sheet
 from bench.report import REPORTS, Figure, finish
 from contracts.base import BaseCard
 from contracts.documents.training import GateReport
@@ -33,13 +33,15 @@ from local.embedded_base import PORTRAITS
 from trainer.evaluation.gate import missed_floors
 
 FIRST = 7000
-"""Seed of the first character; the defaults were tuned on albums 5000 to 5010."""
+"""Seed of the first character; the defaults were tuned on the seeds 5000 to 5010."""
 
-LONGEST_SECONDS = 180
+MAX_SECONDS = 180
+RESULTS_VERSION = "2"
+"""Changes when the files of the results folder change."""
 
 
 def main() -> None:
-    """Measure, print, and say by the exit status whether every target is met."""
+    """Measure and print; exit with 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, default=PORTRAITS)
     parser.add_argument("--people", type=int, default=20)
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--floors", action="store_true", help="set the base's floors")
     options = parser.parse_args()
     card = BaseCard.model_validate_json((options.base / "base.json").read_bytes())
-    kept, seeds = place_of(options.base, card), list(range(FIRST, FIRST + options.people))
+    kept, seeds = results_folder(options.base, card), list(range(FIRST, FIRST + options.people))
     people = measure_people(options.base, kept, seeds, options.jobs)
     bad = quality_gate.examine_bad(options.base, kept, *seeds[:2])
     if options.floors:
@@ -60,43 +62,45 @@ def main() -> None:
     ]
     missed = finish("quality", rows)
     write_details(people, bad, card)
-    draw_sheet(kept, seeds[:8], REPORTS / "quality.png")
+    draw_contact_sheet(kept, seeds[:8], REPORTS / "quality.png")
     sys.exit(missed)
 
 
-def place_of(base: Path, card: BaseCard) -> Path:
-    """Return where results are kept: another base, judge or other defaults begin anew."""
+def results_folder(base: Path, card: BaseCard) -> Path:
+    """Return the folder of results, which depends on the base, the judge and the defaults."""
     judge = (base / str(card.judge) / "model.safetensors").read_bytes()
     text = card.sha256 + card.training.model_dump_json() + card.inference.model_dump_json()
-    text += sha256(judge).hexdigest()
+    text += sha256(judge).hexdigest() + RESULTS_VERSION
     return ROOT / ".local" / "quality" / sha256(text.encode()).hexdigest()[:12]
 
 
 def measure_people(base: Path, kept: Path, seeds: list[int], jobs: int) -> list[dict[str, Any]]:
-    """Return every person's figures, several people at once; a finished one is only read."""
+    """Return every person's figures; measure several people at once, and read finished ones."""
     if not (kept / "base.npz").exists():
-        draw_base(Studio.open(base), kept / "base.npz")
+        draw_base(LoadedBase.open(base), kept / "base.npz")
     if not (kept / "prior").exists():
-        print(f"class images, drawn once for everybody: {make_prior(base, kept):.0f} s", flush=True)
+        print(
+            f"class images, drawn once for all people: {make_prior(base, kept):.0f} s", flush=True
+        )
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(lambda seed: measure_person(base, kept, seed), seeds))
 
 
 def measure_person(base: Path, kept: Path, seed: int) -> dict[str, Any]:
-    """Return one person's figures; they are made in a process of their own.
+    """Return one person's figures, measured in a separate process.
 
     Raises:
-        RuntimeError: it failed; its words are in the log.
+        RuntimeError: the process failed; its output is in the log.
     """
     file = kept / str(seed) / "person.json"
     if not file.exists():
         log = kept / f"{seed}.log"
         command = [sys.executable, "-m", "bench.quality.people", "--seed", str(seed)]
-        with log.open("wb") as words:
+        with log.open("wb") as log_file:
             done = subprocess.run(
                 [*command, "--base", str(base), "--kept", str(kept)],
-                stdout=words,
-                stderr=words,
+                stdout=log_file,
+                stderr=log_file,
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
                 cwd=ROOT,
                 check=False,
@@ -110,18 +114,18 @@ def measure_person(base: Path, kept: Path, seed: int) -> dict[str, Any]:
 
 
 def line_of(person: dict[str, Any]) -> str:
-    """Return a person's figures in a line."""
+    """Return a person's figures as one line."""
     if "identity" not in person:
         return f"character {person['seed']}: {person['status']} {person['code']}"
-    words = f"character {person['seed']}: {person['status']}"
+    log_file = f"character {person['seed']}: {person['status']}"
     for name in ("identity_base", "identity", "identity_photos", "following"):
-        words += f"  {name.replace('_', ' ')} {person[name]:.3f}"
+        log_file += f"  {name.replace('_', ' ')} {person[name]:.3f}"
     drift, seconds = person["class"]["drift"], person["processor_seconds"]
-    return f"{words}  drift {drift:.3f}  {seconds:.0f} s"
+    return f"{log_file}  drift {drift:.3f}  {seconds:.0f} s"
 
 
 def rows_of_people(people: list[dict[str, Any]]) -> list[Figure]:
-    """Return what the people's models are worth; who has none counts as nothing alike."""
+    """Return the figures of the people's models."""
     made = [person for person in people if "identity" in person]
     if not made:
         return [Figure("characters with a model", 0, target=len(people))]
@@ -137,14 +141,14 @@ def rows_of_people(people: list[dict[str, Any]]) -> list[Figure]:
         Figure("generated / real", alike / real, "", 0.9),
         Figure("prompts followed", mean(p["following"] for p in made), "share", 0.9),
         Figure("class drift", mean(p["class"]["drift"] for p in made), "share", 0.1, "less"),
-        Figure("longest training, all of it", longest, "CPU s", LONGEST_SECONDS, "less"),
+        Figure("longest training, all of it", longest, "CPU s", MAX_SECONDS, "less"),
     ]
 
 
 def rows_of_gate(
     card: BaseCard, people: list[dict[str, Any]], bad: dict[str, GateReport]
 ) -> list[Figure]:
-    """Return how often the gate is wrong, by the floors of the card."""
+    """Return how often the gate is wrong with the floors of the card."""
     refused = [person["seed"] for person in people if not passes(card, person)]
     rows = [Figure("good adapters refused", len(refused), "", 0, "less")]
     for name, first in bad.items():
@@ -155,13 +159,13 @@ def rows_of_gate(
 
 
 def passes(card: BaseCard, person: dict[str, Any]) -> bool:
-    """Return whether a person's adapter is published by the card's present floors."""
+    """Return whether a person's adapter passes the card's current floors."""
     gate = person.get("gate")
     return gate is not None and judge_again(card, GateReport.model_validate(gate)).passed
 
 
 def judge_again(card: BaseCard, report: GateReport) -> GateReport:
-    """Return a report as the card's present floors would have it; pictures do not change."""
+    """Return a report with the verdict of the card's current floors."""
     if "gate_broken_pictures" in report.codes:
         return report
     codes = missed_floors(report, card.gate)
@@ -169,7 +173,7 @@ def judge_again(card: BaseCard, report: GateReport) -> GateReport:
 
 
 def rows_of_scale(people: list[dict[str, Any]]) -> list[Figure]:
-    """Return whether strength zero is the base, and more strength more of the person."""
+    """Return whether lora_scale 0 equals the base, and whether identity rises with lora_scale."""
     made = [person for person in people if "sweep" in person]
     exact = sum(person["zero_is_base"] for person in made)
     curve = [mean(person["sweep"][i] for person in made) for i in range(len(SCALES))]
@@ -187,7 +191,7 @@ def rows_of_scale(people: list[dict[str, Any]]) -> list[Figure]:
 def set_floors(
     base: Path, kept: Path, people: list[dict[str, Any]], bad: dict[str, GateReport]
 ) -> BaseCard:
-    """Derive the floors from the series and write them; return the card that holds them."""
+    """Derive the floors from the series and write them; return the updated card."""
     good = [GateReport.model_validate(p["gate"]) for p in people if p.get("gate")]
     seeds = [p["seed"] for p in people if "identity" in p]
     strangers = floors.closest_strangers(kept, seeds)
@@ -197,7 +201,7 @@ def set_floors(
 
 
 def write_details(people: list[dict[str, Any]], bad: dict[str, GateReport], card: BaseCard) -> None:
-    """Write what is behind the table."""
+    """Write the details behind the table."""
     details = {
         "base": {"base_id": card.base_id, "revision": card.revision, "sha256": card.sha256},
         "people": people,

@@ -1,10 +1,10 @@
-"""What the base alone is worth: its autoencoder, and how well it follows full captions."""
+"""The quality of the base alone: its autoencoder, and how well it follows full captions."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from bench.quality.people import Studio
+from bench.quality.people import LoadedBase
 from bench.report import Figure
 from local.embedded_base.pretrain.dataset import UNSEEN_FROM, example
 from local.embedded_base.pretrain.measure import following, generate, psnr
@@ -14,10 +14,10 @@ PROMPTS, PORTRAITS_MEASURED = 96, 200
 
 
 def base_figures(base: Path, kept: Path) -> list[Figure]:
-    """Return the table's lines about the base; measured once."""
+    """Return the figures of the base, which are measured once."""
     file = kept / "base.json"
     if not file.exists():
-        file.write_text(json.dumps(measure(Studio.open(base)), indent=1) + "\n")
+        file.write_text(json.dumps(measure(LoadedBase.open(base)), indent=1) + "\n")
     found = json.loads(file.read_text())
     overall = found["following"].pop("overall")
     return [
@@ -28,14 +28,14 @@ def base_figures(base: Path, kept: Path) -> list[Figure]:
     ]
 
 
-def measure(studio: Studio) -> dict[str, Any]:
-    """Ask for people whom pretraining has not seen, by every trait that has a word."""
+def measure(base_model: LoadedBase) -> dict[str, Any]:
+    """Draw people that pretraining has not seen, from captions with every named trait."""
     numbers = range(UNSEEN_FROM, UNSEEN_FROM + PROMPTS)
     prompts = [caption(*example(number)) for number in numbers]
-    made = generate(studio.pipeline, prompts, studio.card.inference.model_dump())
+    made = generate(base_model.pipeline, prompts, base_model.card.inference.model_dump())
     drawings = [draw(*example(number)) for number in numbers]
     return {
-        "psnr": psnr(studio.pipeline.vae, PORTRAITS_MEASURED),
-        "following": following(studio.judge, prompts, made),
-        "drawn": following(studio.judge, prompts, drawings),
+        "psnr": psnr(base_model.pipeline.vae, PORTRAITS_MEASURED),
+        "following": following(base_model.judge, prompts, made),
+        "drawn": following(base_model.judge, prompts, drawings),
     }

@@ -1,7 +1,7 @@
-"""The gate's floors, from what good and bad adapters really measure.
+"""Derives the gate's floors from measurements of good and bad adapters.
 
-A floor lies halfway between the worst good adapter and the best bad one, so it is only as sure as
-the gap between them is wide; both stand beside it in ``floors.json``.
+A floor is the middle between the worst good adapter and the best bad one. The wider the gap, the
+more reliable the floor; ``floors.json`` records both ends.
 """
 
 import json
@@ -18,27 +18,27 @@ from contracts.documents.training import GateReport
 
 FLOORS = "floors.json"
 DOUBLES = 0.6
-"""Cosine of two people's real photos, above which no figure of likeness could tell them apart."""
+"""Cosine of two people's real photos above which likeness cannot tell them apart."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """What separates good from bad."""
+    """The gap between good and bad adapters in one figure."""
 
     good: float
-    """The worst of the good."""
+    """The worst value of a good adapter."""
 
     bad: float
-    """The best of the bad."""
+    """The best value of a bad adapter."""
 
     bad_is: str
 
     def floor(self) -> float:
-        """Return the middle."""
+        """Return the middle of the gap."""
         return round((self.good + self.bad) / 2, 3)
 
     def is_open(self, *, more_is_better: bool) -> bool:
-        """Return whether there is anything between."""
+        """Return whether good and bad are separate."""
         return self.good > self.bad if more_is_better else self.good < self.bad
 
 
@@ -47,7 +47,7 @@ def find_gaps(
 ) -> dict[str, Gap]:
     """Return the gap for each of the gate's figures.
 
-    ``strangers`` is how like its photos the most alike adapter of somebody else is.
+    ``strangers`` is the highest likeness of an adapter to another person's photos.
     """
     overtrained = bad["overtrained"]
     return {
@@ -71,13 +71,15 @@ def find_gaps(
 def closest_strangers(kept: Path, seeds: list[int]) -> float:
     """Return the highest likeness of one person's pictures to another one's photos.
 
-    Doubles are left aside, and said: the series has a pair whose real photos are 0.71 alike.
+    Pairs of doubles are left out and printed; the series has one whose photos are 0.71 alike.
     """
-    who = {seed: np.load(kept / str(seed) / "who.npz") for seed in seeds}
+    identities = {seed: np.load(kept / str(seed) / "identities.npz") for seed in seeds}
     likeness = [
-        alike(who[one]["made"], who[other]["photos"])
+        alike(identities[one]["made"], identities[other]["photos"])
         for one, other in permutations(seeds, 2)
-        if not are_doubles(one, other, alike(who[one]["photos"], who[other]["photos"]))
+        if not are_doubles(
+            one, other, alike(identities[one]["photos"], identities[other]["photos"])
+        )
     ]
     return max(likeness)
 
@@ -88,7 +90,7 @@ def alike(made: NDArray[np.float32], real: NDArray[np.float32]) -> float:
 
 
 def are_doubles(one: int, other: int, cosine: float) -> bool:
-    """Return whether two people look alike in real photos; say so once for both."""
+    """Return whether two people look alike in real photos; print each pair once."""
     if cosine > DOUBLES and one < other:
         print(f"characters {one} and {other} are doubles: real photos {cosine:.2f} alike")
     return cosine > DOUBLES
@@ -98,7 +100,7 @@ def write_floors(folder: Path, gaps: dict[str, Gap], people: int) -> GateFloors:
     """Write ``floors.json`` beside the base, and put the floors into its card.
 
     Raises:
-        ValueError: good and bad cannot be told apart by a figure.
+        ValueError: good and bad adapters overlap in a figure.
     """
     closed = [n for n, gap in gaps.items() if not gap.is_open(more_is_better=n.startswith("min"))]
     if closed:
@@ -123,5 +125,7 @@ def write_floors(folder: Path, gaps: dict[str, Gap], people: int) -> GateFloors:
 
 def _known(value: float | None) -> float:
     if value is None:
-        raise ValueError("the base brings no judge, so there is nothing to measure")
+        raise ValueError(
+            "the base has no judge, so likeness cannot be measured: use a base with one"
+        )
     return value

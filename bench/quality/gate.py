@@ -1,10 +1,10 @@
-"""Adapters that must not be published, before the trainer's own gate: a verdict for each.
+"""Runs the trainer's gate on adapters that must not be published.
 
 zero         an adapter that changes nothing
-nan          an adapter of numbers that are none
+nan          an adapter whose weights are NaN
 black_vae    an autoencoder that draws black
 other        an adapter trained on another character
-overtrained  one that was trained too fast, without class images: the class is gone
+overtrained  an adapter trained too fast and without class images, so the class is forgotten
 """
 
 import json
@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from bench.quality.people import job_of, lay_out, result_of, train
+from bench.quality.people import job_of, result_of, train, write_channels
 from contracts.documents.training import GateReport
 from trainer.config.recipe import read_plan
 from trainer.evaluation.judge import load_judge
@@ -33,7 +33,7 @@ WANTED = {
     "other": "gate_not_alike",
     "overtrained": "gate_class_drift",
 }
-"""The code that each must be refused with."""
+"""The code with which the gate must refuse each adapter."""
 
 OVERTRAINED = {"learning_rate": 0.03, "text_encoder_lr": 0.03, "with_prior_preservation": False}
 
@@ -56,21 +56,21 @@ def examine_bad(base: Path, kept: Path, one: int, other: int) -> dict[str, GateR
 
 
 def overtrain(base: Path, kept: Path, seed: int) -> GateReport:
-    """Train a good character badly."""
+    """Overtrain a character; return the gate's report."""
     folder = kept / "gate" / "overtrained"
     train(base, folder, seed, kept / "prior", **OVERTRAINED)
     report = result_of(folder, seed).gate
     if report is None:
-        raise RuntimeError("the overtrained adapter never came to the gate")
+        raise RuntimeError("the overtrained adapter did not reach the gate")
     return report
 
 
 def examine(base_folder: Path, kept: Path, one: int, other: int, name: str) -> GateReport:
-    """Pass a spoilt adapter of ``other`` through the gate of a job with the photos of ``one``."""
+    """Run the gate of a job with the photos of ``one`` on a spoilt adapter of ``other``."""
     torch.set_num_threads(1)
     root = kept / "gate" / name
     shutil.rmtree(root, ignore_errors=True)
-    lay_out(base_folder, root, one, {"with_prior_preservation": False})
+    write_channels(base_folder, root, one, {"with_prior_preservation": False})
     plan, folder = read_plan(root), root / "input" / "data" / "base"
     card = read_card(folder, plan.base_sha256)
     base = load_base(folder, card, torch.device("cpu"), torch.float32)
@@ -85,7 +85,7 @@ def examine(base_folder: Path, kept: Path, one: int, other: int, name: str) -> G
 
 def trained_weights(kept: Path, seed: int) -> dict[str, Tensor]:
     """Return a person's weights, by the trainer's names."""
-    folder = kept / str(seed) / "room" / "checkpoints" / job_of(seed) / "adapter" / "peft"
+    folder = kept / str(seed) / "job" / "checkpoints" / job_of(seed) / "adapter" / "peft"
     return {
         f"{file.parent.name}.{key.removeprefix('base_model.model.')}": tensor
         for file in sorted(folder.glob("*/adapter_model.safetensors"))
@@ -94,16 +94,16 @@ def trained_weights(kept: Path, seed: int) -> dict[str, Tensor]:
 
 
 def leave(_job: Job, _networks: lora.Networks, _trained: dict[str, Tensor]) -> None:
-    """Leave the adapter as it begins: B is zero."""
+    """Keep the initial adapter, whose B matrices are zero."""
 
 
 def fill_with_nan(_job: Job, networks: lora.Networks, _trained: dict[str, Tensor]) -> None:
-    """Make every weight not a number."""
+    """Set every weight to NaN."""
     lora.restore(networks, {k: w.fill_(torch.nan) for k, w in lora.weights(networks).items()})
 
 
 def paint_black(job: Job, networks: lora.Networks, trained: dict[str, Tensor]) -> None:
-    """Take a good adapter, and an autoencoder that knows only black."""
+    """Use a good adapter, and an autoencoder that draws only black."""
     lora.restore(networks, trained)
     last = job.base.pipeline.vae.decoder.conv_out
     last.weight.zero_()
@@ -111,7 +111,7 @@ def paint_black(job: Job, networks: lora.Networks, trained: dict[str, Tensor]) -
 
 
 def exchange(_job: Job, networks: lora.Networks, trained: dict[str, Tensor]) -> None:
-    """Take an adapter of somebody else."""
+    """Use another person's adapter."""
     lora.restore(networks, trained)
 
 
@@ -124,12 +124,12 @@ SPOIL: dict[str, Callable[[Job, lora.Networks, dict[str, Tensor]], None]] = {
 
 
 def verdict_is_right(name: str, report: GateReport) -> bool:
-    """Return whether the gate refused it, and said why."""
+    """Return whether the gate refused the adapter with the expected code."""
     return not report.passed and WANTED[name] in report.codes
 
 
 def summary(reports: dict[str, GateReport]) -> dict[str, Any]:
-    """Return what reports.json says of the bad adapters."""
+    """Return the bad adapters' part of the details."""
     return {
         name: {"wanted": WANTED[name], **json.loads(report.model_dump_json(exclude_none=True))}
         for name, report in reports.items()

@@ -1,10 +1,10 @@
-"""One unseen character through the trainer, and what plain diffusers then draws of it.
+"""Trains one character, and measures what plain diffusers draws with the exported adapter.
 
     python -m bench.quality.people --base FOLDER --kept FOLDER --seed N
 
-The training runs as SageMaker runs it: a folder like /opt/ml, ``train.py train``, the base's own
-default settings. What is measured afterwards is the exported file, on prompts and seeds that the
-trainer's gate does not know. Leaves ``KEPT/N/person.json``; a person who has one is not done again.
+The training runs as on SageMaker: a folder like /opt/ml, ``train.py train``, and the base's default
+settings. The exported file is measured with prompts and seeds that the trainer's gate does not use.
+Writes ``KEPT/N/person.json``; a person with that file is not measured again.
 """
 
 import argparse
@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "training_image" / "train.py"
 PHOTOS, PICTURES, AT_ONCE = 10, 16, 8
 SUBJECT_SEED, CLASS_SEED = 71_000, 72_000
-"""First seeds of the pictures; the gate's begin at 1000, the class images' at 0."""
+"""First seeds of the pictures; the gate's seeds start at 1000, the class images' at 0."""
 
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIDE = 64
@@ -48,15 +48,15 @@ REQUEST = {
     "class_prompt": "a photo of a person",
     "trigger_word": "sks",
 }
-"""Only what has no default."""
+"""The fields without a default."""
 
 Pictures: TypeAlias = NDArray[np.float32]
-"""(N, S, S, 3), 0 to 1."""
+"""Pictures, (N, S, S, 3) in 0 to 1."""
 
 
 @dataclass(frozen=True)
-class Studio:
-    """A base as anybody loads it, and its judge."""
+class LoadedBase:
+    """A base, loaded with plain diffusers, and its judge."""
 
     folder: Path
     card: BaseCard
@@ -64,7 +64,7 @@ class Studio:
     judge: PortraitJudge
 
     @classmethod
-    def open(cls, folder: Path) -> "Studio":
+    def open(cls, folder: Path) -> "LoadedBase":
         """Load a base with plain diffusers."""
         torch.set_num_threads(1)
         card = BaseCard.model_validate_json((folder / "base.json").read_bytes())
@@ -73,7 +73,7 @@ class Studio:
         return cls(folder, card, pipeline, PortraitJudge.load(folder / str(card.judge)))
 
     def draw(self, prompts: list[str], first_seed: int) -> Pictures:
-        """Return a picture for each prompt, each with a seed of its own."""
+        """Return one picture for each prompt, with consecutive seeds."""
         made = []
         for first in range(0, len(prompts), AT_ONCE):
             batch = prompts[first : first + AT_ONCE]
@@ -90,8 +90,8 @@ class Studio:
         drawn: Pictures = np.concatenate(made)
         return drawn
 
-    def who(self, pictures: Pictures) -> Tensor:
-        """Return the identities, (N, D)."""
+    def identities(self, pictures: Pictures) -> Tensor:
+        """Return the pictures' identity vectors, (N, D)."""
         return self.judge.identities(to_images(pictures))
 
     def following(self, prompts: list[str], pictures: Pictures) -> float:
@@ -114,7 +114,9 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.kept / str(options.seed)
     seconds = train(options.base, folder, options.seed, options.kept / "prior")
-    figures = measure(Studio.open(options.base), folder, options.seed, options.kept / "base.npz")
+    figures = measure(
+        LoadedBase.open(options.base), folder, options.seed, options.kept / "base.npz"
+    )
     report = json.dumps({"seed": options.seed, "processor_seconds": seconds, **figures}, indent=1)
     (folder / "person.json").write_text(report + "\n")
 
@@ -125,7 +127,7 @@ def to_images(pictures: Pictures) -> list[Image.Image]:
 
 
 def prompts_of(subject: str) -> list[str]:
-    """Return prompts in circumstances drawn by lot, the same for everybody."""
+    """Return prompts with random circumstances, the same for every person."""
     rng = random.Random("quality")  # noqa: S311
     return [
         f"a photo of a {subject}, {rng.choice(EXPRESSIONS)}, {rng.choice([*SHIRTS])} shirt, "
@@ -134,26 +136,26 @@ def prompts_of(subject: str) -> list[str]:
     ]
 
 
-def draw_base(studio: Studio, file: Path) -> None:
-    """Keep what the base alone draws: the subject's prompts, and the class's."""
+def draw_base(base_model: LoadedBase, file: Path) -> None:
+    """Write what the base alone draws for the subject's prompts and the class's prompts."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    subject = studio.draw(prompts_of("sks person"), SUBJECT_SEED)
-    of_class = studio.draw(prompts_of("person"), CLASS_SEED)
+    subject = base_model.draw(prompts_of("sks person"), SUBJECT_SEED)
+    of_class = base_model.draw(prompts_of("person"), CLASS_SEED)
     np.savez(file, subject=subject, of_class=of_class)
 
 
-# --- training, as SageMaker does it -----------------------------------------------------------
+# --- training, as on SageMaker ----------------------------------------------------------------
 
 
-def train(base: Path, folder: Path, seed: int, prior: Path, **wishes: float) -> float:
-    """Run the trainer on ten photos; return its processor seconds, start and gate included."""
+def train(base: Path, folder: Path, seed: int, prior: Path, **overrides: float) -> float:
+    """Run the trainer on ten photos; return its processor seconds, with start-up and gate."""
     shutil.rmtree(folder, ignore_errors=True)
-    lay_out(base, folder / "room", seed, wishes)
+    write_channels(base, folder / "job", seed, overrides)
     return run_trainer(folder, prior)
 
 
 def make_prior(base: Path, kept: Path) -> float:
-    """Have the class images drawn once, as a stack does; return the processor seconds."""
+    """Draw the class images once, as a stack does; return the processor seconds."""
     folder = kept / "class"
     shutil.rmtree(folder, ignore_errors=True)
     card = BaseCard.model_validate_json((base / "base.json").read_bytes())
@@ -161,7 +163,7 @@ def make_prior(base: Path, kept: Path) -> float:
     plan = TrainingPlan(
         plan_id=job_of(0), base_sha256=card.sha256, tasks=(), class_images=(order,) if order else ()
     )
-    data = folder / "room" / "input" / "data"
+    data = folder / "job" / "input" / "data"
     (data / "plan").mkdir(parents=True)
     (data / "plan" / "plan.json").write_text(plan.model_dump_json())
     (data / "base").symlink_to(base.resolve())
@@ -169,9 +171,9 @@ def make_prior(base: Path, kept: Path) -> float:
 
 
 def run_trainer(folder: Path, prior: Path) -> float:
-    """Run the training image's program in ``folder/room``; return its processor seconds."""
+    """Run the training image's program in ``folder/job``; return its processor seconds."""
     environment = os.environ | {
-        "SAGEMAKER_BASE_DIR": str(folder / "room"),
+        "SAGEMAKER_BASE_DIR": str(folder / "job"),
         "LIKENESS_PRIOR_CACHE": str(prior),
         "OMP_NUM_THREADS": "1",
     }
@@ -183,9 +185,9 @@ def run_trainer(folder: Path, prior: Path) -> float:
     return round(used.ru_utime + used.ru_stime, 1)
 
 
-def lay_out(base: Path, room: Path, seed: int, wishes: dict[str, float]) -> None:
-    """Write plan and photos, and link the base, as SageMaker's channels would hold them."""
-    data, job = room / "input" / "data", job_of(seed)
+def write_channels(base: Path, job_folder: Path, seed: int, overrides: dict[str, float]) -> None:
+    """Write plan and photos and link the base, in SageMaker's channel folders."""
+    data, job = job_folder / "input" / "data", job_of(seed)
     photos, listed = data / "photos" / job, []
     photos.mkdir(parents=True)
     for index, photo in enumerate(album(seed, PHOTOS)):
@@ -195,7 +197,7 @@ def lay_out(base: Path, room: Path, seed: int, wishes: dict[str, float]) -> None
         listed.append({"index": index, "file": f"{job}/{path.name}", "sha256": digest})
     (data / "base").symlink_to(base.resolve())
     card = BaseCard.model_validate_json((base / "base.json").read_bytes())
-    task = {"job_id": job, "request": REQUEST | wishes, "photos": listed}
+    task = {"job_id": job, "request": REQUEST | overrides, "photos": listed}
     plan = {"plan_id": job, "base_sha256": card.sha256, "tasks": [task]}
     (data / "plan").mkdir()
     text = TrainingPlan.model_validate(plan).model_dump_json()
@@ -208,65 +210,67 @@ def job_of(seed: int) -> str:
 
 
 def result_of(folder: Path, seed: int) -> TrainingResult:
-    """Return what the trainer committed."""
-    path = folder / "room" / "checkpoints" / job_of(seed) / "result.json"
+    """Return the result that the trainer wrote."""
+    path = folder / "job" / "checkpoints" / job_of(seed) / "result.json"
     return TrainingResult.model_validate_json(path.read_bytes())
 
 
 # --- measuring, with plain diffusers ----------------------------------------------------------
 
 
-def measure(studio: Studio, folder: Path, seed: int, base_pictures: Path) -> dict[str, Any]:
-    """Return a person's figures, and keep the pictures and identities behind them."""
+def measure(base_model: LoadedBase, folder: Path, seed: int, base_pictures: Path) -> dict[str, Any]:
+    """Return a person's figures; write the pictures and identities behind them."""
     result = result_of(folder, seed)
     if result.adapter is None or result.metrics is None or result.gate is None:
         return {"status": result.status, "code": result.failure and result.failure.code}
-    if result.adapter.base_sha256 != studio.card.sha256:
-        raise RuntimeError("the base was exchanged while this character was trained")
-    adapter = folder / "room" / "checkpoints" / job_of(seed) / "adapter"
-    photos = studio.judge.identities([photo.image for photo in album(seed, PHOTOS)])
+    if result.adapter.base_sha256 != base_model.card.sha256:
+        raise RuntimeError(
+            "the base changed while this character was trained: measure this character again"
+        )
+    adapter = folder / "job" / "checkpoints" / job_of(seed) / "adapter"
+    photos = base_model.judge.identities([photo.image for photo in album(seed, PHOTOS)])
     base, mine, others = np.load(base_pictures), prompts_of("sks person"), prompts_of("person")
-    studio.pipeline.load_lora_weights(adapter, weight_name=result.adapter.weights)
-    subject = studio.draw(mine, SUBJECT_SEED)
-    of_class = studio.draw(others, CLASS_SEED)
-    who = studio.who(subject)
-    few = {scale: scaled(studio, mine[:AT_ONCE], scale) for scale in SCALES[:-1]}
+    base_model.pipeline.load_lora_weights(adapter, weight_name=result.adapter.weights)
+    subject = base_model.draw(mine, SUBJECT_SEED)
+    of_class = base_model.draw(others, CLASS_SEED)
+    identities = base_model.identities(subject)
+    few = {scale: scaled(base_model, mine[:AT_ONCE], scale) for scale in SCALES[:-1]}
     np.savez(folder / "pictures.npz", subject=subject, of_class=of_class, half=few[0.5])
-    np.savez(folder / "who.npz", made=who.numpy(), photos=photos.numpy())
+    np.savez(folder / "identities.npz", made=identities.numpy(), photos=photos.numpy())
     return {
         "status": result.status,
         "gate": result.gate.model_dump(mode="json"),
         "steps": result.metrics.steps,
         "train_seconds": round(result.metrics.train_seconds, 1),
-        "identity": likeness(who, photos),
-        "identity_base": likeness(studio.who(base["subject"]), photos),
+        "identity": likeness(identities, photos),
+        "identity_base": likeness(base_model.identities(base["subject"]), photos),
         "identity_photos": likeness_within(photos),
-        "following": studio.following(mine, subject),
-        "class": class_figures(studio, photos, base["of_class"], of_class),
+        "following": base_model.following(mine, subject),
+        "class": class_figures(base_model, photos, base["of_class"], of_class),
         "sweep": [
-            *(likeness(studio.who(few[scale]), photos) for scale in SCALES[:-1]),
-            likeness(who[:AT_ONCE], photos),
+            *(likeness(base_model.identities(few[scale]), photos) for scale in SCALES[:-1]),
+            likeness(identities[:AT_ONCE], photos),
         ],
         "zero_is_base": bool(np.array_equal(few[0.0], base["subject"][:AT_ONCE])),
     }
 
 
-def scaled(studio: Studio, prompts: list[str], scale: float) -> Pictures:
-    """Return pictures with part of the adapter's strength, which is as it was afterwards."""
-    names = studio.pipeline.get_active_adapters()
-    studio.pipeline.set_adapters(names, [scale] * len(names))
-    made = studio.draw(prompts, SUBJECT_SEED)
-    studio.pipeline.set_adapters(names, [1.0] * len(names))
+def scaled(base_model: LoadedBase, prompts: list[str], scale: float) -> Pictures:
+    """Return pictures at one lora_scale; the scale is 1 again afterwards."""
+    names = base_model.pipeline.get_active_adapters()
+    base_model.pipeline.set_adapters(names, [scale] * len(names))
+    made = base_model.draw(prompts, SUBJECT_SEED)
+    base_model.pipeline.set_adapters(names, [1.0] * len(names))
     return made
 
 
 def class_figures(
-    studio: Studio, photos: Tensor, before: Pictures, after: Pictures
+    base_model: LoadedBase, photos: Tensor, before: Pictures, after: Pictures
 ) -> dict[str, float]:
-    """Return what became of the class, by the gate's own definition."""
+    """Return the class drift, as the gate defines it."""
     prompts = prompts_of("person")
-    kept = [studio.following(prompts, pictures) for pictures in (before, after)]
-    near = [likeness(studio.who(pictures), photos) for pictures in (before, after)]
+    kept = [base_model.following(prompts, pictures) for pictures in (before, after)]
+    near = [likeness(base_model.identities(pictures), photos) for pictures in (before, after)]
     pulled, forgotten = share_pulled(*near), share_forgotten(*kept)
     return {"pulled": pulled, "forgotten": forgotten, "drift": max(pulled, forgotten)}
 

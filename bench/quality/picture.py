@@ -1,4 +1,4 @@
-"""The sheet of the series: a row for each character, enlarged to be looked at."""
+"""The contact sheet of the series, with one row for each character."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import numpy as np
 from PIL import Image
 
 from bench.quality.people import SIDE, to_images
-from local.embedded_base.sheets import sheet
+from local.embedded_base.contact_sheet import contact_sheet
 from local.portraits import album
 
 SHOWN = 3
 
 
-def draw_sheet(kept: Path, seeds: list[int], file: Path) -> None:
-    """Draw photos | the base | half strength | the person | the class before and after."""
+def draw_contact_sheet(kept: Path, seeds: list[int], file: Path) -> None:
+    """Draw photos, base, half lora_scale, adapter, and the class before and after, in columns."""
     base, rows = np.load(kept / "base.npz"), []
     for seed in seeds:
         if not (kept / str(seed) / "pictures.npz").exists():
@@ -31,4 +31,4 @@ def draw_sheet(kept: Path, seeds: list[int], file: Path) -> None:
             ]
         )
     if rows:
-        sheet(rows).save(file)
+        contact_sheet(rows).save(file)

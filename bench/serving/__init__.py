@@ -1,1 +1,1 @@
-"""Serving against a base for each user."""
+"""Compares serving with a design that loads one base for each user."""

@@ -1,11 +1,12 @@
-"""Serving against the reference design, on one tritonserver: a table, and a report in reports/.
+"""Compares serving with the reference design on one tritonserver.
 
-    .venv/serving/bin/python -m bench.serving [PART ...] [--fresh]
+    .venv/torch/bin/python -m bench.serving [PART ...] [--fresh]
 
-The reference loads the whole base in each user's model (seed 0). The bases are untrained: nothing
-here depends on what they draw. Every figure is of this machine; compare ratios. Each part is kept
-under ``reports/``, so a run that was cut off goes on; ``--fresh`` forgets them. A part that is not
-named, and was not measured before, is reported as not run.
+The reference design loads the whole base in each user's model (seed 0). The bases are untrained, as
+no figure depends on what they draw. Figures depend on the machine, so compare ratios. Prints a
+table and writes a report. Each part is kept under ``reports/``, so an interrupted run can be
+continued; ``--fresh`` deletes the parts. A part that is not named, and was not measured before, is
+reported as not run.
 """
 
 import argparse
@@ -29,18 +30,18 @@ from bench.serving import baseline, gpu, load  # noqa: E402
 
 TARGET = "bench-serving"
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Figure]]] = {
-    "pairs": lambda work, options: baseline.compare(work, options.pairs),
+    "baseline": lambda work, options: baseline.compare(work, options.baseline_users),
     "packing": lambda _work, _options: baseline.packing(),
-    "crowd": lambda work, options: load.crowd(work, options.users, options.requests),
+    "load": lambda work, options: load.load_many(work, options.users, options.requests),
     "churn": lambda work, options: load.churn(work, options.cycles),
     "gpu": lambda work, _options: gpu.figures(work),
 }
-"""In this order. Together about fifteen minutes on two quiet cores, ten of them the churn."""
+"""The parts in order; about fifteen minutes on two idle cores, ten of them for ``churn``."""
 
 
-def main(words: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure part by part; return 1 when a target was missed."""
-    options = make_parser().parse_args(words)
+    options = make_parser().parse_args(arguments)
     torch.set_num_threads(1)
     kept = REPORTS / f"{TARGET}.parts"
     if options.fresh:
@@ -53,19 +54,21 @@ def main(words: list[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the options."""
+    """Return the command line's parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; or all")
-    parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
-    parser.add_argument("--pairs", type=int, default=3, help="users of each design")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all"
+    )
+    parser.add_argument("--fresh", action="store_true", help="delete the results of earlier runs")
+    parser.add_argument("--baseline-users", type=int, default=3, help="users of each design")
     parser.add_argument("--users", type=int, default=200, help="models loaded at once")
-    parser.add_argument("--requests", type=int, default=400, help="of those users")
-    parser.add_argument("--cycles", type=int, default=2000, help="unload and load again")
+    parser.add_argument("--requests", type=int, default=400, help="requests of those users")
+    parser.add_argument("--cycles", type=int, default=2000, help="number of reloads")
     return parser
 
 
 def part(kept: Path, name: str, options: argparse.Namespace) -> list[Figure]:
-    """Return a part's figures: those of an earlier run of the same code, or measured now."""
+    """Return a part's figures, from an earlier run of the same code or measured now."""
     file = kept / f"{name}-{key_of(options)}.json"
     if not file.exists() and options.parts and name not in options.parts:
         return [Figure(f"the part {name}", None, "not asked for")]
@@ -79,15 +82,15 @@ def part(kept: Path, name: str, options: argparse.Namespace) -> list[Figure]:
 
 
 def key_of(options: argparse.Namespace) -> str:
-    """Return what tells these options and this code from any other."""
-    rooms = ("serving_image", "functions/contracts", "bench/serving/reference")
-    files = [path for room in rooms for path in (ROOT / room).rglob("*.p[by]*")]
+    """Return a hash of the options and of the code that the figures depend on."""
+    folders = ("serving_image", "functions/contracts", "bench/serving/reference")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.p[by]*")]
     files += [
         *(ROOT / "bench" / "serving").glob("*.py"),
         ROOT / "functions/domain/publishing/tar_gz.py",
     ]
     texts = b"".join(file.read_bytes() for file in sorted(files) if file.suffix != ".pyc")
-    counts = (options.pairs, options.users, options.requests, options.cycles)
+    counts = (options.baseline_users, options.users, options.requests, options.cycles)
     return hashlib.sha256(repr(counts).encode() + texts).hexdigest()[:12]
 
 

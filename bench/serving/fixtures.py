@@ -1,4 +1,4 @@
-"""What the serving bench measures with: a 200 M-parameter base, packages, memory of processes."""
+"""Fixtures: a base of 200 M parameters, reference packages, process memory, timing."""
 
 import io
 import random
@@ -69,18 +69,18 @@ def make_large_unet() -> UNet2DConditionModel:
 
 
 def pack_reference(root: Path, number: int, adapter: Path) -> kit.User:
-    """Lay the reference's package out as SageMaker unpacks it."""
+    """Write the reference's package as SageMaker unpacks it."""
     url = root / f"hash{number}" / "model"
     shutil.copytree(REFERENCE, url / PACKAGE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
-    place = url / PACKAGE_FOLDER / "1/adapter"
-    shutil.copytree(adapter, place)
-    return kit.User(number, url, place)
+    target = url / PACKAGE_FOLDER / "1/adapter"
+    shutil.copytree(adapter, target)
+    return kit.User(number, url, target)
 
 
 def process_megabytes(pid: int, kind: str = "Pss") -> float:
-    """Return a process's memory: its own and its share of the rest, or ``Anonymous``.
+    """Return a process's proportional set size, or another kind of memory in smaps_rollup.
 
-    The latter is what it allocated: no file's page, so nothing that others on the machine change.
+    ``Anonymous`` is the memory that the process allocated, which other processes do not change.
     """
     for line in Path("/proc", str(pid), "smaps_rollup").read_text().splitlines():
         if line.startswith(f"{kind}:"):
@@ -89,7 +89,7 @@ def process_megabytes(pid: int, kind: str = "Pss") -> float:
 
 
 def total_megabytes(server: kit.Server) -> float:
-    """Return the memory of the server's models and of itself."""
+    """Return the memory of the server and of its models."""
     return sum(map(process_megabytes, (server_pid(server), *server.stubs().values())))
 
 
@@ -100,33 +100,33 @@ def server_pid(server: kit.Server) -> int:
 
 
 def load_model(server: kit.Server, user: kit.User) -> None:
-    """Stop at the first model that does not load."""
+    """Load a model; raise if the server refuses it."""
     reply = server.load(user)
     if reply.status != 200:  # noqa: PLR2004 (HTTP)
         raise RuntimeError(reply.body)
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """Return how long it takes once."""
+    """Return the seconds of one call."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def processor_seconds(work: Callable[[], Any]) -> float:
-    """Return this process's own time for it: others on the machine do not count."""
+    """Return this process's processor seconds for one call."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def median_seconds(work: Callable[[], Any], times: int) -> float:
-    """Return the median of several."""
+    """Return the median seconds of several calls."""
     return statistics.median(seconds(work) for _ in range(times))
 
 
 def deflated(files: Mapping[str, bytes]) -> bytes:
-    """Pack as the reference does."""
+    """Pack files as the reference design does."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, body in files.items():
@@ -137,6 +137,6 @@ def deflated(files: Mapping[str, bytes]) -> bytes:
 
 
 def zipf(count: int, users: int, exponent: float, seed: int = 0) -> list[int]:
-    """Return who asks, in order: a few ask often, most ask rarely."""
+    """Return the user of each request: a few users ask often, most ask rarely."""
     weights = [1 / (rank + 1) ** exponent for rank in range(users)]
     return random.Random(seed).choices(range(users), weights, k=count)  # noqa: S311 (a benchmark)

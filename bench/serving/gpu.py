@@ -1,4 +1,4 @@
-"""Serving at real size, where there is a GPU; written for an H200, never run on one so far.
+"""Serving at real size on a GPU; written for an H200, and never run on one so far.
 
 The bases have Stable Diffusion's sizes and random weights.
 """
@@ -17,8 +17,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.report import Figure
 from bench.training import base as training_base
-from serving.adapters.cache import AdapterReader
 from serving.adapters.hooks import Mix
+from serving.adapters.reader import AdapterReader
 from serving.generator import Generator, Row
 from serving.tensors import PassKey
 from tests.smoke import serving_kit as kit
@@ -29,7 +29,7 @@ PROMPT, SEED, GUIDANCE = "a photo of sks person", 7, 5.0
 SD2_SIDE, SD2_STEPS = 512, 25
 SDXL_SIDE, SDXL_STEPS = 1024, 30
 TFLOP_PER_STEP, TFLOPS = 13.5, 790
-"""SDXL at 1024 pixels with guidance; what an H200 sustains in half precision."""
+"""TFLOP of an SDXL step at 1024 pixels with guidance; TFLOPS of an H200 in half precision."""
 
 MIXED = "GPU: SD 2.1 at 512 px, 8 users in a pass over 8 pipelines"
 PICTURE = "GPU: a picture of SDXL at 1024 px, 30 steps"
@@ -37,7 +37,7 @@ SCHEDULER = "DDIMScheduler"
 
 
 def figures(work: Path) -> list[Figure]:
-    """Return the figures of real-size bases, or that they were not run."""
+    """Return the figures of real-size bases; without a GPU they are not run."""
     if not torch.cuda.is_available():
         return [Figure(name, None, "no GPU here") for name in (MIXED, PICTURE)]
     device = torch.device("cuda")
@@ -77,7 +77,7 @@ def make_sd2(folder: Path) -> None:
 
 
 def mixed_batch(base: Path, device: torch.device, side: int, steps: int) -> list[Figure]:
-    """Draw for USERS users in one pass, and by a pipeline for each of them with PEFT."""
+    """Compare one pass for USERS users with one PEFT pipeline for each user."""
     adapters = [base.parent / f"adapter{number}" for number in range(USERS)]
     for number, adapter in enumerate(adapters):
         kit.make_adapter(adapter, base, rank=RANK, seed=number)
@@ -94,7 +94,7 @@ def mixed_batch(base: Path, device: torch.device, side: int, steps: int) -> list
 def draw_together(
     generator: Generator, adapters: list[Path], side: int, steps: int
 ) -> tuple[float, list[kit.Picture]]:
-    """Return the seconds of one pass with a user in each row, and its pictures."""
+    """Return the seconds of one pass with one user in each row, and its pictures."""
     key = PassKey(steps, side, side, SCHEDULER, True, False)
     mixes = [read_mix(generator, adapter) for adapter in adapters]
     rows = [Row(PROMPT, None, SEED + n, GUIDANCE, mix) for n, mix in enumerate(mixes)]
@@ -102,7 +102,7 @@ def draw_together(
 
 
 def read_mix(generator: Generator, adapter: Path) -> Mix:
-    """Return one adapter at full strength."""
+    """Return a mix of one adapter at scale 1."""
     reader = AdapterReader(
         generator.card.sha256, generator.layers, generator.device, generator.dtype
     )
@@ -112,7 +112,7 @@ def read_mix(generator: Generator, adapter: Path) -> Mix:
 def draw_apart(
     base: Path, adapters: list[Path], device: torch.device, side: int, steps: int
 ) -> tuple[float, list[kit.Picture]]:
-    """Return the seconds of as many pipelines, each with its own base, one after the other."""
+    """Return the seconds of one pipeline for each user, one after the other, and the pictures."""
     half = torch.float32 if device.type == "cpu" else torch.float16
     pipelines = [open_pipeline(base, adapter, half).to(device) for adapter in adapters]
 
@@ -141,12 +141,12 @@ def open_pipeline(base: Path, adapter: Path, dtype: torch.dtype) -> Any:  # noqa
 
 
 def timed(draw: Callable[[], list[Any]]) -> tuple[float, list[kit.Picture]]:
-    """Return the median of three, after one that nobody counts, and the pictures."""
+    """Return the median seconds of three runs after a warm-up run, and the pictures."""
     draw()
     took = []
     for _ in range(3):
         began = time.perf_counter()
-        images = draw()  # pictures are on the CPU when it returns: the device has finished
+        images = draw()  # the pictures are on the CPU, so the device has finished
         took.append(time.perf_counter() - began)
     return statistics.median(took), [np.array(image, np.int16) for image in images]
 

@@ -1,4 +1,4 @@
-"""Many users on one server: loaded at once, asking by Zipf's law, unloaded and loaded again."""
+"""Load on one server: many loaded users, requests by Zipf's law, reloads under requests."""
 
 import statistics
 import time
@@ -14,45 +14,47 @@ import numpy as np
 from diffusers import StableDiffusionXLPipeline
 
 from bench.report import Figure
-from bench.serving import fixtures as parts
+from bench.serving import fixtures
 from serving.server import SHARED_MEMORY, region_prefix
 from tests.smoke import serving_kit as kit
 
 RANK = 20
-RESIDENT = 20
-"""Adapters that fit into the base's memory at once."""
-AT_A_TIME = 4
-LANES = 8
-"""As many requests as tritonserver's SageMaker front end takes at once."""
+RESIDENT_ADAPTERS = 20
+"""Number of adapters that fit into the base's adapter cache."""
+CONCURRENT_REQUESTS = 4
+CONCURRENT_RELOADS = 8
+"""Number of requests that tritonserver's SageMaker front end handles at once."""
 WARM_UP = 160
 UNLOAD_SECONDS = 60
-PAUSE = 0.05
-"""Between two requests of the user who stays."""
+PAUSE_SECONDS = 0.05
+"""Pause between two requests of the constant user."""
 MEGABYTE = 1 << 20
 
 
-def crowd(work: Path, users: int, requests: int) -> list[Figure]:
-    """Load many users' models, and let them ask."""
+def load_many(work: Path, users: int, requests: int) -> list[Figure]:
+    """Load many users' models, and send requests for them."""
     packed = make_users(work, users)
-    room = RESIDENT * (packed[0].adapter / "pytorch_lora_weights.safetensors").stat().st_size
+    adapter_bytes = (
+        RESIDENT_ADAPTERS * (packed[0].adapter / "pytorch_lora_weights.safetensors").stat().st_size
+    )
     settings = {
-        "LIKENESS_ADAPTER_MEGABYTES": str(-(-room // MEGABYTE)),
-        "LIKENESS_ANSWER_MEGABYTES": "0",  # each picture is drawn, none is remembered
+        "LIKENESS_ADAPTER_MEGABYTES": str(-(-adapter_bytes // MEGABYTE)),
+        "LIKENESS_ANSWER_MEGABYTES": "0",  # every picture is drawn
     }
     with kit.serving(str(work / "base"), work, **settings) as server:
-        before = parts.total_megabytes(server)
-        took = [parts.seconds(partial(parts.load_model, server, user)) for user in packed]
-        each = (parts.total_megabytes(server) - before) / users
-        asked = ask_by_zipf(server, packed, requests)
+        before = fixtures.total_megabytes(server)
+        took = [fixtures.seconds(partial(fixtures.load_model, server, user)) for user in packed]
+        each = (fixtures.total_megabytes(server) - before) / users
+        request_figures = ask_by_zipf(server, packed, requests)
     return [
         Figure(f"{users} users' models loaded at once, memory of each", each, "MB", 20, "less"),
-        Figure("one load in that crowd, median", 1e3 * statistics.median(took), "ms"),
-        *asked,
+        Figure("one load among them, median", 1e3 * statistics.median(took), "ms"),
+        *request_figures,
     ]
 
 
 def make_users(work: Path, users: int, *, own_adapters: bool = True) -> list[kit.User]:
-    """Write a small base, and packages of its users; with weights of their own, or the same."""
+    """Write a small base and packages of users, with separate or shared weights."""
     base = work / "base"
     kit.make_base(base, "sdxl")
     pipeline = StableDiffusionXLPipeline.from_pretrained(base)
@@ -67,7 +69,7 @@ def make_users(work: Path, users: int, *, own_adapters: bool = True) -> list[kit
 
 
 def ask_by_zipf(server: kit.Server, users: list[kit.User], requests: int) -> list[Figure]:
-    """Compare every picture with the one that its user gets alone: a wrong face is a difference."""
+    """Compare every picture with the one that its user gets alone; a difference is a wrong face."""
     alone = [server.draw(user).picture for user in users]
     skip = len(server.metrics())
     took: list[float] = []
@@ -78,8 +80,8 @@ def ask_by_zipf(server: kit.Server, users: list[kit.User], requests: int) -> lis
         took.append(time.perf_counter() - start)
         return bool(np.abs(picture - alone[number]).max() > 1)
 
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        wrong = sum(pool.map(is_wrong, parts.zipf(requests, len(users), 1.1)))
+    with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+        wrong = sum(pool.map(is_wrong, fixtures.zipf(requests, len(users), 1.1)))
     lines = server.metrics()[skip:]
     hits = sum(line["AdapterHits"] for line in lines)
     resident = max(line["AdaptersResident"] for line in lines)
@@ -94,27 +96,27 @@ def ask_by_zipf(server: kit.Server, users: list[kit.User], requests: int) -> lis
 
 
 def churn(work: Path, cycles: int) -> list[Figure]:
-    """Unload and load again, LANES models at a time, and watch the memory of server and base.
+    """Reload models, and measure the memory of server and base.
 
-    Unloading takes two seconds, in which Triton sleeps: with many lanes the processor has work.
-    One user stays, and asks all the while: others' coming and going is nothing to him.
+    Triton sleeps two seconds in each unload, so CONCURRENT_RELOADS models are reloaded at a time.
+    One user's model stays loaded and gets requests all the while, which must not fail.
     """
-    stays, *users = make_users(work, 6 * LANES + 1, own_adapters=False)
+    constant_user, *users = make_users(work, 6 * CONCURRENT_RELOADS + 1, own_adapters=False)
     with kit.serving(str(work / "base"), work) as server:
-        for user in (stays, *users):
-            parts.load_model(server, user)
-        carousel = Carousel(server, users)
-        carousel.turn(WARM_UP)  # what is allocated once
+        for user in (constant_user, *users):
+            fixtures.load_model(server, user)
+        reloads = ReloadLoop(server, users)
+        reloads.run(WARM_UP)  # allocates what later reloads reuse
         before, base_before = own_megabytes(server)
         before_regions = regions(server)
-        whole = parts.process_megabytes(parts.server_pid(server))
-        with asking(server, stays) as answers:
-            carousel.turn(cycles)
-        if carousel.died:
+        whole = fixtures.process_megabytes(fixtures.server_pid(server))
+        with constant_requests(server, constant_user) as answers:
+            reloads.run(cycles)
+        if reloads.died:
             return [Figure(f"tritonserver died in {cycles} reloads, times", 1, "", 0, "less")]
         after, base_after = own_megabytes(server)
         lost = regions(server) - before_regions
-        alive = parts.median_seconds(partial(server.draw, carousel.waiting[-1]), 3)
+        alive = fixtures.median_seconds(partial(server.draw, reloads.waiting[-1]), 3)
     growth = 100 * (after - before) / whole
     return [
         Figure(f"growth of the server in {cycles} reloads", growth, "%", 5, "less"),
@@ -122,8 +124,8 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         Figure("of which it has allocated", before, "MB"),
         Figure("the same after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
-        Figure("unloads that Triton did, and never confirmed", carousel.unconfirmed, "", 0, "less"),
-        Figure("answers to one who stayed meanwhile", answers.total()),
+        Figure("unloads that Triton did not confirm", reloads.unconfirmed, "", 0, "less"),
+        Figure("answers to the constant user meanwhile", answers.total()),
         Figure("of which failed", answers.total() - answers[200], "", 0, "less"),
         Figure("regions of shared memory left behind", lost, "", 0, "less"),
         Figure("a picture after that", 1e3 * alive, "ms"),
@@ -131,13 +133,13 @@ def churn(work: Path, cycles: int) -> list[Figure]:
 
 
 @contextmanager
-def asking(server: kit.Server, user: kit.User) -> Iterator[Counter[int]]:
-    """Ask for a picture again and again, and count the answers by their status; 0 is none."""
+def constant_requests(server: kit.Server, user: kit.User) -> Iterator[Counter[int]]:
+    """Request pictures repeatedly, and count the answers by status; 0 means no answer."""
     answers: Counter[int] = Counter()
-    enough = Event()
+    stop = Event()
 
     def ask() -> None:
-        while not enough.wait(PAUSE):
+        while not stop.wait(PAUSE_SECONDS):
             try:
                 answers[server.draw(user).status] += 1
             except OSError:
@@ -148,35 +150,35 @@ def asking(server: kit.Server, user: kit.User) -> Iterator[Counter[int]]:
         try:
             yield answers
         finally:
-            enough.set()
+            stop.set()
     asked.result()
 
 
-class Carousel:
-    """Unloads the model that was loaded longest ago, and loads it again; LANES at a time."""
+class ReloadLoop:
+    """Reloads the model that was loaded longest ago, CONCURRENT_RELOADS at a time."""
 
     def __init__(self, server: kit.Server, users: list[kit.User]) -> None:
-        """Take models that are loaded."""
+        """Start with models that are loaded."""
         self.server = server
         self.waiting = deque(users)
         self.died = False
-        """tritonserver 2.51 aborts when a model's process dies with a lock in its hands."""
+        """True when the server has ended; 2.51 aborts when a model's process dies with a lock."""
         self.unconfirmed = 0
-        """How often an unloading had no answer within UNLOAD_SECONDS."""
+        """Number of unloads without an answer within UNLOAD_SECONDS."""
 
-    def turn(self, cycles: int) -> None:
-        """Unload and load so many times."""
-        with ThreadPoolExecutor(LANES) as pool:
+    def run(self, cycles: int) -> None:
+        """Reload models `cycles` times."""
+        with ThreadPoolExecutor(CONCURRENT_RELOADS) as pool:
             list(pool.map(self.reload, range(cycles)))
 
     def reload(self, _cycle: int) -> None:
-        """Do it to one model; one whose unloading is not confirmed is left alone from then on."""
+        """Reload one model; a model whose unload is not confirmed is not used again."""
         if self.died:
             return
         user = self.waiting.popleft()
         try:
             self.server.unload(user, timeout=UNLOAD_SECONDS)
-            parts.load_model(self.server, user)
+            fixtures.load_model(self.server, user)
             self.waiting.append(user)
         except TimeoutError:
             self.unconfirmed += 1
@@ -185,11 +187,13 @@ class Carousel:
 
 
 def regions(server: kit.Server) -> int:
-    """Return how many regions of shared memory the server has."""
+    """Return the number of the server's shared memory regions."""
     return len(list(SHARED_MEMORY.glob(f"{region_prefix(server.process.pid)}*")))
 
 
 def own_megabytes(server: kit.Server) -> tuple[float, float]:
-    """Return what the server's process has allocated, and the base's."""
-    own, base = parts.server_pid(server), server.base_pid()
-    return parts.process_megabytes(own, "Anonymous"), parts.process_megabytes(base, "Anonymous")
+    """Return the allocated memory of the server's process and of the base's process."""
+    own, base = fixtures.server_pid(server), server.base_pid()
+    return fixtures.process_megabytes(own, "Anonymous"), fixtures.process_megabytes(
+        base, "Anonymous"
+    )

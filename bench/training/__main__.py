@@ -1,18 +1,19 @@
-"""What the trainer saves, measured: diffusers' own DreamBooth script and ours, in one run.
+"""Compares the trainer with diffusers' own DreamBooth script in one run.
 
-    .venv/training/bin/python -m bench.training [--official DIFFUSERS] [--clock processor]
+    .venv/torch/bin/python -m bench.training [--official DIFFUSERS] [--clock processor]
         [--fresh] [--small]
 
-Both sides are run as processes on the same base, photos, class prompt, steps, rank, seed and
-precision (float32), with a thread for each core, two at most. They need the cores for themselves:
-on a busy machine ``--clock processor --threads 1`` says more. ``--official`` is the path of a
-diffusers checkout; without it the comparison is reported as not run. The base is SDXL with every
-width quartered (``training_base``). Each part is kept under ``reports/``, so a run that was cut off
-goes on; ``--fresh`` forgets them. ``--small`` does it all with a few steps, to see that it runs.
+Both sides run as processes on the same base, photos, class prompt, steps, rank, seed and precision
+(float32), with one thread for each core and at most two. They need idle cores; on a busy machine
+``--clock processor --threads 1`` is more reliable. ``--official`` is the path of a diffusers
+checkout; without it the comparison is reported as not run. The base is SDXL with every width
+quartered (``bench.training.base``). Each part is kept under ``reports/``, so an interrupted run can
+be continued; ``--fresh`` deletes the parts. ``--small`` runs every part with a few steps, as a
+test.
 
-Two things are not alike, on purpose: the script draws class images in every job, for it has no
-other way, while ours finds the set ready (making it once is quoted); and ours judges its adapter
-by pictures, which the script does not draw, so the gate draws 4 here instead of 32.
+Two things differ on purpose. The script draws class images in every job, while ours finds a set
+that was drawn once (its time is reported). Ours judges its adapter by pictures, which the script
+does not draw, so the gate draws 4 pictures here instead of 32.
 """
 
 import argparse
@@ -49,18 +50,18 @@ Part = Callable[[], list[Figure]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is done."""
+    """The sizes of the comparison."""
 
     class_images: int = 24
     """The script's default is 100. With these, drawing them is 60 % of the script's job, as in the
     prototype; of a real SDXL job of 1,000 steps and 200 of them it is 78 %."""
     steps: int = 60
     turns: int = 2
-    """Of the whole job, on each side."""
+    """Runs of the whole job on each side."""
     users: int = 8
     users_steps: int = 10
     users_class_images: int = 4
-    """The same share."""
+    """Class images of each user, in the same proportion to the steps."""
 
 
 SMALL = Sizes(class_images=1, steps=8, turns=1, users=2, users_steps=2, users_class_images=1)
@@ -70,7 +71,7 @@ class Bench:
     """One run's folders and options."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        """Make the base, unless an earlier run did."""
+        """Make the base, unless an earlier run has made it."""
         self.official: Path | None = options.official
         self.clock = Clock(options.clock == "processor", options.threads)
         self.sizes = SMALL if options.small else Sizes()
@@ -83,12 +84,12 @@ class Bench:
         if not (self.slow / "base.json").exists():
             shutil.rmtree(self.work, ignore_errors=True)
             training_base.make_base(self.base, inference_steps=1)
-            # The card is written last: a run that is cut off here begins anew.
+            # The card is written last, so an interrupted run makes the base again.
             shutil.copytree(self.base, self.slow, ignore=shutil.ignore_patterns("base.json"))
             training_base.write_card(self.slow, training_base.SAMPLING_STEPS)
 
     def part(self, name: str, measure: Part) -> list[Figure]:
-        """Return a part's figures: those of an earlier run of the same code, or measured now."""
+        """Return a part's figures, from an earlier run of the same code or measured now."""
         depends = (sources(), self.clock, self.official, self.sizes)
         key = hashlib.sha256(repr(depends).encode()).hexdigest()
         file = self.kept / f"{name}-{key[:12]}.json"
@@ -101,7 +102,7 @@ class Bench:
         return [Figure(**line) for line in json.loads(file.read_text())]
 
     def fresh(self, name: str) -> Path:
-        """Return a path at which there is nothing."""
+        """Return a path whose old content is deleted."""
         path = self.work / name
         shutil.rmtree(path, ignore_errors=True)
         return path
@@ -132,12 +133,12 @@ def main() -> int:
 
 def sources() -> str:
     """Return the hash of all code that a figure depends on."""
-    files = [*(HERE / "training_image").rglob("*.py"), *(HERE / "bench").glob("training*.py")]
+    files = [*(HERE / "training_image").rglob("*.py"), *(HERE / "bench/training").glob("*.py")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
 
 
 def prior_cost(bench: Bench) -> list[Figure]:
-    """Make four class images with the script's 50 steps, and say what the set costs once."""
+    """Measure four class images with the script's 50 steps."""
     base = gates.open_base(bench.slow)
     shots = [Shot("a photo of a person", seed) for seed in range(4)]
     seconds = time.process_time if bench.clock.processor else time.monotonic
@@ -147,7 +148,7 @@ def prior_cost(bench: Bench) -> list[Figure]:
     each = (seconds() - began) / len(shots)
     return [
         Figure("encoding an image / a UNet pass, in FLOPs (real SDXL: 0.72)", pipe),
-        Figure("ours: one class image, made once for everybody", each, "s"),
+        Figure("ours: one class image, made once for all users", each, "s"),
     ]
 
 
@@ -198,7 +199,7 @@ def photos_of(room: Room, user: int) -> Path:
 
 
 def ready(bench: Bench, class_images: int) -> None:
-    """Leave a set of class images where our jobs look for it."""
+    """Make the set of class images that our jobs use."""
     room = make_room(
         bench.fresh("first"),
         bench.base,
@@ -211,7 +212,7 @@ def ready(bench: Bench, class_images: int) -> None:
 
 
 def ours_alone(ours: list[Cost]) -> list[Figure]:
-    """Return our own figures, which are there without the script as well."""
+    """Return our own figures, which do not need the script."""
     return [
         Figure("ours: a step", statistics.median(cost.step for cost in ours), "s"),
         Figure("ours: the whole job", statistics.median(cost.seconds for cost in ours), "s"),
@@ -220,7 +221,7 @@ def ours_alone(ours: list[Cost]) -> list[Figure]:
 
 
 def compare(sizes: Sizes, ours: list[Cost], theirs: list[Cost]) -> list[Figure]:
-    """Return the ratios, pair by pair."""
+    """Return the ratios of each run with its counterpart."""
     pairs = list(zip(ours, theirs, strict=True))
     peaks = [own.peak_bytes / their.peak_bytes for own, their in pairs]
     job = f"a whole job: {sizes.steps} steps, {sizes.class_images} class images"
@@ -271,7 +272,7 @@ def ratio(pairs: list[tuple[float, float]]) -> float:
 
 
 def not_run(why: str) -> list[Figure]:
-    """Say of a comparison that it was not run."""
+    """Return a figure that was not run."""
     return [Figure("against diffusers' script", None, why)]
 
 

@@ -1,7 +1,7 @@
-"""SDXL with every width quartered, and untrained: its depth, its operations, its proportions.
+"""An untrained SDXL with every width quartered, for timing.
 
-What a step of the trainer costs does not depend on what the base has learnt. 1,120 adapter tensors
-and the order of UNet, autoencoder and text encoders are the real model's; ``share`` says how near.
+The cost of a training step does not depend on trained weights. The 1,120 adapter tensors and the
+structure of UNet, autoencoder and text encoders are SDXL's; ``share`` measures the proportions.
 """
 
 from pathlib import Path
@@ -23,18 +23,18 @@ SIDE = 128
 """Pixels; 16 x 16 latents."""
 
 SAMPLING_STEPS = 50
-"""What diffusers' pipeline takes unless told otherwise, for the script's class images."""
+"""Default of diffusers' pipeline, which the script uses for its class images."""
 
 WORDS = 49408
 TEXT_WIDTHS = (192, 320)
 
 REAL_SIDE = 1024
 VAE_WIDTHS = {1: 40, 4: 128}
-"""A quarter would be 32; at 128 pixels, prompts weigh more in the UNet, and 40 keeps the share."""
+"""Width of the autoencoder by scale; 40 instead of a quarter (32) keeps ``share`` near SDXL's."""
 
 
 def make_base(folder: Path, inference_steps: int, scale: int = 1) -> None:
-    """Write the base; ``inference_steps`` are those of the gate's pictures and of class images.
+    """Write the base; the gate's pictures and class images use ``inference_steps``.
 
     ``scale`` 4 is the real model's size.
     """
@@ -50,7 +50,7 @@ def make_base(folder: Path, inference_steps: int, scale: int = 1) -> None:
 
 
 def write_card(folder: Path, inference_steps: int, side: int = SIDE) -> None:
-    """Describe the files in ``folder``."""
+    """Write the card of the files in ``folder``."""
     settings = {
         "num_inference_steps": inference_steps,
         "guidance_scale": 5.0,
@@ -115,7 +115,7 @@ def text_config(tokenizer: PreTrainedTokenizerBase, which: int, scale: int) -> C
 
 
 def share(pipeline: DiffusionPipeline) -> float:
-    """Return what encoding an image costs beside a UNet pass; 0.72 for the real SDXL at 1024."""
+    """Return the FLOPs of encoding an image over a UNet pass; 0.72 for SDXL at 1024 pixels."""
     unet = pipeline.unet
     time_ids = torch.full((1, 6), float(SIDE))
     conditions = {"text_embeds": torch.zeros(1, TEXT_WIDTHS[1]), "time_ids": time_ids}

@@ -1,6 +1,6 @@
-"""Exactness comes first: a figure counts only if the fast way gives what the slow way gives.
+"""Exactness gates: the fast training path must give the same results as the slow path.
 
-Also what several users cost in one step and one after another, in one process.
+Also measures several users in one step and one after another, in one process.
 """
 
 import shutil
@@ -32,7 +32,7 @@ from trainer.process.time_limit import TimeLimit
 
 PHOTOS, CLASS_IMAGES, USERS, LEVELS = 4, 8, 4, 1000
 TURNS = 3
-"""Of all users, one after the other and together, in turn."""
+"""Repetitions of both measurements, in turn."""
 STEPS = 6
 TARGETS = ("to_k", "to_q", "to_v", "to_out.0")
 Stamps = list[float]
@@ -71,7 +71,7 @@ def gates(folder: Path) -> list[Figure]:
 
 
 def make_learner(base: Base, user: int, folder: Path = Path()) -> loop.Learner:
-    """Return one user with photos and class images of noise."""
+    """Return one user whose photos and class images are noise."""
     recipe = Recipe(
         job_id=f"{user:032x}",
         seed=user,
@@ -88,7 +88,7 @@ def make_learner(base: Base, user: int, folder: Path = Path()) -> loop.Learner:
         trigger_word="sks",
         class_images=CLASS_IMAGES,
         prior_loss_weight=1.0,
-        checkpointing_steps=1000,  # states are not what is measured, and steps this few save each
+        checkpointing_steps=1000,  # no checkpoints, as they are not measured
     )
     latents = encode_photos(base, make_photos(user))
     examples = loop.Examples(
@@ -109,7 +109,7 @@ def make_photos(user: int) -> list[Photo]:
 
 
 def one_pass(base: Base, learner: loop.Learner, text: Text) -> float:
-    """Go forward and back with one user's first batch; return the loss."""
+    """Compute loss and gradients of one user's first batch; return the loss."""
     batch = loop.draw_batch(learner.recipe, learner.examples, 0, LEVELS)
     errors = loop.batch_errors(base, learner.recipe, batch, text.rows(batch.rows))
     error = loop.total(errors, learner.recipe)
@@ -157,7 +157,7 @@ def lift(weights: dict[str, torch.nn.Parameter]) -> None:
 
 
 def latent_gap(base: Base) -> float:
-    """Return how far the loss on cached latents is from that on photos encoded one by one."""
+    """Return the relative difference of the loss on cached latents and on encoded photos."""
     learner = make_learner(base, 0)
     parts = [encode_photos(base, [photo]) for photo in make_photos(0)]
     means, stds = torch.cat([p.mean for p in parts]), torch.cat([p.std for p in parts])
@@ -171,7 +171,7 @@ def latent_gap(base: Base) -> float:
 
 
 def resume_gap() -> float:
-    """Return how many files of an interrupted and resumed training differ from a whole one's."""
+    """Return how many files of a resumed training differ from an uninterrupted one."""
     with tempfile.TemporaryDirectory(prefix="likeness_resume_") as folder:
         tiny.make_base(Path(folder, "base"), "sdxl")
         rooms = [Room(Path(folder, name), Path(folder, "base")) for name in ("whole", "broken")]
@@ -225,26 +225,26 @@ def train_shared(base: Base, stamp: Callable[[], float]) -> float:
 
 
 class Watch:
-    """The optimiser's steps while it is open."""
+    """Measures the optimiser's steps while the block runs."""
 
     def __init__(self, stamp: Callable[[], float]) -> None:
-        """Take the clock."""
+        """Use this clock."""
         self._stamp = stamp
         self._stamps: Stamps = []
 
     def __enter__(self) -> Self:
-        """Begin to look."""
-        self._hook = register_optimizer_step_post_hook(lambda *_: self._note())
+        """Start to record steps."""
+        self._hook = register_optimizer_step_post_hook(lambda *_: self._record())
         return self
 
-    def _note(self) -> None:
+    def _record(self) -> None:
         self._stamps.append(self._stamp())
 
     def __exit__(self, *_: object) -> None:
-        """Look no more."""
+        """Stop recording."""
         self._hook.remove()
 
     @property
     def step(self) -> float:
-        """Return the median seconds from one step's end to the next one's."""
+        """Return the median seconds of a step."""
         return float(np.median(np.diff(self._stamps)))

@@ -1,7 +1,7 @@
-"""The same comparison at real size, where there is a GPU; written for an H200, never run so far.
+"""The same comparison at real size on a GPU; written for an H200, and never run so far.
 
-Random weights. The trainer has no option to compile its networks yet, so both sides run as they
-are: the script in bf16, ours in what it chooses for the GPU (bf16).
+The weights are random. The trainer cannot compile its networks yet, so neither side is compiled:
+the script runs in bf16, ours in the precision that it chooses for the GPU (bf16).
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ from bench.training.script import Clock, NotRunError, make_room, run_ours, run_s
 SIDE, STEPS, CLASS_IMAGES, PHOTOS = 1024, 30, 2, 4
 GIGABYTE = 10**9
 TFLOP_PER_SAMPLE, TFLOPS = 14.3, 790
-"""Forward and backward of SDXL at 1024 pixels; what an H200 sustains in bf16."""
+"""TFLOP of SDXL's forward and backward pass at 1024 pixels; TFLOPS of an H200 in bf16."""
 
 STEP, MEMORY = "GPU: a step of SDXL at 1024 px", "GPU: SDXL's peak memory, checkpointing"
 
 
 def figures(official: Path | None, work: Path, clock: Clock) -> list[Figure]:
-    """Return the figures of real-size SDXL, or that they were not run."""
+    """Return the figures of real-size SDXL; without a GPU they are not run."""
     if not torch.cuda.is_available():
         names = (STEP, MEMORY, "GPU: a step of SD 2.1 at 512 px", "GPU: 16 users of SD 2.1")
         return [Figure(name, None, "no GPU here") for name in names]
@@ -64,5 +64,5 @@ def figures(official: Path | None, work: Path, clock: Clock) -> list[Figure]:
 
 
 def roofline() -> float:
-    """Return the least seconds that a step of two samples can take."""
+    """Return the minimum seconds of a step of two samples."""
     return 2 * TFLOP_PER_SAMPLE / TFLOPS

@@ -1,12 +1,12 @@
-"""Runs a training program in its own process and writes down what it cost; both sides run in this.
+"""Runs a training program and records its cost; both sides run in it.
 
     python bench/training/recorded.py REPORT PROGRAM [ARGUMENT ...]
 
-The report has the program's exit code, its seconds by the clock and of processor time (start-up
-included), the same at the end of each optimiser step, and its peaks of memory. diffusers' scripts
-import torchvision, of which no build goes with a CPU's torch: where it is missing, the few
-transforms that they use come from ``training_transforms``. ``$BENCH_GATE_PICTURES`` makes the
-trainer's gate draw so many pictures of each kind.
+The report has the program's exit code, its wall and processor seconds (with start-up), the same at
+the end of each optimiser step, and its peak memory. diffusers' scripts import torchvision, which
+cannot be installed beside a CPU build of torch; without it, ``bench.training.transforms`` replaces
+the transforms that they use. ``$BENCH_GATE_PICTURES`` sets the number of pictures of the trainer's
+gate.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """Run the program; its exit code is ours."""
+    """Run the program; return its exit code."""
     report, program = Path(sys.argv[1]), Path(sys.argv[2])
     from torch.optim.optimizer import register_optimizer_step_post_hook  # noqa: PLC0415 (seconds)
 
@@ -34,7 +34,7 @@ def main() -> int:
     if program.name == "train.py":
         fewer_pictures(program)
     elif importlib.util.find_spec("torchvision") is None:
-        stand_in()
+        replace_torchvision()
     code = run(program)
     about = {"code": code, "end": now(), "steps": steps, "peak_bytes": peak(), "cuda": cuda_peak()}
     report.write_text(json.dumps(about))
@@ -42,38 +42,38 @@ def main() -> int:
 
 
 def run(program: Path) -> int:
-    """Run it as if from the command line; return its exit code."""
+    """Run the program as from the command line; return its exit code."""
     try:
         runpy.run_path(str(program), run_name="__main__")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 (whatever it is, it goes into the report)
+    except BaseException:  # noqa: BLE001 (any error ends the program with code 1)
         traceback.print_exc()
         return 1
     return 0
 
 
 def now() -> tuple[float, float]:
-    """Return seconds since this process began: by the clock, and of processor time."""
+    """Return the wall seconds and the processor seconds of this process."""
     return time.monotonic() - STARTED, time.process_time()
 
 
 def peak() -> int:
-    """Return this process's peak of resident memory, in bytes."""
+    """Return this process's peak resident memory in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
 
 
 def cuda_peak() -> int:
-    """Return the most bytes that were in use on the GPU."""
+    """Return the peak memory on the GPU in bytes."""
     import torch  # noqa: PLC0415 (as above)
 
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
 
 
-def stand_in() -> None:
-    """Let ``import torchvision`` find the stand-in, once the libraries know it to be absent."""
+def replace_torchvision() -> None:
+    """Install the replacement for torchvision, after the libraries have noted its absence."""
     import diffusers  # noqa: F401, PLC0415
     import transformers.utils  # noqa: PLC0415
 
@@ -85,7 +85,7 @@ def stand_in() -> None:
 
 
 def fewer_pictures(program: Path) -> None:
-    """Take from the gate what the script has not got at all: most of its pictures."""
+    """Reduce the gate's pictures, as the script draws none."""
     wanted = os.environ.get("BENCH_GATE_PICTURES")
     if wanted is not None:
         sys.path[:0] = [str(program.parent), str(HERE.parent / "functions")]

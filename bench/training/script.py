@@ -1,7 +1,7 @@
-"""Both sides as processes: diffusers' own DreamBooth script, and the training image's program.
+"""Runs both sides as processes: diffusers' DreamBooth script and the training image's program.
 
-The script is run from a diffusers checkout beside this repository and never copied. Both get the
-same base, photos, class prompt, steps, rank, seed and precision.
+The script runs from a diffusers checkout and is never copied. Both sides get the same base, photos,
+class prompt, steps, rank, seed and precision.
 """
 
 import json
@@ -19,12 +19,12 @@ RECORDER = Path(__file__).with_name("recorded.py")
 SCRIPTS = Path("examples/dreambooth")
 INSTANCE, CLASS = "a photo of sks person", "a photo of a person"
 SKIPPED = 5
-"""Steps at the beginning that say nothing about the others."""
+"""First steps, which are slower and not counted."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Which seconds count, and how many threads a process has."""
+    """The clock, and the threads of each process."""
 
     processor: bool
     threads: int
@@ -32,8 +32,8 @@ class Clock:
     def environment(self) -> dict[str, str]:
         """Return the variables of both sides' processes.
 
-        Threads spin while they wait, as is OpenMP's default: passive ones make a step of so many
-        small operations slower than one thread does. Hence the quiet machine.
+        Threads spin while they wait, which is OpenMP's default and needs an idle machine. Passive
+        threads would make a step of many small operations slower than with one thread.
         """
         return {
             "OMP_NUM_THREADS": str(self.threads),
@@ -44,12 +44,12 @@ class Clock:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process cost."""
+    """The cost of one process."""
 
     seconds: float
-    """From its beginning to its end."""
+    """Seconds from the start of the process to its end."""
     steps: list[float]
-    """The seconds of each optimiser step but the first."""
+    """Seconds of each optimiser step except the first."""
     peak_bytes: int
     cuda_bytes: int
 
@@ -60,10 +60,10 @@ class Cost:
 
 
 class NotRunError(Exception):
-    """A side did not come to its end."""
+    """A side failed or was not run."""
 
 
-def run_script(  # noqa: PLR0913 (what the script is told)
+def run_script(  # noqa: PLR0913 (the script's arguments)
     checkout: Path,
     work: Path,
     base: Path,
@@ -76,7 +76,7 @@ def run_script(  # noqa: PLR0913 (what the script is told)
     name: str = "train_dreambooth_lora_sdxl.py",
     more: tuple[str, ...] = (),
 ) -> Cost:
-    """Run the script for one user in a fresh folder, so it draws its class images."""
+    """Run the script for one user in a new folder, so that it draws its class images."""
     work.mkdir(parents=True)
     command = [
         str(checkout / SCRIPTS / name),
@@ -100,15 +100,15 @@ def run_script(  # noqa: PLR0913 (what the script is told)
 
 
 def run_ours(root: Path, clock: Clock, prior: Path) -> Cost:
-    """Run the training image's program on a room's plan; class images lie under ``prior``."""
+    """Run the training image's program on a plan; class images are under ``prior``."""
     own = {"SAGEMAKER_BASE_DIR": str(root), "LIKENESS_PRIOR_CACHE": str(prior)}
     return record([str(PROGRAM), "train"], root / "cost.json", clock, own)
 
 
-def make_room(  # noqa: PLR0913 (what the plan says)
+def make_room(  # noqa: PLR0913 (the plan's contents)
     root: Path, base: Path, *, users: int, steps: int, class_images: int, photos: int
 ) -> Room:
-    """Lay out a job for so many users."""
+    """Write the folder of a job for several users."""
     room = Room(root, base)
     for user in range(users):
         room.add_task(
@@ -130,7 +130,7 @@ def record(command: list[str], report: Path, clock: Clock, own: dict[str, str]) 
     """Run a program in the recorder.
 
     Raises:
-        NotRunError: its exit code was not 0.
+        NotRunError: the program's exit code is not 0.
     """
     log = report.with_suffix(".log")
     with log.open("w") as file:
@@ -145,7 +145,7 @@ def record(command: list[str], report: Path, clock: Clock, own: dict[str, str]) 
         print(*log.read_text().splitlines()[-20:], sep="\n", file=sys.stderr)
         raise NotRunError(f"{Path(command[0]).name} ended with {done.returncode}")
     about = json.loads(report.read_bytes())
-    place = int(clock.processor)
-    stamps = [stamp[place] for stamp in about["steps"]]
+    column = int(clock.processor)
+    stamps = [stamp[column] for stamp in about["steps"]]
     steps = [after - before for before, after in pairwise(stamps)]
-    return Cost(about["end"][place], steps, about["peak_bytes"], about["cuda"])
+    return Cost(about["end"][column], steps, about["peak_bytes"], about["cuda"])

@@ -1,7 +1,7 @@
-"""What each saving gives: the step as it is, and with one saving at a time taken away.
+"""Measures each optimisation of a training step by turning it off.
 
-All in one process on the same base, user and steps, the variants in turn; a figure is the median
-of the ratios.
+The variants run in turn in one process, on the same base, user and steps. A figure is the median of
+the ratios.
 """
 
 import time
@@ -25,7 +25,7 @@ Variant = Callable[[], AbstractContextManager[None]]
 
 
 def steps(folder: Path, *, processor: bool) -> list[Figure]:
-    """Time the step with each saving taken away."""
+    """Measure the step without each optimisation."""
     base, stamp = open_base(folder), time.process_time if processor else time.monotonic
     photos = make_photos(0)[:2]
     variants: dict[str, Variant] = {
@@ -52,7 +52,7 @@ def steps(folder: Path, *, processor: bool) -> list[Figure]:
 
 
 def median_ratio(ones: list[float], others: list[float]) -> float:
-    """Return the median of the quotients, pair by pair."""
+    """Return the median ratio of corresponding values."""
     return float(np.median([one / other for one, other in zip(ones, others, strict=True)]))
 
 
@@ -63,32 +63,32 @@ def encode(base: Base) -> Text:
 
 @contextmanager
 def without_lean_layers() -> Iterator[None]:
-    """Let peft's layers and diffusers' attention compute as they come."""
+    """Use peft's own layers and diffusers' own attention."""
 
     @contextmanager
     def plain(_: object, texts: list[Text], *, frugal: bool) -> Iterator[list[Text]]:  # noqa: ARG001
         yield texts
 
-    with put(loop, "lean", plain):
+    with replaced(loop, "lean", plain):
         yield
 
 
 @contextmanager
 def before_each_batch(work: Callable[[], object]) -> Iterator[None]:
-    """Do ``work`` whenever a batch is drawn."""
+    """Run ``work`` before each batch is drawn."""
     draw = loop.draw_batch
 
     def working(*given: Any) -> loop.Batch:  # noqa: ANN401 (passed on)
         work()
         return draw(*given)
 
-    with put(loop, "draw_batch", working):
+    with replaced(loop, "draw_batch", working):
         yield
 
 
 @contextmanager
-def put(module: object, name: str, value: object) -> Iterator[None]:
-    """Have another thing under a module's name for a while."""
+def replaced(module: object, name: str, value: object) -> Iterator[None]:
+    """Replace an attribute of a module while the block runs."""
     before = getattr(module, name)
     setattr(module, name, value)
     try:

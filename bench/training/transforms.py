@@ -1,7 +1,7 @@
 """The transforms of torchvision that diffusers' DreamBooth scripts use, in Pillow and torch.
 
-Same pixels for what the benchmark feeds them (square photos, resized by Pillow, cropped, scaled to
--1 to 1). A stand-in for machines on which torchvision cannot be installed; never part of a product.
+For the benchmark's input (square photos, resized by Pillow, cropped, scaled to -1 to 1) the pixels
+equal torchvision's. Only the benchmark uses this module, where torchvision cannot be installed.
 """
 
 import random
@@ -17,7 +17,7 @@ from PIL import Image
 
 
 class InterpolationMode(Enum):
-    """The names that the script's command line takes."""
+    """The interpolation names of the script's command line."""
 
     NEAREST = "nearest"
     BILINEAR = "bilinear"
@@ -26,24 +26,24 @@ class InterpolationMode(Enum):
 
 
 class Compose:
-    """One transform after the other."""
+    """Applies transforms one after the other."""
 
     def __init__(self, transforms: list[Callable[[Any], Any]]) -> None:
-        """Take them in their order."""
+        """Store the transforms in order."""
         self.transforms = transforms
 
     def __call__(self, image: Any) -> Any:  # noqa: ANN401 (an image, then a tensor)
-        """Return what the last one gives."""
+        """Return the result of the last transform."""
         for transform in self.transforms:
             image = transform(image)
         return image
 
 
 class Resize:
-    """The shorter side to ``size``."""
+    """Resizes the shorter side to ``size``."""
 
     def __init__(self, size: int, interpolation: InterpolationMode) -> None:
-        """Take pixels."""
+        """Store the size in pixels."""
         self.size = size
         self.filter = Image.Resampling[interpolation.name]
 
@@ -54,10 +54,10 @@ class Resize:
 
 
 class RandomCrop:
-    """A square anywhere."""
+    """Crops a random square."""
 
     def __init__(self, size: int) -> None:
-        """Take pixels."""
+        """Store the size in pixels."""
         self.size = size
 
     @staticmethod
@@ -73,7 +73,7 @@ class RandomCrop:
 
 
 class CenterCrop(RandomCrop):
-    """The square in the middle."""
+    """Crops the square in the middle."""
 
     @staticmethod
     def get_params(image: Image.Image, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -82,19 +82,19 @@ class CenterCrop(RandomCrop):
 
 
 class RandomHorizontalFlip:
-    """A mirror image, always: the script asks for a probability of 1."""
+    """Mirrors every image, as the script uses a probability of 1."""
 
     def __init__(self, p: float) -> None:
-        """Take the probability."""
+        """Store the probability."""
         self.p = p
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """Return it."""
+        """Return the mirrored image."""
         return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 class ToTensor:
-    """(3, H, W) float32 in 0 to 1."""
+    """Converts an image to (3, H, W) float32 in 0 to 1."""
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """Return the tensor."""
@@ -103,10 +103,10 @@ class ToTensor:
 
 
 class Normalize:
-    """Minus the mean, over the deviation."""
+    """Subtracts the mean and divides by the standard deviation."""
 
     def __init__(self, mean: list[float], std: list[float]) -> None:
-        """Take one value for all channels."""
+        """Store one value for all channels."""
         self.mean, self.std = mean[0], std[0]
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -120,7 +120,7 @@ def crop(image: Image.Image, top: int, left: int, height: int, width: int) -> Im
 
 
 def install() -> None:
-    """Put ``torchvision`` and its two modules where import finds them."""
+    """Register ``torchvision`` and its two modules in ``sys.modules``."""
     package, transforms = types.ModuleType("torchvision"), types.ModuleType("transforms")
     functional = types.ModuleType("functional")
     functional.crop = crop  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""Many uploads at once through the whole workflow."""
+"""Runs many uploads at once through the whole workflow."""

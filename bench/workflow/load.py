@@ -1,6 +1,6 @@
-"""Many uploads at once on the laptop's AWS: put them, wait for their messages, look what was done.
+"""Load on the laptop's AWS: puts many uploads, waits for their messages, reads the histories.
 
-All of it through the API that a client of AWS has; nothing looks into the server.
+Everything uses the AWS API, as a client would.
 """
 
 import json
@@ -23,43 +23,43 @@ from local.portraits import album, upload_bytes
 PHOTOS, PHOTO_SIDE = 5, 128
 TENANTS = 20
 CLIENTS = 8
-"""Uploads that one client does at the same time."""
+"""Number of parallel S3 requests."""
 QUIET_SECONDS = 65.0
-"""Listened on after the last message: a period of the reconcile schedule."""
-TELL_EVERY = 20.0
+"""Time to wait for repeated messages after the last one: a period of the reconcile schedule."""
+PRINT_SECONDS = 20.0
 
 
-class Walk(NamedTuple):
-    """One execution as its history tells it."""
+class Execution(NamedTuple):
+    """A summary of one execution's history."""
 
     status: str
     transitions: int
     events: int
     seconds: dict[str, float]
-    """In each Task."""
+    """Seconds in each Task."""
 
 
 @dataclass
-class Crowd:
-    """One part's uploads; times in seconds of one clock."""
+class Load:
+    """The uploads of one part; times are in seconds of one clock."""
 
     cloud: Cloud
     outputs: Mapping[str, str]
     subscriber: Subscriber
     begun: dict[str, float] = field(default_factory=dict)
-    """When each upload's request.json was put."""
+    """Time at which each upload's request.json was put."""
     notices: list[dict[str, Any]] = field(default_factory=list)
-    told: dict[str, float] = field(default_factory=dict)
-    """When each upload's first message came."""
+    first_messages: dict[str, float] = field(default_factory=dict)
+    """Time of each upload's first message."""
 
     def put(self, count: int, request: Mapping[str, Any], first_person: int) -> None:
-        """Put everybody's photos, then, all at once, the requests."""
+        """Put the photos of all uploads, then all requests at once."""
         s3, bucket = self.cloud.client("s3"), self.outputs["UploadsBucketName"]
 
         def put_photos(number: int) -> None:
-            for index, shot in enumerate(album(first_person + number, PHOTOS, size=PHOTO_SIDE)):
+            for index, photo in enumerate(album(first_person + number, PHOTOS, size=PHOTO_SIDE)):
                 key = f"{prefix_of(number)}photo-{index}.jpg"
-                s3.put_object(Bucket=bucket, Key=key, Body=upload_bytes(shot.image))
+                s3.put_object(Bucket=bucket, Key=key, Body=upload_bytes(photo.image))
 
         def put_request(number: int) -> None:
             self.begun[name_of(number)] = time.monotonic()
@@ -71,13 +71,13 @@ class Crowd:
             list(clients.map(put_request, range(count)))
 
     def listen(self, seconds: float) -> None:
-        """Take messages until everybody has one, then for as long as a repeat could come."""
-        end, tell = time.monotonic() + seconds, 0.0
-        while len(self.told) < len(self.begun) and time.monotonic() < end:
+        """Receive messages until every upload has one, and then for QUIET_SECONDS."""
+        end, next_print = time.monotonic() + seconds, 0.0
+        while len(self.first_messages) < len(self.begun) and time.monotonic() < end:
             self._take(wait_seconds=1)
-            if time.monotonic() >= tell:
-                print(f"  {self.passed():5.0f} s  {len(self.told)} messages", flush=True)
-                tell = time.monotonic() + TELL_EVERY
+            if time.monotonic() >= next_print:
+                print(f"  {self.passed():5.0f} s  {len(self.first_messages)} messages", flush=True)
+                next_print = time.monotonic() + PRINT_SECONDS
         quiet = time.monotonic() + QUIET_SECONDS
         while time.monotonic() < quiet:
             self._take(wait_seconds=5)
@@ -89,26 +89,33 @@ class Crowd:
     def _take(self, wait_seconds: int) -> None:
         for notice in self.subscriber.waiting(wait_seconds):
             self.notices.append(notice)
-            self.told.setdefault(notice["upload"], time.monotonic())
+            self.first_messages.setdefault(notice["upload"], time.monotonic())
 
-    # ---- what was done -------------------------------------------------------------------------
+    # ---- results -------------------------------------------------------------------------------
 
     def waits(self) -> list[float]:
         """Return each upload's seconds from its request to its message."""
-        return [told - self.begun[upload] for upload, told in self.told.items()]
+        return [
+            first_messages - self.begun[upload]
+            for upload, first_messages in self.first_messages.items()
+        ]
 
     def makespan(self) -> float | None:
         """Return the seconds from the first request to the last upload's message."""
-        return max(self.told.values()) - min(self.begun.values()) if self.told else None
+        return (
+            max(self.first_messages.values()) - min(self.begun.values())
+            if self.first_messages
+            else None
+        )
 
-    def walks(self) -> list[Walk]:
+    def executions(self) -> list[Execution]:
         """Return every execution of the state machine."""
         client = self.cloud.client("stepfunctions")
         pages = client.get_paginator("list_executions").paginate(
             stateMachineArn=self.outputs["StateMachineArn"]
         )
         return [
-            walk_of(execution["status"], self._history(client, execution["executionArn"]))
+            summarise(execution["status"], self._history(client, execution["executionArn"]))
             for page in pages
             for execution in page["executions"]
         ]
@@ -132,23 +139,23 @@ class Crowd:
 
 
 def name_of(number: int) -> str:
-    """Return an upload's name, which its notice carries."""
-    return f"crowd-{number:03d}"
+    """Return an upload's name, which is in its notice."""
+    return f"load-{number:03d}"
 
 
 def prefix_of(number: int) -> str:
-    """Return where an upload lies; a few tenants share the work."""
+    """Return an upload's prefix; the uploads belong to TENANTS tenants."""
     return upload_prefix(f"tenant-{number % TENANTS}", name_of(number))
 
 
-def walk_of(status: str, history: list[dict[str, Any]]) -> Walk:
-    """Return what counts of one execution's history."""
+def summarise(status: str, history: list[dict[str, Any]]) -> Execution:
+    """Return the summary of one execution's history."""
     entered = [event for event in history if event["type"].endswith("StateEntered")]
-    return Walk(status, len(entered), len(history), dict(stays(history)))
+    return Execution(status, len(entered), len(history), dict(task_seconds(history)))
 
 
-def stays(history: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
-    """Yield each Task that was left, and its seconds."""
+def task_seconds(history: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
+    """Yield each finished Task with its seconds."""
     since: dict[str, Any] = {}
     for event in history:
         if event["type"] == "TaskStateEntered":
@@ -158,16 +165,18 @@ def stays(history: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
             yield name, (event["timestamp"] - since[name]).total_seconds()
 
 
-def medians(walks: list[Walk]) -> dict[str, float]:
-    """Return the median seconds in each Task, in their order."""
-    names = dict.fromkeys(name for walk in walks for name in walk.seconds)
+def medians(executions: list[Execution]) -> dict[str, float]:
+    """Return the median seconds in each Task, in the order of the workflow."""
+    names = dict.fromkeys(name for execution in executions for name in execution.seconds)
     return {
-        name: statistics.median(walk.seconds[name] for walk in walks if name in walk.seconds)
+        name: statistics.median(
+            execution.seconds[name] for execution in executions if name in execution.seconds
+        )
         for name in names
     }
 
 
 def trained_twice(training_jobs: list[list[str]]) -> int:
-    """Count the users' jobs that more than one training job was started for."""
+    """Return the number of users' jobs in more than one training job."""
     starts = Counter(job for jobs in training_jobs for job in jobs)
     return sum(count > 1 for count in starts.values())

@@ -1,7 +1,7 @@
-"""A training container that learns nothing: every user gets a small real adapter at once.
+"""A training container that does not train: every user gets a small valid adapter at once.
 
-It checks its photos as the trainer does, and what it writes passes every later check: rank 4 in
-the queries of the base's UNet, random by the job's id, so that each user's weights are others.
+It checks its photos as the trainer does, and its adapters pass every later check: rank 4 in the
+queries of the base's UNet, with random weights that depend on the job's id.
 """
 
 import json
@@ -34,7 +34,7 @@ Shapes = Mapping[str, tuple[int, int]]
 
 
 def main() -> int:
-    """Do every task of the plan, one after another."""
+    """Run every task of the plan, one after another."""
     plan_file, base = DATA / layout.PLAN_CHANNEL / layout.PLAN_FILE, DATA / layout.BASE_CHANNEL
     plan = TrainingPlan.model_validate_json(plan_file.read_bytes())
     card = BaseCard.model_validate_json((base / layout.BASE_FILE).read_bytes())
@@ -57,7 +57,7 @@ def shapes_of(weights: Path) -> Shapes:
 
 
 def check_photos(task: TrainingTask) -> None:
-    """Raise ValueError unless every photo is the planned one."""
+    """Raise ValueError unless every photo has the hash in the plan."""
     for photo in task.photos:
         body = (DATA / layout.PHOTOS_CHANNEL / photo.file).read_bytes()
         if sha256(body).hexdigest() != photo.sha256:
@@ -66,7 +66,7 @@ def check_photos(task: TrainingTask) -> None:
 
 def random_adapter(job_id: str, shapes: Shapes) -> bytes:
     """Return a diffusers LoRA file; equal job ids give equal bytes."""
-    rng = random.Random(job_id)  # noqa: S311 - keeps no secret
+    rng = random.Random(job_id)  # noqa: S311 - not a secret
     header: dict[str, object] = {}
     values = array("f")
     for name, shape in halves(shapes):
@@ -79,14 +79,14 @@ def random_adapter(job_id: str, shapes: Shapes) -> bytes:
 
 
 def halves(shapes: Shapes) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield the two matrices of each layer, as diffusers names them."""
+    """Yield the names and shapes of each layer's two matrices, as in diffusers' files."""
     for layer, (out, into) in shapes.items():
         yield f"unet.{layer}.lora_A.weight", (RANK, into)
         yield f"unet.{layer}.lora_B.weight", (out, RANK)
 
 
 def commit(task: TrainingTask, card: BaseCard, weights: bytes) -> None:
-    """Write the adapter and, last, the result that names it."""
+    """Write the adapter, and then the result that names its files."""
     folder = ROOT / "checkpoints" / task.job_id
     manifest = AdapterManifest(
         job_id=task.job_id,
@@ -108,13 +108,13 @@ def commit(task: TrainingTask, card: BaseCard, weights: bytes) -> None:
     (folder / layout.ADAPTER_FOLDER).mkdir(parents=True, exist_ok=True)
     for name, body in files.items():
         (folder / name).write_bytes(body)
-    half = folder / f"{layout.RESULT_FILE}.half"
-    half.write_text(result_of(manifest, files).model_dump_json())
-    half.rename(folder / layout.RESULT_FILE)
+    partial = folder / f"{layout.RESULT_FILE}.partial"
+    partial.write_text(result_of(manifest, files).model_dump_json())
+    partial.rename(folder / layout.RESULT_FILE)
 
 
 def result_of(manifest: AdapterManifest, files: Mapping[str, bytes]) -> TrainingResult:
-    """Return what a trainer says of an adapter that passed."""
+    """Return the trainer's result for an adapter that passed the gate."""
     return TrainingResult(
         job_id=manifest.job_id,
         training_job_name=os.environ["TRAINING_JOB_NAME"],

@@ -1,15 +1,20 @@
-"""The embedded AWS: ministack in this process, with what it lacks for our workflow.
+"""The embedded AWS: ministack in this process, changed where our workflow needs more.
 
-server.py         start and stop it: `serve()` in tests, `python -m local.cloud` by hand
-plugin.py         what is changed in ministack, in which order; checks the exact version
-access/           who may talk to it: whoever holds a key, and no web page
-children.py       processes that must not outlive this one
-lambdas.py        functions run in an interpreter that holds only boto3 and their zip
-lambda_worker.py  the program inside that interpreter
-sessions.py       acting as a role that a service was given
-permissions.py    IAM decisions that stock gets wrong
-events.py         EventBridge targets and tables from CloudFormation
-streams.py        a stream's batch that keeps failing
-untyped.py        names for values that no type can describe
-states/           Step Functions as AWS documents it
+"Stock" means ministack without these changes.
+
+server.py          starts and stops the server: `serve()` in tests, `python -m local.cloud` by hand
+plugin.py          installs the changes to ministack, and checks its exact version
+access/            answers only requests that are signed with a key, and no web page
+children.py        child processes that end with this process
+lambdas.py         Lambda functions, each in an interpreter with only boto3 and its own zip
+lambda_worker.py   the program inside that interpreter
+layers.py          Lambda layers, unpacked once for all functions
+worker_queue.py    measures how long a call waits for a free worker
+sessions.py        credentials of assumed roles
+permissions.py     IAM decisions that stock gets wrong
+events.py          EventBridge targets, and tables from CloudFormation
+streams.py         DynamoDB stream batches that keep failing
+paths.py           files and folders under .local/
+typing_aliases.py  type names for values without a type
+states/            Step Functions as AWS documents it
 """

@@ -1,4 +1,4 @@
-"""`python -m local.cloud --port 4566`: the embedded AWS, until Ctrl-C or SIGTERM."""
+"""Runs the embedded AWS until Ctrl-C or SIGTERM: `python -m local.cloud --port 4566`."""
 
 import argparse
 import os
@@ -13,14 +13,14 @@ from local.cloud import paths
 from local.cloud.access import root_key
 from local.cloud.server import HOST, START_SECONDS, STOP_SECONDS, Cloud, PortTakenError, serve
 
-SHOWN = (
+EXPORTED = (
     "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
     "AWS_DEFAULT_REGION", "AWS_REGION",
 )  # fmt: skip
 
 
 def main() -> int:
-    """Do what the command line asks; return the exit status."""
+    """Start or stop the server as the command line asks; return the exit status."""
     options = _options()
     if options.stop:
         return _stop(options.port)
@@ -60,7 +60,7 @@ def _run(port: int, show_exports: bool) -> int:
 
 
 def _write_pid(port: int) -> None:
-    """Say that the server is ready, and which process it is."""
+    """Write the pid file, which also reports that the server is ready."""
     pid = paths.pid_file(port)
     pid.parent.mkdir(parents=True, exist_ok=True)
     pid.write_text(f"{os.getpid()}\n")
@@ -69,7 +69,7 @@ def _write_pid(port: int) -> None:
 def _show_exports(cloud: Cloud) -> None:
     log = _shown(paths.log_file(cloud.port))
     print(f"The embedded AWS listens on {cloud.endpoint_url} (log: {log}).")
-    print("To use it, until it stops (each start makes new keys):")
+    print("Set these variables to use it; each start makes new keys:")
     for line in _export_lines(cloud):
         print(f"  {line}")
     sys.stdout.flush()
@@ -77,12 +77,12 @@ def _show_exports(cloud: Cloud) -> None:
 
 def _export_lines(cloud: Cloud) -> list[str]:
     environment = cloud.environment()
-    return [f"export {name}={environment[name]}" for name in SHOWN]
+    return [f"export {name}={environment[name]}" for name in EXPORTED]
 
 
 def _exports(port: int) -> int:
     """Print what to export for the server that runs on this port, and where the AWS CLI is."""
-    if _running(port) is None:
+    if paths.running_server(port) is None:
         print(root_key.NotRunningError(port), file=sys.stderr)
         return 1
     tools = Path(sys.executable).parent
@@ -92,34 +92,34 @@ def _exports(port: int) -> int:
 
 
 def _detach(port: int) -> int:
-    """Start a copy in a session of its own and wait until it says that it is ready."""
+    """Start the server in a new session and wait until it is ready."""
     paths.LOGS.mkdir(parents=True, exist_ok=True)
-    said = paths.LOGS / f"cloud-{port}.out"
-    with said.open("w") as out:
+    output_file = paths.LOGS / f"cloud-{port}.out"
+    with output_file.open("w") as out:
         child = subprocess.Popen(
             [sys.executable, "-m", "local.cloud", "--port", str(port), "--silent"],
             cwd=paths.ROOT, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
-        if _running(port) == child.pid:
+        if paths.running_server(port) == child.pid:
             _show_exports(Cloud(f"http://{HOST}:{port}", port))
             return 0
         time.sleep(0.05)
-    print(said.read_text(), end="", file=sys.stderr)
+    print(output_file.read_text(), end="", file=sys.stderr)
     return 1
 
 
 def _stop(port: int) -> int:
-    pid = _running(port)
+    pid = paths.running_server(port)
     if pid is None:
-        print(f"No embedded AWS of ours runs on port {port}.")
+        print(f"No embedded AWS of this project runs on port {port}.")
         return 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 2 * STOP_SECONDS
-    while _is_ours(pid) and time.monotonic() < deadline:
+    while paths.is_server(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    if _is_ours(pid):
+    if paths.is_server(pid):
         os.kill(pid, signal.SIGKILL)
         paths.pid_file(port).unlink(missing_ok=True)
         root_key.forget(port)
@@ -127,24 +127,8 @@ def _stop(port: int) -> int:
     return 0
 
 
-def _running(port: int) -> int | None:
-    """Return the process of the server on this port, if the pid file still tells the truth."""
-    try:
-        pid = int(paths.pid_file(port).read_text())
-    except (OSError, ValueError):
-        return None
-    return pid if _is_ours(pid) else None
-
-
-def _is_ours(pid: int) -> bool:
-    try:
-        return b"local.cloud" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
 def _forget_pid(port: int) -> None:
-    if _running(port) == os.getpid():
+    if paths.running_server(port) == os.getpid():
         paths.pid_file(port).unlink(missing_ok=True)
 
 

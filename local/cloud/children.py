@@ -1,8 +1,7 @@
-"""Processes that must not outlive this one.
+"""Child processes that end with this process.
 
-Linux can kill a child when its parent dies, but "parent" means the thread that started it.
-Requests come and go on short-lived threads, so one thread that lives as long as we do starts
-every child.
+Linux can kill a child when its parent dies, but "parent" means the thread that started it. Requests
+run on short-lived threads, so one thread that lives as long as the process starts every child.
 """
 
 import ctypes
@@ -22,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 5.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_wanted: queue.SimpleQueue[tuple[Future[Any], Callable[[], Stock]]] = queue.SimpleQueue()
+_starts: queue.SimpleQueue[tuple[Future[Any], Callable[[], Stock]]] = queue.SimpleQueue()
 _children: set[subprocess.Popen[Any]] = set()
 _lock = threading.Lock()
 _starter: threading.Thread | None = None
@@ -33,13 +32,13 @@ def popen(
 ) -> subprocess.Popen[Any]:
     """Start a process as subprocess.Popen does; it gets `death_signal` when this process dies.
 
-    It leads a group of its own: Ctrl-C in the terminal reaches only us, and we stop the group.
+    The child leads its own process group, so Ctrl-C in the terminal does not reach it directly.
     """
 
     def bind_to_parent() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, int(death_signal))
 
-    # preexec_fn: one system call through a library that is loaded already, so no lock is taken.
+    # preexec_fn is safe here: it makes one system call and takes no lock.
     bound = {"preexec_fn": bind_to_parent, "start_new_session": True, **options}
     start = lambda: subprocess.Popen(args, **bound)  # noqa: E731
     child: subprocess.Popen[Any] = _on_starter(start)
@@ -53,7 +52,7 @@ def popen(
 
 
 def stop_all(grace_seconds: float = GRACE_SECONDS) -> None:
-    """Ask every child to end, then kill what is left."""
+    """Send SIGTERM to every child, then kill the ones that still run."""
     with _lock:
         children = tuple(_children)
         _children.clear()
@@ -64,7 +63,7 @@ def stop_all(grace_seconds: float = GRACE_SECONDS) -> None:
 
 
 def stop(child: subprocess.Popen[Any], grace_seconds: float = GRACE_SECONDS) -> None:
-    """Ask one child and its own children to end, then kill what is left of them."""
+    """Send SIGTERM to one child's process group, then kill what still runs of it."""
     _signal(child, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         child.wait(grace_seconds)
@@ -74,7 +73,7 @@ def stop(child: subprocess.Popen[Any], grace_seconds: float = GRACE_SECONDS) -> 
 
 
 def _signal(child: subprocess.Popen[Any], number: int) -> None:
-    """Signal the group that a child leads; it may be gone already."""
+    """Send a signal to the process group of a child, if the group still exists."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
 
@@ -82,7 +81,7 @@ def _signal(child: subprocess.Popen[Any], number: int) -> None:
 def _close(child: subprocess.Popen[Any]) -> None:
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
-            with suppress(OSError):  # what was to be written to a dead child
+            with suppress(OSError):  # unwritten input of a dead child
                 pipe.close()
 
 
@@ -93,14 +92,14 @@ def _on_starter(start: Callable[[], Stock]) -> Stock:
             _starter = threading.Thread(target=_serve, daemon=True, name="child-starter")
             _starter.start()
     answer: Future[Any] = Future()
-    _wanted.put((answer, start))
+    _starts.put((answer, start))
     return answer.result()
 
 
 def _serve() -> None:
     while True:
-        answer, start = _wanted.get()
+        answer, start = _starts.get()
         try:
             answer.set_result(start())
-        except BaseException as error:  # noqa: BLE001 - it belongs to the thread that asked
+        except BaseException as error:  # noqa: BLE001 - the calling thread raises it
             answer.set_exception(error)

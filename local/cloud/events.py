@@ -1,4 +1,4 @@
-"""EventBridge and DynamoDB where stock loses what a template says."""
+"""EventBridge and DynamoDB properties of a template that stock ignores."""
 
 import json
 import logging
@@ -14,16 +14,16 @@ log = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Retry functions, keep what no target takes, keep a table's TTL and recovery."""
+    """Retry functions, send undeliverable events to a DLQ, and keep a table's TTL and recovery."""
     eventbridge._dispatch_to_lambda = _invoke_asynchronously
     _keep_undeliverable_events()
     _keep_table_properties()
 
 
 def _invoke_asynchronously(arn: str, payload: str) -> None:
-    """A rule's function is invoked as an event: two retries, then its OnFailure destination.
+    """Invoke a rule's function asynchronously: two retries, then its OnFailure destination.
 
-    Stock calls it once and forgets.
+    Stock invokes it once and drops a failure.
     """
     function, config, _name = lambda_svc._get_func_record_for_ref(arn)
     record = lambda_svc._execution_record_for_config(function, config)
@@ -49,7 +49,7 @@ def _keep_undeliverable_events() -> None:
 
 
 def _undeliverable(target: Json) -> str | None:
-    """Return why a target cannot be called at all; its own later failure is its own affair."""
+    """Return why a target cannot be called; None when it can, even if it fails afterwards."""
     arn = target.get("Arn", "")
     if ":states:" in arn:
         if stepfunctions._resolve_state_machine_arn(arn) is None:

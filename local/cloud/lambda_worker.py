@@ -1,8 +1,8 @@
-"""The program inside a function's interpreter: it stands where Lambda's own runtime stands.
+"""The program inside a function's interpreter, in place of Lambda's own runtime.
 
-It runs on an interpreter that has only boto3, so it imports nothing of ours. One JSON line in, one
-out; what the function prints goes to standard error, which becomes its log. A handler's exception
-is answered as Lambda answers it and the worker lives on.
+The interpreter has only boto3, so this file imports nothing of this project. It reads one JSON line
+for each invocation and writes one. What the function prints goes to standard error, which becomes
+its log. An exception of the handler is answered as Lambda answers it, and the worker goes on.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import time
 import traceback
 from typing import Any, TypeAlias
 
-Untyped: TypeAlias = Any
+AnyValue: TypeAlias = Any
 
-ALWAYS_NEW = ("_X_AMZN_TRACE_ID", "_MINISTACK_INVOKE_DEPTH")
+PER_INVOCATION = ("_X_AMZN_TRACE_ID", "_MINISTACK_INVOKE_DEPTH")
 
 
 class Context:
-    """What a handler gets as its second argument."""
+    """The second argument of a handler."""
 
     def __init__(self, init: dict[str, Any], invocation: dict[str, Any]) -> None:
         name = init["function_name"]
@@ -37,33 +37,33 @@ class Context:
         self._deadline = time.monotonic() + invocation["timeout_ms"] / 1000
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the function's timeout, in milliseconds."""
+        """Return the rest of the function's timeout in milliseconds."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 def main() -> None:
     """Answer invocations until the parent closes the pipe."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # also what C code prints
+    os.dup2(2, 1)  # output of C code as well
     sys.stdout = sys.stderr
     init = json.loads(sys.stdin.readline())
     os.environ.update(init["env"])
     sys.path[:1] = [init["code_dir"], *_layers()]
     handler, failed = _load(init["module"], init["handler"])
-    _say(answers, {"status": "ready", "cold": True})
+    _send(answers, {"status": "ready", "cold": True})
     for line in sys.stdin:
         message = json.loads(line)
-        _say(answers, failed or _answer(handler, init, message))
-        if failed:  # the next invocation initialises anew, as Lambda does
+        _send(answers, failed or _answer(handler, init, message))
+        if failed:  # the next invocation imports the module again, as on Lambda
             handler, failed = _load(init["module"], init["handler"])
 
 
 def _layers() -> list[str]:
-    """Return the folders of the function's layers; its own code comes before them, as on AWS."""
+    """Return the folders of the function's layers; sys.path has its own code before them."""
     unpacked = filter(None, os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     folders = [
-        os.path.join(layer, "python", inner)  # noqa: PTH118 - the worker starts faster without
+        os.path.join(layer, "python", inner)  # noqa: PTH118 - the worker starts faster without pathlib
         for layer in unpacked
         for inner in (os.path.join("lib", version, "site-packages"), "")  # noqa: PTH118
     ]
@@ -71,13 +71,13 @@ def _layers() -> list[str]:
 
 
 def _load(module: str, name: str) -> tuple[Any, dict[str, Any] | None]:
-    """Return the handler, or the error that the first invocation shall report."""
+    """Return the handler, or the error that the first invocation reports."""
     try:
         found = importlib.import_module(module)
     except ImportError as error:
         message = f"Unable to import module '{module}': {error}"
         return None, _failure("Runtime.ImportModuleError", message, error)
-    except BaseException as error:  # noqa: BLE001 - the function's own, whatever it is
+    except BaseException as error:  # noqa: BLE001 - any error of the function's code
         return None, _failure(type(error).__name__, str(error), error)
     if not hasattr(found, name):
         message = f"Handler '{name}' missing on module '{module}'"
@@ -85,10 +85,10 @@ def _load(module: str, name: str) -> tuple[Any, dict[str, Any] | None]:
     return getattr(found, name), None
 
 
-def _answer(handler: Untyped, init: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+def _answer(handler: AnyValue, init: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     invocation = message["ctx"]
     values = (invocation.get("trace_id"), invocation.get("depth"))
-    for name, value in zip(ALWAYS_NEW, values, strict=True):
+    for name, value in zip(PER_INVOCATION, values, strict=True):
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = str(value)
@@ -108,8 +108,8 @@ def _answer(handler: Untyped, init: dict[str, Any], message: dict[str, Any]) -> 
 
 
 def _failure(kind: str, message: str, error: BaseException, request_id: str = "") -> dict[str, Any]:
-    """Return the error document that Lambda would return, and log it as Lambda does."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # without our own
+    """Return Lambda's error document, and log the error as Lambda does."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without this file's own frame
     trace = traceback.format_list(f for f in frames if "importlib" not in f.filename)
     sys.stderr.write(f"[ERROR] {kind}: {message}\nTraceback (most recent call last):\n")
     sys.stderr.writelines(trace)
@@ -119,7 +119,7 @@ def _failure(kind: str, message: str, error: BaseException, request_id: str = ""
     return {**answer, "function_error": {**document, "stackTrace": trace}}
 
 
-def _say(answers: Untyped, message: dict[str, Any]) -> None:
+def _send(answers: AnyValue, message: dict[str, Any]) -> None:
     sys.stderr.flush()
     answers.write(json.dumps(message) + "\n")
     answers.flush()

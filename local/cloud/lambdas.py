@@ -1,7 +1,7 @@
-"""Functions as Lambda runs them: only boto3 and their zip, no host secrets, errors by class name.
+"""Functions run as on Lambda: with only boto3 and their zip, and errors by class name.
 
-Stock runs a handler in the server's own interpreter with the host's whole environment, and reports
-every exception as Runtime.HandlerError, so no Retry or Catch by name would ever match.
+Stock runs a handler in the server's own interpreter with the host's whole environment. It reports
+every exception as Runtime.HandlerError, so no Retry or Catch by name would match.
 """
 
 import os
@@ -22,7 +22,7 @@ from local.cloud.typing_aliases import Json, Stock
 
 OUR_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
-# What a worker is given of the server's environment; its first message brings its own variables.
+# Variables that a worker inherits from the server; its first message brings the function's own.
 PASSED = frozenset({
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DISABLE_HOST_PREFIX_INJECTION", "LAMBDA_TASK_ROOT",
@@ -46,22 +46,22 @@ _slots_lock = threading.Lock()
 
 
 def install() -> None:
-    """Give functions their own interpreter, environment and error names."""
+    """Run functions in their own interpreter and environment, and keep their error names."""
     if not paths.LAMBDA_PYTHON.exists():
         where = paths.LAMBDA_PYTHON.relative_to(paths.ROOT)
-        message = f"{where}, the functions' Python, is missing: run `make envs`"
+        message = f"the functions' Python, {where}, is missing: run `make envs`"
         raise paths.NotInstalledError(message)
     lambda_runtime._PYTHON_WORKER_SCRIPT = Path(__file__).with_name("lambda_worker.py").read_text()
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
     lambda_runtime.tempfile = types.SimpleNamespace(**{**vars(tempfile), "mkdtemp": _mkdtemp})
     lambda_runtime._detect_runtime_binary = _checked(lambda_runtime._detect_runtime_binary)
-    lambda_svc._emit_lambda_logs = _of_living_functions(lambda_svc._emit_lambda_logs)
+    lambda_svc._emit_lambda_logs = _of_existing_functions(lambda_svc._emit_lambda_logs)
     layers.install()
     _report_errors_by_name()
 
 
-def _of_living_functions(emit: Callable[..., None]) -> Callable[..., None]:
-    """A late retry of a deleted function must not bring its log group back."""
+def _of_existing_functions(emit: Callable[..., None]) -> Callable[..., None]:
+    """Drop the log of a deleted function: a late retry must not create its log group again."""
 
     def emitted(function: Stock, *args: Stock, **options: Stock) -> None:
         config = function.get("config") or function
@@ -72,11 +72,11 @@ def _of_living_functions(emit: Callable[..., None]) -> Callable[..., None]:
 
 
 def _checked(detect: Callable[[str], tuple[str, str]]) -> Callable[[str], tuple[str, str]]:
-    """Refuse a Python that is not ours, or wheels built for it would fail without a word why."""
+    """Refuse another Python version, for which the function's wheels were not built."""
 
     def checked(runtime: str) -> tuple[str, str]:
         if runtime.startswith("python") and runtime != OUR_RUNTIME:
-            message = f"the laptop runs {OUR_RUNTIME}, this function wants {runtime}"
+            message = f"the laptop runs {OUR_RUNTIME}, but this function needs {runtime}"
             raise RuntimeError(f"{message}: deploy with LambdaRuntime={OUR_RUNTIME}")
         return detect(runtime)
 
@@ -84,7 +84,7 @@ def _checked(detect: Callable[[str], tuple[str, str]]) -> Callable[[str], tuple[
 
 
 def _popen(args: list[str], env: dict[str, str], **options: Stock) -> subprocess.Popen[Any]:
-    """Start a worker: our interpreter for Python, and only what Lambda's environment holds."""
+    """Start a worker with the functions' own Python and only Lambda's variables."""
     if args[-1].endswith(".py"):
         args = [str(paths.LAMBDA_PYTHON), *args[1:]]
     return children.popen(args, env=_worker_environment(env), **options)
@@ -97,7 +97,7 @@ def _worker_environment(given: dict[str, str]) -> dict[str, str]:
 
 
 def _mkdtemp(**options: Stock) -> str:
-    """Unpack functions under .local/, so that the next start removes what a crash left."""
+    """Unpack functions under .local/, so that the next start removes the files of a crash."""
     folder = paths.lambda_code(int(os.environ["GATEWAY_PORT"]))
     folder.mkdir(parents=True, exist_ok=True)
     return tempfile.mkdtemp(dir=folder, **options)
@@ -106,15 +106,15 @@ def _mkdtemp(**options: Stock) -> str:
 def _report_errors_by_name() -> None:
     invoke, execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
 
-    def invoke_and_note(self: Stock, *args: Stock, **options: Stock) -> Stock:
+    def invoke_and_record(self: Stock, *args: Stock, **options: Stock) -> Stock:
         answer = invoke(self, *args, **options)
         _last.error = answer.get("function_error")
         return answer
 
-    def execute_in_turn(func: Stock, event: Json, request_id: str) -> Stock:
+    def execute_in_slot(func: Stock, event: Json, request_id: str) -> Stock:
         _last.error = None
         slot = _slot((func.get("config") or func)["FunctionName"])
-        with worker_queue.current().standing():
+        with worker_queue.current_timer().waiting():
             slot.acquire()
         try:
             answer = execute(func, event, request_id)
@@ -124,12 +124,12 @@ def _report_errors_by_name() -> None:
             return _named(answer)
         return {**answer, "body": {**_last.error, "requestId": request_id}, "error": True}
 
-    lambda_runtime.Worker.invoke = invoke_and_note
-    lambda_svc._execute_function_warm = execute_in_turn
+    lambda_runtime.Worker.invoke = invoke_and_record
+    lambda_svc._execute_function_warm = execute_in_slot
 
 
 def _named(answer: Stock) -> Stock:
-    """Call a worker that died what Lambda calls it: stock blames the handler."""
+    """Report a dead worker as Runtime.ExitError; stock reports it as the handler's error."""
     body = answer.get("body")
     if answer.get("error") and isinstance(body, dict) and body.get("errorMessage") == DIED:
         return {**answer, "body": {**body, "errorType": "Runtime.ExitError"}}

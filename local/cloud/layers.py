@@ -1,7 +1,7 @@
-"""Layers, unpacked once for all functions, as Lambda mounts them.
+"""Lambda layers, unpacked once for all functions.
 
-Stock unpacks every layer into a folder of each worker. Our one layer is 67 MB, so twelve workers
-wrote 800 MB and compiled the same modules twelve times.
+Stock unpacks every layer into a folder of each worker. The product's layer is 67 MB, so twelve
+workers wrote 800 MB and compiled the same modules twelve times.
 """
 
 import fcntl
@@ -20,13 +20,13 @@ from local.cloud import paths
 from local.cloud.typing_aliases import Stock
 
 VARIABLE = "_LAMBDA_LAYERS_DIRS"
-"""How lambda_worker.py learns where they lie."""
+"""Variable that names the unpacked layers to lambda_worker.py."""
 
 _spawning = threading.local()
 
 
 def install() -> None:
-    """Let workers start without layers of their own."""
+    """Start workers with the shared folders instead of their own copies."""
     spawn = lambda_runtime.Worker._spawn
 
     def spawned(self: Stock) -> Stock:
@@ -43,12 +43,12 @@ def install() -> None:
 
 
 def variables() -> dict[str, str]:
-    """Return what the worker that this thread starts must know."""
+    """Return the variables for the worker that this thread starts."""
     return {VARIABLE: os.pathsep.join(getattr(_spawning, "folders", []))}
 
 
 def unpacked(layer: Stock) -> Path:
-    """Return the folder of a layer version, named by its content; unpack it if it is new."""
+    """Return the folder of a layer version, named by its hash; unpack it when it is missing."""
     data: bytes = lambda_svc._resolve_layer_zip(layer)
     folder = paths.LAYERS / hashlib.sha256(data).hexdigest()
     paths.LAYERS.mkdir(parents=True, exist_ok=True)
@@ -60,9 +60,9 @@ def unpacked(layer: Stock) -> Path:
 
 
 def _unpack(data: bytes, folder: Path) -> None:
-    """Unpack beside and rename, so that a folder that exists is whole; zipfile keeps it inside."""
-    half = folder.with_suffix(".half")
-    shutil.rmtree(half, ignore_errors=True)
+    """Unpack into another folder, then rename it, so that an existing folder is complete."""
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        archive.extractall(half)
-    half.rename(folder)
+        archive.extractall(partial)
+    partial.rename(folder)

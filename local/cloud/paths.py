@@ -1,4 +1,4 @@
-"""Where the laptop keeps things. Everything that is written lies under .local/."""
+"""Files and folders of the embedded AWS. Everything that it writes is under .local/."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ LAMBDA_PYTHON = ROOT / ".venv" / "lambda" / "bin" / "python"
 
 
 class NotInstalledError(Exception):
-    """An environment of ours is missing, or holds something else than it should."""
+    """An environment under .venv/ is missing, or holds another version than the pinned one."""
 
 
 def lambda_code(port: int) -> Path:
@@ -31,3 +31,20 @@ def access_key_file(port: int) -> Path:
 def pid_file(port: int) -> Path:
     """Return the file that names the process of the server on this port."""
     return STATE / f"cloud-{port}.pid"
+
+
+def running_server(port: int) -> int | None:
+    """Return the process of the server on this port, if the pid file still tells the truth."""
+    try:
+        pid = int(pid_file(port).read_text())
+    except (OSError, ValueError):
+        return None
+    return pid if is_server(pid) else None
+
+
+def is_server(pid: int) -> bool:
+    """Whether this process is an embedded AWS: its number may have gone to another program."""
+    try:
+        return b"local.cloud" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -1,4 +1,4 @@
-"""IAM decisions that stock gets wrong: it denies what a least-privilege policy allows on AWS."""
+"""IAM decisions that stock gets wrong: it denies what least-privilege policies allow on AWS."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from local.cloud.typing_aliases import Json, Stock
 
 
 def install() -> None:
-    """Name the resource of SendTask* and PutMetricData's namespace; HTTP is safe; one root key."""
+    """Correct the resource of SendTask*, two condition keys, and which key is the root key."""
     iam_actions.extract_resource_arn = _by_token(iam_actions.extract_resource_arn)
     iam_actions.request_tag_context = _with_namespace(iam_actions.request_tag_context)
     iam_evaluator._resolve_condition_key = _over_tls(iam_evaluator._resolve_condition_key)
@@ -23,15 +23,15 @@ def install() -> None:
 
 
 def _is_root(access_key_id: str) -> bool:
-    """The root key of this start, and ministack's own calls, which have none.
+    """Return whether a key is this server's root key, or absent as in ministack's own calls.
 
-    Stock takes `test` and every account number for root as well.
+    Stock also takes `test` and every account number for the root key.
     """
     return not access_key_id or access_key_id == os.environ.get("AWS_ACCESS_KEY_ID")
 
 
 def _over_tls(resolve: Callable[[str, Stock], Stock]) -> Callable[[str, Stock], Stock]:
-    """A request on the loopback is as safe as TLS, and policies that ask for TLS must pass here."""
+    """Set aws:SecureTransport to true, so that policies that require TLS pass on the loopback."""
 
     def resolved(key: str, context: Stock) -> Stock:
         return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
@@ -40,7 +40,7 @@ def _over_tls(resolve: Callable[[str, Stock], Stock]) -> Callable[[str, Stock], 
 
 
 def _by_token(extract: Callable[..., Any]) -> Callable[..., Any]:
-    """SendTask* acts on the state machine that issued the token; stock sees `*`."""
+    """Name the state machine that issued the token as the resource of SendTask*; stock uses `*`."""
 
     def extracted(  # noqa: PLR0913, PLR0917 - ministack's signature
         service: str, method: str, path: str, headers: Json, body: bytes,
@@ -55,7 +55,7 @@ def _by_token(extract: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_namespace(context: Callable[..., Any]) -> Callable[..., Any]:
-    """The condition key cloudwatch:namespace, which stock does not fill."""
+    """Fill the condition key cloudwatch:namespace, which stock leaves empty."""
 
     def with_namespace(service: str, action: str, body: bytes, query: Json) -> Stock:
         found = context(service, action, body, query)
@@ -68,7 +68,7 @@ def _with_namespace(context: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _namespace(body: bytes, query: Json) -> str | None:
-    """Read the namespace from whichever of CloudWatch's three protocols the client speaks."""
+    """Read the namespace from a request in any of CloudWatch's three protocols."""
     named = query.get("Namespace")
     if named:
         return str(named[0] if isinstance(named, list) else named)

@@ -1,8 +1,8 @@
-"""What is changed in ministack, in which order.
+"""Installs the changes to ministack.
 
-All of it is private API, so the version is exact. ministack's own code stays out of ours: we
-replace entries of its registries and functions of its modules, and tests/contract/test_local_*.py
-hold each change.
+The changes use ministack's private API, so its version is pinned exactly. They replace entries of
+its registries and functions of its modules; no code of ministack is copied. Each change is tested
+by tests/contract/test_local_*.py.
 """
 
 from importlib import import_module
@@ -20,14 +20,14 @@ PINNED = "1.5.33"
 def install() -> Stock:
     """Change ministack in this process and return its ASGI module.
 
-    The environment must be set before: ministack reads it when it is imported.
+    Set the environment before: ministack reads it when it is imported.
 
     Raises:
         NotInstalledError: another version is installed, or the functions' Python is missing.
     """
     found = version("ministack")
     if found != PINNED:
-        message = f"ministack {PINNED} is needed, {found} is installed: run `make envs`"
+        message = f"ministack {found} is installed, but {PINNED} is needed: run `make envs`"
         raise NotInstalledError(message)
     lambdas.install()
     states.install()

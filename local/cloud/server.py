@@ -1,7 +1,7 @@
-"""Start and stop the embedded AWS.
+"""Starts and stops the embedded AWS.
 
 ministack keeps its state in module globals and reads its environment when it is imported, so a
-process holds one server at a time. A second `serve()` in the same process starts empty.
+process can run one server at a time. A second `serve()` in the same process starts empty.
 """
 
 import asyncio
@@ -30,19 +30,20 @@ from local.cloud.typing_aliases import Stock
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-START_SECONDS = 30
+START_SECONDS = 180
+"""A busy machine imports ministack in half a minute; a server that has died is not waited for."""
 STOP_SECONDS = 15
 
 _installed: list[Stock] = []
 
 
 class PortTakenError(Exception):
-    """Another program listens where the embedded AWS should."""
+    """Another program listens on the embedded AWS's port."""
 
     def __init__(self, port: int) -> None:
         super().__init__(
             f"Port {port} of {HOST} is taken by another program. Stop that program (`make down`"
-            " stops a server of ours), or choose another port: `make up PORT=4600`."
+            " stops an embedded AWS), or choose another port: `make up PORT=4600`."
         )
         self.port = port
 
@@ -55,20 +56,20 @@ class Cloud:
     port: int
 
     def access_key(self) -> AccessKey:
-        """Return the account's root key, which is another one after each start.
+        """Return the account's root key; each start makes a new one.
 
         Raises:
-            NotRunningError: no embedded AWS of ours runs on this port.
+            NotRunningError: no embedded AWS of this project runs on this port.
         """
         return root_key.read(self.port)
 
     def credentials(self) -> dict[str, str]:
-        """Return the root key as boto3 takes it."""
+        """Return the root key as arguments of a boto3 client."""
         key = self.access_key()
         return {"aws_access_key_id": key.key_id, "aws_secret_access_key": key.secret}
 
     def environment(self) -> dict[str, str]:
-        """Return what a command line client needs to talk to it."""
+        """Return the environment variables of a command line client."""
         key = self.access_key()
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -96,11 +97,11 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
     """Run the embedded AWS in a thread of this process.
 
     Args:
-        port: where to listen on 127.0.0.1; absent: any free port.
-        log_file: written anew; absent: .local/logs/cloud-<port>.log.
+        port: the port on 127.0.0.1; None takes any free port.
+        log_file: the log, overwritten at the start; None takes .local/logs/cloud-<port>.log.
 
     Raises:
-        PortTakenError: something listens there already.
+        PortTakenError: another program listens on the port.
     """
     port = _free_port(port)
     shutil.rmtree(paths.lambda_code(port), ignore_errors=True)
@@ -119,7 +120,9 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
             _wait_until_ready(cloud, thread)
             yield cloud
         finally:
-            import_module("local.sagemaker.api.service").reset()  # its containers end first
+            import_module(
+                "local.sagemaker.api.service"
+            ).reset()  # ends its containers before the server
             stop.set()
             thread.join(STOP_SECONDS)
             _forget(app, port)
@@ -127,12 +130,12 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
 
 @contextmanager
 def _root_key(port: int) -> Iterator[AccessKey]:
-    """Make the root key, and tell ministack, which reads it from the environment at each use."""
+    """Make the root key and set it in the environment, where ministack reads it at each use."""
     key = root_key.create(port)
-    told = {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
-    before = {name: os.environ.get(name) for name in (*told, "AWS_SESSION_TOKEN")}
+    variables = {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
+    before = {name: os.environ.get(name) for name in (*variables, "AWS_SESSION_TOKEN")}
     os.environ.pop("AWS_SESSION_TOKEN", None)
-    os.environ.update(told)
+    os.environ.update(variables)
     try:
         yield key
     finally:
@@ -144,7 +147,7 @@ def _root_key(port: int) -> Iterator[AccessKey]:
 
 
 def _prepare(port: int) -> Stock:
-    """Set the environment that ministack reads, then import it for the first time."""
+    """Set the environment that ministack reads, then import ministack."""
     os.environ.update(
         GATEWAY_PORT=str(port),
         BIND_HOST=HOST,
@@ -161,7 +164,7 @@ def _prepare(port: int) -> Stock:
 
 
 def _listen(app: Stock, port: int, stop: threading.Event) -> None:
-    from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - slow, and only here
+    from hypercorn.asyncio import serve as hypercorn_serve  # noqa: PLC0415 - slow to import
     from hypercorn.config import Config as Listening  # noqa: PLC0415
 
     config = Listening()
@@ -182,7 +185,7 @@ def _wait_until_ready(cloud: Cloud, thread: threading.Thread) -> None:
         if _answers(cloud):
             return
         time.sleep(0.02)
-    message = f"the embedded AWS did not start; see {paths.LOGS}"
+    message = f"the embedded AWS did not start within {START_SECONDS} s; see {paths.LOGS}"
     raise RuntimeError(message)
 
 
@@ -196,7 +199,7 @@ def _answers(cloud: Cloud) -> bool:
 
 
 def _forget(app: Stock, port: int) -> None:
-    """End every process of the server and empty its memory, for a next one in this process."""
+    """End every child process and clear the state, so that another server can start here."""
     app._reset_all_state()
     children.stop_all()
     shutil.rmtree(paths.lambda_code(port), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Acting as a role: what AWS does when a service assumes one that you gave it."""
+"""Sessions of assumed roles: what AWS creates when a service assumes a role."""
 
 import hashlib
 import hmac
@@ -14,13 +14,13 @@ from local.cloud.typing_aliases import Json
 SESSION = "likeness"
 
 _seed = secrets.token_bytes(32)
-"""Makes the sessions of this process; nobody else can compute them from a role's name."""
+"""Secret from which this process derives session keys, so that no one can compute them."""
 
 
 def install() -> None:
-    """Give functions a session of their role that cannot be guessed.
+    """Give functions session keys that cannot be guessed.
 
-    Stock makes its keys from the names of the function and the role, which a template tells.
+    Stock derives the keys from the names of the function and the role, which a template contains.
     """
     lambda_runtime.execution_credentials = _credentials_of_function
     lambda_svc.execution_credentials = _credentials_of_function
@@ -37,7 +37,7 @@ def denial(role_arn: str, action: str, target: str) -> str | None:
 
 
 def _credentials_of_function(config: Json) -> dict[str, str]:
-    """Return what a function's process finds in its environment, the same at each of its starts."""
+    """Return the credentials of a function's process, the same at each of its starts."""
     function = config["FunctionArn"]
     return _register(config.get("Role", ""), config["FunctionName"][:64], function)
 
@@ -47,7 +47,7 @@ def _access_key(role_arn: str) -> str:
 
 
 def _register(role_arn: str, session: str, holder: str = "") -> dict[str, str]:
-    """Make a session of the role known, and return its keys."""
+    """Register a session of the role, and return its keys."""
     access_key = f"ASIA{_secret('key', role_arn, holder)[:16].upper()}"
     secret, token = _secret("secret", role_arn, holder), _secret("token", role_arn, holder)
     sts.register_session(access_key, {
@@ -63,8 +63,8 @@ def _register(role_arn: str, session: str, holder: str = "") -> dict[str, str]:
     }
 
 
-def _secret(*of: str) -> str:
-    return hmac.new(_seed, "\0".join(of).encode(), hashlib.sha256).hexdigest()
+def _secret(*parts: str) -> str:
+    return hmac.new(_seed, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
 
 
 def _session_arn(role_arn: str, session: str = SESSION) -> str:

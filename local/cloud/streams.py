@@ -1,4 +1,4 @@
-"""A stream's batch that keeps failing: AWS gives up after MaximumRetryAttempts, stock never."""
+"""Skips a stream's batch that keeps failing after MaximumRetryAttempts; stock never does."""
 
 import contextvars
 from collections import Counter
@@ -15,21 +15,21 @@ _last_pause: dict[str, float] = {}
 
 
 def install() -> None:
-    """After each look at the streams, give up on batches that failed too often."""
+    """After each poll of the streams, skip the batches that failed too often."""
     poll = lambda_svc._poll_dynamodb_streams
 
     def polled() -> bool:
         advanced: bool = poll()
         for account, region, mapping in lambda_svc._iter_all_esms():
             if ":dynamodb:" in mapping["EventSourceArn"]:
-                contextvars.copy_context().run(_judge, account, region, mapping)
+                contextvars.copy_context().run(_count_failures, account, region, mapping)
         return advanced
 
     lambda_svc._poll_dynamodb_streams = polled
 
 
-def _judge(account: str, region: str, mapping: Json) -> None:
-    """Count a mapping's failures in a row; each failure makes stock pause anew."""
+def _count_failures(account: str, region: str, mapping: Json) -> None:
+    """Count a mapping's consecutive failures; stock sets a new pause after each failure."""
     set_request_account_id(account)
     set_request_region(region)
     name = mapping["UUID"]
@@ -41,11 +41,11 @@ def _judge(account: str, region: str, mapping: Json) -> None:
         _failures[name] += 1
         limit = int(mapping.get("MaximumRetryAttempts", -1))
         if 0 <= limit < _failures[name]:
-            _give_up(mapping)
+            _skip_batch(mapping)
 
 
-def _give_up(mapping: Json) -> None:
-    """Tell the OnFailure destination of the batch, and go on behind it."""
+def _skip_batch(mapping: Json) -> None:
+    """Send the batch to the OnFailure destination, and continue after it."""
     name, source = mapping["UUID"], mapping["EventSourceArn"]
     table = source.split("/stream/")[0].rsplit("/", 1)[-1]
     positions = lambda_svc._dynamodb_stream_positions

@@ -1,9 +1,9 @@
-"""Names for values that no type can describe."""
+"""Type names for values that have no static type."""
 
 from typing import Any, TypeAlias
 
 Stock: TypeAlias = Any
-"""Something of ministack's, which ships no types."""
+"""An object of ministack, which ships no types."""
 
 Json: TypeAlias = Any
-"""Whatever a JSON document holds."""
+"""A value of a JSON document."""

@@ -1,4 +1,7 @@
-"""Standing in line for a worker: AWS starts one more instead, so no state's clock counts it."""
+"""Measures how long a call waits for a free worker.
+
+AWS starts one more worker instead of waiting, so a state's time-out does not count this time.
+"""
 
 import os
 import time
@@ -7,39 +10,39 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 WORKERS_PER_FUNCTION = min(8, 2 * (os.cpu_count() or 1))
-"""More calls at once than this stand in line: each worker's start costs a core a second."""
+"""Concurrent calls of one function; more calls wait, as each new worker costs a core a second."""
 
 
-class Turn:
-    """How long one call has stood in line, told while it still stands."""
+class QueueTimer:
+    """Measures the waiting time of one call, also while the call still waits."""
 
     def __init__(self) -> None:
-        self._stood = 0.0
+        self._waited = 0.0
         self._since: float | None = None
 
     def seconds(self) -> float:
-        """Return the time in line so far."""
-        since = self._since  # another thread may end it meanwhile
-        return self._stood if since is None else time.monotonic() - since
+        """Return the waiting time so far."""
+        since = self._since  # another thread may end the wait meanwhile
+        return self._waited if since is None else time.monotonic() - since
 
     @contextmanager
-    def standing(self) -> Iterator[None]:
-        """Stand in line."""
+    def waiting(self) -> Iterator[None]:
+        """Measure the time that the block takes."""
         self._since = time.monotonic()
         try:
             yield
         finally:
-            self._stood, self._since = self.seconds(), None
+            self._waited, self._since = self.seconds(), None
 
 
-_mine: ContextVar[Turn | None] = ContextVar("turn", default=None)
+_timer: ContextVar[QueueTimer | None] = ContextVar("queue_timer", default=None)
 
 
-def take(turn: Turn) -> None:
-    """Let whatever this context calls stand in line on this turn."""
-    _mine.set(turn)
+def use_timer(timer: QueueTimer) -> None:
+    """Measure the waiting time of this context's calls with this timer."""
+    _timer.set(timer)
 
 
-def current() -> Turn:
-    """Return this context's turn; where nobody asks for the time, one that is forgotten."""
-    return _mine.get() or Turn()
+def current_timer() -> QueueTimer:
+    """Return this context's timer, or a new one when nobody needs the time."""
+    return _timer.get() or QueueTimer()

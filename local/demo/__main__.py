@@ -2,159 +2,231 @@
 
 import argparse
 import json
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local import deployment
 from local.cloud import paths
 from local.cloud.server import HOST, Cloud
-from local.demo import picture, upload, verdict, watch
+from local.demo import ending, picture, reasons, upload, verdict, watch
+from local.demo.display import doing
+from local.demo.kept import Kept
+from local.demo.patience import StalledError
 from local.demo.subscriber import NoNoticeError, Subscriber
+from local.embedded_base import PORTRAITS
+from local.portraits import Photo
 
-FREE_BYTES = 2 * 1024**3
 FAILURES = (
     deployment.DeploymentError,
     watch.WorkflowError,
     upload.NoBaseError,
     verdict.NoResultError,
     NoNoticeError,
+    StalledError,
+    BotoCoreError,
     ClientError,
     OSError,
 )
-SHEET = paths.STATE / "demo" / "contact_sheet.png"
+DEMO = paths.STATE / "demo"
+SHEET = DEMO / "contact_sheet.png"
+TRAINED_BY = ("functions", "training_image/trainer", "training_image/train.py")
+"""Another version of this code trains anew."""
 
 
 def main() -> int:
     """Run the demo; return the exit status."""
     options = _options()
-    console = Console(highlight=False)
-    cloud = Cloud(f"http://{HOST}:{options.port}", options.port)
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        _check_disk()
-        _run(cloud, console)
-    except KeyboardInterrupt:
-        console.print("\nStopped; nothing is left running.")
-        _server(cloud, "--stop")
-        return 130
-    except FAILURES as error:
-        console.print(f"[red]The demo stopped:[/] {error}", soft_wrap=True)
-        console.print(f"Logs: {paths.LOGS.relative_to(paths.ROOT)}/")
-        _server(cloud, "--stop")
-        return 1
-    return 0
+    cloud = Cloud(f"http://{HOST}:{options.port}", options.port)
+    return Demo(cloud, Console(highlight=False), fresh=options.fresh).run()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--port", type=int, default=4566, help="where the embedded AWS listens")
+    parser.add_argument("--fresh", action="store_true", help="train anew, whatever is kept")
     return parser.parse_args()
 
 
-def _run(cloud: Cloud, console: Console) -> None:
-    started = time.monotonic()
-    with console.status("Building the functions (sam build)"):
-        built = deployment.build()
-    _say(console, started, "built with sam build" if built else "built before, nothing changed")
-    _server(cloud, "--stop")
-    _server(cloud, "--detach", must=True)
-    _say(console, started, f"embedded AWS on {cloud.endpoint_url}")
-    photos = upload.sample_photos()
-    upload.put_base(cloud)
-    with console.status("Deploying template.yaml; the endpoint loads the base model"):
-        outputs = deployment.deploy(cloud)
-    _say(console, started, "deployed template.yaml through a CloudFormation change set")
-    subscriber = Subscriber(cloud, outputs["NoticesTopicArn"])
-    upload.put_upload(cloud, outputs["UploadsBucketName"], photos)
-    _say(console, started, f"uploaded {len(photos)} photos and request.json")
-    try:
-        execution = watch.follow(cloud, outputs["StateMachineArn"], console)
-    except watch.WorkflowError:
-        console.print_json(json.dumps(subscriber.receive()))  # a failure has its notice too
-        raise
-    notice = subscriber.receive()
-    console.print_json(json.dumps(notice))
-    _show_verdict(cloud, console, outputs["ModelsBucketName"], notice["job_id"])
-    _show_pictures(cloud, console, photos, notice["model"])
-    _say(console, started, "done")
-    _look_further(cloud, console, outputs, execution, notice["model"])
+class Demo:
+    """One run, from the build to the picture or to a reason why there is none."""
 
+    def __init__(self, cloud: Cloud, console: Console, *, fresh: bool = False) -> None:
+        self._cloud, self._console, self._fresh = cloud, console, fresh
+        self._started = time.monotonic()
+        self._kept: Kept | None = None
+        self._watcher: watch.Watcher | None = None
+        self._subscriber: Subscriber | None = None
 
-def _show_verdict(cloud: Cloud, console: Console, models_bucket: str, job_id: str) -> None:
-    report = verdict.read_report(cloud, models_bucket, job_id)
-    for line in ("[bold]What the gate measured[/]", *verdict.lines_of(report)):
-        console.print(line, soft_wrap=True)
+    def run(self) -> int:
+        """Return the exit status: 0, 1 after a failure, 130 after Ctrl-C."""
+        try:
+            self._run()
+        except KeyboardInterrupt:
+            return self._interrupted()
+        except FAILURES as error:
+            return self._failed(error)
+        return 0
 
+    # ---- the parts ---------------------------------------------------------------------------
 
-def _show_pictures(
-    cloud: Cloud, console: Console, photos: list[Any], model: dict[str, Any]
-) -> None:
-    endpoint, target = model["endpoint_name"], model["target_model"]
-    with console.status("Asking for three pictures, without and with the adapter"):
-        before = picture.answers(cloud, endpoint, target, lora_scale=0.0)
-        after = picture.answers(cloud, endpoint, target, lora_scale=1.0)
-    picture.save(picture.sheet(photos, before, after), SHEET)
+    def _run(self) -> None:
+        photos = self._prepare()
+        outputs = self._deploy()
+        self._restore(outputs)
+        self._subscriber = Subscriber(self._cloud, outputs["NoticesTopicArn"])
+        upload.put_upload(self._cloud, outputs["UploadsBucketName"], photos)
+        self._say(f"uploaded {len(photos)} photos and request.json")
+        execution = self._follow(outputs)
+        notice = self._subscriber.receive()
+        self._console.print_json(json.dumps(notice))
+        self._show_verdict(outputs["ModelsBucketName"], notice["job_id"])
+        self._show_pictures(photos, notice["model"])
+        self._say("done")
+        self._look_further(outputs, execution, notice["model"])
 
+    def _prepare(self) -> list[Photo]:
+        """Build, and start the embedded AWS and draw the photos beside it."""
+        words = "Building the functions (sam build), starting the embedded AWS"
+        with doing(self._console, words), ThreadPoolExecutor(1) as beside:
+            building = beside.submit(deployment.build)
+            self._server("--stop")
+            self._server("--detach", must=True)
+            self._say(f"embedded AWS on {self._cloud.endpoint_url}")
+            photos = upload.sample_photos()
+            upload.put_base(self._cloud)
+            built = building.result()
+        self._say("built with sam build" if built else "built before, nothing changed")
+        return photos
 
-def _look_further(
-    cloud: Cloud, console: Console, outputs: dict[str, str], execution: str, model: dict[str, Any]
-) -> None:
-    aws = f".venv/tools/bin/aws --endpoint-url {cloud.endpoint_url}"
-    python = f".venv/tools/bin/python -m local.demo.ask --port {cloud.port}"
-    ask = f"{python} --model {model['target_model']}"
-    lines = [
-        "",
-        f"[bold]The picture:[/] {SHEET.relative_to(paths.ROOT)}",
-        f"[bold]Logs:[/]        {paths.LOGS.relative_to(paths.ROOT)}/",
-        "",
-        "[bold]Look further[/] (the embedded AWS keeps running):",
-        *(
-            f"  export {k}={v}"
-            for k, v in cloud.environment().items()
-            if "KEY" in k or "REGION" in k
-        ),
-        f"  {aws} stepfunctions get-execution-history --execution-arn {execution}",
-        f"  {aws} sagemaker list-training-jobs",
-        f"  {aws} s3 ls --recursive s3://{outputs['ModelsBucketName']}/",
-        "[bold]Ask again:[/]",
-        f"  {ask} 'a photo of a sks person, smiling, green shirt'",
-        f"[bold]Stop:[/]        make down PORT={cloud.port}",
-    ]
-    for line in lines:
-        console.print(line, soft_wrap=True)
+    def _deploy(self) -> dict[str, str]:
+        with doing(self._console, "Deploying template.yaml; the endpoint loads the base model"):
+            outputs = deployment.deploy(self._cloud)
+        self._say("deployed template.yaml through a CloudFormation change set")
+        return outputs
 
+    def _restore(self, outputs: dict[str, str]) -> None:
+        """Put back what an earlier demo has trained with the same code."""
+        digest = deployment.digest_of([*TRAINED_BY, PORTRAITS.relative_to(paths.ROOT).as_posix()])
+        folder = DEMO / "kept" / digest[:12]
+        self._kept = Kept(folder, self._cloud.client("s3"), outputs["ModelsBucketName"])
+        self._kept.forget_others()
+        if self._fresh:
+            self._kept.forget()
+        elif self._kept.restore():
+            what = "adapter" if self._kept.has_adapter else "checkpoints"
+            self._say(f"put back the {what} of an earlier demo (make demo FRESH=1 trains anew)")
 
-def _server(cloud: Cloud, action: str, must: bool = False) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "local.cloud", "--port", str(cloud.port), action],
-        cwd=paths.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if must and run.returncode:
-        raise deployment.DeploymentError((run.stdout + run.stderr).strip())
+    def _follow(self, outputs: dict[str, str]) -> str:
+        assert self._kept is not None  # noqa: S101 - _restore came before
+        self._watcher = watch.Watcher(self._cloud, self._console, self._kept.save, self._is_alive)
+        execution = self._watcher.follow(outputs["StateMachineArn"])
+        self._kept.forget_states()
+        return execution
 
+    def _show_verdict(self, models_bucket: str, job_id: str) -> None:
+        report = verdict.read_report(self._cloud, models_bucket, job_id)
+        for line in ("[bold]What the gate measured[/]", *verdict.lines_of(report)):
+            self._console.print(line, soft_wrap=True)
 
-def _check_disk() -> None:
-    free = shutil.disk_usage(paths.ROOT).free
-    if free < FREE_BYTES:
-        message = (
-            f"{free // 1024**2} MiB of disk are free, the demo needs {FREE_BYTES // 1024**2}."
-            " Free some space and run it again."
+    def _show_pictures(self, photos: list[Photo], model: dict[str, Any]) -> None:
+        endpoint, target = model["endpoint_name"], model["target_model"]
+        with doing(self._console, "Asking for three pictures, without and with the adapter"):
+            before = picture.answers(self._cloud, endpoint, target, lora_scale=0.0)
+            after = picture.answers(self._cloud, endpoint, target, lora_scale=1.0)
+        picture.save(picture.sheet(photos, before, after), SHEET)
+
+    def _look_further(self, outputs: dict[str, str], execution: str, model: dict[str, Any]) -> None:
+        cloud = self._cloud
+        aws = f".venv/tools/bin/aws --endpoint-url {cloud.endpoint_url}"
+        python = f".venv/tools/bin/python -m local.demo.ask --port {cloud.port}"
+        ask = f"{python} --model {model['target_model']}"
+        lines = [
+            "",
+            f"[bold]The picture:[/] {SHEET.relative_to(paths.ROOT)}",
+            f"[bold]Logs:[/]        {paths.LOGS.relative_to(paths.ROOT)}/",
+            "",
+            "[bold]Look further[/] (the embedded AWS keeps running):",
+            *(
+                f"  export {k}={v}"
+                for k, v in cloud.environment().items()
+                if "KEY" in k or "REGION" in k
+            ),
+            f"  {aws} stepfunctions get-execution-history --execution-arn {execution}",
+            f"  {aws} sagemaker list-training-jobs",
+            f"  {aws} s3 ls --recursive s3://{outputs['ModelsBucketName']}/",
+            "[bold]Ask again:[/]",
+            f"  {ask} 'a photo of a sks person, smiling, green shirt'",
+            f"[bold]Stop:[/]        make down PORT={cloud.port}",
+        ]
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+
+    # ---- a bad end ---------------------------------------------------------------------------
+
+    def _interrupted(self) -> int:
+        self._console.print("\nStopping; the training saves its state. Ctrl-C again does not wait.")
+        self._leave()
+        return 130
+
+    def _failed(self, error: Exception) -> int:
+        reason = self._reason(error)
+        self._console.print("[red]The demo stopped:[/]", end=" ")
+        self._console.print(reason, markup=False, soft_wrap=True)
+        in_training = self._watcher is not None and self._watcher.state == "TrainAdapter"
+        training = in_training and self._is_alive()
+        ending.say_logs(self._console, self._cloud.port, with_training=training)
+        self._leave()
+        return 1
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, watch.WorkflowError) and self._subscriber is not None:
+            return reasons.of_execution(self._cloud, error.arn, self._subscriber)
+        if isinstance(error, BotoCoreError) and not self._is_alive():
+            return f"the embedded AWS has ended by itself ({type(error).__name__})."
+        if isinstance(error, StalledError) and self._watcher is not None:
+            return f"{error} in {self._watcher.state}. Another run goes on from what is kept."
+        return str(error)
+
+    def _leave(self) -> None:
+        """Keep what was trained, end everything, say what is kept."""
+        try:
+            if self._is_alive():
+                ending.save_all(self._cloud, self._kept)
+        except KeyboardInterrupt:
+            self._console.print("Not waiting.")
+        self._server("--stop")
+        self._console.print("Nothing is left running.")
+        progress = "" if self._watcher is None else watch.steps_done(self._watcher.reading)
+        ending.say_kept(self._console, self._kept, progress)
+
+    # ---- the server --------------------------------------------------------------------------
+
+    def _is_alive(self) -> bool:
+        return paths.running_server(self._cloud.port) is not None
+
+    def _server(self, action: str, *, must: bool = False) -> int:
+        run = subprocess.run(
+            [sys.executable, "-m", "local.cloud", "--port", str(self._cloud.port), action],
+            cwd=paths.ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        raise OSError(message)
+        if must and run.returncode:
+            raise deployment.DeploymentError((run.stdout + run.stderr).strip())
+        return run.returncode
 
-
-def _say(console: Console, started: float, words: str) -> None:
-    console.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {words}")
+    def _say(self, words: str) -> None:
+        elapsed = time.monotonic() - self._started
+        self._console.print(f"[dim]{elapsed:6.1f} s[/]  {words}", soft_wrap=True)
 
 
 def _interrupt(*_: object) -> NoReturn:

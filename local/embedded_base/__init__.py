@@ -1,22 +1,26 @@
-"""The embedded base model: small enough to ship, good enough to judge.
+"""The embedded base model, which is small enough to ship in the repository.
 
-    portraits-sdxl/   the trained base: a diffusers folder, base.json, and likeness/, its judge
-    portraits-sd2/    a second one, of Stable Diffusion 2's architecture
-    architecture      the networks, and `words`, their tokenizer
-    untrained         a base with random weights, for tests
-    card              base.json
-    pretrain/         how the weights were made
+    portraits-sdxl/     the trained base: a diffusers folder, base.json, and its judge in likeness/
+    portraits-sd2/      a second base with Stable Diffusion 2's architecture
+    architecture        the networks
+    tokenizer           their tokenizer
+    untrained           a base with random weights, for tests
+    card                writes base.json
+    judge               loads the judge
+    faces               trains the face detector
+    reference_training  a short DreamBooth training with plain diffusers and peft
+    pretrain/           the scripts that trained the weights
 
-Only `build` and the two folders are for others. `build` needs torch, so it is imported when called.
+The public names are `build` and the two folders. `build` imports torch when it is called.
 """
 
 from pathlib import Path
 
 PORTRAITS = Path(__file__).parent / "portraits-sdxl"
-"""The folder of the trained base."""
+"""Folder of the trained base."""
 
 PORTRAITS_SD2 = Path(__file__).parent / "portraits-sd2"
-"""Of the second one: one text encoder, v-prediction, a third of the UNet."""
+"""Folder of the second base: one text encoder, v-prediction, a third of the UNet."""
 
 
 def build(folder: Path, seed: int = 0, family: str = "sdxl") -> None:

@@ -1,13 +1,13 @@
-"""The networks of the embedded base: Stable Diffusion XL's architecture, a few MB of it.
+"""The networks of the embedded base: Stable Diffusion XL's architecture with a few MB of weights.
 
-Every class is the one that the big models use, so that whatever works here works there. Needs the
-training or the serving environment (torch, diffusers, transformers).
+The classes are those of the full-size models, so that code works for both. Needs the training or
+the serving environment (torch, diffusers, transformers).
 """
 
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from local.embedded_base.words import make_tokenizer
+from local.embedded_base.tokenizer import make_tokenizer
 
 RESOLUTION = 64
 LATENT_SIDE, LATENT_CHANNELS = 16, 4
@@ -43,7 +43,7 @@ def make_vae() -> AutoencoderKL:
 
 
 def make_unet(channels: tuple[int, int, int] = (96, 128, 128)) -> UNet2DConditionModel:
-    """Return the network that SDXL calls its UNet: text, pooled text and six time ids."""
+    """Return a UNet of SDXL's kind, which takes text, pooled text and six time ids."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,
         in_channels=LATENT_CHANNELS,
@@ -64,7 +64,7 @@ def make_unet(channels: tuple[int, int, int] = (96, 128, 128)) -> UNet2DConditio
 
 
 def make_sd2_unet(channels: tuple[int, int] = (32, 64)) -> UNet2DConditionModel:
-    """Return a UNet of Stable Diffusion 2's kind: one text encoder, no pooled text, no sizes."""
+    """Return a UNet of Stable Diffusion 2's kind, which takes the text of one encoder."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,
         in_channels=LATENT_CHANNELS,
@@ -81,7 +81,7 @@ def make_sd2_unet(channels: tuple[int, int] = (32, 64)) -> UNet2DConditionModel:
 
 
 def make_text_encoders() -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
-    """Return SDXL's two text encoders; a pipeline reads the last layer but one of each."""
+    """Return SDXL's two text encoders; a pipeline reads the penultimate layer of each."""
     tokenizer = make_tokenizer(TOKENS)
     first, second = (
         CLIPTextConfig(
@@ -103,7 +103,7 @@ def make_text_encoders() -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
 
 
 def make_scheduler(prediction_type: str = "epsilon") -> DPMSolverMultistepScheduler:
-    """Return the sampler that the folder names; training reads the noise levels from it."""
+    """Return the scheduler of the base; training reads its noise schedule."""
     return DPMSolverMultistepScheduler(
         **NOISE,
         prediction_type=prediction_type,

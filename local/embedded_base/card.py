@@ -1,4 +1,4 @@
-"""Write ``base.json``: which files a picture depends on, and what a request means by default."""
+"""Writes ``base.json``: the files that a picture depends on, and the default settings."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ PARTS = (
     "unet",
     "vae",
 )
-"""What a picture depends on; the judge and the model card stand beside it."""
+"""Files and folders that a picture depends on; the judge and the README are not among them."""
 
 TRAINING = TrainingDefaults(
     learning_rate=4e-3,
@@ -33,11 +33,12 @@ TRAINING = TrainingDefaults(
     steps_per_photo=60,
     min_train_steps=100,
     max_train_steps=600,
-    # Single runs on the final base, 400 steps, all layers below and the encoders trained (`dream`):
-    #   rate 2e-3, encoders 1e-3, rank  8   album 5001: identity 0.75 of the photos' 0.95
-    #   rate 4e-3, encoders 4e-3, rank 16   album 5001: 0.90 of 0.96   album 5000: 0.82 of 0.92
-    # With frozen encoders 500 steps reached 0.37 (album 5000): they have learnt to pass over words
-    # that mean nothing, and a trigger word is one.
+    # Single runs of `reference_training` on the final base: 400 steps, all layers below and the
+    # text encoders trained; identity of generated pictures, and of the photos themselves:
+    #   rate 2e-3, encoders 1e-3, rank  8   album 5001: 0.75, 0.95
+    #   rate 4e-3, encoders 4e-3, rank 16   album 5001: 0.90, 0.96   album 5000: 0.82, 0.92
+    # With frozen encoders 500 steps reached 0.37 (album 5000): the encoders have learnt to ignore
+    # words without a meaning, such as a trigger word.
     target_modules=(
         *("to_k", "to_q", "to_v", "to_out.0"),
         *("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
@@ -61,9 +62,9 @@ def write_card(  # noqa: PLR0913
     gate: GateFloors,
     judge: str | None = None,
 ) -> BaseCard:
-    """Hash the pipeline in `folder`, and write its card beside it.
+    """Hash the pipeline in `folder`, and write its card into the folder.
 
-    Where `faces` has left its weights, the base has a detector for its own faces.
+    The card names the face detector if the folder has its weights.
     """
     files = hash_files(folder)
     lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items()))
@@ -86,7 +87,7 @@ def write_card(  # noqa: PLR0913
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """Return the sha256 of every file that a picture depends on."""
+    """Return the sha256 of every file that a picture depends on, by path."""
     files = [
         path
         for part in PARTS

@@ -1,10 +1,9 @@
-"""Make the embedded base's face finder: a linear classifier on histograms of gradients.
+"""Trains the embedded base's face detector: a linear classifier on HOG features.
 
-    .venv/training/bin/python -m local.embedded_base.faces OUT
+    .venv/torch/bin/python -m local.embedded_base.faces OUT
 
-It learns from drawn people that are in nobody's album (seeds from 700,000 on), in a minute.
-`trainer/faces/drawn.py` reads it; both use the same histograms: windows of 64 x 64 pixels in cells
-of 8, with 9 directions.
+It trains in a minute on drawn people of separate seeds (from 700,000 on). `trainer/faces/drawn.py`
+reads the weights. Both use the same features: windows of 64 x 64 pixels, cells of 8, 9 directions.
 """
 
 import random
@@ -35,13 +34,13 @@ WINDOW, SIDE = 64, 160
 PEOPLE, ROOMS, ROUNDS, PEOPLE_PER_ROUND = 700, 60, 2, 150
 FIRST_PERSON, FIRST_ROOM, FIRST_MISTAKE = 900_000, 5000, 700_000
 MARGIN = 1.1
-"""Half a box's side, in half heights of the face."""
+"""Half a box's side over half the face's height."""
 
 Grey: TypeAlias = NDArray[np.uint8]
 
 
 class Box(NamedTuple):
-    """A square by its middle and half its side, in pixels."""
+    """A square: its centre and half its side, in pixels."""
 
     x: float
     y: float
@@ -49,20 +48,20 @@ class Box(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A drawn person, and where the face is."""
+    """A drawn person and the box of the face."""
 
     grey: Grey
     face: Box
 
 
 def main() -> None:
-    """Write the weights into a base's folder."""
+    """Train, and write the weights into a base's folder."""
     weight, bias = fit_with_mistakes()
     save_file({"weight": weight, "bias": bias}, Path(sys.argv[1]) / WEIGHTS_FILE)
 
 
 def fit_with_mistakes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fit once, then again with what was wrongly taken for a face."""
+    """Fit the classifier, then fit it again with its false positives."""
     chance = random.Random(0)  # noqa: S311
     windows, labels = first_windows(chance)
     features = np.stack([features_of(window) for window in windows])
@@ -78,7 +77,7 @@ def fit_with_mistakes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def scene(seed: int) -> Scene:
-    """Draw one person; every other one has traits that the base never saw."""
+    """Draw one person; every second person has held-out traits."""
     person = character(seed) if seed % 2 else held_out_character(seed)
     moment = circumstance(seed)
     grey = cv2.cvtColor(np.asarray(draw(person, moment, SIDE)), cv2.COLOR_RGB2GRAY)
@@ -86,7 +85,7 @@ def scene(seed: int) -> Scene:
 
 
 def box_of(person: Character, moment: Circumstance, side: int) -> Box:
-    """Return where a drawn person's face is."""
+    """Return the box of a drawn person's face."""
     shift = (moment.shift_x, moment.shift_y)
     pen = Pen(ImageDraw.Draw(empty_room(0, 8)), side, moment.tilt, moment.zoom, shift)
     x, y = pen.place((0.5, 0.47))
@@ -94,7 +93,7 @@ def box_of(person: Character, moment: Circumstance, side: int) -> Box:
 
 
 def first_windows(chance: random.Random) -> tuple[list[Grey], list[int]]:
-    """Return windows on faces (1) and on anything else (-1)."""
+    """Return windows with faces (label 1) and without (label -1)."""
     windows: list[Grey] = []
     labels: list[int] = []
     for seed in range(FIRST_PERSON, FIRST_PERSON + PEOPLE):
@@ -116,19 +115,19 @@ def first_windows(chance: random.Random) -> tuple[list[Grey], list[int]]:
 
 
 def anywhere(chance: random.Random) -> Box:
-    """Return any square on a picture."""
+    """Return a random square on a picture."""
     half = chance.uniform(16, 75)
     return Box(chance.uniform(half, SIDE - half), chance.uniform(half, SIDE - half), half)
 
 
 def is_near(box: Box, face: Box) -> bool:
-    """Tell whether a box shows the face, more or less."""
+    """Return whether a box roughly shows the face."""
     away = max(abs(box.x - face.x), abs(box.y - face.y))
     return away < 0.35 * face.half and 0.62 < box.half / face.half < 1.55  # noqa: PLR2004
 
 
 def cut(grey: Grey, box: Box) -> Grey:
-    """Return a box's content as a window."""
+    """Return a box's content, resized to a window."""
     side = max(2, int(2 * box.half))
     part = cv2.getRectSubPix(grey, (side, side), (box.x, box.y))
     window: Grey = cv2.resize(part, (WINDOW, WINDOW), interpolation=cv2.INTER_AREA)
@@ -136,12 +135,12 @@ def cut(grey: Grey, box: Box) -> Grey:
 
 
 def histograms() -> "cv2.HOGDescriptor":
-    """Return what turns a window into 1764 numbers."""
+    """Return the HOG descriptor, which gives 1764 numbers for a window."""
     return cv2.HOGDescriptor((WINDOW, WINDOW), (16, 16), (8, 8), (8, 8), 9)
 
 
 def features_of(window: Grey) -> NDArray[np.float32]:
-    """Return a window's histograms."""
+    """Return a window's features."""
     numbers: NDArray[np.float32] = histograms().compute(window).ravel()
     return numbers
 
@@ -149,7 +148,7 @@ def features_of(window: Grey) -> NDArray[np.float32]:
 def fit(
     features: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fit a linear classifier by its squared hinge loss."""
+    """Fit a linear classifier with squared hinge loss."""
     given, wanted = torch.from_numpy(features), torch.from_numpy(labels).float()
     weight = torch.zeros(given.shape[1], requires_grad=True)
     bias = torch.zeros(1, requires_grad=True)
@@ -167,7 +166,7 @@ def fit(
 
 
 def mistakes(seeds: range, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> list[Grey]:
-    """Return the windows that the classifier takes for faces, or nearly so, and that are none."""
+    """Return windows without a face that the classifier accepts, or nearly accepts."""
     finder = histograms()
     finder.setSVMDetector(np.append(weight, bias))
     wrong = []

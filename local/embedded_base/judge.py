@@ -1,8 +1,8 @@
-"""The judge of likeness: who is on a picture, and what is to be seen on it.
+"""The judge of likeness: identifies the person on a picture and reads visible attributes.
 
-One small ResNet whose outputs are an identity vector and a few readers side by side; judge.json
-says which is which. Needs torch and transformers only; a deployment with real faces plugs in a
-face encoder of the same interface.
+The outputs of one small ResNet are an identity vector and attribute classifiers; judge.json defines
+their order. It needs only torch and transformers. A deployment with real faces replaces it by a
+face encoder with the same interface.
 """
 
 import json
@@ -20,18 +20,18 @@ from transformers import ResNetForImageClassification
 
 
 class Judge(Protocol):
-    """What the gate asks."""
+    """The interface that the gate uses."""
 
     def identities(self, images: Sequence[Image.Image]) -> Tensor:
-        """Return unit vectors, (N, D): the cosine of two says how likely they are one person."""
+        """Return unit vectors, (N, D); a higher cosine means more likely the same person."""
 
     def readings(self, images: Sequence[Image.Image]) -> list[dict[str, str]]:
-        """Return what each picture shows: a label for every attribute."""
+        """Return a label for every attribute of each picture."""
 
 
 @dataclass(frozen=True)
 class PortraitJudge:
-    """The judge that ships with the embedded base."""
+    """The judge of the embedded base."""
 
     network: ResNetForImageClassification
     settings: dict[str, Any]
@@ -72,13 +72,13 @@ BOX = Image.Resampling.BOX
 
 
 def prepare(pixels: Tensor, side: int) -> Tensor:
-    """Return what the network takes, in [-1, 1] and enlarged, from (N, 3, h, w) in 0 to 255."""
+    """Scale pixels (N, 3, h, w) from 0 to 255 to [-1, 1], and enlarge them for the network."""
     scaled = pixels.float() / 127.5 - 1
     return functional.interpolate(scaled, (side, side), mode="bilinear", align_corners=False)
 
 
 def expected(settings: dict[str, Any], prompt: str) -> dict[str, str]:
-    """Return what a picture made from a prompt should show, as far as the judge can read it."""
+    """Return the attributes in a prompt that the judge can read."""
     wanted: dict[str, str] = {}
     for phrase in prompt.lower().split(","):
         wanted.update(settings["phrases"].get(phrase.strip(), {}))
@@ -86,7 +86,7 @@ def expected(settings: dict[str, Any], prompt: str) -> dict[str, str]:
 
 
 def following(settings: dict[str, Any], prompt: str, reading: dict[str, str]) -> float:
-    """Return the share of a prompt's attributes that a picture shows; 1 if it names none."""
+    """Return the share of a prompt's attributes that a picture shows; 1 without attributes."""
     wanted = expected(settings, prompt)
     if not wanted:
         return 1.0

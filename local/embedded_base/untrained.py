@@ -1,4 +1,4 @@
-"""Build a base by code: the architecture with random weights, for tests that need no likeness.
+"""Builds a base with random weights, for tests that need no trained model.
 
 python -m local.embedded_base.untrained FOLDER
 """
@@ -26,7 +26,7 @@ from local.embedded_base.architecture import (
     make_vae,
 )
 from local.embedded_base.card import write_card
-from local.embedded_base.words import make_tokenizer
+from local.embedded_base.tokenizer import make_tokenizer
 
 
 def build(folder: Path, seed: int = 0, family: Architecture = "sdxl") -> BaseCard:
@@ -88,10 +88,10 @@ def save_pipeline(
 
 
 def load_in_float32(config: Path) -> None:
-    """Name float32 as the type to load in, whatever the file holds.
+    """Set float32 as the dtype to load in, independent of the file's dtype.
 
-    transformers takes the saved type where diffusers takes float32, so a plain `from_pretrained`
-    would mix the two and fail.
+    transformers loads in the saved dtype and diffusers in float32, so a plain `from_pretrained`
+    would mix both and fail.
     """
     settings = json.loads(config.read_text())
     config.write_text(json.dumps({**settings, "dtype": "float32"}, indent=2) + "\n")

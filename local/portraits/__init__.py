@@ -1,15 +1,18 @@
-"""Drawn portraits: people who exist only as numbers, for demos, tests and pretraining.
+"""Drawn portraits of invented people, for demos, tests and pretraining.
 
-A `Character` is who somebody is; a `Circumstance` is one moment: expression, shirt, background,
-pose, light. `draw` makes a picture of both at any size, and `caption` says exactly what it shows.
-Everything is a function of its seed. Only Pillow and numpy are needed.
+A `Character` holds the permanent traits of a person. A `Circumstance` holds what changes from photo
+to photo: expression, shirt, background, pose, light. `draw` makes a picture of both at any size,
+and `caption` describes it. Everything is a function of its seed. Only Pillow and numpy are needed.
 
-    characters    traits, their words, and how people are made up
+    characters    traits, their words, and random people
     moments       circumstances, and captions
-    pen           shapes through one transformation
-    scenery, parts, extras    what is drawn; `sitter` is what they share
-    drawing       the picture
-    albums        sets of photos: of sample characters, and as uploads look (EXIF, crowds, blur)
+    pen           draws shapes through one transformation
+    scenery       backgrounds
+    parts         parts that every face has
+    extras        marks, glasses and accessories
+    portrait      positions and colours that parts and extras share
+    drawing       draws a picture
+    albums        sets of photos, and files as people upload them (EXIF, two people, blur)
 """
 
 from local.portraits.albums import (

@@ -1,4 +1,4 @@
-"""Sets of photos: of one person, and of everything that people upload by mistake."""
+"""Sets of photos of one person, and pictures that people upload by mistake."""
 
 import io
 import random
@@ -15,18 +15,18 @@ from local.portraits.scenery import backdrop
 
 EXIF_ORIENTATION = 0x0112
 ROTATED_RIGHT = 6
-"""Exif: the viewer must turn the stored picture by 90 degrees clockwise."""
+"""Exif orientation: the viewer turns the stored picture by 90 degrees clockwise."""
 
 Kind = Literal["JPEG", "AVIF", "WEBP"]
-"""What phones and browsers save as. HEIC needs an encoder that Pillow lacks: `bench.intake`."""
+"""File formats of phones and browsers; HEIC needs pillow-heif, see `bench.intake`."""
 
 CAMERA_SIDE = 3024
-"""Pixels of a phone's square photo, nine million in all."""
+"""Side in pixels of a phone's square photo, which has nine million pixels."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture and what it shows."""
+    """A picture with its caption, character and circumstance."""
 
     image: Image.Image
     caption: str
@@ -45,12 +45,12 @@ def photos(person: Character, count: int, seed: int, size: int = 512) -> list[Ph
 
 
 def album(seed: int, count: int = 10, size: int = 512) -> list[Photo]:
-    """Return photos of a sample character for DreamBooth, whose traits pretraining never saw."""
+    """Return photos of a character for DreamBooth whose traits pretraining has never seen."""
     return photos(held_out_character(seed), count, seed, size)
 
 
 def empty_room(seed: int, size: int = 512) -> Image.Image:
-    """Return a picture with nobody in it."""
+    """Return a background without a person."""
     return backdrop(circumstance(seed), size * 2).resize((size, size), Image.Resampling.BOX)
 
 
@@ -74,13 +74,13 @@ def dark(image: Image.Image) -> Image.Image:
 
 
 def grainy(image: Image.Image, seed: int) -> Image.Image:
-    """Return a picture with a sensor's noise, as a file from a camera has."""
+    """Return a picture with sensor noise."""
     noise = np.random.default_rng(seed).normal(0, 3, (image.height, image.width, 1))
     return Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
 
 
 def camera_bytes(person: Character, seed: int) -> bytes:
-    """Return a JPEG as it comes out of a phone: nine million pixels, noise, held upright."""
+    """Return a JPEG like a phone's: nine million pixels, sensor noise, Exif rotation."""
     image = grainy(draw(person, circumstance(seed), CAMERA_SIDE), seed)
     return upload_bytes(image, rotated=True, quality=95)
 
@@ -88,7 +88,7 @@ def camera_bytes(person: Character, seed: int) -> bytes:
 def upload_bytes(
     image: Image.Image, *, rotated: bool = False, quality: int = 92, kind: Kind = "JPEG"
 ) -> bytes:
-    """Return a file of a kind; a rotated one is stored lying down and says so in its Exif."""
+    """Return a picture's file; a rotated file is stored turned, with an Exif orientation."""
     exif = Image.Exif()
     stored = image
     if rotated:

@@ -1,7 +1,7 @@
-"""Who a person is: the traits that stay the same from photo to photo.
+"""Characters: the traits of a person that stay the same from photo to photo.
 
-The held-out traits at the end are never shown to the embedded base model while it is pretrained.
-They are what a DreamBooth run has to learn, so that nobody can say it was there before.
+The embedded base model never sees the held-out traits in pretraining. A DreamBooth training has to
+learn them, so a picture with such a trait proves that the training worked.
 """
 
 import random
@@ -44,7 +44,7 @@ HAIR_COLOURS: dict[str, Colour] = {**HAIR, **HELD_OUT_HAIR}
 
 @dataclass(frozen=True)
 class Character:
-    """One person. Words name a trait of the tables above; numbers are shares of the average."""
+    """One person. Texts name a trait in the tables above; numbers are factors of the average."""
 
     skin: str
     hair: str
@@ -56,7 +56,7 @@ class Character:
     accessory: str
 
     mark_side: int
-    """-1 for the left of the picture, 1 for the right."""
+    """-1 is the left side of the picture, 1 the right side."""
 
     face_width: float
     face_height: float
@@ -71,17 +71,17 @@ class Character:
     mouth: float
 
     fringe: float
-    """Where the hair is parted: -1 far left, 1 far right."""
+    """Position of the parting: -1 is far left, 1 is far right."""
 
     tone: tuple[float, float]
-    """Brightness of skin and of hair, around 1."""
+    """Brightness factors of skin and hair, around 1."""
 
     own_hair: Colour | None = None
-    """A hair colour that no word names, for training the judge beyond the named ones."""
+    """A hair colour without a word, for training the judge; None uses `hair`."""
 
 
 def character(seed: int) -> Character:
-    """Return one person made of ordinary traits only: what pretraining may see."""
+    """Return one person with ordinary traits only, as pretraining uses them."""
     rng = random.Random(f"character {seed}")
     return Character(
         skin=rng.choice(list(SKIN)),

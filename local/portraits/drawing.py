@@ -1,6 +1,6 @@
-"""One person in one circumstance becomes a picture.
+"""Draws one person in one circumstance.
 
-Drawn larger and scaled down, so that edges are smooth; drawn anew for another size, never enlarged.
+A picture is drawn larger and scaled down, so that edges are smooth; it is never enlarged.
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ from local.portraits.parts import (
     nose,
 )
 from local.portraits.pen import Pen, shade
+from local.portraits.portrait import Portrait
 from local.portraits.scenery import backdrop
-from local.portraits.sitter import Sitter
 
 SMALL = 96
-"""Up to this many pixels a side, a picture is drawn four times larger, above it twice."""
+"""Side in pixels up to which a picture is drawn four times larger; above it twice."""
 
 PARTS = (hair_behind, body, head, beard, mouth, nose, eyes, hair_before, mark, glasses, accessory)
 
@@ -47,7 +47,7 @@ def paint_person(image: Image.Image, person: Character, moment: Circumstance) ->
         (moment.shift_x, moment.shift_y),
     )
     hair = person.own_hair or HAIR_COLOURS[person.hair]
-    sitter = Sitter(
+    portrait = Portrait(
         pen,
         person,
         moment,
@@ -59,11 +59,11 @@ def paint_person(image: Image.Image, person: Character, moment: Circumstance) ->
         hair=shade(hair, person.tone[1]),
     )
     for part in PARTS:
-        part(sitter)
+        part(portrait)
 
 
 def light(image: Image.Image, direction: float) -> Image.Image:
-    """Return the picture lit from one side: the far side loses up to a quarter."""
+    """Return the picture lit from one side; the far side is up to a quarter darker."""
     across = np.linspace(-1, 1, image.width)[None, :, None]
     factor = 1 - 0.125 * abs(direction) * (1 - np.sign(direction) * across)
     return Image.fromarray((np.asarray(image) * factor).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""One moment of a person: what changes from photo to photo, and the words for all of it."""
+"""Circumstances: what changes from photo to photo; and captions."""
 
 import random
 from dataclasses import dataclass
@@ -32,31 +32,31 @@ BACKGROUNDS: dict[str, tuple[Colour, Colour]] = {
 
 @dataclass(frozen=True)
 class Circumstance:
-    """One moment. Shifts are shares of the picture's side."""
+    """One moment of a person. Shifts are shares of the picture's side."""
 
     expression: str
     shirt: str
     background: str
 
     yaw: float
-    """How far the head is turned: -1 to the left, 1 to the right."""
+    """Rotation of the head: -1 is left, 1 is right."""
 
     tilt: float
-    """Degrees, positive clockwise."""
+    """Tilt of the head in degrees, positive clockwise."""
 
     shift_x: float
     shift_y: float
     zoom: float
 
     light: float
-    """Where the light comes from and how strong it is: -1 left, 0 even, 1 right."""
+    """Direction and strength of the light: -1 is left, 0 is even, 1 is right."""
 
     scenery: int
     """Seed of the background's details."""
 
 
 def circumstance(seed: int) -> Circumstance:
-    """Return one moment, anything likely on a photo that somebody would upload."""
+    """Return a random circumstance of a typical uploaded photo."""
     rng = random.Random(f"moment {seed}")
     return Circumstance(
         expression=rng.choice(EXPRESSIONS),
@@ -83,7 +83,7 @@ def caption(person: Character, moment: Circumstance, subject: str = "person") ->
 
 
 def traits(person: Character) -> list[str]:
-    """Return the words for who the person is."""
+    """Return the words for a person's traits."""
     words = [hair_words(person), f"{person.skin} skin", f"{person.eyes} eyes"]
     if person.glasses != "none":
         words.append(f"{person.glasses} glasses")
@@ -92,12 +92,12 @@ def traits(person: Character) -> list[str]:
 
 
 def hair_words(person: Character) -> str:
-    """Return the words for the hair; whose colour shows on a bald head only in brows and beard."""
+    """Return the words for the hair; a bald head shows its colour in brows and beard only."""
     if person.hair_style == "bald":
         return "bald head"
     return f"{person.hair_style} {person.hair} hair"
 
 
 def situation(moment: Circumstance) -> list[str]:
-    """Return the words for one moment."""
+    """Return the words for a circumstance."""
     return [moment.expression, f"{moment.shirt} shirt", f"{moment.background} background"]

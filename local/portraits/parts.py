@@ -1,15 +1,15 @@
-"""The parts that everybody has, drawn back to front."""
+"""The parts that every portrait has, drawn back to front."""
 
 import math
 
 from local.portraits.characters import EYES
 from local.portraits.moments import SHIRTS
 from local.portraits.pen import Point, blend, oval, shade
-from local.portraits.sitter import INK, LIP, WHITE, Sitter
+from local.portraits.portrait import INK, LIP, WHITE, Portrait
 
 
-def hair_behind(s: Sitter) -> None:
-    """Whatever of the hair lies behind the head."""
+def hair_behind(s: Portrait) -> None:
+    """Draw the hair behind the head."""
     dark, style = shade(s.hair, 0.82), s.person.hair_style
     if style == "long":
         s.pen.polygon(oval(s.x, s.y - s.fh * 0.1, s.fw * 1.32, s.fh * 1.08, 180, 360), dark)
@@ -26,8 +26,8 @@ def hair_behind(s: Sitter) -> None:
         s.pen.ellipse(s.x, s.y - s.fh * 1.2, s.fw * 0.44, s.fw * 0.42, dark)
 
 
-def body(s: Sitter) -> None:
-    """Neck, shirt and collar."""
+def body(s: Portrait) -> None:
+    """Draw neck, shirt and collar."""
     cloth, neck = SHIRTS[s.moment.shirt], shade(s.skin, 0.84)
     top = 0.79
     s.pen.polygon(oval(0.5, top + 0.17, 0.42, 0.17, 180, 360), cloth)
@@ -37,8 +37,8 @@ def body(s: Sitter) -> None:
     s.pen.polygon(oval(0.5, top + 0.01, s.fw * 0.46, 0.05, 0, 180), neck)
 
 
-def head(s: Sitter) -> None:
-    """Ears, face and cheeks."""
+def head(s: Portrait) -> None:
+    """Draw ears, face and cheeks."""
     ear = shade(s.skin, 0.9)
     shift = s.ahead(-0.5) - s.x
     for side in (-1, 1):
@@ -51,8 +51,8 @@ def head(s: Sitter) -> None:
         s.pen.ellipse(x, s.y + s.fh * 0.36, s.fw * 0.2, s.fh * 0.12, blush)
 
 
-def beard(s: Sitter) -> None:
-    """Beard, moustache or goatee; the mouth is drawn on it."""
+def beard(s: Portrait) -> None:
+    """Draw a beard, moustache or goatee; the mouth is drawn on it."""
     colour, x = shade(s.hair, 0.86), s.ahead(1.1)
     if s.person.beard == "beard":
         upper = [(s.x - s.fw * 0.7, s.y + s.fh * 0.36), (x, s.y + s.fh * 0.3)]
@@ -68,8 +68,8 @@ def beard(s: Sitter) -> None:
             )
 
 
-def mouth(s: Sitter) -> None:
-    """The mouth says the expression."""
+def mouth(s: Portrait) -> None:
+    """Draw the mouth, which shows the expression."""
     x, y, half = s.ahead(1.1), s.y + s.fh * 0.58, s.fw * 0.42 * s.person.mouth
     lip = blend(LIP, s.skin, 0.1)
     if s.moment.expression == "smiling":
@@ -83,16 +83,16 @@ def mouth(s: Sitter) -> None:
         s.pen.ellipse(x, y + s.fh * 0.03, s.fw * 0.19, s.fh * 0.16, shade(lip, 0.66))
 
 
-def nose(s: Sitter) -> None:
-    """A nose with its shaded side."""
+def nose(s: Portrait) -> None:
+    """Draw the nose with its shaded side."""
     x, y, wide = s.ahead(1.6), s.y + s.fh * 0.22, s.fw * 0.13 * s.person.nose
     dark = shade(s.skin, 0.8)
     s.pen.polygon([(s.ahead(1), s.y - s.fh * 0.02), (x + wide, y), (x - wide, y)], dark)
     s.pen.ellipse(x, y, wide, s.fh * 0.055, dark)
 
 
-def eyes(s: Sitter) -> None:
-    """Eyes and brows."""
+def eyes(s: Portrait) -> None:
+    """Draw eyes and brows."""
     surprised, frowning = (s.moment.expression == word for word in ("surprised", "frowning"))
     rx, ry = s.fw * 0.24 * s.person.eye_size, s.fh * 0.135 * s.person.eye_size
     ry *= 1.25 if surprised else 0.92 if frowning else 1
@@ -112,8 +112,8 @@ def eyes(s: Sitter) -> None:
         s.pen.line(ends, 0.02 * s.person.brow, brow)
 
 
-def hair_before(s: Sitter) -> None:
-    """The hair that lies on the head."""
+def hair_before(s: Portrait) -> None:
+    """Draw the hair on the head."""
     style = s.person.hair_style
     if style == "bald":
         gleam = blend(s.skin, WHITE, 0.45)
@@ -131,8 +131,8 @@ def hair_before(s: Sitter) -> None:
             spikes(s)
 
 
-def cap(s: Sitter) -> list[Point]:
-    """Return the outline of hair on the skull: over the top, and back along the hairline."""
+def cap(s: Portrait) -> list[Point]:
+    """Return the outline of the hair: over the top, and back along the hairline."""
     low = 10 if s.person.hair_style in ("long", "bob", "curly") else -4
     outer = s.outline(1.1, 180 - low, 360 + low)
     parting, x = s.person.fringe * 0.5, s.ahead(0.7)
@@ -143,8 +143,8 @@ def cap(s: Sitter) -> list[Point]:
     return [*outer, ends[0], right, peak, left, ends[1]]
 
 
-def spikes(s: Sitter) -> None:
-    """Points of hair all over the top."""
+def spikes(s: Portrait) -> None:
+    """Draw spikes of hair on the top."""
     for i in range(7):
         angle = math.radians(195 + 150 * i / 6)
         x, y = math.cos(angle), math.sin(angle)

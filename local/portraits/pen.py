@@ -1,7 +1,7 @@
-"""Shapes through one transformation, so that a picture can be drawn at any size.
+"""Draws shapes through one transformation, so that a picture can have any size.
 
-A point is (x, y) in shares of the picture's side, y down. The transformation turns and scales
-about the foot of the neck, then shifts.
+A point is (x, y) in shares of the picture's side, with y downwards. The transformation rotates and
+scales around the bottom of the neck, then shifts.
 """
 
 import math
@@ -28,13 +28,13 @@ class Pen:
     turn: Point = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out the rotation once."""
+        """Compute the rotation once."""
         angle = math.radians(self.degrees)
         turn = (math.cos(angle) * self.zoom, math.sin(angle) * self.zoom)
         object.__setattr__(self, "turn", turn)
 
     def place(self, point: Point) -> Point:
-        """Return where a point lies on the canvas, in pixels."""
+        """Return a point's position on the canvas in pixels."""
         x, y = point[0] - PIVOT[0], point[1] - PIVOT[1]
         cos, sin = self.turn
         return (

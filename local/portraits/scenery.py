@@ -1,4 +1,4 @@
-"""What is behind a person."""
+"""Draws backgrounds."""
 
 import random
 
@@ -10,7 +10,7 @@ from local.portraits.pen import Pen, shade
 
 
 def backdrop(moment: Circumstance, side: int) -> Image.Image:
-    """Return the background alone."""
+    """Return a background without a person."""
     top, bottom = BACKGROUNDS[moment.background]
     shares = np.linspace(0, 1, side)[:, None, None]
     rows = np.array(top) * (1 - shares) + np.array(bottom) * shares
@@ -24,27 +24,27 @@ def backdrop(moment: Circumstance, side: int) -> Image.Image:
 
 
 def draw_sunset(pen: Pen, rng: random.Random) -> None:
-    """A low sun over the horizon."""
+    """Draw a low sun over the horizon."""
     pen.ellipse(rng.choice((0.16, 0.84)), 0.3, 0.12, 0.12, (255, 234, 150))
     pen.box(0, 0.72, 1, 1, (96, 54, 110))
 
 
 def draw_night(pen: Pen, rng: random.Random) -> None:
-    """A moon and stars."""
+    """Draw a moon and stars."""
     pen.ellipse(rng.choice((0.13, 0.87)), 0.14, 0.075, 0.075, (250, 246, 214))
     for _ in range(14):
         pen.ellipse(rng.random(), rng.random() * 0.7, 0.008, 0.008, (236, 236, 214))
 
 
 def draw_beach(pen: Pen, rng: random.Random) -> None:
-    """Sea and sand."""
+    """Draw sea and sand."""
     sea = rng.uniform(0.5, 0.56)
     pen.box(0, sea, 1, sea + 0.14, (36, 140, 200))
     pen.box(0, sea + 0.14, 1, 1, (246, 222, 160))
 
 
 def draw_forest(pen: Pen, rng: random.Random) -> None:
-    """Firs of several greens."""
+    """Draw firs of several greens."""
     for i in range(7):
         x, top = (i + rng.random()) / 7, rng.uniform(0.05, 0.4)
         green = shade((38, 104, 62), rng.uniform(0.75, 1.25))
@@ -52,7 +52,7 @@ def draw_forest(pen: Pen, rng: random.Random) -> None:
 
 
 def draw_city(pen: Pen, rng: random.Random) -> None:
-    """Towers with lit windows."""
+    """Draw towers with lit windows."""
     for i in range(6):
         left, top = i / 6, rng.uniform(0.15, 0.5)
         pen.box(left, top, left + 0.15, 1, shade((92, 104, 132), rng.uniform(0.75, 1.15)))

@@ -1,16 +1,19 @@
-"""The SageMaker of the laptop, inside the embedded AWS: jobs and endpoints are processes.
+"""The laptop's SageMaker inside the embedded AWS; jobs and endpoints are processes.
 
-service.py        the front door: every call, the memory across restarts, reset
-validation.py     requests against AWS's own service model
-permissions.py    IAM: actions, resources, PassRole
-training_jobs.py  the API of training jobs; training_run.py is the life of one
-                  (channels, checkpoints, artifacts, warm_pools, training_documents)
-endpoints.py      models, configurations, endpoints; hosting.py is the life of one
-runtime.py        InvokeEndpoint with a TargetModel; multi_model.py decides what stays loaded
-cloudformation.py AWS::SageMaker::Model, EndpointConfig, Endpoint
-container.py      a program in a process tree of its own (supervise.py); images.py says which,
-                  folders.py where
-host.py           all that is private API of ministack
+api/               the API: service.py dispatches calls; validation against AWS's service model,
+                   IAM permissions, lists, tags, errors
+training/          training jobs: jobs.py is their API, run.py runs one; input channels,
+                   checkpoints, artifacts, warm pools, DescribeTrainingJob's document
+hosting/           endpoints.py is the API of models, configurations and endpoints; instance.py
+                   runs one container; multi_model.py decides which models stay loaded
+container/         a program in its own process tree: images.py finds it, folders.py places its
+                   files, supervise.py ends all of its processes
+host.py            every use of ministack's private API
+settings.py        limits and times; tests shorten them
+store.py           the state that survives a restart
+events.py          EventBridge events
+s3.py              S3 with a role's permissions
+cloudformation.py  AWS::SageMaker::Model, EndpointConfig and Endpoint
 """
 
 from importlib import import_module
@@ -22,9 +25,9 @@ __all__ = ["Program", "Settings", "configure", "current", "register"]
 
 
 def register(settings: Settings | None = None) -> None:
-    """Add SageMaker to ministack, in this process; its environment must be set before.
+    """Add SageMaker to ministack in this process; set ministack's environment before.
 
-    Everything stops with ministack's reset, and with this process however it ends.
+    Every job and endpoint stops at ministack's reset, and when this process ends.
     """
     if settings is not None:
         configure(settings)

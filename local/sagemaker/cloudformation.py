@@ -1,4 +1,4 @@
-"""AWS::SageMaker::Model, EndpointConfig and Endpoint. Ref gives the ARN, as on AWS."""
+"""AWS::SageMaker::Model, EndpointConfig and Endpoint. Ref returns the ARN, as on AWS."""
 
 import time
 from collections.abc import Callable
@@ -34,13 +34,13 @@ REPLACING = {
     ),
     "AWS::SageMaker::Endpoint": ("EndpointName",),
 }
-"""Properties that cannot be changed in place."""
+"""Properties whose change replaces the resource."""
 
 Created = tuple[str, dict[str, str]]
 
 
 def install() -> None:
-    """Add the three types to ministack's CloudFormation."""
+    """Add the three resource types to ministack's CloudFormation."""
     provisioners = import_module("ministack.services.cloudformation.provisioners")
     provisioners._RESOURCE_HANDLERS.update(handlers())  # noqa: SLF001
     provisioners._REPLACING_PROPERTIES.update(REPLACING)  # noqa: SLF001
@@ -48,12 +48,12 @@ def install() -> None:
         provisioners._CUSTOM_NAME_REPLACEMENT[kind] = {"name": properties[0]}  # noqa: SLF001
     stacks: Stock = import_module("ministack.services.cloudformation.stacks")
     stock = stacks._runs_on_worker_thread  # noqa: SLF001
-    # An endpoint is waited for, and its container talks to this very server meanwhile.
+    # CloudFormation waits for an endpoint, whose container calls this server meanwhile.
     stacks._runs_on_worker_thread = lambda kind: kind in REPLACING or stock(kind)  # noqa: SLF001
 
 
 def handlers() -> dict[str, dict[str, Callable[..., Stock]]]:
-    """Return what creates, updates and deletes each type."""
+    """Return the handlers that create, update and delete each type."""
     return {
         "AWS::SageMaker::Model": {
             "create": _creator("CreateModel", "ModelName", endpoints.create_model),
@@ -101,7 +101,7 @@ def _deleter(
         del properties
         name = _name_of(physical_id, field, found)
         if name is None:
-            return  # deleted by hand: nothing is left to do
+            return  # a user has deleted it already
         try:
             delete({field: name})
         except ServiceError as error:
@@ -118,7 +118,7 @@ def _only_tags(field: str, found: Callable[[], Stock]) -> Callable[..., Created]
 
 
 def _name_of(arn: str, field: str, found: Callable[[], Stock]) -> str | None:
-    """Return a resource's name; its ARN has it in small letters only."""
+    """Return a resource's name, which its ARN has in lower case only."""
     names = [document[field] for document in found().values() if arn in document.values()]
     return names[0] if names else None
 
@@ -159,7 +159,7 @@ def _delete_endpoint(physical_id: str, properties: Json) -> None:
 
 
 def _wait(name: str) -> Json:
-    """Return the endpoint when it is at rest; None: it is gone."""
+    """Wait until the endpoint has settled; return it, or None when it is deleted."""
     while True:
         try:
             document = endpoints.describe_endpoint({"EndpointName": name})

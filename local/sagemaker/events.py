@@ -1,4 +1,4 @@
-"""Events on the default bus; SageMaker may send one more than once."""
+"""Events on the default bus; like SageMaker, it can send an event more than once."""
 
 import copy
 
@@ -17,7 +17,7 @@ _TIMES = {
 
 
 def training_job_changed(document: Json) -> None:
-    """Tell that a job's status or secondary status has changed."""
+    """Publish a change of a job's status or secondary status."""
     detail = in_milliseconds(copy.deepcopy(document))
     detail["Tags"] = dict(store.tags().get(document["TrainingJobArn"], {}))
     for _ in range(settings.current().event_copies):
@@ -25,14 +25,14 @@ def training_job_changed(document: Json) -> None:
 
 
 def endpoint_changed(document: Json) -> None:
-    """Tell that an endpoint's status has changed; SageMaker writes this status in capitals."""
+    """Publish a change of an endpoint's status, which events write in capitals."""
     detail = in_milliseconds(copy.deepcopy(document))
     detail["EndpointStatus"] = _capitals(document["EndpointStatus"])
     host.publish("SageMaker Endpoint State Change", detail, [document["EndpointArn"]])
 
 
 def in_milliseconds(value: Json) -> Json:
-    """Return a document with its times as events write them."""
+    """Return a document with its times in milliseconds, as in events."""
     if isinstance(value, dict):
         return {
             key: int(held * 1000) if key in _TIMES else in_milliseconds(held)

@@ -1,6 +1,6 @@
-"""Everything this room touches of ministack's insides, and nothing else does.
+"""Every use of ministack's private API by this package.
 
-Imported late, because ministack reads its environment when it is imported.
+ministack is imported late, because it reads its environment when it is imported.
 """
 
 import json
@@ -24,32 +24,32 @@ class Session(NamedTuple):
 
 
 def endpoint_url() -> str:
-    """Return where the embedded AWS listens."""
+    """Return the embedded AWS's endpoint URL."""
     return f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
 
 
 def account_id() -> str:
-    """Return the account of the request, or of the thread that it started."""
+    """Return the account of the current request, or of a thread that it started."""
     return str(import_module("ministack.core.responses").get_account_id())
 
 
 def region() -> str:
-    """Return the region of the request, or of the thread that it started."""
+    """Return the region of the current request, or of a thread that it started."""
     return str(import_module("ministack.core.responses").get_region())
 
 
 def arn(kind: str, name: str) -> str:
-    """Return a SageMaker resource's name; AWS writes it in small letters."""
+    """Return a SageMaker resource's ARN; AWS writes it in lower case."""
     return f"arn:aws:sagemaker:{region()}:{account_id()}:{kind}/{name.lower()}"
 
 
 def scoped_store() -> Stock:
-    """Return a dict that keeps each account and region apart."""
+    """Return a dict with separate entries for each account and region."""
     return import_module("ministack.core.responses").AccountRegionScopedDict()
 
 
 def in_background(name: str, work: Callable[[], None]) -> None:
-    """Run work on a thread of its own, with this request's account and region."""
+    """Run work on a new thread with this request's account and region."""
     import_module("ministack.core.concurrency").spawn_background(work, thread_name=name)
 
 
@@ -61,7 +61,7 @@ def scope(account: str, region_name: str) -> AbstractContextManager[None]:
 
 
 async def off_the_loop(name: str, work: Callable[[], Stock]) -> Stock:
-    """Run work that may call this server again, without holding the server up."""
+    """Run work that may call this server again, without blocking its event loop."""
     concurrency = import_module("ministack.core.concurrency")
     return await concurrency.run_reentrant(work, thread_name=name)
 
@@ -79,7 +79,7 @@ def publish(detail_type: str, detail: Json, resources: list[str]) -> None:
 
 
 def may_assume(role_arn: str, source_arn: str) -> bool:
-    """Say whether the role exists and trusts SageMaker; without AUTH every role does."""
+    """Return whether the role exists and trusts SageMaker; without AUTH always True."""
     if not import_module("ministack.app").AUTH:
         return True
     evaluator = import_module("ministack.core.iam_evaluator")
@@ -88,7 +88,7 @@ def may_assume(role_arn: str, source_arn: str) -> bool:
         return False
     trust = role.get("AssumeRolePolicyDocument", "{}")
     document = json.loads(trust) if isinstance(trust, str) else trust
-    root = f"arn:aws:iam::{account_id()}:root"  # what ministack takes for any service
+    root = f"arn:aws:iam::{account_id()}:root"  # ministack's principal for any service
     context = evaluator.EvalContext(
         principal_arn=root,
         principal_type="Root",
@@ -104,7 +104,7 @@ def may_assume(role_arn: str, source_arn: str) -> bool:
 
 
 def names_service(trust: Json) -> bool:
-    """Say whether a trust policy names SageMaker itself."""
+    """Return whether a trust policy names SageMaker."""
     statements = trust.get("Statement", [])
     for statement in statements if isinstance(statements, list) else [statements]:
         principal = statement.get("Principal", {})
@@ -115,7 +115,7 @@ def names_service(trust: Json) -> bool:
 
 
 def assume(role_arn: str, session_name: str) -> Session:
-    """Return a session of the role, as SageMaker gives it to a container. It does not expire."""
+    """Return a session of the role, as a container gets it; it does not expire."""
     sts = import_module("ministack.services.sts")
     session = Session(
         access_key=sts._gen_session_access_key(),  # noqa: SLF001
@@ -138,7 +138,7 @@ def assume(role_arn: str, session_name: str) -> Session:
 
 
 def denied_principal(headers: Json, action: str, resource: str, context: Json) -> str | None:
-    """Return who is not allowed this further action of a request; None: it is allowed."""
+    """Return the principal that lacks a permission; None when the action is allowed."""
     if not import_module("ministack.app").AUTH:
         return None
     access_key = import_module("ministack.core.router").extract_access_key_id(headers, {})
@@ -154,7 +154,7 @@ def denied_principal(headers: Json, action: str, resource: str, context: Json) -
 
 
 def register_service(module: Stock) -> None:
-    """Make a module the handler, memory and reset of `sagemaker` and `sagemaker-runtime`."""
+    """Register a module as the service `sagemaker` and `sagemaker-runtime`."""
     app = import_module("ministack.app")
     app._loaded_modules["sagemaker"] = module  # noqa: SLF001
     app.SERVICE_REGISTRY["sagemaker"] = {
@@ -163,6 +163,6 @@ def register_service(module: Stock) -> None:
     }
     app.SERVICE_HANDLERS["sagemaker"] = app._lazy_handler("sagemaker")  # noqa: SLF001
     app._state_map["sagemaker"] = "sagemaker"  # noqa: SLF001
-    # Without an entry the router reads every service model there is, for seconds.
+    # Without an entry the router reads every service model, which takes seconds.
     patterns = import_module("ministack.core.router").SERVICE_PATTERNS
     patterns["sagemaker"] = {"target_prefixes": ["SageMaker."], "host_patterns": []}

@@ -1,6 +1,6 @@
-"""S3 as a job or an endpoint sees it: with its role's permissions, by the ordinary API.
+"""S3 access of a job or an endpoint, through the API and with its role's permissions.
 
-So a missing permission shows, and "Object Created" events fire.
+Thus a missing permission fails as on AWS, and "Object Created" events are sent.
 """
 
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from local.sagemaker import host
 from local.sagemaker.host import Session
 
 
-class Place(NamedTuple):
-    """A bucket and a key, or the beginning of keys."""
+class S3Location(NamedTuple):
+    """A bucket, and a key or a key prefix."""
 
     bucket: str
     key: str
 
 
-def parse_uri(uri: str) -> Place:
-    """Return the parts of an address.
+def parse_uri(uri: str) -> S3Location:
+    """Return the bucket and the key of an S3 URI.
 
     >>> parse_uri("s3://photos/a/b.png")
-    Place(bucket='photos', key='a/b.png')
+    S3Location(bucket='photos', key='a/b.png')
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return Place(bucket, key)
+    return S3Location(bucket, key)
 
 
 def client(session: Session, service: str = "s3") -> Stock:
@@ -49,8 +49,8 @@ def client(session: Session, service: str = "s3") -> Stock:
     )
 
 
-def list_keys(s3: Stock, prefix: Place) -> Iterator[str]:
-    """Yield every key below a prefix; an empty "folder" object is none."""
+def list_keys(s3: Stock, prefix: S3Location) -> Iterator[str]:
+    """Yield every key below a prefix, without "folder" objects."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=prefix.key)
     for page in pages:
         for item in page.get("Contents", []):
@@ -59,7 +59,7 @@ def list_keys(s3: Stock, prefix: Place) -> Iterator[str]:
 
 
 def relative_key(key: str, prefix: str) -> str:
-    """Return where SageMaker puts an object of a prefix.
+    """Return the path of an object in its channel's folder, as SageMaker computes it.
 
     >>> [relative_key(key, "data/train") for key in ("data/train", "data/train/a", "data/train2/b")]
     ['train', 'a', 'train2/b']
@@ -72,21 +72,21 @@ def relative_key(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def get(s3: Stock, place: Place, file: Path) -> None:
+def get(s3: Stock, location: S3Location, file: Path) -> None:
     """Download one object."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as target:
-        body = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
+        body = s3.get_object(Bucket=location.bucket, Key=location.key)["Body"]
         for chunk in body.iter_chunks(1 << 20):
             target.write(chunk)
 
 
-def put(s3: Stock, file: Path, place: Place) -> None:
-    """Upload a file as it is now; one that grows meanwhile is uploaded again later."""
-    s3.put_object(Bucket=place.bucket, Key=place.key, Body=file.read_bytes())
+def put(s3: Stock, file: Path, location: S3Location) -> None:
+    """Upload a file's current content; a file that still grows is uploaded again later."""
+    s3.put_object(Bucket=location.bucket, Key=location.key, Body=file.read_bytes())
 
 
 def inside(folder: Path, relative: str) -> Path | None:
-    """Return the file of that name below a folder; None: the name leads out of it."""
+    """Return a file below a folder; None when the name leads outside of it."""
     file = (folder / relative).resolve()
     return file if file.is_relative_to(folder.resolve()) and file != folder.resolve() else None

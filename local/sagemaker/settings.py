@@ -1,47 +1,47 @@
-"""What a laptop's SageMaker may use, and how patient it is. Tests make the waits short."""
+"""Limits and times of the laptop's SageMaker; tests shorten the times."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.cloud import paths
-from local.sagemaker.container.images import Images, stock_images
+from local.sagemaker.container.images import Images, product_images
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Times are in seconds; the defaults are AWS's own where AWS has one."""
+    """Limits and times in seconds; the defaults are AWS's, where AWS has one."""
 
-    images: Images = field(default_factory=stock_images)
+    images: Images = field(default_factory=product_images)
 
     instance_quota: int = 2
-    """Instances of one type that training jobs may use at once."""
+    """Number of instances of one type that training jobs may use at once."""
 
     warm_pool_quota: int = 2
-    """Instances of one type that warm pools may keep; AWS's default is 0."""
+    """Number of instances of one type that warm pools may keep; AWS's default is 0."""
 
     cold_start: float = 0
-    """What a job waits for its instance; with a warm pool it does not."""
+    """Time that a job waits for a new instance; a job in a warm pool does not wait."""
 
     stop_grace: float = 120
-    """Between SIGTERM and SIGKILL."""
+    """Time between SIGTERM and SIGKILL."""
 
     sync_every: float = 1
-    """How often checkpoints go to S3."""
+    """Interval at which checkpoints are uploaded to S3."""
 
     invocation_limit: float = 60
-    """For InvokeEndpoint to answer, the load of the model included."""
+    """Time limit of InvokeEndpoint, including the load of the model."""
 
     load_limit: float = 360
-    """For a container to load one model."""
+    """Time limit for the load of one model."""
 
     max_loaded_models: int = 40
-    """The least recently used model leaves memory above this."""
+    """Models in memory; above this number the least recently used one is unloaded."""
 
     event_copies: int = 1
-    """SageMaker may send an event more than once; so can we."""
+    """How often each event is sent, as SageMaker may send an event more than once."""
 
     work: Path = paths.STATE / "sagemaker"
-    """A folder for each job and endpoint while it runs."""
+    """Parent of the work folders of jobs and endpoints."""
 
     logs: Path = paths.LOGS
 
@@ -50,7 +50,7 @@ _current: list[Settings] = []
 
 
 def configure(settings: Settings) -> None:
-    """Take these settings for everything that starts from now on."""
+    """Use these settings for jobs and endpoints that start from now on."""
     _current[:] = [settings]
 
 

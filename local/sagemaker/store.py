@@ -1,6 +1,6 @@
-"""The memory of this SageMaker: plain documents by name, for each account and region.
+"""The state of the laptop's SageMaker: documents by name, for each account and region.
 
-Processes and threads live elsewhere; what stands here survives a restart of the server.
+The state survives a restart of the server; processes and threads are not part of it.
 """
 
 import threading
@@ -11,7 +11,7 @@ from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import host
 
 lock: Final = threading.RLock()
-"""Held for every change, never while waiting for anything."""
+"""Held for every change of the state, and never during a wait."""
 
 _KINDS = ("jobs", "pools", "models", "configs", "endpoints", "tags")
 _stores: dict[str, Stock] = {}
@@ -24,55 +24,55 @@ def _store(kind: str) -> Stock:
 
 
 def jobs() -> Stock:
-    """Training jobs: DescribeTrainingJob's document by name."""
+    """Return DescribeTrainingJob's documents by name."""
     return _store("jobs")
 
 
 def pools() -> Stock:
-    """Warm pools by the job that left them."""
+    """Return warm pools by the name of the job that left them."""
     return _store("pools")
 
 
 def models() -> Stock:
-    """DescribeModel's document by name."""
+    """Return DescribeModel's documents by name."""
     return _store("models")
 
 
 def configs() -> Stock:
-    """DescribeEndpointConfig's document by name."""
+    """Return DescribeEndpointConfig's documents by name."""
     return _store("configs")
 
 
 def endpoints() -> Stock:
-    """DescribeEndpoint's document by name."""
+    """Return DescribeEndpoint's documents by name."""
     return _store("endpoints")
 
 
 def tags() -> Stock:
-    """Tags by ARN: a dict each."""
+    """Return a dict of tags by ARN."""
     return _store("tags")
 
 
 def now() -> float:
-    """Return the time as AWS's JSON writes it: seconds, to the millisecond."""
+    """Return the time in AWS's JSON form, in seconds with milliseconds."""
     return round(time.time(), 3)
 
 
 def everything() -> Json:
-    """Return what a restart needs."""
+    """Return the state that a restart loads."""
     with lock:
         return {kind: _store(kind) for kind in _KINDS}
 
 
 def restore(state: Json) -> None:
-    """Take back what `everything` gave."""
+    """Load a state that `everything` returned."""
     with lock:
         for kind in _KINDS:
             _store(kind).update(state.get(kind, {}))
 
 
 def forget() -> None:
-    """Empty it, for all accounts and regions."""
+    """Clear the state of all accounts and regions."""
     with lock:
         for kind in _KINDS:
             _store(kind).clear()

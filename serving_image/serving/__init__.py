@@ -1,5 +1,5 @@
 """The serving image: one resident base, every user's adapter.
 
-Read in this order: base_folder and server start it; triton_model takes requests apart (tensors),
-finds their adapters (adapters), draws them together (generator, lora) and marks them (marks).
+base_folder and server start tritonserver. triton_model parses requests (tensors), finds their
+adapters (adapters), draws them in batches (generator) and prepares the pictures (output).
 """

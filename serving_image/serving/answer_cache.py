@@ -1,7 +1,7 @@
-"""Answers that were given before: the same request, seed and weights give the same files.
+"""Caches answers: the same request, seed and weights give the same files.
 
-Kept in memory, least recently used out, by bytes. What has no seed of its own asks for a new
-picture each time, so it is neither looked up nor kept.
+The cache is in memory, least recently used out; its capacity is in bytes. A request without a seed
+asks for a new picture each time, so it is neither looked up nor stored.
 """
 
 import hashlib
@@ -14,55 +14,55 @@ from serving.tensors import PictureRequest
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request got."""
+    """The answer to one request."""
 
     pictures: tuple[bytes, ...]
-    """Base64."""
+    """The pictures' files in base64."""
     info: GenerationInfo
 
     @property
     def size(self) -> int:
-        """In bytes, about."""
+        """Approximate size in bytes."""
         return sum(len(picture) for picture in self.pictures)
 
 
 class AnswerCache:
-    """Finds an answer by everything that it depends on."""
+    """Stores answers under a key of everything that they depend on."""
 
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
-        self.kept: OrderedDict[str, Answer] = OrderedDict()
+        self.answers: OrderedDict[str, Answer] = OrderedDict()
         self.bytes = 0
         self.hits = 0
 
     def find(self, key: str | None) -> Answer | None:
-        """Return the answer, and say in it that it is an old one."""
-        if key is None or key not in self.kept:
+        """Return the cached answer, with ``cached`` set in its info."""
+        if key is None or key not in self.answers:
             return None
-        self.kept.move_to_end(key)
+        self.answers.move_to_end(key)
         self.hits += 1
-        answer = self.kept[key]
+        answer = self.answers[key]
         return Answer(
             answer.pictures, answer.info.model_copy(update={"cached": True, "seconds": 0.0})
         )
 
-    def keep(self, key: str | None, answer: Answer) -> None:
-        """Keep it, and forget the least recently used beyond the capacity."""
-        if key is None or key in self.kept or answer.size > self.capacity_bytes:
+    def put(self, key: str | None, answer: Answer) -> None:
+        """Store an answer, and drop the least recently used ones beyond the capacity."""
+        if key is None or key in self.answers or answer.size > self.capacity_bytes:
             return
-        self.kept[key] = answer
+        self.answers[key] = answer
         self.bytes += answer.size
         while self.bytes > self.capacity_bytes:
-            self.bytes -= self.kept.popitem(last=False)[1].size
+            self.bytes -= self.answers.popitem(last=False)[1].size
 
 
 def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -> str | None:
-    """Return what tells this request from any other one; None when it must be drawn.
+    """Return the cache key of a request; None when the pictures must be drawn anew.
 
     Args:
         request: with every default filled in.
-        caller: the calling model: no user is answered from another one's pictures.
-        weights: hashes of everything that draws, and how strongly each counts.
+        caller: the calling model, so that no user gets another user's pictures.
+        weights: the hash and the scale of every adapter in the mix.
     """
     arguments = request.arguments
     if arguments.seed is None or not arguments.use_cache:

@@ -1,4 +1,4 @@
-"""Where the base model comes from: a local folder or S3, and always the one its card describes."""
+"""Fetches the base model from a local folder or S3, and checks it against its card."""
 
 import hashlib
 import os
@@ -16,18 +16,18 @@ CARD = "base.json"
 
 
 class BaseFolderError(Exception):
-    """The base cannot be served; the text says what to do."""
+    """The base cannot be served; the message says what to do."""
 
 
 def resolve_base(uri: str, cache: Path) -> Path:
-    """Return a local folder that holds the whole base.
+    """Return a local folder that holds the complete, checked base.
 
     Args:
         uri: ``s3://bucket/prefix/`` or a folder.
-        cache: where a base from S3 is kept, by its hash: a second start downloads nothing.
+        cache: folder for bases from S3, by hash; a second start downloads only the card.
 
     Raises:
-        BaseFolderError: there is no base there, or it is not what its card says.
+        BaseFolderError: there is no base, or its files are not those of its card.
     """
     folder = download(uri, cache) if uri.startswith("s3://") else Path(uri)
     verify(folder, read_card(folder))
@@ -39,24 +39,24 @@ def read_card(folder: Path) -> BaseCard:
     try:
         return BaseCard.model_validate_json((folder / CARD).read_bytes())
     except (OSError, ValidationError) as error:
-        message = f"no valid {CARD} in the base folder: check LIKENESS_BASE_URI"
+        message = f"the base folder has no valid {CARD}: check LIKENESS_BASE_URI"
         raise BaseFolderError(message) from error
 
 
 def verify(folder: Path, card: BaseCard) -> None:
-    """Raise unless every file is the one that the card names."""
+    """Raise unless every file has the hash that the card names."""
     lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(card.files.items()))
     if hashlib.sha256(lines.encode()).hexdigest() != card.sha256:
-        message = f"{CARD} contradicts itself: sha256 is not that of files"
+        message = f"{CARD} contradicts itself: its sha256 is not the hash of its file list"
         raise BaseFolderError(message)
     for path, digest in card.files.items():
         if not (folder / path).is_file() or sha256_of(folder / path) != digest:
-            message = f"{path} of the base is missing or not the one that {CARD} names"
+            message = f"{path} of the base is missing, or its hash is not the one in {CARD}"
             raise BaseFolderError(message)
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's hash, reading a little at a time."""
+    """Return a file's hash; the file is read in blocks."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while block := handle.read(1 << 20):
@@ -65,8 +65,8 @@ def sha256_of(path: Path) -> str:
 
 
 def download(uri: str, cache: Path) -> Path:
-    """Fetch the card's files into ``cache/<sha256>``, in one step for whoever looks."""
-    import boto3  # noqa: PLC0415 (a baked base needs no AWS)
+    """Fetch the card's files into ``cache/<sha256>``, which appears complete or not at all."""
+    import boto3  # noqa: PLC0415 (a base inside the image needs no AWS)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     bucket, prefix = urlsplit(uri).netloc, urlsplit(uri).path.strip("/")
@@ -80,7 +80,7 @@ def download(uri: str, cache: Path) -> Path:
         if not target.is_dir():
             for path in card.files:
                 fetch(s3, bucket, f"{prefix}/{path}", temporary / path)
-            place(temporary, target)
+            move_into_place(temporary, target)
     except (BotoCoreError, ClientError) as error:
         message = f"the base could not be fetched from {uri}: {error}"
         raise BaseFolderError(message) from error
@@ -95,8 +95,8 @@ def fetch(s3: Any, bucket: str, key: str, target: Path) -> None:  # noqa: ANN401
     s3.download_file(bucket, key, str(target))
 
 
-def place(temporary: Path, target: Path) -> None:
-    """Rename; when another process was faster, its copy is as good."""
+def move_into_place(temporary: Path, target: Path) -> None:
+    """Rename the folder; when another process was faster, keep that process's copy."""
     try:
         os.rename(temporary, target)  # noqa: PTH104 (Path.rename says the same)
     except OSError:

@@ -1,4 +1,4 @@
-"""The resident pipeline: rows of different users in, pictures out. The only file with diffusers."""
+"""The resident pipeline: draws the rows of different users in one pass."""
 
 import time
 from collections.abc import Sequence
@@ -18,15 +18,16 @@ from diffusers import (
 from PIL.Image import Image
 
 from contracts.base import BaseCard
-from serving.adapters.cache import COMPONENTS, find_layers
 from serving.adapters.hooks import Mix, active
+from serving.adapters.reader import COMPONENTS, find_layers
 from serving.tensors import PassKey
 
 WARM_UP_STEPS = 2
 
 SCHEDULER_OPTIONS = {"PNDMScheduler": {"skip_prk_steps": True}}
-"""Where a base's own configuration is of another scheduler. Stable Diffusion is always drawn so
-with PNDM; with its other steps, diffusers fails below four."""
+"""Options that a base's configuration lacks when it was written for another scheduler.
+
+Stable Diffusion always uses PNDM without PRK steps; with them diffusers fails below four steps."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Row:
     guidance_scale: float
     mix: Mix = ()
     image: Image | None = None
-    """To start from; all rows of a pass have one, or none."""
+    """The image to start from; either all rows of a pass have one, or none has."""
 
 
 class _GuidanceByRow:
-    """Lets a pipeline guide every row at its own scale: diffusers takes one number for all."""
+    """Gives every row its own guidance scale; diffusers takes one number for all rows."""
 
     row_guidance: torch.Tensor
-    """(rows, 1, 1, 1)"""
+    """Guidance scale by row, (rows, 1, 1, 1)."""
 
     @property
     def guidance_scale(self) -> torch.Tensor:
@@ -80,7 +81,7 @@ class Generator:
     """One base on one device."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        silence()
+        silence_loggers()
         self.card = BaseCard.model_validate_json((folder / "base.json").read_bytes())
         self.device = device
         self.dtype = torch.float32 if device.type == "cpu" else torch.float16
@@ -88,49 +89,49 @@ class Generator:
         self.from_image = share_pipeline(self.pipeline, self.card)
         self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})
         self.activation_seconds = 0.0
-        """Spent on putting rows' adapters in place."""
+        """Total time spent on attaching adapters to rows."""
 
     def warm_up(self) -> None:
-        """Draw one small picture, so that the first user does not wait for the device."""
+        """Draw one picture in few steps, so that the first user does not wait for the device."""
         side = self.card.resolution
         scheduler = self.card.inference.scheduler
         key = PassKey(WARM_UP_STEPS, side, side, scheduler, guided=True, has_negative_prompt=False)
         self.draw(key, [Row("warm up", None, 0, 2.0)])
 
     def draw(self, key: PassKey, rows: Sequence[Row]) -> list[Image]:
-        """Return one picture for each row, each as if it were drawn alone."""
+        """Return one picture for each row, the same as if the row were drawn alone."""
         pipeline = self.pipeline if key.strength is None else self.from_image
         pipeline.scheduler = self.make_scheduler(key.scheduler)
         guidance = torch.tensor([row.guidance_scale for row in rows], dtype=self.dtype)
         pipeline.row_guidance = guidance.view(-1, 1, 1, 1).to(self.device)
         negative = [row.negative_prompt for row in rows] if key.has_negative_prompt else None
-        start: dict[str, Any] = {"height": key.height, "width": key.width}
+        source: dict[str, Any] = {"height": key.height, "width": key.width}
         if key.strength is not None:
-            start = {"image": [row.image for row in rows], "strength": key.strength}
-        began = time.perf_counter()
+            source = {"image": [row.image for row in rows], "strength": key.strength}
+        started = time.perf_counter()
         with torch.inference_mode(), active(self.layers, [row.mix for row in rows]):
-            self.activation_seconds += time.perf_counter() - began
+            self.activation_seconds += time.perf_counter() - started
             answer = pipeline(
                 [row.prompt for row in rows],
                 negative_prompt=negative,
                 num_inference_steps=key.num_inference_steps,
-                **start,
+                **source,
                 generator=[torch.Generator().manual_seed(row.seed) for row in rows],
             )
         images: list[Image] = answer.images
         return images
 
     def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
-        """Return a fresh scheduler: they remember the last pass."""
-        more = SCHEDULER_OPTIONS.get(name, {})
-        return getattr(diffusers, name).from_config(self.pipeline.scheduler.config, **more)
+        """Return a new scheduler, as a scheduler keeps state from its last pass."""
+        options = SCHEDULER_OPTIONS.get(name, {})
+        return getattr(diffusers, name).from_config(self.pipeline.scheduler.config, **options)
 
 
 def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    """Return the pipeline of the base's family, from files only."""
+    """Return the pipeline of the base's family; it is loaded from local files only."""
     unused: dict[str, Any] = {"safety_checker": None, "feature_extractor": None}
     if card.family == "sdxl":
-        unused = {"add_watermarker": False}  # else it depends on what is installed
+        unused = {"add_watermarker": False}  # otherwise it depends on which packages are installed
     pipeline = PIPELINES[card.family].from_pretrained(
         folder, torch_dtype=dtype, local_files_only=True, **unused
     )
@@ -139,7 +140,7 @@ def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # n
 
 
 def share_pipeline(pipeline: Any, card: BaseCard) -> Any:  # noqa: ANN401
-    """Return a pipeline that starts from images, on the very same networks."""
+    """Return an image-to-image pipeline that shares the same networks."""
     if card.family == "sdxl":
         zeros = pipeline.config.force_zeros_for_empty_prompt
         other = _SdxlFromImage(
@@ -151,7 +152,7 @@ def share_pipeline(pipeline: Any, card: BaseCard) -> Any:  # noqa: ANN401
     return other
 
 
-def silence() -> None:
-    """Keep prompts out of the log: diffusers warns about a long prompt by repeating it."""
+def silence_loggers() -> None:
+    """Keep prompts out of the log: the warning about a long prompt repeats its text."""
     diffusers.logging.set_verbosity_error()
     transformers.logging.set_verbosity_error()

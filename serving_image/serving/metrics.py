@@ -1,7 +1,7 @@
-"""What the base did, one line of CloudWatch's embedded metric format for each batch.
+"""Metrics: one line of CloudWatch's embedded metric format for each batch.
 
-SageMaker sends the container's output to CloudWatch Logs, which makes metrics of these lines. The
-stack is their ``service``, as in the functions' own metrics; the template says its name.
+SageMaker sends the container's output to CloudWatch Logs, which turns these lines into metrics.
+The dimension ``service`` is the stack's name, as in the functions' metrics; the template sets it.
 """
 
 import json
@@ -25,7 +25,7 @@ UNITS = {
 
 
 def emit(values: dict[str, float]) -> None:
-    """Write the line. The names are those of UNITS; no user, model or prompt is in it."""
+    """Write one line. ``values`` has names of UNITS; no user, model or prompt is in it."""
     directive = {
         "Namespace": NAMESPACE,
         "Dimensions": [["service"]],

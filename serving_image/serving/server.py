@@ -1,8 +1,8 @@
-"""Runs tritonserver under SageMaker's multi-model contract, with our base loaded from the start.
+"""Runs tritonserver under SageMaker's multi-model contract, with the base loaded at start-up.
 
-The flags are those of SageMaker's own ``serve`` script plus what the resident base needs. In the
-image the server lies in /opt/tritonserver; on a laptop, in the nvidia-pytriton wheel, which keeps
-its pieces apart, so they are put together first.
+The flags are those of SageMaker's own ``serve`` script and those that the resident base needs. In
+the image the server is in /opt/tritonserver. On a laptop it is in the nvidia-pytriton wheel, which
+keeps its files in several folders, so they are put into one folder first.
 """
 
 import contextlib
@@ -23,46 +23,48 @@ from contracts.documents.package import RESIDENT_BASE
 from serving.preload import LOOPBACK, REPOSITORY_LOCK, find_preload
 
 IMAGE_TRITON = Path("/opt/tritonserver")
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Triton's Python backend keeps its regions)
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (Triton's Python backend keeps its regions there)
 PR_SET_PDEATHSIG = 1
 BASE_PID_FILE = "base.pid"
-"""The base writes its process id here, in LIKENESS_RUN_DIR."""
+"""File in LIKENESS_RUN_DIR into which the base writes its process id."""
 
 THREADS_PER_MODEL = 2
-"""The default is about 35 for every user's model."""
+"""Threads of each user's model; Triton's default is about 35."""
 
 QUEUE_SIZE = 64
-"""Requests that may wait for the base, as its config.pbtxt says."""
+"""Requests that may wait for the base; the same number is in its config.pbtxt."""
 
 EXIT_SECONDS = 10
-"""For requests in flight when the server is told to stop."""
+"""Time that requests in flight have to end when the server must stop."""
 
 DEAD_BASE_SECONDS = 60.0
-"""How long the base's process may be gone. A request brings it back (see the users' model.py); if
-none does, the server ends, so that SageMaker replaces the container: /ping would stay 200."""
+"""How long the base's process may be gone before the server ends itself.
+
+A request starts the base again (see the users' model.py). When no request comes, /ping would stay
+200, so the server ends and SageMaker replaces the container."""
 
 
 class NoTritonError(Exception):
-    """There is no tritonserver here."""
+    """No tritonserver is installed."""
 
 
 @dataclass(frozen=True)
 class Triton:
-    """Where the server's pieces are."""
+    """Paths of the server's program, backends and libraries."""
 
     program: Path
     backends: Path
     libraries: tuple[Path, ...]
     preloads: tuple[Path, ...]
-    """What mends it, see preload/."""
+    """C libraries that correct the server's faults; see preload/."""
 
 
 def find_triton(run_dir: Path) -> Triton:
-    """Return the image's server, else the wheel's.
+    """Return the image's server, or the wheel's when there is none.
 
     Raises:
-        NoTritonError: neither is here.
-        NoCompilerError: on a laptop, there is no C compiler; an image was built without preloads.
+        NoTritonError: neither is installed.
+        NoCompilerError: a preload library was not built with the image, and there is no C compiler.
     """
     if (program := IMAGE_TRITON / "bin/tritonserver").is_file():
         lock = find_preload(REPOSITORY_LOCK, run_dir)
@@ -70,7 +72,9 @@ def find_triton(run_dir: Path) -> Triton:
     try:
         root = Path(str(distribution("nvidia-pytriton").locate_file("pytriton/tritonserver")))
     except PackageNotFoundError:
-        message = "no tritonserver: neither /opt/tritonserver nor the nvidia-pytriton wheel"
+        message = (
+            "no tritonserver: install the nvidia-pytriton wheel, or run this in the serving image"
+        )
         raise NoTritonError(message) from None
     libraries = (Path(sysconfig.get_config_var("LIBDIR")), root.parents[1] / "nvidia_pytriton.libs")
     program, backends = root / "bin/tritonserver", assemble_backends(root, run_dir)
@@ -79,20 +83,20 @@ def find_triton(run_dir: Path) -> Triton:
 
 
 def assemble_backends(root: Path, run_dir: Path) -> Path:
-    """Put the Python backend and the stub of this Python into one folder."""
+    """Put the Python backend and the stub for this Python version into one folder."""
     python = run_dir / "backends/python"
     python.mkdir(parents=True)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     stub = root / f"python_backend_stubs/{version}/triton_python_backend_stub"
-    for piece in ("libtriton_python.so", "triton_python_backend_utils.py"):
-        (python / piece).symlink_to(root / "backends/python" / piece)
+    for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
+        (python / name).symlink_to(root / "backends/python" / name)
     shutil.copy(stub, python / stub.name)
     (python / stub.name).chmod(0o755)
     return python.parent
 
 
 def make_repository(base_model: Path, run_dir: Path) -> Path:
-    """Return a model repository whose only model is the resident base, with the queue wished."""
+    """Return a model repository that holds only the base, with the queue size set."""
     repository = run_dir / "base_repository"
     base = repository / RESIDENT_BASE
     base.mkdir(parents=True)
@@ -105,7 +109,7 @@ def make_repository(base_model: Path, run_dir: Path) -> Path:
 
 
 def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
-    """Return the command line."""
+    """Return tritonserver's command line."""
     empty = run_dir / "no_models"
     empty.mkdir()
     return [
@@ -116,11 +120,11 @@ def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
         "--allow-metrics=false",
         f"--sagemaker-port={os.environ.get('SAGEMAKER_BIND_TO_PORT', '8080')}",
         "--model-control-mode=explicit",
-        # SageMaker's script turns it on; with it, other models' loads lose a request its model
+        # SageMaker's script turns it on; then the load of another model can lose a request's model
         "--model-namespacing=false",
-        f"--model-repository={empty}",  # SageMaker adds the users' own, one by one
+        f"--model-repository={empty}",  # SageMaker adds the users' repositories one by one
         f"--model-repository={repository}",
-        f"--load-model={RESIDENT_BASE}",  # before it serves: /ping waits for the base
+        f"--load-model={RESIDENT_BASE}",  # loaded before the port opens: /ping waits for it
         f"--backend-directory={triton.backends}",
         "--disable-auto-complete-config",  # a user's model loads 10 times faster
         f"--backend-config=python,thread-pool-size={THREADS_PER_MODEL}",
@@ -131,7 +135,7 @@ def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
 
 
 def optional_flags() -> list[str]:
-    """Return the flags that SageMaker's own variables set."""
+    """Return the flags for SageMaker's own environment variables."""
     python = "--backend-config=python"
     flags = {
         "SAGEMAKER_SAFE_PORT_RANGE": "--sagemaker-safe-port-range={}",
@@ -145,30 +149,32 @@ def optional_flags() -> list[str]:
 
 
 def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str]:
-    """Return the server's environment; every model's process inherits it."""
+    """Return the server's environment, which every model's process inherits."""
     environment = dict(os.environ)
     prepend(environment, "LD_LIBRARY_PATH", triton.libraries)
-    prepend(environment, "LD_PRELOAD", triton.preloads)  # an operator's jemalloc stays
+    prepend(environment, "LD_PRELOAD", triton.preloads)  # an operator's jemalloc stays preloaded
     # Triton's embedded Python finds its packages through the first python on PATH.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
-    # "ready" would turn false for everybody when one user's model fails to load.
+    # With the mode "ready", /ping fails for everybody when one user's model fails to load.
     environment.setdefault("SAGEMAKER_TRITON_PING_MODE", "live")
-    # Loads come on many threads; with an arena for each, the server grows for longer.
+    # Models load on many threads; an arena for each thread would let memory grow for longer.
     environment.setdefault("MALLOC_ARENA_MAX", "2")
-    environment.setdefault("OMP_NUM_THREADS", "1")  # two that spin on two busy cores: 12 x slower
+    environment.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # two spinning threads on two busy cores are 12 times slower
     return environment
 
 
 def prepend(environment: dict[str, str], name: str, paths: Sequence[Path]) -> None:
-    """Put these paths before those that the variable names already."""
-    there = [environment[name]] if environment.get(name) else []
-    environment[name] = ":".join([*map(str, paths), *there])
+    """Put these paths in front of those that the variable already holds."""
+    present = [environment[name]] if environment.get(name) else []
+    environment[name] = ":".join([*map(str, paths), *present])
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:
-    """Run the server to its end, hand it our signals, and return its exit status."""
+    """Run the server to its end, forward our signals to it, and return its exit status."""
     server = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)  # noqa: PLW1509
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: server.send_signal(received))
@@ -176,7 +182,9 @@ def run(command: list[str], environment: dict[str, str]) -> int:
     try:
         while server.poll() is None:
             if base.gone_seconds() > DEAD_BASE_SECONDS:
-                sys.stderr.write("serve: the base has died and nothing brought it back\n")
+                sys.stderr.write(
+                    "serve: the base process has died and no request restarted it; stopping\n"
+                )
                 server.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(1)
@@ -186,32 +194,32 @@ def run(command: list[str], environment: dict[str, str]) -> int:
 
 
 class BaseWatch:
-    """Knows since when the base's process is gone."""
+    """Measures for how long the base's process has been gone."""
 
     def __init__(self, run_dir: Path) -> None:
         self.pid_file = run_dir / BASE_PID_FILE
         self.seen_alive = time.monotonic()
 
     def gone_seconds(self) -> float:
-        """Return 0 while the base lives, or has not started yet."""
+        """Return the seconds; 0 while the base runs, or before its first start."""
         pid = self.pid_file.read_text() if self.pid_file.exists() else "self"
-        if Path("/proc", pid, "exe").exists():  # a zombie has none
+        if Path("/proc", pid, "exe").exists():  # a zombie process has no exe
             self.seen_alive = time.monotonic()
         return time.monotonic() - self.seen_alive
 
 
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the parent dies, even by SIGKILL."""
+    """Ask the kernel to send SIGTERM when the parent dies, even by SIGKILL."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def region_prefix(pid: int) -> str:
-    """Return how the names of one server's shared memory regions start."""
+    """Return the prefix of the names of one server's shared memory regions."""
     return f"likeness_{pid}_"
 
 
 def sweep_regions() -> None:
-    """Remove what servers that no longer run, or this one, left in shared memory."""
+    """Remove the shared memory regions of this server and of servers that no longer run."""
     for region in SHARED_MEMORY.glob("likeness_*"):
         owner = region.name.split("_")[1]
         if owner == str(os.getpid()) or not Path("/proc", owner).exists():

@@ -1,4 +1,4 @@
-"""What a request means: bytes in, a PictureRequest out, or a PictureError in our own words."""
+"""Parses a request's tensors into a PictureRequest; a bad request raises PictureError."""
 
 import base64
 import binascii
@@ -28,14 +28,14 @@ MAX_ARGUMENTS_BYTES = 4096
 
 
 class PictureError(Exception):
-    """Ends one request. ``text`` is ours: a user's text never gets into an error or a log."""
+    """Ends one request. ``text`` never repeats the user's text, as errors are logged."""
 
     def __init__(self, code: PictureCode, text: str) -> None:
         super().__init__(f"{ERROR_PREFIX}{code}: {text}")
 
 
 class PassKey(NamedTuple):
-    """Requests that agree in this can be drawn in one pass."""
+    """What requests must have in common to be drawn in one pass."""
 
     num_inference_steps: int
     height: int
@@ -44,17 +44,17 @@ class PassKey(NamedTuple):
     guided: bool
     has_negative_prompt: bool
     strength: float | None = None
-    """None: drawn from nothing."""
+    """None when the pictures start from noise alone."""
 
 
 @dataclass(frozen=True)
 class StartImage:
-    """What to start from instead of noise alone."""
+    """The caller's image, from which a picture starts instead of noise alone."""
 
     pixels: Image.Image
-    """RGB, in the size of the picture."""
+    """RGB pixels in the size of the picture."""
     sha256: str
-    """Of the file."""
+    """Hash of the image's file."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class PictureRequest:
     num_inference_steps: int
     guidance_scale: float
     seeds: tuple[int, ...]
-    """One for each picture."""
+    """One seed for each picture."""
     height: int
     width: int
     lora_scale: float
@@ -74,11 +74,11 @@ class PictureRequest:
     arguments: PictureArguments
     image: StartImage | None = None
     strength: float | None = None
-    """Set if there is an image."""
+    """Share of the image that may change; None without an image."""
 
     @property
     def pass_key(self) -> PassKey:
-        """What it must share with others to be drawn together with them."""
+        """What other requests must have in common with this one to share its pass."""
         return PassKey(
             self.num_inference_steps,
             self.height,
@@ -93,10 +93,10 @@ class PictureRequest:
 def parse_request(
     prompt: bytes, negative_prompt: bytes, gen_args: bytes, base: BaseCard, image: bytes = b""
 ) -> PictureRequest:
-    """Return what the inputs ask of this base.
+    """Parse the inputs; fill in the defaults of the base.
 
     Raises:
-        PictureError: an argument is unknown, out of range, or not text, or an image none.
+        PictureError: an argument is unknown or out of range, or a text or image is not valid.
     """
     arguments = parse_arguments(gen_args)
     defaults = base.inference
@@ -126,7 +126,7 @@ def parse_request(
 
 
 def parse_image(value: bytes, size: tuple[int, int]) -> StartImage:
-    """Return the image, cut to the picture's proportions around its middle."""
+    """Decode the image and crop it around its middle to the picture's proportions."""
     if len(value) > MAX_IMAGE_BYTES * 4 // 3 + 4:
         raise PictureError("invalid_argument", f"image: at most {MAX_IMAGE_BYTES >> 20} MB")
     try:
@@ -135,7 +135,7 @@ def parse_image(value: bytes, size: tuple[int, int]) -> StartImage:
             check_pixels(image)
             upright = ImageOps.exif_transpose(image).convert("RGBA")
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        text = "image: not base64 of a whole PNG or JPEG file"
+        text = "image: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
     white = Image.new("RGBA", upright.size, "white")
     pixels = Image.alpha_composite(white, upright).convert("RGB")
@@ -144,26 +144,28 @@ def parse_image(value: bytes, size: tuple[int, int]) -> StartImage:
 
 
 def check_pixels(image: Image.Image) -> None:
-    """Raise before anything is decoded: a small file may hold a huge picture."""
+    """Raise before pixels are decoded, as a small file can hold a huge picture."""
     if image.width * image.height > MAX_IMAGE_PIXELS:
         text = f"image: at most {MAX_IMAGE_PIXELS // 1_000_000} million pixels"
         raise PictureError("invalid_argument", text)
 
 
-def check_strength(wished: float | None, image: StartImage | None, steps: int) -> float | None:
-    """Return how much of the image may change; None when there is none."""
+def check_strength(requested: float | None, image: StartImage | None, steps: int) -> float | None:
+    """Return the share of the image that may change; None without an image."""
     if image is None:
-        if wished is not None:
-            raise PictureError("invalid_argument", "strength: there is no image to change")
+        if requested is not None:
+            raise PictureError(
+                "invalid_argument", "strength: it needs an image, and the request has none"
+            )
         return None
-    strength = DEFAULT_STRENGTH if wished is None else wished
+    strength = DEFAULT_STRENGTH if requested is None else requested
     if int(steps * strength) < 1:
-        raise PictureError("invalid_argument", "strength: no step is left; ask for more steps")
+        raise PictureError("invalid_argument", "strength: it leaves no step; ask for more steps")
     return strength
 
 
 def parse_arguments(text: bytes) -> PictureArguments:
-    """Return ``gen_args``; empty text means every default."""
+    """Parse ``gen_args``; an empty text stands for the defaults."""
     if len(text) > MAX_ARGUMENTS_BYTES:
         raise PictureError("invalid_argument", f"gen_args: at most {MAX_ARGUMENTS_BYTES} bytes")
     try:
@@ -173,21 +175,22 @@ def parse_arguments(text: bytes) -> PictureArguments:
 
 
 def explain(error: ValidationError) -> str:
-    """Return the first fault, by our own field names only: an unknown name is the user's text."""
-    fault = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        return f"gen_args: unknown name; known: {', '.join(PictureArguments.model_fields)}"
-    if not fault["loc"]:
+    """Describe the first error by our own field names; unknown names are the user's text."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        known = ", ".join(PictureArguments.model_fields)
+        return f"gen_args: unknown name; the known names are {known}"
+    if not first["loc"]:
         return "gen_args: not a JSON object"
-    return f"{fault['loc'][0]}: {fault['msg']}"
+    return f"{first['loc'][0]}: {first['msg']}"
 
 
 def parse_text(value: bytes, name: str, *, at_least: int) -> str:
-    """Return a prompt."""
+    """Decode a prompt and check its length."""
     try:
         text = value.decode().strip()
     except UnicodeDecodeError:
-        raise PictureError("invalid_argument", f"{name}: not UTF-8") from None
+        raise PictureError("invalid_argument", f"{name}: the text is not UTF-8") from None
     if not at_least <= len(text) <= MAX_PROMPT_CHARACTERS:
         limits = f"{at_least} to {MAX_PROMPT_CHARACTERS} characters"
         raise PictureError("invalid_argument", f"{name}: {limits}")
@@ -195,13 +198,15 @@ def parse_text(value: bytes, name: str, *, at_least: int) -> str:
 
 
 def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
-    """Return one seed for each picture, so that each can be drawn again alone."""
+    """Return one seed for each picture, so that each picture can be drawn again alone."""
     start = secrets.randbelow(2**32) if first is None else first
     return tuple((start + index) % 2**32 for index in range(count))
 
 
 def check_scheduler(name: str) -> str:
-    """Return a base's default scheduler."""
+    """Return the base's default scheduler if this server supports it."""
     if name not in get_args(Scheduler):
-        raise PictureError("generation_failed", "the base names a scheduler that is not served")
+        raise PictureError(
+            "generation_failed", "the base card names a scheduler that this server does not support"
+        )
     return name

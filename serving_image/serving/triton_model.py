@@ -1,4 +1,4 @@
-"""The resident base as Triton calls it: tensors to requests, requests to passes, and back."""
+"""The resident base's Triton model: parses requests, draws them in passes, and answers them."""
 
 import base64
 import gc
@@ -27,26 +27,27 @@ from contracts.documents.picture import (
     PROMPT,
 )
 from contracts.shared.prompts import name_subject
-from serving.adapters.cache import Adapter, AdapterCache, AdapterReader
+from serving.adapters.cache import AdapterCache
 from serving.adapters.hooks import Mix
-from serving.adapters.mixing import find_others, has_adapter
+from serving.adapters.mixing import find_mixed_adapters, has_adapter
+from serving.adapters.reader import Adapter, AdapterReader
 from serving.answer_cache import Answer, AnswerCache, answer_key
 from serving.generator import Generator, Row
 from serving.metrics import emit
 from serving.output.provenance import encode
 from serving.output.safety import make_checker
-from serving.output.watermark import make_mark
+from serving.output.watermark import make_watermark
 from serving.server import BASE_PID_FILE
 from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
 
 ADAPTER = "adapter"
-"""The calling model's adapter folder: set by our own model.py, not by the client."""
+"""Input with the calling model's adapter folder; the users' model.py sets it, never a client."""
 
 INPUTS = (PROMPT, NEGATIVE_PROMPT, GEN_ARGS, IMAGE, ADAPTER)
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
-ALLOCATOR_WORDS = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""Of a RuntimeError by which torch says the same, on the CPU and inside of cuBLAS."""
+ALLOCATOR_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""Texts of a RuntimeError that also mean out of memory, on the CPU and in cuBLAS."""
 
 ROWS_PER_PASS = 8
 ADAPTER_MEGABYTES = 1024
@@ -54,38 +55,39 @@ ANSWER_MEGABYTES = 64
 
 
 @dataclass
-class Order:
-    """One request on its way: its pictures, or its error."""
+class PendingRequest:
+    """One request while it is processed, with its pictures or its error."""
 
     request: PictureRequest
     owner: Adapter | None
-    """The calling model's adapter; its trigger word counts even at ``lora_scale`` 0. None: the
-    caller is the base itself."""
-    others: tuple[Adapter, ...] = ()
-    """As ``request.arguments.adapters`` names them."""
+    """The calling model's adapter; None when the caller is the base itself.
+
+    Its trigger word is used even at ``lora_scale`` 0."""
+    mixed: tuple[Adapter, ...] = ()
+    """The adapters that ``request.arguments.adapters`` names, in that order."""
     key: str | None = None
-    """Of its answer; None: it must be drawn, and is not kept."""
+    """Key in the answer cache; None when the answer must not be cached."""
     answer: Answer | None = None
     images: dict[int, Image] = field(default_factory=dict)
-    """By seed."""
+    """Pictures by seed."""
     seconds: float = 0.0
     error: PictureError | None = None
 
     @property
     def adapter(self) -> Adapter | None:
-        """The caller's own, if it counts."""
+        """The caller's adapter; None at ``lora_scale`` 0."""
         return self.owner if self.request.lora_scale else None
 
     @property
     def mix(self) -> Mix:
-        """Everything that changes the base."""
-        wishes = self.request.arguments.adapters
+        """Every adapter that changes the base for this request, with its scale."""
         own = ((self.adapter, self.request.lora_scale),) if self.adapter else ()
-        others = zip(self.others, (wish.weight for wish in wishes), strict=True)
-        return own + tuple((adapter, weight) for adapter, weight in others if weight)
+        weights = (other.weight for other in self.request.arguments.adapters)
+        mixed = zip(self.mixed, weights, strict=True)
+        return own + tuple((adapter, weight) for adapter, weight in mixed if weight)
 
     def row(self, seed: int) -> Row:
-        """Return one of its pictures as the generator takes it."""
+        """Return the generator's row for one picture of this request."""
         request, trigger_word = self.request, self.owner.trigger_word if self.owner else ""
         avoided = request.negative_prompt
         return Row(
@@ -98,11 +100,15 @@ class Order:
         )
 
 
+Pass = list[tuple[PendingRequest, int]]
+"""Pictures that are drawn together, each as its request and its seed."""
+
+
 class TritonPythonModel:
-    """What Triton calls, from one thread."""
+    """Triton's model interface; Triton calls it from one thread."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the base and draw with it; Triton says ready only after this."""
+        """Load the base and draw one picture; Triton reports ready only after this."""
         Path(os.environ["LIKENESS_RUN_DIR"], BASE_PID_FILE).write_text(str(os.getpid()))
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         cuda = args["model_instance_kind"] == "GPU"
@@ -117,29 +123,35 @@ class TritonPythonModel:
         megabytes = int(os.environ.get("LIKENESS_ANSWER_MEGABYTES", ANSWER_MEGABYTES))
         self.answers = AnswerCache(megabytes << 20)
         self.run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
-        self.mark = make_mark(os.environ.get("LIKENESS_WATERMARK"))
+        self.watermark = make_watermark(os.environ.get("LIKENESS_WATERMARK"))
         self.checker = make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device)
         self.generator.warm_up()
-        # Torch and its kin are half a million objects that live as long as the process. Left among
-        # the others, every full collection walks them: a third of a second in somebody's request.
+        # The imported libraries are half a million objects that live as long as the process. Unless
+        # they are frozen, every full collection scans them for a third of a second.
         gc.collect()
         gc.freeze()
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer a batch; one bad request fails alone."""
+        """Answer a batch; a bad request fails without the others."""
         started = time.monotonic()
         hits, misses, answered = self.adapters.hits, self.adapters.misses, self.answers.hits
         activation = self.activation_seconds
         with self.adapters.pin() as find:
-            orders = [self.take(request, find) for request in requests]
-            new = [order for order in orders if isinstance(order, Order) and not order.answer]
-            for key, part in plan_passes(new):
+            pending_requests = [self.take(request, find) for request in requests]
+            undrawn = [
+                pending
+                for pending in pending_requests
+                if isinstance(pending, PendingRequest) and not pending.answer
+            ]
+            for key, part in plan_passes(undrawn):
                 self.draw(key, part)
         emit(
             {
-                "Requests": len(orders),
-                "Pictures": sum(len(o.images) for o in orders if isinstance(o, Order)),
-                "Refused": sum(isinstance(order, PictureError) for order in orders),
+                "Requests": len(pending_requests),
+                "Pictures": sum(
+                    len(p.images) for p in pending_requests if isinstance(p, PendingRequest)
+                ),
+                "Refused": sum(isinstance(pending, PictureError) for pending in pending_requests),
                 "BatchSeconds": round(time.monotonic() - started, 3),
                 "ActivationMilliseconds": round(1e3 * (self.activation_seconds - activation), 3),
                 "AnswerHits": self.answers.hits - answered,
@@ -149,50 +161,52 @@ class TritonPythonModel:
                 "AdapterBytes": self.adapters.resident_bytes,
             }
         )
-        return [self.reply(order) for order in orders]
+        return [self.reply(pending) for pending in pending_requests]
 
     @property
     def activation_seconds(self) -> float:
-        """All that was ever spent on finding adapters and putting them in place."""
+        """Total time spent on finding adapters and attaching them to rows."""
         return self.adapters.seconds + self.generator.activation_seconds
 
-    def take(self, request: Any, find: Callable[[Path], Adapter]) -> Order | PictureError:  # noqa: ANN401
-        """Read one request and find its adapter."""
+    def take(self, request: Any, find: Callable[[Path], Adapter]) -> PendingRequest | PictureError:  # noqa: ANN401
+        """Parse one request and find its adapters."""
         try:
-            prompt, negative, arguments, image, folder = (read_text(request, n) for n in INPUTS)
-            wish = parse_request(prompt, negative, arguments, self.base, image)
-            self.mark.check(wish.width, wish.height)
+            prompt, negative, arguments, image, folder = (read_input(request, n) for n in INPUTS)
+            picture_request = parse_request(prompt, negative, arguments, self.base, image)
+            self.watermark.check(picture_request.width, picture_request.height)
             caller = Path(os.fsdecode(folder))
-            others = find_others(caller, wish.arguments.adapters, self.run_dir)
+            mixed = find_mixed_adapters(caller, picture_request.arguments.adapters, self.run_dir)
             owner = find(caller) if has_adapter(caller) else None
-            order = Order(wish, owner, tuple(find(other) for other in others))
+            pending = PendingRequest(picture_request, owner, tuple(find(other) for other in mixed))
         except PictureError as error:
             return error
         except MEMORY_ERRORS:
-            return no_memory()
-        weights = tuple(f"{adapter.sha256} {scale}" for adapter, scale in order.mix)
-        order.key = answer_key(wish, owner.sha256 if owner else str(caller), weights)
-        order.answer = self.answers.find(order.key)
-        return order
+            return out_of_memory_error()
+        weights = tuple(f"{adapter.sha256} {scale}" for adapter, scale in pending.mix)
+        pending.key = answer_key(picture_request, owner.sha256 if owner else str(caller), weights)
+        pending.answer = self.answers.find(pending.key)
+        return pending
 
-    def draw(self, key: PassKey, part: list[tuple[Order, int]]) -> None:
-        """Draw one pass; when it fails, so do its requests, and nobody else's."""
+    def draw(self, key: PassKey, part: Pass) -> None:
+        """Draw one pass; when it fails, only the requests in it fail."""
         started = time.monotonic()
         try:
-            images = self.draw_within_memory(key, [order.row(seed) for order, seed in part])
+            images = self.draw_within_memory(key, [pending.row(seed) for pending, seed in part])
         except PictureError as error:
-            for order, _ in part:
-                order.error = error
+            for pending, _ in part:
+                pending.error = error
             return
         unsafe = self.checker.unsafe(images)
-        for (order, seed), image, refused in zip(part, images, unsafe, strict=True):
-            order.images[seed] = image
-            order.seconds += time.monotonic() - started
+        for (pending, seed), image, refused in zip(part, images, unsafe, strict=True):
+            pending.images[seed] = image
+            pending.seconds += time.monotonic() - started
             if refused:
-                order.error = PictureError("unsafe_picture", "the safety checker refused it")
+                pending.error = PictureError(
+                    "unsafe_picture", "the safety checker refused the picture"
+                )
 
     def draw_within_memory(self, key: PassKey, rows: list[Row]) -> list[Image]:
-        """Draw; when memory is short, throw out idle adapters and try once more."""
+        """Draw; when memory runs out, drop idle adapters and try once more."""
         try:
             return self.draw_safely(key, rows)
         except MEMORY_ERRORS:
@@ -201,86 +215,88 @@ class TritonPythonModel:
         try:
             return self.draw_safely(key, rows)
         except MEMORY_ERRORS:
-            raise no_memory() from None
+            raise out_of_memory_error() from None
 
     def draw_safely(self, key: PassKey, rows: list[Row]) -> list[Image]:
-        """Draw; what nobody foresaw is logged without its text, which could repeat a prompt."""
+        """Draw; log an unexpected error without its text, which could repeat a prompt."""
         try:
             return self.generator.draw(key, rows)
         except MEMORY_ERRORS:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever it is, only these requests fail)
-            if isinstance(error, RuntimeError) and any(w in str(error) for w in ALLOCATOR_WORDS):
+        except Exception as error:  # noqa: BLE001 (any error fails only these requests)
+            if isinstance(error, RuntimeError) and any(w in str(error) for w in ALLOCATOR_MESSAGES):
                 raise MemoryError from None
-            log_place(error, {adapter.job_id for row in rows for adapter, _ in row.mix})
+            log_failure(error, {adapter.job_id for row in rows for adapter, _ in row.mix})
             raise PictureError("generation_failed", "the picture could not be drawn") from None
 
-    def reply(self, order: Order | PictureError) -> Any:  # noqa: ANN401
-        """Return Triton's response."""
-        error = order if isinstance(order, PictureError) else order.error
-        if isinstance(order, PictureError) or error is not None:
+    def reply(self, pending: PendingRequest | PictureError) -> Any:  # noqa: ANN401
+        """Return Triton's response to one request."""
+        error = pending if isinstance(pending, PictureError) else pending.error
+        if isinstance(pending, PictureError) or error is not None:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
         try:
-            answer = order.answer or self.make_answer(order)
-        except Exception as failure:  # noqa: BLE001 (as above: only this request fails)
-            log_place(failure, {adapter.job_id for adapter, _ in order.mix})
+            answer = pending.answer or self.make_answer(pending)
+        except Exception as failure:  # noqa: BLE001 (any error fails only this request)
+            log_failure(failure, {adapter.job_id for adapter, _ in pending.mix})
             text = str(PictureError("generation_failed", "the picture could not be encoded"))
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(text))
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor(GENERATED_IMAGE, np.array([answer.pictures], dtype=object)),
-                pb_utils.Tensor(INFO, np.array([[write_info(answer.info)]], dtype=object)),
+                pb_utils.Tensor(INFO, np.array([[dump_info(answer.info)]], dtype=object)),
             ]
         )
 
-    def make_answer(self, order: Order) -> Answer:
-        """Return the pictures' files, and keep them for the next request like this one."""
-        info = self.describe(order)
-        arguments = order.request.arguments
+    def make_answer(self, pending: PendingRequest) -> Answer:
+        """Encode the pictures, and cache the answer for equal requests."""
+        info = self.describe(pending)
+        arguments = pending.request.arguments
         pictures = tuple(
-            base64.b64encode(encode(self.mark.sign(order.images[seed]), seed, arguments, info))
-            for seed in order.request.seeds
+            base64.b64encode(
+                encode(self.watermark.embed(pending.images[seed]), seed, arguments, info)
+            )
+            for seed in pending.request.seeds
         )
         answer = Answer(pictures, info)
-        self.answers.keep(order.key, answer)
+        self.answers.put(pending.key, answer)
         return answer
 
-    def describe(self, order: Order) -> GenerationInfo:
-        """Return which weights made the pictures, and how."""
-        request = order.request
+    def describe(self, pending: PendingRequest) -> GenerationInfo:
+        """Return the provenance of the pictures: weights, seeds and settings."""
+        request = pending.request
         return GenerationInfo(
             base_sha256=self.base.sha256,
-            adapter_sha256=order.adapter.sha256 if order.adapter else None,
+            adapter_sha256=pending.adapter.sha256 if pending.adapter else None,
             seeds=request.seeds,
             num_inference_steps=request.num_inference_steps,
             guidance_scale=request.guidance_scale,
             lora_scale=request.lora_scale,
             mixed=tuple(
-                MixedAdapter(sha256=adapter.sha256, weight=wish.weight)
-                for adapter, wish in zip(order.others, request.arguments.adapters, strict=True)
+                MixedAdapter(sha256=adapter.sha256, weight=named.weight)
+                for adapter, named in zip(pending.mixed, request.arguments.adapters, strict=True)
             ),
             strength=request.strength,
             image_sha256=request.image.sha256 if request.image else None,
             scheduler=request.scheduler,
             width=request.width,
             height=request.height,
-            seconds=round(order.seconds, 3),
+            seconds=round(pending.seconds, 3),
         )
 
 
-def write_info(info: GenerationInfo) -> bytes:
-    """Return JSON. Readers of before there were images refuse the fields that say of one."""
-    unsaid = {"strength", "image_sha256"} if info.image_sha256 is None else set()
-    return info.model_dump_json(exclude=unsaid).encode()
+def dump_info(info: GenerationInfo) -> bytes:
+    """Return JSON without image fields when there is no image: older readers refuse them."""
+    omitted = {"strength", "image_sha256"} if info.image_sha256 is None else set()
+    return info.model_dump_json(exclude=omitted).encode()
 
 
-def no_memory() -> PictureError:
-    """Return the words of which Triton makes a 507, for which SageMaker unloads other models."""
+def out_of_memory_error() -> PictureError:
+    """Return the error that Triton answers with 507, so that SageMaker unloads other models."""
     return PictureError("memory_pressure", "out of memory")
 
 
-def read_text(request: Any, name: str) -> bytes:  # noqa: ANN401
-    """Return a tensor's only value; nothing when it is not there."""
+def read_input(request: Any, name: str) -> bytes:  # noqa: ANN401
+    """Return the only value of an input tensor; empty when the request lacks the tensor."""
     tensor = pb_utils.get_input_tensor_by_name(request, name)
     if tensor is None:
         return b""
@@ -288,22 +304,22 @@ def read_text(request: Any, name: str) -> bytes:  # noqa: ANN401
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def plan_passes(orders: list[Order]) -> Iterator[tuple[PassKey, list[tuple[Order, int]]]]:
-    """Yield what can be drawn together, at most ROWS_PER_PASS pictures at a time."""
-    groups: dict[PassKey, list[tuple[Order, int]]] = defaultdict(list)
-    for order in orders:
-        groups[order.request.pass_key] += [(order, seed) for seed in order.request.seeds]
+def plan_passes(pending_requests: list[PendingRequest]) -> Iterator[tuple[PassKey, Pass]]:
+    """Yield the passes, each of at most ROWS_PER_PASS pictures that can be drawn together."""
+    groups: dict[PassKey, Pass] = defaultdict(list)
+    for pending in pending_requests:
+        groups[pending.request.pass_key] += [(pending, seed) for seed in pending.request.seeds]
     for key, group in groups.items():
         for start in range(0, len(group), ROWS_PER_PASS):
             yield key, group[start : start + ROWS_PER_PASS]
 
 
-def log_place(error: Exception, job_ids: set[str]) -> None:
-    """Log where it failed, what kind it was and whose jobs' adapters were in it.
+def log_failure(error: Exception, job_ids: set[str]) -> None:
+    """Log an error's type, its traceback and the job ids of the adapters.
 
-    Not its text, which could repeat a prompt.
+    The error's text is left out, as it could repeat a prompt.
     """
     jobs = ",".join(sorted(job_ids)) or "none"
-    places = "".join(traceback.format_tb(error.__traceback__)).splitlines()
-    lines = (type(error).__name__, *places)
+    frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    lines = (type(error).__name__, *frames)
     sys.stderr.writelines(f"{line} job_id={jobs}\n" for line in lines)

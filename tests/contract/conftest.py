@@ -1,4 +1,4 @@
-"""Fixtures of the Step Functions probes; nothing starts until a test asks."""
+"""Fixtures of the Step Functions tests; a server starts when a test uses its fixture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def states(cloud: Cloud) -> StatesKit:
 
 @pytest.fixture(scope="session")
 def parts(cloud: Cloud) -> dict[str, str]:
-    """A queue, a topic, a table and a bucket with a few rows, for calls from states."""
+    """Create a queue, a topic, a table and a bucket with a few rows, for calls from states."""
     key = {"AttributeName": "pk"}
     cloud.client("dynamodb").create_table(
         TableName="probe", BillingMode="PAY_PER_REQUEST",

@@ -1,14 +1,13 @@
-"""What the Step Functions probes share: a function that does as told, machines made of a line."""
+"""Shared by the Step Functions tests: a function with many behaviours, and short machines."""
 
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.cloud import EVERYTHING, RUNTIME, archive, eventually, role
+from tests.cloud import EVERYTHING, PATIENCE_SECONDS, RUNTIME, archive, eventually, role
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -36,9 +35,9 @@ def flaky(event):
     return [later - earlier for earlier, later in zip(times, times[1:])]
 
 def hand_on(event):
-    """Let another invocation answer the token, as a worker elsewhere would."""
-    told = json.dumps({**event, "op": event["how"]})
-    boto3.client("lambda").invoke(FunctionName="probe", InvocationType="Event", Payload=told)
+    """Let another invocation answer the token, as an external worker would."""
+    payload = json.dumps({**event, "op": event["how"]})
+    boto3.client("lambda").invoke(FunctionName="probe", InvocationType="Event", Payload=payload)
     return "ignored"
 
 def never(event): pass
@@ -47,8 +46,8 @@ def refuse(event):
     states().send_task_failure(taskToken=event["token"], error="MyError", cause="why")
 
 def beat(event):
-    for _ in range(3):
-        time.sleep(0.8)
+    for _ in range(event["times"]):
+        time.sleep(event["seconds"])
         states().send_task_heartbeat(taskToken=event["token"])
     succeed(event)
 
@@ -63,14 +62,13 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an execution ended, as DescribeExecution and the history tell it."""
+    """The end of an execution, from DescribeExecution and the history."""
 
     arn: str
     status: str
     error: str | None
     cause: str
     output: Any
-    seconds: float
     events: list[dict[str, Any]]
 
     @property
@@ -79,27 +77,33 @@ class Outcome:
 
 
 class StatesKit:
-    """Makes machines from states and runs them."""
+    """Creates machines from states and runs them."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.states = cloud.client("stepfunctions")
         self.role = role(cloud, "probe", EVERYTHING)
-        self.function: str = cloud.client("lambda").create_function(
-            FunctionName="probe", Runtime=RUNTIME, Role=self.role, Handler="probe.handler",
-            Code={"ZipFile": archive(probe=PROBE)}, Timeout=3,
+        self.function = self.make("probe", timeout=PATIENCE_SECONDS)
+        self.hasty = self.make("probe-hasty", timeout=1)
+
+    def make(self, name: str, timeout: int) -> str:
+        """Create a probe function; return its ARN."""
+        arn: str = self.cloud.client("lambda").create_function(
+            FunctionName=name, Runtime=RUNTIME, Role=self.role, Handler="probe.handler",
+            Code={"ZipFile": archive(probe=PROBE)}, Timeout=timeout,
         )["FunctionArn"]  # fmt: skip
+        return arn
 
     def task(self, op: str, **fields: Any) -> State:
-        """Return a Task that calls the probe; `payload` adds to what it is sent."""
+        """Return a Task that calls the probe, or another `function`, with a `payload`."""
         payload = {"op": op, **fields.pop("payload", {})}
         end = {} if "Next" in fields else {"End": True}
-        call = {"FunctionName": self.function, "Payload": payload}
+        call = {"FunctionName": fields.pop("function", self.function), "Payload": payload}
         return {"Type": "Task", "Resource": INVOKE, "Parameters": call, **end, **fields}
 
     def callback(self, how: str, **fields: Any) -> State:
-        """Return a Task whose token is answered elsewhere."""
-        payload = {"how": how, "token.$": "$$.Task.Token"}
+        """Return a Task whose token another invocation answers."""
+        payload = {"how": how, "token.$": "$$.Task.Token", **fields.pop("payload", {})}
         return self.task("hand_on", payload=payload, **{"Resource": CALLBACK, **fields})
 
     def machine(self, definition: State, name: str | None = None, **fields: Any) -> str:
@@ -121,14 +125,12 @@ class StatesKit:
     def run(self, definition: State, given: Any = None, **fields: Any) -> Outcome:
         return self.outcome(self.start(definition, given, **fields))
 
-    def outcome(self, arn: str, seconds: float = 15) -> Outcome:
+    def outcome(self, arn: str) -> Outcome:
         """Wait for an execution's end."""
-        began = time.monotonic()
-        found = eventually(lambda: self._ended(arn), seconds)
+        found = eventually(lambda: self._ended(arn))
         output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
-        took = time.monotonic() - began
         error, cause = found.get("error"), found.get("cause") or ""
-        return Outcome(arn, found["status"], error, cause, output, took, self.history(arn))
+        return Outcome(arn, found["status"], error, cause, output, self.history(arn))
 
     def _ended(self, arn: str) -> Any:
         found = self.states.describe_execution(executionArn=arn)

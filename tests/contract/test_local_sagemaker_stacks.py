@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.sagemaker.settings import configure
 from tests.cloud import eventually
-from tests.integration.sagemaker_kit import SERVER, SageMakerKit
+from tests.integration.sagemaker_kit import SERVER, SageMakerKit, restore_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +23,9 @@ ARN = "arn:aws:sagemaker:us-east-1:000000000000"
 @pytest.fixture(scope="module")
 def kit(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerKit]:
     kit = SageMakerKit(cloud, tmp_path_factory.mktemp("stacks"))
-    kit.settle()
+    kit.use_settings()
     yield kit
-    configure(kit.stock)
+    restore_defaults()
 
 
 def template(kit: SageMakerKit, *, named: str | None = None, **environment: str) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def template(kit: SageMakerKit, *, named: str | None = None, **environment: str)
 
 
 class Stack:
-    """One stack, and what became of it."""
+    """One stack."""
 
     def __init__(self, kit: SageMakerKit) -> None:
         self.client = kit.cloud.client("cloudformation")
@@ -86,10 +85,10 @@ class Stack:
     def delete(self) -> None:
         self.client.delete_stack(StackName=self.name)
         with pytest.raises(ClientError, match="does not exist"):
-            eventually(lambda: self.describe() is None, 20)
+            eventually(lambda: self.describe() is None)
 
     def ended(self) -> str:
-        eventually(lambda: not self.describe()["StackStatus"].endswith("IN_PROGRESS"), 30)
+        eventually(lambda: not self.describe()["StackStatus"].endswith("IN_PROGRESS"))
         return str(self.describe()["StackStatus"])
 
     def describe(self) -> dict[str, Any]:

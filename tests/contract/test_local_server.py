@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.cloud.server import Cloud
-from tests.cloud import RUNTIME, archive, eventually, role
+from tests.cloud import PATIENCE_SECONDS, RUNTIME, archive, eventually, role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +37,12 @@ def port() -> Iterator[int]:
 
 def command(port: int, *options: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "local.cloud", "--port", str(port), *options]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 
 def answers(port: int) -> bool:
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=2).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=60).close()
     except OSError:
         return False
     return True
@@ -102,11 +101,11 @@ def test_stopping_what_does_not_run_is_no_error(port: int) -> None:
 def test_no_function_s_process_outlives_it(port: int, number: signal.Signals) -> None:
     line = [sys.executable, "-m", "local.cloud", "--port", str(port)]
     server = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)
-    eventually((ROOT / f".local/cloud-{port}.pid").exists, 30)
+    eventually((ROOT / f".local/cloud-{port}.pid").exists)
     worker = _worker_of(Cloud(f"http://127.0.0.1:{port}", port))
     assert Path(f"/proc/{worker}").exists()
     server.send_signal(number)
-    server.wait(20)
+    server.wait(PATIENCE_SECONDS)
     eventually(lambda: not Path(f"/proc/{worker}").exists() or _is_zombie(worker))
 
 
@@ -134,7 +133,7 @@ for _ in range(2):
         cloud.client("s3").create_bucket(Bucket="one")
 """
     line = [sys.executable, "-c", program]
-    run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert run.stdout.split() == ["0", "0"], run.stderr
 
 
@@ -149,8 +148,8 @@ def test_a_child_dies_with_its_parent_even_by_sigkill() -> None:
     program = """
 import time
 from local.cloud import children
-print(children.popen(["sleep", "60"]).pid, flush=True)
-time.sleep(60)
+print(children.popen(["sleep", "3000"]).pid, flush=True)
+time.sleep(3000)
 """
     line = [sys.executable, "-c", program]
     parent = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -166,8 +165,10 @@ time.sleep(60)
 def test_children_that_ignore_sigterm_are_killed() -> None:
     from local.cloud import children  # noqa: PLC0415
 
-    stubborn = children.popen(["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"])
-    time.sleep(0.1)
+    script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    stubborn = children.popen(["sh", "-c", script], stdout=subprocess.PIPE)
+    assert stubborn.stdout is not None
+    assert stubborn.stdout.readline() == b"ready\n"
     children.stop(stubborn, grace_seconds=0.2)
     assert stubborn.returncode == -signal.SIGKILL
 

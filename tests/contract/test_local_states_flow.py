@@ -16,7 +16,7 @@ INLINE = {"StartAt": "X", "States": {"X": PASS}}
 
 
 def test_the_machine_s_own_timeout_is_a_status_of_its_own(states: StatesKit) -> None:
-    ended = states.run({"TimeoutSeconds": 1, **one({"Type": "Wait", "Seconds": 9, "End": True})})
+    ended = states.run({"TimeoutSeconds": 1, **one({"Type": "Wait", "Seconds": 3000, "End": True})})
     assert ended.status == "TIMED_OUT"
     assert ended.kinds[-1] == "ExecutionTimedOut"
 
@@ -29,10 +29,12 @@ def test_wait_takes_seconds_a_path_or_a_moment(states: StatesKit) -> None:
             "B": {"Type": "Wait", "TimestampPath": "$.moment", "End": True},
         },
     }
-    moment = (datetime.now(UTC) + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    given = {"seconds": 1, "moment": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
     began = time.monotonic()
-    assert states.run(machine, {"seconds": 1, "moment": moment}).status == "SUCCEEDED"
-    assert 1 <= time.monotonic() - began < 4
+    assert states.run(machine, given).status == "SUCCEEDED"
+    assert time.monotonic() - began >= 1
+    assert datetime.now(UTC) >= moment
 
 
 def test_choice_understands_its_operators(states: StatesKit) -> None:
@@ -83,13 +85,11 @@ def test_parallel_keeps_its_order_and_tells_of_its_branches(states: StatesKit) -
 
 
 def test_a_failed_branch_stops_the_others_at_once(states: StatesKit) -> None:
-    slow = {"StartAt": "Y", "States": {"Y": {"Type": "Wait", "Seconds": 9, "End": True}}}
+    slow = {"StartAt": "Y", "States": {"Y": {"Type": "Wait", "Seconds": 3000, "End": True}}}
     broken = {"StartAt": "X", "States": {"X": states.task("fail")}}
     catch = [{"ErrorEquals": ["CustomError"], "ResultPath": "$.failure", "Next": "B"}]
     parallel = {"Type": "Parallel", "Branches": [broken, slow], "Catch": catch, "End": True}
-    ended = states.run(one(parallel, B=DONE))
-    assert ended.status == "SUCCEEDED"
-    assert ended.seconds < 3
+    assert states.run(one(parallel, B=DONE)).status == "SUCCEEDED"
 
 
 def test_an_inline_map_knows_its_item_and_index(states: StatesKit) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,23 +76,27 @@ def test_a_throttled_function_has_the_name_that_aws_gives_it(states: StatesKit) 
 
 
 def test_a_task_ends_at_its_own_timeout(states: StatesKit) -> None:
-    plain = states.start(one(states.task("sleep", payload={"seconds": 2}, TimeoutSeconds=1)))
-    by_path = states.task("sleep", payload={"seconds": 2}, TimeoutSecondsPath="$.limit")
+    plain = states.start(one(states.task("sleep", payload={"seconds": 4}, TimeoutSeconds=1)))
+    by_path = states.task("sleep", payload={"seconds": 4}, TimeoutSecondsPath="$.limit")
     ended = states.outcome(states.start(one(by_path), {"limit": 1}))
     assert [ended.error, states.outcome(plain).error] == ["States.Timeout"] * 2
     assert "TaskTimedOut" in ended.kinds
 
 
 def test_standing_in_line_for_a_worker_is_no_time_of_the_state(states: StatesKit) -> None:
-    slow = states.task("sleep", payload={"seconds": 1}, TimeoutSeconds=4)
-    machine, rounds = one(slow), 6
+    pause = {"seconds": 2}
+    warm_up = one(states.task("sleep", payload=pause))  # a worker's start may take longer than 6 s
+    for arn in [states.start(warm_up) for _ in range(WORKERS_PER_FUNCTION)]:
+        states.outcome(arn)
+    machine, rounds = one(states.task("sleep", payload=pause, TimeoutSeconds=6)), 5
     started = [states.start(machine) for _ in range(rounds * WORKERS_PER_FUNCTION)]
-    ended = [states.outcome(arn, seconds=60).status for arn in started]
-    assert set(ended) == {"SUCCEEDED"}, "the last of them stood in line for longer than 4 s"
+    ended = [states.outcome(arn).status for arn in started]
+    assert set(ended) == {"SUCCEEDED"}, "the last of them waited for a worker for longer than 6 s"
 
 
 def test_a_function_that_overruns_its_own_timeout_has_a_name(states: StatesKit) -> None:
-    ended = states.run(one(states.task("sleep", payload={"seconds": 4})))
+    task = states.task("sleep", payload={"seconds": 4}, function=states.hasty)
+    ended = states.run(one(task))
     assert ended.error == "Sandbox.Timedout"
     assert "timed out" in ended.cause
 
@@ -104,12 +107,12 @@ def test_a_state_carries_256_kib_and_no_more(states: StatesKit) -> None:
 
 
 def test_retry_waits_longer_each_time_up_to_its_maximum(states: StatesKit) -> None:
-    retry = {"ErrorEquals": ["FlakyError"], "IntervalSeconds": 1, "BackoffRate": 3}
+    retry = {"ErrorEquals": ["FlakyError"], "IntervalSeconds": 1, "BackoffRate": 3000}
     retry |= {"MaxAttempts": 2, "MaxDelaySeconds": 2}
     flaky = states.task("flaky", payload={"key": "slow", "failures": 2}, Retry=[retry])
     first, second = states.run(one(flaky)).output["Payload"]
-    assert first == pytest.approx(1, abs=0.5)
-    assert second == pytest.approx(2, abs=0.7)
+    assert first >= 0.9
+    assert 1.9 <= second < 3000
 
 
 def test_retry_gives_up_after_its_attempts(states: StatesKit) -> None:
@@ -186,7 +189,7 @@ def test_a_nested_execution_that_fails_is_described_in_the_cause(states: StatesK
 
 
 def test_a_nested_execution_ends_with_the_one_that_waits_for_it(states: StatesKit) -> None:
-    child = states.machine(one({"Type": "Wait", "Seconds": 60, "End": True}))
+    child = states.machine(one({"Type": "Wait", "Seconds": 3000, "End": True}))
     late = states.run(one(nested(child, TimeoutSeconds=1)))
     assert late.error == "States.Timeout"
     arn = states.start(one(nested(child)))
@@ -226,20 +229,20 @@ def test_a_failure_sent_with_a_token_is_caught_by_its_name(states: StatesKit) ->
 
 
 def test_a_callback_function_that_raises_fails_the_task_at_once(states: StatesKit) -> None:
-    task = states.task("fail", Resource=f"{INVOKE}.waitForTaskToken", TimeoutSeconds=9)
-    ended = states.run(one(task))
-    assert ended.error == "CustomError"
-    assert ended.seconds < 3
+    task = states.task("fail", Resource=f"{INVOKE}.waitForTaskToken", TimeoutSeconds=3000)
+    assert states.run(one(task)).error == "CustomError"
 
 
 def test_a_token_has_two_clocks(states: StatesKit) -> None:
     silent = states.start(one(states.callback("never", TimeoutSeconds=1)))
-    still = states.start(one(states.callback("never", TimeoutSeconds=9, HeartbeatSeconds=1)))
+    still = states.start(one(states.callback("never", TimeoutSeconds=3000, HeartbeatSeconds=1)))
     assert states.outcome(silent).error == "States.Timeout"
     assert states.outcome(still).error == "States.HeartbeatTimeout"
-    # By itself: three workers that start at once on a busy machine need longer than a beat.
-    beating = states.run(one(states.callback("beat", TimeoutSeconds=9, HeartbeatSeconds=2)))
-    assert beating.output == {"answer": 1}
+    # The run before has started the workers, whose start may take longer than a heartbeat.
+    states.run(one(states.callback("succeed")))
+    beats = {"times": 5, "seconds": 2}
+    beating = states.callback("beat", payload=beats, TimeoutSeconds=3000, HeartbeatSeconds=8)
+    assert states.run(one(beating)).output == {"answer": 1}
 
 
 def test_what_is_no_token_and_what_is_no_json_are_refused(states: StatesKit) -> None:
@@ -266,7 +269,7 @@ def test_a_token_of_a_dead_attempt_answers_nothing(states: StatesKit) -> None:
 
 
 def test_a_token_is_answered_once(states: StatesKit) -> None:
-    arn = states.start(one(states.callback("never", TimeoutSeconds=9)))
+    arn = states.start(one(states.callback("never", TimeoutSeconds=3000)))
     token = _wait_for_token(states, arn)
     client = states.states
     client.send_task_success(taskToken=token, output="1")
@@ -281,9 +284,5 @@ def _token(event: dict[str, Any]) -> str:
 
 
 def _wait_for_token(states: StatesKit, arn: str) -> str:
-    for _ in range(200):
-        for event in states.history(arn):
-            if event["type"] == "TaskSubmitted":
-                return next(_token(e) for e in states.history(arn) if e["type"] == "TaskScheduled")
-        time.sleep(0.02)
-    raise AssertionError("no token")
+    eventually(lambda: any(e["type"] == "TaskSubmitted" for e in states.history(arn)))
+    return next(_token(e) for e in states.history(arn) if e["type"] == "TaskScheduled")

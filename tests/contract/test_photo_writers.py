@@ -118,7 +118,7 @@ SERVING = {
     # a picture that starts from a caller's image shows some of it
     ("provenance.encode", "save"): Writer(1, "photos", "memory"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
-    ("base_folder.place", "rename"): Writer(1, "weights", "scratch"),
+    ("base_folder.move_into_place", "rename"): Writer(1, "weights", "scratch"),
     ("server.assemble_backends", "copy"): Writer(1, "text", "scratch"),
     ("server.assemble_backends", "symlink_to"): Writer(1, "text", "scratch"),
     ("server.make_repository", "symlink_to"): Writer(1, "text", "scratch"),
@@ -134,7 +134,14 @@ CLIENT = {
 }
 
 DEMO = {
-    ("__main__._show_pictures", "save"): Writer(1, "photos", "laptop"),
+    ("__main__.Demo._show_pictures", "save"): Writer(1, "photos", "laptop"),
+    # what a demo trained, kept for the next: files of the models bucket, which hold no photo
+    ("ending.save_all", "save"): Writer(1, "weights", "laptop"),
+    ("kept.Kept._write", "replace"): Writer(1, "weights", "laptop"),
+    ("kept.Kept._write", "write_bytes"): Writer(1, "weights", "laptop"),
+    ("kept.Kept.restore", "put_object"): Writer(1, "weights", "models"),
+    ("watch.Watcher._save_now_and_then", "save"): Writer(1, "weights", "laptop"),
+    ("watch.Watcher.follow", "save"): Writer(1, "weights", "laptop"),
     ("ask.main", "save"): Writer(1, "drawn", "laptop"),
     ("picture.save", "save"): Writer(1, "photos", "laptop"),
     ("upload.put_base", "put_object"): Writer(1, "weights", "bases"),
@@ -146,7 +153,7 @@ LOCAL_SAGEMAKER = {
     ("artifacts._upload_folder", "add"): Writer(1, "given", "laptop"),
     ("artifacts._upload_folder", "open"): Writer(1, "given", "laptop"),
     ("process.Container.__init__", "open"): Writer(1, "text", "laptop"),
-    ("process.Container._say", "write"): Writer(1, "text", "pipe"),
+    ("process.Container._send", "write"): Writer(1, "text", "pipe"),
     ("packages.Packages.fetch", "rename"): Writer(1, "weights", "laptop"),
     ("packages._unpack", "extractall"): Writer(1, "weights", "laptop"),
     ("s3.get", "open"): Writer(1, "photos", "laptop"),

@@ -87,7 +87,7 @@ def test_a_loop_may_not_make_what_the_template_has_already(tmp_path: Path) -> No
     queue = "  BetaQueue: { Type: AWS::SQS::Queue }\nMappings:"
     text = LOOP.format(key="${Name}Queue", name="!Ref Name").replace("Mappings:", queue)
     path.write_text(text)
-    with pytest.raises(TemplateError, match="BetaQueue, which the template has already"):
+    with pytest.raises(TemplateError, match="BetaQueue, which already exists"):
         read(path)
 
 

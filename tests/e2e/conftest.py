@@ -1,7 +1,7 @@
-"""One laptop AWS with the stack on it for all end-to-end tests: real trainer and tritonserver.
+"""One embedded AWS with a stack for all end-to-end tests, with real trainer and tritonserver.
 
-What a test asks of the workflow alone it asks with `quick_training`: the real trainer takes as long
-to start as all else together.
+A test of the workflow alone uses `quick_training`: the real trainer's start takes as long as all
+else together.
 """
 
 import os
@@ -22,10 +22,10 @@ from tests.e2e.stack import BASE_ID, Stack
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base with random weights and no floors: the tests ask whether it runs, not how it looks."""
+    """A base with random weights and no floors, as the tests do not measure quality."""
     folder = tmp_path_factory.mktemp("base") / BASE_ID
     subprocess.run(
-        [ROOT / ".venv/training/bin/python", "-m", "local.embedded_base.untrained", folder],
+        [ROOT / ".venv/torch/bin/python", "-m", "local.embedded_base.untrained", folder],
         check=True,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
@@ -45,7 +45,7 @@ def stack(base: Path) -> Iterator[Stack]:
 
 @pytest.fixture(autouse=True)
 def _no_message_too_many(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A message that a test did not ask for fails this test, and no other."""
+    """Fail a test that leaves unreceived messages."""
     yield
     if "stack" in request.fixturenames:
         stack: Stack = request.getfixturevalue("stack")
@@ -54,7 +54,7 @@ def _no_message_too_many(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def quick_training(stack: Stack) -> Iterator[None]:
-    """Let a process that learns nothing stand where the trainer stands, for one test."""
+    """Use the stub trainer for one test."""
     settings = stack.settings("launch-training")
     stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{STUB_IMAGE}:1"})
     yield

@@ -1,4 +1,4 @@
-"""What an end-to-end test does with a deployed stack: upload, wait, break and mend, look."""
+"""The deployed stack for end-to-end tests: uploads, waits, faults and queries."""
 
 import json
 import os
@@ -19,9 +19,9 @@ from local.demo.upload import TENANT, put_files
 from local.portraits import album, upload_bytes
 
 D = TypeVar("D", bound=Document)
-WORKFLOW_SECONDS = 240
+WORKFLOW_SECONDS = 1800
 BASE_ID = "untrained-sdxl"
-"""What every stack here trains and serves: small, and quick to load."""
+"""The base of every stack here, which is small and loads quickly."""
 
 SMALL = {
     "instance_prompt": "a photo of a sks person",
@@ -30,7 +30,7 @@ SMALL = {
     "max_train_steps": 2,
     "train_batch_size": 2,
 }
-"""A request that trains for as short as possible."""
+"""A request with the shortest training."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Stack:
         return self.subscriber.receive(upload=upload)
 
     def unheard(self, wait_seconds: int = 2) -> list[dict[str, Any]]:
-        """Return the messages that nobody waited for, those included that come just now."""
+        """Return the messages that no test has received, including new ones."""
         found = []
         while notices := self.subscriber.waiting(wait_seconds):
             found += notices
@@ -66,7 +66,7 @@ class Stack:
             s3.put_object(Bucket=self.outputs["UploadsBucketName"], Key=prefix + file, Body=body)
 
     def document(self, key: str, kind: type[D]) -> D:
-        """Read one of our documents in the models bucket."""
+        """Read a document in the models bucket."""
         bucket = self.outputs["ModelsBucketName"]
         body = self.cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return kind.model_validate_json(body)
@@ -81,7 +81,7 @@ class Stack:
     def ended(
         self, upload: str, count: int, seconds: float = WORKFLOW_SECONDS
     ) -> list[dict[str, Any]]:
-        """Wait until this upload's executions, `count` of them, have ended; the newest first."""
+        """Wait until this upload's `count` executions have ended; the newest comes first."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = self.executions(upload)
@@ -116,7 +116,7 @@ class Stack:
         ]
 
     def failures(self, execution: dict[str, Any]) -> list[str]:
-        """Return the names of the errors that the execution met."""
+        """Return the error names of the execution's failed Tasks."""
         return [
             event["taskFailedEventDetails"]["error"]
             for event in self.history(execution)
@@ -124,7 +124,7 @@ class Stack:
         ]
 
     def find(self, upload: str) -> JobRecord | None:
-        """Return the row of this upload's job; None: it was not accepted yet."""
+        """Return the row of this upload's job; None before it is accepted."""
         session = boto3.Session(region_name=REGION, **self.cloud.credentials())
         dynamodb = session.resource("dynamodb", endpoint_url=self.cloud.endpoint_url)
         table = dynamodb.Table(self.outputs["JobsTableName"])
@@ -150,12 +150,12 @@ class Stack:
         answer: dict[str, Any] = json.loads(run.stdout or "{}")
         return answer
 
-    def likeness(self, *words: str) -> str:
+    def likeness(self, *arguments: str) -> str:
         """Run the client's command line, as a model's owner would."""
-        places = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
+        search_path = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
         run = subprocess.run(
-            [ROOT / ".venv/tools/bin/python", "-m", "likeness_client", *words],
-            env=os.environ | self.cloud.environment() | places,
+            [ROOT / ".venv/tools/bin/python", "-m", "likeness_client", *arguments],
+            env=os.environ | self.cloud.environment() | search_path,
             capture_output=True,
             text=True,
             check=False,
@@ -163,7 +163,7 @@ class Stack:
         return run.stdout + run.stderr
 
     def training_jobs(self, job_id: str) -> list[dict[str, Any]]:
-        """Return the SageMaker training jobs that were made for this job."""
+        """Return the SageMaker training jobs of this job."""
         listed = self.aws("sagemaker", "list-training-jobs", "--name-contains", job_id)
         jobs: list[dict[str, Any]] = listed["TrainingJobSummaries"]
         return jobs
@@ -181,7 +181,7 @@ class Stack:
         return variables
 
     def configure(self, stage: str, variables: dict[str, str]) -> None:
-        """Change a function's environment: the way to break a stage, and to mend it."""
+        """Change a function's environment, to break a stage or to repair it."""
         self.cloud.client("lambda").update_function_configuration(
             FunctionName=f"likeness-{stage}", Environment={"Variables": variables}
         )
@@ -194,5 +194,5 @@ def job_of(execution: dict[str, Any]) -> str:
 
 def photos(seed: int, count: int = 6) -> dict[str, bytes]:
     """Return drawn photos as files; another seed is another person."""
-    shots = album(seed, count, size=128)
-    return {f"photo-{n}.jpg": upload_bytes(shot.image) for n, shot in enumerate(shots)}
+    taken = album(seed, count, size=128)
+    return {f"photo-{n}.jpg": upload_bytes(photo.image) for n, photo in enumerate(taken)}

@@ -15,7 +15,7 @@ from contracts.documents.training import TrainingPlan
 from contracts.shared.layout import accepted_upload_key, photo_report_key, plan_key
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
-FORMS_SECONDS = 600
+FORMS_SECONDS = 1800
 """All forms at once, trained two at a time or in one batch."""
 
 CONFIG = {"n_steps": 2, "lora_r": 4, "lora_alpha": 4, "num_class_images": 2, "resolution": 64}

@@ -1,4 +1,4 @@
-"""Processes are killed at the worst moment: the execution ends well, or in one honest message."""
+"""Processes are killed at critical moments; executions end well, or with one correct message."""
 
 import os
 import signal
@@ -12,22 +12,19 @@ from contracts.shared import layout
 from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
-PATIENCE = 120
-"""Seconds until a process is there; a laptop may be busy."""
-
 
 def processes(has: Callable[[Path], bool]) -> Iterator[int]:
-    """Yield the ids of the living processes that a look into /proc recognises."""
+    """Yield the ids of the processes whose folder in /proc fulfils a condition."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if has(folder):
                 yield int(folder.name)
         except OSError:
-            continue  # it has just ended, or is somebody else's
+            continue  # it has just ended, or belongs to another user
 
 
 def busy_worker(stack: Stack, stage: str) -> int | None:
-    """Return a worker of this function that has started a child: it is inside an invocation."""
+    """Return a worker of this function that has started a child, so it runs an invocation."""
     code = f"/{stack.cloud.port}/ministack-lambda-likeness-{stage}-".encode()
     workers = list(processes(lambda folder: code in (folder / "cmdline").read_bytes()))
     children = (Path(f"/proc/{pid}/task/{pid}/children") for pid in workers)
@@ -58,7 +55,7 @@ def tritonserver_of(stack: Stack) -> int | None:
 
 
 def kill(find: Callable[[], int | None]) -> int:
-    pid: int = eventually(find, PATIENCE)
+    pid: int = eventually(find)
     os.kill(pid, signal.SIGKILL)
     return pid
 
@@ -76,7 +73,7 @@ def test_a_lambda_worker_that_is_killed_at_work_is_called_again(stack: Stack) ->
 
 def test_a_trainer_that_is_killed_goes_on_from_its_checkpoint(stack: Stack) -> None:
     stack.upload("trainer-killed", photos(22), SMALL | {"max_train_steps": 300})
-    eventually(lambda: has_checkpoint(stack, "trainer-killed"), PATIENCE)
+    eventually(lambda: has_checkpoint(stack, "trainer-killed"))
     kill(lambda: trainer_of(stack, "trainer-killed"))
     execution = stack.execution("trainer-killed")
     assert execution["status"] == "SUCCEEDED", execution
@@ -85,14 +82,14 @@ def test_a_trainer_that_is_killed_goes_on_from_its_checkpoint(stack: Stack) -> N
     result = stack.document(layout.result_key(job_id, job_id), TrainingResult)
     assert result.metrics is not None
     assert result.metrics.resumed_from_step > 0
-    eventually(lambda: ends_of(stack, job_id) == ["Completed", "Failed"], PATIENCE)
-    eventually(lambda: len(stack.record("trainer-killed").receipts) == 2, PATIENCE)
+    eventually(lambda: ends_of(stack, job_id) == ["Completed", "Failed"])
+    eventually(lambda: len(stack.record("trainer-killed").receipts) == 2)
 
 
 @pytest.mark.usefixtures("quick_training")
 def test_a_tritonserver_that_is_killed_comes_back_and_the_model_is_warmed(stack: Stack) -> None:
     stack.upload("server-killed", photos(23), SMALL)
-    eventually(lambda: is_being_published(stack, "server-killed"), PATIENCE)
+    eventually(lambda: is_being_published(stack, "server-killed"))
     killed = kill(lambda: tritonserver_of(stack))
     execution = stack.execution("server-killed")
     assert execution["status"] == "SUCCEEDED", execution
@@ -104,13 +101,13 @@ def test_a_tritonserver_that_is_killed_comes_back_and_the_model_is_warmed(stack:
 
 
 def is_being_published(stack: Stack, upload: str) -> bool:
-    """Whether the training is over: the endpoint is asked next."""
+    """Return whether the training has ended, so that the endpoint is called next."""
     record = stack.find(upload)
     return record is not None and record.stage in {"PublishAdapter", "WarmModel"}
 
 
 def has_checkpoint(stack: Stack, upload: str) -> bool:
-    """Whether SageMaker has mirrored a state of this upload's training to S3."""
+    """Return whether SageMaker has uploaded a checkpoint of this upload's training to S3."""
     record = stack.find(upload)
     if record is None or record.queue != "training":
         return False
@@ -121,5 +118,5 @@ def has_checkpoint(stack: Stack, upload: str) -> bool:
 
 
 def ends_of(stack: Stack, job_id: str) -> list[str]:
-    """Return how the job's training jobs stand."""
+    """Return the statuses of the job's training jobs."""
     return sorted(job["TrainingJobStatus"] for job in stack.training_jobs(job_id))

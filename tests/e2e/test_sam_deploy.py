@@ -100,7 +100,7 @@ def wake_the_endpoint(stack: Stack) -> None:
         return ask(f"{NAME}-model-status", ModelQuestion(tenant="acme", wake=True), cloud)
 
     assert status().endpoint == "starting"
-    eventually(lambda: status().endpoint == "in_service", 120)
+    eventually(lambda: status().endpoint == "in_service")
     assert [model.model_id for model in status().models] == [job_id(1)]
 
 

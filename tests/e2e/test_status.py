@@ -1,13 +1,11 @@
-"""What people see while a job runs, how they stop it, and what they are told it cost."""
+"""Status of a running job, cancellation, and cost in the receipt."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT
-from tests.cloud import eventually
+from tests.cloud import PATIENCE_SECONDS, eventually
 from tests.e2e.stack import SMALL, Stack, photos
-
-PATIENCE = 120
 
 
 def test_a_job_is_watched_from_its_first_stage_to_its_receipt(stack: Stack) -> None:
@@ -17,17 +15,19 @@ def test_a_job_is_watched_from_its_first_stage_to_its_receipt(stack: Stack) -> N
         words = "status", f"{TENANT}/watched", "--table", stack.outputs["JobsTableName"]
         watching = pool.submit(stack.likeness, *words, "--watch")
         execution = stack.execution("watched")
-        lines = watching.result(PATIENCE).splitlines()
+        lines = watching.result(PATIENCE_SECONDS).splitlines()
     assert execution["status"] == "SUCCEEDED"
     assert "succeeded" in lines[-1]
     assert "100 %" in lines[-1]
-    told = []
+    published = []
     while changes := listener.waiting(wait_seconds=2):
-        told += [change for change in changes if change["upload"] == "watched"]
-    percents = [change["percent"] for change in told]
+        published += [change for change in changes if change["upload"] == "watched"]
+    percents = [change["percent"] for change in published]
     assert percents == sorted(percents)
-    assert {"InspectPhotos", "TrainAdapter", "WarmModel"} <= {change["stage"] for change in told}
-    assert (told[-1]["status"], told[-1]["percent"]) == ("succeeded", 100)
+    assert {"InspectPhotos", "TrainAdapter", "WarmModel"} <= {
+        change["stage"] for change in published
+    }
+    assert (published[-1]["status"], published[-1]["percent"]) == ("succeeded", 100)
     receipt = stack.notice("watched")["receipt"]
     assert receipt["billable_seconds"] >= 1
     assert 0 < receipt["usd"] < 1
@@ -43,9 +43,9 @@ def test_a_canceled_training_stops_and_is_told_once(stack: Stack) -> None:
     stack.upload("canceled", photos(32), SMALL | {"max_train_steps": 5000})
     job = f"{TENANT}/canceled"
     table = "--table", stack.outputs["JobsTableName"]
-    eventually(lambda: has_begun(stack, "canceled"), PATIENCE)
-    said = stack.likeness("cancel", job, *table)
-    assert "canceling" in said
+    eventually(lambda: has_begun(stack, "canceled"))
+    answer = stack.likeness("cancel", job, *table)
+    assert "canceling" in answer
     execution = stack.execution("canceled")
     assert (execution["status"], execution["error"]) == ("FAILED", "JobCanceledError")
     notice = stack.notice("canceled")
@@ -56,8 +56,7 @@ def test_a_canceled_training_stops_and_is_told_once(stack: Stack) -> None:
             one["TrainingJobStatus"]
             for one in stack.training_jobs(job_id)
             if one["TrainingJobStatus"] != "Stopping"
-        ],
-        PATIENCE,
+        ]
     )
     assert stopped == ["Stopped"]
     assert "canceled" in stack.likeness("status", job, *table)
@@ -76,7 +75,7 @@ def test_what_would_cost_too_much_is_refused_before_it_starts(stack: Stack) -> N
 
 
 def has_begun(stack: Stack, upload: str) -> bool:
-    """Whether the upload's job is in training."""
+    """Return whether the upload's job is in training."""
     record = stack.find(upload)
     return record is not None and record.queue == "training" and has_instance(stack, record.job_id)
 

@@ -1,7 +1,7 @@
-"""A multi-model serving container of few lines, with a memory: what it was told stands in /calls.
+"""A small multi-model serving container that records its calls.
 
-A model is a folder with wishes.json: {"load_seconds": 1, "load_status": 400, "size": 2, ...}.
-Its memory holds CAPACITY units; a model takes `size` of them, or the answer is 507.
+A model is a folder with behaviour.json: {"load_seconds": 1, "load_status": 400, "size": 2, ...}.
+Its memory has CAPACITY units; a load that exceeds them is answered with 507.
 """
 
 import json
@@ -17,7 +17,9 @@ CAPACITY = int(os.environ.get("CAPACITY", "100"))
 models: dict[str, dict[str, Any]] = {}
 calls: list[list[Any]] = []
 busy: dict[str, int] = {}
-lock = threading.Lock()
+peak: list[int] = []
+"""Number of requests at once, at the start of each request."""
+lock = threading.Condition()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,39 +47,42 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(404 if known is None else 200)
 
     def load(self, request: dict[str, Any], target: str) -> None:
-        wishes = json.loads(Path(request["url"], "wishes.json").read_text())
-        time.sleep(wishes.get("load_seconds", 0))
+        behaviour = json.loads(Path(request["url"], "behaviour.json").read_text())
+        time.sleep(behaviour.get("load_seconds", 0))
         with lock:
             calls.append(["load", target])
             used = sum(model.get("size", 1) for model in models.values())
-            if used + wishes.get("size", 1) > CAPACITY:
+            if used + behaviour.get("size", 1) > CAPACITY:
                 self.answer(507, {"error": "out of memory"})
                 return
-            if wishes.get("load_status", 200) in {200, 409}:
-                models[request["model_name"]] = wishes
-        self.answer(wishes.get("load_status", 200), {"error": "as wished"})
+            if behaviour.get("load_status", 200) in {200, 409}:
+                models[request["model_name"]] = behaviour
+        self.answer(behaviour.get("load_status", 200), {"error": "as configured"})
 
     def invoke(self, name: str, body: bytes, target: str) -> None:
-        wishes = models.get(name)
-        if wishes is None:
+        behaviour = models.get(name)
+        if behaviour is None:
             self.answer(404, {"error": "unknown model"})
             return
-        if wishes.get("die"):
+        if behaviour.get("die"):
             os._exit(3)
         with lock:
             busy[name] = busy.get(name, 0) + 1
-        time.sleep(wishes.get("seconds", 0))
+            peak.append(sum(busy.values()))
+            lock.notify_all()
+            lock.wait_for(lambda: max(peak) >= behaviour.get("wait_for", 0))
+        time.sleep(behaviour.get("seconds", 0))
         with lock:
             busy[name] -= 1
         answer = {
             "target": target,
-            "said": body.decode(),
+            "text": body.decode(),
             "type": self.headers["Content-Type"],
             "pid": os.getpid(),
             "calls": calls,
             "environment": dict(os.environ),
         }
-        self.answer(wishes.get("status", 200), answer)
+        self.answer(behaviour.get("status", 200), answer)
 
     def answer(self, status: int, body: dict[str, Any] | None = None) -> None:
         content = json.dumps(body or {}).encode()

@@ -1,4 +1,4 @@
-"""One life of the embedded AWS in a process of its own, for what a test cannot do in its own.
+"""Runs the embedded AWS in a separate process, which is then killed, reset or restarted.
 
 python sagemaker_session.py FOLDER HOW, where HOW is killed, reset or restarted
 """
@@ -18,17 +18,17 @@ from tests.cloud import eventually
 from tests.integration.access_kit import send, signed
 from tests.integration.sagemaker_kit import SageMakerKit
 
-LONG = {"seconds": "60", "child": "yes"}
+LONG = {"seconds": "3000", "child": "yes"}
 
 
 def main(folder: Path, how: str) -> None:
     with serve(log_file=folder / "cloud.log") as cloud:
         kit = SageMakerKit(cloud, folder)
-        kit.settle()
+        kit.use_settings()
         endpoint, target = kit.endpoint(), kit.package("one.tar.gz")
-        job = kit.start("survivor", wishes=LONG)
+        job = kit.start("survivor", behaviour=LONG)
         key = f"{job}/checkpoints/pids.txt"
-        eventually(lambda: key in kit.keys(job), 20)
+        eventually(lambda: key in kit.keys(job))
         pids = [int(pid) for pid in kit.get(key).split()]
         pids.append(kit.invoke(endpoint, target)["pid"])
         (folder / "pids.json").write_text(json.dumps(pids))
@@ -49,7 +49,7 @@ def reset(kit: SageMakerKit, _: str) -> None:
 
 
 def restart(kit: SageMakerKit, endpoint: str) -> None:
-    """What ministack does between two runs, with everything else of it left alone."""
+    """Save, reset and load SageMaker's state, as a restart of ministack does."""
     state = service.get_state()
     service.reset()
     assert state["jobs"] is not store.jobs()
@@ -58,8 +58,8 @@ def restart(kit: SageMakerKit, endpoint: str) -> None:
     job = kit.describe("survivor")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("InternalServerError")
-    assert kit.at_rest(endpoint)["EndpointStatus"] == "InService"
-    assert kit.invoke(endpoint, "one.tar.gz")["said"] == "hello"
+    assert kit.wait_for_endpoint(endpoint)["EndpointStatus"] == "InService"
+    assert kit.invoke(endpoint, "one.tar.gz")["text"] == "hello"
 
 
 ENDS: dict[str, Callable[[SageMakerKit, str], None]] = {

@@ -81,7 +81,7 @@ def send(  # noqa: PLR0913 - the parts of a request
     host: str | None = None,
 ) -> Answer:
     """Send exactly these headers, and a Host unless they have one."""
-    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=300)
     listed = headers if isinstance(headers, list) else list((headers or {}).items())
     if not any(name.lower() == "host" for name, _ in listed):
         listed = [*listed, ("Host", host or f"127.0.0.1:{cloud.port}")]

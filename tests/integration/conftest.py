@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests; nothing starts until a test asks."""
+"""Fixtures of the integration tests; a server starts when a test uses its fixture."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def sagemaker_kit(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Sag
 
 @pytest.fixture
 def kit(sagemaker_kit: SageMakerKit) -> Iterator[SageMakerKit]:
-    """SageMaker with short waits; the stock settings are back afterwards."""
-    from local.sagemaker.settings import configure  # noqa: PLC0415
+    """SageMaker with short times, and without the jobs and warm pools of other tests."""
+    from tests.integration.sagemaker_kit import forget_training, restore_defaults  # noqa: PLC0415
 
-    sagemaker_kit.settle()
+    sagemaker_kit.use_settings()
+    forget_training(sagemaker_kit.cloud)
     yield sagemaker_kit
-    configure(sagemaker_kit.stock)
+    restore_defaults()

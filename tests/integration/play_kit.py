@@ -1,4 +1,4 @@
-"""Our own workflows on the embedded AWS; small functions that fail on demand play their stages."""
+"""Our workflows on the embedded AWS; their stages are small functions that fail on demand."""
 
 from __future__ import annotations
 
@@ -63,13 +63,14 @@ def fail_job(event):
 
 
 class Play:
-    """The workflows with played stages."""
+    """The workflows with functions in place of the stages."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._functions, self._states = cloud.client("lambda"), cloud.client("stepfunctions")
         self._role = role(cloud, "play", EVERYTHING)
         sweep = self._machine("sweep_adapter")
         self._arn = self._machine("train_adapter", SweepAdapterStateMachineArn=sweep)
+        self._faulty: set[str] = set()
 
     def _machine(self, name: str, **machines: str) -> str:
         text = (MACHINES / f"{name}.asl.json").read_text()
@@ -90,16 +91,23 @@ class Play:
         code = {"ZipFile": archive(player=PLAYER)}
         return str(self._functions.create_function(
             FunctionName=name, Runtime=RUNTIME, Role=self._role, Handler="player.handler",
-            Code=code, Timeout=10,
+            Code=code, Timeout=120,
         )["FunctionArn"])  # fmt: skip
 
     def fault(self, stage: str, error: str | None, *jobs: str) -> None:
-        """Let a stage raise this error from now on, or no more; for these jobs, or for all."""
+        """Let a stage raise an error for some jobs, or for all jobs; None ends the fault."""
+        self._faulty.add(stage)
         variables = {} if error is None else {"FAULT": error}
         variables |= {"JOBS": ",".join(jobs)} if jobs else {}
         self._functions.update_function_configuration(
             FunctionName=f"play-{stage}", Environment={"Variables": variables}
         )
+
+    def mend(self) -> None:
+        """End the faults of every stage."""
+        for stage in tuple(self._faulty):
+            self.fault(stage, None)
+        self._faulty.clear()
 
     def start(self, *, sweep: bool = False, dry_run: bool = False) -> str:
         event = {
@@ -117,7 +125,7 @@ class Play:
             found = self._states.describe_execution(executionArn=arn)
             return None if found["status"] == "RUNNING" else found
 
-        return eventually(look, 20)
+        return eventually(look)
 
     def redrive(self, arn: str) -> None:
         self._states.redrive_execution(executionArn=arn)

@@ -1,4 +1,4 @@
-"""What a test does with the laptop's SageMaker: short waits, two programs in place of images."""
+"""The laptop's SageMaker for tests: short times, and two programs in place of images."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import io
 import json
 import tarfile
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
+from local.cloud.server import ACCOUNT, REGION
+from local.sagemaker import host, store
 from local.sagemaker.container.images import python_program
-from local.sagemaker.settings import Settings, configure, current
-from tests.cloud import eventually
+from local.sagemaker.settings import Settings, configure
+from tests.cloud import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,13 +68,38 @@ def client_of(cloud: Cloud, service: str, key: str, secret: str, **options: Any)
     )
 
 
+def forget_training(cloud: Cloud) -> None:
+    """Stop every training job, then delete all jobs and warm pools.
+
+    The server lives for the whole session, so that one test would see another's names, quota and
+    warm pools.
+    """
+    sagemaker = cloud.client("sagemaker")
+
+    def running(status: str) -> list[str]:
+        listed = sagemaker.list_training_jobs(StatusEquals=status, MaxResults=100)
+        return [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+
+    for name in running("InProgress"):
+        with suppress(ClientError):  # it has ended meanwhile
+            sagemaker.stop_training_job(TrainingJobName=name)
+    eventually(lambda: not (running("InProgress") or running("Stopping")))
+    with host.scope(ACCOUNT, REGION), store.lock:
+        store.jobs().clear()
+        store.pools().clear()
+
+
+def restore_defaults() -> None:
+    """Use the product's own settings again."""
+    configure(Settings())
+
+
 class SageMakerKit:
-    """A bucket, a role that may do what it must, and clients."""
+    """A bucket, a role with the permissions of a job, and clients."""
 
     def __init__(self, cloud: Cloud, work: Path) -> None:
         self.cloud = cloud
         self.work = work
-        self.stock = current()
         self.s3 = cloud.client("s3")
         self.sagemaker = cloud.client("sagemaker")
         self.runtime = client_of(cloud, "sagemaker-runtime", *cloud.access_key())
@@ -84,8 +113,8 @@ class SageMakerKit:
             allow("logs:*", "arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/*"),
         )
 
-    def settle(self, **changes: Any) -> None:
-        """Set short waits, and what this test wants different."""
+    def use_settings(self, **changes: Any) -> None:
+        """Use short times, and the changes of this test."""
         quick = Settings(
             images={
                 "fake-trainer": python_program(FAKES / "container_trainer.py", "train"),
@@ -93,6 +122,7 @@ class SageMakerKit:
             },
             instance_quota=8,
             stop_grace=0.5,
+            invocation_limit=PATIENCE_SECONDS,
             sync_every=0.1,
             work=self.work / "work",
             logs=self.work / "logs",
@@ -136,20 +166,20 @@ class SageMakerKit:
     # ---- training --------------------------------------------------------------------------
 
     def request(self, name: str | None = None, **changes: Any) -> dict[str, Any]:
-        """Return a CreateTrainingJob request; `wishes` are for the program."""
+        """Return a CreateTrainingJob request; `behaviour` goes to the program."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
-        fields = changes.pop("wishes", {})
+        behaviour = changes.pop("behaviour", {})
         keep = changes.pop("keep", 0)
         resources = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}
         return {
             "TrainingJobName": name,
             "RoleArn": self.role,
-            "HyperParameters": fields,
+            "HyperParameters": behaviour,
             "AlgorithmSpecification": {"TrainingImage": TRAINER, "TrainingInputMode": "File"},
             "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
             "CheckpointConfig": {"S3Uri": f"s3://{self.bucket}/{name}/checkpoints/"},
             "ResourceConfig": resources | ({"KeepAlivePeriodInSeconds": keep} if keep else {}),
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
             **changes,
         }
 
@@ -164,14 +194,14 @@ class SageMakerKit:
 
     def ended(self, job: str) -> dict[str, Any]:
         alive = ("InProgress", "Stopping")
-        eventually(lambda: self.describe(job)["TrainingJobStatus"] not in alive, 20)
+        eventually(lambda: self.describe(job)["TrainingJobStatus"] not in alive)
         return self.describe(job)
 
     def train(self, name: str | None = None, **changes: Any) -> dict[str, Any]:
         return self.ended(self.start(name, **changes))
 
     def in_status(self, job: str, secondary: str) -> None:
-        eventually(lambda: self.describe(job)["SecondaryStatus"] == secondary, 20)
+        eventually(lambda: self.describe(job)["SecondaryStatus"] == secondary)
 
     # ---- serving ---------------------------------------------------------------------------
 
@@ -199,22 +229,22 @@ class SageMakerKit:
         name = f"endpoint-{uuid.uuid4().hex[:8]}"
         self.model(name, **environment)
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        assert self.at_rest(name)["EndpointStatus"] == "InService"
+        assert self.wait_for_endpoint(name)["EndpointStatus"] == "InService"
         return name
 
-    def at_rest(self, endpoint: str) -> dict[str, Any]:
+    def wait_for_endpoint(self, endpoint: str) -> dict[str, Any]:
         busy = ("Creating", "Updating")
         look: Callable[[], Any] = lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint)  # noqa: E731
-        eventually(lambda: look()["EndpointStatus"] not in busy, 20)
+        eventually(lambda: look()["EndpointStatus"] not in busy)
         answer: dict[str, Any] = look()
         return answer
 
-    def package(self, target: str, **fields: Any) -> str:
-        self.put(f"models/{target}", tar_gz({"wishes.json": json.dumps(fields)}))
+    def package(self, target: str, **behaviour: Any) -> str:
+        self.put(f"models/{target}", tar_gz({"behaviour.json": json.dumps(behaviour)}))
         return target
 
-    def invoke(self, endpoint: str, target: str, said: str = "hello") -> dict[str, Any]:
+    def invoke(self, endpoint: str, target: str, text: str = "hello") -> dict[str, Any]:
         answer = self.runtime.invoke_endpoint(
-            EndpointName=endpoint, TargetModel=target, ContentType="text/plain", Body=said.encode()
+            EndpointName=endpoint, TargetModel=target, ContentType="text/plain", Body=text.encode()
         )
         return {"headers": answer, **json.loads(answer["Body"].read())}

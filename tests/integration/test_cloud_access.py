@@ -355,7 +355,7 @@ for _ in range(2):
 """
     line = [sys.executable, "-c", program]
     run = subprocess.run(
-        line, cwd=paths.ROOT, capture_output=True, text=True, timeout=90, check=True
+        line, cwd=paths.ROOT, capture_output=True, text=True, timeout=600, check=True
     )
     first, gone, second, gone_too = run.stdout.splitlines()
     assert (gone, gone_too) == ("False", "False")
@@ -407,7 +407,7 @@ with serve() as cloud:
 """
     line = [sys.executable, "-c", program]
     run = subprocess.run(
-        line, cwd=paths.ROOT, capture_output=True, text=True, timeout=90, check=True
+        line, cwd=paths.ROOT, capture_output=True, text=True, timeout=600, check=True
     )
     found, own = run.stdout.split()
     assert found == own

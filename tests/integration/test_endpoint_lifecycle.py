@@ -36,19 +36,19 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
     assert lifecycle.status() == "absent"
     assert wake(lifecycle, datetime.now(UTC)) == "starting"
     lifecycle.create()  # twice at once: the second finds it there
-    eventually(lambda: lifecycle.status() == "in_service", 30)
+    eventually(lambda: lifecycle.status() == "in_service")
     assert wake(lifecycle, datetime.now(UTC)) == "in_service"
 
     now = datetime.now(UTC)
     assert not reap(lifecycle, IDLE, now), "just made"
     assert reap(lifecycle, IDLE, now + timedelta(hours=2))
-    eventually(lambda: lifecycle.status() == "absent", 30)
+    eventually(lambda: lifecycle.status() == "absent")
     lifecycle.delete()  # gone already
 
 
 def test_a_call_keeps_an_endpoint(kit: SageMakerKit, lifecycle: SageMakerEndpointLifecycle) -> None:
     wake(lifecycle, datetime.now(UTC))
-    eventually(lambda: lifecycle.status() == "in_service", 30)
+    eventually(lambda: lifecycle.status() == "in_service")
     before_the_call = datetime.now(UTC)  # and after it was made
     soon = before_the_call + IDLE
     assert lifecycle.changed(before_the_call, IDLE)

@@ -31,7 +31,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--host-resolver-rules=MAP rebound.test 127.0.0.1",
 )  # fmt: skip
-BROWSER_SECONDS = 90
+BROWSER_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def visit(browser: str, profile: Path, victim: Victim, port: int) -> dict[str, s
             assert site.heard.wait(BROWSER_SECONDS), "the page did not come to its end"
         finally:
             running.terminate()
-            running.wait(20)
+            running.wait(300)
     return dict(line.split(": ", 1) for line in site.said.splitlines())
 
 

@@ -22,8 +22,8 @@ def test_opt_ml_is_a_folder_that_a_variable_names(kit: SageMakerKit) -> None:
 
 
 def test_nothing_isolates_a_job_from_the_network(kit: SageMakerKit) -> None:
-    wishes = {"connect": kit.cloud.endpoint_url.removeprefix("http://")}
-    job = kit.train(wishes=wishes, EnableNetworkIsolation=True)
+    behaviour = {"connect": kit.cloud.endpoint_url.removeprefix("http://")}
+    job = kit.train(behaviour=behaviour, EnableNetworkIsolation=True)
     assert job["TrainingJobStatus"] == "Completed"
 
 
@@ -54,4 +54,4 @@ def test_metrics_do_not_reach_cloudwatch(kit: SageMakerKit) -> None:
 def test_an_instance_starts_at_once(kit: SageMakerKit) -> None:
     job = kit.train()
     waited = job["TrainingStartTime"] - job["CreationTime"]
-    assert waited.total_seconds() < 5
+    assert waited.total_seconds() < 60, "AWS needs minutes"

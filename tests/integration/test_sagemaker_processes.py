@@ -17,7 +17,7 @@ from local.sagemaker.container import folders
 from local.sagemaker.container.images import Program
 from local.sagemaker.container.process import Container
 from local.sagemaker.settings import Settings, configure, current
-from tests.cloud import eventually
+from tests.cloud import PATIENCE_SECONDS, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,28 +47,28 @@ def test_nothing_outlives_the_server(tmp_path: Path, how: str) -> None:
     eventually(lambda: not any(alive(pid) for pid in pids))
 
 
-def start(folder: Path, script: str, news: threading.Event | None = None) -> Container:
+def start(folder: Path, script: str, ended: threading.Event | None = None) -> Container:
     program = Program((sys.executable, "-c", script))
-    return Container(program, {"GIVEN": "yes"}, folder, folder / "log", news)
+    return Container(program, {"GIVEN": "yes"}, folder, folder / "log", ended)
 
 
 def test_a_container_ends_with_its_programs_status(tmp_path: Path) -> None:
-    news = threading.Event()
-    container = start(tmp_path, "raise SystemExit(3)", news)
-    assert news.wait(10)
-    assert container.wait(1) == 3
+    ended = threading.Event()
+    container = start(tmp_path, "raise SystemExit(3)", ended)
+    assert ended.wait(PATIENCE_SECONDS)
+    assert container.wait(PATIENCE_SECONDS) == 3
     container.terminate()
     container.kill()
 
 
 def test_a_signal_counts_from_128_as_in_a_shell(tmp_path: Path) -> None:
     container = start(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
-    assert container.wait(10) == 128 + signal.SIGSEGV
+    assert container.wait(PATIENCE_SECONDS) == 128 + signal.SIGSEGV
 
 
 def test_a_program_that_does_not_exist_says_so(tmp_path: Path) -> None:
     container = Container(Program(("/no/such/program",)), {}, tmp_path, tmp_path / "log")
-    assert container.wait(10) == 127
+    assert container.wait(PATIENCE_SECONDS) == 127
     assert "cannot start /no/such/program" in (tmp_path / "log").read_text()
 
 
@@ -79,12 +79,12 @@ def test_a_container_takes_its_daemons_with_it(tmp_path: Path) -> None:
         "    os.setsid()\n"
         "    if os.fork() == 0:\n"
         "        pathlib.Path('pid').write_text(str(os.getpid()))\n"
-        "        time.sleep(60)\n"
+        "        time.sleep(3000)\n"
         "    os._exit(0)\n"
         "while not pathlib.Path('pid').exists(): time.sleep(0.01)\n"
     )
     container = start(tmp_path, daemon)
-    assert container.wait(10) == 0
+    assert container.wait(PATIENCE_SECONDS) == 0
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
@@ -93,7 +93,7 @@ def test_a_container_sees_nothing_of_our_environment(
 ) -> None:
     monkeypatch.setenv("SECRET", "x")
     script = "import os, json; print(json.dumps(dict(os.environ)))"
-    assert start(tmp_path, script).wait(10) == 0
+    assert start(tmp_path, script).wait(PATIENCE_SECONDS) == 0
     seen = json.loads((tmp_path / "log").read_text())
     assert seen.keys() - {"LC_CTYPE"} == {"PATH", "HOME", "TMPDIR", "LANG", "GIVEN"}
 

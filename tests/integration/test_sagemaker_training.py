@@ -1,4 +1,4 @@
-"""Training jobs on the laptop, as boto3 sees them and as the container sees itself."""
+"""Training jobs on the laptop, through boto3 and from inside the container."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from botocore.exceptions import ClientError
 from local.cloud.server import ACCOUNT, REGION
 from local.sagemaker import host
 from local.sagemaker.training import jobs
-from tests.cloud import eventually
+from tests.cloud import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from tests.integration.sagemaker_kit import SageMakerKit
+
+LONG = {"seconds": "3000"}
+"""Behaviour of a job that a test stops."""
 
 
 def channel(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
@@ -24,7 +27,7 @@ def channel(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
 
 
 def seen_by(kit: SageMakerKit, job: str) -> dict[str, Any]:
-    """What the container saw, as it wrote it into its model."""
+    """Return the environment and files that the container recorded in its model."""
     answer: dict[str, Any] = json.loads(
         kit.archive(f"output/{job}/output/model.tar.gz")["seen.json"]
     )
@@ -105,14 +108,14 @@ def test_a_manifest_cannot_lead_out_of_its_channel(kit: SageMakerKit) -> None:
         "bad.manifest", json.dumps([{"prefix": f"s3://{kit.bucket}/accepted/"}, "../escaped"])
     )
     job = kit.train(InputDataConfig=[channel("photos", uri, "ManifestFile")])
-    assert "leads out of its channel" in job["FailureReason"]
+    assert "leads outside of its channel" in job["FailureReason"]
 
 
 def test_checkpoints_reach_s3_while_the_job_runs_and_come_back_in_the_next(
     kit: SageMakerKit,
 ) -> None:
     uri = f"s3://{kit.bucket}/plan/checkpoints"
-    job = kit.start(wishes={"seconds": "30"}, CheckpointConfig={"S3Uri": uri})
+    job = kit.start(behaviour=LONG, CheckpointConfig={"S3Uri": uri})
     eventually(lambda: "plan/checkpoints/job-1/result.json" in kit.keys("plan/"))
     assert kit.describe(job)["SecondaryStatus"] == "Training"
     assert kit.get("plan/checkpoints/state.txt") == b"fresh"
@@ -124,7 +127,7 @@ def test_checkpoints_reach_s3_while_the_job_runs_and_come_back_in_the_next(
 
 def test_event_files_reach_s3_while_the_job_runs_and_do_not_come_back(kit: SageMakerKit) -> None:
     output = {"S3OutputPath": f"s3://{kit.bucket}/plan/tensorboard"}
-    job = kit.start(wishes={"seconds": "30"}, TensorBoardOutputConfig=output)
+    job = kit.start(behaviour=LONG, TensorBoardOutputConfig=output)
     eventually(lambda: kit.keys("plan/tensorboard/") == ["plan/tensorboard/events"])
     assert kit.describe(job)["SecondaryStatus"] == "Training"
     kit.sagemaker.stop_training_job(TrainingJobName=job)
@@ -135,22 +138,22 @@ def test_event_files_reach_s3_while_the_job_runs_and_do_not_come_back(kit: SageM
 
 
 @pytest.mark.parametrize(
-    ("wishes", "reason"),
+    ("behaviour", "reason"),
     [
         ({"failure": "x" * 2000}, "AlgorithmError: " + "x" * 994 + ", exit code: 1"),
         ({"status": "7"}, "AlgorithmError: , exit code: 7"),
     ],
 )
-def test_a_failing_job_says_why(kit: SageMakerKit, wishes: dict[str, str], reason: str) -> None:
-    job = kit.train(wishes=wishes)
+def test_a_failing_job_says_why(kit: SageMakerKit, behaviour: dict[str, str], reason: str) -> None:
+    job = kit.train(behaviour=behaviour)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
     assert job["FailureReason"] == reason
     assert kit.keys(f"output/{job['TrainingJobName']}/output/model") == []
 
 
 def test_a_stopped_job_may_save_its_work(kit: SageMakerKit) -> None:
-    kit.settle(stop_grace=20)
-    job = kit.start(wishes={"seconds": "30", "save_on_sigterm": "yes"})
+    kit.use_settings(stop_grace=PATIENCE_SECONDS)
+    job = kit.start(behaviour=LONG | {"save_on_sigterm": "yes"})
     eventually(lambda: kit.keys(f"{job}/checkpoints/job-1/"))
     kit.sagemaker.stop_training_job(TrainingJobName=job)
     ended = kit.ended(job)
@@ -164,16 +167,16 @@ def test_a_stopped_job_may_save_its_work(kit: SageMakerKit) -> None:
 
 def test_a_job_that_takes_too_long_is_stopped_and_then_killed(kit: SageMakerKit) -> None:
     limit = {"MaxRuntimeInSeconds": 1}
-    wishes = {"seconds": "60", "ignore_sigterm": "yes"}
-    job = kit.train(wishes=wishes, StoppingCondition=limit)
+    behaviour = LONG | {"ignore_sigterm": "yes"}
+    job = kit.train(behaviour=behaviour, StoppingCondition=limit)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert "FailureReason" not in job
 
 
 def test_a_spot_job_starts_again_from_its_checkpoints(kit: SageMakerKit) -> None:
-    limits = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}
-    wishes = {"seconds": "60", "until_resumed": "yes"}
-    job = kit.start(wishes=wishes, EnableManagedSpotTraining=True, StoppingCondition=limits)
+    limits = {"MaxRuntimeInSeconds": 3000, "MaxWaitTimeInSeconds": 3600}
+    behaviour = LONG | {"until_resumed": "yes"}
+    job = kit.start(behaviour=behaviour, EnableManagedSpotTraining=True, StoppingCondition=limits)
     eventually(lambda: kit.keys(f"{job}/checkpoints/state"))
     with host.scope(ACCOUNT, REGION):
         jobs.interrupt(job)
@@ -211,9 +214,9 @@ def test_an_empty_prefix_fails_the_job(kit: SageMakerKit) -> None:
     assert "No S3 objects found under S3 URL" in job["FailureReason"]
 
 
-def test_events_tell_every_status(kit: SageMakerKit) -> None:
+def test_every_status_is_published(kit: SageMakerKit) -> None:
     queue, receive = _subscribed(kit, ["aws.sagemaker"], "SageMaker Training Job State Change")
-    kit.settle(event_copies=2)
+    kit.use_settings(event_copies=2)
     job = kit.train()
     events = eventually(lambda: (found := receive()) and len(found) >= 10 and found)
     details = [event["detail"] for event in events]
@@ -238,7 +241,7 @@ def test_checkpoints_make_s3_events(kit: SageMakerKit) -> None:
 
 
 def _subscribed(kit: SageMakerKit, sources: list[str], kind: str) -> tuple[str, Any]:
-    """A queue that gets these events, in order of arrival; receive returns all so far."""
+    """Return a queue for these events, and a function that returns all events so far in order."""
     name = f"events-{time.monotonic_ns()}"
     sqs, rules = kit.cloud.client("sqs"), kit.cloud.client("events")
     queue: str = sqs.create_queue(QueueName=name)["QueueUrl"]

@@ -22,7 +22,7 @@ STACK = "wiring"
 
 
 class Wiring:
-    """The deployed template, and its queues to look into."""
+    """The deployed template and its queues."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -37,9 +37,9 @@ class Wiring:
         url: str = self._sqs.get_queue_url(QueueName=f"wiring-{name}")["QueueUrl"]
         return url
 
-    def heard(self, name: str, wanted: Callable[[Any], bool], seconds: float = 10) -> Any:
-        """Return the first message of a queue that is wanted; the others stay for later."""
-        return eventually(lambda: self._look(name, wanted), seconds)
+    def receive(self, name: str, wanted: Callable[[Any], bool]) -> Any:
+        """Return the first wanted message of a queue; other messages stay for later calls."""
+        return eventually(lambda: self._look(name, wanted))
 
     def _look(self, name: str, wanted: Callable[[Any], bool]) -> Any:
         backlog = self._backlogs.setdefault(name, [])
@@ -53,12 +53,12 @@ class Wiring:
             backlog.remove(found)
         return found
 
-    def say(self, **detail: Any) -> None:
+    def publish(self, **detail: Any) -> None:
         entry = {"Source": "wiring", "DetailType": "Said", "Detail": json.dumps(detail)}
         self.cloud.client("events").put_events(Entries=[entry])
 
     def work(self, *calls: tuple[str, str, dict[str, Any]]) -> list[str]:
-        """Let the least-privilege function make calls; return what it was answered."""
+        """Let the least-privilege function make calls; return the answers."""
         payload = json.dumps({"calls": calls})
         answer = self._functions.invoke(FunctionName="wiring-worker", Payload=payload)
         answers: list[str] = json.load(answer["Payload"])
@@ -88,28 +88,33 @@ def test_an_upload_starts_an_execution_whose_token_only_its_machine_s_worker_may
 ) -> None:
     for key in ("tenants/t/request.json", "elsewhere/request.json", "tenants/t/photo.png"):
         wiring.s3.put_object(Bucket="wiring-photos", Key=key, Body=b"{}")
-    held = wiring.heard("broken", lambda body: "token" in body)
+    held = wiring.receive("broken", lambda body: body.get("key", "k") != "k")
     assert held["key"] == "tenants/t/request.json"
-    running = wiring.states.list_executions(stateMachineArn=wiring.machine)["executions"]
-    assert [each["status"] for each in running] == ["RUNNING"]
+    (running,) = wiring.states.list_executions(
+        stateMachineArn=wiring.machine, statusFilter="RUNNING"
+    )["executions"]
     answer = {"taskToken": held["token"], "output": '{"ok": true}'}
     beat = {"taskToken": held["token"]}
     assert wiring.work(
         ("stepfunctions", "send_task_heartbeat", beat),
         ("stepfunctions", "send_task_success", answer),
     ) == ["AccessDeniedException", "allowed"]
-    ended = wiring.heard("inbox", of_status("SUCCEEDED"))
-    assert ended["resources"] == [running[0]["executionArn"]]
+    ended = wiring.receive("inbox", of_status("SUCCEEDED", running["executionArn"]))
     assert json.loads(ended["detail"]["output"]) == {"ok": True}
 
 
-def of_status(status: str) -> Callable[[Any], bool]:
-    return lambda event: event.get("source") == "aws.states" and event["detail"]["status"] == status
+def of_status(status: str, arn: str) -> Callable[[Any], bool]:
+    """Return a filter for the event of an execution's status."""
+    return lambda event: (
+        event.get("source") == "aws.states"
+        and event["resources"] == [arn]
+        and event["detail"]["status"] == status
+    )
 
 
 def test_every_way_that_an_execution_ends_is_told_with_the_fields_of_aws(wiring: Wiring) -> None:
     begun = wiring.states.start_execution(stateMachineArn=wiring.machine, input="{}")
-    failed = wiring.heard("inbox", of_status("FAILED"))["detail"]
+    failed = wiring.receive("inbox", of_status("FAILED", begun["executionArn"]))["detail"]
     assert failed["executionArn"] == begun["executionArn"]
     assert (failed["error"], failed["redriveStatus"], failed["redriveCount"]) == (
         "States.Runtime", "REDRIVABLE", 0,
@@ -123,19 +128,20 @@ def test_every_way_that_an_execution_ends_is_told_with_the_fields_of_aws(wiring:
     assert isinstance(failed["startDate"], int)
     held = '{"detail": {"object": {"key": "k"}}}'
     arn = wiring.states.start_execution(stateMachineArn=wiring.machine, input=held)["executionArn"]
-    wiring.heard("inbox", of_status("RUNNING"))
+    wiring.receive("inbox", of_status("RUNNING", arn))
+    wiring.receive("broken", lambda body: body.get("key") == "k")
     wiring.states.stop_execution(executionArn=arn, error="Enough")
-    aborted = wiring.heard("inbox", of_status("ABORTED"))["detail"]
+    aborted = wiring.receive("inbox", of_status("ABORTED", arn))["detail"]
     assert (aborted["executionArn"], aborted["error"]) == (arn, "Enough")
 
 
 def test_a_rule_s_function_is_retried_and_then_its_event_is_kept(wiring: Wiring) -> None:
-    wiring.say(word="hello")
-    assert wiring.heard("inbox", lambda event: event["source"] == "wiring")["detail"] == {
+    wiring.publish(word="hello")
+    assert wiring.receive("inbox", lambda event: event.get("source") == "wiring")["detail"] == {
         "word": "hello"
     }
-    wiring.say(fail=True)
-    kept = wiring.heard("broken", lambda body: "requestPayload" in body)
+    wiring.publish(fail=True)
+    kept = wiring.receive("broken", lambda body: "requestPayload" in body)
     assert kept["requestPayload"]["detail"] == {"fail": True}
     assert kept["responsePayload"]["errorType"] == "ValueError"
 
@@ -148,7 +154,7 @@ def test_an_event_that_no_target_takes_goes_to_the_dead_letters(wiring: Wiring) 
     events.put_targets(Rule="wiring-lost", Targets=[target])
     entry = {"Source": "wiring.lost", "DetailType": "Lost", "Detail": '{"n": 1}'}
     events.put_events(Entries=[entry])
-    assert wiring.heard("dead", lambda event: event["source"] == "wiring.lost")["detail"] == {
+    assert wiring.receive("dead", lambda event: event.get("source") == "wiring.lost")["detail"] == {
         "n": 1
     }
     events.remove_targets(Rule="wiring-lost", Ids=["1"])
@@ -172,7 +178,7 @@ def test_a_rule_without_the_right_to_start_an_execution_starts_none(wiring: Wiri
     events.put_targets(Rule="wiring-poor", Targets=[target])
     entry = {"Source": "wiring.poor", "DetailType": "Poor", "Detail": "{}"}
     events.put_events(Entries=[entry])
-    assert wiring.heard("dead", lambda event: event["source"] == "wiring.poor")
+    assert wiring.receive("dead", lambda event: event.get("source") == "wiring.poor")
     events.remove_targets(Rule="wiring-poor", Ids=["1"])
     events.delete_rule(Name="wiring-poor")
 
@@ -182,12 +188,12 @@ def test_a_schedule_fires_after_its_interval(
 ) -> None:
     from ministack.services import eventbridge  # noqa: PLC0415 - after the server's start
 
-    tick = eventbridge._tick_scheduled_rules  # noqa: SLF001 - a minute is long for a test
+    tick = eventbridge._tick_scheduled_rules  # noqa: SLF001 - the test cannot wait for a minute
     tick()
     later = time.time() + 61
     monkeypatch.setattr(eventbridge, "_now_ts", lambda: later)
     tick()
-    fired = wiring.heard("inbox", lambda event: event["detail-type"] == "Scheduled Event")
+    fired = wiring.receive("inbox", lambda event: event.get("detail-type") == "Scheduled Event")
     assert fired["resources"][0].endswith("wiring-every-minute")
 
 
@@ -198,8 +204,8 @@ def test_a_row_s_change_reaches_the_stream_s_function_if_its_filter_wants_it(
     for job, queue in (("1", "done"), ("2", "queued")):
         item = {"job_id": {"S": job}, "queue": {"S": queue}}
         table.put_item(TableName="wiring-jobs", Item=item)
-    heard = wiring.heard("inbox", lambda event: "Records" in event)
-    images = [record["dynamodb"]["NewImage"]["job_id"]["S"] for record in heard["Records"]]
+    batch = wiring.receive("inbox", lambda event: "Records" in event)
+    images = [record["dynamodb"]["NewImage"]["job_id"]["S"] for record in batch["Records"]]
     assert images == ["2"]
 
 
@@ -207,10 +213,10 @@ def test_a_poisonous_row_is_given_up_and_the_next_one_is_heard(wiring: Wiring) -
     table = wiring.cloud.client("dynamodb")
     queue = {"queue": {"S": "queued"}}
     table.put_item(TableName="wiring-jobs", Item={"job_id": {"S": "poison"}, **queue})
-    told = wiring.heard("dead", lambda body: "DDBStreamBatchInfo" in body)
-    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    report = wiring.receive("dead", lambda body: "DDBStreamBatchInfo" in body)
+    assert report["requestContext"]["condition"] == "RetryAttemptsExhausted"
     table.put_item(TableName="wiring-jobs", Item={"job_id": {"S": "3"}, **queue})
-    records = wiring.heard("inbox", lambda event: "Records" in event)["Records"]
+    records = wiring.receive("inbox", lambda event: "Records" in event)["Records"]
     assert [each["dynamodb"]["Keys"]["job_id"]["S"] for each in records] == ["3"]
 
 
@@ -226,7 +232,7 @@ def test_a_table_keeps_its_expiry_and_recovery(wiring: Wiring) -> None:
 def test_a_notice_reaches_the_subscriber_s_queue_as_it_was_sent(wiring: Wiring) -> None:
     publish = {"TopicArn": wiring.topic, "Message": '{"notice": 1}'}
     assert wiring.work(("sns", "publish", publish)) == ["allowed"]
-    assert wiring.heard("subscriber", lambda body: "notice" in body) == {"notice": 1}
+    assert wiring.receive("subscriber", lambda body: "notice" in body) == {"notice": 1}
 
 
 BUCKET = {"Bucket": "wiring-photos"}

@@ -11,12 +11,20 @@ from contracts.documents.stages import DryRunInput
 from tests.integration.play_kit import STAGES, TRIALS, Play
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local.cloud.server import Cloud
 
 
 @pytest.fixture(scope="module")
-def play(cloud: Cloud) -> Play:
+def stages(cloud: Cloud) -> Play:
     return Play(cloud)
+
+
+@pytest.fixture
+def play(stages: Play) -> Iterator[Play]:
+    yield stages
+    stages.mend()
 
 
 def test_without_faults_every_stage_is_entered_once(play: Play) -> None:

@@ -16,8 +16,8 @@ from domain.training.sagemaker_job import training_job_request
 from local.cloud.server import Cloud
 from local.sagemaker.container.images import python_program
 from local.sagemaker.settings import Settings, configure
-from tests.cloud import eventually
 from tests.fakes.training import MemoryTrainer
+from tests.integration.sagemaker_kit import forget_training, restore_defaults
 from tests.unit.training_kit import REQUEST, SETTINGS, job_id
 
 CONTAINER = Path(__file__).resolve().parents[1] / "fakes" / "container_trainer.py"
@@ -36,7 +36,7 @@ class Bench:
         task = TrainingTask(job_id=job_id(1), request=REQUEST, photos=(photo,))
         plan = TrainingPlan(plan_id=job_id(1), base_sha256="b" * 64, tasks=(task,))
         request = training_job_request(name, plan, "portraits-sdxl", SETTINGS)
-        return {**request, "RoleArn": self.role_arn, "HyperParameters": {"seconds": "60"}}
+        return {**request, "RoleArn": self.role_arn, "HyperParameters": {"seconds": "3000"}}
 
 
 @pytest.fixture(params=["memory", "embedded"])
@@ -57,23 +57,12 @@ def embedded(cloud: Cloud, folder: Path) -> Iterator[Bench]:
             logs=folder / "logs",
         )
     )
+    forget_training(cloud)
     put_inputs(cloud)
     sagemaker = cloud.client("sagemaker")
     yield Bench(SageMakerTrainer(sagemaker), training_role(cloud))
-    eventually(lambda: nothing_runs(sagemaker))
-    configure(Settings())
-
-
-def nothing_runs(sagemaker: Any) -> bool:
-    """Stop what runs; whether all has ended, and so no instance is taken."""
-    for job in sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
-        with suppress(sagemaker.exceptions.ClientError):  # it may end between the two calls
-            sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
-    found = [
-        sagemaker.list_training_jobs(StatusEquals=status)["TrainingJobSummaries"]
-        for status in ("InProgress", "Stopping")
-    ]
-    return not any(found)
+    forget_training(cloud)
+    restore_defaults()
 
 
 def put_inputs(cloud: Cloud) -> None:

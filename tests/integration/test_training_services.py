@@ -1,6 +1,5 @@
-"""The stages around a training on the embedded AWS, with a container that learns nothing."""
+"""The stages around a training on the embedded AWS, with a container that does not train."""
 
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -47,7 +46,7 @@ PHOTO = b"a photo"
 
 @dataclass
 class Laptop:
-    """One stack's parts around a training; the states that wait are in memory."""
+    """The parts of one stack around a training; waiting states are in memory."""
 
     launching: LaunchServices
     callbacks: MemoryCallbacks
@@ -74,19 +73,21 @@ class Laptop:
         write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
         write_document(services.models, layout.photo_report_key(job.job_id), report)
 
-    def run_until_answered(self, seconds: float) -> None:
-        """Let the two schedules run, quicker than on AWS."""
-        end = time.monotonic() + seconds
-        while self.callbacks.waiting and time.monotonic() < end:
+    def run_until_answered(self) -> None:
+        """Run the two schedules, more often than on AWS, until no state waits."""
+
+        def answered() -> bool:
             launch(self.launching, now())
             reconcile(self.launching.training, now())
-            time.sleep(0.2)
+            return not self.callbacks.waiting
+
+        eventually(answered)
 
 
 @pytest.fixture
 def laptop(kit: SageMakerKit) -> Laptop:
     images = {"likeness-training": python_program(FAKES / "stub_trainer.py")}
-    kit.settle(images=images, instance_quota=2, warm_pool_quota=100)  # some wait from other tests
+    kit.use_settings(images=images, instance_quota=2, warm_pool_quota=100)
     buckets = [f"{name}-{uuid.uuid4().hex[:8]}" for name in ("uploads", "models", "bases")]
     for bucket in buckets:
         kit.s3.create_bucket(Bucket=bucket)
@@ -112,7 +113,7 @@ def test_every_job_of_a_crowd_is_trained_once(laptop: Laptop, kit: SageMakerKit)
     crowd = 12
     for number in range(crowd):
         laptop.enter(number)
-    laptop.run_until_answered(seconds=60)
+    laptop.run_until_answered()
     assert [answer.error for answer in laptop.callbacks.answers.values()] == [None] * crowd
     jobs = laptop.launching.training.jobs
     assert (jobs.queued(), jobs.in_training()) == ([], [])
@@ -128,7 +129,7 @@ def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:
     with ThreadPoolExecutor(launchers) as pool:
         rounds = pool.map(lambda _: launch(laptop.launching, now()), range(launchers))
     names = [name for started in rounds for name in started]
-    laptop.run_until_answered(seconds=60)
+    laptop.run_until_answered()
     services = laptop.launching.training
     trained = [
         task.job_id
@@ -146,7 +147,7 @@ def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
     laptop.enter(101)
     changed = layout.accepted_prefix(spec(100).job_id) + "000.png"
     laptop.uploads.write(changed, b"another photo")
-    laptop.run_until_answered(seconds=30)
+    laptop.run_until_answered()
     answers = laptop.callbacks.answers
     assert answers["token-100"].error == "TrainingFailedError"
     assert answers["token-101"].error is None
@@ -158,8 +159,8 @@ def test_a_warm_instance_is_taken_by_the_next_job_and_reported_once(
     services, settled = laptop.launching.training, list[Settled]()
     for number in (200, 201):
         laptop.enter(number)
-        laptop.run_until_answered(seconds=30)
-        eventually(lambda: all(run.ended_at for run in runs_after(services, settled)), 30)
+        laptop.run_until_answered()
+        eventually(lambda: all(run.ended_at for run in runs_after(services, settled)))
     (first,) = settled
     assert (first.pool_reused, first.spot_saving, len(first.adapters_usd)) == (True, None, 1)
     asked = kit.describe(f"likeness-{job_id(201)}-1")["ResourceConfig"]["KeepAlivePeriodInSeconds"]
@@ -189,7 +190,7 @@ def test_the_trials_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(lapto
         token = laptop.callbacks.wait(trial.name)
         waits = TrainAdapterInput(job=trial.job, photos=photos, task_token=token)
         queue_for_training(waits, services.jobs, services.models, laptop.callbacks, now())
-    laptop.run_until_answered(seconds=60)
+    laptop.run_until_answered()
     answers = {trial.name: laptop.callbacks.answers[trial.name] for trial in planned.trials}
     assert [name for name, answer in answers.items() if answer.error is not None] == [
         "lr1e-1-rank4", "lr1e-1-rank8",

@@ -1,4 +1,4 @@
-"""What the serving tests share: adapters made by code, packages as PublishAdapter packs them, and a
+"""Shared by the serving tests: generated adapters, packages as PublishAdapter packs them, and a
 server that is called as SageMaker calls it. Needs the serving environment.
 """
 
@@ -42,7 +42,7 @@ Headers = dict[str, str]
 
 @dataclass(frozen=True)
 class User:
-    """A TargetModel, and the folder that SageMaker would unpack it to."""
+    """A TargetModel, and the folder that SageMaker unpacks it to."""
 
     number: int
     url: Path
@@ -50,7 +50,7 @@ class User:
 
     @property
     def name(self) -> str:
-        """The hash that SageMaker names it by."""
+        """The hash by which SageMaker names the model."""
         return f"hash{self.number}"
 
     @property
@@ -79,7 +79,7 @@ def make_adapter(
 def write_adapter(
     folder: Path, pipeline: Any, components: tuple[str, ...], rank: int, seed: int
 ) -> None:
-    """Write random weights alone, for a pipeline that is loaded already."""
+    """Write random weights without a manifest, for a pipeline that is already loaded."""
     generator = torch.Generator().manual_seed(seed)
     tensors = {}
     for component in components:
@@ -118,16 +118,16 @@ def write_manifest(folder: Path, base: Path, rank: int, **changes: Any) -> None:
 
 
 def pack_user(root: Path, number: int, adapter: Path | None, tenant: str = "acme") -> User:
-    """Lay a user's package out as SageMaker unpacks it; without an adapter, the base itself."""
+    """Write a user's package as SageMaker unpacks it; without an adapter it is the base itself."""
     url = root / f"hash{number}" / "model"
     shutil.copytree(RELEASED, url / PACKAGE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
-    place = url / PACKAGE_FOLDER / "1/adapter"
+    target = url / PACKAGE_FOLDER / "1/adapter"
     owner = hashlib.sha256(tenant.encode()).hexdigest() if adapter else None
     card = PackageCard(tenant_sha256=owner, adapter=adapter is not None)
-    place.with_name("package.json").write_text(card.model_dump_json())
+    target.with_name("package.json").write_text(card.model_dump_json())
     if adapter:
-        shutil.copytree(adapter, place)
-    return User(number, url, place)
+        shutil.copytree(adapter, target)
+    return User(number, url, target)
 
 
 @dataclass
@@ -209,7 +209,7 @@ class Server:
         return self.invoke(user, payload(prompt=prompt, gen_args={**SMALL, **arguments}))
 
     def stubs(self) -> dict[str, int]:
-        """Process ids of the models' own processes, by a word of their command line."""
+        """Process ids of the models' processes, by command line."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -222,7 +222,7 @@ class Server:
         return found
 
     def metrics(self) -> list[dict[str, Any]]:
-        """What the base told CloudWatch."""
+        """The metric lines that the base wrote for CloudWatch."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith('{"_aws"')]
 
@@ -251,7 +251,7 @@ def payload(shape: tuple[int, ...] = (1, 1), **texts: Any) -> bytes:
 
 @contextlib.contextmanager
 def serving(base_uri: str, work: Path, **environment: str) -> Iterator[Server]:
-    """Run ``serve`` until /ping says ready."""
+    """Run ``serve``; yield when /ping answers 200."""
     port = free_port()
     log = work / "serve.log"
     with log.open("wb") as handle:

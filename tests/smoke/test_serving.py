@@ -52,7 +52,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Iterator[kit.Server]:
-    """It remembers no answers: what these tests compare was drawn each time."""
+    """A server without an answer cache, so that every picture is drawn."""
     work = tmp_path_factory.mktemp("serve")
     settings = {"LIKENESS_ANSWER_MEGABYTES": "0", "LIKENESS_SERVICE": "a-stack"}
     with kit.serving(str(base), work, **settings) as running:
@@ -72,18 +72,16 @@ def difference(one: kit.Picture, other: kit.Picture) -> int:
 
 
 def draw_with_diffusers(base: Path, adapter: Path | None, **arguments: Any) -> kit.Picture:
-    """The same picture by plain diffusers and PEFT."""
+    """Draw the same picture with plain diffusers and PEFT."""
     pipeline = DiffusionPipeline.from_pretrained(base)
     card = BaseCard.model_validate_json((base / "base.json").read_bytes())
     scheduler = getattr(diffusers, card.inference.scheduler)
     pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config)
     if adapter:
         pipeline.load_lora_weights(adapter)
-    wish = {**kit.SMALL, **arguments}
-    seed = wish.pop("seed")
-    answer = pipeline(
-        "a photo of sks person", generator=torch.Generator().manual_seed(seed), **wish
-    )
+    settings = {**kit.SMALL, **arguments}
+    generator = torch.Generator().manual_seed(settings.pop("seed"))
+    answer = pipeline("a photo of sks person", generator=generator, **settings)
     picture: kit.Picture = np.array(answer.images[0], dtype=np.int16)
     return picture
 
@@ -113,7 +111,9 @@ def test_the_same_seed_gives_the_same_picture_after_other_users(
     assert server.draw(users[0]).files == before
 
 
-def test_the_answer_says_which_weights_made_it(server: kit.Server, users: list[kit.User]) -> None:
+def test_the_answer_names_the_weights_that_made_it(
+    server: kit.Server, users: list[kit.User]
+) -> None:
     manifest = json.loads((users[0].adapter / "manifest.json").read_text())
     info = server.draw(users[0], num_images_per_prompt=2).info
     assert info.adapter_sha256 == manifest["weights_sha256"]
@@ -131,14 +131,14 @@ def test_each_picture_of_several_can_be_drawn_again_alone(
 
 
 def test_mixed_batches_equal_single_pictures(server: kit.Server, users: list[kit.User]) -> None:
-    wishes: list[dict[str, Any]] = [
+    requests: list[dict[str, Any]] = [
         {"seed": 1},
         {"seed": 2, "lora_scale": 0.5},
         {"seed": 3, "guidance_scale": 2.5},
         {"seed": 4, "lora_scale": 0},
     ]
-    jobs = [(user, wish) for wish in wishes for user in users]
-    alone = [server.draw(user, **wish).picture for user, wish in jobs]
+    jobs = [(user, arguments) for arguments in requests for user in users]
+    alone = [server.draw(user, **arguments).picture for user, arguments in jobs]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda job: server.draw(job[0], **job[1]).picture, jobs))
     differences = [difference(a, b) for a, b in zip(alone, together, strict=True)]
@@ -187,7 +187,7 @@ def test_tritonclient_s_binary_form_works(server: kit.Server, users: list[kit.Us
 
 
 def binary_request(**tensors: kit.Picture) -> tuple[bytes, int]:
-    """KServe's binary form, as tritonclient writes it."""
+    """Return a request in KServe's binary form, as tritonclient writes it."""
     values = {name: tensor.reshape(-1)[0] for name, tensor in tensors.items()}
     data = {name: len(v).to_bytes(4, "little") + v for name, v in values.items()}
     header = json.dumps(
@@ -208,7 +208,7 @@ def binary_request(**tensors: kit.Picture) -> tuple[bytes, int]:
 
 
 @pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
-def test_every_format_says_that_a_model_made_it(
+def test_every_format_records_that_a_model_made_it(
     server: kit.Server, users: list[kit.User], output_format: str
 ) -> None:
     answer = server.draw(users[0], output_format=output_format)
@@ -231,7 +231,7 @@ BAD_ARGUMENTS = [
 
 
 @pytest.mark.parametrize(("arguments", "words"), BAD_ARGUMENTS)
-def test_bad_arguments_are_a_400_in_our_own_words(
+def test_bad_arguments_are_a_400_that_repeats_no_user_text(
     server: kit.Server, users: list[kit.User], arguments: object, words: str
 ) -> None:
     answer = server.invoke(users[0], kit.payload(prompt="OOM MemoryError", gen_args=arguments))
@@ -305,7 +305,7 @@ def test_a_damaged_adapter_is_refused_at_load(
 
 
 def edit(adapter: Path, base: Path, name: str, change: Any) -> None:
-    """Change the first tensor of a kind, and let the manifest agree."""
+    """Change the first tensor whose name contains ``name``, and write a manifest that fits."""
     weights = adapter / "pytorch_lora_weights.safetensors"
     tensors = load_file(weights)
     key = next(key for key in sorted(tensors) if name in key)
@@ -342,13 +342,15 @@ def test_a_rank_that_is_not_the_manifest_s_is_refused(
     user = kit.pack_user(tmp_path, 94, models / "adapter2")
     kit.write_manifest(user.adapter, base, rank=8, text_encoder_rank=4)
     assert server.load(user).status == 200
-    assert server.draw(user).error.startswith("likeness/adapter_invalid: a shape that does not fit")
+    assert server.draw(user).error.startswith(
+        "likeness/adapter_invalid: a tensor's shape does not fit"
+    )
 
 
 def test_a_user_s_model_takes_at_most_20_megabytes(
     server: kit.Server, models: Path, tmp_path: Path
 ) -> None:
-    """Of its own: programs and libraries are there once for all. Its first picture adds 3 MB."""
+    """Private memory only, as programs and libraries are shared; the first picture adds 3 MB."""
     known = set(server.stubs().values())
     server.load(kit.pack_user(tmp_path, 95, models / "adapter1"))
     (pid,) = set(server.stubs().values()) - known
@@ -369,12 +371,12 @@ def test_an_adapter_of_another_base_is_refused(
 def test_true_memory_pressure_is_a_507_so_that_sagemaker_makes_room(
     server: kit.Server, models: Path, tmp_path: Path
 ) -> None:
-    """The base's own words for it; see test_serving_base.py for when it says them."""
+    """Answer with the base's error text; test_serving_base.py tests when the base sends it."""
     user = kit.pack_user(tmp_path, 93, models / "adapter1")
     text = user.adapter.parent / "model.py"
-    said = 'text = "likeness/memory_pressure: out of memory"'
+    out_of_memory = 'text = "likeness/memory_pressure: out of memory"'
     forwarded = "text = safe_text(reply.error().message())"
-    failing = text.read_text().replace(forwarded, said)
+    failing = text.read_text().replace(forwarded, out_of_memory)
     text.write_text(failing)
     assert server.load(user).status == 200
     assert server.invoke(user, kit.payload(prompt="")).status == 507

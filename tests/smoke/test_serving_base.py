@@ -1,4 +1,4 @@
-"""The resident base without Triton: which requests share a pass, and what happens when memory ends.
+"""The resident base without Triton: which requests share a pass, and what it does without memory.
 
 Runs in the serving environment.
 """
@@ -24,10 +24,11 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.base import BaseCard
 from contracts.shared.prompts import name_subject
-from serving.adapters.cache import Adapter, AdapterCache
+from serving.adapters.cache import AdapterCache
+from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
 from serving.output.safety import DiffusersChecker, NoChecker
-from serving.output.watermark import NoMark
+from serving.output.watermark import NoWatermark
 from tests.fakes import triton
 from tests.smoke.serving_kit import RELEASED, make_base
 from tests.unit.serving.test_tensors import BASE
@@ -35,12 +36,14 @@ from tests.unit.serving.test_tensors import BASE
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory: a prompt")
-NO_ROOM = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
-Wish = dict[str, triton.Tensor]
+ALLOCATOR_FAILED = RuntimeError(
+    "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."
+)
+TritonRequest = dict[str, triton.Tensor]
 
 
 class MemoryGenerator:
-    """Remembers its passes; fails as it is told to."""
+    """Records its passes, and raises the given failures first."""
 
     card: BaseCard = BASE
     activation_seconds = 0.0
@@ -76,13 +79,13 @@ def base(generator: MemoryGenerator) -> Any:
     model.run_dir = Path("none")
     model.generator = generator
     model.base = generator.card
-    model.mark = NoMark()
+    model.watermark = NoWatermark()
     model.checker = NoChecker()
     return model
 
 
 def make_folder(root: Path, user: str) -> Path:
-    """A package as the endpoint unpacks it, with empty weights; return its adapter's folder."""
+    """Write a package with empty weights, as the endpoint unpacks it; return its adapter folder."""
     folder = root / user / "likeness/1/adapter"
     if not folder.is_dir():
         shutil.copytree(RELEASED, root / user / "likeness")
@@ -97,7 +100,7 @@ def request(
     prompt: str = "a photo",
     negative_prompt: str = "",
     **arguments: Any,
-) -> Wish:
+) -> TritonRequest:
     texts = {
         "prompt": prompt,
         "negative_prompt": negative_prompt,
@@ -112,8 +115,8 @@ def request(
 
 def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> None:
     generator = MemoryGenerator()
-    wishes = [request(tmp_path, str(n), num_images_per_prompt=4) for n in range(3)]
-    answers = base(generator).execute([*wishes, request(tmp_path, width=256)])
+    requests = [request(tmp_path, str(n), num_images_per_prompt=4) for n in range(3)]
+    answers = base(generator).execute([*requests, request(tmp_path, width=256)])
     assert generator.passes == [8, 4, 1]
     assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
 
@@ -128,7 +131,7 @@ def test_a_prompt_names_the_subject_as_the_trainer_and_the_notice_do(tmp_path: P
     assert generator.avoided[-1] == "sks with a hat in TOKYO"
 
 
-def test_no_request_waits_while_python_walks_the_base_for_garbage(
+def test_no_garbage_collection_scans_the_base_during_a_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_base(tmp_path / "base", "sd1")
@@ -138,12 +141,12 @@ def test_no_request_waits_while_python_walks_the_base_for_garbage(
     try:
         model.initialize({"model_instance_kind": "CPU"})
         layers = {id(layer) for layer in model.generator.pipeline.unet.modules()}
-        assert not layers & {id(walked) for walked in gc.get_objects()}
+        assert not layers & {id(scanned) for scanned in gc.get_objects()}
     finally:
         gc.unfreeze()
 
 
-def test_a_reader_from_before_there_were_images_understands_the_answer(tmp_path: Path) -> None:
+def test_a_reader_older_than_image_input_understands_the_answer(tmp_path: Path) -> None:
     answer = base(MemoryGenerator()).execute([request(tmp_path)])[0]
     info = json.loads(answer.outputs["info"][0][0])
     assert not {"strength", "image_sha256"} & info.keys()
@@ -155,7 +158,7 @@ def test_a_bad_request_fails_alone(tmp_path: Path) -> None:
     assert [answer.error is None for answer in answers] == [False, True]
 
 
-def test_when_memory_ends_idle_adapters_go_and_it_tries_again(tmp_path: Path) -> None:
+def test_out_of_memory_drops_idle_adapters_and_draws_again(tmp_path: Path) -> None:
     model = base(MemoryGenerator(OUT_OF_MEMORY))
     with model.adapters.pin() as find:
         find(make_folder(tmp_path, "2"))
@@ -163,15 +166,15 @@ def test_when_memory_ends_idle_adapters_go_and_it_tries_again(tmp_path: Path) ->
     assert [user_of(key.folder) for key in model.adapters.resident] == ["1"]
 
 
-@pytest.mark.parametrize("error", [OUT_OF_MEMORY, NO_ROOM])
-def test_when_memory_stays_short_the_words_make_triton_say_507(
+@pytest.mark.parametrize("error", [OUT_OF_MEMORY, ALLOCATOR_FAILED])
+def test_when_memory_stays_short_the_error_text_makes_triton_answer_507(
     tmp_path: Path, error: Exception
 ) -> None:
     model = base(MemoryGenerator(error, error))
     assert model.execute([request(tmp_path)])[0].error == "likeness/memory_pressure: out of memory"
 
 
-def test_an_unforeseen_failure_repeats_nothing(
+def test_an_unexpected_failure_repeats_no_prompt(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = base(MemoryGenerator(RuntimeError("the prompt says OOM")))
@@ -182,10 +185,10 @@ def test_an_unforeseen_failure_repeats_nothing(
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
 
 
-class NoPen(NoMark):
-    """A mark that cannot be written."""
+class FailingWatermark(NoWatermark):
+    """A watermark whose embedding fails."""
 
-    def sign(self, image: Image.Image) -> Image.Image:
+    def embed(self, image: Image.Image) -> Image.Image:
         raise RuntimeError("O" * 2 + "M", image.size)
 
 
@@ -193,13 +196,13 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = base(MemoryGenerator())
-    model.mark = NoPen()
+    model.watermark = FailingWatermark()
     answers = model.execute([request(tmp_path, seed=1)])
     assert answers[0].error == "likeness/generation_failed: the picture could not be encoded"
     log = capsys.readouterr().err
     assert "OOM" not in log
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
-    model.mark = NoMark()
+    model.watermark = NoWatermark()
     assert model.execute([request(tmp_path, seed=1)])[0].error is None
 
 
@@ -241,9 +244,9 @@ def test_new_weights_under_an_old_path_are_read_again(tmp_path: Path) -> None:
 
 
 def make_safety_folder(folder: Path, threshold: float) -> Path:
-    """An untrained checker: it takes everything for one of its concepts, or nothing.
+    """Write an untrained checker that refuses every picture, or none.
 
-    A picture's likeness to a concept is between -1 and 1; ``threshold`` is what it must exceed.
+    It refuses a picture whose cosine to a concept, from -1 to 1, is above ``threshold``.
     """
     vision = {
         "hidden_size": 16,
@@ -271,5 +274,7 @@ def test_the_operator_s_checker_withholds_pictures(
     folder = make_safety_folder(tmp_path / "safety", threshold)
     model.checker = DiffusersChecker(folder, torch.device("cpu"))
     answers = model.execute([request(tmp_path, "1"), request(tmp_path, "2")])
-    said = "likeness/unsafe_picture: the safety checker refused it" if unsafe else None
-    assert [answer.error for answer in answers] == [said, said]
+    expected = None
+    if unsafe:
+        expected = "likeness/unsafe_picture: the safety checker refused the picture"
+    assert [answer.error for answer in answers] == [expected, expected]

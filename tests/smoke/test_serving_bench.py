@@ -1,4 +1,4 @@
-"""The serving bench's own code, as far as no server is needed; on a tiny base and a CPU.
+"""The serving benchmark's code that needs no server, on a tiny base and a CPU.
 
 Runs in the serving environment.
 """
@@ -18,7 +18,7 @@ from bench import report
 from bench.report import Figure
 from bench.serving import __main__ as serving
 from bench.serving import fixtures, gpu
-from bench.serving import load as serving_crowd
+from bench.serving import load as serving_load
 from tests.smoke import serving_kit as kit
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
@@ -31,7 +31,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "reports"
 
 
-def test_parts_are_kept_and_a_missed_target_is_exit_code_1(
+def test_parts_are_stored_and_a_missed_target_is_exit_code_1(
     reports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: Counter[str] = Counter()
@@ -69,7 +69,7 @@ def test_a_pass_of_eight_users_draws_what_eight_pipelines_draw(tmp_path: Path) -
 
 
 class Server:
-    """Unloads and loads; answers as it is told to."""
+    """Unloads and loads models, and raises the given errors in order."""
 
     def __init__(self, *answers: Exception | None) -> None:
         self.answers = list(answers)
@@ -86,31 +86,33 @@ class Server:
         return kit.Reply(200, b"", {})
 
 
-def ride(server: Server, cycles: int, monkeypatch: pytest.MonkeyPatch) -> serving_crowd.Carousel:
-    monkeypatch.setattr(serving_crowd, "LANES", 1)
+def run_reloads(
+    server: Server, cycles: int, monkeypatch: pytest.MonkeyPatch
+) -> serving_load.ReloadLoop:
+    monkeypatch.setattr(serving_load, "CONCURRENT_RELOADS", 1)
     users = [kit.User(number, Path(), Path()) for number in range(3)]
-    carousel = serving_crowd.Carousel(server, users)  # type: ignore[arg-type]
-    carousel.turn(cycles)
-    return carousel
+    reloads = serving_load.ReloadLoop(server, users)  # type: ignore[arg-type]
+    reloads.run(cycles)
+    return reloads
 
 
-def test_an_unload_without_an_answer_is_counted_and_its_model_left_alone(
+def test_an_unload_without_an_answer_is_counted_and_its_model_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server(None, TimeoutError())
-    carousel = ride(server, 6, monkeypatch)
-    assert (carousel.unconfirmed, carousel.died) == (1, False)
+    reloads = run_reloads(server, 6, monkeypatch)
+    assert (reloads.unconfirmed, reloads.died) == (1, False)
     assert server.loaded == [0, 2, 0, 2, 0]
 
 
 def test_a_server_that_dies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server(None, ConnectionResetError())
-    carousel = ride(server, 6, monkeypatch)
-    assert (carousel.unconfirmed, carousel.died) == (0, True)
+    reloads = run_reloads(server, 6, monkeypatch)
+    assert (reloads.unconfirmed, reloads.died) == (0, True)
     assert server.loaded == [0]
 
 
-def test_a_few_ask_often() -> None:
+def test_a_few_users_send_most_requests() -> None:
     asked = Counter(fixtures.zipf(1000, 200, 1.1))
     assert asked.most_common(1)[0][0] == 0
     assert sum(count for _, count in asked.most_common(20)) > 500

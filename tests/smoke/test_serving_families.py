@@ -1,4 +1,4 @@
-"""Every family of base, in the server's own words and in plain diffusers': the same pictures.
+"""For every family of base the server draws the same pictures as plain diffusers.
 
 Runs in the serving environment; needs no tritonserver.
 """
@@ -18,7 +18,7 @@ from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
 from PIL import Image
 
 from contracts.documents.picture import Scheduler
-from serving.adapters.cache import Adapter, AdapterReader
+from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row
 from serving.tensors import PassKey
 from tests.smoke import serving_kit as kit
@@ -27,10 +27,10 @@ from tests.smoke.tiny_pipelines import Family
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 DEVICE = torch.device("cpu")
-SCHEDULERS = Scheduler.__args__  # type: ignore[attr-defined]  # (a Literal has them)
+SCHEDULERS = Scheduler.__args__  # type: ignore[attr-defined]  # (a Literal's values)
 
 
-class Room:
+class BothSides:
     """One base and two adapters, loaded by the server's code and by diffusers."""
 
     def __init__(self, folder: Path, family: Family) -> None:
@@ -41,12 +41,13 @@ class Room:
         self.adapters = [self.add(folder, number, family) for number in (1, 2)]
 
     def add(self, folder: Path, number: int, family: Family) -> Adapter:
-        place, rank = folder / f"adapter{number}", 4 * number
+        adapter, rank = folder / f"adapter{number}", 4 * number
         components = ("unet", "text_encoder") if family == "sd1" else ("unet",)
-        kit.write_adapter(place, self.plain, components, rank, number)
-        kit.write_manifest(place, folder / "base", rank)
+        kit.write_adapter(adapter, self.plain, components, rank, number)
+        kit.write_manifest(adapter, folder / "base", rank)
         card = self.generator.card
-        return AdapterReader(card.sha256, self.generator.layers, DEVICE, torch.float32).read(place)
+        reader = AdapterReader(card.sha256, self.generator.layers, DEVICE, torch.float32)
+        return reader.read(adapter)
 
     def draw(
         self,
@@ -82,8 +83,8 @@ class Room:
 
 
 @pytest.fixture(scope="module", params=["sd1", "sd2", "sdxl"])
-def room(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Room:
-    return Room(tmp_path_factory.mktemp(request.param), request.param)
+def sides(request: Any, tmp_path_factory: pytest.TempPathFactory) -> BothSides:
+    return BothSides(tmp_path_factory.mktemp(request.param), request.param)
 
 
 def difference(one: kit.Picture, other: kit.Picture) -> int:
@@ -91,10 +92,12 @@ def difference(one: kit.Picture, other: kit.Picture) -> int:
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_the_base_draws_with_every_scheduler_as_diffusers_does(room: Room, scheduler: str) -> None:
+def test_the_base_draws_with_every_scheduler_as_diffusers_does(
+    sides: BothSides, scheduler: str
+) -> None:
     row = Row("a photo", "hat", 3, 4.0)
-    drawn = room.draw([row], scheduler, negative=True)[0]
-    assert difference(drawn, room.draw_plainly(row, scheduler)) <= 1
+    drawn = sides.draw([row], scheduler, negative=True)[0]
+    assert difference(drawn, sides.draw_plainly(row, scheduler)) <= 1
 
 
 def make_image(seed: int) -> Image.Image:
@@ -103,35 +106,35 @@ def make_image(seed: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_a_picture_from_an_image_is_diffusers_own(room: Room, scheduler: str) -> None:
+def test_a_picture_from_an_image_is_diffusers_own(sides: BothSides, scheduler: str) -> None:
     row = Row("a photo", "hat", 3, 4.0, image=make_image(0))
-    drawn = room.draw([row], scheduler, negative=True, strength=0.7)[0]
-    assert difference(drawn, room.draw_plainly(row, scheduler, strength=0.7)) <= 1
+    drawn = sides.draw([row], scheduler, negative=True, strength=0.7)[0]
+    assert difference(drawn, sides.draw_plainly(row, scheduler, strength=0.7)) <= 1
 
 
-def test_rows_from_images_are_the_pictures_that_each_gets_alone(room: Room) -> None:
-    one, two = room.adapters
+def test_rows_from_images_equal_the_pictures_drawn_alone(sides: BothSides) -> None:
+    one, two = sides.adapters
     rows = [
         Row("a photo of sks", None, 1, 4.0, ((one, 1.0),), make_image(1)),
         Row("a drawing of a house", None, 2, 2.5, ((two, 0.6),), make_image(2)),
         Row("a photo", None, 3, 7.0, (), make_image(3)),
     ]
-    together = room.draw(rows, "DDIMScheduler", strength=0.7)
-    alone = [room.draw([row], "DDIMScheduler", strength=0.7)[0] for row in rows]
+    together = sides.draw(rows, "DDIMScheduler", strength=0.7)
+    alone = [sides.draw([row], "DDIMScheduler", strength=0.7)[0] for row in rows]
     assert max(map(difference, together, alone)) <= 1
     assert difference(alone[1], alone[2]) > 5
 
 
-def test_rows_of_one_pass_are_the_pictures_that_each_gets_alone(room: Room) -> None:
-    one, two = room.adapters
+def test_rows_of_one_pass_equal_the_pictures_drawn_alone(sides: BothSides) -> None:
+    one, two = sides.adapters
     rows = [
         Row("a photo of sks", None, 1, 4.0, ((one, 1.0),)),
         Row("a drawing of a house", None, 2, 2.5, ((two, 0.6),)),
         Row("a photo", None, 3, 7.0),
         Row("sks in a hat", None, 4, 4.0, ((one, 0.5), (two, 0.8))),
     ]
-    together = room.draw(rows, "DDIMScheduler")
-    alone = [room.draw([row], "DDIMScheduler")[0] for row in rows]
+    together = sides.draw(rows, "DDIMScheduler")
+    alone = [sides.draw([row], "DDIMScheduler")[0] for row in rows]
     assert max(map(difference, together, alone)) <= 1
-    bare = room.draw([Row("a photo of sks", None, 1, 4.0)], "DDIMScheduler")[0]
+    bare = sides.draw([Row("a photo of sks", None, 1, 4.0)], "DDIMScheduler")[0]
     assert difference(together[0], bare) > 5

@@ -1,4 +1,4 @@
-"""Pictures that start from an image, and packages of earlier releases, on tritonserver.
+"""Pictures that start from an image, and packages of older formats, on tritonserver.
 
 Runs in the serving environment.
 """
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 PROMPT = "a photo of sks person"
 RELEASED = Path(__file__).with_name("released")
-"""The text of users' models as each release packed it. Packages live longer than releases."""
+"""The text of users' models by package format; published packages keep the text they had."""
 
 STEPS: dict[str, Any] = {**kit.SMALL, "num_inference_steps": 4}
 
@@ -73,15 +73,16 @@ def encoded(image: Image.Image) -> str:
 
 
 def change(server: kit.Server, user: kit.User, image: Image.Image, **arguments: Any) -> kit.Reply:
-    wish = {**STEPS, **arguments}
-    return server.invoke(user, kit.payload(prompt=PROMPT, gen_args=wish, image=encoded(image)))
+    gen_args = {**STEPS, **arguments}
+    payload = kit.payload(prompt=PROMPT, gen_args=gen_args, image=encoded(image))
+    return server.invoke(user, payload)
 
 
 def difference(one: kit.Picture, other: kit.Picture) -> int:
     return int(np.abs(one - other).max())
 
 
-def test_it_is_the_picture_that_plain_diffusers_makes(
+def test_a_picture_from_an_image_is_the_one_that_plain_diffusers_makes(
     server: kit.Server, users: list[kit.User], models: Path
 ) -> None:
     pipeline = AutoPipelineForImage2Image.from_pretrained(models / "base")
@@ -106,7 +107,7 @@ def test_it_is_the_picture_that_plain_diffusers_makes(
 def test_neither_the_image_nor_the_picture_is_written_to_a_file(
     server: kit.Server, users: list[kit.User], work: Path
 ) -> None:
-    """With the answer kept for the next request: it stays in the base's memory."""
+    """The cached answer stays in the base's memory as well."""
     image = make_image(9)
     answers = [change(server, users[0], image, strength=0.25, seed=3) for _ in range(2)]
     assert [answer.info.cached for answer in answers] == [False, True]
@@ -136,7 +137,7 @@ def test_less_strength_keeps_more_of_the_image(server: kit.Server, users: list[k
 
 
 def test_mixed_batches_equal_single_pictures(server: kit.Server, users: list[kit.User]) -> None:
-    """With images and without, of equal and of other strength, at once."""
+    """Requests with and without images, of equal and of different strength, run at once."""
     jobs = [
         (user, number, {"seed": number, "strength": 0.5 if number < 3 else 0.75})
         for user in users
@@ -144,8 +145,8 @@ def test_mixed_batches_equal_single_pictures(server: kit.Server, users: list[kit
     ]
 
     def draw(job: tuple[kit.User, int, dict[str, Any]]) -> kit.Picture:
-        user, number, wish = job
-        return change(server, user, make_image(number), use_cache=False, **wish).picture
+        user, number, arguments = job
+        return change(server, user, make_image(number), use_cache=False, **arguments).picture
 
     def draw_from_nothing(user: kit.User) -> kit.Picture:
         return server.draw(user, use_cache=False).picture
@@ -167,15 +168,19 @@ def test_another_image_is_another_request(server: kit.Server, users: list[kit.Us
     assert [answer.info.cached for answer in (again, other, nothing)] == [True, False, False]
 
 
-def test_a_bad_image_is_a_400_in_our_own_words(server: kit.Server, users: list[kit.User]) -> None:
+def test_a_bad_image_is_a_400_that_repeats_no_user_text(
+    server: kit.Server, users: list[kit.User]
+) -> None:
     for image in ("OOM", base64.b64encode(b"No space left on device").decode()):
         answer = server.invoke(users[0], kit.payload(prompt="a", image=image))
         assert (answer.status, answer.error) == (
             400,
-            "likeness/invalid_argument: image: not base64 of a whole PNG or JPEG file",
+            "likeness/invalid_argument: image: not the base64 of a complete PNG or JPEG file",
         )
     answer = server.draw(users[0], strength=0.5)
-    assert answer.error == "likeness/invalid_argument: strength: there is no image to change"
+    assert answer.error == (
+        "likeness/invalid_argument: strength: it needs an image, and the request has none"
+    )
 
 
 def test_a_large_photo_is_taken(server: kit.Server, users: list[kit.User]) -> None:
@@ -184,22 +189,23 @@ def test_a_large_photo_is_taken(server: kit.Server, users: list[kit.User]) -> No
     assert answer.picture.shape == (64, 64, 3)
 
 
-@pytest.mark.parametrize("release", sorted(path.name for path in RELEASED.iterdir()))
-def test_a_package_of_an_earlier_release_still_draws(
-    server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path, release: str
+@pytest.mark.parametrize("package_format", sorted(path.name for path in RELEASED.iterdir()))
+def test_a_package_of_an_older_format_still_draws(
+    server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path, package_format: str
 ) -> None:
     user = kit.pack_user(tmp_path, 9, models / "adapter1")
     texts = {
         "model.py.txt": user.adapter.with_name("model.py"),
         "config.pbtxt": user.adapter.parents[1] / "config.pbtxt",
     }
-    for name, place in texts.items():
-        place.write_bytes((RELEASED / release / name).read_bytes())
-        assert hashlib.sha256(place.read_bytes()).hexdigest() in RELEASED_TEXTS
-    if release == "0.1":
+    for name, path in texts.items():
+        path.write_bytes((RELEASED / package_format / name).read_bytes())
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in RELEASED_TEXTS
+    if package_format == "format_1":
         user.adapter.with_name("package.json").unlink()
     assert server.load(user).status == 200
     assert server.draw(user).files == server.draw(users[0]).files
-    # Before 0.3 there were no images.
-    assert change(server, user, make_image(1)).status == (400 if release < "0.3" else 200)
+    # Image input exists since package format 3.
+    expected = 400 if package_format < "format_3" else 200
+    assert change(server, user, make_image(1)).status == expected
     server.unload(user)

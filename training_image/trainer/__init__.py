@@ -18,6 +18,6 @@ export   the files of an adapter;  outcome: result.json, failures, metrics lines
 memory   what is not needed for now goes back to the system
 forecast what it will take, said before;  meter: lines, progress, event files on the way
 samples  pictures on the way;  watchdog: says when nothing gets done
-convert  a file of one form into the other
+convert  a file of one form into the other;  draw_class_images  a set for a base, ahead of time
 card     the adapter's README.md;  metadata: what kohya's file says of itself
 """

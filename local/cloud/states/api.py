@@ -1,4 +1,4 @@
-"""What clients call. Each function takes a request's fields and gives ministack's answer."""
+"""The API. Each function takes a request's fields and returns ministack's answer."""
 
 import json
 import re
@@ -29,28 +29,28 @@ REDRIVE_TARGET = ".RedriveExecution"
 
 
 def install() -> None:
-    """Put our interpreter and these answers in the place of stock's."""
+    """Replace stock's interpreter and API functions by ours."""
     stock._run_execution = execution.run
     stock._run_sub_machine = execution.branch_of_map_run
-    stock._emit_execution_status_event = status.tell
+    stock._emit_execution_status_event = status.publish
     stock._start_execution = _started_once(stock._start_execution)
     stock._stop_execution = _stop_execution
     stock._describe_execution = _with_redrive_facts(stock._describe_execution)
     stock._send_task_success = _send(_succeed)
     stock._send_task_failure = _send(_fail)
-    stock._send_task_heartbeat = _send(_beat)
+    stock._send_task_heartbeat = _send(_heartbeat)
     stock._create_state_machine = _checked(stock._create_state_machine)
     stock._update_state_machine = _checked(stock._update_state_machine)
     stock._validate_state_machine_definition = _validate
     stock.handle_request = _with_redrive(stock.handle_request)
-    stock.reset = _halted_first(stock.reset)
+    stock.reset = _halting_first(stock.reset)
     stock._list_executions = _with_redrive_counts(stock._list_executions)
-    stock.jsonata = _patient(stock.jsonata)
+    stock.jsonata = _with_longer_timeout(stock.jsonata)
     _check_in_cloudformation()
 
 
-def _patient(engine: Stock) -> Stock:
-    """AWS gives an expression a second of its own computers; a busy laptop needs longer."""
+def _with_longer_timeout(engine: Stock) -> Stock:
+    """Give an expression more time than AWS's one second, as a busy laptop needs longer."""
 
     def compile_with_time(expression: str, timeout: int = 0) -> Stock:
         return engine.Jsonata.jsonata(expression, timeout=max(timeout, EXPRESSION_MILLISECONDS))
@@ -64,16 +64,16 @@ def _error(code: str, message: str) -> Stock:
 
 
 def _started_once(start: Handler) -> Handler:
-    """StartExecution: checked, and the same name with the same input is the same execution."""
+    """StartExecution: check the request; the same name and input is the same execution."""
 
     def started(request: Request) -> Stock:
         given, name = request.get("input", "{}"), request.get("name")
         refused = _refused(given, name)
         if refused is not None:
             return refused
-        twin = _execution_named(request.get("stateMachineArn", ""), name)
-        if twin is not None and twin["status"] == "RUNNING" and twin["input"] == given:
-            return json_response({key: twin[key] for key in ("executionArn", "startDate")})
+        running = _execution_named(request.get("stateMachineArn", ""), name)
+        if running is not None and running["status"] == "RUNNING" and running["input"] == given:
+            return json_response({key: running[key] for key in ("executionArn", "startDate")})
         answer = start(request)
         _begin_history(request, answer)
         return answer
@@ -105,7 +105,7 @@ def _execution_named(machine: str, name: str | None) -> Stock | None:
 
 
 def _begin_history(request: Request, answer: Stock) -> None:
-    """Complete the first event, which stock writes."""
+    """Add the fields that stock leaves out of the first event."""
     if answer[0] == OK:
         record = stock._executions[json.loads(answer[2])["executionArn"]]
         record["events"][0]["previousEventId"] = 0
@@ -151,7 +151,7 @@ def _with_redrive_counts(list_executions: Handler) -> Handler:
 
 
 def _with_redrive(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """Stock's dispatcher does not know RedriveExecution."""
+    """Add RedriveExecution to stock's dispatcher."""
 
     async def handled(method: str, path: str, headers: Json, body: bytes, query: Json) -> Stock:
         if headers.get("x-amz-target", "").endswith(REDRIVE_TARGET):
@@ -199,8 +199,8 @@ def _fail(token: tokens.Token, request: Request) -> None:
     token.answered.set()
 
 
-def _beat(token: tokens.Token, _request: Request) -> None:
-    token.last_sign = tokens.now()
+def _heartbeat(token: tokens.Token, _request: Request) -> None:
+    token.last_heartbeat = tokens.now()
 
 
 def _checked(handler: Handler) -> Handler:
@@ -221,14 +221,14 @@ def _fault_text(faults: list[definition.Fault]) -> str:
 def _validate(request: Request) -> Stock:
     faults = definition.faults(request["definition"])
     diagnostics = [
-        {"severity": "ERROR", "code": each.code, "message": each.message, "location": each.place}
+        {"severity": "ERROR", "code": each.code, "message": each.message, "location": each.location}
         for each in faults
     ]
     return json_response({"result": "FAIL" if faults else "OK", "diagnostics": diagnostics})
 
 
 def _check_in_cloudformation() -> None:
-    """CloudFormation creates in stock's table directly, so it is checked there too."""
+    """Check definitions from CloudFormation too; stock stores them without calling the API."""
     handler = provisioners._RESOURCE_HANDLERS["AWS::StepFunctions::StateMachine"]
     create = handler["create"]
 
@@ -241,10 +241,10 @@ def _check_in_cloudformation() -> None:
     handler["create"] = checked_create
 
 
-def _halted_first(reset: Callable[[], None]) -> Callable[[], None]:
-    def halted_reset() -> None:
+def _halting_first(reset: Callable[[], None]) -> Callable[[], None]:
+    def halt_and_reset() -> None:
         execution.halt_all()
         tokens.reset()
         reset()
 
-    return halted_reset
+    return halt_and_reset

@@ -1,4 +1,4 @@
-"""Retry and Catch: what happens after a state's work fails."""
+"""Retry and Catch of a state."""
 
 import random
 from collections import Counter
@@ -17,7 +17,7 @@ BACKOFF_RATE = 2.0
 
 
 def guarded(state: State, data: Json, run: Run, work: Callable[[], Json]) -> tuple[Json, str]:
-    """Do a state's work under its Retry and Catch; return its output and what comes next."""
+    """Run a state's work under its Retry and Catch; return its output and the next state."""
     used: Counter[int] = Counter()
     entered = run.context["State"]
     while True:
@@ -32,9 +32,9 @@ def guarded(state: State, data: Json, run: Run, work: Callable[[], Json]) -> tup
 
 
 def _delay(state: State, error: str, used: Counter[int]) -> float | None:
-    """Return the seconds before the next attempt, or None when there is none.
+    """Return the seconds until the next attempt, or None when there is none.
 
-    The first retrier that names the error decides alone.
+    Only the first retrier that names the error is used.
     """
     for index, retrier in enumerate(state.get("Retry", [])):
         if matches(retrier["ErrorEquals"], error):
@@ -51,7 +51,7 @@ def backoff(retrier: dict[str, Json], attempts: int) -> float:
     delay = float(retrier.get("IntervalSeconds", INTERVAL_SECONDS) * rate**attempts)
     delay = min(delay, float(retrier.get("MaxDelaySeconds", delay)))
     if retrier.get("JitterStrategy") == "FULL":
-        return random.uniform(0, delay)  # noqa: S311 - spreads load, keeps no secret
+        return random.uniform(0, delay)  # noqa: S311 - jitter, not a secret
     return delay
 
 

@@ -1,4 +1,4 @@
-"""One execution from its start, or from a redrive, to its last event."""
+"""One execution, from its start or a redrive to its last event."""
 
 import json
 import threading
@@ -13,73 +13,73 @@ from local.cloud.states.run import Position, Run, spawn, text
 from local.cloud.typing_aliases import Json, Stock
 
 _runs: dict[str, Run] = {}
-_ends = threading.Lock()  # an execution ends once, whoever is first
+_end_lock = threading.Lock()  # an execution ends only once
 
 
 def run(arn: str) -> None:
-    """Walk an execution to its end. Stock calls this on a thread of its own."""
+    """Run an execution to its end. Stock calls this on a separate thread."""
     record = stock._executions.get(arn)
     if record is None:
         return
     machine = stock._state_machines[record["stateMachineArn"]]
-    # A redrive uses the definition that the execution began with.
+    # A redrive uses the definition with which the execution started.
     definition = json.loads(record.setdefault("definition", machine["definition"]))
     position: Position | None = record.get("position")
-    walking = Run(record, _context(record, machine, definition), _deadline(definition))
-    _runs[arn] = walking
+    active = Run(record, _context(record, machine, definition), _deadline(definition))
+    _runs[arn] = active
     try:
         if position is None:
-            output = interpreter.through(definition, json.loads(record["input"]), walking)
+            output = interpreter.run_states(definition, json.loads(record["input"]), active)
         else:
-            walking.context["variables"] = position.variables
-            output = interpreter.through(definition, position.data, walking, position.state)
+            active.context["variables"] = position.variables
+            output = interpreter.run_states(definition, position.data, active, position.state)
     except StoppedError:
-        pass  # stop() wrote the end
+        pass  # stop() recorded the end
     except TimedOutError:
-        _end(walking, "TIMED_OUT", "ExecutionTimedOut", error=None, cause=None)
+        _end(active, "TIMED_OUT", "ExecutionTimedOut", error=None, cause=None)
     except Failed as failure:
         facts = {"error": failure.error, "cause": failure.cause}
-        _end(walking, "FAILED", "ExecutionFailed", **facts)
+        _end(active, "FAILED", "ExecutionFailed", **facts)
     else:
-        _end(walking, "SUCCEEDED", "ExecutionSucceeded", output=text(output))
+        _end(active, "SUCCEEDED", "ExecutionSucceeded", output=text(output))
     finally:
-        record["position"] = walking.position
+        record["position"] = active.position
         _runs.pop(arn, None)
 
 
 def stop(arn: str, error: str | None, cause: str | None) -> bool:
-    """End a running execution from outside; return whether it was still running."""
+    """Abort an execution; return whether it was still running."""
     record = stock._executions[arn]
-    walking = _runs.get(arn) or Run(record, {})
-    if not _end(walking, "ABORTED", "ExecutionAborted", error=error, cause=cause):
+    active = _runs.get(arn) or Run(record, {})
+    if not _end(active, "ABORTED", "ExecutionAborted", error=error, cause=cause):
         return False
-    walking.halt()
+    active.halt()
     return True
 
 
 def redrive(record: Stock) -> str:
-    """Enter the state again that the execution ended in; return the time of it."""
+    """Run the execution again from the state in which it ended; return the redrive date."""
     moment: str = now_iso()
     count = record.get("redriveCount", 0) + 1
     record.update(status="RUNNING", stopDate=None, error=None, cause=None, output=None)
     record.update(redriveCount=count, redriveDate=moment)
     Run(record, {}).log("ExecutionRedriven", "executionRedrivenEventDetails", redriveCount=count)
-    status.tell(record)
+    status.publish(record)
     spawn(run, record["executionArn"])
     return moment
 
 
 def halt_all() -> None:
-    """Stop every walk, for the server's end: no event is written."""
-    for walking in tuple(_runs.values()):
-        walking.halt()
+    """Stop every run without an event, because the server ends."""
+    for active in tuple(_runs.values()):
+        active.halt()
 
 
 def branch_of_map_run(
     states: Json, start: str, data: Json, child: Stock, context: dict[str, Json]
 ) -> Json:
-    """Walk one item of a Distributed Map, whose other parts are stock's."""
-    return interpreter.through({"States": states, "StartAt": start}, data, Run(child, context))
+    """Run one item of a Distributed Map; the other parts of the Map are stock's."""
+    return interpreter.run_states({"States": states, "StartAt": start}, data, Run(child, context))
 
 
 def _context(record: Stock, machine: Stock, definition: Json) -> dict[str, Json]:
@@ -106,12 +106,12 @@ def _deadline(definition: Json) -> float | None:
     return None if seconds is None else time.monotonic() + seconds
 
 
-def _end(walking: Run, state: str, event: str, **facts: Json) -> bool:
-    """Write the last event and the status; return False if someone was faster."""
-    record = walking.record
-    with _ends:
+def _end(active: Run, state: str, event: str, **facts: Json) -> bool:
+    """Record the last event and the status; return False if the execution has already ended."""
+    record = active.record
+    with _end_lock:
         if record["status"] != "RUNNING":
             return False
-        walking.log(event, f"{event[0].lower()}{event[1:]}EventDetails", **facts)
-        status.ended(record, state, **facts)
+        active.log(event, f"{event[0].lower()}{event[1:]}EventDetails", **facts)
+        status.record_end(record, state, **facts)
     return True

@@ -1,4 +1,4 @@
-"""How a walk ends early."""
+"""Exceptions that end a run early."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ TIMEOUTS = frozenset({"States.Timeout", "States.HeartbeatTimeout"})
 
 
 class StoppedError(Exception):
-    """StopExecution, a failed sibling branch or the server's end stopped this walk."""
+    """StopExecution, a failed sibling branch or the server's end stopped this run."""
 
 
 class TimedOutError(Exception):

@@ -1,28 +1,28 @@
-"""The words of the Amazon States Language, as tables."""
+"""Fields and values of the Amazon States Language."""
 
 
-def _words(text: str) -> frozenset[str]:
+def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-MACHINE = _words("Comment StartAt States TimeoutSeconds Version QueryLanguage")
-COMMON = _words("Type Comment QueryLanguage Next End InputPath OutputPath Output Assign")
-INNER = _words("Branches ItemProcessor Iterator")
-ENDS_ITSELF = _words("Choice Succeed Fail")
+MACHINE = _names("Comment StartAt States TimeoutSeconds Version QueryLanguage")
+COMMON = _names("Type Comment QueryLanguage Next End InputPath OutputPath Output Assign")
+INNER = _names("Branches ItemProcessor Iterator")
+ENDS_ITSELF = _names("Choice Succeed Fail")
 NEEDED = {"Task": "Resource", "Choice": "Choices", "Parallel": "Branches"}
 
 FIELDS = {
-    "Pass": _words("Result ResultPath Parameters"),
-    "Task": _words(
+    "Pass": _names("Result ResultPath Parameters"),
+    "Task": _names(
         "Resource Parameters Arguments ResultSelector ResultPath Retry Catch Credentials"
         " TimeoutSeconds TimeoutSecondsPath HeartbeatSeconds HeartbeatSecondsPath"
     ),
-    "Choice": _words("Choices Default"),
-    "Wait": _words("Seconds SecondsPath Timestamp TimestampPath"),
-    "Succeed": _words(""),
-    "Fail": _words("Error ErrorPath Cause CausePath"),
-    "Parallel": _words("Branches Parameters Arguments ResultSelector ResultPath Retry Catch"),
-    "Map": _words(
+    "Choice": _names("Choices Default"),
+    "Wait": _names("Seconds SecondsPath Timestamp TimestampPath"),
+    "Succeed": _names(""),
+    "Fail": _names("Error ErrorPath Cause CausePath"),
+    "Parallel": _names("Branches Parameters Arguments ResultSelector ResultPath Retry Catch"),
+    "Map": _names(
         "ItemProcessor Iterator ItemsPath Items ItemSelector Parameters ItemReader ItemBatcher"
         " ResultWriter MaxConcurrency MaxConcurrencyPath ToleratedFailurePercentage"
         " ToleratedFailurePercentagePath ToleratedFailureCount ToleratedFailureCountPath Label"
@@ -30,23 +30,23 @@ FIELDS = {
     ),
 }
 
-# Fields of one query language, refused in the other.
+# Fields of one query language, which are refused in the other.
 ONLY = {
-    "JSONPath": _words(
+    "JSONPath": _names(
         "InputPath OutputPath Parameters ResultSelector ResultPath Result ItemsPath SecondsPath"
         " TimestampPath ErrorPath CausePath TimeoutSecondsPath HeartbeatSecondsPath"
         " MaxConcurrencyPath ToleratedFailurePercentagePath ToleratedFailureCountPath"
     ),
-    "JSONata": _words("Arguments Output Items"),
+    "JSONata": _names("Arguments Output Items"),
 }
 
-PATHS = _words("InputPath OutputPath ResultPath ItemsPath Variable SecondsPath TimestampPath")
+PATHS = _names("InputPath OutputPath ResultPath ItemsPath Variable SecondsPath TimestampPath")
 
 RULE_FIELDS = {
-    "Retry": _words(
+    "Retry": _names(
         "ErrorEquals IntervalSeconds MaxAttempts BackoffRate MaxDelaySeconds JitterStrategy Comment"
     ),
-    "Catch": _words("ErrorEquals Next ResultPath Output Assign Comment"),
+    "Catch": _names("ErrorEquals Next ResultPath Output Assign Comment"),
 }
 
 RANGES = {
@@ -56,11 +56,11 @@ RANGES = {
     "MaxDelaySeconds": (1, 31_622_400),
 }
 
-INTRINSICS = _words(
+INTRINSICS = _names(
     "Format StringToJson JsonToString Array ArrayPartition ArrayContains ArrayRange ArrayGetItem"
     " ArrayLength ArrayUnique Base64Encode Base64Decode Hash JsonMerge MathRandom MathAdd"
     " StringSplit UUID"
 )
 
-# Calls of a known service that nothing here answers.
+# Calls of a known service that the embedded AWS does not support.
 NO_CALL = ("aws-sdk:lambda:invoke",)

@@ -1,4 +1,4 @@
-"""What a state works on and what it gives on."""
+"""The input and output of a state."""
 
 import json
 
@@ -20,7 +20,7 @@ def is_jsonata(state: State, run: Run) -> bool:
 
 
 def arguments(state: State, data: Json, run: Run) -> Json:
-    """Return what a Task or Parallel works on: Arguments, or InputPath and Parameters."""
+    """Return the effective input of a Task or Parallel: Arguments, or InputPath and Parameters."""
     if is_jsonata(state, run):
         return stock._apply_jsonata_arguments(state, data, run.context)
     effective = io_path(state, "InputPath", data, run)
@@ -30,13 +30,13 @@ def arguments(state: State, data: Json, run: Run) -> Json:
 
 
 def io_path(state: State, field: str, data: Json, run: Run) -> Json:
-    """Apply InputPath or OutputPath; null stands for an empty object."""
+    """Apply InputPath or OutputPath; a null path gives an empty object."""
     path = state.get(field, "$")
     return {} if path is None else require(path, data, run.context, field)
 
 
 def number(state: State, field: str, data: Json, run: Run) -> float | None:
-    """Return a number that may be written plainly, as a path or as an expression."""
+    """Return a number that the state gives as a literal, a path or an expression."""
     if state.get(field) is not None:
         value = state[field]
         if is_jsonata(state, run):
@@ -50,10 +50,10 @@ def finish(state: State, data: Json, run: Run, result: Json) -> Json:
     """Return a state's output and set its variables.
 
     Args:
-        state: its definition.
-        data: its raw input.
-        run: the walk it belongs to.
-        result: what its work gave.
+        state: the state's definition.
+        data: the state's raw input.
+        run: the run that the state belongs to.
+        result: the result of the state's work.
     """
     if is_jsonata(state, run):
         context = run.context
@@ -61,7 +61,7 @@ def finish(state: State, data: Json, run: Run, result: Json) -> Json:
         stock._apply_state_assign(state, data, context, result=result)
     else:
         output = _finish_with_paths(state, data, run, result)
-    return limited(output, run.context["State"]["Name"])
+    return check_size(output, run.context["State"]["Name"])
 
 
 def _finish_with_paths(state: State, data: Json, run: Run, result: Json) -> Json:
@@ -72,8 +72,8 @@ def _finish_with_paths(state: State, data: Json, run: Run, result: Json) -> Json
     return io_path(state, "OutputPath", stock._apply_result_path(state, data, result), run)
 
 
-def limited(value: Json, name: str) -> Json:
-    """Return the value, if a state may carry as much.
+def check_size(value: Json, name: str) -> Json:
+    """Return the value if it is not too large for a state.
 
     Raises:
         Failed: States.DataLimitExceeded, above 256 KiB.

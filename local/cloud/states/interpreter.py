@@ -1,4 +1,4 @@
-"""State after state, until one ends the walk."""
+"""Runs state after state, until one ends the run."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +16,8 @@ from local.cloud.typing_aliases import Json
 Step = tuple[Json, str | None]
 
 
-def through(machine: State, data: Json, run: Run, start: str | None = None) -> Json:
-    """Walk a machine, a branch or a processor; return its output."""
+def run_states(machine: State, data: Json, run: Run, start: str | None = None) -> Json:
+    """Run a machine, a branch or a processor; return its output."""
     name = start or machine["StartAt"]
     while name is not None:
         run.check()
@@ -25,10 +25,10 @@ def through(machine: State, data: Json, run: Run, start: str | None = None) -> J
         run.enter(name, data)
         kind = state["Type"]
         run.log(f"{kind}StateEntered", "stateEnteredEventDetails", name=name, input=text(data))
-        output, following = _step(state, data, run, name)
+        output, next_state = _step(state, data, run, name)
         details = {"name": name, "output": text(output)}
         run.log(f"{kind}StateExited", "stateExitedEventDetails", **details)
-        data, name = output, following
+        data, name = output, next_state
     return data
 
 
@@ -37,7 +37,7 @@ def _step(state: State, data: Json, run: Run, name: str) -> Step:
         return _STEPS[state["Type"]](state, data, run)
     except (Failed, StoppedError, TimedOutError):
         raise
-    except Exception as error:  # a fault of the evaluator must not look like success
+    except Exception as error:  # an error of the evaluator must not look like success
         message = f"An error occurred while executing the state '{name}'"
         raise Failed("States.Runtime", f"{message}: {type(error).__name__}: {error}") from error
 
@@ -47,7 +47,7 @@ def _task(state: State, data: Json, run: Run) -> Step:
 
 
 def _parallel(state: State, data: Json, run: Run) -> Step:
-    return guarded(state, data, run, lambda: map_parallel.parallel(state, data, run, through))
+    return guarded(state, data, run, lambda: map_parallel.parallel(state, data, run, run_states))
 
 
 def _map(state: State, data: Json, run: Run) -> Step:
@@ -55,7 +55,7 @@ def _map(state: State, data: Json, run: Run) -> Step:
     if (processor.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED":
         step: Step = _stock_map(state, data, run.record, run.context)
         return step
-    return guarded(state, data, run, lambda: map_parallel.inline_map(state, data, run, through))
+    return guarded(state, data, run, lambda: map_parallel.inline_map(state, data, run, run_states))
 
 
 def _pass(state: State, data: Json, run: Run) -> Step:
@@ -102,14 +102,14 @@ def _choice(state: State, data: Json, run: Run) -> Step:
     raise _no_choice(run)
 
 
-def _chosen(state: State, rule: State, following: str, data: Json, run: Run) -> Step:
+def _chosen(state: State, rule: State, next_state: str, data: Json, run: Run) -> Step:
     if rule.get("Assign"):
         run.context["variables"].update(fill(rule["Assign"], data, run.context))
-    return io_path(state, "OutputPath", data, run), following
+    return io_path(state, "OutputPath", data, run), next_state
 
 
 def _jsonata_choice(state: State, data: Json, run: Run) -> Step:
-    """A rule's own Output and Assign count when it matches, the state's own for Default."""
+    """Use Output and Assign of the matching rule, or the state's own for Default."""
     context = run.context
     for rule in state["Choices"]:
         if stock._evaluate_jsonata_choice_rule(rule, data, context):
@@ -119,10 +119,10 @@ def _jsonata_choice(state: State, data: Json, run: Run) -> Step:
     raise _no_choice(run)
 
 
-def _jsonata_chosen(rule: State, following: str, data: Json, run: Run) -> Step:
+def _jsonata_chosen(rule: State, next_state: str, data: Json, run: Run) -> Step:
     output = stock._apply_jsonata_output(rule, data, run.context, default=data)
     stock._apply_state_assign({"QueryLanguage": "JSONata", **rule}, data, run.context)
-    return output, following
+    return output, next_state
 
 
 def _no_choice(run: Run) -> Failed:
@@ -131,7 +131,7 @@ def _no_choice(run: Run) -> Failed:
 
 
 def _holds(rule: State, data: Json, run: Run) -> bool:
-    """Evaluate a comparison; stock compares, we refuse a variable that is not there."""
+    """Evaluate a comparison with stock; fail when its variable is missing."""
     if "And" in rule:
         return all(_holds(each, data, run) for each in rule["And"])
     if "Or" in rule:
@@ -147,7 +147,7 @@ def _holds(rule: State, data: Json, run: Run) -> bool:
 
 
 def _operand(operator: str, value: Json, data: Json, run: Run) -> tuple[str, Json]:
-    """Return a comparison with its operand found: NumericEqualsPath becomes NumericEquals."""
+    """Return a comparison with its operand resolved: NumericEqualsPath becomes NumericEquals."""
     if not operator.endswith("Path"):
         return operator, value
     return operator.removesuffix("Path"), require(value, data, run.context, operator)
@@ -163,7 +163,7 @@ def _fail(state: State, data: Json, run: Run) -> Step:
     raise Failed(*stock._fail_state_error(state, data, run.context))
 
 
-_stock_map = stock._execute_map  # a Distributed Map stays stock's; its children walk here
+_stock_map = stock._execute_map  # stock runs a Distributed Map; its children run here
 
 _STEPS = {
     "Task": _task,

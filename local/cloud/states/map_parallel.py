@@ -1,4 +1,4 @@
-"""Parallel and Map: several walks at once. The first that fails stops the others."""
+"""Parallel and Map: several runs at once. The first failure stops the others."""
 
 import copy
 import threading
@@ -12,19 +12,19 @@ from local.cloud.states.paths import fill, require
 from local.cloud.states.run import Run, spawn
 from local.cloud.typing_aliases import Json
 
-MAP_CONCURRENCY = 40  # what AWS documents for an inline Map without a limit
+MAP_CONCURRENCY = 40  # AWS's documented limit for an inline Map
 
 Job = Callable[[Run], Json]
-Walk = Callable[[State, Json, Run], Json]
+RunStates = Callable[[State, Json, Run], Json]
 
 
-def parallel(state: State, data: Json, run: Run, walk: Walk) -> Json:
-    """Walk every branch with the same input; return the list of their outputs."""
+def parallel(state: State, data: Json, run: Run, run_states: RunStates) -> Json:
+    """Run every branch with the same input; return the list of their outputs."""
     given = arguments(state, data, run)
     run.log("ParallelStateStarted")
-    jobs = [_branch_job(branch, given, walk) for branch in state["Branches"]]
+    jobs = [_branch_job(branch, given, run_states) for branch in state["Branches"]]
     try:
-        results = _together(run, jobs, len(jobs))
+        results = _run_concurrently(run, jobs, len(jobs))
     except Failed:
         run.log("ParallelStateFailed")
         raise
@@ -32,18 +32,18 @@ def parallel(state: State, data: Json, run: Run, walk: Walk) -> Json:
     return finish(state, data, run, results)
 
 
-def inline_map(state: State, data: Json, run: Run, walk: Walk) -> Json:
-    """Walk the processor once for each item; return the list of outputs."""
+def inline_map(state: State, data: Json, run: Run, run_states: RunStates) -> Json:
+    """Run the processor once for each item; return the list of outputs."""
     items, effective = _items(state, data, run)
     run.log("MapStateStarted", "mapStateStartedEventDetails", length=len(items))
     processor = state.get("ItemProcessor") or state["Iterator"]
     jobs = []
     for index, item in enumerate(items):
         given = _item_input(state, data, effective, index, item)
-        jobs.append(_item_job(index, given, processor, walk))
+        jobs.append(_item_job(index, given, processor, run_states))
     limit = number(state, "MaxConcurrency", data, run) or MAP_CONCURRENCY
     try:
-        results = _together(run, jobs, int(limit))
+        results = _run_concurrently(run, jobs, int(limit))
     except Failed:
         run.log("MapStateFailed")
         raise
@@ -51,8 +51,8 @@ def inline_map(state: State, data: Json, run: Run, walk: Walk) -> Json:
     return finish(state, data, run, results)
 
 
-def _branch_job(branch: State, given: Json, walk: Walk) -> Job:
-    return lambda run: walk(branch, copy.deepcopy(given), run)
+def _branch_job(branch: State, given: Json, run_states: RunStates) -> Job:
+    return lambda run: run_states(branch, copy.deepcopy(given), run)
 
 
 def _items(state: State, data: Json, run: Run) -> tuple[list[Json], Json]:
@@ -70,7 +70,7 @@ def _items(state: State, data: Json, run: Run) -> tuple[list[Json], Json]:
 
 
 def _item_input(state: State, data: Json, effective: Json, index: int, item: Json) -> Job:
-    """Return what makes an item's input, once its walk has a context."""
+    """Return a function that computes an item's input in the context of its run."""
 
     def given(run: Run) -> Json:
         run.context["Map"] = {"Item": {"Index": index, "Value": item}}
@@ -84,12 +84,12 @@ def _item_input(state: State, data: Json, effective: Json, index: int, item: Jso
     return given
 
 
-def _item_job(index: int, given: Job, processor: State, walk: Walk) -> Job:
+def _item_job(index: int, given: Job, processor: State, run_states: RunStates) -> Job:
     def job(run: Run) -> Json:
         details = {"name": run.context["State"]["Name"], "index": index}
         run.log("MapIterationStarted", "mapIterationStartedEventDetails", **details)
         try:
-            result = walk(processor, given(run), run)
+            result = run_states(processor, given(run), run)
         except Failed:
             run.log("MapIterationFailed", "mapIterationFailedEventDetails", **details)
             raise
@@ -99,24 +99,24 @@ def _item_job(index: int, given: Job, processor: State, walk: Walk) -> Job:
     return job
 
 
-def _together(run: Run, jobs: list[Job], at_once: int) -> list[Json]:
-    """Do jobs side by side; on the first failure stop the rest and raise it."""
-    fan = _Fan(run, jobs)
+def _run_concurrently(run: Run, jobs: list[Job], at_once: int) -> list[Json]:
+    """Run jobs concurrently; on the first failure stop the others and raise it."""
+    batch = _ConcurrentJobs(run, jobs)
     for _ in range(min(at_once, len(jobs))):
-        spawn(fan.work)
+        spawn(batch.work)
     if jobs:
-        run.wait(fan.over)
+        run.wait(batch.finished)
     run.follow_latest()
-    if fan.error is not None:
-        raise fan.error
-    return fan.results
+    if batch.error is not None:
+        raise batch.error
+    return batch.results
 
 
-class _Fan:
-    """Jobs that wait for a worker, and what came of those that have run."""
+class _ConcurrentJobs:
+    """Jobs that wait for a thread, and the results of those that have run."""
 
     def __init__(self, run: Run, jobs: list[Job]) -> None:
-        self.over = threading.Event()
+        self.finished = threading.Event()
         self.results: list[Json] = [None] * len(jobs)
         self.error: BaseException | None = None
         self._run = run
@@ -126,12 +126,12 @@ class _Fan:
         self._branches: list[Run] = []
 
     def work(self) -> None:
-        """Take one job after another."""
+        """Run one job after another."""
         while (taken := self._take()) is not None:
             index, job, branch = taken
             try:
                 self.results[index] = job(branch)
-            except BaseException as error:  # noqa: BLE001 - raised again where the fan began
+            except BaseException as error:  # noqa: BLE001 - _run_concurrently raises it
                 self._fail(error)
                 return
             self._done()
@@ -148,7 +148,7 @@ class _Fan:
         with self._lock:
             self._left -= 1
             if self._left == 0:
-                self.over.set()
+                self.finished.set()
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:
@@ -157,4 +157,4 @@ class _Fan:
             self.error = error
         for branch in self._branches:
             branch.halt()
-        self.over.set()
+        self.finished.set()

@@ -1,4 +1,4 @@
-"""JSONPath that must find something. Stock turns a missing path into null and goes on."""
+"""JSONPath that fails when it finds nothing; stock continues with null."""
 
 import re
 
@@ -8,16 +8,16 @@ from local.cloud.states.failures import Failed
 from local.cloud.typing_aliases import Json
 
 MISSING = object()
-HIDDEN = ("variables", "QueryLanguage")  # ours in the context, not AWS's
+HIDDEN = ("variables", "QueryLanguage")  # our own fields of the context, which AWS does not have
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 
 
 def require(path: str, data: Json, context: dict[str, Json], field: str) -> Json:
-    """Return what a path finds.
+    """Return the value of a path.
 
     Raises:
-        Failed: States.Runtime, which no States.ALL catches.
+        Failed: States.Runtime; States.ALL does not catch it.
     """
     found = find(path, data, context)
     if found is MISSING:
@@ -27,7 +27,7 @@ def require(path: str, data: Json, context: dict[str, Json], field: str) -> Json
 
 
 def find(path: str, data: Json, context: dict[str, Json]) -> Json:
-    """Return what a path finds in the state's data, the context object or a variable."""
+    """Return the value of a path in the state's data, the context object or a variable."""
     if path.startswith("$$"):
         shown = {key: value for key, value in context.items() if key not in HIDDEN}
         return find(path[1:], shown, context)
@@ -64,7 +64,7 @@ def _items(parent: Json) -> list[Json]:
 
 
 def fill(template: Json, data: Json, context: dict[str, Json] | None = None) -> Json:
-    """Return a payload template with each `"name.$": path` replaced by what it finds."""
+    """Return a payload template with each `"name.$": path` replaced by the path's value."""
     context = context or {}
     if isinstance(template, list):
         return [fill(item, data, context) for item in template]

@@ -1,4 +1,4 @@
-"""What the state machine's own role may call. Stock lets every state call everything."""
+"""Calls that the state machine's role allows; stock allows every call."""
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import stepfunctions as stock
@@ -8,11 +8,11 @@ from local.cloud.states.failures import Failed
 from local.cloud.states.nested import SYNC
 from local.cloud.typing_aliases import Json
 
-IAM_NAMES = {"sfn": "states"}  # where the SDK and IAM differ
+IAM_NAMES = {"sfn": "states"}  # services whose IAM prefix differs from the SDK's name
 
 
 def check(machine_arn: str, resource: str, arguments: Json) -> None:
-    """Refuse a Task's call that the machine's role does not allow.
+    """Raise unless the machine's role allows a Task's call.
 
     Raises:
         Failed: Lambda.AWSLambdaException for a function, <Service>.AccessDeniedException else.
@@ -31,7 +31,7 @@ def _machine(arn: str) -> Json:
 
 
 def _needed(resource: str, arguments: Json) -> tuple[str, str, str]:
-    """Return the action, its resource and the error name of a denial."""
+    """Return the action, its resource, and the error name for a denial."""
     plain = resource.replace(".waitForTaskToken", "").partition(".sync")[0]
     if ":function:" in plain:
         return "lambda:InvokeFunction", plain, "Lambda.AWSLambdaException"
@@ -45,7 +45,7 @@ def _needed(resource: str, arguments: Json) -> tuple[str, str, str]:
 
 
 def _needed_to_wait(resource: str, arguments: Json) -> list[tuple[str, str]]:
-    """Return what else a state needs that waits for another execution's end."""
+    """Return the further actions of a state that waits for another execution's end."""
     if SYNC not in resource:
         return []
     machine = str(arguments.get("StateMachineArn"))
@@ -72,6 +72,6 @@ def _target(service: str, arguments: Json) -> str:
 
 
 def _arn(service: str, rest: str) -> str:
-    if ":arn:" in f":{rest}":  # an ARN was given where a name may stand
+    if ":arn:" in f":{rest}":  # the name is an ARN already
         return rest[rest.index("arn:") :]
     return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{rest}"

@@ -1,4 +1,4 @@
-"""What a walk through states carries: its history, when it must stop, how much time is left."""
+"""One run through states: its history, its stop signal and its time limit."""
 
 import contextvars
 import copy
@@ -20,7 +20,7 @@ _history_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Position:
-    """Where a walk is: the state, its input, and the variables at that moment."""
+    """The state of a run, with its input and the variables at that moment."""
 
     state: str
     data: Json
@@ -28,13 +28,13 @@ class Position:
 
 
 class Run:
-    """One walk: a whole execution, or a branch of one.
+    """One run: a whole execution, or a branch of one.
 
     Attributes:
-        record: ministack's execution; branches share it.
+        record: ministack's execution record, which branches share.
         context: the context object, with `variables` and the query language in force.
-        position: the state it is in, once it has begun.
-        deadline: time.monotonic() at which the machine's TimeoutSeconds ends, or None.
+        position: the current state, after the run has entered one.
+        deadline: time.monotonic() at the end of the machine's TimeoutSeconds, or None.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class Run:
         self._branches: set[Run] = set()
 
     def enter(self, name: str, data: Json) -> None:
-        """Note the state this walk is in, and its input: a redrive enters there again."""
+        """Record the current state and its input; a redrive continues there."""
         self.context["State"] = {"Name": name, "EnteredTime": now_iso(), "RetryCount": 0}
         self.position = Position(
             name, copy.deepcopy(data), copy.deepcopy(self.context["variables"])
         )
 
     def branch(self) -> "Run":
-        """Return a walk beside this one, with a context of its own."""
+        """Return a run of a branch, with a copy of the context."""
         run = Run(self.record, copy.deepcopy(self.context), self.deadline)
         run._previous_event = self._previous_event
         self._branches.add(run)
         return run
 
     def halt(self) -> None:
-        """Stop this walk and its branches, wherever they wait."""
+        """Stop this run and its branches, also while they wait."""
         self._stopped.set()
         for event in tuple(self._waiting):
             event.set()
@@ -72,18 +72,18 @@ class Run:
             branch.halt()
 
     def check(self) -> None:
-        """Raise if this walk must not go on."""
+        """Raise if this run must end."""
         if self._stopped.is_set():
             raise StoppedError
         if self.deadline is not None and time.monotonic() >= self.deadline:
             raise TimedOutError
 
     def wait(self, event: threading.Event, until: float | None = None) -> bool:
-        """Wait for an event; return False when `until` (time.monotonic()) came first.
+        """Wait for an event; return False when `until` (time.monotonic()) comes first.
 
         Raises:
-            StoppedError: the walk was stopped meanwhile.
-            TimedOutError: the machine's time ran out first.
+            StoppedError: the run was stopped meanwhile.
+            TimedOutError: the machine's time limit came first.
         """
         ends = [end for end in (until, self.deadline) if end is not None]
         self._waiting.add(event)
@@ -98,7 +98,7 @@ class Run:
             self._waiting.discard(event)
 
     def pause(self, seconds: float) -> None:
-        """Sleep, unless the walk is stopped. SFN_WAIT_SCALE, stock's knob, shortens it."""
+        """Sleep until the time is over or the run stops; stock's SFN_WAIT_SCALE shortens it."""
         self.wait(threading.Event(), time.monotonic() + seconds * stock._SFN_WAIT_SCALE)
 
     def log(self, kind: str, details_key: str | None = None, **details: Json) -> None:
@@ -118,12 +118,12 @@ class Run:
             self._previous_event = number
 
     def follow_latest(self) -> None:
-        """Let the next event follow the last one of any branch."""
+        """Make the last event of any branch the predecessor of the next event."""
         self._previous_event = len(self.record["events"])
 
 
 def text(value: Json) -> str:
-    """Return a document as the history and the API show it."""
+    """Return a document in the form of the history and the API."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""What the world hears of an execution: DescribeExecution, status events, metrics."""
+"""The public status of an execution: DescribeExecution, status events, metrics."""
 
 import json
 from typing import Any
@@ -20,8 +20,8 @@ METRICS = {
 }
 
 
-def tell(record: Stock) -> None:
-    """Publish the status event and count the metric. Express executions are silent."""
+def publish(record: Stock) -> None:
+    """Publish the status event and the metric; express executions have neither."""
     machine = stock._state_machines.get(record["stateMachineArn"])
     if record.get("sync") or (machine or {}).get("type") == "EXPRESS":
         return
@@ -37,7 +37,7 @@ def tell(record: Stock) -> None:
 
 
 def redrive_facts(record: Stock) -> dict[str, Json]:
-    """Return what DescribeExecution tells about redrives."""
+    """Return DescribeExecution's fields about redrives."""
     status = record["status"]
     facts: dict[str, Any] = {"redriveCount": record.get("redriveCount", 0)}
     if record.get("redriveDate"):
@@ -73,7 +73,7 @@ def _payload(name: str, value: str | None) -> dict[str, Json]:
     return {name: value if fits else None, f"{name}Details": {"included": fits}}
 
 
-def ended(record: Stock, status: str, **facts: Json) -> None:
-    """Write an execution's end into its record and tell it."""
+def record_end(record: Stock, status: str, **facts: Json) -> None:
+    """Record an execution's end, and publish it."""
     record.update(status=status, stopDate=now_iso(), **facts)
-    tell(record)
+    publish(record)

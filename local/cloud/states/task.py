@@ -1,4 +1,4 @@
-"""A Task state: one call, its time-outs, and the token that may answer for it."""
+"""A Task state: one call with its time-outs and its task token."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from ministack.services import stepfunctions as stock
 from local.cloud import worker_queue
 from local.cloud.states import roles, tokens
 from local.cloud.states.failures import TIMEOUTS, Failed
-from local.cloud.states.input_output import State, arguments, finish, limited, number
+from local.cloud.states.input_output import State, arguments, check_size, finish, number
 from local.cloud.states.nested import SYNC, Nested
 from local.cloud.states.run import Run, spawn, text
 from local.cloud.typing_aliases import Json
@@ -22,7 +22,7 @@ META = {"HttpStatusCode": 200, "HttpHeaders": {}, "AllHttpHeaders": {}}
 
 
 def attempt(state: State, data: Json, run: Run) -> Json:
-    """Make the call once; return the state's output."""
+    """Call the resource once; return the state's output."""
     if CALLBACK not in state["Resource"]:
         return _attempt(state, data, run, None)
     name, token = tokens.issue(run.record["stateMachineArn"])
@@ -42,7 +42,7 @@ def _attempt(state: State, data: Json, run: Run, token: tokens.Token | None) -> 
     try:
         roles.check(run.record["stateMachineArn"], resource, given)
         result = _call(state, data, run, given, token, log)
-        limited(result, run.context["State"]["Name"])
+        check_size(result, run.context["State"]["Name"])
     except Failed as failure:
         log.failed(failure)
         raise
@@ -50,7 +50,7 @@ def _attempt(state: State, data: Json, run: Run, token: tokens.Token | None) -> 
     return finish(state, data, run, result)
 
 
-def _call(  # noqa: PLR0913, PLR0917 - a call has this many sides
+def _call(  # noqa: PLR0913, PLR0917 - a call needs all of these
     state: State, data: Json, run: Run, given: Json, token: tokens.Token | None, log: "_TaskLog"
 ) -> Json:
     timeout = number(state, "TimeoutSeconds", data, run)
@@ -58,12 +58,12 @@ def _call(  # noqa: PLR0913, PLR0917 - a call has this many sides
     plain = state["Resource"].replace(CALLBACK, "")
     done = token.answered if token else threading.Event()
     nested = Nested(plain, given) if SYNC in plain else None
-    turn = worker_queue.Turn()
-    work = nested.run if nested else lambda: _invoke(plain, given, turn)
+    queue_timer = worker_queue.QueueTimer()
+    work = nested.run if nested else lambda: _invoke(plain, given, queue_timer)
     call = _Call(work, done, log if token else None)
     spawn(call.make)
     try:
-        _await(run, done, _Clock(timeout, turn), heartbeat if token else None, token)
+        _await(run, done, _Clock(timeout, queue_timer), heartbeat if token else None, token)
     except BaseException:
         if nested:
             nested.stop()
@@ -82,34 +82,34 @@ def _await(
     heartbeat: float | None,
     token: tokens.Token | None,
 ) -> None:
-    """Wait until the call is answered, under the state's two clocks."""
+    """Wait for the answer until the state's time-out or heartbeat time-out."""
     while True:
-        beats = NEVER
+        heartbeat_due = NEVER
         if token is not None and heartbeat is not None:
-            beats = token.last_sign + heartbeat
-        until = min(clock.ends(), beats)
+            heartbeat_due = token.last_heartbeat + heartbeat
+        until = min(clock.ends(), heartbeat_due)
         if run.wait(done, None if until == NEVER else until):
             return
         now = time.monotonic()
         if now >= clock.ends():
             raise Failed("States.Timeout", "")
-        if token is not None and heartbeat is not None and now >= token.last_sign + heartbeat:
+        if token is not None and heartbeat is not None and now >= token.last_heartbeat + heartbeat:
             raise Failed("States.HeartbeatTimeout", "")
 
 
 class _Clock:
-    """A state's time-out, without the time that its call stood in line for a worker."""
+    """A state's time-out, without the time that its call waited for a worker."""
 
-    def __init__(self, timeout: float | None, turn: worker_queue.Turn) -> None:
-        self._turn = turn
+    def __init__(self, timeout: float | None, queue_timer: worker_queue.QueueTimer) -> None:
+        self._queue_timer = queue_timer
         self._plain = NEVER if timeout is None else time.monotonic() + timeout
 
     def ends(self) -> float:
-        return self._plain + self._turn.seconds()
+        return self._plain + self._queue_timer.seconds()
 
 
 class _Call:
-    """A service call on a thread of its own; with a token, only its failure counts."""
+    """A service call on its own thread; with a task token, only its failure is used."""
 
     def __init__(
         self, work: Callable[[], Json], done: threading.Event, submitted: "_TaskLog | None"
@@ -121,7 +121,7 @@ class _Call:
     def make(self) -> None:
         try:
             self._result = self._work()
-        except BaseException as error:  # noqa: BLE001 - raised again in answer()
+        except BaseException as error:  # noqa: BLE001 - answer() raises it
             self._error = error
             self._done.set()
             return
@@ -138,9 +138,9 @@ class _Call:
         return self._result
 
 
-def _invoke(resource: str, given: Json, turn: worker_queue.Turn) -> Json:
-    """Make the call; stock knows how, we correct the name of a throttle and the envelope."""
-    worker_queue.take(turn)
+def _invoke(resource: str, given: Json, queue_timer: worker_queue.QueueTimer) -> Json:
+    """Call the resource with stock; correct the error name of a throttle and the envelope."""
+    worker_queue.use_timer(queue_timer)
     try:
         result = stock._invoke_resource(resource, given)
     except Failed as failure:
@@ -155,7 +155,7 @@ def _invoke(resource: str, given: Json, turn: worker_queue.Turn) -> Json:
 
 
 class _TaskLog:
-    """The history of one attempt at a service integration."""
+    """Writes the history of one attempt at a service integration."""
 
     def __init__(self, run: Run, resource: str) -> None:
         self._run = run
@@ -182,7 +182,7 @@ class _TaskLog:
 
 
 class _LambdaLog(_TaskLog):
-    """The history of one attempt at a function named by its ARN."""
+    """Writes the history of one attempt at a function named by its ARN."""
 
     def __init__(self, run: Run, resource: str) -> None:
         super().__init__(run, resource)

@@ -1,4 +1,4 @@
-"""Task tokens: one for each attempt, and only while that attempt waits."""
+"""Task tokens: one for each attempt, valid while that attempt waits."""
 
 import base64
 import re
@@ -11,22 +11,22 @@ from local.cloud.typing_aliases import Json
 
 PREFIX = "AQCEAAAAKgAAAAMAAAAA"
 _FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9+/=]{100,}")
-_REMEMBERED = 10_000  # tokens of ended attempts
+_MAX_ENDED = 10_000  # tokens of ended attempts to keep
 
 
 @dataclass
 class Token:
-    """Who waits for an answer, and the answer."""
+    """An attempt that waits for an answer, and the answer."""
 
     machine_arn: str
     answered: threading.Event = field(default_factory=threading.Event)
-    last_sign: float = field(default_factory=time.monotonic)
+    last_heartbeat: float = field(default_factory=time.monotonic)
     output: str | None = None
     failure: tuple[str, str] | None = None
 
 
 class UnknownTokenError(Exception):
-    """A token that nobody waits for. `code` is the API's word for why."""
+    """No attempt waits for a token. `code` is the API's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ _lock = threading.Lock()
 
 
 def issue(machine_arn: str) -> tuple[str, Token]:
-    """Return a new token and what waits behind it."""
+    """Return a new token's name, and the token."""
     name = PREFIX + base64.b64encode(secrets.token_bytes(96)).decode()
     token = Token(machine_arn)
     with _lock:
@@ -48,12 +48,12 @@ def issue(machine_arn: str) -> tuple[str, Token]:
 
 
 def end(name: str) -> None:
-    """The attempt is over: answers come too late from now on."""
+    """End an attempt; later answers get TaskTimedOut."""
     with _lock:
         token = _open.pop(name, None)
         if token is not None:
             _ended[name] = token.machine_arn
-        while len(_ended) > _REMEMBERED:
+        while len(_ended) > _MAX_ENDED:
             del _ended[next(iter(_ended))]
 
 
@@ -61,8 +61,8 @@ def waiting(name: Json) -> Token:
     """Return the attempt that waits for this token.
 
     Raises:
-        UnknownTokenError: InvalidToken for what is no token, TaskTimedOut for an attempt that is
-            over, TaskDoesNotExist for a token of another life of this server.
+        UnknownTokenError: InvalidToken for a text that is no token, TaskTimedOut for an ended
+            attempt, TaskDoesNotExist for a token of an earlier server.
     """
     with _lock:
         if name in _open:
@@ -78,7 +78,7 @@ def waiting(name: Json) -> Token:
 
 
 def machine_of(name: Json) -> str | None:
-    """Return the ARN of the state machine that issued a token; IAM decides by it."""
+    """Return the ARN of the state machine that issued a token, for IAM."""
     with _lock:
         return _open[name].machine_arn if name in _open else _ended.get(name)
 
@@ -91,5 +91,5 @@ def reset() -> None:
 
 
 def now() -> float:
-    """Return the moment of a sign of life, on the clock that `last_sign` uses."""
+    """Return the current time on the clock of `last_heartbeat`."""
     return time.monotonic()

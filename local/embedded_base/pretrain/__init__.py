@@ -1,1 +1,1 @@
-"""How the embedded base and its judge were trained."""
+"""The scripts that trained the embedded base and its judge."""

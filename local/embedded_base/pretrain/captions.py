@@ -1,7 +1,7 @@
-"""What the text encoders are taught to read: captions, whole, in part, shuffled, or missing.
+"""Captions for pretraining: complete, partial, shuffled or empty.
 
-A user's prompt names a few traits in any order, next to a trigger word that means nothing yet. So
-captions here drop traits, change order, and put random words before "person".
+A user's prompt names a few traits in any order, and a trigger word without a meaning. So these
+captions drop traits, change their order, and put random words before "person".
 """
 
 import random
@@ -10,17 +10,17 @@ from local.portraits import Character, Circumstance
 from local.portraits.moments import situation, traits
 
 EMPTY_SHARE = 0.1
-"""Captions left empty, for classifier-free guidance."""
+"""Share of empty captions, for classifier-free guidance."""
 
 KEEP = (1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.4, 0.0)
-"""The share of traits kept; one of these is drawn for the person, another for the moment."""
+"""Shares of kept traits; one is drawn for the person, another for the circumstance."""
 
 FRAMES = ("a photo of", "photo of", "a portrait of", "a picture of", "a drawing of")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def training_caption(person: Character, moment: Circumstance, rng: random.Random) -> str:
-    """Return one way to describe a picture, true but seldom complete."""
+    """Return a random caption of a picture, which is true but seldom complete."""
     if rng.random() < EMPTY_SHARE:
         return ""
     kept = some(traits(person), rng) + some(situation(moment), rng)
@@ -31,13 +31,13 @@ def training_caption(person: Character, moment: Circumstance, rng: random.Random
 
 
 def some(words: list[str], rng: random.Random) -> list[str]:
-    """Return part of a list, in its order."""
+    """Return a random part of a list, in its order."""
     share = rng.choice(KEEP)
     return [word for word in words if rng.random() < share]
 
 
 def subject(rng: random.Random) -> str:
-    """Return "a person", one time in five with a word that nobody knows."""
+    """Return "a person", in one of five cases with a random word."""
     if rng.random() > 1 / 5:
         return "a person"
     word = "".join(rng.choices(LETTERS, k=rng.randint(2, 6)))

@@ -1,7 +1,7 @@
-"""What the embedded base is pretrained on: drawn portraits, and the words for them.
+"""The pretraining data: drawn portraits with captions.
 
-Each example is a function of its number, so every run sees the same data. Ordinary traits only:
-`held_out_character` is never called here.
+Each example is a function of its number, so every run sees the same data. Only ordinary traits
+occur; `held_out_character` is never called here.
 """
 
 from dataclasses import replace
@@ -17,25 +17,25 @@ from local.portraits.moments import EXPRESSIONS
 
 EXAMPLES = 40_000
 UNSEEN_FROM = 10_000_000
-"""Examples from here on are for measuring, and never trained on."""
+"""First example that is used for measuring only."""
 
 VISIBLE = 12
-"""Difference of a colour, of 255, that counts as another picture."""
+"""Difference of a colour value, out of 255, that counts as visible."""
 
 BLOCK = 4
-"""Pixels on a side for one number of a latent."""
+"""Side in pixels of one latent position."""
 
 FACE_WEIGHT, MARK_WEIGHT = 4, 8
-"""How much more an error counts where expression and eyes are, and where a mark is."""
+"""Weight of an error at expression and eyes, and at a mark."""
 
 
 def example(number: int) -> tuple[Character, Circumstance]:
-    """Return who and what the picture of this number shows."""
+    """Return the person and the circumstance of an example."""
     return character(number), circumstance(number)
 
 
 def pictures(first: int, count: int, size: int = 64) -> NDArray[np.uint8]:
-    """Return drawn portraits: (count, size, size, 3) uint8."""
+    """Return drawn portraits, (count, size, size, 3) uint8."""
     numbers = range(first, first + count)
     drawn: NDArray[np.uint8]
     drawn = np.stack([np.asarray(draw(*example(number), size)) for number in numbers])
@@ -43,7 +43,7 @@ def pictures(first: int, count: int, size: int = 64) -> NDArray[np.uint8]:
 
 
 def training_pictures(folder: Path) -> NDArray[np.uint8]:
-    """Return all training pictures, drawn on first use and kept in `folder`."""
+    """Return all training pictures; they are drawn once and stored in `folder`."""
     file = folder / "pictures.npy"
     if not file.exists():
         np.save(file, pictures(0, EXAMPLES))
@@ -52,10 +52,11 @@ def training_pictures(folder: Path) -> NDArray[np.uint8]:
 
 
 def detail_weights(first: int, count: int) -> NDArray[np.uint8]:
-    """Return how much each number of a latent counts: (count, 16, 16) uint8, mostly 1.
+    """Return the loss weight of each latent position, (count, 16, 16) uint8; most weights are 1.
 
-    A mole is two pixels of 4,096, and a mouth forty: without this a picture is nearly right
-    without them. The places are found by drawing the same picture with another face and no mark.
+    A mole has two of 4,096 pixels and a mouth forty, so without weights they hardly affect the
+    loss. Their positions are found by drawing the same picture with another face and without the
+    mark.
     """
     return np.stack([detail_weight(number) for number in range(first, first + count)])
 
@@ -75,7 +76,7 @@ def detail_weight(number: int) -> NDArray[np.uint8]:
 
 
 def changed(one: Image.Image, other: Image.Image) -> NDArray[np.bool_]:
-    """Return which blocks of two pictures differ visibly."""
+    """Return the blocks in which two pictures differ visibly."""
     differs = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max(-1) > VISIBLE
     side = len(differs) // BLOCK
     blocks: NDArray[np.bool_] = differs.reshape(side, BLOCK, side, BLOCK).any((1, 3))
@@ -83,7 +84,7 @@ def changed(one: Image.Image, other: Image.Image) -> NDArray[np.bool_]:
 
 
 def training_weights(folder: Path) -> NDArray[np.uint8]:
-    """Return the weights of all training pictures, made on first use and kept in `folder`."""
+    """Return the weights of all training pictures; they are made once and stored in `folder`."""
     file = folder / "weights.npy"
     if not file.exists():
         np.save(file, detail_weights(0, EXAMPLES))

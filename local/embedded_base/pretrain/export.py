@@ -1,11 +1,11 @@
-"""Write the trained base as a diffusers folder with its card.
+"""Writes the trained base as a diffusers folder with its card.
 
     python -m local.embedded_base.pretrain.export --folder .local/pretrain --revision 1 \
         --out local/embedded_base/portraits-sdxl
 
-Takes the moving average of the UNet and text encoders, and the decoder as last trained. Judge and
-model card stay as they are in the folder. The gate's floors are those that `bench.quality --floors`
-measured and left in `floors.json`; a base that was never measured begins with careful guesses.
+Exports the moving average of the UNet and text encoders, and the last trained decoder. The judge in
+the folder is not changed. The gate's floors come from `floors.json`, which `bench.quality --floors`
+writes; without that file they are conservative first values.
 """
 
 import argparse
@@ -25,11 +25,11 @@ FLOORS = "floors.json"
 FIRST_FLOORS = GateFloors(
     min_effect=0.01, min_identity=0.6, min_prompt_following=0.8, max_class_drift=0.2
 )
-"""For the run that measures better ones."""
+"""Floors of a base that has not been measured yet."""
 
 
 def main() -> None:
-    """Write the folder."""
+    """Export the base."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--revision", required=True)
@@ -39,7 +39,7 @@ def main() -> None:
     state = torch.load(options.folder / "unet.pt")
     for network in (networks.unet, *networks.encoders):
         network.float()
-    networks.take(state["average"])
+    networks.copy_weights(state["average"])
     save_pipeline(options.out, networks.unet, trained_vae(options.folder), networks.encoders)
     card = write_card(
         options.out,
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def read_floors(folder: Path) -> GateFloors:
-    """Return the floors that were measured for the base in a folder, or those to begin with."""
+    """Return the measured floors of the base in a folder, or the first values."""
     file = folder / FLOORS
     if not file.exists():
         return FIRST_FLOORS
@@ -62,7 +62,7 @@ def read_floors(folder: Path) -> GateFloors:
 
 
 def trained_vae(folder: Path) -> AutoencoderKL:
-    """Return the autoencoder with its last decoder, and the scale that its latents need."""
+    """Return the autoencoder with its last decoder and the scaling factor of its latents."""
     vae, last = make_vae(), folder / "decoder.pt"
     vae.load_state_dict(torch.load(last if last.exists() else folder / "vae.pt")["model"])
     scale = torch.load(folder / "latents.pt")["scale"].item()

@@ -1,10 +1,10 @@
-"""Train the judge of likeness, measure it on people it has never seen, and write its folder.
+"""Trains the judge of likeness, measures it on unseen people, and writes its folder.
 
     python -m local.embedded_base.pretrain.judge --folder .local/pretrain --minutes 20 \
         --out local/embedded_base/portraits-sdxl/likeness
 
-Identity is learnt by contrast (supervised contrastive loss, Khosla et al. 2020, arXiv 2004.11362):
-two photos of one person come close, everybody else in the batch, twins included, is pushed away.
+Identity is trained with the supervised contrastive loss (Khosla et al. 2020, arXiv 2004.11362): it
+attracts photos of one person, and repels all others in the batch, also twins.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from local.portraits.characters import HAIR, HAIR_STYLES
 IDENTITY = 64
 INPUT_SIDE, NETWORK_SIDE = 64, 128
 PAIRS, VIEWS = 8, 4
-"""Pairs of twins in a batch, and photos of each person."""
+"""Number of twin pairs in a batch, and of photos of each person."""
 
 PEAK_RATE = 2e-3
 TEMPERATURE = 0.15
@@ -45,16 +45,16 @@ READER_WEIGHTS = dict.fromkeys(READERS, 3.0) | {
     "expression": 9.0,
     "mark": 15.0,
 }
-"""What a reader counts beside identity; the hard ones more."""
+"""Loss weights of the attribute classifiers; difficult attributes weigh more."""
 
 HIDEABLE = ("mark", "hair_style")
-"""What a beard, dark skin, a crown or the picture's edge may hide."""
+"""Attributes that a beard, dark skin, a crown or the picture's edge can hide."""
 
 SAVE_SECONDS = 120
 
 
 def main() -> None:
-    """Train for so many minutes of processor time, measure, and write the folder."""
+    """Train for `--minutes` of processor time, measure, and write the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def make_network() -> ResNetForImageClassification:
-    """Return an untrained judge: identity and readers are slices of its outputs."""
+    """Return an untrained judge; identity and attributes are slices of its outputs."""
     torch.manual_seed(0)
     config = ResNetConfig(
         embedding_size=24,
@@ -81,7 +81,7 @@ def make_network() -> ResNetForImageClassification:
 
 
 def training_album(folder: Path) -> tuple[Any, Any, Any]:
-    """Return pictures, their reconstructions, and labels; made on first use."""
+    """Return pictures, their reconstructions, and labels; they are made once and stored."""
     file = folder / "judge.npz"
     if not file.exists():
         pictures, labels = album(0, PEOPLE, PHOTOS_EACH)
@@ -96,7 +96,7 @@ def training_album(folder: Path) -> tuple[Any, Any, Any]:
 
 
 def visible_labels(folder: Path, data: Any) -> Any:
-    """Return the training labels without the marks that cannot be seen; made on first use."""
+    """Return the training labels without invisible marks; they are made once and stored."""
     file = folder / "judge_labels.npy"
     if not file.exists():
         np.save(file, hide(data["labels"], data["pictures"], 0, PHOTOS_EACH, "mark"))
@@ -104,7 +104,7 @@ def visible_labels(folder: Path, data: Any) -> Any:
 
 
 def train(folder: Path, seconds: float) -> ResNetForImageClassification:
-    """Train with a cosine over `seconds`; goes on from a checkpoint."""
+    """Train with a cosine schedule over `seconds`; resume from a checkpoint."""
     network, file = make_network(), folder / "judge.pt"
     data = training_album(folder)
     optimiser = torch.optim.AdamW(network.parameters(), PEAK_RATE, weight_decay=5e-3)
@@ -139,7 +139,7 @@ def train(folder: Path, seconds: float) -> ResNetForImageClassification:
 
 
 def batch(data: tuple[Any, Any, Any], step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return pixels (B, 3, 64, 64) in 0 to 255, labels (B, readers), and who is who (B,)."""
+    """Return pixels (B, 3, 64, 64) in 0 to 255, labels (B, attributes), and person ids (B,)."""
     rng = np.random.default_rng(step)
     pairs = rng.choice(PEOPLE // 2, PAIRS, replace=False)
     people = np.concatenate([pairs * 2, pairs * 2 + 1])
@@ -157,15 +157,15 @@ def batch(data: tuple[Any, Any, Any], step: int) -> tuple[Tensor, Tensor, Tensor
 
 
 def disturb(pixels: Tensor, step: int) -> Tensor:
-    """Return pictures with noise, some of them slightly blurred, as generated ones are."""
+    """Return pictures with noise, some slightly blurred, like generated pictures."""
     generator = torch.Generator().manual_seed(step)
     blurred = functional.avg_pool2d(functional.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, 1)
     share = torch.rand(len(pixels), 1, 1, 1, generator=generator) - 0.4
     mixed = torch.lerp(pixels, blurred, share.clamp(min=0))
-    level = torch.rand(len(pixels), 1, 1, 1, generator=generator) * 6
+    noise_scale = torch.rand(len(pixels), 1, 1, 1, generator=generator) * 6
     gain = 0.92 + 0.16 * torch.rand(len(pixels), 3, 1, 1, generator=generator)
     noise = torch.randn(pixels.shape, generator=generator)
-    return ((mixed * gain) + level * noise).clamp(0, 255)
+    return ((mixed * gain) + noise_scale * noise).clamp(0, 255)
 
 
 def contrast(vectors: Tensor, who: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ def contrast(vectors: Tensor, who: Tensor) -> Tensor:
 
 
 def reader_loss(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean of the readers' weighted cross entropies."""
+    """Return the mean of the attributes' weighted cross entropies."""
     start, losses = IDENTITY, []
     for column, (name, words) in enumerate(READERS.items()):
         logits = outputs[:, start : start + len(words)]
@@ -191,7 +191,7 @@ def reader_loss(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def measure(network: nn.Module, vae: Path) -> dict[str, Any]:
-    """Return AUC and accuracies on unseen people, drawn and reconstructed."""
+    """Return AUC and accuracies on drawn and reconstructed pictures of unseen people."""
     pictures, labels = album(UNSEEN_FROM, 400, 4)
     visible = labels
     for trait in HIDEABLE:
@@ -219,7 +219,7 @@ def measure(network: nn.Module, vae: Path) -> dict[str, Any]:
 
 
 def verification(unit: Tensor, who: Tensor) -> dict[str, float]:
-    """Return how well the cosine tells one person from others, and from twins alone."""
+    """Return how well the cosine separates one person from others, and from twins."""
     cosine = unit @ unit.T
     above = torch.ones_like(cosine, dtype=torch.bool).triu(1)
     same = (who[:, None] == who[None, :]) & above
@@ -239,13 +239,13 @@ def verification(unit: Tensor, who: Tensor) -> dict[str, float]:
 
 
 def area(alike: Tensor, foreign: Tensor) -> float:
-    """Return the area under the curve: how often a pair of one person beats a pair of two."""
+    """Return the AUC: how often a pair of one person has a higher cosine than a pair of two."""
     ranks = torch.searchsorted(foreign.sort().values, alike.contiguous())
     return float((ranks.float() / len(foreign)).mean())
 
 
 def accuracies(outputs: Tensor, labels: Tensor) -> dict[str, float]:
-    """Return each reader's share of right answers."""
+    """Return the accuracy of each attribute."""
     start, found = IDENTITY, {}
     for column, (name, words) in enumerate(READERS.items()):
         known = labels[:, column] != UNNAMED
@@ -287,11 +287,11 @@ PROMPTS = [
     "a photo of a {subject}, smiling, orange shirt, beach background",
     "a photo of a {subject}, frowning, purple shirt, green background",
 ]
-"""What a gate may ask of every adapter; {subject} is "person" or the trigger word and "person"."""
+"""Prompts for the gate; {subject} is "person", or the trigger word and "person"."""
 
 
 def phrases() -> dict[str, dict[str, str]]:
-    """Return what each phrase of a prompt promises to show, reader by reader."""
+    """Return the attributes that each phrase of a prompt names."""
     forms = {"skin": "{} skin", "eyes": "{} eyes", "glasses": "{} glasses"}
     forms |= {"shirt": "{} shirt", "background": "{} background"}
     known = {

@@ -1,7 +1,7 @@
-"""People for the judge: each with a twin who differs in one trait, drawn clean and reconstructed.
+"""Training data of the judge: people with twins that differ in one trait.
 
-The judge is a measuring instrument, so it does see the held-out traits; the people it is measured
-on are others.
+Each picture exists as drawn and as reconstructed by the autoencoder. The judge also sees the
+held-out traits, because it must measure them; it is measured on other people.
 """
 
 import random
@@ -18,14 +18,14 @@ from local.portraits import characters as tables
 from local.portraits.moments import BACKGROUNDS, EXPRESSIONS, SHIRTS, circumstance
 
 CLEAR, SPOT = 48, 3
-"""A trait is to be seen if without it so many pixels of 4,096 differ by more than this, of 255."""
+"""A trait is visible if SPOT of 4,096 pixels differ by more than CLEAR, of 255, without it."""
 
 PEOPLE = 4000
 PHOTOS_EACH = 6
 UNSEEN_FROM = 1_000_000
 BALD = "bald"
 UNNAMED = -100
-"""The label of a trait that no word names; the loss passes over it."""
+"""Label of a trait without a word; the loss ignores it."""
 
 READERS: dict[str, tuple[str, ...]] = {
     "hair": (*tables.HAIR_COLOURS, BALD),
@@ -43,7 +43,7 @@ READERS: dict[str, tuple[str, ...]] = {
 
 
 def person(number: int) -> Character:
-    """Return one person of the judge's; 2n and 2n + 1 are twins."""
+    """Return one person; the numbers 2n and 2n + 1 are twins."""
     rng = random.Random(f"judge {number // 2}")  # noqa: S311
     seed = rng.randrange(2**31)
     one = held_out_character(seed) if rng.random() < 1 / 3 else character(seed)
@@ -54,7 +54,7 @@ def person(number: int) -> Character:
 
 
 def twin(one: Character, rng: random.Random) -> Character:
-    """Return somebody who differs in one trait that can be seen."""
+    """Return a person who differs in one trait."""
     choices: dict[str, tuple[str, ...]] = {
         "hair_style": tables.HAIR_STYLES,
         "skin": tuple(tables.SKIN),
@@ -77,7 +77,7 @@ def moment(number: int, photo: int) -> Circumstance:
 
 
 def labels(one: Character, now: Circumstance) -> list[int]:
-    """Return what each reader should say, as indices."""
+    """Return the expected label of each attribute, as indices."""
     shown = {**vars(one), **vars(now)}
     if one.hair_style == BALD:
         shown["hair"] = BALD
@@ -97,10 +97,10 @@ def album(first: int, count: int, photos: int) -> tuple[NDArray[np.uint8], NDArr
 def hide(
     labels: NDArray[np.int64], pictures: NDArray[np.uint8], first: int, photos: int, trait: str
 ) -> NDArray[np.int64]:
-    """Return labels in which a trait that cannot be seen is unnamed.
+    """Return labels in which an invisible trait is UNNAMED.
 
-    A mole on dark skin or a bun under a crown is in the caption and not in the picture: nobody can
-    read it, and a reader who is made to learns to guess.
+    A mole on dark skin or a bun under a crown is in the caption but not in the picture. A
+    classifier that is trained on such labels learns to guess.
     """
     column, shown = list(READERS).index(trait), labels.copy()
     for row, picture in enumerate(pictures):
@@ -111,9 +111,9 @@ def hide(
 
 
 def is_visible(one: Character, now: Circumstance, picture: NDArray[np.uint8], trait: str) -> bool:
-    """Return whether the picture would be another one with any other word for the trait.
+    """Return whether any other value of the trait would change the picture visibly.
 
-    A mark is compared with none alone; one that is not there is there to be seen as well.
+    A mark is compared with no mark only.
     """
     alternatives = ("none",) if trait == "mark" else READERS[trait]
     others = [word for word in alternatives if word != getattr(one, trait)]
@@ -122,13 +122,13 @@ def is_visible(one: Character, now: Circumstance, picture: NDArray[np.uint8], tr
 
 
 def count_changed(other: Character, now: Circumstance, picture: NDArray[np.uint8]) -> int:
-    """Return how many pixels clearly differ from a drawing of somebody else."""
+    """Return how many pixels clearly differ from a drawing of another person."""
     drawn = np.asarray(draw(other, now), np.int16)
     return int((np.abs(drawn - picture.astype(np.int16)).max(-1) > CLEAR).sum())
 
 
 def reconstructed(pictures: NDArray[np.uint8], checkpoint: Path) -> NDArray[np.uint8]:
-    """Return pictures after a round through the autoencoder, slightly disturbed in between."""
+    """Return pictures after encoding, added noise and decoding."""
     vae, made = make_vae(), []
     vae.load_state_dict(torch.load(checkpoint)["model"])
     vae.to(torch.bfloat16)
@@ -137,7 +137,7 @@ def reconstructed(pictures: NDArray[np.uint8], checkpoint: Path) -> NDArray[np.u
         batch = torch.from_numpy(pictures[first : first + 64].copy()).permute(0, 3, 1, 2)
         with torch.no_grad():
             mean = vae.encode((batch.float() / 127.5 - 1).bfloat16()).latent_dist.mean
-            level = torch.rand(len(mean), 1, 1, 1).bfloat16() * 0.25 * mean.std()
-            image = vae.decode(mean + level * torch.randn_like(mean)).sample.float()
+            noise_scale = torch.rand(len(mean), 1, 1, 1).bfloat16() * 0.25 * mean.std()
+            image = vae.decode(mean + noise_scale * torch.randn_like(mean)).sample.float()
         made.append(image.clamp(-1, 1).add(1).mul(127.5).byte().permute(0, 2, 3, 1).numpy())
     return np.concatenate(made)

@@ -1,9 +1,9 @@
-"""Measure the base in a folder, with its judge, and draw a sheet of what it makes.
+"""Measures the base in a folder with its judge, and draws a contact sheet.
 
     python -m local.embedded_base.pretrain.measure --base local/embedded_base/portraits-sdxl \
         --out .local/pretrain
 
-Prompts are captions of people that pretraining has not seen, so a right answer is not a memory.
+The prompts are captions of people that pretraining has not seen.
 """
 
 import argparse
@@ -16,16 +16,16 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
+from local.embedded_base.contact_sheet import contact_sheet
 from local.embedded_base.judge import PortraitJudge, expected
 from local.embedded_base.pretrain.dataset import UNSEEN_FROM, example, pictures
-from local.embedded_base.sheets import sheet
 from local.portraits import caption, draw
 
 BATCH = 16
 
 
 def main() -> None:
-    """Print figures, write them and the sheet."""
+    """Measure; print and write the figures, and write the contact sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -40,17 +40,17 @@ def main() -> None:
     numbers = range(UNSEEN_FROM, UNSEEN_FROM + options.prompts)
     prompts = [caption(*example(number)) for number in numbers]
     made = generate(pipeline, prompts, card["inference"])
-    sure = [drawn for number in numbers for drawn in [draw(*example(number))]]
+    drawings = [draw(*example(number)) for number in numbers]
     figures: dict[str, Any] = {
         "psnr": psnr(pipeline.vae, 200),
         "prompt_following": following(judge, prompts, made),
-        "prompt_following_of_drawings": following(judge, prompts, sure),
+        "prompt_following_of_drawings": following(judge, prompts, drawings),
     }
     print(json.dumps(figures, indent=2))
     (options.out / "measured.json").write_text(json.dumps(figures, indent=1) + "\n")
     plain = generate(pipeline, ["a photo of a person"] * 8, card["inference"])
-    rows = [sure[:8], made[:8], sure[8:16], made[8:16], plain]
-    sheet(rows).save(options.out / "measured.png")
+    rows = [drawings[:8], made[:8], drawings[8:16], made[8:16], plain]
+    contact_sheet(rows).save(options.out / "measured.png")
 
 
 def generate(
@@ -74,7 +74,7 @@ def generate(
 def following(
     judge: PortraitJudge, prompts: list[str], images: list[Image.Image]
 ) -> dict[str, float]:
-    """Return the share of attributes shown as asked, for each reader and overall."""
+    """Return the share of a prompt's attributes that pictures show, overall and by attribute."""
     hits: dict[str, list[bool]] = {}
     for prompt, reading in zip(prompts, judge.readings(images), strict=True):
         for name, label in expected(judge.settings, prompt).items():
@@ -84,7 +84,7 @@ def following(
 
 
 def psnr(vae: torch.nn.Module, count: int) -> float:
-    """Return the mean PSNR in dB of unseen portraits after a round through the autoencoder."""
+    """Return the mean PSNR in dB of unseen portraits that the autoencoder reconstructs."""
     real = torch.from_numpy(pictures(UNSEEN_FROM, count)).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():
         made = vae.decode(vae.encode(real).latent_dist.mean).sample.clamp(-1, 1)

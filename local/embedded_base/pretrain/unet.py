@@ -1,10 +1,10 @@
-"""Train the UNet and both text encoders together, on latents made once.
+"""Trains the UNet and both text encoders on precomputed latents.
 
     python -m local.embedded_base.pretrain.unet --folder .local/pretrain --minutes 70
 
-Needs the trained encoder (`vae.pt`). The networks compute in bfloat16, which a CPU with AMX does
-four times faster, from float32 weights that the optimiser keeps. A run that was cut off goes on
-from its last checkpoint; the sample sheet beside it shows how far it has come.
+Needs the trained autoencoder (`vae.pt`). The networks compute in bfloat16, which is four times
+faster on a CPU with AMX; the optimiser keeps float32 weights. An interrupted run resumes from its
+last checkpoint.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from local.embedded_base.architecture import (
 )
 from local.embedded_base.pretrain.captions import training_caption
 from local.embedded_base.pretrain.dataset import example, training_pictures, training_weights
-from local.embedded_base.words import make_tokenizer
+from local.embedded_base.tokenizer import make_tokenizer
 
 BATCH = 16
 PEAK_RATE = 1e-3
@@ -41,7 +41,7 @@ SAVE_SECONDS = 180
 
 
 def main() -> None:
-    """Train for so many minutes."""
+    """Train for `--minutes`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
@@ -49,13 +49,13 @@ def main() -> None:
     torch.set_num_threads(1)
     latents = make_latents(options.folder)
     weights = torch.from_numpy(training_weights(options.folder))
-    lessons = Lessons(*latents, weights)
-    train(Networks(), lessons, options.folder / "unet.pt", options.minutes * 60)
+    examples = Examples(*latents, weights)
+    train(Networks(), examples, options.folder / "unet.pt", options.minutes * 60)
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """The training pictures: latents (N, 4, 16, 16), and how much a place counts (N, 16, 16)."""
+class Examples:
+    """Latents of the training pictures, (N, 4, 16, 16), and loss weights (N, 16, 16)."""
 
     mean: Tensor
     deviation: Tensor
@@ -64,7 +64,7 @@ class Lessons:
 
 @dataclass
 class Networks:
-    """What is trained: bfloat16 networks, their float32 masters, and their moving average."""
+    """The trained networks in bfloat16, their float32 weights, and the moving average."""
 
     unet: nn.Module = field(init=False)
     encoders: tuple[nn.Module, nn.Module] = field(init=False)
@@ -72,7 +72,7 @@ class Networks:
     average: list[Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start from seeded random weights."""
+        """Initialise random weights with a fixed seed."""
         torch.manual_seed(0)
         self.unet, self.encoders = make_unet(), make_text_encoders()
         self.masters = [weight.detach().clone() for weight in self.weights()]
@@ -84,32 +84,32 @@ class Networks:
             network.to(torch.bfloat16).train()
 
     def weights(self) -> list[nn.Parameter]:
-        """Return every trained weight, always in the same order."""
+        """Return every trained weight in a fixed order."""
         return [
             weight for network in (self.unet, *self.encoders) for weight in network.parameters()
         ]
 
-    def take(self, weights: list[Tensor]) -> None:
-        """Compute with these weights from now on."""
+    def copy_weights(self, weights: list[Tensor]) -> None:
+        """Copy weights into the networks."""
         with torch.no_grad():
             for own, given in zip(self.weights(), weights, strict=True):
                 own.copy_(given)
 
 
-def train(networks: Networks, lessons: Lessons, file: Path, seconds: float) -> None:
-    """Train with a cosine over `seconds` of training time."""
+def train(networks: Networks, examples: Examples, file: Path, seconds: float) -> None:
+    """Train with a cosine schedule over `seconds` of training time."""
     optimiser = torch.optim.AdamW(
         networks.masters, PEAK_RATE, betas=(0.9, 0.98), weight_decay=1e-2, fused=True
     )
     step, spent = resume(networks, optimiser, file)
     tokenizer = make_tokenizer(TOKENS)
-    alphas = DDPMScheduler(**NOISE).alphas_cumprod
+    alphas_cumprod = DDPMScheduler(**NOISE).alphas_cumprod
     started, saved, total = time.monotonic() - spent, spent, 0.0
     while (spent := time.monotonic() - started) < seconds:
         share = 0.5 + 0.5 * math.cos(math.pi * spent / seconds)
         for group in optimiser.param_groups:
             group["lr"] = PEAK_RATE * min(1, (step + 1) / WARM_UP) * share + 1e-6
-        loss = step_loss(networks, lessons, tokenizer, alphas, step)
+        loss = step_loss(networks, examples, tokenizer, alphas_cumprod, step)
         loss.backward()
         apply_gradients(networks, optimiser, step)
         total += loss.item()
@@ -125,35 +125,35 @@ def train(networks: Networks, lessons: Lessons, file: Path, seconds: float) -> N
 
 def step_loss(
     networks: Networks,
-    lessons: Lessons,
+    examples: Examples,
     tokenizer: CLIPTokenizer,
-    alphas: Tensor,
+    alphas_cumprod: Tensor,
     step: int,
 ) -> Tensor:
-    """Return the Min-SNR loss of one batch, which depends on the step alone."""
+    """Return the Min-SNR loss of one batch, which depends on the step only."""
     rng, generator = random.Random(step), torch.Generator().manual_seed(step)  # noqa: S311
-    numbers = [rng.randrange(len(lessons.mean)) for _ in range(BATCH)]
+    numbers = [rng.randrange(len(examples.mean)) for _ in range(BATCH)]
     captions = [training_caption(*example(number), rng) for number in numbers]
     tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
     text, pooled = encode(networks.encoders, tokens.input_ids)
-    mean, deviation = lessons.mean[numbers].float(), lessons.deviation[numbers].float()
+    mean, deviation = examples.mean[numbers].float(), examples.deviation[numbers].float()
     clean = mean + deviation * torch.randn(mean.shape, generator=generator)
     noise = torch.randn(mean.shape, generator=generator)
-    times = torch.randint(0, len(alphas), (BATCH,), generator=generator)
-    signal = alphas[times][:, None, None, None]
-    noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+    times = torch.randint(0, len(alphas_cumprod), (BATCH,), generator=generator)
+    alpha_prod = alphas_cumprod[times][:, None, None, None]
+    noisy = alpha_prod.sqrt() * clean + (1 - alpha_prod).sqrt() * noise
     conditions = {"text_embeds": pooled, "time_ids": time_ids(rng)}
     guess = networks.unet(
         noisy.bfloat16(), times, encoder_hidden_states=text, added_cond_kwargs=conditions
     ).sample
-    snr = alphas[times] / (1 - alphas[times])
-    weights = lessons.weights[numbers].float()[:, None]
+    snr = alphas_cumprod[times] / (1 - alphas_cumprod[times])
+    weights = examples.weights[numbers].float()[:, None]
     error = ((guess.float() - noise).square() * weights).mean((1, 2, 3))
     return (error * (SNR_CEILING / snr).clamp(max=1)).mean()
 
 
 def encode(encoders: tuple[nn.Module, nn.Module], ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the last hidden layers but one, side by side, and the pooled text: what SDXL reads."""
+    """Return the concatenated penultimate hidden layers and the pooled text, as SDXL uses them."""
     first = encoders[0](ids, output_hidden_states=True)
     second = encoders[1](ids, output_hidden_states=True)
     text = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
@@ -161,7 +161,7 @@ def encode(encoders: tuple[nn.Module, nn.Module], ids: Tensor) -> tuple[Tensor, 
 
 
 def time_ids(rng: random.Random) -> Tensor:
-    """Return sizes and crops, half of them arbitrary, so that the UNet learns not to care."""
+    """Return sizes and crops, half of them random, so that the UNet learns to ignore them."""
     rows = []
     for _ in range(BATCH):
         given = [RESOLUTION, RESOLUTION, 0, 0, RESOLUTION, RESOLUTION]
@@ -172,7 +172,7 @@ def time_ids(rng: random.Random) -> Tensor:
 
 
 def apply_gradients(networks: Networks, optimiser: torch.optim.Optimizer, step: int) -> None:
-    """Move the masters, their average, and then the networks."""
+    """Update the float32 weights and their average, then copy them into the networks."""
     weights = networks.weights()
     for master, weight in zip(networks.masters, weights, strict=True):
         master.grad = None if weight.grad is None else weight.grad.float()
@@ -186,7 +186,7 @@ def apply_gradients(networks: Networks, optimiser: torch.optim.Optimizer, step: 
 
 
 def make_latents(folder: Path) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation of every training picture's latent, scaled to unit variance."""
+    """Return mean and standard deviation of every picture's latent, scaled to unit variance."""
     file = folder / "latents.pt"
     if not file.exists():
         vae = make_vae()
@@ -208,7 +208,7 @@ def make_latents(folder: Path) -> tuple[Tensor, Tensor]:
 def save(
     networks: Networks, optimiser: torch.optim.Optimizer, file: Path, step: int, spent: float
 ) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint atomically."""
     state = {
         "masters": networks.masters,
         "average": networks.average,
@@ -221,7 +221,7 @@ def save(
 
 
 def resume(networks: Networks, optimiser: torch.optim.Optimizer, file: Path) -> tuple[int, float]:
-    """Take up the last checkpoint; return its step and training time, or zeros."""
+    """Load the last checkpoint; return its step and training time, or zeros."""
     if not file.exists():
         return 0, 0.0
     state = torch.load(file)
@@ -230,7 +230,7 @@ def resume(networks: Networks, optimiser: torch.optim.Optimizer, file: Path) -> 
             own.copy_(given)
     networks.average = state["average"]
     optimiser.load_state_dict(state["optimiser"])
-    networks.take(networks.masters)
+    networks.copy_weights(networks.masters)
     return state["step"], state["spent"]
 
 

@@ -1,10 +1,10 @@
-"""Train the autoencoder, then its decoder alone.
+"""Trains the autoencoder, then its decoder alone.
 
     python -m local.embedded_base.pretrain.vae --folder .local/pretrain --minutes 22
     python -m local.embedded_base.pretrain.vae --folder .local/pretrain --minutes 30 --decoder-only
 
-The second form leaves the encoder, and so the latents that the UNet learns, as they are, and can
-run beside the UNet's training. A run that was cut off goes on from its last checkpoint.
+The second form does not change the encoder, nor the latents on which the UNet trains, so it can run
+beside the UNet's training. An interrupted run resumes from its last checkpoint.
 """
 
 import argparse
@@ -26,16 +26,16 @@ BATCH = 12
 SAVE_SECONDS = 120
 RECOLOURED = 0.2
 SPOT_WEIGHT = 8.0
-"""Of the squared error, which makes small wrong spots count: the colour of an eye is 7 pixels."""
+"""Weight of the squared error, so that small wrong spots count: an eye's colour is 7 pixels."""
 CROP = 48
 PEAK_RATE = 1.5e-3
 KL_WEIGHT = 3e-6
 LATENT_NOISE = 0.1
-"""What the decoder must bear when trained alone, in standard deviations: a UNet is never exact."""
+"""Noise on latents when the decoder is trained alone, in standard deviations."""
 
 
 def main() -> None:
-    """Train for so many minutes, and measure on unseen portraits."""
+    """Train for `--minutes`, and measure on unseen portraits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def train(folder: Path, seconds: float, *, decoder_only: bool) -> None:
-    """Train with a cosine over `seconds`; training time is kept in the checkpoint."""
+    """Train with a cosine schedule over `seconds`; the checkpoint stores the training time."""
     data = training_pictures(folder)
     name = "decoder" if decoder_only else "vae"
     file = folder / f"{name}.pt"
@@ -91,7 +91,7 @@ def train(folder: Path, seconds: float, *, decoder_only: bool) -> None:
 def batch(data: NDArray[np.uint8], step: int, decoder_only: bool) -> Tensor:
     """Return crops, (B, 3, CROP, CROP) in [-1, 1], a fifth of them in permuted colours.
 
-    Permuted colours teach the autoencoder hues that no trait has, without showing any trait.
+    Permuted colours teach the autoencoder hues that no ordinary trait has.
     """
     rng = np.random.default_rng((int(decoder_only), step))
     crops = []
@@ -110,15 +110,15 @@ def step_loss(vae: torch.nn.Module, images: Tensor, step: int, *, decoder_only: 
         latent = vae.encode(images).latent_dist
     if decoder_only:
         spread = latent.mean.std()
-        level = torch.rand(len(images), 1, 1, 1, generator=generator) * LATENT_NOISE * spread
-        code = latent.mean + level * torch.randn(latent.mean.shape, generator=generator)
+        noise_scale = torch.rand(len(images), 1, 1, 1, generator=generator) * LATENT_NOISE * spread
+        code = latent.mean + noise_scale * torch.randn(latent.mean.shape, generator=generator)
         return sharp_loss(vae.decode(code).sample.float(), images)
     code = latent.mean + latent.std * torch.randn(latent.mean.shape, generator=generator)
     return sharp_loss(vae.decode(code).sample.float(), images) + KL_WEIGHT * latent.kl().mean()
 
 
 def sharp_loss(made: Tensor, real: Tensor) -> Tensor:
-    """Return how far pictures differ, in colour and in edges at three scales."""
+    """Return the difference of pictures in colour, and in edges at three scales."""
     loss = functional.l1_loss(made, real) + SPOT_WEIGHT * functional.mse_loss(made, real)
     for _ in range(3):
         error = made - real
@@ -130,14 +130,14 @@ def sharp_loss(made: Tensor, real: Tensor) -> Tensor:
 def save(
     file: Path, vae: torch.nn.Module, optimiser: torch.optim.Optimizer, step: int, spent: float
 ) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint atomically."""
     state = {"model": vae.state_dict(), "optimiser": optimiser.state_dict()}
     torch.save({**state, "step": step, "spent": spent}, file.with_suffix(".part"))
     file.with_suffix(".part").replace(file)
 
 
 def report(vae: torch.nn.Module, folder: Path, name: str) -> None:
-    """Print the PSNR on 200 unseen portraits, and draw eight beside their reconstruction."""
+    """Print the PSNR on 200 unseen portraits, and draw ten with their reconstructions."""
     real = torch.from_numpy(pictures(UNSEEN_FROM, 200)).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():
         latent = vae.encode(real).latent_dist.mean

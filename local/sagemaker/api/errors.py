@@ -1,8 +1,8 @@
-"""The two ways to say no: to the caller of an API, and in a job's or endpoint's FailureReason."""
+"""Errors of an API call, and failures of a job or endpoint (FailureReason)."""
 
 
 class ServiceError(Exception):
-    """An API call is refused."""
+    """The service refuses an API call."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -12,14 +12,14 @@ class ServiceError(Exception):
 
 
 class NotFoundError(ServiceError):
-    """SageMaker answers a missing training job so, for reading as for stopping."""
+    """A training job does not exist; Describe and Stop answer with this error."""
 
     def __init__(self) -> None:
         super().__init__("ValidationException", "Requested resource not found.")
 
 
-class ContainerFault(Exception):  # noqa: N818 - not an error of ours: it becomes a FailureReason
-    """A job or an endpoint cannot go on; the text is its FailureReason."""
+class ContainerFault(Exception):  # noqa: N818 - it becomes a FailureReason
+    """A job or an endpoint fails; the text is its FailureReason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""IAM: which action and resource a request names, and what else it needs a permission for."""
+"""IAM: the resource of a request, and the further permissions that it needs."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _INVOCATION = re.compile(r"^/endpoints/([^/]+)/(?:async-)?invocations")
 
 
 def resource_of(target: str, path: str, body: bytes) -> str:
-    """Return the ARN that a request is about; * for lists."""
+    """Return the ARN of a request's resource; * for lists."""
     invoked = _INVOCATION.match(path)
     if invoked is not None:
         return host.arn("endpoint", invoked[1])
@@ -35,8 +35,8 @@ def resource_of(target: str, path: str, body: bytes) -> str:
     return "*"
 
 
-def check_further(operation: str, headers: Json, request: Json) -> None:
-    """Refuse a request whose caller may not pass the role on, or set the tags.
+def check_related(operation: str, headers: Json, request: Json) -> None:
+    """Raise unless the caller may pass the role and set the tags of a request.
 
     Raises:
         ServiceError: AccessDeniedException.
@@ -61,7 +61,7 @@ def _require(headers: Json, action: str, resource: str, context: Json) -> None:
 
 
 def install() -> None:
-    """Teach ministack's IAM the actions and resources of SageMaker."""
+    """Add the actions and resources of SageMaker to ministack's IAM."""
     actions: Stock = import_module("ministack.core.iam_actions")
     actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]  # noqa: SLF001

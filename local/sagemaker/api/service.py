@@ -1,4 +1,4 @@
-"""The API's front door: what ministack calls, as it calls its own services."""
+"""The service module that ministack calls: dispatch, state and reset."""
 
 import copy
 import json
@@ -44,7 +44,7 @@ OPERATIONS: dict[str, Callable[[Json], Json]] = {
 async def handle_request(
     method: str, path: str, headers: Json, body: bytes, query_params: Json
 ) -> Answer:
-    """Answer one call of `sagemaker` or `sagemaker-runtime`."""
+    """Answer a call of `sagemaker` or `sagemaker-runtime`."""
     del method, query_params
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     invoked = runtime.endpoint_of(path) is not None
@@ -59,7 +59,7 @@ async def handle_request(
 
 
 def control(operation: str, headers: Json, body: bytes) -> Answer:
-    """Answer one call of the control plane."""
+    """Answer a call of the control plane."""
     handler = OPERATIONS.get(operation)
     if handler is None:
         message = f"{operation or 'This'} is not an operation of the laptop's SageMaker."
@@ -67,7 +67,7 @@ def control(operation: str, headers: Json, body: bytes) -> Answer:
     try:
         request = json.loads(body or b"{}")
         validation.check(operation, request)
-        permissions.check_further(operation, headers, request)
+        permissions.check_related(operation, headers, request)
         answer = handler(request)
     except ServiceError as error:
         return refusal(error)
@@ -75,26 +75,26 @@ def control(operation: str, headers: Json, body: bytes) -> Answer:
 
 
 def refusal(error: ServiceError) -> Answer:
-    """Return an error as AWS's JSON services write it."""
+    """Return an error in the form of AWS's JSON services."""
     body = {"__type": error.code, "message": error.message}
     headers = {"Content-Type": JSON_TYPE, "x-amzn-errortype": error.code}
     return error.status, headers, json.dumps(body).encode()
 
 
 def get_state() -> Json:
-    """Return what a restart of ministack needs."""
+    """Return the state that a restart of ministack loads."""
     return copy.deepcopy(store.everything())
 
 
 def load_persisted_state(state: Json) -> None:
-    """Take it back; jobs that ran have failed, endpoints start again."""
+    """Load the state; running jobs become failed, and endpoints start again."""
     store.restore(state)
     jobs.recover()
     endpoints.recover()
 
 
 def reset() -> None:
-    """Stop every process and forget everything."""
+    """Stop every process and clear the state."""
     store.forget()
     jobs.abandon_all()
     endpoints.abandon_all()

@@ -1,14 +1,14 @@
-"""Tags of anything that has an ARN."""
+"""Tags of resources, by ARN."""
 
 from local.cloud.typing_aliases import Json
 from local.sagemaker import store
 
 
 def put(arn: str, tags: Json) -> None:
-    """Set tags; those with other keys stay."""
+    """Set tags; tags with other keys stay."""
     if tags:
-        kept = store.tags().get(arn, {})
-        store.tags()[arn] = {**kept, **{tag["Key"]: tag["Value"] for tag in tags}}
+        present = store.tags().get(arn, {})
+        store.tags()[arn] = {**present, **{tag["Key"]: tag["Value"] for tag in tags}}
 
 
 def add(request: Json) -> Json:

@@ -1,4 +1,4 @@
-"""Requests are checked against botocore's own model of SageMaker, which states AWS's rules."""
+"""Checks requests against botocore's service model of SageMaker, which contains AWS's rules."""
 
 import re
 from functools import cache
@@ -11,12 +11,12 @@ from local.sagemaker.api.errors import ServiceError
 
 @cache
 def service_model() -> Stock:
-    """Return botocore's model; large, so read once."""
+    """Return botocore's model; it is large, so it is read once."""
     return botocore.session.Session().get_service_model("sagemaker")
 
 
 def check(operation: str, params: Json) -> None:
-    """Refuse a request as the real one does: all faults in one message.
+    """Raise for an invalid request; like AWS, with all errors in one message.
 
     Raises:
         ServiceError: ValidationException.
@@ -30,7 +30,7 @@ def check(operation: str, params: Json) -> None:
 
 
 def find_faults(shape: Stock, value: Json, path: str) -> list[str]:
-    """Return what is wrong with one value, and with what it holds."""
+    """Return the errors of one value and of its members."""
     inner = {"structure": _in_structure, "list": _in_list, "map": _in_map}.get(shape.type_name)
     found = _on_value(shape, value, path)
     return found if found or inner is None else found + inner(shape, value, path)
@@ -69,7 +69,7 @@ def _on_value(shape: Stock, value: Json, path: str) -> list[str]:
 
 
 def _matches(pattern: str, value: str) -> bool:
-    r"""Match as Java does; its classes like \p{L} (in tags) are beyond `re` and pass."""
+    r"""Match a Java pattern; `re` has no classes like \p{L} (in tags), so those always match."""
     return "\\p{" in pattern or re.fullmatch(pattern, value) is not None
 
 
@@ -125,7 +125,7 @@ def _fault(value: Json, path: str, constraint: str) -> str:
 
 
 def coerce(operation: str, properties: Json) -> Json:
-    """Return a template's properties with the types of the API: numbers may come as text."""
+    """Return a template's properties with the API's types; a template may give numbers as text."""
     return _coerce(service_model().operation_model(operation).input_shape, properties)
 
 

@@ -1,4 +1,4 @@
-"""HTTP to a serving container: the calls of SageMaker's multi-model contract."""
+"""HTTP calls to a serving container, as in SageMaker's multi-model contract."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ UNLOAD_SECONDS = 400
 
 
 class Reply(NamedTuple):
-    """What the container answered; header names in small letters."""
+    """A container's answer, with header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -20,13 +20,13 @@ class Reply(NamedTuple):
 
 
 class ContainerCalls:
-    """One container; it may be started again on another port."""
+    """Calls one container, whose port changes when it restarts."""
 
     def __init__(self) -> None:
         self.port = 0
 
     def ping(self) -> bool:
-        """Say whether it is ready."""
+        """Return whether the container is ready."""
         try:
             return self.call("GET", "/ping", timeout=PING_SECONDS).status == http.HTTPStatus.OK
         except OSError:
@@ -39,12 +39,12 @@ class ContainerCalls:
         return self.call("POST", "/models", body, headers, timeout)
 
     def unload(self, name: str, target: str) -> Reply:
-        """Take a model out of memory. No request for it may be in flight."""
+        """Unload a model. No request for it may be in flight."""
         headers = {TARGET_HEADER: target}
         return self.call("DELETE", f"/models/{name}", b"", headers, UNLOAD_SECONDS)
 
     def invoke(self, name: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
-        """Ask a loaded model."""
+        """Invoke a loaded model."""
         return self.call("POST", f"/models/{name}/invoke", body, headers, timeout)
 
     def call(
@@ -58,7 +58,7 @@ class ContainerCalls:
         """Send one request.
 
         Raises:
-            OSError: the container does not listen, or closed the connection, or took too long.
+            OSError: the container does not listen, closed the connection, or took too long.
         """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:

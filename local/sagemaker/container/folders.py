@@ -1,6 +1,6 @@
-"""Where jobs and endpoints have their files: apart for each server, for names may repeat.
+"""Folders of jobs and endpoints, separate for each server, as names may repeat.
 
-A server that was killed leaves files behind, photos among them: the next one removes them.
+A killed server leaves files behind, also photos; the next server removes them.
 """
 
 import os
@@ -16,17 +16,17 @@ def _port() -> str:
 
 
 def work(kind: str, name: str) -> Path:
-    """Return the folder of a job, a pool or an endpoint."""
+    """Return the work folder of a job, a pool or an endpoint."""
     return settings.current().work / _port() / kind / name
 
 
 def log(kind: str, name: str) -> Path:
-    """Return the file of a container's output."""
+    """Return the log file of a container."""
     return settings.current().logs / kind / f"{name}-{_port()}.log"
 
 
 def sweep(*, mine: bool = False) -> None:
-    """Remove what servers have left that do not listen any more; `mine`: this one's as well."""
+    """Remove the files of servers that no longer listen; with `mine` also this server's."""
     root = settings.current().work
     for folder in root.iterdir() if root.exists() else []:
         if folder.name.isdigit() and (

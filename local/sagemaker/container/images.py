@@ -1,13 +1,16 @@
-"""From an image's URI to the program that runs in its place: no Docker on the laptop."""
+"""Finds the program that runs in place of an image, as the laptop needs no Docker."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.sagemaker.container import free_cores
+
 ROOT = Path(__file__).resolve().parents[3]
-ENVIRONMENTS = ROOT / ".venv"
+TORCH_PYTHON = ROOT / ".venv" / "torch" / "bin" / "python"
+"""One environment for the trainer and the server (docs/decisions/0005)."""
 
 TRAINING_REPOSITORY = "likeness-training"
 SERVING_REPOSITORY = "likeness-serving"
@@ -15,19 +18,22 @@ SERVING_REPOSITORY = "likeness-serving"
 
 @dataclass(frozen=True)
 class Program:
-    """What an image's ENTRYPOINT and ENV would be."""
+    """A program, in place of an image's ENTRYPOINT and ENV."""
 
     argv: tuple[str, ...]
 
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    at_start: Callable[[], Mapping[str, str]] = field(default=dict, repr=False)
+    """Variables that depend on how the machine is when the program starts."""
+
 
 Images = Mapping[str, Program]
-"""By URI, or by the repository's name alone: every tag of every registry."""
+"""Programs by URI, or by repository name for every tag and registry."""
 
 
 def find_program(images: Images, uri: str) -> Program | None:
-    """Return what runs in place of an image; None: the image cannot be pulled.
+    """Return the program for an image; None when there is none, so the pull fails.
 
     >>> images = {"train": Program(("a",)), "1.dkr/train:old": Program(("b",))}
     >>> [find_program(images, uri) for uri in ("9.dkr/train:1", "1.dkr/train:old", "x")]
@@ -45,30 +51,30 @@ def repository_of(uri: str) -> str:
     return uri.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]
 
 
-def stock_images() -> Images:
-    """Return our two images.
+def product_images() -> Images:
+    """Return the programs of the training image and the serving image.
 
-    OpenMP's threads spin while they wait. On two busy cores two of them took 56.7 s for a step that
-    one took 1.2 s for, so they sleep instead, and one core is left for everything else. The server
-    runs beside all that and gets one.
+    The trainer tries how many threads are fastest, up to one for each core it may use; how they
+    wait depends on what is free when it starts. The server runs beside all that and gets one.
     """
-    threads = str(max(1, (os.cpu_count() or 1) - 1))
+    cores = len(os.sched_getaffinity(0))
     return {
         TRAINING_REPOSITORY: Program(
             argv=(
-                str(ENVIRONMENTS / "training" / "bin" / "python"),
+                str(TORCH_PYTHON),
                 str(ROOT / "training_image" / "train.py"),
                 "train",
             ),
             environment={
                 "PYTHONUNBUFFERED": "1",
-                "OMP_NUM_THREADS": threads,
-                "OMP_WAIT_POLICY": "PASSIVE",
+                "OMP_NUM_THREADS": "1",
+                "LIKENESS_MAX_THREADS": str(cores),
             },
+            at_start=lambda: free_cores.waiting(cores),
         ),
         SERVING_REPOSITORY: Program(
             argv=(
-                str(ENVIRONMENTS / "serving" / "bin" / "python"),
+                str(TORCH_PYTHON),
                 str(ROOT / "serving_image" / "serve"),
             ),
             environment={"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
@@ -77,7 +83,7 @@ def stock_images() -> Images:
 
 
 def python_program(script: Path, *arguments: str) -> Program:
-    """Return a script run by this very interpreter: for tests."""
+    """Return a program that runs a script with this interpreter; for tests."""
     return Program(
         argv=(sys.executable, str(script), *arguments), environment={"PYTHONUNBUFFERED": "1"}
     )

@@ -1,4 +1,4 @@
-"""A container's output: from its file to CloudWatch Logs, with its role's permissions."""
+"""Sends a container's output to CloudWatch Logs, with its role's permissions."""
 
 import re
 import time
@@ -9,12 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import store
 
-MAX_LINE = 200_000  # characters; CloudWatch takes 256 KiB
+MAX_LINE = 200_000  # characters; CloudWatch accepts 256 KiB
 MAX_BATCH = 500
 
 
 class LogShipper:
-    """Follows one file; call `ship` now and then, and once after the end."""
+    """Follows one file; call `ship` repeatedly, and once more after the end."""
 
     def __init__(
         self, logs: Stock, group: str, stream: str, file: Path, metrics: Json = ()
@@ -24,13 +24,13 @@ class LogShipper:
         self._stream = stream
         self._file = file
         self._offset = file.stat().st_size if file.exists() else 0
-        self._rest = b""
+        self._unfinished = b""
         self._refused = not self._create()
         self._metrics = [(item["Name"], re.compile(item["Regex"])) for item in metrics]
         self._values: dict[str, Json] = {}
 
     def ship(self, *, last: bool = False) -> None:
-        """Send the lines written since the last time; `last`: an unfinished one too."""
+        """Send the new lines; with `last` also a line without an end."""
         lines = self._new_lines(last=last)
         for start in range(0, len(lines), MAX_BATCH):
             self._send(lines[start : start + MAX_BATCH])
@@ -38,7 +38,7 @@ class LogShipper:
             self._measure(line)
 
     def final_metrics(self) -> list[Json]:
-        """Return FinalMetricDataList: the last value of each metric found in the output."""
+        """Return FinalMetricDataList: the last value of each metric in the output."""
         return list(self._values.values())
 
     def _new_lines(self, *, last: bool) -> list[str]:
@@ -48,11 +48,11 @@ class LogShipper:
             file.seek(self._offset)
             content = file.read()
         self._offset += len(content)
-        *lines, self._rest = (self._rest + content).split(b"\n")
-        if last and self._rest:
-            lines.append(self._rest)
-            self._rest = b""
-        # A progress bar draws over itself; its last state counts.
+        *lines, self._unfinished = (self._unfinished + content).split(b"\n")
+        if last and self._unfinished:
+            lines.append(self._unfinished)
+            self._unfinished = b""
+        # A progress bar overwrites its line, so only the text after the last CR is sent.
         texts = (
             line.rstrip(b"\r").rsplit(b"\r", 1)[-1].decode("utf-8", "replace") for line in lines
         )
@@ -72,7 +72,7 @@ class LogShipper:
                 except self._logs.exceptions.ResourceAlreadyExistsException:
                     continue
         except (ClientError, BotoCoreError):
-            return False  # as on AWS: a role without the permission leaves no logs
+            return False  # as on AWS, a role without the permission writes no logs
         return True
 
     def _send(self, lines: list[str]) -> None:
@@ -86,7 +86,7 @@ class LogShipper:
                 logEvents=[{"timestamp": moment, "message": line} for line in lines],
             )
         except (ClientError, BotoCoreError):
-            self._refused = True  # the file still has it all
+            self._refused = True  # the file still holds the complete output
 
     def _measure(self, line: str) -> None:
         for name, pattern in self._metrics:

@@ -1,4 +1,4 @@
-"""A program in its own process tree, as SageMaker runs a container: `supervise.py` holds it."""
+"""A program in its own process tree, started through `supervise.py`, in place of a container."""
 
 import subprocess
 import sys
@@ -14,9 +14,9 @@ SUPERVISOR = Path(__file__).with_name("supervise.py")
 
 
 class Container:
-    """Starts at once; output goes to a file. Nothing of it outlives this process.
+    """Starts a program whose output goes to a file; it ends with this process.
 
-    ``news`` is set when the program has ended.
+    The event ``ended`` is set when the program has ended.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Container:
         environment: Mapping[str, str],
         folder: Path,
         log_file: Path,
-        news: threading.Event | None = None,
+        ended: threading.Event | None = None,
     ) -> None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as log:
@@ -39,48 +39,48 @@ class Container:
                 start_new_session=True,
             )
         self._lock = threading.Lock()
-        self._news = news or threading.Event()
+        self._ended = ended or threading.Event()
         threading.Thread(target=self._await_end, daemon=True, name="container").start()
 
     def terminate(self) -> None:
-        """Send SIGTERM to the program alone, as a container's runtime does."""
-        self._say(b"T")
+        """Send SIGTERM to the program only, as a container runtime does."""
+        self._send(b"T")
 
     def kill(self) -> None:
-        """Kill the program with everything it started, and wait until that is done."""
-        self._say(b"K")
+        """Kill the program and all its descendants, and wait for their end."""
+        self._send(b"K")
         self._process.wait()
 
     def stop(self, grace: float) -> None:
-        """Ask, wait, then kill."""
+        """Send SIGTERM, wait, then kill."""
         self.terminate()
         if self.wait(grace) is None:
             self.kill()
 
     def wait(self, seconds: float) -> int | None:
-        """Return the exit status, or None when it still runs after so long."""
+        """Return the exit status, or None when the program still runs after `seconds`."""
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def status(self) -> int | None:
-        """Return the exit status, or None while it runs."""
+        """Return the exit status, or None while the program runs."""
         return self._process.poll()
 
     @property
     def pid(self) -> int:
-        """Of the supervisor."""
+        """Process id of the supervisor."""
         return self._process.pid
 
     def _await_end(self) -> None:
-        """Tell that the program has ended."""
+        """Wait for the program's end, then set the event."""
         self._process.wait()
         with self._lock, suppress(BrokenPipeError):
             self._pipe.close()
-        self._news.set()
+        self._ended.set()
 
-    def _say(self, command: bytes) -> None:
+    def _send(self, command: bytes) -> None:
         with self._lock, suppress(BrokenPipeError):
             if not self._pipe.closed:
                 self._pipe.write(command)
@@ -96,7 +96,7 @@ class Container:
 def container_environment(
     program: Program, environment: Mapping[str, str], folder: Path
 ) -> dict[str, str]:
-    """Return all that the program sees: nothing of this process's own environment."""
+    """Return the program's environment, which inherits nothing from this process."""
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     return {
@@ -105,5 +105,6 @@ def container_environment(
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
         **program.environment,
+        **program.at_start(),
         **environment,
     }

@@ -1,10 +1,10 @@
-"""What a container's runtime does for a program: one that dies takes everything with it.
+"""Runs a program and kills all its descendants at its end, as a container runtime does.
 
     python -I -S supervise.py PROGRAM [ARGUMENT...]
 
-Runs alone, so standard library only. Commands come as single bytes on standard input:
-T sends SIGTERM to the program, K kills it and all its descendants. When the input closes, the
-server is gone, and everything is killed too. Ends with the program's exit status.
+It uses the standard library only. Commands come as single bytes on standard input: T sends SIGTERM
+to the program, K kills it and all its descendants. When the input closes, the server is gone, and
+everything is killed too. The exit status is the program's.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-CANNOT_START = 127  # as a shell says it
+CANNOT_START = 127  # a shell's exit status
 
 libc = ctypes.CDLL(None)
 
@@ -45,12 +45,12 @@ def main(argv: list[str]) -> int:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, should even that be killed."""
+    """Ask Linux to kill this process when its parent dies, even by SIGKILL."""
     libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def obey_until_end(program: subprocess.Popen[bytes]) -> None:
-    """Return when the program has ended or must."""
+    """Obey commands; return when the program has ended or must be killed."""
     ended = os.pidfd_open(program.pid)
     while True:
         ready, _, _ = select.select([0, ended], [], [])
@@ -63,7 +63,7 @@ def obey_until_end(program: subprocess.Popen[bytes]) -> None:
 
 
 def kill_descendants() -> None:
-    """Kill all of them; those whose parent has died are our children, for we are the subreaper."""
+    """Kill all descendants; orphans are our children, because this process is the subreaper."""
     while children := descendants(os.getpid()):
         for pid in children:
             try:
@@ -74,7 +74,7 @@ def kill_descendants() -> None:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the living processes below one, zombies excluded."""
+    """Return the descendants of a process, without zombies."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -90,7 +90,7 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def reap(children: list[int]) -> None:
-    """Wait for those that are our own; the program itself is left to its Popen."""
+    """Wait for our own children without reaping them; Popen reaps the program."""
     for pid in children:
         try:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)

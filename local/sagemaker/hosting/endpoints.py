@@ -13,10 +13,10 @@ from local.sagemaker.hosting.instance import Instance
 BUSY = ("Creating", "Updating", "Deleting")
 
 _serving: dict[str, Instance] = {}
-"""What answers for an endpoint, by its ARN."""
+"""The instance that answers for an endpoint, by ARN."""
 
 _instances: set[Instance] = set()
-"""All that run or start."""
+"""All instances that run or start."""
 
 
 def _refuse(message: str) -> None:
@@ -46,15 +46,15 @@ def _find(found: Stock, name: str, kind: str, what: str) -> Json:
 
 
 def _new(request: Json, field: str, arn: str) -> Json:
-    kept = {key: value for key, value in request.items() if key != "Tags"}
-    return {**kept, field: arn, "CreationTime": store.now()}
+    own = {key: value for key, value in request.items() if key != "Tags"}
+    return {**own, field: arn, "CreationTime": store.now()}
 
 
 # ---- models ------------------------------------------------------------------------------------
 
 
 def create_model(request: Json) -> Json:
-    """CreateModel: one multi-model container."""
+    """CreateModel, for one multi-model container."""
     arn = host.arn("model", request["ModelName"])
     container, role = request.get("PrimaryContainer"), request.get("ExecutionRoleArn")
     if not container or container.get("Mode") != "MultiModel" or not container.get("ModelDataUrl"):
@@ -76,7 +76,7 @@ def describe_model(request: Json) -> Json:
 
 
 def delete_model(request: Json) -> Json:
-    """DeleteModel; endpoints that use it go on."""
+    """DeleteModel; endpoints that use the model keep running."""
     describe_model(request)
     store.models().pop(request["ModelName"])
     return {}
@@ -92,7 +92,7 @@ def list_models(request: Json) -> Json:
 
 
 def create_config(request: Json) -> Json:
-    """CreateEndpointConfig: one variant."""
+    """CreateEndpointConfig, for one variant."""
     name, variants = request["EndpointConfigName"], request["ProductionVariants"]
     if len(variants) != 1:
         _refuse("On the laptop an endpoint has one production variant.")
@@ -135,7 +135,7 @@ def _fields(document: Json, *names: str) -> Json:
 
 
 def create_endpoint(request: Json) -> Json:
-    """CreateEndpoint: the container starts on a thread of its own."""
+    """CreateEndpoint: the container starts on a new thread."""
     name, arn = request["EndpointName"], host.arn("endpoint", request["EndpointName"])
     describe_config(request)
     document = _new(request, "EndpointArn", arn)
@@ -153,7 +153,7 @@ def describe_endpoint(request: Json) -> Json:
 
 
 def update_endpoint(request: Json) -> Json:
-    """UpdateEndpoint: a new container beside the old one, which answers until the new one does."""
+    """UpdateEndpoint: start a new container; the old one answers until the new one is ready."""
     with store.lock:
         document = _idle(request)
         describe_config(request)
@@ -193,30 +193,30 @@ def list_endpoints(request: Json) -> Json:
 
 
 def serving(name: str) -> Instance | None:
-    """Return what answers for an endpoint; None: nothing does."""
+    """Return the instance that answers for an endpoint, or None."""
     return _serving.get(host.arn("endpoint", name))
 
 
 def _deploy(document: Json, request: Json) -> None:
-    """Start an instance of a configuration and let it answer; the old one goes."""
+    """Start an instance of a configuration, route requests to it, and stop the old one."""
     arn, old = document["EndpointArn"], _serving.get(document["EndpointArn"])
     try:
         instance = _start(document["EndpointName"], describe_config(request))
     except (ContainerFault, ServiceError) as fault:
-        # An update that fails leaves the endpoint as it was.
-        _settle(document, "Failed" if old is None else "InService", str(fault))
+        # After a failed update the old instance keeps answering.
+        _set_status(document, "Failed" if old is None else "InService", str(fault))
         return
     with store.lock:
-        forgotten = store.endpoints().get(document["EndpointName"]) is not document
-        if not forgotten:
+        deleted = store.endpoints().get(document["EndpointName"]) is not document
+        if not deleted:
             _serving[arn] = instance
             document["EndpointConfigName"] = request["EndpointConfigName"]
             document["ProductionVariants"] = [_summary(describe_config(request))]
-    for unused in [instance] if forgotten else [old]:
+    for unused in [instance] if deleted else [old]:
         if unused is not None:
             _discard(unused)
-    if not forgotten:
-        _settle(document, "InService", None)
+    if not deleted:
+        _set_status(document, "InService", None)
 
 
 def _start(name: str, config: Json) -> Instance:
@@ -237,7 +237,7 @@ def _discard(instance: Instance) -> None:
     instance.stop()
 
 
-def _settle(document: Json, status: str, reason: str | None) -> None:
+def _set_status(document: Json, status: str, reason: str | None) -> None:
     with store.lock:
         document |= {"EndpointStatus": status, "LastModifiedTime": store.now()}
         if reason is not None:
@@ -272,7 +272,7 @@ def _remove(document: Json) -> None:
 
 
 def recover() -> None:
-    """After a restart: start every endpoint again."""
+    """Start every endpoint again after a restart of the server."""
     for (account, region, name), document in store.endpoints().all_items():
         with host.scope(account, region):
             document["EndpointStatus"] = "Creating"
@@ -281,7 +281,7 @@ def recover() -> None:
 
 
 def abandon_all() -> None:
-    """Stop every container: the server stops or is reset."""
+    """Stop every container, because the server stops or is reset."""
     for instance in list(_instances):
         _discard(instance)
     _serving.clear()

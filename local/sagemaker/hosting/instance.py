@@ -1,4 +1,4 @@
-"""An endpoint's instance: one serving container, kept alive, with its models."""
+"""An endpoint's instance: one serving container, restarted when it ends, with its models."""
 
 import shutil
 import socket
@@ -53,7 +53,7 @@ class Instance:
             f"{self.variant}/{self._id}",
             self._log_file,
         )
-        self._news = threading.Event()
+        self._wakeup = threading.Event()
         self._stopped = False
         self._container: Container | None = None
 
@@ -61,7 +61,7 @@ class Instance:
         """Return when the container answers /ping.
 
         Raises:
-            ContainerFault: it ended, or did not answer in time.
+            ContainerFault: the container ended, or did not answer in time.
         """
         self._launch()
         deadline = time.monotonic() + self._startup
@@ -74,22 +74,22 @@ class Instance:
                     f"The primary container for production variant {self.variant} did not pass "
                     "the ping health check. Please check CloudWatch logs for this endpoint."
                 )
-            self._news.wait(PING_EVERY)
-        host.in_background("endpoint-instance", self._keep)
+            self._wakeup.wait(PING_EVERY)
+        host.in_background("endpoint-instance", self._supervise)
 
     def stop(self) -> None:
-        """End the container and remove its files."""
+        """Stop the container and remove its files."""
         self._stopped = True
-        self._news.set()
+        self._wakeup.set()
         if self._container is not None:
             self._container.stop(STOP_SECONDS)
         shutil.rmtree(self._root, ignore_errors=True)
 
     def invoke(self, target: str, body: bytes, headers: dict[str, str]) -> Reply:
-        """Ask a model, loading it first if need be.
+        """Invoke a model; load it first if it is not loaded.
 
         Raises:
-            ServiceError: as InvokeEndpoint has them.
+            ServiceError: an error of InvokeEndpoint.
         """
         deadline = time.monotonic() + self._settings.invocation_limit
         for attempt in (1, 2):
@@ -99,7 +99,7 @@ class Instance:
             full = reply.status == HTTPStatus.INSUFFICIENT_STORAGE
             if attempt == 1 and lost:
                 self.models.forget(model)
-            elif attempt == 1 and full and self.models.make_room(model):
+            elif attempt == 1 and full and self.models.unload_one(model):
                 continue
             else:
                 break
@@ -108,7 +108,7 @@ class Instance:
         return reply
 
     def _ask(self, model: Model, body: bytes, headers: dict[str, str], deadline: float) -> Reply:
-        """Ask on a thread of its own: the model stays in use until the container has answered."""
+        """Invoke on a new thread, so that the model stays in use until the container answers."""
         answer: Future[Reply] = Future()
 
         def ask() -> None:
@@ -124,7 +124,7 @@ class Instance:
         try:
             return answer.result(max(0.0, deadline - time.monotonic()))
         except ConnectionRefusedError as error:
-            message = "The container is being started again. Please try again."
+            message = "The container restarts. Please try again."
             raise ServiceError("ServiceUnavailable", message, 503) from error
         except (TimeoutError, FutureTimeoutError) as error:
             raise timed_out() from error
@@ -153,13 +153,13 @@ class Instance:
             "AWS_SECRET_ACCESS_KEY": self._session.secret_key,
             "AWS_SESSION_TOKEN": self._session.token,
         }
-        self._container = Container(program, environment, self._root, self._log_file, self._news)
+        self._container = Container(program, environment, self._root, self._log_file, self._wakeup)
 
-    def _keep(self) -> None:
-        """Start the container again whenever it ends: its models load again on demand."""
+    def _supervise(self) -> None:
+        """Restart the container whenever it ends; its models load again on demand."""
         while not self._stopped:
-            self._news.wait(self._settings.sync_every)
-            self._news.clear()
+            self._wakeup.wait(self._settings.sync_every)
+            self._wakeup.clear()
             self._logs.ship()
             ended = self._container is not None and self._container.status() is not None
             if ended and not self._stopped:
@@ -169,7 +169,7 @@ class Instance:
 
 
 def _free_ports(count: int) -> int:
-    """Return the first of so many neighbouring ports that nobody listens on."""
+    """Return the first of `count` consecutive free ports."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""What InvokeEndpoint answers when the container, or its model, does not."""
+"""Errors of InvokeEndpoint when the container or its model does not answer."""
 
 from http import HTTPStatus
 
@@ -9,7 +9,7 @@ FAILED_DEPENDENCY = 424
 
 
 class ModelError(ServiceError):
-    """The container answered with an error, or not at all (status 0)."""
+    """The container answered with an error, or did not answer (status 0)."""
 
     def __init__(self, original_status: int, original_message: str) -> None:
         kind = "client" if 400 <= original_status < 500 else "server"  # noqa: PLR2004 - HTTP
@@ -24,12 +24,12 @@ class ModelError(ServiceError):
 
 
 def model_error(reply: Reply) -> ModelError:
-    """Return the container's own error."""
+    """Return the error with which the container answered."""
     return ModelError(reply.status, reply.body.decode("utf-8", "replace")[:4096])
 
 
 def timed_out() -> ModelError:
-    """Return that the container took too long."""
+    """Return the error for a container that took too long."""
     return ModelError(
         0,
         "Your invocation timed out while waiting for a response from container primary. Review "
@@ -39,7 +39,7 @@ def timed_out() -> ModelError:
 
 
 def not_ready(target: str) -> ServiceError:
-    """Return that the model still loads; the caller is to try again."""
+    """Return the error for a model that still loads; the caller tries again."""
     return ServiceError(
         "ModelNotReadyException",
         f"Model {target} is not ready to serve inference requests, it is still being loaded.",

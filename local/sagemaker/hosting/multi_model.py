@@ -1,4 +1,4 @@
-"""Which models a container holds in memory: loaded on demand, the least recently used one out."""
+"""The models in a container's memory: loaded on demand, unloaded least recently used first."""
 
 import logging
 import threading
@@ -33,7 +33,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """What the container knows it by."""
+        """The model's name in calls to the container."""
         return model_name(self.target)
 
 
@@ -53,7 +53,7 @@ class MultiModel:
         """Return a loaded model that stays loaded until `release`.
 
         Raises:
-            ServiceError: it cannot be loaded, or not until the deadline; the load then goes on.
+            ServiceError: the load fails, or takes longer than the deadline and continues.
         """
         with self._changed:
             model = self._find_or_load(target)
@@ -69,26 +69,26 @@ class MultiModel:
             return model
 
     def release(self, model: Model) -> None:
-        """One request less is in flight."""
+        """End one request of a model."""
         with self._changed:
             model.in_flight -= 1
             self._changed.notify_all()
 
     def forget(self, model: Model | None = None) -> None:
-        """The container has lost a model, or, when it was started again, all."""
+        """Record that the container has lost a model, or all models after a restart."""
         with self._changed:
             for lost in [model] if model is not None else list(self._models.values()):
                 if self._models.get(lost.target) is lost and lost.state == "ready":
                     self._drop(lost, "gone")
 
     def loaded(self) -> list[str]:
-        """Return the targets in memory, the least recently used first."""
+        """Return the targets in memory, least recently used first."""
         with self._changed:
             ready = [model for model in self._models.values() if model.state == "ready"]
             return [model.target for model in sorted(ready, key=lambda model: model.used)]
 
-    def make_room(self, keep: Model) -> bool:
-        """Unload the least recently used model but one; False: there is no other."""
+    def unload_one(self, keep: Model) -> bool:
+        """Unload the least recently used model except `keep`; return False if there is no other."""
         with self._changed:
             others = [
                 model
@@ -97,16 +97,16 @@ class MultiModel:
             ]
             if not others:
                 return False
-            victim = min(others, key=lambda model: (model.in_flight > 0, model.used))
-            victim.state = "draining"
-            while victim.in_flight:
+            unloaded = min(others, key=lambda model: (model.in_flight > 0, model.used))
+            unloaded.state = "draining"
+            while unloaded.in_flight:
                 self._changed.wait()
         try:
-            self._calls.unload(victim.name, victim.target)
+            self._calls.unload(unloaded.name, unloaded.target)
         except OSError:
-            logger.warning("a model could not be unloaded: its container does not answer")
+            logger.warning("a model could not be unloaded, because its container does not answer")
         with self._changed:
-            self._drop(victim, "gone")
+            self._drop(unloaded, "gone")
         return True
 
     def _find_or_load(self, target: str) -> Model:
@@ -125,7 +125,7 @@ class MultiModel:
         except OSError:
             model.error = ServiceError("ServiceUnavailable", "The container does not answer.", 503)
         except Exception:
-            logger.exception("loading a model")
+            logger.exception("a model could not be loaded")
             model.error = ServiceError("InternalFailure", "An internal failure occurred.", 500)
         with self._changed:
             if model.error is not None:
@@ -137,12 +137,12 @@ class MultiModel:
 
     def _load_or_raise(self, model: Model) -> None:
         folder = self._fetch(model.target)
-        while len(self.loaded()) >= self._settings.max_loaded_models and self.make_room(model):
+        while len(self.loaded()) >= self._settings.max_loaded_models and self.unload_one(model):
             continue
         reply = self._ask_to_load(model, folder)
-        while reply.status == HTTPStatus.INSUFFICIENT_STORAGE and self.make_room(model):
+        while reply.status == HTTPStatus.INSUFFICIENT_STORAGE and self.unload_one(model):
             reply = self._ask_to_load(model, folder)
-        if reply.status not in {HTTPStatus.OK, HTTPStatus.CONFLICT}:  # 409: it is there already
+        if reply.status not in {HTTPStatus.OK, HTTPStatus.CONFLICT}:  # 409: it is already loaded
             raise model_error(reply)
 
     def _ask_to_load(self, model: Model, folder: Path) -> Reply:

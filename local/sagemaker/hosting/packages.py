@@ -1,4 +1,4 @@
-"""A TargetModel on an instance's disk: downloaded with the role's permissions, safely unpacked."""
+"""TargetModels on an instance's disk: downloaded with the role's permissions, and unpacked."""
 
 import hashlib
 import shutil
@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 from local.cloud.typing_aliases import Stock
 from local.sagemaker import s3 as s3_module
 from local.sagemaker.api.errors import ServiceError
-from local.sagemaker.s3 import Place
+from local.sagemaker.s3 import S3Location
 
 MAX_BYTES = 20 << 30
 
 
 def model_name(target: str) -> str:
-    """Return what SageMaker calls a TargetModel towards the container: a hash.
+    """Return the hash by which SageMaker names a TargetModel to the container.
 
     >>> model_name("user.tar.gz")
     'd627cd71d48856f60f6c017c612d7469'
@@ -25,7 +25,7 @@ def model_name(target: str) -> str:
 
 
 class Packages:
-    """What has been fetched stays on disk, also when it leaves memory, as on SageMaker."""
+    """Fetches models; as on SageMaker, a model stays on disk when it leaves memory."""
 
     def __init__(self, s3: Stock, data_url: str, folder: Path) -> None:
         self._s3 = s3
@@ -36,7 +36,7 @@ class Packages:
         """Return the folder of an unpacked model.
 
         Raises:
-            ServiceError: ValidationError; there is no such object, or it is no archive.
+            ServiceError: ValidationError; the object does not exist, or is not an archive.
         """
         name = model_name(target)
         model = self._folder / name / "model"
@@ -52,15 +52,15 @@ class Packages:
         return model
 
     def _download(self, target: str, archive: Path) -> None:
-        place = Place(self._prefix.bucket, self._prefix.key + target.lstrip("/"))
+        location = S3Location(self._prefix.bucket, self._prefix.key + target.lstrip("/"))
         try:
-            s3_module.get(self._s3, place, archive)
+            s3_module.get(self._s3, location, archive)
         except ClientError as error:
             raise ServiceError(
                 "ValidationError",
-                f"Failed to download model data(bucket: {place.bucket}, key: {place.key}). Please "
-                "ensure that there is an object located at the URL and that the role passed to "
-                "CreateModel has permissions to download the model.",
+                f"Failed to download model data(bucket: {location.bucket}, key: {location.key}). "
+                "Please ensure that there is an object located at the URL and that the role passed "
+                "to CreateModel has permissions to download the model.",
             ) from error
 
 
@@ -71,7 +71,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                 message = "Unable to extract the model archive: it is too large."
                 raise ServiceError("ValidationError", message)
             folder.mkdir()
-            tar.extractall(folder, filter="data")  # nothing leaves the folder
+            tar.extractall(folder, filter="data")  # the filter refuses paths outside the folder
     except (tarfile.TarError, OSError, EOFError) as error:
         message = "Unable to extract the model archive: it is not a valid tar.gz file."
         raise ServiceError("ValidationError", message) from error

@@ -1,4 +1,4 @@
-"""sagemaker-runtime: InvokeEndpoint."""
+"""InvokeEndpoint of sagemaker-runtime."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
 
 
 def endpoint_of(path: str) -> str | None:
-    """Return the endpoint that a request invokes; None: it is another request."""
+    """Return the endpoint that a request invokes; None for another request."""
     found = _PATH.match(path)
     return found[1] if found else None
 
@@ -55,7 +55,7 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
     reply = instance.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
     _count(name, instance.variant, time.monotonic() - started)
     answer = {
-        # In small letters: ministack would rewrite "Content-Type" to its idea of the service's.
+        # In lower case, because ministack replaces "Content-Type" by the service's default.
         "content-type": reply.headers.get("content-type", "application/octet-stream"),
         "x-Amzn-Invoked-Production-Variant": instance.variant,
     }
@@ -65,7 +65,7 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
 
 
 def _count(endpoint: str, variant: str, seconds: float) -> None:
-    """Publish what SageMaker publishes of a call that was answered."""
+    """Publish SageMaker's metrics of an answered call."""
     cloudwatch: Stock = import_module("ministack.services.cloudwatch")
     dimensions = {"EndpointName": endpoint, "VariantName": variant}
     for metric, value, unit in (
@@ -76,7 +76,7 @@ def _count(endpoint: str, variant: str, seconds: float) -> None:
 
 
 def _refusal(error: ServiceError) -> Answer:
-    """Return an error as AWS's REST services write it."""
+    """Return an error in the form of AWS's REST services."""
     body: Json = {"Message": error.message}
     if isinstance(error, ModelError):
         body |= {

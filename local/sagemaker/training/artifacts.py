@@ -1,4 +1,4 @@
-"""What a training job leaves: `model/` and `output/data/`, as archives in S3."""
+"""Uploads a training job's `model/` and `output/data/` as archives to S3."""
 
 import tarfile
 from pathlib import Path
@@ -8,27 +8,27 @@ from botocore.exceptions import ClientError
 from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import s3 as s3_module
 from local.sagemaker.api.errors import ContainerFault
-from local.sagemaker.s3 import Place
+from local.sagemaker.s3 import S3Location
 
 
-def output_prefix(document: Json) -> Place:
-    """Return where a job's output goes: <S3OutputPath>/<job>/output/."""
-    place = s3_module.parse_uri(document["OutputDataConfig"]["S3OutputPath"])
+def output_prefix(document: Json) -> S3Location:
+    """Return the prefix of a job's output, <S3OutputPath>/<job>/output/."""
+    location = s3_module.parse_uri(document["OutputDataConfig"]["S3OutputPath"])
     folder = "/".join(
-        part for part in (place.key.strip("/"), document["TrainingJobName"], "output/") if part
+        part for part in (location.key.strip("/"), document["TrainingJobName"], "output/") if part
     )
-    return Place(place.bucket, folder)
+    return S3Location(location.bucket, folder)
 
 
 def model_uri(document: Json) -> str:
-    """Return the address of the model's archive, or of its folder when it is not compressed."""
-    place = output_prefix(document)
+    """Return the URI of the model's archive, or of its folder when it is not compressed."""
+    location = output_prefix(document)
     name = "model.tar.gz" if _compressed(document) else "model/"
-    return f"s3://{place.bucket}/{place.key}{name}"
+    return f"s3://{location.bucket}/{location.key}{name}"
 
 
 def upload(s3: Stock, document: Json, root: Path, *, with_model: bool) -> None:
-    """Upload the outputs; a failed job leaves no model.
+    """Upload the outputs; a failed job uploads no model.
 
     Raises:
         ContainerFault: the role may not write there.
@@ -46,18 +46,18 @@ def upload(s3: Stock, document: Json, root: Path, *, with_model: bool) -> None:
 
 
 def _upload_folder(s3: Stock, document: Json, name: str, folder: Path) -> None:
-    place = output_prefix(document)
+    location = output_prefix(document)
     if not _compressed(document):
         for file in sorted(folder.rglob("*")):
             if file.is_file():
-                key = f"{place.key}{name}/{file.relative_to(folder).as_posix()}"
-                s3_module.put(s3, file, Place(place.bucket, key))
+                key = f"{location.key}{name}/{file.relative_to(folder).as_posix()}"
+                s3_module.put(s3, file, S3Location(location.bucket, key))
         return
     archive = folder.parent / f".{name}.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for entry in sorted(folder.iterdir()):
             tar.add(entry, arcname=entry.name)
-    s3_module.put(s3, archive, Place(place.bucket, f"{place.key}{name}.tar.gz"))
+    s3_module.put(s3, archive, S3Location(location.bucket, f"{location.key}{name}.tar.gz"))
 
 
 def _compressed(document: Json) -> bool:

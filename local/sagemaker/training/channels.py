@@ -1,4 +1,4 @@
-"""The input channels of a training job: from S3 into `input/data/<channel>`, in File mode."""
+"""Downloads a training job's input channels from S3 into `input/data/<channel>` (File mode)."""
 
 import json
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import s3 as s3_module
 from local.sagemaker.api.errors import ContainerFault
-from local.sagemaker.s3 import Place
+from local.sagemaker.s3 import S3Location
 
 
 def download_channels(s3: Stock, channels: Json, folder: Path) -> None:
-    """Fill a folder for each channel.
+    """Download every channel into its folder.
 
     Raises:
         ContainerFault: an object is missing, or the role may not read it.
@@ -29,14 +29,14 @@ def download_channels(s3: Stock, channels: Json, folder: Path) -> None:
 
 
 def download_source(s3: Stock, source: Json, target: Path) -> None:
-    """Download what one S3DataSource names."""
+    """Download the objects that an S3DataSource names."""
     found = False
-    for place, relative in _listed(s3, source):
+    for location, relative in _listed(s3, source):
         file = s3_module.inside(target, relative)
         if file is None:
-            reason = "ClientError: Data download failed: a key leads out of its channel"
+            reason = "ClientError: Data download failed: a key leads outside of its channel"
             raise ContainerFault(reason)
-        s3_module.get(s3, place, file)
+        s3_module.get(s3, location, file)
         found = True
     if not found:
         reason = (
@@ -47,17 +47,17 @@ def download_source(s3: Stock, source: Json, target: Path) -> None:
         raise ContainerFault(reason)
 
 
-def _listed(s3: Stock, source: Json) -> Iterator[tuple[Place, str]]:
+def _listed(s3: Stock, source: Json) -> Iterator[tuple[S3Location, str]]:
     uri = s3_module.parse_uri(source["S3Uri"])
     if source["S3DataType"] == "ManifestFile":
         yield from _manifest_entries(s3, uri)
         return
     for key in s3_module.list_keys(s3, uri):
-        yield Place(uri.bucket, key), s3_module.relative_key(key, uri.key)
+        yield S3Location(uri.bucket, key), s3_module.relative_key(key, uri.key)
 
 
-def _manifest_entries(s3: Stock, manifest: Place) -> Iterator[tuple[Place, str]]:
-    """A manifest is a list: {"prefix": uri}, then names relative to it, also their local names."""
+def _manifest_entries(s3: Stock, manifest: S3Location) -> Iterator[tuple[S3Location, str]]:
+    """Yield a manifest's entries: {"prefix": uri} comes first, then names relative to it."""
     body = s3.get_object(Bucket=manifest.bucket, Key=manifest.key)["Body"].read()
     try:
         head, *names = json.loads(body)
@@ -66,7 +66,7 @@ def _manifest_entries(s3: Stock, manifest: Place) -> Iterator[tuple[Place, str]]
         reason = "ClientError: Data download failed: the manifest file is not valid"
         raise ContainerFault(reason) from error
     for name in names:
-        yield Place(prefix.bucket, prefix.key + name), name
+        yield S3Location(prefix.bucket, prefix.key + name), name
 
 
 def _reason(error: ClientError, uri: str) -> str:
@@ -76,7 +76,7 @@ def _reason(error: ClientError, uri: str) -> str:
 
 
 def channel_config(channels: Json) -> dict[str, dict[str, str]]:
-    """Return `inputdataconfig.json`."""
+    """Return the content of `inputdataconfig.json`."""
     return {
         channel["ChannelName"]: {
             "TrainingInputMode": "File",

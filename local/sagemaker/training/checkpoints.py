@@ -1,4 +1,4 @@
-"""Checkpoints: restored when a job starts, copied to S3 while it runs, never deleted there."""
+"""Checkpoints: downloaded when a job starts, uploaded while it runs, never deleted in S3."""
 
 from pathlib import Path
 
@@ -7,36 +7,38 @@ from botocore.exceptions import ClientError
 from local.cloud.typing_aliases import Stock
 from local.sagemaker import s3 as s3_module
 from local.sagemaker.api.errors import ContainerFault
-from local.sagemaker.s3 import Place
+from local.sagemaker.s3 import S3Location
 
 Version = tuple[int, int]
-"""Time of change in nanoseconds and size."""
+"""A file's modification time in nanoseconds, and its size."""
 
 
 class CheckpointSync:
-    """Between one folder and one S3 prefix."""
+    """Copies files between one folder and one S3 prefix."""
 
     def __init__(self, s3: Stock, folder: Path, uri: str) -> None:
         self._s3 = s3
         self._folder = folder
-        place = s3_module.parse_uri(uri)
-        self._prefix = Place(place.bucket, place.key.rstrip("/") + "/" if place.key else "")
+        location = s3_module.parse_uri(uri)
+        self._prefix = S3Location(
+            location.bucket, location.key.rstrip("/") + "/" if location.key else ""
+        )
         self._known: dict[Path, Version] = {}
 
     def restore(self) -> None:
-        """Download what an earlier attempt has left."""
+        """Download the files of an earlier attempt."""
         try:
             for key in s3_module.list_keys(self._s3, self._prefix):
                 file = s3_module.inside(self._folder, key[len(self._prefix.key) :])
                 if file is not None:
-                    s3_module.get(self._s3, Place(self._prefix.bucket, key), file)
+                    s3_module.get(self._s3, S3Location(self._prefix.bucket, key), file)
                     self._known[file] = _version(file)
         except ClientError as error:
             reason = f"ClientError: Restoring checkpoints failed: {error}"
             raise ContainerFault(reason) from error
 
     def push(self) -> None:
-        """Upload what has changed, the oldest first.
+        """Upload changed files, the oldest change first.
 
         Raises:
             ContainerFault: the role may not write there.
@@ -44,10 +46,10 @@ class CheckpointSync:
         for version, file in sorted(self._changed()):
             try:
                 content_of = file.relative_to(self._folder).as_posix()
-                place = Place(self._prefix.bucket, self._prefix.key + content_of)
-                s3_module.put(self._s3, file, place)
+                location = S3Location(self._prefix.bucket, self._prefix.key + content_of)
+                s3_module.put(self._s3, file, location)
             except FileNotFoundError:
-                continue  # renamed or removed since: the next round sees what it became
+                continue  # renamed or removed meanwhile; the next call sees the new name
             except ClientError as error:
                 reason = f"ClientError: Uploading checkpoints failed: {error}"
                 raise ContainerFault(reason) from error
@@ -66,13 +68,13 @@ class CheckpointSync:
 
 
 class Mirrors:
-    """All folders of a job that go to S3 while it runs."""
+    """Every folder of a job that is uploaded while it runs."""
 
     def __init__(self, syncs: list[CheckpointSync]) -> None:
         self._syncs = syncs
 
     def push(self) -> None:
-        """Upload what has changed in each."""
+        """Upload the changed files of each folder."""
         for sync in self._syncs:
             sync.push()
 

@@ -1,4 +1,4 @@
-"""A training job as DescribeTrainingJob shows it, and how it moves from status to status."""
+"""DescribeTrainingJob's document of a job, and its changes of status."""
 
 from local.cloud.typing_aliases import Json
 from local.sagemaker import events, store
@@ -18,7 +18,7 @@ MESSAGES = {
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
-"""By secondary status."""
+"""Status message by secondary status."""
 
 FINAL = {
     "Completed": "Completed",
@@ -26,11 +26,11 @@ FINAL = {
     "Stopped": "Stopped",
     "MaxRuntimeExceeded": "Stopped",
 }
-"""What TrainingJobStatus becomes with a last secondary status."""
+"""Final TrainingJobStatus by last secondary status."""
 
 
 def new_document(request: Json, arn: str) -> Json:
-    """Return a job that is about to start."""
+    """Return the document of a job that starts."""
     moment = store.now()
     document = {
         **{key: value for key, value in request.items() if key != "Tags"},
@@ -53,7 +53,7 @@ def new_document(request: Json, arn: str) -> Json:
 
 
 def append_transition(document: Json, secondary: str) -> None:
-    """Enter a secondary status; the one before ends."""
+    """Append a secondary status, and end the one before."""
     moment = store.now()
     transitions = document["SecondaryStatusTransitions"]
     if transitions:
@@ -66,7 +66,7 @@ def append_transition(document: Json, secondary: str) -> None:
 
 
 def advance(document: Json, secondary: str) -> None:
-    """Enter a secondary status of a living job, and tell it."""
+    """Set the secondary status of a running job, and publish it."""
     with store.lock:
         if secondary == "Stopping":
             document["TrainingJobStatus"] = "Stopping"
@@ -75,7 +75,7 @@ def advance(document: Json, secondary: str) -> None:
 
 
 def end(document: Json, secondary: str, reason: str | None, seconds: float) -> None:
-    """Enter the last status; `seconds` is how long instances were used. Lock held by the caller."""
+    """Set the final status; `seconds` is the billed time. The caller holds the lock."""
     append_transition(document, secondary)
     moment = store.now()
     document["SecondaryStatusTransitions"][-1]["EndTime"] = moment
@@ -89,7 +89,7 @@ def end(document: Json, secondary: str, reason: str | None, seconds: float) -> N
 
 
 def whole_seconds(seconds: float) -> int:
-    """Return a time as it is billed: at least one second.
+    """Return a billed time in whole seconds, at least one.
 
     >>> whole_seconds(0.2), whole_seconds(2.1)
     (1, 3)

@@ -1,4 +1,4 @@
-"""The training job API."""
+"""The API of training jobs."""
 
 import copy
 
@@ -10,11 +10,11 @@ from local.sagemaker.training import documents, warm_pools
 from local.sagemaker.training.run import CONTAINER_ROOT, TrainingRun
 
 _runs: dict[str, TrainingRun] = {}
-"""The living jobs, by ARN."""
+"""Running jobs by ARN."""
 
 
 def create(request: Json) -> Json:
-    """CreateTrainingJob: checked, then started on a thread of its own."""
+    """CreateTrainingJob: check the request and start the job on a new thread."""
     check_rules(request)
     name, arn = request["TrainingJobName"], host.arn("training-job", request["TrainingJobName"])
     if not host.may_assume(request["RoleArn"], arn):
@@ -35,11 +35,11 @@ def create(request: Json) -> Json:
         document = store.jobs()[name] = documents.new_document(request, arn)
         tagging.put(arn, request.get("Tags", []))
         run = _runs[arn] = TrainingRun(document, cache)
-    host.in_background(f"training-{name}", lambda: _live(run))
+    host.in_background(f"training-{name}", lambda: _run_job(run))
     return {"TrainingJobArn": arn}
 
 
-def _live(run: TrainingRun) -> None:
+def _run_job(run: TrainingRun) -> None:
     try:
         run.run()
     finally:
@@ -47,7 +47,7 @@ def _live(run: TrainingRun) -> None:
 
 
 def check_rules(request: Json) -> None:
-    """Refuse what the service's model allows but the service does not."""
+    """Refuse requests that the service model allows but the service does not."""
     resources, stopping = request.get("ResourceConfig"), request.get("StoppingCondition")
     image = request.get("AlgorithmSpecification", {}).get("TrainingImage")
     if resources is None or stopping is None or not resources.get("InstanceType"):
@@ -64,7 +64,7 @@ def check_rules(request: Json) -> None:
 
 
 def check_channels(request: Json) -> None:
-    """Refuse the ways to get data that the laptop has not."""
+    """Refuse input modes that the laptop does not support."""
     default = request["AlgorithmSpecification"]["TrainingInputMode"]
     for channel in request.get("InputDataConfig", []):
         source = channel["DataSource"].get("S3DataSource", {})
@@ -78,18 +78,18 @@ def check_channels(request: Json) -> None:
         if not plain:
             _refuse(
                 f"On the laptop channel {channel['ChannelName']} must be an S3Prefix or a "
-                "ManifestFile, FullyReplicated, in File mode, as it is."
+                "ManifestFile, FullyReplicated, in File mode and not compressed."
             )
 
 
 def check_spot(request: Json, resources: Json, stopping: Json) -> None:
-    """Refuse what spot instances do not go with."""
-    longest = stopping.get("MaxWaitTimeInSeconds")
+    """Refuse settings that spot instances do not support."""
+    max_wait = stopping.get("MaxWaitTimeInSeconds")
     if not request.get("EnableManagedSpotTraining"):
-        if longest is not None:
+        if max_wait is not None:
             _refuse("MaxWaitTimeInSeconds needs EnableManagedSpotTraining.")
         return
-    if longest is None or longest < stopping.get("MaxRuntimeInSeconds", 86_400):
+    if max_wait is None or max_wait < stopping.get("MaxRuntimeInSeconds", 86_400):
         _refuse(
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
             "MaxRuntimeInSeconds when EnableManagedSpotTraining is set to true"
@@ -99,7 +99,7 @@ def check_spot(request: Json, resources: Json, stopping: Json) -> None:
 
 
 def check_quota(resources: Json) -> None:
-    """Refuse when too many instances of this type train. The lock is held."""
+    """Refuse when the quota of this instance type is used up. The caller holds the lock."""
     kind, wanted = resources["InstanceType"], resources["InstanceCount"]
     used = sum(
         job["ResourceConfig"]["InstanceCount"]
@@ -145,7 +145,7 @@ def stop(request: Json) -> Json:
 
 
 def delete(request: Json) -> Json:
-    """DeleteTrainingJob: its name is free again."""
+    """DeleteTrainingJob; its name can be used again."""
     with store.lock:
         warm_pools.expire()
         try:
@@ -162,7 +162,7 @@ def delete(request: Json) -> Json:
 
 
 def update(request: Json) -> Json:
-    """UpdateTrainingJob: only how long its warm pool waits."""
+    """UpdateTrainingJob, for the keep-alive period only."""
     with store.lock:
         document = _find(request)
         seconds = request.get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds")
@@ -208,12 +208,12 @@ def _find(request: Json) -> Json:
 
 
 def interrupt(name: str) -> None:
-    """Reclaim the spot instance of a job: for tests of what a spot interruption does."""
+    """Interrupt the spot instance of a job; for tests."""
     _runs[_find({"TrainingJobName": name})["TrainingJobArn"]].interrupt()
 
 
 def recover() -> None:
-    """After a restart: what ran is lost."""
+    """After a restart, mark the jobs that were running as failed."""
     with store.lock:
         for _, job in store.jobs().all_items():
             if job["TrainingJobStatus"] in documents.ALIVE:
@@ -222,7 +222,7 @@ def recover() -> None:
 
 
 def abandon_all() -> None:
-    """Kill every container: the server stops or is reset."""
+    """Kill every container, because the server stops or is reset."""
     for run in list(_runs.values()):
         run.abandon()
     _runs.clear()

@@ -1,4 +1,4 @@
-"""The life of one training job: a thread that waits on one process."""
+"""Runs one training job: a thread that waits for one process."""
 
 import json
 import logging
@@ -23,20 +23,20 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CONTAINER_ROOT = "/opt/ml/"
 MAX_REASON = 1024
 SIGNALLED = 128
-"""A container that a signal ended exits with this and the signal's number."""
+"""Exit code of a container that a signal ended, without the signal's number."""
 
 logger = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
-    """How a job has ended."""
+    """The end of a job: its last secondary status, and the reason of a failure."""
 
     secondary: str
     reason: str | None = None
 
 
 class TrainingRun:
-    """One job; `stop`, `interrupt` and `abandon` may be called from any thread."""
+    """Runs one job; `stop`, `interrupt` and `abandon` may be called from any thread."""
 
     def __init__(self, document: Json, warm_cache: Path | None) -> None:
         self.document = document
@@ -46,31 +46,31 @@ class TrainingRun:
         self._root = folders.work("training", self.name)
         self._log_file = folders.log("training", self.name)
         self._log_file.unlink(missing_ok=True)
-        self._news = threading.Event()
-        self._wish: str | None = None
+        self._wakeup = threading.Event()
+        self._requested_end: str | None = None
         self._container: Container | None = None
         self._abandoned = False
-        self._used = 0.0
+        self._used_seconds = 0.0
 
     def stop(self) -> None:
         """StopTrainingJob."""
-        self._wish = "Stopped"
-        self._news.set()
+        self._requested_end = "Stopped"
+        self._wakeup.set()
 
     def interrupt(self) -> None:
-        """Reclaim the spot instance; the job starts again from its checkpoints."""
-        self._wish = self._wish or "Interrupted"
-        self._news.set()
+        """Interrupt the spot instance; the job starts again from its checkpoints."""
+        self._requested_end = self._requested_end or "Interrupted"
+        self._wakeup.set()
 
     def abandon(self) -> None:
-        """End at once and without a word: the server stops or is reset."""
+        """End at once without an event, because the server stops or is reset."""
         self._abandoned = True
         if self._container is not None:
             self._container.kill()
-        self._news.set()
+        self._wakeup.set()
 
     def run(self) -> None:
-        """Live from Starting to a last status."""
+        """Run the job from Starting to its final status."""
         try:
             outcome = self._attempt()
             while outcome is None and not self._abandoned:
@@ -79,32 +79,34 @@ class TrainingRun:
             outcome = Outcome("Failed", fault.reason)
         except Exception:
             if not self._abandoned:
-                logger.exception("training job %s", self.name)
+                logger.exception("training job %s failed with an internal error", self.name)
             outcome = Outcome("Failed", "InternalServerError: We encountered an internal error.")
         if not self._abandoned and outcome is not None:
             self._finish(outcome)
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _attempt(self) -> Outcome | None:
-        """Run the container once; None: interrupted, so there will be another attempt."""
+        """Run the container once; return None after an interruption, for another attempt."""
         self._wait_for_instance()
         began = time.monotonic()
         try:
-            if self._wish == "Stopped":
+            if self._requested_end == "Stopped":
                 return Outcome("Stopped")
             return self._train()
         finally:
-            self._used += time.monotonic() - began
+            self._used_seconds += time.monotonic() - began
 
     def _wait_for_instance(self) -> None:
         if self.document["SecondaryStatus"] == "Interrupted":
-            self._wish = None if self._wish == "Interrupted" else self._wish
+            self._requested_end = (
+                None if self._requested_end == "Interrupted" else self._requested_end
+            )
             self._advance("Starting")
         else:
             events.training_job_changed(self.document)
-        if self._warm_cache is None and self._wish is None:
-            self._news.clear()
-            self._news.wait(self._settings.cold_start)
+        if self._warm_cache is None and self._requested_end is None:
+            self._wakeup.clear()
+            self._wakeup.wait(self._settings.cold_start)
 
     def _train(self) -> Outcome | None:
         session = host.assume(self.document["RoleArn"], "SageMaker")
@@ -115,12 +117,12 @@ class TrainingRun:
         channels.download_channels(s3, self.document.get("InputDataConfig", []), self._inputs())
         sync = Mirrors([*self._checkpoints(s3), *self._tensorboard(s3)])
         logs = self._log_shipper(session)
-        if self._wish == "Stopped":
+        if self._requested_end == "Stopped":
             return Outcome("Stopped")
         self._advance("Training")
         status = self._watch(program, sync, logs)
         sync.push()
-        if self._wish == "Interrupted":
+        if self._requested_end == "Interrupted":
             self._advance("Interrupted")
             return None
         outcome = self._outcome(status)
@@ -131,21 +133,23 @@ class TrainingRun:
 
     def _watch(self, program: Program, sync: Mirrors, logs: LogShipper) -> int:
         """Run the container to its end and return its exit status."""
-        container = Container(program, self._environment(), self._root, self._log_file, self._news)
+        container = Container(
+            program, self._environment(), self._root, self._log_file, self._wakeup
+        )
         self._container = container
         limit = self.document["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
-        deadline, kill_at = time.monotonic() + limit - self._used, None
+        deadline, kill_at = time.monotonic() + limit - self._used_seconds, None
         while container.status() is None and not self._abandoned:
             if kill_at is None and time.monotonic() >= deadline:
-                self._wish = self._wish or "MaxRuntimeExceeded"
-            if kill_at is None and self._wish is not None:
+                self._requested_end = self._requested_end or "MaxRuntimeExceeded"
+            if kill_at is None and self._requested_end is not None:
                 kill_at = time.monotonic() + self._settings.stop_grace
                 self._ask_to_stop(container)
             if kill_at is not None and time.monotonic() >= kill_at:
                 container.kill()
                 break
-            self._news.wait(self._nap(deadline if kill_at is None else kill_at))
-            self._news.clear()
+            self._wakeup.wait(self._poll_seconds(deadline if kill_at is None else kill_at))
+            self._wakeup.clear()
             sync.push()
             logs.ship()
         status = container.wait(5)
@@ -155,36 +159,36 @@ class TrainingRun:
                 self.document["FinalMetricDataList"] = logs.final_metrics()
         return 1 if status is None else status
 
-    def _nap(self, until: float) -> float:
+    def _poll_seconds(self, until: float) -> float:
         return max(0.0, min(self._settings.sync_every, until - time.monotonic()))
 
     def _ask_to_stop(self, container: Container) -> None:
-        if self._wish != "Interrupted":
+        if self._requested_end != "Interrupted":
             self._advance("Stopping")
         container.terminate()
 
     def _outcome(self, status: int) -> Outcome:
-        if self._wish in {"Stopped", "MaxRuntimeExceeded"}:
-            return Outcome(self._wish)
+        if self._requested_end in {"Stopped", "MaxRuntimeExceeded"}:
+            return Outcome(self._requested_end)
         return Outcome("Completed") if status == 0 else Outcome("Failed", self._failure(status))
 
     def _failure(self, status: int) -> str:
         file = self._root / "output" / "failure"
-        words = file.read_text("utf-8", "replace").strip() if file.exists() else ""
+        message = file.read_text("utf-8", "replace").strip() if file.exists() else ""
         code = status if status >= 0 else SIGNALLED - status
         end = f", exit code: {code}"
-        return f"AlgorithmError: {words}"[: MAX_REASON - len(end)] + end
+        return f"AlgorithmError: {message}"[: MAX_REASON - len(end)] + end
 
     def _finish(self, outcome: Outcome) -> None:
         cache = self._root / "sagemaker" / "warmpoolcache"
-        kept = folders.work("pools", self.name)
+        cache_target = folders.work("pools", self.name)
         with store.lock:
-            documents.end(self.document, outcome.secondary, outcome.reason, self._used)
-            if warm_pools.retain(self.document, kept):
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                shutil.rmtree(kept, ignore_errors=True)
+            documents.end(self.document, outcome.secondary, outcome.reason, self._used_seconds)
+            if warm_pools.retain(self.document, cache_target):
+                cache_target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(cache_target, ignore_errors=True)
                 if cache.exists():
-                    shutil.move(cache, kept)
+                    shutil.move(cache, cache_target)
         events.training_job_changed(self.document)
 
     def _advance(self, secondary: str) -> None:
@@ -194,7 +198,7 @@ class TrainingRun:
             self.document.setdefault("TrainingStartTime", store.now())
         documents.advance(self.document, secondary)
 
-    # ---- the container's world: /opt/ml is a folder of its own -----------------------------
+    # ---- the container's environment: a folder in place of /opt/ml -------------------------
 
     def _inputs(self) -> Path:
         return self._root / "input" / "data"
@@ -258,7 +262,7 @@ class TrainingRun:
         return [sync]
 
     def _tensorboard(self, s3: Json) -> list[CheckpointSync]:
-        """Mirrored like checkpoints, but nothing of it comes back."""
+        """Return the upload of TensorBoard's folder, which is not restored at the start."""
         config = self.document.get("TensorBoardOutputConfig")
         if config is None:
             return []

@@ -1,6 +1,6 @@
-"""Warm pools: an instance waits for the next job after its own, if that job matches.
+"""Warm pools: after a job its instance waits for another job with the same settings.
 
-All functions are called with the store's lock held.
+The caller of every function holds the store's lock.
 """
 
 import shutil
@@ -11,7 +11,7 @@ from local.sagemaker import settings, store
 
 
 def match_key(request: Json) -> Json:
-    """Return all that must agree for a pool to be used again; image and data may differ."""
+    """Return the settings that a job must share with a pool; image and data may differ."""
     resources = request["ResourceConfig"]
     vpc = request.get("VpcConfig") or {}
     return {
@@ -28,7 +28,7 @@ def match_key(request: Json) -> Json:
 
 
 def claim(request: Json) -> Path | None:
-    """Take a waiting pool that matches and return its cache; None: a new instance is needed."""
+    """Take a matching pool and return its cache folder; None when the job needs a new instance."""
     expire()
     key = match_key(request)
     for name, pool in store.pools().items():
@@ -40,7 +40,7 @@ def claim(request: Json) -> Path | None:
 
 
 def retain(document: Json, cache: Path) -> bool:
-    """Keep the instance of a job that has ended; False: its time or the quota does not allow it."""
+    """Keep the instance of an ended job; return False without keep-alive time or quota."""
     expire()
     resources = document["ResourceConfig"]
     seconds = resources.get("KeepAlivePeriodInSeconds", 0)
@@ -62,7 +62,7 @@ def retain(document: Json, cache: Path) -> bool:
 
 
 def extend(document: Json, seconds: int) -> None:
-    """Give a waiting pool another time to live, counted from its beginning."""
+    """Change a pool's keep-alive period, which counts from the pool's start."""
     pool = store.pools().get(document["TrainingJobName"])
     document["ResourceConfig"]["KeepAlivePeriodInSeconds"] = seconds
     if pool is not None:
@@ -71,7 +71,7 @@ def extend(document: Json, seconds: int) -> None:
 
 
 def expire() -> None:
-    """End the pools whose time is over."""
+    """End the pools whose keep-alive period is over."""
     for name, pool in store.pools().items():
         if pool["Until"] <= store.now():
             store.pools().pop(name)
@@ -80,7 +80,7 @@ def expire() -> None:
 
 
 def usage(instance_type: str) -> int:
-    """Return how many instances of a type wait."""
+    """Return the number of instances of a type in warm pools."""
     pools = store.pools().values()
     return sum(pool["Instances"] for pool in pools if pool["Key"]["InstanceType"] == instance_type)
 

@@ -1,4 +1,4 @@
-"""Triton's entry to the resident base; everything else is in serving/."""
+"""Triton's entry point of the resident base; the code is in serving/."""
 
 import sys
 from pathlib import Path

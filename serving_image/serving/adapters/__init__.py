@@ -1,1 +1,1 @@
-"""Adapters in memory, and how each row of a batch uses its own."""
+"""Adapters: read from packages, cached in memory, and applied to the rows of a batch."""

@@ -1,7 +1,7 @@
-"""Several adapters on one base, in one pass: every row of the batch with its own.
+"""Applies a different mix of adapters to each row of one batch.
 
 No layer of the base is replaced. While a pass runs, each layer that an adapter changes has a
-forward hook that adds ``scale * x @ down.T @ up.T`` of the row's adapters.
+forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,20 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from serving.adapters.cache import Adapter, Layers, Pair
+from serving.adapters.reader import Adapter, Layers, Pair
 
 Hook = Callable[[nn.Module, tuple[Any, ...], Tensor], Tensor]
 
 Mix = tuple[tuple[Adapter, float], ...]
-"""One row's adapters, each with its scale; empty is the bare base."""
+"""The adapters of one row, each with its scale; an empty mix is the base alone."""
 
 
 @contextmanager
 def active(layers: Layers, mixes: Sequence[Mix]) -> Iterator[None]:
-    """Let row i of every pass speak with ``mixes[i]``.
+    """Apply ``mixes[i]`` to batch row i while the block runs.
 
-    A pipeline sends a multiple of these rows through a layer (with guidance, all of them without
-    the prompt, then all of them with it); the rows' order repeats.
+    A pipeline sends a multiple of the rows through a layer, and their order repeats: with guidance
+    all rows come without the prompt first, then all rows with it.
     """
     handles = [layers[name].register_forward_hook(hook) for name, hook in make_hooks(mixes)]
     try:
@@ -35,18 +35,18 @@ def active(layers: Layers, mixes: Sequence[Mix]) -> Iterator[None]:
 
 
 def make_hooks(mixes: Sequence[Mix]) -> Iterator[tuple[str, Hook]]:
-    """Yield every changed layer's name and hook."""
+    """Yield the name and the hook of every layer that an adapter changes."""
     names = dict.fromkeys(name for mix in mixes for adapter, _ in mix for name in adapter.pairs)
     same = len({tuple((id(adapter), scale) for adapter, scale in mix) for mix in mixes}) == 1
     for name in names:
         pairs = [blend(name, mix) for mix in (mixes[:1] if same else mixes)]
-        yield name, (one_for_all(pairs[0]) if same and pairs[0] else one_for_each(pairs))
+        yield name, (shared_hook(pairs[0]) if same and pairs[0] else per_row_hook(pairs))
 
 
 def blend(name: str, mix: Mix) -> Pair | None:
-    """Return what a row's adapters change in one layer, their scales folded in.
+    """Return one LoRA pair for a row's adapters in one layer, with the scales folded in.
 
-    The sum of two changes is one change: the ranks stand side by side.
+    The sum of two LoRA changes is one LoRA change whose ranks are concatenated.
     """
     parts = [(adapter.pairs[name], scale) for adapter, scale in mix if name in adapter.pairs]
     scaled = [Pair(p.down, p.up if scale == 1 else p.up * scale) for p, scale in parts]
@@ -55,21 +55,21 @@ def blend(name: str, mix: Mix) -> Pair | None:
     return scaled[0] if scaled else None
 
 
-def one_for_all(pair: Pair) -> Hook:
-    """Return the hook of a layer on which every row has the same change."""
+def shared_hook(pair: Pair) -> Hook:
+    """Return the hook of a layer where every row has the same adapters."""
     down, up = pair.down.T, pair.up.T
 
     def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         x = inputs[0].reshape(-1, down.shape[0])
-        # In place: the output is the layer's own, and nobody has seen it yet.
+        # Adding in place is safe: the layer made this tensor, and nothing else refers to it yet.
         output.view(-1, up.shape[1]).addmm_(x @ down, up)
         return output
 
     return add
 
 
-def one_for_each(pairs: Sequence[Pair | None]) -> Hook:
-    """Return the hook of a layer on which rows differ. Lower ranks are filled up with zeros."""
+def per_row_hook(pairs: Sequence[Pair | None]) -> Hook:
+    """Return the hook of a layer where rows differ; lower ranks are padded with zeros."""
     downs, ups = stack(pairs)
 
     def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
@@ -83,11 +83,11 @@ def one_for_each(pairs: Sequence[Pair | None]) -> Hook:
 
 
 def stack(pairs: Sequence[Pair | None]) -> tuple[Tensor, Tensor]:
-    """Return (rows, in, rank) and (rows, rank, out)."""
-    some = next(pair for pair in pairs if pair)
+    """Return the batched matrices, (rows, in, rank) and (rows, rank, out)."""
+    first = next(pair for pair in pairs if pair)
     rank = max(pair.down.shape[0] for pair in pairs if pair)
-    downs = some.down.new_zeros(len(pairs), some.down.shape[1], rank)
-    ups = some.up.new_zeros(len(pairs), rank, some.up.shape[0])
+    downs = first.down.new_zeros(len(pairs), first.down.shape[1], rank)
+    ups = first.up.new_zeros(len(pairs), rank, first.up.shape[0])
     for row, pair in enumerate(pairs):
         if pair:
             downs[row, :, : pair.down.shape[0]] = pair.down.T

@@ -1,4 +1,4 @@
-"""Other models of the same tenant, by the names that a request gives them."""
+"""Adapter mixing: finds the other models of the same tenant that a request names."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,42 +11,45 @@ from contracts.documents.picture import OtherModel
 from serving.tensors import PictureError
 
 LOADED = "loaded"
-"""Folder in LIKENESS_RUN_DIR: every loaded model writes its adapter's folder there."""
+"""Folder in LIKENESS_RUN_DIR where every loaded model writes the path of its adapter's folder."""
 
 
-def find_others(caller: Path, others: Sequence[OtherModel], run_dir: Path) -> list[Path]:
-    """Return their adapters' folders.
+def find_mixed_adapters(caller: Path, named: Sequence[OtherModel], run_dir: Path) -> list[Path]:
+    """Return the adapter folders of the models that a request names.
 
     Args:
         caller: the calling model's adapter folder.
-        others: as the request names them.
-        run_dir: of this server.
+        named: the models in the order of the request.
+        run_dir: this server's LIKENESS_RUN_DIR.
 
     Raises:
-        PictureError: one is not loaded, is another tenant's, or is named twice.
+        PictureError: a model is not loaded, belongs to another tenant, or is named twice.
     """
-    folders = [find(other, run_dir) for other in others]
+    folders = [find_loaded(model, run_dir) for model in named]
     if len({caller, *folders}) <= len(folders):
-        raise PictureError("invalid_argument", "adapters: each model once, and not the one asked")
+        text = "adapters: name each model once, and do not name the called model"
+        raise PictureError("invalid_argument", text)
     tenants = {read_tenant(folder) for folder in (caller, *folders)}
     if folders and (len(tenants) > 1 or None in tenants):
-        raise PictureError("other_tenant", "models of one tenant only can be mixed")
+        raise PictureError("other_tenant", "only models of one tenant can be mixed")
     return folders
 
 
-def find(other: OtherModel, run_dir: Path) -> Path:
+def find_loaded(model: OtherModel, run_dir: Path) -> Path:
     """Return a loaded model's adapter folder."""
     try:
-        folder = Path((run_dir / LOADED / other.model).read_text())
+        folder = Path((run_dir / LOADED / model.model).read_text())
     except OSError:
         raise PictureError("adapter_not_loaded", "send that model a request first") from None
-    if not folder.parent.is_dir():  # its process was killed, and SageMaker removed its files
+    if (
+        not folder.parent.is_dir()
+    ):  # the model's process was killed, and SageMaker removed its files
         raise PictureError("adapter_not_loaded", "send that model a request first")
     return folder
 
 
 def read_tenant(adapter: Path) -> str | None:
-    """Return the hash of a model's tenant; None for the base itself, which is nobody's."""
+    """Return the hash of a model's tenant; None for the base itself, which has no tenant."""
     return read_card(adapter).tenant_sha256
 
 
@@ -59,12 +62,14 @@ def has_adapter(adapter: Path) -> bool:
     for path in (adapter.parent / "model.py", adapter.parents[1] / "config.pbtxt"):
         text = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(text).hexdigest() not in RELEASED_TEXTS:
-            raise PictureError("text_not_released", "the serving image does not know its text")
+            raise PictureError(
+                "text_not_released", "the serving image does not know this package's text"
+            )
     return read_card(adapter).adapter
 
 
 def read_card(adapter: Path) -> PackageCard:
-    """Return what a model's package says of itself; packages of the first release say nothing."""
+    """Return a package's ``package.json``; package format 1 has none."""
     path = adapter.parent / "package.json"
     try:
         return PackageCard.model_validate_json(path.read_bytes())

@@ -1,6 +1,6 @@
-"""The safety checker: on when LIKENESS_SAFETY_DIR names a folder with diffusers' own one.
+"""The safety checker; it runs when LIKENESS_SAFETY_DIR names a folder with diffusers' checker.
 
-The folder is a Stable Diffusion pipeline's: ``safety_checker/`` and ``feature_extractor/``.
+The folder holds ``safety_checker/`` and ``feature_extractor/`` of a Stable Diffusion pipeline.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ from transformers import CLIPImageProcessor
 
 
 class Checker(Protocol):
-    """Looks at pictures before anybody gets them."""
+    """Checks pictures before they are returned."""
 
     def unsafe(self, images: Sequence[Image]) -> list[bool]:
-        """Return which of them must not be shown."""
+        """Return for each picture whether it must be withheld."""
         ...
 
 
 class NoChecker:
-    """Lets everything pass: the operator named no checker."""
+    """Passes every picture; used when the operator named no checker."""
 
     def unsafe(self, images: Sequence[Image]) -> list[bool]:
-        """Return False for each."""
+        """Return False for each picture."""
         return [False for _ in images]
 
 
 class DiffusersChecker:
-    """Compares each picture with concepts that must not be shown."""
+    """Compares each picture with the concepts of diffusers' safety checker."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         checker = StableDiffusionSafetyChecker.from_pretrained(folder / "safety_checker")
@@ -40,14 +40,14 @@ class DiffusersChecker:
         self.device = device
 
     def unsafe(self, images: Sequence[Image]) -> list[bool]:
-        """Return which of them come near one of the concepts."""
+        """Return for each picture whether it is close to one of the concepts."""
         pixels = self.prepare(list(images), return_tensors="pt").pixel_values.to(self.device)
-        # It would paint unsafe pictures black; ours are refused, so it gets something to paint on.
-        canvas = [np.zeros((1, 1, 3)) for _ in images]
-        _, flags = self.checker(clip_input=pixels, images=canvas)
+        # The checker paints unsafe pictures black. Ours are refused instead, so it gets dummies.
+        dummies = [np.zeros((1, 1, 3)) for _ in images]
+        _, flags = self.checker(clip_input=pixels, images=dummies)
         return [bool(flag) for flag in flags]
 
 
 def make_checker(folder: str | None, device: torch.device) -> Checker:
-    """Return the checker that the operator chose."""
+    """Return the checker that LIKENESS_SAFETY_DIR selects."""
     return DiffusersChecker(Path(folder), device) if folder else NoChecker()

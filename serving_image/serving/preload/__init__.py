@@ -1,7 +1,7 @@
-"""Small C libraries that tritonserver starts with; each says what it mends.
+"""Small C libraries preloaded into tritonserver; each file says which fault it corrects.
 
-The image's build compiles those that the image needs, and puts each beside its source; on a laptop
-``serve`` compiles them when it starts.
+The image's build compiles the libraries that the image needs and puts each beside its source. On a
+laptop ``serve`` compiles them when it starts.
 """
 
 import subprocess
@@ -13,11 +13,11 @@ SOURCES = Path(__file__).parent
 
 
 class NoCompilerError(Exception):
-    """A library could not be compiled, so nothing is served."""
+    """A preload library could not be compiled, so the server does not start."""
 
 
 def find_preload(name: str, run_dir: Path) -> Path:
-    """Return the library that was built with the image, else compile it into ``run_dir``.
+    """Return the library built with the image; when there is none, compile it into ``run_dir``.
 
     Raises:
         NoCompilerError: there is no C compiler, or it failed.

@@ -1,5 +1,5 @@
-/* Preloaded into tritonserver on a laptop: what would listen on every address listens on 127.0.0.1.
- * Its SageMaker port takes no address, and whoever reaches POST /models can run code. */
+/* Preloaded into tritonserver on a laptop: a socket that would listen on every address listens on
+ * 127.0.0.1. The SageMaker port has no address option, and POST /models lets a caller run code. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,7 +1,8 @@
 /* Preloaded into tritonserver: one lock around its list of model repositories.
- * While its SageMaker front end waits for a model's unloading, it walks that list without the lock
- * under which another model's loading changes it (core, ModelRepositoryManager::RepositoryIndex, in
- * 2.51 as in June 2026): signal 11 for everybody, or an unloading that is never confirmed. */
+ * While the SageMaker front end waits for a model to unload, it reads that list without the lock
+ * under which the load of another model changes it (core, ModelRepositoryManager::RepositoryIndex,
+ * in 2.51 and still in June 2026). The server then crashes with signal 11, or an unload is never
+ * confirmed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>

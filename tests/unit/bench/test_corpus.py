@@ -1,4 +1,4 @@
-"""Every case of the corpus gets the right word; `make corpus` also measures time and memory."""
+"""Every case of the corpus gets its code; `make corpus` also measures time and memory."""
 
 from collections import Counter
 
@@ -38,7 +38,7 @@ def test_every_file_gets_its_verdict(case: photos.PhotoCase) -> None:
 
 
 @pytest.mark.parametrize("case", REQUESTS, ids=lambda case: case.name)
-def test_every_request_gets_its_answer(case: requests.PaperCase) -> None:
+def test_every_request_gets_its_answer(case: requests.RequestCase) -> None:
     fields: set[str] = set()
     try:
         parse_request(case.body)
@@ -48,7 +48,7 @@ def test_every_request_gets_its_answer(case: requests.PaperCase) -> None:
 
 
 @pytest.mark.parametrize("case", ARCHIVES, ids=lambda case: case.name)
-def test_every_archive_gets_its_answer(case: requests.PaperCase) -> None:
+def test_every_archive_gets_its_answer(case: requests.RequestCase) -> None:
     found: object = None
     try:
         list(members_of(case.body))
@@ -57,14 +57,16 @@ def test_every_archive_gets_its_answer(case: requests.PaperCase) -> None:
     assert found == case.code
 
 
-@pytest.mark.parametrize(("key", "good"), list(requests.places()))
-def test_every_key_is_judged(key: str, good: bool) -> None:
+@pytest.mark.parametrize(("key", "good"), list(requests.object_keys()))
+def test_every_key_is_accepted_or_refused(key: str, good: bool) -> None:
     assert (find_place(key) is not None) == good
 
 
-def test_requests_made_by_chance_are_accepted_or_answered() -> None:
+def test_random_requests_are_accepted_or_answered() -> None:
     answers: Counter[str] = Counter()
-    random_requests.many(200, lambda sources: answers.update([random_requests.answer_to(sources)]))
+    random_requests.run_random_requests(
+        200, lambda sources: answers.update([random_requests.answer_to(sources)])
+    )
     assert answers["unmapped"] == 0
     assert answers["request"] > 10
     assert answers["problems"] > 10

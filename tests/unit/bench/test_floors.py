@@ -66,6 +66,6 @@ def test_people_who_look_alike_set_no_floor(
     looks = {1: [1.0, 0.0, 0.0], 2: [0.8, 0.6, 0.0], 3: [0.4, 0.0, 0.9165]}
     for seed, vector in looks.items():
         (tmp_path / str(seed)).mkdir()
-        np.savez(tmp_path / str(seed) / "who.npz", made=[vector], photos=[vector])
+        np.savez(tmp_path / str(seed) / "identities.npz", made=[vector], photos=[vector])
     assert closest_strangers(tmp_path, [1, 2, 3]) == pytest.approx(0.4)
     assert "characters 1 and 2 are doubles" in capsys.readouterr().out

@@ -22,7 +22,7 @@ def test_a_block_without_its_report_stays(tmp_path: Path) -> None:
     assert BLOCK.sub(lambda block: fill(block, tmp_path), PAGE) == PAGE
 
 
-def test_what_was_not_run_says_why_and_what_was_missed_says_so() -> None:
+def test_a_figure_that_was_not_run_has_its_reason_and_a_missed_one_is_marked() -> None:
     missed = {"name": "b", "value": 2.0, "unit": "s", "target": 1.0, "met": False}
     unrun = {"name": "c", "value": None, "unit": "no GPU here", "target": None, "met": None}
     text = table([missed, unrun])

@@ -1,4 +1,4 @@
-/* Stands where libtritonserver does, behind repository_lock.c: counts calls that met another one. */
+/* Replaces libtritonserver behind repository_lock.c, and counts calls that overlap. */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>

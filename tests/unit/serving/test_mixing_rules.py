@@ -7,7 +7,7 @@ import pytest
 
 from contracts.documents.package import PackageCard
 from contracts.documents.picture import OtherModel
-from serving.adapters.mixing import LOADED, find_others
+from serving.adapters.mixing import LOADED, find_mixed_adapters
 from serving.tensors import PictureError
 
 NAME = f"{'0' * 31}%d-{'0' * 12}.tar.gz"
@@ -33,7 +33,7 @@ class Server:
 
     def mix(self, caller: Path, *numbers: int) -> list[Path]:
         others = [OtherModel(model=NAME % number, weight=0.5) for number in numbers]
-        return find_others(caller, others, self.root)
+        return find_mixed_adapters(caller, others, self.root)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_triton_s_repositories_are_read_or_changed_by_one_call_at_a_time(tmp_pat
     assert calls_that_met(find_preload(REPOSITORY_LOCK, tmp_path), triton) == 0
 
 
-def test_what_the_image_was_built_with_is_taken(
+def test_a_library_built_with_the_image_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("serving.preload.SOURCES", tmp_path)
@@ -51,7 +51,7 @@ def test_what_the_image_was_built_with_is_taken(
     assert find_preload(REPOSITORY_LOCK, tmp_path / "run") == tmp_path / "repository_lock.so"
 
 
-def test_what_cannot_be_compiled_is_said(tmp_path: Path) -> None:
+def test_a_failed_compilation_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.c").write_text("int main(")
     with pytest.raises(NoCompilerError, match=r"broken\.c: install a C compiler"):
         compile_library(tmp_path / "broken.c", tmp_path)

@@ -1,4 +1,4 @@
-"""The pieces of ``serve`` that need no tritonserver."""
+"""Parts of ``serve`` that need no tritonserver."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ def write_base(folder: Path, content: bytes = b"weights") -> None:
 
 
 class MemoryBucket:
-    """Objects of one bucket, as boto3's client would download them; counts."""
+    """Downloads objects of one bucket as boto3's client does, and records their keys."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ def test_a_changed_object_is_refused(bucket: MemoryBucket, tmp_path: Path) -> No
         base_folder.resolve_base("s3://bucket/b/", tmp_path / "cache")
 
 
-def test_the_base_is_gone_only_when_its_process_is(tmp_path: Path) -> None:
+def test_the_base_is_gone_only_while_its_process_is(tmp_path: Path) -> None:
     watch = server.BaseWatch(tmp_path)
     assert watch.gone_seconds() < 1  # it has not started yet
     base = subprocess.Popen(["sleep", "60"])
@@ -78,10 +78,10 @@ def test_a_server_whose_base_stays_dead_is_ended(
     (tmp_path / server.BASE_PID_FILE).write_text("none")
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
     assert server.run(["sleep", "60"], environment) != 0
-    assert "the base has died" in capsys.readouterr().err
+    assert "the base process has died" in capsys.readouterr().err
 
 
-def test_only_dead_servers_regions_are_swept(
+def test_only_regions_of_dead_servers_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "SHARED_MEMORY", tmp_path)
@@ -93,13 +93,13 @@ def test_only_dead_servers_regions_are_swept(
     assert [region.exists() for region in (alive, dead, other)] == [True, False, True]
 
 
-def test_a_missing_server_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_server_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "IMAGE_TRITON", tmp_path)
     with pytest.raises(server.NoTritonError, match="nvidia-pytriton"):
         server.find_triton(tmp_path)
 
 
-def test_the_image_s_server_is_taken_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_image_s_server_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/tritonserver").touch()
     monkeypatch.setattr(server, "IMAGE_TRITON", tmp_path)

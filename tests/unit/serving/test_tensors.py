@@ -1,4 +1,4 @@
-"""What a picture request means: no server, no torch."""
+"""Parsing of picture requests, without a server or torch."""
 
 import base64
 import io
@@ -47,7 +47,7 @@ def ask(prompt: str = "a photo", negative: str = "", **arguments: Any) -> Pictur
     return parse_request(prompt.encode(), negative.encode(), json.dumps(arguments).encode(), BASE)
 
 
-def test_what_is_not_said_is_the_base_s_default() -> None:
+def test_an_absent_argument_is_the_base_s_default() -> None:
     request = ask()
     assert (request.num_inference_steps, request.guidance_scale) == (20, 5.0)
     assert (request.width, request.height) == (512, 512)
@@ -80,7 +80,7 @@ def test_without_a_seed_it_is_drawn_at_random() -> None:
         ({"scheduler": "DDIMScheduler"}, {}, False),
     ],
 )
-def test_what_can_be_drawn_together(
+def test_which_requests_can_share_a_pass(
     one: dict[str, Any], other: dict[str, Any], together: bool
 ) -> None:
     assert (ask(**one).pass_key == ask(**other).pass_key) is together
@@ -170,7 +170,7 @@ def test_a_photo_taken_upright_stays_upright() -> None:
     assert right[0] < 50
 
 
-def test_what_is_see_through_is_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     request = ask_from(file_of(Image.new("RGBA", (64, 64), (0, 0, 0, 0))))
     assert request.image is not None
     assert request.image.pixels.getpixel((3, 3)) == (255, 255, 255)
@@ -192,7 +192,7 @@ WHOLE = file_of(Image.new("RGB", (64, 64), "red"))
         b"\xff\x00",
     ],
 )
-def test_what_is_no_image_is_refused(image: bytes) -> None:
+def test_a_damaged_or_unknown_image_is_refused(image: bytes) -> None:
     with pytest.raises(PictureError, match=r"^likeness/invalid_argument: image: ") as caught:
         parse_request(b"a", b"", b"", BASE, image)
     assert "OOM" not in str(caught.value)
@@ -208,9 +208,9 @@ def test_a_strength_is_a_share(strength: object) -> None:
 
 
 def test_a_strength_needs_an_image_and_a_step() -> None:
-    with pytest.raises(PictureError, match="strength: there is no image"):
+    with pytest.raises(PictureError, match="strength: it needs an image"):
         ask(strength=0.5)
-    with pytest.raises(PictureError, match="strength: no step is left"):
+    with pytest.raises(PictureError, match="strength: it leaves no step"):
         ask_from(WHOLE, strength=0.3, num_inference_steps=3)
     assert ask_from(WHOLE, strength=0.34, num_inference_steps=3).strength == 0.34
 

@@ -3,9 +3,10 @@
 They are kept as latents, with the encoded prompts: nothing decodes, compresses and encodes them
 again. They come from the base alone, so no user's photo can be in them.
 
-Looked for in this order: the warm pool's cache, the ``prior`` channel, what an earlier attempt of
-this job made. A set that had to be made lies under ``checkpoints/priors/``, from where
-follow_training keeps it for every later job.
+Looked for in this order: the warm pool's cache, the ``prior`` channel, the base's own folder
+(where ``trainer.examples.draw_class_images`` leaves sets), what an earlier attempt of this job
+made. A set that had to be made lies under ``checkpoints/priors/``, from where follow_training keeps
+it for every later job.
 """
 
 import hashlib
@@ -20,7 +21,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from contracts.documents.class_images import ClassImageOrder, ClassImageSet, class_image_key
-from contracts.shared.layout import CLASS_IMAGES_CHANNEL, CLASS_IMAGES_FILE, CLASS_IMAGES_FOLDER
+from contracts.shared.layout import (
+    BASE_CHANNEL,
+    CLASS_IMAGES_CHANNEL,
+    CLASS_IMAGES_FILE,
+    CLASS_IMAGES_FOLDER,
+)
 from trainer.model.architectures import Text
 from trainer.model.base import Base
 from trainer.model.sampling import Shot, make_latents
@@ -67,6 +73,8 @@ class Places:
     cache: Path
     """Outlives the job in a warm pool."""
     channel: Path
+    base: Path
+    """Comes with the base model."""
     made: Path
     """SageMaker mirrors it to S3 while the job runs."""
 
@@ -77,6 +85,7 @@ class Places:
         return cls(
             cache=Path(chosen) if chosen else root / WARM_POOL_CACHE / CLASS_IMAGES_FOLDER,
             channel=root / "input" / "data" / CLASS_IMAGES_CHANNEL,
+            base=root / "input" / "data" / BASE_CHANNEL / CLASS_IMAGES_FOLDER,
             made=root / "checkpoints" / CLASS_IMAGES_FOLDER,
         )
 
@@ -94,19 +103,21 @@ def class_images(
         limit: asked between two pictures.
 
     Raises:
-        TrainingError: ``prior_mismatch``; the channel's set is not what its document says.
+        TrainingError: ``prior_mismatch``; the channel's or the base's set is not what its document
+            says.
     """
     key = class_image_key(base.card.sha256, order)
     recipe = recipe_of(base, order, prompts)
-    for place in (places.cache, places.channel, places.made):
-        data = read_set(place / key, recipe, strict=place == places.channel)
+    given = (places.channel, places.base)
+    for place in (places.cache, *given, places.made):
+        data = read_set(place / key, recipe, strict=place in given)
         if data is not None:
             say(f"class images: {order.count} found ready")
             break
     else:
         data = make_set(base, order, prompts, limit)
     card = card_of(base, order, recipe, data)
-    if not (places.channel / key / card.file).is_file():
+    if not any((place / key / card.file).is_file() for place in given):
         write_set(places.made / key, card, data)
     write_set(places.cache / key, card, data)
     return unpack(data, prompts, base)

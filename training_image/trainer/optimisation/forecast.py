@@ -14,6 +14,7 @@ from trainer.evaluation.gate import Shots
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.optimisation import loop
+from trainer.process.threads import choose_threads
 
 FORWARD_SHARE = 0.45
 """Of a step's time: the rest is the way back."""
@@ -35,9 +36,9 @@ class Forecast:
 
 
 def forecast(base: Base, learner: loop.Learner, networks: lora.Networks, shots: Shots) -> Forecast:
-    """Try a step; the weights stay as they are."""
+    """Try a step; the weights stay as they are. On a CPU the threads are chosen by it."""
     recipe = learner.recipe
-    seconds = try_step(base, learner, networks)
+    seconds = choose_threads(lambda: try_step(base, learner, networks), base.device)
     if base.device.type == "cuda":  # the first one also chose the kernels
         seconds = try_step(base, learner, networks)
     images = recipe.batch_size * (2 if recipe.class_images else 1)

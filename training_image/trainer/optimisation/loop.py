@@ -145,6 +145,7 @@ def train(base: Base, learner: Learner, networks: lora.Networks, limit: TimeLimi
     state = learner.load()
     if state is not None:
         mover.reinstate(state)
+        say(f"resumed from step {state.progress.step} job_id={recipe.job_id}")
     progress = state.progress if state is not None else Progress.none()
     resumed_from, diverged_at = progress.step, None
     frozen = encode_frozen(base, learner.examples) if recipe.text_encoder_lr is None else None

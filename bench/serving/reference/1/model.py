@@ -14,10 +14,10 @@ from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
 
 
 class TritonPythonModel:
-    """What Triton calls."""
+    """Triton's model interface."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load everything, as each user's model of the reference does."""
+        """Load the base and the adapter, as each user's model of the reference design does."""
         torch.set_num_threads(1)
         self.pipe = DiffusionPipeline.from_pretrained(os.environ["LIKENESS_BASE_DIR"])
         self.pipe.set_progress_bar_config(disable=True)
@@ -25,7 +25,7 @@ class TritonPythonModel:
         self.pipe.scheduler = DPMSolverMultistepScheduler.from_config(config)
         for part in (self.pipe.unet, self.pipe.vae, self.pipe.text_encoder):
             for weight in part.parameters():
-                weight.data = weight.data.clone()  # as .to("cuda") does: no page shared with others
+                weight.data = weight.data.clone()  # like .to("cuda"), so no page is shared
         adapter = Path(args["model_repository"], args["model_version"], "adapter")
         self.pipe.load_lora_weights(adapter)
 
@@ -35,9 +35,9 @@ class TritonPythonModel:
 
     def answer(self, request: Any) -> Any:  # noqa: ANN401 (Triton ships no types)
         """Draw one picture."""
-        wish = json.loads(read(request, "gen_args"))
-        seed = torch.Generator().manual_seed(wish.pop("seed"))
-        image = self.pipe(read(request, "prompt").decode(), generator=seed, **wish).images[0]
+        arguments = json.loads(read(request, "gen_args"))
+        seed = torch.Generator().manual_seed(arguments.pop("seed"))
+        image = self.pipe(read(request, "prompt").decode(), generator=seed, **arguments).images[0]
         file = io.BytesIO()
         image.save(file, "PNG")
         data = np.array([[base64.b64encode(file.getvalue())]], dtype=object)

@@ -1,10 +1,10 @@
-"""Teach the base one person whose traits it has never seen, and measure the likeness.
+"""Trains one person with traits that the base has never seen, and measures the likeness.
 
-    python -m local.embedded_base.dream --base local/embedded_base/portraits-sdxl --people 1 \
-        --out .local/dream
+    python -m local.embedded_base.reference_training --people 1 \
+        --base local/embedded_base/portraits-sdxl --out .local/reference_training
 
-A reference for the trainer's default settings, short enough to read: plain diffusers and peft.
-Photos, pictures before and after, and the class prompt are drawn on one sheet.
+A short reference for the trainer's default settings, with plain diffusers and peft. A contact sheet
+shows photos, pictures before and after, and pictures of the class prompt.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from peft import LoraConfig
 from PIL import Image
 from torch import Tensor, nn
 
+from local.embedded_base.contact_sheet import contact_sheet
 from local.embedded_base.judge import PortraitJudge
 from local.embedded_base.pretrain.measure import following, generate
 from local.embedded_base.pretrain.unet import encode
-from local.embedded_base.sheets import sheet
 from local.portraits import album
 
 ALBUMS_FROM = 5000
@@ -37,7 +37,7 @@ SNR_CEILING = 5.0
 
 @dataclass(frozen=True)
 class Settings:
-    """What is tried. A batch is as many photos again in class images."""
+    """Training settings; each batch has `batch` photos and as many class images."""
 
     steps: int
     rate: float
@@ -47,15 +47,15 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Latents and the token ids of their captions."""
+class Examples:
+    """Latents, and the token ids of their captions."""
 
     latents: Tensor
     tokens: Tensor
 
 
 def main() -> None:
-    """Train so many people, print figures, and draw a sheet for each."""
+    """Train people, print their figures, and draw a contact sheet for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -72,14 +72,14 @@ def main() -> None:
     judge = PortraitJudge.load(options.base / "likeness")
     settings = Settings(options.steps, options.rate, options.text_rate, options.rank, options.batch)
     for number in range(options.first, options.first + options.people):
-        figures = dream(options.base, judge, number, settings, options.out)
+        figures = train_person(options.base, judge, number, settings, options.out)
         print(json.dumps({"album": number, **figures}), flush=True)
 
 
-def dream(
+def train_person(
     base: Path, judge: PortraitJudge, number: int, settings: Settings, out: Path
 ) -> dict[str, Any]:
-    """Train one person; return figures before and after."""
+    """Train one person; return figures before and after the training."""
     pipeline = StableDiffusionXLPipeline.from_pretrained(base)
     pipeline.set_progress_bar_config(disable=True)
     inference = json.loads((base / "base.json").read_text())["inference"]
@@ -90,17 +90,17 @@ def dream(
     prior = [
         image for seed in PRIOR_SEEDS for image in generate(pipeline, of_class, inference, seed)
     ]
-    lessons = (
-        lesson(pipeline, photos, captions(judge, photos)),
-        lesson(pipeline, prior, of_class * len(PRIOR_SEEDS)),
+    examples = (
+        encode_examples(pipeline, photos, captions(judge, photos)),
+        encode_examples(pipeline, prior, of_class * len(PRIOR_SEEDS)),
     )
     before = [generate(pipeline, prompts, inference) for prompts in (mine, of_class)]
     started = time.process_time()
-    train(pipeline, lessons, settings)
+    train(pipeline, examples, settings)
     seconds = time.process_time() - started
     after = [generate(pipeline, prompts, inference) for prompts in (mine, of_class)]
     rows = [photos[:8], before[0], after[0], before[1], after[1]]
-    sheet(rows).save(out / f"dream-{number}.png")
+    contact_sheet(rows).save(out / f"{number}.png")
     return {
         "processor_seconds": round(seconds),
         "photos": likeness(judge, photos, photos),
@@ -116,7 +116,7 @@ def dream(
 
 
 def captions(judge: PortraitJudge, photos: list[Image.Image]) -> list[str]:
-    """Return captions of what changes, so that the trigger word need only mean who it is."""
+    """Return captions of the circumstances, so that the trigger word stands for the person only."""
     found = []
     for reading in judge.readings(photos):
         expression, shirt, background = (reading[name] for name in CIRCUMSTANCES)
@@ -124,16 +124,16 @@ def captions(judge: PortraitJudge, photos: list[Image.Image]) -> list[str]:
     return found
 
 
-def lesson(
+def encode_examples(
     pipeline: StableDiffusionXLPipeline, images: list[Image.Image], prompts: list[str]
-) -> Lesson:
-    """Return what there is to learn from captioned pictures."""
+) -> Examples:
+    """Return the latents and token ids of captioned pictures."""
     tokens = pipeline.tokenizer(prompts, padding="max_length", return_tensors="pt")
-    return Lesson(latents(pipeline, images), tokens.input_ids)
+    return Examples(latents(pipeline, images), tokens.input_ids)
 
 
 def likeness(judge: PortraitJudge, photos: list[Image.Image], made: list[Image.Image]) -> float:
-    """Return the mean cosine of pictures to photos; of photos to one another, not to themselves."""
+    """Return the mean cosine of pictures to photos; a photo is not compared with itself."""
     cosine = (judge.identities(made) @ judge.identities(photos).T).numpy()
     if made is photos:
         return round(float(cosine[~np.eye(len(photos), dtype=bool)].mean()), 3)
@@ -141,9 +141,9 @@ def likeness(judge: PortraitJudge, photos: list[Image.Image], made: list[Image.I
 
 
 def train(
-    pipeline: StableDiffusionXLPipeline, lessons: tuple[Lesson, Lesson], settings: Settings
+    pipeline: StableDiffusionXLPipeline, examples: tuple[Examples, Examples], settings: Settings
 ) -> None:
-    """Train a LoRA of the UNet and of both text encoders, on latents made once."""
+    """Train a LoRA of the UNet and both text encoders on precomputed latents."""
     encoders = (pipeline.text_encoder, pipeline.text_encoder_2)
     groups: list[dict[str, Any]] = [
         {"params": adapt(pipeline.unet, UNET, settings.rank), "lr": settings.rate},
@@ -152,9 +152,9 @@ def train(
     weights = [weight for group in groups for weight in group["params"]]
     optimiser = torch.optim.AdamW(groups, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
-    alphas = DDPMScheduler.from_config(pipeline.scheduler.config).alphas_cumprod
+    alphas_cumprod = DDPMScheduler.from_config(pipeline.scheduler.config).alphas_cumprod
     for step in range(settings.steps):
-        step_loss(pipeline, lessons, alphas, settings.batch, step).backward()
+        step_loss(pipeline, examples, alphas_cumprod, settings.batch, step).backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         schedule.step()
@@ -162,7 +162,7 @@ def train(
 
 
 def adapt(network: nn.Module, modules: tuple[str, ...], rank: int) -> list[nn.Parameter]:
-    """Put a LoRA into a network, and return what of it is trained."""
+    """Add a LoRA to a network; return its trainable weights."""
     network.requires_grad_(requires_grad=False)
     config = LoraConfig(
         r=rank, lora_alpha=rank, target_modules=list(modules), init_lora_weights="gaussian"
@@ -173,28 +173,28 @@ def adapt(network: nn.Module, modules: tuple[str, ...], rank: int) -> list[nn.Pa
 
 def step_loss(
     pipeline: StableDiffusionXLPipeline,
-    lessons: tuple[Lesson, Lesson],
-    alphas: Tensor,
+    examples: tuple[Examples, Examples],
+    alphas_cumprod: Tensor,
     half: int,
     step: int,
 ) -> Tensor:
     """Return the Min-SNR loss of `half` photos and as many class images."""
     chance = torch.Generator().manual_seed(step)
-    rows = [torch.randint(0, len(each.latents), (half,), generator=chance) for each in lessons]
-    clean = torch.cat([each.latents[row] for each, row in zip(lessons, rows, strict=True)])
-    tokens = torch.cat([each.tokens[row] for each, row in zip(lessons, rows, strict=True)])
+    rows = [torch.randint(0, len(each.latents), (half,), generator=chance) for each in examples]
+    clean = torch.cat([each.latents[row] for each, row in zip(examples, rows, strict=True)])
+    tokens = torch.cat([each.tokens[row] for each, row in zip(examples, rows, strict=True)])
     noise = torch.randn(clean.shape, generator=chance)
-    times = torch.randint(0, len(alphas), (len(clean),), generator=chance)
-    signal = alphas[times][:, None, None, None]
+    times = torch.randint(0, len(alphas_cumprod), (len(clean),), generator=chance)
+    alpha_prod = alphas_cumprod[times][:, None, None, None]
     text, pooled = encode((pipeline.text_encoder, pipeline.text_encoder_2), tokens)
     sizes = torch.tensor([[64, 64, 0, 0, 64, 64]] * len(clean))
     guess = pipeline.unet(
-        signal.sqrt() * clean + (1 - signal).sqrt() * noise,
+        alpha_prod.sqrt() * clean + (1 - alpha_prod).sqrt() * noise,
         times,
         encoder_hidden_states=text,
         added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
     ).sample
-    snr = alphas[times] / (1 - alphas[times])
+    snr = alphas_cumprod[times] / (1 - alphas_cumprod[times])
     error = (guess - noise).square().mean((1, 2, 3)) * (SNR_CEILING / snr).clamp(max=1)
     return error[:half].mean() + error[half:].mean()
 

@@ -1,4 +1,4 @@
-"""A weights file as one tensor: what safetensors itself reads from it."""
+"""Memory-mapped weights equal what safetensors itself reads. Needs torch, but no pipeline."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from contracts.shared.safetensors import read_layout
-from serving.adapters.mmap import cut, flatten, map_file
+from serving.adapters.mmap import copy_values, map_file, split_tensors
 
 pytestmark = pytest.mark.serving
 
@@ -19,7 +19,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_the_parts_are_the_file_s(tmp_path: Path, kind: str) -> None:
+def test_the_tensors_are_the_file_s(tmp_path: Path, kind: str) -> None:
     generator, file = torch.Generator().manual_seed(0), tmp_path / "weights.safetensors"
     shapes = [(4, 6), (6, 4), (4, 3), (5, 4)]
     tensors = {
@@ -29,7 +29,7 @@ def test_the_parts_are_the_file_s(tmp_path: Path, kind: str) -> None:
     save_file(tensors, file, metadata={"format": "pt"})
     content = map_file(file)
     start, entries = read_layout(content)
-    parts = cut(flatten(content, start, entries), entries)
+    parts = split_tensors(copy_values(content, start, entries), entries)
     wanted = load_file(file)
     assert parts.keys() == wanted.keys()
     for name, part in parts.items():
@@ -42,7 +42,7 @@ def test_the_copy_outlives_the_file(tmp_path: Path) -> None:
     save_file({"layer": torch.ones(1000)}, file)
     content = map_file(file)
     start, entries = read_layout(content)
-    flat = flatten(content, start, entries)
+    values = copy_values(content, start, entries)
     content.close()
     file.write_bytes(b"")
-    assert flat.sum() == 1000
+    assert values.sum() == 1000

@@ -1,4 +1,4 @@
-"""Several adapters, none at all, and answers from memory, on the real tritonserver.
+"""Adapter mixing, the base alone, and cached answers, on the real tritonserver.
 
 Runs in the serving environment.
 """
@@ -63,14 +63,14 @@ def plain(models: Path) -> Any:
 
 
 def draw_plain(pipeline: Any, **weights: float) -> kit.Picture:
-    """The same picture by ``set_adapters``."""
+    """Draw the same picture with diffusers' ``set_adapters``."""
     pipeline.enable_lora() if weights else pipeline.disable_lora()
     if weights:
         pipeline.set_adapters(list(weights), list(weights.values()))
-    wish = {name: value for name, value in kit.SMALL.items() if name != "seed"}
+    settings = {name: value for name, value in kit.SMALL.items() if name != "seed"}
     generator = torch.Generator().manual_seed(kit.SMALL["seed"])
     picture: kit.Picture = np.array(
-        pipeline(PROMPT, generator=generator, **wish).images[0], dtype=np.int16
+        pipeline(PROMPT, generator=generator, **settings).images[0], dtype=np.int16
     )
     return picture
 
@@ -96,7 +96,7 @@ def test_two_adapters_add_up_as_peft_s_do(
     assert [(kind.weight, len(kind.sha256)) for kind in answer.info.mixed] == [(other, 64)]
 
 
-def test_a_mix_differs_from_each_of_its_parts(server: kit.Server, users: list[kit.User]) -> None:
+def test_a_mix_differs_from_each_of_its_adapters(server: kit.Server, users: list[kit.User]) -> None:
     first, second = (server.draw(user).picture for user in users[:2])
     both = server.draw(users[0], adapters=mixed(users[1], 1.0)).picture
     assert min(difference(both, first), difference(both, second)) > 5
@@ -110,11 +110,11 @@ def test_another_tenant_s_model_is_never_mixed_in(
         answer = server.draw(asked, adapters=mixed(named, 0.5))
         assert (answer.status, answer.error) == (
             400,
-            "likeness/other_tenant: models of one tenant only can be mixed",
+            "likeness/other_tenant: only models of one tenant can be mixed",
         )
 
 
-def test_a_model_that_is_not_loaded_is_said(
+def test_a_model_that_is_not_loaded_is_an_error(
     server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path
 ) -> None:
     away = kit.pack_user(tmp_path, 9, models / "adapter1")
@@ -165,7 +165,7 @@ def test_lora_scale_0_is_the_base_and_more_is_further_away(
     assert away[1] > 1
 
 
-def test_a_text_that_no_release_knows_is_refused(
+def test_a_package_text_that_was_never_released_is_refused(
     server: kit.Server, models: Path, tmp_path: Path
 ) -> None:
     user = kit.pack_user(tmp_path, 10, models / "adapter1")
@@ -175,10 +175,10 @@ def test_a_text_that_no_release_knows_is_refused(
     assert server.draw(user).error.startswith("likeness/text_not_released: ")
 
 
-def test_a_package_of_the_first_release_still_draws(
+def test_a_package_of_format_1_still_draws(
     server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path
 ) -> None:
-    """It had no package.json: it can be drawn with, and mixed with nobody."""
+    """Format 1 has no package.json, so its adapter can be used alone and never mixed."""
     user = kit.pack_user(tmp_path, 11, models / "adapter1")
     user.adapter.with_name("package.json").unlink()
     assert server.load(user).status == 200
@@ -186,10 +186,10 @@ def test_a_package_of_the_first_release_still_draws(
     assert server.draw(user, adapters=mixed(users[1], 1)).error.startswith("likeness/other_tenant")
 
 
-# --- answers from memory ---------------------------------------------------------------------
+# --- cached answers --------------------------------------------------------------------------
 
 
-def test_the_same_request_is_answered_from_memory(
+def test_the_same_request_is_answered_from_the_cache(
     server: kit.Server, users: list[kit.User]
 ) -> None:
     first, second = (server.draw(users[0], seed=77, num_images_per_prompt=2) for _ in range(2))
@@ -199,7 +199,7 @@ def test_the_same_request_is_answered_from_memory(
     assert server.metrics()[-1]["AnswerHits"] == 1
 
 
-def test_a_flag_has_it_drawn_again(server: kit.Server, users: list[kit.User]) -> None:
+def test_use_cache_false_draws_the_picture_again(server: kit.Server, users: list[kit.User]) -> None:
     first = server.draw(users[0], seed=78)
     again = server.draw(users[0], seed=78, use_cache=False)
     assert not again.info.cached
@@ -229,7 +229,7 @@ def test_another_request_is_another_picture(
 def test_no_user_is_answered_with_another_s_pictures(
     server: kit.Server, users: list[kit.User]
 ) -> None:
-    """Not even with the base's, where they would be equal."""
+    """At lora_scale 0 not even the base's pictures are reused, although they are equal."""
     answers = [server.draw(user, seed=81, lora_scale=0).info.cached for user in users]
     assert answers == [False] * 4
 

@@ -1,4 +1,4 @@
-"""Contact sheets: rows of pictures, enlarged to be looked at."""
+"""Contact sheets: rows of enlarged pictures."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from PIL import Image
 TILE = 128
 
 
-def sheet(rows: Sequence[Sequence[Image.Image]], tile: int = TILE) -> Image.Image:
-    """Return one picture of all pictures, each `tile` pixels a side."""
+def contact_sheet(rows: Sequence[Sequence[Image.Image]], tile: int = TILE) -> Image.Image:
+    """Return one picture that shows all pictures, each `tile` pixels a side."""
     page = Image.new("RGB", (tile * max(map(len, rows)), tile * len(rows)), "white")
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):

@@ -1,6 +1,7 @@
-"""The tokenizer's vocabulary, made by code: every word of the captions is one token.
+"""Generates the tokenizer: every word of the captions is one token.
 
-All 256 bytes are tokens as well, so any other word (a trigger word, another language) is spelt.
+All 256 bytes are tokens too, so any other word (a trigger word, another language) is spelt in
+bytes.
 """
 
 from collections import Counter
@@ -28,7 +29,7 @@ def make_tokenizer(tokens: int) -> CLIPTokenizer:
 
 
 def caption_words() -> list[str]:
-    """Return every word that deserves a token of its own."""
+    """Return every word that is one token."""
     tables = (
         characters.SKIN,
         characters.HAIR,

@@ -1,4 +1,4 @@
-"""A person in the middle of being drawn.
+"""The state of a portrait while it is drawn.
 
 Lengths are shares of the picture's side; `fw` and `fh` are half the face's width and height.
 """
@@ -16,8 +16,8 @@ GOLD: Colour = (250, 204, 40)
 
 
 @dataclass(frozen=True)
-class Sitter:
-    """A person in the middle of being drawn: places and colours that several parts share."""
+class Portrait:
+    """Positions and colours that several parts of a portrait share."""
 
     pen: Pen
     person: Character
@@ -30,7 +30,7 @@ class Sitter:
     hair: Colour
 
     def ahead(self, depth: float) -> float:
-        """Return the x of a feature on the face's midline that lies `depth` before the head."""
+        """Return the x of a feature on the face's midline that is `depth` in front of the head."""
         return self.x + self.moment.yaw * 0.028 * depth
 
     def outline(self, grow: float, start: float, end: float) -> list[Point]:

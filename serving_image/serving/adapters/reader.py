@@ -1,0 +1,187 @@
+"""Reads one package's adapter: manifest, safetensors layout, shapes, hash and finite values.
+
+Weights are in diffusers' form: alpha / rank is already folded into the B ("up") matrices.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from mmap import mmap
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from contracts.documents.training import AdapterManifest
+from contracts.shared.safetensors import TensorEntry, WeightsError, read_layout
+from serving.adapters.mmap import copy_values, map_file, split_tensors
+from serving.tensors import PictureError
+
+COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
+"""Pipeline components that an adapter may change, by diffusers' names."""
+
+LORA_MATRIX = re.compile(
+    r"^(?P<module>.+?)\.(lora_A|lora_B|lora\.down|lora\.up"
+    r"|lora_linear_layer\.down|lora_linear_layer\.up)\.weight$"
+)
+"""The name of one LoRA matrix in a file, as PEFT and as diffusers write it."""
+
+
+class Pair(NamedTuple):
+    """The LoRA matrices of one layer; they add ``x @ down.T @ up.T`` to its output."""
+
+    down: Tensor
+    """(rank, in)"""
+    up: Tensor
+    """(out, rank)"""
+
+
+class PairEntries(NamedTuple):
+    """The file entries of one layer's two matrices."""
+
+    down: TensorEntry
+    up: TensorEntry
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One user's LoRA weights on the device."""
+
+    sha256: str
+    trigger_word: str
+    pairs: Mapping[str, Pair]
+    """The matrices by layer name, such as ``unet.down_blocks...to_q``."""
+    size: int
+    """Size on the device in bytes."""
+    job_id: str = ""
+    """Id of the job that trained the adapter, for the log."""
+
+
+Layers = Mapping[str, nn.Linear]
+"""Every layer that an adapter may change, by its name in adapter files."""
+
+
+def find_layers(components: Mapping[str, nn.Module | None]) -> dict[str, nn.Linear]:
+    """Return the linear layers of a pipeline's components."""
+    return {
+        f"{component}.{file_name(component, name)}": layer
+        for component, module in components.items()
+        if module is not None
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Linear)
+    }
+
+
+def file_name(component: str, name: str) -> str:
+    """Return a layer's name in adapter files, which keep the ``text_model.`` of transformers 4."""
+    if component == "unet" or name.startswith("text_model.") or not name.startswith("encoder."):
+        return name
+    return f"text_model.{name}"
+
+
+class AdapterReader:
+    """Reads a package's adapter folder and refuses an adapter that does not fit this base."""
+
+    def __init__(
+        self, base_sha256: str, layers: Layers, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.base_sha256 = base_sha256
+        self.layers = layers
+        self.device = device
+        self.dtype = dtype
+
+    def read(self, folder: Path) -> Adapter:
+        """Return the adapter.
+
+        Raises:
+            PictureError: ``adapter_invalid`` or ``wrong_base``.
+        """
+        manifest = self.read_manifest(folder)
+        content = open_weights(folder / manifest.weights)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            digest = pool.submit(sha256, content)  # sha256 releases the interpreter lock
+            start, entries = parse_layout(content)
+            pairs = pair_matrices(entries)
+            self.check(pairs, manifest)
+            values = copy_values(content, start, entries)
+            values = values.to(self.device, self.dtype)  # one copy to the device for all layers
+            # Minimum and maximum are NaN when any weight is; this needs no mask as large as the
+            # adapter.
+            finite = all(bool(torch.isfinite(end)) for end in torch.aminmax(values))
+            matrices = split_tensors(values, entries)
+        if digest.result().hexdigest() != manifest.weights_sha256:
+            raise PictureError("adapter_invalid", "the weights are not those of manifest.json")
+        if not finite:
+            raise PictureError("adapter_invalid", "a weight is not a finite number")
+        return Adapter(
+            sha256=manifest.weights_sha256,
+            trigger_word=manifest.trigger_word,
+            pairs={
+                layer: Pair(matrices[down.name], matrices[up.name])
+                for layer, (down, up) in pairs.items()
+            },
+            size=values.numel() * values.element_size(),
+            job_id=manifest.job_id,
+        )
+
+    def read_manifest(self, folder: Path) -> AdapterManifest:
+        """Return ``manifest.json``, which names the weights' hash and their base."""
+        try:
+            text = (folder / "manifest.json").read_bytes()
+            manifest = AdapterManifest.model_validate_json(text)
+        except (OSError, ValidationError):
+            raise PictureError("adapter_invalid", "a file is missing or not valid") from None
+        if manifest.base_sha256 != self.base_sha256:
+            raise PictureError("wrong_base", "the adapter was trained on another base")
+        return manifest
+
+    def check(self, pairs: Mapping[str, PairEntries], manifest: AdapterManifest) -> None:
+        """Raise unless every pair fits a layer of the base and has the manifest's rank."""
+        if not pairs:
+            raise PictureError("adapter_invalid", "the file holds no LoRA weights")
+        for name, (down, up) in pairs.items():
+            layer = self.layers.get(name)
+            if layer is None:
+                raise PictureError(
+                    "adapter_invalid", "a tensor names a layer that the base does not have"
+                )
+            rank = manifest.rank
+            if not name.startswith("unet."):
+                rank = manifest.text_encoder_rank or rank
+            if down.shape != (rank, layer.in_features) or up.shape != (layer.out_features, rank):
+                raise PictureError("adapter_invalid", "a tensor's shape does not fit the base")
+
+
+def open_weights(path: Path) -> mmap:
+    """Return a memory map of the weights file."""
+    try:
+        return map_file(path)
+    except (OSError, ValueError):
+        raise PictureError("adapter_invalid", "a file is missing or not valid") from None
+
+
+def parse_layout(content: mmap) -> tuple[int, list[TensorEntry]]:
+    """Return the offset of the first tensor, and the tensors in file order."""
+    try:
+        return read_layout(content)
+    except WeightsError:
+        raise PictureError("adapter_invalid", "the weights are not a safetensors file") from None
+
+
+def pair_matrices(entries: Iterable[TensorEntry]) -> dict[str, PairEntries]:
+    """Return both matrices of every layer in a file."""
+    downs: dict[str, TensorEntry] = {}
+    ups: dict[str, TensorEntry] = {}
+    for entry in entries:
+        matrix = LORA_MATRIX.match(entry.name)
+        if matrix is None or entry.name.split(".", 1)[0] not in COMPONENTS:
+            raise PictureError("adapter_invalid", "a tensor is not part of a LoRA adapter")
+        side = downs if matrix[2].endswith(("_A", "down")) else ups
+        side[matrix["module"]] = entry
+    if downs.keys() != ups.keys():
+        raise PictureError("adapter_invalid", "one matrix of a LoRA pair is missing")
+    return {name: PairEntries(downs[name], ups[name]) for name in downs}
