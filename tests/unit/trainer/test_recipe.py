@@ -54,9 +54,9 @@ def test_steps_grow_with_photos_between_two_bounds(photos: int, steps: int) -> N
     assert choose_steps(photos, DEFAULTS) == steps
 
 
-@pytest.mark.parametrize(("photos", "kept"), [(1, 0), (5, 0), (6, 1), (10, 2), (100, 4)])
-def test_few_photos_are_all_trained_on(photos: int, kept: int) -> None:
-    assert count_held_out(photos) == kept
+@pytest.mark.parametrize(("photos", "held_out"), [(1, 0), (5, 0), (6, 1), (10, 2), (100, 4)])
+def test_few_photos_are_all_trained_on(photos: int, held_out: int) -> None:
+    assert count_held_out(photos) == held_out
 
 
 def test_options_that_are_not_requested_are_the_bases_defaults() -> None:
