@@ -39,11 +39,11 @@ def test_two_processes_train_what_one_trains_with_twice_the_accumulation_steps(
     two.write_plan()
     two.set_hyperparameters(num_processes="2")
 
-    alone, together = one.run(), two.run()
+    alone, joint = one.run(), two.run()
 
     assert alone.returncode == 0, alone.stderr
-    assert together.returncode == 0, together.stderr
-    assert together.stdout.count("step=2 ") == 1  # only rank 0 logs
+    assert joint.returncode == 0, joint.stderr
+    assert joint.stdout.count("step=2 ") == 1  # only rank 0 logs
     for job_dir in (one, two):  # and only the files of rank 0 are kept
         events = EventAccumulator(str(job_dir.root / "output" / "tensorboard" / name)).Reload()
         assert [event.step for event in events.Scalars("train/loss")] == [1, 2]

@@ -76,14 +76,12 @@ class DrawnDetector:
 
 def non_maximum_suppression(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
     """Return the indices of the best boxes among those that overlap."""
-    remaining, best_first = [int(i) for i in np.argsort(-scores)], list[int]()
+    remaining, kept = [int(i) for i in np.argsort(-scores)], list[int]()
     while remaining:
-        non_maximum_suppression = remaining.pop(0)
-        best_first.append(non_maximum_suppression)
-        remaining = [
-            i for i in remaining if shared(boxes[non_maximum_suppression], boxes[i]) < OVERLAP
-        ]
-    return best_first
+        best = remaining.pop(0)
+        kept.append(best)
+        remaining = [i for i in remaining if shared(boxes[best], boxes[i]) < OVERLAP]
+    return kept
 
 
 def shared(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

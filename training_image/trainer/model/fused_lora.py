@@ -81,14 +81,13 @@ class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # mypy runs w
         flat, users = rows.reshape(-1, rows.shape[-1]), len(scales)
         downs = _cast(adapters[::2], flat.dtype)
         grouped = flat.view(users, -1, flat.shape[1])
-        lows = torch.bmm(grouped, downs.mT).mul_(
-            scales.to(flat.dtype)
-        )  # scaling here is cheaper than at B
+        # Scaling after A is the cheapest place: these tensors are the smallest.
+        lows = torch.bmm(grouped, downs.mT).mul_(scales.to(flat.dtype))
         ups = [up.to(flat.dtype) for up in adapters[1::2]]
         answer = cached[0] if cached[0] is not None else nn.functional.linear(flat, weight, bias)
-        sides = answer.view(users, -1, weight.shape[0]).tensor_split(len(ups), dim=2)
-        for side, low, up in zip(sides, lows.tensor_split(len(ups), dim=2), ups, strict=True):
-            side.baddbmm_(low, up.mT)
+        outputs = answer.view(users, -1, weight.shape[0]).tensor_split(len(ups), dim=2)
+        for output, low, up in zip(outputs, lows.tensor_split(len(ups), dim=2), ups, strict=True):
+            output.baddbmm_(low, up.mT)
         ctx.save_for_backward(grouped, lows, downs, scales, weight, *ups)
         ctx.shape = rows.shape
         return answer.view(*rows.shape[:-1], -1)
@@ -97,19 +96,19 @@ class _FusedLinear(torch.autograd.Function):  # type: ignore[misc] # mypy runs w
     def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor | None, ...]:
         grouped, lows, downs, scales, weight, *ups = ctx.saved_tensors
         flat = gradient.reshape(-1, gradient.shape[-1])
-        own = flat.view(len(scales), -1, flat.shape[1])
-        sides = own.tensor_split(len(ups), dim=2)
-        of_lows = torch.cat([torch.bmm(s, up) for s, up in zip(sides, ups, strict=True)], dim=2)
-        of_lows.mul_(scales.to(of_lows.dtype))
-        of_downs = torch.bmm(of_lows.mT, grouped).float().tensor_split(len(ups), dim=1)
-        each = zip(sides, lows.tensor_split(len(ups), dim=2), strict=True)
-        of_ups = [torch.bmm(side.mT, low).float() for side, low in each]
-        of_rows = None
+        grad_outputs = flat.view(len(scales), -1, flat.shape[1])
+        outputs = grad_outputs.tensor_split(len(ups), dim=2)
+        grad_lows = torch.cat([torch.bmm(s, up) for s, up in zip(outputs, ups, strict=True)], dim=2)
+        grad_lows.mul_(scales.to(grad_lows.dtype))
+        grad_downs = torch.bmm(grad_lows.mT, grouped).float().tensor_split(len(ups), dim=1)
+        each = zip(outputs, lows.tensor_split(len(ups), dim=2), strict=True)
+        grad_ups = [torch.bmm(output.mT, low).float() for output, low in each]
+        grad_rows = None
         if ctx.needs_input_grad[0]:
-            of_rows = torch.mm(flat, weight).view_as(grouped).baddbmm_(of_lows, downs)
-            of_rows = of_rows.view(ctx.shape)
-        of_adapters = [g for pair in zip(of_downs, of_ups, strict=True) for g in pair]
-        return of_rows, None, None, None, None, *of_adapters
+            grad_rows = torch.mm(flat, weight).view_as(grouped).baddbmm_(grad_lows, downs)
+            grad_rows = grad_rows.view(ctx.shape)
+        grad_adapters = [g for pair in zip(grad_downs, grad_ups, strict=True) for g in pair]
+        return grad_rows, None, None, None, None, *grad_adapters
 
 
 def _cast(downs: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
@@ -123,15 +122,15 @@ def _pack_weights(layers: list[nn.Linear]) -> tuple[Tensor, Tensor | None]:
     if len(layers) == 1:
         return first.weight, first.bias
     width = first.out_features
-    whole = getattr(first, "packed", None)
-    if whole is None or whole.data_ptr() != first.weight.data_ptr():
+    packed = getattr(first, "packed", None)
+    if packed is None or packed.data_ptr() != first.weight.data_ptr():
         weights = [layer.weight.data for layer in layers]
-        whole = torch.cat(weights)
+        packed = torch.cat(weights)
         for number, layer in enumerate(layers):
-            layer.weight.data = whole[number * width : (number + 1) * width]
+            layer.weight.data = packed[number * width : (number + 1) * width]
         memory.release_pages(weights)
-        first.packed = whole
-    return whole, None
+        first.packed = packed
+    return packed, None
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def _wait(workers: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as rank:
-        rank.bind(("127.0.0.1", 0))
-        port: int = rank.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
