@@ -27,21 +27,21 @@ from runtime.imaging.sandbox import ChildDecoder
 JOB_ID = "0" * 32
 
 
-class Looks(NamedTuple):
-    """What intake thinks of a folder."""
+class JudgedFolder(NamedTuple):
+    """A folder with the verdict on each of its photos."""
 
     upload: PinnedUpload
     photos: tuple[PhotoVerdict, ...]
     class_photos: int
-    """That can be used."""
+    """How many class photos can be used."""
 
 
-def look_at(storage: FolderStorage, upload: PinnedUpload, resolution: int) -> Looks:
+def judge_folder(storage: FolderStorage, upload: PinnedUpload, resolution: int) -> JudgedFolder:
     """Give each photo of the folder its verdict."""
-    room = NormalisationServices(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
-    verdicts = tuple(verdicts_of(upload.photos, room))
-    of_class = len(list(stored_class(upload.class_photos, room)))
-    return Looks(upload, verdicts, of_class)
+    services = NormalisationServices(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
+    verdicts = tuple(verdicts_of(upload.photos, services))
+    of_class = len(list(stored_class(upload.class_photos, services)))
+    return JudgedFolder(upload, verdicts, of_class)
 
 
 def read_folder(storage: FolderStorage, upload: PinnedUpload) -> MergedRequest | None:
@@ -65,9 +65,9 @@ def check(folder: Path, resolution: int | None = None) -> int:
         NoFolderError: the folder is missing, is a file, or cannot be read.
     """
     found = walk(folder)
-    say_obstacles(found.obstacles)
+    print_obstacles(found.obstacles)
     if not found.files and not found.obstacles:
-        _say(f"{shown(folder)} is empty.")
+        _print(f"{shown(folder)} is empty.")
     try:
         good = judge(FolderStorage(folder, found.files), resolution)
     except OSError as error:  # a file went, or a disk failed, since the walk
@@ -81,54 +81,54 @@ def judge(storage: FolderStorage, resolution: int | None) -> bool:
         upload = pin_upload(storage, PLACE)
     except StageError as error:
         entry = CODES[str(error.facts["code"])]
-        _say(f"refused: {entry.text} {entry.hint}")
+        _print(f"refused: {entry.text} {entry.hint}")
         return False
-    wishes, problems = None, 0
+    merged, problems = None, 0
     try:
-        wishes = read_folder(storage, upload)
+        merged = read_folder(storage, upload)
     except RequestRefusedError as error:
         problems = len(error.problems)
         for problem in error.problems:
-            _say(f"{REQUEST_FILE}: {problem.field}: {problem.message}")
+            _print(f"{REQUEST_FILE}: {problem.field}: {problem.message}")
     except ObjectTooLargeError:
         problems = 1
-        _say(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
-    asked = None if wishes is None else wishes.request.resolution
-    looks = look_at(storage, upload, asked or resolution or MIN_SIDE)
-    say_request(wishes)
-    trigger_word = DEFAULT_TRIGGER_WORD if wishes is None else wishes.request.trigger_word
-    good = say_looks(looks, trigger_word)
+        _print(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
+    asked = None if merged is None else merged.request.resolution
+    judged = judge_folder(storage, upload, asked or resolution or MIN_SIDE)
+    print_request(merged)
+    trigger_word = DEFAULT_TRIGGER_WORD if merged is None else merged.request.trigger_word
+    good = print_verdicts(judged, trigger_word)
     return good >= MIN_PHOTOS and problems == 0
 
 
-def say_obstacles(obstacles: tuple[Obstacle, ...]) -> None:
-    """Say which files cannot be judged."""
+def print_obstacles(obstacles: tuple[Obstacle, ...]) -> None:
+    """Print which files cannot be judged."""
     for obstacle in obstacles:
-        _say(f"refused   {obstacle.name}\n          {obstacle.reason}")
+        _print(f"refused   {obstacle.name}\n          {obstacle.reason}")
 
 
-def say_request(wishes: MergedRequest | None) -> None:
-    """Say what of the request does not stand in request.json."""
-    if wishes is None:
+def print_request(merged: MergedRequest | None) -> None:
+    """Print the fields that another file than request.json has given."""
+    if merged is None:
         return
-    for theirs, ours in wishes.renamed.items():
-        _say(f"request   {theirs} is {ours} here")
-    for field, origin in wishes.origins.items():
-        _say(f"request   {field} = {getattr(wishes.request, field)} (from {origin})")
+    for theirs, ours in merged.renamed.items():
+        _print(f"request   {theirs} is {ours} here")
+    for field, origin in merged.origins.items():
+        _print(f"request   {field} = {getattr(merged.request, field)} (from {origin})")
 
 
-def say_looks(looks: Looks, trigger_word: str) -> int:
-    """Say the verdicts; return how many photos can be used."""
-    for verdict in looks.photos:
-        name = shown(Path(_name(looks.upload.photos[verdict.index])))
-        _say(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
-    advice = (*advice_on_set(looks.photos), *advice_on_captions(looks.photos, trigger_word))
+def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:
+    """Print the verdicts; return how many photos can be used."""
+    for verdict in judged.photos:
+        name = shown(Path(_name(judged.upload.photos[verdict.index])))
+        _print(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
+    advice = (*advice_on_set(judged.photos), *advice_on_captions(judged.photos, trigger_word))
     for code in advice:
-        _say(f"advice    {CODES[code].text} {CODES[code].hint}")
-    if looks.upload.class_photos:
-        _say(f"Class pictures: {looks.class_photos} of {len(looks.upload.class_photos)}.")
-    good = sum(verdict.verdict != "refused" for verdict in looks.photos)
-    _say(f"Photos that can be used: {good} of {len(looks.photos)}; needed: {MIN_PHOTOS}.")
+        _print(f"advice    {CODES[code].text} {CODES[code].hint}")
+    if judged.upload.class_photos:
+        _print(f"Class pictures: {judged.class_photos} of {len(judged.upload.class_photos)}.")
+    good = sum(verdict.verdict != "refused" for verdict in judged.photos)
+    _print(f"Photos that can be used: {good} of {len(judged.photos)}; needed: {MIN_PHOTOS}.")
     return good
 
 
@@ -141,5 +141,5 @@ def _name(pin: PinnedObject) -> str:
     return pin.name or pin.key.removeprefix(upload_prefix(*PLACE))
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")

@@ -221,13 +221,15 @@ def show(table: str, job: str, *, watch: bool, patience_seconds: float) -> int:
     """
     check_name(job)
     jobs = Jobs(table)
-    looks = jobs.changes(job, patience_seconds=patience_seconds) if watch else iter([jobs.get(job)])
+    states = (
+        jobs.changes(job, patience_seconds=patience_seconds) if watch else iter([jobs.get(job)])
+    )
     code = ExitCode.DONE
-    for found in looks:
-        _say(describe(found))
+    for found in states:
+        _print(describe(found))
         if is_bad(found):
             code = ExitCode.REFUSED
-            _say(verdict(found))
+            _print(verdict(found))
     return code
 
 
@@ -241,14 +243,14 @@ def stop(table: str, job: str, function: str, *, patience_seconds: float) -> int
     check_name(job)
     found = Jobs(table).wait_for(job, patience_seconds=patience_seconds)
     if isinstance(found, RefusedUpload):
-        _say(f"too_late (the request was refused: {found.code})")
+        _print(f"too_late (the request was refused: {found.code})")
         return ExitCode.REFUSED
-    said = cancel(found.job_id, function)
-    _say(f"{said.outcome} (it was {said.status})")
-    return ExitCode.DONE if said.outcome == "canceling" else ExitCode.REFUSED
+    answer = cancel(found.job_id, function)
+    _print(f"{answer.outcome} (it was {answer.status})")
+    return ExitCode.DONE if answer.outcome == "canceling" else ExitCode.REFUSED
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     if line:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

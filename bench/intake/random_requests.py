@@ -47,9 +47,9 @@ sources = st.builds(
 def answer_to(given: RequestSources) -> Literal["request", "problems", "unmapped"]:
     """Read a random upload; "unmapped" means an unexpected exception or a lossy request."""
     try:
-        wishes = merge_sources(given)
-        written = wishes.request.model_dump_json()
-        same = TrainingRequest.model_validate_json(written) == wishes.request
+        merged = merge_sources(given)
+        written = merged.request.model_dump_json()
+        same = TrainingRequest.model_validate_json(written) == merged.request
     except RequestRefusedError as refusal:
         problems = RequestProblems(problems=refusal.problems).problems
         return (

@@ -42,7 +42,7 @@ class Shell:
     """
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        told = {
+        environment = {
             name: value
             for name, value in os.environ.items()
             if name in PASSED_ON or name.startswith(PREFIXES)
@@ -51,7 +51,7 @@ class Shell:
         self._process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             cwd=folder,
-            env=told | settings,
+            env=environment | settings,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,15 +98,15 @@ class Shell:
         out = self._process.stdout
         if out is None:
             raise ShellEndedError
-        heard = b""
+        output = b""
         with selectors.DefaultSelector() as selector:
             selector.register(out, selectors.EVENT_READ)
-            while self._end.encode() not in heard or not heard.endswith(b"\n"):
+            while self._end.encode() not in output or not output.endswith(b"\n"):
                 if not selector.select(max(0.0, deadline - time.monotonic())):
-                    return heard.decode(errors="replace"), None
+                    return output.decode(errors="replace"), None
                 some = os.read(out.fileno(), 65536)
                 if not some:
                     raise ShellEndedError
-                heard += some
-        printed, _, status = heard.decode(errors="replace").rpartition(self._end)
+                output += some
+        printed, _, status = output.decode(errors="replace").rpartition(self._end)
         return printed.removesuffix("\n"), int(status)

@@ -83,13 +83,13 @@ class Demo:
         self._restore(outputs)
         self._subscriber = Subscriber(self._cloud, outputs["NoticesTopicArn"])
         upload.put_upload(self._cloud, outputs["UploadsBucketName"], photos)
-        self._say(f"uploaded {len(photos)} photos and request.json")
+        self._print(f"uploaded {len(photos)} photos and request.json")
         execution = self._follow(outputs)
         notice = self._subscriber.receive()
         self._console.print_json(json.dumps(notice))
         self._show_verdict(outputs["ModelsBucketName"], notice["job_id"])
         self._show_pictures(photos, notice["model"])
-        self._say("done")
+        self._print("done")
         self._look_further(outputs, execution, notice["model"])
 
     def _prepare(self) -> list[Photo]:
@@ -99,17 +99,17 @@ class Demo:
             building = beside.submit(deployment.build)
             self._server("--stop")
             self._server("--detach", must=True)
-            self._say(f"embedded AWS on {self._cloud.endpoint_url}")
+            self._print(f"embedded AWS on {self._cloud.endpoint_url}")
             photos = upload.sample_photos()
             upload.put_base(self._cloud)
             built = building.result()
-        self._say("built with sam build" if built else "built before, nothing changed")
+        self._print("built with sam build" if built else "built before, nothing changed")
         return photos
 
     def _deploy(self) -> dict[str, str]:
         with doing(self._console, "Deploying template.yaml; the endpoint loads the base model"):
             outputs = deployment.deploy(self._cloud)
-        self._say("deployed template.yaml through a CloudFormation change set")
+        self._print("deployed template.yaml through a CloudFormation change set")
         return outputs
 
     def _restore(self, outputs: dict[str, str]) -> None:
@@ -122,7 +122,7 @@ class Demo:
             self._kept.forget()
         elif self._kept.restore():
             what = "adapter" if self._kept.has_adapter else "checkpoints"
-            self._say(f"put back the {what} of an earlier demo (make demo FRESH=1 trains anew)")
+            self._print(f"put back the {what} of an earlier demo (make demo FRESH=1 trains anew)")
 
     def _follow(self, outputs: dict[str, str]) -> str:
         assert self._kept is not None  # noqa: S101 - _restore came before
@@ -182,7 +182,7 @@ class Demo:
         self._console.print(reason, markup=False, soft_wrap=True)
         in_training = self._watcher is not None and self._watcher.state == "TrainAdapter"
         training = in_training and self._is_alive()
-        ending.say_logs(self._console, self._cloud.port, with_training=training)
+        ending.print_logs(self._console, self._cloud.port, with_training=training)
         self._leave()
         return 1
 
@@ -205,7 +205,7 @@ class Demo:
         self._server("--stop")
         self._console.print("Nothing is left running.")
         progress = "" if self._watcher is None else watch.steps_done(self._watcher.reading)
-        ending.say_kept(self._console, self._kept, progress)
+        ending.print_kept(self._console, self._kept, progress)
 
     # ---- the server --------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ class Demo:
             raise deployment.DeploymentError((run.stdout + run.stderr).strip())
         return run.returncode
 
-    def _say(self, words: str) -> None:
+    def _print(self, words: str) -> None:
         elapsed = time.monotonic() - self._started
         self._console.print(f"[dim]{elapsed:6.1f} s[/]  {words}", soft_wrap=True)
 

@@ -42,7 +42,7 @@ def save_all(cloud: Cloud, kept: Kept | None) -> None:
         return  # what was saved while it ran is kept all the same
 
 
-def say_kept(console: Console, kept: Kept | None, progress: str) -> None:
+def print_kept(console: Console, kept: Kept | None, progress: str) -> None:
     """Say what the next demo does not have to do again."""
     what = ["the environments (.venv)", "the build (.aws-sam)"]
     if kept is not None and kept.has_adapter:
@@ -53,7 +53,7 @@ def say_kept(console: Console, kept: Kept | None, progress: str) -> None:
     console.print("`make demo` goes on from there.")
 
 
-def say_logs(console: Console, port: int, *, with_training: bool) -> None:
+def print_logs(console: Console, port: int, *, with_training: bool) -> None:
     """Name the logs; show the end of the one that tells most."""
     files: list[Path] = [paths.log_file(port)]
     training = reasons.training_log(port)

@@ -51,7 +51,7 @@ def put_base(cloud: Cloud, folder: Path = PORTRAITS) -> None:
         s3.put_object(Bucket=BASES_BUCKET, Key=key, Body=path.read_bytes())
 
 
-def put_upload(cloud: Cloud, bucket: str, photos: list[Photo], **wishes: Any) -> None:
+def put_upload(cloud: Cloud, bucket: str, photos: list[Photo], **fields: Any) -> None:
     """Put the photos and, last, the request: its arrival starts the workflow."""
     words = [
         ", ".join([request()["instance_prompt"], *situation(photo.circumstance)])
@@ -62,16 +62,16 @@ def put_upload(cloud: Cloud, bucket: str, photos: list[Photo], **wishes: Any) ->
         files[f"photo-{number}.jpg"] = upload_bytes(photo.image, rotated=number == 0)
         # The words beside a photo say what is not the person; the trigger word means the rest.
         files[f"photo-{number}.txt"] = caption.encode()
-    put_files(cloud, bucket, UPLOAD, files, request() | wishes)
+    put_files(cloud, bucket, UPLOAD, files, request() | fields)
 
 
 def put_files(
-    cloud: Cloud, bucket: str, upload: str, files: dict[str, bytes], wishes: dict[str, Any] | bytes
+    cloud: Cloud, bucket: str, upload: str, files: dict[str, bytes], fields: dict[str, Any] | bytes
 ) -> None:
     """Put any files under the upload's prefix, then ``request.json``."""
     s3 = cloud.client("s3")
     prefix = upload_prefix(TENANT, upload)
     for name, body in files.items():
         s3.put_object(Bucket=bucket, Key=prefix + name, Body=body)
-    body = wishes if isinstance(wishes, bytes) else json.dumps(wishes).encode()
+    body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
     s3.put_object(Bucket=bucket, Key=prefix + REQUEST_FILE, Body=body)

@@ -15,7 +15,7 @@ from tests.fakes.callbacks import MemoryCallbacks
 WAIT = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
 
 
-class Desk(Protocol):
+class WaitingState(Protocol):
     """Callbacks, and a way to make a state wait behind a token and to see what it heard."""
 
     @property
@@ -23,10 +23,10 @@ class Desk(Protocol):
 
     def wait(self) -> str: ...
 
-    def heard(self) -> tuple[str | None, str]: ...
+    def outcome(self) -> tuple[str | None, str]: ...
 
 
-class MemoryDesk:
+class MemoryWaitingState:
     def __init__(self) -> None:
         self.memory = MemoryCallbacks()
 
@@ -37,12 +37,12 @@ class MemoryDesk:
     def wait(self) -> str:
         return self.memory.wait("token")
 
-    def heard(self) -> tuple[str | None, str]:
+    def outcome(self) -> tuple[str | None, str]:
         return self.memory.answers["token"]
 
 
 @dataclass
-class CloudDesk:
+class CloudWaitingState:
     states: Any
     sqs: Any
     queue: str
@@ -61,23 +61,23 @@ class CloudDesk:
         token: str = json.loads(messages[0]["Body"])["token"]
         return token
 
-    def heard(self) -> tuple[str | None, str]:
+    def outcome(self) -> tuple[str | None, str]:
         ended = eventually(self.ended)
         return ended.get("error"), ended["output"] if "output" in ended else ended["cause"]
 
     def ended(self) -> Any:
-        told = self.states.describe_execution(executionArn=self.execution)
-        return None if told["status"] == "RUNNING" else told
+        described = self.states.describe_execution(executionArn=self.execution)
+        return None if described["status"] == "RUNNING" else described
 
 
 @pytest.fixture(params=["memory", "embedded"])
-def desk(request: pytest.FixtureRequest) -> Desk:
+def waiting(request: pytest.FixtureRequest) -> WaitingState:
     if request.param == "memory":
-        return MemoryDesk()
-    return cloud_desk(request.getfixturevalue("cloud"), request.node.name)
+        return MemoryWaitingState()
+    return cloud_waiting_state(request.getfixturevalue("cloud"), request.node.name)
 
 
-def cloud_desk(cloud: Cloud, test: str) -> CloudDesk:
+def cloud_waiting_state(cloud: Cloud, test: str) -> CloudWaitingState:
     name = f"desk-{abs(hash(test))}"
     queue = cloud.client("sqs").create_queue(QueueName=name)["QueueUrl"]
     body = {"token.$": "$$.Task.Token"}
@@ -94,29 +94,29 @@ def cloud_desk(cloud: Cloud, test: str) -> CloudDesk:
         roleArn=role(cloud, name, EVERYTHING),
     )
     states = cloud.client("stepfunctions")
-    return CloudDesk(states, cloud.client("sqs"), queue, machine["stateMachineArn"])
+    return CloudWaitingState(states, cloud.client("sqs"), queue, machine["stateMachineArn"])
 
 
-def test_a_success_ends_the_waiting_state_with_its_document(desk: Desk) -> None:
-    token = desk.wait()
-    assert desk.callbacks.succeed(token, '{"job_id": 1}', "job-1")
-    error, output = desk.heard()
+def test_a_success_ends_the_waiting_state_with_its_document(waiting: WaitingState) -> None:
+    token = waiting.wait()
+    assert waiting.callbacks.succeed(token, '{"job_id": 1}', "job-1")
+    error, output = waiting.outcome()
     assert error is None
     assert json.loads(output) == {"job_id": 1}
 
 
-def test_a_failure_arrives_under_its_name_with_its_facts(desk: Desk) -> None:
-    token = desk.wait()
-    assert desk.callbacks.fail(token, "GateFailedError", '{"code": "gate_failed"}', "job-1")
-    assert desk.heard() == ("GateFailedError", '{"code": "gate_failed"}')
+def test_a_failure_arrives_under_its_name_with_its_facts(waiting: WaitingState) -> None:
+    token = waiting.wait()
+    assert waiting.callbacks.fail(token, "GateFailedError", '{"code": "gate_failed"}', "job-1")
+    assert waiting.outcome() == ("GateFailedError", '{"code": "gate_failed"}')
 
 
-def test_a_second_answer_finds_nobody(desk: Desk) -> None:
-    token = desk.wait()
-    desk.callbacks.succeed(token, "{}", "job-1")
-    assert not desk.callbacks.succeed(token, "{}", "job-1")
-    assert not desk.callbacks.fail(token, "TooLateError", "{}", "job-1")
+def test_a_second_answer_finds_nobody(waiting: WaitingState) -> None:
+    token = waiting.wait()
+    waiting.callbacks.succeed(token, "{}", "job-1")
+    assert not waiting.callbacks.succeed(token, "{}", "job-1")
+    assert not waiting.callbacks.fail(token, "TooLateError", "{}", "job-1")
 
 
-def test_a_token_that_nobody_issued_finds_nobody(desk: Desk) -> None:
-    assert not desk.callbacks.succeed("invented", "{}", "job-1")
+def test_a_token_that_nobody_issued_finds_nobody(waiting: WaitingState) -> None:
+    assert not waiting.callbacks.succeed("invented", "{}", "job-1")

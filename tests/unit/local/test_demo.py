@@ -183,10 +183,10 @@ FAILED = {"type": "TaskFailed", "taskFailedEventDetails": {"error": "E", "cause"
 
 
 class StepFunctions:
-    """One execution whose looks are given: a status and the events so far, or an error."""
+    """One execution whose polls are given: a status and the events so far, or an error."""
 
-    def __init__(self, looks: Iterator[tuple[str, list[dict[str, Any]]] | Exception]) -> None:
-        self._looks = looks
+    def __init__(self, polls: Iterator[tuple[str, list[dict[str, Any]]] | Exception]) -> None:
+        self._looks = polls
         self._events: list[dict[str, Any]] = []
 
     def list_executions(self, **_: Any) -> dict[str, Any]:
@@ -218,16 +218,16 @@ class OneCloud:
         return self._clients[service]
 
 
-Looks = Iterator[tuple[str, list[dict[str, Any]]] | Exception]
+Polls = Iterator[tuple[str, list[dict[str, Any]]] | Exception]
 
 
-def watcher(looks: Looks, logs: Logs, *, alive: bool = True) -> tuple[Watcher, Clock, list[int]]:
+def watcher(polls: Polls, logs: Logs, *, alive: bool = True) -> tuple[Watcher, Clock, list[int]]:
     clock, saved = Clock(), [0]
 
     def save() -> None:
         saved[0] += 1
 
-    cloud = cast("Cloud", OneCloud(stepfunctions=StepFunctions(looks), logs=logs))
+    cloud = cast("Cloud", OneCloud(stepfunctions=StepFunctions(polls), logs=logs))
     patience = Patience(limit=100, clock=clock)
     made = Watcher(cloud, plain(), save, lambda: alive, patience, clock.sleep)
     return made, clock, saved
@@ -236,13 +236,13 @@ def watcher(looks: Looks, logs: Logs, *, alive: bool = True) -> tuple[Watcher, C
 def test_an_execution_is_followed_for_hours_while_its_training_logs() -> None:
     logs = Logs({"job/1": []})
 
-    def looks() -> Looks:
+    def polls() -> Polls:
         for step in range(5000):
             logs.streams["job/1"].append(f"step={step} loss=0.5 lr=1 steps=5000")
             yield "RUNNING", [entered("TrainAdapter")]
         yield "SUCCEEDED", [entered("TrainAdapter"), exited("TrainAdapter")]
 
-    made, clock, saved = watcher(looks(), logs)
+    made, clock, saved = watcher(polls(), logs)
     assert made.follow("arn:m") == "arn:e:one"
     assert clock.now >= 5000
     assert steps_done(made.reading) == "step 4999 of 5000"
@@ -251,8 +251,8 @@ def test_an_execution_is_followed_for_hours_while_its_training_logs() -> None:
 
 
 def test_an_execution_in_which_nothing_moves_is_given_up_with_its_state() -> None:
-    looks: Looks = itertools.repeat(("RUNNING", [entered("WarmModel")]))
-    made, clock, _ = watcher(looks, Logs({}))
+    polls: Polls = itertools.repeat(("RUNNING", [entered("WarmModel")]))
+    made, clock, _ = watcher(polls, Logs({}))
     with pytest.raises(StalledError):
         made.follow("arn:m")
     assert made.state == "WarmModel"
@@ -408,7 +408,7 @@ def test_a_key_that_leads_out_of_the_folder_is_refused(tmp_path: Path, key: str)
 
 
 class SageMaker:
-    """One job that needs a few looks to stop."""
+    """One job that needs a few polls to stop."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -444,6 +444,6 @@ def test_a_stopped_demo_says_what_it_keeps(
 ) -> None:
     console, kept = plain(), Kept(tmp_path / "v1", S3(objects), "models")
     kept.save()
-    ending.say_kept(console, kept, "step 5 of 9")
+    ending.print_kept(console, kept, "step 5 of 9")
     assert says in said(console)[0]
     assert "goes on from there" in said(console)[1]
