@@ -34,7 +34,7 @@ __all__ = [
     "choose",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 """The only place that says it: pyproject.toml and ``likeness --version`` read it here."""
 
 _HOMES = {
