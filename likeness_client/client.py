@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from contracts.documents.picture import PictureArguments
 from likeness_client.answer import Answer, make_request, parse_answer
 from likeness_client.errors import GenerationError, translate
-from likeness_client.store import PictureStore, Wish
+from likeness_client.store import PictureStore, SentRequest
 
 PATIENCE_SECONDS = 360.0
 """SageMaker may take six minutes to load a model that nobody has used lately."""
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 15.0
 
 _CONFIG = Config(read_timeout=70, retries={"total_max_attempts": 1})
 """SageMaker answers within 60 seconds; the retrying is done here, where the codes are known."""
@@ -77,14 +77,14 @@ class Likeness:
             return self._ask(model, body, checked)
         place = PictureStore(store, self._session.client("s3"))
         answer = self._ask(model, body, checked)
-        wish = Wish(
+        sent = SentRequest(
             endpoint=self.endpoint,
             model=model,
             prompt=prompt,
             negative_prompt=negative_prompt,
             arguments=checked,
         )
-        return replace(answer, stored_at=place.keep(wish, answer))
+        return replace(answer, stored_at=place.keep(sent, answer))
 
     def _ask(self, model: str, body: bytes, arguments: PictureArguments) -> Answer:
         """Ask until there is an answer, a final error, or no patience left."""
@@ -100,7 +100,7 @@ class Likeness:
                     self._wake(other.model for other in arguments.adapters)
                     continue
             self._sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
     async def generate_async(
         self,

@@ -53,12 +53,12 @@ class GenerationError(Exception):
 def translate(error: ClientError) -> GenerationError:
     """Return our word for what SageMaker, or the model behind it, answered."""
     response: Any = error.response
-    said = response["Error"]
-    if said["Code"] in NOT_READY:
+    error_body = response["Error"]
+    if error_body["Code"] in NOT_READY:
         return GenerationError("model_not_ready", "the endpoint is still loading the model")
-    if said["Code"] != "ModelError":
+    if error_body["Code"] != "ModelError":
         return GenerationError("refused", explain(error))
-    text = response.get("OriginalMessage", said["Message"])
+    text = response.get("OriginalMessage", error_body["Message"])
     if ERROR_PREFIX in text:
         code, _, words = text.partition(ERROR_PREFIX)[2].partition(": ")
         return GenerationError(code, words.split('"')[0])

@@ -27,9 +27,9 @@ def call(
         FunctionFailedError: the function failed, or what it answers is no ``answer``.
     """
     client = session.client("lambda") if session else boto3.client("lambda", config=CONFIG)
-    said = client.invoke(FunctionName=function, Payload=question.model_dump_json().encode())
-    body = said["Payload"].read()
-    if "FunctionError" in said:
+    response = client.invoke(FunctionName=function, Payload=question.model_dump_json().encode())
+    body = response["Payload"].read()
+    if "FunctionError" in response:
         raise FunctionFailedError(f"{function} failed: {_name_of_error(body)}")
     try:
         return answer.model_validate_json(body)
@@ -41,7 +41,7 @@ def call(
 def _name_of_error(body: bytes) -> str:
     """Return the error's name; its message may hold anything."""
     try:
-        said = json.loads(body)
+        error = json.loads(body)
     except ValueError:
         return "unknown"
-    return str(said.get("errorType", "unknown")) if isinstance(said, dict) else "unknown"
+    return str(error.get("errorType", "unknown")) if isinstance(error, dict) else "unknown"

@@ -28,7 +28,7 @@ class NotStoredError(GenerationError):
         self.answer = answer
 
 
-class Wish(Document):
+class SentRequest(Document):
     """What was asked for."""
 
     endpoint: str
@@ -53,7 +53,7 @@ class PictureStore:
         self._bucket, self._tenant = match["bucket"], match["tenant"]
         self._s3 = s3
 
-    def keep(self, wish: Wish, answer: Answer) -> str:
+    def keep(self, sent: SentRequest, answer: Answer) -> str:
         """Write the pictures and, last, what was asked; return the folder's address.
 
         Raises:
@@ -61,11 +61,11 @@ class PictureStore:
         """
         now = datetime.now(UTC)
         prefix = pictures_prefix(self._tenant, f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(8)}")
-        kind = wish.arguments.output_format
+        kind = sent.arguments.output_format
         names = [picture_file(index, kind) for index in range(len(answer.pictures))]
         files = dict(zip(names, (picture.data for picture in answer.pictures), strict=True))
         about = StoredPictures(
-            **dict(wish),
+            **dict(sent),
             info=answer.info,
             files={name: sha256(data).hexdigest() for name, data in files.items()},
             created_at=now.isoformat(timespec="seconds"),

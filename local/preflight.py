@@ -144,7 +144,7 @@ def problems_of(
     problems = system_problems(needs, machine)
     problems += python_problems(needs, pythons)
     problems += tool_problems(needs, machine)
-    problems += room_problems(needs, missing, machine)
+    problems += disk_problems(needs, missing, machine)
     return problems
 
 
@@ -222,7 +222,7 @@ def tool_problems(needs: Needs, machine: Machine) -> List[str]:
     return problems
 
 
-def room_problems(needs: Needs, missing: Sequence[str], machine: Machine) -> List[str]:
+def disk_problems(needs: Needs, missing: Sequence[str], machine: Machine) -> List[str]:
     """Return what lacks of disk and memory."""
     problems = []
     disk = sum(MIB[name] for name in missing) + needs.run_mib

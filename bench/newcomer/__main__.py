@@ -114,11 +114,11 @@ def figures(before: list[Run], after: list[Run]) -> list[Figure]:
 
 
 def _commit(name: str) -> str:
-    said = subprocess.run(
+    output = subprocess.run(
         ["git", "rev-parse", f"{name}^{{commit}}"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return said.stdout.strip()
+    return output.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -107,9 +107,9 @@ def timed(command: list[str], place: Path, environment: dict[str, str], log: Pat
         RunError: it failed.
     """
     began = time.monotonic()
-    with log.open("w") as said:
+    with log.open("w") as output:
         done = subprocess.run(
-            command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=said,
+            command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
     if done.returncode:
@@ -137,11 +137,11 @@ def size_mib(folder: Path) -> float:
     """Return the disk that a folder takes, as `du` counts it; 0 where there is none."""
     if not folder.exists():
         return 0.0
-    said = subprocess.run(
+    output = subprocess.run(
         ["du", "--summarize", "--block-size=1K", str(folder)],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return int(said.stdout.split()[0]) / 1024
+    return int(output.stdout.split()[0]) / 1024
 
 
 def save(runs: list[Run], path: Path) -> None:

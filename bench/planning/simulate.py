@@ -310,7 +310,7 @@ def stories(seeds: int) -> list[Figure]:
     wrong: Counter[str] = Counter()
     repeats = 0
     for seed in range(seeds):
-        notice_story = NoticeStory(seed).tell_it()
+        notice_story = NoticeStory(seed).play()
         repeats += notice_story.repeats
         for complaint in story_of(seed).complaints() + notice_story.complaints():
             wrong[complaint] += 1

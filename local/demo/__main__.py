@@ -141,7 +141,7 @@ class Demo:
         with doing(self._console, "Asking for three pictures, without and with the adapter"):
             before = picture.answers(self._cloud, endpoint, target, lora_scale=0.0)
             after = picture.answers(self._cloud, endpoint, target, lora_scale=1.0)
-        picture.save(picture.sheet(photos, before, after), SHEET)
+        picture.save(picture.contact_sheet(photos, before, after), SHEET)
 
     def _look_further(self, outputs: dict[str, str], execution: str, model: dict[str, Any]) -> None:
         cloud = self._cloud

@@ -27,7 +27,7 @@ class Display:
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self._task: TaskID | None = None
-        self._pace = Pace(clock)
+        self._remaining = RemainingTime(clock)
         self._printed = clock()
         self._part = ""
 
@@ -45,7 +45,7 @@ class Display:
 
     def show(self, reading: Reading) -> None:
         """Show how far a part is."""
-        left = self._pace.left(reading)
+        left = self._remaining.left(reading)
         if self._console.is_terminal:
             self._draw(reading)
         elif reading.what != self._part or self._clock() - self._printed >= LINE_SECONDS:
@@ -69,7 +69,7 @@ class Display:
         self._bar.update(self._task, completed=reading.done, words=str(reading))
 
 
-class Pace:
+class RemainingTime:
     """How long the rest of a part takes, at the pace that was seen of it so far."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

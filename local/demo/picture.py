@@ -56,7 +56,9 @@ def answers(cloud: Cloud, endpoint: str, target_model: str, lora_scale: float) -
     ]
 
 
-def sheet(photos: list[Photo], before: list[Image.Image], after: list[Image.Image]) -> Image.Image:
+def contact_sheet(
+    photos: list[Photo], before: list[Image.Image], after: list[Image.Image]
+) -> Image.Image:
     """Lay out photos | the base's answers | the personal model's answers."""
     shown = [photo.image for photo in photos[: 2 * len(PROMPTS)]]
     columns = [shown[0::2], shown[1::2], before, after]

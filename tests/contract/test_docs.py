@@ -58,7 +58,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 @pytest.mark.parametrize("page", WRITTEN)
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
-    named = {path for path, _ in PATH.findall(text_outside_code(page)) if looks_like_ours(path)}
+    named = {path for path, _ in PATH.findall(text_outside_code(page)) if is_a_path_of_ours(path)}
     assert not {path for path in named if not exists(path)}
 
 
@@ -103,8 +103,8 @@ def test_make_help_shows_every_target() -> None:
     listed = re.findall(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)
     recipes = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
     command = ["awk", "-f", "docs/help.awk", "Makefile"]
-    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    shown = {line.split()[0] for line in told.splitlines() if line.startswith("  ")}
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    shown = {line.split()[0] for line in printed.splitlines() if line.startswith("  ")}
     public = {target for line in listed for target in line.split()} & recipes
     assert public - shown <= {"python"}, "a target's text stands behind ## on its line"
 
@@ -119,7 +119,7 @@ def is_dead(page: Path, target: str) -> bool:
     return bool(part) and part not in {anchor(heading) for heading in sections(file)}
 
 
-def looks_like_ours(path: str) -> bool:
+def is_a_path_of_ours(path: str) -> bool:
     """Return whether a name in backticks begins with one of our folders and names more."""
     first, _, rest = path.partition("/")
     return first in FOLDERS and bool(rest) and ("." in Path(rest).name or (ROOT / first).is_dir())

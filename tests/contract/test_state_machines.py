@@ -17,7 +17,7 @@ SCRIPT = ROOT / "statemachine" / "assemble.py"
 STATE = {"Type": "Pass", "End": True}
 TASK = {"Type": "Task", "Retry": ["Again"], "Catch": ["Tell", {"ErrorEquals": ["X"]}], "End": True}
 AGAIN = {"ErrorEquals": ["Lambda.Unknown"], "MaxAttempts": 2}
-TELL = {"ErrorEquals": ["States.ALL"], "Next": "Last", "Output": {"failure": 1}}
+PUBLISH = {"ErrorEquals": ["States.ALL"], "Next": "Last", "Output": {"failure": 1}}
 
 
 def assembler() -> ModuleType:
@@ -38,7 +38,7 @@ def parts(tmp_path: Path) -> Path:
     files = {
         "shared/retriers.json": {"Again": AGAIN},
         "shared/catchers.json": {
-            "Tell": TELL,
+            "Tell": PUBLISH,
             "TellMore": {"Catcher": "Tell", "Output": {"job": 2}},
         },
         "m/machine.json": {"StartAt": "First", "States": ["First", "Each", "Last"]},
@@ -74,14 +74,14 @@ def test_names_become_what_states_share(parts: Path) -> None:
     states = assembled(parts)["States"]
     assert list(states) == ["First", "Each", "Last"]
     assert states["First"]["Retry"] == [AGAIN]
-    assert states["First"]["Catch"] == [TELL, {"ErrorEquals": ["X"]}]
+    assert states["First"]["Catch"] == [PUBLISH, {"ErrorEquals": ["X"]}]
     assert states["Each"]["ItemProcessor"]["States"] == {"Inner": STATE}
 
 
 def test_a_catcher_can_be_another_one_with_more_output(parts: Path) -> None:
     write(parts / "m/First.json", TASK | {"Catch": ["TellMore"]})
     (catcher,) = assembled(parts)["States"]["First"]["Catch"]
-    assert catcher == TELL | {"Output": {"failure": 1, "job": 2}}
+    assert catcher == PUBLISH | {"Output": {"failure": 1, "job": 2}}
 
 
 def unknown_retrier(parts: Path) -> None:

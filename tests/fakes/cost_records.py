@@ -1,4 +1,4 @@
-"""domain.ports.cost_records.Ledger in memory."""
+"""domain.ports.cost_records.CostRecords in memory."""
 
 from __future__ import annotations
 

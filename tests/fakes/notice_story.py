@@ -85,7 +85,7 @@ class NoticeStory:
                     continue
                 break
 
-    def tell_it(self) -> "NoticeStory":
+    def play(self) -> "NoticeStory":
         """End, and be redriven, until it ended well or nobody redrives any more."""
         for redrive in range(MAX_REDRIVES + 1):
             ending = self.dice.choice(ENDINGS)

@@ -250,7 +250,7 @@ class Story:
         users = Counter(n for name in self.world.trainer.running() for n in self.users_of(name))
         assert max(users.values(), default=1) == 1, "trained twice at once"
 
-    def tell_it(self) -> "Story":
+    def play(self) -> "Story":
         for number in range(UPLOADS):
             self.upload(number)
         for number in range(STORMY_TICKS):
@@ -277,4 +277,4 @@ class Story:
 
 def story_of(seed: int) -> Story:
     """Tell a seed's story to its end; batches of one, two or three users."""
-    return Story(seed, max_batch=1 + seed % 3).tell_it()
+    return Story(seed, max_batch=1 + seed % 3).play()

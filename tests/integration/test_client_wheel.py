@@ -132,9 +132,9 @@ def use(home: Path, folder: Path) -> None:
     (photos / "5.jpg").write_bytes(b"no picture")
     for trap in ("json.py", "likeness_client.py"):  # the current folder is nobody's library
         (folder / trap).write_text("raise SystemExit(9)")
-    said = run(likeness, "check", photos, cwd=folder)
-    assert "Photos that can be used: 5 of 6" in said
-    assert "refused   5.jpg" in said
+    output = run(likeness, "check", photos, cwd=folder)
+    assert "Photos that can be used: 5 of 6" in output
+    assert "refused   5.jpg" in output
     (folder / "likeness_client.py").unlink()
     (folder / "json.py").unlink()
     names = "from likeness_client import *; from likeness_client.jobs import Jobs; print(Likeness)"

@@ -88,9 +88,9 @@ class Foreign(BaseHTTPRequestHandler):
         self._send(self.server.page if self.path == "/" else "")
 
     def do_POST(self) -> None:
-        self.server.said = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.report = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self._send("")
-        self.server.heard.set()
+        self.server.reported.set()
 
     def _send(self, text: str) -> None:
         self.send_response(200)
@@ -109,8 +109,8 @@ class Site(ThreadingHTTPServer):
     def __init__(self, page: str) -> None:
         super().__init__(("127.0.0.1", 0), Foreign)
         self.page = page
-        self.said = ""
-        self.heard = threading.Event()
+        self.report = ""
+        self.reported = threading.Event()
 
 
 @contextmanager
@@ -143,11 +143,11 @@ def visit(browser: str, profile: Path, victim: Victim, port: int) -> dict[str, s
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            assert site.heard.wait(BROWSER_SECONDS), "the page did not come to its end"
+            assert site.reported.wait(BROWSER_SECONDS), "the page did not come to its end"
         finally:
             running.terminate()
             running.wait(300)
-    return dict(line.split(": ", 1) for line in site.said.splitlines())
+    return dict(line.split(": ", 1) for line in site.report.splitlines())
 
 
 def test_a_web_page_creates_invokes_and_reads_nothing(

@@ -48,8 +48,8 @@ def test_without_a_server_the_command_says_how_to_start_one(
 
 def test_the_exports_are_all_that_the_cli_needs(running: str, port: str) -> None:
     exports = call("local.cloud", "--port", port, "--exports").stdout
-    told = [line.strip() for line in running.splitlines() if line.startswith("  export ")]
-    assert told == [line for line in exports.splitlines() if "PATH" not in line]
+    printed = [line.strip() for line in running.splitlines() if line.startswith("  export ")]
+    assert printed == [line for line in exports.splitlines() if "PATH" not in line]
     ask = subprocess.run(
         ["bash", "-c", f"{exports}\naws sts get-caller-identity --query Account --output text"],
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},

@@ -71,8 +71,8 @@ def test_what_is_trained_is_what_was_planned(tmp_path: Path, workers: int) -> No
     (task,) = read_plan(job_dir.root).tasks
     plan = count_steps(task.request, job_dir.card.training, Dataset((1,) * 6), workers)
     assert (plan.steps, plan.batches) == {1: (5, 10), 2: (3, 12)}[workers]
-    said = f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step}"
-    assert f"photos=5 held_out=1 class_images=2 resolution=64 {said}" in done.stdout
+    summary = f"steps={plan.steps} batches={plan.batches} images_per_step={plan.images_per_step}"
+    assert f"photos=5 held_out=1 class_images=2 resolution=64 {summary}" in done.stdout
     metrics = job_dir.result(name).metrics
     assert metrics is not None
     assert (metrics.steps, metrics.images) == (plan.steps, plan.images)

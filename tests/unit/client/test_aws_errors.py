@@ -49,7 +49,7 @@ def sign_in(monkeypatch: pytest.MonkeyPatch, url: str | None = None) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def printed_error(capsys: pytest.CaptureFixture[str]) -> str:
     """Return the one line on stderr."""
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("likeness: ")
@@ -59,7 +59,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 @every_command
 def test_without_a_region(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 3
-    assert "AWS_DEFAULT_REGION" in said(capsys)
+    assert "AWS_DEFAULT_REGION" in printed_error(capsys)
 
 
 @every_command
@@ -68,7 +68,7 @@ def test_without_credentials(
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     assert main(words) == 3
-    assert "no AWS credentials" in said(capsys)
+    assert "no AWS credentials" in printed_error(capsys)
 
 
 @every_command
@@ -78,7 +78,7 @@ def test_with_half_of_the_credentials(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     assert main(words) == 3
-    assert "AWS_SECRET_ACCESS_KEY" in said(capsys)
+    assert "AWS_SECRET_ACCESS_KEY" in printed_error(capsys)
 
 
 @every_command
@@ -87,7 +87,7 @@ def test_with_a_profile_that_there_is_not(
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     assert main(words) == 3
-    assert "aws configure list-profiles" in said(capsys)
+    assert "aws configure list-profiles" in printed_error(capsys)
 
 
 @every_command
@@ -98,7 +98,7 @@ def test_when_nobody_listens(
         taken.bind(("127.0.0.1", 0))
         sign_in(monkeypatch, f"http://127.0.0.1:{taken.getsockname()[1]}")
         assert main(words) == 3
-    assert "make up" in said(capsys)
+    assert "make up" in printed_error(capsys)
 
 
 def test_when_nobody_answers_in_time(
@@ -109,7 +109,7 @@ def test_when_nobody_answers_in_time(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         sign_in(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert main(COMMANDS["models"]) == 3
-    assert "timeout" in said(capsys)
+    assert "timeout" in printed_error(capsys)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:4566", "ftp://x", "http://x:port", "http://"])
@@ -118,7 +118,7 @@ def test_with_an_address_that_is_none(
 ) -> None:
     sign_in(monkeypatch, address)
     assert main(COMMANDS["models"]) == 2
-    assert "AWS_ENDPOINT_URL" in said(capsys)
+    assert "AWS_ENDPOINT_URL" in printed_error(capsys)
 
 
 REFUSALS = {
@@ -143,7 +143,7 @@ def test_when_aws_refuses_the_caller(
         sign_in(monkeypatch, aws.url)
         assert main(words) == 3
         assert aws.asked
-    assert REFUSALS[refusal] in said(capsys)
+    assert REFUSALS[refusal] in printed_error(capsys)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_is_not_there_is_named_by_the_stack_s_output(
     with answering(code) as aws:
         sign_in(monkeypatch, aws.url)
         assert main(COMMANDS[command]) == 2
-    assert output in said(capsys)
+    assert output in printed_error(capsys)
 
 
 def test_an_endpoint_that_is_not_there(
@@ -176,7 +176,7 @@ def test_an_endpoint_that_is_not_there(
     with answering("ValidationError") as aws:
         sign_in(monkeypatch, aws.url)
         assert main(COMMANDS["generate"]) == 1
-    assert "AWS's own words" in said(capsys)
+    assert "AWS's own words" in printed_error(capsys)
 
 
 @pytest.mark.parametrize(
@@ -199,4 +199,4 @@ def test_a_command_that_cannot_be_carried_out_never_asks_aws(
         sign_in(monkeypatch, aws.url)
         assert main(words) == 2
         assert not aws.asked
-    said(capsys)
+    printed_error(capsys)

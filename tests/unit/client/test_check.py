@@ -27,10 +27,10 @@ def test_a_folder_hears_what_the_upload_would(
     packed = {"more/3.png": encoded(picture(3), "PNG"), "4.pdf": b"%PDF"}
     folder = folder_with(tmp_path, {**good, "photos.zip": zipped(packed), ".DS_Store": b"x"})
     assert main(["check", str(folder)]) == 1
-    said = capsys.readouterr().out
-    assert "Photos that can be used: 4 of 5; needed: 5." in said
-    assert "refused   photos.zip/4.pdf" in said
-    assert "Export the photo as JPEG" in said
+    printed = capsys.readouterr().out
+    assert "Photos that can be used: 4 of 5; needed: 5." in printed
+    assert "refused   photos.zip/4.pdf" in printed
+    assert "Export the photo as JPEG" in printed
     assert {path.name for path in folder.iterdir()} == {*good, "photos.zip", ".DS_Store"}
 
 
@@ -83,9 +83,9 @@ def test_what_is_no_folder_is_told(
 ) -> None:
     folder_with(tmp_path, {"0.jpg": b"x"})
     assert main(["check", str(tmp_path / name)]) == 2
-    heard = capsys.readouterr()
-    assert words in heard.err
-    assert not heard.out
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert not printed.out
 
 
 def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,9 +99,9 @@ def test_a_name_that_is_not_utf_8_is_told_and_the_others_are_judged(
     folder_with(tmp_path, photos())
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")).write_bytes(encoded(picture(9)))
     assert main(["check", str(tmp_path)]) == 1
-    said = capsys.readouterr().out
-    assert "refused   caf?.jpg\n          Its name is not UTF-8" in said
-    assert "Photos that can be used: 5 of 5" in said
+    printed = capsys.readouterr().out
+    assert "refused   caf?.jpg\n          Its name is not UTF-8" in printed
+    assert "Photos that can be used: 5 of 5" in printed
 
 
 def test_a_name_cannot_command_the_terminal(
@@ -162,9 +162,9 @@ def test_what_cannot_be_read_is_told_and_the_others_are_judged(
 ) -> None:
     make(folder_with(tmp_path, photos()))
     assert main(["check", str(tmp_path)]) == 1
-    said = capsys.readouterr().out
-    assert f"refused   {words}" in said
-    assert "Photos that can be used: 5 of 5" in said
+    printed = capsys.readouterr().out
+    assert f"refused   {words}" in printed
+    assert "Photos that can be used: 5 of 5" in printed
 
 
 def test_nothing_of_the_current_folder_is_run(

@@ -21,10 +21,10 @@ MODEL = f"{0:032x}-{0:012x}.tar.gz"
 
 
 def error(code: str, status: int = 0, text: str = "") -> ClientError:
-    said: Any = {"Error": {"Code": code, "Message": text}}
+    response: Any = {"Error": {"Code": code, "Message": text}}
     if code == "ModelError":
-        said |= {"OriginalStatusCode": status, "OriginalMessage": text}
-    return ClientError(said, "InvokeEndpoint")
+        response |= {"OriginalStatusCode": status, "OriginalMessage": text}
+    return ClientError(response, "InvokeEndpoint")
 
 
 def refused(code: str, status: int = 400) -> ClientError:

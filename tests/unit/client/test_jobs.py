@@ -167,8 +167,8 @@ def test_watching_tells_each_change_once_until_the_end() -> None:
     queued = {"queue_place": 2, "waiting_for": "capacity"}
     rows = [ROW | queued, ROW | queued, ROW | step, ROW | {"status": "succeeded", "percent": 100}]
     pauses: list[float] = []
-    told = list(Jobs("jobs", MemorySession(*rows)).changes(JOB, pauses.append))
-    assert [describe(one).partition(" %")[2].strip() for one in told] == [
+    changes = list(Jobs("jobs", MemorySession(*rows)).changes(JOB, pauses.append))
+    assert [describe(one).partition(" %")[2].strip() for one in changes] == [
         "place 2 in the queue, waits for SageMaker to have an instance",
         "step 4 of 10, about 75 s to the last one",
         "",

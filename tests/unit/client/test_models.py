@@ -37,12 +37,12 @@ class Functions:
         if self.other is not None:
             return {"Payload": io.BytesIO(self.other)}
         question = ModelQuestion.model_validate_json(Payload)
-        said = (
+        printed = (
             answer(question, MemoryEndpointLifecycle(), tenant_models(), NOON)
             .model_dump_json()
             .encode()
         )
-        return {"Payload": io.BytesIO(said)}
+        return {"Payload": io.BytesIO(printed)}
 
 
 def test_the_function_is_asked_and_believed() -> None:

@@ -23,11 +23,11 @@ def test_every_upload_ends_once_whatever_happens(seed: int) -> None:
 
 def test_a_story_is_reported_again_alike() -> None:
     def end(seed: int) -> dict[str, Any]:
-        return dict(Story(seed).tell_it().callbacks.answers)
+        return dict(Story(seed).play().callbacks.answers)
 
     assert end(3) == end(3)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_ending_is_reported_by_one_message(seed: int) -> None:
-    assert NoticeStory(seed).tell_it().complaints() == []
+    assert NoticeStory(seed).play().complaints() == []

@@ -77,11 +77,11 @@ def test_a_resumed_run_reports_its_own_pace(tmp_path: Path) -> None:
     assert TrainingProgress.model_validate_json(text).eta_seconds == 120
 
 
-@pytest.mark.parametrize("heard_by", ["event", "reconcile"])
-def test_steps_reach_the_record(heard_by: str) -> None:
+@pytest.mark.parametrize("published_to", ["event", "reconcile"])
+def test_steps_reach_the_record(published_to: str) -> None:
     world = in_training()
     key = write_progress(world, 50)
-    if heard_by == "event":
+    if published_to == "event":
         detail = {"bucket": {"name": "models"}, "object": {"key": key}}
         follow(world.services, TrainingEvent.model_validate({"detail": detail}), NOON)
     else:

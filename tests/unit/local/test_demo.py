@@ -122,7 +122,7 @@ def plain() -> Console:
     return Console(file=io.StringIO(), force_terminal=False, width=120, highlight=False)
 
 
-def said(console: Console) -> list[str]:
+def output(console: Console) -> list[str]:
     return cast("io.StringIO", console.file).getvalue().splitlines()
 
 
@@ -132,7 +132,7 @@ def test_without_a_terminal_a_line_now_and_then_says_percent_and_what_is_left() 
         for step in range(1, 101):
             display.show(Progress("training", step, 100, 0.5))
             clock.sleep(1)
-    lines = said(console)
+    lines = output(console)
     assert len(lines) == 5
     assert lines[0] == "  training    1 %  step 1/100  loss 0.5000"
     assert lines[2] == "  training   41 %  step 41/100  loss 0.5000, about 59 s left"
@@ -144,7 +144,7 @@ def test_without_a_terminal_a_long_silence_is_said() -> None:
         for _ in range(130):
             clock.sleep(1)
             display.still("TrainAdapter", clock.now)
-    assert said(console) == [
+    assert output(console) == [
         "  TrainAdapter  no news for 60 s, waiting",
         "  TrainAdapter  no news for 120 s, waiting",
     ]
@@ -155,7 +155,7 @@ def test_a_new_part_is_shown_at_once() -> None:
     with Display(console, clock) as display:
         display.show(Progress("class images", 8, 200))
         display.show(Progress("training", 1, 480, 0.5))
-    assert [line.split()[0] for line in said(console)] == ["class", "training"]
+    assert [line.split()[0] for line in output(console)] == ["class", "training"]
 
 
 # ---- following an execution ----------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_an_execution_is_followed_for_hours_while_its_training_logs() -> None:
     assert clock.now >= 5000
     assert steps_done(made.reading) == "step 4999 of 5000"
     assert saved[0] >= 1
-    assert "  done  TrainAdapter       7.0 s" in said(made.console)
+    assert "  done  TrainAdapter       7.0 s" in output(made.console)
 
 
 def test_an_execution_in_which_nothing_moves_is_given_up_with_its_state() -> None:
@@ -445,5 +445,5 @@ def test_a_stopped_demo_says_what_it_keeps(
     console, kept = plain(), Kept(tmp_path / "v1", S3(objects), "models")
     kept.save()
     ending.print_kept(console, kept, "step 5 of 9")
-    assert says in said(console)[0]
-    assert "goes on from there" in said(console)[1]
+    assert says in output(console)[0]
+    assert "goes on from there" in output(console)[1]

@@ -31,13 +31,13 @@ class ProgressFile:
         first_step, since = self._first = self._first or (step, now)
         if now - self._written < WRITE_EVERY_SECONDS or step == first_step:
             return
-        pace = (now - since) / (step - first_step)
+        seconds_per_step = (now - since) / (step - first_step)
         progress = TrainingProgress(
             job_id=self._job_id,
             training_job_name=os.environ.get("TRAINING_JOB_NAME"),
             step=step,
             total_steps=self._total,
-            eta_seconds=round(pace * (self._total - step)),
+            eta_seconds=round(seconds_per_step * (self._total - step)),
         )
         write_atomically(self._path, progress.model_dump_json().encode())
         self._written = now
