@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus help demo test lint up down envs clean
+.PHONY: unit integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow corpus mutants help demo test lint up down envs clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -56,6 +56,11 @@ $(ENVS)/serving/.ready: serving_image/requirements.txt serving_image/requirement
 	$(@D)/bin/pip install --quiet torch==2.13.0
 	$(@D)/bin/pip install --quiet -r serving_image/requirements.txt -r local/requirements-pytest.txt
 	$(@D)/bin/pip install --quiet --no-deps nvidia-pytriton==0.7.0 -r serving_image/requirements-no-deps.txt
+	touch $@
+
+# mutmut and what it needs, in a folder that comes last on the path of the environment whose tests run.
+$(ENVS)/mutants/.ready: local/requirements-mutants.txt $(ENVS)/tools/.ready
+	$(TOOLS)/pip install --quiet --upgrade --target $(@D) -r local/requirements-mutants.txt
 	touch $@
 
 $(ENVS)/node/.ready:
@@ -129,6 +134,9 @@ bench-serving: $(ENVS)/serving/.ready ## serving against a base per user, on one
 
 bench-workflow: envs ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.workflow $(WORKFLOW)
+
+mutants: $(ENVS)/tools/.ready $(ENVS)/training/.ready $(ENVS)/serving/.ready $(ENVS)/mutants/.ready ## mistakes made on purpose, that the tests must notice: ROOM=domain/pricing, MUTANTS="--minutes 30" (hours; goes on where it stopped)
+	PYTHONPATH=. $(TOOLS)/python -m bench.mutants $(if $(ROOM),--room $(ROOM)) $(MUTANTS)
 
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports

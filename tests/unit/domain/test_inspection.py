@@ -4,13 +4,18 @@ import re
 import pytest
 
 from bench.intake.photos import heic
-from contracts.documents.job import JobSpec
+from contracts.documents.job import JobSpec, PinnedObject
 from contracts.documents.photos import PhotoReport, PhotoSummary
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
 from domain.intake.accepting import Intake, accept_request
 from domain.intake.inspection import Inspection, inspect_photos
-from domain.intake.normalisation import DecodedPhoto, DecodeLimits, PhotoRefusedError
+from domain.intake.normalisation import (
+    DecodedPhoto,
+    DecodeLimits,
+    PhotoRefusedError,
+    read_pinned,
+)
 from domain.ports.storage import read_document
 from runtime.imaging.sandbox import ChildDecoder
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
@@ -119,6 +124,26 @@ def test_a_photo_that_was_swapped_or_deleted_is_noticed() -> None:
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
     verdicts = report_of(intake, job).photos
     assert len([v for v in verdicts if v.verdict == "accepted"]) == 7  # pinned versions remain
+
+
+def test_where_no_versions_are_kept_a_swapped_photo_is_refused() -> None:
+    uploads = MemoryStorage()
+    uploads.write("a.jpg", b"before")
+    (now,) = uploads.heads(["a.jpg"])
+    pin = PinnedObject(key=now.key, version_id=None, etag=now.etag, size=now.size)
+    assert read_pinned(uploads, pin, limit=6) == b"before"
+    uploads.write("a.jpg", b"behind")
+    with pytest.raises(PhotoRefusedError, match="photo_changed"):
+        read_pinned(uploads, pin, limit=6)
+
+
+def test_the_version_that_was_accepted_is_read_whatever_came_after() -> None:
+    uploads = MemoryStorage()
+    uploads.write("a.jpg", b"before")
+    (now,) = uploads.heads(["a.jpg"])
+    pin = PinnedObject(key=now.key, version_id=now.version_id, etag=now.etag, size=now.size)
+    uploads.write("a.jpg", b"behind")
+    assert read_pinned(uploads, pin, limit=6) == b"before"
 
 
 def test_the_base_sets_the_least_side_unless_the_request_does() -> None:
