@@ -152,9 +152,18 @@ def test_missing_weights_are_refused() -> None:
     assert shelf.why_refused() == "file_missing"
 
 
-def test_an_adapter_of_another_base_is_refused() -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sha256": "d" * 64},
+        {"base_id": "another"},
+        {"family": "sd1"},
+        {"prediction_type": "v_prediction"},
+    ],
+)
+def test_an_adapter_of_another_base_is_refused(other: dict[str, str]) -> None:
     shelf = Shelf()
-    shelf.write_card(CARD.model_copy(update={"sha256": "d" * 64}))
+    shelf.write_card(CARD.model_copy(update=other))
     assert shelf.why_refused() == "base_differs"
 
 
