@@ -12,6 +12,7 @@ from contracts.documents.package import (
     PACKAGE_CONFIG,
     PACKAGE_MANIFEST,
     PACKAGE_WEIGHTS,
+    PackageCard,
 )
 from contracts.documents.training import GateReport, TrainedAdapter, TrainingResult
 from contracts.errors import AdapterInvalidError, GateFailedError
@@ -83,6 +84,14 @@ def test_the_archive_holds_the_released_text_and_the_adapter() -> None:
     assert files == sorted(
         [PACKAGE_CARD, PACKAGE_CODE, PACKAGE_CONFIG, PACKAGE_MANIFEST, PACKAGE_WEIGHTS]
     )
+
+
+def test_a_package_says_whose_it_is_by_a_hash_and_not_by_a_name() -> None:
+    with tarfile.open(fileobj=io.BytesIO(Shelf().archive())) as tar:
+        card = tar.extractfile(PACKAGE_CARD)
+        assert card is not None
+        said = PackageCard.model_validate_json(card.read())
+    assert said == PackageCard(tenant_sha256=sha256(b"acme").hexdigest(), adapter=True)
 
 
 def test_the_name_holds_the_job_and_the_weights() -> None:
