@@ -10,7 +10,9 @@ has in its own versions stays the environment's.
 import json
 import site
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 WORKERS = 2
 
@@ -19,7 +21,24 @@ def run() -> None:
     """Test every mutant that has no verdict."""
     from mutmut.__main__ import cli  # noqa: PLC0415
 
+    run_quick_tests_first()
     cli(["run", "--max-children", str(WORKERS)])
+
+
+def run_quick_tests_first() -> None:
+    """Have the tests of a mutant run in the order of their length: the first failure ends them."""
+    from mutmut.runners.harness import PytestRunner  # noqa: PLC0415
+    from mutmut.state import state  # noqa: PLC0415
+
+    run_in_any_order = PytestRunner.run_tests
+
+    def run_tests(self: Any, *, mutant_name: str | None, tests: Iterable[str]) -> int:  # noqa: ANN401
+        seconds = state().duration_by_test
+        ordered = sorted(tests, key=lambda test: seconds.get(test, 0))
+        code: int = run_in_any_order(self, mutant_name=mutant_name, tests=ordered)
+        return code
+
+    PytestRunner.run_tests = run_tests
 
 
 def verdicts() -> None:

@@ -106,6 +106,9 @@ def run_named(
     files = tree_files()
     copy_files(SCRATCH, {name: name for name in files})
     remove_others(SCRATCH, files)
+    environments = SCRATCH / ".venv"  # the embedded AWS looks for the functions' Python in it
+    if not environments.is_symlink():
+        environments.symlink_to(ROOT / ".venv")
     known = Known(fingerprint(files), fresh=fresh)
     for mutant in mutants:
         found = known.find(mutant)

@@ -1,6 +1,7 @@
 """Copies of the working tree that may be spoilt: no mutant is ever written into the tree itself."""
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -39,11 +40,12 @@ def copy_files(folder: Path, names: Mapping[str, str]) -> None:
 
 
 def remove_others(folder: Path, names: Iterable[str]) -> None:
-    """Remove the Python files of a folder that are not among the names."""
+    """Remove the Python files of a folder that are not among the names; links are not followed."""
     kept = {folder / name for name in names}
-    for path in folder.rglob("*.py"):
-        if path not in kept:
-            path.unlink()
+    for place, _, files in os.walk(folder, followlinks=False):
+        for path in (Path(place, file) for file in files if file.endswith(".py")):
+            if path not in kept:
+                path.unlink()
 
 
 def fingerprint(names: Iterable[str]) -> str:

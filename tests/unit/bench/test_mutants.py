@@ -123,10 +123,14 @@ def test_survivors_are_tested_again_and_killed_ones_are_not(tmp_path: Path) -> N
 
 
 def test_a_copy_holds_no_file_that_the_tree_has_lost(tmp_path: Path) -> None:
-    for name in ("kept.py", "lost.py", "note.txt"):
-        (tmp_path / name).touch()
-    remove_others(tmp_path, ["kept.py"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.py", "note.txt"]
+    copy, elsewhere = tmp_path / "copy", tmp_path / "elsewhere"
+    for path in (copy / "kept.py", copy / "lost.py", copy / "note.txt", elsewhere / "other.py"):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (copy / "link").symlink_to(elsewhere)
+    remove_others(copy, ["kept.py"])
+    assert sorted(path.name for path in copy.iterdir()) == ["kept.py", "link", "note.txt"]
+    assert (elsewhere / "other.py").exists(), "a link is not followed"
 
 
 def test_a_copy_is_of_the_working_tree_without_weights() -> None:
