@@ -5,7 +5,7 @@ The answers are in goldens/kohya_settings.json and goldens/kohya_files.json.
 
 from typing import Any
 
-from domain.requests.kohya_settings import KNOWN, has_kind
+from domain.requests.kohya_settings import KNOWN, Kind, has_kind
 from domain.requests.kohya_syntax import Subject
 from domain.requests.kohya_toml import import_kohya
 from domain.requests.request_json import RequestRefusedError
@@ -152,11 +152,9 @@ def test_files_mean_what_they_meant() -> None:
 
 
 def test_true_is_a_flag_and_no_number() -> None:
-    kinds = ("whole", "number", "flag", "text", "any")
-    accepted = {
-        repr(value): [kind for kind in kinds if has_kind(value, kind)]  # type: ignore[arg-type]
-        for value in (True, 1, 1.5, "a", [], {})
-    }
+    kinds: tuple[Kind, ...] = ("whole", "number", "flag", "text", "any")
+    values: tuple[object, ...] = (True, 1, 1.5, "a", [], {})
+    accepted = {repr(value): [k for k in kinds if has_kind(value, k)] for value in values}
     assert accepted == {
         "True": ["flag", "any"],
         "1": ["whole", "number", "any"],

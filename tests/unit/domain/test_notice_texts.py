@@ -36,6 +36,7 @@ from domain.notices.notices import (
 from domain.ports.storage import write_document
 from domain.sweeps.ranking import in_words
 from tests.fakes.intake import NOW, REQUEST
+from tests.fakes.jobs import MemoryJobs
 from tests.unit.domain.test_notices import ARN, Office, trained
 
 RECEIPT = Receipt(
@@ -301,9 +302,14 @@ def test_an_example_names_the_subject_wherever_the_prompt_does() -> None:
 # --- money and points -----------------------------------------------------------------------
 
 
+def memory_jobs(office: Office) -> MemoryJobs:
+    assert isinstance(office.intake.jobs, MemoryJobs)
+    return office.intake.jobs
+
+
 def test_a_receipt_is_of_the_job_and_of_its_points() -> None:
     office, job = ready_office()
-    jobs = office.intake.jobs
+    jobs = memory_jobs(office)
     assert receipt_of(None, jobs) is None
     assert receipt_of(job.model_copy(update={"job_id": "9" * 32}), jobs) is None
     assert receipt_of(job, jobs) is None
@@ -323,7 +329,7 @@ def test_a_receipt_is_of_the_job_and_of_its_points() -> None:
 
 def test_what_a_sweep_leaves_open_is_closed_with_it() -> None:
     office, job = ready_office()
-    jobs = office.intake.jobs
+    jobs = memory_jobs(office)
     for number in (1, 2, 3):
         jobs.claim(job.model_copy(update={"job_id": f"{number}" * 32}), f"arn:{number}", NOW)
     jobs.advance("2" * 32, "TrainAdapter", NOW)

@@ -1,12 +1,17 @@
 """How the trainer knows that time runs out, and that nothing gets done."""
 
+import re
+import signal
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from trainer.optimisation.progress import ProgressFile
 from trainer.process.results import InterruptedTrainingError
 from trainer.process.time_limit import TimeLimit
-from trainer.process.watchdog import watching
+from trainer.process.watchdog import place_of, watching
 
 
 def test_the_deadline_leaves_a_tenth_to_write() -> None:
@@ -47,3 +52,62 @@ def test_the_watchdog_is_silent_while_work_gets_done(capsys: pytest.CaptureFixtu
         limit.check()
         time.sleep(0.05)
     assert capsys.readouterr().out == ""
+
+
+def test_without_a_deadline_training_is_never_over() -> None:
+    assert not TimeLimit(_started=time.monotonic() - 10**9).training_is_over
+
+
+def test_being_asked_is_a_sign_of_life() -> None:
+    for ask in (TimeLimit.check, lambda limit: limit.training_is_over):
+        limit = TimeLimit(asked_at=0.0)
+        ask(limit)
+        assert time.monotonic() - limit.asked_at < 60
+
+
+def test_sagemaker_s_signal_is_a_wish_and_not_an_end() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    limit = TimeLimit()
+    try:
+        limit.listen()
+        signal.raise_signal(signal.SIGTERM)
+        assert limit.interrupted
+        with pytest.raises(InterruptedTrainingError):
+            limit.check()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_place_is_where_a_thread_is_and_where_in_the_trainer(tmp_path: Path) -> None:
+    """In whatever room of the trainer: most of its work is done below its first folder."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def clock() -> float:
+        entered.set()
+        go_on.wait(60)
+        return 0.0
+
+    progress = ProgressFile(tmp_path, "1" * 32, 10, clock)
+    working = threading.Thread(target=progress.tell, args=(1,))
+    working.start()
+    assert entered.wait(60)
+    try:
+        assert re.fullmatch(
+            r"at progress\.py:\d+, in (threading|test_time_limit)\.py:\d+",
+            place_of(working.ident or 0),
+        )
+    finally:
+        go_on.set()
+        working.join()
+    assert place_of(working.ident or 0) == "the work has ended"
+
+
+def test_a_place_that_is_nowhere_in_the_trainer_is_one() -> None:
+    waiting = threading.Event()
+    idle = threading.Thread(target=waiting.wait, args=(60,))
+    idle.start()
+    try:
+        assert re.fullmatch(r"at threading\.py:\d+", place_of(idle.ident or 0))
+    finally:
+        waiting.set()
+        idle.join()

@@ -15,6 +15,7 @@ from pathlib import Path
 from trainer.process.results import say
 from trainer.process.time_limit import TimeLimit
 
+TRAINER = Path(__file__).resolve().parents[1]
 LOOKS = 4
 """How often it looks within the time that it waits."""
 
@@ -53,7 +54,7 @@ def place_of(thread: int) -> str:
     if frame is None:
         return "the work has ended"
     lines = traceback.extract_stack(frame)
-    own = [line for line in lines if Path(line.filename).parent.name == "trainer"]
+    own = [line for line in lines if Path(line.filename).is_relative_to(TRAINER)]
     places = dict.fromkeys(
         f"{Path(line.filename).name}:{line.lineno}" for line in own[-1:] + lines[-1:]
     )
