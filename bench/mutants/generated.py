@@ -30,6 +30,7 @@ SURVIVED = {"survived", "no tests"}
 KILLED_CODES = {1, 3}
 """pytest's exit codes for a failed test; what was slow rather than wrong is asked again too."""
 
+INTERRUPT_SECONDS = 60
 FOREVER = float("inf")
 """As a deadline: none."""
 
@@ -134,14 +135,23 @@ def run_mutmut(room: Room, folder: Path, deadline: float) -> None:
         try:
             process.wait(None if deadline == FOREVER else max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-            process.wait()
+            interrupt(process)
             return
-        except KeyboardInterrupt:
-            process.wait()
+        except BaseException:
+            interrupt(process)
             raise
     if process.returncode:
         raise MutationRunError(f"{room.name}: mutmut ended with {process.returncode}; see {log}")
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Have mutmut end its workers and itself; kill it when it does not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(INTERRUPT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def inside(room: Room, folder: Path, what: str) -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@ has in its own versions stays the environment's.
 """
 
 import json
+import signal
 import site
 import sys
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ def run() -> None:
     """Test every mutant that has no verdict."""
     from mutmut.__main__ import cli  # noqa: PLC0415
 
+    # Whatever was started in the background has SIGINT ignored; it is how the time limit ends this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run_quick_tests_first()
     cli(["run", "--max-children", str(WORKERS)])
 

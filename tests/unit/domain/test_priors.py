@@ -120,3 +120,12 @@ def test_a_set_of_a_newer_recipe_takes_the_place_and_the_old_file_stays_readable
     keep_prior(models, MADE + layout.PRIOR_FILE)
     assert read_document(models, KEPT + layout.PRIOR_FILE, PriorSet) == new
     assert {KEPT + old.file, KEPT + new.file} <= set(models.objects)
+
+
+def test_a_set_that_is_kept_already_is_not_copied_again() -> None:
+    models = MemoryStorage()
+    prior = make(models)
+    for _ in range(2):
+        keep_prior(models, MADE + layout.PRIOR_FILE)
+    assert len(models.versions[KEPT + prior.file]) == 1
+    assert len(models.versions[KEPT + layout.PRIOR_FILE]) == 1
