@@ -33,6 +33,7 @@ CONFIGS: dict[str, Any] = {
     "text encoders that are switched off by 0": {"train_text_encoder": 0},
     "under our own names": {"max_train_steps": 200, "rank": 4, "instance_prompt": "a photo"},
     "whole numbers": {"fp16": False},
+    "halves": {"fp16": True, "concept_prompt": "photo of TOK", "lora_rr": 1},
     "unknown names": {"x\ny": 1, "z" * 50: 2, "lora_rr": 3},
     "biases": {"lora_bias": "all", "lora_text_encoder_bias": "lora_only"},
     "one bias": {"lora_bias": "none", "lora_text_encoder_bias": "all"},
