@@ -153,6 +153,18 @@ def test_of_two_launchers_one_gets_the_job(jobs: Jobs) -> None:
     assert (record.queue, record.attempt, record.plan_id) == ("training", 1, job_id())
 
 
+def test_a_launcher_with_an_old_plan_gets_no_job_that_has_been_trained_since(jobs: Jobs) -> None:
+    queue(jobs)
+    train(jobs)
+    assert not jobs.start_training(job_id(), job_id(), "training-2", 2, at(6)), "it is in training"
+    jobs.requeue(job_id(), "training-1", at(7))
+    assert not train(jobs), "the name of its first attempt is taken for ever"
+    assert jobs.start_training(job_id(), job_id(), "training-2", 2, at(8))
+    jobs.leave_queue(job_id(), "token-1", at(9))
+    assert not jobs.start_training(job_id(), job_id(), "training-3", 3, at(10)), "nobody waits"
+    assert found(jobs).attempt == 2
+
+
 def test_only_the_training_job_that_lost_it_gives_a_job_back(jobs: Jobs) -> None:
     queue(jobs)
     assert not jobs.requeue(job_id(), "training-1", at(4))

@@ -1,6 +1,7 @@
 """What uploads ask for and what is wrong with them, whole.
 
-The answers are in goldens/requests.json and goldens/bad_requests.json. Each case is a request (or its bytes), the photos' names and the files beside them.
+The answers are in goldens/requests.json and goldens/bad_requests.json. Each case is a request (or
+its bytes), the photos' names and the files beside them.
 """
 
 import json
