@@ -202,6 +202,19 @@ def calls_the_launcher(record: JobRecord) -> bool:
     return bool(_match_esm_filter(news, json.loads(event_filter["Pattern"])))
 
 
+def test_what_is_being_delivered_or_has_ended_cannot_be_canceled(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    jobs.advance(job_id(), "WarmModel", at(1))
+    assert jobs.request_cancel(job_id(), at(2))
+    jobs.claim(spec(2), "arn:2", NOON)
+    jobs.advance(job_id(2), "NotifyOwner", at(1))
+    assert not jobs.request_cancel(job_id(2), at(2))
+    assert not found(jobs, 2).cancel_requested
+    jobs.finish(job_id(), "canceled", "canceled", at(3))
+    assert not jobs.request_cancel(job_id(), at(4))
+    assert not jobs.request_cancel(job_id(9), at(4))
+
+
 def test_an_answered_token_leaves_the_queue_once(jobs: Jobs) -> None:
     queue(jobs)
     train(jobs)
