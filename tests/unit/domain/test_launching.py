@@ -403,3 +403,19 @@ def test_a_tenant_with_jobs_in_training_stands_behind_others() -> None:
     places = {n: world.jobs.records[job_id(n)].queue_place for n in (1, 2, 3, 4)}
     assert places == {1: None, 4: 1, 2: 2, 3: 3}, "a round was made for each"
     assert tenants_of(list(world.jobs.records.values())) == Counter(large=3, small=1)
+
+
+def test_whoever_dies_while_a_training_job_is_created_leaves_a_bill_to_look_at() -> None:
+    world = queued_world(1)
+    before_next(world.trainer, "create", die)
+    with pytest.raises(KeyboardInterrupt):
+        launch(world.launcher, NOON)
+    (bill,) = world.jobs.open_bills()
+    assert bill.training_job_name == f"likeness-{job_id(1)}-1"
+
+
+def test_a_training_job_that_sagemaker_did_not_take_has_no_bill() -> None:
+    world = queued_world(1)
+    world.trainer.limit = 0
+    launch(world.launcher, NOON)
+    assert world.jobs.bills == {}
