@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,55 +102,70 @@ def check_fragment(mutant: NamedMutant, root: Path = ROOT) -> None:
 def run_named(
     mutants: Iterable[NamedMutant], *, fresh: bool = False
 ) -> Iterator[tuple[NamedMutant, Outcome]]:
-    """Yield what became of each; what an earlier run of the same tree found is not asked again."""
+    """Yield what became of each; one that was noticed is not asked again for the same files."""
     files = tree_files()
     copy_files(SCRATCH, {name: name for name in files})
     remove_others(SCRATCH, files)
     environments = SCRATCH / ".venv"  # the embedded AWS looks for the functions' Python in it
     if not environments.is_symlink():
         environments.symlink_to(ROOT / ".venv")
-    known = Known(fingerprint(files), fresh=fresh)
+    known = Known(files, fresh=fresh)
     for mutant in mutants:
-        found = known.find(mutant)
-        if found is None:
-            found = known.remember(mutant, outcome_of(mutant, SCRATCH, known))
-        yield mutant, found
+        if known.was_killed(mutant):
+            yield mutant, "killed"
+            continue
+        outcome = outcome_of(mutant, SCRATCH, known)
+        if outcome == "killed":
+            known.note_kill(mutant)
+        yield mutant, outcome
 
 
 class Known:
-    """Outcomes of one state of the tree, on the disk."""
+    """What earlier runs found, on the disk: as long as a mutant's own file and tests are the same.
 
-    def __init__(self, tree: str, *, fresh: bool) -> None:
-        self._file = SCRATCH.with_suffix(".json")
-        kept = json.loads(self._file.read_text()) if self._file.is_file() and not fresh else {}
-        self._content: dict[str, str] = kept if kept.get("tree") == tree else {"tree": tree}
+    Other files could matter too; ``--fresh`` forgets everything.
+    """
 
-    def find(self, mutant: NamedMutant) -> Outcome | None:
-        """Return what an earlier run found; a survivor is asked again."""
-        return "killed" if self._content.get(repr(mutant)) == "killed" else None
+    def __init__(self, files: Sequence[str], *, fresh: bool) -> None:
+        self._files = files
+        self._place = SCRATCH.with_suffix(".json")
+        kept = self._place.is_file() and not fresh
+        self._found: set[str] = set(json.loads(self._place.read_text())) if kept else set()
 
-    def remember(self, mutant: NamedMutant, outcome: Outcome) -> Outcome:
-        """Keep an outcome for the next run."""
-        self._keep(repr(mutant), outcome)
-        return outcome
+    def was_killed(self, mutant: NamedMutant) -> bool:
+        """Whether its tests noticed it."""
+        return self._key(mutant, mutant) in self._found
 
-    def passes(self, mutant: NamedMutant) -> bool:
-        """Whether the mutant's tests were seen to pass without it."""
-        return self._content.get(repr((mutant.environment, mutant.tests))) == "passed"
+    def note_kill(self, mutant: NamedMutant) -> None:
+        """Remember that its tests noticed it."""
+        self._keep(self._key(mutant, mutant))
+
+    def was_passed(self, mutant: NamedMutant) -> bool:
+        """Whether its tests were seen to pass without it."""
+        return self._key(mutant, (mutant.environment, mutant.tests)) in self._found
 
     def note_pass(self, mutant: NamedMutant) -> None:
-        """Remember that the mutant's tests pass without it."""
-        self._keep(repr((mutant.environment, mutant.tests)), "passed")
+        """Remember that its tests pass without it."""
+        self._keep(self._key(mutant, (mutant.environment, mutant.tests)))
 
-    def _keep(self, key: str, value: str) -> None:
-        self._content[key] = value
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(json.dumps(self._content, indent=1))
+    def _key(self, mutant: NamedMutant, about: object) -> str:
+        tests = [test.partition("::")[0] for test in mutant.tests]
+        read = [
+            file
+            for file in self._files
+            if file == mutant.file or any(Path(file).is_relative_to(test) for test in tests)
+        ]
+        return f"{about!r} {fingerprint(read)}"
+
+    def _keep(self, key: str) -> None:
+        self._found.add(key)
+        self._place.parent.mkdir(parents=True, exist_ok=True)
+        self._place.write_text(json.dumps(sorted(self._found), indent=1))
 
 
 def outcome_of(mutant: NamedMutant, folder: Path, known: Known) -> Outcome:
     """Run the mutant's tests without it, where nobody did yet, and with it."""
-    if not known.passes(mutant):
+    if not known.was_passed(mutant):
         if run_tests(mutant, folder) != PASSED:
             return "test_fails_without_it"
         known.note_pass(mutant)

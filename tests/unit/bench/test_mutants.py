@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.mutants import named
+from bench.mutants import named, scratch
 from bench.mutants.__main__ import Tally, rooms_with, sums, tally_of
 from bench.mutants.generated import Verdicts, forget_survivors, verdicts_of
 from bench.mutants.named import NamedMutant, NamedMutantError, check_fragment, outcome_of, run_tests
@@ -171,8 +171,8 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def known() -> named.Known:
-    return named.Known("tree", fresh=False)
+def known(*files: str) -> named.Known:
+    return named.Known(files, fresh=False)
 
 
 def test_a_mistake_that_a_test_notices_is_killed_and_taken_back(copy: Path) -> None:
@@ -196,13 +196,24 @@ def test_no_test_at_all_has_noticed_nothing(copy: Path) -> None:
     assert outcome_of(selected, copy, known()) == "test_fails_without_it"
 
 
-def test_what_was_killed_is_not_asked_again_for_the_same_tree(copy: Path) -> None:
-    known().remember(mutant(), "killed")
-    known().remember(mutant(name="another"), "survived")
-    assert known().find(mutant()) == "killed"
-    assert known().find(mutant(name="another")) is None
-    assert named.Known("another tree", fresh=False).find(mutant()) is None
-    assert copy.is_dir()
+def test_what_was_killed_is_not_asked_again_until_its_file_or_a_test_changes(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "ROOT", copy)
+    files = ("rule.py", "test_rule.py", "other.py")
+    (copy / "other.py").touch()
+    known(*files).note_kill(mutant())
+    assert known(*files).was_killed(mutant())
+    assert not known(*files).was_killed(mutant(name="another"))
+    assert not named.Known(files, fresh=True).was_killed(mutant())
+    (copy / "other.py").write_text("changed = 1")
+    assert known(*files).was_killed(mutant())
+    for name in ("test_rule.py", "rule.py"):
+        before = (copy / name).read_text()
+        (copy / name).write_text(before + "\n")
+        assert not known(*files).was_killed(mutant())
+        (copy / name).write_text(before)
+    assert known(*files).was_killed(mutant())
 
 
 def test_the_command_line_says_what_rooms_there_are() -> None:
