@@ -45,7 +45,15 @@ DOMAIN = {
         "sweep",
     ),
     "requests": (
-        *("avatar_config", "forms", "kohya_table", "kohya_toml", "merge", "request_json"),
+        *(
+            "avatar_config",
+            "consent",
+            "forms",
+            "kohya_table",
+            "kohya_toml",
+            "merge",
+            "request_json",
+        ),
         "request_table",
     ),
     "intake": (

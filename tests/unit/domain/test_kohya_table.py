@@ -24,10 +24,11 @@ TEXTS = {
 VALUES = {"whole": "3", "number": "0.05", "flag": "true", "any": "1024"}
 
 
-def outcome(text: str, subject: Subject | None = DWJZ, photos: int = 30) -> dict[str, Any]:
+def outcome(text: str | bytes, subject: Subject | None = DWJZ, photos: int = 30) -> dict[str, Any]:
     """The request's own fields and the report; or the problems."""
+    body = text.encode() if isinstance(text, str) else text
     try:
-        request, report = import_kohya(text.encode(), subject, photos)
+        request, report = import_kohya(body, subject, photos)
     except RequestRefusedError as refusal:
         return {"problems": [problem.model_dump(mode="json") for problem in refusal.problems]}
     lists = report.model_dump(mode="json", exclude={"schema_version", "tool"})
@@ -74,7 +75,13 @@ def test_every_setting_alone_means_what_it_meant() -> None:
     )
 
 
-FILES = {
+FILES: dict[str, str | bytes] = {
+    "a byte order mark": b"\xef\xbb\xbfnetwork_dim = 8",
+    "not utf-8": b"\xff",
+    "not toml": "network_dim = 8\nnetwork_alpha = = 4",
+    "not toml at its end": "a = [",
+    "nested without an end": "a = " + "[" * 9000,
+    "a number without an end": "a = " + "9" * 5000,
     "empty values": 'network_dim = ""\nseed = ""\nlr_scheduler = ""\noutput_dir = ""\n',
     "flags that are off": "\n".join(
         f"{name} = false"
@@ -128,6 +135,7 @@ FILES = {
     "one size under two names": "train_batch_size = 2\nbatch_size = 2",
     "two sizes under two names": "train_batch_size = 2\nbatch_size = 4",
     "two values under one name": "[a]\nseed = 1\nmine = 1\n[b]\nseed = 2\nmine = 2",
+    "a name that is like none": "netdim = 8",
     "unknown names": 'netwrok_dim = 8\nqqqqqq = 1\n"a\\nb" = 2\n"%s" = 3' % ("x" * 50),
     "out of range": "network_dim = 999\nnetwork_alpha = -1\nnoise_offset = 7.5",
     "a long list of problems": "\n".join(f"[s{n}]\nseed = {n}\nnetwork_dim = 0.5" for n in (1, 2)),
