@@ -12,11 +12,13 @@ from contracts.documents.package import (
     PACKAGE_CONFIG,
     PACKAGE_MANIFEST,
     PACKAGE_WEIGHTS,
+    ModelPackage,
     PackageCard,
 )
 from contracts.documents.training import GateReport, TrainedAdapter, TrainingResult
 from contracts.errors import AdapterInvalidError, GateFailedError
 from domain.ports.storage import write_document
+from domain.publishing import model_text
 from domain.publishing.publishing import publish
 from domain.publishing.tar_gz import archive
 from tests.fakes.faults import before_next, die
@@ -199,3 +201,133 @@ def test_a_result_in_another_bucket_is_refused() -> None:
     elsewhere = shelf.trained().model_copy(update={"result_uri": "s3://others/result.json"})
     with pytest.raises(AdapterInvalidError):
         shelf.publish(elsewhere)
+
+
+# --- in every detail --------------------------------------------------------------------------
+
+
+def test_an_archive_is_made_as_it_was_in_every_release() -> None:
+    """A package's hash is in the workflow's answer: the same files give the same bytes."""
+    packed = archive({"a/1/b.txt": b"x", "a/c": b"yy"})
+    assert packed[:4] == b"\x1f\x8b\x08\x00", "no name of a file in it"
+    content = gzip.decompress(packed)
+    assert (
+        sha256(content).hexdigest()
+        == "a3998875875b30d6fda01874cbd9d47a32f3f856ef97b58573cb6578482948f1"
+    )
+    assert len(packed) > len(content), "stored, not compressed"
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        found = {m.name: (m.isdir(), m.mode, m.size) for m in tar}
+    assert found == {
+        "a": (True, 0o755, 0),
+        "a/1": (True, 0o755, 0),
+        "a/1/b.txt": (False, 0o644, 1),
+        "a/c": (False, 0o644, 2),
+    }
+    assert list(found) == sorted(found)
+
+
+def test_a_package_says_all_of_this() -> None:
+    shelf = Shelf()
+    package = publish(spec(1), shelf.trained(), shelf.models, shelf.bases)
+    digest = sha256(lora()).hexdigest()
+    name = f"{job_id(1)}-{digest[:12]}.tar.gz"
+    assert package == ModelPackage(
+        job_id=job_id(1),
+        target_model=name,
+        uri=f"s3://models/endpoint/{name}",
+        sha256=sha256(shelf.models.objects[f"endpoint/{name}"]).hexdigest(),
+        weights_sha256=digest,
+        trigger_word="sks",
+    )
+    again = publish(spec(1), shelf.trained(), shelf.models, shelf.bases)
+    assert again == package, "what is there is what is told"
+
+
+def manifest_changed(shelf: Shelf, **changes: object) -> None:
+    """Let the result and its file say another manifest, hashed as the trainer does."""
+    assert shelf.result.adapter is not None
+    manifest = shelf.result.adapter.model_copy(update=changes)
+    body = manifest.model_dump_json().encode()
+    shelf.models.write(f"{FOLDER}/adapter/manifest.json", body)
+    files = shelf.result.files | {"adapter/manifest.json": sha256(body).hexdigest()}
+    shelf.rewrite(adapter=manifest.model_dump(), files=files)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"job_id": job_id(2)}, "job_differs"),
+        ({"weights_sha256": "0" * 64}, "weights_changed"),
+        ({"rank": 4}, "rank_wrong"),
+        ({"base_sha256": "0" * 64}, "base_differs"),
+        ({"base_id": "other"}, "base_differs"),
+        ({"family": "sd1"}, "base_differs"),
+        ({"prediction_type": "v_prediction"}, "base_differs"),
+    ],
+)
+def test_a_manifest_that_fits_nothing_is_refused_with_a_reason(
+    changes: dict[str, object], reason: str
+) -> None:
+    shelf = Shelf()
+    manifest_changed(shelf, **changes)
+    assert shelf.why_refused() == reason
+
+
+def test_a_result_of_another_job_is_refused() -> None:
+    shelf = Shelf()
+    shelf.rewrite(job_id=job_id(2))
+    assert shelf.why_refused() == "job_differs"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("adapter/manifest.json", b"{}", "file_changed"),
+        ("adapter/pytorch_lora_weights.safetensors", b"x", "file_changed"),
+        ("adapter/manifest.json", None, "file_missing"),
+    ],
+)
+def test_a_file_that_is_not_the_trainer_s_is_refused(
+    name: str, body: bytes | None, reason: str
+) -> None:
+    shelf = Shelf()
+    if body is None:
+        shelf.models.delete(f"{FOLDER}/{name}")
+    else:
+        shelf.models.write(f"{FOLDER}/{name}", body)
+    assert shelf.why_refused() == reason
+
+
+def test_a_manifest_that_says_something_else_than_the_result_is_refused() -> None:
+    shelf = Shelf()
+    assert shelf.result.adapter is not None
+    other = shelf.result.adapter.model_copy(update={"trigger_word": "zwx"})
+    body = other.model_dump_json().encode()
+    shelf.models.write(f"{FOLDER}/adapter/manifest.json", body)
+    shelf.rewrite(files=shelf.result.files | {"adapter/manifest.json": sha256(body).hexdigest()})
+    assert shelf.why_refused() == "manifest_differs"
+
+
+def test_a_failed_result_is_refused() -> None:
+    shelf = Shelf()
+    shelf.rewrite(status="failed")
+    assert shelf.why_refused() == "result_incomplete"
+
+
+def test_what_arrives_damaged_in_staging_is_not_published() -> None:
+    shelf = Shelf()
+    write = shelf.models.write
+
+    def damaged(key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        write(key, body[:-1] if key.startswith("staging/") else body, content_type)
+
+    shelf.models.write = damaged  # type: ignore[method-assign]
+    assert shelf.why_refused() == "upload_damaged"
+
+
+def test_a_text_that_was_not_released_is_packed_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_text, "RELEASED_TEXTS", frozenset())
+    with pytest.raises(AdapterInvalidError) as caught:
+        model_text.released_text(PACKAGE_CODE)
+    assert caught.value.facts["reason"] == "text_not_released"

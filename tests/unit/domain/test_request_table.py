@@ -165,3 +165,12 @@ def test_a_long_message_is_cut(length: int) -> None:
     assert problem_of(deep, {"a" * 40: "theirs"}).message == "Wrong."
     assert problem_of(deep, {}).field == ("a" * 40 + "." + "b" * 40)[:80]
     assert problem_of({"loc": (), "type": "x", "msg": "m"}, {}).field == ""
+
+
+def test_an_empty_request_lacks_both_prompts() -> None:
+    with pytest.raises(RequestRefusedError) as caught:
+        parse_request(b"{}")
+    assert [problem.field for problem in caught.value.problems] == [
+        "instance_prompt",
+        "class_prompt",
+    ]
