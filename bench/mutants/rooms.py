@@ -60,11 +60,11 @@ DOMAIN = {
         *("accepting", "archives", "captions", "file_kinds", "forms", "inspection"),
         "photo_quality",
     ),
-    "notices": ("dry_run", "notice_texts", "notices", "sweep"),
+    "notices": ("causes", "dry_run", "notice_texts", "notices", "sweep"),
     "publishing": ("base_model", "lora_file", "publishing"),
     "sweeps": ("grid", "sweep", "sweep_rules"),
     "serving": ("endpoint", "warm_up"),
-    "failures": ("notices", "sweep"),
+    "failures": ("causes", "notices", "sweep"),
     "ports": ("accepting", "following", "forms", "launching"),
 }
 """The folders of the domain, what costs money first, and which of its tests are about each.
