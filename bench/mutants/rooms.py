@@ -134,12 +134,15 @@ ROOMS = (
         "training_image",
         (
             "trainer/config/noise.py",
+            "trainer/evaluation/gate.py",
             "trainer/examples/buckets.py",
+            "trainer/faces/__init__.py",
             "trainer/faces/choice.py",
             "trainer/optimisation/forecast.py",
             "trainer/optimisation/step.py",
+            "trainer/photos/masks.py",
         ),
-        ("tests/unit/trainer", "tests/smoke/test_training_rules.py"),
+        ("tests/smoke/test_training_guards.py", "tests/smoke/test_training_rules.py"),
         environment="training",
     ),
 )
