@@ -65,6 +65,7 @@ GIVEN: dict[str, Given] = {
 BAD: dict[str, Given] = {
     "nothing at all": (None, (), {}),
     "a folder and a prompt": ({"instance_prompt": "a photo of TOK"}, DWJZ, {}),
+    "a folder and another trigger word": ({"trigger_word": "zwx"}, DWJZ, {}),
     "two subjects": (None, ("10_abc/a.jpg", "10_def/b.jpg"), {}),
     "two toml files": (PROMPTS, (), {"a.toml": TOML, "b/c.TOML": TOML}),
     "two avatar configs": (PROMPTS, (), {"a/config.json": AVATAR, "b/config.json": AVATAR}),
