@@ -1,4 +1,4 @@
-"""What every test gets: a Powertools that needs no AWS, and time on a busy machine."""
+"""Settings of every test: Powertools without AWS, and one Hypothesis profile."""
 
 import os
 from importlib.util import find_spec
@@ -12,10 +12,12 @@ os.environ |= {
 
 pytest_plugins = ["tests.cloud"]  # the fixture `cloud`
 
-if find_spec("hypothesis"):  # the trainer's and the server's environments have none
-    from hypothesis import HealthCheck, settings
+if find_spec("hypothesis") is not None:  # the training and serving environments have none
+    from hypothesis import settings
 
-    # How long an example takes says how busy the machine is, and nothing about the rule.
-    slow = (HealthCheck.too_slow,)
-    settings.register_profile("likeness", deadline=None, suppress_health_check=slow)
+    # A busy machine exceeds every deadline. CI repeats the same examples in each run; elsewhere
+    # Hypothesis draws new ones, keeps failures under .hypothesis/ and prints how to repeat them.
+    settings.register_profile(
+        "likeness", deadline=None, derandomize="CI" in os.environ, print_blob=True
+    )
     settings.load_profile("likeness")
