@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus help demo test lint up down envs clean
+.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants help demo test lint up down envs clean
 
 help: ## what there is
 	@awk -f docs/help.awk $(MAKEFILE_LIST)
@@ -100,6 +100,13 @@ $(ENVS)/torch/.tests: $(ENVS)/torch/.ready local/requirements-pytest.txt local/r
 	@$(call INSTALL,-r local/requirements-pytest.txt -r local/requirements-training-tests.txt)
 	@$(call INSTALL,--no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt)
 	@$(call INSTALL,--no-deps --upgrade --target $(@D)/faces -r training_image/requirements-faces.txt -r local/requirements-torchvision.txt)
+	@touch $@
+
+# mutmut and what it needs, in a folder that comes last on the path of the environment whose tests run.
+# With the tools' pip: an installation into a folder needs no environment of its own.
+$(ENVS)/mutants/.ready: $(ENVS)/tools/.installers local/requirements-mutants.txt
+	$(call SAY,mutants (mutmut))
+	@$(TOOLS)/python -m pip install --quiet --no-compile --upgrade --target $(@D) -r local/requirements-mutants.txt
 	@touch $@
 
 $(ENVS)/node/.ready:
@@ -207,6 +214,10 @@ bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the rea
 bench-newcomer: ## environments and first demo beside those of cabb990, in clones of their own (30 minutes; NEWCOMER='--rounds 2')
 	@$(call ready,unit,tools/.tests)
 	$(TOOLS)/python -m bench.newcomer $(NEWCOMER)
+
+mutants: ## mistakes made on purpose, that the tests must notice: ROOM=domain/pricing, MUTANTS="--minutes 30" (hours; goes on where it stopped)
+	@$(call ready,test,$(TESTS_READY) mutants/.ready)
+	PYTHONPATH=. $(TOOLS)/python -m bench.mutants $(if $(ROOM),--room $(ROOM)) $(MUTANTS)
 
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports

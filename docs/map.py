@@ -161,6 +161,7 @@ DATA = {
     "docs/schemas/": "The JSON Schema of every stored or sent document, by docs/schemas.py.",
     "docs/images/": "The pictures of these pages.",
     "tests/contract/golden/": "Documents as earlier versions stored them; they stay readable.",
+    "tests/unit/domain/goldens/": "Whole answers of the rules, which tests compare.",
     "tests/smoke/released/": "Model packages as they were released; every server runs them.",
     "local/embedded_base/portraits-sdxl/": "The embedded base model, of SDXL's architecture.",
     "local/embedded_base/portraits-sd2/": "A second one, of Stable Diffusion 2's architecture.",

@@ -157,6 +157,18 @@ def test_of_two_launchers_one_gets_the_job(jobs: Jobs) -> None:
     assert (record.queue, record.attempt, record.plan_id) == ("training", 1, job_id())
 
 
+def test_a_launcher_with_an_old_plan_gets_no_job_that_has_been_trained_since(jobs: Jobs) -> None:
+    queue(jobs)
+    train(jobs)
+    assert not jobs.start_training(job_id(), job_id(), "training-2", 2, at(6)), "it is in training"
+    jobs.requeue(job_id(), "training-1", at(7))
+    assert not train(jobs), "the name of its first attempt is taken for ever"
+    assert jobs.start_training(job_id(), job_id(), "training-2", 2, at(8))
+    jobs.leave_queue(job_id(), "token-1", at(9))
+    assert not jobs.start_training(job_id(), job_id(), "training-3", 3, at(10)), "nobody waits"
+    assert found(jobs).attempt == 2
+
+
 def test_only_the_training_job_that_lost_it_gives_a_job_back(jobs: Jobs) -> None:
     queue(jobs)
     assert not jobs.requeue(job_id(), "training-1", at(4))
@@ -192,6 +204,19 @@ def calls_the_launcher(record: JobRecord) -> bool:
     }
     event = {"dynamodb": {"NewImage": row}}
     return bool(_match_esm_filter(event, json.loads(event_filter["Pattern"])))
+
+
+def test_what_is_being_delivered_or_has_ended_cannot_be_canceled(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    jobs.advance(job_id(), "WarmModel", at(1))
+    assert jobs.request_cancel(job_id(), at(2))
+    jobs.claim(spec(2), "arn:2", NOON)
+    jobs.advance(job_id(2), "NotifyOwner", at(1))
+    assert not jobs.request_cancel(job_id(2), at(2))
+    assert not found(jobs, 2).cancel_requested
+    jobs.finish(job_id(), "canceled", "canceled", at(3))
+    assert not jobs.request_cancel(job_id(), at(4))
+    assert not jobs.request_cancel(job_id(9), at(4))
 
 
 def test_an_answered_token_leaves_the_queue_once(jobs: Jobs) -> None:

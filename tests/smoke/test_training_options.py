@@ -78,6 +78,18 @@ def test_the_rates_are_diffusers_own(options: dict[str, Any]) -> None:
         theirs.step()
 
 
+def test_where_nothing_is_asked_for_the_rate_warms_up_and_falls_along_a_cosine() -> None:
+    own = recipe(steps=100)
+    factor = make_schedule(own)
+    assert own.warm_up_steps == 5
+    assert [round(factor(step), 4) for step in (0, 1, 4, 25, 50, 75)] == [
+        *(0.2, 0.3999, 0.9961),  # 1, 2 and 5 fifths of the cosine
+        *(0.8536, 0.5, 0.1464),  # half of 1 + cos 45, 90 and 135 degrees
+    ]
+    assert factor(99) < 0.001
+    assert factor(100) == pytest.approx(0)
+
+
 OPTIMIZERS: list[dict[str, Any]] = [
     {"optimizer": "adamw"},
     {"use_8bit_adam": True},

@@ -231,7 +231,7 @@ def nameless(trigger: str, meant: str | None) -> str:
     """Return the text for an instance prompt that does not name the subject.
 
     >>> nameless("sks", "zwx")[-60:]
-    'or set trigger_word to zwx, if that word means the subject.'
+    ' or set trigger_word to zwx, if that word means the subject.'
     """
     message = (
         f"Does not name the subject: it contains neither the trigger word {trigger} nor TOK, so "

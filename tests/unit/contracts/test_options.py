@@ -58,3 +58,10 @@ def test_an_option_out_of_range_or_without_effect_is_refused(fields: dict[str, o
 def test_a_request_that_was_written_and_read_again_is_the_same(fields: dict[str, object]) -> None:
     once = request(**fields)
     assert TrainingRequest.model_validate_json(once.model_dump_json()) == once
+
+
+def test_prior_preservation_needs_class_images_to_learn_from() -> None:
+    with pytest.raises(ValidationError, match="num_class_images of at least 1"):
+        request(with_prior_preservation=True, num_class_images=0)
+    assert request(with_prior_preservation=True, num_class_images=1).num_class_images == 1
+    assert request(with_prior_preservation=False, num_class_images=0).num_class_images == 0

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from contracts.documents.job import AcceptedUpload
+from contracts.documents.job import AcceptedUpload, PinnedObject, PinnedPhoto
 from contracts.documents.upload.problems import RequestProblems
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_PHOTOS
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import IntakeServices, accept_request, name_job
+from domain.intake.uploads import PinnedUpload
 from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.jobs import MemoryJobs
@@ -150,3 +152,59 @@ def test_another_captioner_makes_another_job_and_only_of_those_that_use_it() -> 
             jobs.add(accept_request(event, intake, NOW).job.job_id)
     assert len(ids["one"] & ids["other"]) == 1
     assert len(ids["one"] | ids["other"]) == 3
+
+
+# --- the job's name -------------------------------------------------------------------------
+
+
+def pin(etag: str, **changes: object) -> PinnedPhoto:
+    fields = {"key": f"k/{etag}", "version_id": "1", "etag": etag, "size": 1}
+    return PinnedPhoto.model_validate(fields | changes)
+
+
+def upload(*photos: PinnedPhoto, class_photos: tuple[PinnedObject, ...] = ()) -> PinnedUpload:
+    return PinnedUpload(photos, class_photos, request=None, settings=(), names=())
+
+
+def plain(etag: str) -> PinnedObject:
+    return PinnedObject(key=f"k/{etag}", version_id="1", etag=etag, size=1)
+
+
+def test_the_same_upload_has_the_name_that_it_had_in_every_release() -> None:
+    """Another name would train again, and charge, what somebody uploads again."""
+    photos = (pin("b", caption=plain("words"), mask=plain("mask")), pin("a"))
+    request = TrainingRequest(**REQUEST, rank=4)
+    some = upload(*photos, class_photos=(plain("y"), plain("x")))
+    assert name_job("acme", some, request, "b" * 64) == "6fa6ab165853dc14f117f088859664c1"
+
+
+def test_whatever_the_model_depends_on_is_in_its_name() -> None:
+    request = TrainingRequest(**REQUEST)
+    a, b = pin("a"), pin("b")
+    names = {
+        name_job(tenant, found, requested, models)
+        for tenant, found, requested, models in (
+            ("acme", upload(a, b), request, "base"),
+            ("other", upload(a, b), request, "base"),
+            ("acme", upload(a), request, "base"),
+            ("acme", upload(pin("a", caption=plain("c")), b), request, "base"),
+            ("acme", upload(pin("a", mask=plain("c")), b), request, "base"),
+            ("acme", upload(a, b, class_photos=(plain("c"),)), request, "base"),
+            ("acme", upload(a, b), TrainingRequest(**REQUEST, rank=4), "base"),
+            ("acme", upload(a, b), request, "another base"),
+        )
+    }
+    assert len(names) == 8
+
+
+def test_the_order_and_the_places_of_photos_are_not_in_its_name() -> None:
+    request = TrainingRequest(**REQUEST)
+    one = upload(pin("a"), pin("b"), class_photos=(plain("x"), plain("y")))
+    other = upload(
+        pin("b", key="elsewhere", version_id="9", name="n"),
+        pin("a"),
+        class_photos=(plain("y"), plain("x")),
+    )
+    assert name_job("t", one, request, "m") == name_job("t", other, request, "m")
+    said = TrainingRequest(**REQUEST, seed=0)
+    assert name_job("t", one, said, "m") == name_job("t", one, request, "m"), "its default"

@@ -97,6 +97,19 @@ def test_a_bomb_is_refused_by_its_header(pack: Callable[[dict[str, bytes]], byte
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
+def test_all_files_together_may_be_so_large_and_no_larger(
+    pack: Callable[[dict[str, bytes]], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum(map(len, FILES.values())) if pack is zipped else len(tarred(FILES, "w"))
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", size)
+    assert len(list(members_of(pack(FILES)))) == len(FILES)
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", size - 1)
+    with pytest.raises(ArchiveRefusedError) as caught:
+        list(members_of(pack(FILES)))
+    assert caught.value.facts["code"] == "archive_too_large"
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
 def test_too_many_members_are_refused(pack: Callable[[dict[str, bytes]], bytes]) -> None:
     assert refusal(pack({f"{n}": b"" for n in range(1001)})) == "archive_too_large"
 

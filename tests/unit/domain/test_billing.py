@@ -266,6 +266,24 @@ def test_an_adapter_pays_for_all_of_its_attempts() -> None:
     assert total([]) is None
 
 
+def test_a_bill_with_an_unknown_price_in_it_names_no_price() -> None:
+    one = Receipt(
+        training_jobs=1,
+        instance_type=INSTANCE,
+        billable_seconds=100,
+        spot_saving=0.0,
+        warm_pool_seconds=0,
+        usd=0.1,
+        final=True,
+    )
+    unknown = one.model_copy(update={"usd": None, "instance_type": "ml.unknown"})
+    for receipts_ in ([one, unknown], [unknown, one], [unknown]):
+        whole = total(receipts_)
+        assert whole is not None
+        assert whole.usd is None
+        assert whole.instance_type == receipts_[-1].instance_type
+
+
 def test_what_a_training_job_came_to_is_reported_once_when_it_is_final() -> None:
     world = World()
     enter(world, 1)

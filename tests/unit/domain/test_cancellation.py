@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.documents.record import Stage
+from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
 from domain.training.billing import settle_cost_records
 from domain.training.cancellation import cancel, finish_cancels
@@ -14,7 +15,7 @@ from domain.training.launching import launch
 from domain.training.sagemaker_job import TrainingSettings
 from domain.training.services import LaunchServices
 from tests.fakes.faults import before_next, die
-from tests.unit.training_kit import NOON, SETTINGS, World, job_id
+from tests.unit.training_kit import NOON, SETTINGS, World, job_id, spec
 
 TOGETHER = replace(SETTINGS, quota=1, max_batch=4)
 
@@ -121,6 +122,34 @@ def test_a_launcher_that_was_under_way_does_not_train_it_for_long() -> None:
     world.jobs.finish(job_id(1), "canceled", "canceled", NOON)
     settle_cost_records(world.services, NOON)
     assert world.trainer.running() == []
+
+
+def test_reconcile_stops_what_somebody_asked_to_stop_and_nothing_else() -> None:
+    world = launched(World(), 1, 2)
+    world.enter(3, "token-3")
+    world.jobs.add_trials(job_id(8), [SweepTrial(name="p", job=spec(4))], "arn", NOON)
+    world.callbacks.wait("token-4")
+    world.call_train_adapter(4, "token-4")
+    world.jobs.request_cancel(job_id(2), NOON)
+    finish_cancels(world.services, NOON)
+    canceled = [number for number in (1, 2, 3, 4) if answer_of(world, number) is not None]
+    assert canceled == [2]
+    asked = [n for n in (1, 2, 3, 4) if world.jobs.records[job_id(n)].cancel_requested]
+    assert asked == [2]
+
+
+def test_a_point_hears_of_its_sweep_s_end_in_its_own_row() -> None:
+    world = World()
+    world.jobs.claim(spec(8), "arn", NOON)
+    world.jobs.add_trials(job_id(8), [SweepTrial(name="p", job=spec(4))], "arn", NOON)
+    world.callbacks.wait("token-4")
+    world.call_train_adapter(4, "token-4")
+    finish_cancels(world.services, NOON)
+    assert answer_of(world, 4) is None
+    world.jobs.request_cancel(job_id(8), NOON)
+    finish_cancels(world.services, NOON)
+    assert answer_of(world, 4) == "JobCanceledError"
+    assert world.jobs.records[job_id(4)].cancel_requested
 
 
 def test_a_redrive_takes_a_canceled_job_up_again() -> None:

@@ -127,3 +127,12 @@ def test_a_set_of_a_newer_recipe_takes_the_place_and_the_old_file_stays_readable
     keep_class_images(models, MADE + layout.CLASS_IMAGES_FILE)
     assert read_document(models, KEPT + layout.CLASS_IMAGES_FILE, ClassImageSet) == new
     assert {KEPT + old.file, KEPT + new.file} <= set(models.objects)
+
+
+def test_a_set_that_is_kept_already_is_not_copied_again() -> None:
+    models = MemoryStorage()
+    prior = make(models)
+    for _ in range(2):
+        keep_class_images(models, MADE + layout.CLASS_IMAGES_FILE)
+    assert len(models.versions[KEPT + prior.file]) == 1
+    assert len(models.versions[KEPT + layout.CLASS_IMAGES_FILE]) == 1

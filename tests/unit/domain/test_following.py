@@ -1,18 +1,31 @@
 """The end of a training job, from an event or from reconcile, ends the waiting state."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from contracts.documents.stages import TrainingEvent
+from contracts.documents.status import TrainingProgress
 from contracts.documents.training import TrainedAdapter
+from contracts.shared import layout
+from domain.ports.storage import write_document
 from domain.ports.trainer import JobStatus, TrainingState
 from domain.training.billing import settle_cost_records
-from domain.training.following import follow, reason_of, reconcile
+from domain.training.following import (
+    LAUNCH_GRACE,
+    TryAgain,
+    find_progress,
+    follow,
+    reason_of,
+    reconcile,
+    verdict_of_job,
+)
 from domain.training.launching import launch
+from domain.training.services import LaunchServices
 from tests.fakes.faults import before_next, die
-from tests.unit.training_kit import NOON, World, job_id
+from tests.unit.training_kit import NOON, SETTINGS, World, job_id, record
 
 
 def in_training() -> World:
@@ -126,6 +139,12 @@ def test_a_failed_result_of_an_earlier_attempt_is_not_this_ones() -> None:
         ("Stopped", "MaxWaitTimeExceeded", "", "deadline_exceeded"),
         ("Failed", "Failed", "AlgorithmError: disk_full: no room, exit code: 1", "disk_full"),
         ("Failed", "Failed", "AlgorithmError: ExecuteUserScriptError: a cat", "algorithm_error"),
+        ("Failed", "Failed", "AlgorithmError: , exit code: 137", "killed"),
+        ("Failed", "Failed", "AlgorithmError: disk_full: no services, exit code: 137", "killed"),
+        ("Failed", "Failed", "AlgorithmError: , exit code: 1", "algorithm_error"),
+        ("Failed", "Failed", "AlgorithmError: never_heard: x", "algorithm_error"),
+        ("Failed", "Failed", "CapacityError: disk_full: x, exit code: 137", "capacity_error"),
+        ("Failed", "Failed", "CapacityError", "capacity_error"),
         ("Failed", "Failed", "ClientError: Cannot pull s3://bucket/a cat.png", "client_error"),
         ("Failed", "Failed", "InternalServerError: try again", "internal_server_error"),
         ("Failed", "Failed", "a cat", "unknown"),
@@ -153,6 +172,117 @@ def test_a_fault_of_the_service_is_trained_again_and_then_reported() -> None:
         launch(world.launching, NOON)
     assert len(world.trainer.requests) == 3
     assert "internal_server_error" in world.callbacks.answers["token"].text
+
+
+@pytest.mark.parametrize(
+    ("reason", "trainings"),
+    [
+        ("InternalServerError: x", 3),
+        ("CapacityError: x", 6),
+        ("AlgorithmError: , exit code: 137", 2),
+        ("AlgorithmError: , exit code: 1", 1),
+        ("ClientError: x", 1),
+    ],
+)
+def test_each_fault_has_its_own_budget(reason: str, trainings: int) -> None:
+    world = in_training()
+    while not world.callbacks.answers:
+        world.trainer.end(world.name_of(1), "Failed", reason)
+        reconcile(world.services, NOON)
+        launch(world.launching, NOON)
+    assert len(world.trainer.requests) == trainings
+
+
+def together(*numbers: int) -> tuple[World, str]:
+    """Several users in one training job."""
+    world = World()
+    for number in numbers:
+        world.enter(number, f"token-{number}")
+    settings = replace(SETTINGS, quota=1, max_batch=len(numbers) * 2)
+    (name,) = launch(LaunchServices(world.services, world.bases, settings), NOON)
+    assert {world.name_of(number) for number in numbers[:2]} == {name}
+    return world, name
+
+
+def test_after_a_batch_has_broken_each_is_trained_by_itself_and_no_fault_is_counted() -> None:
+    world, name = together(1, 2, 3, 4)
+    batch = [r.job_id for r in world.jobs.in_training()]
+    world.trainer.end(name, "Failed", "InternalServerError: x")
+    reconcile(world.services, NOON)
+    again = [world.jobs.records[number] for number in batch]
+    assert [(r.queue, r.alone, r.faults) for r in again] == [("queued", True, ())] * len(batch)
+
+
+def test_a_job_of_its_own_that_is_lost_may_be_trained_with_others() -> None:
+    world = in_training()
+    world.trainer.end(world.name_of(1), "Failed", "InternalServerError: x")
+    reconcile(world.services, NOON)
+    lost = world.jobs.records[job_id(1)]
+    assert (lost.queue, lost.alone, lost.faults) == ("queued", False, ("internal_server_error",))
+
+
+def test_a_user_of_a_shared_training_job_is_answered_by_its_own_result() -> None:
+    world, name = together(1, 2, 3, 4)
+    follow(world.services, result_event(world.write_result_of(2, name)), NOON)
+    assert set(world.callbacks.answers) == {"token-2"}
+
+
+def test_a_result_of_another_plan_or_of_nobody_is_none_of_ours() -> None:
+    world = in_training()
+    other = layout.result_key(job_id(7), job_id(1))
+    nobody = layout.result_key(job_id(9), job_id(9))
+    key = world.write_result(1)
+    body = world.models.objects[key]
+    world.models.delete(layout.result_key(job_id(1), job_id(1)))
+    for key in (other, nobody):
+        world.models.write(key, body)
+        follow(world.services, result_event(key), NOON)
+    assert world.callbacks.answers == {}
+
+
+def test_a_user_who_is_gone_does_not_hold_up_the_others_of_a_training_job() -> None:
+    world, name = together(1, 2, 3, 4)
+    first, second, *_ = [r.job_id for r in world.jobs.in_training()]
+    for number in (1, 2, 3, 4):
+        if job_id(number) in {first, second}:
+            world.write_result_of(number, name)
+    world.trainer.end(name)
+    del world.jobs.records[first]
+    follow(world.services, job_event(name), NOON)
+    assert world.jobs.records[second].queue is None
+
+
+def test_progress_of_a_shared_training_job_is_found_by_reconcile() -> None:
+    world, name = together(1, 2, 3, 4)
+    number = 2
+    plan_id = world.jobs.records[job_id(number)].plan_id
+    assert plan_id is not None
+    assert plan_id != job_id(number)
+    progress = TrainingProgress(
+        job_id=job_id(number), training_job_name=name, step=50, total_steps=100, eta_seconds=5
+    )
+    write_document(world.models, layout.progress_key(plan_id, job_id(number)), progress)
+    reconcile(world.services, NOON)
+    assert world.jobs.records[job_id(number)].percent == 48
+
+
+def test_progress_is_read_only_where_a_trainer_writes_it() -> None:
+    world = in_training()
+    progress = TrainingProgress(
+        job_id=job_id(1), training_job_name=world.name_of(1), step=1, total_steps=2, eta_seconds=5
+    )
+    for key in ("elsewhere/progress.json", layout.progress_key("x", job_id(1))):
+        write_document(world.models, key, progress)
+        assert find_progress(world.models, key) is None
+    key = layout.progress_key(job_id(1), job_id(1))
+    write_document(world.models, key, progress)
+    assert find_progress(world.models, key) == progress
+
+
+def test_a_launcher_has_its_grace_to_the_second() -> None:
+    claimed = record(1)
+    assert verdict_of_job(claimed, None, NOON + LAUNCH_GRACE) == "wait"
+    assert verdict_of_job(claimed, None, NOON + LAUNCH_GRACE + timedelta(seconds=1)) == TryAgain()
 
 
 def test_a_result_written_at_the_end_is_not_overlooked() -> None:

@@ -2,19 +2,29 @@
 
 import json
 import re
+from hashlib import sha256
 
 import pytest
 
 from bench.intake.photos import heic
-from contracts.documents.job import JobSpec, PinnedObject
-from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from contracts.documents.job import JobSpec, PinnedObject, PinnedPhoto
+from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
 from contracts.errors import PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.accepting import IntakeServices, accept_request
-from domain.intake.inspection import InspectionServices, advice_on_captions, inspect_photos
-from domain.intake.normalisation import read_pinned
-from domain.ports.decoder import DecodedPhoto, DecodeLimits
+from domain.intake.inspection import (
+    InspectionServices,
+    advice_on_captions,
+    advice_on_set,
+    inspect_photos,
+)
+from domain.intake.normalisation import (
+    limits_for,
+    read_caption,
+    read_pinned,
+)
+from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 from domain.ports.storage import read_document
 from runtime.imaging.sandbox import ChildDecoder
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
@@ -127,6 +137,26 @@ def test_a_photo_that_was_swapped_or_deleted_is_noticed() -> None:
     assert len([v for v in verdicts if v.verdict == "accepted"]) == 7  # pinned versions remain
 
 
+def test_where_no_versions_are_kept_a_swapped_photo_is_refused() -> None:
+    uploads = MemoryStorage()
+    uploads.write("a.jpg", b"before")
+    (now,) = uploads.heads(["a.jpg"])
+    pin = PinnedObject(key=now.key, version_id=None, etag=now.etag, size=now.size)
+    assert read_pinned(uploads, pin, limit=6) == b"before"
+    uploads.write("a.jpg", b"behind")
+    with pytest.raises(PhotoRejectedError, match="photo_changed"):
+        read_pinned(uploads, pin, limit=6)
+
+
+def test_the_version_that_was_accepted_is_read_whatever_came_after() -> None:
+    uploads = MemoryStorage()
+    uploads.write("a.jpg", b"before")
+    (now,) = uploads.heads(["a.jpg"])
+    pin = PinnedObject(key=now.key, version_id=now.version_id, etag=now.etag, size=now.size)
+    uploads.write("a.jpg", b"behind")
+    assert read_pinned(uploads, pin, limit=6) == b"before"
+
+
 def test_the_base_sets_the_least_side_unless_the_request_does() -> None:
     for request, least in (({}, 64), ({"resolution": 256}, 256)):
         intake, decoder = memory_intake(), PlainDecoder()
@@ -234,3 +264,152 @@ def test_a_photo_that_was_replaced_after_it_was_accepted_is_refused() -> None:
     assert caught.value.code == "photo_changed"
     versioned = PinnedObject(key="a.jpg", version_id="1", etag=head.etag, size=head.size)
     assert read_pinned(uploads, versioned, 99) == b"before"
+
+
+# --- in every detail --------------------------------------------------------------------------
+
+
+class Marked(PlainDecoder):
+    """Photos whose metrics and repairs a test chooses by their bytes."""
+
+    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
+        plain = super().decode(body, limits)
+        dark = PhotoMetrics(
+            sharpness=500.0, brightness=1.0, contrast=50.0, fingerprint=len(body) << 8
+        )
+        return plain._replace(metrics=dark if body.startswith(b"dark") else None)
+
+
+def test_a_verdict_says_all_of_this() -> None:
+    intake = memory_intake()
+    photo = b"turn pixels"
+    files = {
+        **GOOD,
+        "60_dwjz/a.jpg": photo,
+        "60_dwjz/a.txt": b"sks smiling",
+        "60_dwjz/a_mask.png": b"m",
+    }
+    job = accepted(intake, files)
+    inspect_photos(job, inspection_of(intake, Marked()), NOW)
+    report = report_of(intake, job)
+    (verdict,) = [found for found in report.photos if found.verdict == "repaired"]
+    number = verdict.index
+    mask = b"80x96 m"
+    assert verdict == PhotoVerdict(
+        index=number,
+        verdict="repaired",
+        codes=("rotated",),
+        file=f"{number:03d}.png",
+        sha256=sha256(photo).hexdigest(),
+        width=80,
+        height=96,
+        caption="sks smiling",
+        mask=StoredFile(file=f"{number:03d}.mask.png", sha256=sha256(mask).hexdigest()),
+        repeats=60,
+    )
+    stored = intake.uploads.read(f"accepted/{job.job_id}/{number:03d}.mask.png", 99)
+    assert stored == mask
+    assert report.codes == ()
+
+
+def test_codes_come_from_the_repairs_to_the_advice() -> None:
+    intake = memory_intake()
+    files = {**GOOD, "a.jpg": b"dark pixels", "a.txt": b"\xff", "a_mask.png": b"refuse too_small"}
+    inspect_photos(job := accepted(intake, files), inspection_of(intake, Marked()), NOW)
+    (found,) = [v for v in report_of(intake, job).photos if v.codes]
+    assert found.codes == ("caption_ignored", "mask_ignored", "too_dark")
+
+
+@pytest.mark.parametrize(
+    ("moments", "alike", "advised"),
+    [(5, 0, ()), (5, 3, ()), (4, 1, ("little_variety",)), (4, 0, ())],
+)
+def test_few_moments_are_little_variety(moments: int, alike: int, advised: tuple[str, ...]) -> None:
+    codes = [()] * moments + [("similar_photo",)] * alike
+    photos = [PhotoVerdict(index=n, verdict="accepted", codes=said) for n, said in enumerate(codes)]
+    photos.append(PhotoVerdict(index=99, verdict="refused", codes=("similar_photo",)))
+    assert advice_on_set(photos) == advised
+
+
+@pytest.mark.parametrize(
+    ("resolution", "limits"),
+    [(32, (64, 2048)), (64, (64, 2048)), (1024, (1024, 2048)), (2048, (2048, 2048))],
+)
+def test_a_photo_is_at_least_as_large_as_training_wants(
+    resolution: int, limits: tuple[int, int]
+) -> None:
+    found = limits_for(resolution)
+    assert (found.min_side, found.max_side, found.max_pixels) == (*limits, 50_000_000)
+
+
+def test_pictures_of_the_class_are_numbered_and_each_is_kept_once() -> None:
+    intake = memory_intake()
+    files = {
+        **GOOD,
+        "class/a.png": b"one",
+        "class/b.png": b"refuse too_small",
+        "class/c.png": b"one",
+        "class/d.png": b"another",
+    }
+    inspect_photos(job := accepted(intake, files), inspection_of(intake, PlainDecoder()), NOW)
+    report = report_of(intake, job)
+    bodies = {
+        found.file: intake.uploads.read(f"accepted/{job.job_id}/{found.file}", 99)
+        for found in report.class_photos
+    }
+    assert sorted(bodies.values()) == [b"another", b"one"]
+    assert all(re.fullmatch(r"class/00[0-3]\.png", name) for name in bodies)
+    assert {f.sha256 for f in report.class_photos} == {
+        sha256(body).hexdigest() for body in bodies.values()
+    }
+
+
+@pytest.mark.parametrize(("sweep", "dry_run"), [(True, False), (False, False), (False, True)])
+def test_the_summary_says_which_way_the_workflow_goes(sweep: bool, dry_run: bool) -> None:
+    intake = memory_intake()
+    wishes = {"sweep": {"rank": [4, 8]}} if sweep else {}
+    job = accepted(intake, GOOD, dry_run=dry_run, **wishes)
+    summary = inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert (summary.sweep, summary.dry_run) == (sweep, dry_run)
+    assert (summary.accepted, summary.refused) == (5, 0)
+    record = intake.jobs.get(job.job_id)
+    assert record is not None
+    assert record.stage == "InspectPhotos"
+    assert (record.estimate is not None) is dry_run
+
+
+def pinned_text(body: bytes, name: str = "a.txt") -> tuple[MemoryStorage, PinnedPhoto]:
+    uploads = MemoryStorage()
+    uploads.write(name, body)
+    (now,) = uploads.heads([name])
+    words = PinnedObject(key=name, version_id="1", etag=now.etag, size=now.size)
+    photo = PinnedPhoto(key="x/a.jpg", version_id="1", etag="e", size=1, caption=words)
+    return uploads, photo
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"smiling", ("smiling", ())),
+        (b"\xef\xbb\xbfsmiling", ("smiling", ())),
+        (b"", (None, ("caption_ignored",))),
+        (b"x" * 4096, (None, ("caption_ignored",))),
+        (b" " * 4089 + b"smiling", ("smiling", ())),
+        (b" " * 4090 + b"smiling", (None, ("caption_ignored",))),
+    ],
+)
+def test_words_are_read_up_to_a_limit(
+    body: bytes, words: tuple[str | None, tuple[str, ...]]
+) -> None:
+    assert read_caption(*pinned_text(body)) == words
+
+
+def test_a_list_may_be_larger_and_says_nothing_of_a_photo_that_it_does_not_name() -> None:
+    line = b'{"file_name": "a.jpg", "text": "smiling"}\n'
+    uploads, photo = pinned_text(line + b" " * 900_000, "x/metadata.jsonl")
+    assert read_caption(uploads, photo) == ("smiling", ())
+    other = photo.model_copy(update={"key": "x/b.jpg"})
+    assert read_caption(uploads, other) == (None, ())
+    assert read_caption(uploads, photo.model_copy(update={"caption": None})) == (None, ())
+    large, photo = pinned_text(line + b" " * 1_000_000, "x/metadata.jsonl")
+    assert read_caption(large, photo) == (None, ("caption_ignored",))

@@ -1,21 +1,34 @@
 """Queued jobs become training jobs, once each, within the quota."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from contracts.documents.photos import PhotoReport, PhotoVerdict, StoredFile
 from contracts.documents.stages import LaunchEvent
-from contracts.documents.training import TrainingPlan
+from contracts.documents.training import TaskPhoto, TrainingPlan
+from contracts.errors import TrainingFailedError
 from contracts.shared import layout
-from domain.ports.storage import read_document
-from domain.training.following import reconcile
-from domain.training.launching import launch
+from domain.ports.cost_records import CostRecord
+from domain.ports.storage import read_document, write_document
+from domain.training.following import LAUNCH_GRACE, reconcile
+from domain.training.launching import (
+    claim,
+    launch,
+    may_be_trained,
+    start,
+    task_of,
+    tenants_of,
+    untrained,
+)
+from domain.training.planning import LaunchOrder, order_of
 from tests.contract.files import ROOT
 from tests.fakes.faults import before_next, die
 from tests.fakes.training import MemoryTrainer
-from tests.unit.training_kit import NOON, SETTINGS, World, job_id
+from tests.unit.training_kit import NOON, SETTINGS, World, job_id, record
 
 
 def test_a_queued_job_is_trained() -> None:
@@ -221,3 +234,192 @@ def test_every_training_job_gets_the_stacks_captioner_or_none_does(captioner: st
         }
         wanted = None if captioner is None else "s3://bases/captioners/blip-large/"
         assert uris.get(layout.CAPTIONER_CHANNEL) == wanted
+
+
+# --- claims ---------------------------------------------------------------------------------
+
+
+def queued_world(*numbers: int) -> World:
+    world = World()
+    for number in numbers:
+        world.enter(number, f"token-{number}")
+    return world
+
+
+def order_for(world: World, *numbers: int) -> LaunchOrder:
+    return order_of(tuple(world.jobs.records[job_id(number)] for number in numbers))
+
+
+def take(world: World, number: int) -> None:
+    """Do as another launching does."""
+    taken = f"likeness-{job_id(number)}-1"
+    assert world.jobs.start_training(job_id(number), job_id(number), taken, 1, NOON)
+
+
+def test_whoever_has_not_got_the_leader_claims_nobody_else() -> None:
+    world = queued_world(1, 2, 3)
+    order = order_for(world, 1, 2, 3)
+    take(world, 1)
+    assert claim(world.jobs, order, NOON) == []
+    assert {record.job_id for record in world.jobs.queued()} == {job_id(2), job_id(3)}
+
+
+def test_whoever_has_the_leader_claims_all_that_are_left() -> None:
+    world = queued_world(1, 2, 3)
+    order = order_for(world, 1, 2, 3)
+    take(world, 2)
+    claimed = claim(world.jobs, order, NOON)
+    assert [record.job_id for record in claimed] == [job_id(1), job_id(3)]
+    assert {record.training_job_name for record in claimed} == {order.training_job_name}
+    assert {(record.queue, record.attempt) for record in claimed} == {("training", 1)}
+
+
+def test_an_order_of_which_nothing_is_left_starts_nothing() -> None:
+    world = queued_world(1)
+    order = order_for(world, 1)
+    take(world, 1)
+    assert start(world.launching, order, NOON) == "nothing_left"
+    assert (world.trainer.requests, world.jobs.cost_records) == ({}, {})
+
+
+def test_a_job_is_seen_as_the_table_has_it_and_not_as_the_index_had_it() -> None:
+    world = queued_world(1)
+    launch(world.launching, NOON)
+    world.jobs.requeue(job_id(1), world.name_of(1), NOON)
+    stale = world.jobs.queued()
+    launch(world.launching, NOON)
+    world.jobs.queued = lambda: stale  # type: ignore[method-assign]
+    assert untrained(world.services, NOON) == []
+
+
+def test_an_attempt_without_a_training_job_is_waited_for_until_its_grace_is_over() -> None:
+    job = record(1, attempt=1).model_copy(update={"training_job_name": "likeness-1-1"})
+    trainer = MemoryTrainer()
+    assert may_be_trained(job, trainer, NOON + LAUNCH_GRACE)
+    assert not may_be_trained(job, trainer, NOON + LAUNCH_GRACE + timedelta(seconds=1))
+    assert not may_be_trained(record(1), trainer, NOON)
+
+
+# --- what is asked of SageMaker, and what is written for it -----------------------------------
+
+
+def test_a_training_job_has_the_base_and_the_folders_of_its_plan() -> None:
+    world = queued_world(1)
+    (name,) = launch(world.launching, NOON)
+    inputs = world.trainer.requests[name]["InputDataConfig"]
+    uris = {c["ChannelName"]: c["DataSource"]["S3DataSource"]["S3Uri"] for c in inputs}
+    assert uris == {
+        "plan": f"s3://models/training/{job_id(1)}/plan/",
+        "photos": f"s3://models/training/{job_id(1)}/photos.manifest",
+        "base": "s3://bases/bases/portraits-sdxl/",
+    }
+
+
+@pytest.mark.parametrize("spot", [True, False])
+def test_a_bill_says_whether_the_training_job_can_leave_a_pool(spot: bool) -> None:
+    world = queued_world(1, 2, 3, 4)
+    settings = replace(SETTINGS, quota=1, max_batch=2, spot_backlog=spot)
+    (name,) = launch(replace(world.launching, settings=settings), NOON)
+    assert world.jobs.cost_records[name].cost_record == CostRecord(
+        name, order_for(world, 1, 2).plan_id, spot=spot
+    )
+
+
+def test_masks_and_class_pictures_travel_with_the_photos_each_once() -> None:
+    world = queued_world(1)
+    stored = [StoredFile(file=name, sha256="3" * 64) for name in ("000.mask.png", "class/000.png")]
+    report = PhotoReport(
+        job_id=job_id(1),
+        photos=(
+            PhotoVerdict(
+                index=0,
+                verdict="accepted",
+                file="000.png",
+                sha256="0" * 64,
+                caption="smiling",
+                mask=stored[0],
+                repeats=3,
+            ),
+            PhotoVerdict(index=1, verdict="accepted", file="001.png"),
+            PhotoVerdict(index=2, verdict="accepted", sha256="0" * 64),
+            PhotoVerdict(index=3, verdict="refused", file="003.png", sha256="0" * 64),
+        ),
+        class_photos=(stored[1],),
+    )
+    write_document(world.models, layout.photo_report_key(job_id(1)), report)
+    launch(world.launching, NOON)
+    (task,) = read_document(world.models, layout.plan_key(job_id(1)), TrainingPlan).tasks
+    (photo,) = task.photos
+    assert photo == TaskPhoto(
+        index=0,
+        file=f"{job_id(1)}/000.png",
+        sha256="0" * 64,
+        caption="smiling",
+        mask=StoredFile(file=f"{job_id(1)}/000.mask.png", sha256="3" * 64),
+        repeats=3,
+    )
+    assert task.class_photos == (StoredFile(file=f"{job_id(1)}/class/000.png", sha256="3" * 64),)
+    manifest = json.loads(world.models.objects[layout.photos_manifest_key(job_id(1))])
+    names = ("000.png", "000.mask.png", "class/000.png")
+    assert manifest[1:] == [f"{job_id(1)}/{name}" for name in names]
+
+
+@pytest.mark.parametrize("missing", ["upload", "report", "photos"])
+def test_a_task_without_its_documents_is_none(missing: str) -> None:
+    world = queued_world(1)
+    if missing == "upload":
+        world.models.delete(layout.accepted_upload_key(job_id(1)))
+    elif missing == "report":
+        world.models.delete(layout.photo_report_key(job_id(1)))
+    else:
+        empty = PhotoReport(job_id=job_id(1), photos=())
+        write_document(world.models, layout.photo_report_key(job_id(1)), empty)
+    with pytest.raises(TrainingFailedError) as caught:
+        task_of(world.models, world.jobs.records[job_id(1)])
+    assert caught.value.facts["reason"] == "documents_missing"
+
+
+# --- who waits, and for what ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "has_time", "waits_for"),
+    [(10, True, "slot"), (1, True, "capacity"), (10, False, "slot")],
+)
+def test_those_that_are_left_hear_what_they_wait_for_and_where_they_stand(
+    limit: int, has_time: bool, waits_for: str
+) -> None:
+    world = queued_world(1, 2, 3)
+    world.trainer.limit = limit
+    turns = iter([True, has_time, True])
+    launch(replace(world.launching, has_time=lambda: next(turns)), NOON)
+    waiting = sorted(world.jobs.queued(), key=lambda record: record.queue_place or 0)
+    assert {record.waiting_for for record in waiting} == {waits_for}
+    assert [record.queue_place for record in waiting] == [*range(1, len(waiting) + 1)]
+
+
+def test_a_tenant_with_jobs_in_training_stands_behind_others() -> None:
+    world = World()
+    for number, tenant in ((1, "large"), (2, "large"), (3, "large"), (4, "small")):
+        world.enter(number, f"token-{number}", tenant)
+    settings = replace(SETTINGS, quota=1)
+    launch(replace(world.launching, settings=settings), NOON)
+    places = {n: world.jobs.records[job_id(n)].queue_place for n in (1, 2, 3, 4)}
+    assert places == {1: None, 4: 1, 2: 2, 3: 3}, "a round was made for each"
+    assert tenants_of(list(world.jobs.records.values())) == Counter(large=3, small=1)
+
+
+def test_whoever_dies_while_a_training_job_is_created_leaves_a_bill_to_look_at() -> None:
+    world = queued_world(1)
+    before_next(world.trainer, "create", die)
+    with pytest.raises(KeyboardInterrupt):
+        launch(world.launching, NOON)
+    (cost_record,) = world.jobs.open_cost_records()
+    assert cost_record.training_job_name == f"likeness-{job_id(1)}-1"
+
+
+def test_a_training_job_that_sagemaker_did_not_take_has_no_bill() -> None:
+    world = queued_world(1)
+    world.trainer.limit = 0
+    launch(world.launching, NOON)
+    assert world.jobs.cost_records == {}

@@ -120,3 +120,60 @@ def test_bytes_that_belong_to_no_tensor_are_refused() -> None:
         read_layout(placed(a=(0, 16)))
     with pytest.raises(WeightsError, match="size_wrong"):
         read_layout(placed()[:-32])
+
+
+def rank_of(shapes: dict[str, tuple[int, int]], rank: int, text_rank: int | None = None) -> str:
+    """What is said of a file of these shapes; nothing, where it passes."""
+    tensors = {name: (shape, bytes(4 * shape[0] * shape[1])) for name, shape in shapes.items()}
+    try:
+        check_lora(safetensors(tensors), rank, text_rank)
+    except WeightsError as error:
+        return str(error)
+    return ""
+
+
+TEXT_DOWN, TEXT_UP = "text_encoder.q.lora_A.weight", "text_encoder.q.lora_B.weight"
+SECOND_DOWN, SECOND_UP = "text_encoder_2.q.lora.down.weight", "text_encoder_2.q.lora.up.weight"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "rank", "text_rank", "said"),
+    [
+        ({DOWN: (2, 4), UP: (4, 2)}, 2, None, ""),
+        ({DOWN: (2, 4), UP: (4, 3)}, 2, None, "rank_wrong"),
+        ({DOWN: (3, 4), UP: (4, 2)}, 2, None, "rank_wrong"),
+        ({TEXT_DOWN: (2, 4), TEXT_UP: (4, 2)}, 2, None, ""),
+        ({TEXT_DOWN: (1, 4), TEXT_UP: (4, 1)}, 2, 1, ""),
+        ({TEXT_DOWN: (2, 4), TEXT_UP: (4, 2)}, 2, 1, "rank_wrong"),
+        ({SECOND_DOWN: (1, 4), SECOND_UP: (4, 1)}, 2, 1, ""),
+        ({SECOND_DOWN: (2, 4), SECOND_UP: (4, 2)}, 2, 1, "rank_wrong"),
+        ({DOWN: (2, 4), UP: (4, 2), TEXT_DOWN: (1, 4), TEXT_UP: (4, 1)}, 2, 1, ""),
+        ({DOWN: (2, 4), SECOND_UP: (4, 2)}, 2, None, "keys_unknown"),
+        ({UP: (4, 2)}, 2, None, "keys_unknown"),
+        ({DOWN: (2, 4), UP: (4, 2), "unet.mid.to_k.alpha": (1, 1)}, 2, None, "keys_unknown"),
+    ],
+)
+def test_a_pair_has_the_rank_of_its_network(
+    shapes: dict[str, tuple[int, int]], rank: int, text_rank: int | None, said: str
+) -> None:
+    assert rank_of(shapes, rank, text_rank) == said
+
+
+@pytest.mark.parametrize(("length", "said"), [(200, ""), (201, "keys_unknown")])
+def test_a_layer_has_a_name_of_sensible_length(length: int, said: str) -> None:
+    down, up = (
+        f"unet.{'x' * (length - len(end))}{end}" for end in (".lora_A.weight", ".lora_B.weight")
+    )
+    assert rank_of({down: (2, 4), up: (4, 2)}, 2) == said
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
+def test_every_value_is_looked_at_by_its_high_byte(dtype: str) -> None:
+    width = {"F32": 4, "F16": 2, "BF16": 2}[dtype]
+    for place in range(4):
+        values = bytearray(width * 4)
+        values[width * place + width - 1] = 0x7F
+        assert why(pair(bytes(values), dtype)) == "values_not_finite"
+        low = bytearray(width * 4)
+        low[width * place] = 0x7F
+        check_lora(pair(bytes(low), dtype), rank=1)

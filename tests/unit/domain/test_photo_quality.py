@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among
+from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among, similar
 from domain.ports.decoder import PhotoMetrics
 
 GOOD = PhotoMetrics(sharpness=400, brightness=120, contrast=50, fingerprint=0)
@@ -42,4 +42,44 @@ def test_a_photo_without_metrics_gets_no_advice() -> None:
     ],
 )
 def test_a_photo_is_old_beside_a_much_newer_one(days: list[int | None], old: list[bool]) -> None:
+    assert old_among(days) == old
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({"sharpness": 40.0}, ()),
+        ({"sharpness": 39.9}, ("blurred",)),
+        ({"brightness": 35.0}, ()),
+        ({"brightness": 34.9}, ("too_dark",)),
+        ({"brightness": 225.0}, ()),
+        ({"brightness": 225.1}, ("too_bright",)),
+        ({"contrast": 12.0}, ()),
+        ({"contrast": 11.9}, ("low_contrast",)),
+        ({"sharpness": 1.0, "brightness": 1.0}, ("blurred", "too_dark")),
+    ],
+)
+def test_every_threshold_is_where_it_was(changes: dict[str, float], codes: tuple[str, ...]) -> None:
+    plain = PhotoMetrics(sharpness=500.0, brightness=128.0, contrast=50.0, fingerprint=0)
+    assert advice_on(plain._replace(**changes), []) == codes  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("bits", "alike"), [(0, True), (3, True), (4, False), (64, False)])
+def test_so_many_bits_tell_two_moments_apart(bits: int, alike: bool) -> None:
+    one = PhotoMetrics(500.0, 128.0, 50.0, fingerprint=0)
+    other = one._replace(fingerprint=(1 << bits) - 1)
+    assert similar(one, other) is alike
+    assert advice_on(one, [None, other]) == (("similar_photo",) if alike else ())
+
+
+@pytest.mark.parametrize(
+    ("days", "old"),
+    [
+        ([], []),
+        ([None, None], [False, False]),
+        ([2000, 905, 904, None], [False, False, True, False]),
+        ([1, 3 * 365 + 1], [False, False]),
+    ],
+)
+def test_a_photo_is_old_after_three_years(days: list[int | None], old: list[bool]) -> None:
     assert old_among(days) == old

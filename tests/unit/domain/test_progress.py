@@ -119,3 +119,17 @@ def test_the_percent_of_the_last_step_is_below_that_of_the_next_stage() -> None:
         job_id=job_id(1), training_job_name=None, step=120, total_steps=100, eta_seconds=0
     )
     assert training_percent(done) == TRAINED
+
+
+@pytest.mark.parametrize(
+    ("step", "total", "percent"),
+    [(0, 100, 8), (1, 3, 34), (50, 100, 48), (99, 100, 87), (100, 100, 88), (120, 100, 88)],
+)
+def test_a_percent_is_whole_and_never_beyond_the_training_s_end(
+    step: int, total: int, percent: int
+) -> None:
+    progress = TrainingProgress(
+        job_id=job_id(1), training_job_name=None, step=step, total_steps=total, eta_seconds=0
+    )
+    found = training_percent(progress)
+    assert (found, type(found)) == (percent, int)

@@ -14,10 +14,13 @@ from contracts.documents.package import (
     PACKAGE_CONFIG,
     PACKAGE_MANIFEST,
     PACKAGE_WEIGHTS,
+    ModelPackage,
+    PackageCard,
 )
 from contracts.documents.training import GateReport, TrainedAdapter, TrainingResult
 from contracts.errors import AdapterInvalidError, GateFailedError
 from domain.ports.storage import write_document
+from domain.publishing import model_text
 from domain.publishing.publishing import publish
 from domain.publishing.tar_gz import archive
 from tests.fakes.faults import before_next, die
@@ -87,6 +90,14 @@ def test_the_archive_holds_the_released_text_and_the_adapter() -> None:
     )
 
 
+def test_a_package_says_whose_it_is_by_a_hash_and_not_by_a_name() -> None:
+    with tarfile.open(fileobj=io.BytesIO(Shelf().archive())) as tar:
+        card = tar.extractfile(PACKAGE_CARD)
+        assert card is not None
+        said = PackageCard.model_validate_json(card.read())
+    assert said == PackageCard(tenant_sha256=sha256(b"acme").hexdigest(), adapter=True)
+
+
 def test_the_name_holds_the_job_and_the_weights() -> None:
     digest = sha256(lora()).hexdigest()
     assert Shelf().publish() == f"endpoint/{job_id(1)}-{digest[:12]}.tar.gz"
@@ -154,9 +165,18 @@ def test_missing_weights_are_refused() -> None:
     assert models.why_refused() == "file_missing"
 
 
-def test_an_adapter_of_another_base_is_refused() -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sha256": "d" * 64},
+        {"base_id": "another"},
+        {"family": "sd1"},
+        {"prediction_type": "v_prediction"},
+    ],
+)
+def test_an_adapter_of_another_base_is_refused(other: dict[str, str]) -> None:
     models = Shelf()
-    models.write_card(CARD.model_copy(update={"sha256": "d" * 64}))
+    models.write_card(CARD.model_copy(update=other))
     assert models.why_refused() == "base_differs"
 
 
@@ -199,3 +219,133 @@ def test_whatever_of_the_base_differs_the_adapter_is_refused(other: dict[str, st
     models.write_card(CARD.model_copy(update=other))
     assert models.why_refused() == "base_differs"
     assert models.published() == []
+
+
+# --- in every detail --------------------------------------------------------------------------
+
+
+def test_an_archive_is_made_as_it_was_in_every_release() -> None:
+    """A package's hash is in the workflow's answer: the same files give the same bytes."""
+    packed = archive({"a/1/b.txt": b"x", "a/c": b"yy"})
+    assert packed[:4] == b"\x1f\x8b\x08\x00", "no name of a file in it"
+    content = gzip.decompress(packed)
+    assert (
+        sha256(content).hexdigest()
+        == "a3998875875b30d6fda01874cbd9d47a32f3f856ef97b58573cb6578482948f1"
+    )
+    assert len(packed) > len(content), "stored, not compressed"
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        found = {m.name: (m.isdir(), m.mode, m.size) for m in tar}
+    assert found == {
+        "a": (True, 0o755, 0),
+        "a/1": (True, 0o755, 0),
+        "a/1/b.txt": (False, 0o644, 1),
+        "a/c": (False, 0o644, 2),
+    }
+    assert list(found) == sorted(found)
+
+
+def test_a_package_says_all_of_this() -> None:
+    models = Shelf()
+    package = publish(spec(1), models.trained(), models.models, models.bases)
+    digest = sha256(lora()).hexdigest()
+    name = f"{job_id(1)}-{digest[:12]}.tar.gz"
+    assert package == ModelPackage(
+        job_id=job_id(1),
+        target_model=name,
+        uri=f"s3://models/endpoint/{name}",
+        sha256=sha256(models.models.objects[f"endpoint/{name}"]).hexdigest(),
+        weights_sha256=digest,
+        trigger_word="sks",
+    )
+    again = publish(spec(1), models.trained(), models.models, models.bases)
+    assert again == package, "what is there is what is told"
+
+
+def manifest_changed(models: Shelf, **changes: object) -> None:
+    """Let the result and its file say another manifest, hashed as the trainer does."""
+    assert models.result.adapter is not None
+    manifest = models.result.adapter.model_copy(update=changes)
+    body = manifest.model_dump_json().encode()
+    models.models.write(f"{FOLDER}/adapter/manifest.json", body)
+    files = models.result.files | {"adapter/manifest.json": sha256(body).hexdigest()}
+    models.rewrite(adapter=manifest.model_dump(), files=files)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"job_id": job_id(2)}, "job_differs"),
+        ({"weights_sha256": "0" * 64}, "weights_changed"),
+        ({"rank": 4}, "rank_wrong"),
+        ({"base_sha256": "0" * 64}, "base_differs"),
+        ({"base_id": "other"}, "base_differs"),
+        ({"family": "sd1"}, "base_differs"),
+        ({"prediction_type": "v_prediction"}, "base_differs"),
+    ],
+)
+def test_a_manifest_that_fits_nothing_is_refused_with_a_reason(
+    changes: dict[str, object], reason: str
+) -> None:
+    models = Shelf()
+    manifest_changed(models, **changes)
+    assert models.why_refused() == reason
+
+
+def test_a_result_of_another_job_is_refused() -> None:
+    models = Shelf()
+    models.rewrite(job_id=job_id(2))
+    assert models.why_refused() == "job_differs"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("adapter/manifest.json", b"{}", "file_changed"),
+        ("adapter/pytorch_lora_weights.safetensors", b"x", "file_changed"),
+        ("adapter/manifest.json", None, "file_missing"),
+    ],
+)
+def test_a_file_that_is_not_the_trainer_s_is_refused(
+    name: str, body: bytes | None, reason: str
+) -> None:
+    models = Shelf()
+    if body is None:
+        models.models.delete(f"{FOLDER}/{name}")
+    else:
+        models.models.write(f"{FOLDER}/{name}", body)
+    assert models.why_refused() == reason
+
+
+def test_a_manifest_that_says_something_else_than_the_result_is_refused() -> None:
+    models = Shelf()
+    assert models.result.adapter is not None
+    other = models.result.adapter.model_copy(update={"trigger_word": "zwx"})
+    body = other.model_dump_json().encode()
+    models.models.write(f"{FOLDER}/adapter/manifest.json", body)
+    models.rewrite(files=models.result.files | {"adapter/manifest.json": sha256(body).hexdigest()})
+    assert models.why_refused() == "manifest_differs"
+
+
+def test_a_failed_result_is_refused() -> None:
+    models = Shelf()
+    models.rewrite(status="failed")
+    assert models.why_refused() == "result_incomplete"
+
+
+def test_what_arrives_damaged_in_staging_is_not_published() -> None:
+    models = Shelf()
+    write = models.models.write
+
+    def damaged(key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        write(key, body[:-1] if key.startswith("staging/") else body, content_type)
+
+    models.models.write = damaged  # type: ignore[method-assign]
+    assert models.why_refused() == "upload_damaged"
+
+
+def test_a_text_that_was_not_released_is_packed_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_text, "RELEASED_TEXTS", frozenset())
+    with pytest.raises(AdapterInvalidError) as caught:
+        model_text.released_text(PACKAGE_CODE)
+    assert caught.value.facts["reason"] == "text_not_released"

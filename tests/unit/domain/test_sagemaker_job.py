@@ -6,13 +6,23 @@ from dataclasses import replace
 from typing import Any
 
 import botocore.session
+import pytest
 from botocore.validate import validate_parameters
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
-from domain.training.sagemaker_job import METRICS, TrainingSettings, training_job_request
-from tests.unit.training_kit import REQUEST, SETTINGS, job_id
+from domain.ports.trainer import JobStatus, PoolStatus, Run, TrainingState
+from domain.training.sagemaker_job import (
+    MAX_RUNTIME,
+    METRICS,
+    TrainingSettings,
+    max_runtime,
+    runtime_of_plan,
+    training_job_request,
+)
+from tests.unit.golden_kit import check_golden
+from tests.unit.training_kit import NOON, REQUEST, SETTINGS, job_id
 
 POOL_KEYS = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
 LOG_LINE = "step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2"
@@ -100,3 +110,62 @@ def test_boto3_accepts_the_request() -> None:
     shape = model.operation_model("CreateTrainingJob").input_shape
     validate_parameters(request_of(1), shape)
     validate_parameters(request_of(1, users=3, settings=ON_SPOT), shape)
+
+
+def test_every_field_of_a_request_is_as_it_was() -> None:
+    """In goldens/training_job_requests.json; SageMaker takes what it does not know for an error."""
+    name = f"likeness-{job_id(1)}-1"
+    captioner = replace(SETTINGS, captioner_id="blip", keep_alive_seconds=0, volume_gb=80)
+    whole = training_job_request(
+        name, plan_of(1), "portraits-sdxl", captioner, with_class_images=True
+    )
+    check_golden(
+        "training_job_requests",
+        {
+            "one user": request_of(1),
+            "three users on spot": request_of(1, users=3, settings=ON_SPOT),
+            "a captioner, class images and no warm pool": whole,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("users", "deadline", "seconds"),
+    [(1, None, 7200), (3, None, 21_600), (100, None, 432_000), (1, 600, 780), (3, 600, 780)],
+)
+def test_a_plan_s_own_deadline_leaves_time_to_save_before_sagemaker_stops_it(
+    users: int, deadline: int | None, seconds: int
+) -> None:
+    plan = plan_of(1, users).model_copy(update={"deadline_seconds": deadline})
+    assert runtime_of_plan(plan, SETTINGS) == seconds
+    assert max_runtime(100, SETTINGS) == MAX_RUNTIME == 5 * 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [
+        ("InProgress", False),
+        ("Stopping", False),
+        ("Completed", True),
+        ("Failed", True),
+        ("Stopped", True),
+    ],
+)
+def test_what_has_ended_writes_nothing_more(status: JobStatus, ended: bool) -> None:
+    assert TrainingState("n", status).ended is ended
+
+
+@pytest.mark.parametrize(
+    ("pool", "keeps"),
+    [(None, False), ("InUse", True), ("Available", True), ("Reused", False), ("Terminated", False)],
+)
+def test_an_instance_waits_until_it_is_taken_or_gone(pool: PoolStatus | None, keeps: bool) -> None:
+    assert TrainingState("n", "Completed", pool=pool).keeps_pool is keeps
+
+
+def test_only_a_job_that_had_an_instance_and_has_ended_was_a_run() -> None:
+    times = dict.fromkeys(("created_at", "started_at", "ended_at"), NOON)
+    state = replace(TrainingState("n", "Completed"), **times)  # type: ignore[arg-type]
+    assert state.run == Run(NOON, NOON)
+    for missing in times:
+        assert replace(state, **{missing: None}).run is None  # type: ignore[arg-type]

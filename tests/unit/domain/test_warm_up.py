@@ -1,5 +1,7 @@
 """A model is warm when the endpoint draws a valid picture with exactly its weights."""
 
+import base64
+import io
 import json
 from datetime import datetime, timedelta
 
@@ -7,15 +9,16 @@ import pytest
 from PIL import Image
 
 from contracts.documents import picture
-from contracts.documents.package import ModelPackage
+from contracts.documents.hosting import EndpointStatus
+from contracts.documents.package import ModelPackage, WarmModelReport
 from contracts.errors import (
     EndpointMissingError,
     EndpointStartingError,
     ModelNotReadyError,
     WarmUpFailedError,
 )
-from domain.serving.warm_up import picture_request, warm
-from tests.fakes.endpoint_invoker import MemoryEndpointInvoker
+from domain.serving.warm_up import decode, picture_request, warm
+from tests.fakes.endpoint_invoker import MemoryEndpointInvoker, answer_of
 from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
 from tests.unit.training_kit import NOON, job_id
 
@@ -128,3 +131,66 @@ def test_an_endpoint_on_demand_is_started_and_waited_for() -> None:
             warm(PACKAGE, served, lifecycle, clock)
     lifecycle.started(NOON)
     assert warm(PACKAGE, served, lifecycle, clock).job_id == PACKAGE.job_id
+
+
+# --- in every detail --------------------------------------------------------------------------
+
+
+def test_a_report_and_a_request_say_all_of_this() -> None:
+    ticks = iter((NOON, NOON + timedelta(seconds=1.5)))
+    assert warm(PACKAGE, endpoint(), HOSTING, lambda: next(ticks)) == WarmModelReport(
+        job_id=PACKAGE.job_id,
+        target_model=PACKAGE.target_model,
+        seconds=1.5,
+        endpoint_name="endpoint",
+    )
+    served = endpoint()
+    warm(PACKAGE, served, HOSTING, clock)
+    (body,) = served.bodies
+    arguments = '{"num_inference_steps":4,"seed":0}'
+    assert json.loads(body) == {
+        "inputs": [
+            {"name": name, "datatype": "BYTES", "shape": [1, 1], "data": [value]}
+            for name, value in (("prompt", "a photo of sks"), ("gen_args", arguments))
+        ]
+    }
+
+
+def encoded_image(image: Image.Image, kind: str = "PNG") -> str:
+    file = io.BytesIO()
+    image.save(file, kind)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        encoded_image(Image.new("RGB", (64, 64)), "JPEG"),
+        encoded_image(Image.new("RGB", (4097, 8))),
+        encoded_image(Image.new("RGB", (8, 4097))),
+        encoded_image(Image.new("RGB", (64, 64))) + "!",
+        "",
+    ],
+)
+def test_a_picture_that_is_none_or_far_too_large_is_unreadable(encoded: str) -> None:
+    served = endpoint()
+    fields = json.loads(answer_of(served.picture, served.size, WEIGHTS))
+    fields["outputs"][0]["data"] = [encoded]
+    served.babble = json.dumps(fields).encode()
+    assert why(served) == "answer_unreadable"
+
+
+def test_a_picture_may_be_as_large_as_is_decoded_and_of_any_kind_of_png() -> None:
+    assert decode(encoded_image(Image.new("L", (4096, 4)))).mode == "RGB"
+
+
+@pytest.mark.parametrize("status", ["absent", "starting", "in_service"])
+def test_without_an_endpoint_its_state_says_who_is_needed(status: EndpointStatus) -> None:
+    """CloudFormation's: absent needs an operator; one that is on its way is waited for."""
+    lifecycle = MemoryEndpointLifecycle(on_demand=False, status=status)
+    served = NoEndpoint(MemoryEndpointLifecycle())
+    error = EndpointMissingError if status == "absent" else EndpointStartingError
+    with pytest.raises(error) as caught:
+        warm(PACKAGE, served, lifecycle, clock)
+    if status != "absent":
+        assert caught.value.facts["status"] == status

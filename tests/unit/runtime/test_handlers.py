@@ -1,6 +1,7 @@
 """A handler parses its event, answers JSON, counts its outcome and logs its job."""
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -74,3 +75,86 @@ def test_a_listener_answers_nothing_and_may_ignore_its_event() -> None:
     on_schedule({"anything": True}, context())
     on_event({"job_id": JOB, "count": 7}, context())
     assert seen == [1, 7]
+
+
+# --- what is logged, counted and traced -----------------------------------------------------
+
+
+class BrokenError(Exception):
+    """A fault of ours, whose text could repeat somebody's words."""
+
+
+@stage
+def breaking(_question: Question) -> Reply:
+    raise BrokenError("private words")
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What the functions write from now on."""
+    written = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", written)
+    return written
+
+
+def told(log: StringIO) -> list[dict[str, Any]]:
+    said = [json.loads(line) for line in log.getvalue().splitlines()]
+    kept = ("level", "message", "stage", "job_id", "error", "facts")
+    return [{name: line[name] for name in kept if name in line} for line in said]
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, float]]:
+    """Name, the stage or the service it is about, and value of each figure."""
+    found = []
+    for line in lines(capsys):
+        (metric,) = line["_aws"]["CloudWatchMetrics"]
+        (name,) = (one["Name"] for one in metric["Metrics"])
+        found.append((name, line.get("stage", ""), line[name][0]))
+    return found
+
+
+def test_a_stage_that_is_done_says_so(log: StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    squares({"job_id": JOB, "count": 1}, context())
+    name = __name__.partition(".")[0]
+    assert told(log) == [
+        {"level": "INFO", "message": "stage done", "stage": name, "job_id": JOB},
+    ]
+    assert counted(capsys) == [("Succeeded", name, 1.0)]
+
+
+def test_a_failure_on_purpose_is_logged_with_its_facts(
+    log: StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(GateFailedError):
+        squares({"job_id": JOB, "count": -2}, context())
+    (line,) = told(log)
+    assert (line["level"], line["error"], line["job_id"]) == ("WARNING", "GateFailedError", JOB)
+    assert line["facts"] == {"code": "gate_failed", "found": -2}
+    assert [name for name, _, _ in counted(capsys)] == ["Failed"]
+
+
+def test_a_crash_is_logged_by_its_name_alone_and_counted_twice(
+    log: StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BrokenError):
+        breaking({"job_id": JOB, "count": 1}, context())
+    (line,) = told(log)
+    assert (line["level"], line["error"], line["job_id"]) == ("ERROR", "BrokenError", JOB)
+    assert "facts" not in line
+    assert "private" not in log.getvalue()
+    assert [name for name, _, _ in counted(capsys)] == ["Crashed", "Crashes"]
+
+
+def test_fields_that_are_wrong_are_named_in_order_and_so_many() -> None:
+    with pytest.raises(StageInputError) as caught:
+        squares({"job_id": "x", "zzz": 1, "aaa": 1}, context())
+    assert caught.value.facts["fields"] == "aaa, count, job_id, zzz"
+    assert caught.value.__cause__ is None
+    with pytest.raises(StageInputError) as many:
+        squares({f"field_{n:03d}": n for n in range(99)}, context())
+    assert len(str(many.value.facts["fields"])) == 200
+
+
+def test_a_function_keeps_its_name_behind_the_handler() -> None:
+    assert squares.__name__ == "squares"
+    assert breaking.__doc__ is None

@@ -14,7 +14,12 @@ from contracts.base import BaseCard
 from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.tensors import PictureError, PictureRequest, parse_request
+from serving.tensors import (
+    PassKey,
+    PictureError,
+    PictureRequest,
+    parse_request,
+)
 
 BASE = BaseCard.model_validate(
     {
@@ -232,3 +237,108 @@ def test_the_folder_of_the_base_is_checked_against_its_card(tmp_path: Path) -> N
     (tmp_path / "base.json").write_text(BASE.model_dump_json())
     with pytest.raises(BaseFolderError, match="contradicts itself"):
         resolve_base(str(tmp_path), tmp_path)
+
+
+# --- in these words -------------------------------------------------------------------------
+
+
+def why(
+    prompt: bytes = b"a", negative: bytes = b"", arguments: bytes = b"", image: bytes = b""
+) -> str:
+    with pytest.raises(PictureError) as caught:
+        parse_request(prompt, negative, arguments, BASE, image)
+    return str(caught.value).removeprefix("likeness/invalid_argument: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"prompt": b""}, "prompt: 1 to 2000 characters"),
+        ({"prompt": b"x" * 2001}, "prompt: 1 to 2000 characters"),
+        ({"prompt": b"\xff"}, "prompt: the text is not UTF-8"),
+        ({"negative": b"x" * 2001}, "negative_prompt: 0 to 2000 characters"),
+        ({"negative": b"\xff"}, "negative_prompt: the text is not UTF-8"),
+        ({"arguments": b"{" + b" " * 4096}, "gen_args: at most 4096 bytes"),
+        ({"arguments": b"null"}, "gen_args: not a JSON object"),
+        ({"arguments": b"["}, "gen_args: not a JSON object"),
+        (
+            {"arguments": b'{"adapters": [{"modell": 1}]}'},
+            "adapters: Extra inputs are not permitted",
+        ),
+        ({"arguments": b'{"seed": -1}'}, "seed: Input should be greater than or equal to 0"),
+        ({"image": b"A" * (MAX_IMAGE_BYTES * 4 // 3 + 5)}, "image: at most 6 MB"),
+        ({"image": b"A"}, "image: not the base64 of a complete PNG or JPEG file"),
+        (
+            {"image": base64.b64encode(file_of(Image.new("1", (8000, 6000))))},
+            "image: at most 40 million pixels",
+        ),
+        (
+            {"arguments": b'{"strength": 0.5}'},
+            "strength: it needs an image, and the request has none",
+        ),
+        (
+            {
+                "arguments": b'{"strength": 0.01, "num_inference_steps": 9}',
+                "image": base64.b64encode(WHOLE),
+            },
+            "strength: it leaves no step; ask for more steps",
+        ),
+    ],
+)
+def test_a_bad_request_is_told_in_these_words(given: dict[str, bytes], text: str) -> None:
+    assert why(**given) == text
+
+
+def test_an_unknown_name_is_answered_with_those_that_are_known() -> None:
+    assert why(arguments=b'{"stepz": 3}').startswith(
+        "gen_args: unknown name; the known names are num_inference_steps, guidance_scale, "
+    )
+
+
+def test_as_much_as_is_allowed_is_allowed() -> None:
+    full = parse_request(b"x" * 2000, b"y" * 2000, b"{}" + b" " * 4094, BASE)
+    assert (full.prompt, full.negative_prompt) == ("x" * 2000, "y" * 2000)
+    assert parse_request(b"  a  ", b"  ", b"", BASE).prompt == "a"
+    one_step = ask_from(WHOLE, strength=0.5, num_inference_steps=2)
+    assert one_step.strength == 0.5
+    large = file_of(Image.new("1", (8000, 5000)))
+    assert ask_from(large, width=64, height=64).image is not None
+
+
+def test_every_argument_that_is_given_stands() -> None:
+    given = {
+        "num_inference_steps": 7,
+        "guidance_scale": 2.5,
+        "seed": 2**32 - 1,
+        "num_images_per_prompt": 2,
+        "height": 256,
+        "width": 320,
+        "lora_scale": 0.5,
+        "scheduler": "DDIMScheduler",
+    }
+    request = ask("a photo", "blurred", **given)
+    assert (request.prompt, request.negative_prompt) == ("a photo", "blurred")
+    assert (request.num_inference_steps, request.guidance_scale) == (7, 2.5)
+    assert request.seeds == (2**32 - 1, 0)
+    assert (request.height, request.width, request.lora_scale) == (256, 320, 0.5)
+    assert (request.scheduler, request.image, request.strength) == ("DDIMScheduler", None, None)
+    assert request.arguments.seed == 2**32 - 1
+    assert request.pass_key == PassKey(7, 256, 320, "DDIMScheduler", True, True, None)
+
+
+@pytest.mark.parametrize(("scale", "guided"), [(0, False), (1, False), (1.1, True)])
+def test_a_guidance_of_one_is_none(scale: float, guided: bool) -> None:
+    assert ask(guidance_scale=scale).pass_key.guided is guided
+
+
+def test_a_base_whose_scheduler_is_not_served_draws_with_a_chosen_one_only() -> None:
+    odd = BASE.inference.model_copy(update={"scheduler": "LCMScheduler"})
+    base = BASE.model_copy(update={"inference": odd})
+    with pytest.raises(PictureError) as caught:
+        parse_request(b"a", b"", b"", base)
+    assert str(caught.value) == (
+        "likeness/generation_failed: "
+        "the base card names a scheduler that this server does not support"
+    )
+    chosen = parse_request(b"a", b"", b'{"scheduler": "DDIMScheduler"}', base)
+    assert chosen.scheduler == "DDIMScheduler"

@@ -1,12 +1,22 @@
 """The recipe that a request and a base give."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from contracts.base import BaseCard, TrainingDefaults
-from contracts.documents.training import TrainingTask
+from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.steps import Dataset, count_steps
-from trainer.config.recipe import Recipe, make_recipe, warm_cosine
+from trainer.config.recipe import (
+    Recipe,
+    make_recipe,
+    read_plan,
+    warm_cosine,
+)
+from trainer.process.results import TrainingError
 
 DEFAULTS = TrainingDefaults(
     learning_rate=1e-3,
@@ -46,8 +56,12 @@ def task(**options: object) -> TrainingTask:
 
 def recipe_of(card: BaseCard = CARD, /, **options: object) -> Recipe:
     """The recipe for ten photos, of which two are held out."""
-    given = task(**options)
-    return make_recipe(given, card, count_steps(given.request, card.training, Dataset((1,) * 10)))
+    return recipe_for(task(**options), card)
+
+
+def recipe_for(given: TrainingTask, card: BaseCard = CARD, repeats: int = 1) -> Recipe:
+    dataset = Dataset((repeats,) * 10, len(given.class_photos))
+    return make_recipe(given, card, count_steps(given.request, card.training, dataset))
 
 
 def test_options_that_are_not_requested_are_the_bases_defaults() -> None:
@@ -136,3 +150,222 @@ def test_the_rate_warms_up_and_then_falls_along_a_cosine_to_nothing() -> None:
     assert [warm_cosine(warm, step) for step in (9, 60)] == [
         warm_cosine(plain, step) for step in (9, 60)
     ]
+
+
+WHOLE: dict[str, object] = {
+    "seed": 5,
+    "resolution": 128,
+    "max_train_steps": 500,
+    "train_batch_size": 2,
+    "rank": 16,
+    "lora_alpha": 4,
+    "learning_rate": 2e-4,
+    "text_encoder_lr": 3e-5,
+    "text_encoder_rank": 4,
+    "text_encoder_alpha": 2,
+    "train_text_encoder": True,
+    "target_modules": ["to_q", "to_k"],
+    "class_prompt": "a photo of a cat",
+    "instance_prompt": "a photo of TOK cat",
+    "trigger_word": "zwx",
+    "num_class_images": 12,
+    "prior_loss_weight": 0.5,
+    "snr_gamma": 4.0,
+    "max_grad_norm": 2.0,
+    "lora_dropout": 0.25,
+    "gradient_accumulation_steps": 3,
+    "gradient_checkpointing": True,
+    "mixed_precision": "bf16",
+    "use_8bit_adam": True,
+    "adam_beta1": 0.8,
+    "adam_beta2": 0.95,
+    "adam_weight_decay": 0.01,
+    "lr_scheduler": "cosine_with_restarts",
+    "lr_warmup_steps": 7,
+    "lr_num_cycles": 2,
+    "noise_offset": 0.05,
+    "checkpointing_steps": 11,
+    "validation_steps": 13,
+    "enable_bucket": True,
+    "caption_dropout_rate": 0.1,
+}
+
+
+def test_every_option_of_a_request_is_in_the_recipe() -> None:
+    recipe = recipe_of(**WHOLE)
+    assert asdict(recipe) == {
+        "job_id": "0" * 32,
+        "seed": 5,
+        "resolution": 128,
+        "steps": 500,
+        "batch_size": 2,
+        "rank": 16,
+        "alpha": 4.0,
+        "learning_rate": 2e-4,
+        "text_encoder_lr": 3e-5,
+        "text_encoder_rank": 4,
+        "text_encoder_alpha": 2.0,
+        "target_modules": ("to_q", "to_k"),
+        "instance_prompt": "a photo of zwx cat",
+        "class_prompt": "a photo of a cat",
+        "trigger_word": "zwx",
+        "class_images": 12,
+        "prior_loss_weight": 0.5,
+        "snr_gamma": 4.0,
+        "max_grad_norm": 2.0,
+        "lora_dropout": 0.25,
+        "gradient_accumulation_steps": 3,
+        "gradient_checkpointing": True,
+        "mixed_precision": "bf16",
+        "optimizer": "adamw",
+        "use_8bit_adam": True,
+        "adam_beta1": 0.8,
+        "adam_beta2": 0.95,
+        "weight_decay": 0.01,
+        "lr_scheduler": "cosine_with_restarts",
+        "lr_warmup_steps": 7,
+        "lr_num_cycles": 2,
+        "lr_power": 1.0,
+        "noise_offset": 0.05,
+        "checkpointing_steps": 11,
+        "validation_steps": 13,
+        "enable_bucket": True,
+        "resolutions": (),
+        "caption_dropout_rate": 0.1,
+    }
+
+
+def test_without_options_a_recipe_has_the_base_s_in_everything() -> None:
+    bare, said = recipe_of(), recipe_of(**WHOLE)
+    assert asdict(bare) == asdict(said) | {
+        "seed": 0,
+        "resolution": 64,
+        "steps": 240,
+        "batch_size": 4,
+        "rank": 8,
+        "alpha": 8.0,
+        "learning_rate": 1e-3,
+        "text_encoder_lr": None,
+        "text_encoder_rank": None,
+        "text_encoder_alpha": None,
+        "target_modules": DEFAULTS.target_modules,
+        "instance_prompt": "a photo of sks person",
+        "class_prompt": "a photo of a person",
+        "trigger_word": "sks",
+        "class_images": 200,
+        "prior_loss_weight": DEFAULTS.prior_loss_weight,
+        "snr_gamma": 5.0,
+        "max_grad_norm": 1.0,
+        "lora_dropout": 0.0,
+        "gradient_accumulation_steps": 1,
+        "gradient_checkpointing": False,
+        "mixed_precision": None,
+        "use_8bit_adam": False,
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "weight_decay": 1e-4,
+        "lr_scheduler": None,
+        "lr_warmup_steps": None,
+        "lr_num_cycles": 1,
+        "noise_offset": 0.0,
+        "checkpointing_steps": None,
+        "validation_steps": None,
+        "enable_bucket": False,
+        "caption_dropout_rate": 0.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "defaults", "rate"),
+    [
+        ({}, {}, None),
+        ({"train_text_encoder": True}, {}, 1e-3),
+        ({"train_text_encoder": True}, {"text_encoder_lr": 4e-4}, 4e-4),
+        ({"train_text_encoder": True, "learning_rate": 2e-4}, {}, 2e-4),
+        ({"text_encoder_lr": 1e-5}, {"text_encoder_lr": 4e-4}, 1e-5),
+        ({"text_encoder_rank": 4}, {}, 1e-3),
+        ({"text_encoder_alpha": 4}, {}, 1e-3),
+        ({}, {"train_text_encoder": True}, 1e-3),
+        ({"train_text_encoder": False}, {"train_text_encoder": True}, None),
+        ({"train_text_encoder": True, "optimizer": "prodigy"}, {"text_encoder_lr": 4e-4}, 1.0),
+        (
+            {"train_text_encoder": True, "optimizer": "prodigy", "learning_rate": 0.5},
+            {},
+            0.5,
+        ),
+    ],
+)
+def test_the_text_encoders_rate(
+    options: dict[str, object], defaults: dict[str, object], rate: float | None
+) -> None:
+    card = CARD.model_copy(update={"training": DEFAULTS.model_copy(update=defaults)})
+    assert recipe_of(card, **options).text_encoder_lr == rate
+
+
+def test_own_class_pictures_count_in_the_place_of_drawn_ones() -> None:
+    own = [{"file": f"{n}.png", "sha256": "0" * 64} for n in range(3)]
+    some = TrainingTask.model_validate(task().model_dump() | {"class_photos": own})
+    assert recipe_for(some).class_images == 3
+    none = some.model_dump() | {"request": request(with_prior_preservation=False)}
+    assert recipe_for(TrainingTask.model_validate(none)).class_images == 0
+
+
+def test_a_weight_of_nothing_is_an_option_too() -> None:
+    recipe = recipe_of(prior_loss_weight=0, snr_gamma=0)
+    assert (recipe.prior_loss_weight, recipe.snr_gamma) == (0, 0)
+
+
+def test_epochs_end_somewhere_and_count_photos_as_often_as_they_come() -> None:
+    assert recipe_for(task(num_train_epochs=1000, train_batch_size=1), repeats=9).steps == 20_000
+    assert recipe_for(task(num_train_epochs=2), repeats=10).steps == 40
+    assert recipe_of(num_train_epochs=2).steps == 4
+
+
+@pytest.mark.parametrize(("steps", "every"), [(50, 10), (100, 10), (109, 10), (500, 50)])
+def test_states_are_saved_after_a_tenth_but_not_after_every_few_steps(
+    steps: int, every: int
+) -> None:
+    assert recipe_of(max_train_steps=steps).checkpoint_every == every
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({}, 12),
+        ({"lr_scheduler": "constant"}, 0),
+        ({"lr_scheduler": "linear"}, 12),
+        ({"lr_scheduler": "linear", "lr_warmup_steps": 3}, 3),
+    ],
+)
+def test_a_twentieth_of_the_steps_warms_up(options: dict[str, object], steps: int) -> None:
+    assert recipe_of(**options).warm_up_steps == steps
+
+
+# --- the plan -------------------------------------------------------------------------------
+
+
+def plan_in(root: Path, body: bytes) -> Path:
+    folder = root / "input" / "data" / "plan"
+    folder.mkdir(parents=True)
+    (folder / "plan.json").write_bytes(body)
+    return root
+
+
+def test_a_plan_is_read_from_its_channel(tmp_path: Path) -> None:
+    plan = TrainingPlan(plan_id="1" * 32, base_sha256="b" * 64, tasks=(task(),))
+    assert read_plan(plan_in(tmp_path, plan.model_dump_json().encode())) == plan
+
+
+def test_a_plan_that_is_none_is_said_by_its_fields_and_without_values(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as missing:
+        read_plan(tmp_path)
+    assert missing.value.code == "plan_invalid"
+    assert missing.value.message == "the plan channel has no plan.json"
+    words = "my aunt"
+    body = {"plan_id": words, "tasks": [{"job_id": words}], "base_sha256": "b" * 64}
+    with pytest.raises(TrainingError) as wrong:
+        read_plan(plan_in(tmp_path, json.dumps(body).encode()))
+    assert wrong.value.code == "plan_invalid"
+    assert wrong.value.message == (
+        "check the fields plan_id, tasks.0.job_id, tasks.0.photos, tasks.0.request"
+    )

@@ -1,5 +1,7 @@
 """The time limits of a job, and the watchdog."""
 
+import re
+import signal
 import threading
 import time
 from pathlib import Path
@@ -69,3 +71,62 @@ def test_the_watchdog_is_silent_while_work_gets_done(capsys: pytest.CaptureFixtu
         limit.raise_if_preempted()
         time.sleep(0.05)
     assert capsys.readouterr().out == ""
+
+
+def test_without_a_deadline_training_is_never_over() -> None:
+    assert not TimeLimit(_started=time.monotonic() - 10**9).training_is_over
+
+
+def test_being_asked_is_a_sign_of_life() -> None:
+    for ask in (TimeLimit.raise_if_preempted, lambda limit: limit.training_is_over):
+        limit = TimeLimit(checked_at=0.0)
+        ask(limit)
+        assert time.monotonic() - limit.checked_at < 60
+
+
+def test_sagemaker_s_signal_is_a_wish_and_not_an_end() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    limit = TimeLimit()
+    try:
+        limit.install_signal_handler()
+        signal.raise_signal(signal.SIGTERM)
+        assert limit.preempted
+        with pytest.raises(PreemptedError):
+            limit.raise_if_preempted()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_place_is_where_a_thread_is_and_where_in_the_trainer(tmp_path: Path) -> None:
+    """In whatever room of the trainer: most of its work is done below its first folder."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def clock() -> float:
+        entered.set()
+        go_on.wait(60)
+        return 0.0
+
+    progress = ProgressFile(tmp_path, "1" * 32, 10, clock)
+    working = threading.Thread(target=progress.update, args=(1,))
+    working.start()
+    assert entered.wait(60)
+    try:
+        assert re.fullmatch(
+            r"at progress\.py:\d+, in (threading|test_time_limit)\.py:\d+",
+            location_of(working.ident or 0),
+        )
+    finally:
+        go_on.set()
+        working.join()
+    assert location_of(working.ident or 0) == "the main thread has ended"
+
+
+def test_a_place_that_is_nowhere_in_the_trainer_is_one() -> None:
+    waiting = threading.Event()
+    idle = threading.Thread(target=waiting.wait, args=(60,))
+    idle.start()
+    try:
+        assert re.fullmatch(r"at threading\.py:\d+", location_of(idle.ident or 0))
+    finally:
+        waiting.set()
+        idle.join()

@@ -182,7 +182,7 @@ def likeness_within(real: Tensor) -> float | None:
 def share_pulled(before: float, after: float) -> float:
     """Return how far the class moved from its own likeness (0) to the subject's (1).
 
-    >>> share_pulled(0.2, 0.2), share_pulled(0.2, 0.6)
+    >>> share_pulled(0.2, 0.2), share_pulled(0.5, 0.75)
     (0.0, 0.5)
     """
     return max(0.0, (after - before) / max(1e-6, 1 - before))

@@ -93,7 +93,7 @@ def level_eyes(face: Face) -> NDArray[np.float64] | None:
 def clamp_start(start: int, length: int, limit: int) -> int:
     """Return the start of an interval moved inside the limit; centred if it is too long.
 
-    >>> hold(-5, 10, 30), hold(25, 10, 30), hold(-9, 40, 30)
+    >>> clamp_start(-5, 10, 30), clamp_start(25, 10, 30), clamp_start(-9, 40, 30)
     (0, 20, -5)
     """
     if length > limit:

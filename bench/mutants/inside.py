@@ -1,0 +1,69 @@
+"""Runs with a room's scratch copy as working directory, in the room's environment.
+
+    python bench/mutants/inside.py MUTMUT run
+    python bench/mutants/inside.py MUTMUT verdicts
+
+MUTMUT is the folder of mutmut and what it needs. It comes last on the path: what the environment
+has in its own versions stays the environment's.
+"""
+
+import json
+import signal
+import site
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+WORKERS = 2
+
+
+def run() -> None:
+    """Test every mutant that has no verdict."""
+    from mutmut.__main__ import cli  # noqa: PLC0415
+
+    # Whatever was started in the background has SIGINT ignored; it is how the time limit ends this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run_quick_tests_first()
+    cli(["run", "--max-children", str(WORKERS)])
+
+
+def run_quick_tests_first() -> None:
+    """Have the tests of a mutant run in the order of their length: the first failure ends them."""
+    from mutmut.runners.harness import PytestRunner  # noqa: PLC0415
+    from mutmut.state import state  # noqa: PLC0415
+
+    run_in_any_order = PytestRunner.run_tests
+
+    def run_tests(self: Any, *, mutant_name: str | None, tests: Iterable[str]) -> int:  # noqa: ANN401
+        seconds = state().duration_by_test
+        ordered = sorted(tests, key=lambda test: seconds.get(test, 0))
+        code: int = run_in_any_order(self, mutant_name=mutant_name, tests=ordered)
+        return code
+
+    PytestRunner.run_tests = run_tests
+
+
+def verdicts() -> None:
+    """Print each mutant: its file, its status, and, unless it was killed, what was changed."""
+    from mutmut.mutation.data import SourceFileMutationData  # noqa: PLC0415
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415
+    from mutmut.stats import status_by_exit_code  # noqa: PLC0415
+    from mutmut.utils.file_utils import walk_mutatable_files  # noqa: PLC0415
+
+    found = []
+    for path in walk_mutatable_files():
+        data = SourceFileMutationData(path=path)
+        data.load()
+        for name, code in data.exit_code_by_key.items():
+            status = status_by_exit_code[code]
+            told = status in {"survived", "no tests"}
+            diff = get_diff_for_mutant(name, path=path) if told else ""
+            found.append({"file": str(path), "name": name, "status": status, "diff": diff})
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    site.addsitedir(sys.argv[1])
+    sys.path[0] = str(Path.cwd())  # not this folder: its modules are not the scratch copy's
+    {"run": run, "verdicts": verdicts}[sys.argv[2]]()

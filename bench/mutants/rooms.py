@@ -1,0 +1,169 @@
+"""The rooms whose mutants are run, and the tests that have to notice them.
+
+A room is run by fast suites only. A module that needs torch is in a room of the torch
+environment.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parents[2]
+Environment = Literal["tools", "torch"]
+
+
+@dataclass(frozen=True)
+class Room:
+    """Some files of one folder, their tests, and the environment in which these run."""
+
+    name: str
+    tree: str
+    """The folder from which imports start: mutmut wants it to be called ``src``."""
+    files: tuple[str, ...]
+    """Patterns below the tree."""
+    tests: tuple[str, ...]
+    environment: Environment = "tools"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the room's environment."""
+        return ROOT / ".venv" / self.environment / "bin" / "python"
+
+    def holds(self, file: str) -> bool:
+        """Return whether a file of the repository is mutated in this room."""
+        path = Path(file)
+        return path.is_relative_to(self.tree) and any(
+            path.relative_to(self.tree).match(pattern) for pattern in self.files
+        )
+
+
+DOMAIN = {
+    "pricing": ("billing", "estimating", "grid", "prices", "sweep", "sweep_rules"),
+    "training": (
+        *("billing", "cancellation", "following", "keep_alive", "launching", "planning"),
+        *(
+            "class_images",
+            "progress",
+            "queue_metrics",
+            "receipts",
+            "sagemaker_job",
+            "status_changes",
+        ),
+        "sweep",
+    ),
+    "requests": (
+        *(
+            "avatar_config",
+            "consent",
+            "forms",
+            "kohya_table",
+            "kohya_toml",
+            "merge",
+            "request_json",
+        ),
+        "request_table",
+    ),
+    "intake": (
+        *("accepting", "archives", "captions", "file_kinds", "forms", "inspection"),
+        "photo_quality",
+    ),
+    "notices": ("causes", "dry_run", "notice_texts", "notices", "sweep"),
+    "publishing": ("base_model", "lora_file", "publishing"),
+    "sweeps": ("grid", "sweep", "sweep_rules"),
+    "serving": ("endpoint", "warm_up"),
+    "failures": ("causes", "notices", "sweep"),
+    "ports": ("accepting", "following", "forms", "launching"),
+}
+"""The folders of the domain, what costs money first, and which of its tests are about each.
+
+All of them would take minutes for every mutant that they do not notice.
+"""
+
+
+def domain_room(name: str) -> Room:
+    """Return a folder of the domain as a room."""
+    tests = (f"tests/unit/domain/test_{test}.py" for test in (*DOMAIN[name], "examples"))
+    return Room(f"domain/{name}", "functions", (f"domain/{name}/*.py",), tuple(tests))
+
+
+ROOMS = (
+    *map(domain_room, DOMAIN),
+    Room(
+        "runtime",
+        "functions",
+        ("runtime/*.py", "runtime/imaging/*.py"),
+        ("tests/unit/runtime", "tests/unit/client"),
+    ),
+    Room(
+        "contracts/shared",
+        "functions",
+        ("contracts/shared/*.py",),
+        (
+            "tests/unit/contracts",
+            "tests/contract/test_template_layout.py",
+            "tests/unit/domain/test_launching.py",
+            "tests/unit/domain/test_lora_file.py",
+            "tests/unit/domain/test_class_images.py",
+            "tests/unit/serving/test_tensors.py",
+        ),
+    ),
+    Room(
+        "serving",
+        "serving_image",
+        (
+            "serving/answer_cache.py",
+            "serving/base_folder.py",
+            "serving/metrics.py",
+            "serving/server.py",
+            "serving/tensors.py",
+            "serving/adapters/mixing.py",
+            "serving/output/provenance.py",
+            "serving/preload/*.py",
+        ),
+        ("tests/unit/serving",),
+    ),
+    Room(
+        "trainer/pure",
+        "training_image",
+        (
+            "trainer/config/recipe.py",
+            "trainer/export/model_card.py",
+            "trainer/optimisation/progress.py",
+            "trainer/process/launch.py",
+            "trainer/process/results.py",
+            "trainer/process/time_limit.py",
+            "trainer/process/watchdog.py",
+        ),
+        ("tests/unit/trainer",),
+    ),
+    Room(
+        "trainer/tensors",
+        "training_image",
+        (
+            "trainer/config/noise.py",
+            "trainer/evaluation/gate.py",
+            "trainer/examples/buckets.py",
+            "trainer/faces/__init__.py",
+            "trainer/faces/choice.py",
+            "trainer/optimisation/forecast.py",
+            "trainer/optimisation/step.py",
+            "trainer/photos/masks.py",
+        ),
+        ("tests/smoke/test_training_guards.py", "tests/smoke/test_training_rules.py"),
+        environment="torch",
+    ),
+)
+
+
+def chosen_rooms(prefix: str | None) -> list[Room]:
+    """Return the rooms that a name or the beginning of one means; without a name, all.
+
+    Raises:
+        LookupError: no room is called so.
+    """
+    wanted = (prefix or "").rstrip("/")
+    found = [room for room in ROOMS if not wanted or f"{room.name}/".startswith(f"{wanted}/")]
+    if not found:
+        names = ", ".join(room.name for room in ROOMS)
+        raise LookupError(f"no room is called {wanted!r}; the rooms: {names}")
+    return found

@@ -1,0 +1,137 @@
+"""What template.yaml promises about photos, rights and lost events."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.files import template
+
+RESOURCES: dict[str, Any] = template()["Resources"]
+EVENT_SOURCES = {"EventBridgeRule", "Schedule", "S3", "CloudWatchEvent"}
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """The properties of every resource of a type."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in RESOURCES.items()
+        if resource["Type"] == kind
+    }
+
+
+BUCKETS = of_type("AWS::S3::Bucket")
+TABLES = of_type("AWS::DynamoDB::Table")
+DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+
+
+def events() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every event that starts a function or a workflow."""
+    kinds = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine")
+    for name, properties in {**of_type(kinds[0]), **of_type(kinds[1])}.items():
+        for event, found in properties.get("Events", {}).items():
+            yield f"{name}.{event}", found
+
+
+EVENTS = dict(events())
+
+
+def test_uploaded_photos_and_their_old_versions_expire() -> None:
+    (rule,) = BUCKETS["UploadsBucket"]["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert not {"Prefix", "Filter", "TagFilters"} & set(rule), "every object of the bucket"
+    assert rule["ExpirationInDays"] == {"Ref": "PhotoRetentionDays"}
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_bucket_is_private_and_encrypted_and_answers_over_tls_only(bucket: str) -> None:
+    properties = BUCKETS[bucket]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["BucketEncryption"]
+    policies = of_type("AWS::S3::BucketPolicy").values()
+    (policy,) = [found for found in policies if found["Bucket"] == {"Ref": bucket}]
+    (statement,) = [
+        found for found in policy["PolicyDocument"]["Statement"] if found["Sid"] == "TlsOnly"
+    ]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
+        "Deny",
+        "*",
+        "s3:*",
+    )
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    arns = [{"Fn::GetAtt": [bucket, "Arn"]}, {"Fn::Sub": f"${{{bucket}.Arn}}/*"}]
+    assert statement["Resource"] == arns
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_encrypted_and_can_be_brought_back(table: str) -> None:
+    assert TABLES[table]["SSESpecification"] == {"SSEEnabled": True}
+    recovery = TABLES[table]["PointInTimeRecoverySpecification"]
+    assert recovery == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("name", [n for n, found in EVENTS.items() if found["Type"] != "DynamoDB"])
+def test_an_event_that_cannot_be_delivered_is_kept(name: str) -> None:
+    assert EVENTS[name]["Properties"]["DeadLetterConfig"] == {"Arn": DEAD_LETTERS}
+
+
+@pytest.mark.parametrize("name", [n for n, found in EVENTS.items() if found["Type"] == "DynamoDB"])
+def test_rows_that_a_function_cannot_take_are_kept_and_do_not_hold_up_others(name: str) -> None:
+    properties = EVENTS[name]["Properties"]
+    failure = {"Type": "SQS", "Destination": DEAD_LETTERS}
+    assert properties["DestinationConfig"] == {"OnFailure": failure}
+    assert properties["BisectBatchOnFunctionError"] is True
+    assert properties["MaximumRetryAttempts"] > 0
+
+
+def statements(node: Any) -> Iterator[dict[str, Any]]:
+    """Every statement in a part of the template, also those under a condition."""
+    if isinstance(node, dict) and "Effect" in node:
+        yield node
+    elif isinstance(node, dict | list):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from statements(part)
+
+
+def rights(function: str) -> list[dict[str, Any]]:
+    policies = of_type("AWS::Serverless::Function")[function].get("Policies", [])
+    return list(statements(policies))
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def objects_of(function: str, bucket: str) -> set[str]:
+    """The folders of a bucket whose objects a function may touch."""
+    prefix = f"${{{bucket}.Arn}}/"
+    found: set[str] = set()
+    for statement in rights(function):
+        for resource in as_list(statement["Resource"]):
+            text = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
+            if isinstance(text, str) and text.startswith(prefix):
+                found.add(text.removeprefix(prefix))
+    return found
+
+
+PHOTOS = {
+    "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
+    "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
+}
+"""Who may touch photos, and where."""
+
+
+@pytest.mark.parametrize("function", of_type("AWS::Serverless::Function"))
+def test_only_intake_touches_photos_and_only_in_its_own_folders(function: str) -> None:
+    assert objects_of(function, "UploadsBucket") == PHOTOS.get(function, set())
+
+
+@pytest.mark.parametrize("function", of_type("AWS::Serverless::Function"))
+def test_no_right_of_a_function_is_for_a_whole_bucket_or_every_action(function: str) -> None:
+    for bucket in BUCKETS:
+        assert "*" not in objects_of(function, bucket)
+    actions = [action for s in rights(function) for action in as_list(s["Action"])]
+    assert not [action for action in actions if action.endswith("*")]

@@ -1,0 +1,155 @@
+"""What an estimate says, in figures that were worked out by hand."""
+
+import pytest
+
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.money import Estimate
+from contracts.documents.photos import PhotoReport, PhotoVerdict
+from contracts.errors import TooExpensiveError
+from contracts.shared import layout
+from contracts.shared.steps import Dataset
+from domain.ports.storage import write_document
+from domain.pricing.agreement import PricingServices, agree_on_price
+from domain.pricing.estimating import make_estimate, make_offer
+from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
+from tests.unit.training_kit import CARD, NOON, REQUEST, World, inspect, job_id, spec
+
+G5, P4D = "ml.g5.2xlarge", "ml.p4d.24xlarge"
+SDXL = CARD.model_copy(update={"resolution": 1024})
+SD1 = CARD.model_copy(update={"resolution": 512, "family": "sd1"})
+PHOTOS = Dataset((1,) * 7)
+"""Seven photos, of which six are trained on and one is held out."""
+PLAIN = {"max_train_steps": 100, "train_batch_size": 1, "with_prior_preservation": False}
+
+
+def seconds(tflop: float, peak: float) -> int:
+    return round(240 + tflop / (0.15 * peak))
+
+
+@pytest.mark.parametrize(
+    ("wishes", "base", "instance", "steps", "expected"),
+    [
+        # 100 passes, and 24 pictures of 10 sampling steps
+        ({}, SDXL, G5, 100, seconds(340 * 14.3, 70)),
+        ({}, SDXL, P4D, 100, seconds(340 * 14.3, 312)),
+        ({}, SDXL, "ml.unknown", 100, seconds(340 * 14.3, 70)),  # as slow as the slowest
+        ({"num_class_images": 10}, SDXL, G5, 100, seconds(340 * 14.3, 70)),  # not wanted
+        ({"resolution": 512}, SDXL, G5, 100, seconds(340 * 14.3 / 4, 70)),
+        ({"resolution": 2048}, SDXL, G5, 100, seconds(340 * 14.3 * 4, 70)),
+        ({}, SD1, G5, 100, seconds(340 * 1.82, 70)),
+        ({"train_batch_size": 8}, SDXL, G5, 100, seconds(1040 * 14.3, 70)),
+        ({"train_batch_size": None}, SDXL, G5, 100, seconds(640 * 14.3, 70)),  # the base's 4
+        # 10 class images are drawn, and each step has as many of them as photos
+        (
+            {"with_prior_preservation": True, "num_class_images": 10},
+            *(SDXL, G5, 100, seconds((200 + 340) * 14.3, 70)),
+        ),
+        # 6 photos of 10 steps each, where the request does not say
+        ({"max_train_steps": None}, SDXL, G5, 60, seconds((60 + 240) * 14.3, 70)),
+    ],
+)
+def test_an_estimate_is_the_work_by_the_speed(
+    wishes: dict[str, object], base: object, instance: str, steps: int, expected: int
+) -> None:
+    request = changed(REQUEST, **(PLAIN | wishes))
+    found = make_estimate(request, PHOTOS, base, instance)  # type: ignore[arg-type]
+    assert (found.steps, found.seconds) == (steps, expected)
+    hourly = {G5: 1.515, P4D: 25.2513}.get(instance)
+    assert found.usd == (None if hourly is None else pytest.approx(hourly * expected / 3600))
+
+
+def test_a_sweep_costs_the_sum_of_its_trials() -> None:
+    request = changed(REQUEST, **PLAIN, sweep={"rank": [4, 8, 16]})
+    single = make_estimate(changed(REQUEST, **PLAIN), PHOTOS, SDXL, G5)
+    whole = make_estimate(request, PHOTOS, SDXL, G5)
+    assert (whole.steps, whole.seconds) == (3 * single.steps, 3 * single.seconds)
+    assert whole.usd == pytest.approx(3 * (single.usd or 0))
+
+
+def test_a_sum_without_a_price_has_none() -> None:
+    request = changed(REQUEST, **PLAIN, sweep={"rank": [4, 8]})
+    assert make_estimate(request, PHOTOS, SDXL, "ml.unknown").usd is None
+
+
+def test_a_price_buys_its_seconds() -> None:
+    free, paid = changed(REQUEST, **PLAIN), changed(REQUEST, **PLAIN, max_cost_usd=1.515)
+    estimate = make_estimate(free, PHOTOS, SDXL, G5)
+    assert make_offer(free, PHOTOS, SDXL, G5).estimate == estimate
+    assert make_offer(free, PHOTOS, SDXL, G5).max_runtime_seconds is None
+    offer = make_offer(paid, PHOTOS, SDXL, G5)
+    assert (offer.estimate, offer.max_runtime_seconds) == (estimate, 3600)
+
+
+def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -> None:
+    little = changed(REQUEST, **PLAIN, max_cost_usd=0.1)
+    with pytest.raises(TooExpensiveError) as caught:
+        make_offer(little, PHOTOS, SDXL, G5)
+    usd = round(1.515 * seconds(340 * 14.3, 70) / 3600, 4)
+    assert caught.value.facts == {
+        "code": "too_expensive",
+        "estimate_usd": usd,
+        "max_cost_usd": 0.1,
+    }
+    with pytest.raises(TooExpensiveError) as unknown:
+        make_offer(little, PHOTOS, SDXL, "ml.unknown")
+    assert unknown.value.facts == {"code": "too_expensive", "reason": "price_unknown"}
+
+
+def test_what_costs_exactly_what_is_offered_is_bought() -> None:
+    usd = make_estimate(changed(REQUEST, **PLAIN), PHOTOS, SDXL, G5).usd
+    assert (
+        make_offer(changed(REQUEST, **PLAIN, max_cost_usd=usd), PHOTOS, SDXL, G5).estimate.usd
+        == usd
+    )
+
+
+def test_training_sees_every_photo_that_was_not_refused() -> None:
+    verdicts = ("accepted", "refused", "repaired", "refused", "accepted")
+    photos = tuple(PhotoVerdict(index=n, verdict=verdict) for n, verdict in enumerate(verdicts))
+    report = PhotoReport(job_id=job_id(1), photos=photos)
+    assert Dataset.of_report(report) == Dataset((1, 1, 1))
+
+
+@pytest.mark.parametrize("missing", ["row", "upload", "report"])
+def test_no_price_is_agreed_on_where_a_document_is_missing(missing: str) -> None:
+    world = World()
+    if missing != "row":
+        world.jobs.claim(spec(1), "arn", NOON)
+    inspect(world.models, spec(1))
+    gone = {"upload": layout.accepted_upload_key, "report": layout.photo_report_key}
+    if missing in gone:
+        world.models.delete(gone[missing](job_id(1)))
+    agree_on_price(job_id(1), PricingServices(world.jobs, world.models, world.bases, G5))
+    assert all(record.estimate is None for record in world.jobs.records.values())
+
+
+def test_the_price_stands_in_the_job_s_row() -> None:
+    world = World()
+    world.jobs.claim(spec(1), "arn", NOON)
+    inspect(world.models, spec(1))
+    request = changed(REQUEST, **PLAIN, max_cost_usd=1.515)
+    accepted = AcceptedUpload(job=spec(1), request=request, photos=())
+    write_document(world.models, layout.accepted_upload_key(job_id(1)), accepted)
+    agree_on_price(job_id(1), PricingServices(world.jobs, world.models, world.bases, G5))
+    record = world.jobs.records[job_id(1)]
+    assert record.estimate == make_estimate(request, Dataset((1, 1)), CARD, G5)  # its good photos
+    assert isinstance(record.estimate, Estimate)
+    assert record.max_runtime_seconds == 3600
+
+
+# --- the trials of a grid -------------------------------------------------------------------
+
+
+def test_a_request_without_a_grid_is_one_trial_without_a_name() -> None:
+    assert grid_trials(REQUEST) == [GridTrial("", {}, REQUEST)]
+
+
+def test_what_a_client_did_not_say_stays_unsaid_in_a_trial() -> None:
+    said = changed(REQUEST, rank=4)
+    assert said.model_fields_set == {"instance_prompt", "class_prompt", "rank"}
+
+
+def test_a_trial_s_job_has_the_name_that_it_had_in_every_release() -> None:
+    request = changed(REQUEST, sweep={"rank": [4, 8]})
+    names = [sweep_trial(spec(1), trial).job.job_id for trial in grid_trials(request)]
+    assert names == ["2c9bf14983ccbab40c951492dd60b570", "2606813ef47bbc88dd68f648a114c04a"]

@@ -1,0 +1,372 @@
+"""Whole notices: every field of what an owner is told, made of the catalogue's words."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.codes import CODES
+from contracts.documents.job import AcceptedUpload, JobSpec, PinnedPhoto
+from contracts.documents.model import ModelRecord
+from contracts.documents.money import Estimate, Receipt
+from contracts.documents.notice import DryRunNotice, ModelNotice, Notice, PhotoNotice
+from contracts.documents.photos import PhotoReport, PhotoVerdict
+from contracts.documents.sweep import SweepReport, TrialReport
+from contracts.documents.training import TrainingResult
+from contracts.documents.upload.problems import RequestProblem, RequestProblems
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared import layout
+from domain.failures.causes import failure_notice_id
+from domain.intake.uploads import Place
+from domain.notices import dry_run
+from domain.notices.notices import close_trials, receipt_of
+from domain.notices.words import (
+    MAX_FILE_NAME,
+    Ending,
+    example_prompt,
+    facts_text,
+    failure_notice,
+    model_record,
+    photo_notice,
+    photo_notices,
+    ready_notice,
+    request_problems,
+)
+from domain.ports.storage import write_document
+from domain.sweeps.ranking import ranking_text
+from tests.fakes.intake import NOW, REQUEST
+from tests.fakes.jobs import MemoryJobs
+from tests.unit.domain.test_notices import ARN, Office, trained
+
+RECEIPT = Receipt(
+    training_jobs=1,
+    instance_type="ml.g5.2xlarge",
+    billable_seconds=100,
+    spot_saving=0.0,
+    warm_pool_seconds=0,
+    usd=0.1,
+    final=True,
+)
+TRIALS = (
+    TrialReport(name="rank8", job_id="1" * 32, place=1, identity=0.8),
+    TrialReport(name="rank64", job_id="2" * 32, code="gate_failed"),
+)
+
+
+def ready_office() -> tuple[Office, JobSpec]:
+    office = Office()
+    job = office.accept()
+    office.inspect(job)
+    return office, job
+
+
+def text_of(code: str, *figures: str) -> str:
+    return " ".join(part for part in (CODES[code].text, *figures, CODES[code].hint) if part)
+
+
+def bad_pdf() -> PhotoNotice:
+    entry = CODES["not_an_image"]
+    text = f"{entry.text} {entry.hint}"
+    return PhotoNotice(file="holiday.pdf", codes=("not_an_image",), text=text)
+
+
+def test_a_ready_notice_says_all_of_this() -> None:
+    office, job = ready_office()
+    given = trained(job, office.intake)
+    assert ready_notice(given, office.intake.models, RECEIPT) == Notice(
+        notice_id=f"ready-{job.job_id}",
+        job_id=job.job_id,
+        tenant="acme",
+        upload="first",
+        status="succeeded",
+        code="ready",
+        title=CODES["ready"].title,
+        text=text_of("ready"),
+        retryable=False,
+        photos=(bad_pdf(),),
+        model=ModelNotice(
+            endpoint_name="endpoint",
+            target_model=given.package.target_model,
+            trigger_word="sks",
+            example_prompt="a photo of sks person",
+            identity=0.8,
+            identity_base=0.3,
+        ),
+        receipt=RECEIPT,
+    )
+
+
+def test_a_model_without_a_judge_has_no_likeness() -> None:
+    office, job = ready_office()
+    given = trained(job, office.intake)
+    key = layout.result_key(job.job_id, job.job_id)
+    write_document(office.intake.models, key, TrainingResult(job_id=job.job_id, status="succeeded"))
+    model = ready_notice(given, office.intake.models).model
+    assert model is not None
+    assert (model.identity, model.identity_base) == (None, None)
+
+
+def test_the_model_s_row_says_all_of_this() -> None:
+    office, job = ready_office()
+    given = trained(job, office.intake)
+    assert model_record(given, NOW) == ModelRecord(
+        tenant="acme",
+        model_id=job.job_id,
+        target_model=given.package.target_model,
+        weights_sha256="a" * 64,
+        base_id="tiny-base",
+        trigger_word="sks",
+        endpoint_name="endpoint",
+        created_at="2026-11-21T09:00:00+00:00",
+    )
+
+
+def ending(code: str, **facts: Any) -> Ending:
+    return Ending(ARN, 2, code, facts)
+
+
+def failure(code: str, job: JobSpec | None, office: Office, **facts: Any) -> Notice:
+    place = Place("acme", "second")
+    return failure_notice(ending(code, **facts), job, place, office.intake.models)
+
+
+def test_a_failure_notice_says_all_of_this() -> None:
+    office, job = ready_office()
+    assert failure("too_few_photos", job, office, found=1, needed=5) == Notice(
+        notice_id=failure_notice_id(ARN, 2),
+        job_id=job.job_id,
+        tenant="acme",
+        upload="first",
+        status="failed",
+        code="too_few_photos",
+        title=CODES["too_few_photos"].title,
+        text=text_of("too_few_photos", "Photos that can be used: 1; needed: 5."),
+        retryable=False,
+        photos=(bad_pdf(),),
+    )
+
+
+def test_a_failure_of_ours_names_no_photos_and_may_be_tried_again() -> None:
+    office, job = ready_office()
+    code = next(c for c, entry in CODES.items() if entry.who == "operator" and entry.retryable)
+    notice = failure(code, job, office)
+    assert (notice.photos, notice.retryable, notice.text) == ((), True, text_of(code))
+
+
+def test_without_a_job_a_notice_names_the_place() -> None:
+    notice = failure("invalid_request", None, Office())
+    assert (notice.job_id, notice.tenant, notice.upload) == (None, "acme", "second")
+    nobody = failure_notice(ending("invalid_upload"), None, None, Office().intake.models)
+    assert (nobody.job_id, nobody.tenant, nobody.upload) == (None, None, None)
+    assert (nobody.photos, nobody.request, nobody.sweep) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("code", "facts", "figures"),
+    [
+        ("too_few_photos", {"found": 1, "needed": 5}, "Photos that can be used: 1; needed: 5."),
+        ("too_many_photos", {"found": 101, "most": 100}, "Photos found: 101; allowed: 100."),
+        ("sweep_failed", {"trials": 4}, "Trials: 4."),
+        (
+            "too_expensive",
+            {"estimate_usd": 1.5, "max_cost_usd": 1},
+            "Estimated: 1.5 USD; allowed: 1 USD.",
+        ),
+        ("too_expensive", {"reason": "price_unknown"}, ""),
+        ("invalid_request", {"problems": 2}, "Problems found: 2."),
+        ("too_few_photos", {"found": 1}, ""),
+        ("timed_out", {"found": 1}, ""),
+    ],
+)
+def test_figures_are_said_where_a_failure_brings_them(
+    code: str, facts: dict[str, Any], figures: str
+) -> None:
+    assert facts_text(ending(code, **facts)) == figures
+
+
+def test_the_trials_of_a_sweep_are_listed_where_it_failed_and_where_it_succeeded() -> None:
+    office, job = ready_office()
+    documents = office.intake.models
+    assert failure("sweep_failed", job, office, trials=2).sweep == (), "it came not so far"
+    report = SweepReport(job_id=job.job_id, trials=TRIALS)
+    write_document(documents, layout.sweep_report_key(job.job_id), report)
+    notice = failure("sweep_failed", job, office, trials=2)
+    assert notice.sweep == TRIALS
+    assert notice.text == text_of("sweep_failed", "Trials: 2.", ranking_text(TRIALS))
+    assert failure("timed_out", job, office).sweep == ()
+    assert failure("sweep_failed", None, office).sweep == ()
+
+    given = trained(job, office.intake)
+    assert ready_notice(given, documents).sweep == (), "its request has no grid"
+    request = TrainingRequest(**REQUEST, sweep={"rank": [8, 64]})
+    accepted = AcceptedUpload(job=job, request=request, photos=())
+    write_document(documents, layout.accepted_upload_key(job.job_id), accepted)
+    documents.delete(layout.photo_report_key(job.job_id))
+    ready = ready_notice(given, documents)
+    assert (ready.sweep, ready.text) == (TRIALS, text_of("ready", ranking_text(TRIALS)))
+
+
+def test_points_are_said_in_a_sentence_or_two() -> None:
+    best, lost = TRIALS
+    third = lost.model_copy(update={"name": "rank4", "code": "training_failed"})
+    assert ranking_text([]) == ""
+    assert ranking_text([best]) == "It is the best of 1 trials: rank8."
+    assert ranking_text([lost, third]) == (
+        "Without a model: rank64 (gate_failed), rank4 (training_failed)."
+    )
+    assert ranking_text(TRIALS) == (
+        "It is the best of 2 trials: rank8. Without a model: rank64 (gate_failed)."
+    )
+
+
+# --- photos and problems --------------------------------------------------------------------
+
+
+def upload_of(*names: str) -> AcceptedUpload:
+    """Photos under the upload's prefix; those with a ``/`` came out of an archive."""
+    job = JobSpec(job_id="1" * 32, tenant="acme", upload="first", base_id="b")
+    prefix = layout.upload_prefix("acme", "first")
+    photos = tuple(
+        PinnedPhoto(
+            key=f"unpacked/{n}" if "/" in name else prefix + name,
+            name=name if "/" in name else None,
+            version_id=None,
+            etag="e",
+            size=1,
+        )
+        for n, name in enumerate(names)
+    )
+    return AcceptedUpload(job=job, request=TrainingRequest(**REQUEST), photos=photos)
+
+
+def test_a_photo_is_named_as_its_owner_named_it_and_can_be_shown() -> None:
+    accepted = upload_of("a.jpg", "set.zip/b.jpg", "c\x07\u202ed.jpg", "x" * (MAX_FILE_NAME + 9))
+    names = [
+        photo_notice(PhotoVerdict(index=n, verdict="refused", codes=("too_small",)), accepted).file
+        for n in range(4)
+    ]
+    assert names == ["a.jpg", "set.zip/b.jpg", "c??d.jpg", "x" * MAX_FILE_NAME]
+    assert MAX_FILE_NAME == 200
+
+
+def test_every_code_of_a_photo_is_told_in_order() -> None:
+    codes = ("rotated", "blurred")
+    found = photo_notice(PhotoVerdict(index=0, verdict="repaired", codes=codes), upload_of("a.jpg"))
+    entries = [CODES[code] for code in codes]
+    assert found == PhotoNotice(
+        file="a.jpg", codes=codes, text=" ".join(f"{one.text} {one.hint}" for one in entries)
+    )
+
+
+def test_refused_photos_are_told_and_others_by_their_advice() -> None:
+    office = Office()
+    accepted = upload_of("d.jpg", "c.jpg", "b.jpg", "a.jpg")
+    verdicts = (
+        PhotoVerdict(index=0, verdict="refused", codes=("too_small",)),
+        PhotoVerdict(index=1, verdict="repaired", codes=("rotated",)),
+        PhotoVerdict(index=2, verdict="accepted", codes=("rotated", "blurred")),
+        PhotoVerdict(index=3, verdict="refused"),
+    )
+    documents, job = office.intake.models, accepted.job
+    report = PhotoReport(job_id=job.job_id, photos=verdicts)
+    write_document(documents, layout.photo_report_key(job.job_id), report)
+    assert photo_notices(job, documents) == (), "nobody knows their names"
+    write_document(documents, layout.accepted_upload_key(job.job_id), accepted)
+    assert [told.file for told in photo_notices(job, documents)] == ["a.jpg", "d.jpg"]
+    with_advice = photo_notices(job, documents, also={"blurred"})
+    assert [told.file for told in with_advice] == ["a.jpg", "b.jpg", "d.jpg"]
+    documents.delete(layout.photo_report_key(job.job_id))
+    assert photo_notices(job, documents) == ()
+
+
+def test_problems_are_told_with_a_bad_request_and_with_no_other_failure() -> None:
+    office, place = Office(), Place("acme", "first")
+    problems = (RequestProblem(field="rank", message="Must be smaller."),)
+    document = RequestProblems(problems=problems)
+    documents = office.intake.models
+    assert request_problems("invalid_request", place, documents) == ()
+    write_document(documents, layout.problems_key(*place), document)
+    assert request_problems("invalid_request", place, documents) == problems
+    assert request_problems("invalid_request", Place("acme", "other"), documents) == ()
+    assert request_problems("timed_out", place, documents) == ()
+    assert request_problems("invalid_request", None, documents) == ()
+
+
+def test_an_example_names_the_subject_wherever_the_prompt_does() -> None:
+    prompt = "<<TOK>> and [trigger]"
+    request = TrainingRequest(instance_prompt=prompt, class_prompt="c", trigger_word="zwx")
+    assert example_prompt(request) == "zwx and zwx"
+
+
+# --- money and trials -----------------------------------------------------------------------
+
+
+def memory_jobs(office: Office) -> MemoryJobs:
+    assert isinstance(office.intake.jobs, MemoryJobs)
+    return office.intake.jobs
+
+
+def test_a_receipt_is_of_the_job_and_of_its_points() -> None:
+    office, job = ready_office()
+    jobs = memory_jobs(office)
+    assert receipt_of(None, jobs) is None
+    assert receipt_of(job.model_copy(update={"job_id": "9" * 32}), jobs) is None
+    assert receipt_of(job, jobs) is None
+    for number, shared in ((1, "likeness-a-1"), (2, "likeness-a-1")):
+        trial = job.model_copy(update={"job_id": f"{number}" * 32})
+        jobs.claim(trial, f"arn:{number}", NOW)
+        jobs.record_receipt(trial.job_id, shared, RECEIPT)
+        jobs.record_receipt(trial.job_id, f"likeness-{number}-2", RECEIPT)
+    row = jobs.records[job.job_id]
+    trials = ("1" * 32, "2" * 32, "3" * 32)
+    jobs.records[job.job_id] = row.model_copy(update={"trials": trials})
+    whole = receipt_of(job, jobs)
+    assert whole is not None
+    assert (whole.training_jobs, whole.billable_seconds) == (3, 400), "one of them was shared"
+    assert whole.usd == pytest.approx(0.4)
+
+
+def test_what_a_sweep_leaves_open_is_closed_with_it() -> None:
+    office, job = ready_office()
+    jobs = memory_jobs(office)
+    for number in (1, 2, 3):
+        jobs.claim(job.model_copy(update={"job_id": f"{number}" * 32}), f"arn:{number}", NOW)
+    jobs.advance("2" * 32, "TrainAdapter", NOW)
+    jobs.finish("3" * 32, "failed", "gate_failed", NOW)
+    row = jobs.records[job.job_id]
+    trials = tuple(f"{number}" * 32 for number in (4, 3, 2, 1))  # the first is not there
+    jobs.records[job.job_id] = row.model_copy(update={"trials": trials})
+    closing = replace(ending("canceled"), status="canceled")
+    close_trials(job, closing, jobs, NOW)
+    ends = [(jobs.records[p].status, jobs.records[p].code) for p in trials[1:]]
+    assert ends == [("failed", "gate_failed"), ("canceled", "canceled"), ("canceled", "canceled")]
+    close_trials(job.model_copy(update={"job_id": "8" * 32}), closing, jobs, NOW)
+
+
+# --- a dry run ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimate", "trainings", "said"),
+    [
+        (None, 1, ""),
+        ((800, 1200, 0.505), 1, " It would take 800 steps, about 20 minutes and 0.51 USD."),
+        ((800, 1200, None), 1, " It would take 800 steps, about 20 minutes."),
+        ((800, 20, 0.1), 1, " It would take 800 steps, about 1 minutes and 0.10 USD."),
+        ((800, 149, 0.1), 1, " It would take 800 steps, about 2 minutes and 0.10 USD."),
+        (
+            (800, 1200, 2.0),
+            4,
+            " It would take 800 steps in 4 trainings, about 20 minutes and 2.00 USD.",
+        ),
+    ],
+)
+def test_a_plan_is_said_in_a_sentence_or_two(
+    estimate: tuple[int, int, float | None] | None, trainings: int, said: str
+) -> None:
+    found = None
+    if estimate is not None:
+        steps, seconds, usd = estimate
+        found = Estimate(steps=steps, seconds=seconds, usd=usd)
+    plan = DryRunNotice(photos=9, refused=2, class_photos=0, estimate=found, trainings=trainings)
+    assert dry_run.dry_run_text(plan) == f"Photos that can be used: 9 of 11.{said}"

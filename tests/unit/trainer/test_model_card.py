@@ -1,0 +1,114 @@
+"""The model card, word for word."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from contracts.documents.training import GateReport, TrainingMetrics
+from contracts.shared.steps import Dataset, count_steps
+from tests.unit.trainer.test_recipe import CARD, WHOLE, task
+from trainer.config.recipe import make_recipe
+from trainer.export.model_card import about_gate, about_training, write_card
+
+TASK = task(**WHOLE)
+PLAN = count_steps(TASK.request, CARD.training, Dataset((1,) * 9))
+RECIPE = make_recipe(TASK, CARD, PLAN)
+METRICS = TrainingMetrics(steps=400, final_loss=0.123456, train_seconds=9)
+REPORT = GateReport(
+    passed=True, effect=0.21, identity=0.83, identity_base=0.1, prompt_following=0.5
+)
+CARD_TEXT = """---
+base_model: tiny
+library_name: diffusers
+tags:
+- text-to-image
+- lora
+- dreambooth
+- sdxl
+---
+
+# Adapter 00000000000000000000000000000000
+
+A LoRA of one subject. In a prompt, `zwx` means it.
+
+## Base
+
+| | |
+|---|---|
+| base | tiny |
+| revision | 1 |
+| sha256 | 0000000000000000000000000000000000000000000000000000000000000000 |
+| family | sdxl |
+| predicts | epsilon |
+
+## Training
+
+| | |
+|---|---|
+| photos | 9 |
+| photos held out of training | 1 |
+| class images | 12 |
+| steps | 400 of 500 |
+| batches | 1200 of 1500 |
+| photos in a step | 6 |
+| resolution | 128 |
+| rank | 16 |
+| alpha | 4 |
+| learning rate | 0.0002 |
+| text encoders | trained, 3e-05 |
+| seed | 5 |
+| final loss | 0.1235 |
+
+## Checks before publishing
+
+| | |
+|---|---|
+| verdict | passed |
+| change of the pictures, 0 to 1 | 0.210 |
+| likeness to real photos, cosine | 0.830 |
+| the same without the adapter | 0.100 |
+| share of what prompts ask for that is shown | 0.500 |
+
+## Use
+
+- diffusers: `pipeline.load_lora_weights(folder, weight_name='pytorch_lora_weights.safetensors')`
+- kohya's scripts, A1111, Forge, ComfyUI: `kohya.safetensors`
+- peft: the folders under `peft/`, one for each network
+
+Draw at 128 pixels a side; other sizes were not trained.
+
+## Limits and licence
+
+It is of use with its base only, so the base model's own licence covers its pictures too. It shows \
+one subject, whose consent its owner answers for. Figures above are of this adapter, from fixed \
+seeds; other prompts may do worse.
+"""
+
+
+def test_a_card_holds_figures_and_the_trigger_word_and_no_prompt(tmp_path: Path) -> None:
+    write_card(tmp_path, CARD, RECIPE, METRICS, REPORT, plan=PLAN)
+    assert (tmp_path / "README.md").read_text() == CARD_TEXT
+
+
+def test_a_licence_is_named_where_the_base_has_one(tmp_path: Path) -> None:
+    base = CARD.model_copy(update={"license": "openrail++"})
+    write_card(tmp_path, base, RECIPE, METRICS, REPORT, plan=PLAN)
+    assert "base only, so openrail++ covers" in (tmp_path / "README.md").read_text()
+
+
+def test_what_was_not_done_is_said_as_such() -> None:
+    frozen = replace(RECIPE, text_encoder_lr=None)
+    early = METRICS.model_copy(update={"final_loss": None, "partial": True})
+    said = about_training(frozen, early, PLAN)
+    assert "| text encoders | not trained |" in said
+    assert "| final loss | - |\n\nTraining was stopped early: what had been learnt" in said
+
+
+def test_a_missed_floor_is_named() -> None:
+    codes = ("gate_no_effect", "gate_class_drift")
+    report = GateReport(passed=False, effect=0.0, class_drift=0.4, identity_photos=0.9, codes=codes)
+    assert about_gate(report).splitlines()[2:] == [
+        "| verdict | failed: gate_no_effect, gate_class_drift |",
+        "| change of the pictures, 0 to 1 | 0.000 |",
+        "| the photos among themselves | 0.900 |",
+        "| share of the class that was lost | 0.400 |",
+    ]
