@@ -42,9 +42,11 @@ def write_encoder(path: Path) -> None:
     """Write 8 random, balanced filters for each patch, as ONNX; (1, 3, 112, 112) to (1, 1568)."""
     filters = np.random.default_rng(0).standard_normal((8, 3, PATCH, PATCH)).astype(np.float32)
     filters -= filters.mean(axis=(1, 2, 3), keepdims=True)
+    # kernel_shape may be left out, but OpenCV 4.11 reads it; exporters write it.
+    square = {"kernel_shape": [PATCH, PATCH], "strides": [PATCH, PATCH]}
     graph = helper.make_graph(
         [
-            helper.make_node("Conv", ["data", "filters"], ["patches"], strides=[PATCH, PATCH]),
+            helper.make_node("Conv", ["data", "filters"], ["patches"], **square),
             helper.make_node("Flatten", ["patches"], ["identity"]),
         ],
         "encoder",
