@@ -21,7 +21,7 @@ from bench.mutants.survivors import Change, change_of
 from bench.report import REPORTS
 
 MUTMUT = ROOT / ".venv" / "mutants"
-SCRATCH = REPORTS / "mutants.parts"
+SCRATCH = REPORTS / ".mutants"
 INSIDE = Path(__file__).with_name("inside.py")
 
 KILLED = {"killed", "timeout", "segfault", "suspicious"}

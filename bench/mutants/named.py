@@ -19,7 +19,7 @@ from bench.mutants.scratch import copy_files, fingerprint, remove_others, tree_f
 from bench.report import REPORTS
 
 TABLE = Path(__file__).with_name("named.toml")
-SCRATCH = REPORTS / "mutants.parts" / "named"
+SCRATCH = REPORTS / ".mutants" / "named"
 SECONDS = 600
 """For one run of tests: a mutant that never ends is noticed by this."""
 

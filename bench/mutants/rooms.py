@@ -1,7 +1,7 @@
 """The rooms whose mutants are run, and the tests that have to notice them.
 
-A room is run by fast suites only. A module that needs torch is in a room of the torch
-environment.
+A room is run by fast suites only. A module that needs torch is in a room of the environment that
+has it.
 """
 
 from dataclasses import dataclass

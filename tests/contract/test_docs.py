@@ -22,8 +22,9 @@ FOLDERS = {
     path.name
     for start in STARTS_OF_IMPORTS
     for path in (ROOT / start).iterdir()
-    if path.is_dir() and not path.name.startswith(".")
+    if path.is_dir() and not path.name.startswith(".") and path.name != "reports"
 }
+"""Our folders, without the one that holds only what somebody has measured."""
 TEST_NAME = re.compile(r"`(?:(test_\w+)::)?(test_\w+)`")
 
 

@@ -40,12 +40,7 @@ from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.optimisation.step import divergence_at  # noqa: E402
 from trainer.photos.masks import face_mask, own_mask, to_weights  # noqa: E402
 from trainer.photos.photos import Photo, read_picture, split  # noqa: E402
-from trainer.photos.pipeline import (  # noqa: E402
-    PhotoPipeline,
-    find_face,
-    require_enough,
-    with_codes,
-)
+from trainer.photos.pipeline import PhotoPipeline, find_face, require_enough, with_codes  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -57,7 +52,7 @@ TWIN = Face(120, 0, 60, 70, 1.0)
 # --- whose photo it is ------------------------------------------------------------------------
 
 
-class FoundFaces:
+class Seen:
     """A detector that finds what a test says."""
 
     def __init__(self, *faces: Face) -> None:
@@ -67,18 +62,18 @@ class FoundFaces:
         return list(self.faces)
 
 
-def task(**options: object) -> TrainingTask:
+def task(**wishes: object) -> TrainingTask:
     prompts = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
     photo = {"index": 0, "file": "1/000.png", "sha256": "0" * 64}
     return TrainingTask.model_validate(
-        {"job_id": "1" * 32, "request": prompts | options, "photos": [photo]}
+        {"job_id": "1" * 32, "request": prompts | wishes, "photos": [photo]}
     )
 
 
-def pipeline(*faces: Face, **options: object) -> PhotoPipeline:
-    detector: Any = FoundFaces(*faces)
+def room(*faces: Face, **wishes: object) -> PhotoPipeline:
+    detector: Any = Seen(*faces)
     segmenter: Any = None
-    return PhotoPipeline(Path(), task(**options), 64, detector, segmenter, None)
+    return PhotoPipeline(Path(), task(**wishes), 64, detector, segmenter, None)
 
 
 PIXELS = np.zeros((200, 300, 3), np.uint8)
@@ -86,7 +81,7 @@ PIXELS = np.zeros((200, 300, 3), np.uint8)
 
 def test_of_several_faces_the_largest_is_learnt() -> None:
     assert by_size([FAR, NEAR]) == [NEAR, FAR]
-    assert find_face(pipeline(FAR, NEAR), PIXELS) == NEAR
+    assert find_face(room(FAR, NEAR), PIXELS) == NEAR
 
 
 @pytest.mark.parametrize(("height", "ambiguous"), [(69.9, False), (70.0, True), (100.0, True)])
@@ -100,14 +95,14 @@ def test_a_person_s_photo_without_one_clear_face_is_refused(
     faces: tuple[Face, ...], code: str
 ) -> None:
     with pytest.raises(PhotoRejectedError) as caught:
-        find_face(pipeline(*faces), PIXELS)
+        find_face(room(*faces), PIXELS)
     assert caught.value.code == code
-    assert find_face(pipeline(*faces, require_face=False), PIXELS) is None
-    assert find_face(pipeline(*faces, class_prompt="a photo of a dog"), PIXELS) is None
+    assert find_face(room(*faces, require_face=False), PIXELS) is None
+    assert find_face(room(*faces, class_prompt="a photo of a dog"), PIXELS) is None
 
 
 @pytest.mark.parametrize(
-    ("options", "needed"),
+    ("wishes", "needed"),
     [
         ({}, True),
         ({"class_prompt": "a dog"}, False),
@@ -116,8 +111,8 @@ def test_a_person_s_photo_without_one_clear_face_is_refused(
         ({"require_face": False}, False),
     ],
 )
-def test_a_face_is_needed_where_one_is_meant(options: dict[str, object], needed: bool) -> None:
-    assert pipeline(NEAR, **options).needs_face is needed
+def test_a_face_is_needed_where_one_is_meant(wishes: dict[str, object], needed: bool) -> None:
+    assert room(NEAR, **wishes).needs_face is needed
 
 
 @pytest.mark.parametrize(
@@ -313,10 +308,10 @@ def test_each_floor_is_missed_by_what_is_below_it(
 
 
 def evidence(without: Any, with_adapter: Any) -> Evidence:
-    requests = SamplingRequests(
+    shots = SamplingRequests(
         [SamplingRequest("a", 1)], [SamplingRequest("b", 2)], [SamplingRequest("c", 3)]
     )
-    return Evidence(requests, without, with_adapter)
+    return Evidence(shots, without, with_adapter)
 
 
 def noisy(spread: float = 0.5) -> Any:
@@ -366,14 +361,12 @@ def test_likeness_is_a_mean_of_cosines() -> None:
 
 def test_the_gate_looks_at_the_same_pictures_for_every_attempt() -> None:
     own = recipe(1, 2.0)
-    requests = make_sampling_requests(own, ["a prompt"], None)
-    assert [request.seed for request in requests.subject] == list(range(1000, 1008))
-    assert [request.seed for request in requests.of_class] == list(range(1000, 1008))
-    assert [(request.prompt, request.seed) for request in requests.sample_prompts] == [
-        ("a prompt", 1000)
-    ]
-    assert {request.prompt for request in requests.subject} == {own.instance_prompt}
-    assert len(requests.all) == 17
+    shots = make_sampling_requests(own, ["a wish"], None)
+    assert [shot.seed for shot in shots.subject] == list(range(1000, 1008))
+    assert [shot.seed for shot in shots.of_class] == list(range(1000, 1008))
+    assert [(shot.prompt, shot.seed) for shot in shots.sample_prompts] == [("a wish", 1000)]
+    assert {shot.prompt for shot in shots.subject} == {own.instance_prompt}
+    assert len(shots.all) == 17
 
 
 # --- weights ----------------------------------------------------------------------------------
@@ -395,7 +388,7 @@ def test_weights_start_from_the_seed_and_their_name() -> None:
     assert torch.allclose(initial_lora_a("unet.a", (2, 3), 4, seed=7), first / 2)
 
 
-def test_a_divergence_names_its_step() -> None:
-    error = divergence_at(3)
-    assert error.code == "training_diverged"
-    assert error.message == "the loss or the gradient was not finite at step 3"
+def test_a_divergence_is_said_with_its_step() -> None:
+    found = divergence_at(3)
+    assert found.code == "training_diverged"
+    assert found.message == "the loss or the gradient was not finite at step 3"

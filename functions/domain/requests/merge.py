@@ -230,8 +230,8 @@ class _Merge:
 def nameless(trigger: str, meant: str | None) -> str:
     """Return the text for an instance prompt that does not name the subject.
 
-    >>> nameless("sks", "zwx")[-60:]
-    ' or set trigger_word to zwx, if that word means the subject.'
+    >>> nameless("sks", "zwx")[-59:]
+    'or set trigger_word to zwx, if that word means the subject.'
     """
     message = (
         f"Does not name the subject: it contains neither the trigger word {trigger} nor TOK, so "

@@ -171,7 +171,7 @@ def plain(etag: str) -> PinnedObject:
 
 
 def test_the_same_upload_has_the_name_that_it_had_in_every_release() -> None:
-    """Another name would train again, and charge, what somebody uploads again."""
+    """Another name would train anew, and charge, what somebody uploads again."""
     photos = (pin("b", caption=plain("words"), mask=plain("mask")), pin("a"))
     request = TrainingRequest(**REQUEST, rank=4)
     some = upload(*photos, class_photos=(plain("y"), plain("x")))
@@ -182,8 +182,8 @@ def test_whatever_the_model_depends_on_is_in_its_name() -> None:
     request = TrainingRequest(**REQUEST)
     a, b = pin("a"), pin("b")
     names = {
-        name_job(tenant, found, requested, models)
-        for tenant, found, requested, models in (
+        name_job(tenant, found, wished, models)
+        for tenant, found, wished, models in (
             ("acme", upload(a, b), request, "base"),
             ("other", upload(a, b), request, "base"),
             ("acme", upload(a), request, "base"),

@@ -7,13 +7,7 @@ import pytest
 
 from contracts.documents.stages import ExecutionEnded, FailJobInput, Failure
 from contracts.errors import TooFewPhotosError
-from domain.failures.causes import (
-    code_of,
-    facts_of,
-    failure_notice_id,
-    own_failure,
-    raised_again,
-)
+from domain.failures.causes import code_of, facts_of, failure_notice_id, own_failure, raised_again
 from domain.failures.redrive import fail_job, reopen
 from domain.intake.uploads import Place
 from domain.notices.uncaught import ending_of, place_of_input

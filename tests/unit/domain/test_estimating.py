@@ -14,11 +14,10 @@ from domain.pricing.estimating import make_estimate, make_offer
 from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
 from tests.unit.training_kit import CARD, NOON, REQUEST, World, inspect, job_id, spec
 
+SIX = Dataset((1,) * 6)
 G5, P4D = "ml.g5.2xlarge", "ml.p4d.24xlarge"
 SDXL = CARD.model_copy(update={"resolution": 1024})
 SD1 = CARD.model_copy(update={"resolution": 512, "family": "sd1"})
-PHOTOS = Dataset((1,) * 7)
-"""Seven photos, of which six are trained on and one is held out."""
 PLAIN = {"max_train_steps": 100, "train_batch_size": 1, "with_prior_preservation": False}
 
 
@@ -44,46 +43,46 @@ def seconds(tflop: float, peak: float) -> int:
             {"with_prior_preservation": True, "num_class_images": 10},
             *(SDXL, G5, 100, seconds((200 + 340) * 14.3, 70)),
         ),
-        # 6 photos of 10 steps each, where the request does not say
-        ({"max_train_steps": None}, SDXL, G5, 60, seconds((60 + 240) * 14.3, 70)),
+        # 5 photos of 10 steps each, where the request does not say; the sixth is held out
+        ({"max_train_steps": None}, SDXL, G5, 50, seconds((50 + 240) * 14.3, 70)),
     ],
 )
 def test_an_estimate_is_the_work_by_the_speed(
     wishes: dict[str, object], base: object, instance: str, steps: int, expected: int
 ) -> None:
     request = changed(REQUEST, **(PLAIN | wishes))
-    found = make_estimate(request, PHOTOS, base, instance)  # type: ignore[arg-type]
+    found = make_estimate(request, SIX, base, instance)  # type: ignore[arg-type]
     assert (found.steps, found.seconds) == (steps, expected)
     hourly = {G5: 1.515, P4D: 25.2513}.get(instance)
     assert found.usd == (None if hourly is None else pytest.approx(hourly * expected / 3600))
 
 
-def test_a_sweep_costs_the_sum_of_its_trials() -> None:
+def test_a_sweep_costs_the_sum_of_its_points() -> None:
     request = changed(REQUEST, **PLAIN, sweep={"rank": [4, 8, 16]})
-    single = make_estimate(changed(REQUEST, **PLAIN), PHOTOS, SDXL, G5)
-    whole = make_estimate(request, PHOTOS, SDXL, G5)
+    single = make_estimate(changed(REQUEST, **PLAIN), SIX, SDXL, G5)
+    whole = make_estimate(request, SIX, SDXL, G5)
     assert (whole.steps, whole.seconds) == (3 * single.steps, 3 * single.seconds)
     assert whole.usd == pytest.approx(3 * (single.usd or 0))
 
 
 def test_a_sum_without_a_price_has_none() -> None:
     request = changed(REQUEST, **PLAIN, sweep={"rank": [4, 8]})
-    assert make_estimate(request, PHOTOS, SDXL, "ml.unknown").usd is None
+    assert make_estimate(request, SIX, SDXL, "ml.unknown").usd is None
 
 
 def test_a_price_buys_its_seconds() -> None:
     free, paid = changed(REQUEST, **PLAIN), changed(REQUEST, **PLAIN, max_cost_usd=1.515)
-    estimate = make_estimate(free, PHOTOS, SDXL, G5)
-    assert make_offer(free, PHOTOS, SDXL, G5).estimate == estimate
-    assert make_offer(free, PHOTOS, SDXL, G5).max_runtime_seconds is None
-    offer = make_offer(paid, PHOTOS, SDXL, G5)
+    estimate = make_estimate(free, SIX, SDXL, G5)
+    assert make_offer(free, SIX, SDXL, G5).estimate == estimate
+    assert make_offer(free, SIX, SDXL, G5).max_runtime_seconds is None
+    offer = make_offer(paid, SIX, SDXL, G5)
     assert (offer.estimate, offer.max_runtime_seconds) == (estimate, 3600)
 
 
 def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -> None:
     little = changed(REQUEST, **PLAIN, max_cost_usd=0.1)
     with pytest.raises(TooExpensiveError) as caught:
-        make_offer(little, PHOTOS, SDXL, G5)
+        make_offer(little, SIX, SDXL, G5)
     usd = round(1.515 * seconds(340 * 14.3, 70) / 3600, 4)
     assert caught.value.facts == {
         "code": "too_expensive",
@@ -91,23 +90,24 @@ def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -
         "max_cost_usd": 0.1,
     }
     with pytest.raises(TooExpensiveError) as unknown:
-        make_offer(little, PHOTOS, SDXL, "ml.unknown")
+        make_offer(little, SIX, SDXL, "ml.unknown")
     assert unknown.value.facts == {"code": "too_expensive", "reason": "price_unknown"}
 
 
 def test_what_costs_exactly_what_is_offered_is_bought() -> None:
-    usd = make_estimate(changed(REQUEST, **PLAIN), PHOTOS, SDXL, G5).usd
+    usd = make_estimate(changed(REQUEST, **PLAIN), SIX, SDXL, G5).usd
     assert (
-        make_offer(changed(REQUEST, **PLAIN, max_cost_usd=usd), PHOTOS, SDXL, G5).estimate.usd
-        == usd
+        make_offer(changed(REQUEST, **PLAIN, max_cost_usd=usd), SIX, SDXL, G5).estimate.usd == usd
     )
 
 
 def test_training_sees_every_photo_that_was_not_refused() -> None:
     verdicts = ("accepted", "refused", "repaired", "refused", "accepted")
-    photos = tuple(PhotoVerdict(index=n, verdict=verdict) for n, verdict in enumerate(verdicts))
+    photos = tuple(
+        PhotoVerdict(index=n, verdict=verdict, repeats=n + 1) for n, verdict in enumerate(verdicts)
+    )
     report = PhotoReport(job_id=job_id(1), photos=photos)
-    assert Dataset.of_report(report) == Dataset((1, 1, 1))
+    assert Dataset.of_report(report) == Dataset((1, 3, 5))
 
 
 @pytest.mark.parametrize("missing", ["row", "upload", "report"])
@@ -132,24 +132,26 @@ def test_the_price_stands_in_the_job_s_row() -> None:
     write_document(world.models, layout.accepted_upload_key(job_id(1)), accepted)
     agree_on_price(job_id(1), PricingServices(world.jobs, world.models, world.bases, G5))
     record = world.jobs.records[job_id(1)]
-    assert record.estimate == make_estimate(request, Dataset((1, 1)), CARD, G5)  # its good photos
+    assert record.estimate == make_estimate(
+        request, Dataset((1, 1)), CARD, G5
+    )  # two of its photos are good
     assert isinstance(record.estimate, Estimate)
     assert record.max_runtime_seconds == 3600
 
 
-# --- the trials of a grid -------------------------------------------------------------------
+# --- the points of a grid -------------------------------------------------------------------
 
 
-def test_a_request_without_a_grid_is_one_trial_without_a_name() -> None:
+def test_a_request_without_a_grid_is_one_point_without_a_name() -> None:
     assert grid_trials(REQUEST) == [GridTrial("", {}, REQUEST)]
 
 
-def test_what_a_client_did_not_say_stays_unsaid_in_a_trial() -> None:
+def test_what_a_client_did_not_say_stays_unsaid_in_a_point() -> None:
     said = changed(REQUEST, rank=4)
     assert said.model_fields_set == {"instance_prompt", "class_prompt", "rank"}
 
 
-def test_a_trial_s_job_has_the_name_that_it_had_in_every_release() -> None:
+def test_a_point_s_job_has_the_name_that_it_had_in_every_release() -> None:
     request = changed(REQUEST, sweep={"rank": [4, 8]})
-    names = [sweep_trial(spec(1), trial).job.job_id for trial in grid_trials(request)]
+    names = [sweep_trial(spec(1), point).job.job_id for point in grid_trials(request)]
     assert names == ["2c9bf14983ccbab40c951492dd60b570", "2606813ef47bbc88dd68f648a114c04a"]

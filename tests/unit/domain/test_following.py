@@ -140,7 +140,7 @@ def test_a_failed_result_of_an_earlier_attempt_is_not_this_ones() -> None:
         ("Failed", "Failed", "AlgorithmError: disk_full: no room, exit code: 1", "disk_full"),
         ("Failed", "Failed", "AlgorithmError: ExecuteUserScriptError: a cat", "algorithm_error"),
         ("Failed", "Failed", "AlgorithmError: , exit code: 137", "killed"),
-        ("Failed", "Failed", "AlgorithmError: disk_full: no services, exit code: 137", "killed"),
+        ("Failed", "Failed", "AlgorithmError: disk_full: no room, exit code: 137", "killed"),
         ("Failed", "Failed", "AlgorithmError: , exit code: 1", "algorithm_error"),
         ("Failed", "Failed", "AlgorithmError: never_heard: x", "algorithm_error"),
         ("Failed", "Failed", "CapacityError: disk_full: x, exit code: 137", "capacity_error"),

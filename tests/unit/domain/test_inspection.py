@@ -19,11 +19,7 @@ from domain.intake.inspection import (
     advice_on_set,
     inspect_photos,
 )
-from domain.intake.normalisation import (
-    limits_for,
-    read_caption,
-    read_pinned,
-)
+from domain.intake.normalisation import limits_for, read_caption, read_pinned
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 from domain.ports.storage import read_document
 from runtime.imaging.sandbox import ChildDecoder
@@ -269,8 +265,8 @@ def test_a_photo_that_was_replaced_after_it_was_accepted_is_refused() -> None:
 # --- in every detail --------------------------------------------------------------------------
 
 
-class Marked(PlainDecoder):
-    """Photos whose metrics and repairs a test chooses by their bytes."""
+class Developed(PlainDecoder):
+    """Photos whose looks and repairs a test chooses by their bytes."""
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         plain = super().decode(body, limits)
@@ -286,11 +282,11 @@ def test_a_verdict_says_all_of_this() -> None:
     files = {
         **GOOD,
         "60_dwjz/a.jpg": photo,
-        "60_dwjz/a.txt": b"sks smiling",
+        "60_dwjz/a.txt": b"smiling",
         "60_dwjz/a_mask.png": b"m",
     }
     job = accepted(intake, files)
-    inspect_photos(job, inspection_of(intake, Marked()), NOW)
+    inspect_photos(job, inspection_of(intake, Developed()), NOW)
     report = report_of(intake, job)
     (verdict,) = [found for found in report.photos if found.verdict == "repaired"]
     number = verdict.index
@@ -303,19 +299,19 @@ def test_a_verdict_says_all_of_this() -> None:
         sha256=sha256(photo).hexdigest(),
         width=80,
         height=96,
-        caption="sks smiling",
+        caption="smiling",
         mask=StoredFile(file=f"{number:03d}.mask.png", sha256=sha256(mask).hexdigest()),
         repeats=60,
     )
     stored = intake.uploads.read(f"accepted/{job.job_id}/{number:03d}.mask.png", 99)
     assert stored == mask
-    assert report.codes == ()
+    assert report.codes == ("captions_without_subject",)
 
 
 def test_codes_come_from_the_repairs_to_the_advice() -> None:
     intake = memory_intake()
     files = {**GOOD, "a.jpg": b"dark pixels", "a.txt": b"\xff", "a_mask.png": b"refuse too_small"}
-    inspect_photos(job := accepted(intake, files), inspection_of(intake, Marked()), NOW)
+    inspect_photos(job := accepted(intake, files), inspection_of(intake, Developed()), NOW)
     (found,) = [v for v in report_of(intake, job).photos if v.codes]
     assert found.codes == ("caption_ignored", "mask_ignored", "too_dark")
 

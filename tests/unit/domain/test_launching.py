@@ -251,7 +251,7 @@ def order_for(world: World, *numbers: int) -> LaunchOrder:
 
 
 def take(world: World, number: int) -> None:
-    """Do as another launching does."""
+    """Do as another launcher does."""
     taken = f"likeness-{job_id(number)}-1"
     assert world.jobs.start_training(job_id(number), job_id(number), taken, 1, NOON)
 
@@ -414,8 +414,8 @@ def test_whoever_dies_while_a_training_job_is_created_leaves_a_bill_to_look_at()
     before_next(world.trainer, "create", die)
     with pytest.raises(KeyboardInterrupt):
         launch(world.launching, NOON)
-    (cost_record,) = world.jobs.open_cost_records()
-    assert cost_record.training_job_name == f"likeness-{job_id(1)}-1"
+    (bill,) = world.jobs.open_cost_records()
+    assert bill.training_job_name == f"likeness-{job_id(1)}-1"
 
 
 def test_a_training_job_that_sagemaker_did_not_take_has_no_bill() -> None:

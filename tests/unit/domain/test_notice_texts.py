@@ -47,7 +47,7 @@ RECEIPT = Receipt(
     usd=0.1,
     final=True,
 )
-TRIALS = (
+POINTS = (
     TrialReport(name="rank8", job_id="1" * 32, place=1, identity=0.8),
     TrialReport(name="rank64", job_id="2" * 32, code="gate_failed"),
 )
@@ -184,15 +184,15 @@ def test_figures_are_said_where_a_failure_brings_them(
     assert facts_text(ending(code, **facts)) == figures
 
 
-def test_the_trials_of_a_sweep_are_listed_where_it_failed_and_where_it_succeeded() -> None:
+def test_the_points_of_a_sweep_are_told_where_it_failed_and_where_it_succeeded() -> None:
     office, job = ready_office()
     documents = office.intake.models
     assert failure("sweep_failed", job, office, trials=2).sweep == (), "it came not so far"
-    report = SweepReport(job_id=job.job_id, trials=TRIALS)
+    report = SweepReport(job_id=job.job_id, trials=POINTS)
     write_document(documents, layout.sweep_report_key(job.job_id), report)
     notice = failure("sweep_failed", job, office, trials=2)
-    assert notice.sweep == TRIALS
-    assert notice.text == text_of("sweep_failed", "Trials: 2.", ranking_text(TRIALS))
+    assert notice.sweep == POINTS
+    assert notice.text == text_of("sweep_failed", "Trials: 2.", ranking_text(POINTS))
     assert failure("timed_out", job, office).sweep == ()
     assert failure("sweep_failed", None, office).sweep == ()
 
@@ -203,18 +203,18 @@ def test_the_trials_of_a_sweep_are_listed_where_it_failed_and_where_it_succeeded
     write_document(documents, layout.accepted_upload_key(job.job_id), accepted)
     documents.delete(layout.photo_report_key(job.job_id))
     ready = ready_notice(given, documents)
-    assert (ready.sweep, ready.text) == (TRIALS, text_of("ready", ranking_text(TRIALS)))
+    assert (ready.sweep, ready.text) == (POINTS, text_of("ready", ranking_text(POINTS)))
 
 
 def test_points_are_said_in_a_sentence_or_two() -> None:
-    best, lost = TRIALS
+    best, lost = POINTS
     third = lost.model_copy(update={"name": "rank4", "code": "training_failed"})
     assert ranking_text([]) == ""
     assert ranking_text([best]) == "It is the best of 1 trials: rank8."
     assert ranking_text([lost, third]) == (
         "Without a model: rank64 (gate_failed), rank4 (training_failed)."
     )
-    assert ranking_text(TRIALS) == (
+    assert ranking_text(POINTS) == (
         "It is the best of 2 trials: rank8. Without a model: rank64 (gate_failed)."
     )
 
@@ -298,7 +298,7 @@ def test_an_example_names_the_subject_wherever_the_prompt_does() -> None:
     assert example_prompt(request) == "zwx and zwx"
 
 
-# --- money and trials -----------------------------------------------------------------------
+# --- money and points -----------------------------------------------------------------------
 
 
 def memory_jobs(office: Office) -> MemoryJobs:
@@ -313,13 +313,13 @@ def test_a_receipt_is_of_the_job_and_of_its_points() -> None:
     assert receipt_of(job.model_copy(update={"job_id": "9" * 32}), jobs) is None
     assert receipt_of(job, jobs) is None
     for number, shared in ((1, "likeness-a-1"), (2, "likeness-a-1")):
-        trial = job.model_copy(update={"job_id": f"{number}" * 32})
-        jobs.claim(trial, f"arn:{number}", NOW)
-        jobs.record_receipt(trial.job_id, shared, RECEIPT)
-        jobs.record_receipt(trial.job_id, f"likeness-{number}-2", RECEIPT)
+        point = job.model_copy(update={"job_id": f"{number}" * 32})
+        jobs.claim(point, f"arn:{number}", NOW)
+        jobs.record_receipt(point.job_id, shared, RECEIPT)
+        jobs.record_receipt(point.job_id, f"likeness-{number}-2", RECEIPT)
     row = jobs.records[job.job_id]
-    trials = ("1" * 32, "2" * 32, "3" * 32)
-    jobs.records[job.job_id] = row.model_copy(update={"trials": trials})
+    points = ("1" * 32, "2" * 32, "3" * 32)
+    jobs.records[job.job_id] = row.model_copy(update={"trials": points})
     whole = receipt_of(job, jobs)
     assert whole is not None
     assert (whole.training_jobs, whole.billable_seconds) == (3, 400), "one of them was shared"
@@ -334,11 +334,11 @@ def test_what_a_sweep_leaves_open_is_closed_with_it() -> None:
     jobs.advance("2" * 32, "TrainAdapter", NOW)
     jobs.finish("3" * 32, "failed", "gate_failed", NOW)
     row = jobs.records[job.job_id]
-    trials = tuple(f"{number}" * 32 for number in (4, 3, 2, 1))  # the first is not there
-    jobs.records[job.job_id] = row.model_copy(update={"trials": trials})
+    points = tuple(f"{number}" * 32 for number in (4, 3, 2, 1))  # the first is not there
+    jobs.records[job.job_id] = row.model_copy(update={"trials": points})
     closing = replace(ending("canceled"), status="canceled")
     close_trials(job, closing, jobs, NOW)
-    ends = [(jobs.records[p].status, jobs.records[p].code) for p in trials[1:]]
+    ends = [(jobs.records[p].status, jobs.records[p].code) for p in points[1:]]
     assert ends == [("failed", "gate_failed"), ("canceled", "canceled"), ("canceled", "canceled")]
     close_trials(job.model_copy(update={"job_id": "8" * 32}), closing, jobs, NOW)
 

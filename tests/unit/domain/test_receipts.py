@@ -49,6 +49,11 @@ def result(steps: int | None) -> TrainingResult:
     return TrainingResult(job_id=job_id(1), status="failed", metrics=metrics)
 
 
+def replace_images(found: TrainingResult, images: int) -> TrainingResult:
+    assert found.metrics is not None
+    return found.model_copy(update={"metrics": found.metrics.model_copy(update={"images": images})})
+
+
 def state(**facts: object) -> TrainingState:
     return replace(TrainingState("n", "Completed", instance_type=INSTANCE), **facts)  # type: ignore[arg-type]
 
@@ -59,6 +64,18 @@ def state(**facts: object) -> TrainingState:
 def test_whoever_has_a_result_took_a_step_at_least(steps: int | str | None, counted: int) -> None:
     found = None if steps is None else result(steps if isinstance(steps, int) else None)
     assert work_of(found, in_images=False) == counted
+    assert work_of(found, in_images=True) == min(counted, 1), "it does not say how many"
+
+
+def test_work_is_counted_in_images_where_all_say_how_many() -> None:
+    seen = replace_images(result(10), 400)
+    assert (work_of(seen, in_images=True), work_of(seen, in_images=False)) == (400, 10)
+    assert shares({"a": seen, "b": replace_images(result(10), 100), "c": None}) == {
+        "a": 0.8,
+        "b": 0.2,
+        "c": 0.0,
+    }
+    assert shares({"a": seen, "b": result(30)}) == {"a": 0.25, "b": 0.75}
 
 
 def test_a_share_is_that_of_the_steps() -> None:
@@ -167,23 +184,19 @@ def test_a_round_without_time_settles_nothing() -> None:
     world, name = training(1)
     world.trainer.end(name)
     assert settle_cost_records(world.services, NOON, lambda: False) == []
-    assert [cost_record.training_job_name for cost_record in world.jobs.open_cost_records()] == [
-        name
-    ]
+    assert [bill.training_job_name for bill in world.jobs.open_cost_records()] == [name]
 
 
 def test_a_bill_is_forgotten_only_when_nobody_waits_for_its_training_job() -> None:
     world, name = training(1)
     del world.trainer.states[name]
     settle_cost_records(world.services, NOON)
-    assert [cost_record.training_job_name for cost_record in world.jobs.open_cost_records()] == [
-        name
-    ], "it may come"
+    assert [bill.training_job_name for bill in world.jobs.open_cost_records()] == [name], (
+        "it may come"
+    )
     world.jobs.open_cost_record(CostRecord("another", "plan"), NOON)
     settle_cost_records(world.services, NOON)
-    assert [cost_record.training_job_name for cost_record in world.jobs.open_cost_records()] == [
-        name
-    ]
+    assert [bill.training_job_name for bill in world.jobs.open_cost_records()] == [name]
     world.jobs.requeue(job_id(1), name, NOON)
     settle_cost_records(world.services, NOON)
     assert world.jobs.open_cost_records() == []
@@ -196,9 +209,7 @@ def test_a_bill_whose_plan_is_gone_is_forgotten_like_one_without_a_job(ended: bo
         world.trainer.end(name)
     world.models.delete(layout.plan_key(job_id(1)))
     settle_cost_records(world.services, NOON)
-    assert [cost_record.training_job_name for cost_record in world.jobs.open_cost_records()] == [
-        name
-    ]
+    assert [bill.training_job_name for bill in world.jobs.open_cost_records()] == [name]
     world.jobs.requeue(job_id(1), name, NOON)
     settle_cost_records(world.services, NOON)
     assert world.jobs.open_cost_records() == []

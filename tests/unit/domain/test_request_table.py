@@ -10,21 +10,16 @@ from typing import Any
 import pytest
 
 from domain.requests.merge import RequestSources, merge_sources, parse_request
-from domain.requests.request_json import (
-    MAX_PROBLEMS,
-    RequestRefusedError,
-    printable,
-    problem_of,
-)
+from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, printable, problem_of
 from tests.unit.golden_kit import check_golden
 
 Given = tuple[Any, tuple[str, ...], dict[str, bytes]]
 PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
+OTHERS = {**PROMPTS, "instance_prompt": "a photo of zwx person"}
 DWJZ, CAT = ("60_dwjz/a.jpg", "60_dwjz/b.jpg"), ("10_tgr big cat/a.jpg", "c.jpg")
 TOML = b"network_dim = 8\nmax_train_epochs = 2\n"
-ZWX = {"instance_prompt": "a photo of zwx person", "trigger_word": "zwx"}
 AVATAR = b'{"n_steps": 300, "lora_r": 16}'
-JUMPSTART = b'{"instance_prompt": "a photo of zwx dog", "class_prompt": "a photo of a dog", "x": 1}'
+JUMPSTART = b'{"instance_prompt": "a photo of TOK dog", "class_prompt": "a photo of a dog", "x": 1}'
 
 GIVEN: dict[str, Given] = {
     "a request alone": (PROMPTS, (), {}),
@@ -33,12 +28,12 @@ GIVEN: dict[str, Given] = {
     "a folder with a class": (None, CAT, {}),
     "a folder and a preset": ({"preset": "face"}, DWJZ, {}),
     "a folder with a class and a preset": ({"preset": "style"}, CAT, {}),
-    "a folder and a trigger word": ({**PROMPTS, **ZWX}, DWJZ, {}),
+    "a folder and a trigger word": ({"trigger_word": "zwx", **OTHERS}, DWJZ, {}),
     "a preset alone": ({"preset": "object"}, (), {}),
     "a preset and prompts": ({"preset": "style", **PROMPTS}, (), {}),
     "a toml file and its folder": (None, DWJZ, {"k.toml": TOML}),
     "a toml file and a request's words": (
-        {**PROMPTS, **ZWX},
+        {"trigger_word": "zwx", **OTHERS},
         ("a.jpg", "b.jpg"),
         {"k.toml": TOML},
     ),
@@ -49,8 +44,8 @@ GIVEN: dict[str, Given] = {
     "an avatar config": (None, (), {"config.json": AVATAR}),
     "an avatar config and a toml file": (None, DWJZ, {"Config.json": AVATAR, "k.toml": TOML}),
     "an avatar config and a request": ({"max_train_steps": 5}, (), {"config.json": AVATAR}),
-    "jumpstart's prompts": ({"trigger_word": "zwx"}, (), {"dataset_info.json": JUMPSTART}),
-    "jumpstart's prompts and a folder": (None, ("20_zwx/a.jpg",), {"dataset_info.json": JUMPSTART}),
+    "jumpstart's prompts": (None, (), {"dataset_info.json": JUMPSTART}),
+    "jumpstart's prompts and a folder": (None, DWJZ, {"dataset_info.json": JUMPSTART}),
     "everything": (
         {"rank": 2, "preset": "face"},
         DWJZ,
@@ -64,11 +59,11 @@ GIVEN: dict[str, Given] = {
 }
 
 BAD: dict[str, Given] = {
-    "a prompt without the trigger word": ({**PROMPTS, "trigger_word": "zwx"}, (), {}),
-    "jumpstart's prompts without a trigger word": (None, (), {"dataset_info.json": JUMPSTART}),
     "nothing at all": (None, (), {}),
     "a folder and a prompt": ({"instance_prompt": "a photo of TOK"}, DWJZ, {}),
     "a folder and another trigger word": ({"trigger_word": "zwx"}, DWJZ, {}),
+    "a prompt of nobody": ({**PROMPTS, "instance_prompt": "a photo of zwx dog"}, (), {}),
+    "a prompt without the trigger word": ({"trigger_word": "zwx", **PROMPTS}, (), {}),
     "two subjects": (None, ("10_abc/a.jpg", "10_def/b.jpg"), {}),
     "two toml files": (PROMPTS, (), {"a.toml": TOML, "b/c.TOML": TOML}),
     "two avatar configs": (PROMPTS, (), {"a/config.json": AVATAR, "b/config.json": AVATAR}),

@@ -1,4 +1,4 @@
-"""A sweep's shares of its price, what becomes of a trial, and who has to hear of it."""
+"""A sweep's shares of its price, what becomes of a point, and who has to hear of it."""
 
 import pytest
 
@@ -18,13 +18,7 @@ from domain.pricing.estimating import make_estimate
 from domain.pricing.grid import grid_trials
 from domain.sweeps.progress import raise_sweep_percent
 from domain.sweeps.ranking import merit, rank_trials, rounded
-from domain.sweeps.sweep import (
-    facts_of_trial,
-    priced,
-    rank_sweep,
-    reports_of,
-    status_of,
-)
+from domain.sweeps.sweep import facts_of_trial, priced, rank_sweep, reports_of, status_of
 from tests.fakes.storage import MemoryStorage
 from tests.unit.training_kit import CARD, NOON, REQUEST, World, job_id, spec
 
@@ -41,29 +35,26 @@ def swept_request(**wishes: object) -> TrainingRequest:
     return TrainingRequest.model_validate(given)
 
 
-def services_of(world: World) -> PricingServices:
+def room_of(world: World) -> PricingServices:
     return PricingServices(world.jobs, world.models, world.bases, G5)
 
 
 def shares(most: float | None, *, known: bool = True) -> list[float | None]:
-    """The price of each trial."""
+    """The price of each point."""
     world = World()
     if known:
         world.jobs.claim(spec(1), "arn", NOON)
     grid = grid_trials(swept_request(max_cost_usd=most))
-    found = priced(grid, spec(1), REPORT, services_of(world))
-    assert [(trial.name, trial.fields) for trial in found] == [
-        (trial.name, trial.fields) for trial in grid
+    found = priced(grid, spec(1), REPORT, room_of(world))
+    assert [(point.name, point.fields) for point in found] == [
+        (point.name, point.fields) for point in grid
     ]
-    return [trial.request.max_cost_usd for trial in found]
+    return [point.request.max_cost_usd for point in found]
 
 
 def costs() -> list[float]:
-    trials = grid_trials(swept_request())
-    return [
-        make_estimate(trial.request, Dataset.of_report(REPORT), CARD, G5).usd or 0
-        for trial in trials
-    ]
+    points = grid_trials(swept_request())
+    return [make_estimate(point.request, Dataset((1,) * 6), CARD, G5).usd or 0 for point in points]
 
 
 def test_a_price_is_split_by_what_each_point_is_estimated_at() -> None:
@@ -81,7 +72,7 @@ def test_without_a_price_or_a_row_nothing_is_split() -> None:
     assert shares(2.0, known=False) == [2.0, 2.0]
 
 
-# --- what became of a trial ------------------------------------------------------------------
+# --- what became of a point ------------------------------------------------------------------
 
 
 def trained(models: MemoryStorage, number: int, gate: GateReport | None) -> TrainedAdapter:
@@ -191,7 +182,7 @@ def test_a_sweep_of_failures_fails_and_says_how_many() -> None:
         rank_sweep(failed, world.jobs, world.models, NOON)
     assert caught.value.facts == {"code": "sweep_failed", "trials": 2}
     report = read_document(world.models, layout.sweep_report_key(job_id(1)), SweepReport)
-    assert [trial.place for trial in report.trials] == [None, None]
+    assert [point.place for point in report.trials] == [None, None]
 
 
 def test_a_canceled_sweep_is_ranked_but_delivers_nothing() -> None:
@@ -210,7 +201,7 @@ def test_reports_come_in_the_order_of_the_grid() -> None:
 
 
 def test_a_point_s_merit_is_measured_to_the_hundredth() -> None:
-    trial = TrialReport(
+    point = TrialReport(
         name="p",
         job_id=job_id(1),
         identity=0.804,
@@ -220,7 +211,7 @@ def test_a_point_s_merit_is_measured_to_the_hundredth() -> None:
         rank=8,
         learning_rate=1e-4,
     )
-    assert merit(trial) == (0.8, 0.71, -0.13, -300, -8, -1e-4)
+    assert merit(point) == (0.8, 0.71, -0.13, -300, -8, -1e-4)
     assert merit(TrialReport(name="p", job_id=job_id(1))) == (-1.0, -1.0, -1.0, 0, 0, 0)
     assert rounded(0.0) == 0.0
 
@@ -230,16 +221,16 @@ def test_of_equals_the_one_with_the_smaller_rate_is_taken() -> None:
         TrialReport(name=name, job_id=job_id(n), learning_rate=rate)
         for n, (name, rate) in enumerate((("low", 1e-4), ("high", 1e-3)))
     )
-    assert [trial.name for trial in rank_trials([high, low])] == ["low", "high"]
+    assert [point.name for point in rank_trials([high, low])] == ["low", "high"]
 
 
-def test_a_sweep_s_percent_comes_from_its_trials_alone() -> None:
+def test_a_sweep_is_told_of_by_its_points_alone() -> None:
     world = World()
     for number in (1, 2, 3, 4):
         world.jobs.claim(spec(number), f"arn:{number}", NOON)
     rows = world.jobs.records
-    trials = (job_id(2), job_id(3), job_id(9))  # of the last nobody knows
-    rows[job_id(1)] = rows[job_id(1)].model_copy(update={"trials": trials})
+    points = (job_id(2), job_id(3), job_id(9))  # of the last nobody knows
+    rows[job_id(1)] = rows[job_id(1)].model_copy(update={"trials": points})
     for number, percent in ((2, 60), (3, 33)):
         changes = {"trial_of": job_id(1), "percent": percent}
         rows[job_id(number)] = rows[job_id(number)].model_copy(update=changes)
@@ -250,14 +241,14 @@ def test_a_sweep_s_percent_comes_from_its_trials_alone() -> None:
     assert rows[job_id(1)].percent == 31
 
 
-def test_a_trial_whose_sweep_has_no_trials_yet_changes_no_percent() -> None:
+def test_a_point_whose_sweep_has_no_points_yet_tells_nobody() -> None:
     world = World()
     for number in (1, 2):
         world.jobs.claim(spec(number), f"arn:{number}", NOON)
-    trial = world.jobs.records[job_id(2)]
-    world.jobs.records[job_id(2)] = trial.model_copy(update={"trial_of": job_id(1)})
+    point = world.jobs.records[job_id(2)]
+    world.jobs.records[job_id(2)] = point.model_copy(update={"trial_of": job_id(1)})
     raise_sweep_percent(job_id(2), world.jobs, NOON)
-    lost = trial.model_copy(update={"trial_of": job_id(8)})
+    lost = point.model_copy(update={"trial_of": job_id(8)})
     world.jobs.records[job_id(2)] = lost
     raise_sweep_percent(job_id(2), world.jobs, NOON)
     assert world.jobs.records[job_id(1)].percent == 1

@@ -187,10 +187,10 @@ def test_a_picture_may_be_as_large_as_is_decoded_and_of_any_kind_of_png() -> Non
 @pytest.mark.parametrize("status", ["absent", "starting", "in_service"])
 def test_without_an_endpoint_its_state_says_who_is_needed(status: EndpointStatus) -> None:
     """CloudFormation's: absent needs an operator; one that is on its way is waited for."""
-    lifecycle = MemoryEndpointLifecycle(on_demand=False, status=status)
+    hosting = MemoryEndpointLifecycle(on_demand=False, status=status)
     served = NoEndpoint(MemoryEndpointLifecycle())
     error = EndpointMissingError if status == "absent" else EndpointStartingError
     with pytest.raises(error) as caught:
-        warm(PACKAGE, served, lifecycle, clock)
+        warm(PACKAGE, served, hosting, clock)
     if status != "absent":
         assert caught.value.facts["status"] == status

@@ -14,12 +14,7 @@ from contracts.base import BaseCard
 from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.tensors import (
-    PassKey,
-    PictureError,
-    PictureRequest,
-    parse_request,
-)
+from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
 
 BASE = BaseCard.model_validate(
     {
@@ -291,7 +286,7 @@ def test_a_bad_request_is_told_in_these_words(given: dict[str, bytes], text: str
 
 def test_an_unknown_name_is_answered_with_those_that_are_known() -> None:
     assert why(arguments=b'{"stepz": 3}').startswith(
-        "gen_args: unknown name; the known names are num_inference_steps, guidance_scale, "
+        "gen_args: unknown name; the known names are num_inference_steps, guidance_scale, seed, "
     )
 
 

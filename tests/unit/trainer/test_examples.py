@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the trainer give what they say."""
+"""The examples in the docstrings of this room hold."""
 
 import pytest
 

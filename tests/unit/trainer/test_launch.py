@@ -14,7 +14,7 @@ import pytest
 from trainer.process import launch
 from trainer.process.launch import is_worker, read_num_processes, run_workers, worker_dir
 
-WORKER = """
+MEMBER = """
 import json, os, signal, sys, time
 from pathlib import Path
 names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR")
@@ -25,9 +25,6 @@ print(f"said by {place}", flush=True)
 code = sys.argv[2].split(",")[int(place)]
 if code == "term":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    parent = Path(f"/proc/{os.getppid()}/status")
-    while not int(parent.read_text().split("SigCgt:")[1].split()[0], 16) >> 14 & 1:
-        time.sleep(0.05)  # until the parent catches SIGTERM
     os.kill(os.getppid(), signal.SIGTERM)
     time.sleep(60)
 if code == "hang":
@@ -43,10 +40,10 @@ def _signals_as_before() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: str) -> int:
+def crew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: str) -> int:
     """Run a crew of the small program above; return what the training job would end with."""
     program = tmp_path / "member.py"
-    program.write_text(WORKER)
+    program.write_text(MEMBER)
     monkeypatch.setattr(sys, "argv", [str(program), str(tmp_path), codes])
     return run_workers(tmp_path, len(codes.split(",")))
 
@@ -86,7 +83,7 @@ def test_one_of_several_knows_that_it_is(
 def test_members_know_their_place_and_only_the_first_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(tmp_path, monkeypatch, "0,0,0") == 0
+    assert crew(tmp_path, monkeypatch, "0,0,0") == 0
     for place in "012":
         assert json.loads((tmp_path / place).read_text()) == [place, place, "3", "3", "127.0.0.1"]
     ports = {(tmp_path / f"port-{place}").read_text() for place in "012"}
@@ -99,16 +96,16 @@ def test_members_know_their_place_and_only_the_first_is_heard(
 def test_what_the_first_has_committed_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run(tmp_path, monkeypatch, "0,5") == 0
+    assert crew(tmp_path, monkeypatch, "0,5") == 0
     assert not (tmp_path / "output").exists()
 
 
-def test_workers_that_wait_for_a_failed_one_are_ended_and_the_reason_is_written(
+def test_members_that_wait_for_a_failed_one_are_ended_and_the_reason_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launch, "EXIT_GRACE_SECONDS", 0.5)
     began = time.monotonic()
-    assert run(tmp_path, monkeypatch, "hang,3") == 1
+    assert crew(tmp_path, monkeypatch, "hang,3") == 1
     assert time.monotonic() - began < 45
     assert (tmp_path / "output" / "failure").read_text() == (
         "training_failed: a worker process of this training ended early"
@@ -120,14 +117,12 @@ def test_a_reason_that_is_written_already_stays(
 ) -> None:
     (tmp_path / "output").mkdir()
     (tmp_path / "output" / "failure").write_text("disk_full: no room")
-    assert run(tmp_path, monkeypatch, "7,0") == 1
+    assert crew(tmp_path, monkeypatch, "7,0") == 1
     assert (tmp_path / "output" / "failure").read_text() == "disk_full: no room"
 
 
-def test_a_signal_to_end_is_passed_on_to_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run(tmp_path, monkeypatch, "term") == 143
+def test_a_wish_to_end_is_passed_on_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert crew(tmp_path, monkeypatch, "term") == 143
     assert not (tmp_path / "output").exists()
 
 

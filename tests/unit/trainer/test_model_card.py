@@ -5,13 +5,11 @@ from pathlib import Path
 
 from contracts.documents.training import GateReport, TrainingMetrics
 from contracts.shared.steps import Dataset, count_steps
-from tests.unit.trainer.test_recipe import CARD, WHOLE, task
-from trainer.config.recipe import make_recipe
+from tests.unit.trainer.test_recipe import CARD, WHOLE, recipe_of, task
 from trainer.export.model_card import about_gate, about_training, write_card
 
-TASK = task(**WHOLE)
-PLAN = count_steps(TASK.request, CARD.training, Dataset((1,) * 9))
-RECIPE = make_recipe(TASK, CARD, PLAN)
+RECIPE = recipe_of(**WHOLE)
+PLAN = count_steps(task(**WHOLE).request, CARD.training, Dataset((1,) * 9))
 METRICS = TrainingMetrics(steps=400, final_loss=0.123456, train_seconds=9)
 REPORT = GateReport(
     passed=True, effect=0.21, identity=0.83, identity_base=0.1, prompt_following=0.5

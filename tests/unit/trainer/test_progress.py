@@ -1,4 +1,4 @@
-"""How far a task says that it is: seldom, and by this run's own limiter."""
+"""How far a task says that it is: seldom, and by this run's own pace."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def test_the_time_left_is_told_by_the_pace_since_the_first_step_of_this_run(
     monkeypatch.setenv("TRAINING_JOB_NAME", "likeness-1-2")
     clock = Clock()
     progress = ProgressFile(tmp_path, "1" * 32, 100, clock)
-    progress.update(40)  # taken up from a state: nothing is known of the limiter
+    progress.update(40)  # taken up from a state: nothing is known of the pace
     assert read(tmp_path) is None
     clock.now += 30
     progress.update(50)

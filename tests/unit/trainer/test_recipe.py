@@ -9,13 +9,9 @@ import pytest
 from contracts.base import BaseCard, TrainingDefaults
 from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_TRAIN_STEPS
 from contracts.shared.steps import Dataset, count_steps
-from trainer.config.recipe import (
-    Recipe,
-    make_recipe,
-    read_plan,
-    warm_cosine,
-)
+from trainer.config.recipe import Recipe, make_recipe, read_plan, warm_cosine
 from trainer.process.results import TrainingError
 
 DEFAULTS = TrainingDefaults(
@@ -59,8 +55,8 @@ def recipe_of(card: BaseCard = CARD, /, **options: object) -> Recipe:
     return recipe_for(task(**options), card)
 
 
-def recipe_for(given: TrainingTask, card: BaseCard = CARD, repeats: int = 1) -> Recipe:
-    dataset = Dataset((repeats,) * 10, len(given.class_photos))
+def recipe_for(given: TrainingTask, card: BaseCard, *repeats: int) -> Recipe:
+    dataset = Dataset(repeats or (1,) * 10, len(given.class_photos))
     return make_recipe(given, card, count_steps(given.request, card.training, dataset))
 
 
@@ -191,7 +187,7 @@ WHOLE: dict[str, object] = {
 }
 
 
-def test_every_option_of_a_request_is_in_the_recipe() -> None:
+def test_every_wish_of_a_request_is_in_the_recipe() -> None:
     recipe = recipe_of(**WHOLE)
     assert asdict(recipe) == {
         "job_id": "0" * 32,
@@ -235,7 +231,7 @@ def test_every_option_of_a_request_is_in_the_recipe() -> None:
     }
 
 
-def test_without_options_a_recipe_has_the_base_s_in_everything() -> None:
+def test_a_request_without_wishes_is_the_base_s_in_everything() -> None:
     bare, said = recipe_of(), recipe_of(**WHOLE)
     assert asdict(bare) == asdict(said) | {
         "seed": 0,
@@ -276,7 +272,7 @@ def test_without_options_a_recipe_has_the_base_s_in_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "defaults", "rate"),
+    ("wishes", "defaults", "rate"),
     [
         ({}, {}, None),
         ({"train_text_encoder": True}, {}, 1e-3),
@@ -296,28 +292,29 @@ def test_without_options_a_recipe_has_the_base_s_in_everything() -> None:
     ],
 )
 def test_the_text_encoders_rate(
-    options: dict[str, object], defaults: dict[str, object], rate: float | None
+    wishes: dict[str, object], defaults: dict[str, object], rate: float | None
 ) -> None:
     card = CARD.model_copy(update={"training": DEFAULTS.model_copy(update=defaults)})
-    assert recipe_of(card, **options).text_encoder_lr == rate
+    assert recipe_of(card, **wishes).text_encoder_lr == rate
 
 
 def test_own_class_pictures_count_in_the_place_of_drawn_ones() -> None:
     own = [{"file": f"{n}.png", "sha256": "0" * 64} for n in range(3)]
     some = TrainingTask.model_validate(task().model_dump() | {"class_photos": own})
-    assert recipe_for(some).class_images == 3
+    assert recipe_for(some, CARD).class_images == 3
     none = some.model_dump() | {"request": request(with_prior_preservation=False)}
-    assert recipe_for(TrainingTask.model_validate(none)).class_images == 0
+    assert recipe_for(TrainingTask.model_validate(none), CARD).class_images == 0
 
 
-def test_a_weight_of_nothing_is_an_option_too() -> None:
+def test_what_weighs_nothing_is_a_wish_too() -> None:
     recipe = recipe_of(prior_loss_weight=0, snr_gamma=0)
     assert (recipe.prior_loss_weight, recipe.snr_gamma) == (0, 0)
 
 
 def test_epochs_end_somewhere_and_count_photos_as_often_as_they_come() -> None:
-    assert recipe_for(task(num_train_epochs=1000, train_batch_size=1), repeats=9).steps == 20_000
-    assert recipe_for(task(num_train_epochs=2), repeats=10).steps == 40
+    many = recipe_for(task(num_train_epochs=1000, train_batch_size=1), CARD, *([1] * 100))
+    assert many.steps == MAX_TRAIN_STEPS == 20_000
+    assert recipe_for(task(num_train_epochs=2), CARD, *([10] * 10)).steps == 40
     assert recipe_of(num_train_epochs=2).steps == 4
 
 
@@ -329,7 +326,7 @@ def test_states_are_saved_after_a_tenth_but_not_after_every_few_steps(
 
 
 @pytest.mark.parametrize(
-    ("options", "steps"),
+    ("wishes", "steps"),
     [
         ({}, 12),
         ({"lr_scheduler": "constant"}, 0),
@@ -337,8 +334,8 @@ def test_states_are_saved_after_a_tenth_but_not_after_every_few_steps(
         ({"lr_scheduler": "linear", "lr_warmup_steps": 3}, 3),
     ],
 )
-def test_a_twentieth_of_the_steps_warms_up(options: dict[str, object], steps: int) -> None:
-    assert recipe_of(**options).warm_up_steps == steps
+def test_a_twentieth_of_the_steps_warms_up(wishes: dict[str, object], steps: int) -> None:
+    assert recipe_of(**wishes).warm_up_steps == steps
 
 
 # --- the plan -------------------------------------------------------------------------------
