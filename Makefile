@@ -103,10 +103,10 @@ $(ENVS)/torch/.tests: $(ENVS)/torch/.ready local/requirements-pytest.txt local/r
 	@touch $@
 
 # mutmut and what it needs, in a folder that comes last on the path of the environment whose tests run.
-# With the tools' pip: an installation into a folder needs no environment of its own.
+# The tools' pip does it, whatever the installer: it needs no interpreter of that folder.
 $(ENVS)/mutants/.ready: $(ENVS)/tools/.installers local/requirements-mutants.txt
 	$(call SAY,mutants (mutmut))
-	@$(TOOLS)/python -m pip install --quiet --no-compile --upgrade --target $(@D) -r local/requirements-mutants.txt
+	@$(TOOLS)/python -m pip install --quiet --no-compile --no-warn-conflicts --upgrade --target $(@D) -r local/requirements-mutants.txt
 	@touch $@
 
 $(ENVS)/node/.ready:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from bench.mutants.generated import FOREVER, Verdicts, forget, run_room
 from bench.mutants.named import NamedMutant, Outcome, read_table, run_named
 from bench.mutants.rooms import ROOT, Room, chosen_rooms
-from bench.mutants.survivors import Change, as_toml, read_reasons
+from bench.mutants.survivors import Change, as_toml, find_stale, read_reasons
 from bench.report import REPORTS, Figure, finish
 
 TARGET = "mutants"
@@ -152,7 +152,15 @@ def generated_figures(rooms: Sequence[Room], options: argparse.Namespace) -> lis
         survivors += [change for change in verdicts.survivors if change not in reasons]
     REPORTS.mkdir(exist_ok=True)
     SURVIVORS.write_text(as_toml(survivors))
-    return [*figures, *sums(tallies)]
+    return [*figures, *sums(tallies), stale_figure(reasons)]
+
+
+def stale_figure(reasons: Iterable[Change]) -> Figure:
+    """Tell the explanations that fit no line any more, and count them."""
+    stale = find_stale(reasons)
+    for change in stale:
+        print(f"survivors.toml: stale: {change.file}: {change.function}: {change.old}", flush=True)
+    return Figure("explanations that are stale", len(stale), "", 0, "less")
 
 
 def tally_of(verdicts: Verdicts, reasons: dict[Change, str]) -> Tally:

@@ -1,14 +1,18 @@
 """Mutants that no test notices, and the reasons why some of them never can be noticed.
 
 ``survivors.toml`` names a mutant by its file, its function, and the lines before and after, so an
-entry outlives every change but one of those lines.
+entry outlives every change but one of those lines. After such a change it is stale: it explains
+nothing any more, and has to be removed or written anew.
 """
 
+import ast
 import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.mutants.rooms import ROOT
 
 FILE = Path(__file__).with_name("survivors.toml")
 
@@ -39,6 +43,34 @@ def read_reasons(file: Path = FILE) -> dict[Change, str]:
                 raise ValueError(f"{file.name}: twice, or without a reason: {change}")
             reasons[change] = reason
     return reasons
+
+
+def find_stale(reasons: Iterable[Change], root: Path = ROOT) -> list[Change]:
+    """Return the explained changes whose lines the function no longer has."""
+    return [change for change in reasons if not fits(change, root)]
+
+
+def fits(change: Change, root: Path) -> bool:
+    """Return whether the change's old lines are in its function."""
+    path = root / change.file
+    text = path.read_text() if path.is_file() else ""
+    found = functions_in(ast.parse(text)).get(change.function)
+    if found is None:
+        return False
+    lines = {line.strip() for line in text.splitlines()[found.lineno - 1 : found.end_lineno]}
+    return lines.issuperset(change.old.splitlines())
+
+
+def functions_in(module: ast.Module) -> dict[str, ast.FunctionDef]:
+    """Return a module's functions and methods by their names, as ``function_of`` gives them."""
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+    owners = [("", module.body), *((f"{owner.name}.", owner.body) for owner in classes)]
+    return {
+        f"{prefix}{node.name}": node
+        for prefix, body in owners
+        for node in body
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 def change_of(file: str, mutant: str, diff: str) -> Change:

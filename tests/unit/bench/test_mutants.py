@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from bench.mutants import named, scratch
-from bench.mutants.__main__ import Tally, rooms_with, sums, tally_of
+from bench.mutants.__main__ import Tally, rooms_with, stale_figure, sums, tally_of
 from bench.mutants.generated import Verdicts, forget_survivors, verdicts_of
 from bench.mutants.named import NamedMutant, NamedMutantError, check_fragment, outcome_of, run_tests
 from bench.mutants.rooms import ROOMS, ROOT, Room, chosen_rooms
 from bench.mutants.scratch import remove_others, tree_files
-from bench.mutants.survivors import Change, as_toml, change_of, read_reasons
+from bench.mutants.survivors import Change, as_toml, change_of, find_stale, read_reasons
 
 DIFF = """--- src/domain/pricing/prices.py
 +++ src/domain/pricing/prices.py
@@ -86,6 +86,28 @@ def test_a_survivor_without_a_reason_is_not_explained(tmp_path: Path) -> None:
 
 def test_every_committed_reason_can_be_read() -> None:
     assert all(reason for reason in read_reasons().values())
+
+
+def test_an_explanation_whose_function_or_line_is_gone_is_stale_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "def cost_usd(a):\n    return a / 3600\n"
+    code += "class Cache:\n    def get(self):\n        return 1\n"
+    (tmp_path / "prices.py").write_text(code)
+    method = Change("prices.py", "Cache.get", "return 1", "return 2")
+    stale = [
+        Change("gone.py", "cost_usd", CHANGE.old, CHANGE.new),
+        Change("prices.py", "price_usd", CHANGE.old, CHANGE.new),
+        Change("prices.py", "cost_usd", "return 1", "return 2"),
+    ]
+    assert find_stale([CHANGE, method, *stale], tmp_path) == stale
+    assert stale_figure([stale[0]]).met is False
+    assert "survivors.toml: stale: gone.py: cost_usd: return a / 3600" in capsys.readouterr().out
+    assert stale_figure([]).met is True
+
+
+def test_every_committed_reason_is_about_a_line_that_is_there() -> None:
+    assert find_stale(read_reasons()) == []
 
 
 def test_what_no_test_reaches_counts_as_not_noticed() -> None:
