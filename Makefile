@@ -164,7 +164,7 @@ lint: ## style, types, imports, template, state machine
 test: ## unit, contract, integration, smoke, end to end
 	@$(call ready,test,$(TESTS_READY))
 	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving integration contract unit
-	$(TOOLS)/pytest tests/e2e
+	$(TOOLS)/pytest -p no:randomly tests/e2e
 
 # One core each.
 unit: ## the rules alone, in one small environment

@@ -146,7 +146,7 @@ def generated_figures(rooms: Sequence[Room], options: argparse.Namespace) -> lis
             forget(room)
         verdicts = run_room(room, end)
         tally = tally_of(verdicts, reasons)
-        print(f"{room.name}: {said(tally)}", flush=True)
+        print(f"{room.name}: {message(tally)}", flush=True)
         figures.append(Figure(f"noticed in {room.name}", tally.percent, unit_of(tally)))
         tallies.append(tally)
         survivors += [change for change in verdicts.survivors if change not in reasons]
@@ -187,7 +187,7 @@ def sums(tallies: Iterable[Tally]) -> list[Figure]:
     ]
 
 
-def said(tally: Tally) -> str:
+def message(tally: Tally) -> str:
     """Return a room's counts as a line."""
     return (
         f"{tally.killed} noticed, {tally.open} not, {tally.explained} explained, "

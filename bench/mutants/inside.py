@@ -57,8 +57,8 @@ def verdicts() -> None:
         data.load()
         for name, code in data.exit_code_by_key.items():
             status = status_by_exit_code[code]
-            told = status in {"survived", "no tests"}
-            diff = get_diff_for_mutant(name, path=path) if told else ""
+            reported = status in {"survived", "no tests"}
+            diff = get_diff_for_mutant(name, path=path) if reported else ""
             found.append({"file": str(path), "name": name, "status": status, "diff": diff})
     json.dump(found, sys.stdout)
 

@@ -62,18 +62,18 @@ class Seen:
         return list(self.faces)
 
 
-def task(**wishes: object) -> TrainingTask:
+def task(**options: object) -> TrainingTask:
     prompts = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
     photo = {"index": 0, "file": "1/000.png", "sha256": "0" * 64}
     return TrainingTask.model_validate(
-        {"job_id": "1" * 32, "request": prompts | wishes, "photos": [photo]}
+        {"job_id": "1" * 32, "request": prompts | options, "photos": [photo]}
     )
 
 
-def room(*faces: Face, **wishes: object) -> PhotoPipeline:
+def room(*faces: Face, **options: object) -> PhotoPipeline:
     detector: Any = Seen(*faces)
     segmenter: Any = None
-    return PhotoPipeline(Path(), task(**wishes), 64, detector, segmenter, None)
+    return PhotoPipeline(Path(), task(**options), 64, detector, segmenter, None)
 
 
 PIXELS = np.zeros((200, 300, 3), np.uint8)
@@ -102,7 +102,7 @@ def test_a_person_s_photo_without_one_clear_face_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("wishes", "needed"),
+    ("options", "needed"),
     [
         ({}, True),
         ({"class_prompt": "a dog"}, False),
@@ -111,8 +111,8 @@ def test_a_person_s_photo_without_one_clear_face_is_refused(
         ({"require_face": False}, False),
     ],
 )
-def test_a_face_is_needed_where_one_is_meant(wishes: dict[str, object], needed: bool) -> None:
-    assert room(NEAR, **wishes).needs_face is needed
+def test_a_face_is_needed_where_one_is_meant(options: dict[str, object], needed: bool) -> None:
+    assert room(NEAR, **options).needs_face is needed
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def check_golden(name: str, found: dict[str, Any]) -> None:
     if os.environ.get("LIKENESS_WRITE_GOLDENS"):
         file.write_text(text)
     kept = json.loads(file.read_text())
-    told = json.loads(text)
-    assert list(told) == list(kept), f"cases of {file.name}"
+    reported = json.loads(text)
+    assert list(reported) == list(kept), f"cases of {file.name}"
     for case in kept:
-        assert told[case] == kept[case], f"{file.name}: {case}"
+        assert reported[case] == kept[case], f"{file.name}: {case}"

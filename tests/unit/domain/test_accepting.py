@@ -206,5 +206,5 @@ def test_the_order_and_the_places_of_photos_are_not_in_its_name() -> None:
         class_photos=(plain("y"), plain("x")),
     )
     assert name_job("t", one, request, "m") == name_job("t", other, request, "m")
-    said = TrainingRequest(**REQUEST, seed=0)
-    assert name_job("t", one, said, "m") == name_job("t", one, request, "m"), "its default"
+    message = TrainingRequest(**REQUEST, seed=0)
+    assert name_job("t", one, message, "m") == name_job("t", one, request, "m"), "its default"

@@ -114,8 +114,8 @@ def test_an_end_is_read_in_the_catalogue_s_words() -> None:
     assert ended("TIMED_OUT", redriveCount=2) == Ending("arn:1", 2, "timed_out", {}, "failed")
     assert ended("ABORTED") == Ending("arn:1", 0, "canceled", {}, "canceled")
     facts = {"code": "too_few_photos", "found": 3, "needed": 5}
-    told = ended("FAILED", error="TooFewPhotosError", cause=KIND_NAMES)
-    assert told == Ending("arn:1", 0, "too_few_photos", facts, "failed")
+    reported = ended("FAILED", error="TooFewPhotosError", cause=KIND_NAMES)
+    assert reported == Ending("arn:1", 0, "too_few_photos", facts, "failed")
     assert ended("FAILED") == Ending("arn:1", 0, "internal_error", {}, "failed")
 
 

@@ -26,7 +26,7 @@ def seconds(tflop: float, peak: float) -> int:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "base", "instance", "steps", "expected"),
+    ("options", "base", "instance", "steps", "expected"),
     [
         # 100 passes, and 24 pictures of 10 sampling steps
         ({}, SDXL, G5, 100, seconds(340 * 14.3, 70)),
@@ -48,9 +48,9 @@ def seconds(tflop: float, peak: float) -> int:
     ],
 )
 def test_an_estimate_is_the_work_by_the_speed(
-    wishes: dict[str, object], base: object, instance: str, steps: int, expected: int
+    options: dict[str, object], base: object, instance: str, steps: int, expected: int
 ) -> None:
-    request = changed(REQUEST, **(PLAIN | wishes))
+    request = changed(REQUEST, **(PLAIN | options))
     found = make_estimate(request, SIX, base, instance)  # type: ignore[arg-type]
     assert (found.steps, found.seconds) == (steps, expected)
     hourly = {G5: 1.515, P4D: 25.2513}.get(instance)
@@ -147,8 +147,8 @@ def test_a_request_without_a_grid_is_one_point_without_a_name() -> None:
 
 
 def test_what_a_client_did_not_say_stays_unsaid_in_a_point() -> None:
-    said = changed(REQUEST, rank=4)
-    assert said.model_fields_set == {"instance_prompt", "class_prompt", "rank"}
+    message = changed(REQUEST, rank=4)
+    assert message.model_fields_set == {"instance_prompt", "class_prompt", "rank"}
 
 
 def test_a_point_s_job_has_the_name_that_it_had_in_every_release() -> None:

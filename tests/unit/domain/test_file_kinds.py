@@ -156,11 +156,11 @@ def test_words_are_one_line_that_can_be_shown(text: str, words: str | None) -> N
 
 
 @pytest.mark.parametrize("file", ["file_name", "image_file", "file", "image"])
-@pytest.mark.parametrize("said", ["text", "caption", "prompt"])
-def test_lists_name_files_and_words_as_other_tools_do(file: str, said: str) -> None:
-    rows = f'{{"{file}": "a.jpg", "{said}": "smiling"}}\n{{"{file}": "b.jpg", "{said}": 5}}'
+@pytest.mark.parametrize("message", ["text", "caption", "prompt"])
+def test_lists_name_files_and_words_as_other_tools_do(file: str, message: str) -> None:
+    rows = f'{{"{file}": "a.jpg", "{message}": "smiling"}}\n{{"{file}": "b.jpg", "{message}": 5}}'
     assert parse_list(rows, "METADATA.JSONL") == {"a.jpg": "smiling"}
-    assert parse_list(f"{said},{file}\nsmiling,a.jpg\n", "captions.csv") == {"a.jpg": "smiling"}
+    assert parse_list(f"{message},{file}\nsmiling,a.jpg\n", "captions.csv") == {"a.jpg": "smiling"}
 
 
 def test_the_first_name_that_a_row_knows_counts() -> None:

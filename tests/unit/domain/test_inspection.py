@@ -322,7 +322,9 @@ def test_codes_come_from_the_repairs_to_the_advice() -> None:
 )
 def test_few_moments_are_little_variety(moments: int, alike: int, advised: tuple[str, ...]) -> None:
     codes = [()] * moments + [("similar_photo",)] * alike
-    photos = [PhotoVerdict(index=n, verdict="accepted", codes=said) for n, said in enumerate(codes)]
+    photos = [
+        PhotoVerdict(index=n, verdict="accepted", codes=own) for n, own in enumerate(codes)
+    ]
     photos.append(PhotoVerdict(index=99, verdict="refused", codes=("similar_photo",)))
     assert advice_on_set(photos) == advised
 
@@ -363,8 +365,8 @@ def test_pictures_of_the_class_are_numbered_and_each_is_kept_once() -> None:
 @pytest.mark.parametrize(("sweep", "dry_run"), [(True, False), (False, False), (False, True)])
 def test_the_summary_says_which_way_the_workflow_goes(sweep: bool, dry_run: bool) -> None:
     intake = memory_intake()
-    wishes = {"sweep": {"rank": [4, 8]}} if sweep else {}
-    job = accepted(intake, GOOD, dry_run=dry_run, **wishes)
+    options = {"sweep": {"rank": [4, 8]}} if sweep else {}
+    job = accepted(intake, GOOD, dry_run=dry_run, **options)
     summary = inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
     assert (summary.sweep, summary.dry_run) == (sweep, dry_run)
     assert (summary.accepted, summary.refused) == (5, 0)

@@ -32,12 +32,12 @@ def outcome(text: str | bytes, subject: Subject | None = DWJZ, photos: int = 30)
     except RequestRefusedError as refusal:
         return {"problems": [problem.model_dump(mode="json") for problem in refusal.problems]}
     lists = report.model_dump(mode="json", exclude={"schema_version", "tool"})
-    told = {
+    reported = {
         kind: [f"{s['name']} -> {s['ours']}. {s['note']}" for s in settings]
         for kind, settings in lists.items()
     }
     return {"tool": report.tool, "request": request.model_dump(mode="json", exclude_unset=True)} | {
-        kind: lines for kind, lines in told.items() if lines
+        kind: lines for kind, lines in reported.items() if lines
     }
 
 
@@ -46,7 +46,7 @@ def beside_nothing(found: dict[str, Any]) -> dict[str, Any]:
     empty = outcome("")
     if "problems" in found:
         return found
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "request": {
             name: value
             for name, value in found["request"].items()
@@ -55,10 +55,10 @@ def beside_nothing(found: dict[str, Any]) -> dict[str, Any]:
         "left out": sorted(set(empty["request"]) - set(found["request"])),
     }
     for kind in ("honoured", "mapped", "ignored", "assumed"):
-        told[kind] = [line for line in found.get(kind, ()) if line not in empty.get(kind, ())]
+        reported[kind] = [line for line in found.get(kind, ()) if line not in empty.get(kind, ())]
         lost = [line for line in empty.get(kind, ()) if line not in found.get(kind, ())]
-        told[f"not {kind}"] = lost
-    return {name: value for name, value in told.items() if value}
+        reported[f"not {kind}"] = lost
+    return {name: value for name, value in reported.items() if value}
 
 
 def value_of(name: str) -> str:

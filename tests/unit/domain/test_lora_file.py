@@ -123,7 +123,7 @@ def test_bytes_that_belong_to_no_tensor_are_refused() -> None:
 
 
 def rank_of(shapes: dict[str, tuple[int, int]], rank: int, text_rank: int | None = None) -> str:
-    """What is said of a file of these shapes; nothing, where it passes."""
+    """What is message of a file of these shapes; nothing, where it passes."""
     tensors = {name: (shape, bytes(4 * shape[0] * shape[1])) for name, shape in shapes.items()}
     try:
         check_lora(safetensors(tensors), rank, text_rank)
@@ -137,7 +137,7 @@ SECOND_DOWN, SECOND_UP = "text_encoder_2.q.lora.down.weight", "text_encoder_2.q.
 
 
 @pytest.mark.parametrize(
-    ("shapes", "rank", "text_rank", "said"),
+    ("shapes", "rank", "text_rank", "message"),
     [
         ({DOWN: (2, 4), UP: (4, 2)}, 2, None, ""),
         ({DOWN: (2, 4), UP: (4, 3)}, 2, None, "rank_wrong"),
@@ -154,17 +154,17 @@ SECOND_DOWN, SECOND_UP = "text_encoder_2.q.lora.down.weight", "text_encoder_2.q.
     ],
 )
 def test_a_pair_has_the_rank_of_its_network(
-    shapes: dict[str, tuple[int, int]], rank: int, text_rank: int | None, said: str
+    shapes: dict[str, tuple[int, int]], rank: int, text_rank: int | None, message: str
 ) -> None:
-    assert rank_of(shapes, rank, text_rank) == said
+    assert rank_of(shapes, rank, text_rank) == message
 
 
-@pytest.mark.parametrize(("length", "said"), [(200, ""), (201, "keys_unknown")])
-def test_a_layer_has_a_name_of_sensible_length(length: int, said: str) -> None:
+@pytest.mark.parametrize(("length", "message"), [(200, ""), (201, "keys_unknown")])
+def test_a_layer_has_a_name_of_sensible_length(length: int, message: str) -> None:
     down, up = (
         f"unet.{'x' * (length - len(end))}{end}" for end in (".lora_A.weight", ".lora_B.weight")
     )
-    assert rank_of({down: (2, 4), up: (4, 2)}, 2) == said
+    assert rank_of({down: (2, 4), up: (4, 2)}, 2) == message
 
 
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])

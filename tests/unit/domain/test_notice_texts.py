@@ -1,4 +1,4 @@
-"""Whole notices: every field of what an owner is told, made of the catalogue's words."""
+"""Whole notices: every field of what an owner is reported, made of the catalogue's words."""
 
 from dataclasses import replace
 from typing import Any
@@ -272,9 +272,9 @@ def test_refused_photos_are_told_and_others_by_their_advice() -> None:
     write_document(documents, layout.photo_report_key(job.job_id), report)
     assert photo_notices(job, documents) == (), "nobody knows their names"
     write_document(documents, layout.accepted_upload_key(job.job_id), accepted)
-    assert [told.file for told in photo_notices(job, documents)] == ["a.jpg", "d.jpg"]
+    assert [reported.file for reported in photo_notices(job, documents)] == ["a.jpg", "d.jpg"]
     with_advice = photo_notices(job, documents, also={"blurred"})
-    assert [told.file for told in with_advice] == ["a.jpg", "b.jpg", "d.jpg"]
+    assert [reported.file for reported in with_advice] == ["a.jpg", "b.jpg", "d.jpg"]
     documents.delete(layout.photo_report_key(job.job_id))
     assert photo_notices(job, documents) == ()
 
@@ -347,7 +347,7 @@ def test_what_a_sweep_leaves_open_is_closed_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimate", "trainings", "said"),
+    ("estimate", "trainings", "given_text"),
     [
         (None, 1, ""),
         ((800, 1200, 0.505), 1, " It would take 800 steps, about 20 minutes and 0.51 USD."),
@@ -362,11 +362,11 @@ def test_what_a_sweep_leaves_open_is_closed_with_it() -> None:
     ],
 )
 def test_a_plan_is_said_in_a_sentence_or_two(
-    estimate: tuple[int, int, float | None] | None, trainings: int, said: str
+    estimate: tuple[int, int, float | None] | None, trainings: int, given_text: str
 ) -> None:
     found = None
     if estimate is not None:
         steps, seconds, usd = estimate
         found = Estimate(steps=steps, seconds=seconds, usd=usd)
     plan = DryRunNotice(photos=9, refused=2, class_photos=0, estimate=found, trainings=trainings)
-    assert dry_run.dry_run_text(plan) == f"Photos that can be used: 9 of 11.{said}"
+    assert dry_run.dry_run_text(plan) == f"Photos that can be used: 9 of 11.{given_text}"

@@ -44,7 +44,7 @@ class Shelf:
         write_document(self.bases, "bases/portraits-sdxl/base.json", card)
 
     def rewrite(self, **changes: object) -> None:
-        """Let the trainer have said something else."""
+        """Let the trainer have message something else."""
         changed = TrainingResult.model_validate({**self.result.model_dump(), **changes})
         write_document(self.models, RESULT, changed)
 
@@ -94,8 +94,8 @@ def test_a_package_says_whose_it_is_by_a_hash_and_not_by_a_name() -> None:
     with tarfile.open(fileobj=io.BytesIO(Shelf().archive())) as tar:
         card = tar.extractfile(PACKAGE_CARD)
         assert card is not None
-        said = PackageCard.model_validate_json(card.read())
-    assert said == PackageCard(tenant_sha256=sha256(b"acme").hexdigest(), adapter=True)
+        message = PackageCard.model_validate_json(card.read())
+    assert message == PackageCard(tenant_sha256=sha256(b"acme").hexdigest(), adapter=True)
 
 
 def test_the_name_holds_the_job_and_the_weights() -> None:
@@ -250,7 +250,7 @@ def test_a_package_says_all_of_this() -> None:
         trigger_word="sks",
     )
     again = publish(spec(1), shelf.trained(), shelf.models, shelf.bases)
-    assert again == package, "what is there is what is told"
+    assert again == package, "what is there is what is reported"
 
 
 def manifest_changed(shelf: Shelf, **changes: object) -> None:

@@ -124,13 +124,13 @@ def outcome(given: Given) -> dict[str, Any]:
 
 def test_uploads_ask_for_what_they_asked_for() -> None:
     found = {name: outcome(given) for name, given in GIVEN.items()}
-    assert not [name for name, told in found.items() if "problems" in told]
+    assert not [name for name, reported in found.items() if "problems" in reported]
     check_golden("requests", found)
 
 
 def test_bad_requests_are_told_in_these_words() -> None:
     found = {name: outcome(given) for name, given in BAD.items()}
-    assert not [name for name, told in found.items() if "problems" not in told]
+    assert not [name for name, reported in found.items() if "problems" not in reported]
     check_golden("bad_requests", found)
 
 

@@ -30,8 +30,8 @@ REPORT = PhotoReport(
 )
 
 
-def swept_request(**wishes: object) -> TrainingRequest:
-    given = REQUEST.model_dump(exclude_unset=True) | {"sweep": GRID} | wishes
+def swept_request(**options: object) -> TrainingRequest:
+    given = REQUEST.model_dump(exclude_unset=True) | {"sweep": GRID} | options
     return TrainingRequest.model_validate(given)
 
 

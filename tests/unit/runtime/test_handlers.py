@@ -97,10 +97,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
     return written
 
 
-def told(log: StringIO) -> list[dict[str, Any]]:
-    said = [json.loads(line) for line in log.getvalue().splitlines()]
+def reported(log: StringIO) -> list[dict[str, Any]]:
+    given_text = [json.loads(line) for line in log.getvalue().splitlines()]
     kept = ("level", "message", "stage", "job_id", "error", "facts")
-    return [{name: line[name] for name in kept if name in line} for line in said]
+    return [{name: line[name] for name in kept if name in line} for line in given_text]
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, float]]:
@@ -116,7 +116,7 @@ def counted(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, float]]:
 def test_a_stage_that_is_done_says_so(log: StringIO, capsys: pytest.CaptureFixture[str]) -> None:
     squares({"job_id": JOB, "count": 1}, context())
     name = __name__.partition(".")[0]
-    assert told(log) == [
+    assert reported(log) == [
         {"level": "INFO", "message": "stage done", "stage": name, "job_id": JOB},
     ]
     assert counted(capsys) == [("Succeeded", name, 1.0)]
@@ -127,7 +127,7 @@ def test_a_failure_on_purpose_is_logged_with_its_facts(
 ) -> None:
     with pytest.raises(GateFailedError):
         squares({"job_id": JOB, "count": -2}, context())
-    (line,) = told(log)
+    (line,) = reported(log)
     assert (line["level"], line["error"], line["job_id"]) == ("WARNING", "GateFailedError", JOB)
     assert line["facts"] == {"code": "gate_failed", "found": -2}
     assert [name for name, _, _ in counted(capsys)] == ["Failed"]
@@ -138,7 +138,7 @@ def test_a_crash_is_logged_by_its_name_alone_and_counted_twice(
 ) -> None:
     with pytest.raises(BrokenError):
         breaking({"job_id": JOB, "count": 1}, context())
-    (line,) = told(log)
+    (line,) = reported(log)
     assert (line["level"], line["error"], line["job_id"]) == ("ERROR", "BrokenError", JOB)
     assert "facts" not in line
     assert "private" not in log.getvalue()

@@ -76,8 +76,8 @@ def test_what_the_child_says_of_a_photo_and_of_a_mask_is_handed_on() -> None:
 
 
 def test_a_reason_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = sandbox.broken("it ended", b"first\n" + b"x" * 500 + b"\n").facts["reason"]
-    assert said == ("the photo decoder does not work: it ended: " + "x" * 500)[:200]
+    message = sandbox.broken("it ended", b"first\n" + b"x" * 500 + b"\n").facts["reason"]
+    assert message == ("the photo decoder does not work: it ended: " + "x" * 500)[:200]
     assert sandbox.broken("it ended", b" \n ").facts["reason"] == (
         "the photo decoder does not work: it ended"
     )

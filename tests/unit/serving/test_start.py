@@ -217,9 +217,9 @@ def test_a_batch_is_one_line_that_cloudwatch_reads(
     began = int(time.time() * 1000)
     metrics.emit({"Requests": 2, "BatchSeconds": 0.5})
     (line,) = capsys.readouterr().out.splitlines()
-    told = json.loads(line)
-    about = told.pop("_aws")
-    assert told == {"service": service or "likeness", "Requests": 2, "BatchSeconds": 0.5}
+    reported = json.loads(line)
+    about = reported.pop("_aws")
+    assert reported == {"service": service or "likeness", "Requests": 2, "BatchSeconds": 0.5}
     assert began <= about["Timestamp"] <= int(time.time() * 1000)
     assert about["CloudWatchMetrics"] == [
         {

@@ -21,7 +21,7 @@ names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR")
 place = os.environ["RANK"]
 Path(sys.argv[1], place).write_text(json.dumps([os.environ[name] for name in names]))
 Path(sys.argv[1], f"port-{place}").write_text(os.environ["MASTER_PORT"])
-print(f"said by {place}", flush=True)
+print(f"message by {place}", flush=True)
 code = sys.argv[2].split(",")[int(place)]
 if code == "term":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -40,8 +40,8 @@ def _signals_as_before() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-def crew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: str) -> int:
-    """Run a crew of the small program above; return what the training job would end with."""
+def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: str) -> int:
+    """Run a group of the small program above; return what the training job would end with."""
     program = tmp_path / "member.py"
     program.write_text(MEMBER)
     monkeypatch.setattr(sys, "argv", [str(program), str(tmp_path), codes])
@@ -83,20 +83,20 @@ def test_one_of_several_knows_that_it_is(
 def test_members_know_their_place_and_only_the_first_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert crew(tmp_path, monkeypatch, "0,0,0") == 0
+    assert group(tmp_path, monkeypatch, "0,0,0") == 0
     for place in "012":
         assert json.loads((tmp_path / place).read_text()) == [place, place, "3", "3", "127.0.0.1"]
     ports = {(tmp_path / f"port-{place}").read_text() for place in "012"}
     assert len(ports) == 1
     assert 1024 <= int(ports.pop()) <= 65535
-    assert capfd.readouterr().out == "said by 0\n"
+    assert capfd.readouterr().out == "message by 0\n"
     assert not (tmp_path / "output").exists()
 
 
 def test_what_the_first_has_committed_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert crew(tmp_path, monkeypatch, "0,5") == 0
+    assert group(tmp_path, monkeypatch, "0,5") == 0
     assert not (tmp_path / "output").exists()
 
 
@@ -105,7 +105,7 @@ def test_members_that_wait_for_a_failed_one_are_ended_and_the_reason_is_written(
 ) -> None:
     monkeypatch.setattr(launch, "EXIT_GRACE_SECONDS", 0.5)
     began = time.monotonic()
-    assert crew(tmp_path, monkeypatch, "hang,3") == 1
+    assert group(tmp_path, monkeypatch, "hang,3") == 1
     assert time.monotonic() - began < 45
     assert (tmp_path / "output" / "failure").read_text() == (
         "training_failed: a worker process of this training ended early"
@@ -117,12 +117,12 @@ def test_a_reason_that_is_written_already_stays(
 ) -> None:
     (tmp_path / "output").mkdir()
     (tmp_path / "output" / "failure").write_text("disk_full: no room")
-    assert crew(tmp_path, monkeypatch, "7,0") == 1
+    assert group(tmp_path, monkeypatch, "7,0") == 1
     assert (tmp_path / "output" / "failure").read_text() == "disk_full: no room"
 
 
 def test_a_wish_to_end_is_passed_on_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert crew(tmp_path, monkeypatch, "term") == 143
+    assert group(tmp_path, monkeypatch, "term") == 143
     assert not (tmp_path / "output").exists()
 
 

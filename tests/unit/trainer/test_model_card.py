@@ -96,9 +96,9 @@ def test_a_licence_is_named_where_the_base_has_one(tmp_path: Path) -> None:
 def test_what_was_not_done_is_said_as_such() -> None:
     frozen = replace(RECIPE, text_encoder_lr=None)
     early = METRICS.model_copy(update={"final_loss": None, "partial": True})
-    said = about_training(frozen, early, PLAN)
-    assert "| text encoders | not trained |" in said
-    assert "| final loss | - |\n\nTraining was stopped early: what had been learnt" in said
+    message = about_training(frozen, early, PLAN)
+    assert "| text encoders | not trained |" in message
+    assert "| final loss | - |\n\nTraining was stopped early: what had been learnt" in message
 
 
 def test_a_missed_floor_is_named() -> None:

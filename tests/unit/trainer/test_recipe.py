@@ -232,8 +232,8 @@ def test_every_wish_of_a_request_is_in_the_recipe() -> None:
 
 
 def test_a_request_without_wishes_is_the_base_s_in_everything() -> None:
-    bare, said = recipe_of(), recipe_of(**WHOLE)
-    assert asdict(bare) == asdict(said) | {
+    bare, given_text = recipe_of(), recipe_of(**WHOLE)
+    assert asdict(bare) == asdict(given_text) | {
         "seed": 0,
         "resolution": 64,
         "steps": 240,
@@ -272,7 +272,7 @@ def test_a_request_without_wishes_is_the_base_s_in_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "defaults", "rate"),
+    ("options", "defaults", "rate"),
     [
         ({}, {}, None),
         ({"train_text_encoder": True}, {}, 1e-3),
@@ -292,10 +292,10 @@ def test_a_request_without_wishes_is_the_base_s_in_everything() -> None:
     ],
 )
 def test_the_text_encoders_rate(
-    wishes: dict[str, object], defaults: dict[str, object], rate: float | None
+    options: dict[str, object], defaults: dict[str, object], rate: float | None
 ) -> None:
     card = CARD.model_copy(update={"training": DEFAULTS.model_copy(update=defaults)})
-    assert recipe_of(card, **wishes).text_encoder_lr == rate
+    assert recipe_of(card, **options).text_encoder_lr == rate
 
 
 def test_own_class_pictures_count_in_the_place_of_drawn_ones() -> None:
@@ -326,7 +326,7 @@ def test_states_are_saved_after_a_tenth_but_not_after_every_few_steps(
 
 
 @pytest.mark.parametrize(
-    ("wishes", "steps"),
+    ("options", "steps"),
     [
         ({}, 12),
         ({"lr_scheduler": "constant"}, 0),
@@ -334,8 +334,8 @@ def test_states_are_saved_after_a_tenth_but_not_after_every_few_steps(
         ({"lr_scheduler": "linear", "lr_warmup_steps": 3}, 3),
     ],
 )
-def test_a_twentieth_of_the_steps_warms_up(wishes: dict[str, object], steps: int) -> None:
-    assert recipe_of(**wishes).warm_up_steps == steps
+def test_a_twentieth_of_the_steps_warms_up(options: dict[str, object], steps: int) -> None:
+    assert recipe_of(**options).warm_up_steps == steps
 
 
 # --- the plan -------------------------------------------------------------------------------
