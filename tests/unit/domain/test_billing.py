@@ -121,6 +121,7 @@ def test_a_shared_training_job_is_split_by_steps() -> None:
     settle_cost_records(world.services, NOON)
     costs = [receipts(world, number)[0].usd or 0 for number in users]
     assert sum(costs) == pytest.approx(USD_PER_HOUR[INSTANCE])
+    assert sum(receipts(world, number)[0].billable_seconds for number in users) == 3600
     assert costs == sorted(costs)
     assert len(set(costs)) == len(users) > 1
 

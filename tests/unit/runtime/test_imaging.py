@@ -192,6 +192,17 @@ def test_a_mask_lies_on_its_side_where_its_photo_did() -> None:
     assert facts == {"width": 80, "height": 96}
 
 
+@pytest.mark.parametrize("mask", [{}, {"mask_of": [96, 80]}])
+def test_the_order_s_own_limit_of_pixels_holds(
+    monkeypatch: pytest.MonkeyPatch, mask: dict[str, object]
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    body = encoded(picture())
+    size = Image.open(io.BytesIO(body)).size
+    order = {"kind": "JPEG", **LIMITS, **mask, "max_pixels": size[0] * size[1] - 1}
+    assert answer(body, order) == ({"refused": "too_many_pixels"}, b"")
+
+
 # --- measures -------------------------------------------------------------------------------
 
 
