@@ -131,7 +131,7 @@ down: ## stop it
 
 .PHONY: exports deploy photos walkthrough
 
-exports: ## print what to export for the laptop's AWS: eval "$$(make -s exports)"
+exports: ## print what to export for the laptop's AWS: eval "$(make -s exports)"
 	@$(TOOLS)/python -m local.cloud --port $(PORT) --exports
 
 deploy: ## build template.yaml and deploy it on the laptop's AWS
