@@ -22,7 +22,7 @@ from bench.report import Figure, finish
 KEPT = ROOT / ".local" / "newcomer.json"
 PORT = 4596
 MAX_SHARE = 0.6
-"""Of the earlier commit's wall time and disk."""
+"""The largest allowed share of the earlier commit's wall time and disk."""
 
 MAX_AGAIN_SECONDS = 10.0
 MAX_LIKENESS_LOSS, MAX_PROMPTS_LOSS, MAX_DRIFT_GAIN = 0.05, 0.1, 0.1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "OMP_NUM_THREADS", "VIRTUAL_ENV", "PYTHONPATH")
-"""Of the make that started this: the clones' own makes must not see them."""
+"""Variables of the make that started this; the clones' own makes must not see them."""
 
 LIKENESS = re.compile(r"likeness\s+\S+ before, (-?[\d.]+) after")
 PROMPTS = re.compile(r"prompts followed\s+(\d+)%")
@@ -30,9 +30,9 @@ class Run:
     envs_seconds: float
     demo_seconds: float
     again_seconds: float
-    """Of `make envs` when everything is there."""
+    """Seconds of `make envs` when everything is there."""
     disk_mib: float
-    """Of the clone with its environments, builds and state; git's own folder is left out."""
+    """Size of the clone with its environments, builds and state, without git's own folder."""
     cache_mib: float
     """That the installers' caches hold beside."""
     likeness: float

@@ -322,9 +322,7 @@ def test_codes_come_from_the_repairs_to_the_advice() -> None:
 )
 def test_few_moments_are_little_variety(moments: int, alike: int, advised: tuple[str, ...]) -> None:
     codes = [()] * moments + [("similar_photo",)] * alike
-    photos = [
-        PhotoVerdict(index=n, verdict="accepted", codes=own) for n, own in enumerate(codes)
-    ]
+    photos = [PhotoVerdict(index=n, verdict="accepted", codes=own) for n, own in enumerate(codes)]
     photos.append(PhotoVerdict(index=99, verdict="refused", codes=("similar_photo",)))
     assert advice_on_set(photos) == advised
 
