@@ -38,7 +38,7 @@ class Block:
 
     page: str
     line: int
-    """Of its opening fence, counted from one."""
+    """The line of its opening fence, counted from one."""
     language: str
     text: str
     settings: dict[str, str]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PASSED_ON = ("HOME", "PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-"""Of this process's environment; and what pip, uv and proxies are told. Nothing of AWS."""
+"""Variables that are passed on: the basics, and those of pip, uv and proxies; none of AWS."""
 PREFIXES = ("PIP_", "UV_", "NPM_", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy")
 _QUIET_SECONDS = 5.0
 _START = "set -E -o pipefail; trap 'failed=$?' ERR\n"
@@ -29,7 +29,7 @@ class Outcome:
 
     printed: str
     status: int | None
-    """Of the last command that failed, 0 when none did; None: it took too long."""
+    """Status of the last command that failed; 0 when none did, None when it took too long."""
     seconds: float
 
 

@@ -23,7 +23,7 @@ class Progress:
 
     @property
     def percent(self) -> int:
-        """Of this part, rounded down."""
+        """Percent of this part, rounded down."""
         return 100 * self.done // max(1, self.total)
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ VARIABLE = "LIKENESS_MAX_THREADS"
 """Up to how many; absent: as OMP_NUM_THREADS says, and nothing is tried."""
 
 TRIALS = 2
-"""Of each number; the faster one counts, for the first also warms up."""
+"""Steps timed with each number of threads; the fastest counts, because the first warms up."""
 
 
 def choose_threads(step: Callable[[], float], device: torch.device) -> float:
