@@ -7,10 +7,10 @@ from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.errors import TooExpensiveError
 from contracts.shared import layout
-from contracts.shared.steps import Dataset
+from contracts.shared.steps import Dataset, count_steps
 from domain.ports.storage import write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
-from domain.pricing.estimating import make_estimate, make_offer
+from domain.pricing.estimating import make_estimate, make_offer, sum_of, work_tflop
 from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
 from tests.unit.training_kit import CARD, NOON, REQUEST, World, inspect, job_id, spec
 
@@ -55,6 +55,34 @@ def test_an_estimate_is_the_work_by_the_speed(
     assert (found.steps, found.seconds) == (steps, expected)
     hourly = {G5: 1.515, P4D: 25.2513}.get(instance)
     assert found.usd == (None if hourly is None else pytest.approx(hourly * expected / 3600))
+
+
+@pytest.mark.parametrize(
+    ("wishes", "tflop"),
+    [
+        ({}, 340 * 14.3),  # 100 photos, and 24 pictures of 10 sampling steps
+        # half of the photos at each resolution; pictures are drawn at the base's
+        ({"resolutions": (512, 1024)}, (50 / 4 + 50 + 240) * 14.3),
+        # four rounds of two pictures; then four of four, however many prompts there are
+        ({"validation_steps": 25}, (340 + 80) * 14.3),
+        ({"validation_steps": 25, "sample_prompts": ("sks",) * 8}, (340 + 160) * 14.3),
+    ],
+)
+def test_the_work_is_that_of_every_picture_at_its_size(
+    wishes: dict[str, object], tflop: float
+) -> None:
+    request = changed(REQUEST, **(PLAIN | wishes))
+    budget = count_steps(request, SDXL.training, SIX)
+    assert work_tflop(budget, request, SDXL) == pytest.approx(tflop, rel=1e-12)
+
+
+def test_an_estimate_says_how_many_batches_where_every_part_does() -> None:
+    one = changed(REQUEST, **PLAIN, gradient_accumulation_steps=4)
+    assert make_estimate(one, SIX, SDXL, G5).batches == 400
+    three = changed(one, sweep={"rank": [4, 8, 16]})
+    assert make_estimate(three, SIX, SDXL, G5).batches == 1200
+    old = Estimate(steps=1, seconds=1, usd=None)
+    assert sum_of([make_estimate(one, SIX, SDXL, G5), old]).batches is None
 
 
 def test_a_sweep_costs_the_sum_of_its_points() -> None:

@@ -63,6 +63,15 @@ def test_a_price_is_split_by_what_each_point_is_estimated_at() -> None:
     assert sum(share or 0 for share in shares(2.0)) == pytest.approx(2.0)
 
 
+def test_a_grid_of_one_gets_the_whole_price() -> None:
+    world = World()
+    world.jobs.claim(spec(1), "arn", NOON)
+    (one,) = priced(
+        grid_trials(swept_request(max_cost_usd=2.0))[:1], spec(1), REPORT, room_of(world)
+    )
+    assert one.request.max_cost_usd == pytest.approx(2.0)
+
+
 def test_no_point_gets_less_than_it_is_estimated_at() -> None:
     assert shares(0.001) == pytest.approx(costs())
 
