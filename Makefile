@@ -166,18 +166,21 @@ test: ## unit, contract, integration, smoke, end to end
 	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving integration contract unit
 	$(TOOLS)/pytest -p no:randomly tests/e2e
 
-# One core each.
+# One core each. Unit and integration tests run in random order: SEED=123 repeats an order, which the
+# first lines of the output name.
+ORDER = $(if $(SEED),--randomly-seed=$(SEED))
+
 unit: ## the rules alone, in one small environment
 	@$(call ready,unit,tools/.tests)
-	$(TOOLS)/pytest tests/unit
+	$(TOOLS)/pytest $(ORDER) tests/unit
 
 contract:
 	@$(call ready,contract,tools/.tests lambda/.ready sam/.ready)
-	$(TOOLS)/pytest tests/contract
+	$(TOOLS)/pytest -p no:randomly tests/contract
 
 integration:
 	@$(call ready,integration,$(TESTS_READY))
-	$(TOOLS)/pytest tests/integration
+	$(TOOLS)/pytest $(ORDER) tests/integration
 
 smoke-training:
 	@$(call ready,torch,torch/.tests)
