@@ -58,7 +58,7 @@ def test_an_estimate_is_the_work_by_the_speed(
 
 
 @pytest.mark.parametrize(
-    ("wishes", "tflop"),
+    ("options", "tflop"),
     [
         ({}, 340 * 14.3),  # 100 photos, and 24 pictures of 10 sampling steps
         # half of the photos at each resolution; pictures are drawn at the base's
@@ -69,9 +69,9 @@ def test_an_estimate_is_the_work_by_the_speed(
     ],
 )
 def test_the_work_is_that_of_every_picture_at_its_size(
-    wishes: dict[str, object], tflop: float
+    options: dict[str, object], tflop: float
 ) -> None:
-    request = changed(REQUEST, **(PLAIN | wishes))
+    request = changed(REQUEST, **(PLAIN | options))
     budget = count_steps(request, SDXL.training, SIX)
     assert work_tflop(budget, request, SDXL) == pytest.approx(tflop, rel=1e-12)
 
