@@ -69,7 +69,7 @@ def test_both_commits_begin_with_empty_caches_and_without_our_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAKEFLAGS", "-j2")
-    monkeypatch.setenv("PATH", "/work/.venv/tools/bin:/usr/bin")
+    monkeypatch.setenv("PATH", "/home/me/likeness/.venv/tools/bin:/usr/bin")
     given = newcomer_environment(tmp_path)
     assert given["PATH"] == "/usr/bin"
     assert "MAKEFLAGS" not in given
