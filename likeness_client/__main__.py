@@ -27,7 +27,9 @@ from likeness_client.functions import FunctionFailedError
 from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
+from likeness_client.stack import NoStackError
 from likeness_client.store import NotStoredError
+from likeness_client.uninstall import NotConfirmedError, NotUninstalledError, uninstall
 
 NOT_ARGUMENTS = {
     *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
@@ -60,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_addresses()
         return COMMANDS[options.command](options)
-    except (UsageError, NoFolderError, NoTenantError, UnknownJobError) as error:
+    except (UsageError, NoFolderError, NoTenantError, UnknownJobError, NoStackError) as error:
         return complain(str(error), ExitCode.NOT_FOUND)
-    except (FunctionFailedError, GenerationError) as error:
+    except (FunctionFailedError, GenerationError, NotConfirmedError, NotUninstalledError) as error:
         refused = not is_about_access(error.__cause__)
         return complain(str(error), ExitCode.REFUSED if refused else ExitCode.NO_AWS)
     except ParamValidationError as error:
@@ -116,6 +118,11 @@ def run_check(options: argparse.Namespace) -> int:
 def run_replay(options: argparse.Namespace) -> int:
     """Empty the dead-letter queue."""
     return replay(options.queue_url, dry_run=options.dry_run)
+
+
+def run_uninstall(options: argparse.Namespace) -> int:
+    """Remove a stack with all that it holds."""
+    return uninstall(options.stack, keep=options.keep, yes=options.yes, dry_run=options.dry_run)
 
 
 def run_models(options: argparse.Namespace) -> int:
@@ -221,6 +228,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "models": run_models,
     "generate": run_generate,
     "replay": run_replay,
+    "uninstall": run_uninstall,
 }
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cloud import EVERYTHING, RUNTIME, archive, eventually, role
-from tests.contract.files import template
+from tests.contract.files import ROOT
 from tests.contract.step_functions_kit import StatesKit, one
 
 if TYPE_CHECKING:
@@ -121,8 +121,12 @@ def test_a_template_s_lifecycle_rules_do_not_reach_the_bucket(cloud: Cloud) -> N
 
 
 def test_a_stack_with_a_budget_is_refused(cloud: Cloud) -> None:
-    properties = template()["Resources"]["Budget"]["Properties"]
-    body = {"Resources": {"B": {"Type": "AWS::Budgets::Budget", "Properties": properties}}}
+    body = (ROOT / "budget.yaml").read_text()
+    values = {"BudgetName": "b", "MonthlyBudgetUsd": "1", "OperationsTopicArn": "arn:aws:sns:x"}
     stacks = cloud.client("cloudformation")
     with pytest.raises(stacks.exceptions.ClientError, match="AWS::Budgets::Budget"):
-        stacks.create_stack(StackName="budgeted", TemplateBody=json.dumps(body))
+        stacks.create_stack(
+            StackName="budgeted",
+            TemplateBody=body,
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
+        )
