@@ -54,17 +54,16 @@ class SageMakerEndpointLifecycle:
 
     @classmethod
     def from_env(cls) -> "SageMakerEndpointLifecycle":
-        """Use ENDPOINT_NAME; ENDPOINT_CONFIG_NAME is empty if CloudFormation owns the endpoint.
+        """Use ENDPOINT_NAME and STACK_ID.
 
-        STACK_ID is set where the endpoint may be created.
+        ENDPOINT_CONFIG_NAME is empty if CloudFormation owns the endpoint.
         """
-        stack_id = settings.optional("STACK_ID")
         return cls(
             settings.text("ENDPOINT_NAME"),
             settings.optional("ENDPOINT_CONFIG_NAME"),
             client("sagemaker"),
             client("cloudwatch"),
-            Stack(stack_id, client("cloudformation")) if stack_id else None,
+            Stack(settings.text("STACK_ID"), client("cloudformation")),
         )
 
     @property

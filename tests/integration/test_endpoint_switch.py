@@ -70,16 +70,13 @@ class Switched:
             return None
         assert found["EndpointStatus"] == "InService"
         tags = self.sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in tags}[MADE_BY]
+        (maker,) = (str(tag["Value"]) for tag in tags if tag["Key"] == MADE_BY)
+        return maker
 
-    def order(self) -> list[tuple[str, str]]:
-        """What CloudFormation did to the endpoint and its release, in order."""
-        events = self.stacks.describe_stack_events(StackName=NAME)["StackEvents"]
-        return [
-            (event["LogicalResourceId"], event["ResourceStatus"])
-            for event in reversed(events)
-            if event["LogicalResourceId"] in {"ServingEndpoint", "EndpointOnDemandRelease"}
-        ]
+    def events(self) -> list[dict[str, Any]]:
+        """Everything that CloudFormation did, in order."""
+        pages = self.stacks.get_paginator("describe_stack_events").paginate(StackName=NAME)
+        return [event for page in pages for event in page["StackEvents"]][::-1]
 
 
 @pytest.fixture(scope="module")
@@ -105,36 +102,22 @@ def test_the_endpoint_is_always_whose_turn_it_is(switched: Switched) -> None:
     assert len(set(pairwise(ROUTE))) == 6
     assert switched.made_by() is None
     for value in ROUTE[1:]:
+        before = len(switched.events())
         outputs = switched.deploy(value)
         assert outputs.get("EndpointName", "") == ("" if value == "false" else ENDPOINT)
         assert switched.made_by() == ("cloudformation" if value == "true" else None), value
         if value == "on-demand":
             switched.awake()  # so that the next change meets an endpoint
             assert switched.made_by() == "on-demand"
+        if value == "true":
+            made_after_the_other_one_is_gone(switched.events()[before:])
     assert switched.wake() == "absent", "nobody creates one where the stack has none"
 
 
-def test_cloudformation_makes_its_endpoint_after_the_other_one_is_gone(switched: Switched) -> None:
-    switched.deploy("on-demand")
-    switched.awake()
-    before = len(switched.order())
-    switched.deploy("true")
-    assert switched.made_by() == "cloudformation"
-    steps = switched.order()[before:]
-    released = steps.index(("EndpointOnDemandRelease", "UPDATE_COMPLETE"))
-    assert released < steps.index(("ServingEndpoint", "CREATE_COMPLETE"))
-
-
-def test_an_endpoint_of_cloudformation_outlives_another_change(switched: Switched) -> None:
-    switched.deploy("true")
-    first = switched.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["CreationTime"]
-    images = {"TrainingImageUri": TRAINER, "ServingImageUri": SERVER}
-    deployment.deploy(
-        switched.cloud, NAME, CreateEndpoint="true", EndpointMaxInstances="2", **images
-    )
-    again = switched.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["CreationTime"]
-    assert (again, switched.made_by()) == (first, "cloudformation")
-    switched.deploy("true")
+def made_after_the_other_one_is_gone(events: list[dict[str, Any]]) -> None:
+    steps = [(event["LogicalResourceId"], event["ResourceStatus"]) for event in events]
+    released = [n for n, step in enumerate(steps) if step[0] == "EndpointOnDemandRelease"]
+    assert max(released) < steps.index(("ServingEndpoint", "CREATE_IN_PROGRESS"))
 
 
 def test_an_endpoint_on_demand_goes_with_its_stack(switched: Switched) -> None:
