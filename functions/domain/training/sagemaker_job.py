@@ -37,6 +37,9 @@ EXPORT_SECONDS = 180
 MIN_RUNTIME = EXPORT_SECONDS + 60
 """Smallest runtime in seconds; with less time nothing would be learnt before the export."""
 
+FACE_DETECTOR = "LIKENESS_FACE_DETECTOR"
+"""The variable of the training image that trainer.faces.choice reads."""
+
 CHECKPOINTS, TENSORBOARD = "/opt/ml/checkpoints", "/opt/ml/output/tensorboard"
 
 
@@ -70,8 +73,11 @@ class TrainingSettings:
     mixed_precision: Precision | None = None
     """Type of the frozen networks, unless the request chooses; None: the trainer looks at the GPU."""
     gradient_checkpointing: bool = False
+    """Whether trainings save memory at the price of a third of their speed."""
     watchdog_seconds: int = 120
     """Seconds without a step after which the trainer logs where it is; 0: never."""
+    face_detector: str | None = None
+    """Name of the face detector; None: the training image decides, and else the base's card."""
 
 
 def training_job_request(
@@ -97,6 +103,7 @@ def training_job_request(
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
         "HyperParameters": hyperparameters(run, settings),
+        "Environment": environment(settings),
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(
             plan.plan_id, base_id, settings, with_class_images=with_class_images
@@ -135,6 +142,11 @@ def hyperparameters(run: RunOptions, settings: TrainingSettings) -> dict[str, st
     if settings.mixed_precision is not None:
         chosen["mixed_precision"] = settings.mixed_precision
     return {name: str(value) for name, value in chosen.items()}
+
+
+def environment(settings: TrainingSettings) -> dict[str, str]:
+    """Return the variables of the training container."""
+    return {} if settings.face_detector is None else {FACE_DETECTOR: settings.face_detector}
 
 
 def channels(
