@@ -214,7 +214,7 @@ def doors(template: Mapping[str, Any]) -> Callable[[Knob], list[str]]:
     return doors_of
 
 
-def parameters_in(node: Any) -> list[str]:  # noqa: ANN401 - a part of the template
+def parameters_in(node: Any) -> list[str]:
     """Return the parameters to which a part of the template refers.
 
     >>> parameters_in({"Fn::Sub": "s3://${Bucket}/${AWS::Region}"})

@@ -79,14 +79,6 @@ class Arrived(NamedTuple):
     """What CloudFormation made, by logical id, as the service itself describes it."""
 
 
-def expected() -> dict[str, Any]:
-    """Return the value of each parameter at each place where it must arrive."""
-    text: dict[str, Any] = {name: value for name, value in CHANGED.items()}
-    return text | {
-        "KeepAliveSeconds": "111",
-    }
-
-
 def in_job(arrived: Arrived) -> dict[str, object]:
     """Return what CreateTrainingJob and the training container got, by parameter."""
     resources, stopping = arrived.job["ResourceConfig"], arrived.job["StoppingCondition"]

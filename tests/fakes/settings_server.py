@@ -73,7 +73,9 @@ def picture(adapter_sha256: str) -> dict[str, Any]:
 
 def told() -> dict[str, Any]:
     checker = resolve_checker(os.environ.get("LIKENESS_SAFETY_URI"), Path(os.environ["TMPDIR"]))
-    files = sorted(p.relative_to(checker).as_posix() for p in checker.rglob("*.*")) if checker else []
+    files = (
+        sorted(p.relative_to(checker).as_posix() for p in checker.rglob("*.*")) if checker else []
+    )
     environment = {
         name: value
         for name, value in os.environ.items()

@@ -11,9 +11,9 @@ from ministack.services.lambda_svc import _match_esm_filter
 from aws.jobs.table import DynamoJobs
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
-from contracts.documents.upload.run import RunOptions
 from contracts.documents.status import StatusChange
 from contracts.documents.sweep import SweepTrial
+from contracts.documents.upload.run import RunOptions
 from domain.ports.jobs import Jobs, UnknownJobError
 from likeness_client.jobs import Jobs as ClientJobs
 from likeness_client.jobs import RefusedUpload
@@ -69,7 +69,9 @@ def test_an_unknown_job_is_none(jobs: Jobs) -> None:
 
 
 def test_a_job_keeps_the_machine_that_its_request_asks_for(jobs: Jobs) -> None:
-    asked = spec().model_copy(update={"run": RunOptions(instance_type="ml.g5.2xlarge", max_run=600)})
+    asked = spec().model_copy(
+        update={"run": RunOptions(instance_type="ml.g5.2xlarge", max_run=600)}
+    )
     jobs.claim(asked, "arn:1", NOON)
     assert found(jobs).spec() == asked
     jobs.finish(job_id(), "failed", "training_failed", at(1))

@@ -43,6 +43,7 @@ from domain.training.sagemaker_job import (
     MIN_RUNTIME,
     TrainingSettings,
     max_runtime,
+    on_machine,
     pool_of,
     training_job_request,
     with_defaults,
@@ -82,14 +83,16 @@ def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str
         ended: a training job that has just ended. Its slot counts as free, although
             follow_training may not have updated its jobs yet.
     """
-    queued = [on_machine(job, services.settings) for job in untrained(services.training, now)]
-    running = [job for job in services.training.jobs.in_training() if job.training_job_name != ended]
+    queued = [with_machine(job, services.settings) for job in untrained(services.training, now)]
+    running = [
+        job for job in services.training.jobs.in_training() if job.training_job_name != ended
+    ]
     launch_round = LaunchRound(services, now, queued, running)
     launch_round.run()
     return launch_round.names
 
 
-def on_machine(job: JobRecord, settings: TrainingSettings) -> JobRecord:
+def with_machine(job: JobRecord, settings: TrainingSettings) -> JobRecord:
     """Return the job with the machine on which it would be trained now."""
     return job.model_copy(update={"run": with_defaults(job.run, settings)})
 
@@ -226,8 +229,7 @@ def start(services: LaunchServices, order: LaunchOrder, now: datetime) -> Start:
         order.training_job_name,
         plan,
         base_id,
-        services.settings,
-        run=order.run,
+        on_machine(services.settings, order.run),
         with_class_images=bool(class_images),
     )
     spot = request["EnableManagedSpotTraining"]

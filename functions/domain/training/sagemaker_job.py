@@ -5,7 +5,7 @@ So two requests differ only in names, inputs and times. The keep-alive period ma
 SageMaker does not compare it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.documents.training import TrainingPlan
@@ -69,10 +69,12 @@ class TrainingSettings:
     """The model that describes pictures, in the bases bucket; None: the stack has none."""
     volume_gb: int = 50
     """Storage volume of a training job, unless the request chooses another."""
+    use_spot_instances: bool | None = None
+    """What the request says; None: the stack decides by ``spot_backlog``."""
     num_processes: int = 1
     """Largest number of processes that train one adapter; never more than the instance has GPUs."""
     mixed_precision: Precision | None = None
-    """Type of the frozen networks, unless the request chooses; None: the trainer looks at the GPU."""
+    """Type of the frozen networks unless the request chooses; None: the trainer asks the GPU."""
     gradient_checkpointing: bool = False
     """Whether trainings save memory at the price of a third of their speed."""
     watchdog_seconds: int = 120
@@ -87,15 +89,10 @@ def training_job_request(
     base_id: str,
     settings: TrainingSettings,
     *,
-    run: RunOptions | None = None,
     with_class_images: bool = False,
 ) -> dict[str, Any]:
-    """Return the arguments of CreateTrainingJob; no personal data, no user text.
-
-    ``run`` is the machine that all tasks ask for; what it leaves open is as the stack says.
-    """
-    run = with_defaults(run, settings)
-    spot = uses_spot(run, len(plan.tasks), settings)
+    """Return the arguments of CreateTrainingJob; no personal data, no user text."""
+    spot = uses_spot(len(plan.tasks), settings)
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
@@ -103,7 +100,7 @@ def training_job_request(
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
-        "HyperParameters": hyperparameters(run, settings),
+        "HyperParameters": hyperparameters(settings),
         "Environment": environment(settings),
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(
@@ -113,7 +110,7 @@ def training_job_request(
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
         },
-        "ResourceConfig": resources(run, settings, spot=spot),
+        "ResourceConfig": resources(settings, spot=spot),
         "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
         "CheckpointConfig": {
             "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
@@ -130,10 +127,10 @@ def training_job_request(
     }
 
 
-def hyperparameters(run: RunOptions, settings: TrainingSettings) -> dict[str, str]:
+def hyperparameters(settings: TrainingSettings) -> dict[str, str]:
     """Return what the trainer reads in ``hyperparameters.json``; SageMaker takes text only."""
     chosen: dict[str, object] = {
-        "num_processes": min(settings.num_processes, gpus_of(str(run.instance_type))),
+        "num_processes": min(settings.num_processes, gpus_of(settings.instance_type)),
         "gradient_checkpointing": str(settings.gradient_checkpointing).lower(),
         "watchdog_seconds": settings.watchdog_seconds,
     }
@@ -211,10 +208,20 @@ def with_defaults(run: RunOptions | None, settings: TrainingSettings) -> RunOpti
     )
 
 
-def uses_spot(run: RunOptions, users: int, settings: TrainingSettings) -> bool:
+def on_machine(settings: TrainingSettings, run: RunOptions) -> TrainingSettings:
+    """Return the settings for a training job on the machine that its requests ask for."""
+    return replace(
+        settings,
+        instance_type=run.instance_type or settings.instance_type,
+        volume_gb=run.volume_size or settings.volume_gb,
+        use_spot_instances=run.use_spot_instances,
+    )
+
+
+def uses_spot(users: int, settings: TrainingSettings) -> bool:
     """Whether a training job of so many users runs on a spot instance; the request goes first."""
-    if run.use_spot_instances is not None:
-        return run.use_spot_instances
+    if settings.use_spot_instances is not None:
+        return settings.use_spot_instances
     return settings.spot_backlog and users > 1
 
 
@@ -227,12 +234,12 @@ def pool_of(run: RunOptions) -> str:
     return f"{run.instance_type}/{run.volume_size}"
 
 
-def resources(run: RunOptions, settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
+def resources(settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
     """Return ResourceConfig; without a warm pool for 0 seconds or spot instances."""
     config: dict[str, Any] = {
         "InstanceCount": 1,
-        "InstanceType": run.instance_type,
-        "VolumeSizeInGB": run.volume_size,
+        "InstanceType": settings.instance_type,
+        "VolumeSizeInGB": settings.volume_gb,
     }
     if settings.keep_alive_seconds > 0 and not spot:
         config["KeepAlivePeriodInSeconds"] = settings.keep_alive_seconds
