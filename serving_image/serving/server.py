@@ -35,7 +35,7 @@ QUEUE_SIZE = 64
 """Requests that may wait for the base; the same number is in its config.pbtxt."""
 
 ROWS_PER_PASS = 8
-"""Pictures that are drawn together; max_batch_size is never smaller, as Triton delays single ones."""
+"""Pictures drawn together; max_batch_size is never smaller, as Triton delays batches of one."""
 
 EXIT_SECONDS = 10
 """Time that requests in flight have to end when the server must stop."""

@@ -54,9 +54,9 @@ def test_a_knob_is_found_however_it_is_read(tmp_path: Path) -> None:
     program = folder / "run"
     program.write_text('#!/usr/bin/env python3\nos.environ["eighth"]\n')
     order = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-    told = [Knob("trainer", "hyperparameter", name) for name in ("size", "other")]
+    given = [Knob("trainer", "hyperparameter", name) for name in ("size", "other")]
     read = [Knob("trainer", "variable", name) for name in order]
-    assert knobs(tmp_path) == sorted([*told, *read])
+    assert knobs(tmp_path) == sorted([*given, *read])
 
 
 def test_a_name_that_cannot_be_seen_is_refused(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_trainer_gets_what_the_launcher_is_told(monkeypatch: pytest.MonkeyPa
     task = TrainingTask(job_id=job_id(1), request=REQUEST, photos=(photo,))
     plan = TrainingPlan(plan_id=job_id(1), base_sha256="b" * 64, tasks=(task,))
     request = training_job_request("likeness-x", plan, "base", settings_from_env())
-    told = request["HyperParameters"] | request["Environment"]
+    found = request["HyperParameters"] | request["Environment"]
     doors_of = doors(template())
     through_the_template = {
         knob.name: CHANGED[door]
@@ -86,7 +86,7 @@ def test_the_trainer_gets_what_the_launcher_is_told(monkeypatch: pytest.MonkeyPa
         if door in PARAMETERS
     }
     assert through_the_template
-    assert {name: told[name] for name in through_the_template} == through_the_template
+    assert {name: found[name] for name in through_the_template} == through_the_template
 
 
 def test_no_parameter_was_forgotten_where_all_are_changed() -> None:

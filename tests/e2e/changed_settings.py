@@ -82,7 +82,7 @@ class Arrived(NamedTuple):
 def in_job(arrived: Arrived) -> dict[str, object]:
     """Return what CreateTrainingJob and the training container got, by parameter."""
     resources, stopping = arrived.job["ResourceConfig"], arrived.job["StoppingCondition"]
-    told = arrived.trainer["hyperparameters"]
+    hyperparameters = arrived.trainer["hyperparameters"]
     channels = {
         one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"]
         for one in arrived.job["InputDataConfig"]
@@ -96,10 +96,10 @@ def in_job(arrived: Arrived) -> dict[str, object]:
         "VolumeSizeInGB": resources["VolumeSizeInGB"],
         "KeepAliveSeconds": resources["KeepAlivePeriodInSeconds"],
         "MaxRuntimeSeconds": stopping["MaxRuntimeInSeconds"],
-        "TrainerProcesses": told["num_processes"],
-        "TrainerMixedPrecision": told["mixed_precision"],
-        "TrainerGradientCheckpointing": told["gradient_checkpointing"],
-        "TrainerWatchdogSeconds": told["watchdog_seconds"],
+        "TrainerProcesses": hyperparameters["num_processes"],
+        "TrainerMixedPrecision": hyperparameters["mixed_precision"],
+        "TrainerGradientCheckpointing": hyperparameters["gradient_checkpointing"],
+        "TrainerWatchdogSeconds": hyperparameters["watchdog_seconds"],
         "FaceDetector": arrived.trainer["environment"]["LIKENESS_FACE_DETECTOR"],
     }
 

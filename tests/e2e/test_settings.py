@@ -34,7 +34,7 @@ from tests.e2e.changed_settings import (
 )
 from tests.e2e.stack import SMALL, Stack, photos
 from tests.fakes.recorded_resources import recorded
-from tests.fakes.settings_server import TOLD
+from tests.fakes.settings_server import REPORT
 from tests.fakes.settings_trainer import SEEN_FILE
 
 CONSENT = {
@@ -105,14 +105,14 @@ def arrived_in(deployed: Deployed) -> Arrived:
     record = stack.record(deployed.upload)
     sagemaker = cloud.client("sagemaker")
     job = sagemaker.describe_training_job(TrainingJobName=record.training_job_name or "")
-    told = told_to_server(cloud)
+    report = server_report(cloud)
     (config,) = sagemaker.list_endpoint_configs(NameContains=STACK)["EndpointConfigs"]
     described = sagemaker.describe_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
     return Arrived(
         job=job,
         trainer=read_json(stack, f"{checkpoints_prefix(record.plan_id or '')}{SEEN_FILE}"),
-        server=told["environment"],
-        checker=told["checker"],
+        server=report["environment"],
+        checker=report["checker"],
         variant=described["ProductionVariants"][0],
         functions={
             name: variables(cloud, name)
@@ -122,7 +122,7 @@ def arrived_in(deployed: Deployed) -> Arrived:
     )
 
 
-def told_to_server(cloud: Cloud) -> dict[str, Any]:
+def server_report(cloud: Cloud) -> dict[str, Any]:
     """Return what the serving container logged at its start."""
     logs = cloud.client("logs")
     group = f"/aws/sagemaker/Endpoints/{STACK}-endpoint"
@@ -133,10 +133,10 @@ def told_to_server(cloud: Cloud) -> dict[str, Any]:
             logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
         )["events"]
     ]
-    told: dict[str, Any] = json.loads(
-        next(line.partition(TOLD)[2] for line in lines if TOLD in line)
+    found: dict[str, Any] = json.loads(
+        next(line.partition(REPORT)[2] for line in lines if REPORT in line)
     )
-    return told
+    return found
 
 
 def read_json(stack: Stack, key: str) -> dict[str, Any]:
@@ -210,11 +210,11 @@ def test_a_machine_that_is_not_allowed_is_refused_with_those_that_are(deployed: 
     assert stack.execution("refused")["status"] == "FAILED"
     notice = stack.notice("refused")
     assert notice["code"] == "run_not_allowed"
-    told = {problem["field"]: problem["message"] for problem in notice["request"]}
-    assert told["run.instance_type"] == (
+    problems = {problem["field"]: problem["message"] for problem in notice["request"]}
+    assert problems["run.instance_type"] == (
         "This stack allows ml.p4d.24xlarge, ml.g6e.xlarge, ml.p5.48xlarge."
     )
-    assert set(told) == {"run.instance_type", "run.use_spot_instances", "run.volume_size"}
+    assert set(problems) == {"run.instance_type", "run.use_spot_instances", "run.volume_size"}
 
 
 def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) -> None:
