@@ -55,3 +55,9 @@ def decimal(name: str) -> float:
         message = f"environment variable {name} is not a number of 0 or more; see template.yaml"
         raise MissingVariableError(message)
     return found
+
+
+def trace_header() -> str | None:
+    """Return X-Ray's trace header, which Lambda sets for each invocation; None: no tracing."""
+    header = os.environ.get("_X_AMZN_TRACE_ID", "")
+    return header if "Root=" in header else None

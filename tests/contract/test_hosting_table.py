@@ -121,10 +121,9 @@ def create(cloud: Cloud, values: dict[str, str]) -> None:
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
     }
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
-    name = f"rules-{uuid.uuid4().hex[:8]}"
-    cloud.client("cloudformation").create_stack(
-        StackName=name, TemplateBody=json.dumps(body), Parameters=given
-    )
+    name, client = f"rules-{uuid.uuid4().hex[:8]}", cloud.client("cloudformation")
+    client.create_stack(StackName=name, TemplateBody=json.dumps(body), Parameters=given)
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 @pytest.mark.parametrize(("values", "words"), REFUSED)
