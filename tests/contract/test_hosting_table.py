@@ -24,8 +24,8 @@ from tests.contract.files import template
 
 PARAMETERS: dict[str, Any] = template()["Parameters"]
 RESOURCES: dict[str, Any] = template()["Resources"]
-CHOSEN = ("CreateEndpoint", "EndpointInstanceType", "InferenceAmiVersion", "ServingImageCuda",
-          "ServingDtype")  # fmt: skip
+RULES = json.dumps(template()["Rules"])
+CHOSEN = {name for name in PARAMETERS if f'{{"Ref": "{name}"}}' in RULES}
 REFUSED = [
     ({"ServingImageCuda": "13"}, "driver 580"),
     ({"ServingDtype": "bfloat16", "EndpointInstanceType": "ml.g4dn.xlarge"}, "no bfloat16"),

@@ -6,7 +6,6 @@ own library, so nothing large is imported.
 """
 
 import ctypes
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,23 +43,23 @@ class FoundGpus:
 
 
 def check_gpu(
-    instance_type: str, image_cuda: Version | None, found: FoundGpus, variables: Mapping[str, str]
+    instance_type: str, cuda: Version | None, found: FoundGpus, *, allow_cpu: bool
 ) -> str:
     """Return a line for the log about the device.
 
     Args:
         instance_type: SageMaker's name; empty outside SageMaker, where no GPU is demanded.
-        image_cuda: newest CUDA version that the image was built for; None: without CUDA.
+        cuda: newest CUDA version that the image was built for; None: without CUDA.
         found: what the driver says.
-        variables: the process's environment.
+        allow_cpu: whether ALLOW_CPU is set.
 
     Raises:
         NoGpuError: the instance type has a GPU, and none can be used.
     """
-    reason = why_no_gpu(image_cuda, found) if has_gpu(instance_type) else None
+    reason = why_no_gpu(cuda, found) if has_gpu(instance_type) else None
     if reason is None:
         return f"instance={instance_type or 'unknown'} gpus={found.count} driver={found.driver}"
-    if variables.get(ALLOW_CPU) == "1":
+    if allow_cpu:
         return f"{instance_type} runs on the CPU, because {ALLOW_CPU} is 1: {reason}"
     message = f"the GPU of {instance_type} cannot be used: {reason}"
     raise NoGpuError(message)
@@ -108,16 +107,16 @@ def kernel_driver(file: Path) -> str:
     return next((word for word in words if word[:1].isdigit()), "unknown")
 
 
-def image_cuda(torch_cuda: str | None, variables: Mapping[str, str]) -> Version | None:
+def image_cuda(torch_cuda: str | None, base_cuda: str | None) -> Version | None:
     """Return the newest CUDA version in an image; None where its PyTorch has none.
 
     Args:
         torch_cuda: ``torch.version.cuda``.
-        variables: the environment; NVIDIA's images set CUDA_VERSION.
+        base_cuda: the variable CUDA_VERSION, which NVIDIA's images set; None: no such image.
 
-    >>> image_cuda("12.6", {"CUDA_VERSION": "13.0.1.012"}), image_cuda("12.6", {})
+    >>> image_cuda("12.6", "13.0.1.012"), image_cuda("12.6", None)
     ((13, 0), (12, 6))
     """
     if torch_cuda is None:
         return None
-    return max(parse_version(torch_cuda), parse_version(variables.get("CUDA_VERSION", "0")))
+    return max(parse_version(torch_cuda), parse_version(base_cuda or "0"))

@@ -87,9 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--base-cuda", default="", help="CUDA_VERSION of NVIDIA's base image")
     parser.add_argument("--triton", default="", help="NVIDIA_TRITON_SERVER_VERSION of the base")
     given = parser.parse_args(arguments)
-    base = {"CUDA_VERSION": given.base_cuda} if given.base_cuda else {}
     torch_cuda = importlib.import_module("torch").version.cuda
-    found = Contents(sys.version_info[:2], image_cuda(torch_cuda, base), given.triton)
+    found = Contents(sys.version_info[:2], image_cuda(torch_cuda, given.base_cuda), given.triton)
     faults = list(find_faults(Labels(given.python, given.cuda, given.driver), found))
     for fault in faults:
         sys.stderr.write(f"image_check: {fault}\n")

@@ -66,14 +66,21 @@ def make_offer(
         PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
     """
     estimate = make_estimate(request, dataset, card, instance_type, prices)
-    limit, hourly = request.max_cost_usd, prices.usd_per_hour(instance_type)
+    kind, limit = instance_of(request, instance_type), request.max_cost_usd
+    hourly = prices.usd_per_hour(kind)
     if limit is None:
         return Offer(estimate, None)
     if estimate.usd is None or hourly is None:
-        raise PriceUnknownError(instance_type=instance_type)
+        raise PriceUnknownError(instance_type=kind)
     if estimate.usd > limit:
         raise TooExpensiveError(estimate_usd=round(estimate.usd, 4), max_cost_usd=limit)
     return Offer(estimate, int(limit / hourly * 3600))
+
+
+def instance_of(request: TrainingRequest, default: str) -> str:
+    """Return the instance type of the request's training; ``default`` is the stack's."""
+    chosen = None if request.run is None else request.run.instance_type
+    return chosen or default
 
 
 def make_estimate(
@@ -97,6 +104,7 @@ def estimate_one(
 ) -> Estimate:
     """Return the estimate of a request without a grid."""
     budget = count_steps(request, card.training, dataset)
+    instance_type = instance_of(request, instance_type)
     speed = SHARE_OF_PEAK * PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
     seconds = round(START_SECONDS + work_tflop(budget, request, card) / speed)
     return Estimate(

@@ -23,6 +23,15 @@ PEAK_TFLOPS = {name: INSTANCES[name].gpu.peak_tflops for name in training_types(
 """Dense bfloat16 TFLOPS of one GPU of the instance, because a task trains on one GPU."""
 
 
+def gpus_of(instance_type: str) -> int:
+    """Return the number of GPUs of a training instance; 1 for a type that the table lacks.
+
+    >>> gpus_of("ml.p4d.24xlarge"), gpus_of("ml.g5.2xlarge"), gpus_of("ml.new")
+    (8, 1, 1)
+    """
+    return INSTANCES[instance_type].gpus if instance_type in INSTANCES else 1
+
+
 @dataclass(frozen=True)
 class PriceTable:
     """USD an hour of each instance type."""

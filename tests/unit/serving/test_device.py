@@ -13,6 +13,7 @@ def _instance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(device.INSTANCE_TYPE, "ml.g5.xlarge")
     monkeypatch.delenv(ALLOW_CPU, raising=False)
     monkeypatch.delenv("CUDA_VERSION", raising=False)
+    monkeypatch.delenv(device.IMAGE_CUDA, raising=False)
 
 
 def with_image(monkeypatch: pytest.MonkeyPatch, torch_cuda: str | None, found: FoundGpus) -> None:
@@ -42,6 +43,17 @@ def test_an_image_for_cuda_13_asks_for_the_one_ami_that_runs_it(
     assert "to al2023-ami-sagemaker-inference-gpu-4-1;" in str(caught.value)
 
 
+def test_a_template_that_believes_in_another_cuda_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_image(monkeypatch, "12.6", NEW)
+    monkeypatch.setenv(device.IMAGE_CUDA, "13")
+    with pytest.raises(NoGpuError, match=r"image has CUDA 12\.6.*ServingImageCuda is 13"):
+        device.check_device()
+    monkeypatch.setenv(device.IMAGE_CUDA, "12")
+    assert "gpus=1" in device.check_device()
+
+
 def test_an_image_without_cuda_is_the_image_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     with_image(monkeypatch, None, NEW)
     with pytest.raises(NoGpuError, match="TORCH_INDEX_URL"):
@@ -58,5 +70,10 @@ def test_triton_that_gives_a_gpu_type_no_gpu_is_refused(monkeypatch: pytest.Monk
         device.refuse_cpu("ml.g5.xlarge")
     device.refuse_cpu("")
     device.refuse_cpu("ml.m5.xlarge")
+    for value in ("0", "yes"):
+        monkeypatch.setenv(ALLOW_CPU, value)
+        with pytest.raises(NoGpuError):
+            device.refuse_cpu("ml.g5.xlarge")
     monkeypatch.setenv(ALLOW_CPU, "1")
     device.refuse_cpu("ml.g5.xlarge")
+    assert "runs on the CPU" in device.check_device()

@@ -28,7 +28,7 @@ from pydantic import (
 
 from contracts.documents.training import TrainingTask
 from contracts.documents.upload.options import Precision
-from contracts.shared.gpu_check import NoGpuError, check_gpu, find_gpus, image_cuda
+from contracts.shared.gpu_check import ALLOW_CPU, NoGpuError, check_gpu, find_gpus, image_cuda
 from trainer.process.results import TrainingError
 
 
@@ -82,9 +82,11 @@ class Machine(BaseModel):
         Raises:
             TrainingError: ``no_gpu``; the instance type has a GPU, and it cannot be used.
         """
-        cuda = image_cuda(torch.version.cuda, os.environ)
+        cuda = image_cuda(torch.version.cuda, os.environ.get("CUDA_VERSION"))
+        allow_cpu = os.environ.get(ALLOW_CPU) == "1"
         try:
-            return check_gpu(self.current_instance_type or "", cuda, find_gpus(), os.environ)
+            kind = self.current_instance_type or ""
+            return check_gpu(kind, cuda, find_gpus(), allow_cpu=allow_cpu)
         except NoGpuError as error:
             remedy = "choose another TrainingInstanceType, or a training image for an older CUDA"
             raise TrainingError("no_gpu", f"{error}; {remedy} (docs/hosting.md)") from None
