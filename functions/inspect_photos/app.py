@@ -3,6 +3,7 @@
 In     InspectPhotosInput   from accept_request
 Out    PhotoInspection      to WhatToTrain; the PhotoReport is stored in the models bucket
 Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
+       PhotosTooSlowError   final; likewise, when decoding the photos takes too long
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
        DecoderBrokenError   the workflow tries again: the decoder did not start
 """
@@ -13,9 +14,12 @@ from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
 from contracts.documents.stages import InspectPhotosInput, PhotoInspection
 from domain.intake.inspection import InspectionServices, inspect_photos
-from runtime.clock import now
+from runtime.clock import now, time_until
 from runtime.handlers import stage
 from runtime.imaging.sandbox import ChildDecoder
+
+DECODING_SECONDS = 480
+"""Seconds of the 600 s Lambda time-out in which a photo may be begun; the last needs the rest."""
 
 
 @stage
@@ -27,5 +31,6 @@ def lambda_handler(given: InspectPhotosInput) -> PhotoInspection:
         jobs=DynamoJobs.from_env(),
         decoder=ChildDecoder(),
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
+        has_time=time_until(DECODING_SECONDS),
     )
     return inspect_photos(given.job, services, now())
