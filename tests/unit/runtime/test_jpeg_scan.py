@@ -1,6 +1,7 @@
 """A JPEG is checked by its markers: nothing is missing, and nothing but the picture remains."""
 
 import random
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,7 +13,7 @@ from tests.fakes.pictures import encoded, picture
 
 LIMITS = {"min_side": 64, "max_side": 2048, "max_pixels": 50_000_000}
 END = b"\xff\xd9"
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "baseline": {"subsampling": 0},
     "subsampled": {"subsampling": 2},
     "progressive": {"progressive": True},
