@@ -5,6 +5,7 @@ Out    PhotoInspection      to WhatToTrain; the PhotoReport is stored in the mod
 Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
        PhotosTooSlowError   final; likewise, when decoding the photos takes too long
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
+       PriceUnknownError    final; a dry run's max_cost_usd, and the operator gave no price
        DecoderBrokenError   the workflow tries again: the decoder did not start
 """
 
@@ -12,6 +13,7 @@ from aws import settings
 from aws.bases import bases_from_env
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
+from aws.wiring import prices_from_env
 from contracts.documents.stages import InspectPhotosInput, PhotoInspection
 from domain.intake.inspection import InspectionServices, inspect_photos
 from runtime.clock import now, time_until
@@ -32,5 +34,6 @@ def lambda_handler(given: InspectPhotosInput) -> PhotoInspection:
         decoder=ChildDecoder(),
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
         has_time=time_until(DECODING_SECONDS),
+        prices=prices_from_env(),
     )
     return inspect_photos(given.job, services, now())
