@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.shared.names import STACK_NAME
+from local import deployment
 from tests.cloud import eventually
 from tests.contract.files import template
 
@@ -48,15 +49,12 @@ def refusal(cloud: Cloud, region: str, **parameters: str) -> str:
         **cloud.credentials(),
     )
     body = {
-        "Parameters": {
-            name: found
-            for name, found in template()["Parameters"].items()
-            if name in {"MonthlyBudgetUsd", "CreateEndpoint"}
-        },
+        "Parameters": template()["Parameters"],
         "Rules": template()["Rules"],
         "Resources": {"Queue": QUEUE},
     }
-    chosen = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+    values = deployment.parameters(**parameters)
+    chosen = [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()]
     try:
         client.create_stack(
             StackName=f"rules-{region}", TemplateBody=json.dumps(body), Parameters=chosen

@@ -62,7 +62,7 @@ STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
 
 NOT_CHANGED = {
     "LambdaRuntime": "The laptop has one Python, which runs the functions.",
-    "ProtectData": "The stack is deleted in the end; tests/integration/test_uninstall.py changes it.",
+    "ProtectData": "The stack is deleted in the end; test_uninstall.py changes it.",
 }
 """Parameters without another value here, and the reason."""
 
