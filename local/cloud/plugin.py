@@ -9,7 +9,9 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from local.cloud import events, lambdas, permissions, sessions, streams
+from local.cloud import events, lifecycle, permissions, sessions, streams
+from local.cloud.lambdas import installation as lambdas
+from local.cloud.monitoring import installation as monitoring
 from local.cloud.paths import NotInstalledError
 from local.cloud.states import api as states
 from local.cloud.typing_aliases import Stock
@@ -35,6 +37,8 @@ def install() -> Stock:
     sessions.install()
     events.install()
     streams.install()
+    monitoring.install()
+    lifecycle.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
     return import_module("ministack.app")
