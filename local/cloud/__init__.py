@@ -12,6 +12,7 @@ permissions.py     IAM decisions that stock gets wrong
 events.py          EventBridge targets, and tables from CloudFormation
 lifecycle.py       lifecycle rules of buckets
 monitoring/        metrics in logs, log filters, alarms
+xray.py            X-Ray: one trace for each execution
 streams.py         DynamoDB stream batches that keep failing
 paths.py           files and folders under .local/
 typing_aliases.py  type names for values without a type

@@ -5,11 +5,12 @@ its registries and functions of its modules; no code of ministack is copied. Eac
 by tests/contract/test_local_*.py.
 """
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from local.cloud import events, lifecycle, permissions, sessions, streams
+from local.cloud import events, lifecycle, permissions, sessions, streams, xray
 from local.cloud.lambdas import installation as lambdas
 from local.cloud.monitoring import installation as monitoring
 from local.cloud.paths import NotInstalledError
@@ -31,6 +32,7 @@ def install() -> Stock:
     if found != PINNED:
         message = f"ministack {found} is installed, but {PINNED} is needed: run `make envs`"
         raise NotInstalledError(message)
+    _without_docker()
     lambdas.install()
     states.install()
     permissions.install()
@@ -39,6 +41,12 @@ def install() -> Stock:
     streams.install()
     monitoring.install()
     lifecycle.install()
+    xray.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
     return import_module("ministack.app")
+
+
+def _without_docker() -> None:
+    """Let ministack find no Docker client: each look for a daemon leaves a socket open."""
+    sys.modules.setdefault("docker", None)  # type: ignore[arg-type] - then its import fails

@@ -7,6 +7,7 @@ import time
 from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as stock
 
+from local.cloud import xray
 from local.cloud.states import interpreter, status
 from local.cloud.states.failures import Failed, StoppedError, TimedOutError
 from local.cloud.states.run import Run, spawn, text
@@ -24,6 +25,7 @@ def run(arn: str) -> None:
     machine = stock._state_machines[record["stateMachineArn"]]
     # A redrive uses the definition with which the execution started.
     definition = json.loads(record.setdefault("definition", machine["definition"]))
+    xray.begin(record)
     context = _context(record, machine, definition)
     active = Run(record, context, _deadline(definition), record.get("position"))
     _runs[arn] = active
