@@ -48,5 +48,11 @@ def install() -> Stock:
 
 
 def _without_docker() -> None:
-    """Let ministack find no Docker client: each look for a daemon leaves a socket open."""
-    sys.modules.setdefault("docker", None)  # type: ignore[arg-type] - then its import fails
+    """Let ministack find no Docker: each of its looks for a daemon leaves a socket open."""
+    loaded: Stock = sys.modules.setdefault("docker", None)  # type: ignore[arg-type]
+    if loaded is not None:  # moto has imported it; otherwise its import fails
+        loaded.from_env = _refuse_docker
+
+
+def _refuse_docker(**_options: Stock) -> Stock:
+    raise OSError("the embedded AWS uses no Docker")

@@ -117,7 +117,7 @@ def test_a_removed_rule_is_removed_from_the_bucket(cloud: Cloud) -> None:
 
 
 def test_the_event_of_an_expired_object_says_so(cloud: Cloud) -> None:
-    notify = {"NotificationConfiguration": {"EventBridgeConfiguration": {}}}
+    notify: dict[str, Any] = {"NotificationConfiguration": {"EventBridgeConfiguration": {}}}
     bucket = bucket_of_a_template(cloud, **rules({"ExpirationInDays": 1}), **notify)
     events, queues = cloud.client("events"), cloud.client("sqs")
     url = queues.create_queue(QueueName=bucket)["QueueUrl"]
