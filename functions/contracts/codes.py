@@ -47,6 +47,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "run_not_allowed": CodeEntry(
+        "This machine is not allowed",
+        "The request chooses an instance type, a runtime or a volume that this stack refuses.",
+        "Choose what the problems listed here allow, or remove run, and upload request.json again.",
+        "owner",
+        False,
+    ),
     "consent_missing": CodeEntry(
         "Consent is missing",
         "This service requires the consent of the person on the photos; the request has none.",
@@ -379,7 +386,7 @@ CODES: dict[str, CodeEntry] = {
     "face_detector_missing": CodeEntry(
         "There is no face detector",
         "The request or the judge needs a face detector; neither the image nor the base has one.",
-        "An operator should set LIKENESS_FACE_DETECTOR. Or set require_face to false.",
+        "An operator should choose a FaceDetector. Or set require_face to false.",
         "operator",
         False,
     ),
@@ -466,6 +473,20 @@ CODES: dict[str, CodeEntry] = {
         "Train with a lower learning rate; if it happens again, tell the operator.",
         "owner",
         False,
+    ),
+    "price_unknown": CodeEntry(
+        "The training has no price",
+        "The request has max_cost_usd, and the operator gave no price for the instance type.",
+        "An operator must set TrainingPriceUsdPerHour and redrive; or upload without max_cost_usd.",
+        "operator",
+        True,
+    ),
+    "no_gpu": CodeEntry(
+        "The training has no GPU",
+        "The training instance has a GPU, but the training image cannot use it.",
+        "An operator should choose another instance type or image (docs/hosting.md) and redrive.",
+        "operator",
+        True,
     ),
     "plan_invalid": CodeEntry(
         "The training plan cannot be read",
@@ -626,6 +647,13 @@ CODES: dict[str, CodeEntry] = {
         "The base model failed on this request with an unexpected error.",
         "An operator should look at the endpoint's log.",
         "operator",
+        False,
+    ),
+    "picture_overflow": CodeEntry(
+        "The picture's numbers overflow",
+        "The adapters' weights drive the picture's numbers out of range; it would be black.",
+        "Lower lora_scale or the weights of the adapters, or train with a lower learning rate.",
+        "owner",
         False,
     ),
     "memory_pressure": CodeEntry(

@@ -59,7 +59,7 @@ class MemoryJobs(MemoryCostRecords):
         record = self.records.get(job.job_id)
         if record is None:
             record = JobRecord(
-                **job.model_dump(),
+                **dict(job),
                 execution_arn=execution_arn,
                 status="starting",
                 stage=stage,
@@ -73,7 +73,7 @@ class MemoryJobs(MemoryCostRecords):
         self._change(
             job.job_id,
             now,
-            **job.model_dump(exclude={"job_id"}),
+            **{name: value for name, value in job if name != "job_id"},
             **NOT_WAITING,
             execution_arn=execution_arn,
             status="starting",
@@ -116,6 +116,11 @@ class MemoryJobs(MemoryCostRecords):
             queued_at=record.queued_at if record.queued_at is not None else now.isoformat(),
             waiting_for=None if record.queue == "training" else "slot",
         )
+
+    def record_trace(self, job_id: str, trace_header: str) -> None:
+        if job_id in self.records:
+            record = self.records[job_id]
+            self.records[job_id] = record.model_copy(update={"trace_header": trace_header})
 
     def queued(self) -> list[JobRecord]:
         return self._waiting_for("queued")

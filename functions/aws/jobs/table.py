@@ -86,7 +86,7 @@ class DynamoJobs(DynamoCostRecords):
             job.job_id,
             Attr("job_id").not_exists() | _ENDED,
             {
-                **job.model_dump(exclude={"job_id"}),
+                **job.model_dump(exclude={"job_id"}, exclude_none=True),
                 **more,
                 "execution_arn": execution_arn,
                 "status": "starting",
@@ -141,6 +141,10 @@ class DynamoJobs(DynamoCostRecords):
             self._check_not_canceled(job_id)
             raise UnknownJobError
         _logger.info("job queued for training", job_id=job_id)
+
+    def record_trace(self, job_id: str, trace_header: str) -> None:
+        """Store the trace header of the execution that waits for the job; ignore unknown jobs."""
+        self._update(job_id, Attr("job_id").exists(), {"trace_header": trace_header})
 
     def queued(self) -> list[JobRecord]:
         """Return the jobs that wait for a training job, oldest first."""

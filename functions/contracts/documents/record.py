@@ -8,6 +8,7 @@ from contracts.document import Document, JobId, OpaqueId, PlanId
 from contracts.documents.job import JobSpec
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.photos import Code
+from contracts.documents.upload.run import RunOptions
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 """A job's status, in Replicate's words."""
@@ -42,6 +43,9 @@ class JobRecord(Document):
     upload: OpaqueId
 
     base_id: OpaqueId
+
+    run: RunOptions | None = None
+    """What the request says about the machine; absent: the stack's defaults."""
 
     execution_arn: str
     """The execution that works on the job; another execution with the same content is a repeat."""
@@ -103,6 +107,9 @@ class JobRecord(Document):
     receipts: dict[str, Receipt] = Field(default_factory=dict)
     """This adapter's share of each training job's cost, by the training job's name."""
 
+    trace_header: str | None = None
+    """X-Ray's trace header of the execution, so that the training job joins the same trace."""
+
     trials: tuple[JobId, ...] = Field(default=(), alias="points")
     """Job ids of a sweep's trials."""
 
@@ -121,5 +128,9 @@ class JobRecord(Document):
     def spec(self) -> JobSpec:
         """Return the job as the stages see it."""
         return JobSpec(
-            job_id=self.job_id, tenant=self.tenant, upload=self.upload, base_id=self.base_id
+            job_id=self.job_id,
+            tenant=self.tenant,
+            upload=self.upload,
+            base_id=self.base_id,
+            run=self.run,
         )

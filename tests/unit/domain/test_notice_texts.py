@@ -172,7 +172,7 @@ def test_without_a_job_a_notice_names_the_place() -> None:
             {"estimate_usd": 1.5, "max_cost_usd": 1},
             "Estimated: 1.5 USD; allowed: 1 USD.",
         ),
-        ("too_expensive", {"reason": "price_unknown"}, ""),
+        ("price_unknown", {"instance_type": "ml.g6.xlarge"}, "Instance type: ml.g6.xlarge."),
         ("invalid_request", {"problems": 2}, "Problems found: 2."),
         ("too_few_photos", {"found": 1}, ""),
         ("timed_out", {"found": 1}, ""),
@@ -288,6 +288,7 @@ def test_problems_are_told_with_a_bad_request_and_with_no_other_failure() -> Non
     write_document(documents, layout.problems_key(*place), document)
     assert request_problems("invalid_request", place, documents) == problems
     assert request_problems("invalid_request", Place("acme", "other"), documents) == ()
+    assert request_problems("run_not_allowed", place, documents) == problems
     assert request_problems("timed_out", place, documents) == ()
     assert request_problems("invalid_request", None, documents) == ()
 
