@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants help demo test lint up down envs clean
+.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer doctor-test corpus mutants help demo test lint up down envs clean
 
 help: ## what there is
 	@awk -f docs/help.awk $(MAKEFILE_LIST)
@@ -194,6 +194,10 @@ corpus: ## every kind of bad and odd upload through intake, and a naive reader b
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
+doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.doctor
+
 quality: ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
 	PYTHONPATH=functions:training_image:. $(TORCH)/python -m bench.quality $(QUALITY)
@@ -243,9 +247,9 @@ format: ## format the code, and mend what the linter can mend by itself
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
-GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/map.py
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/doctor.py docs/map.py
 
-generated: ## write the committed files that scripts make: state machines, diagrams, schemas, map
+generated: ## write the committed files that scripts make: state machines, diagrams, schemas, the doctor's template and page, map
 	@$(call ready,lint,tools/.lint)
 	$(foreach script,$(GENERATORS),PYTHONPATH=functions:. $(TOOLS)/python $(script) &&) true
 

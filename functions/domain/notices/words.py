@@ -29,6 +29,7 @@ _FACTS = {
     "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
     "too_many_photos": "Photos found: {found}; allowed: {most}.",
     "sweep_failed": "Trials: {trials}.",
+    "quota_zero": "AWS answers: {sentence}",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "invalid_request": "Problems found: {problems}.",
 }
