@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
+from domain.training.job_tags import job_tags
 
 METRICS = {
     "step": r"\bstep=([0-9]+)",
@@ -103,10 +104,7 @@ def training_job_request(
         "EnableNetworkIsolation": True,
         "EnableInterContainerTrafficEncryption": True,
         "EnableManagedSpotTraining": spot,
-        "Tags": [
-            {"Key": "application", "Value": "likeness"},
-            {"Key": "plan", "Value": plan.plan_id},
-        ],
+        "Tags": job_tags(plan, base_id),
     }
 
 
