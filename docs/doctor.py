@@ -6,6 +6,7 @@ Usage: PYTHONPATH=functions:. python docs/doctor.py [--check]
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +87,8 @@ def page() -> str:
     """Return docs/doctor.md."""
     before = ", ".join(f"`{check.name}`" for check in CHECKS if not check.deployed)
     after = ", ".join(f"`{check.name}`" for check in CHECKS if check.deployed)
-    checks = f"Always:\n{before}.\n\nOf a deployed stack also:\n{after}.\n"
+    texts = (f"Always: {before}.", f"Of a deployed stack also: {after}.")
+    checks = "\n\n".join(textwrap.fill(text, 100) for text in texts) + "\n"
     return HEAD + checks + AFTER + "\n".join(sections())
 
 

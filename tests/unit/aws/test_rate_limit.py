@@ -90,17 +90,15 @@ def test_a_refusal_for_now_means_wait_and_the_job_s_status_is_reported(code: str
 
 
 def test_a_refusal_is_logged_and_kept_in_aws_s_own_words(
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World()
     world.enter(1)
     sentence = refusal_sentence("ml.g5.2xlarge for training job usage", 3)
     launch_with(world, "ResourceLimitExceeded", sentence)
     assert world.jobs.records[job_id(1)].refusal == sentence
-    (line,) = [
-        json.loads(text) for text in capsys.readouterr().out.splitlines() if sentence in text
-    ]
-    assert (line["message"], line["code"]) == ("training job refused", "ResourceLimitExceeded")
+    (line,) = [vars(one) for one in caplog.records if one.msg == "training job refused"]
+    assert (line["code"], line["sentence"]) == ("ResourceLimitExceeded", sentence)
 
 
 def test_a_quota_of_zero_ends_the_wait_at_once() -> None:

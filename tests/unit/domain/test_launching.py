@@ -119,9 +119,8 @@ def test_a_quota_of_zero_ends_every_job_that_waits_for_it_at_once() -> None:
     assert world.jobs.queued() == []
     for token in ("token-1", "token-2"):
         failure = world.callbacks.answers[token]
-        assert "TrainingFailedError" in str(failure)
-        assert "quota_zero" in str(failure)
-        assert sentence in str(failure)
+        assert failure.error == "TrainingFailedError"
+        assert json.loads(failure.text) == {"code": "quota_zero", "sentence": sentence}
 
 
 def test_no_more_is_asked_for_once_capacity_is_refused() -> None:
