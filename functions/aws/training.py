@@ -4,10 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
 
 from aws import settings
 from aws.bases import captioner_from_env
 from aws.clients import client
+from contracts.documents.upload.options import Precision
 from contracts.shared.quotas import MAX_SENTENCE, quota_in
 from domain.ports.trainer import CreateOutcome, NoCapacity, TrainingState
 from domain.training.sagemaker_job import TrainingSettings
@@ -15,7 +17,10 @@ from domain.training.sagemaker_job import TrainingSettings
 _logger = Logger(child=True)
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
-_NOT_FOUND = "not found"
+_NOT_FOUND = ("not found", "could not find")
+"""SageMaker's words for a missing job; the second ones are its words for other resources."""
+
+AUTO, IMAGE_DECIDES = "auto", "image"
 
 
 class SageMakerTrainer:
@@ -98,8 +103,18 @@ def is_not_found(error: ClientError) -> bool:
     """Whether the job does not exist: SageMaker has a code for it, or a ValidationException."""
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     return code == "ResourceNotFound" or (
-        code == "ValidationException" and _NOT_FOUND in message.lower()
+        code == "ValidationException" and any(words in message.lower() for words in _NOT_FOUND)
     )
+
+
+def chosen_precision(value: str) -> Precision | None:
+    """Return template.yaml's TrainerMixedPrecision; None: the trainer looks at the GPU."""
+    return None if value == AUTO else TypeAdapter(Precision).validate_python(value)
+
+
+def chosen_or_none(value: str) -> str | None:
+    """Return the value, or None where the image decides."""
+    return None if value == IMAGE_DECIDES else value
 
 
 def settings_from_env() -> TrainingSettings:
@@ -117,4 +132,10 @@ def settings_from_env() -> TrainingSettings:
         models_bucket=settings.text("MODELS_BUCKET"),
         bases_bucket=settings.text("BASES_BUCKET"),
         captioner_id=captioner_from_env(),
+        volume_gb=settings.number("VOLUME_SIZE_GB"),
+        num_processes=settings.number("NUM_PROCESSES"),
+        mixed_precision=chosen_precision(settings.text("MIXED_PRECISION")),
+        gradient_checkpointing=settings.text("GRADIENT_CHECKPOINTING") == "true",
+        watchdog_seconds=settings.number("WATCHDOG_SECONDS"),
+        face_detector=chosen_or_none(settings.text("FACE_DETECTOR")),
     )

@@ -13,6 +13,7 @@ from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import StatusChange
 from contracts.documents.sweep import SweepTrial
+from contracts.documents.upload.run import RunOptions
 from domain.ports.jobs import Jobs, UnknownJobError
 from likeness_client.jobs import Jobs as ClientJobs
 from likeness_client.jobs import RefusedUpload
@@ -24,11 +25,19 @@ from tests.integration.tables import table
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-@pytest.fixture(params=["memory", "embedded"])
+@pytest.fixture(params=["memory", "cloud", "moto"])
 def jobs(request: pytest.FixtureRequest) -> Jobs:
     if request.param == "memory":
         return MemoryJobs()
-    return dynamo_jobs(request.getfixturevalue("cloud"))
+    return dynamo_jobs(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(params=["memory", "cloud"])
+def atomic(request: pytest.FixtureRequest) -> Jobs:
+    """moto compares and writes in two steps, between which another thread may write."""
+    if request.param == "memory":
+        return MemoryJobs()
+    return dynamo_jobs(request.getfixturevalue(request.param))
 
 
 def dynamo_jobs(cloud: Cloud) -> DynamoJobs:
@@ -67,6 +76,17 @@ def test_an_unknown_job_is_none(jobs: Jobs) -> None:
     assert jobs.by_execution("arn:nobody") is None
 
 
+def test_a_job_keeps_the_machine_that_its_request_asks_for(jobs: Jobs) -> None:
+    asked = spec().model_copy(
+        update={"run": RunOptions(instance_type="ml.g5.2xlarge", max_run=600)}
+    )
+    jobs.claim(asked, "arn:1", NOON)
+    assert found(jobs).spec() == asked
+    jobs.finish(job_id(), "failed", "training_failed", at(1))
+    jobs.claim(asked, "arn:2", at(2))
+    assert found(jobs).run == asked.run
+
+
 def test_the_first_execution_gets_the_job_and_keeps_it(jobs: Jobs) -> None:
     assert jobs.claim(spec(), "arn:1", NOON) == "accepted"
     assert jobs.claim(spec(), "arn:1", at(1)) == "accepted"
@@ -82,9 +102,9 @@ def test_the_first_execution_gets_the_job_and_keeps_it(jobs: Jobs) -> None:
     )
 
 
-def test_many_deliveries_of_one_upload_are_one_job(jobs: Jobs) -> None:
+def test_many_deliveries_of_one_upload_are_one_job(atomic: Jobs) -> None:
     with ThreadPoolExecutor(max_workers=10) as pool:
-        answers = pool.map(lambda n: jobs.claim(spec(), f"arn:{n}", NOON), range(100))
+        answers = pool.map(lambda n: atomic.claim(spec(), f"arn:{n}", NOON), range(100))
     assert sorted(answers).count("accepted") == 1
 
 

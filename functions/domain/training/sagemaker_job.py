@@ -5,11 +5,15 @@ So two requests differ only in names, inputs and times. The keep-alive period ma
 SageMaker does not compare it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.documents.training import TrainingPlan
+from contracts.documents.upload.options import Precision
+from contracts.documents.upload.run import RunOptions
 from contracts.shared import layout
+from contracts.shared.limits import MAX_RUN_SECONDS
+from domain.pricing.prices import gpus_of
 from domain.training.job_tags import job_tags
 
 METRICS = {
@@ -28,14 +32,14 @@ METRICS = {
 ``step=12 sample_identity=0.7900 sample_prompt_following=1.0000`` and
 ``gate effect=0.2100 identity=0.8300``."""
 
-MAX_RUNTIME = 5 * 24 * 3600
-"""SageMaker's default limit for one training job, in seconds."""
-
 EXPORT_SECONDS = 180
 """Seconds before the end of the runtime at which the trainer saves and exports its adapters."""
 
 MIN_RUNTIME = EXPORT_SECONDS + 60
 """Smallest runtime in seconds; with less time nothing would be learnt before the export."""
+
+FACE_DETECTOR = "LIKENESS_FACE_DETECTOR"
+"""The variable of the training image that trainer.faces.choice reads."""
 
 CHECKPOINTS, TENSORBOARD = "/opt/ml/checkpoints", "/opt/ml/output/tensorboard"
 
@@ -64,6 +68,19 @@ class TrainingSettings:
     captioner_id: str | None = None
     """The model that describes pictures, in the bases bucket; None: the stack has none."""
     volume_gb: int = 50
+    """Storage volume of a training job, unless the request chooses another."""
+    use_spot_instances: bool | None = None
+    """What the request says; None: the stack decides by ``spot_backlog``."""
+    num_processes: int = 1
+    """Largest number of processes that train one adapter; never more than the instance has GPUs."""
+    mixed_precision: Precision | None = None
+    """Type of the frozen networks unless the request chooses; None: the trainer asks the GPU."""
+    gradient_checkpointing: bool = False
+    """Whether trainings save memory at the price of a third of their speed."""
+    watchdog_seconds: int = 120
+    """Seconds without a step after which the trainer logs where it is; 0: never."""
+    face_detector: str | None = None
+    """Name of the face detector; None: the training image decides, and else the base's card."""
 
 
 def training_job_request(
@@ -75,7 +92,7 @@ def training_job_request(
     with_class_images: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of CreateTrainingJob; no personal data, no user text."""
-    spot = settings.spot_backlog and len(plan.tasks) > 1
+    spot = uses_spot(len(plan.tasks), settings)
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
@@ -83,6 +100,8 @@ def training_job_request(
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
+        "HyperParameters": hyperparameters(settings),
+        "Environment": environment(settings),
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(
             plan.plan_id, base_id, settings, with_class_images=with_class_images
@@ -106,6 +125,23 @@ def training_job_request(
         "EnableManagedSpotTraining": spot,
         "Tags": job_tags(plan, base_id),
     }
+
+
+def hyperparameters(settings: TrainingSettings) -> dict[str, str]:
+    """Return what the trainer reads in ``hyperparameters.json``; SageMaker takes text only."""
+    chosen: dict[str, object] = {
+        "num_processes": min(settings.num_processes, gpus_of(settings.instance_type)),
+        "gradient_checkpointing": str(settings.gradient_checkpointing).lower(),
+        "watchdog_seconds": settings.watchdog_seconds,
+    }
+    if settings.mixed_precision is not None:
+        chosen["mixed_precision"] = settings.mixed_precision
+    return {name: str(value) for name, value in chosen.items()}
+
+
+def environment(settings: TrainingSettings) -> dict[str, str]:
+    """Return the variables of the training container."""
+    return {} if settings.face_detector is None else {FACE_DETECTOR: settings.face_detector}
 
 
 def channels(
@@ -141,7 +177,7 @@ def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
 
 def max_runtime(users: int, settings: TrainingSettings) -> int:
     """Return the seconds after which SageMaker stops a training job of so many users."""
-    return min(users * settings.max_runtime_seconds, MAX_RUNTIME)
+    return min(users * settings.max_runtime_seconds, MAX_RUN_SECONDS)
 
 
 def runtime_of_plan(plan: TrainingPlan, settings: TrainingSettings) -> int:
@@ -159,6 +195,43 @@ def stopping(runtime_seconds: int, *, spot: bool) -> dict[str, int]:
         "MaxRuntimeInSeconds": runtime_seconds,
         "MaxWaitTimeInSeconds": 2 * runtime_seconds,
     }
+
+
+def with_defaults(run: RunOptions | None, settings: TrainingSettings) -> RunOptions:
+    """Return the machine with the stack's instance type and volume where none is chosen."""
+    run = run or RunOptions()
+    return run.model_copy(
+        update={
+            "instance_type": run.instance_type or settings.instance_type,
+            "volume_size": run.volume_size or settings.volume_gb,
+        }
+    )
+
+
+def on_machine(settings: TrainingSettings, run: RunOptions) -> TrainingSettings:
+    """Return the settings for a training job on the machine that its requests ask for."""
+    return replace(
+        settings,
+        instance_type=run.instance_type or settings.instance_type,
+        volume_gb=run.volume_size or settings.volume_gb,
+        use_spot_instances=run.use_spot_instances,
+    )
+
+
+def uses_spot(users: int, settings: TrainingSettings) -> bool:
+    """Whether a training job of so many users runs on a spot instance; the request goes first."""
+    if settings.use_spot_instances is not None:
+        return settings.use_spot_instances
+    return settings.spot_backlog and users > 1
+
+
+def pool_of(run: RunOptions) -> str:
+    """Return the warm pool that a job on this machine takes and leaves.
+
+    >>> pool_of(RunOptions(instance_type="ml.g5.2xlarge", volume_size=50))
+    'ml.g5.2xlarge/50'
+    """
+    return f"{run.instance_type}/{run.volume_size}"
 
 
 def resources(settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
