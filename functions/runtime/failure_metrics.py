@@ -19,3 +19,5 @@ class CountingNotifier:
             report("ServiceFailures", 1)
         if notice.code == "quota_zero":
             report("QuotaZero", 1)
+        if notice.code == "price_unknown":
+            report("PriceUnknown", 1)

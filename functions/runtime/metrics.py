@@ -17,6 +17,7 @@ Figure = Literal[
     "ServiceFailures",
     "QuotaZero",
     "AdapterCost",
+    "PriceUnknown",
     "BillableSeconds",
     "SpotSaving",
     "WarmPoolHit",
@@ -32,6 +33,7 @@ UNITS: dict[Figure, MetricUnit] = {
     "ServiceFailures": MetricUnit.Count,  # failed jobs that an operator has to act on
     "QuotaZero": MetricUnit.Count,  # failed jobs whose instance type the account may not use
     "AdapterCost": MetricUnit.NoUnit,  # USD for each finished adapter, all attempts
+    "PriceUnknown": MetricUnit.Count,  # refused jobs and finished adapters without a price
     "BillableSeconds": MetricUnit.Seconds,  # for each training job
     "SpotSaving": MetricUnit.Percent,  # share of a spot job's time that was not billed
     "WarmPoolHit": MetricUnit.Percent,  # 100: another training job took the warm instance; else 0

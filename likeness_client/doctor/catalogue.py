@@ -72,12 +72,6 @@ CATALOGUE: dict[str, Entry] = {
         "The value {value} of {subject} is refused: {rule}.",
         DEPLOY + "{subject}=VALUE  # {rule}",
     ),
-    "log_retention_refused": Entry(
-        ERROR,
-        "CloudWatch Logs has no such retention",
-        "Log groups cannot be kept for {value} days; the deployment fails at the first one.",
-        DEPLOY + "LogRetentionDays={nearest}",
-    ),
     "runtime_unsupported": Entry(
         ERROR,
         "Lambda does not offer this runtime",

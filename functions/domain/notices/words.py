@@ -31,6 +31,7 @@ _FACTS = {
     "sweep_failed": "Trials: {trials}.",
     "quota_zero": "AWS answers: {sentence}",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
+    "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",
     "run_not_allowed": "Problems found: {problems}.",
 }

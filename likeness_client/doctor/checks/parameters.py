@@ -29,12 +29,6 @@ NAME_LIMITS = {
 }
 """Characters that AWS allows in a name, by resource type (the services' API references)."""
 
-LOG_RETENTIONS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557),
-    *(2922, 3288, 3653),
-)
-"""Days for which CloudWatch Logs keeps a log group (PutRetentionPolicy)."""
-
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 """Python runtimes that Lambda supports and on which the functions run, on 2026-11-28."""
 
@@ -125,9 +119,9 @@ def check_names(deployment: Deployment, _account: Account) -> Iterator[Finding]:
         )
 
 
-def check_choices(deployment: Deployment, account: Account) -> Iterator[Finding]:
+def check_choices(deployment: Deployment, _account: Account) -> Iterator[Finding]:
     """Find values that are legal one by one, but not wise or without effect."""
-    yield from check_operations(deployment, account)
+    yield from check_runtime(deployment)
     yield from check_endpoint_settings(deployment)
     users, seconds = deployment.number("LargestBatch", 1), deployment.number("MaxRuntimeSeconds")
     if users * seconds > MAX_RUNTIME_SECONDS:
@@ -150,14 +144,8 @@ def check_choices(deployment: Deployment, account: Account) -> Iterator[Finding]
         yield find(deployment, "no_budget", "MonthlyBudgetUsd")
 
 
-def check_operations(deployment: Deployment, _account: Account) -> Iterator[Finding]:
-    """Find a retention or a runtime that AWS does not offer."""
-    days = deployment.number("LogRetentionDays", 30)
-    if days not in LOG_RETENTIONS:
-        nearest = min(LOG_RETENTIONS, key=lambda offered: abs(offered - days))
-        yield find(
-            deployment, "log_retention_refused", "LogRetentionDays", value=days, nearest=nearest
-        )
+def check_runtime(deployment: Deployment) -> Iterator[Finding]:
+    """Find a runtime that Lambda does not offer."""
     runtime = deployment.value("LambdaRuntime", RUNTIMES[-1])
     if runtime not in RUNTIMES:
         yield find(
