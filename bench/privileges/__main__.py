@@ -6,9 +6,9 @@ Runs the end-to-end tests while the embedded AWS records which role was allowed 
 (`local/cloud/call_record.py`), or reads such a record, and compares it with template.yaml. Every
 action that was used is granted, or the tests would have failed: the embedded AWS checks policies.
 So the table shows the rest: permissions that nobody used. ``unused.toml`` holds those that cannot
-be used here, with the reason. Prints a line for each role, writes reports/privileges.json, and exits
-with 1 when a role has more than 1.2 permissions for each that it used, a wildcard action, or a
-wildcard resource without a comment in ``wildcards.toml``.
+be used here, with the reason. Prints a line for each role and writes reports/privileges.json.
+Exits with 1 when a role has more than 1.2 permissions for each that it used, a wildcard action, or
+a wildcard resource without a reason in ``wildcards.toml``.
 """
 
 import argparse
