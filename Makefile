@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants help demo test lint up down envs clean
+.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants privileges help demo test lint up down envs clean
 
 help: ## what there is
 	@awk -f docs/help.awk $(MAKEFILE_LIST)
@@ -194,6 +194,11 @@ corpus: ## every kind of bad and odd upload through intake, and a naive reader b
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
+.PHONY: doctor-test
+doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.doctor
+
 quality: ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
 	PYTHONPATH=functions:training_image:. $(TORCH)/python -m bench.quality $(QUALITY)
@@ -217,6 +222,10 @@ bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the rea
 bench-newcomer: ## environments and first demo beside those of cabb990, in clones of their own (30 minutes; NEWCOMER='--rounds 2')
 	@$(call ready,unit,tools/.tests)
 	$(TOOLS)/python -m bench.newcomer $(NEWCOMER)
+
+privileges: ## what each role may do, beside what the end-to-end tests saw it do (10 minutes; RECORD=reports/calls.jsonl: an earlier run)
+	@$(call ready,test,$(TESTS_READY))
+	PYTHONPATH=. $(TOOLS)/python -m bench.privileges $(if $(RECORD),--record $(RECORD))
 
 mutants: ## mistakes made on purpose, that the tests must notice: ROOM=domain/pricing, MUTANTS="--minutes 30" (hours; goes on where it stopped)
 	@$(call ready,test,$(TESTS_READY) mutants/.ready)
@@ -259,7 +268,7 @@ format: ## format the code, and mend what the linter can mend by itself
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
-GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/map.py
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/map.py
 
 generated: ## write the committed files that scripts make: state machines, diagrams, schemas, tables, map
 	@$(call ready,lint,tools/.lint)

@@ -192,6 +192,8 @@ LINES = {
     "tests/integration/foreign_page.html": "A web page that tries to use the laptop's AWS.",
     "training_image/accelerate_config/zero2.json": "DeepSpeed's settings, for zero2.yaml.",
     "docs/map.md": "This page.",
+    "docs/doctor-policy.json": "The IAM policy that allows every call of `likeness doctor`.",
+    "likeness_client/doctor/template.json": "What `likeness doctor` knows of template.yaml.",
     ".gitignore": "What git leaves out.",
     ".pre-commit-config.yaml": "What runs before a commit.",
     ".editorconfig": "Line ends, indents and line lengths for editors.",

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from local.cloud import events, lifecycle, permissions, sessions, streams, xray
+from local.cloud import call_record, events, lifecycle, permissions, sessions, streams, xray
 from local.cloud.lambdas import installation as lambdas
 from local.cloud.monitoring import installation as monitoring
 from local.cloud.paths import NotInstalledError
@@ -42,6 +42,7 @@ def install() -> Stock:
     monitoring.install()
     lifecycle.install()
     xray.install()
+    call_record.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
     return import_module("ministack.app")
