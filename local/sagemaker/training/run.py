@@ -51,6 +51,8 @@ class TrainingRun:
         self._container: Container | None = None
         self._abandoned = False
         self._used_seconds = 0.0
+        self._is_isolated: bool = document["EnableNetworkIsolation"]
+        self._credentials: dict[str, str] = {}
 
     def stop(self) -> None:
         """StopTrainingJob."""
@@ -110,6 +112,7 @@ class TrainingRun:
 
     def _train(self) -> Outcome | None:
         session = host.assume(self.document["RoleArn"], "SageMaker")
+        self._credentials = {} if self._is_isolated else host.client_environment(session)
         s3 = s3_module.client(session)
         self._advance("Downloading")
         program = self._pull_image()
@@ -134,7 +137,12 @@ class TrainingRun:
     def _watch(self, program: Program, sync: Mirrors, logs: LogShipper) -> int:
         """Run the container to its end and return its exit status."""
         container = Container(
-            program, self._environment(), self._root, self._log_file, self._wakeup
+            program,
+            {**self._environment(), **self._credentials},
+            self._root,
+            self._log_file,
+            self._wakeup,
+            isolated=self._is_isolated,
         )
         self._container = container
         limit = self.document["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
@@ -278,4 +286,8 @@ class TrainingRun:
         stream = f"{self.name}/algo-1-{int(time.time())}"
         metrics = self.document["AlgorithmSpecification"].get("MetricDefinitions", [])
         client = s3_module.client(session, "logs")
-        return LogShipper(client, LOG_GROUP, stream, self._log_file, metrics)
+        return LogShipper(client, LOG_GROUP, stream, self._log_file, metrics, self._measured)
+
+    def _measured(self, metric: str, value: float) -> None:
+        """Put a value of a metric into CloudWatch; SageMaker does so itself, without the role."""
+        host.record_metric(LOG_GROUP, metric, value, {"TrainingJobName": self.name})
