@@ -61,10 +61,11 @@ class MemoryCostRecords:
         if row is not None and run.ended_at is not None:
             row.run = run
 
-    def recent_runs(self) -> list[Run]:
+    def recent_runs(self, pool: str | None = None) -> list[Run]:
         newest = [*self.cost_records.values()][-2 * RECENT_RUNS :]
+        in_pool = [row for row in newest if pool in {None, row.cost_record.pool}]
         runs = [
-            row.run for row in newest if not row.cost_record.spot and (row.open or row.run.ended_at)
+            row.run for row in in_pool if not row.cost_record.spot and (row.open or row.run.ended_at)
         ]
         return sorted(runs, key=lambda run: run.created_at)[-RECENT_RUNS:]
 

@@ -59,7 +59,7 @@ class MemoryJobs(MemoryCostRecords):
         record = self.records.get(job.job_id)
         if record is None:
             record = JobRecord(
-                **job.model_dump(),
+                **dict(job),
                 execution_arn=execution_arn,
                 status="starting",
                 stage=stage,
@@ -73,7 +73,7 @@ class MemoryJobs(MemoryCostRecords):
         self._change(
             job.job_id,
             now,
-            **job.model_dump(exclude={"job_id"}),
+            **{name: value for name, value in job if name != "job_id"},
             **NOT_WAITING,
             execution_arn=execution_arn,
             status="starting",

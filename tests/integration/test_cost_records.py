@@ -88,6 +88,17 @@ def test_runs_are_remembered_beyond_their_cost_records(jobs: Jobs) -> None:
     assert jobs.recent_runs() == [Run(at(0), None), Run(at(2), at(5))]
 
 
+def test_runs_are_known_by_the_warm_pool_that_they_could_leave(jobs: Jobs) -> None:
+    for minute, pool in enumerate(("small/50", "large/50", "small/50")):
+        jobs.open_cost_record(CostRecord(f"likeness-{minute}-1", "a" * 32, pool=pool), at(minute))
+    assert jobs.recent_runs("small/50") == [Run(at(0), None), Run(at(2), None)]
+    assert [record.pool for record in jobs.open_cost_records()] == [
+        "small/50",
+        "large/50",
+        "small/50",
+    ]
+
+
 def test_only_the_newest_runs_are_reported(jobs: Jobs) -> None:
     for minute in range(RECENT_RUNS + 2):
         cost_record = CostRecord(f"likeness-{minute}-1", "a" * 32)

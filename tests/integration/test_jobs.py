@@ -11,6 +11,7 @@ from ministack.services.lambda_svc import _match_esm_filter
 from aws.jobs.table import DynamoJobs
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
+from contracts.documents.upload.run import RunOptions
 from contracts.documents.status import StatusChange
 from contracts.documents.sweep import SweepTrial
 from domain.ports.jobs import Jobs, UnknownJobError
@@ -65,6 +66,15 @@ def train(jobs: Jobs, number: int = 1) -> bool:
 def test_an_unknown_job_is_none(jobs: Jobs) -> None:
     assert jobs.get(job_id()) is None
     assert jobs.by_execution("arn:nobody") is None
+
+
+def test_a_job_keeps_the_machine_that_its_request_asks_for(jobs: Jobs) -> None:
+    asked = spec().model_copy(update={"run": RunOptions(instance_type="ml.g5.2xlarge", max_run=600)})
+    jobs.claim(asked, "arn:1", NOON)
+    assert found(jobs).spec() == asked
+    jobs.finish(job_id(), "failed", "training_failed", at(1))
+    jobs.claim(asked, "arn:2", at(2))
+    assert found(jobs).run == asked.run
 
 
 def test_the_first_execution_gets_the_job_and_keeps_it(jobs: Jobs) -> None:

@@ -105,15 +105,13 @@ class DynamoCostRecords(DynamoRows):
             "queued_at": now.isoformat(),
             "plan_id": record.plan_id,
             "spot": record.spot,
+            "pool": record.pool,
         }
         self._update(_row_key(record), Attr("job_id").not_exists(), changes)
 
     def open_cost_records(self) -> list[CostRecord]:
         """Return the training jobs whose cost is not final."""
-        return [
-            CostRecord(row["job_id"].partition("#")[2], row["plan_id"], row.get("spot", False))
-            for row in self._rows_in(_OPEN)
-        ]
+        return [_cost_record_of(row) for row in self._rows_in(_OPEN)]
 
     def close_cost_record(self, record: CostRecord) -> bool:
         """Store that a training job's cost is final; False when it was final before."""
@@ -130,10 +128,11 @@ class DynamoCostRecords(DynamoRows):
         times = {"began_at": run.created_at.isoformat(), "ended_at": run.ended_at.isoformat()}
         self._update(_row_key(record), Attr("job_id").exists(), times)
 
-    def recent_runs(self) -> list[Run]:
+    def recent_runs(self, pool: str | None = None) -> list[Run]:
         """Return the newest RECENT_RUNS runs that could leave a warm pool, the oldest first."""
         closed = [row for row in self._newest_in(_CLOSED, RECENT_RUNS) if "ended_at" in row]
         rows = [*closed, *self._newest_in(_OPEN, RECENT_RUNS)]
+        rows = [row for row in rows if pool in {None, row.get("pool")}]
         runs = [_run_of(row) for row in rows if not row.get("spot")]
         return sorted(runs, key=lambda run: run.created_at)[-RECENT_RUNS:]
 
@@ -157,6 +156,11 @@ def numbers(document: BaseModel) -> dict[str, object]:
         name: Decimal(str(value)) if isinstance(value, float) else value
         for name, value in document.model_dump(mode="json").items()
     }
+
+
+def _cost_record_of(row: Mapping[str, Any]) -> CostRecord:
+    name = row["job_id"].partition("#")[2]
+    return CostRecord(name, row["plan_id"], row.get("spot", False), row.get("pool", ""))
 
 
 def _run_of(row: Mapping[str, str]) -> Run:

@@ -86,7 +86,7 @@ class DynamoJobs(DynamoCostRecords):
             job.job_id,
             Attr("job_id").not_exists() | _ENDED,
             {
-                **job.model_dump(exclude={"job_id"}),
+                **job.model_dump(exclude={"job_id"}, exclude_none=True),
                 **more,
                 "execution_arn": execution_arn,
                 "status": "starting",

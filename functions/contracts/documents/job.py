@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.request import TrainingRequest
+from contracts.documents.upload.run import RunOptions
 from contracts.shared.limits import MAX_REPEATS
 
 Origin = Literal["config.json", "toml", "dataset_info.json", "folder", "preset"]
@@ -26,6 +27,9 @@ class JobSpec(Document):
 
     base_id: OpaqueId
     """The base model; see contracts.base."""
+
+    run: RunOptions | None = None
+    """What the request says about the machine; absent: the stack's defaults."""
 
 
 class PinnedObject(Document):

@@ -8,6 +8,7 @@ from contracts.document import Document, JobId, OpaqueId, PlanId
 from contracts.documents.job import JobSpec
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.photos import Code
+from contracts.documents.upload.run import RunOptions
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 """A job's status, in Replicate's words."""
@@ -42,6 +43,9 @@ class JobRecord(Document):
     upload: OpaqueId
 
     base_id: OpaqueId
+
+    run: RunOptions | None = None
+    """What the request says about the machine; absent: the stack's defaults."""
 
     execution_arn: str
     """The execution that works on the job; another execution with the same content is a repeat."""
@@ -121,5 +125,9 @@ class JobRecord(Document):
     def spec(self) -> JobSpec:
         """Return the job as the stages see it."""
         return JobSpec(
-            job_id=self.job_id, tenant=self.tenant, upload=self.upload, base_id=self.base_id
+            job_id=self.job_id,
+            tenant=self.tenant,
+            upload=self.upload,
+            base_id=self.base_id,
+            run=self.run,
         )

@@ -32,3 +32,13 @@ MAX_RANK = 256
 
 MAX_LEARNING_RATE = 0.1
 """Largest learning rate of every optimiser except prodigy, which scales its own rate by it."""
+
+MIN_RUN_SECONDS = 300
+"""Smallest runtime of a training job: the start and the export alone take some minutes."""
+
+MAX_RUN_SECONDS = 5 * 24 * 3600
+"""Largest runtime of a training job: SageMaker's default limit is five days."""
+
+MAX_VOLUME_GB = 250
+"""Largest storage volume of a training job, in GB. SageMaker refuses more than the local storage of
+an instance that has some; ml.g6e.xlarge has the least."""

@@ -61,6 +61,7 @@ def accept_request(
         tenant=place.tenant,
         upload=place.upload,
         base_id=base.base_id,
+        run=merged.request.run,
     )
     status = services.jobs.claim(job, given.execution_arn, now)
     if status == "accepted":

@@ -17,6 +17,8 @@ class CostRecord(NamedTuple):
     plan_id: str
     spot: bool = False
     """Spot instances have no warm pool, so their runs are left out of ``recent_runs``."""
+    pool: str = ""
+    """The warm pool that the job could leave: ``<instance type>/<volume in GB>``."""
 
 
 class CostRecords(Protocol):
@@ -51,8 +53,12 @@ class CostRecords(Protocol):
         """
         ...
 
-    def recent_runs(self) -> list[Run]:
-        """Return the newest RECENT_RUNS runs that could leave a warm pool, the oldest first."""
+    def recent_runs(self, pool: str | None = None) -> list[Run]:
+        """Return the newest RECENT_RUNS runs that could leave a warm pool, the oldest first.
+
+        Args:
+            pool: only runs that could leave this pool; None: runs of every pool.
+        """
         ...
 
     def record_receipt(self, job_id: str, training_job_name: str, receipt: Receipt) -> None:

@@ -61,14 +61,21 @@ def make_offer(
         TooExpensiveError: the estimate is above ``max_cost_usd``, or the price is unknown.
     """
     estimate = make_estimate(request, dataset, card, instance_type)
+    hourly = USD_PER_HOUR.get(instance_of(request, instance_type))
     limit = request.max_cost_usd
     if limit is None:
         return Offer(estimate, None)
-    if estimate.usd is None:
+    if estimate.usd is None or hourly is None:
         raise TooExpensiveError(reason="price_unknown")
     if estimate.usd > limit:
         raise TooExpensiveError(estimate_usd=round(estimate.usd, 4), max_cost_usd=limit)
-    return Offer(estimate, int(limit / USD_PER_HOUR[instance_type] * 3600))
+    return Offer(estimate, int(limit / hourly * 3600))
+
+
+def instance_of(request: TrainingRequest, default: str) -> str:
+    """Return the instance type of the request's training; ``default`` is the stack's."""
+    chosen = None if request.run is None else request.run.instance_type
+    return chosen or default
 
 
 def make_estimate(
@@ -84,6 +91,7 @@ def estimate_one(
 ) -> Estimate:
     """Return the estimate of a request without a grid."""
     budget = count_steps(request, card.training, dataset)
+    instance_type = instance_of(request, instance_type)
     speed = SHARE_OF_PEAK * PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
     seconds = round(START_SECONDS + work_tflop(budget, request, card) / speed)
     return Estimate(

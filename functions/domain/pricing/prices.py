@@ -27,6 +27,19 @@ PEAK_TFLOPS = {
 """Dense bfloat16 TFLOPS of one GPU of the instance, because a task trains on one GPU."""
 
 
+GPUS = {"ml.p4d.24xlarge": 8, "ml.p5.48xlarge": 8}
+"""GPUs of the instance types that have more than one."""
+
+
+def gpus_of(instance_type: str) -> int:
+    """Return the number of GPUs of a training instance.
+
+    >>> gpus_of("ml.p4d.24xlarge"), gpus_of("ml.g5.2xlarge")
+    (8, 1)
+    """
+    return GPUS.get(instance_type, 1)
+
+
 def cost_usd(instance_type: str, billable_seconds: float) -> float | None:
     """Return the cost of these seconds; None for an instance type without a price.
 

@@ -37,3 +37,21 @@ ALIASES = {
     "validation_prompts": "sample_prompts",
 }
 """Name in another tool -> our name."""
+
+RUN_ALIASES = {
+    # SageMaker's SDK before version 2
+    "train_instance_type": "instance_type",
+    "train_use_spot_instances": "use_spot_instances",
+    "train_max_run": "max_run",
+    "train_volume_size": "volume_size",
+    # SageMaker's SDK from version 3
+    "enable_managed_spot_training": "use_spot_instances",
+    "max_runtime_in_seconds": "max_run",
+    "volume_size_in_gb": "volume_size",
+    # CreateTrainingJob
+    "InstanceType": "instance_type",
+    "EnableManagedSpotTraining": "use_spot_instances",
+    "MaxRuntimeInSeconds": "max_run",
+    "VolumeSizeInGB": "volume_size",
+}
+"""Name of SageMaker's in ``run`` -> our name."""

@@ -17,7 +17,7 @@ from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
 from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
-from domain.requests.aliases import ALIASES
+from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.avatar_config import import_avatar
 from domain.requests.kohya_folders import repeats_of, subjects_of
 from domain.requests.kohya_syntax import Subject
@@ -134,6 +134,17 @@ class _Merge:
         self.problems += doubled(given, self.renamed)
         self.theirs = {our: their for their, our in self.renamed.items()}
         self.fields = {self.renamed.get(name, name): value for name, value in given.items()}
+        if isinstance(run := self.fields.get("run"), dict):
+            self.fields["run"] = self.rename_run(run)
+
+    def rename_run(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``run`` with our names in place of SageMaker's."""
+        renamed = {name: RUN_ALIASES[name] for name in run if name in RUN_ALIASES}
+        self.problems += doubled(run, renamed, "run.")
+        paths = {f"run.{their}": f"run.{our}" for their, our in renamed.items()}
+        self.renamed |= paths
+        self.theirs |= {our: their for their, our in paths.items()}
+        return {renamed.get(name, name): value for name, value in run.items()}
 
     def fill(self, fields: Mapping[str, Any], origin: Origin) -> None:
         """Add the fields that no stronger source gives; a sweep gives the fields it varies."""

@@ -2,15 +2,25 @@
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
-from domain.requests.aliases import ALIASES
+from contracts.documents.upload.run import RunOptions
+from domain.requests.aliases import ALIASES, RUN_ALIASES
 
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_PROBLEMS = 50
+
+OF_REQUEST = {name: name for name in TrainingRequest.model_fields} | ALIASES
+"""Every name that request.json may have -> our name."""
+
+OF_RUN = {
+    name: f"run.{our}"
+    for name, our in ({field: field for field in RunOptions.model_fields} | RUN_ALIASES).items()
+}
+"""Every name that ``run`` may have -> the path of our name."""
 
 
 class RequestRefusedError(Exception):
@@ -41,13 +51,15 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return given
 
 
-def doubled(given: dict[str, Any], renamed: dict[str, str]) -> list[RequestProblem]:
-    """Return a problem for each field that is given under two names."""
+def doubled(
+    given: Mapping[str, Any], renamed: Mapping[str, str], folder: str = ""
+) -> list[RequestProblem]:
+    """Return a problem for each field that is given under two names; ``folder`` begins its path."""
     names: dict[str, list[str]] = {}
     for name in given:
         names.setdefault(renamed.get(name, name), []).append(name)
     return [
-        RequestProblem(field=ours, message=f"Given under more than one name: {', '.join(all_)}.")
+        RequestProblem(field=folder + ours, message=f"Given under more than one name: {', '.join(all_)}.")
         for ours, all_ in names.items()
         if len(all_) > 1
     ]
@@ -55,18 +67,29 @@ def doubled(given: dict[str, Any], renamed: dict[str, str]) -> list[RequestProbl
 
 def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: ANN401 - pydantic's
     """Return a pydantic error as a problem, with the client's names but not its values."""
-    first, *rest = detail["loc"] or ("",)
-    field = ".".join(
-        [theirs.get(str(first), printable(str(first))), *(printable(str(part)) for part in rest)]
-    )[:80]
+    path = [str(part) for part in detail["loc"]] or [""]
+    first, *rest = path
+    whole = ".".join([theirs.get(first, printable(first)), *map(printable, rest)])
+    field = theirs.get(".".join(path), whole)[:80]
     if detail["type"] == "extra_forbidden":
-        known = [*TrainingRequest.model_fields, *ALIASES]
-        near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.6)
-        nearest = ALIASES.get(near[0], near[0]) if near else None
+        nearest = nearest_name(path)
         message = "Unknown name." if nearest is None else f"Unknown name; did you mean {nearest}?"
         return RequestProblem(field=field, message=message, nearest=nearest)
     message = detail["msg"].removeprefix("Value error, ").rstrip(".") + "."
     return RequestProblem(field=field, message=message[:300])
+
+
+def nearest_name(path: Sequence[str]) -> str | None:
+    """Return the known name that is most similar to the last part of an unknown field's path.
+
+    >>> nearest_name(["max_steps_train"]), nearest_name(["run", "instance_typ"])
+    ('max_train_steps', 'run.instance_type')
+    >>> nearest_name(["instance_type"])  # known in run only
+    'run.instance_type'
+    """
+    known = OF_RUN if path[0] == "run" else OF_RUN | OF_REQUEST
+    near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
+    return known[near[0]] if near else None
 
 
 def printable(text: str) -> str:

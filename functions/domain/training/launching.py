@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache, partial
 from typing import Literal
 
 from contracts.base import BaseCard
@@ -42,7 +43,9 @@ from domain.training.sagemaker_job import (
     MIN_RUNTIME,
     TrainingSettings,
     max_runtime,
+    pool_of,
     training_job_request,
+    with_defaults,
 )
 from domain.training.services import LaunchServices, TrainingServices
 
@@ -79,34 +82,83 @@ def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str
         ended: a training job that has just ended. Its slot counts as free, although
             follow_training may not have updated its jobs yet.
     """
-    jobs = services.training.jobs
-    queued = untrained(services.training, now)
-    running = [job for job in jobs.in_training() if job.training_job_name != ended]
-    names: list[str] = []
-    waiting = {job.job_id: job for job in fair_order(queued, tenants_of(running))}
-    waiting_for: WaitingFor = "slot"
-    orders = choose_launches(queued, running, rules_of(services.settings))
-    services = with_keep_alive(services) if orders else services
-    for order in orders:
-        outcome = start(services, order, now) if services.has_time() else "no_time"
-        if outcome in {"no_capacity", "no_time"}:
-            waiting_for = "capacity" if outcome == "no_capacity" else "slot"
-            break
+    queued = [on_machine(job, services.settings) for job in untrained(services.training, now)]
+    running = [job for job in services.training.jobs.in_training() if job.training_job_name != ended]
+    launch_round = LaunchRound(services, now, queued, running)
+    launch_round.run()
+    return launch_round.names
+
+
+def on_machine(job: JobRecord, settings: TrainingSettings) -> JobRecord:
+    """Return the job with the machine on which it would be trained now."""
+    return job.model_copy(update={"run": with_defaults(job.run, settings)})
+
+
+class LaunchRound:
+    """One call of the launcher: what it started, and what each job that still waits waits for."""
+
+    def __init__(
+        self,
+        services: LaunchServices,
+        now: datetime,
+        queued: Sequence[JobRecord],
+        running: Sequence[JobRecord],
+    ) -> None:
+        self.services, self.now = services, now
+        self.running = list(running)
+        in_order = fair_order(queued, tenants_of(running))
+        self.waiting = {job.job_id: job for job in in_order}
+        self.names: list[str] = []
+        self.full: set[str | None] = set()
+        """Instance types for which SageMaker had no capacity."""
+        self.keep_alive_of = cache(partial(keep_alive_seconds, services))
+
+    def run(self) -> None:
+        """Start orders until the quota, the time or the capacity of every instance type is used."""
+        while orders := self.choose():
+            if not all(self.try_start(order) for order in orders):
+                break
+        jobs = self.services.training.jobs
+        record_queue_places(jobs, list(self.waiting.values()), self.waits_for)
+
+    def choose(self) -> list[LaunchOrder]:
+        """Return the next orders, of instance types that may have capacity."""
+        possible = [job for job in self.waiting.values() if self.waits_for(job) == "slot"]
+        return choose_launches(possible, self.running, rules_of(self.services.settings))
+
+    def waits_for(self, job: JobRecord) -> WaitingFor:
+        """Return what a job waits for."""
+        chosen = None if job.run is None else job.run.instance_type
+        return "capacity" if chosen in self.full else "slot"
+
+    def try_start(self, order: LaunchOrder) -> bool:
+        """Start an order unless its instance type is full; False: there is no time left."""
+        if order.run.instance_type in self.full:
+            return True
+        if not self.services.has_time():
+            return False
+        outcome = start(self.with_keep_alive(pool_of(order.run)), order, self.now)
+        if outcome == "no_capacity":
+            self.full.add(order.run.instance_type)
+            return True
         for job in order.jobs:
-            waiting.pop(job.job_id, None)
+            self.waiting.pop(job.job_id, None)
         if outcome == "started":
-            names.append(order.training_job_name)
-    record_queue_places(jobs, list(waiting.values()), waiting_for)
-    return names
+            self.names.append(order.training_job_name)
+            named = {"training_job_name": order.training_job_name}
+            self.running += [job.model_copy(update=named) for job in order.jobs]
+        return True
+
+    def with_keep_alive(self, pool: str) -> LaunchServices:
+        """Return the services with the keep-alive for a job that leaves this warm pool."""
+        chosen = replace(self.services.settings, keep_alive_seconds=self.keep_alive_of(pool))
+        return replace(self.services, settings=chosen)
 
 
-def with_keep_alive(services: LaunchServices) -> LaunchServices:
-    """Set the warm pools' keep-alive to what the last gaps between training jobs advise."""
+def keep_alive_seconds(services: LaunchServices, pool: str) -> int:
+    """Return the keep-alive that the last gaps between the jobs of a warm pool advise."""
     limit = services.settings.keep_alive_seconds
-    if limit == 0:
-        return services
-    seconds = advised_period(services.training.jobs.recent_runs(), limit)
-    return replace(services, settings=replace(services.settings, keep_alive_seconds=seconds))
+    return 0 if limit == 0 else advised_period(services.training.jobs.recent_runs(pool), limit)
 
 
 def tenants_of(running: Sequence[JobRecord]) -> Counter[str]:
@@ -175,10 +227,13 @@ def start(services: LaunchServices, order: LaunchOrder, now: datetime) -> Start:
         plan,
         base_id,
         services.settings,
+        run=order.run,
         with_class_images=bool(class_images),
     )
     spot = request["EnableManagedSpotTraining"]
-    cost_record = CostRecord(order.training_job_name, order.plan_id, spot=spot)
+    cost_record = CostRecord(
+        order.training_job_name, order.plan_id, spot=spot, pool=pool_of(order.run)
+    )
     training.jobs.open_cost_record(cost_record, now)
     if training.trainer.create(request) != "no_capacity":
         return "started"
@@ -189,9 +244,13 @@ def start(services: LaunchServices, order: LaunchOrder, now: datetime) -> Start:
 
 
 def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
-    """Return the training job's runtime in seconds: the stack's limit, or less if less is paid."""
+    """Return the training job's runtime in seconds, or less if less is paid.
+
+    It is what the request asks for, or else what the stack gives.
+    """
     paid = [job.max_runtime_seconds for job in order.jobs if job.max_runtime_seconds is not None]
-    return max(MIN_RUNTIME, min([max_runtime(len(order.jobs), settings), *paid]))
+    limit = order.run.max_run or max_runtime(len(order.jobs), settings)
+    return max(MIN_RUNTIME, min([limit, *paid]))
 
 
 def claim(jobs: Jobs, order: LaunchOrder, now: datetime) -> list[JobRecord]:

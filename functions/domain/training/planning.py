@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from contracts.documents.record import JobRecord
+from contracts.documents.upload.run import RunOptions
 from contracts.shared.names import build_training_job_name
 
 Lane = Literal["interactive", "backlog"]
@@ -45,6 +46,11 @@ class LaunchOrder:
     def training_job_name(self) -> str:
         """The training job's name; a new attempt has a new name, since SageMaker's are unique."""
         return build_training_job_name(self.plan_id, self.attempt)
+
+    @property
+    def run(self) -> RunOptions:
+        """The machine of the training job; all its jobs ask for the same."""
+        return self.jobs[0].run or RunOptions()
 
     @property
     def lane(self) -> Lane:
@@ -87,19 +93,37 @@ def batch_size(waiting: int, rules: PlanningRules) -> int:
 def batches(jobs: Iterable[JobRecord], size: int) -> list[list[JobRecord]]:
     """Return groups of at most ``size`` jobs, in the order of their leaders.
 
-    All jobs of a group have the same base, because a training job has one base. A job that is
-    marked ``alone`` gets a group of its own.
+    All jobs of a group have the same base and the same machine, because a training job has one of
+    each. A job that is marked ``alone`` or has a largest runtime gets a group of its own.
     """
     groups: list[list[JobRecord]] = []
-    filling: dict[str, list[JobRecord]] = {}
+    filling: dict[GroupKey, list[JobRecord]] = {}
     for job in jobs:
-        group = [] if job.alone else filling.setdefault(job.base_id, [])
+        key = group_key(job)
+        group = [] if key is None else filling.setdefault(key, [])
         if not group:
             groups.append(group)
         group.append(job)
-        if len(group) == size:
-            filling.pop(job.base_id, None)
+        if key is not None and len(group) == size:
+            filling.pop(key, None)
     return groups
+
+
+class GroupKey(NamedTuple):
+    """What the jobs of one training job have in common."""
+
+    base_id: str
+    instance_type: str | None
+    use_spot_instances: bool | None
+    volume_size: int | None
+
+
+def group_key(job: JobRecord) -> GroupKey | None:
+    """Return the key of the jobs that may share a training job with this one; None: no job may."""
+    run = job.run or RunOptions()
+    if job.alone or run.max_run is not None:
+        return None
+    return GroupKey(job.base_id, run.instance_type, run.use_spot_instances, run.volume_size)
 
 
 def fair_order(queued: Iterable[JobRecord], in_training: Counter[str]) -> Iterator[JobRecord]:

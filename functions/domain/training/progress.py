@@ -1,6 +1,6 @@
 """How far a job is, in percent, and what status changes its subscribers get."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from contracts.documents.record import JobRecord, Stage, WaitingFor
 from contracts.documents.status import StatusChange, TrainingProgress
@@ -50,8 +50,11 @@ def changes_of(images: Sequence[tuple[StatusChange | None, StatusChange]]) -> li
     ]
 
 
-def record_queue_places(jobs: Jobs, waiting: Sequence[JobRecord], waiting_for: WaitingFor) -> None:
-    """Store the place of the first jobs of the queue, and what they wait for."""
+def record_queue_places(
+    jobs: Jobs, waiting: Sequence[JobRecord], what_for: Callable[[JobRecord], WaitingFor]
+) -> None:
+    """Store the place of the first jobs of the queue, and what each of them waits for."""
     for place, record in enumerate(waiting[:MAX_RECORDED_PLACES], start=1):
+        waiting_for = what_for(record)
         if (record.queue_place, record.waiting_for) != (place, waiting_for):
             jobs.record_queue_place(record.job_id, place, waiting_for)

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.documents.training import TrainingPlan
+from contracts.documents.upload.options import Precision
+from contracts.documents.upload.run import RunOptions
 from contracts.shared import layout
+from contracts.shared.limits import MAX_RUN_SECONDS
+from domain.pricing.prices import gpus_of
 
 METRICS = {
     "step": r"\bstep=([0-9]+)",
@@ -26,9 +30,6 @@ METRICS = {
 ``step=12 loss=0.1234 lr=1.0e-04 grad_norm=0.5 images_per_second=3.2``,
 ``step=12 sample_identity=0.7900 sample_prompt_following=1.0000`` and
 ``gate effect=0.2100 identity=0.8300``."""
-
-MAX_RUNTIME = 5 * 24 * 3600
-"""SageMaker's default limit for one training job, in seconds."""
 
 EXPORT_SECONDS = 180
 """Seconds before the end of the runtime at which the trainer saves and exports its adapters."""
@@ -63,6 +64,14 @@ class TrainingSettings:
     captioner_id: str | None = None
     """The model that describes pictures, in the bases bucket; None: the stack has none."""
     volume_gb: int = 50
+    """Storage volume of a training job, unless the request chooses another."""
+    num_processes: int = 1
+    """Largest number of processes that train one adapter; never more than the instance has GPUs."""
+    mixed_precision: Precision | None = None
+    """Type of the frozen networks, unless the request chooses; None: the trainer looks at the GPU."""
+    gradient_checkpointing: bool = False
+    watchdog_seconds: int = 120
+    """Seconds without a step after which the trainer logs where it is; 0: never."""
 
 
 def training_job_request(
@@ -71,10 +80,15 @@ def training_job_request(
     base_id: str,
     settings: TrainingSettings,
     *,
+    run: RunOptions | None = None,
     with_class_images: bool = False,
 ) -> dict[str, Any]:
-    """Return the arguments of CreateTrainingJob; no personal data, no user text."""
-    spot = settings.spot_backlog and len(plan.tasks) > 1
+    """Return the arguments of CreateTrainingJob; no personal data, no user text.
+
+    ``run`` is the machine that all tasks ask for; what it leaves open is as the stack says.
+    """
+    run = with_defaults(run, settings)
+    spot = uses_spot(run, len(plan.tasks), settings)
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
@@ -82,6 +96,7 @@ def training_job_request(
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
+        "HyperParameters": hyperparameters(run, settings),
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(
             plan.plan_id, base_id, settings, with_class_images=with_class_images
@@ -90,7 +105,7 @@ def training_job_request(
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
         },
-        "ResourceConfig": resources(settings, spot=spot),
+        "ResourceConfig": resources(run, settings, spot=spot),
         "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
         "CheckpointConfig": {
             "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
@@ -108,6 +123,18 @@ def training_job_request(
             {"Key": "plan", "Value": plan.plan_id},
         ],
     }
+
+
+def hyperparameters(run: RunOptions, settings: TrainingSettings) -> dict[str, str]:
+    """Return what the trainer reads in ``hyperparameters.json``; SageMaker takes text only."""
+    chosen: dict[str, object] = {
+        "num_processes": min(settings.num_processes, gpus_of(str(run.instance_type))),
+        "gradient_checkpointing": str(settings.gradient_checkpointing).lower(),
+        "watchdog_seconds": settings.watchdog_seconds,
+    }
+    if settings.mixed_precision is not None:
+        chosen["mixed_precision"] = settings.mixed_precision
+    return {name: str(value) for name, value in chosen.items()}
 
 
 def channels(
@@ -143,7 +170,7 @@ def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
 
 def max_runtime(users: int, settings: TrainingSettings) -> int:
     """Return the seconds after which SageMaker stops a training job of so many users."""
-    return min(users * settings.max_runtime_seconds, MAX_RUNTIME)
+    return min(users * settings.max_runtime_seconds, MAX_RUN_SECONDS)
 
 
 def runtime_of_plan(plan: TrainingPlan, settings: TrainingSettings) -> int:
@@ -163,12 +190,39 @@ def stopping(runtime_seconds: int, *, spot: bool) -> dict[str, int]:
     }
 
 
-def resources(settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
+def with_defaults(run: RunOptions | None, settings: TrainingSettings) -> RunOptions:
+    """Return the machine with the stack's instance type and volume where none is chosen."""
+    run = run or RunOptions()
+    return run.model_copy(
+        update={
+            "instance_type": run.instance_type or settings.instance_type,
+            "volume_size": run.volume_size or settings.volume_gb,
+        }
+    )
+
+
+def uses_spot(run: RunOptions, users: int, settings: TrainingSettings) -> bool:
+    """Whether a training job of so many users runs on a spot instance; the request goes first."""
+    if run.use_spot_instances is not None:
+        return run.use_spot_instances
+    return settings.spot_backlog and users > 1
+
+
+def pool_of(run: RunOptions) -> str:
+    """Return the warm pool that a job on this machine takes and leaves.
+
+    >>> pool_of(RunOptions(instance_type="ml.g5.2xlarge", volume_size=50))
+    'ml.g5.2xlarge/50'
+    """
+    return f"{run.instance_type}/{run.volume_size}"
+
+
+def resources(run: RunOptions, settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
     """Return ResourceConfig; without a warm pool for 0 seconds or spot instances."""
     config: dict[str, Any] = {
         "InstanceCount": 1,
-        "InstanceType": settings.instance_type,
-        "VolumeSizeInGB": settings.volume_gb,
+        "InstanceType": run.instance_type,
+        "VolumeSizeInGB": run.volume_size,
     }
     if settings.keep_alive_seconds > 0 and not spot:
         config["KeepAlivePeriodInSeconds"] = settings.keep_alive_seconds

@@ -321,7 +321,7 @@ def test_a_bill_says_whether_the_training_job_can_leave_a_pool(spot: bool) -> No
     settings = replace(SETTINGS, quota=1, max_batch=2, spot_backlog=spot)
     (name,) = launch(replace(world.launching, settings=settings), NOON)
     assert world.jobs.cost_records[name].cost_record == CostRecord(
-        name, order_for(world, 1, 2).plan_id, spot=spot
+        name, order_for(world, 1, 2).plan_id, spot=spot, pool="ml.g5.2xlarge/50"
     )
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
+from contracts.shared.limits import MAX_RUN_SECONDS
 from domain.ports.trainer import JobStatus, PoolStatus, Run, TrainingState
 from domain.training.sagemaker_job import (
-    MAX_RUNTIME,
     METRICS,
     TrainingSettings,
     max_runtime,
@@ -63,6 +63,30 @@ def pool_key(request: dict[str, Any]) -> dict[str, Any]:
 @given(st.integers(0, 2**64), st.integers(0, 2**64), st.integers(1, 5))
 def test_a_warm_pool_fits_every_request(one: int, other: int, users: int) -> None:
     assert pool_key(request_of(one)) == pool_key(request_of(other, users))
+
+
+def test_the_trainer_gets_every_hyperparameter_as_text() -> None:
+    given = replace(
+        SETTINGS, mixed_precision="fp16", gradient_checkpointing=True, watchdog_seconds=0
+    )
+    assert request_of(1, settings=given)["HyperParameters"] == {
+        "num_processes": "1",
+        "gradient_checkpointing": "true",
+        "watchdog_seconds": "0",
+        "mixed_precision": "fp16",
+    }
+    assert "mixed_precision" not in request_of(1)["HyperParameters"]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "wanted", "processes"),
+    [("ml.g5.2xlarge", 8, "1"), ("ml.p4d.24xlarge", 8, "8"), ("ml.p4d.24xlarge", 2, "2")],
+)
+def test_there_are_no_more_processes_than_gpus(
+    instance_type: str, wanted: int, processes: str
+) -> None:
+    given = replace(SETTINGS, instance_type=instance_type, num_processes=wanted)
+    assert request_of(1, settings=given)["HyperParameters"]["num_processes"] == processes
 
 
 def test_each_user_adds_a_share_of_the_time() -> None:
@@ -138,7 +162,7 @@ def test_a_plan_s_own_deadline_leaves_time_to_save_before_sagemaker_stops_it(
 ) -> None:
     plan = plan_of(1, users).model_copy(update={"deadline_seconds": deadline})
     assert runtime_of_plan(plan, SETTINGS) == seconds
-    assert max_runtime(100, SETTINGS) == MAX_RUNTIME == 5 * 24 * 3600
+    assert max_runtime(100, SETTINGS) == MAX_RUN_SECONDS == 5 * 24 * 3600
 
 
 @pytest.mark.parametrize(

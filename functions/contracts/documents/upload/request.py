@@ -8,6 +8,7 @@ from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.grid import SweepGrid
 from contracts.documents.upload.options import TrainingOptions
 from contracts.documents.upload.photo_options import PhotoOptions
+from contracts.documents.upload.run import RunOptions
 from contracts.shared.limits import (
     MAX_CLASS_IMAGES,
     MAX_COST_USD,
@@ -93,6 +94,9 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
 
     sweep: SweepGrid | None = None
     """Train once for each combination of this grid, and publish the best; docs/sweep.md."""
+
+    run: RunOptions | None = None
+    """What the training job runs on, and for how long, within what the stack allows."""
 
     dry_run: bool = False
     """Answer with the verdicts and the estimate of time and cost; train nothing."""
