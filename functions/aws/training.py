@@ -71,6 +71,7 @@ def state_of(answer: dict[str, Any]) -> TrainingState:
         ended_at=answer.get("TrainingEndTime"),
         training_seconds=answer.get("TrainingTimeInSeconds", 0),
         billable_seconds=answer.get("BillableTimeInSeconds", 0),
+        instances=answer["ResourceConfig"].get("InstanceCount", 1),
         spot=answer.get("EnableManagedSpotTraining", False),
         pool_seconds=pool.get("ResourceRetainedBillableTimeInSeconds", 0),
         pool=pool.get("Status"),

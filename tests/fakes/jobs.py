@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
@@ -86,6 +87,8 @@ class MemoryJobs(MemoryCostRecords):
             step=None,
             total_steps=None,
             estimate=None,
+            step_shape=None,
+            capacity=None,
         )
         return True
 
@@ -124,7 +127,14 @@ class MemoryJobs(MemoryCostRecords):
         return self._waiting_for("training")
 
     def start_training(
-        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
+        self,
+        job_id: str,
+        plan_id: str,
+        training_job_name: str,
+        attempt: int,
+        now: datetime,
+        *,
+        capacity: CapacityChoice | None = None,
     ) -> bool:
         record = self.records.get(job_id)
         if record is None or record.queue != "queued" or record.attempt >= attempt:
@@ -139,6 +149,7 @@ class MemoryJobs(MemoryCostRecords):
             training_job_name=training_job_name,
             attempt=attempt,
             percent=max(record.percent, LAUNCHED),
+            capacity=record.capacity if capacity is None else capacity,
             **NO_PLACE,
         )
         return True

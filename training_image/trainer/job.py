@@ -64,13 +64,14 @@ def run_job(root: Path) -> int:
     limit.install_signal_handler()
     try:
         plan, machine = read_plan(root), Machine.read(root)
+        tasks = machine.tasks_of_this_host(plan)
     except TrainingError as error:
         write_failure(root, describe_failure(error))
         return FAILED
     limit.deadline_seconds = plan.deadline_seconds
     with log_context(plan_id=plan.plan_id):
         try:
-            return _run(root, plan, machine, limit)
+            return _run(root, plan, tasks, machine, limit)
         except PreemptedError:
             log("preempted: a checkpoint is saved, and the next attempt resumes from it")
             return PREEMPTED
@@ -79,17 +80,19 @@ def run_job(root: Path) -> int:
             return FAILED
 
 
-def _run(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> int:
+def _run(
+    root: Path, plan: TrainingPlan, tasks: list[TrainingTask], machine: Machine, limit: TimeLimit
+) -> int:
     results: list[TrainingResult] = []
-    for precision, tasks in by_precision(machine.tasks_of_this_host(plan.tasks)).items():
+    for precision, group in by_precision(tasks).items():
         try:
-            results += run_precision_group(root, plan, machine, limit, (precision, tasks))
+            results += run_precision_group(root, plan, machine, limit, (precision, group))
         except PreemptedError:
             raise
         except Exception as error:  # noqa: BLE001 (every waiting task gets a result)
             failure = describe_failure(error)
-            results += [fail_task(root, task, failure) for task in tasks]
-            if not tasks:
+            results += [fail_task(root, task, failure) for task in group]
+            if not group:
                 write_failure(root, failure)
                 return FAILED
     failures = [result.failure for result in results if result.failure is not None]

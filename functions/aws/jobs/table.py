@@ -15,7 +15,8 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from aws import settings
 from aws.clients import CONFIG
-from aws.jobs.cost_records import DynamoCostRecords
+from aws.jobs.cost_records import DynamoCostRecords, numbers
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
@@ -31,7 +32,7 @@ EXECUTION_INDEX = "execution"
 _PLACE = ("queue_place", "waiting_for")
 _WAITING = ("queue", "queued_at", "task_token", "eta_seconds", *_PLACE)
 _REDRIVEN = ("code", "notice_id", "cancel_requested", "faults")
-_OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate")
+_OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate", "step_shape", "capacity")
 _REFUSAL = ("refused_code", "refused_at")
 _OPEN = Attr("status").is_in(["starting", "processing"])
 _ENDED = Attr("status").is_in(["failed", "canceled"])
@@ -151,7 +152,14 @@ class DynamoJobs(DynamoCostRecords):
         return self._waiting_for("training")
 
     def start_training(
-        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
+        self,
+        job_id: str,
+        plan_id: str,
+        training_job_name: str,
+        attempt: int,
+        now: datetime,
+        *,
+        capacity: CapacityChoice | None = None,
     ) -> bool:
         """Move a job from the queue into training; False when another launcher was first."""
         changes = {
@@ -160,13 +168,17 @@ class DynamoJobs(DynamoCostRecords):
             "training_job_name": training_job_name,
             "attempt": attempt,
             "updated_at": now.isoformat(),
+            **({} if capacity is None else {"capacity": numbers(capacity)}),
         }
         wanted = Attr("queue").eq("queued") & Attr("cancel_requested").not_exists()
         new = wanted & Attr("attempt").lt(attempt)
         if not self._update(job_id, new, changes, drop=_PLACE):
             return False
         self._update(job_id, Attr("percent").lt(LAUNCHED), {"percent": LAUNCHED})
-        _logger.info("job in training", job_id=job_id, training_job_name=training_job_name)
+        chosen = {} if capacity is None else capacity.model_dump(mode="json", exclude_none=True)
+        _logger.info(
+            "job in training", job_id=job_id, training_job_name=training_job_name, capacity=chosen
+        )
         return True
 
     def requeue(

@@ -34,6 +34,9 @@ class StepShape(Document):
     user_bytes: Annotated[int, Field(ge=0)]
     """GPU memory that each user of a step takes."""
 
+    launch_seconds: Annotated[float, Field(ge=0)]
+    """Seconds to launch a step's kernels, whatever the number of users."""
+
 
 class CapacityChoice(Document):
     """On what a training job runs, and the figures that decided it; domain/training/capacity.py."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
@@ -75,12 +76,20 @@ class Jobs(CostRecords, Protocol):
         ...
 
     def start_training(
-        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
+        self,
+        job_id: str,
+        plan_id: str,
+        training_job_name: str,
+        attempt: int,
+        now: datetime,
+        *,
+        capacity: CapacityChoice | None = None,
     ) -> bool:
         """Move a job from the queue into training; False when another launcher was first.
 
         The job must be queued, and ``attempt`` must be higher than every earlier attempt: a
-        launcher with outdated data must not use a training job's name again.
+        launcher with outdated data must not use a training job's name again. ``capacity``, on what
+        the training job runs, is stored and logged.
         """
         ...
 

@@ -74,7 +74,7 @@ class Expected:
     warm: float
     on_demand: float
     spot_delay: float
-    """Seconds by which spot instances are expected to end later than others on demand."""
+    """Seconds by which spot instances are expected to end later than those on demand."""
 
 
 def choose_capacity(work: Work, pool: Pool, market: Market) -> CapacityChoice:
@@ -126,7 +126,7 @@ def expected_costs(work: Work, pool: Pool, market: Market) -> Expected:
     >>> backlog, pool = Work(users=20, seconds=3600.0), Pool(240, 120.0, 0.5)
     >>> found = expected_costs(backlog, pool, Market("planned", "ml.g5.2xlarge", 0.6))
     >>> [round(cost) for cost in (found.spot, found.warm, found.on_demand, found.spot_delay)]
-    [1794, 3855, 3840, 145]
+    [1835, 3855, 3840, 274]
     """
     interruptions = INTERRUPTIONS_PER_HOUR * work.seconds / 3600
     again = COLD_LOAD + LOST_SHARE * work.seconds / work.users
@@ -138,7 +138,7 @@ def expected_costs(work: Work, pool: Pool, market: Market) -> Expected:
         spot=(1 - market.spot_discount) * billed + waits,
         warm=start + pool.idle_seconds + work.seconds,
         on_demand=COLD_WAIT + COLD_LOAD + work.seconds,
-        spot_delay=waits - COLD_WAIT + interruptions * again,
+        spot_delay=waits + COLD_LOAD + interruptions * again - min(start, COLD_WAIT + COLD_LOAD),
     )
 
 

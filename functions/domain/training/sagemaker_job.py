@@ -8,6 +8,7 @@ SageMaker does not compare it.
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.documents.capacity import CapacityChoice, CapacityMode
 from contracts.documents.training import TrainingPlan
 from contracts.documents.upload.options import Precision
 from contracts.documents.upload.run import RunOptions
@@ -48,11 +49,9 @@ class TrainingSettings:
     role_arn: str
     instance_type: str
     quota: int
-    """Training jobs that may run at once."""
+    """Instances that training jobs may use at once."""
     max_batch: int
-    """Largest number of users that one training job may train."""
-    spot_backlog: bool
-    """Whether training jobs of several users run on spot instances, which keep no warm pool."""
+    """Largest number of users that one instance may train in one training job."""
     keep_alive_seconds: int
     """Longest time to keep a warm pool; domain.training.keep_alive chooses the actual time. 0
     switches warm pools off."""
@@ -63,6 +62,14 @@ class TrainingSettings:
     bases_bucket: str
     captioner_id: str | None = None
     """The model that describes pictures, in the bases bucket; None: the stack has none."""
+    capacity_mode: CapacityMode = "planned"
+    """Spot, warm or on demand: planned for each training job, or always the same."""
+    spot_discount: float = 0.6
+    """Share of the on-demand price that spot instances save; an assumption of the operator."""
+    max_instances: int = 1
+    """Largest number of instances of one training job."""
+    max_users_per_step: int = 8
+    """Largest number of users that are trained in one step; 1: each user has its own steps."""
     volume_gb: int = 50
     """Storage volume of a training job, unless the request chooses another."""
     num_processes: int = 1
@@ -79,16 +86,17 @@ def training_job_request(
     plan: TrainingPlan,
     base_id: str,
     settings: TrainingSettings,
+    choice: CapacityChoice,
     *,
     run: RunOptions | None = None,
     with_class_images: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of CreateTrainingJob; no personal data, no user text.
 
-    ``run`` is the machine that all tasks ask for; what it leaves open is as the stack says.
+    ``choice`` says what kind of instances it gets. ``run`` is the machine that all tasks ask for;
+    what it leaves open is as the stack says.
     """
-    run = with_defaults(run, settings)
-    spot = uses_spot(run, len(plan.tasks), settings)
+    run, spot = with_defaults(run, settings), choice.capacity == "spot"
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
@@ -96,7 +104,7 @@ def training_job_request(
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
-        "HyperParameters": hyperparameters(run, settings),
+        "HyperParameters": hyperparameters(run, settings, choice.users_per_step),
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(
             plan.plan_id, base_id, settings, with_class_images=with_class_images
@@ -105,7 +113,7 @@ def training_job_request(
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
         },
-        "ResourceConfig": resources(run, settings, spot=spot),
+        "ResourceConfig": resources(run, choice, max(1, len(plan.shares))),
         "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
         "CheckpointConfig": {
             "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
@@ -125,16 +133,24 @@ def training_job_request(
     }
 
 
-def hyperparameters(run: RunOptions, settings: TrainingSettings) -> dict[str, str]:
+def hyperparameters(
+    run: RunOptions, settings: TrainingSettings, users_per_step: int
+) -> dict[str, str]:
     """Return what the trainer reads in ``hyperparameters.json``; SageMaker takes text only."""
     chosen: dict[str, object] = {
-        "num_processes": min(settings.num_processes, gpus_of(str(run.instance_type))),
+        "users_per_step": users_per_step,
+        "num_processes": processes_of(run, settings),
         "gradient_checkpointing": str(settings.gradient_checkpointing).lower(),
         "watchdog_seconds": settings.watchdog_seconds,
     }
     if settings.mixed_precision is not None:
         chosen["mixed_precision"] = settings.mixed_precision
     return {name: str(value) for name, value in chosen.items()}
+
+
+def processes_of(run: RunOptions, settings: TrainingSettings) -> int:
+    """Return how many processes train one adapter."""
+    return min(settings.num_processes, gpus_of(str(run.instance_type)))
 
 
 def channels(
@@ -176,7 +192,7 @@ def max_runtime(users: int, settings: TrainingSettings) -> int:
 def runtime_of_plan(plan: TrainingPlan, settings: TrainingSettings) -> int:
     """Return the seconds after which SageMaker stops a plan that does not end by itself."""
     if plan.deadline_seconds is None:
-        return max_runtime(len(plan.tasks), settings)
+        return max_runtime(max(plan.shares, default=len(plan.tasks)), settings)
     return plan.deadline_seconds + EXPORT_SECONDS
 
 
@@ -201,31 +217,26 @@ def with_defaults(run: RunOptions | None, settings: TrainingSettings) -> RunOpti
     )
 
 
-def uses_spot(run: RunOptions, users: int, settings: TrainingSettings) -> bool:
-    """Whether a training job of so many users runs on a spot instance; the request goes first."""
-    if run.use_spot_instances is not None:
-        return run.use_spot_instances
-    return settings.spot_backlog and users > 1
+def pool_of(run: RunOptions, instances: int = 1) -> str:
+    """Return the warm pool that a job on these instances takes and leaves.
 
-
-def pool_of(run: RunOptions) -> str:
-    """Return the warm pool that a job on this machine takes and leaves.
-
-    >>> pool_of(RunOptions(instance_type="ml.g5.2xlarge", volume_size=50))
-    'ml.g5.2xlarge/50'
+    >>> small = RunOptions(instance_type="ml.g5.2xlarge", volume_size=50)
+    >>> pool_of(small), pool_of(small, instances=3)
+    ('ml.g5.2xlarge/50', 'ml.g5.2xlarge/50/3')
     """
-    return f"{run.instance_type}/{run.volume_size}"
+    several = f"/{instances}" if instances > 1 else ""
+    return f"{run.instance_type}/{run.volume_size}{several}"
 
 
-def resources(run: RunOptions, settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
+def resources(run: RunOptions, choice: CapacityChoice, instances: int) -> dict[str, Any]:
     """Return ResourceConfig; without a warm pool for 0 seconds or spot instances."""
     config: dict[str, Any] = {
-        "InstanceCount": 1,
+        "InstanceCount": instances,
         "InstanceType": run.instance_type,
         "VolumeSizeInGB": run.volume_size,
     }
-    if settings.keep_alive_seconds > 0 and not spot:
-        config["KeepAlivePeriodInSeconds"] = settings.keep_alive_seconds
+    if choice.capacity == "warm" and choice.keep_alive_seconds > 0:
+        config["KeepAlivePeriodInSeconds"] = choice.keep_alive_seconds
     return config
 
 

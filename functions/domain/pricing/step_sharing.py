@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from contracts.base import Architecture, BaseCard
 from contracts.documents.capacity import StepShape
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.accelerators import INSTANCES, Gpu
 from contracts.shared.steps import Dataset, StepBudget, count_steps
 from domain.pricing.estimating import pass_tflop
 
 GIB = 2**30
-MAX_USERS_PER_STEP = 8
-"""Users of one step finish together, so more of them would delay the first results for little."""
-
 MIN_GAIN = 1.15
 """Smallest speed-up for which users share a step: below it, they only wait for one another."""
 
@@ -109,15 +107,6 @@ ALIKE = (
 the weight of class images may differ."""
 
 
-@dataclass(frozen=True)
-class Gpu:
-    """The GPU on which one step runs."""
-
-    memory_bytes: int
-    peak_tflops: float
-    """Dense bfloat16 TFLOPS."""
-
-
 def shape_of(request: TrainingRequest, dataset: Dataset, card: BaseCard) -> StepShape:
     """Return what one step of a training takes."""
     budget = count_steps(request, card.training, dataset)
@@ -127,6 +116,7 @@ def shape_of(request: TrainingRequest, dataset: Dataset, card: BaseCard) -> Step
         tflop=rows_of(budget) * pass_tflop(card, side),
         base_bytes=CONTEXT_BYTES + FAMILIES[card.family].weights_bytes * precision_of(request),
         user_bytes=user_bytes(request, card, budget),
+        launch_seconds=FAMILIES[card.family].launch_seconds,
     )
 
 
@@ -198,31 +188,38 @@ def trains_text_encoder(request: TrainingRequest, card: BaseCard) -> bool:
     return any(option is not None for option in own) or card.training.train_text_encoder
 
 
-def users_per_step(shape: StepShape, launch_seconds: float, gpu: Gpu) -> int:
-    """Return how many users of this shape share a step on a GPU: the fewest that gain nearly all.
+def users_per_step(shape: StepShape | None, instance_type: str, limit: int) -> int:
+    """Return how many users of this shape share a step: the fewest that gain nearly all.
 
-    >>> small = StepShape(group="0" * 16, tflop=0.1, base_bytes=8 * GIB, user_bytes=GIB)
+    Args:
+        shape: what a step takes; None: not known.
+        instance_type: of the training job; one step runs on one of its GPUs.
+        limit: the largest number that the stack allows.
+
+    >>> small = StepShape(group="0" * 16, tflop=0.1, base_bytes=8 * GIB, user_bytes=GIB,
+    ...     launch_seconds=0.12)
     >>> large = small.model_copy(update={"tflop": 28.6})
-    >>> a10g, h100 = Gpu(24 * GIB, 70), Gpu(80 * GIB, 989)
-    >>> [users_per_step(shape, 0.12, gpu) for shape in (small, large) for gpu in (a10g, h100)]
-    [8, 8, 1, 2]
+    >>> kinds = ("ml.g5.2xlarge", "ml.p5.4xlarge", "ml.unknown")
+    >>> [users_per_step(shape, kind, 8) for shape in (small, large) for kind in kinds]
+    [8, 8, 1, 1, 2, 1]
     """
-    if shape.group is None:
+    instance = INSTANCES.get(instance_type)
+    if shape is None or shape.group is None or instance is None:
         return 1
-    numbers = range(1, users_that_fit(shape, gpu) + 1)
-    gains = {number: gain(number, shape, launch_seconds, gpu) for number in numbers}
+    numbers = range(1, users_that_fit(shape, instance.gpu, limit) + 1)
+    gains = {number: gain(number, shape, instance.gpu) for number in numbers}
     best = max(gains.values())
     enough = min(number for number in numbers if gains[number] >= NEARLY_ALL * best)
     return enough if gains[enough] >= MIN_GAIN else 1
 
 
-def users_that_fit(shape: StepShape, gpu: Gpu) -> int:
-    """Return how many users fit into the GPU's memory, from 1 to MAX_USERS_PER_STEP."""
-    free = USABLE_MEMORY * gpu.memory_bytes - shape.base_bytes
-    return max(1, min(MAX_USERS_PER_STEP, int(free // max(1, shape.user_bytes))))
+def users_that_fit(shape: StepShape, gpu: Gpu, limit: int) -> int:
+    """Return how many users fit into the GPU's memory, from 1 to ``limit``."""
+    free = USABLE_MEMORY * gpu.memory_gib * GIB - shape.base_bytes
+    return max(1, min(limit, int(free // max(1, shape.user_bytes))))
 
 
-def gain(users: int, shape: StepShape, launch_seconds: float, gpu: Gpu) -> float:
+def gain(users: int, shape: StepShape, gpu: Gpu) -> float:
     """Return how many times faster a step of K users is than K steps of one user.
 
     A step takes the time to launch its kernels or the time to compute, whichever is longer.
@@ -230,6 +227,6 @@ def gain(users: int, shape: StepShape, launch_seconds: float, gpu: Gpu) -> float
 
     def seconds(count: int) -> float:
         computing = count * shape.tflop / (SHARE_OF_PEAK_WHEN_FULL * gpu.peak_tflops)
-        return max(launch_seconds, computing)
+        return max(shape.launch_seconds, computing)
 
     return users * seconds(1) / seconds(users)
