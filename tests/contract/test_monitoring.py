@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
+from contracts.shared.names import build_training_job_name
 from runtime.metrics import UNITS, Figure, Outcome
 from serving.metrics import UNITS as SERVING_UNITS
 from tests.contract.files import ROOT, functions, template
@@ -28,6 +29,12 @@ OF_AWS = {
         "ModelLoadingWaitTime",
     },
     "/aws/sagemaker/Endpoints": {"GPUMemoryUtilization", "GPUUtilization", "MemoryUtilization"},
+    "/aws/sagemaker/TrainingJobs": {
+        "DiskUtilization",
+        "GPUMemoryUtilization",
+        "GPUUtilization",
+        "MemoryUtilization",
+    },
 }
 """What those services publish, and we look at."""
 
@@ -40,10 +47,28 @@ def alarms() -> dict[str, dict[str, Any]]:
     }
 
 
-def drawn() -> list[list[Any]]:
+SEARCH = re.compile(
+    r"SEARCH\('\{(?P<namespace>[\w/]+),(?P<dimension>\w+)\} "
+    r'MetricName="(?P<name>\w+)" (?P<word>\w+)\', \'\w+\', \d+\)'
+)
+"""A search for the metrics of one name, of every host whose name has the word in it."""
+
+
+def lines() -> list[list[Any]]:
     body = template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(body)["widgets"]
     return [metric for widget in widgets for metric in widget["properties"]["metrics"]]
+
+
+def drawn() -> list[list[Any]]:
+    """The lines of one metric each."""
+    return [line for line in lines() if isinstance(line[0], str)]
+
+
+def searched() -> list[dict[str, str]]:
+    """The lines that are searches, in their parts."""
+    found = [SEARCH.fullmatch(line[0]["expression"]) for line in lines() if line not in drawn()]
+    return [{} if match is None else match.groupdict() for match in found]
 
 
 def watched() -> set[tuple[str, str, tuple[str, ...]]]:
@@ -101,6 +126,21 @@ def test_a_watched_metric_exists(namespace: str, name: str, dimensions: tuple[st
     else:
         assert name in get_args(Outcome)
         assert set(dimensions) == {"service", "stage"}
+
+
+def test_each_search_finds_the_training_jobs_of_likeness() -> None:
+    assert searched()
+    for search in searched():
+        assert search["name"] in OF_AWS[search["namespace"]]
+        assert search["dimension"] == "Host"  # "<training job's name>/algo-1"
+        assert build_training_job_name("0" * 32, 1).split("-")[0] == search["word"]
+
+
+@pytest.mark.parametrize("namespace", ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"])
+@pytest.mark.parametrize("name", ["GPUUtilization", "GPUMemoryUtilization"])
+def test_the_dashboard_shows_the_gpus_of_trainings_and_endpoint(namespace: str, name: str) -> None:
+    seen = {(search["namespace"], search["name"]) for search in searched()}
+    assert (namespace, name) in seen | {(line[0], line[1]) for line in drawn()}
 
 
 def test_stages_on_the_dashboard_are_functions() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import ItemsView
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -167,6 +168,13 @@ class Stack:
         listed = self.aws("sagemaker", "list-training-jobs", "--name-contains", job_id)
         jobs: list[dict[str, Any]] = listed["TrainingJobSummaries"]
         return jobs
+
+    def tags(self, training_job: dict[str, Any]) -> ItemsView[str, str]:
+        """Return the tags of a training job."""
+        listed = self.aws(
+            "sagemaker", "list-tags", "--resource-arn", training_job["TrainingJobArn"]
+        )
+        return {tag["Key"]: tag["Value"] for tag in listed["Tags"]}.items()
 
     def redrive(self, execution: dict[str, Any]) -> None:
         arn = execution["executionArn"]

@@ -39,7 +39,8 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
         for scale in (0.0, 1.0)
     )  # fmt: skip
     assert plain.size == personal.size == (64, 64)
-    assert len(stack.training_jobs(job_of(execution))) == 1
+    (trained,) = stack.training_jobs(job_of(execution))
+    assert stack.tags(trained) >= {"max_train_steps": "2", "users": "1"}.items()
     arguments = "generate", model["target_model"], "<<TOK>>", "--endpoint", model["endpoint_name"]
     file = tmp_path / "me.png"
     printed = stack.likeness(*arguments, "--seed", "5", "--out", str(file))

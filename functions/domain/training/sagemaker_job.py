@@ -15,6 +15,7 @@ from contracts.documents.upload.run import RunOptions
 from contracts.shared import layout
 from contracts.shared.limits import MAX_RUN_SECONDS
 from domain.pricing.prices import gpus_of
+from domain.training.job_tags import job_tags
 
 METRICS = {
     "step": r"\bstep=([0-9]+)",
@@ -126,10 +127,7 @@ def training_job_request(
         "EnableNetworkIsolation": True,
         "EnableInterContainerTrafficEncryption": True,
         "EnableManagedSpotTraining": spot,
-        "Tags": [
-            {"Key": "application", "Value": "likeness"},
-            {"Key": "plan", "Value": plan.plan_id},
-        ],
+        "Tags": job_tags(plan, base_id),
     }
 
 
