@@ -90,7 +90,6 @@ LATENT_SIDE = 8
 
 ALIKE = (
     "max_grad_norm",
-    "gradient_checkpointing",
     "mixed_precision",
     "snr_gamma",
     "adam_beta1",
@@ -153,6 +152,7 @@ def group_of(request: TrainingRequest, card: BaseCard, budget: StepBudget) -> st
     defaults = card.training
     common = {
         **{name: getattr(request, name) for name in ALIKE},
+        "gradient_checkpointing": bool(request.gradient_checkpointing),
         "base": card.sha256,
         "resolution": request.resolution or card.resolution,
         "steps": budget.steps,

@@ -31,16 +31,6 @@ COLD_WORTH = 240.0
 are billed, but a user waits for them: a second of waiting counts as a second of the instance."""
 
 
-def advised_period(runs: Iterable[Run], limit: int) -> int:
-    """Return KeepAlivePeriodInSeconds for the next training job, 0 for no pool.
-
-    Args:
-        runs: the last training jobs that could leave a pool, in any order.
-        limit: the longest period allowed.
-    """
-    return keep_alive(idle_gaps(runs), COLD_WORTH, limit)
-
-
 def expect_pool(runs: Iterable[Run], limit: int, *, more_wait: bool) -> Pool:
     """Return what a warm pool is expected to cost and to save.
 
