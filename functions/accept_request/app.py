@@ -12,6 +12,7 @@ Fails  InvalidUploadError   final; the request's key is wrong
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
 from aws.jobs.table import DynamoJobs
+from aws.run_limits import run_limits_from_env
 from aws.storage import S3Storage
 from contracts.documents.job import Acceptance
 from contracts.documents.stages import AcceptRequestInput
@@ -29,5 +30,6 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         jobs=DynamoJobs.from_env(),
         consent=consent_rules_from_env(),
         captioner_id=captioner_from_env(),
+        run_limits=run_limits_from_env(),
     )
     return accept_request(given, services, now())

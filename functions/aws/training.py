@@ -3,15 +3,20 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
 
 from aws import settings
 from aws.bases import captioner_from_env
 from aws.clients import client
+from contracts.documents.capacity import CapacityMode
+from contracts.documents.upload.options import Precision
 from domain.ports.trainer import CreateOutcome, TrainingState
 from domain.training.sagemaker_job import TrainingSettings
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
 _NOT_FOUND = "not found"
+
+AUTO, IMAGE_DECIDES = "auto", "image"
 
 
 class SageMakerTrainer:
@@ -86,6 +91,16 @@ def is_not_found(error: ClientError) -> bool:
     )
 
 
+def chosen_precision(value: str) -> Precision | None:
+    """Return template.yaml's TrainerMixedPrecision; None: the trainer looks at the GPU."""
+    return None if value == AUTO else TypeAdapter(Precision).validate_python(value)
+
+
+def chosen_or_none(value: str) -> str | None:
+    """Return the value, or None where the image decides."""
+    return None if value == IMAGE_DECIDES else value
+
+
 def settings_from_env() -> TrainingSettings:
     """Return the settings that template.yaml gives for every training job."""
     return TrainingSettings(
@@ -94,7 +109,9 @@ def settings_from_env() -> TrainingSettings:
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
         quota=settings.number("TRAINING_QUOTA"),
         max_batch=settings.number("MAX_BATCH"),
-        capacity_mode=settings.choice("TRAINING_CAPACITY", CapacityMode),
+        capacity_mode=TypeAdapter(CapacityMode).validate_python(
+            settings.text("TRAINING_CAPACITY")
+        ),
         spot_discount=settings.number("SPOT_DISCOUNT") / 100,
         max_instances=settings.number("LARGEST_CLUSTER"),
         max_users_per_step=settings.number("USERS_PER_STEP"),
@@ -104,4 +121,10 @@ def settings_from_env() -> TrainingSettings:
         models_bucket=settings.text("MODELS_BUCKET"),
         bases_bucket=settings.text("BASES_BUCKET"),
         captioner_id=captioner_from_env(),
+        volume_gb=settings.number("VOLUME_SIZE_GB"),
+        num_processes=settings.number("NUM_PROCESSES"),
+        mixed_precision=chosen_precision(settings.text("MIXED_PRECISION")),
+        gradient_checkpointing=settings.text("GRADIENT_CHECKPOINTING") == "true",
+        watchdog_seconds=settings.number("WATCHDOG_SECONDS"),
+        face_detector=chosen_or_none(settings.text("FACE_DETECTOR")),
     )

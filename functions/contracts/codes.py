@@ -47,6 +47,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "run_not_allowed": CodeEntry(
+        "This machine is not allowed",
+        "The request chooses an instance type, a runtime or a volume that this stack refuses.",
+        "Choose what the problems listed here allow, or remove run, and upload request.json again.",
+        "owner",
+        False,
+    ),
     "consent_missing": CodeEntry(
         "Consent is missing",
         "This service requires the consent of the person on the photos; the request has none.",
@@ -379,7 +386,7 @@ CODES: dict[str, CodeEntry] = {
     "face_detector_missing": CodeEntry(
         "There is no face detector",
         "The request or the judge needs a face detector; neither the image nor the base has one.",
-        "An operator should set LIKENESS_FACE_DETECTOR. Or set require_face to false.",
+        "An operator should choose a FaceDetector. Or set require_face to false.",
         "operator",
         False,
     ),

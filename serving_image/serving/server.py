@@ -34,6 +34,9 @@ THREADS_PER_MODEL = 2
 QUEUE_SIZE = 64
 """Requests that may wait for the base; the same number is in its config.pbtxt."""
 
+ROWS_PER_PASS = 8
+"""Pictures that are drawn together; also the smallest max_batch_size: Triton delays batches of 1."""
+
 EXIT_SECONDS = 10
 """Time that requests in flight have to end when the server must stop."""
 
@@ -96,16 +99,23 @@ def assemble_backends(root: Path, run_dir: Path) -> Path:
 
 
 def make_repository(base_model: Path, run_dir: Path) -> Path:
-    """Return a model repository that holds only the base, with the queue size set."""
+    """Return a model repository that holds only the base, with queue and batch size set."""
     repository = run_dir / "base_repository"
     base = repository / RESIDENT_BASE
     base.mkdir(parents=True)
     (base / "1").symlink_to(base_model / "1")
     size = int(os.environ.get("LIKENESS_QUEUE_SIZE", QUEUE_SIZE))
+    rows = max(ROWS_PER_PASS, rows_per_pass())
     config = (base_model / "config.pbtxt").read_text()
     text = config.replace(f"max_queue_size: {QUEUE_SIZE}", f"max_queue_size: {size}")
+    text = text.replace(f"max_batch_size: {ROWS_PER_PASS}", f"max_batch_size: {rows}")
     (base / "config.pbtxt").write_text(text)
     return repository
+
+
+def rows_per_pass() -> int:
+    """Return the largest number of pictures that are drawn together."""
+    return int(os.environ.get("LIKENESS_ROWS_PER_PASS", ROWS_PER_PASS))
 
 
 def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
@@ -148,7 +158,9 @@ def optional_flags() -> list[str]:
     return chosen + os.environ.get("SAGEMAKER_TRITON_ADDITIONAL_ARGS", "").split()
 
 
-def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str]:
+def make_environment(
+    triton: Triton, base: Path, run_dir: Path, checker: Path | None = None
+) -> dict[str, str]:
     """Return the server's environment, which every model's process inherits."""
     environment = dict(os.environ)
     prepend(environment, "LD_LIBRARY_PATH", triton.libraries)
@@ -157,6 +169,8 @@ def make_environment(triton: Triton, base: Path, run_dir: Path) -> dict[str, str
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
+    if checker is not None:
+        environment["LIKENESS_SAFETY_DIR"] = str(checker.resolve())
     # In the mode "ready", /ping fails when any user's model fails to load.
     environment.setdefault("SAGEMAKER_TRITON_PING_MODE", "live")
     # Models load on many threads; an arena for each thread would let memory grow for longer.

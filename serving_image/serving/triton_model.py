@@ -37,7 +37,7 @@ from serving.metrics import emit
 from serving.output.provenance import encode
 from serving.output.safety import make_checker
 from serving.output.watermark import make_watermark
-from serving.server import BASE_PID_FILE
+from serving.server import BASE_PID_FILE, rows_per_pass
 from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
 
 ADAPTER = "adapter"
@@ -49,7 +49,6 @@ MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
 ALLOCATOR_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """Texts of a RuntimeError that also mean out of memory, on the CPU and in cuBLAS."""
 
-ROWS_PER_PASS = 8
 ADAPTER_MEGABYTES = 1024
 ANSWER_MEGABYTES = 64
 
@@ -125,6 +124,7 @@ class TritonPythonModel:
         self.run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
         self.watermark = make_watermark(os.environ.get("LIKENESS_WATERMARK"))
         self.checker = make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device)
+        self.rows = rows_per_pass()
         self.generator.warm_up()
         # The imported libraries are half a million objects that live as long as the process. Unless
         # they are frozen, every full collection scans them for a third of a second.
@@ -143,7 +143,7 @@ class TritonPythonModel:
                 for pending in pending_requests
                 if isinstance(pending, PendingRequest) and not pending.answer
             ]
-            for key, part in plan_passes(undrawn):
+            for key, part in plan_passes(undrawn, self.rows):
                 self.draw(key, part)
         emit(
             {
@@ -304,14 +304,16 @@ def read_input(request: Any, name: str) -> bytes:  # noqa: ANN401
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def plan_passes(pending_requests: list[PendingRequest]) -> Iterator[tuple[PassKey, Pass]]:
-    """Yield the passes, each of at most ROWS_PER_PASS pictures that can be drawn together."""
+def plan_passes(
+    pending_requests: list[PendingRequest], rows: int
+) -> Iterator[tuple[PassKey, Pass]]:
+    """Yield the passes, each of at most ``rows`` pictures that can be drawn together."""
     groups: dict[PassKey, Pass] = defaultdict(list)
     for pending in pending_requests:
         groups[pending.request.pass_key] += [(pending, seed) for seed in pending.request.seeds]
     for key, group in groups.items():
-        for start in range(0, len(group), ROWS_PER_PASS):
-            yield key, group[start : start + ROWS_PER_PASS]
+        for start in range(0, len(group), rows):
+            yield key, group[start : start + rows]
 
 
 def log_failure(error: Exception, job_ids: set[str]) -> None:

@@ -11,11 +11,13 @@ from domain.intake.accepting import IntakeServices
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.requests.consent import ConsentRules
+from domain.requests.run_limits import RunLimits
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 BASE_ID = "tiny-base"
+RUN_LIMITS = RunLimits(("ml.g5.2xlarge", "ml.p5.4xlarge"), max_run=3600, volume_size=80, spot=False)
 REQUEST: dict[str, Any] = {
     "instance_prompt": "a photo of sks person",
     "class_prompt": "a photo of a person",
@@ -58,6 +60,7 @@ def memory_intake(captioner_id: str | None = None) -> IntakeServices:
         uploads=MemoryStorage("uploads"),
         models=MemoryStorage("models"),
         bases=Bases(bases, BASE_ID),
+        run_limits=RUN_LIMITS,
         jobs=MemoryJobs(),
         consent=ConsentRules(text_version=None, photos_kept_days=30),
         captioner_id=captioner_id,

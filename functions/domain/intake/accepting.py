@@ -18,6 +18,7 @@ from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storag
 from domain.requests.consent import ConsentRules, check_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
+from domain.requests.run_limits import RunLimits, run_problems
 
 CODE_GENERATION = "2"
 """Part of every job's name. Raise it when the same request would give a different model."""
@@ -32,6 +33,7 @@ class IntakeServices:
     bases: Bases
     jobs: Jobs
     consent: ConsentRules
+    run_limits: RunLimits
     captioner_id: str | None = None
     """The model that describes photos without a caption; None: the stack has none."""
 
@@ -44,7 +46,7 @@ def accept_request(
     Raises:
         InvalidUploadError: the request's key is not one of a request.
         InvalidRequestError: the request has problems, which are stored for the notice, or asks for
-            a captioner that the stack does not have.
+            a captioner or a machine that the stack does not have.
         ConsentRefusedError: the stack requires a consent that the request does not contain.
         TooManyPhotosError: there are more photos than one training may use.
     """
@@ -53,6 +55,7 @@ def accept_request(
     merged = read_upload(given, services, place, upload)
     check_consent(merged.request.consent, services.consent, now)
     check_captioner(merged.request, services.captioner_id)
+    check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
     captioner = services.captioner_id if merged.request.autocaption else None
     models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
@@ -78,6 +81,26 @@ def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:
     """
     if request.autocaption and captioner_id is None:
         raise InvalidRequestError(code="captioner_missing", problems=1)
+
+
+def check_run(request: TrainingRequest, services: IntakeServices, place: Place) -> None:
+    """Refuse a machine that the operator does not allow; the notice says what is allowed.
+
+    Raises:
+        InvalidRequestError: with the code ``run_not_allowed``.
+    """
+    problems = run_problems(request.run, services.run_limits)
+    if problems:
+        store_problems(services, place, problems)
+        raise InvalidRequestError(code="run_not_allowed", problems=len(problems))
+
+
+def store_problems(
+    services: IntakeServices, place: Place, problems: tuple[RequestProblem, ...]
+) -> None:
+    """Store a request's problems where its notice looks for them."""
+    document = RequestProblems(problems=problems)
+    write_document(services.models, layout.problems_key(*place), document)
 
 
 def accepted_upload(job: JobSpec, upload: PinnedUpload, merged: MergedRequest) -> AcceptedUpload:
@@ -109,8 +132,7 @@ def read_upload(
         problems = (_whole(f"The file is larger than {MAX_REQUEST_BYTES // 1024} KiB."),)
     except RequestRefusedError as error:
         problems = error.problems
-    document = RequestProblems(problems=problems)
-    write_document(services.models, layout.problems_key(*place), document)
+    store_problems(services, place, problems)
     raise InvalidRequestError(problems=len(problems))
 
 

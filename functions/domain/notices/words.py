@@ -31,6 +31,7 @@ _FACTS = {
     "sweep_failed": "Trials: {trials}.",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "invalid_request": "Problems found: {problems}.",
+    "run_not_allowed": "Problems found: {problems}.",
 }
 
 
@@ -150,7 +151,7 @@ def request_problems(
     code: str, place: Place | None, documents: Storage
 ) -> tuple[RequestProblem, ...]:
     """Return the problems that AcceptRequest found in the request."""
-    if code != "invalid_request" or place is None:
+    if code not in {"invalid_request", "run_not_allowed"} or place is None:
         return ()
     found = find_document(documents, layout.problems_key(*place), RequestProblems)
     return () if found is None else found.problems

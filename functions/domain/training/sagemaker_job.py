@@ -39,6 +39,9 @@ EXPORT_SECONDS = 180
 MIN_RUNTIME = EXPORT_SECONDS + 60
 """Smallest runtime in seconds; with less time nothing would be learnt before the export."""
 
+FACE_DETECTOR = "LIKENESS_FACE_DETECTOR"
+"""The variable of the training image that trainer.faces.choice reads."""
+
 CHECKPOINTS, TENSORBOARD = "/opt/ml/checkpoints", "/opt/ml/output/tensorboard"
 
 
@@ -78,8 +81,11 @@ class TrainingSettings:
     mixed_precision: Precision | None = None
     """Type of the frozen networks, unless the request chooses; None: the trainer looks at the GPU."""
     gradient_checkpointing: bool = False
+    """Whether trainings save memory at the price of a third of their speed."""
     watchdog_seconds: int = 120
     """Seconds without a step after which the trainer logs where it is; 0: never."""
+    face_detector: str | None = None
+    """Name of the face detector; None: the training image decides, and else the base's card."""
 
 
 def training_job_request(
@@ -106,6 +112,7 @@ def training_job_request(
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
         "HyperParameters": hyperparameters(run, settings, choice.users_per_step),
+        "Environment": environment(settings),
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(
             plan.plan_id, base_id, settings, with_class_images=with_class_images
@@ -149,6 +156,11 @@ def hyperparameters(
 def processes_of(run: RunOptions, settings: TrainingSettings) -> int:
     """Return how many processes train one adapter."""
     return min(settings.num_processes, gpus_of(str(run.instance_type)))
+
+
+def environment(settings: TrainingSettings) -> dict[str, str]:
+    """Return the variables of the training container."""
+    return {} if settings.face_detector is None else {FACE_DETECTOR: settings.face_detector}
 
 
 def channels(

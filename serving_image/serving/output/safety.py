@@ -1,4 +1,4 @@
-"""The safety checker; it runs when LIKENESS_SAFETY_DIR names a folder with diffusers' checker.
+"""The safety checker; it runs when LIKENESS_SAFETY_URI names a folder with diffusers' checker.
 
 The folder holds ``safety_checker/`` and ``feature_extractor/`` of a Stable Diffusion pipeline.
 """
@@ -34,7 +34,9 @@ class DiffusersChecker:
     """Compares each picture with the concepts of diffusers' safety checker."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        checker = StableDiffusionSafetyChecker.from_pretrained(folder / "safety_checker")
+        checker = StableDiffusionSafetyChecker.from_pretrained(
+            folder / "safety_checker", use_safetensors=True, local_files_only=True
+        )
         self.checker = checker.to(device).eval()
         self.prepare = CLIPImageProcessor.from_pretrained(folder / "feature_extractor")
         self.device = device
@@ -49,5 +51,5 @@ class DiffusersChecker:
 
 
 def make_checker(folder: str | None, device: torch.device) -> Checker:
-    """Return the checker that LIKENESS_SAFETY_DIR selects."""
+    """Return the checker in the folder that ``serve`` found; without one, a checker of nothing."""
     return DiffusersChecker(Path(folder), device) if folder else NoChecker()

@@ -1,0 +1,160 @@
+"""Every parameter of the template with another value than its default, and where it must arrive."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tests.e2e.stack import BASE_ID
+
+STACK, STAYING_STACK = "all-changed", "all-changed-stays"
+BASES_BUCKET = "another-bases-bucket"
+TRAINER, SERVER = "settings-trainer", "settings-server"
+CAPTIONER, CHECKER, WATERMARK, CONSENT_TEXT = "a-captioner", "strict", "marked!", "2026-11"
+
+CHANGED = {
+    "TrainingImageUri": f"{TRAINER}:2",
+    "ServingImageUri": f"{SERVER}:2",
+    "BasesBucket": BASES_BUCKET,
+    "BaseId": BASE_ID,
+    "CaptionerId": CAPTIONER,
+    "TrainingInstanceType": "ml.p4d.24xlarge",
+    "AllowedInstanceTypes": "ml.g6e.xlarge,ml.p5.48xlarge",
+    "TrainingQuota": "3",
+    "LargestBatch": "7",
+    "SpotBacklog": "true",
+    "SpotAllowed": "false",
+    "KeepAliveSeconds": "111",
+    "MaxRuntimeSeconds": "4000",
+    "MaxRunLimit": "5000",
+    "VolumeSizeInGB": "33",
+    "MaxVolumeSizeInGB": "90",
+    "TrainerProcesses": "2",
+    "TrainerMixedPrecision": "fp16",
+    "TrainerGradientCheckpointing": "true",
+    "TrainerWatchdogSeconds": "77",
+    "FaceDetector": "none",
+    "CreateEndpoint": "on-demand",
+    "EndpointIdleMinutes": "25",
+    "EndpointInstanceType": "ml.g5.2xlarge",
+    "EndpointMinInstances": "2",
+    "EndpointStartSeconds": "900",
+    "AdapterCacheMegabytes": "99",
+    "AnswerCacheMegabytes": "9",
+    "EndpointQueueSize": "19",
+    "PicturesPerPass": "3",
+    "Watermark": WATERMARK,
+    "SafetyCheckerId": CHECKER,
+    "TritonLogVerbose": "1",
+    "ModelLoadThreads": "5",
+    "PhotoRetentionDays": "12",
+    "ConsentTextVersion": CONSENT_TEXT,
+    "MonthlyBudgetUsd": "500",
+    "LogRetentionDays": "90",
+    "QueueAgeAlarmSeconds": "1234",
+    "AdapterCostAlarmUsd": "2.5",
+}
+
+STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
+"""Have an effect only with an endpoint that stays, so a second stack has them."""
+
+NOT_CHANGED = {"LambdaRuntime": "The laptop has one Python, which runs the functions."}
+"""Parameters without another value here, and the reason."""
+
+
+class Arrived(NamedTuple):
+    """What the deployed stack and its programs were told, once an upload went through."""
+
+    job: Mapping[str, Any]
+    """The answer of DescribeTrainingJob."""
+    trainer: Mapping[str, Any]
+    """What the training container found: environment, hyperparameters, channels."""
+    server: Mapping[str, str]
+    """The serving container's environment."""
+    checker: list[str]
+    """Files of the safety checker that the serving container has fetched."""
+    variant: Mapping[str, Any]
+    """The production variant of the endpoint's configuration."""
+    functions: Mapping[str, Mapping[str, str]]
+    """The environment of each function, by its folder."""
+    resources: Mapping[str, Mapping[str, Any]]
+    """What CloudFormation made, by logical id, as the service itself describes it."""
+
+
+def expected() -> dict[str, Any]:
+    """Return the value of each parameter at each place where it must arrive."""
+    text: dict[str, Any] = {name: value for name, value in CHANGED.items()}
+    return text | {
+        "KeepAliveSeconds": "111",
+    }
+
+
+def in_job(arrived: Arrived) -> dict[str, object]:
+    """Return what CreateTrainingJob and the training container got, by parameter."""
+    resources, stopping = arrived.job["ResourceConfig"], arrived.job["StoppingCondition"]
+    told = arrived.trainer["hyperparameters"]
+    channels = {
+        one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"]
+        for one in arrived.job["InputDataConfig"]
+    }
+    return {
+        "TrainingImageUri": arrived.job["AlgorithmSpecification"]["TrainingImage"],
+        "BasesBucket": channels["base"].split("/")[2],
+        "BaseId": channels["base"].split("/")[4],
+        "CaptionerId": channels["captioner"].split("/")[4],
+        "TrainingInstanceType": resources["InstanceType"],
+        "VolumeSizeInGB": resources["VolumeSizeInGB"],
+        "KeepAliveSeconds": resources["KeepAlivePeriodInSeconds"],
+        "MaxRuntimeSeconds": stopping["MaxRuntimeInSeconds"],
+        "TrainerProcesses": told["num_processes"],
+        "TrainerMixedPrecision": told["mixed_precision"],
+        "TrainerGradientCheckpointing": told["gradient_checkpointing"],
+        "TrainerWatchdogSeconds": told["watchdog_seconds"],
+        "FaceDetector": arrived.trainer["environment"]["LIKENESS_FACE_DETECTOR"],
+    }
+
+
+def in_server(arrived: Arrived) -> dict[str, object]:
+    """Return what the endpoint and the serving container got, by parameter."""
+    server, variant = arrived.server, arrived.variant
+    return {
+        "EndpointInstanceType": variant["InstanceType"],
+        "EndpointMinInstances": variant["InitialInstanceCount"],
+        "EndpointStartSeconds": variant["ContainerStartupHealthCheckTimeoutInSeconds"],
+        "AdapterCacheMegabytes": server["LIKENESS_ADAPTER_MEGABYTES"],
+        "AnswerCacheMegabytes": server["LIKENESS_ANSWER_MEGABYTES"],
+        "EndpointQueueSize": server["LIKENESS_QUEUE_SIZE"],
+        "PicturesPerPass": server["LIKENESS_ROWS_PER_PASS"],
+        "Watermark": server["LIKENESS_WATERMARK"],
+        "SafetyCheckerId": server["LIKENESS_SAFETY_URI"].split("/")[4],
+        "TritonLogVerbose": server["SAGEMAKER_TRITON_LOG_VERBOSE"],
+        "ModelLoadThreads": server["SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT"],
+    }
+
+
+def in_functions(arrived: Arrived) -> dict[str, object]:
+    """Return what the functions got, by parameter."""
+    accept, launch = arrived.functions["accept_request"], arrived.functions["launch_training"]
+    return {
+        "AllowedInstanceTypes": accept["ALLOWED_INSTANCE_TYPES"],
+        "SpotAllowed": accept["SPOT_ALLOWED"],
+        "MaxRunLimit": accept["MAX_RUN_LIMIT"],
+        "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
+        "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
+        "TrainingQuota": launch["TRAINING_QUOTA"],
+        "LargestBatch": launch["MAX_BATCH"],
+        "SpotBacklog": launch["SPOT_BACKLOG"],
+        "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
+    }
+
+
+def in_resources(arrived: Arrived) -> dict[str, object]:
+    """Return what other resources got, by parameter."""
+    made = arrived.resources
+    return {
+        "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
+        "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
+        "PhotoRetentionDays": made["UploadsBucket"]["Days"],
+        "MonthlyBudgetUsd": made["Budget"]["Amount"],
+        "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
+        "QueueAgeAlarmSeconds": made["QueueAge"]["Threshold"],
+        "AdapterCostAlarmUsd": made["AdapterCost"]["Threshold"],
+    }
