@@ -100,9 +100,11 @@ def runs_with(gaps: list[float]) -> list[Run]:
 
 
 RULES: dict[str, Rule] = {
-    "ours": lambda past: expect_pool(
-        runs_with(past[-RECENT_RUNS + 1 :]), MAX_PERIOD, more_wait=False
-    ).keep_alive_seconds,
+    "ours": lambda past: (
+        expect_pool(
+            runs_with(past[-RECENT_RUNS + 1 :]), MAX_PERIOD, more_wait=False
+        ).keep_alive_seconds
+    ),
     "ski rental alone": lambda _: COLD_WORTH,
     "always 600 s": lambda _: 600.0,
     "always 3600 s": lambda _: 3600.0,

@@ -109,9 +109,7 @@ def settings_from_env() -> TrainingSettings:
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
         quota=settings.number("TRAINING_QUOTA"),
         max_batch=settings.number("MAX_BATCH"),
-        capacity_mode=TypeAdapter(CapacityMode).validate_python(
-            settings.text("TRAINING_CAPACITY")
-        ),
+        capacity_mode=TypeAdapter(CapacityMode).validate_python(settings.text("TRAINING_CAPACITY")),
         spot_discount=settings.number("SPOT_DISCOUNT") / 100,
         max_instances=settings.number("LARGEST_CLUSTER"),
         max_users_per_step=settings.number("USERS_PER_STEP"),

@@ -72,7 +72,9 @@ class MemoryCostRecords:
         newest = [*self.cost_records.values()][-2 * RECENT_RUNS :]
         in_pool = [row for row in newest if pool in {None, row.cost_record.pool}]
         runs = [
-            row.run for row in in_pool if not row.cost_record.spot and (row.open or row.run.ended_at)
+            row.run
+            for row in in_pool
+            if not row.cost_record.spot and (row.open or row.run.ended_at)
         ]
         return sorted(runs, key=lambda run: run.created_at)[-RECENT_RUNS:]
 

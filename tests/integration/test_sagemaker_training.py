@@ -146,15 +146,15 @@ def of_instances(kit: SageMakerKit, count: int, **changes: Any) -> dict[str, Any
 
 def test_a_job_of_several_instances_runs_on_each_of_them(kit: SageMakerKit) -> None:
     job = of_instances(kit, 3)
-    name, hosts = job["TrainingJobName"], ["algo-1", "algo-2", "algo-3"]
+    name, names = job["TrainingJobName"], ["algo-1", "algo-2", "algo-3"]
     assert job["TrainingJobStatus"] == "Completed"
     model = kit.archive(f"output/{name}/output/model.tar.gz")
-    seen = {host: json.loads(model[f"{host}.json"]) for host in hosts}
-    assert [config["current_host"] for config in seen.values()] == hosts
-    assert all(config["hosts"] == hosts for config in seen.values())
-    assert {f"{name}/checkpoints/{host}.txt" for host in hosts} <= set(kit.keys(f"{name}/"))
-    for host in hosts:
-        lines = kit.log_lines("/aws/sagemaker/TrainingJobs", f"{name}/{host}-")
+    seen = {one: json.loads(model[f"{one}.json"]) for one in names}
+    assert [config["current_host"] for config in seen.values()] == names
+    assert all(config["hosts"] == names for config in seen.values())
+    assert {f"{name}/checkpoints/{one}.txt" for one in names} <= set(kit.keys(f"{name}/"))
+    for one in names:
+        lines = kit.log_lines("/aws/sagemaker/TrainingJobs", f"{name}/{one}-")
         assert lines == ["step=1 loss=0.5", "step=2 loss=0.25"]
 
 

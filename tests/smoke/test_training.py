@@ -212,13 +212,19 @@ def test_a_group_that_does_not_fit_into_memory_is_halved(monkeypatch: pytest.Mon
             raise torch.OutOfMemoryError
         return [TrainingError("training_failed", "x") for _ in runs]
 
-    alone: list[object] = []
+    alone: list[int] = []
+
+    def run_task(_: object, task: int) -> int:
+        alone.append(task)
+        return task
+
     monkeypatch.setattr(job, "train_users", train_users)
     monkeypatch.setattr(job, "fail_task", lambda _, task, __: task)
-    monkeypatch.setattr(job, "run_task", lambda _, task: alone.append(task) or task)
+    monkeypatch.setattr(job, "run_task", run_task)
     group: Any = [SimpleNamespace(run=None, task=number) for number in range(5)]
     whole: Any = SimpleNamespace(base=None, limit=None, root=None)
-    assert job.run_group(whole, group) == [0, 1, 2, 3, 4]
+    found: list[Any] = job.run_group(whole, group)
+    assert found == [0, 1, 2, 3, 4]
     assert (tried, alone) == ([5, 2, 3, 2], [2])
 
 

@@ -148,7 +148,9 @@ def test_a_host_takes_the_share_that_the_plan_gives_it() -> None:
     }
     assert [len(taken[host]) for host in hosts] == list(shares)
     assert tuple(task for host in hosts for task in taken[host]) == tasks
-    with pytest.raises(TrainingError, match="plan_invalid: the plan is for 11 instances, not for 1"):
+    with pytest.raises(
+        TrainingError, match="plan_invalid: the plan is for 11 instances, not for 1"
+    ):
         Machine().tasks_of_this_host(plan)
 
 

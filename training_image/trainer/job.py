@@ -238,8 +238,8 @@ def prepare_or_fail(job: Job, task: TrainingTask) -> PreparedTask | TrainingResu
 
 def run_group(job: Job, group: list[PreparedTask]) -> list[TrainingResult]:
     """Train users in one step and finish each task; a group that does not fit is halved."""
-    if len(group) < 2:
-        return [run_task(job, prepared.task) for prepared in group]
+    if len(group) == 1:
+        return [run_task(job, group[0].task)]
     log(f"multi-user step users={len(group)}")
     answers = try_group(job, group)
     if answers is None:

@@ -60,8 +60,8 @@ class TrainingPlan(Document):
     """Sets of class images to make before the first task; a plan may consist of these alone."""
 
     shares: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Number of tasks of each instance, in the order of ``tasks``, when the training job has several
-    instances; empty: it has one, or the tasks are dealt out to the instances in turn."""
+    """Number of tasks of each instance, in the order of ``tasks``, when the training job has
+    several instances; empty: it has one, or the tasks are dealt out to the instances in turn."""
 
     deadline_seconds: Annotated[int, Field(ge=60)] | None = None
     """Seconds after which the trainer saves, exports and stops; absent: SageMaker's limit."""

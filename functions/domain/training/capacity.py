@@ -126,7 +126,7 @@ def expected_costs(work: Work, pool: Pool, market: Market) -> Expected:
     >>> backlog, pool = Work(users=20, seconds=3600.0), Pool(240, 120.0, 0.5)
     >>> found = expected_costs(backlog, pool, Market("planned", "ml.g5.2xlarge", 0.6))
     >>> [round(cost) for cost in (found.spot, found.warm, found.on_demand, found.spot_delay)]
-    [1835, 3855, 3840, 274]
+    [1797, 3855, 3840, 262]
     """
     interruptions = INTERRUPTIONS_PER_HOUR * work.seconds / 3600
     again = COLD_LOAD + LOST_SHARE * work.seconds / work.users

@@ -25,9 +25,9 @@ from contracts.errors import TrainingFailedError
 from contracts.shared import layout
 from domain.ports.callbacks import Callbacks
 from domain.ports.cost_records import CostRecord
-from domain.ports.jobs import Jobs
+from domain.ports.jobs import Attempt, Jobs
 from domain.ports.storage import Storage, find_document, read_document, write_document
-from domain.ports.trainer import Trainer
+from domain.ports.trainer import Run, Trainer
 from domain.pricing.step_sharing import users_per_step
 from domain.training.capacity import Market, Work, choose_capacity
 from domain.training.class_images import class_images_manifest, find_class_images
@@ -50,6 +50,8 @@ from domain.training.progress import record_queue_places
 from domain.training.sagemaker_job import (
     EXPORT_SECONDS,
     MIN_RUNTIME,
+    Inputs,
+    Placement,
     TrainingSettings,
     max_runtime,
     pool_of,
@@ -93,7 +95,9 @@ def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str
             follow_training may not have updated its jobs yet.
     """
     queued = [on_machine(job, services.settings) for job in untrained(services.training, now)]
-    running = [job for job in services.training.jobs.in_training() if job.training_job_name != ended]
+    running = [
+        job for job in services.training.jobs.in_training() if job.training_job_name != ended
+    ]
     launch_round = LaunchRound(services, now, queued, running)
     launch_round.run()
     return launch_round.names
@@ -121,8 +125,7 @@ class LaunchRound:
         self.names: list[str] = []
         self.full: set[str | None] = set()
         """Instance types for which SageMaker had no capacity."""
-        self.runs_of = cache(services.training.jobs.recent_runs)
-        """The last runs that could leave a warm pool, by pool."""
+        self.pool_runs = cache(self.recent_runs)
 
     def run(self) -> None:
         """Start orders until the quota, the time or the capacity of every instance type is used."""
@@ -165,11 +168,15 @@ class LaunchRound:
             self.running += [job.model_copy(update=named) for job in order.jobs]
         return True
 
+    def recent_runs(self, pool: str) -> list[Run]:
+        """Return the last runs that could leave this warm pool."""
+        return self.services.training.jobs.recent_runs(pool)
+
     def choose_capacity(self, order: LaunchOrder, *, more_wait: bool) -> CapacityChoice:
         """Return on what an order's training job runs: prices, queue, gaps and request decide."""
         settings, run = self.services.settings, order.run
         limit = settings.keep_alive_seconds
-        runs = self.runs_of(pool_of(run, order.instances)) if limit else []
+        runs = self.pool_runs(pool_of(run, order.instances)) if limit else []
         market = Market(settings.capacity_mode, str(run.instance_type), settings.spot_discount)
         pool = expect_pool(runs, limit, more_wait=more_wait)
         choice = choose_capacity(work_of(order), pool, market)
@@ -260,14 +267,10 @@ def start(
     )
     class_images = find_class_images(training.models, plan.tasks, card)
     write_inputs(services, plan, class_images)
+    inputs = Inputs(base_id, class_images=bool(class_images))
+    placement = Placement(choice, order.run)
     request = training_job_request(
-        order.training_job_name,
-        plan,
-        base_id,
-        services.settings,
-        choice,
-        run=order.run,
-        with_class_images=bool(class_images),
+        order.training_job_name, plan, inputs, placement, services.settings
     )
     pool = pool_of(order.run, request["ResourceConfig"]["InstanceCount"])
     cost_record = CostRecord(
@@ -302,20 +305,12 @@ def shares_of(order: LaunchOrder, tasks: Sequence[TrainingTask]) -> tuple[int, .
     return tuple(count for count in counts if count)
 
 
-def claim(
-    jobs: Jobs, order: LaunchOrder, choice: CapacityChoice, now: datetime
-) -> list[JobRecord]:
+def claim(jobs: Jobs, order: LaunchOrder, choice: CapacityChoice, now: datetime) -> list[JobRecord]:
     """Return the order's jobs that this launcher claimed; none if another one has the leader."""
+    attempt = Attempt(order.plan_id, order.training_job_name, order.attempt, choice)
     claimed: list[JobRecord] = []
     for job in order.jobs:
-        ours = jobs.start_training(
-            job.job_id,
-            order.plan_id,
-            order.training_job_name,
-            order.attempt,
-            now,
-            capacity=choice,
-        )
+        ours = jobs.start_training(job.job_id, attempt, now)
         record = jobs.get(job.job_id) if ours else None
         if record is not None:
             claimed.append(record)

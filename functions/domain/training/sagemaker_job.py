@@ -6,7 +6,7 @@ SageMaker does not compare it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.documents.capacity import CapacityChoice, CapacityMode
 from contracts.documents.training import TrainingPlan
@@ -88,22 +88,29 @@ class TrainingSettings:
     """Name of the face detector; None: the training image decides, and else the base's card."""
 
 
-def training_job_request(
-    name: str,
-    plan: TrainingPlan,
-    base_id: str,
-    settings: TrainingSettings,
-    choice: CapacityChoice,
-    *,
-    run: RunOptions | None = None,
-    with_class_images: bool = False,
-) -> dict[str, Any]:
-    """Return the arguments of CreateTrainingJob; no personal data, no user text.
+class Inputs(NamedTuple):
+    """What a training job reads beside its plan and its photos."""
 
-    ``choice`` says what kind of instances it gets. ``run`` is the machine that all tasks ask for;
-    what it leaves open is as the stack says.
-    """
-    run, spot = with_defaults(run, settings), choice.capacity == "spot"
+    base_id: str
+    class_images: bool = False
+    """Whether there are stored class images."""
+
+
+class Placement(NamedTuple):
+    """On what a training job runs."""
+
+    choice: CapacityChoice
+    """The kind of instances."""
+    run: RunOptions | None = None
+    """The machine that all tasks ask for; what it leaves open is as the stack says."""
+
+
+def training_job_request(
+    name: str, plan: TrainingPlan, inputs: Inputs, placement: Placement, settings: TrainingSettings
+) -> dict[str, Any]:
+    """Return the arguments of CreateTrainingJob; no personal data, no user text."""
+    run, choice = with_defaults(placement.run, settings), placement.choice
+    spot = choice.capacity == "spot"
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
@@ -114,9 +121,7 @@ def training_job_request(
         "HyperParameters": hyperparameters(run, settings, choice.users_per_step),
         "Environment": environment(settings),
         "RoleArn": settings.role_arn,
-        "InputDataConfig": channels(
-            plan.plan_id, base_id, settings, with_class_images=with_class_images
-        ),
+        "InputDataConfig": channels(plan.plan_id, inputs, settings),
         "OutputDataConfig": {
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
@@ -134,7 +139,7 @@ def training_job_request(
         "EnableNetworkIsolation": True,
         "EnableInterContainerTrafficEncryption": True,
         "EnableManagedSpotTraining": spot,
-        "Tags": job_tags(plan, base_id),
+        "Tags": job_tags(plan, inputs.base_id),
     }
 
 
@@ -163,15 +168,13 @@ def environment(settings: TrainingSettings) -> dict[str, str]:
     return {} if settings.face_detector is None else {FACE_DETECTOR: settings.face_detector}
 
 
-def channels(
-    plan_id: str, base_id: str, settings: TrainingSettings, *, with_class_images: bool
-) -> list[dict[str, Any]]:
+def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[dict[str, Any]]:
     """Return InputDataConfig: plan, photos, base, and the captioner and class images if any."""
     plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
-    base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(base_id)}"
+    base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(inputs.base_id)}"
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
     class_images = []
-    if with_class_images:
+    if inputs.class_images:
         uri = models_uri(layout.class_images_manifest_key(plan_id), settings)
         class_images = [channel(layout.CLASS_IMAGES_CHANNEL, "ManifestFile", uri)]
     captioner = []

@@ -58,7 +58,9 @@ def test_the_request_goes_first(mode: CapacityMode) -> None:
 def test_the_stack_may_fix_the_kind() -> None:
     chosen = {mode: choose_capacity(SHORT, BUSY_POOL, market(mode)).capacity for mode in MODES[1:]}
     assert chosen == {"spot": "spot", "on-demand": "on-demand", "warm": "warm"}
-    alone = {mode: choose_capacity(Work(1, 9e4), BUSY_POOL, market(mode)).capacity for mode in MODES}
+    alone = {
+        mode: choose_capacity(Work(1, 9e4), BUSY_POOL, market(mode)).capacity for mode in MODES
+    }
     assert alone == {"planned": "warm", "spot": "warm", "on-demand": "on-demand", "warm": "warm"}
 
 
@@ -101,6 +103,6 @@ def test_the_choice_carries_the_figures_that_decided_it() -> None:
     assert choice.warm_hit_rate == 0.5
     assert choice.on_demand_usd == pytest.approx(3840 * hourly)
     assert choice.warm_usd == pytest.approx(3855 * hourly)
-    assert choice.spot_usd == pytest.approx(1835.3 * hourly)
+    assert choice.spot_usd == pytest.approx(1796.76 * hourly)
     unknown = choose_capacity(LONG, BUSY_POOL, Market("planned", "ml.unknown", 0.6))
     assert (unknown.capacity, unknown.spot_usd) == ("spot", None)

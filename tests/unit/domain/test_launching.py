@@ -14,6 +14,7 @@ from contracts.documents.training import TaskPhoto, TrainingPlan
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
 from domain.ports.cost_records import CostRecord
+from domain.ports.jobs import Attempt
 from domain.ports.storage import read_document, write_document
 from domain.training.following import LAUNCH_GRACE, reconcile
 from domain.training.launching import (
@@ -255,8 +256,8 @@ def order_for(world: World, *numbers: int) -> LaunchOrder:
 
 def take(world: World, number: int) -> None:
     """Do as another launcher does."""
-    taken = f"likeness-{job_id(number)}-1"
-    assert world.jobs.start_training(job_id(number), job_id(number), taken, 1, NOON)
+    taken = Attempt(job_id(number), f"likeness-{job_id(number)}-1", 1)
+    assert world.jobs.start_training(job_id(number), taken, NOON)
 
 
 def test_whoever_has_not_got_the_leader_claims_nobody_else() -> None:

@@ -129,9 +129,7 @@ def test_a_batch_has_a_name_that_none_of_its_jobs_had() -> None:
 # --- users of one step, and training jobs of several instances ---------------------------------
 
 GROUPS = ("a" * 16, "b" * 16)
-SHAPE = StepShape(
-    group=GROUPS[0], tflop=0.1, base_bytes=0, user_bytes=1, launch_seconds=0.1
-)
+SHAPE = StepShape(group=GROUPS[0], tflop=0.1, base_bytes=0, user_bytes=1, launch_seconds=0.1)
 IN_FOURS = PlanningRules(quota=1, max_batch=20, users_per_step=lambda _: 4)
 MANY = PlanningRules(quota=80, max_batch=10, max_instances=5)
 
@@ -153,7 +151,7 @@ def test_users_that_can_share_a_step_come_into_one_training_job() -> None:
 def test_users_of_one_step_stand_side_by_side() -> None:
     queued = [shaped(n, GROUPS[n % 2], 300 + n % 2) for n in range(8)]
     (order,) = choose_launches(queued, [], IN_FOURS)
-    groups = [job.step_shape.group for job in order.jobs if job.step_shape is not None]
+    groups = [str(job.step_shape.group) for job in order.jobs if job.step_shape is not None]
     assert groups == sorted(groups)
 
 

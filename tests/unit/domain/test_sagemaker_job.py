@@ -17,6 +17,8 @@ from contracts.shared.limits import MAX_RUN_SECONDS
 from domain.ports.trainer import JobStatus, PoolStatus, Run, TrainingState
 from domain.training.sagemaker_job import (
     METRICS,
+    Inputs,
+    Placement,
     TrainingSettings,
     max_runtime,
     runtime_of_plan,
@@ -31,6 +33,7 @@ SAMPLE_LINE = "step=12 sample_identity=0.7900 sample_prompt_following=0.5000 job
 GATE_LINE = "gate effect=0.2100 identity=0.8300 prompt_following=1.0000 job_id=0"
 
 
+INPUTS = Inputs("portraits-sdxl")
 WARM = CapacityChoice(capacity="warm", reason="one_user", users=1, keep_alive_seconds=600)
 SPOT = CapacityChoice(capacity="spot", reason="cheapest", users=3, users_per_step=3)
 ON_DEMAND = CapacityChoice(capacity="on-demand", reason="stack", users=1)
@@ -49,7 +52,7 @@ def request_of(
     choice: CapacityChoice = WARM,
 ) -> dict[str, Any]:
     name, plan = f"likeness-{job_id(number)}-1", plan_of(number, users)
-    return training_job_request(name, plan, "portraits-sdxl", settings, choice)
+    return training_job_request(name, plan, INPUTS, Placement(choice), settings)
 
 
 def pool_key(request: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def test_the_trainer_hears_how_many_users_share_a_step() -> None:
 def test_a_training_job_has_an_instance_for_each_share_and_time_for_the_largest() -> None:
     plan = plan_of(1, users=5).model_copy(update={"shares": (2, 2, 1)})
     name = f"likeness-{job_id(1)}-1"
-    request = training_job_request(name, plan, "portraits-sdxl", SETTINGS, SPOT)
+    request = training_job_request(name, plan, INPUTS, Placement(SPOT), SETTINGS)
     assert request["ResourceConfig"]["InstanceCount"] == 3
     assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == 2 * 7200
 
@@ -165,9 +168,8 @@ def test_every_field_of_a_request_is_as_it_was() -> None:
     """In goldens/training_job_requests.json; SageMaker takes what it does not know for an error."""
     name = f"likeness-{job_id(1)}-1"
     captioner = replace(SETTINGS, captioner_id="blip", volume_gb=80)
-    whole = training_job_request(
-        name, plan_of(1), "portraits-sdxl", captioner, ON_DEMAND, with_class_images=True
-    )
+    inputs = Inputs("portraits-sdxl", class_images=True)
+    whole = training_job_request(name, plan_of(1), inputs, Placement(ON_DEMAND), captioner)
     check_golden(
         "training_job_requests",
         {

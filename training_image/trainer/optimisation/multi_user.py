@@ -30,6 +30,7 @@ from trainer.process.time_limit import TimeLimit
 UserResult: TypeAlias = tuple[TrainingOutcome, dict[str, Tensor]] | TrainingError
 """How one user's training ended and its weights; its failure when there are none."""
 
+
 def train_users(base: Base, runs: list[TrainingRun], limit: TimeLimit) -> list[UserResult]:
     """Train users whose recipes can share a step.
 
