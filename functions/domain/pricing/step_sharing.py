@@ -58,8 +58,8 @@ class Family:
 _SD = Family(
     weights_bytes=round(2.6e9),
     rank_weights=207_000,
-    activation_bytes=round(2.6 * GIB),
-    checkpointed_bytes=round(0.3 * GIB),
+    activation_bytes=round(0.76 * GIB),
+    checkpointed_bytes=round(0.14 * GIB),
     side=512,
     launch_seconds=0.04,
 )
@@ -69,8 +69,8 @@ FAMILIES: dict[Architecture, Family] = {
     "sdxl": Family(
         weights_bytes=round(7.0e9),
         rank_weights=1_453_000,
-        activation_bytes=round(5.2 * GIB),
-        checkpointed_bytes=round(0.45 * GIB),
+        activation_bytes=round(5.3 * GIB),
+        checkpointed_bytes=round(0.46 * GIB),
         side=1024,
         launch_seconds=0.12,
     ),
