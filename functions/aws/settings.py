@@ -37,3 +37,9 @@ def number(name: str) -> int:
     except ValueError:
         message = f"environment variable {name} is not a whole number; see template.yaml"
         raise MissingVariableError(message) from None
+
+
+def trace_header() -> str | None:
+    """Return X-Ray's trace header, which Lambda sets for each invocation; None: no tracing."""
+    header = os.environ.get("_X_AMZN_TRACE_ID", "")
+    return header if "Root=" in header else None

@@ -8,6 +8,7 @@ Fails  TooExpensiveError   final; the estimate is above the request's max_cost_u
        UnknownJobError     the job has ended in the meantime
 """
 
+from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
@@ -23,4 +24,6 @@ from runtime.handlers import stage
 def lambda_handler(given: TrainAdapterInput) -> None:
     jobs, models = DynamoJobs.from_env(), S3Storage.from_env("MODELS_BUCKET")
     agree_on_price(given.job.job_id, pricing_services())
+    if (header := settings.trace_header()) is not None:
+        jobs.record_trace(given.job.job_id, header)
     queue_for_training(given, jobs, models, StepFunctionsCallbacks.from_env(), now())

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from local.cloud import events, lambdas, permissions, sessions, streams
+from local.cloud import events, lambdas, permissions, sessions, streams, xray
 from local.cloud.paths import NotInstalledError
 from local.cloud.states import api as states
 from local.cloud.typing_aliases import Stock
@@ -35,6 +35,7 @@ def install() -> Stock:
     sessions.install()
     events.install()
     streams.install()
+    xray.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
     return import_module("ministack.app")

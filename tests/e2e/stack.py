@@ -176,6 +176,12 @@ class Stack:
         )
         return {tag["Key"]: tag["Value"] for tag in listed["Tags"]}.items()
 
+    def trace(self, execution: dict[str, Any]) -> list[str]:
+        """Return the names of the segments in the execution's trace, by their beginnings."""
+        root = execution["traceHeader"].partition(";")[0].removeprefix("Root=")
+        (trace,) = self.aws("xray", "batch-get-traces", "--trace-ids", root)["Traces"]
+        return [json.loads(one["Document"])["name"] for one in trace["Segments"]]
+
     def redrive(self, execution: dict[str, Any]) -> None:
         arn = execution["executionArn"]
         self.aws("stepfunctions", "redrive-execution", "--execution-arn", arn)

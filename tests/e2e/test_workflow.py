@@ -40,6 +40,10 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     )  # fmt: skip
     assert plain.size == personal.size == (64, 64)
     (trained,) = stack.training_jobs(job_of(execution))
+    assert {"start of an instance", "training job"} < set(stack.trace(execution))
+    assert [f"likeness-{stage}" for stage in STAGES] == [
+        name for name in stack.trace(execution) if name.removeprefix("likeness-") in STAGES
+    ]
     assert stack.tags(trained) >= {"max_train_steps": "2", "users": "1"}.items()
     arguments = "generate", model["target_model"], "<<TOK>>", "--endpoint", model["endpoint_name"]
     file = tmp_path / "me.png"

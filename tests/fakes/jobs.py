@@ -119,6 +119,11 @@ class MemoryJobs(MemoryCostRecords):
             waiting_for=None if record.queue == "training" else "slot",
         )
 
+    def record_trace(self, job_id: str, trace_header: str) -> None:
+        if job_id in self.records:
+            record = self.records[job_id]
+            self.records[job_id] = record.model_copy(update={"trace_header": trace_header})
+
     def queued(self) -> list[JobRecord]:
         return self._waiting_for("queued")
 

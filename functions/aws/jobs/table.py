@@ -142,6 +142,10 @@ class DynamoJobs(DynamoCostRecords):
             raise UnknownJobError
         _logger.info("job queued for training", job_id=job_id)
 
+    def record_trace(self, job_id: str, trace_header: str) -> None:
+        """Store the trace header of the execution that waits for the job; ignore unknown jobs."""
+        self._update(job_id, Attr("job_id").exists(), {"trace_header": trace_header})
+
     def queued(self) -> list[JobRecord]:
         """Return the jobs that wait for a training job, oldest first."""
         return self._waiting_for("queued")

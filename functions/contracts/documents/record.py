@@ -114,6 +114,9 @@ class JobRecord(Document):
     receipts: dict[str, Receipt] = Field(default_factory=dict)
     """This adapter's share of each training job's cost, by the training job's name."""
 
+    trace_header: str | None = None
+    """X-Ray's trace header of the execution, so that the training job joins the same trace."""
+
     trials: tuple[JobId, ...] = Field(default=(), alias="points")
     """Job ids of a sweep's trials."""
 

@@ -78,6 +78,10 @@ class Jobs(CostRecords, Protocol):
         """
         ...
 
+    def record_trace(self, job_id: str, trace_header: str) -> None:
+        """Store the trace header of the execution that waits for the job; ignore unknown jobs."""
+        ...
+
     def queued(self) -> list[JobRecord]:
         """Return the jobs that wait for a training job, oldest first."""
         ...

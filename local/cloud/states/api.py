@@ -130,7 +130,8 @@ def _with_redrive_facts(describe: Handler) -> Handler:
         found = json.loads(answer[2])
         if found["output"] is None:
             del found["output"], found["outputDetails"]
-        return json_response({**found, **status.redrive_facts(record)})
+        trace = {"traceHeader": record["traceHeader"]} if "traceHeader" in record else {}
+        return json_response({**found, **trace, **status.redrive_facts(record)})
 
     return described
 

@@ -7,6 +7,7 @@ import time
 from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as stock
 
+from local.cloud import xray
 from local.cloud.states import interpreter, status
 from local.cloud.states.failures import Failed, StoppedError, TimedOutError
 from local.cloud.states.run import Position, Run, spawn, text
@@ -25,6 +26,7 @@ def run(arn: str) -> None:
     # A redrive uses the definition with which the execution started.
     definition = json.loads(record.setdefault("definition", machine["definition"]))
     position: Position | None = record.get("position")
+    xray.begin(record)
     active = Run(record, _context(record, machine, definition), _deadline(definition))
     _runs[arn] = active
     try:

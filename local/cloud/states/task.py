@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ministack.core.responses import get_region, new_uuid
 from ministack.services import stepfunctions as stock
 
-from local.cloud import worker_queue
+from local.cloud import worker_queue, xray
 from local.cloud.states import roles, tokens
 from local.cloud.states.failures import TIMEOUTS, Failed
 from local.cloud.states.input_output import State, arguments, check_size, finish, number
@@ -59,7 +59,7 @@ def _call(  # noqa: PLR0913, PLR0917 - a call needs all of these
     done = token.answered if token else threading.Event()
     nested = Nested(plain, given) if SYNC in plain else None
     queue_timer = worker_queue.QueueTimer()
-    work = nested.run if nested else lambda: _invoke(plain, given, queue_timer)
+    work = nested.run if nested else lambda: _invoke(plain, given, queue_timer, run)
     call = _Call(work, done, log if token else None)
     spawn(call.make)
     try:
@@ -138,11 +138,12 @@ class _Call:
         return self._result
 
 
-def _invoke(resource: str, given: Json, queue_timer: worker_queue.QueueTimer) -> Json:
+def _invoke(resource: str, given: Json, queue_timer: worker_queue.QueueTimer, run: Run) -> Json:
     """Call the resource with stock; correct the error name of a throttle and the envelope."""
     worker_queue.use_timer(queue_timer)
     try:
-        result = stock._invoke_resource(resource, given)
+        with xray.function_call(run.record, _function_of(resource, given)):
+            result = stock._invoke_resource(resource, given)
     except Failed as failure:
         throttled = "TooManyRequestsException" in str(failure.cause)
         if failure.error == "Lambda.Unknown" and throttled:
@@ -152,6 +153,14 @@ def _invoke(resource: str, given: Json, queue_timer: worker_queue.QueueTimer) ->
         meta = {"SdkHttpMetadata": META, "SdkResponseMetadata": {"RequestId": new_uuid()}}
         return {"ExecutedVersion": "$LATEST", **result, **meta}
     return result
+
+
+def _function_of(resource: str, given: Json) -> str | None:
+    """Return the name of the function that is called; None for another service."""
+    if ":function:" in resource:
+        return resource.rpartition(":function:")[2]
+    called = given.get("FunctionName") if "states:::lambda:" in resource else None
+    return None if called is None else str(called).rpartition(":function:")[2]
 
 
 class _TaskLog:
