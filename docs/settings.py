@@ -21,18 +21,20 @@ INTERFACE = "AWS::CloudFormation::Interface"
 
 HEAD = """# Settings
 
-Everything that can be set, and where. `docs/settings.py` writes this page from `template.yaml`, from
-`functions/contracts/documents/upload/run.py` and from what the programs read; `make generated` runs it.
+Everything that can be set, and where. `docs/settings.py` writes this page from `template.yaml`,
+from `functions/contracts/documents/upload/run.py` and from what the programs read; `make generated`
+runs it.
 
-An operator sets the parameters of the stack once (`sam deploy --guided`, or `parameter_overrides` in
-`samconfig.toml`). A request chooses within them. A value that cannot work is refused by `sam deploy`, or by the request's
-notice (`run_not_allowed`), which says what is allowed.
+An operator sets the parameters of the stack (`sam deploy --guided`, or `parameter_overrides` in
+`samconfig.toml`). A request chooses within them. `sam deploy` refuses a value that cannot work. The
+notice of a request that chooses too much (`run_not_allowed`) says what is allowed.
 """
 
 RUN = """
 ## What a request chooses: `run`
 
-[intake.md](intake.md#requestjson) and [training.md](training.md) describe the other fields of request.json.
+[intake.md](intake.md#requestjson) and [training.md](training.md) describe the other fields of
+request.json.
 """
 
 PROGRAMS = """
@@ -110,7 +112,11 @@ def schema_values(schema: Mapping[str, Any]) -> str:
     """
     if schema.get("type") == "boolean":
         return "true, false"
-    return f"`{schema['pattern']}`" if "pattern" in schema else "{minimum} to {maximum}".format_map(schema)
+    return (
+        f"`{schema['pattern']}`"
+        if "pattern" in schema
+        else "{minimum} to {maximum}".format_map(schema)
+    )
 
 
 def door_rows(found: Iterable[tuple[Knob, list[str]]]) -> Iterator[tuple[str, ...]]:
@@ -142,9 +148,9 @@ def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 
 def sentence(text: str) -> str:
-    """Return a text in one line.
+    r"""Return a text in one line.
 
-    >>> sentence(" a\\n b ")
+    >>> sentence(" a\n b ")
     'a b'
     """
     return " ".join(text.split())

@@ -104,10 +104,10 @@ class Module:
         match node:
             case ast.Subscript(value=held, slice=key, ctx=ast.Load()) if self.holds(held):
                 return key
-            case ast.Call(func=ast.Attribute(value=held, attr=method), args=[key, *_]):
-                return key if method in READERS and self.holds(held) else None
             case ast.Call(func=called, args=[key, *_]) if ast.unparse(called) == "os.getenv":
                 return key
+            case ast.Call(func=ast.Attribute(value=held, attr=method), args=[key, *_]):
+                return key if method in READERS and self.holds(held) else None
             case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[held]):
                 return key if self.holds(held) else None
         return None
@@ -214,7 +214,7 @@ def doors(template: Mapping[str, Any]) -> Callable[[Knob], list[str]]:
     return doors_of
 
 
-def parameters_in(node: Any) -> list[str]:  # noqa: ANN401 - a part of the template
+def parameters_in(node: Any) -> list[str]:
     """Return the parameters to which a part of the template refers.
 
     >>> parameters_in({"Fn::Sub": "s3://${Bucket}/${AWS::Region}"})

@@ -36,7 +36,7 @@ def request() -> dict[str, Any]:
     }
 
 
-def put_base(cloud: Cloud, folder: Path = PORTRAITS) -> None:
+def put_base(cloud: Cloud, folder: Path = PORTRAITS, bucket: str = BASES_BUCKET) -> None:
     """Put a base model where the stack expects it: ``bases/<name of its folder>/``.
 
     Raises:
@@ -45,10 +45,10 @@ def put_base(cloud: Cloud, folder: Path = PORTRAITS) -> None:
     if not (folder / BASE_FILE).exists():
         raise NoBaseError(f"{folder.name} holds no base model: is the checkout complete?")
     s3 = cloud.client("s3")
-    s3.create_bucket(Bucket=BASES_BUCKET)
+    s3.create_bucket(Bucket=bucket)
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         key = base_prefix(folder.name) + path.relative_to(folder).as_posix()
-        s3.put_object(Bucket=BASES_BUCKET, Key=key, Body=path.read_bytes())
+        s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
 
 
 def put_upload(cloud: Cloud, bucket: str, photos: list[Photo], **fields: Any) -> None:

@@ -35,7 +35,7 @@ QUEUE_SIZE = 64
 """Requests that may wait for the base; the same number is in its config.pbtxt."""
 
 ROWS_PER_PASS = 8
-"""Pictures that are drawn together; also the smallest max_batch_size: Triton delays batches of 1."""
+"""Pictures drawn together; max_batch_size is never smaller, as Triton delays batches of one."""
 
 EXIT_SECONDS = 10
 """Time that requests in flight have to end when the server must stop."""

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from contracts.shared.layout import safety_prefix
 from tests.contract.files import template
 
+SAFETY_FOLDER = safety_prefix("${SafetyCheckerId}")
 RESOURCES: dict[str, Any] = template()["Resources"]
 CONDITIONS: dict[str, Any] = template()["Conditions"]
 
@@ -47,6 +49,17 @@ def test_the_container_may_read_its_packages_and_its_base_and_nothing_else() -> 
         for statement in policy["PolicyDocument"]["Statement"]
         if "s3:GetObject" in statement["Action"]
     ]
-    places = [place["Fn::Sub"] for group in reads for place in group]
+    places = [place["Fn::Sub"] for group in reads for place in group if "Fn::Sub" in place]
     assert [place.split("}/")[-1] for place in places if "ModelsBucket" in place] == ["endpoint/*"]
     assert len(places) == 2
+    (chosen,) = [place["Fn::If"] for group in reads for place in group if "Fn::If" in place]
+    condition, checker, nothing = chosen
+    assert (condition, nothing) == ("HasSafetyChecker", {"Ref": "AWS::NoValue"})
+    assert checker["Fn::Sub"].endswith(f":::${{BasesBucket}}/{SAFETY_FOLDER}*")
+
+
+def test_the_server_fetches_the_checker_that_its_role_may_read() -> None:
+    container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
+    condition, uri, _ = container["Environment"]["LIKENESS_SAFETY_URI"]["Fn::If"]
+    assert condition == "HasSafetyChecker"
+    assert uri == {"Fn::Sub": f"s3://${{BasesBucket}}/{SAFETY_FOLDER}"}

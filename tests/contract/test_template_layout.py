@@ -35,7 +35,11 @@ LAYOUT = {
         layout.staging_key("j"),
         layout.ENDPOINT_PREFIX,
     },
-    "BasesBucket": {layout.base_prefix("b"), layout.captioner_prefix("c")},
+    "BasesBucket": {
+        layout.base_prefix("b"),
+        layout.captioner_prefix("c"),
+        layout.safety_prefix("s"),
+    },
 }
 """A key of each folder at the top of each bucket."""
 

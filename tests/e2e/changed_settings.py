@@ -20,7 +20,10 @@ CHANGED = {
     "AllowedInstanceTypes": "ml.g6e.xlarge,ml.p5.48xlarge",
     "TrainingQuota": "3",
     "LargestBatch": "7",
-    "SpotBacklog": "true",
+    "LargestCluster": "3",
+    "MaxUsersPerStep": "5",
+    "TrainingCapacity": "spot",
+    "SpotDiscountPercent": "40",
     "SpotAllowed": "false",
     "KeepAliveSeconds": "111",
     "MaxRuntimeSeconds": "4000",
@@ -79,18 +82,10 @@ class Arrived(NamedTuple):
     """What CloudFormation made, by logical id, as the service itself describes it."""
 
 
-def expected() -> dict[str, Any]:
-    """Return the value of each parameter at each place where it must arrive."""
-    text: dict[str, Any] = {name: value for name, value in CHANGED.items()}
-    return text | {
-        "KeepAliveSeconds": "111",
-    }
-
-
 def in_job(arrived: Arrived) -> dict[str, object]:
     """Return what CreateTrainingJob and the training container got, by parameter."""
     resources, stopping = arrived.job["ResourceConfig"], arrived.job["StoppingCondition"]
-    told = arrived.trainer["hyperparameters"]
+    hyperparameters = arrived.trainer["hyperparameters"]
     channels = {
         one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"]
         for one in arrived.job["InputDataConfig"]
@@ -104,10 +99,10 @@ def in_job(arrived: Arrived) -> dict[str, object]:
         "VolumeSizeInGB": resources["VolumeSizeInGB"],
         "KeepAliveSeconds": resources["KeepAlivePeriodInSeconds"],
         "MaxRuntimeSeconds": stopping["MaxRuntimeInSeconds"],
-        "TrainerProcesses": told["num_processes"],
-        "TrainerMixedPrecision": told["mixed_precision"],
-        "TrainerGradientCheckpointing": told["gradient_checkpointing"],
-        "TrainerWatchdogSeconds": told["watchdog_seconds"],
+        "TrainerProcesses": hyperparameters["num_processes"],
+        "TrainerMixedPrecision": hyperparameters["mixed_precision"],
+        "TrainerGradientCheckpointing": hyperparameters["gradient_checkpointing"],
+        "TrainerWatchdogSeconds": hyperparameters["watchdog_seconds"],
         "FaceDetector": arrived.trainer["environment"]["LIKENESS_FACE_DETECTOR"],
     }
 
@@ -141,7 +136,10 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
-        "SpotBacklog": launch["SPOT_BACKLOG"],
+        "LargestCluster": launch["LARGEST_CLUSTER"],
+        "MaxUsersPerStep": launch["USERS_PER_STEP"],
+        "TrainingCapacity": launch["TRAINING_CAPACITY"],
+        "SpotDiscountPercent": launch["SPOT_DISCOUNT"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 

@@ -17,6 +17,8 @@ from local.cloud.paths import ROOT
 from local.cloud.server import serve
 from local.demo.subscriber import Subscriber
 from local.demo.upload import put_base
+from local.sagemaker.container.images import python_program
+from tests.e2e.changed_settings import SERVER, TRAINER
 from tests.e2e.stack import BASE_ID, Stack
 
 
@@ -36,7 +38,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(base: Path) -> Iterator[Stack]:
     deployment.build()
-    sagemaker.configure(sagemaker.Settings(images=images()))
+    reporting = {
+        TRAINER: python_program(ROOT / "tests/fakes/settings_trainer.py"),
+        SERVER: python_program(ROOT / "tests/fakes/settings_server.py"),
+    }
+    sagemaker.configure(sagemaker.Settings(images={**images(), **reporting}))
     with serve() as cloud:
         put_base(cloud, base)
         outputs = deployment.deploy(cloud, BaseId=BASE_ID)

@@ -20,7 +20,7 @@ from PIL import Image  # noqa: E402
 from contracts.documents.package import GenerationInfo  # noqa: E402
 from serving.safety_folder import resolve_checker  # noqa: E402
 
-TOLD = "told: "
+REPORT = "settings: "
 SIDE = 64
 weights: dict[str, str] = {}
 
@@ -71,9 +71,11 @@ def picture(adapter_sha256: str) -> dict[str, Any]:
     return {"outputs": [{"name": name, "data": [value]} for name, value in outputs.items()]}
 
 
-def told() -> dict[str, Any]:
+def report() -> dict[str, Any]:
     checker = resolve_checker(os.environ.get("LIKENESS_SAFETY_URI"), Path(os.environ["TMPDIR"]))
-    files = sorted(p.relative_to(checker).as_posix() for p in checker.rglob("*.*")) if checker else []
+    files = (
+        sorted(p.relative_to(checker).as_posix() for p in checker.rglob("*.*")) if checker else []
+    )
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -83,7 +85,7 @@ def told() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stderr.write(f"{TOLD}{json.dumps(told())}\n")
+    sys.stderr.write(f"{REPORT}{json.dumps(report())}\n")
     sys.stderr.flush()
     address = ("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
     ThreadingHTTPServer(address, Handler).serve_forever()

@@ -140,7 +140,7 @@ def all_done(futures: list[Future[set[int]]]) -> bool:
 def test_the_operator_s_safety_checker_withholds_pictures(base: Path, tmp_path: Path) -> None:
     safety = make_safety_folder(tmp_path / "safety", threshold=-2.0)
     user = kit.pack_user(tmp_path, 1, None)
-    with kit.serving(str(base), tmp_path, LIKENESS_SAFETY_DIR=str(safety)) as server:
+    with kit.serving(str(base), tmp_path, LIKENESS_SAFETY_URI=str(safety)) as server:
         assert server.load(user).status == 200
         answer = server.draw(user)
     assert answer.status == 400

@@ -27,7 +27,7 @@ from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
-from serving.output.safety import DiffusersChecker, NoChecker
+from serving.output.safety import NoChecker, make_checker
 from serving.output.watermark import NoWatermark
 from tests.fakes import triton
 from tests.smoke.serving_kit import RELEASED, make_base
@@ -80,6 +80,7 @@ def base(generator: MemoryGenerator) -> Any:
     model.generator = generator
     model.base = generator.card
     model.watermark = NoWatermark()
+    model.rows = 8
     model.checker = NoChecker()
     return model
 
@@ -203,6 +204,7 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
     assert "OOM" not in log
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
     model.watermark = NoWatermark()
+    model.rows = 8
     assert model.execute([request(tmp_path, seed=1)])[0].error is None
 
 
@@ -272,7 +274,7 @@ def test_the_operator_s_checker_withholds_pictures(
 ) -> None:
     model = base(MemoryGenerator())
     folder = make_safety_folder(tmp_path / "safety", threshold)
-    model.checker = DiffusersChecker(folder, torch.device("cpu"))
+    model.checker = make_checker(str(folder), torch.device("cpu"))
     answers = model.execute([request(tmp_path, "1"), request(tmp_path, "2")])
     expected = None
     if unsafe:

@@ -93,7 +93,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[kit.Server]:
-    settings = {"LIKENESS_WATERMARK": WATERMARK, "LIKENESS_QUEUE_SIZE": str(QUEUE)}
+    settings = {
+        "LIKENESS_WATERMARK": WATERMARK,
+        "LIKENESS_QUEUE_SIZE": str(QUEUE),
+        "LIKENESS_ROWS_PER_PASS": "1",  # a request of two pictures takes two passes
+    }
     with kit.serving(str(models / "base"), tmp_path_factory.mktemp("serve"), **settings) as running:
         yield running
 

@@ -140,6 +140,11 @@ def captioner_prefix(captioner_id: str) -> str:
     return f"captioners/{captioner_id}/"
 
 
+def safety_prefix(checker_id: str) -> str:
+    """Prefix of a safety checker's folder in the bases bucket, which the server fetches."""
+    return f"safety/{checker_id}/"
+
+
 def staging_key(job_id: str) -> str:
     """Key of a package that is not published yet."""
     return f"staging/{job_id}.tar.gz"

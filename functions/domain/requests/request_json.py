@@ -59,7 +59,9 @@ def doubled(
     for name in given:
         names.setdefault(renamed.get(name, name), []).append(name)
     return [
-        RequestProblem(field=folder + ours, message=f"Given under more than one name: {', '.join(all_)}.")
+        RequestProblem(
+            field=folder + ours, message=f"Given under more than one name: {', '.join(all_)}."
+        )
         for ours, all_ in names.items()
         if len(all_) > 1
     ]

@@ -94,7 +94,7 @@ def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str
         ended: a training job that has just ended. Its slot counts as free, although
             follow_training may not have updated its jobs yet.
     """
-    queued = [on_machine(job, services.settings) for job in untrained(services.training, now)]
+    queued = [with_machine(job, services.settings) for job in untrained(services.training, now)]
     running = [
         job for job in services.training.jobs.in_training() if job.training_job_name != ended
     ]
@@ -103,7 +103,7 @@ def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str
     return launch_round.names
 
 
-def on_machine(job: JobRecord, settings: TrainingSettings) -> JobRecord:
+def with_machine(job: JobRecord, settings: TrainingSettings) -> JobRecord:
     """Return the job with the machine on which it would be trained now."""
     return job.model_copy(update={"run": with_defaults(job.run, settings)})
 

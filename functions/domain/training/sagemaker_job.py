@@ -79,7 +79,7 @@ class TrainingSettings:
     num_processes: int = 1
     """Largest number of processes that train one adapter; never more than the instance has GPUs."""
     mixed_precision: Precision | None = None
-    """Type of the frozen networks, unless the request chooses; None: the trainer looks at the GPU."""
+    """Type of the frozen networks unless the request chooses; None: the trainer asks the GPU."""
     gradient_checkpointing: bool = False
     """Whether trainings save memory at the price of a third of their speed."""
     watchdog_seconds: int = 120

@@ -288,6 +288,7 @@ def test_problems_are_told_with_a_bad_request_and_with_no_other_failure() -> Non
     write_document(documents, layout.problems_key(*place), document)
     assert request_problems("invalid_request", place, documents) == problems
     assert request_problems("invalid_request", Place("acme", "other"), documents) == ()
+    assert request_problems("run_not_allowed", place, documents) == problems
     assert request_problems("timed_out", place, documents) == ()
     assert request_problems("invalid_request", None, documents) == ()
 

@@ -17,7 +17,7 @@ from domain.pricing.grid import changed, grid_trials, sweep_trial
 from domain.pricing.prices import USD_PER_HOUR
 from domain.requests.merge import parse_request
 from domain.requests.request_json import RequestRefusedError
-from domain.training.launching import launch, on_machine
+from domain.training.launching import launch, with_machine
 from domain.training.planning import PlanningRules, choose_launches
 from tests.fakes.training import MemoryTrainer
 from tests.unit.training_kit import (
@@ -109,7 +109,7 @@ def test_a_machine_that_cannot_be_is_refused(field: dict[str, object]) -> None:
 
 
 def test_jobs_that_ask_for_different_machines_never_share_a_training_job() -> None:
-    asked = [
+    asked: list[dict[str, Any]] = [
         *({"instance_type": P5}, {"volume_size": 80}, {"use_spot_instances": True}),
         *({"use_spot_instances": False}, {"instance_type": P5, "volume_size": 80}, {}),
     ]
@@ -125,7 +125,7 @@ def test_naming_the_stacks_own_machine_is_no_difference() -> None:
     world = World()
     enter(world, 1)
     enter(world, 2, instance_type=SETTINGS.instance_type, volume_size=SETTINGS.volume_gb)
-    one, other = (on_machine(job, SETTINGS) for job in world.jobs.queued())
+    one, other = (with_machine(job, SETTINGS) for job in world.jobs.queued())
     assert one.run == other.run
 
 

@@ -1,0 +1,252 @@
+"""A stack whose settings are all changed: each value arrives where it has its effect.
+
+One upload goes through it, to a trainer and a server that report what they were told. A second
+upload chooses its machine, a third one chooses a machine that is not allowed.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from contracts.shared.layout import checkpoints_prefix
+from local import deployment
+from local.cloud.server import Cloud
+from local.demo.subscriber import Subscriber
+from local.demo.upload import put_base
+from serving.safety_folder import FILES
+from tests.e2e.changed_settings import (
+    BASES_BUCKET,
+    CAPTIONER,
+    CHANGED,
+    CHECKER,
+    CONSENT_TEXT,
+    STACK,
+    STAYING,
+    STAYING_STACK,
+    Arrived,
+    in_functions,
+    in_job,
+    in_resources,
+    in_server,
+)
+from tests.e2e.stack import SMALL, Stack, photos
+from tests.fakes.recorded_resources import recorded
+from tests.fakes.settings_server import REPORT
+from tests.fakes.settings_trainer import SEEN_FILE
+
+CONSENT = {
+    "given_by": "p1",
+    "given_at": "2026-11-21T09:00:00Z",
+    "text_version": CONSENT_TEXT,
+    "purpose": "avatar",
+    "retention_days": 30,
+}
+REQUEST = {**SMALL, "consent": CONSENT}
+
+
+class Deployed(NamedTuple):
+    """The changed stack, the job of its first upload, and resources that the laptop records."""
+
+    stack: Stack
+    upload: str
+    recorded: Mapping[str, Mapping[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def deployed(stack: Stack, base: Path) -> Iterator[Deployed]:
+    cloud = stack.cloud
+    put_base(cloud, base, BASES_BUCKET)
+    put_folders(cloud)
+    with recorded("AWS::Budgets::Budget") as resources:
+        outputs = deployment.deploy(cloud, STACK, **CHANGED)
+        changed = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
+        yield Deployed(changed, "first", resources)
+        empty(cloud, outputs)
+        cloud.client("cloudformation").delete_stack(StackName=STACK)
+
+
+def put_folders(cloud: Cloud) -> None:
+    """Put a captioner and a safety checker where the changed stack expects them."""
+    files = [f"captioners/{CAPTIONER}/config.json", *(f"safety/{CHECKER}/{name}" for name in FILES)]
+    for key in files:
+        cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=b"{}")
+
+
+def empty(cloud: Cloud, outputs: Mapping[str, str]) -> None:
+    """Delete what uploads have left, so that the stack can be deleted."""
+    s3 = cloud.client("s3")
+    for name in ("UploadsBucketName", "ModelsBucketName"):
+        versions = s3.list_object_versions(Bucket=outputs[name])
+        for found in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=outputs[name], Key=found["Key"], VersionId=found["VersionId"])
+
+
+def test_every_changed_setting_arrives(deployed: Deployed) -> None:
+    stack = deployed.stack
+    stack.upload(deployed.upload, photos(71), REQUEST)
+    assert stack.execution(deployed.upload)["status"] == "SUCCEEDED"
+    assert stack.notice(deployed.upload)["code"] == "ready"
+    arrived = arrived_in(deployed)
+    places = {
+        name: value
+        for place in (in_job, in_server, in_functions, in_resources)
+        for name, value in place(arrived).items()
+    }
+    assert {name: str(value) for name, value in places.items()} == CHANGED
+    assert arrived.checker == sorted(FILES)
+    assert "captioner" in arrived.trainer["channels"]
+
+
+def arrived_in(deployed: Deployed) -> Arrived:
+    stack, cloud = deployed.stack, deployed.stack.cloud
+    record = stack.record(deployed.upload)
+    sagemaker = cloud.client("sagemaker")
+    job = sagemaker.describe_training_job(TrainingJobName=record.training_job_name or "")
+    report = server_report(cloud)
+    (config,) = sagemaker.list_endpoint_configs(NameContains=STACK)["EndpointConfigs"]
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
+    return Arrived(
+        job=job,
+        trainer=read_json(stack, f"{checkpoints_prefix(record.plan_id or '')}{SEEN_FILE}"),
+        server=report["environment"],
+        checker=report["checker"],
+        variant=described["ProductionVariants"][0],
+        functions={
+            name: variables(cloud, name)
+            for name in ("accept_request", "launch_training", "reap_endpoint")
+        },
+        resources=resources(deployed),
+    )
+
+
+def server_report(cloud: Cloud) -> dict[str, Any]:
+    """Return what the serving container logged at its start."""
+    logs = cloud.client("logs")
+    group = f"/aws/sagemaker/Endpoints/{STACK}-endpoint"
+    lines = [
+        event["message"]
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
+        for event in logs.get_log_events(
+            logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
+        )["events"]
+    ]
+    found: dict[str, Any] = json.loads(
+        next(line.partition(REPORT)[2] for line in lines if REPORT in line)
+    )
+    return found
+
+
+def read_json(stack: Stack, key: str) -> dict[str, Any]:
+    bucket = stack.outputs["ModelsBucketName"]
+    body = stack.cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def variables(cloud: Cloud, folder: str) -> dict[str, str]:
+    name = f"{STACK}-{folder.replace('_', '-')}"
+    found = cloud.client("lambda").get_function_configuration(FunctionName=name)
+    given: dict[str, str] = found["Environment"]["Variables"]
+    return given
+
+
+def resources(deployed: Deployed) -> dict[str, Mapping[str, Any]]:
+    """Describe the resources in which a parameter arrives, by logical id."""
+    cloud, outputs = deployed.stack.cloud, deployed.stack.outputs
+    made = {
+        one["LogicalResourceId"]: one["PhysicalResourceId"]
+        for one in cloud.client("cloudformation").describe_stack_resources(StackName=STACK)[
+            "StackResources"
+        ]
+    }
+    alarms = cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    metrics = {alarm["MetricName"]: alarm for alarm in alarms if STACK in str(alarm)}
+    rules = cloud.client("s3").get_bucket_lifecycle_configuration(
+        Bucket=outputs["UploadsBucketName"]
+    )["Rules"]
+    (group,) = cloud.client("logs").describe_log_groups(
+        logGroupNamePrefix=f"/aws/vendedlogs/states/{STACK}-train-adapter"
+    )["logGroups"]
+    (model,) = cloud.client("sagemaker").list_models(NameContains=STACK)["Models"]
+    return {
+        **{name: {"PhysicalResourceId": value} for name, value in made.items()},
+        "ServingModel": cloud.client("sagemaker").describe_model(ModelName=model["ModelName"]),
+        "UploadsBucket": next(rule["Expiration"] for rule in rules if "Expiration" in rule),
+        "Budget": deployed.recorded["Budget"]["Budget"]["BudgetLimit"],
+        "WorkflowLogGroup": group,
+        "QueueAge": metrics["QueueAge"],
+        "AdapterCost": metrics["AdapterCost"],
+    }
+
+
+def test_a_request_chooses_its_machine_within_what_is_allowed(deployed: Deployed) -> None:
+    stack = deployed.stack
+    chosen = {
+        "instance_type": "ml.g6e.xlarge",
+        "use_spot_instances": False,
+        "max_run": 4500,
+        "volume_size": 44,
+    }
+    stack.upload("chosen", photos(72), {**REQUEST, "run": chosen})
+    assert stack.execution("chosen")["status"] == "SUCCEEDED"
+    assert stack.notice("chosen")["code"] == "ready"
+    job = stack.cloud.client("sagemaker").describe_training_job(
+        TrainingJobName=stack.record("chosen").training_job_name or ""
+    )
+    resources = job["ResourceConfig"]
+    assert (resources["InstanceType"], resources["VolumeSizeInGB"]) == ("ml.g6e.xlarge", 44)
+    assert job["StoppingCondition"]["MaxRuntimeInSeconds"] == 4500
+    assert job["EnableManagedSpotTraining"] is False
+    assert job["HyperParameters"]["num_processes"] == "1"  # it has one GPU
+
+
+def test_a_machine_that_is_not_allowed_is_refused_with_those_that_are(deployed: Deployed) -> None:
+    stack = deployed.stack
+    run = {"instance_type": "ml.p5.4xlarge", "use_spot_instances": True, "volume_size": 91}
+    stack.upload("refused", photos(73), {**REQUEST, "run": run})
+    assert stack.execution("refused")["status"] == "FAILED"
+    notice = stack.notice("refused")
+    assert notice["code"] == "run_not_allowed"
+    problems = {problem["field"]: problem["message"] for problem in notice["request"]}
+    assert problems["run.instance_type"] == (
+        "This stack allows ml.p4d.24xlarge, ml.g6e.xlarge, ml.p5.48xlarge."
+    )
+    assert set(problems) == {"run.instance_type", "run.use_spot_instances", "run.volume_size"}
+
+
+def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) -> None:
+    del base
+    kinds = (
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+    )
+    own = {"ServingImageUri": CHANGED["ServingImageUri"], "EndpointMinInstances": "2"}
+    with recorded(*kinds) as resources:
+        deployment.deploy(stack.cloud, STAYING_STACK, CreateEndpoint="true", **own, **STAYING)
+        stack.cloud.client("cloudformation").delete_stack(StackName=STAYING_STACK)
+    target = resources["EndpointScalingTarget"]
+    tracking = resources["EndpointScalingPolicy"]["TargetTrackingScalingPolicyConfiguration"]
+    assert str(target["MinCapacity"]) == "2"
+    assert str(target["MaxCapacity"]) == STAYING["EndpointMaxInstances"]
+    assert str(tracking["TargetValue"]) == STAYING["EndpointCallsPerMinute"]
+
+
+@pytest.mark.parametrize(
+    ("values", "refusal"),
+    [
+        ({"TrainerProcesses": "2"}, "several GPUs"),
+        ({"CreateEndpoint": "on-demand", "EndpointMaxInstances": "2"}, "does not scale"),
+        ({"AllowedInstanceTypes": "ml.g5.2xlarge,ml.m5.large"}, "AllowedInstanceTypes"),
+        ({"VolumeSizeInGB": "251"}, "VolumeSizeInGB"),
+        ({"Watermark": "nine letters"}, "Watermark"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_before_anything_is_made(
+    stack: Stack, values: dict[str, str], refusal: str
+) -> None:
+    cloudformation = stack.cloud.client("cloudformation")
+    with pytest.raises(cloudformation.exceptions.ClientError, match=refusal):
+        deployment.deploy(stack.cloud, "never-made", **values)
