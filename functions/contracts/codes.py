@@ -474,6 +474,20 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "price_unknown": CodeEntry(
+        "The training has no price",
+        "The request has max_cost_usd, and the operator gave no price for the instance type.",
+        "An operator must set TrainingPriceUsdPerHour and redrive; or upload without max_cost_usd.",
+        "operator",
+        True,
+    ),
+    "no_gpu": CodeEntry(
+        "The training has no GPU",
+        "The training instance has a GPU, but the training image cannot use it.",
+        "An operator should choose another instance type or image (docs/hosting.md) and redrive.",
+        "operator",
+        True,
+    ),
     "plan_invalid": CodeEntry(
         "The training plan cannot be read",
         "plan.json is missing, or this training image does not know its format.",
@@ -633,6 +647,13 @@ CODES: dict[str, CodeEntry] = {
         "The base model failed on this request with an unexpected error.",
         "An operator should look at the endpoint's log.",
         "operator",
+        False,
+    ),
+    "picture_overflow": CodeEntry(
+        "The picture's numbers overflow",
+        "The adapters' weights drive the picture's numbers out of range; it would be black.",
+        "Lower lora_scale or the weights of the adapters, or train with a lower learning rate.",
+        "owner",
         False,
     ),
     "memory_pressure": CodeEntry(

@@ -82,6 +82,15 @@ class TooExpensiveError(StageError):
     code = "too_expensive"
 
 
+class PriceUnknownError(StageError):
+    """The request has ``max_cost_usd``, and the instance type has no price. Final.
+
+    An operator must set the price; a redrive then continues the job.
+    """
+
+    code = "price_unknown"
+
+
 class JobCanceledError(StageError):
     """The job was cancelled. Final; a redrive continues it."""
 

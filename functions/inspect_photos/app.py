@@ -4,6 +4,7 @@ In     InspectPhotosInput   from accept_request
 Out    PhotoInspection      to WhatToTrain; the PhotoReport is stored in the models bucket
 Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
+       PriceUnknownError    final; a dry run's max_cost_usd, and the operator gave no price
        DecoderBrokenError   the workflow tries again: the decoder did not start
 """
 
@@ -11,6 +12,7 @@ from aws import settings
 from aws.bases import bases_from_env
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
+from aws.wiring import prices_from_env
 from contracts.documents.stages import InspectPhotosInput, PhotoInspection
 from domain.intake.inspection import InspectionServices, inspect_photos
 from runtime.clock import now
@@ -27,5 +29,6 @@ def lambda_handler(given: InspectPhotosInput) -> PhotoInspection:
         jobs=DynamoJobs.from_env(),
         decoder=ChildDecoder(),
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
+        prices=prices_from_env(),
     )
     return inspect_photos(given.job, services, now())

@@ -48,19 +48,25 @@ class MemoryGenerator:
     card: BaseCard = BASE
     activation_seconds = 0.0
 
-    def __init__(self, *failures: Exception) -> None:
+    def __init__(self, *failures: Exception, black: int = 0) -> None:
         self.failures = list(failures)
+        self.overflows = 0
+        self.black = black
+        """Number of pictures that overflow, from the first one."""
         self.passes: list[int] = []
         self.prompts: list[str] = []
         self.avoided: list[str | None] = []
 
-    def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image]:
+    def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image | None]:
         self.passes.append(len(rows))
         self.prompts += [row.prompt for row in rows]
         self.avoided += [row.negative_prompt for row in rows]
         if self.failures:
             raise self.failures.pop(0)
-        return [Image.new("RGB", (8, 8)) for _ in rows]
+        made: list[Image.Image | None] = [Image.new("RGB", (8, 8)) for _ in rows]
+        made[: self.black] = [None] * self.black
+        self.overflows, self.black = self.overflows + self.black, 0
+        return made
 
 
 def user_of(folder: Path) -> str:

@@ -27,6 +27,7 @@ from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
+from domain.pricing.prices import PUBLISHED, PriceTable
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,14 @@ class InspectionServices:
     decoder: Decoder
     instance_type: str
     """Instance type of the training jobs, for a dry run's estimate."""
+    prices: PriceTable = PUBLISHED
 
     @property
     def pricing(self) -> PricingServices:
         """The services for the estimate of a dry run."""
-        return PricingServices(self.jobs, self.models, self.bases.storage, self.instance_type)
+        return PricingServices(
+            self.jobs, self.models, self.bases.storage, self.instance_type, self.prices
+        )
 
 
 def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) -> PhotoInspection:
@@ -54,6 +58,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
         TooExpensiveError: a dry run's estimate is above what the request allows.
+        PriceUnknownError: a dry run has ``max_cost_usd``, and the instance type has no price.
     """
     services.jobs.advance(job.job_id, "InspectPhotos", now)
     key = layout.accepted_upload_key(job.job_id)

@@ -30,6 +30,7 @@ _FACTS = {
     "too_many_photos": "Photos found: {found}; allowed: {most}.",
     "sweep_failed": "Trials: {trials}.",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
+    "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",
     "run_not_allowed": "Problems found: {problems}.",
 }

@@ -9,7 +9,7 @@ words, decision 0030 its reasons.
 from dataclasses import dataclass
 
 from contracts.documents.capacity import Capacity, CapacityChoice, CapacityMode, CapacityReason
-from domain.pricing.prices import cost_usd
+from domain.pricing.prices import PUBLISHED, PriceTable
 
 COLD_WAIT, COLD_LOAD = 180.0, 60.0
 """Seconds until a new instance begins to download, which are not billed, and until it trains."""
@@ -64,6 +64,7 @@ class Market:
     instance_type: str
     spot_discount: float
     """Share of the on-demand price that a spot instance saves, 0 to 1."""
+    prices: PriceTable = PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -144,4 +145,4 @@ def expected_costs(work: Work, pool: Pool, market: Market) -> Expected:
 
 def usd(seconds: float, work: Work, market: Market) -> float | None:
     """Return seconds of the training job's instances as USD at the on-demand price."""
-    return cost_usd(market.instance_type, work.instances * seconds)
+    return market.prices.cost_usd(market.instance_type, work.instances * seconds)

@@ -177,7 +177,12 @@ class LaunchRound:
         settings, run = self.services.settings, order.run
         limit = settings.keep_alive_seconds
         runs = self.pool_runs(pool_of(run, order.instances)) if limit else []
-        market = Market(settings.capacity_mode, str(run.instance_type), settings.spot_discount)
+        market = Market(
+            settings.capacity_mode,
+            str(run.instance_type),
+            settings.spot_discount,
+            self.services.training.prices,
+        )
         pool = expect_pool(runs, limit, more_wait=more_wait)
         choice = choose_capacity(work_of(order), pool, market)
         return choice.model_copy(update={"users_per_step": order.users_per_step})
