@@ -17,6 +17,7 @@ import logging
 import statistics
 import sys
 from collections import Counter
+from collections.abc import Callable
 
 from bench.planning import capacity, keep_alive
 from bench.planning.virtual_sagemaker import (
@@ -122,7 +123,7 @@ def main() -> int:
     parser.add_argument("--only", choices=("burst", "capacity", "pools", "stories"))
     options = parser.parse_args()
     logging.disable()  # the rules log every fault, and the stories contain many
-    parts = {
+    parts: dict[str, Callable[[], list[Figure]]] = {
         "burst": lambda: burst(options.uploads),
         "capacity": capacity.figures,
         "pools": keep_alive.figures,

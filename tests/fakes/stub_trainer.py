@@ -23,7 +23,7 @@ def main() -> int:
             **outcome(task),
         }
         (folder / "result.json").write_text(json.dumps(result))
-        print(f"trained {task['job_id']}", flush=True)
+        sys.stdout.write(f"trained {task['job_id']}\n")
     return 0
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from contracts.base import BaseCard, GateFloors, InferenceDefaults, TrainingDefaults
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.documents.record import JobRecord
@@ -44,6 +45,8 @@ SETTINGS = TrainingSettings(
     models_bucket="models",
     bases_bucket="bases",
 )
+
+ON_DEMAND = CapacityChoice(capacity="on-demand", reason="stack", users=1)
 
 CARD = BaseCard(
     base_id="portraits-sdxl",
