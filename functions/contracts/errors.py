@@ -64,6 +64,12 @@ class TooFewPhotosError(StageError):
     code = "too_few_photos"
 
 
+class PhotosTooSlowError(StageError):
+    """Photos take too long to decode, and too few others are usable. Final: the owner acts."""
+
+    code = "photos_too_slow"
+
+
 class PhotosRefusedError(StageError):
     """A photo was refused and the request says that all must pass. Final."""
 
