@@ -17,7 +17,7 @@ import logging
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable  # noqa: TC003 - the annotation of a local name
 
 from bench.planning import capacity, keep_alive
 from bench.planning.virtual_sagemaker import (

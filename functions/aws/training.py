@@ -113,7 +113,7 @@ def settings_from_env() -> TrainingSettings:
         capacity_mode=TypeAdapter(CapacityMode).validate_python(settings.text("TRAINING_CAPACITY")),
         spot_discount=settings.number("SPOT_DISCOUNT") / 100,
         max_instances=settings.number("LARGEST_CLUSTER"),
-        max_users_per_step=settings.number("USERS_PER_STEP"),
+        max_users_per_step=settings.number("MAX_USERS_PER_STEP"),
         keep_alive_seconds=settings.number("KEEP_ALIVE_SECONDS"),
         max_runtime_seconds=settings.number("MAX_RUNTIME_SECONDS"),
         uploads_bucket=settings.text("UPLOADS_BUCKET"),

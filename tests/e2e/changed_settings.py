@@ -145,7 +145,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
         "LargestCluster": launch["LARGEST_CLUSTER"],
-        "MaxUsersPerStep": launch["USERS_PER_STEP"],
+        "MaxUsersPerStep": launch["MAX_USERS_PER_STEP"],
         "TrainingCapacity": launch["TRAINING_CAPACITY"],
         "SpotDiscountPercent": launch["SPOT_DISCOUNT"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
