@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.ports.trainer import CreateOutcome, JobStatus, Run, TrainingState
+from domain.ports.trainer import CreateOutcome, JobStatus, NoCapacity, Run, TrainingState
 
 FOREVER = 10**9
 
@@ -14,6 +14,8 @@ class MemoryTrainer:
     def __init__(self, limit: int = FOREVER) -> None:
         self.limit = limit
         """Instances that jobs may use at once; one more is refused, as the account's quota does."""
+        self.refusal = NoCapacity("There is no capacity.")
+        """The answer to a job too many."""
         self.requests: dict[str, dict[str, Any]] = {}
         self.states: dict[str, TrainingState] = {}
 
@@ -23,7 +25,7 @@ class MemoryTrainer:
             return "exists"
         resources = request["ResourceConfig"]
         if self.instances() + resources["InstanceCount"] > self.limit:
-            return "no_capacity"
+            return self.refusal
         self.requests[name] = request
         self.states[name] = TrainingState(
             name,
