@@ -131,6 +131,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxRunLimit": accept["MAX_RUN_LIMIT"],
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
+        "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
         "SpotBacklog": launch["SPOT_BACKLOG"],
@@ -144,7 +145,6 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
     return {
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
-        "PhotoRetentionDays": made["UploadsBucket"]["Days"],
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
         "QueueAgeAlarmSeconds": made["QueueAge"]["Threshold"],
