@@ -23,8 +23,8 @@ SOURCES = "functions"
 ROOMS = ("contracts", "domain", "runtime")
 """Folders of ``functions/`` that the client may import."""
 
-STARTED_BY_NAME = ("runtime.imaging.decode",)
-"""Modules that nothing imports: imaging.sandbox starts the decoder as a process of its own."""
+STARTED_BY_NAME = ("runtime.imaging.decode", "runtime.imaging.unpack")
+"""Modules that nothing imports: imaging.sandbox and imaging.unpacking start them as processes."""
 
 
 class BuildError(Exception):

@@ -15,6 +15,7 @@ from contracts.shared.layout import REQUEST_FILE, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
+from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
 from domain.intake.uploads import PinnedUpload, pin_upload
 from domain.ports.storage import ObjectTooLargeError
@@ -23,6 +24,7 @@ from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import PLACE, FolderStorage, NoFolderError, Obstacle, shown, walk
 from runtime.imaging.sandbox import ChildDecoder
+from runtime.imaging.unpacking import ChildArchives
 
 JOB_ID = "0" * 32
 
@@ -39,8 +41,9 @@ class JudgedFolder(NamedTuple):
 def judge_folder(storage: FolderStorage, upload: PinnedUpload, resolution: int) -> JudgedFolder:
     """Give each photo of the folder its verdict."""
     services = NormalisationServices(storage, ChildDecoder(), limits_for(resolution), JOB_ID)
-    verdicts = tuple(verdicts_of(upload.photos, services))
-    of_class = len(list(stored_class(upload.class_photos, services)))
+    progress = Progress(JOB_ID)
+    verdicts = tuple(verdicts_of(upload.photos, services, progress))
+    of_class = len(list(stored_class(upload.class_photos, services, progress)))
     return JudgedFolder(upload, verdicts, of_class)
 
 
@@ -78,7 +81,7 @@ def check(folder: Path, resolution: int | None = None) -> int:
 def judge(storage: FolderStorage, resolution: int | None) -> bool:
     """Say every verdict; return whether the folder would be accepted."""
     try:
-        upload = pin_upload(storage, PLACE)
+        upload = pin_upload(storage, PLACE, ChildArchives())
     except StageError as error:
         entry = CODES[str(error.facts["code"])]
         _print(f"refused: {entry.text} {entry.hint}")

@@ -15,6 +15,9 @@ from local.template import ROOT
 Program = Literal["trainer", "server"]
 Kind = Literal["variable", "hyperparameter"]
 
+NAMES = "functions/contracts/shared"
+"""Where variables that both programs read have their names."""
+
 FOLDERS: dict[Program, tuple[str, ...]] = {
     "trainer": ("training_image",),
     "server": ("serving_image", "functions/contracts/model_package"),
@@ -45,7 +48,8 @@ def knobs(root: Path = ROOT) -> list[Knob]:
     found: set[Knob] = set()
     for program, folders in FOLDERS.items():
         trees = {path: ast.parse(path.read_text()) for path in sources(root, folders)}
-        constants = {n: v for tree in trees.values() for n, v in constants_of(tree)}
+        shared = [ast.parse(path.read_text()) for path in sorted((root / NAMES).glob("*.py"))]
+        constants = {n: v for tree in [*shared, *trees.values()] for n, v in constants_of(tree)}
         for path, tree in trees.items():
             module = Module(path, tree, constants)
             found |= {Knob(program, "variable", name) for name in module.variables()}

@@ -7,6 +7,7 @@ Fails  InvalidUploadError   final; the request's key is wrong
        ConsentRefusedError  final; the owner must ask the person on the photos
        ArchiveRefusedError  final; the owner must pack the photos again
        TooManyPhotosError   final; the owner must choose
+       DecoderBrokenError   the workflow tries again: the process that unpacks did not start
 """
 
 from aws.bases import bases_from_env, captioner_from_env
@@ -19,6 +20,7 @@ from contracts.documents.stages import AcceptRequestInput
 from domain.intake.accepting import IntakeServices, accept_request
 from runtime.clock import now
 from runtime.handlers import stage
+from runtime.imaging.unpacking import ChildArchives
 
 
 @stage
@@ -29,6 +31,7 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         bases=bases_from_env(),
         jobs=DynamoJobs.from_env(),
         consent=consent_rules_from_env(),
+        archives=ChildArchives(),
         captioner_id=captioner_from_env(),
         run_limits=run_limits_from_env(),
     )

@@ -1,6 +1,7 @@
 """The only reader of our environment variables, for ``from_env`` functions and handlers."""
 
 import os
+from math import inf
 
 
 class MissingVariableError(Exception):
@@ -37,6 +38,23 @@ def number(name: str) -> int:
     except ValueError:
         message = f"environment variable {name} is not a whole number; see template.yaml"
         raise MissingVariableError(message) from None
+
+
+def decimal(name: str) -> float:
+    """Return the variable's value as a number of 0 or more.
+
+    Raises:
+        MissingVariableError: the variable is absent, empty or no such number.
+    """
+    value = text(name)
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < inf:
+        message = f"environment variable {name} is not a number of 0 or more; see template.yaml"
+        raise MissingVariableError(message)
+    return found
 
 
 def trace_header() -> str | None:

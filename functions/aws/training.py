@@ -13,7 +13,8 @@ from domain.ports.trainer import CreateOutcome, TrainingState
 from domain.training.sagemaker_job import TrainingSettings
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
-_NOT_FOUND = "not found"
+_NOT_FOUND = ("not found", "could not find")
+"""SageMaker's words for a missing job; the second ones are its words for other resources."""
 
 AUTO, IMAGE_DECIDES = "auto", "image"
 
@@ -85,7 +86,7 @@ def is_not_found(error: ClientError) -> bool:
     """Whether the job does not exist: SageMaker has a code for it, or a ValidationException."""
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     return code == "ResourceNotFound" or (
-        code == "ValidationException" and _NOT_FOUND in message.lower()
+        code == "ValidationException" and any(words in message.lower() for words in _NOT_FOUND)
     )
 
 

@@ -13,6 +13,7 @@ from aws.training import SageMakerTrainer, settings_from_env
 from domain.notices.services import NoticeServices
 from domain.ports.notifier import Notifier
 from domain.pricing.agreement import PricingServices
+from domain.pricing.prices import PriceTable
 from domain.training.services import LaunchServices, TrainingServices
 
 LAUNCHING_SECONDS = 40
@@ -34,6 +35,7 @@ def training_services() -> TrainingServices:
         models=S3Storage.from_env("MODELS_BUCKET"),
         trainer=SageMakerTrainer.from_env(),
         callbacks=StepFunctionsCallbacks.from_env(),
+        prices=prices_from_env(),
     )
 
 
@@ -60,7 +62,14 @@ def pricing_services() -> PricingServices:
         models=S3Storage.from_env("MODELS_BUCKET"),
         bases=S3Storage.from_env("BASES_BUCKET"),
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
+        prices=prices_from_env(),
     )
+
+
+def prices_from_env() -> PriceTable:
+    """Return the price table, with the operator's price of the stack's own instance type."""
+    usd = settings.decimal("TRAINING_PRICE_USD_PER_HOUR")
+    return PriceTable({settings.text("TRAINING_INSTANCE_TYPE"): usd} if usd else {})
 
 
 def notice_services(notifier: Notifier | None = None) -> NoticeServices:

@@ -50,6 +50,9 @@ class InferenceDefaults(Document):
     scheduler: str
     """Class name of a diffusers scheduler."""
 
+    torch_dtype: Literal["float16", "bfloat16", "float32"] | None = None
+    """Floating-point type for pictures; absent: float16 on a GPU, and wider if that overflows."""
+
 
 class GateFloors(Document):
     """The gate's thresholds; measured once for each base."""

@@ -64,6 +64,12 @@ class TooFewPhotosError(StageError):
     code = "too_few_photos"
 
 
+class PhotosTooSlowError(StageError):
+    """Photos take too long to decode, and too few others are usable. Final: the owner acts."""
+
+    code = "photos_too_slow"
+
+
 class PhotosRefusedError(StageError):
     """A photo was refused and the request says that all must pass. Final."""
 
@@ -80,6 +86,15 @@ class TooExpensiveError(StageError):
     """The estimated cost is above ``max_cost_usd``. Final: the owner must decide."""
 
     code = "too_expensive"
+
+
+class PriceUnknownError(StageError):
+    """The request has ``max_cost_usd``, and the instance type has no price. Final.
+
+    An operator must set the price; a redrive then continues the job.
+    """
+
+    code = "price_unknown"
 
 
 class JobCanceledError(StageError):

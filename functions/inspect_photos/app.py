@@ -3,7 +3,9 @@
 In     InspectPhotosInput   from accept_request
 Out    PhotoInspection      to WhatToTrain; the PhotoReport is stored in the models bucket
 Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
+       PhotosTooSlowError   final; likewise, when decoding the photos takes too long
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
+       PriceUnknownError    final; a dry run's max_cost_usd, and the operator gave no price
        DecoderBrokenError   the workflow tries again: the decoder did not start
 """
 
@@ -11,11 +13,15 @@ from aws import settings
 from aws.bases import bases_from_env
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
+from aws.wiring import prices_from_env
 from contracts.documents.stages import InspectPhotosInput, PhotoInspection
 from domain.intake.inspection import InspectionServices, inspect_photos
-from runtime.clock import now
+from runtime.clock import now, time_until
 from runtime.handlers import stage
 from runtime.imaging.sandbox import ChildDecoder
+
+DECODING_SECONDS = 480
+"""Seconds of the 600 s Lambda time-out in which a photo may be begun; the last needs the rest."""
 
 
 @stage
@@ -27,5 +33,7 @@ def lambda_handler(given: InspectPhotosInput) -> PhotoInspection:
         jobs=DynamoJobs.from_env(),
         decoder=ChildDecoder(),
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
+        has_time=time_until(DECODING_SECONDS),
+        prices=prices_from_env(),
     )
     return inspect_photos(given.job, services, now())

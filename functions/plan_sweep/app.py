@@ -3,6 +3,7 @@
 In     PlanSweepInput     from train_adapter's SweepAdapter, after inspect_photos
 Out    SweepTrials        to train_adapter, once for each trial
 Fails  TooExpensiveError  final; all trials together cost more than the request's max_cost_usd
+       PriceUnknownError  final; the request has max_cost_usd, and the operator gave no price
        JobCanceledError   final; the sweep is being cancelled
 """
 

@@ -10,6 +10,8 @@ def report_costs(jobs: Iterable[Settled]) -> None:
     """Report the training jobs whose cost has become final."""
     for settled in jobs:
         report("BillableSeconds", settled.billable_seconds)
+        if settled.without_price:
+            report("PriceUnknown", settled.without_price)
         for usd in settled.adapters_usd:
             report("AdapterCost", usd)
         if settled.spot_saving is not None:

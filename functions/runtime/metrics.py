@@ -16,6 +16,7 @@ Figure = Literal[
     "Crashes",
     "ServiceFailures",
     "AdapterCost",
+    "PriceUnknown",
     "BillableSeconds",
     "SpotSaving",
     "WarmPoolHit",
@@ -30,6 +31,7 @@ UNITS: dict[Figure, MetricUnit] = {
     "Crashes": MetricUnit.Count,  # invocations that ended in an unexpected error
     "ServiceFailures": MetricUnit.Count,  # failed jobs that an operator has to act on
     "AdapterCost": MetricUnit.NoUnit,  # USD for each finished adapter, all attempts
+    "PriceUnknown": MetricUnit.Count,  # refused jobs and finished adapters without a price
     "BillableSeconds": MetricUnit.Seconds,  # for each training job
     "SpotSaving": MetricUnit.Percent,  # share of a spot job's time that was not billed
     "WarmPoolHit": MetricUnit.Percent,  # 100: another training job took the warm instance; else 0

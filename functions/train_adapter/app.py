@@ -4,6 +4,7 @@ In     TrainAdapterInput   from WhatToTrain; contains the task token
 Out    TrainedAdapter      to publish_adapter, by the function that answers the token: this one,
                            when an earlier attempt left an adapter; otherwise follow_training
 Fails  TooExpensiveError   final; the estimate is above the request's max_cost_usd
+       PriceUnknownError   final; the request has max_cost_usd, and the operator gave no price
        JobCanceledError    final; the job is being cancelled
        UnknownJobError     the job has ended in the meantime
 """

@@ -16,6 +16,7 @@ UNITS = {
     "Refused": "Count",
     "BatchSeconds": "Seconds",
     "ActivationMilliseconds": "Milliseconds",
+    "Overflows": "Count",
     "AnswerHits": "Count",
     "AdapterHits": "Count",
     "AdapterMisses": "Count",

@@ -32,6 +32,7 @@ from serving.adapters.hooks import Mix
 from serving.adapters.mixing import find_mixed_adapters, has_adapter
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.answer_cache import Answer, AnswerCache, answer_key
+from serving.device import INSTANCE_TYPE, refuse_cpu
 from serving.generator import Generator, Row
 from serving.metrics import emit
 from serving.output.provenance import encode
@@ -48,6 +49,8 @@ INPUTS = (PROMPT, NEGATIVE_PROMPT, GEN_ARGS, IMAGE, ADAPTER)
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
 ALLOCATOR_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """Texts of a RuntimeError that also mean out of memory, on the CPU and in cuBLAS."""
+
+OVERFLOW = "the picture's numbers overflow; lower lora_scale or the weights of the adapters"
 
 ADAPTER_MEGABYTES = 1024
 ANSWER_MEGABYTES = 64
@@ -112,7 +115,10 @@ class TritonPythonModel:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         cuda = args["model_instance_kind"] == "GPU"
         device = torch.device(f"cuda:{args['model_instance_device_id']}" if cuda else "cpu")
+        if not cuda:
+            refuse_cpu(os.environ.get(INSTANCE_TYPE, ""))
         self.generator = Generator(Path(os.environ["LIKENESS_BASE_DIR"]), device)
+        self.generator.warm_up()
         self.base = self.generator.card
         reader = AdapterReader(
             self.base.sha256, self.generator.layers, device, self.generator.dtype
@@ -125,7 +131,6 @@ class TritonPythonModel:
         self.watermark = make_watermark(os.environ.get("LIKENESS_WATERMARK"))
         self.checker = make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device)
         self.rows = rows_per_pass()
-        self.generator.warm_up()
         # The imported libraries are half a million objects that live as long as the process. Unless
         # they are frozen, every full collection scans them for a third of a second.
         gc.collect()
@@ -135,7 +140,7 @@ class TritonPythonModel:
         """Answer a batch; a bad request fails without the others."""
         started = time.monotonic()
         hits, misses, answered = self.adapters.hits, self.adapters.misses, self.answers.hits
-        activation = self.activation_seconds
+        activation, overflows = self.activation_seconds, self.generator.overflows
         with self.adapters.pin() as find:
             pending_requests = [self.take(request, find) for request in requests]
             undrawn = [
@@ -154,6 +159,7 @@ class TritonPythonModel:
                 "Refused": sum(isinstance(pending, PictureError) for pending in pending_requests),
                 "BatchSeconds": round(time.monotonic() - started, 3),
                 "ActivationMilliseconds": round(1e3 * (self.activation_seconds - activation), 3),
+                "Overflows": self.generator.overflows - overflows,
                 "AnswerHits": self.answers.hits - answered,
                 "AdapterHits": self.adapters.hits - hits,
                 "AdapterMisses": self.adapters.misses - misses,
@@ -196,16 +202,20 @@ class TritonPythonModel:
             for pending, _ in part:
                 pending.error = error
             return
-        unsafe = self.checker.unsafe(images)
-        for (pending, seed), image, refused in zip(part, images, unsafe, strict=True):
+        finite = [(one, image) for one, image in zip(part, images, strict=True) if image]
+        unsafe = self.checker.unsafe([image for _, image in finite])
+        for ((pending, seed), image), refused in zip(finite, unsafe, strict=True):
             pending.images[seed] = image
             pending.seconds += time.monotonic() - started
             if refused:
                 pending.error = PictureError(
                     "unsafe_picture", "the safety checker refused the picture"
                 )
+        for (pending, _), drawn in zip(part, images, strict=True):
+            if drawn is None:
+                pending.error = PictureError("picture_overflow", OVERFLOW)
 
-    def draw_within_memory(self, key: PassKey, rows: list[Row]) -> list[Image]:
+    def draw_within_memory(self, key: PassKey, rows: list[Row]) -> list[Image | None]:
         """Draw; when memory runs out, drop idle adapters and try once more."""
         try:
             return self.draw_safely(key, rows)
@@ -217,7 +227,7 @@ class TritonPythonModel:
         except MEMORY_ERRORS:
             raise out_of_memory_error() from None
 
-    def draw_safely(self, key: PassKey, rows: list[Row]) -> list[Image]:
+    def draw_safely(self, key: PassKey, rows: list[Row]) -> list[Image | None]:
         """Draw; log an unexpected error without its text, which could repeat a prompt."""
         try:
             return self.generator.draw(key, rows)

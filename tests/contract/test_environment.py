@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.files import ROOT, functions
 
-READERS = {"settings.text", "settings.number", "settings.optional"}
+READERS = {"settings.text", "settings.number", "settings.decimal", "settings.optional"}
 
 
 @cache

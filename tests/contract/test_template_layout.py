@@ -1,4 +1,4 @@
-"""What template.yaml spells, and the code spells too: keys, names, filters and instance types."""
+"""What template.yaml spells, and the code spells too: keys, names and filters."""
 
 import inspect
 import json
@@ -12,7 +12,6 @@ from contracts.documents.record import JobRecord
 from contracts.documents.stages import ExecutionOutcome
 from contracts.shared import layout
 from domain.intake.uploads import place_of
-from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR
 from domain.training.planning import LaunchOrder
 from tests.contract.files import template
 
@@ -44,10 +43,6 @@ LAYOUT = {
 """A key of each folder at the top of each bucket."""
 
 TOP_FOLDERS = {bucket: {key.split("/")[0] for key in keys} for bucket, keys in LAYOUT.items()}
-
-GPU_FAMILIES = {"g4dn", "g5", "p2", "p3"}
-"""On which SageMaker has multi-model endpoints with GPUs: its guide, "Supported algorithms,
-frameworks, and instances for multi-model endpoints", read 2026-11-28."""
 
 
 def texts(node: Any) -> Iterator[str]:
@@ -203,7 +198,7 @@ def test_the_outer_net_hears_of_every_red_end() -> None:
     assert set(detail["status"]) == set(red)
 
 
-# --- names and instance types -----------------------------------------------------------------
+# --- names ------------------------------------------------------------------------------------
 
 
 def test_a_log_group_has_its_function_s_name() -> None:
@@ -215,15 +210,3 @@ def test_a_log_group_has_its_function_s_name() -> None:
         named = resource["Properties"]["FunctionName"]["Fn::Sub"]
         assert text.replace("${Function}", filled["Function"]) == f"/aws/lambda/{named}", name
         assert group.get("Condition") == resource.get("Condition")
-
-
-def test_an_instance_type_can_train_if_it_has_a_price_and_a_speed() -> None:
-    parameter = PARAMETERS["TrainingInstanceType"]
-    assert set(parameter["AllowedValues"]) == set(USD_PER_HOUR) == set(PEAK_TFLOPS)
-    assert parameter["Default"] in parameter["AllowedValues"]
-
-
-def test_an_endpoint_has_an_instance_type_that_can_hold_many_models() -> None:
-    parameter = PARAMETERS["EndpointInstanceType"]
-    assert {kind.split(".")[1] for kind in parameter["AllowedValues"]} <= GPU_FAMILIES
-    assert parameter["Default"] in parameter["AllowedValues"]

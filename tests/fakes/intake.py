@@ -1,6 +1,8 @@
 """An upload in memory, and what accepting and inspecting it need."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +10,8 @@ from contracts.base import BaseCard
 from contracts.documents.stages import AcceptRequestInput
 from contracts.shared import layout
 from domain.intake.accepting import IntakeServices
+from domain.intake.archives import open_archive
+from domain.ports.archives import Header, Member
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.requests.consent import ConsentRules
@@ -22,6 +26,28 @@ REQUEST: dict[str, Any] = {
     "instance_prompt": "a photo of sks person",
     "class_prompt": "a photo of a person",
 }
+
+
+class PlainArchive:
+    """domain.ports.archives.OpenArchive in this process."""
+
+    def __init__(self, body: bytes) -> None:
+        self._opened = open_archive(body)
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        return self._opened.headers
+
+    def members(self) -> Iterator[Member]:
+        yield from self._opened.members
+
+
+class PlainArchives:
+    """domain.ports.archives.Archives in this process, without limits of memory and time."""
+
+    @contextmanager
+    def open(self, body: bytes) -> Iterator[PlainArchive]:
+        yield PlainArchive(body)
 
 
 def base_card(**changes: object) -> BaseCard:
@@ -63,6 +89,7 @@ def memory_intake(captioner_id: str | None = None) -> IntakeServices:
         run_limits=RUN_LIMITS,
         jobs=MemoryJobs(),
         consent=ConsentRules(text_version=None, photos_kept_days=30),
+        archives=PlainArchives(),
         captioner_id=captioner_id,
     )
 

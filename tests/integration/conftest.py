@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.moto_cloud import moto  # noqa: F401 - a fixture
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -24,11 +24,11 @@ RECEIPT = Receipt(
 )
 
 
-@pytest.fixture(params=["memory", "embedded"])
+@pytest.fixture(params=["memory", "cloud", "moto"])
 def jobs(request: pytest.FixtureRequest) -> Jobs:
     if request.param == "memory":
         return MemoryJobs()
-    return dynamo_jobs(request.getfixturevalue("cloud"))
+    return dynamo_jobs(request.getfixturevalue(request.param))
 
 
 def progress(step: int, name: str = "training-1") -> TrainingProgress:

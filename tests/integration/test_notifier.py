@@ -1,8 +1,10 @@
-"""Notifier and Models: the fakes and the embedded SNS and DynamoDB behave alike."""
+"""Notifier and Models: the fakes behave like SNS and DynamoDB, in the embedded AWS and in moto."""
 
 import json
 import uuid
 from typing import Any
+
+import pytest
 
 from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
@@ -40,6 +42,13 @@ def model(seconds: int = 0) -> ModelRecord:
     )
 
 
+@pytest.fixture(params=["cloud", "moto"])
+def place(request: pytest.FixtureRequest) -> Cloud:
+    """The embedded AWS, then moto with the same face."""
+    found: Cloud = request.getfixturevalue(request.param)
+    return found
+
+
 def subscribed(cloud: Cloud, **policy: list[str]) -> tuple[SnsNotifier, Any]:
     """Return a notifier and what reads the messages that pass the filter."""
     name = f"notices-{uuid.uuid4().hex}"
@@ -57,25 +66,25 @@ def subscribed(cloud: Cloud, **policy: list[str]) -> tuple[SnsNotifier, Any]:
     ).get("Messages", [])
 
 
-def test_a_notice_arrives_as_it_was_written(cloud: Cloud) -> None:
-    notifier, received = subscribed(cloud, tenant=["acme"])
+def test_a_notice_arrives_as_it_was_written(place: Cloud) -> None:
+    notifier, received = subscribed(place, tenant=["acme"])
     notifier.publish(NOTICE)
     (message,) = received()
     assert Notice.model_validate_json(message["Body"]) == NOTICE
 
 
-def test_subscribers_filter_by_tenant_status_and_code(cloud: Cloud) -> None:
-    notifier, received = subscribed(cloud, tenant=["other"])
+def test_subscribers_filter_by_tenant_status_and_code(place: Cloud) -> None:
+    notifier, received = subscribed(place, tenant=["other"])
     notifier.publish(NOTICE)
     notifier.publish(NOTICE.model_copy(update={"tenant": None}))
     assert received() == []
-    notifier, received = subscribed(cloud, status=["failed"], code=["invalid_request"])
+    notifier, received = subscribed(place, status=["failed"], code=["invalid_request"])
     notifier.publish(NOTICE)
     assert len(received()) == 1
 
 
-def test_a_model_is_recorded_once(cloud: Cloud) -> None:
-    memory, rows = MemoryModels(), table(cloud, "ModelsTable")
+def test_a_model_is_recorded_once(place: Cloud) -> None:
+    memory, rows = MemoryModels(), table(place, "ModelsTable")
     for models in (memory, DynamoModels(rows)):
         models.record(model())
         models.record(model(seconds=1))

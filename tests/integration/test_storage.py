@@ -11,11 +11,11 @@ from local.cloud.server import Cloud
 from tests.fakes.storage import MemoryStorage
 
 
-@pytest.fixture(params=["memory", "embedded"])
+@pytest.fixture(params=["memory", "cloud", "moto"])
 def storage(request: pytest.FixtureRequest) -> Storage:
     if request.param == "memory":
         return MemoryStorage()
-    return s3_storage(request.getfixturevalue("cloud"))
+    return s3_storage(request.getfixturevalue(request.param))
 
 
 def s3_storage(cloud: Cloud) -> S3Storage:

@@ -27,7 +27,7 @@ from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
-from serving.output.safety import DiffusersChecker, NoChecker
+from serving.output.safety import NoChecker, make_checker
 from serving.output.watermark import NoWatermark
 from tests.fakes import triton
 from tests.smoke.serving_kit import RELEASED, make_base
@@ -48,19 +48,25 @@ class MemoryGenerator:
     card: BaseCard = BASE
     activation_seconds = 0.0
 
-    def __init__(self, *failures: Exception) -> None:
+    def __init__(self, *failures: Exception, black: int = 0) -> None:
         self.failures = list(failures)
+        self.overflows = 0
+        self.black = black
+        """Number of pictures that overflow, from the first one."""
         self.passes: list[int] = []
         self.prompts: list[str] = []
         self.avoided: list[str | None] = []
 
-    def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image]:
+    def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image | None]:
         self.passes.append(len(rows))
         self.prompts += [row.prompt for row in rows]
         self.avoided += [row.negative_prompt for row in rows]
         if self.failures:
             raise self.failures.pop(0)
-        return [Image.new("RGB", (8, 8)) for _ in rows]
+        made: list[Image.Image | None] = [Image.new("RGB", (8, 8)) for _ in rows]
+        made[: self.black] = [None] * self.black
+        self.overflows, self.black = self.overflows + self.black, 0
+        return made
 
 
 def user_of(folder: Path) -> str:
@@ -80,6 +86,7 @@ def base(generator: MemoryGenerator) -> Any:
     model.generator = generator
     model.base = generator.card
     model.watermark = NoWatermark()
+    model.rows = 8
     model.checker = NoChecker()
     return model
 
@@ -203,6 +210,7 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
     assert "OOM" not in log
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
     model.watermark = NoWatermark()
+    model.rows = 8
     assert model.execute([request(tmp_path, seed=1)])[0].error is None
 
 
@@ -272,7 +280,7 @@ def test_the_operator_s_checker_withholds_pictures(
 ) -> None:
     model = base(MemoryGenerator())
     folder = make_safety_folder(tmp_path / "safety", threshold)
-    model.checker = DiffusersChecker(folder, torch.device("cpu"))
+    model.checker = make_checker(str(folder), torch.device("cpu"))
     answers = model.execute([request(tmp_path, "1"), request(tmp_path, "2")])
     expected = None
     if unsafe:

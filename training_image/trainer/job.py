@@ -56,6 +56,7 @@ def run_job(root: Path) -> int:
     limit.install_signal_handler()
     try:
         plan, machine = read_plan(root), Machine.read(root)
+        log(machine.check_gpu())
     except TrainingError as error:
         write_failure(root, describe_failure(error))
         return FAILED

@@ -23,7 +23,7 @@ class Estimate(Document):
     """Seconds from the start of the instance to the end of the training job."""
 
     usd: Usd | None
-    """Cost in USD; null: functions/domain/pricing/prices.py has no price for the instance type."""
+    """Cost in USD; null: the instance type has no price (domain/pricing/prices.py)."""
 
 
 class Receipt(Document):

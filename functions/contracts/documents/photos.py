@@ -88,6 +88,43 @@ class PhotoReport(Document):
         return tuple(photo for photo in self.photos if photo.verdict != "refused")
 
 
+class InspectedPhoto(Document):
+    """A photo's verdict, and what the verdicts on later photos need of it."""
+
+    verdict: PhotoVerdict
+
+    sharpness: float | None = None
+    """The four figures of domain.ports.decoder.PhotoMetrics; absent for a refused photo."""
+
+    brightness: float | None = None
+
+    contrast: float | None = None
+
+    fingerprint: int | None = None
+
+
+class InspectionProgress(Document):
+    """``jobs/<job_id>/inspection.json``: what an attempt to inspect the photos has done so far.
+
+    It is written before each photo is decoded, and emptied when the report is written.
+    """
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    photos: tuple[InspectedPhoto, ...] = ()
+
+    begun: str | None = None
+    """The file that is being decoded: ``photo 7`` or ``class 3``; absent when none is."""
+
+    crashes: Annotated[int, Field(ge=0)] = 0
+    """Number of earlier attempts that ended while they decoded this file."""
+
+    seconds: Annotated[float, Field(ge=0)] = 0
+    """Processor seconds that all attempts have used for decoding."""
+
+
 class PhotoSummary(Document):
     """The part of the report that travels in the execution's state."""
 

@@ -144,6 +144,7 @@ PictureCode = Literal[
     "generation_failed",
     "memory_pressure",
     "unsafe_picture",
+    "picture_overflow",
 ]
 """The code of a failed picture request."""
 

@@ -71,6 +71,11 @@ def photo_report_key(job_id: str) -> str:
     return f"jobs/{job_id}/photo_report.json"
 
 
+def inspection_progress_key(job_id: str) -> str:
+    """Key of InspectionProgress: how far an inspection is that may end before its report."""
+    return f"jobs/{job_id}/inspection.json"
+
+
 def sweep_report_key(job_id: str) -> str:
     """Key of SweepReport, for a request with a grid."""
     return f"jobs/{job_id}/sweep.json"

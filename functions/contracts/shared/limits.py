@@ -33,6 +33,21 @@ MAX_RANK = 256
 MAX_LEARNING_RATE = 0.1
 """Largest learning rate of every optimiser except prodigy, which scales its own rate by it."""
 
+MAX_PHOTO_SECONDS = 10
+"""Largest number of processor seconds for decoding one photo or mask."""
+
+MAX_UPLOAD_SECONDS = 300
+"""Largest number of processor seconds for decoding all photos of an upload."""
+
+MAX_ARCHIVE_SECONDS = 20
+"""Largest number of processor seconds for unpacking all archives of an upload."""
+
+MAX_ARCHIVES = 10
+"""Largest number of archives in one upload."""
+
+MAX_SETTINGS = 20
+"""Largest number of settings files in one upload."""
+
 MIN_RUN_SECONDS = 300
 """Smallest runtime of a training job: the start and the export alone take some minutes."""
 

@@ -12,6 +12,7 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError
 from contracts.shared import layout
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
+from domain.ports.archives import Archives
 from domain.ports.bases import Bases
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
@@ -33,6 +34,7 @@ class IntakeServices:
     bases: Bases
     jobs: Jobs
     consent: ConsentRules
+    archives: Archives
     run_limits: RunLimits
     captioner_id: str | None = None
     """The model that describes photos without a caption; None: the stack has none."""
@@ -49,9 +51,10 @@ def accept_request(
             a captioner or a machine that the stack does not have.
         ConsentRefusedError: the stack requires a consent that the request does not contain.
         TooManyPhotosError: there are more photos than one training may use.
+        ArchiveRefusedError: an archive is damaged, unsafe, too large or too slow.
     """
     place = place_of(given.event.detail.object.key)
-    upload = pin_upload(services.uploads, place)
+    upload = pin_upload(services.uploads, place, services.archives)
     merged = read_upload(given, services, place, upload)
     check_consent(merged.request.consent, services.consent, now)
     check_captioner(merged.request, services.captioner_id)

@@ -1,6 +1,6 @@
 """Give every photo a verdict before any GPU second is paid, and check that enough photos passed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,11 +8,12 @@ from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject, Pinne
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
 from contracts.documents.stages import PhotoInspection, TrainingDecision
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import PhotosRefusedError, TooFewPhotosError
+from contracts.errors import PhotosRefusedError, PhotosTooSlowError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
+from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import (
     NormalisationServices,
     limits_for,
@@ -27,6 +28,10 @@ from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
+from domain.pricing.prices import PUBLISHED, PriceTable
+
+TOO_SLOW = {"too_complex", "not_inspected"}
+"""Codes of photos that were refused for their decoding time or memory."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,16 @@ class InspectionServices:
     decoder: Decoder
     instance_type: str
     """Instance type of the training jobs, for a dry run's estimate."""
+    has_time: Callable[[], bool] = lambda: True
+    """Whether the stage's own time is not over."""
+    prices: PriceTable = PUBLISHED
 
     @property
     def pricing(self) -> PricingServices:
         """The services for the estimate of a dry run."""
-        return PricingServices(self.jobs, self.models, self.bases.storage, self.instance_type)
+        return PricingServices(
+            self.jobs, self.models, self.bases.storage, self.instance_type, self.prices
+        )
 
 
 def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) -> PhotoInspection:
@@ -52,14 +62,19 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
 
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
+        PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
         TooExpensiveError: a dry run's estimate is above what the request allows.
+        PriceUnknownError: a dry run has ``max_cost_usd``, and the instance type has no price.
     """
     services.jobs.advance(job.job_id, "InspectPhotos", now)
     key = layout.accepted_upload_key(job.job_id)
     accepted = read_document(services.models, key, AcceptedUpload)
-    report = report_on(accepted, services)
+    progress = Progress(job.job_id, services.models)
+    progress.forget_lost(services.uploads, layout.accepted_prefix(job.job_id))
+    report = report_on(accepted, services, progress)
     write_document(services.models, layout.photo_report_key(job.job_id), report)
+    progress.finish()
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     decision = decide_training(accepted.request)
     if decision.dry_run:
@@ -67,13 +82,17 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     return PhotoInspection(**dict(summary), **dict(decision))
 
 
-def report_on(accepted: AcceptedUpload, services: InspectionServices) -> PhotoReport:
+def report_on(
+    accepted: AcceptedUpload, services: InspectionServices, progress: Progress
+) -> PhotoReport:
     """Return the verdicts on the photos, and the class pictures that can be used."""
     limits = limits_for(resolution_of(accepted, services.bases))
     job_id = accepted.job.job_id
-    normalising = NormalisationServices(services.uploads, services.decoder, limits, job_id)
-    verdicts = tuple(verdicts_of(accepted.photos, normalising))
-    class_photos = tuple(stored_class(accepted.class_photos, normalising))
+    normalising = NormalisationServices(
+        services.uploads, services.decoder, limits, job_id, services.has_time
+    )
+    verdicts = tuple(verdicts_of(accepted.photos, normalising, progress))
+    class_photos = tuple(stored_class(accepted.class_photos, normalising, progress))
     all_of_class = len(class_photos) == len(accepted.class_photos)
     return PhotoReport(
         job_id=job_id,
@@ -101,10 +120,10 @@ def resolution_of(accepted: AcceptedUpload, bases: Bases) -> int:
 
 
 def verdicts_of(
-    photos: Sequence[PinnedPhoto], services: NormalisationServices
+    photos: Sequence[PinnedPhoto], services: NormalisationServices, progress: Progress
 ) -> list[PhotoVerdict]:
     """Return each photo's verdict; store a normalised copy of each good photo."""
-    judged = list(inspect_each(photos, services))
+    judged = list(inspect_each(photos, services, progress))
     return [
         verdict.model_copy(update={"codes": (*verdict.codes, "old_photo")}) if old else verdict
         for (verdict, _), old in zip(judged, old_among([day for _, day in judged]), strict=True)
@@ -112,19 +131,54 @@ def verdicts_of(
 
 
 def inspect_each(
-    photos: Sequence[PinnedPhoto], services: NormalisationServices
+    photos: Sequence[PinnedPhoto], services: NormalisationServices, progress: Progress
 ) -> Iterator[tuple[PhotoVerdict, int | None]]:
-    """Yield each photo's verdict by itself, and the day on which the photo was taken."""
+    """Yield each photo's verdict by itself, and the day on which the photo was taken.
+
+    The day is None for a photo that an earlier attempt has inspected: it is stored nowhere.
+    """
     seen: dict[str, PhotoMetrics | None] = {}
     for index, pin in enumerate(photos):
-        try:
-            photo = normalise(services, pin, seen)
-        except PhotoRejectedError as error:
-            yield PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None
-            continue
-        advice = advice_on(photo.metrics, seen.values())
-        seen[photo.sha256] = photo.metrics
-        yield good_verdict(index, pin, photo, advice, services), photo.taken
+        taken = None
+        known = progress.known(index)
+        if known is None:
+            verdict, metrics, taken = inspect_one(index, pin, services, progress, seen)
+            progress.record(verdict, metrics)
+        else:
+            verdict, metrics = known
+        if verdict.sha256 is not None:
+            seen[verdict.sha256] = metrics
+        yield verdict, taken
+
+
+def inspect_one(
+    index: int,
+    pin: PinnedPhoto,
+    services: NormalisationServices,
+    progress: Progress,
+    seen: Mapping[str, PhotoMetrics | None],
+) -> tuple[PhotoVerdict, PhotoMetrics | None, int | None]:
+    """Return the photo's verdict, its figures, and the day on which it was taken."""
+    try:
+        begin(f"photo {index}", services, progress)
+        photo = normalise(services, pin, seen)
+    except PhotoRejectedError as error:
+        return PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None, None
+    advice = advice_on(photo.metrics, seen.values())
+    verdict = good_verdict(index, pin, photo, advice, services)
+    return verdict, photo.metrics, photo.taken
+
+
+def begin(file: str, services: NormalisationServices, progress: Progress) -> None:
+    """Record that a file is about to be decoded.
+
+    Raises:
+        PhotoRejectedError: there is no time left, or the file has ended earlier attempts.
+    """
+    if not services.may_decode(progress.seconds):
+        raise PhotoRejectedError("not_inspected")
+    if not progress.begin(file, services.decoder.seconds):
+        raise PhotoRejectedError("too_complex")
 
 
 def good_verdict(
@@ -162,12 +216,13 @@ def store_mask(
 
 
 def stored_class(
-    photos: Sequence[PinnedObject], services: NormalisationServices
+    photos: Sequence[PinnedObject], services: NormalisationServices, progress: Progress
 ) -> Iterator[StoredFile]:
     """Store and yield a normalised copy of each good class picture; leave out the others."""
     seen: set[str] = set()
     for index, pin in enumerate(photos):
         try:
+            begin(f"class {index}", services, progress)
             photo = normalise(services, pin, seen)
         except PhotoRejectedError:
             continue
@@ -194,9 +249,13 @@ def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:
 
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good.
+        PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PhotosRefusedError: a photo is refused, and all must pass.
     """
     good = sum(photo.verdict != "refused" for photo in report.photos)
+    slow = sum(bool(TOO_SLOW & set(photo.codes)) for photo in report.photos)
+    if good < MIN_PHOTOS <= good + slow:
+        raise PhotosTooSlowError(found=good, needed=MIN_PHOTOS)
     if good < MIN_PHOTOS:
         raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)
     refused = len(report.photos) - good

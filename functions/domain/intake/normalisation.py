@@ -1,13 +1,13 @@
 """Normalise a pinned file: return a clean copy, or the code that refuses the file."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from hashlib import sha256
 from typing import NamedTuple
 
 from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.documents.photos import StoredFile
 from contracts.shared import layout
-from contracts.shared.limits import MAX_SIDE, MIN_SIDE
+from contracts.shared.limits import MAX_SIDE, MAX_UPLOAD_SECONDS, MIN_SIDE
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.captions import (
     MAX_LIST_BYTES,
@@ -31,6 +31,12 @@ class NormalisationServices(NamedTuple):
     limits: DecodeLimits
     job_id: str
     """The job that the stored copies belong to."""
+    has_time: Callable[[], bool] = lambda: True
+    """Whether the stage's own time is not over."""
+
+    def may_decode(self, seconds_before: float) -> bool:
+        """Whether one more file may be decoded, after so many seconds of earlier attempts."""
+        return self.has_time() and seconds_before + self.decoder.seconds < MAX_UPLOAD_SECONDS
 
 
 def limits_for(resolution: int) -> DecodeLimits:

@@ -1,16 +1,19 @@
 """The files under an upload's prefix, each pinned to its present version."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
-from contracts.shared.limits import MAX_PHOTOS
+from contracts.shared.limits import MAX_ARCHIVES, MAX_PHOTOS, MAX_SETTINGS
 from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
-from domain.intake.archives import MAX_ARCHIVE_BYTES, is_archive, members_of
+from domain.intake.archive_limits import MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES
+from domain.intake.archives import is_archive
 from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter
+from domain.ports.archives import Archives, Header, Member
 from domain.ports.storage import Storage, StoredObject
 from domain.requests.kohya_folders import repeats_of
 
@@ -77,12 +80,12 @@ def find_place(key: str) -> Place | None:
         return None
 
 
-def pin_upload(uploads: Storage, place: Place) -> PinnedUpload:
+def pin_upload(uploads: Storage, place: Place, archives: Archives) -> PinnedUpload:
     """Return the upload's files, loose ones and those in archives.
 
     Raises:
         TooManyPhotosError: there are more photos than one training may use.
-        ArchiveRefusedError: an archive is damaged, unsafe or too large.
+        ArchiveRefusedError: an archive is damaged, unsafe, too large or too slow.
     """
     listed = uploads.list(place.prefix, limit=MAX_OBJECTS + 1)
     names = [item.key.removeprefix(place.prefix) for item in listed]
@@ -90,44 +93,80 @@ def pin_upload(uploads: Storage, place: Place) -> PinnedUpload:
     check_count(file_kinds_of(loose), len(listed))
     found = uploads.heads([place.prefix + name for name in loose])
     pins = {item.key.removeprefix(place.prefix): pinned(item) for item in found}
-    archives = [item for item in listed if is_archive(item.key)]
-    for name, pin in unpacked(uploads, place, archives):
-        pins[name] = pin
-        check_count(file_kinds_of(pins), len(pins))
+    packed = [item for item in listed if is_archive(item.key) and not is_litter(item.key)]
+    if len(packed) > MAX_ARCHIVES or sum(item.size for item in packed) > MAX_ARCHIVE_BYTES:
+        raise ArchiveRefusedError(code="archive_too_large")
+    unpacking = Unpacking(uploads, place, archives, pins)
+    for archive in uploads.heads([item.key for item in packed]):
+        unpacking.add(archive)
     return sorted_out(pins)
 
 
 def check_count(kinds: FileKinds, objects: int) -> None:
-    """Refuse more photos or files than an upload may hold.
+    """Refuse more photos, settings or files than an upload may hold.
 
     Raises:
         TooManyPhotosError: there are too many.
     """
     photos = max(len(kinds.photos), len(kinds.class_photos))
-    if photos > MAX_PHOTOS or objects > MAX_OBJECTS:
+    if photos > MAX_PHOTOS or objects > MAX_OBJECTS or len(kinds.settings) > MAX_SETTINGS:
         raise TooManyPhotosError(found=photos, most=MAX_PHOTOS)
 
 
-def unpacked(
-    uploads: Storage, place: Place, archives: Sequence[StoredObject]
-) -> Iterator[tuple[str, PinnedObject]]:
-    """Store each file of the archives under a number; yield its name and the stored object."""
-    if sum(archive.size for archive in archives) > MAX_ARCHIVE_BYTES:
-        raise ArchiveRefusedError(code="archive_too_large")
-    number = 0
-    for archive in uploads.heads([archive.key for archive in archives]):
-        name = archive.key.removeprefix(place.prefix)
-        body = uploads.read(archive.key, MAX_ARCHIVE_BYTES, archive.version_id)
-        for member in members_of(body):
-            if is_litter(member.name):
-                continue
-            key = f"{layout.unpacked_prefix(*place)}{archive.etag}/{number:04d}"
-            uploads.write(key, member.body)
-            stored = uploads.head(key)
-            if stored is not None:
-                full_name = f"{name}/{member.name}"
-                yield full_name, pinned(stored, full_name)
-            number += 1
+@dataclass
+class Unpacking:
+    """Stores the files of an upload's archives; only those that count."""
+
+    uploads: Storage
+    place: Place
+    archives: Archives
+    pins: dict[str, PinnedObject]
+    """Every file of the upload that is known so far, by its name."""
+    unpacked_bytes: int = 0
+
+    def add(self, archive: StoredObject) -> None:
+        """Store the archive's files, and pin them.
+
+        Raises:
+            ArchiveRefusedError: the archive is refused, or all of them are too large together.
+            TooManyPhotosError: the upload then has too many files.
+        """
+        name = archive.key.removeprefix(self.place.prefix)
+        body = self.uploads.read(archive.key, MAX_ARCHIVE_BYTES, archive.version_id)
+        with self.archives.open(body) as opened:
+            wanted = self._wanted(name, opened.headers)
+            prefix = f"{layout.unpacked_prefix(*self.place)}{archive.etag}/"
+            stored = list(self._stored(name, prefix, opened.members(), wanted))
+        found = {item.key: item for item in self.uploads.heads([key for _, key in stored])}
+        for full_name, key in stored:
+            if key in found:
+                self.pins[full_name] = pinned(found[key], full_name)
+
+    def _wanted(self, archive: str, headers: Sequence[Header]) -> set[str]:
+        """Return the names of the files that count, before any of them is stored."""
+        self.unpacked_bytes += sum(header.size for header in headers)
+        if self.unpacked_bytes > MAX_UNPACKED_BYTES:
+            raise ArchiveRefusedError(code="archive_too_large")
+        names = [f"{archive}/{header.name}" for header in headers if not is_litter(header.name)]
+        check_count(file_kinds_of([*self.pins, *names]), len(self.pins) + len(names))
+        kinds = file_kinds_of(names)
+        texts = [*kinds.captions.values(), *kinds.masks.values()]
+        return {*kinds.photos, *kinds.class_photos, *kinds.settings, *texts}
+
+    def _stored(
+        self, archive: str, prefix: str, members: Iterable[Member], wanted: Container[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Store each file that counts under a number; yield its name and key.
+
+        The key holds the archive's hash, so a file that an earlier attempt has stored is the same.
+        """
+        there = {item.key: item.size for item in self.uploads.list(prefix, MAX_OBJECTS)}
+        for number, member in enumerate(members):
+            full_name, key = f"{archive}/{member.name}", f"{prefix}{number:05d}"
+            if full_name in wanted:
+                if there.get(key) != len(member.body):
+                    self.uploads.write(key, member.body)
+                yield full_name, key
 
 
 def sorted_out(pins: Mapping[str, PinnedObject]) -> PinnedUpload:

@@ -27,9 +27,11 @@ from domain.sweeps.ranking import ranking_text
 MAX_FILE_NAME = 200
 _FACTS = {
     "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
+    "photos_too_slow": "Photos that can be used: {found}; needed: {needed}.",
     "too_many_photos": "Photos found: {found}; allowed: {most}.",
     "sweep_failed": "Trials: {trials}.",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
+    "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",
     "run_not_allowed": "Problems found: {problems}.",
 }

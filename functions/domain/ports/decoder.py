@@ -48,7 +48,12 @@ class DecodedPhoto(NamedTuple):
 
 
 class Decoder(Protocol):
-    """Decodes an untrusted file safely."""
+    """Decodes an untrusted file safely, each file in at most MAX_PHOTO_SECONDS."""
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds that this decoder has used so far."""
+        ...
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         """Return the normalised photo.

@@ -12,14 +12,14 @@ from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport
 from contracts.documents.record import JobRecord
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import TooExpensiveError
+from contracts.errors import PriceUnknownError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_COST_USD
 from contracts.shared.steps import Dataset
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, find_document, read_document
 from domain.pricing.estimating import estimate_one, make_offer
-from domain.pricing.prices import sum_usd
+from domain.pricing.prices import PUBLISHED, PriceTable, sum_usd
 
 MIN_SHARE_USD = 1e-6
 
@@ -33,13 +33,15 @@ class PricingServices:
     bases: Storage
     instance_type: str
     """Instance type of the training jobs."""
+    prices: PriceTable = PUBLISHED
 
 
 def agree_on_price(job_id: str, services: PricingServices) -> None:
     """Store the estimated cost of the job's training in its record.
 
     Raises:
-        TooExpensiveError: the estimate is above what the request allows, or the price is unknown.
+        TooExpensiveError: the estimate is above what the request allows.
+        PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
     """
     record = services.jobs.get(job_id)
     accepted = find_document(services.models, layout.accepted_upload_key(job_id), AcceptedUpload)
@@ -47,7 +49,7 @@ def agree_on_price(job_id: str, services: PricingServices) -> None:
     if record is None or accepted is None or report is None:
         return  # the stage itself reports what is missing
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
-    offer = make_offer(accepted.request, dataset, card, services.instance_type)
+    offer = make_offer(accepted.request, dataset, card, services.instance_type, services.prices)
     services.jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds)
 
 
@@ -59,17 +61,18 @@ def share_cost_limit(
     No share is below the trial's own estimate. None: the sweep has no ``max_cost_usd``.
 
     Raises:
-        TooExpensiveError: a trial's price is unknown, so no share can be computed.
+        PriceUnknownError: the instance type has no price, so no share can be computed.
     """
     limit, record = trials[0].max_cost_usd, services.jobs.get(job_id)
     if limit is None or record is None:
         return [None for _ in trials]
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
-    estimates = [estimate_one(trial, dataset, card, services.instance_type) for trial in trials]
+    kind, prices = services.instance_type, services.prices
+    estimates = [estimate_one(trial, dataset, card, kind, prices) for trial in trials]
     costs = [one.usd for one in estimates if one.usd is not None]
     total = sum_usd(one.usd for one in estimates)
     if total is None:
-        raise TooExpensiveError(reason="price_unknown")
+        raise PriceUnknownError(instance_type=kind)
     return [
         min(float(MAX_COST_USD), max(MIN_SHARE_USD, cost, limit * cost / total)) for cost in costs
     ]

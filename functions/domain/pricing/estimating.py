@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from contracts.base import Architecture, BaseCard
 from contracts.documents.money import Estimate
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import TooExpensiveError
+from contracts.errors import PriceUnknownError, TooExpensiveError
 from contracts.shared.steps import Dataset, StepBudget, count_steps
 from domain.pricing.grid import grid_trials
-from domain.pricing.prices import PEAK_TFLOPS, USD_PER_HOUR, cost_usd, sum_usd
+from domain.pricing.prices import PEAK_TFLOPS, PUBLISHED, PriceTable, sum_usd
 
 START_SECONDS = 240
 """Seconds to start a cold instance, pull the image, and download and load the base."""
@@ -53,20 +53,25 @@ class Offer:
 
 
 def make_offer(
-    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
+    request: TrainingRequest,
+    dataset: Dataset,
+    card: BaseCard,
+    instance_type: str,
+    prices: PriceTable = PUBLISHED,
 ) -> Offer:
     """Return the estimate, and the seconds that ``max_cost_usd`` pays for.
 
     Raises:
-        TooExpensiveError: the estimate is above ``max_cost_usd``, or the price is unknown.
+        TooExpensiveError: the estimate is above ``max_cost_usd``.
+        PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
     """
-    estimate = make_estimate(request, dataset, card, instance_type)
-    hourly = USD_PER_HOUR.get(instance_of(request, instance_type))
-    limit = request.max_cost_usd
+    estimate = make_estimate(request, dataset, card, instance_type, prices)
+    kind, limit = instance_of(request, instance_type), request.max_cost_usd
+    hourly = prices.usd_per_hour(kind)
     if limit is None:
         return Offer(estimate, None)
     if estimate.usd is None or hourly is None:
-        raise TooExpensiveError(reason="price_unknown")
+        raise PriceUnknownError(instance_type=kind)
     if estimate.usd > limit:
         raise TooExpensiveError(estimate_usd=round(estimate.usd, 4), max_cost_usd=limit)
     return Offer(estimate, int(limit / hourly * 3600))
@@ -79,15 +84,23 @@ def instance_of(request: TrainingRequest, default: str) -> str:
 
 
 def make_estimate(
-    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
+    request: TrainingRequest,
+    dataset: Dataset,
+    card: BaseCard,
+    instance_type: str,
+    prices: PriceTable = PUBLISHED,
 ) -> Estimate:
     """Return steps, seconds and USD of a cold training job; for a sweep, of all trials together."""
     trials = [trial.request for trial in grid_trials(request)]
-    return sum_of([estimate_one(trial, dataset, card, instance_type) for trial in trials])
+    return sum_of([estimate_one(trial, dataset, card, instance_type, prices) for trial in trials])
 
 
 def estimate_one(
-    request: TrainingRequest, dataset: Dataset, card: BaseCard, instance_type: str
+    request: TrainingRequest,
+    dataset: Dataset,
+    card: BaseCard,
+    instance_type: str,
+    prices: PriceTable = PUBLISHED,
 ) -> Estimate:
     """Return the estimate of a request without a grid."""
     budget = count_steps(request, card.training, dataset)
@@ -98,7 +111,7 @@ def estimate_one(
         steps=budget.steps,
         batches=budget.batches,
         seconds=seconds,
-        usd=cost_usd(instance_type, seconds),
+        usd=prices.cost_usd(instance_type, seconds),
     )
 
 

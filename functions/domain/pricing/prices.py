@@ -1,9 +1,13 @@
-"""The price table of training instances.
+"""The price table of training instances, and the operator's own price before it.
 
-SageMaker training, us-east-1, on demand, USD an hour; read 2026-09-27 (docs/cost.md).
+SageMaker training, us-east-1, on demand, USD an hour; read 2026-09-27 (docs/cost.md). A type
+that is missing has a price only where the operator gives one (TrainingPriceUsdPerHour).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from contracts.shared.accelerators import INSTANCES, training_types
 
 USD_PER_HOUR = {
     "ml.g5.2xlarge": 1.515,
@@ -15,39 +19,47 @@ USD_PER_HOUR = {
     "ml.p5.48xlarge": 63.296,
 }
 
-PEAK_TFLOPS = {
-    "ml.g5.2xlarge": 70.0,
-    "ml.g6.2xlarge": 121.0,
-    "ml.g6e.xlarge": 362.0,
-    "ml.g6e.2xlarge": 362.0,
-    "ml.p4d.24xlarge": 312.0,
-    "ml.p5.4xlarge": 989.0,
-    "ml.p5.48xlarge": 989.0,
-}
+PEAK_TFLOPS = {name: INSTANCES[name].gpu.peak_tflops for name in training_types()}
 """Dense bfloat16 TFLOPS of one GPU of the instance, because a task trains on one GPU."""
 
 
-GPUS = {"ml.p4d.24xlarge": 8, "ml.p5.48xlarge": 8}
-"""GPUs of the instance types that have more than one."""
-
-
 def gpus_of(instance_type: str) -> int:
-    """Return the number of GPUs of a training instance.
+    """Return the number of GPUs of a training instance; 1 for a type that the table lacks.
 
-    >>> gpus_of("ml.p4d.24xlarge"), gpus_of("ml.g5.2xlarge")
-    (8, 1)
+    >>> gpus_of("ml.p4d.24xlarge"), gpus_of("ml.g5.2xlarge"), gpus_of("ml.new")
+    (8, 1, 1)
     """
-    return GPUS.get(instance_type, 1)
+    return INSTANCES[instance_type].gpus if instance_type in INSTANCES else 1
 
 
-def cost_usd(instance_type: str, billable_seconds: float) -> float | None:
-    """Return the cost of these seconds; None for an instance type without a price.
+@dataclass(frozen=True)
+class PriceTable:
+    """USD an hour of each instance type."""
 
-    >>> round(cost_usd("ml.g5.2xlarge", 1200), 4)
-    0.505
-    """
-    hourly = USD_PER_HOUR.get(instance_type)
-    return None if hourly is None else hourly * billable_seconds / 3600
+    own: Mapping[str, float] = field(default_factory=dict)
+    """The operator's prices, which come before those of USD_PER_HOUR."""
+
+    def usd_per_hour(self, instance_type: str) -> float | None:
+        """Return the price of an hour; None for an instance type without a price.
+
+        >>> table = PriceTable({"ml.g6.xlarge": 1.0, "ml.g5.2xlarge": 2.0})
+        >>> [table.usd_per_hour(f"ml.{name}") for name in ("g6.xlarge", "g5.2xlarge", "g6.2xlarge")]
+        [1.0, 2.0, 1.222]
+        """
+        return self.own.get(instance_type, USD_PER_HOUR.get(instance_type))
+
+    def cost_usd(self, instance_type: str, billable_seconds: float) -> float | None:
+        """Return the cost of these seconds; None for an instance type without a price.
+
+        >>> round(PriceTable().cost_usd("ml.g5.2xlarge", 1200), 4)
+        0.505
+        """
+        hourly = self.usd_per_hour(instance_type)
+        return None if hourly is None else hourly * billable_seconds / 3600
+
+
+PUBLISHED = PriceTable()
+"""AWS's published prices alone."""
 
 
 def sum_usd(prices: Iterable[float | None]) -> float | None:

@@ -31,6 +31,7 @@ def plan_sweep(given: PlanSweepInput, services: PricingServices, now: datetime) 
     Raises:
         JobCanceledError: the sweep is being cancelled.
         TooExpensiveError: all trials together cost more than the request allows.
+        PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
     """
     sweep = given.job
     services.jobs.advance(sweep.job_id, "SweepAdapter", now)

@@ -19,7 +19,7 @@ from contracts.shared.names import parse_training_job_name
 from domain.ports.cost_records import CostRecord
 from domain.ports.storage import Storage, find_document, find_readable
 from domain.ports.trainer import TrainingState
-from domain.pricing.prices import cost_usd, sum_usd
+from domain.pricing.prices import PUBLISHED, PriceTable, sum_usd
 from domain.training.services import TrainingServices
 
 OVER = {"succeeded", "failed", "canceled"}
@@ -37,6 +37,8 @@ class Settled(NamedTuple):
     pool_seconds: int
     pool_reused: bool | None
     """Whether another training job took the warm instance; None: the job kept no pool."""
+    without_price: int = 0
+    """Number of finished adapters whose cost is unknown, because an instance type has no price."""
 
 
 def settle_cost_records(
@@ -89,7 +91,8 @@ def settle_end(
     """Store the receipts and the run of a training job that has ended."""
     results = results_of(services.models, plan)
     for job_id, share in shares(results).items():
-        services.jobs.record_receipt(job_id, cost_record.training_job_name, receipt(state, share))
+        found = receipt(state, share, services.prices)
+        services.jobs.record_receipt(job_id, cost_record.training_job_name, found)
     if state.run is not None:
         services.jobs.record_run(cost_record, state.run)
     if state.keeps_pool or not services.jobs.close_cost_record(cost_record):
@@ -112,6 +115,7 @@ def settled_of(services: TrainingServices, state: TrainingState, results: Result
         spot_saving=saving(state) if state.spot else None,
         pool_seconds=state.pool_seconds,
         pool_reused=None if state.pool is None else state.pool == "Reused",
+        without_price=costs.count(None),
     )
 
 
@@ -136,7 +140,8 @@ def settle_so_far(
         seconds = round((now - state.started_at).total_seconds())
         state = replace(state, training_seconds=seconds, billable_seconds=seconds, pool="InUse")
     share = shares(results_of(services.models, plan)).get(job_id, 0.0)
-    services.jobs.record_receipt(job_id, training_job_name, receipt(state, share))
+    found = receipt(state, share, services.prices)
+    services.jobs.record_receipt(job_id, training_job_name, found)
 
 
 def settle_ended(services: TrainingServices, event: TrainingEvent, now: datetime) -> Settled | None:
@@ -201,7 +206,7 @@ def work_of(result: TrainingResult | None, *, in_images: bool) -> int:
     return max(1, (result.metrics.images or 0) if in_images else result.metrics.steps)
 
 
-def receipt(state: TrainingState, share: float) -> Receipt:
+def receipt(state: TrainingState, share: float, prices: PriceTable = PUBLISHED) -> Receipt:
     """Return a share of what a training job cost.
 
     >>> spot = TrainingState("n", "Completed", instance_type="ml.g5.2xlarge",
@@ -217,7 +222,9 @@ def receipt(state: TrainingState, share: float) -> Receipt:
         billable_seconds=billed,
         spot_saving=saving(state),
         warm_pool_seconds=pool,
-        usd=cost_usd(state.instance_type, share * (state.billable_seconds + state.pool_seconds)),
+        usd=prices.cost_usd(
+            state.instance_type, share * (state.billable_seconds + state.pool_seconds)
+        ),
         final=not state.keeps_pool,
     )
 

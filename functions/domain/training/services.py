@@ -7,6 +7,7 @@ from domain.ports.callbacks import Callbacks
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage
 from domain.ports.trainer import Trainer
+from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.training.sagemaker_job import TrainingSettings
 
 
@@ -19,6 +20,7 @@ class TrainingServices:
     """The models bucket."""
     trainer: Trainer
     callbacks: Callbacks
+    prices: PriceTable = PUBLISHED
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,9 @@ from typing import Any
 from contracts.errors import DecoderBrokenError
 from contracts.shared.rejection import PhotoRejectedError
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
+from runtime.imaging.child_limits import STARTED
 
 WALL_SECONDS = 30
-STARTED = b"\n"
-"""The child's first line; it is empty, and the child writes it before it reads the photo."""
 INTERPRETER_VARIABLES = (
     "LD_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
@@ -36,7 +36,8 @@ _ACCEPTED = {
     rb"....ftyp(hei[cxms]|mif1)": "HEIF",
 }
 _KNOWN = (
-    rb"GIF8|BM|II\*\x00|MM\x00\*|8BPS|%PDF|%!PS|<\?xml|<svg|\x00\x00\x01\x00|\x00\x00\x00\x0cjP"
+    rb"GIF8|BM|II\*\x00|MM\x00\*|8BPS|%PDF|%!PS|<\?xml|<svg|\x00\x00\x01\x00"
+    rb"|\x00\x00\x00\x0c(jP|JXL )|\xff\x0a|\xff\x4f\xff\x51|II[RU\x2b]|FUJIFILMCCD|qoif"
     rb"|....ftyp(msf1|hev[cxms]|qt  |isom|mp4|crx)"
 )
 """Formats of pictures, drawings and films that are known but not accepted."""
@@ -44,6 +45,14 @@ _KNOWN = (
 
 class ChildDecoder:
     """Runs the module ``decode`` for each photo, without the secrets of our environment."""
+
+    def __init__(self) -> None:
+        self._before = cpu_seconds_of_children()
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds of all children so far."""
+        return cpu_seconds_of_children() - self._before
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         """Return the normalised photo; see the Protocol for what it raises."""
@@ -93,6 +102,12 @@ def answer_of_child(body: bytes, order: dict[str, Any]) -> tuple[dict[str, Any],
     if "refused" in facts:
         raise PhotoRejectedError(facts["refused"])
     return facts, png
+
+
+def cpu_seconds_of_children() -> float:
+    """Return the processor seconds of all children of this process that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def environment_of_child() -> dict[str, str]:

@@ -56,6 +56,9 @@ def product_images() -> Images:
 
     The trainer tries how many threads are fastest, up to one for each core it may use; how they
     wait depends on what is free when it starts. The server runs beside all that and gets one.
+
+    An instance of the laptop has no GPU, whatever its type's name says. Trainer and server refuse
+    that on AWS; LIKENESS_ALLOW_CPU tells them that it is meant.
     """
     cores = len(os.sched_getaffinity(0))
     return {
@@ -69,6 +72,7 @@ def product_images() -> Images:
                 "PYTHONUNBUFFERED": "1",
                 "OMP_NUM_THREADS": "1",
                 "LIKENESS_MAX_THREADS": str(cores),
+                "LIKENESS_ALLOW_CPU": "1",
             },
             at_start=lambda: free_cores.waiting(cores),
         ),
@@ -77,7 +81,11 @@ def product_images() -> Images:
                 str(TORCH_PYTHON),
                 str(ROOT / "serving_image" / "serve"),
             ),
-            environment={"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
+            environment={
+                "PYTHONUNBUFFERED": "1",
+                "OMP_NUM_THREADS": "1",
+                "LIKENESS_ALLOW_CPU": "1",
+            },
         ),
     }
 

@@ -20,13 +20,15 @@ Mix = tuple[tuple[Adapter, float], ...]
 
 
 @contextmanager
-def active(layers: Layers, mixes: Sequence[Mix]) -> Iterator[None]:
-    """Apply ``mixes[i]`` to batch row i while the block runs.
+def active(
+    layers: Layers, mixes: Sequence[Mix], dtype: torch.dtype | None = None
+) -> Iterator[None]:
+    """Apply ``mixes[i]`` to batch row i while the block runs, in the type of the layers.
 
     A pipeline sends a multiple of the rows through a layer, and their order repeats: with guidance
     all rows come without the prompt first, then all rows with it.
     """
-    handles = [layers[name].register_forward_hook(hook) for name, hook in make_hooks(mixes)]
+    handles = [layers[name].register_forward_hook(hook) for name, hook in make_hooks(mixes, dtype)]
     try:
         yield
     finally:
@@ -34,25 +36,39 @@ def active(layers: Layers, mixes: Sequence[Mix]) -> Iterator[None]:
             handle.remove()
 
 
-def make_hooks(mixes: Sequence[Mix]) -> Iterator[tuple[str, Hook]]:
+def make_hooks(
+    mixes: Sequence[Mix], dtype: torch.dtype | None = None
+) -> Iterator[tuple[str, Hook]]:
     """Yield the name and the hook of every layer that an adapter changes."""
     names = dict.fromkeys(name for mix in mixes for adapter, _ in mix for name in adapter.pairs)
     same = len({tuple((id(adapter), scale) for adapter, scale in mix) for mix in mixes}) == 1
     for name in names:
-        pairs = [blend(name, mix) for mix in (mixes[:1] if same else mixes)]
+        pairs = [blend(name, mix, dtype) for mix in (mixes[:1] if same else mixes)]
         yield name, (shared_hook(pairs[0]) if same and pairs[0] else per_row_hook(pairs))
 
 
-def blend(name: str, mix: Mix) -> Pair | None:
+def blend(name: str, mix: Mix, dtype: torch.dtype | None = None) -> Pair | None:
     """Return one LoRA pair for a row's adapters in one layer, with the scales folded in.
 
-    The sum of two LoRA changes is one LoRA change whose ranks are concatenated.
+    The sum of two LoRA changes is one LoRA change whose ranks are concatenated. Adapters are kept
+    in one type; a pass in another ``dtype`` gets them converted.
     """
-    parts = [(adapter.pairs[name], scale) for adapter, scale in mix if name in adapter.pairs]
+    parts = [
+        (converted(adapter.pairs[name], dtype), scale)
+        for adapter, scale in mix
+        if name in adapter.pairs
+    ]
     scaled = [Pair(p.down, p.up if scale == 1 else p.up * scale) for p, scale in parts]
     if len(scaled) > 1:
         return Pair(torch.cat([p.down for p in scaled]), torch.cat([p.up for p in scaled], dim=1))
     return scaled[0] if scaled else None
+
+
+def converted(pair: Pair, dtype: torch.dtype | None) -> Pair:
+    """Return the pair in a type; the same pair where it has that type already."""
+    return (
+        pair if dtype in {None, pair.down.dtype} else Pair(pair.down.to(dtype), pair.up.to(dtype))
+    )
 
 
 def shared_hook(pair: Pair) -> Hook:

@@ -57,7 +57,7 @@ def test_the_request_sets_the_least_side(tmp_path: Path) -> None:
 def test_a_hostile_archive_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = folder_with(tmp_path, {"a.zip": zipped({"../x": b"y"})})
     assert main(["check", str(folder)]) == 1
-    assert "names that are duplicate or point outside" in capsys.readouterr().out
+    assert "names that occur twice or lead outside" in capsys.readouterr().out
 
 
 def test_the_folder_is_never_written_to(tmp_path: Path) -> None:

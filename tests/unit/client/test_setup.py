@@ -71,11 +71,12 @@ def test_what_the_client_imports_is_shared_and_nothing_else(
         "functions/runtime/__init__.py": "",
         "functions/runtime/imaging/__init__.py": "",
         "functions/runtime/imaging/decode.py": "",
+        "functions/runtime/imaging/unpack.py": "",
     }
     found = setup.shared_modules(make(tmp_path, files))
     assert list(found) == [
         *("contracts", "contracts.a", "domain", "domain.deep", "domain.deep.b"),
-        *("runtime", "runtime.imaging", "runtime.imaging.decode"),
+        *("runtime", "runtime.imaging", "runtime.imaging.decode", "runtime.imaging.unpack"),
     ]
     monkeypatch.setattr(setup, "STARTED_BY_NAME", ("runtime.moved",))
     with pytest.raises(setup.BuildError, match=r"runtime\.moved"):

@@ -11,7 +11,7 @@ import pytest
 from contracts.documents.job import AcceptedUpload
 from contracts.errors import ArchiveRefusedError, TooManyPhotosError
 from contracts.shared import layout
-from domain.intake import archives
+from domain.intake import archive_limits
 from domain.intake.accepting import accept_request
 from domain.intake.archives import members_of
 from domain.ports.storage import read_document
@@ -91,7 +91,7 @@ def test_a_password_is_refused() -> None:
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_a_bomb_is_refused_by_its_header(pack: Callable[[dict[str, bytes]], bytes]) -> None:
-    assert refusal(pack({"a.jpg": b"x", "bomb": bytes(archives.MAX_MEMBER_BYTES + 1)})) == (
+    assert refusal(pack({"a.jpg": b"x", "bomb": bytes(archive_limits.MAX_MEMBER_BYTES + 1)})) == (
         "archive_too_large"
     )
 
@@ -101,9 +101,9 @@ def test_all_files_together_may_be_so_large_and_no_larger(
     pack: Callable[[dict[str, bytes]], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = sum(map(len, FILES.values())) if pack is zipped else len(tarred(FILES, "w"))
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", size)
+    monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", size)
     assert len(list(members_of(pack(FILES)))) == len(FILES)
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", size - 1)
+    monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", size - 1)
     with pytest.raises(ArchiveRefusedError) as caught:
         list(members_of(pack(FILES)))
     assert caught.value.facts["code"] == "archive_too_large"
@@ -174,12 +174,12 @@ def test_many_small_files_may_not_be_too_large_together(
     pack: Callable[[dict[str, bytes]], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {f"{n}.jpg": bytes(10_000) for n in range(5)}
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 49_999)
+    monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", 49_999)
     assert refusal(pack(files)) == "archive_too_large"
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 90_000)  # a tar has headers besides
+    monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", 90_000)  # a tar has headers besides
     assert len(list(members_of(pack(files)))) == 5
 
 
 def test_a_zip_may_hold_exactly_as_much_as_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 50_000)
+    monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", 50_000)
     assert len(list(members_of(zipped({f"{n}": bytes(10_000) for n in range(5)})))) == 5

@@ -5,13 +5,14 @@ import pytest
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport, PhotoVerdict
-from contracts.errors import TooExpensiveError
+from contracts.errors import PriceUnknownError, TooExpensiveError
 from contracts.shared import layout
 from contracts.shared.steps import Dataset, count_steps
 from domain.ports.storage import write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
 from domain.pricing.estimating import make_estimate, make_offer, sum_of, work_tflop
 from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
+from domain.pricing.prices import PriceTable
 from tests.unit.training_kit import CARD, NOON, REQUEST, World, inspect, job_id, spec
 
 SIX = Dataset((1,) * 6)
@@ -107,6 +108,16 @@ def test_a_price_buys_its_seconds() -> None:
     assert (offer.estimate, offer.max_runtime_seconds) == (estimate, 3600)
 
 
+def test_the_operator_s_price_buys_its_own_seconds() -> None:
+    paid, own = changed(REQUEST, **PLAIN, max_cost_usd=6.0), PriceTable({"ml.new": 3.0})
+    offer = make_offer(paid, SIX, SDXL, "ml.new", own)
+    assert offer.max_runtime_seconds == 7200
+    assert offer.estimate.usd == pytest.approx(offer.estimate.seconds * 3 / 3600)
+    dearer = changed(REQUEST, **PLAIN, max_cost_usd=0.1)
+    with pytest.raises(TooExpensiveError):
+        make_offer(dearer, SIX, SDXL, "ml.new", own)
+
+
 def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -> None:
     little = changed(REQUEST, **PLAIN, max_cost_usd=0.1)
     with pytest.raises(TooExpensiveError) as caught:
@@ -117,9 +128,9 @@ def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -
         "estimate_usd": usd,
         "max_cost_usd": 0.1,
     }
-    with pytest.raises(TooExpensiveError) as unknown:
+    with pytest.raises(PriceUnknownError) as unknown:
         make_offer(little, SIX, SDXL, "ml.unknown")
-    assert unknown.value.facts == {"code": "too_expensive", "reason": "price_unknown"}
+    assert unknown.value.facts == {"code": "price_unknown", "instance_type": "ml.unknown"}
 
 
 def test_what_costs_exactly_what_is_offered_is_bought() -> None:

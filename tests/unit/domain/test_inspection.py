@@ -34,6 +34,7 @@ class PlainDecoder:
 
     def __init__(self) -> None:
         self.limits: list[DecodeLimits] = []
+        self.seconds = 0.0
 
     def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
         self.limits.append(limits)

@@ -172,7 +172,7 @@ def test_without_a_job_a_notice_names_the_place() -> None:
             {"estimate_usd": 1.5, "max_cost_usd": 1},
             "Estimated: 1.5 USD; allowed: 1 USD.",
         ),
-        ("too_expensive", {"reason": "price_unknown"}, ""),
+        ("price_unknown", {"instance_type": "ml.g6.xlarge"}, "Instance type: ml.g6.xlarge."),
         ("invalid_request", {"problems": 2}, "Problems found: 2."),
         ("too_few_photos", {"found": 1}, ""),
         ("timed_out", {"found": 1}, ""),

@@ -10,7 +10,12 @@ from contracts.documents.photos import PhotoReport
 from contracts.documents.stages import DryRunInput, ExecutionEnded, Failure
 from contracts.documents.training import TrainingPlan
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import JobCanceledError, SweepFailedError, TooExpensiveError
+from contracts.errors import (
+    JobCanceledError,
+    PriceUnknownError,
+    SweepFailedError,
+    TooExpensiveError,
+)
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from domain.failures.causes import code_of
@@ -19,6 +24,7 @@ from domain.notices.uncaught import notify_outcome
 from domain.ports.storage import read_document
 from domain.pricing.agreement import PricingServices, share_cost_limit
 from domain.pricing.grid import grid_trials
+from domain.pricing.prices import PriceTable
 from domain.training.billing import settle_cost_records
 from domain.training.cancellation import cancel, finish_cancels
 from tests.fakes.intake import NOW
@@ -235,9 +241,12 @@ def test_a_trial_without_a_price_is_not_taken_for_a_free_one() -> None:
         sweep.intake.jobs, sweep.intake.models, sweep.intake.bases.storage, "ml.new"
     )
     trials = [trial.request for trial in grid_trials(sweep_request(sweep))]
-    with pytest.raises(TooExpensiveError) as caught:
+    with pytest.raises(PriceUnknownError) as caught:
         share_cost_limit(sweep.job.job_id, trials, report, notice_services)
-    assert caught.value.facts["reason"] == "price_unknown"
+    assert caught.value.facts["instance_type"] == "ml.new"
+    priced = replace(notice_services, prices=PriceTable({"ml.new": 2.0}))
+    shares = share_cost_limit(sweep.job.job_id, trials, report, priced)
+    assert sum(share or 0 for share in shares) == pytest.approx(100)
 
 
 def sweep_request(sweep: Sweep) -> TrainingRequest:

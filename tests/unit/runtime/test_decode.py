@@ -11,7 +11,8 @@ from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageStat
 
 from bench.intake.photos import heic, scene
 from contracts.shared.rejection import PhotoRejectedError
-from runtime.imaging.decode import EXIF, TAKEN, answer
+from runtime.imaging.decode import answer
+from runtime.imaging.exif import EXIF_FOLDER, TAKEN
 from runtime.imaging.sandbox import format_of
 from tests.fakes.pictures import encoded, picture
 
@@ -228,7 +229,7 @@ def test_the_day_of_a_photo_is_read_and_a_broken_one_is_none(
 ) -> None:
     exif = Image.Exif()
     if written is not None:
-        exif.get_ifd(EXIF)[TAKEN] = written
+        exif.get_ifd(EXIF_FOLDER)[TAKEN] = written
     body = encoded(picture(), "JPEG", exif=exif)
     facts, png = answer(body, {"kind": "JPEG", **LIMITS})
     assert facts["taken"] == (None if day is None else day.toordinal())

@@ -15,17 +15,18 @@ from PIL import Image, ImageDraw, ImageStat
 from contracts.shared.rejection import PhotoRejectedError
 from domain.ports.decoder import DecodeLimits
 from runtime.imaging import sandbox
-from runtime.imaging.decode import answer, normalise_mask, to_grey
+from runtime.imaging.decode import answer, mask_pixels, normalise_mask
 from runtime.imaging.photo_metrics import fingerprint, measure
-from runtime.imaging.png_integrity import chunks_of, is_whole, unpacked_length
+from runtime.imaging.png_integrity import SIGNATURE, check_png, chunks_of, unpacked_length
 from runtime.imaging.sandbox import ChildDecoder, format_of
+from runtime.imaging.sources import Source
 from tests.fakes.pictures import encoded, picture
 
 LIMITS = {"min_side": 64, "max_side": 2048, "max_pixels": 50_000_000}
 SAY_LIMITS = """
 import json, resource
-from runtime.imaging import decode
-decode._limit()
+from runtime.imaging import child_limits
+child_limits.limit_process(1 << 30, 10)
 names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_CORE")
 print(json.dumps({name: resource.getrlimit(getattr(resource, name)) for name in names}))
 """
@@ -43,7 +44,7 @@ def test_the_child_s_memory_time_and_files_are_limited() -> None:
     )
     assert json.loads(done.stdout) == {
         "RLIMIT_AS": [1 << 30, 1 << 30],
-        "RLIMIT_CPU": [20, 20],
+        "RLIMIT_CPU": [10, 10],
         "RLIMIT_FSIZE": [0, 0],
         "RLIMIT_CORE": [0, 0],
     }
@@ -177,10 +178,10 @@ def test_a_mask_shows_something(grey: int, code: str | None) -> None:
 def test_a_mask_that_is_all_in_its_alpha_is_taken_from_there() -> None:
     see_through = Image.new("RGBA", (4, 4), (255, 255, 255, 0))
     see_through.paste((0, 0, 0, 255), (0, 0, 2, 4))
-    assert to_grey(see_through).tobytes() == bytes([255, 255, 0, 0] * 4)
+    assert mask_pixels(Source(see_through), 2048).tobytes() == bytes([255, 255, 0, 0] * 4)
     opaque = Image.new("RGBA", (4, 4), (255, 255, 255, 255))
     opaque.paste((0, 0, 0, 255), (0, 0, 2, 4))
-    assert to_grey(opaque).tobytes() == bytes([0, 0, 255, 255] * 4)
+    assert mask_pixels(Source(opaque), 2048).tobytes() == bytes([0, 0, 255, 255] * 4)
 
 
 def test_a_mask_lies_on_its_side_where_its_photo_did() -> None:
@@ -274,9 +275,16 @@ def png(
     header = struct.pack(">IIBBBBB", width, 4, bits, colour, 0, 0, interlaced)
     packed = zlib.compress(rows)
     middle = len(packed) // 2
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", packed[:middle])]
+    parts = [chunk(b"IHDR", header), chunk(b"PLTE", bytes(3)), chunk(b"IDAT", packed[:middle])]
     parts += [chunk(b"IDAT", packed[middle:]), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    return SIGNATURE + b"".join(parts)
+
+
+def is_whole(body: bytes) -> bool:
+    try:
+        return check_png(body, 100).height == 4
+    except PhotoRejectedError as error:
+        return error.code != "damaged_image"
 
 
 @pytest.mark.parametrize(
@@ -289,16 +297,21 @@ def test_a_row_is_its_pixels_and_a_byte(colour: int, bits: int, row: int) -> Non
     assert not is_whole(png(rows[:-1], colour=colour, bits=bits))
 
 
-def test_an_interlaced_one_is_taken_for_whole() -> None:
-    assert is_whole(png(b"", interlaced=1))
+def test_an_interlaced_one_has_the_rows_of_its_seven_passes() -> None:
+    # 4 x 4: a pixel; none; none; a row of one (2 columns on); ... as the specification draws it.
+    passes = bytes((1 + 1) + (1 + 1) + (1 + 2) + (1 + 2) * 2 + (1 + 4) * 2)
+    assert is_whole(png(passes, interlaced=1))
+    assert not is_whole(png(passes[:-1], interlaced=1))
+    assert not is_whole(png(b"", interlaced=1))
 
 
 def test_chunks_come_up_to_the_end_of_the_file() -> None:
     body = png(bytes(20))
-    kinds = [kind for kind, _ in chunks_of(body)]
-    assert kinds == [b"IHDR", b"IDAT", b"IDAT", b"IEND"]
-    assert [kind for kind, _ in chunks_of(body[:-1])] == kinds[:-1]
+    kinds = [kind for kind, _, _ in chunks_of(body)]
+    assert kinds == [b"IHDR", b"PLTE", b"IDAT", b"IDAT", b"IEND"]
+    assert [kind for kind, _, _ in chunks_of(body[:-1])] == kinds[:-1]
     assert list(chunks_of(b"")) == []
+    assert [whole for _, _, whole in chunks_of(body.replace(b"PLTE", b"PLTF"))].count(False) == 1
 
 
 def test_counting_stops_when_there_is_enough() -> None:

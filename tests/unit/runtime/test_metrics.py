@@ -44,6 +44,11 @@ def test_a_training_job_s_costs_are_reported(capsys: pytest.CaptureFixture[str])
     ]
 
 
+def test_an_adapter_without_a_price_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    report_costs([Settled((), 60, None, 0, pool_reused=None, without_price=2)])
+    assert figures(capsys) == [("BillableSeconds", 60.0), ("PriceUnknown", 2.0)]
+
+
 def notice(code: str, status: str = "failed") -> Notice:
     return Notice.model_validate(
         {
@@ -68,6 +73,13 @@ def test_only_what_somebody_here_must_mend_is_a_failure_of_the_service(
         CountingNotifier(notifier).publish(event)
     assert figures(capsys) == [("ServiceFailures", 1.0)]
     assert len(notifier.published) == 3
+
+
+def test_a_request_that_no_price_could_be_told_is_counted_for_the_operator(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    CountingNotifier(MemoryNotifier()).publish(notice("price_unknown"))
+    assert figures(capsys) == [("ServiceFailures", 1.0), ("PriceUnknown", 1.0)]
 
 
 def test_a_notice_that_did_not_go_out_is_not_counted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """SageMaker's configuration files: the hosts of the job, and its hyperparameters.
 
-``resourceconfig.json`` lists the hosts. ``hyperparameters.json`` (all values are text) may have:
+``resourceconfig.json`` names the hosts and the instance type. ``hyperparameters.json`` (all
+values are text) may have:
 
 users_per_step          users whose adapters are trained in one step; 1 by default
 mixed_precision         no, bf16 or fp16 for the frozen networks (adapters are always float32); by
@@ -12,6 +13,7 @@ watchdog_seconds        seconds without a step after which the watchdog logs whe
 """
 
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -26,6 +28,7 @@ from pydantic import (
 
 from contracts.documents.training import TrainingTask
 from contracts.documents.upload.options import Precision
+from contracts.shared.gpu_check import ALLOW_CPU, NoGpuError, check_gpu, find_gpus, image_cuda
 from trainer.process.results import TrainingError
 
 
@@ -37,6 +40,8 @@ class Machine(BaseModel):
     current_host: str = "algo-1"
 
     hosts: tuple[str, ...] = ("algo-1",)
+
+    current_instance_type: str | None = None
 
     users_per_step: int = Field(default=1, ge=1)
 
@@ -70,6 +75,21 @@ class Machine(BaseModel):
             fields = sorted({str(e["loc"][0]) for e in error.errors()})
             message = f"check the hyperparameters {', '.join(fields)}"
             raise TrainingError("plan_invalid", message) from error
+
+    def check_gpu(self) -> str:
+        """Return a line for the log about the device.
+
+        Raises:
+            TrainingError: ``no_gpu``; the instance type has a GPU, and it cannot be used.
+        """
+        cuda = image_cuda(torch.version.cuda, os.environ.get("CUDA_VERSION"))
+        allow_cpu = os.environ.get(ALLOW_CPU) == "1"
+        try:
+            kind = self.current_instance_type or ""
+            return check_gpu(kind, cuda, find_gpus(), allow_cpu=allow_cpu)
+        except NoGpuError as error:
+            remedy = "choose another TrainingInstanceType, or a training image for an older CUDA"
+            raise TrainingError("no_gpu", f"{error}; {remedy} (docs/hosting.md)") from None
 
     def tasks_of_this_host(self, tasks: tuple[TrainingTask, ...]) -> list[TrainingTask]:
         """Return this host's tasks: the tasks are dealt out to the hosts in turn."""
