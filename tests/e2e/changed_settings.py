@@ -155,6 +155,6 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
-        "QueueAgeAlarmSeconds": made["QueueAge"]["Threshold"],
+        "QueueAgeAlarmSeconds": round(made["QueueAge"]["Threshold"]),
         "AdapterCostAlarmUsd": made["AdapterCost"]["Threshold"],
     }
