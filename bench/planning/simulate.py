@@ -131,7 +131,7 @@ class SimulatedTrainer(MemoryTrainer):
     def create(self, request: dict[str, Any]) -> CreateOutcome:
         """Start a job, unless the quota or the request rate is exceeded."""
         if not self._may_ask():
-            return "no_capacity"
+            return self.refusal
         outcome = super().create(request)
         if outcome == "created":
             self.created[request["TrainingJobName"]] = self.clock.now()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
@@ -9,8 +10,11 @@ from aws import settings
 from aws.bases import captioner_from_env
 from aws.clients import client
 from contracts.documents.upload.options import Precision
-from domain.ports.trainer import CreateOutcome, TrainingState
+from contracts.shared.quotas import MAX_SENTENCE, quota_in
+from domain.ports.trainer import CreateOutcome, NoCapacity, TrainingState
 from domain.training.sagemaker_job import TrainingSettings
+
+_logger = Logger(child=True)
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
 _NOT_FOUND = ("not found", "could not find")
@@ -39,7 +43,7 @@ class SageMakerTrainer:
             if code == "ResourceInUse":
                 return "exists"
             if code in _WAIT:
-                return "no_capacity"
+                return refusal_of(error, request["TrainingJobName"])
             raise
         return "created"
 
@@ -60,6 +64,19 @@ class SageMakerTrainer:
         except ClientError as error:
             if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
                 raise
+
+
+def refusal_of(error: ClientError, name: str) -> NoCapacity:
+    """Return AWS's refusal of a training job, and log it: its sentence stands nowhere else."""
+    sentence = error.response["Error"].get("Message", "")[:MAX_SENTENCE]
+    quota = quota_in(sentence)
+    _logger.warning(
+        "training job refused",
+        training_job_name=name,
+        code=error.response["Error"]["Code"],
+        sentence=sentence,
+    )
+    return NoCapacity(sentence, None if quota is None else quota.limit)
 
 
 def state_of(answer: dict[str, Any]) -> TrainingState:

@@ -78,7 +78,7 @@ TRAINER = {
     ("sampling.to_png", "save"): Writer(1, "drawn", "memory"),
     # commands that a person runs
     ("convert.main", "save_file"): Writer(1, "weights", "caller"),
-    ("retina_weights.main", "save_file"): Writer(1, "weights", "caller"),
+    ("retina_weights.fetch", "save_file"): Writer(1, "weights", "caller"),
 }
 
 FUNCTIONS = {

@@ -14,7 +14,7 @@ from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE,
 from tests.fakes.cost_records import MemoryCostRecords
 
 OPEN = ("starting", "processing")
-NO_PLACE: dict[str, object] = {"queue_place": None, "waiting_for": None}
+NO_PLACE: dict[str, object] = {"queue_place": None, "waiting_for": None, "refusal": None}
 NOT_WAITING: dict[str, object] = {
     "queue": None,
     "queued_at": None,
@@ -162,8 +162,13 @@ class MemoryJobs(MemoryCostRecords):
             changes["faults"] = faults
         return self._leave_training(job_id, training_job_name, now, waiting_for="slot", **changes)
 
-    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
-        return self._leave_training(job_id, training_job_name, now, waiting_for="capacity")
+    def wait_for_capacity(
+        self, job_id: str, training_job_name: str, now: datetime, refusal: str = ""
+    ) -> bool:
+        changes: dict[str, object] = {"refusal": refusal} if refusal else {}
+        return self._leave_training(
+            job_id, training_job_name, now, waiting_for="capacity", **changes
+        )
 
     def _leave_training(self, job_id: str, name: str, now: datetime, **changes: object) -> bool:
         in_it = self._queue(job_id) == "training"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.ports.trainer import CreateOutcome, JobStatus, Run, TrainingState
+from domain.ports.trainer import CreateOutcome, JobStatus, NoCapacity, Run, TrainingState
 
 FOREVER = 10**9
 
@@ -14,6 +14,8 @@ class MemoryTrainer:
     def __init__(self, limit: int = FOREVER) -> None:
         self.limit = limit
         """Jobs that may run at once; one more is refused, as the account's quota does."""
+        self.refusal = NoCapacity("There is no capacity.")
+        """The answer to one job more."""
         self.requests: dict[str, dict[str, Any]] = {}
         self.states: dict[str, TrainingState] = {}
 
@@ -22,7 +24,7 @@ class MemoryTrainer:
         if name in self.states:
             return "exists"
         if len(self.running()) >= self.limit:
-            return "no_capacity"
+            return self.refusal
         self.requests[name] = request
         instance = request["ResourceConfig"]["InstanceType"]
         self.states[name] = TrainingState(name, "InProgress", "Starting", instance_type=instance)

@@ -205,9 +205,11 @@ def test_only_what_waits_for_a_slot_calls_the_launcher(jobs: Jobs) -> None:
     train(jobs)
     assert not calls_the_launcher(found(jobs))
     assert not jobs.wait_for_capacity(job_id(), "training-0", at(6))
-    assert jobs.wait_for_capacity(job_id(), "training-1", at(6))
+    assert jobs.wait_for_capacity(job_id(), "training-1", at(6), "AWS's own sentence")
+    assert found(jobs).refusal == "AWS's own sentence"
     assert not calls_the_launcher(found(jobs)), "or a refusal would follow a refusal"
     jobs.start_training(job_id(), job_id(), "training-2", 2, at(7))
+    assert found(jobs).refusal is None
     jobs.requeue(job_id(), "training-2", at(8))
     assert calls_the_launcher(found(jobs))
 

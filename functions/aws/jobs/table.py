@@ -28,7 +28,7 @@ from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE,
 _logger = Logger(child=True)
 
 EXECUTION_INDEX = "execution"
-_PLACE = ("queue_place", "waiting_for")
+_PLACE = ("queue_place", "waiting_for", "refusal")
 _WAITING = ("queue", "queued_at", "task_token", "eta_seconds", *_PLACE)
 _REDRIVEN = ("code", "notice_id", "cancel_requested", "faults")
 _OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate")
@@ -190,9 +190,13 @@ class DynamoJobs(DynamoCostRecords):
             changes["faults"] = list(faults)
         return self._leave_training(job_id, training_job_name, changes)
 
-    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+    def wait_for_capacity(
+        self, job_id: str, training_job_name: str, now: datetime, refusal: str = ""
+    ) -> bool:
         """Move a job back to the queue because SageMaker has no capacity."""
         changes: dict[str, object] = {"waiting_for": "capacity", "updated_at": now.isoformat()}
+        if refusal:
+            changes["refusal"] = refusal
         return self._leave_training(job_id, training_job_name, changes)
 
     def _leave_training(

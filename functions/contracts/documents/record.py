@@ -9,6 +9,7 @@ from contracts.documents.job import JobSpec
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.photos import Code
 from contracts.documents.upload.run import RunOptions
+from contracts.shared.quotas import MAX_SENTENCE
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 """A job's status, in Replicate's words."""
@@ -95,6 +96,9 @@ class JobRecord(Document):
     """Place in the queue; 1 is next. Stored for the first twenty jobs only."""
 
     waiting_for: WaitingFor | None = None
+
+    refusal: Annotated[str, Field(max_length=MAX_SENTENCE)] | None = None
+    """AWS's own sentence of the last refusal of a training job; absent once one has started."""
 
     cancel_requested: bool = False
     """Whether the job is being cancelled: the next stage fails with ``canceled``."""

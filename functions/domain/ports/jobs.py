@@ -110,8 +110,12 @@ class Jobs(CostRecords, Protocol):
         """
         ...
 
-    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+    def wait_for_capacity(
+        self, job_id: str, training_job_name: str, now: datetime, refusal: str = ""
+    ) -> bool:
         """Move a job back to the queue because SageMaker has no capacity; False as in ``requeue``.
+
+        ``refusal`` is AWS's own sentence. The record keeps it until a training job starts.
 
         Unlike ``requeue`` it invokes no launcher, or one refusal would follow the other without a
         pause. The schedule, or the next free slot, tries again.

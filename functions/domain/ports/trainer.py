@@ -5,8 +5,24 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
-CreateOutcome = Literal["created", "exists", "no_capacity"]
-"""What SageMaker did with a request; ``no_capacity`` also stands for limits and throttling."""
+
+
+class NoCapacity(NamedTuple):
+    """SageMaker's refusal of a training job: no capacity, a limit of the account, or throttling."""
+
+    sentence: str = ""
+    """AWS's own sentence; it holds no text of a user."""
+    quota: int | None = None
+    """The quota's value, in instances; None: no quota was the reason."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no training job of this kind will ever start until somebody raises the quota."""
+        return self.quota == 0
+
+
+CreateOutcome = Literal["created", "exists"] | NoCapacity
+"""What SageMaker did with a request."""
 
 PoolStatus = Literal["InUse", "Available", "Reused", "Terminated"]
 """SageMaker's WarmPoolStatus."""

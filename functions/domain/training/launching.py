@@ -26,7 +26,7 @@ from domain.ports.callbacks import Callbacks
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, find_document, read_document, write_document
-from domain.ports.trainer import Trainer
+from domain.ports.trainer import NoCapacity, Trainer
 from domain.training.class_images import class_images_manifest, find_class_images
 from domain.training.following import (
     LAUNCH_GRACE,
@@ -50,7 +50,7 @@ from domain.training.sagemaker_job import (
 )
 from domain.training.services import LaunchServices, TrainingServices
 
-Start = Literal["started", "nothing_left", "no_capacity"]
+Start = Literal["started", "nothing_left", "no_capacity", "quota_zero"]
 
 
 def queue_for_training(
@@ -237,12 +237,27 @@ def start(services: LaunchServices, order: LaunchOrder, now: datetime) -> Start:
         order.training_job_name, order.plan_id, spot=spot, pool=pool_of(order.run)
     )
     training.jobs.open_cost_record(cost_record, now)
-    if training.trainer.create(request) != "no_capacity":
+    outcome = training.trainer.create(request)
+    if not isinstance(outcome, NoCapacity):
         return "started"
     training.jobs.drop_cost_record(cost_record)
     for task in tasks:
-        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now)
-    return "no_capacity"
+        put_back(training, task.job_id, order.training_job_name, outcome, now)
+    return "quota_zero" if outcome.is_final else "no_capacity"
+
+
+def put_back(
+    services: TrainingServices, job_id: str, name: str, refusal: NoCapacity, now: datetime
+) -> None:
+    """Return a job to the queue with AWS's reason; end it at once where the account's quota is 0.
+
+    Nothing would ever start, and a redrive continues the job once the quota is raised.
+    """
+    services.jobs.wait_for_capacity(job_id, name, now, refusal.sentence)
+    record = services.jobs.get(job_id)
+    if refusal.is_final and record is not None:
+        error = TrainingFailedError(code="quota_zero", sentence=refusal.sentence)
+        settle(services, record, error, now)
 
 
 def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:

@@ -12,8 +12,10 @@ from contracts.documents.stages import LaunchEvent
 from contracts.documents.training import TaskPhoto, TrainingPlan
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
+from contracts.shared.quotas import refusal_sentence
 from domain.ports.cost_records import CostRecord
 from domain.ports.storage import read_document, write_document
+from domain.ports.trainer import NoCapacity
 from domain.training.following import LAUNCH_GRACE, reconcile
 from domain.training.launching import (
     claim,
@@ -94,6 +96,31 @@ def test_without_capacity_the_job_waits_and_is_tried_again() -> None:
     assert [job.job_id for job in world.jobs.queued()] == [job_id(1)]
     world.trainer.limit = 1
     assert len(launch(world.launching, NOON)) == 1
+
+
+def test_the_record_keeps_aws_s_sentence_until_a_training_job_starts() -> None:
+    world = World()
+    world.trainer.limit = 0
+    world.enter(1)
+    launch(world.launching, NOON)
+    assert world.jobs.records[job_id(1)].refusal == "There is no capacity."
+    world.trainer.limit = 1
+    launch(world.launching, NOON)
+    assert world.jobs.records[job_id(1)].refusal is None
+
+
+def test_a_quota_of_zero_ends_every_job_that_waits_for_it_at_once() -> None:
+    world = World()
+    sentence = refusal_sentence("ml.g5.2xlarge for training job usage", 0)
+    world.trainer.limit, world.trainer.refusal = 0, NoCapacity(sentence, 0)
+    world.enter(1, "token-1")
+    world.enter(2, "token-2")
+    assert launch(world.launching, NOON) == []
+    assert world.jobs.queued() == []
+    for token in ("token-1", "token-2"):
+        failure = world.callbacks.answers[token]
+        assert failure.error == "TrainingFailedError"
+        assert json.loads(failure.text) == {"code": "quota_zero", "sentence": sentence}
 
 
 def test_no_more_is_asked_for_once_capacity_is_refused() -> None:

@@ -185,7 +185,7 @@ class OneTypeIsOut(MemoryTrainer):
     def create(self, request: dict[str, Any]) -> CreateOutcome:
         instance_type = request["ResourceConfig"]["InstanceType"]
         self.asked.append(instance_type)
-        return "no_capacity" if instance_type == self.without else super().create(request)
+        return self.refusal if instance_type == self.without else super().create(request)
 
 
 def test_a_full_instance_type_holds_up_nobody_who_wants_another() -> None:
