@@ -122,9 +122,12 @@ def assert_allowed(name: str, parameter: Mapping[str, Any], value: object) -> No
     if value is None:
         return
     if "AllowedValues" in parameter:
-        assert {*str(value).split(",")} <= {str(one) for one in parameter["AllowedValues"]}, name
+        assert str(value) in {str(one) for one in parameter["AllowedValues"]}, name
     if "AllowedPattern" in parameter:
-        assert re.fullmatch(parameter["AllowedPattern"], str(value)), name
+        members = (
+            str(value).split(",") if parameter["Type"] == "CommaDelimitedList" else [str(value)]
+        )
+        assert all(re.fullmatch(parameter["AllowedPattern"], one) for one in members), name
     if "MinValue" in parameter:
         assert parameter["MinValue"] <= float(str(value)) <= parameter["MaxValue"], name
 
@@ -140,7 +143,9 @@ def test_limits_of_a_request_are_those_of_the_template() -> None:
     assert (longest["MinValue"], longest["MaxValue"]) == (MIN_RUN_SECONDS, MAX_RUN_SECONDS)
     assert volume["MaxValue"] == PARAMETERS["VolumeSizeInGB"]["MaxValue"] == MAX_VOLUME_GB
     types = PARAMETERS["TrainingInstanceType"]["AllowedValues"]
-    assert PARAMETERS["AllowedInstanceTypes"]["AllowedValues"] == ["none", *types]
+    pattern = PARAMETERS["AllowedInstanceTypes"]["AllowedPattern"]
+    escaped = "|".join(re.escape(one.removeprefix("ml.")) for one in types)
+    assert pattern == rf"^(none|ml\.({escaped}))$"
 
 
 def test_the_template_knows_which_instances_have_several_gpus() -> None:

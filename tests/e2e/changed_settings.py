@@ -144,6 +144,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxRunLimit": accept["MAX_RUN_LIMIT"],
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
+        "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
@@ -161,9 +162,8 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
     return {
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
-        "PhotoRetentionDays": made["UploadsBucket"]["Days"],
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
-        "QueueAgeAlarmSeconds": made["QueueAge"]["Threshold"],
+        "QueueAgeAlarmSeconds": round(made["QueueAge"]["Threshold"]),
         "AdapterCostAlarmUsd": made["AdapterCost"]["Threshold"],
     }
