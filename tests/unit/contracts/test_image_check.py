@@ -86,7 +86,7 @@ def default_needs(dockerfile: str) -> str:
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_the_label_is_what_was_checked(dockerfile: str) -> None:
-    assert f"LABEL {LABEL}=${{NEEDS}}" in instructions(dockerfile)
+    assert f'LABEL {LABEL}="${{NEEDS}}"' in instructions(dockerfile)
     assert re.fullmatch(r"python=3\.1\d cuda=\d+\.\d driver=\d{3}", default_needs(dockerfile))
 
 
