@@ -164,9 +164,10 @@ LOCAL_SAGEMAKER = {
     ("s3.get", "open"): Writer(1, "photos", "laptop"),
     ("s3.get", "write"): Writer(1, "photos", "laptop"),
     ("s3.put", "put_object"): Writer(1, "given", "laptop"),
-    ("run.TrainingRun._finish", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "write_text"): Writer(1, "text", "laptop"),
+    ("artifacts._joined", "copyfile"): Writer(1, "given", "laptop"),
+    ("instance.Instance.keep_cache", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "write_text"): Writer(1, "text", "laptop"),
 }
 
 WRITERS = {
