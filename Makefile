@@ -215,6 +215,12 @@ bench-serving: ## serving against a base per user, on one tritonserver (15 minut
 	@$(call ready,torch,torch/.ready)
 	OMP_WAIT_POLICY=PASSIVE $(TORCH)/python -m bench.serving $(BENCH_FLAGS)
 
+.PHONY: upgrade-test
+
+upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)
+	@$(call ready,test,$(TESTS_READY))
+	$(TOOLS)/pytest -p no:randomly tests/upgrade
+
 bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	@$(call ready,test,$(TESTS_READY))
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.workflow $(WORKFLOW)
