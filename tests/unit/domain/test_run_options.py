@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from contracts.documents.record import JobRecord
 from contracts.documents.upload.run import RunOptions
-from contracts.errors import TooExpensiveError
+from contracts.errors import PriceUnknownError
 from contracts.shared.steps import Dataset
 from domain.ports.trainer import CreateOutcome, Run
 from domain.pricing.estimating import make_estimate, make_offer
@@ -174,6 +174,20 @@ def test_a_pool_learns_only_from_jobs_that_could_use_it() -> None:
     assert recent("ml.p5.4xlarge/50") == list[Run]()
 
 
+def test_a_launcher_asks_once_for_the_gaps_of_each_pool_that_it_starts() -> None:
+    world, asked = World(), list[str | None]()
+
+    def recent_runs(pool: str | None = None) -> list[Run]:
+        asked.append(pool)
+        return []
+
+    world.jobs.recent_runs = recent_runs  # type: ignore[method-assign]
+    for number, volume in enumerate((50, 80, 50)):
+        enter(world, number, volume_size=volume)
+    launched(world, quota=9)
+    assert sorted(str(pool) for pool in asked) == ["ml.g5.2xlarge/50", "ml.g5.2xlarge/80"]
+
+
 class OneTypeIsOut(MemoryTrainer):
     """A SageMaker that has no capacity of one instance type."""
 
@@ -211,7 +225,7 @@ def test_the_estimate_and_the_paid_time_use_the_chosen_type() -> None:
 
 def test_a_limit_in_usd_needs_the_price_of_the_chosen_type() -> None:
     unknown = changed(REQUEST, run={"instance_type": "ml.x9.large"}, max_cost_usd=900)
-    with pytest.raises(TooExpensiveError):
+    with pytest.raises(PriceUnknownError):
         make_offer(unknown, SIX, CARD, G5)
 
 
