@@ -16,12 +16,12 @@ from aws.training import settings_from_env
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
 from contracts.shared.accelerators import INSTANCES, training_types
 from contracts.shared.limits import MAX_RUN_SECONDS, MAX_VOLUME_GB, MIN_RUN_SECONDS
-from domain.training.sagemaker_job import training_job_request
+from domain.training.sagemaker_job import Inputs, Placement, training_job_request
 from local.knobs import Knob, KnobError, doors, knobs, parameters_in
 from serving import server
 from tests.contract.files import ROOT, functions, template
 from tests.e2e.changed_settings import CHANGED, NOT_CHANGED, STAYING
-from tests.unit.training_kit import REQUEST, job_id
+from tests.unit.training_kit import ON_DEMAND, REQUEST, job_id
 
 PARAMETERS: dict[str, Any] = template()["Parameters"]
 INTERNAL: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
@@ -75,7 +75,10 @@ def test_the_trainer_gets_what_the_launcher_is_told(monkeypatch: pytest.MonkeyPa
     photo = TaskPhoto(index=0, file=f"{job_id(1)}/000.png", sha256="0" * 64)
     task = TrainingTask(job_id=job_id(1), request=REQUEST, photos=(photo,))
     plan = TrainingPlan(plan_id=job_id(1), base_sha256="b" * 64, tasks=(task,))
-    request = training_job_request("likeness-x", plan, "base", settings_from_env())
+    placement = Placement(ON_DEMAND)
+    request = training_job_request(
+        "likeness-x", plan, Inputs("base"), placement, settings_from_env()
+    )
     found = request["HyperParameters"] | request["Environment"]
     doors_of = doors(template())
     through_the_template = {

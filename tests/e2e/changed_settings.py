@@ -21,7 +21,10 @@ CHANGED = {
     "TrainingPriceUsdPerHour": "19.5",
     "TrainingQuota": "3",
     "LargestBatch": "7",
-    "SpotBacklog": "true",
+    "LargestCluster": "3",
+    "MaxUsersPerStep": "5",
+    "TrainingCapacity": "spot",
+    "SpotDiscountPercent": "40",
     "SpotAllowed": "false",
     "KeepAliveSeconds": "111",
     "MaxRuntimeSeconds": "4000",
@@ -145,7 +148,10 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
-        "SpotBacklog": launch["SPOT_BACKLOG"],
+        "LargestCluster": launch["LARGEST_CLUSTER"],
+        "MaxUsersPerStep": launch["MAX_USERS_PER_STEP"],
+        "TrainingCapacity": launch["TRAINING_CAPACITY"],
+        "SpotDiscountPercent": launch["SPOT_DISCOUNT"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 

@@ -152,7 +152,7 @@ def test_a_request_may_forbid_spot_instances_where_the_stack_uses_them() -> None
     world = World()
     for number in (1, 2, 3, 4, 5, 6):
         enter(world, number, use_spot_instances=False)
-    (request, *_) = launched(world, spot_backlog=True, max_batch=9, quota=1)
+    (request, *_) = launched(world, capacity_mode="spot", max_batch=9, quota=1)
     assert request["EnableManagedSpotTraining"] is False
 
 
