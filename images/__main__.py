@@ -7,7 +7,7 @@
 
 Settings come from the environment, which `make images NAME=value` fills: TRAINING_BASE and
 SERVING_BASE (by digest), FACE_DETECTOR, RETINAFACE_SHA256, RETINAFACE_URL, TORCH_INDEX_URL,
-SERVING_USER, TESTS, and ENGINE (docker, podman or buildah).
+SERVING_USER, TRAINING_NEEDS, SERVING_NEEDS, TESTS, and ENGINE (docker, podman or buildah).
 """
 
 import argparse
@@ -23,15 +23,14 @@ from images.recipes import RECIPES, ROOT, ImageError, Recipe, build_arguments, c
 from images.registry import Registry, registry_of
 
 REPORTS = ROOT / "reports"
+MAY_BE_EMPTY = {"FACE_DETECTOR"}
+"""Settings whose empty value says something; of others it is the same as none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 1 if an image could not be built or pushed, or a lock is old."""
     options = parser().parse_args(arguments)
-    settings = {name: value for name, value in os.environ.items() if value}
-    settings |= (
-        {"FACE_DETECTOR": os.environ["FACE_DETECTOR"]} if "FACE_DETECTOR" in os.environ else {}
-    )
+    settings = {name: value for name, value in os.environ.items() if value or name in MAY_BE_EMPTY}
     try:
         return int(options.run(options, settings) or 0)
     except ImageError as error:

@@ -1,7 +1,7 @@
 """The requirement files with hashes: `uv pip compile` writes them from those that people edit.
 
 The images install them with ``pip install --require-hashes --no-deps``. So nothing is downloaded
-that is not named here with its hash, and the base image's PyTorch stays, because no file names it.
+that is not named here with its hash. The training base's PyTorch stays, because no file names it.
 """
 
 import hashlib
@@ -41,6 +41,9 @@ class Lock:
     deps: bool = True
     """False for requirements that are installed without what they ask for."""
 
+    from_the_base: tuple[str, ...] = FROM_THE_BASE
+    """Packages that are left out."""
+
 
 LOCKS = (
     Lock(
@@ -79,6 +82,13 @@ LOCKS = (
         deps=False,
     ),
     Lock(
+        "serving_image/locked-torch.txt",
+        "PyTorch as PyPI has it, for CUDA 13, for a serving base without PyTorch",
+        ("local/requirements-torch.txt",),
+        "serving_image/locked.txt",
+        from_the_base=("torchvision",),
+    ),
+    Lock(
         "serving_image/locked-tests.txt",
         "What the serving image's stage `test` needs",
         ("local/requirements-pytest.txt",),
@@ -111,7 +121,7 @@ def write(root: Path = ROOT) -> None:
 
 def _compile(lock: Lock, draft: Path, folder: Path, root: Path) -> None:
     dropped = folder / "from-the-base.txt"
-    dropped.write_text("".join(f"{name}; sys_platform == 'never'\n" for name in FROM_THE_BASE))
+    dropped.write_text("".join(f"{name}; sys_platform == 'never'\n" for name in lock.from_the_base))
     project = "[project]\nname = 'images'\nversion = '0'\nrequires-python = '>=3.11,<3.13'\n"
     settings = f"[tool.uv]\nenvironments = {json.dumps(ENVIRONMENTS)}\n"
     (folder / "pyproject.toml").write_text(project + settings)

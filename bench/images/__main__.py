@@ -26,6 +26,9 @@ from images import engine as engines
 from images.lock import pins
 from images.recipes import RECIPES, ROOT, ImageError, Recipe
 
+SCRATCH = Path.home() / ".cache" / "likeness" / "images-test"
+"""On disk, and outside the repository, whose files tests and tools list."""
+
 RUNS = {"training": training.figures, "serving": serving.figures}
 BASES = {"training": bases.TRAINING, "serving": bases.SERVING}
 TESTS = {
@@ -68,7 +71,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(prog="bench.images", description=__doc__)
-    parser.add_argument("--scratch", default=str(ROOT / ".local" / "images-test"))
+    parser.add_argument("--scratch", default=str(SCRATCH))
     parser.add_argument("--keep", action="store_true", help="keep the scratch folder as a cache")
     parser.add_argument("--install", action="store_true", help="install missing packages by apt")
     parser.add_argument("--whole", action="store_true", help="run all smoke tests in the images")
@@ -81,7 +84,7 @@ def tried(recipe: Recipe, folder: Path, options: argparse.Namespace) -> Iterator
     scratch = Scratch(folder)
     torch = pins((ROOT / "local/requirements-torch.txt").read_text())["torch"]
     bases.make_bases(scratch, torch)
-    arguments = {"BASE_IMAGE": BASES[recipe.name]}
+    arguments = {"BASE_IMAGE": BASES[recipe.name], "NEEDS": bases.NEEDS}
     if recipe.name == "training":
         yield refused(scratch.engine, recipe, arguments)
         arguments |= weights(folder)

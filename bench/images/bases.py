@@ -15,6 +15,9 @@ from images.engine import Engine, mounted
 SUITE = "bookworm"
 """Debian 12, whose Python is 3.11."""
 
+NEEDS = "python=3.11 cuda=none driver=none"
+"""What the stand-ins hold, as the images' label says it (contracts/shared/image_check.py)."""
+
 PACKAGES = (
     "ca-certificates",
     "libpython3.11",
@@ -31,7 +34,7 @@ def make_bases(scratch: Scratch, torch: str) -> None:
     """Make both stand-ins, unless a kept folder has them."""
     engine = scratch.engine
     if not has(engine, TRAINING):
-        make_training(engine, torch)
+        make_training(scratch, torch)
     if not has(engine, SERVING):
         make_serving(engine)
 
@@ -44,8 +47,9 @@ def has(engine: Engine, image: str) -> bool:
     return asked.returncode == 0
 
 
-def make_training(engine: Engine, torch: str) -> None:
+def make_training(scratch: Scratch, torch: str) -> None:
     """Write Debian with PyTorch; pip takes the build that its configuration names."""
+    engine = scratch.engine
     with mounted(engine, "scratch") as (container, root):
         command = [
             "unshare",
@@ -57,7 +61,7 @@ def make_training(engine: Engine, torch: str) -> None:
         subprocess.run([*command, SUITE, root, apt_mirror()], check=True, stdout=subprocess.DEVNULL)
         engine.run("config", "--env=PIP_BREAK_SYSTEM_PACKAGES=1", container)
         install = ("pip", "install", "--no-cache-dir", "--quiet", f"torch=={torch}")
-        engine.run("run", *engine.build_options, container, "--", *install)
+        engine.run("run", *scratch.run_options, container, "--", *install)
         engine.run("commit", "--quiet", container, TRAINING)
 
 

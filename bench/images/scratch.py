@@ -41,11 +41,18 @@ class Scratch:
 
     @property
     def engine(self) -> Engine:
-        """Return buildah with its storage in this folder; a build needs no daemon and no cgroup."""
+        """Return buildah with its storage in this folder: no daemon, no cgroup, layers kept."""
         places = (f"--root={self.folder / 'storage'}", f"--runroot={self.folder / 'run'}")
-        mounts = tuple(f"--volume={source}:{target}:ro" for source, target in self.mounts())
-        options = ("--isolation=chroot", *mounts)
-        return Engine("buildah", (*places, f"--storage-driver={storage_driver()}"), options)
+        driver = storage_driver()
+        kept = ("--layers",) if driver == "overlay" else ()  # vfs would copy every layer whole
+        options = (*kept, *self.run_options)
+        return Engine("buildah", (*places, f"--storage-driver={driver}"), options)
+
+    @property
+    def run_options(self) -> tuple[str, ...]:
+        """Return how a command runs inside a container, and what it sees of this machine."""
+        mounts = (f"--volume={source}:{target}:ro" for source, target in self.mounts())
+        return ("--isolation=chroot", *mounts)
 
     def mounts(self) -> list[tuple[Path, str]]:
         """Return what a build sees of this machine: settings, certificates, weights."""

@@ -159,14 +159,16 @@ LOCAL_SAGEMAKER = {
     ("artifacts._upload_folder", "open"): Writer(1, "given", "laptop"),
     ("process.Container.__init__", "open"): Writer(1, "text", "laptop"),
     ("process.Container._send", "write"): Writer(1, "text", "pipe"),
+    ("supervise.isolate", "write_text"): Writer(3, "text", "laptop"),
     ("packages.Packages.fetch", "rename"): Writer(1, "weights", "laptop"),
     ("packages._unpack", "extractall"): Writer(1, "weights", "laptop"),
     ("s3.get", "open"): Writer(1, "photos", "laptop"),
     ("s3.get", "write"): Writer(1, "photos", "laptop"),
     ("s3.put", "put_object"): Writer(1, "given", "laptop"),
-    ("run.TrainingRun._finish", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "write_text"): Writer(1, "text", "laptop"),
+    ("artifacts._joined", "copyfile"): Writer(1, "given", "laptop"),
+    ("instance.Instance.keep_cache", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "write_text"): Writer(1, "text", "laptop"),
 }
 
 WRITERS = {

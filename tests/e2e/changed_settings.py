@@ -21,7 +21,10 @@ CHANGED = {
     "TrainingPriceUsdPerHour": "19.5",
     "TrainingQuota": "3",
     "LargestBatch": "7",
-    "SpotBacklog": "true",
+    "LargestCluster": "3",
+    "MaxUsersPerStep": "5",
+    "TrainingCapacity": "spot",
+    "SpotDiscountPercent": "40",
     "SpotAllowed": "false",
     "KeepAliveSeconds": "111",
     "MaxRuntimeSeconds": "4000",
@@ -141,10 +144,14 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxRunLimit": accept["MAX_RUN_LIMIT"],
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
+        "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
-        "SpotBacklog": launch["SPOT_BACKLOG"],
+        "LargestCluster": launch["LARGEST_CLUSTER"],
+        "MaxUsersPerStep": launch["MAX_USERS_PER_STEP"],
+        "TrainingCapacity": launch["TRAINING_CAPACITY"],
+        "SpotDiscountPercent": launch["SPOT_DISCOUNT"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 
@@ -155,9 +162,8 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
     return {
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
-        "PhotoRetentionDays": made["UploadsBucket"]["Days"],
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
-        "QueueAgeAlarmSeconds": made["QueueAge"]["Threshold"],
+        "QueueAgeAlarmSeconds": round(made["QueueAge"]["Threshold"]),
         "AdapterCostAlarmUsd": made["AdapterCost"]["Threshold"],
     }

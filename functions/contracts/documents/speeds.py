@@ -20,7 +20,7 @@ class MeasuredSpeed(Document):
     """Side of these images, in pixels."""
 
     other_seconds: Annotated[float, Field(ge=0)]
-    """Seconds from CreateTrainingJob to the end without the steps: start, download, gate, export."""
+    """Seconds from CreateTrainingJob to the end, without the steps: start, gate, export."""
 
     measured_on: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     """Date, as ISO 8601."""
