@@ -25,8 +25,8 @@ def test_a_measured_speed_is_kept_and_later_estimates_use_it(stack: Stack, tmp_p
     (speed,) = MeasuredSpeeds.model_validate_json(kept).speeds
     assert speed.instance_type == KIND
     assert speed.images_per_second > 0
-    (told,) = stack.unheard()
-    assert told["code"] == "ready"
+    (notice,) = stack.unheard()
+    assert notice["code"] == "ready"
 
     stack.upload("measured", photos(31), SMALL | {"dry_run": True})
     stack.execution("measured")
@@ -42,5 +42,5 @@ def test_a_type_that_the_operator_does_not_allow_is_said(stack: Stack, tmp_path:
         "bench", "instance", "ml.p5.48xlarge", "--photos", str(tmp_path), "--yes"
     )  # fmt: skip
     assert "ml.p5.48xlarge was not measured" in printed
-    (told,) = stack.unheard()
-    assert told["status"] == "failed"
+    (notice,) = stack.unheard()
+    assert notice["status"] == "failed"
