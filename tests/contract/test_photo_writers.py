@@ -132,6 +132,9 @@ SERVING = {
 }
 
 CLIENT = {
+    ("bench.keep", "put_object"): Writer(1, "text", "bases"),
+    ("bench.upload", "put_object"): Writer(1, "text", "uploads"),
+    ("bench.upload", "upload_file"): Writer(1, "photos", "uploads"),
     ("__main__.run_generate", "save"): Writer(2, "photos", "caller"),
     ("__main__.save", "save"): Writer(1, "photos", "caller"),
     ("answer.Picture.save", "write_bytes"): Writer(1, "photos", "caller"),
@@ -159,6 +162,7 @@ LOCAL_SAGEMAKER = {
     ("artifacts._upload_folder", "open"): Writer(1, "given", "laptop"),
     ("process.Container.__init__", "open"): Writer(1, "text", "laptop"),
     ("process.Container._send", "write"): Writer(1, "text", "pipe"),
+    ("supervise.isolate", "write_text"): Writer(3, "text", "laptop"),
     ("packages.Packages.fetch", "rename"): Writer(1, "weights", "laptop"),
     ("packages._unpack", "extractall"): Writer(1, "weights", "laptop"),
     ("s3.get", "open"): Writer(1, "photos", "laptop"),
