@@ -61,7 +61,7 @@ from domain.training.sagemaker_job import (
 )
 from domain.training.services import LaunchServices, TrainingServices
 
-Start = Literal["started", "nothing_left", "no_capacity", "quota_zero"]
+Start = Literal["started", "nothing_left", "no_capacity", "quota_zero", "no_spot"]
 
 
 def queue_for_training(
@@ -125,6 +125,8 @@ class LaunchRound:
         self.names: list[str] = []
         self.full: set[str | None] = set()
         """Instance types for which SageMaker had no capacity."""
+        self.no_spot: set[str | None] = set()
+        """Instance types of which SageMaker had no planned spot instances."""
         self.pool_runs = cache(self.recent_runs)
 
     def run(self) -> None:
@@ -160,6 +162,9 @@ class LaunchRound:
         if outcome == "no_capacity":
             self.full.add(order.run.instance_type)
             return True
+        if outcome == "no_spot":
+            self.plan_without_spot(order)
+            return True
         for job in order.jobs:
             self.waiting.pop(job.job_id, None)
         if outcome == "started":
@@ -167,6 +172,14 @@ class LaunchRound:
             named = {"training_job_name": order.training_job_name, "capacity": choice}
             self.running += [job.model_copy(update=named) for job in order.jobs]
         return True
+
+    def plan_without_spot(self, order: LaunchOrder) -> None:
+        """Let the jobs of a refused order be planned again, on demand, as another attempt."""
+        self.no_spot.add(order.run.instance_type)
+        for job in order.jobs:
+            if job.job_id in self.waiting:
+                attempted = job.model_copy(update={"attempt": order.attempt})
+                self.waiting[job.job_id] = attempted
 
     def recent_runs(self, pool: str) -> list[Run]:
         """Return the last runs that could leave this warm pool."""
@@ -182,6 +195,7 @@ class LaunchRound:
             str(run.instance_type),
             settings.spot_discount,
             self.services.training.prices,
+            has_spot=run.instance_type not in self.no_spot,
         )
         pool = expect_pool(runs, limit, more_wait=more_wait)
         choice = choose_capacity(work_of(order), pool, market)
@@ -286,6 +300,11 @@ def start(
     if not isinstance(outcome, NoCapacity):
         return "started"
     training.jobs.drop_cost_record(cost_record)
+    if (choice.capacity, choice.reason) == ("spot", "cheapest"):
+        for task in tasks:
+            name = order.training_job_name
+            training.jobs.wait_for_capacity(task.job_id, name, now, outcome.sentence)
+        return "no_spot"
     for task in tasks:
         put_back(training, task.job_id, order.training_job_name, outcome, now)
     return "quota_zero" if outcome.is_final else "no_capacity"

@@ -70,7 +70,7 @@ def needs_of(deployment: Deployment) -> Iterator[Need]:
     training = deployment.value("TrainingInstanceType")
     jobs = int(deployment.number("TrainingQuota", 1))
     yield Need(training, "training job", jobs, "TrainingInstanceType")
-    if deployment.value("SpotBacklog") == "true":
+    if deployment.value("TrainingCapacity") == "spot":
         yield Need(training, "spot training job", jobs, "TrainingInstanceType")
     if deployment.number("KeepAliveSeconds") > 0:
         yield Need(training, "training warm pool", jobs, "TrainingInstanceType", refused=False)

@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from contracts.documents.capacity import CapacityChoice, CapacityMode
+from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport, PhotoVerdict, StoredFile
 from contracts.documents.stages import LaunchEvent
 from contracts.documents.training import TaskPhoto, TrainingPlan
@@ -17,7 +19,7 @@ from contracts.shared.quotas import refusal_sentence
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt
 from domain.ports.storage import read_document, write_document
-from domain.ports.trainer import NoCapacity
+from domain.ports.trainer import CreateOutcome, NoCapacity
 from domain.training.following import LAUNCH_GRACE, reconcile
 from domain.training.launching import (
     claim,
@@ -344,6 +346,37 @@ def test_a_training_job_has_the_base_and_the_folders_of_its_plan() -> None:
         "photos": f"s3://models/training/{job_id(1)}/photos.manifest",
         "base": "s3://bases/bases/portraits-sdxl/",
     }
+
+
+class NoSpot(MemoryTrainer):
+    """A SageMaker whose quota of spot instances is 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = 0
+
+    def create(self, request: dict[str, Any]) -> CreateOutcome:
+        if request["EnableManagedSpotTraining"]:
+            self.refused += 1
+            return NoCapacity("The spot quota is 0.", quota=0)
+        return super().create(request)
+
+
+def test_a_planned_spot_job_that_sagemaker_refuses_runs_on_demand_at_once() -> None:
+    trainer = NoSpot()
+    world = World(trainer=trainer)
+    for number in range(40):
+        world.enter(number, f"token-{number}")
+        estimate = Estimate(steps=1, seconds=1240, usd=None)
+        world.jobs.record_estimate(job_id(number), estimate, None)
+    settings = replace(SETTINGS, quota=2, max_batch=10, capacity_mode="planned")
+    names = launch(replace(world.launching, settings=settings), NOON)
+    assert (len(names), trainer.refused) == (2, 1)
+    assert len(world.jobs.in_training()) == 10 + 8, "the second is planned for those that are left"
+    assert not world.callbacks.answers, "nobody fails for the lack of spot instances"
+    reasons = {job.capacity.reason for job in world.jobs.in_training() if job.capacity is not None}
+    assert reasons == {"no_spot"}
+    assert {job.attempt for job in world.jobs.in_training()} == {1, 2}
 
 
 @pytest.mark.parametrize("spot", [True, False])
