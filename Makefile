@@ -152,14 +152,14 @@ lint: ## style, types, imports, template, state machine
 	@$(call ready,lint,$(LINT_READY))
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
-	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client setup.py
+	$(TOOLS)/mypy functions training_image serving_image images local tests bench likeness_client setup.py
 	$(TOOLS)/mypy serving_image/serve statemachine/assemble.py .ci/expand_template.py
 	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports
 	$(SAM)/sam validate --lint --region us-east-1
 	PYTHONPATH=. $(TOOLS)/python .ci/expand_template.py > $(ENVS)/expanded.json
-	$(SAM)/cfn-lint $(ENVS)/expanded.json
-	$(foreach machine,$(wildcard statemachine/*.asl.json),$(ENVS)/node/node_modules/.bin/asl-validator --json-path $(machine) &&) true
+	$(SAM)/cfn-lint $(ENVS)/expanded.json budget.yaml pipeline.yaml
+	$(foreach machine,$(wildcard statemachine/*.asl.json),sed 's/$${Partition}/aws/' $(machine) > $(ENVS)/machine.asl.json && $(ENVS)/node/node_modules/.bin/asl-validator --json-path $(ENVS)/machine.asl.json &&) true
 
 test: ## unit, contract, integration, smoke, end to end
 	@$(call ready,test,$(TESTS_READY))
@@ -231,6 +231,22 @@ mutants: ## mistakes made on purpose, that the tests must notice: ROOM=domain/pr
 	@$(call ready,test,$(TESTS_READY) mutants/.ready)
 	PYTHONPATH=. $(TOOLS)/python -m bench.mutants $(if $(ROOM),--room $(ROOM)) $(MUTANTS)
 
+images-test: ## both images built by buildah on stand-in bases and run as SageMaker runs them (30 minutes, as root; IMAGES_TEST='--keep --install')
+	@$(call ready,torch,torch/.tests)
+	PYTHONPATH=functions:training_image:serving_image:. nice -n 15 $(TORCH)/python -m bench.images $(IMAGES_TEST)
+
+# ---- the images: docs/container_images.md ----------------------------------------------------------
+
+.PHONY: images images-test lock
+
+# Settings are variables: make images TRAINING_BASE=...@sha256:... SERVING_BASE=... RETINAFACE_SHA256=...
+images: ## build both images with docker, podman or buildah: TRAINING_BASE= SERVING_BASE= RETINAFACE_SHA256= (IMAGES='training --test')
+	@python3 -m images build $(IMAGES)
+
+lock: ## write the images' requirement files with hashes, after a version was changed
+	@$(call ready,lint,tools/.ready)
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(TOOLS)/python -m images lock
+
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports
 
@@ -262,3 +278,4 @@ check-generated: ## fail if a generated file is not what its script makes
 	@$(call ready,lint,tools/.lint)
 	@$(foreach script,$(GENERATORS),{ PYTHONPATH=functions:. $(TOOLS)/python $(script) --check || \
 	{ echo "$(script): out of date; run make generated" >&2; exit 1; }; } &&) true
+	@$(TOOLS)/python -m images lock --check

@@ -29,7 +29,9 @@ from likeness_client.functions import FunctionFailedError
 from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
+from likeness_client.stack import NoStackError
 from likeness_client.store import NotStoredError
+from likeness_client.uninstall import NotConfirmedError, NotUninstalledError, uninstall
 
 NOT_ARGUMENTS = {
     *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
@@ -40,6 +42,18 @@ ADDRESS = "AWS_ENDPOINT_URL"
 
 class UsageError(Exception):
     """The command cannot be carried out as it was given."""
+
+
+NOT_AS_GIVEN = (
+    *(UsageError, NoFolderError, NoStackError, NoTenantError, SamConfigError, UnknownJobError),
+)
+"""What the command names is not there."""
+
+ANSWERS = (
+    *(FunctionFailedError, GenerationError, NotAskedError),
+    *(NotConfirmedError, NotUninstalledError),
+)
+"""The answer is no, or AWS could not be asked."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -62,9 +76,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_addresses()
         return COMMANDS[options.command](options)
-    except (UsageError, NoFolderError, NoTenantError, SamConfigError, UnknownJobError) as error:
+    except NOT_AS_GIVEN as error:
         return complain(str(error), ExitCode.NOT_FOUND)
-    except (FunctionFailedError, GenerationError, NotAskedError) as error:
+    except ANSWERS as error:
         unasked = isinstance(error, NotAskedError) or is_about_access(error.__cause__)
         return complain(str(error), ExitCode.NO_AWS if unasked else ExitCode.REFUSED)
     except ParamValidationError as error:
@@ -118,6 +132,11 @@ def run_check(options: argparse.Namespace) -> int:
 def run_replay(options: argparse.Namespace) -> int:
     """Empty the dead-letter queue."""
     return replay(options.queue_url, dry_run=options.dry_run)
+
+
+def run_uninstall(options: argparse.Namespace) -> int:
+    """Remove a stack with all that it holds."""
+    return uninstall(options.stack, keep=options.keep, yes=options.yes, dry_run=options.dry_run)
 
 
 def run_doctor(options: argparse.Namespace) -> int:
@@ -247,6 +266,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "models": run_models,
     "generate": run_generate,
     "replay": run_replay,
+    "uninstall": run_uninstall,
     "doctor": run_doctor,
 }
 

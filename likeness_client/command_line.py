@@ -31,6 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_models(commands)
     add_generate(commands)
     add_replay(commands)
+    add_uninstall(commands)
     add_doctor(commands)
     return parser
 
@@ -111,6 +112,25 @@ def add_replay(commands: Commands) -> None:
     replay = add_command(commands, "replay", "Deliver again what lies in the dead-letter queue")
     replay.add_argument("queue_url", metavar="QUEUE_URL", help="the output DeadLetterQueueUrl")
     replay.add_argument("--dry-run", action="store_true", help="only show what lies there")
+
+
+def add_uninstall(commands: Commands) -> None:
+    """Add ``likeness uninstall``."""
+    uninstall = add_command(
+        commands, "uninstall", "Remove a stack with its photos, models, rows and logs"
+    )
+    uninstall.add_argument("stack", metavar="STACK", help="the stack's name; asked for once more")
+    uninstall.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        choices=["photos", "models", "tables", "logs"],
+        help="what stays; may be given more than once",
+    )
+    uninstall.add_argument("--dry-run", action="store_true", help="only show what would go")
+    uninstall.add_argument(
+        "--yes", metavar="STACK", help="the stack's name again, in place of the question"
+    )
 
 
 def add_doctor(commands: Commands) -> None:

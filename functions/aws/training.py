@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from aws import settings
 from aws.bases import captioner_from_env
 from aws.clients import client
+from contracts.documents.capacity import CapacityMode
 from contracts.documents.upload.options import Precision
 from contracts.shared.quotas import MAX_SENTENCE, quota_in
 from domain.ports.trainer import CreateOutcome, NoCapacity, TrainingState
@@ -93,6 +94,7 @@ def state_of(answer: dict[str, Any]) -> TrainingState:
         ended_at=answer.get("TrainingEndTime"),
         training_seconds=answer.get("TrainingTimeInSeconds", 0),
         billable_seconds=answer.get("BillableTimeInSeconds", 0),
+        instances=answer["ResourceConfig"].get("InstanceCount", 1),
         spot=answer.get("EnableManagedSpotTraining", False),
         pool_seconds=pool.get("ResourceRetainedBillableTimeInSeconds", 0),
         pool=pool.get("Status"),
@@ -125,7 +127,10 @@ def settings_from_env() -> TrainingSettings:
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
         quota=settings.number("TRAINING_QUOTA"),
         max_batch=settings.number("MAX_BATCH"),
-        spot_backlog=settings.text("SPOT_BACKLOG") == "true",
+        capacity_mode=TypeAdapter(CapacityMode).validate_python(settings.text("TRAINING_CAPACITY")),
+        spot_discount=settings.number("SPOT_DISCOUNT") / 100,
+        max_instances=settings.number("LARGEST_CLUSTER"),
+        max_users_per_step=settings.number("MAX_USERS_PER_STEP"),
         keep_alive_seconds=settings.number("KEEP_ALIVE_SECONDS"),
         max_runtime_seconds=settings.number("MAX_RUNTIME_SECONDS"),
         uploads_bucket=settings.text("UPLOADS_BUCKET"),

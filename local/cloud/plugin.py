@@ -10,7 +10,16 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from local.cloud import call_record, events, lifecycle, permissions, sessions, streams, xray
+from local.cloud import (
+    call_record,
+    events,
+    lifecycle,
+    permissions,
+    sessions,
+    stacks,
+    streams,
+    xray,
+)
 from local.cloud.lambdas import installation as lambdas
 from local.cloud.monitoring import installation as monitoring
 from local.cloud.paths import NotInstalledError
@@ -39,6 +48,7 @@ def install() -> Stock:
     sessions.install()
     events.install()
     streams.install()
+    stacks.install()
     monitoring.install()
     lifecycle.install()
     xray.install()

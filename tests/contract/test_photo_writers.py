@@ -78,7 +78,7 @@ TRAINER = {
     ("sampling.to_png", "save"): Writer(1, "drawn", "memory"),
     # commands that a person runs
     ("convert.main", "save_file"): Writer(1, "weights", "caller"),
-    ("retina_weights.main", "save_file"): Writer(1, "weights", "caller"),
+    ("retina_weights.fetch", "save_file"): Writer(1, "weights", "caller"),
 }
 
 FUNCTIONS = {
@@ -164,9 +164,10 @@ LOCAL_SAGEMAKER = {
     ("s3.get", "open"): Writer(1, "photos", "laptop"),
     ("s3.get", "write"): Writer(1, "photos", "laptop"),
     ("s3.put", "put_object"): Writer(1, "given", "laptop"),
-    ("run.TrainingRun._finish", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "write_text"): Writer(1, "text", "laptop"),
+    ("artifacts._joined", "copyfile"): Writer(1, "given", "laptop"),
+    ("instance.Instance.keep_cache", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "write_text"): Writer(1, "text", "laptop"),
 }
 
 WRITERS = {

@@ -137,6 +137,33 @@ def test_event_files_reach_s3_while_the_job_runs_and_do_not_come_back(kit: SageM
     assert not any("tensorboard" in name for name in seen_by(kit, again)["inputs"])
 
 
+def of_instances(kit: SageMakerKit, count: int, **changes: Any) -> dict[str, Any]:
+    request = kit.request(**changes)
+    request["ResourceConfig"]["InstanceCount"] = count
+    kit.sagemaker.create_training_job(**request)
+    return kit.ended(request["TrainingJobName"])
+
+
+def test_a_job_of_several_instances_runs_on_each_of_them(kit: SageMakerKit) -> None:
+    job = of_instances(kit, 3)
+    name, names = job["TrainingJobName"], ["algo-1", "algo-2", "algo-3"]
+    assert job["TrainingJobStatus"] == "Completed"
+    model = kit.archive(f"output/{name}/output/model.tar.gz")
+    seen = {one: json.loads(model[f"{one}.json"]) for one in names}
+    assert [config["current_host"] for config in seen.values()] == names
+    assert all(config["hosts"] == names for config in seen.values())
+    assert {f"{name}/checkpoints/{one}.txt" for one in names} <= set(kit.keys(f"{name}/"))
+    for one in names:
+        lines = kit.log_lines("/aws/sagemaker/TrainingJobs", f"{name}/{one}-")
+        assert lines == ["step=1 loss=0.5", "step=2 loss=0.25"]
+
+
+def test_the_failure_of_one_instance_stops_the_others_and_fails_the_job(kit: SageMakerKit) -> None:
+    job = of_instances(kit, 2, behaviour={"fails_on": "algo-2", **LONG})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: , exit code: 9"
+
+
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [

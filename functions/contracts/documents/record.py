@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId, PlanId
+from contracts.documents.capacity import CapacityChoice, StepShape
 from contracts.documents.job import JobSpec
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.photos import Code
@@ -104,6 +105,12 @@ class JobRecord(Document):
     """Whether the job is being cancelled: the next stage fails with ``canceled``."""
 
     estimate: Estimate | None = None
+
+    step_shape: StepShape | None = None
+    """What one step of the training takes; absent: not known, so the job shares no step."""
+
+    capacity: CapacityChoice | None = None
+    """On what the newest attempt's training job runs, and why."""
 
     max_runtime_seconds: Annotated[int, Field(ge=1)] | None = None
     """Seconds that ``max_cost_usd`` pays for; such a job has a training job of its own."""

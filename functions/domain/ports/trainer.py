@@ -53,6 +53,8 @@ class TrainingState:
     """Seconds from ``started_at`` to ``ended_at``; 0 while the job runs."""
     billable_seconds: int = 0
     """Seconds that are billed; fewer than ``training_seconds`` on spot instances."""
+    instances: int = 1
+    """Number of instances; each of them is billed for the job's seconds and the pool's."""
     spot: bool = False
     pool_seconds: int = 0
     """Seconds for which the instance was kept warm afterwards, as reported so far."""
@@ -68,6 +70,16 @@ class TrainingState:
     def keeps_pool(self) -> bool:
         """Whether the instance waits, or will wait, for another job."""
         return self.pool in {"InUse", "Available"}
+
+    @property
+    def billed_seconds(self) -> int:
+        """Seconds of training that are billed, of all instances together."""
+        return self.instances * self.billable_seconds
+
+    @property
+    def billed_pool_seconds(self) -> int:
+        """Seconds of the warm pool that are billed, of all instances together."""
+        return self.instances * self.pool_seconds
 
     @property
     def run(self) -> Run | None:
