@@ -296,7 +296,7 @@ def answers(service: str) -> Callable[[Callable[[Memory, Answer], Answer]], Any]
 
 def deploy(memory: Memory) -> None:
     """Make the stack's resources as CloudFormation would."""
-    values = shipped().values(memory.parameters)
+    values = shipped().values(memory.parameters) | {"AWS::Region": REGION}
     for logical_id, resource in shipped().active(values):
         memory.resources[logical_id] = (resource["Type"], physical_id(logical_id, resource))
     for logical_id, (type_, name) in memory.resources.items():

@@ -54,8 +54,8 @@ def check_parameters(deployment: Deployment, _account: Account) -> Iterator[Find
         elif broken := broken_rule(deployment.value(name), rule):
             value = deployment.value(name)
             yield find(deployment, "parameter_refused", name, value=value, rule=broken)
-    for name, words in deployment.template.broken_rules(deployment.values):
-        yield find(deployment, "parameters_contradict", name, rule=words)
+    for name, words in deployment.template.broken_rules(deployment.known):
+        yield find(deployment, "parameters_contradict", name, rule=words.rstrip("."))
 
 
 def broken_rule(value: str, rule: Mapping[str, Any]) -> str:
@@ -108,7 +108,7 @@ def check_names(deployment: Deployment, _account: Account) -> Iterator[Finding]:
         yield find(deployment, "stack_name_capitals", stack, lower=stack.lower())
     named = [
         (len(one.name) - NAME_LIMITS[one.type], one)
-        for one in deployment.template.names(stack, deployment.values)
+        for one in deployment.template.names(stack, deployment.known)
         if one.type in NAME_LIMITS
     ]
     excess, worst = max(named, key=lambda pair: pair[0], default=(0, None))
