@@ -7,7 +7,7 @@
 
 Settings come from the environment, which `make images NAME=value` fills: TRAINING_BASE and
 SERVING_BASE (by digest), FACE_DETECTOR, RETINAFACE_SHA256, RETINAFACE_URL, TORCH_INDEX_URL,
-SERVING_USER, TESTS, and ENGINE (docker, podman or buildah).
+SERVING_USER, TRAINING_NEEDS, SERVING_NEEDS, TESTS, and ENGINE (docker, podman or buildah).
 """
 
 import argparse

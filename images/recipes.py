@@ -35,6 +35,11 @@ class Recipe:
     """What the base image is, for the message that asks for it."""
 
     @property
+    def needs_variable(self) -> str:
+        """Return the variable with the image's Python, CUDA and driver."""
+        return f"{self.name.upper()}_NEEDS"
+
+    @property
     def dockerfile(self) -> str:
         """Return the Dockerfile's path from the root."""
         return f"{self.name}_image/Dockerfile"
@@ -70,6 +75,8 @@ def build_arguments(recipe: Recipe, settings: Mapping[str, str]) -> dict[str, st
             " or `aws ecr describe-images` prints a tag's digest."
         )
     chosen = {name: settings[name] for name in recipe.arguments if name in settings}
+    if settings.get(recipe.needs_variable):
+        chosen["NEEDS"] = settings[recipe.needs_variable]
     return {"BASE_IMAGE": base, **chosen}
 
 

@@ -84,7 +84,7 @@ def tried(recipe: Recipe, folder: Path, options: argparse.Namespace) -> Iterator
     scratch = Scratch(folder)
     torch = pins((ROOT / "local/requirements-torch.txt").read_text())["torch"]
     bases.make_bases(scratch, torch)
-    arguments = {"BASE_IMAGE": BASES[recipe.name]}
+    arguments = {"BASE_IMAGE": BASES[recipe.name], "NEEDS": bases.NEEDS}
     if recipe.name == "training":
         yield refused(scratch.engine, recipe, arguments)
         arguments |= weights(folder)

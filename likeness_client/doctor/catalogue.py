@@ -216,9 +216,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "quota_spot_choice_zero": Entry(
         NOTE,
-        "A request may choose spot instances that the account may not use",
-        "SpotAllowed is true, but the quota '{name}' is 0: a request that chooses spot fails."
-        " {request}",
+        "Spot instances may be chosen, but the account may not use them",
+        "The quota '{name}' is 0: the planner trains on demand instead, and a request that chooses"
+        " spot fails. {request}",
         QUOTA,
     ),
     "quota_warm_pool_zero": Entry(

@@ -45,7 +45,7 @@ class Deployment:
 
     @property
     def known(self) -> dict[str, str]:
-        """Return the parameters and CloudFormation's pseudo parameters, for conditions and rules."""
+        """Return the parameters and CloudFormation's pseudo parameters, as conditions need them."""
         return self.values | {
             "AWS::AccountId": self.account_id,
             "AWS::Partition": self.partition,

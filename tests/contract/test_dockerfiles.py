@@ -114,7 +114,7 @@ def test_tests_run_as_nobody_and_all_of_them_by_default(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_of_the_builder_is_an_argument(name: str) -> None:
     declared = {line.partition("=")[0] for line in instructions(name, "ARG")}
-    assert set(RECIPES[name].arguments) | {"BASE_IMAGE"} == declared
+    assert set(RECIPES[name].arguments) | {"BASE_IMAGE", "NEEDS"} == declared
 
 
 # ---- what the build may see --------------------------------------------------------------------

@@ -76,6 +76,7 @@ def test_both_builders_know_the_base_of_each_image(name: str) -> None:
 def test_what_the_builders_set_is_a_setting_of_the_builder_or_their_own() -> None:
     own = {"REGISTRY", "PREFIX", "RUN_TESTS", "TEST"}
     known = {recipe.base_variable for recipe in RECIPES.values()}
+    known |= {recipe.needs_variable for recipe in RECIPES.values()}
     known |= {name for recipe in RECIPES.values() for name in recipe.arguments}
     assert set(environment()) - own <= known
     assert set(workflow()["jobs"]["push"]["env"]) - own <= known

@@ -159,6 +159,7 @@ LOCAL_SAGEMAKER = {
     ("artifacts._upload_folder", "open"): Writer(1, "given", "laptop"),
     ("process.Container.__init__", "open"): Writer(1, "text", "laptop"),
     ("process.Container._send", "write"): Writer(1, "text", "pipe"),
+    ("supervise.isolate", "write_text"): Writer(3, "text", "laptop"),
     ("packages.Packages.fetch", "rename"): Writer(1, "weights", "laptop"),
     ("packages._unpack", "extractall"): Writer(1, "weights", "laptop"),
     ("s3.get", "open"): Writer(1, "photos", "laptop"),

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from contracts.shared.accelerators import training_types
+from contracts.shared.names import MAX_STACK_NAME
 from domain.pricing.prices import USD_PER_HOUR
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.common import find
@@ -73,7 +74,7 @@ def broken_rule(value: str, rule: Mapping[str, Any]) -> str:
     if allowed is not None and not {part.strip() for part in parts} <= {*map(str, allowed)}:
         return "it must be one of " + ", ".join(map(str, allowed))
     pattern = rule.get("AllowedPattern")
-    if pattern is not None and not re.fullmatch(pattern, value):
+    if pattern is not None and not all(re.fullmatch(pattern, part.strip()) for part in parts):
         return rule.get("ConstraintDescription") or f"it must match {pattern}"
     if not rule.get("MinLength", 0) <= len(value) <= rule.get("MaxLength", 4096):
         return (
@@ -106,6 +107,17 @@ def check_names(deployment: Deployment, _account: Account) -> Iterator[Finding]:
         return
     if stack != stack.lower():
         yield find(deployment, "stack_name_capitals", stack, lower=stack.lower())
+    if len(stack) > MAX_STACK_NAME:
+        yield find(
+            deployment,
+            "name_too_long",
+            stack,
+            type="the stack",
+            length=len(stack),
+            limit=MAX_STACK_NAME,
+            longest=MAX_STACK_NAME,
+        )
+        return
     named = [
         (len(one.name) - NAME_LIMITS[one.type], one)
         for one in deployment.template.names(stack, deployment.known)

@@ -75,9 +75,9 @@ def needs_of(deployment: Deployment) -> Iterator[Need]:
     yield Need(training, "training job", jobs, "TrainingInstanceType")
     for chosen in choices_of(deployment):
         yield Need(chosen, "training job", 1, "AllowedInstanceTypes", beginning="quota_choice")
-    if deployment.value("SpotBacklog") == "true":
+    if deployment.value("TrainingCapacity") == "spot":
         yield Need(training, "spot training job", jobs, "TrainingInstanceType")
-    elif deployment.value("SpotAllowed") == "true":
+    elif may_use_spot(deployment):
         yield Need(
             training, "spot training job", 1, "TrainingInstanceType", beginning="quota_spot_choice"
         )
@@ -90,6 +90,12 @@ def needs_of(deployment: Deployment) -> Iterator[Need]:
         yield Need(
             deployment.value("EndpointInstanceType"), "endpoint", instances, "EndpointInstanceType"
         )
+
+
+def may_use_spot(deployment: Deployment) -> bool:
+    """Whether a request may choose spot instances, or the planner may."""
+    planned = deployment.value("TrainingCapacity") == "planned"
+    return planned or deployment.value("SpotAllowed") == "true"
 
 
 def choices_of(deployment: Deployment) -> Iterator[str]:

@@ -52,10 +52,13 @@ class Instance:
         self._container: Container | None = None
         self._sync = Mirrors([])
         self._logs: LogShipper | None = None
+        self._is_isolated: bool = document["EnableNetworkIsolation"]
+        self._credentials: dict[str, str] = {}
 
     def prepare(self, s3: Stock, session: host.Session, warm_cache: Path | None) -> None:
         """Make the folder with its inputs, and restore the checkpoints."""
         self._make_root(warm_cache)
+        self._credentials = {} if self._is_isolated else host.client_environment(session)
         inputs = self._document.get("InputDataConfig", [])
         channels.download_channels(s3, inputs, self.root / "input" / "data")
         self._sync = Mirrors([*self._checkpoints(s3), *self._tensorboard(s3)])
@@ -63,8 +66,14 @@ class Instance:
 
     def start(self, program: Program, ended: threading.Event) -> None:
         """Start the process; ``ended`` is set when it has ended."""
-        environment = self._environment()
-        self._container = Container(program, environment, self.root, self._log_file, ended)
+        self._container = Container(
+            program,
+            {**self._environment(), **self._credentials},
+            self.root,
+            self._log_file,
+            ended,
+            isolated=self._is_isolated,
+        )
 
     def status(self) -> int | None:
         """Return the process's exit status, None while it runs or has not begun."""
@@ -175,7 +184,12 @@ class Instance:
         stream = f"{self._document['TrainingJobName']}/{self.name}-{int(time.time())}"
         metrics = self._document["AlgorithmSpecification"].get("MetricDefinitions", [])
         client = s3_module.client(session, "logs")
-        return LogShipper(client, LOG_GROUP, stream, self._log_file, metrics)
+        return LogShipper(client, LOG_GROUP, stream, self._log_file, metrics, self._measured)
+
+    def _measured(self, metric: str, value: float) -> None:
+        """Put a value of a metric into CloudWatch; SageMaker does so itself, without the role."""
+        dimensions = {"TrainingJobName": self._document["TrainingJobName"]}
+        host.record_metric(LOG_GROUP, metric, value, dimensions)
 
 
 def log_file(job: str, name: str) -> Path:

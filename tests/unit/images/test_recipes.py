@@ -34,6 +34,13 @@ def test_only_the_images_own_settings_are_arguments_and_an_empty_one_counts() ->
     assert arguments == {"BASE_IMAGE": SETTINGS["TRAINING_BASE"], "FACE_DETECTOR": ""}
 
 
+def test_each_image_has_needs_of_its_own_and_an_empty_one_leaves_the_default() -> None:
+    needs = "python=3.12 cuda=13.0 driver=580"
+    settings = SETTINGS | {"SERVING_BASE": SETTINGS["TRAINING_BASE"], "SERVING_NEEDS": needs}
+    assert build_arguments(SERVING, settings)["NEEDS"] == needs
+    assert "NEEDS" not in build_arguments(TRAINING, settings | {"TRAINING_NEEDS": ""})
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "training_image/trainer").mkdir(parents=True)
