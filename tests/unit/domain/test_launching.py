@@ -396,8 +396,9 @@ def test_who_wants_spot_where_the_account_may_use_none_learns_it_at_once() -> No
     codes = [json.loads(failure.text)["code"] for failure in world.callbacks.answers.values()]
     assert codes == ["quota_zero"] * len(codes)
     assert len(codes) >= 2
-    assert len(codes) + len(world.jobs.in_training()) == 4, "a single user trains on demand"
-    assert len(names) == len(world.jobs.in_training())
+    training, queued = world.jobs.in_training(), world.jobs.queued()
+    assert len(codes) + len(training) + len(queued) == 4, "a single user trains on demand"
+    assert len(names) == len(training)
 
 
 def test_masks_and_class_pictures_travel_with_the_photos_each_once() -> None:
