@@ -99,6 +99,11 @@ def choose_capacity(work: Work, pool: Pool, market: Market) -> CapacityChoice:
     )
 
 
+def is_own_choice_of_spot(choice: CapacityChoice) -> bool:
+    """Return whether spot was chosen for its cost alone: neither request nor stack wants it."""
+    return choice.capacity == "spot" and choice.reason == "cheapest"
+
+
 def decide(
     work: Work, pool: Pool, market: Market, expected: Expected
 ) -> tuple[Capacity, CapacityReason]:
