@@ -18,7 +18,7 @@ from contracts.shared.limits import MAX_COST_USD
 from contracts.shared.steps import Dataset
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, find_document, read_document
-from domain.pricing.estimating import estimate_one, make_offer
+from domain.pricing.estimating import estimate_one, instance_of, make_offer
 from domain.pricing.prices import PUBLISHED, PriceTable, sum_usd
 from domain.pricing.step_sharing import shape_of
 
@@ -75,7 +75,7 @@ def share_cost_limit(
     costs = [one.usd for one in estimates if one.usd is not None]
     total = sum_usd(one.usd for one in estimates)
     if total is None:
-        raise PriceUnknownError(instance_type=kind)
+        raise PriceUnknownError(instance_type=instance_of(trials[0], kind))
     return [
         min(float(MAX_COST_USD), max(MIN_SHARE_USD, cost, limit * cost / total)) for cost in costs
     ]
