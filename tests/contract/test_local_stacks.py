@@ -1,37 +1,81 @@
-"""The laptop's CloudFormation makes what stock refuses."""
+"""CloudFormation on the laptop is as strict as on AWS: full buckets, patterns, the order."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from local.cloud.server import ACCOUNT
+import pytest
+from botocore.exceptions import ClientError
+
 from tests.cloud import eventually
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
 
-ROOT = Path(__file__).resolve().parents[2]
+NAME = "lenient-not"
+BUCKET = {"Type": "AWS::S3::Bucket"}
+NAMED = {
+    "Type": "AWS::SSM::Parameter",
+    "Properties": {"Name": "/taken", "Type": "String", "Value": "x"},
+}
 
 
-def test_a_stack_keeps_its_budget(cloud: Cloud) -> None:
-    stacks, budgets = cloud.client("cloudformation"), cloud.client("budgets")
-    topic = cloud.client("sns").create_topic(Name="operations")["TopicArn"]
+class Stack:
+    """One stack."""
 
-    def values(amount: str) -> list[dict[str, str]]:
-        given = {"BudgetName": "b", "MonthlyBudgetUsd": amount, "OperationsTopicArn": topic}
-        return [{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()]
+    def __init__(self, cloud: Cloud) -> None:
+        self.client = cloud.client("cloudformation")
 
-    def amounts() -> list[float]:
-        found = budgets.describe_budgets(AccountId=ACCOUNT).get("Budgets", [])
-        return [float(each["BudgetLimit"]["Amount"]) for each in found]
+    def make(self, **resources: Any) -> str:
+        body = json.dumps({"Resources": resources})
+        change = self.client.update_stack if self.status() else self.client.create_stack
+        change(StackName=NAME, TemplateBody=body)
+        return self.settled()
 
-    body = (ROOT / "budget.yaml").read_text()
-    stacks.create_stack(StackName="budgeted", TemplateBody=body, Parameters=values("5"))
-    eventually(lambda: amounts() == [5])
-    notifications = budgets.describe_notifications_for_budget(AccountId=ACCOUNT, BudgetName="b")
-    assert notifications["Notifications"]
-    stacks.update_stack(StackName="budgeted", TemplateBody=body, Parameters=values("7"))
-    eventually(lambda: amounts() == [7])
-    stacks.delete_stack(StackName="budgeted")
-    eventually(lambda: amounts() == [])
+    def delete(self) -> str:
+        self.client.delete_stack(StackName=NAME)
+        return self.settled()
+
+    def settled(self) -> str:
+        eventually(lambda: not self.status().endswith("IN_PROGRESS"))
+        return self.status()
+
+    def status(self) -> str:
+        found = self.client.describe_stacks()["Stacks"]
+        return next((str(s["StackStatus"]) for s in found if s["StackName"] == NAME), "")
+
+    def resource(self, logical_id: str) -> str:
+        found = self.client.describe_stack_resources(StackName=NAME)["StackResources"]
+        (name,) = (r["PhysicalResourceId"] for r in found if r["LogicalResourceId"] == logical_id)
+        return str(name)
+
+
+def test_a_bucket_with_files_or_their_versions_outlives_its_stack_s_deletion(cloud: Cloud) -> None:
+    stack, s3 = Stack(cloud), cloud.client("s3")
+    versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
+    assert stack.make(B={**BUCKET, "Properties": versioned}) == "CREATE_COMPLETE"
+    bucket = stack.resource("B")
+    version = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["VersionId"]
+    marker = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    assert stack.delete() == "DELETE_FAILED"
+    for each in (version, marker):
+        s3.delete_object(Bucket=bucket, Key="k", VersionId=each)
+    assert stack.delete() == ""
+
+
+def test_a_parameter_whose_value_its_pattern_excludes_is_refused(cloud: Cloud) -> None:
+    ssm = cloud.client("ssm")
+    with pytest.raises(ClientError, match="ParameterPatternMismatchException"):
+        ssm.put_parameter(Name="/p", Value="A", Type="String", AllowedPattern="^[a-z]$")
+    ssm.put_parameter(Name="/p", Value="a", Type="String", AllowedPattern="^[a-z]$")
+    ssm.delete_parameter(Name="/p")
+
+
+def test_what_a_template_adds_is_made_before_what_it_drops_is_deleted(cloud: Cloud) -> None:
+    stack, ssm = Stack(cloud), cloud.client("ssm")
+    assert stack.make(Old=NAMED) == "CREATE_COMPLETE"
+    assert stack.make(New=NAMED) == "UPDATE_ROLLBACK_COMPLETE", "its name is still taken"
+    assert stack.make(New=BUCKET) == "UPDATE_COMPLETE"
+    assert not ssm.get_parameters(Names=["/taken"])["Parameters"]
+    assert stack.delete() == ""
