@@ -39,8 +39,8 @@ def test_a_stack_keeps_its_budget(cloud: Cloud) -> None:
     (name,) = (
         each["BudgetName"] for each in budgets.describe_budgets(AccountId=ACCOUNT)["Budgets"]
     )
-    told = budgets.describe_notifications_for_budget(AccountId=ACCOUNT, BudgetName=name)
-    assert told["Notifications"]
+    found = budgets.describe_notifications_for_budget(AccountId=ACCOUNT, BudgetName=name)
+    assert found["Notifications"]
     stacks.update_stack(StackName="budgeted", TemplateBody=body, Parameters=values("7"))
     eventually(lambda: amounts() == [7])
     stacks.delete_stack(StackName="budgeted")
