@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageStat
 
-from bench.intake.photos import heic, scene
+from bench.intake.pictures import heic, scene
 from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.decode import answer
 from runtime.imaging.exif import EXIF_FOLDER, TAKEN
