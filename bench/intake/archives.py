@@ -71,7 +71,7 @@ def large() -> Rows:
     """Yield archives that hold too much."""
     yield "zip bomb", partial(zipped, {"x": bytes(LARGE)}), "archive_too_large"
     yield "tar bomb", partial(tarred, {"x": bytes(LARGE)}), "archive_too_large"
-    many = {f"{n}.jpg": b"" for n in range(20_000)}
+    many = dict.fromkeys((f"{n}.jpg" for n in range(20_000)), b"")
     yield "zip of 20,000", partial(zipped, many), "archive_too_large"
     yield "tar of 20,000", partial(tarred, many), "archive_too_large"
     yield "zip of 1001", partial(zipped, dict(list(many.items())[:1001])), "archive_too_large"
@@ -148,7 +148,7 @@ def bad_zips() -> Rows:
     yield "zip that quotes its headers", quoted, "archive_unsafe"
     yield "zip with a dictionary of 2 GB", lambda: lzma_with(2**31), "archive_too_complex"
     yield "zip with a dictionary of 64 MB", lambda: lzma_with(2**26), "archive_too_complex"
-    slow = partial(zipped, {f"{n}": bytes(15_000_000) for n in range(12)}, zipfile.ZIP_BZIP2)
+    slow = partial(zipped, dict.fromkeys("abcdefghijkl", bytes(15_000_000)), zipfile.ZIP_BZIP2)
     yield "zip of 180 MB in bzip2", slow, "archive_too_complex"
     end = partial(patched, body, b"PK\5\6")
     yield "zip of a later volume", partial(end, 4, b"\2\0\2\0"), "archive_not_taken"
@@ -307,16 +307,23 @@ def heavy() -> Rows:
     """Yield archives that take seconds to make or to read."""
     yield "zip of a million entries", a_million, "archive_too_large"
     yield "tar with a pax header of 450 MB", the_largest_header, "archive_too_complex"
-    full = {f"{n}.jpg": bytes(19_000_000) for n in range(26)}
-    yield "zip of 494 MB", partial(zipped, full), None
-    yield "tar of 494 MB", partial(tarred, full), None
-    more = {f"{n}.jpg": bytes(19_000_000) for n in range(30)}
-    yield "zip of 570 MB", partial(zipped, more), "archive_too_large"
-    yield "tar of 570 MB", partial(tarred, more), "archive_too_large"
+    yield "zip of 494 MB", lambda: zipped(zeros(26)), None
+    yield "tar of 494 MB", lambda: tarred(zeros(26)), None
+    yield "zip of 570 MB", lambda: zipped(zeros(30)), "archive_too_large"
+    yield "tar of 570 MB", lambda: tarred(zeros(30)), "archive_too_large"
     yield "gzip of 2 GB of zeros", two_gigabytes, "archive_too_large"
-    noise = random.Random(1).randbytes(19_000_000)  # noqa: S311 - the same every time
-    stored = {f"{n}.jpg": bytes([n]) + noise for n in range(8)}
-    yield "zip of 152 MB stored", partial(zipped, stored, zipfile.ZIP_STORED), None
+    yield "zip of 152 MB stored", lambda: zipped(noise(8), zipfile.ZIP_STORED), None
+
+
+def zeros(count: int) -> dict[str, bytes]:
+    """Return files of 19 MB of zeros."""
+    return dict.fromkeys((f"{n}.jpg" for n in range(count)), bytes(19_000_000))
+
+
+def noise(count: int) -> dict[str, bytes]:
+    """Return files of 19 MB that cannot be packed."""
+    body = random.Random(1).randbytes(19_000_000)  # noqa: S311 - the same every time
+    return {f"{n}.jpg": bytes([n]) + body for n in range(count)}
 
 
 def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

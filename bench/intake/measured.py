@@ -9,6 +9,7 @@ import io
 import json
 import resource
 import sys
+from pathlib import Path
 
 from contracts.errors import StageError
 from contracts.shared.rejection import PhotoRejectedError
@@ -29,9 +30,16 @@ def main(kind: str) -> None:
     facts = {
         "code": code,
         "seconds": sum(usage.ru_utime + usage.ru_stime for usage in used),
-        "megabytes": max(usage.ru_maxrss for usage in used) / 1024,
+        "megabytes": max(own_kilobytes(), used[1].ru_maxrss) / 1024,
     }
     print(json.dumps(facts))
+
+
+def own_kilobytes() -> int:
+    """Return this program's peak memory; getrusage has that of the program that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (line for line in lines if line.startswith("VmHWM:"))
+    return int(peak.split()[1])
 
 
 def photo(body: bytes) -> str | None:
