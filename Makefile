@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants help demo test lint up down envs clean
+.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants privileges help demo test lint up down envs clean
 
 help: ## what there is
 	@awk -f docs/help.awk $(MAKEFILE_LIST)
@@ -152,14 +152,14 @@ lint: ## style, types, imports, template, state machine
 	@$(call ready,lint,$(LINT_READY))
 	$(TOOLS)/ruff format --no-cache --check .
 	$(TOOLS)/ruff check --no-cache .
-	$(TOOLS)/mypy functions training_image serving_image local tests bench likeness_client setup.py
+	$(TOOLS)/mypy functions training_image serving_image images local tests bench likeness_client setup.py
 	$(TOOLS)/mypy serving_image/serve statemachine/assemble.py .ci/expand_template.py
 	$(foreach model,$(TRITON_MODELS),$(TOOLS)/mypy $(model) &&) true
 	$(TOOLS)/lint-imports
 	$(SAM)/sam validate --lint --region us-east-1
 	PYTHONPATH=. $(TOOLS)/python .ci/expand_template.py > $(ENVS)/expanded.json
-	$(SAM)/cfn-lint $(ENVS)/expanded.json
-	$(foreach machine,$(wildcard statemachine/*.asl.json),$(ENVS)/node/node_modules/.bin/asl-validator --json-path $(machine) &&) true
+	$(SAM)/cfn-lint $(ENVS)/expanded.json budget.yaml pipeline.yaml
+	$(foreach machine,$(wildcard statemachine/*.asl.json),sed 's/$${Partition}/aws/' $(machine) > $(ENVS)/machine.asl.json && $(ENVS)/node/node_modules/.bin/asl-validator --json-path $(ENVS)/machine.asl.json &&) true
 
 test: ## unit, contract, integration, smoke, end to end
 	@$(call ready,test,$(TESTS_READY))
@@ -194,6 +194,11 @@ corpus: ## every kind of bad and odd upload through intake, and a naive reader b
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
+.PHONY: doctor-test
+doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.doctor
+
 quality: ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
 	PYTHONPATH=functions:training_image:. $(TORCH)/python -m bench.quality $(QUALITY)
@@ -218,9 +223,29 @@ bench-newcomer: ## environments and first demo beside those of cabb990, in clone
 	@$(call ready,unit,tools/.tests)
 	$(TOOLS)/python -m bench.newcomer $(NEWCOMER)
 
+privileges: ## what each role may do, beside what the end-to-end tests saw it do (10 minutes; RECORD=reports/calls.jsonl: an earlier run)
+	@$(call ready,test,$(TESTS_READY))
+	PYTHONPATH=. $(TOOLS)/python -m bench.privileges $(if $(RECORD),--record $(RECORD))
+
 mutants: ## mistakes made on purpose, that the tests must notice: ROOM=domain/pricing, MUTANTS="--minutes 30" (hours; goes on where it stopped)
 	@$(call ready,test,$(TESTS_READY) mutants/.ready)
 	PYTHONPATH=. $(TOOLS)/python -m bench.mutants $(if $(ROOM),--room $(ROOM)) $(MUTANTS)
+
+images-test: ## both images built by buildah on stand-in bases and run as SageMaker runs them (30 minutes, as root; IMAGES_TEST='--keep --install')
+	@$(call ready,torch,torch/.tests)
+	PYTHONPATH=functions:training_image:serving_image:. nice -n 15 $(TORCH)/python -m bench.images $(IMAGES_TEST)
+
+# ---- the images: docs/container_images.md ----------------------------------------------------------
+
+.PHONY: images images-test lock
+
+# Settings are variables: make images TRAINING_BASE=...@sha256:... SERVING_BASE=... RETINAFACE_SHA256=...
+images: ## build both images with docker, podman or buildah: TRAINING_BASE= SERVING_BASE= RETINAFACE_SHA256= (IMAGES='training --test')
+	@python3 -m images build $(IMAGES)
+
+lock: ## write the images' requirement files with hashes, after a version was changed
+	@$(call ready,lint,tools/.ready)
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(TOOLS)/python -m images lock
 
 clean: ## forget builds, environments and the laptop's state
 	rm -rf .venv .aws-sam .local reports
@@ -243,7 +268,7 @@ format: ## format the code, and mend what the linter can mend by itself
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
-GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/map.py
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/map.py
 
 generated: ## write the committed files that scripts make: state machines, diagrams, schemas, tables, map
 	@$(call ready,lint,tools/.lint)
@@ -253,3 +278,4 @@ check-generated: ## fail if a generated file is not what its script makes
 	@$(call ready,lint,tools/.lint)
 	@$(foreach script,$(GENERATORS),{ PYTHONPATH=functions:. $(TOOLS)/python $(script) --check || \
 	{ echo "$(script): out of date; run make generated" >&2; exit 1; }; } &&) true
+	@$(TOOLS)/python -m images lock --check

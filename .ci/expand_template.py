@@ -25,23 +25,25 @@ GOLDEN = ROOT / "tests" / "contract" / "golden" / "expanded_template.json"
 WIDTH = 140
 MAX_TEXT = 1000
 """GOLDEN has the hash of a longer text: it stands in a file of its own, which shows its changes."""
-SECTIONS = ("Conditions", "Outputs", "Parameters", "Resources")
+POLICY_ATTRIBUTES = {"DeletionPolicy", "UpdateReplacePolicy"}
+SECTIONS = ("Conditions", "Outputs", "Parameters", "Resources", "Rules")
 
-POLICY = "arn:aws:iam::aws:policy/"
-SERVICE_ROLE = POLICY + "service-role/"
 MANAGED_POLICIES = {
-    "AWSLambdaBasicExecutionRole": SERVICE_ROLE + "AWSLambdaBasicExecutionRole",
-    "AWSLambdaDynamoDBExecutionRole": SERVICE_ROLE + "AWSLambdaDynamoDBExecutionRole",
-    "AWSXrayWriteOnlyAccess": POLICY + "AWSXrayWriteOnlyAccess",
-    "AWSXRayDaemonWriteAccess": POLICY + "AWSXRayDaemonWriteAccess",
+    "AWSLambdaBasicExecutionRole": "service-role/AWSLambdaBasicExecutionRole",
+    "AWSLambdaDynamoDBExecutionRole": "service-role/AWSLambdaDynamoDBExecutionRole",
+    "AWSXrayWriteOnlyAccess": "AWSXrayWriteOnlyAccess",
+    "AWSXRayDaemonWriteAccess": "AWSXRayDaemonWriteAccess",
 }
+"""Path of each of AWS's own policies, by the name that SAM calls it."""
 
 
-def expanded() -> dict[str, Any]:
-    """Return template.yaml as CloudFormation gets it from its last transform."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    session = boto3.session.Session("none", "none", region_name="us-east-1")
-    translator = Translator(MANAGED_POLICIES, Parser(), boto_session=session)
+def expanded(region: str = "us-east-1") -> dict[str, Any]:
+    """Return template.yaml as CloudFormation gets it from its last transform in a Region."""
+    os.environ["AWS_DEFAULT_REGION"] = region  # SAM reads the partition from it
+    session = boto3.session.Session("none", "none", region_name=region)
+    policies = f"arn:{session.get_partition_for_region(region)}:iam::aws:policy/"
+    managed = {name: policies + path for name, path in MANAGED_POLICIES.items()}
+    translator = Translator(managed, Parser(), boto_session=session)
     translated: dict[str, Any] = translator.translate(localised(read()), parameter_values={})
     return translated
 
@@ -53,14 +55,23 @@ def localised(template: dict[str, Any]) -> dict[str, Any]:
     template["Globals"]["Function"].pop("CodeUri", None)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
+        for policy in POLICY_ATTRIBUTES & resource.keys():
+            resource[policy] = unprotected(resource[policy])
         if resource["Type"] == "AWS::Serverless::Function":
             properties["CodeUri"] = "s3://artifacts-bucket/key"
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            properties["TemplateURL"] = "https://artifacts-bucket.s3.amazonaws.com/key"
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = "s3://artifacts-bucket/key"
         if resource["Type"] == "AWS::Serverless::StateMachine":
             definition = ROOT / properties.pop("DefinitionUri")
             properties["Definition"] = json.loads(definition.read_text())
     return template
+
+
+def unprotected(policy: Any) -> Any:
+    """Return what a DeletionPolicy is with ProtectData=false; LanguageExtensions resolves it."""
+    return policy["Fn::If"][2] if isinstance(policy, dict) else policy
 
 
 def golden(template: dict[str, Any]) -> str:

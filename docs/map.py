@@ -43,7 +43,7 @@ SECTIONS = (
     Section(
         "The stack",
         "What is deployed.",
-        ("template.yaml", "dashboard.yaml", "samconfig.toml"),
+        ("template.yaml", "budget.yaml", "dashboard.yaml", "samconfig.toml"),
     ),
     Section(
         "The workflows",
@@ -97,6 +97,11 @@ SECTIONS = (
         ),
     ),
     Section("The serving image", "What the SageMaker endpoint runs.", ("serving_image/",)),
+    Section(
+        "The images' build",
+        "What `make images`, CodeBuild and GitHub run, and where the images are kept.",
+        ("pipeline.yaml", "images/", ".github/workflows/", ".dockerignore"),
+    ),
     Section("The client", "The command `likeness` and its Python API.", ("likeness_client/",)),
     Section(
         "The laptop",
@@ -137,6 +142,7 @@ ENTRANCES = (
     "training_image/train.py",
     "serving_image/serve",
     "serving_image/base_model/1/model.py",
+    "images/__main__.py",
     "likeness_client/__main__.py",
     "local/demo/__main__.py",
     "local/cloud/__main__.py",
@@ -186,6 +192,8 @@ LINES = {
     "tests/integration/foreign_page.html": "A web page that tries to use the laptop's AWS.",
     "training_image/accelerate_config/zero2.json": "DeepSpeed's settings, for zero2.yaml.",
     "docs/map.md": "This page.",
+    "docs/doctor-policy.json": "The IAM policy that allows every call of `likeness doctor`.",
+    "likeness_client/doctor/template.json": "What `likeness doctor` knows of template.yaml.",
     ".gitignore": "What git leaves out.",
     ".pre-commit-config.yaml": "What runs before a commit.",
     ".editorconfig": "Line ends, indents and line lengths for editors.",

@@ -78,7 +78,7 @@ def groups(template: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def group_lines(group: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[str]:
     """Yield a group's heading and its table of parameters."""
-    yield f"\n## {group['Label']['default']}\n\n"
+    yield f"\n## {group['Label']['default']}\n"
     rows = [parameter_row(name, template["Parameters"][name]) for name in group["Parameters"]]
     yield from table(("parameter", "default", "values", "meaning"), rows)
 
@@ -141,7 +141,7 @@ def internal_rows(rows: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterat
 
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Yield the lines of a table in Markdown."""
-    yield f"| {' | '.join(heads)} |\n"
+    yield f"\n| {' | '.join(heads)} |\n"
     yield "|" + "---|" * len(heads) + "\n"
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n"

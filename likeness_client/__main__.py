@@ -20,6 +20,8 @@ from likeness_client.aws_errors import explain, is_about_access, is_missing
 from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.command_line import make_parser
+from likeness_client.doctor.account import NotAskedError
+from likeness_client.doctor.command import Question, SamConfigError, check_names, diagnose
 from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
@@ -27,7 +29,9 @@ from likeness_client.functions import FunctionFailedError
 from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
+from likeness_client.stack import NoStackError
 from likeness_client.store import NotStoredError
+from likeness_client.uninstall import NotConfirmedError, NotUninstalledError, uninstall
 
 NOT_ARGUMENTS = {
     *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
@@ -38,6 +42,18 @@ ADDRESS = "AWS_ENDPOINT_URL"
 
 class UsageError(Exception):
     """The command cannot be carried out as it was given."""
+
+
+NOT_AS_GIVEN = (
+    *(UsageError, NoFolderError, NoStackError, NoTenantError, SamConfigError, UnknownJobError),
+)
+"""What the command names is not there."""
+
+ANSWERS = (
+    *(FunctionFailedError, GenerationError, NotAskedError),
+    *(NotConfirmedError, NotUninstalledError),
+)
+"""The answer is no, or AWS could not be asked."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -60,11 +76,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_addresses()
         return COMMANDS[options.command](options)
-    except (UsageError, NoFolderError, NoTenantError, UnknownJobError) as error:
+    except NOT_AS_GIVEN as error:
         return complain(str(error), ExitCode.NOT_FOUND)
-    except (FunctionFailedError, GenerationError) as error:
-        refused = not is_about_access(error.__cause__)
-        return complain(str(error), ExitCode.REFUSED if refused else ExitCode.NO_AWS)
+    except ANSWERS as error:
+        unasked = isinstance(error, NotAskedError) or is_about_access(error.__cause__)
+        return complain(str(error), ExitCode.NO_AWS if unasked else ExitCode.REFUSED)
     except ParamValidationError as error:
         return complain(explain(error), ExitCode.NOT_FOUND)
     except BotoCoreError as error:
@@ -116,6 +132,35 @@ def run_check(options: argparse.Namespace) -> int:
 def run_replay(options: argparse.Namespace) -> int:
     """Empty the dead-letter queue."""
     return replay(options.queue_url, dry_run=options.dry_run)
+
+
+def run_uninstall(options: argparse.Namespace) -> int:
+    """Remove a stack with all that it holds."""
+    return uninstall(options.stack, keep=options.keep, yes=options.yes, dry_run=options.dry_run)
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Examine a deployment, before or after it is made.
+
+    Raises:
+        UsageError: a check that is left out does not exist.
+    """
+    if unknown := set(options.skip) - {*check_names()}:
+        raise UsageError(
+            f"--skip {' '.join(sorted(unknown))}: checks are {' '.join(check_names())}"
+        )
+    return diagnose(
+        Question(
+            region=options.region,
+            stack=options.stack,
+            overrides=options.parameter_overrides,
+            config_env=options.config_env,
+            config_file=options.config_file,
+            skip=options.skip,
+            deep=options.hash,
+            json=options.json,
+        )
+    )
 
 
 def run_models(options: argparse.Namespace) -> int:
@@ -221,6 +266,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "models": run_models,
     "generate": run_generate,
     "replay": run_replay,
+    "uninstall": run_uninstall,
+    "doctor": run_doctor,
 }
 
 if __name__ == "__main__":

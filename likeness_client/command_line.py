@@ -31,6 +31,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_models(commands)
     add_generate(commands)
     add_replay(commands)
+    add_uninstall(commands)
+    add_doctor(commands)
     return parser
 
 
@@ -110,6 +112,62 @@ def add_replay(commands: Commands) -> None:
     replay = add_command(commands, "replay", "Deliver again what lies in the dead-letter queue")
     replay.add_argument("queue_url", metavar="QUEUE_URL", help="the output DeadLetterQueueUrl")
     replay.add_argument("--dry-run", action="store_true", help="only show what lies there")
+
+
+def add_uninstall(commands: Commands) -> None:
+    """Add ``likeness uninstall``."""
+    uninstall = add_command(
+        commands, "uninstall", "Remove a stack with its photos, models, rows and logs"
+    )
+    uninstall.add_argument("stack", metavar="STACK", help="the stack's name; asked for once more")
+    uninstall.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        choices=["photos", "models", "tables", "logs"],
+        help="what stays; may be given more than once",
+    )
+    uninstall.add_argument("--dry-run", action="store_true", help="only show what would go")
+    uninstall.add_argument(
+        "--yes", metavar="STACK", help="the stack's name again, in place of the question"
+    )
+
+
+def add_doctor(commands: Commands) -> None:
+    """Add ``likeness doctor``."""
+    doctor = add_command(
+        commands, "doctor", "Find what would stop a deployment, or stops a deployed stack"
+    )
+    doctor.add_argument("--region", help="default: samconfig.toml's, then the AWS CLI's")
+    doctor.add_argument("--stack", metavar="NAME", help="default: samconfig.toml's, then likeness")
+    doctor.add_argument(
+        "--parameter-overrides",
+        nargs="+",
+        metavar="NAME=VALUE",
+        help="ask about a deployment with these parameters; without them and without"
+        " --config-env, about the deployed stack",
+    )
+    doctor.add_argument(
+        "--config-env", metavar="ENV", help="ask about what `sam deploy --config-env` would deploy"
+    )
+    doctor.add_argument(
+        "--config-file",
+        type=Path,
+        default=Path("samconfig.toml"),
+        metavar="FILE",
+        help="where --config-env is (default: %(default)s)",
+    )
+    doctor.add_argument(
+        "--hash", action="store_true", help="download every file of the base to compare its hash"
+    )
+    doctor.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="leave a check out, such as drift, which takes minutes; --json lists the names",
+    )
+    doctor.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def add_generate(commands: Commands) -> None:

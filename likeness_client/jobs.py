@@ -190,7 +190,8 @@ def details(status: StatusChange) -> str:
     if status.queue_place is not None:
         reason = {"slot": "a training job to end", "capacity": "SageMaker to have an instance"}
         waits = reason[status.waiting_for or "slot"]
-        return f"place {status.queue_place} in the queue, waits for {waits}"
+        quote = f'; AWS answers: "{status.refusal}"' if status.refusal else ""
+        return f"place {status.queue_place} in the queue, waits for {waits}{quote}"
     if status.eta_seconds is not None:
         left = f"about {status.eta_seconds} s to the last one"
         return f"step {status.step} of {status.total_steps}, {left}"

@@ -23,7 +23,7 @@ SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
 BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
 BUILT_FROM = ROOT / ".aws-sam" / "built-from"
 SOURCES = (
-    *("template.yaml", "dashboard.yaml", "samconfig.toml"),
+    *("template.yaml", "budget.yaml", "dashboard.yaml", "samconfig.toml"),
     *("functions", "dependencies", "statemachine"),
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"

@@ -208,9 +208,9 @@ def tool_problems(needs: Needs, machine: Machine) -> List[str]:
             f"GNU make {_text(OLDEST_MAKE)} or newer is needed, this is {_text(machine.make)}."
             " macOS brings 3.81; brew install make calls the new one gmake."
         )
-    if "torch" in needs.environments and not machine.has_compiler:
+    if {"torch", "lambda"} & set(needs.environments) and not machine.has_compiler:
         problems.append(
-            "There is no C compiler `cc`: the server builds a small library with it when it"
+            "There is no C compiler `cc`: the laptop builds small programs with it when it"
             " starts. Debian, Ubuntu: apt install gcc libc6-dev."
         )
     if needs.node and (machine.node is None or machine.node < OLDEST_NODE or not machine.has_npm):

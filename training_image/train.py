@@ -4,8 +4,8 @@ It reads ``input/data/{plan,photos,base}`` under /opt/ml ($SAGEMAKER_BASE_DIR na
 It writes ``checkpoints/<job_id>/`` for each task, and ``output/failure`` when no task succeeded. It
 needs no network.
 
-Exit codes: 0 at least one task succeeded, 1 no task succeeded, 143 preempted: a later attempt
-resumes from the newest checkpoint.
+Exit codes: 0 at least one task succeeded, or the job has several hosts; 1 no task succeeded; 143
+preempted: a later attempt resumes from the newest checkpoint.
 """
 
 import os
@@ -27,13 +27,15 @@ def main() -> int:
     sys.path[:0] = [str(HERE), str(HERE.parent / "functions")]  # for a checkout
     warnings.filterwarnings("ignore")
     root = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-    from trainer.process.launch import is_worker, read_num_processes, run_workers, worker_dir  # noqa: PLC0415
+    from trainer.process import launch  # noqa: PLC0415 (after the path is set)
 
-    if not is_worker() and read_num_processes(root) > 1:
-        return run_workers(root, read_num_processes(root))
+    if launch.count_hosts(root) > 1 and not launch.is_contained():
+        return launch.run_contained()
+    if not launch.is_worker() and launch.read_num_processes(root) > 1:
+        return launch.run_workers(root, launch.read_num_processes(root))
     from trainer.job import run_job  # noqa: PLC0415 (after the environment is set; takes seconds)
 
-    return run_job(worker_dir(root))
+    return run_job(launch.worker_dir(root))
 
 
 if __name__ == "__main__":

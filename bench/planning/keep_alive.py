@@ -2,7 +2,7 @@
 
 The cost is the paid idle time plus the cold starts; a cold start counts as COLD_WORTH idle seconds.
 The optimum knows every gap in advance. Our rule is the one of launch_training,
-domain.training.keep_alive.advised_period, which knows only the earlier training jobs.
+domain.training.keep_alive.expect_pool, which knows only the earlier training jobs.
 """
 
 import math
@@ -15,7 +15,7 @@ from itertools import pairwise
 from bench.report import Figure
 from domain.ports.cost_records import RECENT_RUNS
 from domain.ports.trainer import Run
-from domain.training.keep_alive import COLD_WORTH, advised_period, cost
+from domain.training.keep_alive import COLD_WORTH, cost, expect_pool
 
 ARRIVALS = 600
 SERVICE_SECONDS = 60.0
@@ -100,7 +100,11 @@ def runs_with(gaps: list[float]) -> list[Run]:
 
 
 RULES: dict[str, Rule] = {
-    "ours": lambda past: advised_period(runs_with(past[-RECENT_RUNS + 1 :]), MAX_PERIOD),
+    "ours": lambda past: (
+        expect_pool(
+            runs_with(past[-RECENT_RUNS + 1 :]), MAX_PERIOD, more_wait=False
+        ).keep_alive_seconds
+    ),
     "ski rental alone": lambda _: COLD_WORTH,
     "always 600 s": lambda _: 600.0,
     "always 3600 s": lambda _: 3600.0,

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from aws import settings
 from aws.clients import client
 from contracts.documents.hosting import EndpointStatus
+from contracts.shared.endpoint_tags import APPLICATION, MADE_BY, ON_DEMAND, is_made_on_demand
 
 _STATUS: dict[str, EndpointStatus] = {
     "Creating": "starting",
@@ -21,6 +22,20 @@ _STATUS: dict[str, EndpointStatus] = {
     "UpdateRollbackFailed": "failed",
 }
 VARIANT = "AllTraffic"
+TAGS = dict((APPLICATION, (MADE_BY, ON_DEMAND)))
+"""Tags of an endpoint that a function makes."""
+
+
+class Stack:
+    """The stack that this function belongs to."""
+
+    def __init__(self, stack_id: str, cloudformation: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._id, self._cloudformation = stack_id, cloudformation
+
+    def changes(self) -> bool:
+        """Whether CloudFormation is changing the stack, cleaning up after it or rolling back."""
+        (found,) = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"]
+        return str(found["StackStatus"]).endswith("_IN_PROGRESS")
 
 
 class SageMakerEndpointLifecycle:
@@ -32,18 +47,23 @@ class SageMakerEndpointLifecycle:
         config: str | None,
         sagemaker: Any,  # noqa: ANN401 - a boto3 client
         cloudwatch: Any,  # noqa: ANN401 - a boto3 client
+        stack: Stack | None = None,
     ) -> None:
-        self.name, self._config = name, config
+        self.name, self._config, self._stack = name, config, stack
         self._sagemaker, self._cloudwatch = sagemaker, cloudwatch
 
     @classmethod
     def from_env(cls) -> "SageMakerEndpointLifecycle":
-        """Use ENDPOINT_NAME; ENDPOINT_CONFIG_NAME is empty if CloudFormation owns the endpoint."""
+        """Use ENDPOINT_NAME and STACK_ID.
+
+        ENDPOINT_CONFIG_NAME is empty if CloudFormation owns the endpoint.
+        """
         return cls(
             settings.text("ENDPOINT_NAME"),
             settings.optional("ENDPOINT_CONFIG_NAME"),
             client("sagemaker"),
             client("cloudwatch"),
+            Stack(settings.text("STACK_ID"), client("cloudformation")),
         )
 
     @property
@@ -56,13 +76,25 @@ class SageMakerEndpointLifecycle:
         found = self._describe()
         return "absent" if found is None else _STATUS[found["EndpointStatus"]]
 
+    def made_on_demand(self) -> bool:
+        """Whether a function has made the endpoint that exists, by its tags."""
+        found = self._describe()
+        if found is None:
+            return False
+        answer = self._sagemaker.list_tags(ResourceArn=found["EndpointArn"], MaxResults=100)
+        return is_made_on_demand({tag["Key"]: tag["Value"] for tag in answer["Tags"]})
+
+    def stack_changes(self) -> bool:
+        """Whether CloudFormation changes the stack now; False where no stack is known."""
+        return self._stack is not None and self._stack.changes()
+
     def create(self) -> None:
         """Start the endpoint; do nothing when it exists already."""
         try:
             self._sagemaker.create_endpoint(
                 EndpointName=self.name,
                 EndpointConfigName=self._config,
-                Tags=[{"Key": "application", "Value": "likeness"}],
+                Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
             )
         except ClientError as error:
             if "existing endpoint" not in error.response["Error"]["Message"]:

@@ -2,15 +2,20 @@
 
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from aws import settings
 from aws.bases import captioner_from_env
 from aws.clients import client
+from contracts.documents.capacity import CapacityMode
 from contracts.documents.upload.options import Precision
-from domain.ports.trainer import CreateOutcome, TrainingState
+from contracts.shared.quotas import MAX_SENTENCE, quota_in
+from domain.ports.trainer import CreateOutcome, NoCapacity, TrainingState
 from domain.training.sagemaker_job import TrainingSettings
+
+_logger = Logger(child=True)
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
 _NOT_FOUND = ("not found", "could not find")
@@ -39,7 +44,7 @@ class SageMakerTrainer:
             if code == "ResourceInUse":
                 return "exists"
             if code in _WAIT:
-                return "no_capacity"
+                return refusal_of(error, request["TrainingJobName"])
             raise
         return "created"
 
@@ -62,6 +67,19 @@ class SageMakerTrainer:
                 raise
 
 
+def refusal_of(error: ClientError, name: str) -> NoCapacity:
+    """Return AWS's refusal of a training job, and log it: its sentence stands nowhere else."""
+    sentence = error.response["Error"].get("Message", "")[:MAX_SENTENCE]
+    quota = quota_in(sentence)
+    _logger.warning(
+        "training job refused",
+        training_job_name=name,
+        code=error.response["Error"]["Code"],
+        sentence=sentence,
+    )
+    return NoCapacity(sentence, None if quota is None else quota.limit)
+
+
 def state_of(answer: dict[str, Any]) -> TrainingState:
     """Return the state in DescribeTrainingJob's answer."""
     pool = answer.get("WarmPoolStatus", {})
@@ -76,6 +94,7 @@ def state_of(answer: dict[str, Any]) -> TrainingState:
         ended_at=answer.get("TrainingEndTime"),
         training_seconds=answer.get("TrainingTimeInSeconds", 0),
         billable_seconds=answer.get("BillableTimeInSeconds", 0),
+        instances=answer["ResourceConfig"].get("InstanceCount", 1),
         spot=answer.get("EnableManagedSpotTraining", False),
         pool_seconds=pool.get("ResourceRetainedBillableTimeInSeconds", 0),
         pool=pool.get("Status"),
@@ -108,7 +127,10 @@ def settings_from_env() -> TrainingSettings:
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
         quota=settings.number("TRAINING_QUOTA"),
         max_batch=settings.number("MAX_BATCH"),
-        spot_backlog=settings.text("SPOT_BACKLOG") == "true",
+        capacity_mode=TypeAdapter(CapacityMode).validate_python(settings.text("TRAINING_CAPACITY")),
+        spot_discount=settings.number("SPOT_DISCOUNT") / 100,
+        max_instances=settings.number("LARGEST_CLUSTER"),
+        max_users_per_step=settings.number("MAX_USERS_PER_STEP"),
         keep_alive_seconds=settings.number("KEEP_ALIVE_SECONDS"),
         max_runtime_seconds=settings.number("MAX_RUNTIME_SECONDS"),
         uploads_bucket=settings.text("UPLOADS_BUCKET"),

@@ -1,5 +1,7 @@
 """BaseCard (``base.json``): a base model is a folder with a hash, not a name on a hub."""
 
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -106,3 +108,9 @@ class BaseCard(Document):
 
     judge: RelativePath | None = None
     """Folder of the model that judges likeness; absent: identity is not scored."""
+
+
+def hash_of_files(files: Mapping[str, str]) -> str:
+    """Return the hash of a base, computed from its files' hashes as BaseCard.sha256 says."""
+    lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items()))
+    return sha256(lines.encode()).hexdigest()

@@ -453,6 +453,13 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         True,
     ),
+    "quota_zero": CodeEntry(
+        "The account may not train on this instance type",
+        "No training can start: the AWS account's quota for the training's instance type is 0.",
+        "An operator should raise the quota (`likeness doctor` prints the command) and redrive.",
+        "operator",
+        True,
+    ),
     "sweep_failed": CodeEntry(
         "No trial of the sweep gave a model",
         "Every combination of settings was trained, and each failed or did not pass its checks.",

@@ -1,34 +1,52 @@
-"""Beside the states, release_endpoint: delete the on-demand endpoint when its stack is deleted.
+"""Beside the states, release_endpoint: delete the on-demand endpoint when nobody may own one.
+
+That is when the stack is deleted, when it gets no endpoint any more, and before CloudFormation
+makes an endpoint of its own under the same name.
 
 In     StackRequest        CloudFormation's custom resource, for create, update and delete
 Out    nothing             the answer goes to the URL in the request
-Fails  anything            the answer is FAILED: the stack stays until the endpoint can be deleted
+Fails  anything            the answer is FAILED with the reason: the stack stays as it was
 """
 
 import json
+import time
+from functools import partial
 from urllib.request import Request, urlopen
 
 from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
 from contracts.documents.stages import StackRequest
+from domain.serving.endpoint import RELEASE_PAUSE_SECONDS, EndpointStaysError, release
 from runtime.handlers import listener
+
+SEE_LOG = "see the log of release-endpoint"
 
 
 @listener
 def lambda_handler(request: StackRequest) -> None:
-    status = "FAILED"
+    status, reason = "FAILED", SEE_LOG
     try:
-        if request.request_type == "Delete":
-            SageMakerEndpointLifecycle.from_env().delete()
+        if must_go(request):
+            pause = partial(time.sleep, RELEASE_PAUSE_SECONDS)
+            release(SageMakerEndpointLifecycle.from_env(), pause)
         status = "SUCCESS"
+    except EndpointStaysError as error:
+        reason = str(error)
+        raise
     finally:
-        reply(request, status)
+        reply(request, status, reason)
 
 
-def reply(request: StackRequest, status: str) -> None:
+def must_go(request: StackRequest) -> bool:
+    """Whether an endpoint that was made on demand has to be deleted."""
+    taken_over = request.resource_properties.create_endpoint == "true"
+    return request.request_type == "Delete" or taken_over
+
+
+def reply(request: StackRequest, status: str, reason: str) -> None:
     """Send CloudFormation the answer that it waits for."""
     body = {
         "Status": status,
-        "Reason": "see the log of release-endpoint",
+        "Reason": reason,
         "PhysicalResourceId": request.physical_resource_id or "endpoint-on-demand",
         "StackId": request.stack_id,
         "RequestId": request.request_id,

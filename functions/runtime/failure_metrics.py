@@ -17,5 +17,7 @@ class CountingNotifier:
         self._notifier.publish(notice)
         if notice.status == "failed" and CODES[notice.code].who == "operator":
             report("ServiceFailures", 1)
+        if notice.code == "quota_zero":
+            report("QuotaZero", 1)
         if notice.code == "price_unknown":
             report("PriceUnknown", 1)

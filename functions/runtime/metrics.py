@@ -15,6 +15,7 @@ Figure = Literal[
     "JobsStuck",
     "Crashes",
     "ServiceFailures",
+    "QuotaZero",
     "AdapterCost",
     "PriceUnknown",
     "BillableSeconds",
@@ -30,6 +31,7 @@ UNITS: dict[Figure, MetricUnit] = {
     "JobsStuck": MetricUnit.Count,  # in training for longer than any training may last
     "Crashes": MetricUnit.Count,  # invocations that ended in an unexpected error
     "ServiceFailures": MetricUnit.Count,  # failed jobs that an operator has to act on
+    "QuotaZero": MetricUnit.Count,  # failed jobs whose instance type the account may not use
     "AdapterCost": MetricUnit.NoUnit,  # USD for each finished adapter, all attempts
     "PriceUnknown": MetricUnit.Count,  # refused jobs and finished adapters without a price
     "BillableSeconds": MetricUnit.Seconds,  # for each training job

@@ -6,13 +6,13 @@ server.py          starts and stops the server: `serve()` in tests, `python -m l
 plugin.py          installs the changes to ministack, and checks its exact version
 access/            answers only requests that are signed with a key, and no web page
 children.py        child processes that end with this process
-lambdas.py         Lambda functions, each in an interpreter with only boto3 and its own zip
-lambda_worker.py   the program inside that interpreter
-layers.py          Lambda layers, unpacked once for all functions
-worker_queue.py    measures how long a call waits for a free worker
+lambdas/           functions start, run and end as on Lambda
 sessions.py        credentials of assumed roles
 permissions.py     IAM decisions that stock gets wrong
 events.py          EventBridge targets, and tables from CloudFormation
+lifecycle.py       lifecycle rules of buckets
+monitoring/        metrics in logs, log filters, alarms
+xray.py            X-Ray: one trace for each execution
 streams.py         DynamoDB stream batches that keep failing
 paths.py           files and folders under .local/
 typing_aliases.py  type names for values without a type

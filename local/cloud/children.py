@@ -32,7 +32,8 @@ def popen(
 ) -> subprocess.Popen[Any]:
     """Start a process as subprocess.Popen does; it gets `death_signal` when this process dies.
 
-    The child leads its own process group, so Ctrl-C in the terminal does not reach it directly.
+    The child leads its own process group, so Ctrl-C in the terminal does not reach it directly. Its
+    pipes are the caller's to close: what an ended child has written may still be unread.
     """
 
     def bind_to_parent() -> None:
@@ -43,11 +44,8 @@ def popen(
     start = lambda: subprocess.Popen(args, **bound)  # noqa: E731
     child: subprocess.Popen[Any] = _on_starter(start)
     with _lock:
-        ended = [old for old in _children if old.poll() is not None]
-        _children.difference_update(ended)
+        _children.difference_update([old for old in _children if old.poll() is not None])
         _children.add(child)
-    for old in ended:
-        _close(old)
     return child
 
 

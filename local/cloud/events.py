@@ -3,7 +3,9 @@
 import json
 import logging
 
+from ministack.core import iam_evaluator
 from ministack.core.arn import parse_arn
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb, eventbridge, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
@@ -11,6 +13,8 @@ from local.cloud import sessions
 from local.cloud.typing_aliases import Json, Stock
 
 log = logging.getLogger(__name__)
+
+EVENTS = "events.amazonaws.com"
 
 
 def install() -> None:
@@ -34,7 +38,7 @@ def _keep_undeliverable_events() -> None:
     deliver = eventbridge._invoke_target
 
     def invoke(target: Json, event: Json, rule: Json, view: Stock = None) -> None:
-        reason = _undeliverable(target)
+        reason = _undeliverable(target, rule)
         if reason is None:
             deliver(target, event, rule, view)
             return
@@ -48,16 +52,36 @@ def _keep_undeliverable_events() -> None:
     eventbridge._invoke_target = invoke
 
 
-def _undeliverable(target: Json) -> str | None:
+def _undeliverable(target: Json, rule: Json) -> str | None:
     """Return why a target cannot be called; None when it can, even if it fails afterwards."""
     arn = target.get("Arn", "")
     if ":states:" in arn:
         if stepfunctions._resolve_state_machine_arn(arn) is None:
             return f"no state machine {arn}"
         return sessions.denial(target.get("RoleArn", ""), "states:StartExecution", arn)
-    if ":lambda:" in arn and lambda_svc._get_func_record_for_ref(arn)[0] is None:
+    if ":lambda:" not in arn:
+        return None
+    function = lambda_svc._get_func_record_for_ref(arn)[0]
+    if function is None:
         return f"no function {arn}"
-    return None
+    return None if _may_invoke(rule, function, arn) else f"no permission to invoke {arn}"
+
+
+def _may_invoke(rule: Json, function: Stock, arn: str) -> bool:
+    """Return whether the function's resource policy lets this rule call it."""
+    account = get_account_id()
+    context = iam_evaluator.EvalContext(
+        principal_arn="",
+        principal_type="Service",
+        principal_account=account,
+        action="lambda:InvokeFunction",
+        resource_arn=arn,
+        region=get_region(),
+        service_context={"aws:sourcearn": rule.get("Arn", ""), "aws:sourceaccount": account},
+    )
+    policy = function.get("policy")
+    found = iam_evaluator.evaluate_resource_policy(policy, context, service=EVENTS)
+    return bool(found.decision == "Allow")
 
 
 def _keep_table_properties() -> None:

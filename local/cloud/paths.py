@@ -6,6 +6,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".local"
 LOGS = STATE / "logs"
 LAYERS = STATE / "layers"
+INTERPRETERS = STATE / "interpreters"
+BYTECODE = STATE / "bytecode"
 LAMBDA_PYTHON = ROOT / ".venv" / "lambda" / "bin" / "python"
 
 

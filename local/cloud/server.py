@@ -7,7 +7,6 @@ process can run one server at a time. A second `serve()` in the same process sta
 import asyncio
 import logging
 import os
-import shutil
 import socket
 import threading
 import time
@@ -25,6 +24,7 @@ from local.cloud import children, paths
 from local.cloud.access import root_key
 from local.cloud.access.guard import HEALTH, Guard
 from local.cloud.access.root_key import AccessKey
+from local.cloud.lambdas import deployed_code
 from local.cloud.typing_aliases import Stock
 
 HOST = "127.0.0.1"
@@ -104,7 +104,7 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
         PortTakenError: another program listens on the port.
     """
     port = _free_port(port)
-    shutil.rmtree(paths.lambda_code(port), ignore_errors=True)
+    deployed_code.remove(paths.lambda_code(port))
     with _logging_to(log_file or paths.log_file(port)), _root_key(port) as key:
         app = _prepare(port)
         stop = threading.Event()
@@ -115,6 +115,7 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
             name="embedded-aws",
         )
         thread.start()
+        _start_sweeper(stop)
         cloud = Cloud(f"http://{HOST}:{port}", port)
         try:
             _wait_until_ready(cloud, thread)
@@ -179,6 +180,12 @@ def _listen(app: Stock, port: int, stop: threading.Event) -> None:
     asyncio.run(hypercorn_serve(app, config, shutdown_trigger=until_stopped))
 
 
+def _start_sweeper(stop: threading.Event) -> None:
+    """Apply the buckets' lifecycle rules once a minute."""
+    sweep = import_module("local.cloud.lifecycle").sweep_until
+    threading.Thread(target=sweep, args=(stop,), daemon=True, name="lifecycle").start()
+
+
 def _wait_until_ready(cloud: Cloud, thread: threading.Thread) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and thread.is_alive():
@@ -202,7 +209,7 @@ def _forget(app: Stock, port: int) -> None:
     """End every child process and clear the state, so that another server can start here."""
     app._reset_all_state()
     children.stop_all()
-    shutil.rmtree(paths.lambda_code(port), ignore_errors=True)
+    deployed_code.remove(paths.lambda_code(port))
 
 
 def _free_port(port: int | None) -> int:

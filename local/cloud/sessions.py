@@ -13,6 +13,7 @@ from local.cloud.typing_aliases import Json
 
 SESSION = "likeness"
 
+_keys_of_functions: set[str] = set()
 _seed = secrets.token_bytes(32)
 """Secret from which this process derives session keys, so that no one can compute them."""
 
@@ -39,7 +40,14 @@ def denial(role_arn: str, action: str, target: str) -> str | None:
 def _credentials_of_function(config: Json) -> dict[str, str]:
     """Return the credentials of a function's process, the same at each of its starts."""
     function = config["FunctionArn"]
-    return _register(config.get("Role", ""), config["FunctionName"][:64], function)
+    keys = _register(config.get("Role", ""), config["FunctionName"][:64], function)
+    _keys_of_functions.add(keys["AWS_ACCESS_KEY_ID"])
+    return keys
+
+
+def is_function(access_key: str) -> bool:
+    """Return whether this access key belongs to a function's process."""
+    return access_key in _keys_of_functions
 
 
 def _access_key(role_arn: str) -> str:

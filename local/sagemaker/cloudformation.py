@@ -6,7 +6,7 @@ from importlib import import_module
 
 from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import store
-from local.sagemaker.api import validation
+from local.sagemaker.api import tagging, validation
 from local.sagemaker.api.errors import ServiceError
 from local.sagemaker.hosting import endpoints
 
@@ -135,9 +135,12 @@ def _create_endpoint(logical_id: str, properties: Json, stack_name: str) -> Crea
     return arn, attributes
 
 
-def _update_endpoint(physical_id: str, _: Json, properties: Json, *__: Json) -> Created:
+def _update_endpoint(physical_id: str, before: Json, properties: Json, *_: Json) -> Created:
     name = _name_of(physical_id, "EndpointName", store.endpoints) or ""
+    tagging.put(physical_id, properties.get("Tags", []))
     wanted = properties["EndpointConfigName"]
+    if before.get("EndpointConfigName") == wanted:
+        return physical_id, {"EndpointName": name}
     try:
         endpoints.update_endpoint({"EndpointName": name, "EndpointConfigName": wanted})
     except ServiceError as error:

@@ -137,6 +137,25 @@ def assume(role_arn: str, session_name: str) -> Session:
     return session
 
 
+def client_environment(session: Session) -> dict[str, str]:
+    """Return the variables with which a container calls AWS as its role."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url(),
+        "AWS_REGION": region(),
+        "AWS_DEFAULT_REGION": region(),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": session.access_key,
+        "AWS_SECRET_ACCESS_KEY": session.secret_key,
+        "AWS_SESSION_TOKEN": session.token,
+    }
+
+
+def record_metric(namespace: str, name: str, value: float, dimensions: dict[str, str]) -> None:
+    """Put a value of a metric into CloudWatch."""
+    cloudwatch = import_module("ministack.services.cloudwatch")
+    cloudwatch.record_metric(namespace, name, value, "None", dimensions)
+
+
 def denied_principal(headers: Json, action: str, resource: str, context: Json) -> str | None:
     """Return the principal that lacks a permission; None when the action is allowed."""
     if not import_module("ministack.app").AUTH:

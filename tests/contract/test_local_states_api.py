@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.cloud import PATIENCE_SECONDS, eventually
 from tests.contract.step_functions_kit import StatesKit, jsonata, one
 
 DONE = {"Type": "Succeed"}
@@ -218,3 +220,107 @@ def test_what_nothing_here_can_run_is_refused_and_never_ignored(
     states: StatesKit, definition: dict[str, Any]
 ) -> None:
     assert "NOT_IN_THE_EMBEDDED_AWS" in states.refusal(definition)
+
+
+def test_a_redrive_repeats_only_the_items_of_a_map_that_had_failed(states: StatesKit) -> None:
+    key = uuid.uuid4().hex
+    flaky = states.task("flaky", payload={"key.$": "$.key", "failures.$": "$.failures"}, Next="Y")
+    processor = {"StartAt": "W", "States": {
+        "W": {"Type": "Pass", "Next": "X"}, "X": flaky, "Y": {"Type": "Pass", "End": True},
+    }}  # fmt: skip
+    mapped = {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 1, "End": True}
+    items = [{"key": f"{key}{n}", "failures": int(n == 1)} for n in range(3)]
+    arn = states.start(one({**mapped, "ItemProcessor": processor}), {"items": items})
+    assert states.outcome(arn).error == "FlakyError"
+    states.states.redrive_execution(executionArn=arn)
+    ended = states.outcome(arn)
+    assert ended.status == "SUCCEEDED"
+    assert [len(each["Payload"]) for each in ended.output] == [0, 1, 0]
+    assert ended.kinds.count("MapIterationStarted") == 4, "the first item's was not repeated"
+    entered = [
+        e["stateEnteredEventDetails"]["name"]
+        for e in ended.events
+        if "stateEnteredEventDetails" in e
+    ]
+    assert entered.count("W") == 3, "the failed item went on in the state in which it had failed"
+
+
+def test_a_redrive_repeats_only_the_branch_that_had_failed(states: StatesKit) -> None:
+    key = uuid.uuid4().hex
+    good = {"StartAt": "Good", "States": {"Good": {"Type": "Pass", "Result": 1, "End": True}}}
+    flaky = states.task("flaky", payload={"key": key, "failures": 1})
+    late = {"Type": "Wait", "Seconds": 2, "Next": "Bad"}
+    bad = {"StartAt": "Late", "States": {"Late": late, "Bad": flaky}}
+    arn = states.start(one({"Type": "Parallel", "Branches": [good, bad], "End": True}))
+    assert states.outcome(arn).error == "FlakyError"
+    states.states.redrive_execution(executionArn=arn)
+    ended = states.outcome(arn)
+    assert (ended.status, ended.output[0]) == ("SUCCEEDED", 1)
+    entered = [
+        e["stateEnteredEventDetails"]["name"]
+        for e in ended.events
+        if "stateEnteredEventDetails" in e
+    ]
+    assert [entered.count(name) for name in ("Good", "Late", "Bad")] == [1, 1, 2]
+
+
+def test_a_retry_of_a_map_after_a_redrive_begins_with_every_item(states: StatesKit) -> None:
+    key = uuid.uuid4().hex
+    flaky = states.task("flaky", payload={"key.$": "$.key", "failures.$": "$.failures"})
+    processor = {"StartAt": "X", "States": {"X": flaky}}
+    retry = [{"ErrorEquals": ["FlakyError"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    mapped = {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 1, "Retry": retry}
+    items = [{"key": f"{key}{n}", "failures": 3 * n} for n in range(2)]
+    machine = one({**mapped, "ItemProcessor": processor, "End": True})
+    arn = states.start(machine, {"items": items})
+    assert states.outcome(arn).error == "FlakyError"
+    states.states.redrive_execution(executionArn=arn)
+    ended = states.outcome(arn)
+    assert ended.status == "SUCCEEDED"
+    assert ended.kinds.count("MapIterationStarted") == 2 + 2 + 1 + 2
+
+
+def test_an_execution_that_is_stopped_before_its_first_state_enters_none(
+    states: StatesKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from local.cloud.states import execution  # noqa: PLC0415 - after the server's start
+
+    stopped, ran = threading.Event(), threading.Event()
+
+    def late(arn: str) -> None:
+        stopped.wait(PATIENCE_SECONDS)
+        execution.run(arn)
+        ran.set()
+
+    monkeypatch.setattr("ministack.services.stepfunctions._run_execution", late)
+    arn = states.start(one(DONE))
+    states.states.stop_execution(executionArn=arn)
+    stopped.set()
+    assert ran.wait(PATIENCE_SECONDS)
+    ended = states.outcome(arn)
+    assert (ended.status, ended.kinds) == ("ABORTED", ["ExecutionStarted", "ExecutionAborted"])
+
+
+def test_a_redrive_at_the_moment_of_the_end_goes_on_in_the_failed_state(
+    states: StatesKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from local.cloud.states import execution, status  # noqa: PLC0415 - after the server's start
+
+    seen: list[Any] = []
+    publish = status.publish
+
+    def published(record: Any) -> None:
+        publish(record)
+        if record["status"] == "FAILED" and not record.get("redriveCount"):
+            execution.redrive(record)
+
+    def redriven(record: Any) -> None:
+        seen.append(record["status"])
+        published(record)
+
+    monkeypatch.setattr(status, "publish", redriven)
+    flaky = states.task("flaky", payload={"key": uuid.uuid4().hex, "failures": 1})
+    arn = states.start(one({"Type": "Pass", "Next": "B"}, B=flaky))
+    eventually(lambda: seen[-1:] == ["SUCCEEDED"])
+    kinds = states.outcome(arn).kinds
+    assert (kinds.count("PassStateEntered"), kinds.count("TaskStateEntered")) == (1, 2)

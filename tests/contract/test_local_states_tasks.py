@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.cloud.worker_queue import WORKERS_PER_FUNCTION
+from local.cloud.lambdas.worker_queue import WORKERS_PER_FUNCTION
 from tests.cloud import eventually, role
 from tests.contract.step_functions_kit import INVOKE, StatesKit, jsonata, one
 
@@ -197,6 +199,33 @@ def test_a_nested_execution_ends_with_the_one_that_waits_for_it(states: StatesKi
     eventually(lambda: children(states, child, "RUNNING"))
     client.stop_execution(executionArn=arn)
     eventually(lambda: len(children(states, child, "ABORTED")) == 2)
+
+
+def test_a_nested_execution_that_is_being_started_ends_with_the_one_that_waits_for_it(
+    states: StatesKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ministack.services import stepfunctions  # noqa: PLC0415 - after the server's start
+
+    from local.cloud.states.failures import Failed  # noqa: PLC0415
+    from local.cloud.states.nested import Nested  # noqa: PLC0415
+
+    child = states.machine(one({"Type": "Wait", "Seconds": 3000, "End": True}))
+    given = {"StateMachineArn": child, "Input": {}}
+    waiting = Nested("arn:aws:states:::states:startExecution.sync:2", given)
+    start = stepfunctions._start_execution  # noqa: SLF001
+
+    def started_and_given_up(request: Any) -> Any:
+        answer = start(request)
+        waiting.stop()  # the Task's time-out comes before anybody knows the execution's name
+        return answer
+
+    def run() -> None:
+        with suppress(Failed):
+            waiting.run()
+
+    monkeypatch.setattr(stepfunctions, "_start_execution", started_and_given_up)
+    threading.Thread(target=run, daemon=True).start()
+    eventually(lambda: len(children(states, child, "ABORTED")) == 1)
 
 
 def test_waiting_for_another_execution_needs_more_than_starting_it(states: StatesKit) -> None:

@@ -78,7 +78,7 @@ TRAINER = {
     ("sampling.to_png", "save"): Writer(1, "drawn", "memory"),
     # commands that a person runs
     ("convert.main", "save_file"): Writer(1, "weights", "caller"),
-    ("retina_weights.main", "save_file"): Writer(1, "weights", "caller"),
+    ("retina_weights.fetch", "save_file"): Writer(1, "weights", "caller"),
 }
 
 FUNCTIONS = {
@@ -159,14 +159,16 @@ LOCAL_SAGEMAKER = {
     ("artifacts._upload_folder", "open"): Writer(1, "given", "laptop"),
     ("process.Container.__init__", "open"): Writer(1, "text", "laptop"),
     ("process.Container._send", "write"): Writer(1, "text", "pipe"),
+    ("supervise.isolate", "write_text"): Writer(3, "text", "laptop"),
     ("packages.Packages.fetch", "rename"): Writer(1, "weights", "laptop"),
     ("packages._unpack", "extractall"): Writer(1, "weights", "laptop"),
     ("s3.get", "open"): Writer(1, "photos", "laptop"),
     ("s3.get", "write"): Writer(1, "photos", "laptop"),
     ("s3.put", "put_object"): Writer(1, "given", "laptop"),
-    ("run.TrainingRun._finish", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "move"): Writer(1, "drawn", "laptop"),
-    ("run.TrainingRun._make_root", "write_text"): Writer(1, "text", "laptop"),
+    ("artifacts._joined", "copyfile"): Writer(1, "given", "laptop"),
+    ("instance.Instance.keep_cache", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "move"): Writer(1, "drawn", "laptop"),
+    ("instance.Instance._make_root", "write_text"): Writer(1, "text", "laptop"),
 }
 
 WRITERS = {

@@ -2,7 +2,14 @@
 
 from typing import Any
 
+from contracts.shared.endpoint_tags import (
+    APPLICATION,
+    CLOUDFORMATION,
+    MADE_BY,
+    is_made_on_demand,
+)
 from contracts.shared.layout import safety_prefix
+from domain.serving.endpoint import RELEASE_CHECKS, RELEASE_PAUSE_SECONDS
 from tests.contract.files import template
 
 SAFETY_FOLDER = safety_prefix("${SafetyCheckerId}")
@@ -31,9 +38,25 @@ def test_an_endpoint_that_stays_grows_and_shrinks_with_its_calls() -> None:
 def test_an_endpoint_on_demand_is_not_cloudformations_and_goes_with_the_stack() -> None:
     assert RESOURCES["ServingEndpoint"]["Condition"] == "EndpointStays"
     assert RESOURCES["ReapEndpointFunction"]["Condition"] == "EndpointOnDemand"
-    assert RESOURCES["EndpointOnDemandRelease"]["Condition"] == "EndpointOnDemand"
+    assert RESOURCES["EndpointOnDemandRelease"]["Condition"] == "HasEndpoint"
+    assert RESOURCES["ReleaseEndpointFunction"]["Condition"] == "HasEndpoint"
     values = template()["Parameters"]["CreateEndpoint"]["AllowedValues"]
     assert values == ["true", "on-demand", "false"]
+
+
+def test_an_endpoint_s_name_is_free_before_cloudformation_makes_one() -> None:
+    assert RESOURCES["ServingEndpoint"]["DependsOn"] == "EndpointOnDemandRelease"
+    release = RESOURCES["EndpointOnDemandRelease"]["Properties"]
+    assert release["CreateEndpoint"] == {"Ref": "CreateEndpoint"}, "a change must reach it"
+    function = RESOURCES["ReleaseEndpointFunction"]["Properties"]
+    looks = RELEASE_CHECKS * RELEASE_PAUSE_SECONDS
+    assert looks < function["Timeout"] <= 900 < release["ServiceTimeout"]
+
+
+def test_who_made_an_endpoint_stands_on_it() -> None:
+    tags = {t["Key"]: t["Value"] for t in RESOURCES["ServingEndpoint"]["Properties"]["Tags"]}
+    assert tags == dict((APPLICATION, (MADE_BY, CLOUDFORMATION)))
+    assert not is_made_on_demand(tags)
 
 
 def test_the_reaper_looks_more_often_than_an_endpoint_may_idle() -> None:

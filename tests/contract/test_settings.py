@@ -16,12 +16,12 @@ from aws.training import settings_from_env
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
 from contracts.shared.accelerators import INSTANCES, training_types
 from contracts.shared.limits import MAX_RUN_SECONDS, MAX_VOLUME_GB, MIN_RUN_SECONDS
-from domain.training.sagemaker_job import training_job_request
+from domain.training.sagemaker_job import Inputs, Placement, training_job_request
 from local.knobs import Knob, KnobError, doors, knobs, parameters_in
 from serving import server
 from tests.contract.files import ROOT, functions, template
 from tests.e2e.changed_settings import CHANGED, NOT_CHANGED, STAYING
-from tests.unit.training_kit import REQUEST, job_id
+from tests.unit.training_kit import ON_DEMAND, REQUEST, job_id
 
 PARAMETERS: dict[str, Any] = template()["Parameters"]
 INTERNAL: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
@@ -75,7 +75,10 @@ def test_the_trainer_gets_what_the_launcher_is_told(monkeypatch: pytest.MonkeyPa
     photo = TaskPhoto(index=0, file=f"{job_id(1)}/000.png", sha256="0" * 64)
     task = TrainingTask(job_id=job_id(1), request=REQUEST, photos=(photo,))
     plan = TrainingPlan(plan_id=job_id(1), base_sha256="b" * 64, tasks=(task,))
-    request = training_job_request("likeness-x", plan, "base", settings_from_env())
+    placement = Placement(ON_DEMAND)
+    request = training_job_request(
+        "likeness-x", plan, Inputs("base"), placement, settings_from_env()
+    )
     found = request["HyperParameters"] | request["Environment"]
     doors_of = doors(template())
     through_the_template = {
@@ -119,9 +122,12 @@ def assert_allowed(name: str, parameter: Mapping[str, Any], value: object) -> No
     if value is None:
         return
     if "AllowedValues" in parameter:
-        assert {*str(value).split(",")} <= {str(one) for one in parameter["AllowedValues"]}, name
+        assert str(value) in {str(one) for one in parameter["AllowedValues"]}, name
     if "AllowedPattern" in parameter:
-        assert re.fullmatch(parameter["AllowedPattern"], str(value)), name
+        members = (
+            str(value).split(",") if parameter["Type"] == "CommaDelimitedList" else [str(value)]
+        )
+        assert all(re.fullmatch(parameter["AllowedPattern"], one) for one in members), name
     if "MinValue" in parameter:
         assert parameter["MinValue"] <= float(str(value)) <= parameter["MaxValue"], name
 
@@ -137,7 +143,9 @@ def test_limits_of_a_request_are_those_of_the_template() -> None:
     assert (longest["MinValue"], longest["MaxValue"]) == (MIN_RUN_SECONDS, MAX_RUN_SECONDS)
     assert volume["MaxValue"] == PARAMETERS["VolumeSizeInGB"]["MaxValue"] == MAX_VOLUME_GB
     types = PARAMETERS["TrainingInstanceType"]["AllowedValues"]
-    assert PARAMETERS["AllowedInstanceTypes"]["AllowedValues"] == ["none", *types]
+    pattern = PARAMETERS["AllowedInstanceTypes"]["AllowedPattern"]
+    escaped = "|".join(re.escape(one.removeprefix("ml.")) for one in types)
+    assert pattern == rf"^(none|ml\.({escaped}))$"
 
 
 def test_the_template_knows_which_instances_have_several_gpus() -> None:

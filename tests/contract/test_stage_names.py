@@ -89,6 +89,7 @@ def test_every_task_is_done_again_twice_when_its_process_dies(machine: str, name
     assert set(retrier["ErrorEquals"]) == {
         "Lambda.Unknown",
         "Runtime.ExitError",
+        "Runtime.OutOfMemory",
         "Sandbox.Timedout",
     }
     assert retrier["MaxAttempts"] == 2

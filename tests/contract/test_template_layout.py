@@ -13,6 +13,7 @@ from contracts.documents.stages import ExecutionOutcome
 from contracts.shared import layout
 from domain.intake.uploads import place_of
 from domain.training.planning import LaunchOrder
+from local.template import folded
 from tests.contract.files import template
 
 RESOURCES: dict[str, Any] = template()["Resources"]
@@ -123,9 +124,12 @@ def prefixes(node: Any) -> Iterator[Any]:
             yield from [value] if key == "s3:prefix" else prefixes(value)
 
 
-def test_what_is_staged_expires_and_nothing_else_of_the_models() -> None:
+def test_what_is_staged_expires_and_of_the_models_only_old_versions() -> None:
     rules = RESOURCES["ModelsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert [rule["Prefix"] for rule in rules] == [layout.staging_key("").split(".")[0]]
+    expiring = [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule]
+    assert expiring == [layout.staging_key("").split(".")[0]]
+    (checkpoints,) = (rule for rule in rules if rule["Id"] == "OldCheckpointsExpire")
+    assert layout.checkpoints_prefix("p").startswith(checkpoints["Prefix"])
 
 
 def test_the_endpoint_serves_the_folder_to_which_packages_are_published() -> None:
@@ -206,7 +210,7 @@ def test_a_log_group_has_its_function_s_name() -> None:
         if resource["Type"] != "AWS::Serverless::Function":
             continue
         group = RESOURCES[resource["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
-        text, filled = group["Properties"]["LogGroupName"]["Fn::Sub"]
+        text = folded(group["Properties"]["LogGroupName"])["Fn::Sub"]
         named = resource["Properties"]["FunctionName"]["Fn::Sub"]
-        assert text.replace("${Function}", filled["Function"]) == f"/aws/lambda/{named}", name
+        assert text == f"/aws/lambda/{named}", name
         assert group.get("Condition") == resource.get("Condition")

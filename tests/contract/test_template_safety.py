@@ -71,6 +71,25 @@ def test_a_table_is_encrypted_and_can_be_brought_back(table: str) -> None:
     assert TABLES[table]["SSESpecification"] == {"SSEEnabled": True}
     recovery = TABLES[table]["PointInTimeRecoverySpecification"]
     assert recovery == {"PointInTimeRecoveryEnabled": True}
+    assert TABLES[table]["DeletionProtectionEnabled"] == {
+        "Fn::If": ["DataIsProtected", True, False]
+    }
+
+
+@pytest.mark.parametrize("name", [*BUCKETS, *TABLES])
+def test_what_holds_data_outlives_a_protected_stack_and_every_replacement(name: str) -> None:
+    kept = {"Fn::If": ["DataIsProtected", "RetainExceptOnCreate", "Delete"]}
+    assert RESOURCES[name]["DeletionPolicy"] == kept
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_bucket_keeps_old_versions_for_a_while_and_drops_unfinished_uploads(bucket: str) -> None:
+    assert BUCKETS[bucket]["VersioningConfiguration"] == {"Status": "Enabled"}
+    rules = BUCKETS[bucket]["LifecycleConfiguration"]["Rules"]
+    whole = [rule for rule in rules if "Prefix" not in rule]
+    assert any("NoncurrentVersionExpiration" in rule for rule in whole)
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in whole)
 
 
 @pytest.mark.parametrize("name", [n for n, found in EVENTS.items() if found["Type"] != "DynamoDB"])

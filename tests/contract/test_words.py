@@ -47,7 +47,15 @@ DEFENDED = {
     ("local/embedded_base/pretrain/judge_data.py", "album"): "the data that the judge learnt from",
     ("local/embedded_base/pretrain/judge.py", "training_album"): "the same",
 }
-FOLDERS = ("functions", "training_image", "serving_image", "likeness_client", "local", "bench")
+FOLDERS = (
+    "functions",
+    "training_image",
+    "serving_image",
+    "likeness_client",
+    "local",
+    "bench",
+    "images",
+)
 
 
 def test_no_name_uses_a_word_that_only_we_knew() -> None:

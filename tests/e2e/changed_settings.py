@@ -21,7 +21,10 @@ CHANGED = {
     "TrainingPriceUsdPerHour": "19.5",
     "TrainingQuota": "3",
     "LargestBatch": "7",
-    "SpotBacklog": "true",
+    "LargestCluster": "3",
+    "MaxUsersPerStep": "5",
+    "TrainingCapacity": "spot",
+    "SpotDiscountPercent": "40",
     "SpotAllowed": "false",
     "KeepAliveSeconds": "111",
     "MaxRuntimeSeconds": "4000",
@@ -60,7 +63,10 @@ CHANGED = {
 STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
 """Have an effect only with an endpoint that stays, so a second stack has them."""
 
-NOT_CHANGED = {"LambdaRuntime": "The laptop has one Python, which runs the functions."}
+NOT_CHANGED = {
+    "LambdaRuntime": "The laptop has one Python, which runs the functions.",
+    "ProtectData": "The stack is deleted in the end; test_uninstall.py changes it.",
+}
 """Parameters without another value here, and the reason."""
 
 
@@ -138,10 +144,14 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxRunLimit": accept["MAX_RUN_LIMIT"],
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
+        "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
-        "SpotBacklog": launch["SPOT_BACKLOG"],
+        "LargestCluster": launch["LARGEST_CLUSTER"],
+        "MaxUsersPerStep": launch["MAX_USERS_PER_STEP"],
+        "TrainingCapacity": launch["TRAINING_CAPACITY"],
+        "SpotDiscountPercent": launch["SPOT_DISCOUNT"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 
@@ -152,9 +162,8 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
     return {
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
-        "PhotoRetentionDays": made["UploadsBucket"]["Days"],
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
-        "QueueAgeAlarmSeconds": made["QueueAge"]["Threshold"],
+        "QueueAgeAlarmSeconds": round(made["QueueAge"]["Threshold"]),
         "AdapterCostAlarmUsd": made["AdapterCost"]["Threshold"],
     }

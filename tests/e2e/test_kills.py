@@ -25,7 +25,7 @@ def processes(has: Callable[[Path], bool]) -> Iterator[int]:
 
 def busy_worker(stack: Stack, stage: str) -> int | None:
     """Return a worker of this function that has started a child, so it runs an invocation."""
-    code = f"/{stack.cloud.port}/ministack-lambda-likeness-{stage}-".encode()
+    code = f"/{stack.cloud.port}/likeness-{stage}/".encode()
     workers = list(processes(lambda folder: code in (folder / "cmdline").read_bytes()))
     children = (Path(f"/proc/{pid}/task/{pid}/children") for pid in workers)
     busy = [pid for pid, file in zip(workers, children, strict=True) if file.read_text().strip()]

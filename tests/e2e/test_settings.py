@@ -65,7 +65,7 @@ def deployed(stack: Stack, base: Path) -> Iterator[Deployed]:
         changed = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
         yield Deployed(changed, "first", resources)
         empty(cloud, outputs)
-        cloud.client("cloudformation").delete_stack(StackName=STACK)
+        delete(cloud, STACK)
 
 
 def put_folders(cloud: Cloud) -> None:
@@ -73,6 +73,14 @@ def put_folders(cloud: Cloud) -> None:
     files = [f"captioners/{CAPTIONER}/config.json", *(f"safety/{CHECKER}/{name}" for name in FILES)]
     for key in files:
         cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=b"{}")
+
+
+def delete(cloud: Cloud, stack: str) -> None:
+    """Delete a stack and wait until it is gone."""
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.delete_stack(StackName=stack)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    waiter.wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 300})
 
 
 def empty(cloud: Cloud, outputs: Mapping[str, str]) -> None:
@@ -155,7 +163,7 @@ def variables(cloud: Cloud, folder: str) -> dict[str, str]:
 
 def resources(deployed: Deployed) -> dict[str, Mapping[str, Any]]:
     """Describe the resources in which a parameter arrives, by logical id."""
-    cloud, outputs = deployed.stack.cloud, deployed.stack.outputs
+    cloud = deployed.stack.cloud
     made = {
         one["LogicalResourceId"]: one["PhysicalResourceId"]
         for one in cloud.client("cloudformation").describe_stack_resources(StackName=STACK)[
@@ -164,9 +172,6 @@ def resources(deployed: Deployed) -> dict[str, Mapping[str, Any]]:
     }
     alarms = cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
     metrics = {alarm["MetricName"]: alarm for alarm in alarms if STACK in str(alarm)}
-    rules = cloud.client("s3").get_bucket_lifecycle_configuration(
-        Bucket=outputs["UploadsBucketName"]
-    )["Rules"]
     (group,) = cloud.client("logs").describe_log_groups(
         logGroupNamePrefix=f"/aws/vendedlogs/states/{STACK}-train-adapter"
     )["logGroups"]
@@ -174,7 +179,6 @@ def resources(deployed: Deployed) -> dict[str, Mapping[str, Any]]:
     return {
         **{name: {"PhysicalResourceId": value} for name, value in made.items()},
         "ServingModel": cloud.client("sagemaker").describe_model(ModelName=model["ModelName"]),
-        "UploadsBucket": next(rule["Expiration"] for rule in rules if "Expiration" in rule),
         "Budget": deployed.recorded["Budget"]["Budget"]["BudgetLimit"],
         "WorkflowLogGroup": group,
         "QueueAge": metrics["QueueAge"],
@@ -226,7 +230,7 @@ def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) ->
     own = {"ServingImageUri": CHANGED["ServingImageUri"], "EndpointMinInstances": "2"}
     with recorded(*kinds) as resources:
         deployment.deploy(stack.cloud, STAYING_STACK, CreateEndpoint="true", **own, **STAYING)
-        stack.cloud.client("cloudformation").delete_stack(StackName=STAYING_STACK)
+        delete(stack.cloud, STAYING_STACK)
     target = resources["EndpointScalingTarget"]
     tracking = resources["EndpointScalingPolicy"]["TargetTrackingScalingPolicyConfiguration"]
     assert str(target["MinCapacity"]) == "2"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(os.environ["SAGEMAKER_BASE_DIR"])
 BEHAVIOUR = json.loads((ROOT / "input/config/hyperparameters.json").read_text())
+HOSTS = json.loads((ROOT / "input/config/resourceconfig.json").read_text())
 
 
 def main() -> int:
@@ -28,6 +29,7 @@ def main() -> int:
         socket.create_connection((address[0], int(address[1])), 5).close()
     resumed = (ROOT / "checkpoints/state.txt").exists()
     write("model/seen.json", json.dumps(seen))
+    write(f"model/{HOSTS['current_host']}.json", json.dumps(HOSTS))
     write("output/data/report.txt", "report")
     write("output/tensorboard/events", "figures")
     write("sagemaker/warmpoolcache/cached.txt", "cached")
@@ -38,6 +40,9 @@ def main() -> int:
     sys.stdout.flush()
     write("checkpoints/state.txt", "resumed" if resumed else "fresh")
     write("checkpoints/job-1/result.json", "{}")
+    write(f"checkpoints/{HOSTS['current_host']}.txt", "mine")
+    if BEHAVIOUR.get("fails_on") == HOSTS["current_host"]:
+        return 9
     if "failure" in BEHAVIOUR:
         write("output/failure", BEHAVIOUR["failure"])
         return 1

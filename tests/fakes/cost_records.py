@@ -11,6 +11,7 @@ from domain.ports.trainer import Run
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from contracts.documents.capacity import StepShape
     from contracts.documents.money import Estimate, Receipt
     from contracts.documents.record import JobRecord
 
@@ -32,9 +33,15 @@ class MemoryCostRecords:
         self.cost_records: dict[str, CostRow] = {}
 
     def record_estimate(
-        self, job_id: str, estimate: Estimate, max_runtime_seconds: int | None
+        self,
+        job_id: str,
+        estimate: Estimate,
+        max_runtime_seconds: int | None,
+        step_shape: StepShape | None = None,
     ) -> None:
         offer: dict[str, Any] = {"estimate": estimate}
+        if step_shape is not None:
+            offer["step_shape"] = step_shape
         if max_runtime_seconds is not None:
             offer |= {"max_runtime_seconds": max_runtime_seconds, "alone": True}
         self._note(job_id, **offer)

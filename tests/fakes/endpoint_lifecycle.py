@@ -14,17 +14,29 @@ class MemoryEndpointLifecycle:
         on_demand: bool = True,
         status: EndpointStatus = "absent",
         used: datetime | None = None,
+        cloudformations: bool = False,
     ) -> None:
         self.on_demand = on_demand
         self.now: EndpointStatus = status
         self.used = used
+        self.cloudformations = cloudformations
+        """Whether CloudFormation has made the endpoint that exists."""
+        self.stack_is_busy = False
+        self.created = 0
+
+    def made_on_demand(self) -> bool:
+        return self.now != "absent" and not self.cloudformations
+
+    def stack_changes(self) -> bool:
+        return self.stack_is_busy
 
     def status(self) -> EndpointStatus:
         return self.now
 
     def create(self) -> None:
         if self.now == "absent":
-            self.now = "starting"
+            self.now, self.cloudformations = "starting", False
+            self.created += 1
 
     def started(self, moment: datetime) -> None:
         self.now, self.used = "in_service", moment

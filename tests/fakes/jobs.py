@@ -9,12 +9,12 @@ from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
-from domain.ports.jobs import UnknownJobError
+from domain.ports.jobs import Attempt, UnknownJobError
 from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 from tests.fakes.cost_records import MemoryCostRecords
 
 OPEN = ("starting", "processing")
-NO_PLACE: dict[str, object] = {"queue_place": None, "waiting_for": None}
+NO_PLACE: dict[str, object] = {"queue_place": None, "waiting_for": None, "refusal": None}
 NOT_WAITING: dict[str, object] = {
     "queue": None,
     "queued_at": None,
@@ -86,6 +86,8 @@ class MemoryJobs(MemoryCostRecords):
             step=None,
             total_steps=None,
             estimate=None,
+            step_shape=None,
+            capacity=None,
         )
         return True
 
@@ -128,11 +130,9 @@ class MemoryJobs(MemoryCostRecords):
     def in_training(self) -> list[JobRecord]:
         return self._waiting_for("training")
 
-    def start_training(
-        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
-    ) -> bool:
+    def start_training(self, job_id: str, attempt: Attempt, now: datetime) -> bool:
         record = self.records.get(job_id)
-        if record is None or record.queue != "queued" or record.attempt >= attempt:
+        if record is None or record.queue != "queued" or record.attempt >= attempt.number:
             return False
         if record.cancel_requested:
             return False
@@ -140,10 +140,11 @@ class MemoryJobs(MemoryCostRecords):
             job_id,
             now,
             queue="training",
-            plan_id=plan_id,
-            training_job_name=training_job_name,
-            attempt=attempt,
+            plan_id=attempt.plan_id,
+            training_job_name=attempt.training_job_name,
+            attempt=attempt.number,
             percent=max(record.percent, LAUNCHED),
+            capacity=attempt.capacity or record.capacity,
             **NO_PLACE,
         )
         return True
@@ -162,8 +163,13 @@ class MemoryJobs(MemoryCostRecords):
             changes["faults"] = faults
         return self._leave_training(job_id, training_job_name, now, waiting_for="slot", **changes)
 
-    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
-        return self._leave_training(job_id, training_job_name, now, waiting_for="capacity")
+    def wait_for_capacity(
+        self, job_id: str, training_job_name: str, now: datetime, refusal: str = ""
+    ) -> bool:
+        changes: dict[str, object] = {"refusal": refusal} if refusal else {}
+        return self._leave_training(
+            job_id, training_job_name, now, waiting_for="capacity", **changes
+        )
 
     def _leave_training(self, job_id: str, name: str, now: datetime, **changes: object) -> bool:
         in_it = self._queue(job_id) == "training"

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / "functions"), str(REPOSITORY)]
-
-from bench.workflow import stub_trainer  # noqa: E402 (this checkout's)
-
 SEEN_FILE = "seen.json"
 
 
 def main() -> int:
+    sys.path[:0] = [str(REPOSITORY / "functions"), str(REPOSITORY)]
+    from bench.workflow import stub_trainer  # noqa: PLC0415 (reads its environment at import)
+
     root = Path(os.environ["SAGEMAKER_BASE_DIR"])
     hyperparameters = json.loads((root / "input/config/hyperparameters.json").read_text())
     channels = sorted(path.name for path in (root / "input/data").iterdir())

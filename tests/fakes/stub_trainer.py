@@ -13,8 +13,8 @@ PLAN = json.loads((ROOT / "input/data/plan/plan.json").read_text())
 
 
 def main() -> int:
-    for task in PLAN["tasks"]:
-        folder = ROOT / "checkpoints" / task["job_id"]
+    for task in tasks_of_this_host():
+        folder = ROOT / "checkpoints" / str(task["job_id"])
         folder.mkdir(parents=True, exist_ok=True)
         result = {
             "schema_version": 1,
@@ -23,7 +23,18 @@ def main() -> int:
             **outcome(task),
         }
         (folder / "result.json").write_text(json.dumps(result))
+        sys.stdout.write(f"trained {task['job_id']}\n")
     return 0
+
+
+def tasks_of_this_host() -> list[dict[str, object]]:
+    hosts = json.loads((ROOT / "input/config/resourceconfig.json").read_text())
+    tasks: list[dict[str, object]] = PLAN["tasks"]
+    if not PLAN["shares"]:
+        return tasks
+    rank = hosts["hosts"].index(hosts["current_host"])
+    first = sum(PLAN["shares"][:rank])
+    return tasks[first : first + PLAN["shares"][rank]]
 
 
 def outcome(task: dict[str, object]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.ports.trainer import CreateOutcome, JobStatus, Run, TrainingState
+from domain.ports.trainer import CreateOutcome, JobStatus, NoCapacity, Run, TrainingState
 
 FOREVER = 10**9
 
@@ -13,7 +13,9 @@ class MemoryTrainer:
 
     def __init__(self, limit: int = FOREVER) -> None:
         self.limit = limit
-        """Jobs that may run at once; one more is refused, as the account's quota does."""
+        """Instances that jobs may use at once; one more is refused, as the account's quota does."""
+        self.refusal = NoCapacity("There is no capacity.")
+        """The answer to a job too many."""
         self.requests: dict[str, dict[str, Any]] = {}
         self.states: dict[str, TrainingState] = {}
 
@@ -21,11 +23,17 @@ class MemoryTrainer:
         name = request["TrainingJobName"]
         if name in self.states:
             return "exists"
-        if len(self.running()) >= self.limit:
-            return "no_capacity"
+        resources = request["ResourceConfig"]
+        if self.instances() + resources["InstanceCount"] > self.limit:
+            return self.refusal
         self.requests[name] = request
-        instance = request["ResourceConfig"]["InstanceType"]
-        self.states[name] = TrainingState(name, "InProgress", "Starting", instance_type=instance)
+        self.states[name] = TrainingState(
+            name,
+            "InProgress",
+            "Starting",
+            instance_type=resources["InstanceType"],
+            instances=resources["InstanceCount"],
+        )
         return "created"
 
     def describe(self, name: str) -> TrainingState | None:
@@ -37,6 +45,9 @@ class MemoryTrainer:
 
     def running(self) -> list[str]:
         return [name for name, state in self.states.items() if not state.ended]
+
+    def instances(self) -> int:
+        return sum(self.states[name].instances for name in self.running())
 
     def end(
         self,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contracts.documents.capacity import StepShape
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.status import TrainingProgress
 from contracts.errors import JobCanceledError
@@ -49,6 +50,15 @@ def test_money_is_remembered_to_the_cent(jobs: Jobs) -> None:
     assert found(jobs).receipts == {"one": final, "two": RECEIPT}
     jobs.record_receipt(job_id(9), "one", RECEIPT)
     assert jobs.get(job_id(9)) is None
+
+
+def test_what_a_step_takes_is_remembered_with_the_estimate(jobs: Jobs) -> None:
+    shape = StepShape(
+        group="0" * 16, tflop=28.6, base_bytes=2**33, user_bytes=2**30, launch_seconds=0.12
+    )
+    queue(jobs)
+    jobs.record_estimate(job_id(), ESTIMATE, None, shape)
+    assert (found(jobs).estimate, found(jobs).step_shape) == (ESTIMATE, shape)
 
 
 def test_a_cost_record_is_open_until_it_is_closed(jobs: Jobs) -> None:

@@ -9,12 +9,13 @@ import pytest
 from ministack.services.lambda_svc import _match_esm_filter
 
 from aws.jobs.table import DynamoJobs
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import StatusChange
 from contracts.documents.sweep import SweepTrial
 from contracts.documents.upload.run import RunOptions
-from domain.ports.jobs import Jobs, UnknownJobError
+from domain.ports.jobs import Attempt, Jobs, UnknownJobError
 from likeness_client.jobs import Jobs as ClientJobs
 from likeness_client.jobs import RefusedUpload
 from local.cloud.server import Cloud
@@ -68,7 +69,12 @@ def queue(jobs: Jobs, number: int = 1, minute: int = 0) -> None:
 
 
 def train(jobs: Jobs, number: int = 1) -> bool:
-    return jobs.start_training(job_id(number), job_id(number), f"training-{number}", 1, at(5))
+    first = Attempt(job_id(number), f"training-{number}", 1)
+    return jobs.start_training(job_id(number), first, at(5))
+
+
+def attempt(number: int) -> Attempt:
+    return Attempt(job_id(), f"training-{number}", number)
 
 
 def test_an_unknown_job_is_none(jobs: Jobs) -> None:
@@ -177,15 +183,35 @@ def test_of_two_launchers_one_gets_the_job(jobs: Jobs) -> None:
     assert (record.queue, record.attempt, record.plan_id) == ("training", 1, job_id())
 
 
+def test_what_a_training_job_runs_on_is_remembered_to_the_cent(jobs: Jobs) -> None:
+    choice = CapacityChoice(
+        capacity="spot",
+        reason="cheapest",
+        users=20,
+        users_per_step=4,
+        instances=2,
+        work_seconds=3600,
+        warm_hit_rate=0.25,
+        spot_usd=0.7561,
+        warm_usd=1.6223,
+    )
+    queue(jobs)
+    jobs.start_training(job_id(), attempt(1)._replace(capacity=choice), at(5))
+    assert found(jobs).capacity == choice
+    jobs.requeue(job_id(), "training-1", at(6))
+    jobs.start_training(job_id(), attempt(2), at(7))
+    assert found(jobs).capacity == choice, "nobody said otherwise"
+
+
 def test_a_launcher_with_an_old_plan_gets_no_job_that_has_been_trained_since(jobs: Jobs) -> None:
     queue(jobs)
     train(jobs)
-    assert not jobs.start_training(job_id(), job_id(), "training-2", 2, at(6)), "it is in training"
+    assert not jobs.start_training(job_id(), attempt(2), at(6)), "it is in training"
     jobs.requeue(job_id(), "training-1", at(7))
     assert not train(jobs), "the name of its first attempt is taken for ever"
-    assert jobs.start_training(job_id(), job_id(), "training-2", 2, at(8))
+    assert jobs.start_training(job_id(), attempt(2), at(8))
     jobs.leave_queue(job_id(), "token-1", at(9))
-    assert not jobs.start_training(job_id(), job_id(), "training-3", 3, at(10)), "nobody waits"
+    assert not jobs.start_training(job_id(), attempt(3), at(10)), "nobody waits"
     assert found(jobs).attempt == 2
 
 
@@ -205,9 +231,11 @@ def test_only_what_waits_for_a_slot_calls_the_launcher(jobs: Jobs) -> None:
     train(jobs)
     assert not calls_the_launcher(found(jobs))
     assert not jobs.wait_for_capacity(job_id(), "training-0", at(6))
-    assert jobs.wait_for_capacity(job_id(), "training-1", at(6))
+    assert jobs.wait_for_capacity(job_id(), "training-1", at(6), "AWS's own sentence")
+    assert found(jobs).refusal == "AWS's own sentence"
     assert not calls_the_launcher(found(jobs)), "or a refusal would follow a refusal"
-    jobs.start_training(job_id(), job_id(), "training-2", 2, at(7))
+    jobs.start_training(job_id(), attempt(2), at(7))
+    assert found(jobs).refusal is None
     jobs.requeue(job_id(), "training-2", at(8))
     assert calls_the_launcher(found(jobs))
 

@@ -71,11 +71,39 @@ def test_an_instance_type_that_does_not_exist_is_refused(kit: SageMakerKit) -> N
         kit.sagemaker.create_training_job(**request)
 
 
-def test_a_job_of_two_instances_is_refused(kit: SageMakerKit) -> None:
-    request = kit.request()
-    request["ResourceConfig"]["InstanceCount"] = 2
-    with pytest.raises(ClientError, match="On the laptop InstanceCount is 1"):
-        kit.sagemaker.create_training_job(**request)
+def of_instances(kit: SageMakerKit, count: int, **changes: Any) -> dict[str, Any]:
+    request = kit.request(**changes)
+    request["ResourceConfig"]["InstanceCount"] = count
+    return request
+
+
+def test_a_job_without_instances_is_refused(kit: SageMakerKit) -> None:
+    with pytest.raises(ClientError, match="InstanceCount"):
+        kit.sagemaker.create_training_job(**of_instances(kit, 0))
+
+
+def test_every_instance_of_a_job_counts_in_the_quota(kit: SageMakerKit) -> None:
+    kit.use_settings(instance_quota=3)
+    job = of_instances(kit, 2, behaviour=LONG)
+    kit.sagemaker.create_training_job(**job)
+    with pytest.raises(kit.sagemaker.exceptions.ResourceLimitExceeded, match="of 2 Instances"):
+        kit.sagemaker.create_training_job(**of_instances(kit, 2))
+    assert kit.train()["TrainingJobStatus"] == "Completed"
+    kit.sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
+
+
+def test_a_warm_pool_serves_only_as_many_instances_as_it_has(kit: SageMakerKit) -> None:
+    request = of_instances(kit, 2, keep=600)
+    kit.sagemaker.create_training_job(**request)
+    first = kit.ended(request["TrainingJobName"])
+    kit.train()
+    assert pool(kit, first)["Status"] == "Available"
+    second = of_instances(kit, 2)
+    kit.sagemaker.create_training_job(**second)
+    kit.ended(second["TrainingJobName"])
+    assert pool(kit, first)["ReusedByJob"] == second["TrainingJobName"]
+    model = kit.archive(f"output/{second['TrainingJobName']}/output/model.tar.gz")
+    assert "sagemaker/warmpoolcache/cached.txt" in json.loads(model["seen.json"])["inputs"]
 
 
 def test_an_operation_that_the_laptop_has_not_is_refused(kit: SageMakerKit) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud.server import ACCOUNT, REGION
 from local.sagemaker import host
+from local.sagemaker.container import folders
+from local.sagemaker.container.supervise import NOT_ISOLATED
 from local.sagemaker.training import jobs
 from tests.cloud import PATIENCE_SECONDS, eventually
 
@@ -59,7 +63,7 @@ def test_a_job_runs_under_the_container_contract(kit: SageMakerKit) -> None:
     assert environment["TRAINING_JOB_NAME"] == job["TrainingJobName"]
     assert environment["TRAINING_JOB_ARN"] == job["TrainingJobArn"]
     assert environment["WISHED"] == "yes"
-    assert not {"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "GATEWAY_PORT"} & environment.keys()
+    assert not {"GATEWAY_PORT", "AUTH", "VIRTUAL_ENV"} & environment.keys()
 
 
 def test_a_job_passes_through_sagemakers_statuses(kit: SageMakerKit) -> None:
@@ -135,6 +139,33 @@ def test_event_files_reach_s3_while_the_job_runs_and_do_not_come_back(kit: SageM
     kit.put("plan/tensorboard/older", "x")
     again = kit.train(TensorBoardOutputConfig=output)["TrainingJobName"]
     assert not any("tensorboard" in name for name in seen_by(kit, again)["inputs"])
+
+
+def of_instances(kit: SageMakerKit, count: int, **changes: Any) -> dict[str, Any]:
+    request = kit.request(**changes)
+    request["ResourceConfig"]["InstanceCount"] = count
+    kit.sagemaker.create_training_job(**request)
+    return kit.ended(request["TrainingJobName"])
+
+
+def test_a_job_of_several_instances_runs_on_each_of_them(kit: SageMakerKit) -> None:
+    job = of_instances(kit, 3)
+    name, names = job["TrainingJobName"], ["algo-1", "algo-2", "algo-3"]
+    assert job["TrainingJobStatus"] == "Completed"
+    model = kit.archive(f"output/{name}/output/model.tar.gz")
+    seen = {one: json.loads(model[f"{one}.json"]) for one in names}
+    assert [config["current_host"] for config in seen.values()] == names
+    assert all(config["hosts"] == names for config in seen.values())
+    assert {f"{name}/checkpoints/{one}.txt" for one in names} <= set(kit.keys(f"{name}/"))
+    for one in names:
+        lines = kit.log_lines("/aws/sagemaker/TrainingJobs", f"{name}/{one}-")
+        assert lines == ["step=1 loss=0.5", "step=2 loss=0.25"]
+
+
+def test_the_failure_of_one_instance_stops_the_others_and_fails_the_job(kit: SageMakerKit) -> None:
+    job = of_instances(kit, 2, behaviour={"fails_on": "algo-2", **LONG})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: , exit code: 9"
 
 
 @pytest.mark.parametrize(
@@ -268,3 +299,54 @@ def _subscribed(kit: SageMakerKit, sources: list[str], kind: str) -> tuple[str, 
         return seen
 
     return queue, receive
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_an_isolated_job_reaches_no_network_but_its_own(kit: SageMakerKit, isolated: bool) -> None:
+    behaviour = {"connect": kit.cloud.endpoint_url.removeprefix("http://")}
+    job = kit.train(behaviour=behaviour, EnableNetworkIsolation=isolated)
+    output = folders.log("training", job["TrainingJobName"]).read_text()
+    if isolated and NOT_ISOLATED.strip() in output:
+        pytest.skip("this kernel lets no user make a network namespace, and the job's log says so")
+    assert job["TrainingJobStatus"] == ("Failed" if isolated else "Completed")
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_job_has_its_role_s_credentials_unless_it_is_isolated(
+    kit: SageMakerKit, isolated: bool
+) -> None:
+    job = kit.train(EnableNetworkIsolation=isolated)
+    seen = seen_by(kit, job["TrainingJobName"])["environment"]
+    if isolated:
+        assert not [name for name in seen if "CREDENTIALS" in name or "ACCESS_KEY" in name]
+        return
+    session = boto3.client(
+        "sts",
+        endpoint_url=seen["AWS_ENDPOINT_URL"],
+        region_name=seen["AWS_REGION"],
+        aws_access_key_id=seen["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=seen["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=seen["AWS_SESSION_TOKEN"],
+    )
+    assert f"/{kit.role.rsplit('/', 1)[-1]}/" in session.get_caller_identity()["Arn"]
+
+
+def test_a_job_s_metrics_are_in_cloudwatch(kit: SageMakerKit) -> None:
+    request = kit.request()
+    metrics = [{"Name": "train:loss", "Regex": "loss=([0-9.]+)"}]
+    request["AlgorithmSpecification"]["MetricDefinitions"] = metrics
+    kit.sagemaker.create_training_job(**request)
+    name = request["TrainingJobName"]
+    assert kit.ended(name)["FinalMetricDataList"][0]["Value"] == 0.25
+    now = datetime.now(UTC)
+    found = kit.cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName="train:loss",
+        Dimensions=[{"Name": "TrainingJobName", "Value": name}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=7200,
+        Statistics=["Minimum", "Maximum", "SampleCount"],
+    )["Datapoints"]
+    assert [(each["Minimum"], each["Maximum"]) for each in found] == [(0.25, 0.5)]
+    assert sum(each["SampleCount"] for each in found) == 2

@@ -11,16 +11,18 @@ import pytest
 
 from aws.training import SageMakerTrainer
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
-from domain.ports.trainer import Trainer
-from domain.training.sagemaker_job import training_job_request
+from contracts.shared.quotas import QuotaLimit, quota_in, quota_name, refusal_sentence
+from domain.ports.trainer import NoCapacity, Trainer
+from domain.training.sagemaker_job import Inputs, Placement, training_job_request
 from local.cloud.server import Cloud
 from local.sagemaker.container.images import python_program
 from local.sagemaker.settings import Settings, configure
 from tests.fakes.training import MemoryTrainer
 from tests.integration.sagemaker_kit import forget_training, restore_defaults
-from tests.unit.training_kit import REQUEST, SETTINGS, job_id
+from tests.unit.training_kit import ON_DEMAND, REQUEST, SETTINGS, job_id
 
 CONTAINER = Path(__file__).resolve().parents[1] / "fakes" / "container_trainer.py"
+QUOTA = QuotaLimit(quota_name(SETTINGS.instance_type, "training job"), 1)
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}}
 
 
@@ -35,14 +37,17 @@ class Bench:
         photo = TaskPhoto(index=0, file=f"{job_id(1)}/000.png", sha256="0" * 64)
         task = TrainingTask(job_id=job_id(1), request=REQUEST, photos=(photo,))
         plan = TrainingPlan(plan_id=job_id(1), base_sha256="b" * 64, tasks=(task,))
-        request = training_job_request(name, plan, "portraits-sdxl", SETTINGS)
+        inputs, placement = Inputs("portraits-sdxl"), Placement(ON_DEMAND)
+        request = training_job_request(name, plan, inputs, placement, SETTINGS)
         return {**request, "RoleArn": self.role_arn, "HyperParameters": {"seconds": "3000"}}
 
 
 @pytest.fixture(params=["memory", "embedded"])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     if request.param == "memory":
-        yield Bench(MemoryTrainer(limit=1), SETTINGS.role_arn)
+        trainer = MemoryTrainer(limit=1)
+        trainer.refusal = NoCapacity(refusal_sentence(*QUOTA), QUOTA.limit)
+        yield Bench(trainer, SETTINGS.role_arn)
         return
     yield from embedded(request.getfixturevalue("cloud"), request.getfixturevalue("tmp_path"))
 
@@ -107,7 +112,10 @@ def test_a_name_that_is_taken_starts_nothing(bench: Bench) -> None:
 
 def test_a_job_beyond_the_quota_waits(bench: Bench) -> None:
     assert bench.trainer.create(bench.request("likeness-first-1")) == "created"
-    assert bench.trainer.create(bench.request("likeness-second-1")) == "no_capacity"
+    outcome = bench.trainer.create(bench.request("likeness-second-1"))
+    assert isinstance(outcome, NoCapacity)
+    assert quota_in(outcome.sentence) == QUOTA
+    assert (outcome.quota, outcome.is_final) == (1, False)
     assert bench.trainer.describe("likeness-second-1") is None
 
 

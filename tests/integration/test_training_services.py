@@ -4,6 +4,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 
 import pytest
 
@@ -20,14 +21,21 @@ from contracts.documents.stages import (
     TrialOutcome,
 )
 from contracts.documents.sweep import SweepReport, SweepTrial
-from contracts.documents.training import TrainedAdapter, TrainingPlan
+from contracts.documents.training import (
+    TrainedAdapter,
+    TrainingPlan,
+    TrainingResult,
+    TrainingTask,
+)
 from contracts.documents.upload.grid import SweepGrid
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
+from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import read_document, write_document
 from domain.ports.trainer import Run
 from domain.pricing.agreement import PricingServices
 from domain.sweeps.sweep import plan_sweep, rank_sweep
+from domain.training import planning
 from domain.training.billing import Settled, settle_cost_records
 from domain.training.following import reconcile
 from domain.training.keep_alive import COLD_WORTH
@@ -119,6 +127,48 @@ def test_every_job_of_a_crowd_is_trained_once(laptop: Laptop, kit: SageMakerKit)
     assert (jobs.queued(), jobs.in_training()) == ([], [])
     trained = kit.sagemaker.list_training_jobs(NameContains="likeness-", MaxResults=100)
     assert len(trained["TrainingJobSummaries"]) < crowd, "they shared training jobs"
+
+
+def test_one_training_job_of_several_instances_trains_a_crowd(
+    laptop: Laptop, kit: SageMakerKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "SMALL_JOBS_AT_ONCE", 1)
+    laptop.launching = replace(
+        laptop.launching,
+        settings=replace(laptop.launching.settings, max_instances=2, capacity_mode="on-demand"),
+    )
+    crowd = range(400, 408)
+    for number in crowd:
+        laptop.enter(number)
+    (name, *_) = launch(laptop.launching, now())
+    laptop.run_until_answered()
+    assert [answer.error for answer in laptop.callbacks.answers.values()] == [None] * len(crowd)
+    assert kit.describe(name)["ResourceConfig"]["InstanceCount"] == 2
+    services = laptop.launching.training
+    plan = read_document(services.models, layout.plan_key(plan_id_of_name(name)), TrainingPlan)
+    for rank, share in enumerate(shares_of(plan), start=1):
+        for task in share:
+            record = services.jobs.get(task.job_id)
+            assert record is not None
+            assert record.capacity is not None
+            assert record.capacity.instances == 2
+            key = layout.result_key(plan.plan_id, task.job_id)
+            assert read_document(services.models, key, TrainingResult).adapter is None
+            assert trained_on(kit, name, task.job_id) == f"algo-{rank}"
+
+
+def shares_of(plan: TrainingPlan) -> list[list[TrainingTask]]:
+    tasks = iter(plan.tasks)
+    return [list(islice(tasks, share)) for share in plan.shares]
+
+
+def trained_on(kit: SageMakerKit, training_job: str, job_id_: str) -> str:
+    """Return the instance whose log names the job."""
+    streams = ("algo-1", "algo-2")
+    group = "/aws/sagemaker/TrainingJobs"
+    logs = {one: kit.log_lines(group, f"{training_job}/{one}-") for one in streams}
+    (found,) = [one for one, lines in logs.items() if f"trained {job_id_}" in lines]
+    return found
 
 
 def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:

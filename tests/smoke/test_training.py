@@ -1,9 +1,11 @@
 """The training image's program, run as SageMaker runs it, on tiny pipelines."""
 
+import json
 import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from safetensors.torch import load_file  # noqa: E402
 
 from tests.smoke.job_dir import REQUEST, JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
+from trainer import job  # noqa: E402
+from trainer.process.results import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -177,6 +181,51 @@ def test_a_base_that_does_not_match_its_hash_fails_every_task_with_its_code(
     assert done.returncode == 1
     assert job_dir.code(name) == "base_mismatch"
     assert job_dir.failure().startswith("base_mismatch: 1 of ")
+
+
+def test_a_host_of_several_does_not_fail_the_job_when_its_users_fail(
+    make_job_dir: MakeJobDir,
+) -> None:
+    job_dir = make_job_dir()
+    names = [job_dir.add_task(seed=seed) for seed in range(2)]
+    for name in names:
+        job_dir.photo(name, 1).write_bytes(b"not what was accepted")
+    job_dir.write_plan(shares=(1, 1))
+    config = job_dir.root / "input" / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
+    (config / "resourceconfig.json").write_text(json.dumps(hosts))
+
+    done = job_dir.run()
+
+    assert done.returncode == 0, done.stderr
+    assert job_dir.code(names[1]) == "photo_changed"
+    assert not job_dir.folder(names[0]).exists(), "it is the other host's"
+
+
+def test_a_group_that_does_not_fit_into_memory_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def train_users(_: object, runs: list[object], __: object) -> list[TrainingError]:
+        tried.append(len(runs))
+        if len(runs) > 2:
+            raise torch.OutOfMemoryError
+        return [TrainingError("training_failed", "x") for _ in runs]
+
+    alone: list[int] = []
+
+    def run_task(_: object, task: int) -> int:
+        alone.append(task)
+        return task
+
+    monkeypatch.setattr(job, "train_users", train_users)
+    monkeypatch.setattr(job, "fail_task", lambda _, task, __: task)
+    monkeypatch.setattr(job, "run_task", run_task)
+    group: Any = [SimpleNamespace(run=None, task=number) for number in range(5)]
+    whole: Any = SimpleNamespace(base=None, limit=None, root=None)
+    found: list[Any] = job.run_group(whole, group)
+    assert found == [0, 1, 2, 3, 4]
+    assert (tried, alone) == ([5, 2, 3, 2], [2])
 
 
 def test_users_trained_in_one_step_get_the_weights_of_single_trainings(

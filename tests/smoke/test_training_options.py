@@ -19,13 +19,13 @@ from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
+from trainer.config import sharing  # noqa: E402
 from trainer.config.recipe import Recipe, read_plan  # noqa: E402
 from trainer.examples.batches import Batch, draw_batch, draw_noise  # noqa: E402
 from trainer.examples.buckets import Bucket, Size, choose_batch, sizes_of  # noqa: E402
 from trainer.model import lora  # noqa: E402
 from trainer.model.architectures import ARCHITECTURES, EncodedPrompts  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
-from trainer.optimisation import multi_user  # noqa: E402
 from trainer.optimisation.checkpoint import Progress, load_checkpoint, save_checkpoint  # noqa: E402
 from trainer.optimisation.loop import train  # noqa: E402
 from trainer.optimisation.losses import example_losses  # noqa: E402
@@ -226,7 +226,7 @@ def test_noise_offset_moves_whole_channels() -> None:
 
 def test_users_share_a_step_only_if_their_options_agree() -> None:
     one = recipe()
-    assert multi_user.can_share_step(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
+    assert sharing.can_share_step(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
     not_groupable: list[dict[str, Any]] = [
         {"optimizer": "prodigy"},
         {"use_8bit_adam": True},
@@ -237,7 +237,7 @@ def test_users_share_a_step_only_if_their_options_agree() -> None:
         {"text_encoder_lr": 1e-4},
         {"mixed_precision": "fp16"},
     ]
-    assert not any(multi_user.can_share_step(recipe(**own), recipe(**own)) for own in not_groupable)
+    assert not any(sharing.can_share_step(recipe(**own), recipe(**own)) for own in not_groupable)
     differing: list[dict[str, Any]] = [
         {"lr_scheduler": "linear"},
         {"adam_beta2": 0.99},
@@ -248,8 +248,8 @@ def test_users_share_a_step_only_if_their_options_agree() -> None:
         {"gradient_checkpointing": True},
     ]
     for own in differing:
-        assert not multi_user.can_share_step(one, recipe(**own))
-        assert multi_user.can_share_step(recipe(**own), recipe(**own, seed=9))
+        assert not sharing.can_share_step(one, recipe(**own))
+        assert sharing.can_share_step(recipe(**own), recipe(**own, seed=9))
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])

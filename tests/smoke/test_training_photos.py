@@ -164,7 +164,8 @@ def test_retinafaces_own_network_finds_the_faces_of_its_weights(tmp_path: Path) 
     named = download.rename(tmp_path / f"weights-{digest[:9]}.zip")
     baked = tmp_path / "retinaface.safetensors"
     script = Path(__file__).parents[2] / "training_image" / "retina_weights.py"
-    assert digest in run_script(script, named.as_uri(), baked, digest)
+    arguments = ("fetch", "retinaface", digest, named.as_uri(), baked)
+    assert digest in run_script(script, *arguments)
 
     small = json.loads(run_script(job_dir, "find", baked, 64, 96))
 
@@ -181,12 +182,16 @@ def test_retinafaces_own_network_finds_the_faces_of_its_weights(tmp_path: Path) 
 
 
 def test_weights_with_another_hash_are_not_stored(tmp_path: Path) -> None:
-    file = tmp_path / "weights-000000000.zip"
-    torch.save({}, file)
+    """The file's name ends in the first digits of its hash, and the last digit differs."""
+    file = tmp_path / "weights.zip"
+    torch.save({"a": torch.ones(1)}, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    named, out = file.rename(tmp_path / f"weights-{digest[:9]}.zip"), tmp_path / "out.safetensors"
     script = Path(__file__).parents[2] / "training_image" / "retina_weights.py"
+    wrong = digest[:-1] + ("0" if digest[-1] != "0" else "1")
     with pytest.raises(AssertionError, match="invalid hash value"):
-        run_script(script, file.as_uri(), tmp_path / "out.safetensors")
-    assert not (tmp_path / "out.safetensors").exists()
+        run_script(script, "fetch", "retinaface", wrong, named.as_uri(), out)
+    assert not out.exists()
 
 
 def test_a_blurred_face_is_less_clear_than_a_sharp_one() -> None:

@@ -13,6 +13,8 @@ from accelerate.utils.deepspeed import HfDeepSpeedConfig  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
+from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask  # noqa: E402
+from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
@@ -117,14 +119,39 @@ def test_every_task_runs_on_one_host(tmp_path: Path, hosts: int) -> None:
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     names = [f"algo-{number}" for number in range(1, hosts + 1)]
-    tasks: Any = tuple(range(7))
-    shares: list[list[Any]] = []
+    tasks = tuple(task_of(number) for number in range(7))
+    plan = TrainingPlan(plan_id="0" * 32, base_sha256="0" * 64, tasks=tasks)
+    shares: list[list[TrainingTask]] = []
     for name in names:
         settings = {"current_host": name, "hosts": names[::-1]}
         (config / "resourceconfig.json").write_text(json.dumps(settings))
-        shares.append(list(Machine.read(tmp_path).tasks_of_this_host(tasks)))
-    assert sorted(task for share in shares for task in share) == list(tasks)
+        shares.append(Machine.read(tmp_path).tasks_of_this_host(plan))
+    ids = [task.job_id for share in shares for task in share]
+    assert sorted(ids) == [task.job_id for task in tasks]
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def task_of(number: int) -> TrainingTask:
+    request = TrainingRequest(instance_prompt="a sks", class_prompt="a thing")
+    photo = TaskPhoto(index=0, file=f"{number:032x}/000.png", sha256="0" * 64)
+    return TrainingTask(job_id=f"{number:032x}", request=request, photos=(photo,))
+
+
+def test_a_host_takes_the_share_that_the_plan_gives_it() -> None:
+    hosts = tuple(f"algo-{number}" for number in range(1, 12))
+    tasks = tuple(task_of(number) for number in range(13))
+    shares = (3, *(1,) * 10)
+    plan = TrainingPlan(plan_id="0" * 32, base_sha256="0" * 64, tasks=tasks, shares=shares)
+    taken = {
+        host: Machine(current_host=host, hosts=hosts[::-1]).tasks_of_this_host(plan)
+        for host in hosts
+    }
+    assert [len(taken[host]) for host in hosts] == list(shares)
+    assert tuple(task for host in hosts for task in taken[host]) == tasks
+    with pytest.raises(
+        TrainingError, match="plan_invalid: the plan is for 11 instances, not for 1"
+    ):
+        Machine().tasks_of_this_host(plan)
 
 
 def test_sigterm_reaches_every_process_and_leaves_a_checkpoint(tmp_path: Path) -> None:

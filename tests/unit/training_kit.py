@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from contracts.base import BaseCard, GateFloors, InferenceDefaults, TrainingDefaults
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.documents.record import JobRecord
@@ -37,13 +38,15 @@ SETTINGS = TrainingSettings(
     instance_type="ml.g5.2xlarge",
     quota=2,
     max_batch=1,
-    spot_backlog=False,
+    capacity_mode="warm",
     keep_alive_seconds=600,
     max_runtime_seconds=7200,
     uploads_bucket="uploads",
     models_bucket="models",
     bases_bucket="bases",
 )
+
+ON_DEMAND = CapacityChoice(capacity="on-demand", reason="stack", users=1)
 
 CARD = BaseCard(
     base_id="portraits-sdxl",

@@ -1,21 +1,24 @@
 """One SageMaker training job: the tasks of a plan, with the base loaded once."""
 
 import sys
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from contracts.documents.training import TrainingPlan, TrainingResult, TrainingTask
 from contracts.documents.upload.options import Precision
 from contracts.shared.layout import BASE_CHANNEL, RESULT_FILE
 from trainer.config.recipe import read_plan
+from trainer.config.sharing import can_share_step
 from trainer.evaluation.judge import load_judge
 from trainer.examples.class_images import ClassImagePaths, load_or_generate
 from trainer.model import lora
 from trainer.model.base import load_base, read_card
-from trainer.optimisation.multi_user import can_share_step, train_users
+from trainer.optimisation.multi_user import UserResult, train_users
 from trainer.optimisation.training_run import TrainingOutcome
 from trainer.process.distributed import ProcessGroup
 from trainer.process.launch import is_worker
@@ -46,16 +49,22 @@ from trainer.task import (
 
 DONE, FAILED, PREEMPTED = 0, 1, 143
 
+PREPARED = 2
+"""Users that are prepared at most, as a multiple of the users of one step: some of them may have
+other options than the next step."""
+
 
 def run_job(root: Path) -> int:
     """Run the plan under ``root`` (``/opt/ml``) and return the process's exit code.
 
-    A failed task has a result of its own. The job fails only when no task succeeds.
+    A failed task has a result of its own. The job fails only when no task succeeds; a host of
+    several fails never when its tasks have results, since SageMaker would stop the other hosts.
     """
     limit = TimeLimit()
     limit.install_signal_handler()
     try:
         plan, machine = read_plan(root), Machine.read(root)
+        tasks = machine.tasks_of_this_host(plan)
         log(machine.check_gpu())
     except TrainingError as error:
         write_failure(root, describe_failure(error))
@@ -63,7 +72,7 @@ def run_job(root: Path) -> int:
     limit.deadline_seconds = plan.deadline_seconds
     with log_context(plan_id=plan.plan_id):
         try:
-            return _run(root, plan, machine, limit)
+            return _run(root, plan, tasks, machine, limit)
         except PreemptedError:
             log("preempted: a checkpoint is saved, and the next attempt resumes from it")
             return PREEMPTED
@@ -72,21 +81,23 @@ def run_job(root: Path) -> int:
             return FAILED
 
 
-def _run(root: Path, plan: TrainingPlan, machine: Machine, limit: TimeLimit) -> int:
+def _run(
+    root: Path, plan: TrainingPlan, tasks: list[TrainingTask], machine: Machine, limit: TimeLimit
+) -> int:
     results: list[TrainingResult] = []
-    for precision, tasks in by_precision(machine.tasks_of_this_host(plan.tasks)).items():
+    for precision, group in by_precision(tasks).items():
         try:
-            results += run_precision_group(root, plan, machine, limit, (precision, tasks))
+            results += run_precision_group(root, plan, machine, limit, (precision, group))
         except PreemptedError:
             raise
         except Exception as error:  # noqa: BLE001 (every waiting task gets a result)
             failure = describe_failure(error)
-            results += [fail_task(root, task, failure) for task in tasks]
-            if not tasks:
+            results += [fail_task(root, task, failure) for task in group]
+            if not group:
                 write_failure(root, failure)
                 return FAILED
     failures = [result.failure for result in results if result.failure is not None]
-    if not results or len(failures) < len(results):
+    if not results or len(failures) < len(results) or len(machine.hosts) > 1:
         return DONE
     write_failure(root, failures[0])
     return FAILED
@@ -185,27 +196,34 @@ def _contain_failure(
 def run_multi_user(
     job: Job, tasks: list[TrainingTask], users_per_step: int
 ) -> list[TrainingResult]:
-    """Train up to ``users_per_step`` users in one step; the others are trained alone."""
+    """Train up to ``users_per_step`` users in one step; the others are trained alone.
+
+    No more users are prepared than the next step may need: their examples take memory.
+    """
     results: list[TrainingResult] = []
-    waiting: list[PreparedTask] = []
-    for task in tasks:
-        prepared = prepare_or_fail(job, task)
-        if isinstance(prepared, PreparedTask):
-            waiting.append(prepared)
-        else:
-            results.append(prepared)
-    while waiting:
-        first = waiting[0].run.recipe
-        group = [prepared for prepared in waiting if can_share_step(first, prepared.run.recipe)][
-            :users_per_step
-        ]
-        if len(group) > 1:
-            results += run_group(job, group)
-        else:
-            group = waiting[:1]
-            results.append(run_task(job, group[0].task))
+    left, waiting = deque(tasks), list[PreparedTask]()
+    while left or waiting:
+        while left and len(waiting) < PREPARED * users_per_step:
+            if len(first_group(waiting)) == users_per_step:
+                break
+            prepared = prepare_or_fail(job, left.popleft())
+            if isinstance(prepared, PreparedTask):
+                waiting.append(prepared)
+            else:
+                results.append(prepared)
+        group = first_group(waiting)[:users_per_step]
+        results += run_group(job, group)
         waiting = [prepared for prepared in waiting if prepared not in group]
     return results
+
+
+def first_group(waiting: list[PreparedTask]) -> list[PreparedTask]:
+    """Return the users that can share a step with the first one, who comes first."""
+    if not waiting:
+        return []
+    first, *others = waiting
+    recipe = first.run.recipe
+    return [first, *(other for other in others if can_share_step(recipe, other.run.recipe))]
 
 
 def prepare_or_fail(job: Job, task: TrainingTask) -> PreparedTask | TrainingResult:
@@ -220,8 +238,14 @@ def prepare_or_fail(job: Job, task: TrainingTask) -> PreparedTask | TrainingResu
 
 
 def run_group(job: Job, group: list[PreparedTask]) -> list[TrainingResult]:
-    """Train the users of one step together, then finish each task."""
-    answers = train_users(job.base, [prepared.run for prepared in group], job.limit)
+    """Train users in one step and finish each task; a group that does not fit is halved."""
+    if len(group) == 1:
+        return [run_task(job, group[0].task)]
+    log(f"multi-user step users={len(group)}")
+    answers = try_group(job, group)
+    if answers is None:
+        half = len(group) // 2
+        return run_group(job, group[:half]) + run_group(job, group[half:])
     results = []
     for prepared, answer in zip(group, answers, strict=True):
         if isinstance(answer, TrainingError):
@@ -230,6 +254,17 @@ def run_group(job: Job, group: list[PreparedTask]) -> list[TrainingResult]:
             work = partial(finish_user, job, prepared, *answer)
             results.append(contain_failure(job, prepared.task, work))
     return results
+
+
+def try_group(job: Job, group: list[PreparedTask]) -> list[UserResult] | None:
+    """Train users in one step; return None when the GPU has too little memory for all of them."""
+    try:
+        return train_users(job.base, [prepared.run for prepared in group], job.limit)
+    except torch.OutOfMemoryError:
+        log(f"out of memory with {len(group)} users in one step: half of them are tried")
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
 
 
 def finish_user(

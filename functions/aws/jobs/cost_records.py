@@ -14,6 +14,7 @@ from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
+from contracts.documents.capacity import StepShape
 from contracts.documents.money import Estimate, Receipt
 from domain.ports.cost_records import RECENT_RUNS, CostRecord
 from domain.ports.trainer import Run
@@ -90,10 +91,16 @@ class DynamoCostRecords(DynamoRows):
     """See the Protocol for what each method promises."""
 
     def record_estimate(
-        self, job_id: str, estimate: Estimate, max_runtime_seconds: int | None
+        self,
+        job_id: str,
+        estimate: Estimate,
+        max_runtime_seconds: int | None,
+        step_shape: StepShape | None = None,
     ) -> None:
         """Store the estimate; a job with a maximal runtime gets a training job of its own."""
         changes: dict[str, object] = {"estimate": numbers(estimate)}
+        if step_shape is not None:
+            changes["step_shape"] = numbers(step_shape)
         if max_runtime_seconds is not None:
             changes |= {"max_runtime_seconds": max_runtime_seconds, "alone": True}
         self._update(job_id, Attr("job_id").exists(), changes)

@@ -15,23 +15,23 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from aws import settings
 from aws.clients import CONFIG
-from aws.jobs.cost_records import DynamoCostRecords
+from aws.jobs.cost_records import DynamoCostRecords, numbers
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
 from contracts.shared import layout
-from domain.ports.jobs import UnknownJobError
+from domain.ports.jobs import Attempt, UnknownJobError
 from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 
 _logger = Logger(child=True)
 
 EXECUTION_INDEX = "execution"
-_PLACE = ("queue_place", "waiting_for")
+_PLACE = ("queue_place", "waiting_for", "refusal")
 _WAITING = ("queue", "queued_at", "task_token", "eta_seconds", *_PLACE)
 _REDRIVEN = ("code", "notice_id", "cancel_requested", "faults")
-_OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate")
+_OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate", "step_shape", "capacity")
 _REFUSAL = ("refused_code", "refused_at")
 _OPEN = Attr("status").is_in(["starting", "processing"])
 _ENDED = Attr("status").is_in(["failed", "canceled"])
@@ -154,23 +154,28 @@ class DynamoJobs(DynamoCostRecords):
         """Return the jobs whose training job was launched and that have no outcome yet."""
         return self._waiting_for("training")
 
-    def start_training(
-        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
-    ) -> bool:
+    def start_training(self, job_id: str, attempt: Attempt, now: datetime) -> bool:
         """Move a job from the queue into training; False when another launcher was first."""
+        capacity = attempt.capacity
         changes = {
             "queue": "training",
-            "plan_id": plan_id,
-            "training_job_name": training_job_name,
-            "attempt": attempt,
+            "plan_id": attempt.plan_id,
+            "training_job_name": attempt.training_job_name,
+            "attempt": attempt.number,
             "updated_at": now.isoformat(),
+            **({} if capacity is None else {"capacity": numbers(capacity)}),
         }
         wanted = Attr("queue").eq("queued") & Attr("cancel_requested").not_exists()
-        new = wanted & Attr("attempt").lt(attempt)
+        new = wanted & Attr("attempt").lt(attempt.number)
         if not self._update(job_id, new, changes, drop=_PLACE):
             return False
         self._update(job_id, Attr("percent").lt(LAUNCHED), {"percent": LAUNCHED})
-        _logger.info("job in training", job_id=job_id, training_job_name=training_job_name)
+        _logger.info(
+            "job in training",
+            job_id=job_id,
+            training_job_name=attempt.training_job_name,
+            capacity=None if capacity is None else capacity.model_dump(exclude_none=True),
+        )
         return True
 
     def requeue(
@@ -190,9 +195,13 @@ class DynamoJobs(DynamoCostRecords):
             changes["faults"] = list(faults)
         return self._leave_training(job_id, training_job_name, changes)
 
-    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+    def wait_for_capacity(
+        self, job_id: str, training_job_name: str, now: datetime, refusal: str = ""
+    ) -> bool:
         """Move a job back to the queue because SageMaker has no capacity."""
         changes: dict[str, object] = {"waiting_for": "capacity", "updated_at": now.isoformat()}
+        if refusal:
+            changes["refusal"] = refusal
         return self._leave_training(job_id, training_job_name, changes)
 
     def _leave_training(

@@ -34,7 +34,8 @@ class Receipt(Document):
     instance_type: str
 
     billable_seconds: Seconds
-    """Share of the training jobs' BillableTimeInSeconds, split by work among the users of each."""
+    """Share of the training jobs' BillableTimeInSeconds times InstanceCount, split by work among
+    the users of each."""
 
     spot_saving: Annotated[float, Field(ge=0, le=1)]
     """Share of the training time that spot instances did not bill; 0 on demand."""

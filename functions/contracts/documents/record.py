@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId, PlanId
+from contracts.documents.capacity import CapacityChoice, StepShape
 from contracts.documents.job import JobSpec
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.photos import Code
 from contracts.documents.upload.run import RunOptions
+from contracts.shared.quotas import MAX_SENTENCE
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 """A job's status, in Replicate's words."""
@@ -96,10 +98,19 @@ class JobRecord(Document):
 
     waiting_for: WaitingFor | None = None
 
+    refusal: Annotated[str, Field(max_length=MAX_SENTENCE)] | None = None
+    """AWS's own sentence of the last refusal of a training job; absent once one has started."""
+
     cancel_requested: bool = False
     """Whether the job is being cancelled: the next stage fails with ``canceled``."""
 
     estimate: Estimate | None = None
+
+    step_shape: StepShape | None = None
+    """What one step of the training takes; absent: not known, so the job shares no step."""
+
+    capacity: CapacityChoice | None = None
+    """On what the newest attempt's training job runs, and why."""
 
     max_runtime_seconds: Annotated[int, Field(ge=1)] | None = None
     """Seconds that ``max_cost_usd`` pays for; such a job has a training job of its own."""

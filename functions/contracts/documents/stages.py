@@ -248,6 +248,13 @@ class ExecutionEnded(_Foreign):
     detail: ExecutionOutcome
 
 
+class EndpointProperties(_Foreign):
+    """Properties of the custom resource EndpointOnDemandRelease."""
+
+    create_endpoint: str = Field(default="on-demand", alias="CreateEndpoint")
+    """The stack's parameter; release 0.2.0 had the resource with on-demand only."""
+
+
 class StackRequest(_Foreign):
     """CloudFormation's call to a custom resource."""
 
@@ -262,3 +269,7 @@ class StackRequest(_Foreign):
     logical_resource_id: str = Field(alias="LogicalResourceId")
 
     physical_resource_id: str | None = Field(default=None, alias="PhysicalResourceId")
+
+    resource_properties: EndpointProperties = Field(
+        default_factory=EndpointProperties, alias="ResourceProperties"
+    )

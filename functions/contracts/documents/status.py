@@ -57,6 +57,9 @@ class StatusChange(Document):
 
     waiting_for: WaitingFor | None = None
 
+    refusal: str | None = None
+    """AWS's own sentence, where it has refused to start the training job."""
+
     code: Code | None = None
 
     trial_of: JobId | None = Field(default=None, alias="point_of")

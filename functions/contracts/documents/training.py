@@ -59,6 +59,10 @@ class TrainingPlan(Document):
     class_images: tuple[ClassImageOrder, ...] = Field(default=(), alias="priors")
     """Sets of class images to make before the first task; a plan may consist of these alone."""
 
+    shares: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Number of tasks of each instance, in the order of ``tasks``, when the training job has
+    several instances; empty: it has one, or the tasks are dealt out to the instances in turn."""
+
     deadline_seconds: Annotated[int, Field(ge=60)] | None = None
     """Seconds after which the trainer saves, exports and stops; absent: SageMaker's limit."""
 
@@ -66,6 +70,9 @@ class TrainingPlan(Document):
     def _has_work(self) -> "TrainingPlan":
         if not self.tasks and not self.class_images:
             message = "a plan needs tasks or class images"
+            raise ValueError(message)
+        if self.shares and sum(self.shares) != len(self.tasks):
+            message = "the shares of the instances are not all tasks"
             raise ValueError(message)
         return self
 

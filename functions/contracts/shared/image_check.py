@@ -1,7 +1,8 @@
-"""Check an image while it is built: are its Python, CUDA and driver those that its labels say?
+"""Check an image while it is built: are its Python, CUDA and driver those that its label says?
 
-Both Dockerfiles run ``python -m contracts.shared.image_check``. The labels are what ``likeness
-doctor`` and people read before anything is deployed; the table of accelerators says what they mean.
+Both Dockerfiles run ``python -m contracts.shared.image_check "$NEEDS"``, where NEEDS becomes the
+label ``com.likeness.needs``. ``likeness doctor`` and people read the label before anything is
+deployed; docs/hosting.md says which InferenceAmiVersion fits it.
 """
 
 import argparse
@@ -21,16 +22,7 @@ from contracts.shared.accelerators import (
 )
 from contracts.shared.gpu_check import image_cuda
 
-WITHOUT = "none"
-"""How the label of an image without CUDA says so."""
-
-
-class Labels(NamedTuple):
-    """What the image says of itself: ``com.likeness.python``, ``.cuda`` and ``.driver``."""
-
-    python: str
-    cuda: str
-    driver: str
+LABEL = "com.likeness.needs"
 
 
 class Contents(NamedTuple):
@@ -43,17 +35,25 @@ class Contents(NamedTuple):
     """NVIDIA's number of the Triton release, such as 25.04; empty where the image has none."""
 
 
-def find_faults(labels: Labels, found: Contents) -> Iterator[str]:
+def needs_of(found: Contents) -> str:
+    """Return the label that an image should have.
+
+    >>> needs_of(Contents((3, 12), (12, 9))), needs_of(Contents((3, 11), None))
+    ('python=3.12 cuda=12.9 driver=525', 'python=3.11 cuda=none driver=none')
+    """
+    python = f"python={version_text(found.python)}"
+    if found.cuda is None:
+        return f"{python} cuda=none driver=none"
+    return f"{python} cuda={version_text(found.cuda)} driver={min_driver(found.cuda)}"
+
+
+def find_faults(label: str, found: Contents) -> Iterator[str]:
     """Yield what is wrong with an image, and what to do about each."""
-    if version_text(found.python) != labels.python:
-        yield f"Python is {version_text(found.python)}: build with LIKENESS_PYTHON set to that"
     if found.python < MIN_PYTHON:
-        yield f"Python is older than {version_text(MIN_PYTHON)}: take a newer BASE_IMAGE"
-    wanted = labels_of(found)
-    if wanted.cuda != labels.cuda:
-        yield f"CUDA is {wanted.cuda}: build with LIKENESS_CUDA set to that"
-    if wanted.driver != labels.driver:
-        yield f"the driver must be {wanted.driver}: build with LIKENESS_DRIVER set to that"
+        oldest = version_text(MIN_PYTHON)
+        yield f"Python {version_text(found.python)} is older than {oldest}: take a newer BASE_IMAGE"
+    if label != needs_of(found):
+        yield f'the label is "{label}": build with --build-arg NEEDS="{needs_of(found)}"'
     if found.triton:
         yield from triton_faults(found.triton)
 
@@ -67,33 +67,21 @@ def triton_faults(release: str) -> Iterator[str]:
         yield f"Triton {release} has Python {version_text(image.python)}: take a newer BASE_IMAGE"
 
 
-def labels_of(found: Contents) -> Labels:
-    """Return the labels that an image should have.
-
-    >>> labels_of(Contents((3, 12), (12, 9)))
-    Labels(python='3.12', cuda='12.9', driver='525')
-    """
-    if found.cuda is None:
-        return Labels(version_text(found.python), WITHOUT, WITHOUT)
-    driver = str(min_driver(found.cuda))
-    return Labels(version_text(found.python), version_text(found.cuda), driver)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check this image; return 1 and say why when a label is wrong."""
+    """Check this image; return 1 and say why when something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("python", "cuda", "driver"):
-        parser.add_argument(f"--{name}", required=True, help=f"the label com.likeness.{name}")
+    parser.add_argument("needs", help=f"the label {LABEL}")
     parser.add_argument("--base-cuda", default="", help="CUDA_VERSION of NVIDIA's base image")
     parser.add_argument("--triton", default="", help="NVIDIA_TRITON_SERVER_VERSION of the base")
     given = parser.parse_args(arguments)
     torch_cuda = importlib.import_module("torch").version.cuda
-    found = Contents(sys.version_info[:2], image_cuda(torch_cuda, given.base_cuda), given.triton)
-    faults = list(find_faults(Labels(given.python, given.cuda, given.driver), found))
+    cuda = image_cuda(torch_cuda, given.base_cuda)
+    found = Contents(sys.version_info[:2], cuda, given.triton)
+    faults = list(find_faults(given.needs, found))
     for fault in faults:
         sys.stderr.write(f"image_check: {fault}\n")
-    if not faults and found.cuda is not None:
-        sys.stdout.write(f"image_check: InferenceAmiVersion {' or '.join(amis_for(found.cuda))}\n")
+    if not faults and cuda is not None:
+        sys.stdout.write(f"image_check: InferenceAmiVersion {' or '.join(amis_for(cuda))}\n")
     return int(bool(faults))
 
 

@@ -1,4 +1,4 @@
-"""The training job's name, built and parsed: ``likeness-<plan id>-<attempt>``.
+"""The training job's name, built and parsed: ``likeness-<plan id>-<attempt>``; a stack's name.
 
 SageMaker never frees a name, so every attempt has its own. A name has at most 63 characters:
 letters, digits and single hyphens inside. The template's filters and permissions use the prefix,
@@ -15,6 +15,13 @@ MAX_TRAINING_JOB_NAME = 63
 
 _PLAN_ID = "[0-9a-f]{32}"
 _NAME = re.compile(rf"{re.escape(TRAINING_JOB_PREFIX)}({_PLAN_ID})-([1-9][0-9]*)")
+
+
+STACK_NAME = "^[a-z][a-z0-9-]{0,39}$"
+"""Pattern of a stack's name, which template.yaml repeats.
+
+It begins the names of functions (at most 64 characters) and of the endpoint (at most 63), and the
+ARNs of SageMaker are in lower case."""
 
 
 class TrainingJobName(NamedTuple):

@@ -30,6 +30,7 @@ _FACTS = {
     "photos_too_slow": "Photos that can be used: {found}; needed: {needed}.",
     "too_many_photos": "Photos found: {found}; allowed: {most}.",
     "sweep_failed": "Trials: {trials}.",
+    "quota_zero": "AWS answers: {sentence}",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",

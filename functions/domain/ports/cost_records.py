@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from contracts.documents.capacity import StepShape
 from contracts.documents.money import Estimate, Receipt
 from domain.ports.trainer import Run
 
@@ -25,7 +26,11 @@ class CostRecords(Protocol):
     """Every method may be called twice with the same facts; the second call changes nothing."""
 
     def record_estimate(
-        self, job_id: str, estimate: Estimate, max_runtime_seconds: int | None
+        self,
+        job_id: str,
+        estimate: Estimate,
+        max_runtime_seconds: int | None,
+        step_shape: StepShape | None = None,
     ) -> None:
         """Store the estimate; a job with a maximal runtime gets a training job of its own."""
         ...

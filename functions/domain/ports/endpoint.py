@@ -18,6 +18,14 @@ class EndpointLifecycle(Protocol):
         """Return the endpoint's status."""
         ...
 
+    def made_on_demand(self) -> bool:
+        """Whether a function has made the endpoint that exists; False: CloudFormation has."""
+        ...
+
+    def stack_changes(self) -> bool:
+        """Whether CloudFormation changes the stack now, and perhaps the endpoint with it."""
+        ...
+
     def create(self) -> None:
         """Start the endpoint; do nothing when it exists already."""
         ...

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
@@ -13,6 +14,17 @@ from domain.ports.cost_records import CostRecords
 
 class UnknownJobError(Exception):
     """The table has no such job, or the job has ended: the stage should not run."""
+
+
+class Attempt(NamedTuple):
+    """One training job of a job."""
+
+    plan_id: str
+    training_job_name: str
+    number: int
+    """From 1."""
+    capacity: CapacityChoice | None = None
+    """On what the training job runs, and why."""
 
 
 class Jobs(CostRecords, Protocol):
@@ -78,13 +90,12 @@ class Jobs(CostRecords, Protocol):
         """Return the jobs whose training job was launched and that have no outcome yet."""
         ...
 
-    def start_training(
-        self, job_id: str, plan_id: str, training_job_name: str, attempt: int, now: datetime
-    ) -> bool:
+    def start_training(self, job_id: str, attempt: Attempt, now: datetime) -> bool:
         """Move a job from the queue into training; False when another launcher was first.
 
-        The job must be queued, and ``attempt`` must be higher than every earlier attempt: a
-        launcher with outdated data must not use a training job's name again.
+        The job must be queued, and the attempt's number must be higher than every earlier one: a
+        launcher with outdated data must not use a training job's name again. On what the training
+        job runs is stored and logged.
         """
         ...
 
@@ -110,8 +121,12 @@ class Jobs(CostRecords, Protocol):
         """
         ...
 
-    def wait_for_capacity(self, job_id: str, training_job_name: str, now: datetime) -> bool:
+    def wait_for_capacity(
+        self, job_id: str, training_job_name: str, now: datetime, refusal: str = ""
+    ) -> bool:
         """Move a job back to the queue because SageMaker has no capacity; False as in ``requeue``.
+
+        ``refusal`` is AWS's own sentence. The record keeps it until a training job starts.
 
         Unlike ``requeue`` it invokes no launcher, or one refusal would follow the other without a
         pause. The schedule, or the next free slot, tries again.

@@ -5,8 +5,24 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
-CreateOutcome = Literal["created", "exists", "no_capacity"]
-"""What SageMaker did with a request; ``no_capacity`` also stands for limits and throttling."""
+
+
+class NoCapacity(NamedTuple):
+    """SageMaker's refusal of a training job: no capacity, a limit of the account, or throttling."""
+
+    sentence: str = ""
+    """AWS's own sentence; it holds no text of a user."""
+    quota: int | None = None
+    """The quota's value, in instances; None: no quota was the reason."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no training job of this kind will ever start until somebody raises the quota."""
+        return self.quota == 0
+
+
+CreateOutcome = Literal["created", "exists"] | NoCapacity
+"""What SageMaker did with a request."""
 
 PoolStatus = Literal["InUse", "Available", "Reused", "Terminated"]
 """SageMaker's WarmPoolStatus."""
@@ -37,6 +53,8 @@ class TrainingState:
     """Seconds from ``started_at`` to ``ended_at``; 0 while the job runs."""
     billable_seconds: int = 0
     """Seconds that are billed; fewer than ``training_seconds`` on spot instances."""
+    instances: int = 1
+    """Number of instances; each of them is billed for the job's seconds and the pool's."""
     spot: bool = False
     pool_seconds: int = 0
     """Seconds for which the instance was kept warm afterwards, as reported so far."""
@@ -52,6 +70,16 @@ class TrainingState:
     def keeps_pool(self) -> bool:
         """Whether the instance waits, or will wait, for another job."""
         return self.pool in {"InUse", "Available"}
+
+    @property
+    def billed_seconds(self) -> int:
+        """Seconds of training that are billed, of all instances together."""
+        return self.instances * self.billable_seconds
+
+    @property
+    def billed_pool_seconds(self) -> int:
+        """Seconds of the warm pool that are billed, of all instances together."""
+        return self.instances * self.pool_seconds
 
     @property
     def run(self) -> Run | None:

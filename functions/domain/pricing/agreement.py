@@ -20,6 +20,7 @@ from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, find_document, read_document
 from domain.pricing.estimating import estimate_one, make_offer
 from domain.pricing.prices import PUBLISHED, PriceTable, sum_usd
+from domain.pricing.step_sharing import shape_of
 
 MIN_SHARE_USD = 1e-6
 
@@ -50,7 +51,9 @@ def agree_on_price(job_id: str, services: PricingServices) -> None:
         return  # the stage itself reports what is missing
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
     offer = make_offer(accepted.request, dataset, card, services.instance_type, services.prices)
-    services.jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds)
+    services.jobs.record_estimate(
+        job_id, offer.estimate, offer.max_runtime_seconds, shape_of(accepted.request, dataset, card)
+    )
 
 
 def share_cost_limit(

@@ -32,6 +32,7 @@ class Settled(NamedTuple):
     adapters_usd: tuple[float, ...]
     """USD for each adapter that the job finished, its earlier attempts included."""
     billable_seconds: int
+    """Of all instances together, like the pool's seconds."""
     spot_saving: float | None
     """Share of the training time that was not billed; None for on-demand instances."""
     pool_seconds: int
@@ -111,9 +112,9 @@ def settled_of(services: TrainingServices, state: TrainingState, results: Result
     costs = [cost_of(services.jobs.get(job_id)) for job_id in finished]
     return Settled(
         adapters_usd=tuple(usd for usd in costs if usd is not None),
-        billable_seconds=state.billable_seconds,
+        billable_seconds=state.billed_seconds,
         spot_saving=saving(state) if state.spot else None,
-        pool_seconds=state.pool_seconds,
+        pool_seconds=state.billed_pool_seconds,
         pool_reused=None if state.pool is None else state.pool == "Reused",
         without_price=costs.count(None),
     )
@@ -214,17 +215,17 @@ def receipt(state: TrainingState, share: float, prices: PriceTable = PUBLISHED) 
     >>> half = receipt(spot, 0.5)
     >>> half.billable_seconds, half.spot_saving, round(half.usd, 4)
     (150, 0.7, 0.0631)
+    >>> receipt(replace(spot, instances=4), 0.5).billable_seconds
+    600
     """
-    billed, pool = round(share * state.billable_seconds), round(share * state.pool_seconds)
+    billed, pool = share * state.billed_seconds, share * state.billed_pool_seconds
     return Receipt(
         training_jobs=1,
         instance_type=state.instance_type,
-        billable_seconds=billed,
+        billable_seconds=round(billed),
         spot_saving=saving(state),
-        warm_pool_seconds=pool,
-        usd=prices.cost_usd(
-            state.instance_type, share * (state.billable_seconds + state.pool_seconds)
-        ),
+        warm_pool_seconds=round(pool),
+        usd=prices.cost_usd(state.instance_type, billed + pool),
         final=not state.keeps_pool,
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from domain.ports.trainer import Run
+from domain.training.capacity import Pool
 
 MEMORY = 40
 """Number of gaps that count: the habits of the last hours, not of last month."""
@@ -22,19 +23,38 @@ ENOUGH = 6
 MIN_PERIOD = 20
 """Seconds that events, queue and launcher may take: a shorter pool would never be reused."""
 
+AT_ONCE = 5.0
+"""Seconds that a pool waits while others are in the queue: an event and a launcher."""
+
 COLD_WORTH = 240.0
 """Seconds from CreateTrainingJob to the first step of a cold job (docs/cost.md). Not all of them
 are billed, but a user waits for them: a second of waiting counts as a second of the instance."""
 
 
-def advised_period(runs: Iterable[Run], limit: int) -> int:
-    """Return KeepAlivePeriodInSeconds for the next training job, 0 for no pool.
+def expect_pool(runs: Iterable[Run], limit: int, *, more_wait: bool) -> Pool:
+    """Return what a warm pool is expected to cost and to save.
 
     Args:
-        runs: the last training jobs that could leave a pool, in any order.
-        limit: the longest period allowed.
+        runs: the last training jobs that could leave such a pool, in any order.
+        limit: the longest period allowed; 0: pools are switched off.
+        more_wait: whether jobs are left in the queue, so that the next one comes at once.
+
+    >>> runs = [Run(datetime.fromtimestamp(60 * n), datetime.fromtimestamp(60 * n + 30))
+    ...     for n in range(9)]
+    >>> expect_pool(runs, 600, more_wait=False)
+    Pool(keep_alive_seconds=240, idle_seconds=30.0, hit_rate=1.0)
+    >>> expect_pool([], 600, more_wait=False)
+    Pool(keep_alive_seconds=240, idle_seconds=0.0, hit_rate=None)
     """
-    return keep_alive(idle_gaps(runs), COLD_WORTH, limit)
+    gaps = idle_gaps(runs)
+    period = keep_alive(gaps, COLD_WORTH, limit)
+    if more_wait and limit > 0:
+        return Pool(max(period, min(limit, MIN_PERIOD)), AT_ONCE, 1.0)
+    recent = gaps[-MEMORY:]
+    if len(recent) < ENOUGH:
+        return Pool(period, 0.0, None)
+    idle = sum(min(gap, period) for gap in recent) / len(recent)
+    return Pool(period, idle, sum(gap <= period for gap in recent) / len(recent))
 
 
 def keep_alive(gaps: Sequence[float], cold_worth: float, limit: int) -> int:

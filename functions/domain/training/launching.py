@@ -8,12 +8,13 @@ reconcile puts that job back into the queue.
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
+from itertools import islice
 from typing import Literal
 
 from contracts.base import BaseCard
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.class_images import ClassImageSet
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport, StoredFile
@@ -24,9 +25,11 @@ from contracts.errors import TrainingFailedError
 from contracts.shared import layout
 from domain.ports.callbacks import Callbacks
 from domain.ports.cost_records import CostRecord
-from domain.ports.jobs import Jobs
+from domain.ports.jobs import Attempt, Jobs
 from domain.ports.storage import Storage, find_document, read_document, write_document
-from domain.ports.trainer import Trainer
+from domain.ports.trainer import NoCapacity, Run, Trainer
+from domain.pricing.step_sharing import users_per_step
+from domain.training.capacity import Market, Work, choose_capacity
 from domain.training.class_images import class_images_manifest, find_class_images
 from domain.training.following import (
     LAUNCH_GRACE,
@@ -35,22 +38,30 @@ from domain.training.following import (
     settle,
     verdict_of_result,
 )
-from domain.training.keep_alive import advised_period
-from domain.training.planning import LaunchOrder, PlanningRules, choose_launches, fair_order
+from domain.training.keep_alive import expect_pool
+from domain.training.planning import (
+    LaunchOrder,
+    PlanningRules,
+    choose_launches,
+    fair_order,
+    work_seconds,
+)
 from domain.training.progress import record_queue_places
 from domain.training.sagemaker_job import (
     EXPORT_SECONDS,
     MIN_RUNTIME,
+    Inputs,
+    Placement,
     TrainingSettings,
     max_runtime,
-    on_machine,
     pool_of,
+    processes_of,
     training_job_request,
     with_defaults,
 )
 from domain.training.services import LaunchServices, TrainingServices
 
-Start = Literal["started", "nothing_left", "no_capacity"]
+Start = Literal["started", "nothing_left", "no_capacity", "quota_zero"]
 
 
 def queue_for_training(
@@ -114,12 +125,13 @@ class LaunchRound:
         self.names: list[str] = []
         self.full: set[str | None] = set()
         """Instance types for which SageMaker had no capacity."""
-        self.keep_alive_of = cache(partial(keep_alive_seconds, services))
+        self.pool_runs = cache(self.recent_runs)
 
     def run(self) -> None:
         """Start orders until the quota, the time or the capacity of every instance type is used."""
         while orders := self.choose():
-            if not all(self.try_start(order) for order in orders):
+            left = len(self.waiting) - sum(len(order.jobs) for order in orders)
+            if not all(self.try_start(order, more_wait=left > 0) for order in orders):
                 break
         jobs = self.services.training.jobs
         record_queue_places(jobs, list(self.waiting.values()), self.waits_for)
@@ -134,13 +146,17 @@ class LaunchRound:
         chosen = None if job.run is None else job.run.instance_type
         return "capacity" if chosen in self.full else "slot"
 
-    def try_start(self, order: LaunchOrder) -> bool:
-        """Start an order unless its instance type is full; False: there is no time left."""
+    def try_start(self, order: LaunchOrder, *, more_wait: bool) -> bool:
+        """Start an order unless its instance type is full; False: there is no time left.
+
+        ``more_wait``: jobs are left in the queue when all orders of this round have started.
+        """
         if order.run.instance_type in self.full:
             return True
         if not self.services.has_time():
             return False
-        outcome = start(self.with_keep_alive(pool_of(order.run)), order, self.now)
+        choice = self.choose_capacity(order, more_wait=more_wait)
+        outcome = start(self.services, order, choice, self.now)
         if outcome == "no_capacity":
             self.full.add(order.run.instance_type)
             return True
@@ -148,20 +164,35 @@ class LaunchRound:
             self.waiting.pop(job.job_id, None)
         if outcome == "started":
             self.names.append(order.training_job_name)
-            named = {"training_job_name": order.training_job_name}
+            named = {"training_job_name": order.training_job_name, "capacity": choice}
             self.running += [job.model_copy(update=named) for job in order.jobs]
         return True
 
-    def with_keep_alive(self, pool: str) -> LaunchServices:
-        """Return the services with the keep-alive for a job that leaves this warm pool."""
-        chosen = replace(self.services.settings, keep_alive_seconds=self.keep_alive_of(pool))
-        return replace(self.services, settings=chosen)
+    def recent_runs(self, pool: str) -> list[Run]:
+        """Return the last runs that could leave this warm pool."""
+        return self.services.training.jobs.recent_runs(pool)
+
+    def choose_capacity(self, order: LaunchOrder, *, more_wait: bool) -> CapacityChoice:
+        """Return on what an order's training job runs: prices, queue, gaps and request decide."""
+        settings, run = self.services.settings, order.run
+        limit = settings.keep_alive_seconds
+        runs = self.pool_runs(pool_of(run, order.instances)) if limit else []
+        market = Market(
+            settings.capacity_mode,
+            str(run.instance_type),
+            settings.spot_discount,
+            self.services.training.prices,
+        )
+        pool = expect_pool(runs, limit, more_wait=more_wait)
+        choice = choose_capacity(work_of(order), pool, market)
+        return choice.model_copy(update={"users_per_step": order.users_per_step})
 
 
-def keep_alive_seconds(services: LaunchServices, pool: str) -> int:
-    """Return the keep-alive that the last gaps between the jobs of a warm pool advise."""
-    limit = services.settings.keep_alive_seconds
-    return 0 if limit == 0 else advised_period(services.training.jobs.recent_runs(pool), limit)
+def work_of(order: LaunchOrder) -> Work:
+    """Return the work of an order's training job; its instances share it."""
+    seconds = sum(work_seconds(job) for job in order.jobs) / order.instances
+    users, wants_spot = len(order.jobs), order.run.use_spot_instances
+    return Work(users, seconds, wants_spot, order.instances)
 
 
 def tenants_of(running: Sequence[JobRecord]) -> Counter[str]:
@@ -171,7 +202,20 @@ def tenants_of(running: Sequence[JobRecord]) -> Counter[str]:
 
 def rules_of(settings: TrainingSettings) -> PlanningRules:
     """Return the limits among the settings."""
-    return PlanningRules(quota=settings.quota, max_batch=settings.max_batch)
+    return PlanningRules(
+        quota=settings.quota,
+        max_batch=settings.max_batch,
+        max_instances=settings.max_instances,
+        users_per_step=partial(step_users, settings),
+    )
+
+
+def step_users(settings: TrainingSettings, job: JobRecord) -> int:
+    """Return how many users like this job's may be trained in one step on its machine."""
+    run = with_defaults(job.run, settings)
+    if processes_of(run, settings) > 1:  # they train one adapter together
+        return 1
+    return users_per_step(job.step_shape, str(run.instance_type), settings.max_users_per_step)
 
 
 def untrained(services: TrainingServices, now: datetime) -> list[JobRecord]:
@@ -206,13 +250,15 @@ def may_be_trained(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
     return not state.ended
 
 
-def start(services: LaunchServices, order: LaunchOrder, now: datetime) -> Start:
-    """Claim an order's jobs and start their training job."""
+def start(
+    services: LaunchServices, order: LaunchOrder, choice: CapacityChoice, now: datetime
+) -> Start:
+    """Claim an order's jobs and start their training job on what was chosen."""
     training, base_id = services.training, order.jobs[0].base_id
     card = read_document(services.bases, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)
     tasks = [
         task
-        for record in claim(training.jobs, order, now)
+        for record in claim(training.jobs, order, choice, now)
         if (task := task_or_failure(training, record, now)) is not None
     ]
     if not tasks:
@@ -221,28 +267,42 @@ def start(services: LaunchServices, order: LaunchOrder, now: datetime) -> Start:
         plan_id=order.plan_id,
         base_sha256=card.sha256,
         tasks=tuple(tasks),
+        shares=shares_of(order, tasks),
         deadline_seconds=runtime_of(order, services.settings) - EXPORT_SECONDS,
     )
     class_images = find_class_images(training.models, plan.tasks, card)
     write_inputs(services, plan, class_images)
+    inputs = Inputs(base_id, class_images=bool(class_images))
+    placement = Placement(choice, order.run)
     request = training_job_request(
-        order.training_job_name,
-        plan,
-        base_id,
-        on_machine(services.settings, order.run),
-        with_class_images=bool(class_images),
+        order.training_job_name, plan, inputs, placement, services.settings
     )
-    spot = request["EnableManagedSpotTraining"]
+    pool = pool_of(order.run, request["ResourceConfig"]["InstanceCount"])
     cost_record = CostRecord(
-        order.training_job_name, order.plan_id, spot=spot, pool=pool_of(order.run)
+        order.training_job_name, order.plan_id, spot=choice.capacity == "spot", pool=pool
     )
     training.jobs.open_cost_record(cost_record, now)
-    if training.trainer.create(request) != "no_capacity":
+    outcome = training.trainer.create(request)
+    if not isinstance(outcome, NoCapacity):
         return "started"
     training.jobs.drop_cost_record(cost_record)
     for task in tasks:
-        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now)
-    return "no_capacity"
+        put_back(training, task.job_id, order.training_job_name, outcome, now)
+    return "quota_zero" if outcome.is_final else "no_capacity"
+
+
+def put_back(
+    services: TrainingServices, job_id: str, name: str, refusal: NoCapacity, now: datetime
+) -> None:
+    """Return a job to the queue with AWS's reason; end it at once where the account's quota is 0.
+
+    Nothing would ever start, and a redrive continues the job once the quota is raised.
+    """
+    services.jobs.wait_for_capacity(job_id, name, now, refusal.sentence)
+    record = services.jobs.get(job_id)
+    if refusal.is_final and record is not None:
+        error = TrainingFailedError(code="quota_zero", sentence=refusal.sentence)
+        settle(services, record, error, now)
 
 
 def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
@@ -251,17 +311,26 @@ def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
     It is what the request asks for, or else what the stack gives.
     """
     paid = [job.max_runtime_seconds for job in order.jobs if job.max_runtime_seconds is not None]
-    limit = order.run.max_run or max_runtime(len(order.jobs), settings)
+    users = max(order.shares, default=len(order.jobs))
+    limit = order.run.max_run or max_runtime(users, settings)
     return max(MIN_RUNTIME, min([limit, *paid]))
 
 
-def claim(jobs: Jobs, order: LaunchOrder, now: datetime) -> list[JobRecord]:
+def shares_of(order: LaunchOrder, tasks: Sequence[TrainingTask]) -> tuple[int, ...]:
+    """Return how many of the order's tasks each instance has, without those that others took."""
+    if not order.shares:
+        return ()
+    left, jobs = {task.job_id for task in tasks}, iter(order.jobs)
+    counts = [sum(job.job_id in left for job in islice(jobs, share)) for share in order.shares]
+    return tuple(count for count in counts if count)
+
+
+def claim(jobs: Jobs, order: LaunchOrder, choice: CapacityChoice, now: datetime) -> list[JobRecord]:
     """Return the order's jobs that this launcher claimed; none if another one has the leader."""
+    attempt = Attempt(order.plan_id, order.training_job_name, order.attempt, choice)
     claimed: list[JobRecord] = []
     for job in order.jobs:
-        ours = jobs.start_training(
-            job.job_id, order.plan_id, order.training_job_name, order.attempt, now
-        )
+        ours = jobs.start_training(job.job_id, attempt, now)
         record = jobs.get(job.job_id) if ours else None
         if record is not None:
             claimed.append(record)

@@ -5,7 +5,7 @@ the leader first, so of two launchers with the same order one gets all of it.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from heapq import heapify, heappop, heapreplace
@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from contracts.documents.record import JobRecord
 from contracts.documents.upload.run import RunOptions
 from contracts.shared.names import build_training_job_name
+from domain.pricing.estimating import START_SECONDS
 
 Lane = Literal["interactive", "backlog"]
 
@@ -23,14 +24,25 @@ SMALL_JOBS_AT_ONCE = 40
 warm training job of one quick user lasts about 40 seconds."""
 
 
+MAX_USERS = 200
+"""Users of one training job on all its instances: a launcher claims them one by one within the time
+of its Lambda function."""
+
+UsersPerStep = Callable[[JobRecord], int]
+"""Returns how many users like this job's may be trained in one step, memory and gain considered."""
+
+
 @dataclass(frozen=True)
 class PlanningRules:
     """The stack's limits."""
 
     quota: int
-    """Training jobs that may run at once."""
+    """Instances that training jobs may use at once."""
     max_batch: int = 1
-    """Users that one training job may train."""
+    """Users that one instance may train in one training job."""
+    max_instances: int = 1
+    """Instances that one training job may have."""
+    users_per_step: UsersPerStep = lambda _: 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,10 @@ class LaunchOrder:
     attempt: int
     jobs: tuple[JobRecord, ...]
     """Leader first."""
+    shares: tuple[int, ...] = ()
+    """Number of jobs of each instance, in the order of ``jobs``; empty: all are of one instance."""
+    users_per_step: int = 1
+    """Users that are trained in one step."""
 
     @property
     def training_job_name(self) -> str:
@@ -57,6 +73,11 @@ class LaunchOrder:
         """Interactive for a single user (as soon as possible), backlog for many (cheap)."""
         return "interactive" if len(self.jobs) == 1 else "backlog"
 
+    @property
+    def instances(self) -> int:
+        """Number of instances of the training job."""
+        return max(1, len(self.shares))
+
 
 def choose_launches(
     queued: Sequence[JobRecord], running: Sequence[JobRecord], rules: PlanningRules
@@ -68,45 +89,128 @@ def choose_launches(
         running: jobs in training; several may share one training job.
         rules: the stack's limits.
     """
-    free = rules.quota - len({job.training_job_name for job in running})
+    free = rules.quota - instances_in_use(running)
     if free <= 0:
         return []
-    size = batch_size(len(queued), rules)
-    next_jobs = islice(fair_order(queued, Counter(job.tenant for job in running)), free * size)
-    return [order_of(tuple(jobs)) for jobs in batches(next_jobs, size)[:free]]
+    size = batch_size(len(queued), rules, largest_step(queued, rules))
+    cluster = cluster_size(len(queued), rules)
+    in_order = fair_order(queued, Counter(job.tenant for job in running))
+    next_jobs = list(islice(in_order, free * size))
+    orders: list[LaunchOrder] = []
+    for jobs in batches(next_jobs, size * min(cluster, free)):
+        instances = min(free, -(-len(jobs) // size))
+        if instances == 0:
+            break
+        orders.append(order_of(jobs[: instances * size], instances, rules.users_per_step))
+        free -= instances
+    return orders
 
 
-def batch_size(waiting: int, rules: PlanningRules) -> int:
-    """Return how many users share a training job: more users when more of them wait.
+def instances_in_use(running: Iterable[JobRecord]) -> int:
+    """Return the number of instances of all training jobs."""
+    return sum(
+        {
+            job.training_job_name: 1 if job.capacity is None else job.capacity.instances
+            for job in running
+        }.values()
+    )
+
+
+def batch_size(waiting: int, rules: PlanningRules, in_one_step: int = 1) -> int:
+    """Return how many users an instance trains in one training job: more when more of them wait.
 
     The start of a training job is paid once for all its users. No user waits for a batch to fill.
     Half of the queue goes into the first round, so that the last jobs are small and all instances
-    finish at about the same time. A quota above SMALL_JOBS_AT_ONCE makes batches no smaller.
+    finish at about the same time. Users that can share a step may come together in the first round:
+    a step of several takes little longer than a step of one. A quota above SMALL_JOBS_AT_ONCE makes
+    batches no smaller, unless training jobs have several instances.
 
     >>> [batch_size(n, PlanningRules(quota=20, max_batch=50)) for n in (1, 40, 41, 10_000)]
     [1, 1, 2, 50]
+    >>> [batch_size(n, PlanningRules(quota=2, max_batch=50), in_one_step=4) for n in (2, 6, 8, 40)]
+    [1, 3, 4, 10]
     """
-    instances = min(rules.quota, SMALL_JOBS_AT_ONCE)
-    return max(1, min(rules.max_batch, -(-waiting // (2 * instances))))
+    instances = min(rules.quota, SMALL_JOBS_AT_ONCE * cluster_size(waiting, rules))
+    half, all_of_them = -(-waiting // (2 * instances)), -(-waiting // instances)
+    return max(1, min(rules.max_batch, max(half, min(in_one_step, all_of_them))))
 
 
-def batches(jobs: Iterable[JobRecord], size: int) -> list[list[JobRecord]]:
-    """Return groups of at most ``size`` jobs, in the order of their leaders.
+def largest_step(queued: Iterable[JobRecord], rules: PlanningRules) -> int:
+    """Return the largest number of queued users that can share one step."""
+    groups: dict[StepKey, list[JobRecord]] = {}
+    for job in queued:
+        groups.setdefault(step_key(job), []).append(job)
+    return max(
+        (min(len(jobs), rules.users_per_step(jobs[0])) for jobs in groups.values()), default=1
+    )
+
+
+def cluster_size(waiting: int, rules: PlanningRules) -> int:
+    """Return how many instances a training job has.
+
+    One, as long as single training jobs can use the whole quota, because the instances of a job
+    are paid until the last of them has ended. Above SMALL_JOBS_AT_ONCE instances, SageMaker's one
+    request per second is too slow for single ones, so with a large backlog a request starts several
+    instances at once.
+
+    >>> rules = PlanningRules(quota=100, max_instances=10)
+    >>> [cluster_size(waiting, rules) for waiting in (199, 200, 100_000)]
+    [1, 3, 3]
+    """
+    if waiting < 2 * rules.quota:
+        return 1
+    return min(rules.max_instances, -(-rules.quota // SMALL_JOBS_AT_ONCE))
+
+
+def batches(jobs: Sequence[JobRecord], size: int) -> list[list[JobRecord]]:
+    """Return groups of at most ``size`` jobs, the group of the most urgent job first.
 
     All jobs of a group have the same base and the same machine, because a training job has one of
-    each. A job that is marked ``alone`` or has a largest runtime gets a group of its own.
+    each. Those are sorted by length, so that jobs of like length come together and jobs that can
+    share a step stand side by side. A job that is marked ``alone`` or has a largest runtime gets a
+    group of its own.
+
+    Args:
+        jobs: the most urgent first; all of them belong to this round.
+        size: the largest number of jobs in a group.
     """
-    groups: list[list[JobRecord]] = []
-    filling: dict[GroupKey, list[JobRecord]] = {}
+    rank = {job.job_id: number for number, job in enumerate(jobs)}
+    alone = [[job] for job in jobs if group_key(job) is None]
+    together: dict[GroupKey, list[JobRecord]] = {}
     for job in jobs:
-        key = group_key(job)
-        group = [] if key is None else filling.setdefault(key, [])
-        if not group:
-            groups.append(group)
-        group.append(job)
-        if key is not None and len(group) == size:
-            filling.pop(key, None)
-    return groups
+        if (key := group_key(job)) is not None:
+            together.setdefault(key, []).append(job)
+    size = min(size, MAX_USERS)
+    groups = [*alone, *(part for group in together.values() for part in by_length(group, size))]
+    return sorted(groups, key=lambda group: min(rank[job.job_id] for job in group))
+
+
+def by_length(jobs: Sequence[JobRecord], size: int) -> list[list[JobRecord]]:
+    """Return the jobs in parts of ``size``, sorted by length; equal steps stand side by side."""
+    shortest: dict[StepKey, int] = {}
+    for job in jobs:
+        key = step_key(job)
+        shortest[key] = min(work_seconds(job), shortest.get(key, work_seconds(job)))
+    ordered = sorted(jobs, key=lambda job: (shortest[step_key(job)], *step_key(job)))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+class StepKey(NamedTuple):
+    """What the users of one step have in common; the job's id for a job that shares no step."""
+
+    group: str
+    job_id: str
+
+
+def step_key(job: JobRecord) -> StepKey:
+    """Return the key of the jobs that may share a step with this one."""
+    group = None if job.step_shape is None else job.step_shape.group
+    return StepKey("", job.job_id) if group is None else StepKey(group, "")
+
+
+def work_seconds(job: JobRecord) -> int:
+    """Return the estimated seconds of a job's training without the start; 0: not known."""
+    return 0 if job.estimate is None else max(0, job.estimate.seconds - START_SECONDS)
 
 
 class GroupKey(NamedTuple):
@@ -164,10 +268,40 @@ def age_key(job: JobRecord) -> AgeKey:
     return AgeKey(job.queued_at or job.created_at, job.job_id)
 
 
-def order_of(jobs: tuple[JobRecord, ...]) -> LaunchOrder:
-    """Return the order that trains these jobs together, as a new attempt for each of them."""
+def order_of(
+    jobs: Sequence[JobRecord], instances: int = 1, users_per_step: UsersPerStep = lambda _: 1
+) -> LaunchOrder:
+    """Return the order that trains these jobs together, as a new attempt for each of them.
+
+    Args:
+        jobs: sorted by length, so that each instance gets jobs of like length.
+        instances: of the training job; their shares differ by at most one job.
+        users_per_step: how many users like a job's may be trained in one step.
+    """
     attempt = 1 + max(job.attempt for job in jobs)
-    return LaunchOrder(plan_id_of([job.job_id for job in jobs]), attempt, jobs)
+    plan_id = plan_id_of([job.job_id for job in jobs])
+    shares = () if instances == 1 else even_shares(len(jobs), instances)
+    return LaunchOrder(plan_id, attempt, tuple(jobs), shares, step_size(jobs, users_per_step))
+
+
+def even_shares(jobs: int, instances: int) -> tuple[int, ...]:
+    """Return how many jobs each instance gets.
+
+    >>> even_shares(10, 4)
+    (3, 3, 2, 2)
+    """
+    small, more = divmod(jobs, instances)
+    return tuple(small + (number < more) for number in range(instances))
+
+
+def step_size(jobs: Iterable[JobRecord], users_per_step: UsersPerStep) -> int:
+    """Return how many users are trained in one step: as many as every group of equal jobs may."""
+    groups: dict[StepKey, list[JobRecord]] = {}
+    for job in jobs:
+        groups.setdefault(step_key(job), []).append(job)
+    shared = [group for group in groups.values() if len(group) > 1]
+    allowed = min((users_per_step(group[0]) for group in shared), default=1)
+    return min(allowed, max((len(group) for group in shared), default=1))
 
 
 def plan_id_of(job_ids: Sequence[str]) -> str:

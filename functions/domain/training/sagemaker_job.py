@@ -5,9 +5,10 @@ So two requests differ only in names, inputs and times. The keep-alive period ma
 SageMaker does not compare it.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from contracts.documents.capacity import CapacityChoice, CapacityMode
 from contracts.documents.training import TrainingPlan
 from contracts.documents.upload.options import Precision
 from contracts.documents.upload.run import RunOptions
@@ -52,11 +53,9 @@ class TrainingSettings:
     role_arn: str
     instance_type: str
     quota: int
-    """Training jobs that may run at once."""
+    """Instances that training jobs may use at once."""
     max_batch: int
-    """Largest number of users that one training job may train."""
-    spot_backlog: bool
-    """Whether training jobs of several users run on spot instances, which keep no warm pool."""
+    """Largest number of users that one instance may train in one training job."""
     keep_alive_seconds: int
     """Longest time to keep a warm pool; domain.training.keep_alive chooses the actual time. 0
     switches warm pools off."""
@@ -67,10 +66,16 @@ class TrainingSettings:
     bases_bucket: str
     captioner_id: str | None = None
     """The model that describes pictures, in the bases bucket; None: the stack has none."""
+    capacity_mode: CapacityMode = "planned"
+    """Spot, warm or on demand: planned for each training job, or always the same."""
+    spot_discount: float = 0.6
+    """Share of the on-demand price that spot instances save; an assumption of the operator."""
+    max_instances: int = 1
+    """Largest number of instances of one training job."""
+    max_users_per_step: int = 8
+    """Largest number of users that are trained in one step; 1: each user has its own steps."""
     volume_gb: int = 50
     """Storage volume of a training job, unless the request chooses another."""
-    use_spot_instances: bool | None = None
-    """What the request says; None: the stack decides by ``spot_backlog``."""
     num_processes: int = 1
     """Largest number of processes that train one adapter; never more than the instance has GPUs."""
     mixed_precision: Precision | None = None
@@ -83,16 +88,29 @@ class TrainingSettings:
     """Name of the face detector; None: the training image decides, and else the base's card."""
 
 
+class Inputs(NamedTuple):
+    """What a training job reads beside its plan and its photos."""
+
+    base_id: str
+    class_images: bool = False
+    """Whether there are stored class images."""
+
+
+class Placement(NamedTuple):
+    """On what a training job runs."""
+
+    choice: CapacityChoice
+    """The kind of instances."""
+    run: RunOptions | None = None
+    """The machine that all tasks ask for; what it leaves open is as the stack says."""
+
+
 def training_job_request(
-    name: str,
-    plan: TrainingPlan,
-    base_id: str,
-    settings: TrainingSettings,
-    *,
-    with_class_images: bool = False,
+    name: str, plan: TrainingPlan, inputs: Inputs, placement: Placement, settings: TrainingSettings
 ) -> dict[str, Any]:
     """Return the arguments of CreateTrainingJob; no personal data, no user text."""
-    spot = uses_spot(len(plan.tasks), settings)
+    run, choice = with_defaults(placement.run, settings), placement.choice
+    spot = choice.capacity == "spot"
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
@@ -100,17 +118,15 @@ def training_job_request(
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
-        "HyperParameters": hyperparameters(settings),
+        "HyperParameters": hyperparameters(run, settings, choice.users_per_step),
         "Environment": environment(settings),
         "RoleArn": settings.role_arn,
-        "InputDataConfig": channels(
-            plan.plan_id, base_id, settings, with_class_images=with_class_images
-        ),
+        "InputDataConfig": channels(plan.plan_id, inputs, settings),
         "OutputDataConfig": {
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
         },
-        "ResourceConfig": resources(settings, spot=spot),
+        "ResourceConfig": resources(run, choice, max(1, len(plan.shares))),
         "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
         "CheckpointConfig": {
             "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
@@ -123,14 +139,17 @@ def training_job_request(
         "EnableNetworkIsolation": True,
         "EnableInterContainerTrafficEncryption": True,
         "EnableManagedSpotTraining": spot,
-        "Tags": job_tags(plan, base_id),
+        "Tags": job_tags(plan, inputs.base_id),
     }
 
 
-def hyperparameters(settings: TrainingSettings) -> dict[str, str]:
+def hyperparameters(
+    run: RunOptions, settings: TrainingSettings, users_per_step: int
+) -> dict[str, str]:
     """Return what the trainer reads in ``hyperparameters.json``; SageMaker takes text only."""
     chosen: dict[str, object] = {
-        "num_processes": min(settings.num_processes, gpus_of(settings.instance_type)),
+        "users_per_step": users_per_step,
+        "num_processes": processes_of(run, settings),
         "gradient_checkpointing": str(settings.gradient_checkpointing).lower(),
         "watchdog_seconds": settings.watchdog_seconds,
     }
@@ -139,20 +158,23 @@ def hyperparameters(settings: TrainingSettings) -> dict[str, str]:
     return {name: str(value) for name, value in chosen.items()}
 
 
+def processes_of(run: RunOptions, settings: TrainingSettings) -> int:
+    """Return how many processes train one adapter."""
+    return min(settings.num_processes, gpus_of(str(run.instance_type)))
+
+
 def environment(settings: TrainingSettings) -> dict[str, str]:
     """Return the variables of the training container."""
     return {} if settings.face_detector is None else {FACE_DETECTOR: settings.face_detector}
 
 
-def channels(
-    plan_id: str, base_id: str, settings: TrainingSettings, *, with_class_images: bool
-) -> list[dict[str, Any]]:
+def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[dict[str, Any]]:
     """Return InputDataConfig: plan, photos, base, and the captioner and class images if any."""
     plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
-    base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(base_id)}"
+    base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(inputs.base_id)}"
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
     class_images = []
-    if with_class_images:
+    if inputs.class_images:
         uri = models_uri(layout.class_images_manifest_key(plan_id), settings)
         class_images = [channel(layout.CLASS_IMAGES_CHANNEL, "ManifestFile", uri)]
     captioner = []
@@ -183,7 +205,7 @@ def max_runtime(users: int, settings: TrainingSettings) -> int:
 def runtime_of_plan(plan: TrainingPlan, settings: TrainingSettings) -> int:
     """Return the seconds after which SageMaker stops a plan that does not end by itself."""
     if plan.deadline_seconds is None:
-        return max_runtime(len(plan.tasks), settings)
+        return max_runtime(max(plan.shares, default=len(plan.tasks)), settings)
     return plan.deadline_seconds + EXPORT_SECONDS
 
 
@@ -208,41 +230,26 @@ def with_defaults(run: RunOptions | None, settings: TrainingSettings) -> RunOpti
     )
 
 
-def on_machine(settings: TrainingSettings, run: RunOptions) -> TrainingSettings:
-    """Return the settings for a training job on the machine that its requests ask for."""
-    return replace(
-        settings,
-        instance_type=run.instance_type or settings.instance_type,
-        volume_gb=run.volume_size or settings.volume_gb,
-        use_spot_instances=run.use_spot_instances,
-    )
+def pool_of(run: RunOptions, instances: int = 1) -> str:
+    """Return the warm pool that a job on these instances takes and leaves.
 
-
-def uses_spot(users: int, settings: TrainingSettings) -> bool:
-    """Whether a training job of so many users runs on a spot instance; the request goes first."""
-    if settings.use_spot_instances is not None:
-        return settings.use_spot_instances
-    return settings.spot_backlog and users > 1
-
-
-def pool_of(run: RunOptions) -> str:
-    """Return the warm pool that a job on this machine takes and leaves.
-
-    >>> pool_of(RunOptions(instance_type="ml.g5.2xlarge", volume_size=50))
-    'ml.g5.2xlarge/50'
+    >>> small = RunOptions(instance_type="ml.g5.2xlarge", volume_size=50)
+    >>> pool_of(small), pool_of(small, instances=3)
+    ('ml.g5.2xlarge/50', 'ml.g5.2xlarge/50/3')
     """
-    return f"{run.instance_type}/{run.volume_size}"
+    several = f"/{instances}" if instances > 1 else ""
+    return f"{run.instance_type}/{run.volume_size}{several}"
 
 
-def resources(settings: TrainingSettings, *, spot: bool) -> dict[str, Any]:
+def resources(run: RunOptions, choice: CapacityChoice, instances: int) -> dict[str, Any]:
     """Return ResourceConfig; without a warm pool for 0 seconds or spot instances."""
     config: dict[str, Any] = {
-        "InstanceCount": 1,
-        "InstanceType": settings.instance_type,
-        "VolumeSizeInGB": settings.volume_gb,
+        "InstanceCount": instances,
+        "InstanceType": run.instance_type,
+        "VolumeSizeInGB": run.volume_size,
     }
-    if settings.keep_alive_seconds > 0 and not spot:
-        config["KeepAlivePeriodInSeconds"] = settings.keep_alive_seconds
+    if choice.capacity == "warm" and choice.keep_alive_seconds > 0:
+        config["KeepAlivePeriodInSeconds"] = choice.keep_alive_seconds
     return config
 
 

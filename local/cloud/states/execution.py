@@ -10,7 +10,7 @@ from ministack.services import stepfunctions as stock
 from local.cloud import xray
 from local.cloud.states import interpreter, status
 from local.cloud.states.failures import Failed, StoppedError, TimedOutError
-from local.cloud.states.run import Position, Run, spawn, text
+from local.cloud.states.run import Run, spawn, text
 from local.cloud.typing_aliases import Json, Stock
 
 _runs: dict[str, Run] = {}
@@ -25,16 +25,21 @@ def run(arn: str) -> None:
     machine = stock._state_machines[record["stateMachineArn"]]
     # A redrive uses the definition with which the execution started.
     definition = json.loads(record.setdefault("definition", machine["definition"]))
-    position: Position | None = record.get("position")
     xray.begin(record)
-    active = Run(record, _context(record, machine, definition), _deadline(definition))
+    context = _context(record, machine, definition)
+    active = Run(record, context, _deadline(definition), record.get("position"))
     _runs[arn] = active
     try:
-        if position is None:
-            output = interpreter.run_states(definition, json.loads(record["input"]), active)
-        else:
-            active.context["variables"] = position.variables
-            output = interpreter.run_states(definition, position.data, active, position.state)
+        if record["status"] == "RUNNING":  # otherwise it was stopped before it could be registered
+            _run_to_end(definition, active)
+    finally:
+        if _runs.get(arn) is active:  # a redrive may have begun
+            del _runs[arn]
+
+
+def _run_to_end(definition: Json, active: Run) -> None:
+    try:
+        output = interpreter.run_states(definition, json.loads(active.record["input"]), active)
     except StoppedError:
         pass  # stop() recorded the end
     except TimedOutError:
@@ -44,9 +49,6 @@ def run(arn: str) -> None:
         _end(active, "FAILED", "ExecutionFailed", **facts)
     else:
         _end(active, "SUCCEEDED", "ExecutionSucceeded", output=text(output))
-    finally:
-        record["position"] = active.position
-        _runs.pop(arn, None)
 
 
 def stop(arn: str, error: str | None, cause: str | None) -> bool:
@@ -114,6 +116,8 @@ def _end(active: Run, state: str, event: str, **facts: Json) -> bool:
     with _end_lock:
         if record["status"] != "RUNNING":
             return False
+        # Before the status, which tells a client that it may redrive the execution.
+        record["position"] = active.position() or record.get("position")
         active.log(event, f"{event[0].lower()}{event[1:]}EventDetails", **facts)
         status.record_end(record, state, **facts)
     return True

@@ -16,9 +16,12 @@ from local.cloud.typing_aliases import Json
 Step = tuple[Json, str | None]
 
 
-def run_states(machine: State, data: Json, run: Run, start: str | None = None) -> Json:
-    """Run a machine, a branch or a processor; return its output."""
-    name = start or machine["StartAt"]
+def run_states(machine: State, data: Json, run: Run) -> Json:
+    """Run a machine, a branch or a processor; return its output. A redriven run goes on."""
+    resumed = run.take_resumed()
+    name: str | None = machine["StartAt"]
+    if resumed is not None:
+        name, data = resumed.state, resumed.data
     while name is not None:
         run.check()
         state = machine["States"][name]

@@ -100,11 +100,14 @@ def _item_job(index: int, given: Job, processor: State, run_states: RunStates) -
 
 
 def _run_concurrently(run: Run, jobs: list[Job], at_once: int) -> list[Json]:
-    """Run jobs concurrently; on the first failure stop the others and raise it."""
+    """Run jobs concurrently; on the first failure stop the others and raise it.
+
+    A redriven state does not run the jobs again that had succeeded.
+    """
     batch = _ConcurrentJobs(run, jobs)
-    for _ in range(min(at_once, len(jobs))):
-        spawn(batch.work)
-    if jobs:
+    if not batch.finished.is_set():
+        for _ in range(min(at_once, len(jobs))):
+            spawn(batch.work)
         run.wait(batch.finished)
     run.follow_latest()
     if batch.error is not None:
@@ -117,13 +120,16 @@ class _ConcurrentJobs:
 
     def __init__(self, run: Run, jobs: list[Job]) -> None:
         self.finished = threading.Event()
-        self.results: list[Json] = [None] * len(jobs)
         self.error: BaseException | None = None
         self._run = run
-        self._todo = list(enumerate(jobs))[::-1]
-        self._left = len(jobs)
+        kept = run.begin_branches()
+        self.results: list[Json] = [kept.get(index) for index in range(len(jobs))]
+        self._todo = [(index, job) for index, job in enumerate(jobs) if index not in kept][::-1]
+        self._left = len(self._todo)
         self._lock = threading.Lock()
         self._branches: list[Run] = []
+        if self._left == 0:
+            self.finished.set()
 
     def work(self) -> None:
         """Run one job after another."""
@@ -134,18 +140,20 @@ class _ConcurrentJobs:
             except BaseException as error:  # noqa: BLE001 - _run_concurrently raises it
                 self._fail(error)
                 return
-            self._done()
+            self._done(index)
 
     def _take(self) -> tuple[int, Job, Run] | None:
         with self._lock:
             if not self._todo or self.error is not None:
                 return None
-            branch = self._run.branch()
+            index, job = self._todo.pop()
+            branch = self._run.branch(index)
             self._branches.append(branch)
-            return (*self._todo.pop(), branch)
+            return index, job, branch
 
-    def _done(self) -> None:
+    def _done(self, index: int) -> None:
         with self._lock:
+            self._run.finish_branch(index, self.results[index])
             self._left -= 1
             if self._left == 0:
                 self.finished.set()

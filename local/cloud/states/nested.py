@@ -6,6 +6,7 @@ execution; an abort or a time-out of the waiting Task stops the nested execution
 """
 
 import json
+import threading
 import time
 
 from ministack.services import stepfunctions as stock
@@ -26,6 +27,8 @@ class Nested:
         self._parsed = resource.endswith(WITH_PARSED_OUTPUT)
         self._given = given
         self._arn: str | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
 
     def run(self) -> Json:
         """Start the execution and wait for its end; return its description.
@@ -38,7 +41,11 @@ class Nested:
         if status != OK:
             name = str(answer.get("__type", "AWSStepFunctionsException")).rpartition("#")[2]
             raise Failed(f"StepFunctions.{name}", answer.get("message", ""))
-        arn = self._arn = answer["executionArn"]
+        arn: str = answer["executionArn"]
+        with self._lock:
+            self._arn, stopped = arn, self._stopped
+        if stopped:
+            self.stop()
         while stock._executions[arn]["status"] == "RUNNING":
             time.sleep(POLL_SECONDS)
         described = _described(arn)
@@ -49,7 +56,9 @@ class Nested:
         return described
 
     def stop(self) -> None:
-        """Stop the execution, because the Task has stopped waiting."""
+        """Stop the execution, because the Task no longer waits; one that starts just now, too."""
+        with self._lock:
+            self._stopped = True
         if self._arn is not None:
             stock._stop_execution({"executionArn": self._arn})
 

@@ -5,8 +5,8 @@ import copy
 import json
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ministack.core.responses import now_iso
@@ -19,12 +19,20 @@ _history_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
+class Finished:
+    """The output of a branch or an item that has succeeded; a redrive does not run it again."""
+
+    output: Json
+
+
+@dataclass(frozen=True)
 class Position:
-    """The state of a run, with its input and the variables at that moment."""
+    """The state of a run, with its input, the variables and the branches at that moment."""
 
     state: str
     data: Json
     variables: dict[str, Json]
+    branches: "Mapping[int, Position | Finished]" = field(default_factory=dict)
 
 
 class Run:
@@ -33,35 +41,74 @@ class Run:
     Attributes:
         record: ministack's execution record, which branches share.
         context: the context object, with `variables` and the query language in force.
-        position: the current state, after the run has entered one.
         deadline: time.monotonic() at the end of the machine's TimeoutSeconds, or None.
+        resumed: where the run goes on, if it is redriven and has not yet begun.
     """
 
     def __init__(
-        self, record: Stock, context: dict[str, Json], deadline: float | None = None
+        self,
+        record: Stock,
+        context: dict[str, Json],
+        deadline: float | None = None,
+        resumed: Position | None = None,
     ) -> None:
         self.record = record
         self.context = context
         self.deadline = deadline
-        self.position: Position | None = None
+        self._resumed = resumed
+        self._position: Position | None = None
+        self._kept: Mapping[int, Position | Finished] = {}
+        self._left: dict[int, Position] = {}
+        self._begun: dict[int, Run] = {}
+        self._finished: dict[int, Finished] = {}
         self._previous_event = len(record["events"])
         self._stopped = threading.Event()
         self._waiting: set[threading.Event] = set()
         self._branches: set[Run] = set()
 
+    def take_resumed(self) -> Position | None:
+        """Return where a redriven run goes on, the first time; None when it begins at the start."""
+        position, self._resumed = self._resumed, None
+        if position is not None:
+            self.context["variables"] = copy.deepcopy(position.variables)
+            self._kept = position.branches
+        return position
+
     def enter(self, name: str, data: Json) -> None:
         """Record the current state and its input; a redrive continues there."""
         self.context["State"] = {"Name": name, "EnteredTime": now_iso(), "RetryCount": 0}
-        self.position = Position(
-            name, copy.deepcopy(data), copy.deepcopy(self.context["variables"])
-        )
+        self._begun, self._finished, self._left = {}, {}, {}
+        variables = copy.deepcopy(self.context["variables"])
+        self._position = Position(name, copy.deepcopy(data), variables)
 
-    def branch(self) -> "Run":
-        """Return a run of a branch, with a copy of the context."""
-        run = Run(self.record, copy.deepcopy(self.context), self.deadline)
+    def position(self) -> Position | None:
+        """Return where a redrive goes on, here and in the branches; None before the first state."""
+        if self._position is None:
+            return None
+        found = {index: run.position() for index, run in tuple(self._begun.items())}
+        begun = {index: place for index, place in found.items() if place is not None}
+        return replace(self._position, branches={**self._left, **begun, **self._finished})
+
+    def begin_branches(self) -> dict[int, Json]:
+        """Forget the branches of an earlier attempt; return the outputs that a redrive has kept."""
+        kept, self._kept = self._kept, {}
+        self._begun = {}
+        self._finished = {i: end for i, end in kept.items() if isinstance(end, Finished)}
+        self._left = {i: place for i, place in kept.items() if isinstance(place, Position)}
+        return {index: end.output for index, end in self._finished.items()}
+
+    def branch(self, index: int) -> "Run":
+        """Return the run of a branch, with a copy of the context; a redriven one goes on."""
+        resumed = self._left.pop(index, None)
+        run = Run(self.record, copy.deepcopy(self.context), self.deadline, resumed)
         run._previous_event = self._previous_event
         self._branches.add(run)
+        self._begun[index] = run
         return run
+
+    def finish_branch(self, index: int, output: Json) -> None:
+        """Record the output of a branch that has succeeded."""
+        self._finished[index] = Finished(output)
 
     def halt(self) -> None:
         """Stop this run and its branches, also while they wait."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from ministack.core.responses import get_region, new_uuid
 from ministack.services import stepfunctions as stock
 
-from local.cloud import worker_queue, xray
+from local.cloud import xray
+from local.cloud.lambdas import worker_queue
 from local.cloud.states import roles, tokens
 from local.cloud.states.failures import TIMEOUTS, Failed
 from local.cloud.states.input_output import State, arguments, check_size, finish, number

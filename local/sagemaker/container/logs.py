@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,8 +17,14 @@ MAX_BATCH = 500
 class LogShipper:
     """Follows one file; call `ship` repeatedly, and once more after the end."""
 
-    def __init__(
-        self, logs: Stock, group: str, stream: str, file: Path, metrics: Json = ()
+    def __init__(  # noqa: PLR0913, PLR0917 - where from, where to, and what is measured
+        self,
+        logs: Stock,
+        group: str,
+        stream: str,
+        file: Path,
+        metrics: Json = (),
+        measured: Callable[[str, float], None] = lambda _name, _value: None,
     ) -> None:
         self._logs = logs
         self._group = group
@@ -28,6 +35,7 @@ class LogShipper:
         self._refused = not self._create()
         self._metrics = [(item["Name"], re.compile(item["Regex"])) for item in metrics]
         self._values: dict[str, Json] = {}
+        self._measured = measured
 
     def ship(self, *, last: bool = False) -> None:
         """Send the new lines; with `last` also a line without an end."""
@@ -98,3 +106,4 @@ class LogShipper:
             except ValueError:
                 continue
             self._values[name] = {"MetricName": name, "Value": value, "Timestamp": store.now()}
+            self._measured(name, value)

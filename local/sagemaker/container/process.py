@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from local.sagemaker.container.images import Program
+from local.sagemaker.container.supervise import ISOLATED
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 
@@ -16,21 +17,24 @@ SUPERVISOR = Path(__file__).with_name("supervise.py")
 class Container:
     """Starts a program whose output goes to a file; it ends with this process.
 
-    The event ``ended`` is set when the program has ended.
+    The event ``ended`` is set when the program has ended. An ``isolated`` program has no network.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what runs, and where
         self,
         program: Program,
         environment: Mapping[str, str],
         folder: Path,
         log_file: Path,
         ended: threading.Event | None = None,
+        *,
+        isolated: bool = False,
     ) -> None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
+        argv = (ISOLATED, *program.argv) if isolated else program.argv
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SUPERVISOR), *program.argv],
+                [sys.executable, "-I", "-S", str(SUPERVISOR), *argv],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

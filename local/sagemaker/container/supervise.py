@@ -1,6 +1,9 @@
 """Runs a program and kills all its descendants at its end, as a container runtime does.
 
-    python -I -S supervise.py PROGRAM [ARGUMENT...]
+    python -I -S supervise.py [--isolated] PROGRAM [ARGUMENT...]
+
+With `--isolated` the program has no network but its own loopback, where the kernel lets this user
+make a namespace; elsewhere the program's output says that nothing isolates it.
 
 It uses the standard library only. Commands come as single bytes on standard input: T sends SIGTERM
 to the program, K kills it and all its descendants. When the input closes, the server is gone, and
@@ -8,14 +11,24 @@ everything is killed too. The exit status is the program's.
 """
 
 import ctypes
+import fcntl
 import os
 import select
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+ISOLATED = "--isolated"
+NOT_ISOLATED = (
+    "This system lets no user make a network namespace, so nothing isolates this program from the"
+    " network.\n"
+)
 CANNOT_START = 127  # a shell's exit status
 
 libc = ctypes.CDLL(None)
@@ -25,6 +38,11 @@ def main(argv: list[str]) -> int:
     """Run the program to its end and return its exit status, 128 + n for signal n."""
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if argv[0] == ISOLATED:
+        argv = argv[1:]
+        if not isolate():
+            sys.stderr.write(NOT_ISOLATED)
+            sys.stderr.flush()
     try:
         # preexec_fn is safe here: this process has one thread.
         program = subprocess.Popen(
@@ -42,6 +60,20 @@ def main(argv: list[str]) -> int:
         kill_descendants()
     status = program.wait()
     return status if status >= 0 else 128 - status
+
+
+def isolate() -> bool:
+    """Leave the network; keep a loopback of our own. Return False where this is not allowed."""
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(CLONE_NEWNET) != 0:
+        if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+            return False
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        fcntl.ioctl(probe, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+    return True
 
 
 def die_with_parent() -> None:

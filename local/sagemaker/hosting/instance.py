@@ -145,13 +145,7 @@ class Instance:
             "SAGEMAKER_BIND_TO_PORT": str(first),
             "SAGEMAKER_SAFE_PORT_RANGE": f"{first + 1}-{first + SAFE_PORTS - 1}",
             "SAGEMAKER_BASE_DIR": str(self._root),
-            "AWS_ENDPOINT_URL": host.endpoint_url(),
-            "AWS_REGION": host.region(),
-            "AWS_DEFAULT_REGION": host.region(),
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ACCESS_KEY_ID": self._session.access_key,
-            "AWS_SECRET_ACCESS_KEY": self._session.secret_key,
-            "AWS_SESSION_TOKEN": self._session.token,
+            **host.client_environment(self._session),
         }
         self._container = Container(program, environment, self._root, self._log_file, self._wakeup)
 

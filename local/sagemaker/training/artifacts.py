@@ -1,6 +1,8 @@
 """Uploads a training job's `model/` and `output/data/` as archives to S3."""
 
+import shutil
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -27,22 +29,33 @@ def model_uri(document: Json) -> str:
     return f"s3://{location.bucket}/{location.key}{name}"
 
 
-def upload(s3: Stock, document: Json, root: Path, *, with_model: bool) -> None:
-    """Upload the outputs; a failed job uploads no model.
+def upload(s3: Stock, document: Json, roots: Sequence[Path], *, with_model: bool) -> None:
+    """Upload the outputs of all instances as one; a failed job uploads no model.
 
     Raises:
         ContainerFault: the role may not write there.
     """
-    folders = {"output": root / "output" / "data"}
-    if with_model:
-        folders["model"] = root / "model"
+    places = {"output": "output/data", **({"model": "model"} if with_model else {})}
     try:
-        for name, folder in folders.items():
+        for name, place in places.items():
+            folder = _joined([root / place for root in roots])
             if name == "model" or any(folder.rglob("*")):
                 _upload_folder(s3, document, name, folder)
     except ClientError as error:
         reason = f"ClientError: Artifact upload failed:{error}"
         raise ContainerFault(reason) from error
+
+
+def _joined(folders: Sequence[Path]) -> Path:
+    """Copy the files of the other instances into the first one's folder; its own files stay."""
+    first, *others = folders
+    for folder in others:
+        for file in sorted(folder.rglob("*")):
+            target = first / file.relative_to(folder)
+            if file.is_file() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+    return first
 
 
 def _upload_folder(s3: Stock, document: Json, name: str, folder: Path) -> None:

@@ -7,7 +7,8 @@ from local.sagemaker import host, settings, store
 from local.sagemaker.api import listing, tagging
 from local.sagemaker.api.errors import NotFoundError, ServiceError
 from local.sagemaker.training import documents, warm_pools
-from local.sagemaker.training.run import CONTAINER_ROOT, TrainingRun
+from local.sagemaker.training.instance import CONTAINER_ROOT
+from local.sagemaker.training.run import TrainingRun
 
 _runs: dict[str, TrainingRun] = {}
 """Running jobs by ARN."""
@@ -52,8 +53,8 @@ def check_rules(request: Json) -> None:
     image = request.get("AlgorithmSpecification", {}).get("TrainingImage")
     if resources is None or stopping is None or not resources.get("InstanceType"):
         _refuse("ResourceConfig with an InstanceType and StoppingCondition are required.")
-    if resources.get("InstanceCount") != 1 or resources.get("VolumeSizeInGB", 0) < 1:
-        _refuse("On the laptop InstanceCount is 1; VolumeSizeInGB must be at least 1.")
+    if resources.get("InstanceCount", 0) < 1 or resources.get("VolumeSizeInGB", 0) < 1:
+        _refuse("InstanceCount and VolumeSizeInGB must be at least 1.")
     if not image:
         _refuse("AlgorithmSpecification must have a TrainingImage.")
     for mirror in ("CheckpointConfig", "TensorBoardOutputConfig"):

@@ -1,5 +1,6 @@
 """What SageMaker cannot take now waits: the rate limiter, and every way in which it refuses."""
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from aws.rate_limit import BURST, RateLimiter
 from aws.training import SageMakerTrainer
+from contracts.shared.quotas import refusal_sentence
 from domain.training.launching import launch
 from domain.training.services import LaunchServices, TrainingServices
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id
@@ -61,15 +63,15 @@ def test_a_slow_launcher_never_rests() -> None:
 class RefusingSageMaker:
     """Refuses to create; knows no job."""
 
-    def __init__(self, code: str) -> None:
-        self.code = code
+    def __init__(self, code: str, sentence: str) -> None:
+        self.error = {"Code": code, "Message": sentence}
 
     def create_training_job(self, **_request: Any) -> None:
-        raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "CreateTrainingJob")
+        raise ClientError({"Error": self.error}, "CreateTrainingJob")
 
 
-def launch_with(world: World, code: str) -> list[str]:
-    trainer = SageMakerTrainer(RefusingSageMaker(code))
+def launch_with(world: World, code: str, sentence: str = "no") -> list[str]:
+    trainer = SageMakerTrainer(RefusingSageMaker(code, sentence))
     services = TrainingServices(world.jobs, world.models, trainer, world.callbacks)
     return launch(LaunchServices(services, world.bases, SETTINGS), NOON)
 
@@ -85,6 +87,27 @@ def test_a_refusal_for_now_means_wait_and_the_job_s_status_is_reported(code: str
     assert world.callbacks.answers == {}
     assert launch(world.launching, NOON), "the next launcher tries again"
     assert world.jobs.records[job_id(1)].waiting_for is None
+
+
+def test_a_refusal_is_logged_and_kept_in_aws_s_own_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.enter(1)
+    sentence = refusal_sentence("ml.g5.2xlarge for training job usage", 3)
+    launch_with(world, "ResourceLimitExceeded", sentence)
+    assert world.jobs.records[job_id(1)].refusal == sentence
+    (line,) = [vars(one) for one in caplog.records if one.msg == "training job refused"]
+    assert (line["code"], line["sentence"]) == ("ResourceLimitExceeded", sentence)
+
+
+def test_a_quota_of_zero_ends_the_wait_at_once() -> None:
+    world = World()
+    world.enter(1)
+    sentence = refusal_sentence("ml.g5.2xlarge for training job usage", 0)
+    launch_with(world, "ResourceLimitExceeded", sentence)
+    (failure,) = world.callbacks.answers.values()
+    assert json.loads(failure.text) == {"code": "quota_zero", "sentence": sentence}
 
 
 def test_what_no_waiting_mends_is_raised() -> None:

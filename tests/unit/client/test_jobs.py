@@ -164,12 +164,12 @@ def test_a_refused_upload_cannot_be_canceled(
 
 def test_watching_tells_each_change_once_until_the_end() -> None:
     step = {"percent": 40, "step": 4, "total_steps": 10, "eta_seconds": 75}
-    queued = {"queue_place": 2, "waiting_for": "capacity"}
+    queued = {"queue_place": 2, "waiting_for": "capacity", "refusal": "None left."}
     rows = [ROW | queued, ROW | queued, ROW | step, ROW | {"status": "succeeded", "percent": 100}]
     pauses: list[float] = []
     changes = list(Jobs("jobs", MemorySession(*rows)).changes(JOB, pauses.append))
     assert [describe(one).partition(" %")[2].strip() for one in changes] == [
-        "place 2 in the queue, waits for SageMaker to have an instance",
+        'place 2 in the queue, waits for SageMaker to have an instance; AWS answers: "None left."',
         "step 4 of 10, about 75 s to the last one",
         "",
     ]

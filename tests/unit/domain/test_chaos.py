@@ -5,10 +5,12 @@ In this file, `LIKENESS_SEEDS=2000 pytest` tells more stories, as `make simulate
 """
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from domain.training import planning
 from tests.fakes.notice_story import NoticeStory
 from tests.fakes.story import Story, story_of
 
@@ -19,6 +21,18 @@ SEEDS = [int(ONE)] if ONE else range(int(os.environ.get("LIKENESS_SEEDS", "60"))
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_upload_ends_once_whatever_happens(seed: int) -> None:
     assert story_of(seed).complaints() == []
+
+
+@pytest.mark.parametrize("seed", SEEDS[:20])
+def test_every_upload_ends_once_on_training_jobs_of_several_instances(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "SMALL_JOBS_AT_ONCE", 1)
+    story = Story(seed, max_batch=2)
+    story.settings = replace(
+        story.settings, quota=2, max_instances=2, capacity_mode="planned", instance_type="ml.x"
+    )
+    assert story.play().complaints() == []
 
 
 def test_a_story_is_reported_again_alike() -> None:

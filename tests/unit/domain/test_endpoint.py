@@ -6,7 +6,15 @@ import pytest
 
 from contracts.documents.hosting import EndpointStatus, ModelQuestion
 from contracts.documents.model import ModelRecord
-from domain.serving.endpoint import FAILURE_PAUSE, answer, reap, wake
+from domain.serving.endpoint import (
+    FAILURE_PAUSE,
+    RELEASE_CHECKS,
+    EndpointStaysError,
+    answer,
+    reap,
+    release,
+    wake,
+)
 from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
 from tests.fakes.models import MemoryModels
 from tests.unit.training_kit import NOON, job_id
@@ -79,3 +87,49 @@ def test_a_stranger_wakes_nothing_and_sees_nobodys_models() -> None:
     question = ModelQuestion(tenant="mallory", model_id=job_id(1), wake=True)
     found = answer(question, lifecycle, tenant_models(), NOON)
     assert (found.endpoint, found.models) == ("absent", ())
+
+
+def test_nobody_wakes_an_endpoint_while_cloudformation_changes_the_stack() -> None:
+    lifecycle = MemoryEndpointLifecycle()
+    lifecycle.stack_is_busy = True
+    assert (wake(lifecycle, NOON), lifecycle.created) == ("starting", 0)
+    lifecycle.stack_is_busy = False
+    assert (wake(lifecycle, NOON), lifecycle.created) == ("starting", 1)
+
+
+def test_an_endpoint_that_cloudformation_left_behind_is_neither_reaped_nor_made_anew() -> None:
+    running = MemoryEndpointLifecycle(status="in_service", cloudformations=True)
+    assert not reap(running, IDLE, NOON)
+    failed = MemoryEndpointLifecycle(status="failed", cloudformations=True)
+    assert wake(failed, NOON) == "failed"
+
+
+@pytest.mark.parametrize("status", ["in_service", "failed", "starting", "deleting"])
+def test_what_cloudformation_has_made_is_never_released(status: EndpointStatus) -> None:
+    lifecycle = MemoryEndpointLifecycle(status=status, cloudformations=True)
+    release(lifecycle, pytest.fail)
+    assert lifecycle.status() == status
+
+
+@pytest.mark.parametrize("status", ["in_service", "failed"])
+def test_what_was_made_on_demand_is_released(status: EndpointStatus) -> None:
+    lifecycle = MemoryEndpointLifecycle(status=status)
+    release(lifecycle, int)
+    assert lifecycle.status() == "absent"
+
+
+def test_an_endpoint_that_starts_is_released_once_it_has_started() -> None:
+    lifecycle = MemoryEndpointLifecycle(status="starting")
+    pauses = iter(range(RELEASE_CHECKS))
+
+    def pause() -> None:
+        if next(pauses) == 2:
+            lifecycle.started(NOON)
+
+    release(lifecycle, pause)
+    assert (lifecycle.status(), next(pauses)) == ("absent", 4)
+
+
+def test_an_endpoint_that_never_settles_is_told_with_what_to_do() -> None:
+    with pytest.raises(EndpointStaysError, match=r"still starting.*repeat the deployment"):
+        release(MemoryEndpointLifecycle(status="starting"), int)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.ports.trainer import Run
 from domain.training.billing import settle_cost_records
-from domain.training.keep_alive import COLD_WORTH, advised_period
+from domain.training.keep_alive import COLD_WORTH, expect_pool
 from domain.training.launching import launch
 from domain.training.services import LaunchServices
 from tests.unit.domain.test_sagemaker_job import pool_key
@@ -106,6 +106,7 @@ def test_any_history_gives_a_period_that_sagemaker_takes(
 
     runs = [Run(at(begun), None if for_ is None else at(begun + for_)) for begun, for_ in times]
     most = data.draw(st.integers(1, 3600))
-    period = advised_period(runs, most)
+    period = expect_pool(runs, most, more_wait=False).keep_alive_seconds
     assert 0 <= period <= most
-    assert period == advised_period(data.draw(st.permutations(runs)), most), "in any order"
+    again = expect_pool(data.draw(st.permutations(runs)), most, more_wait=False)
+    assert period == again.keep_alive_seconds, "in any order"

@@ -7,13 +7,17 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.documents.capacity import CapacityChoice, CapacityMode
 from contracts.documents.photos import PhotoReport, PhotoVerdict, StoredFile
 from contracts.documents.stages import LaunchEvent
 from contracts.documents.training import TaskPhoto, TrainingPlan
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
+from contracts.shared.quotas import refusal_sentence
 from domain.ports.cost_records import CostRecord
+from domain.ports.jobs import Attempt
 from domain.ports.storage import read_document, write_document
+from domain.ports.trainer import NoCapacity
 from domain.training.following import LAUNCH_GRACE, reconcile
 from domain.training.launching import (
     claim,
@@ -29,6 +33,8 @@ from tests.contract.files import ROOT
 from tests.fakes.faults import before_next, die
 from tests.fakes.training import MemoryTrainer
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id, record
+
+CHOICE = CapacityChoice(capacity="warm", reason="stack", users=1)
 
 
 def test_a_queued_job_is_trained() -> None:
@@ -94,6 +100,31 @@ def test_without_capacity_the_job_waits_and_is_tried_again() -> None:
     assert [job.job_id for job in world.jobs.queued()] == [job_id(1)]
     world.trainer.limit = 1
     assert len(launch(world.launching, NOON)) == 1
+
+
+def test_the_record_keeps_aws_s_sentence_until_a_training_job_starts() -> None:
+    world = World()
+    world.trainer.limit = 0
+    world.enter(1)
+    launch(world.launching, NOON)
+    assert world.jobs.records[job_id(1)].refusal == "There is no capacity."
+    world.trainer.limit = 1
+    launch(world.launching, NOON)
+    assert world.jobs.records[job_id(1)].refusal is None
+
+
+def test_a_quota_of_zero_ends_every_job_that_waits_for_it_at_once() -> None:
+    world = World()
+    sentence = refusal_sentence("ml.g5.2xlarge for training job usage", 0)
+    world.trainer.limit, world.trainer.refusal = 0, NoCapacity(sentence, 0)
+    world.enter(1, "token-1")
+    world.enter(2, "token-2")
+    assert launch(world.launching, NOON) == []
+    assert world.jobs.queued() == []
+    for token in ("token-1", "token-2"):
+        failure = world.callbacks.answers[token]
+        assert failure.error == "TrainingFailedError"
+        assert json.loads(failure.text) == {"code": "quota_zero", "sentence": sentence}
 
 
 def test_no_more_is_asked_for_once_capacity_is_refused() -> None:
@@ -252,15 +283,15 @@ def order_for(world: World, *numbers: int) -> LaunchOrder:
 
 def take(world: World, number: int) -> None:
     """Do as another launcher does."""
-    taken = f"likeness-{job_id(number)}-1"
-    assert world.jobs.start_training(job_id(number), job_id(number), taken, 1, NOON)
+    taken = Attempt(job_id(number), f"likeness-{job_id(number)}-1", 1)
+    assert world.jobs.start_training(job_id(number), taken, NOON)
 
 
 def test_whoever_has_not_got_the_leader_claims_nobody_else() -> None:
     world = queued_world(1, 2, 3)
     order = order_for(world, 1, 2, 3)
     take(world, 1)
-    assert claim(world.jobs, order, NOON) == []
+    assert claim(world.jobs, order, CHOICE, NOON) == []
     assert {record.job_id for record in world.jobs.queued()} == {job_id(2), job_id(3)}
 
 
@@ -268,7 +299,7 @@ def test_whoever_has_the_leader_claims_all_that_are_left() -> None:
     world = queued_world(1, 2, 3)
     order = order_for(world, 1, 2, 3)
     take(world, 2)
-    claimed = claim(world.jobs, order, NOON)
+    claimed = claim(world.jobs, order, CHOICE, NOON)
     assert [record.job_id for record in claimed] == [job_id(1), job_id(3)]
     assert {record.training_job_name for record in claimed} == {order.training_job_name}
     assert {(record.queue, record.attempt) for record in claimed} == {("training", 1)}
@@ -278,7 +309,7 @@ def test_an_order_of_which_nothing_is_left_starts_nothing() -> None:
     world = queued_world(1)
     order = order_for(world, 1)
     take(world, 1)
-    assert start(world.launching, order, NOON) == "nothing_left"
+    assert start(world.launching, order, CHOICE, NOON) == "nothing_left"
     assert (world.trainer.requests, world.jobs.cost_records) == ({}, {})
 
 
@@ -318,7 +349,8 @@ def test_a_training_job_has_the_base_and_the_folders_of_its_plan() -> None:
 @pytest.mark.parametrize("spot", [True, False])
 def test_a_bill_says_whether_the_training_job_can_leave_a_pool(spot: bool) -> None:
     world = queued_world(1, 2, 3, 4)
-    settings = replace(SETTINGS, quota=1, max_batch=2, spot_backlog=spot)
+    mode: CapacityMode = "spot" if spot else "warm"
+    settings = replace(SETTINGS, quota=1, max_batch=2, capacity_mode=mode)
     (name,) = launch(replace(world.launching, settings=settings), NOON)
     assert world.jobs.cost_records[name].cost_record == CostRecord(
         name, order_for(world, 1, 2).plan_id, spot=spot, pool="ml.g5.2xlarge/50"

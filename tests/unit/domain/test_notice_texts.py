@@ -167,6 +167,7 @@ def test_without_a_job_a_notice_names_the_place() -> None:
         ("too_few_photos", {"found": 1, "needed": 5}, "Photos that can be used: 1; needed: 5."),
         ("too_many_photos", {"found": 101, "most": 100}, "Photos found: 101; allowed: 100."),
         ("sweep_failed", {"trials": 4}, "Trials: 4."),
+        ("quota_zero", {"sentence": "No."}, "AWS answers: No."),
         (
             "too_expensive",
             {"estimate_usd": 1.5, "max_cost_usd": 1},

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.documents.capacity import CapacityChoice, StepShape
+from contracts.documents.money import Estimate
 from contracts.documents.record import JobRecord
 from domain.training.planning import (
     LaunchOrder,
@@ -122,6 +124,95 @@ def test_a_batch_has_a_name_that_none_of_its_jobs_had() -> None:
     order = choose_launches(jobs, [], TOGETHER)[0]
     assert order.attempt == 1 + max(job.attempt for job in order.jobs)
     assert order.plan_id not in {job.job_id for job in jobs}
+
+
+# --- users of one step, and training jobs of several instances ---------------------------------
+
+GROUPS = ("a" * 16, "b" * 16)
+SHAPE = StepShape(group=GROUPS[0], tflop=0.1, base_bytes=0, user_bytes=1, launch_seconds=0.1)
+IN_FOURS = PlanningRules(quota=1, max_batch=20, users_per_step=lambda _: 4)
+MANY = PlanningRules(quota=80, max_batch=10, max_instances=5)
+
+
+def shaped(number: int, group: str | None, seconds: int = 300) -> JobRecord:
+    """A queued job whose recipe and estimated time are known."""
+    estimate = Estimate(steps=10, seconds=seconds, usd=1)
+    shape = SHAPE.model_copy(update={"group": group})
+    return record(number).model_copy(update={"step_shape": shape, "estimate": estimate})
+
+
+def test_users_that_can_share_a_step_come_into_one_training_job() -> None:
+    (order,) = choose_launches([shaped(n, GROUPS[0]) for n in range(4)], [], IN_FOURS)
+    assert (len(order.jobs), order.users_per_step) == (4, 4)
+    (apart,) = choose_launches([shaped(n, None) for n in range(4)], [], IN_FOURS)
+    assert (len(apart.jobs), apart.users_per_step) == (2, 1)
+
+
+def test_users_of_one_step_stand_side_by_side() -> None:
+    queued = [shaped(n, GROUPS[n % 2], 300 + n % 2) for n in range(8)]
+    (order,) = choose_launches(queued, [], IN_FOURS)
+    groups = [str(job.step_shape.group) for job in order.jobs if job.step_shape is not None]
+    assert groups == sorted(groups)
+
+
+def test_a_step_has_no_more_users_than_every_group_of_the_training_job_may_have() -> None:
+    def allowed(job: JobRecord) -> int:
+        return 3 if job.step_shape is not None and job.step_shape.group == GROUPS[0] else 2
+
+    rules = PlanningRules(quota=1, max_batch=20, users_per_step=allowed)
+    (order,) = choose_launches([shaped(n, GROUPS[n % 2]) for n in range(16)], [], rules)
+    assert order.users_per_step == 2
+    (single,) = choose_launches([shaped(n, GROUPS[n]) for n in range(2)], [], rules)
+    assert single.users_per_step == 1
+
+
+def test_jobs_of_like_length_come_together() -> None:
+    queued = [shaped(n, None, 300 + 1000 * (n % 2)) for n in range(40)]
+    orders = choose_launches(queued, [], PlanningRules(quota=2, max_batch=10))
+    lengths = [{job.estimate.seconds for job in order.jobs if job.estimate} for order in orders]
+    assert sorted(map(sorted, lengths)) == [[300], [1300]]
+
+
+def test_a_large_backlog_gets_several_instances_with_a_request() -> None:
+    orders = choose_launches([record(n) for n in range(2000)], [], MANY)
+    assert {order.instances for order in orders} == {2}
+    assert sum(order.instances for order in orders) == MANY.quota
+    assert all(sum(order.shares) == len(order.jobs) for order in orders)
+    assert all(max(order.shares) <= MANY.max_batch for order in orders)
+
+
+def test_a_small_backlog_gets_single_instances() -> None:
+    orders = choose_launches([record(n) for n in range(2 * MANY.quota - 1)], [], MANY)
+    assert {order.instances for order in orders} == {1}
+
+
+def test_all_instances_of_a_training_job_count_in_the_quota() -> None:
+    chosen = CapacityChoice(capacity="warm", reason="one_user", users=9, instances=79)
+    running = [
+        training(record(number), "likeness-9-1").model_copy(update={"capacity": chosen})
+        for number in (5000, 5001)
+    ]
+    orders = choose_launches([record(n) for n in range(2000)], running, MANY)
+    assert [order.instances for order in orders] == [1]
+    full = [job.model_copy(update={"training_job_name": "likeness-8-1"}) for job in running]
+    assert choose_launches([record(1)], [*running, *full], MANY) == []
+
+
+@given(st.integers(0, 400), st.integers(1, 120), st.integers(1, 9), st.integers(1, 9))
+def test_no_round_uses_more_instances_than_are_free_nor_a_job_twice(
+    waiting: int, quota: int, max_batch: int, max_instances: int
+) -> None:
+    rules = PlanningRules(quota, max_batch, max_instances, users_per_step=lambda _: 4)
+    queued = [shaped(n, [*GROUPS, None][n % 3], 300 + n) for n in range(waiting)]
+    orders = choose_launches(queued, [], rules)
+    assert sum(order.instances for order in orders) <= quota
+    launched = [job.job_id for order in orders for job in order.jobs]
+    assert len(set(launched)) == len(launched)
+    assert bool(orders) == bool(waiting)
+    for order in orders:
+        assert order.instances <= max_instances
+        assert max(order.shares, default=len(order.jobs)) <= max_batch
+        assert min(order.shares, default=1) >= 1
 
 
 @given(st.integers(1, 10_000), st.integers(1, 100))

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from domain.ports.jobs import Attempt
 from domain.training.queue_metrics import GRACE, queue_figures
 from reconcile.app import report_queue
 from tests.fakes.jobs import MemoryJobs
@@ -30,7 +31,7 @@ def test_the_oldest_counts() -> None:
 
 def test_a_training_is_stuck_once_sagemaker_must_have_stopped_it() -> None:
     memory = jobs(5)
-    memory.start_training(job_id(0), "a" * 32, "likeness-p-1", 1, NOON)
+    memory.start_training(job_id(0), Attempt("a" * 32, "likeness-p-1", 1), NOON)
     last_moment = NOON + MAX_TRAINING + GRACE
     assert queue_figures(memory, MAX_TRAINING, last_moment).stuck == 0
     assert queue_figures(memory, MAX_TRAINING, last_moment + timedelta(seconds=1)).stuck == 1

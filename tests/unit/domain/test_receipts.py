@@ -114,6 +114,15 @@ def test_a_receipt_is_a_share_of_everything() -> None:
     assert not receipt(state(**facts, pool="Available"), 0.25).final
 
 
+def test_every_instance_of_a_training_job_is_billed() -> None:
+    facts = {"training_seconds": 1000, "billable_seconds": 400, "pool_seconds": 100}
+    one = receipt(state(**facts, pool="Reused"), 0.25)
+    four = receipt(state(**facts, pool="Reused", instances=4), 0.25)
+    assert (four.billable_seconds, four.warm_pool_seconds) == (400, 100)
+    assert four.spot_saving == one.spot_saving
+    assert four.usd == pytest.approx(4 * (one.usd or 0))
+
+
 def test_receipts_add_up_and_savings_are_weighed_by_their_seconds() -> None:
     long = receipt(state(training_seconds=300, billable_seconds=200), 1.0)
     short = receipt(state(training_seconds=100, billable_seconds=100, pool_seconds=30), 1.0)

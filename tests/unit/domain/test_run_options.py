@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from contracts.documents.record import JobRecord
 from contracts.documents.upload.run import RunOptions
-from contracts.errors import TooExpensiveError
+from contracts.errors import PriceUnknownError
 from contracts.shared.steps import Dataset
 from domain.ports.trainer import CreateOutcome, Run
 from domain.pricing.estimating import make_estimate, make_offer
@@ -152,7 +152,7 @@ def test_a_request_may_forbid_spot_instances_where_the_stack_uses_them() -> None
     world = World()
     for number in (1, 2, 3, 4, 5, 6):
         enter(world, number, use_spot_instances=False)
-    (request, *_) = launched(world, spot_backlog=True, max_batch=9, quota=1)
+    (request, *_) = launched(world, capacity_mode="spot", max_batch=9, quota=1)
     assert request["EnableManagedSpotTraining"] is False
 
 
@@ -185,7 +185,7 @@ class OneTypeIsOut(MemoryTrainer):
     def create(self, request: dict[str, Any]) -> CreateOutcome:
         instance_type = request["ResourceConfig"]["InstanceType"]
         self.asked.append(instance_type)
-        return "no_capacity" if instance_type == self.without else super().create(request)
+        return self.refusal if instance_type == self.without else super().create(request)
 
 
 def test_a_full_instance_type_holds_up_nobody_who_wants_another() -> None:
@@ -211,7 +211,7 @@ def test_the_estimate_and_the_paid_time_use_the_chosen_type() -> None:
 
 def test_a_limit_in_usd_needs_the_price_of_the_chosen_type() -> None:
     unknown = changed(REQUEST, run={"instance_type": "ml.x9.large"}, max_cost_usd=900)
-    with pytest.raises(TooExpensiveError):
+    with pytest.raises(PriceUnknownError):
         make_offer(unknown, SIX, CARD, G5)
 
 

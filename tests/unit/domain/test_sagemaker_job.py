@@ -11,11 +11,14 @@ from botocore.validate import validate_parameters
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.documents.capacity import CapacityChoice
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
 from contracts.shared.limits import MAX_RUN_SECONDS
 from domain.ports.trainer import JobStatus, PoolStatus, Run, TrainingState
 from domain.training.sagemaker_job import (
     METRICS,
+    Inputs,
+    Placement,
     TrainingSettings,
     max_runtime,
     runtime_of_plan,
@@ -30,7 +33,10 @@ SAMPLE_LINE = "step=12 sample_identity=0.7900 sample_prompt_following=0.5000 job
 GATE_LINE = "gate effect=0.2100 identity=0.8300 prompt_following=1.0000 job_id=0"
 
 
-ON_SPOT = replace(SETTINGS, spot_backlog=True)
+INPUTS = Inputs("portraits-sdxl")
+WARM = CapacityChoice(capacity="warm", reason="one_user", users=1, keep_alive_seconds=600)
+SPOT = CapacityChoice(capacity="spot", reason="cheapest", users=3, users_per_step=3)
+ON_DEMAND = CapacityChoice(capacity="on-demand", reason="stack", users=1)
 
 
 def plan_of(number: int, users: int = 1) -> TrainingPlan:
@@ -40,10 +46,13 @@ def plan_of(number: int, users: int = 1) -> TrainingPlan:
 
 
 def request_of(
-    number: int, users: int = 1, settings: TrainingSettings = SETTINGS
+    number: int,
+    users: int = 1,
+    settings: TrainingSettings = SETTINGS,
+    choice: CapacityChoice = WARM,
 ) -> dict[str, Any]:
-    name = f"likeness-{job_id(number)}-1"
-    return training_job_request(name, plan_of(number, users), "portraits-sdxl", settings)
+    name, plan = f"likeness-{job_id(number)}-1", plan_of(number, users)
+    return training_job_request(name, plan, INPUTS, Placement(choice), settings)
 
 
 def pool_key(request: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +79,7 @@ def test_the_trainer_gets_every_hyperparameter_as_text() -> None:
         SETTINGS, mixed_precision="fp16", gradient_checkpointing=True, watchdog_seconds=0
     )
     assert request_of(1, settings=given)["HyperParameters"] == {
+        "users_per_step": "1",
         "num_processes": "1",
         "gradient_checkpointing": "true",
         "watchdog_seconds": "0",
@@ -95,14 +105,32 @@ def test_each_user_adds_a_share_of_the_time() -> None:
 
 
 def test_many_users_may_train_on_spot_without_a_warm_pool() -> None:
-    request = request_of(1, users=3, settings=ON_SPOT)
+    request = request_of(1, users=3, choice=SPOT)
     assert request["EnableManagedSpotTraining"] is True
     assert request["StoppingCondition"]["MaxWaitTimeInSeconds"] == 2 * 21_600
     assert "KeepAlivePeriodInSeconds" not in request["ResourceConfig"]
 
 
-def test_one_user_never_waits_for_a_spot_instance() -> None:
-    assert request_of(1, users=1, settings=ON_SPOT)["EnableManagedSpotTraining"] is False
+def test_only_the_chosen_kind_of_instances_is_asked_for() -> None:
+    warm, on_demand = request_of(1), request_of(1, choice=ON_DEMAND)
+    assert (warm["EnableManagedSpotTraining"], on_demand["EnableManagedSpotTraining"]) == (
+        False,
+        False,
+    )
+    assert warm["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
+    assert "KeepAlivePeriodInSeconds" not in on_demand["ResourceConfig"]
+
+
+def test_the_trainer_hears_how_many_users_share_a_step() -> None:
+    assert request_of(1, users=3, choice=SPOT)["HyperParameters"]["users_per_step"] == "3"
+
+
+def test_a_training_job_has_an_instance_for_each_share_and_time_for_the_largest() -> None:
+    plan = plan_of(1, users=5).model_copy(update={"shares": (2, 2, 1)})
+    name = f"likeness-{job_id(1)}-1"
+    request = training_job_request(name, plan, INPUTS, Placement(SPOT), SETTINGS)
+    assert request["ResourceConfig"]["InstanceCount"] == 3
+    assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == 2 * 7200
 
 
 def test_a_training_job_has_no_network() -> None:
@@ -133,21 +161,20 @@ def test_boto3_accepts_the_request() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.operation_model("CreateTrainingJob").input_shape
     validate_parameters(request_of(1), shape)
-    validate_parameters(request_of(1, users=3, settings=ON_SPOT), shape)
+    validate_parameters(request_of(1, users=3, choice=SPOT), shape)
 
 
 def test_every_field_of_a_request_is_as_it_was() -> None:
     """In goldens/training_job_requests.json; SageMaker takes what it does not know for an error."""
     name = f"likeness-{job_id(1)}-1"
-    captioner = replace(SETTINGS, captioner_id="blip", keep_alive_seconds=0, volume_gb=80)
-    whole = training_job_request(
-        name, plan_of(1), "portraits-sdxl", captioner, with_class_images=True
-    )
+    captioner = replace(SETTINGS, captioner_id="blip", volume_gb=80)
+    inputs = Inputs("portraits-sdxl", class_images=True)
+    whole = training_job_request(name, plan_of(1), inputs, Placement(ON_DEMAND), captioner)
     check_golden(
         "training_job_requests",
         {
             "one user": request_of(1),
-            "three users on spot": request_of(1, users=3, settings=ON_SPOT),
+            "three users on spot": request_of(1, users=3, choice=SPOT),
             "a captioner, class images and no warm pool": whole,
         },
     )

@@ -10,11 +10,9 @@ from contracts.errors import DecoderBrokenError
 from contracts.shared.rejection import PhotoRejectedError
 from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from likeness_client.__main__ import main
+from local.cloud.lambdas.interpreter import Interpreter, build
 from runtime.imaging.sandbox import ChildDecoder
-from serving.preload import compile_library
 from tests.fakes.pictures import encoded, picture
-
-LIBRARY = "int found_by_the_loader(void) { return 1; }"
 
 
 def decode() -> DecodedPhoto:
@@ -34,17 +32,9 @@ def refused_as() -> str:
 
 
 @pytest.fixture
-def interpreter(tmp_path: Path) -> Path:
-    """Build an interpreter that needs LD_LIBRARY_PATH; its library lies in ``lib`` beside it."""
-    folder = tmp_path / "lib"
-    folder.mkdir()
-    (folder / "libinterpreter.c").write_text(LIBRARY)
-    compile_library(folder / "libinterpreter.c", folder)
-    source, program = Path(__file__).with_name("interpreter.c"), tmp_path / "python"
-    real = f'-DREAL_PYTHON="{sys.executable}"'
-    words = ["cc", real, "-o", str(program), str(source), f"-L{folder}", "-linterpreter"]
-    subprocess.run(words, check=True)
-    return program
+def interpreter(tmp_path: Path) -> Interpreter:
+    """Build an interpreter that needs LD_LIBRARY_PATH, as Lambda's does."""
+    return build(Path(sys.executable), tmp_path / "lambda")
 
 
 @pytest.fixture
@@ -61,19 +51,20 @@ def write_script(program: Path, body: str) -> None:
 
 
 def test_an_interpreter_that_needs_the_library_path_decodes_a_photo(
-    interpreter: Path, monkeypatch: pytest.MonkeyPatch
+    interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert subprocess.run([interpreter, "-c", ""], env={}, check=False).returncode == 127
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(interpreter.parent / "lib"))
-    monkeypatch.setattr("sys.executable", str(interpreter))
+    program = interpreter.program
+    assert subprocess.run([program, "-c", ""], env={}, check=False).returncode == 127
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(interpreter.library_dir))
+    monkeypatch.setattr("sys.executable", str(program))
     assert (decode().width, decode().height) == (80, 96)
 
 
 def test_a_child_whose_library_is_missing_is_no_fault_of_the_photo(
-    interpreter: Path, monkeypatch: pytest.MonkeyPatch
+    interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
-    monkeypatch.setattr("sys.executable", str(interpreter))
+    monkeypatch.setattr("sys.executable", str(interpreter.program))
     reason = broken_because()
     assert "ended with status 127" in reason
     assert "libinterpreter.so" in reason

@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -124,6 +125,50 @@ def test_a_reason_that_is_written_already_stays(
 def test_a_wish_to_end_is_passed_on_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert group(tmp_path, monkeypatch, "term") == 143
     assert not (tmp_path / "output").exists()
+
+
+# --- one of several hosts ------------------------------------------------------------------
+
+HOST = """
+import os, signal, sys, time
+from trainer.process.launch import is_contained, run_contained
+if not is_contained():
+    sys.exit(run_contained())
+code = sys.argv[1]
+if code == "term":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.kill(os.getppid(), signal.SIGTERM)
+    time.sleep(60)
+if code == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(int(code))
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [("0", 0), ("1", 0), ("killed", 0), ("143", 143), ("term", 143)]
+)
+def test_a_host_that_fails_leaves_the_other_hosts_to_their_work(
+    tmp_path: Path, ending: str, code: int
+) -> None:
+    program = tmp_path / "host.py"
+    program.write_text(HOST)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, program, ending], env=environment, check=False)
+    assert run.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts"), [(None, 1), ({}, 1), ({"hosts": ["algo-1", "algo-2"]}, 2)]
+)
+def test_the_hosts_of_a_job_are_counted(
+    tmp_path: Path, given: dict[str, object] | None, hosts: int
+) -> None:
+    if given is not None:
+        folder = tmp_path / "input" / "config"
+        folder.mkdir(parents=True)
+        (folder / "resourceconfig.json").write_text(json.dumps(given))
+    assert launch.count_hosts(tmp_path) == hosts
 
 
 # --- where each works -----------------------------------------------------------------------

@@ -10,13 +10,11 @@ A batch has K x B examples: B of each user, user after user.
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from trainer.config.recipe import Recipe
 from trainer.examples.batches import Batch, draw_batch
 from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
@@ -31,51 +29,6 @@ from trainer.process.time_limit import TimeLimit
 
 UserResult: TypeAlias = tuple[TrainingOutcome, dict[str, Tensor]] | TrainingError
 """How one user's training ended and its weights; its failure when there are none."""
-
-PER_USER_FIELDS = {
-    "job_id",
-    "seed",
-    "alpha",
-    "instance_prompt",
-    "class_prompt",
-    "class_images",
-    "trigger_word",
-    "prior_loss_weight",
-    "checkpointing_steps",
-    "text_encoder_rank",
-    "text_encoder_alpha",
-    "resolutions",
-}
-"""The options of a recipe that may differ between the users of one step."""
-
-
-def can_share_step(one: Recipe, other: Recipe) -> bool:
-    """Return whether two users can be trained in one step."""
-    return is_groupable(one) and is_groupable(other) and _shape(one) == _shape(other)
-
-
-def is_groupable(recipe: Recipe) -> bool:
-    """Return whether a user can share a step at all; other users are trained alone.
-
-    Text encoders, dropout and 8-bit moments are not implemented for stacked adapters. Optimizers
-    that look at all weights would couple the users. Batches of different sizes cannot be stacked.
-    """
-    return (
-        recipe.text_encoder_lr is None
-        and recipe.optimizer == "adamw"
-        and not recipe.use_8bit_adam
-        and recipe.lora_dropout == 0
-        and recipe.gradient_accumulation_steps == 1
-        and recipe.mixed_precision != "fp16"
-        and not recipe.enable_bucket
-        and not recipe.resolutions
-        and recipe.validation_steps is None
-    )
-
-
-def _shape(recipe: Recipe) -> dict[str, object]:
-    shared = {key: value for key, value in asdict(recipe).items() if key not in PER_USER_FIELDS}
-    return shared | {"with classes": recipe.class_images > 0}
 
 
 def train_users(base: Base, runs: list[TrainingRun], limit: TimeLimit) -> list[UserResult]:

@@ -18,6 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+CONTAINED = "LIKENESS_CONTAINED"
+"""Set for the process of ``run_contained``."""
+
 EXIT_GRACE_SECONDS = 60.0
 """The time that workers have to end after one of them has failed."""
 
@@ -29,6 +32,32 @@ def read_num_processes(root: Path) -> int:
         return 1
     value = str(json.loads(path.read_bytes()).get("num_processes", "1")).strip('"')
     return int(value) if value.isdecimal() else 1
+
+
+def count_hosts(root: Path) -> int:
+    """Return the number of the training job's hosts, from ``resourceconfig.json``."""
+    path = root / "input" / "config" / "resourceconfig.json"
+    return len(json.loads(path.read_bytes()).get("hosts", [""])) if path.is_file() else 1
+
+
+def is_contained() -> bool:
+    """Return whether this process is the one that ``run_contained`` has started."""
+    return CONTAINED in os.environ
+
+
+def run_contained() -> int:
+    """Run this program in a process of its own, whose failure does not fail the training job.
+
+    SageMaker stops all hosts of a training job when one of them fails. A host that fails here has
+    left results for some of its users; the workflow trains the others again, each alone.
+    """
+    child = subprocess.Popen([sys.executable, *sys.argv], env=os.environ | {CONTAINED: "true"})
+    signal.signal(signal.SIGTERM, lambda number, _: child.send_signal(number))
+    code = child.wait()
+    if code in {0, 143}:
+        return code
+    sys.stderr.write(f"this host's process ended with {code}; the other hosts go on\n")
+    return 0
 
 
 def is_worker() -> bool:

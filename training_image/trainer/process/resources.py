@@ -26,7 +26,7 @@ from pydantic import (
     field_validator,
 )
 
-from contracts.documents.training import TrainingTask
+from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.options import Precision
 from contracts.shared.gpu_check import ALLOW_CPU, NoGpuError, check_gpu, find_gpus, image_cuda
 from trainer.process.results import TrainingError
@@ -91,9 +91,20 @@ class Machine(BaseModel):
             remedy = "choose another TrainingInstanceType, or a training image for an older CUDA"
             raise TrainingError("no_gpu", f"{error}; {remedy} (docs/hosting.md)") from None
 
-    def tasks_of_this_host(self, tasks: tuple[TrainingTask, ...]) -> list[TrainingTask]:
-        """Return this host's tasks: the tasks are dealt out to the hosts in turn."""
-        return list(tasks[sorted(self.hosts).index(self.current_host) :: len(self.hosts)])
+    def tasks_of_this_host(self, plan: TrainingPlan) -> list[TrainingTask]:
+        """Return this host's tasks: its share by the plan, or dealt out to the hosts in turn.
+
+        Raises:
+            TrainingError: ``plan_invalid``; the plan was made for another number of hosts.
+        """
+        rank = sorted(self.hosts, key=rank_of).index(self.current_host)
+        if not plan.shares:
+            return list(plan.tasks[rank :: len(self.hosts)])
+        if len(plan.shares) != len(self.hosts):
+            message = f"the plan is for {len(plan.shares)} instances, not for {len(self.hosts)}"
+            raise TrainingError("plan_invalid", message)
+        first = sum(plan.shares[:rank])
+        return list(plan.tasks[first : first + plan.shares[rank]])
 
     def dtype(self, device: torch.device, requested: Precision | None = None) -> torch.dtype:
         """Return the type of the frozen networks' weights; ``requested`` is the request's value.
@@ -111,6 +122,12 @@ class Machine(BaseModel):
                 "option_unavailable", "mixed_precision: this GPU does not support bf16"
             )
         return DTYPES[precision]
+
+
+def rank_of(host: str) -> tuple[int, str]:
+    """Return a host's sort key: ``algo-10`` comes after ``algo-2``."""
+    number = host.rpartition("-")[2]
+    return (int(number) if number.isdecimal() else 0, host)
 
 
 DTYPES: dict[Precision, torch.dtype] = {

@@ -42,11 +42,15 @@ def _watch(limit: TimeLimit, seconds: float, owner: int, ended: threading.Event)
     logged_at = 0.0
     while not ended.wait(seconds / CHECKS_PER_PERIOD):
         now = time.monotonic()
-        idle = now - max(limit.checked_at, logged_at)
-        if idle >= seconds:
+        if is_due(limit.checked_at, logged_at, now, seconds):
             idle_seconds = round(now - limit.checked_at)
             log(f"watchdog: no step for {idle_seconds} s; {location_of(owner)}")
             logged_at = now
+
+
+def is_due(checked_at: float, logged_at: float, now: float, seconds: float) -> bool:
+    """Return whether neither a step nor a line of the log came within the last ``seconds``."""
+    return now - max(checked_at, logged_at) >= seconds
 
 
 def location_of(thread: int) -> str:

@@ -1,9 +1,10 @@
-"""Measures how long a call waits for a free worker.
+"""A function's places, and how long a call waits for a free one.
 
 AWS starts one more worker instead of waiting, so a state's time-out does not count this time.
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ class QueueTimer:
 
 
 _timer: ContextVar[QueueTimer | None] = ContextVar("queue_timer", default=None)
+_nested: ContextVar[bool] = ContextVar("nested_call", default=False)
+_places: dict[str, threading.BoundedSemaphore] = {}
+_places_lock = threading.Lock()
 
 
 def use_timer(timer: QueueTimer) -> None:
@@ -46,3 +50,27 @@ def use_timer(timer: QueueTimer) -> None:
 def current_timer() -> QueueTimer:
     """Return this context's timer, or a new one when nobody needs the time."""
     return _timer.get() or QueueTimer()
+
+
+def never_wait() -> None:
+    """Let this context's calls run at once: a function waits for them in a place of its own.
+
+    If they waited for the places of their callers, all would wait for ever.
+    """
+    _nested.set(True)
+
+
+@contextmanager
+def place(function: str) -> Iterator[None]:
+    """Wait for one of the function's places, and hold it meanwhile."""
+    if _nested.get():
+        yield
+        return
+    with _places_lock:
+        free = _places.setdefault(function, threading.BoundedSemaphore(WORKERS_PER_FUNCTION))
+    with current_timer().waiting():
+        free.acquire()
+    try:
+        yield
+    finally:
+        free.release()

@@ -7,44 +7,14 @@ workers wrote 800 MB and compiled the same modules twelve times.
 import fcntl
 import hashlib
 import io
-import os
 import shutil
-import threading
 import zipfile
 from pathlib import Path
 
-from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 from local.cloud import paths
 from local.cloud.typing_aliases import Stock
-
-VARIABLE = "_LAMBDA_LAYERS_DIRS"
-"""Variable that names the unpacked layers to lambda_worker.py."""
-
-_spawning = threading.local()
-
-
-def install() -> None:
-    """Start workers with the shared folders instead of their own copies."""
-    spawn = lambda_runtime.Worker._spawn
-
-    def spawned(self: Stock) -> Stock:
-        config = self.config
-        _spawning.folders = [str(unpacked(layer)) for layer in config.get("Layers", [])]
-        self.config = {**config, "Layers": []}
-        try:
-            return spawn(self)
-        finally:
-            self.config = config
-            _spawning.folders = []
-
-    lambda_runtime.Worker._spawn = spawned
-
-
-def variables() -> dict[str, str]:
-    """Return the variables for the worker that this thread starts."""
-    return {VARIABLE: os.pathsep.join(getattr(_spawning, "folders", []))}
 
 
 def unpacked(layer: Stock) -> Path:

@@ -1,0 +1,322 @@
+"""Faults of an account, one at a time, and the code that the doctor must give each."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from contracts.shared.quotas import refusal_sentence
+from tests.fakes.aws_account import (
+    BUCKET,
+    KEY,
+    NOW,
+    REGISTRY,
+    STACK,
+    FakeAws,
+    Memory,
+    card,
+    digest,
+    key_policy,
+)
+
+Break = Callable[[Memory], object]
+TRAINING, WARM, SPOT, ENDPOINT = (
+    "ml.g5.2xlarge for training job usage",
+    "ml.g5.2xlarge for training warm pool usage",
+    "ml.g5.2xlarge for spot training job usage",
+    "ml.g5.xlarge for endpoint usage",
+)
+FOLDER = "bases/portraits-sdxl/"
+WEIGHTS = FOLDER + "unet/diffusion_pytorch_model.safetensors"
+UPLOADS = f"{STACK}-uploadsbucket"
+JOBS = f"{STACK}-JobsTable"
+LAUNCHER = f"{STACK}-launch-training"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with an account that is good otherwise."""
+
+    name: str
+    code: str
+    """The code that the doctor must give it."""
+    do: Break = lambda _memory: None
+    given: dict[str, str] = field(default_factory=dict)
+    """Parameters of the deployment that differ from the good ones."""
+    without: str = ""
+    """A parameter that is not given."""
+    deployed: bool = True
+    stack: str = STACK
+    also: tuple[str, ...] = ()
+    """Codes of what follows from the fault and is rightly reported beside it."""
+
+    def account(self) -> FakeAws:
+        """Return the account with this fault."""
+        aws = FakeAws(deployed=self.deployed, **self.given)
+        aws.memory.parameters.pop(self.without, None)
+        self.do(aws.memory)
+        return aws
+
+
+def before(name: str, code: str, **more: object) -> Fault:
+    """Return a fault that the doctor must find before there is a stack."""
+    return Fault(name, code, deployed=False, **more)  # type: ignore[arg-type]
+
+
+def put(**fields: object) -> Break:
+    """Return a change of fields of the account."""
+    return lambda memory: vars(memory).update(fields)
+
+
+def quota(name: str, value: float | None) -> Break:
+    """Return a change of one quota; None: the Region has none of this name."""
+
+    def change(memory: Memory) -> None:
+        memory.quotas.pop(name) if value is None else memory.quotas.update({name: value})
+
+    return change
+
+
+def write(key: str, body: bytes | None) -> Break:
+    """Return a change of one object of the bases' bucket; None: it is deleted."""
+
+    def change(memory: Memory) -> None:
+        memory.objects.pop(key) if body is None else memory.objects.update({key: body})
+
+    return change
+
+
+def changed_card(**fields: object) -> Break:
+    """Return a change of base.json."""
+    return write(FOLDER + "base.json", json.dumps(card() | fields).encode())
+
+
+def first(kind: str, memory: Memory) -> str:
+    """Return the physical id of the stack's first resource of a type."""
+    return next(name for type_, name in memory.resources.values() if type_ == kind)
+
+
+def lifecycle(**selection: object) -> Break:
+    """Return a lifecycle policy with one rule."""
+    rule = {"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}
+    return lambda memory: memory.lifecycle.update({"likeness/training": [rule]})
+
+
+def bases_key(state: str = "Enabled", principal: str | None = None, key: str = KEY) -> Break:
+    """Return a bases' bucket that is encrypted with a customer's key."""
+    root = "arn:aws:iam::123456789012:root"
+
+    def change(memory: Memory) -> None:
+        memory.buckets[BUCKET]["key"] = key
+        memory.keys[KEY] = {"state": state, "policy": key_policy(principal or root)}
+
+    return change
+
+
+def drift(status: str, path: str | None = None) -> Break:
+    """Return a resource that differs from the template."""
+    found = {
+        "StackId": STACK,
+        "LogicalResourceId": "LaunchTrainingFunction",
+        "ResourceType": "AWS::Lambda::Function",
+        "StackResourceDriftStatus": status,
+        "Timestamp": NOW,
+    }
+    if path is not None:
+        difference = {"PropertyPath": path, "ExpectedValue": "512", "ActualValue": "128"}
+        found["PropertyDifferences"] = [difference | {"DifferenceType": "NOT_EQUAL"}]
+    return put(drifts=[found])
+
+
+IN_OTHER_REGION = "123456789012.dkr.ecr.us-east-1.amazonaws.com/likeness/training@" + digest(1)
+
+FAULTS = (
+    # ---- parameters and names ----
+    before("a misspelt parameter", "parameter_unknown", given={"TrainingQuotas": "1"}),
+    before("no training image", "parameter_missing", without="TrainingImageUri"),
+    before("a type without a price", "parameter_refused", given={"TrainingInstanceType": "ml.x"},
+           also=("instance_type_not_offered",)),
+    before("a warm pool of two hours", "parameter_refused", given={"KeepAliveSeconds": "7200"}),
+    before("a quota that is no number", "parameter_refused", given={"TrainingQuota": "two"}),
+    before("a base id with a slash", "parameter_refused", given={"BaseId": "a/b"},
+           also=("base_missing",)),
+    before("logs for 31 days", "parameter_refused", given={"LogRetentionDays": "31"}),
+    before("a runtime of long ago", "runtime_unsupported", given={"LambdaRuntime": "python3.19"}),
+    before("a name with capitals", "stack_name_capitals", stack="Likeness"),
+    before("a name with an underscore", "stack_name_refused", stack="like_ness"),
+    before("a name of 60 characters", "name_too_long", stack="l" * 60),
+    before("growth of an endpoint on demand", "setting_without_effect",
+           given={"CreateEndpoint": "on-demand", "EndpointMaxInstances": "3"}),
+    before("a batch that cannot end", "batch_is_cut",
+           given={"LargestBatch": "100", "MaxRuntimeSeconds": "86400"}),
+    before("photos for two years", "photos_kept_long", given={"PhotoRetentionDays": "730"}),
+    before("no consent", "consent_not_required", given={"ConsentTextVersion": "none"}),
+    before("no budget", "no_budget", given={"MonthlyBudgetUsd": "0"}),
+    # ---- Region, account, quotas ----
+    before("a Region without budgets", "region_lacks_type",
+           do=put(missing_types={"AWS::Budgets::Budget"})),
+    before("a Region without SageMaker endpoints", "region_lacks_type",
+           do=put(missing_types={"AWS::SageMaker::Endpoint"})),
+    before("a Region without the endpoint's type", "instance_type_not_offered",
+           do=quota(ENDPOINT, None)),
+    before("a new account's Lambda", "lambda_concurrency_low", do=put(concurrency=10)),
+    before("public buckets allowed", "account_public_access_open", do=put(public_access=None)),
+    before("no role for scaling", "service_role_missing", given={"EndpointMaxInstances": "2"},
+           do=put(roles=set())),
+    before("quota 0 for training", "quota_training_zero", do=quota(TRAINING, 0)),
+    before("quota 1 for two jobs", "quota_training_low", do=quota(TRAINING, 1)),
+    before("quota 0 for warm pools", "quota_warm_pool_zero", do=quota(WARM, 0)),
+    before("quota 1 for two warm pools", "quota_warm_pool_low", do=quota(WARM, 1)),
+    before("quota 0 for spot", "quota_spot_zero", given={"SpotBacklog": "true"},
+           do=quota(SPOT, 0)),
+    before("quota 1 for two spot jobs", "quota_spot_low", given={"SpotBacklog": "true"},
+           do=quota(SPOT, 1)),
+    before("quota 0 for the endpoint", "quota_endpoint_zero", do=quota(ENDPOINT, 0)),
+    before("quota 2 for three instances", "quota_endpoint_low",
+           given={"EndpointMaxInstances": "3"}),
+    before("training jobs of an hour", "quota_runtime_low",
+           do=quota("Longest run time for a training job", 3600)),
+    # ---- images ----
+    before("an image on Docker Hub", "image_uri_refused",
+           given={"TrainingImageUri": "likeness/training:1"}),
+    before("an image in another Region", "image_other_region",
+           given={"TrainingImageUri": IN_OTHER_REGION}),
+    before("an image by its tag", "image_by_tag",
+           given={"TrainingImageUri": f"{REGISTRY}/likeness/training:v1"}),
+    before("no repository", "image_repository_missing",
+           do=lambda memory: memory.images.pop("likeness/training")),
+    before("an image that was never pushed", "image_missing",
+           given={"TrainingImageUri": f"{REGISTRY}/likeness/training@{digest(9)}"}),
+    before("an archived image", "image_archived",
+           do=lambda memory: memory.images["likeness/training"][digest(1)].update(
+               imageStatus="ARCHIVED")),
+    before("an image that expires by age", "image_expires",
+           do=lifecycle(tagStatus="any", countType="sinceImagePushed", countUnit="days",
+                        countNumber=14)),
+    before("an image that expires by number", "image_expires",
+           do=lifecycle(tagStatus="tagged", tagPrefixList=["v"], countType="imageCountMoreThan",
+                        countNumber=1)),
+    before("an image for arm64", "image_architecture", do=put(architecture="arm64")),
+    # ---- bases ----
+    before("no bases' bucket", "bucket_missing", do=lambda memory: memory.buckets.pop(BUCKET)),
+    before("a bases' bucket elsewhere", "bucket_other_region",
+           do=lambda memory: memory.buckets[BUCKET].update(region="us-west-2")),
+    before("no base.json", "base_missing", do=write(FOLDER + "base.json", None)),
+    before("a base.json that is no card", "base_card_refused",
+           do=write(FOLDER + "base.json", b'{"base_id": "portraits-sdxl"}')),
+    before("a base.json of another base", "base_card_other", do=changed_card(base_id="other")),
+    before("a base.json with another hash", "base_hash_wrong", do=changed_card(sha256="0" * 64)),
+    before("a weights file less", "base_file_missing", do=write(WEIGHTS, None)),
+    before("other weights", "base_file_changed", do=write(WEIGHTS, b"others")),
+    before("weights in Glacier", "base_file_frozen",
+           do=lambda memory: memory.storage_class.update({WEIGHTS: "DEEP_ARCHIVE"})),
+    before("large weights without a checksum", "base_not_hashed",
+           do=write(WEIGHTS, bytes(5 * 2**20))),
+    before("no captioner", "captioner_missing", given={"CaptionerId": "blip"}),
+    # ---- keys ----
+    before("a key that is switched off", "key_disabled", do=bases_key("Disabled")),
+    before("a key that is being deleted", "key_disabled", do=bases_key("PendingDeletion")),
+    before("a key that does not exist", "key_missing", do=bases_key(key=KEY + "2")),
+    before("a key in another Region", "key_other_region",
+           do=bases_key(key=KEY.replace("eu-central-1", "us-east-1"))),
+    before("a key for somebody else", "key_policy",
+           do=bases_key(principal="arn:aws:iam::999999999999:root")),
+    # ---- the stack ----
+    Fault("no stack", "stack_missing", put(status=None)),
+    Fault("a first deployment that failed", "stack_dead",
+          put(status="ROLLBACK_COMPLETE", status_reason="Resource creation cancelled")),
+    Fault("an update that is stuck", "stack_stuck", put(status="UPDATE_ROLLBACK_FAILED")),
+    Fault("an update that was undone", "stack_rolled_back", put(status="UPDATE_ROLLBACK_COMPLETE")),
+    Fault("an update that goes on", "stack_busy", put(status="UPDATE_IN_PROGRESS")),
+    before("a log group of an earlier stack", "name_taken",
+           do=put(log_groups=[f"/aws/lambda/{LAUNCHER}"])),
+    before("an endpoint of an earlier stack", "name_taken",
+           do=put(endpoint={"EndpointName": f"{STACK}-endpoint"})),
+    Fault("a function deleted by hand", "drift_deleted", drift("DELETED")),
+    Fault("a function changed by hand", "drift_changed", drift("MODIFIED", "/MemorySize")),
+    Fault("drift that cannot be read", "drift_unknown", put(drift_status="DETECTION_FAILED")),
+    # ---- functions and events ----
+    Fault("a function that is gone", "function_missing",
+          lambda memory: memory.functions.pop(LAUNCHER)),
+    Fault("a function that failed", "function_failed",
+          lambda memory: memory.functions[LAUNCHER].update(
+              State="Failed", StateReason="The layer is gone.")),
+    Fault("a function that was not updated", "function_not_updated",
+          lambda memory: memory.functions[LAUNCHER].update(
+              LastUpdateStatus="Failed", LastUpdateStatusReason="The role is gone.")),
+    Fault("a function on an old runtime", "function_runtime_old",
+          lambda memory: memory.functions[LAUNCHER].update(Runtime="python3.9")),
+    Fault("a function that is switched off", "function_stopped",
+          lambda memory: memory.functions[LAUNCHER].update(reserved=0)),
+    Fault("a stream that is switched off", "stream_stopped",
+          lambda memory: memory.mappings["likeness-LaunchTrainingFunctionQueued"].update(
+              State="Disabled")),
+    Fault("a stream that cannot be read", "stream_failing",
+          lambda memory: memory.mappings["likeness-LaunchTrainingFunctionQueued"].update(
+              LastProcessingResult="PROBLEM: Function call failed")),
+    Fault("a state machine that is gone", "machine_gone",
+          lambda memory: memory.machines.popitem()),
+    Fault("a bucket without events", "bucket_silent",
+          lambda memory: memory.buckets[UPLOADS].update(events=False)),
+    Fault("a rule that is switched off", "rule_disabled",
+          lambda memory: next(iter(memory.rules.values())).update(State="DISABLED")),
+    Fault("a rule that is gone", "rule_missing",
+          lambda memory: memory.rules.pop(first("AWS::Events::Rule", memory))),
+    Fault("a rule without a target", "rule_without_target",
+          lambda memory: next(iter(memory.rules.values())).update(targets=0)),
+    Fault("a message in the dead-letter queue", "dead_letters", put(queue_length=3)),
+    Fault("a subscription that nobody confirmed", "subscription_pending",
+          lambda memory: next(iter(memory.topics.values()))[0].update(
+              SubscriptionArn="PendingConfirmation")),
+    Fault("no operator", "topic_without_subscriber",
+          lambda memory: memory.topics[
+              "arn:aws:sns:eu-central-1:123456789012:likeness-operations"].clear()),
+    Fault("an alarm that is raised", "alarm_raised",
+          lambda memory: memory.alarms["likeness-CrashesAlarm"].update(
+              StateValue="ALARM", StateReason="Threshold Crossed")),
+    Fault("an alarm that is muted", "alarm_silent",
+          lambda memory: memory.alarms["likeness-CrashesAlarm"].update(ActionsEnabled=False)),
+    # ---- buckets and tables ----
+    Fault("a bucket that is gone", "bucket_gone", lambda memory: memory.buckets.pop(UPLOADS)),
+    Fault("a bucket that may be public", "bucket_open",
+          lambda memory: memory.buckets[UPLOADS].update(public=None)),
+    Fault("a bucket without versions", "bucket_unversioned",
+          lambda memory: memory.buckets[UPLOADS].update(versioning="Suspended")),
+    Fault("photos that stay", "photos_do_not_expire",
+          lambda memory: memory.buckets[UPLOADS].update(days=None)),
+    Fault("photos that stay too long", "photos_do_not_expire",
+          lambda memory: memory.buckets[UPLOADS].update(days=365)),
+    Fault("a table that is gone", "table_not_active", lambda memory: memory.tables.pop(
+        f"{STACK}-ModelsTable")),
+    Fault("a table whose key is gone", "table_not_active",
+          lambda memory: memory.tables[f"{STACK}-ModelsTable"].update(
+              TableStatus="INACCESSIBLE_ENCRYPTION_CREDENTIALS")),
+    Fault("a table without its stream", "table_without_stream",
+          lambda memory: memory.tables[JOBS].pop("StreamSpecification")),
+    Fault("a table that cannot be restored", "table_without_recovery",
+          lambda memory: memory.recovery.update({JOBS: "DISABLED"})),
+    Fault("a role under a boundary", "role_denied",
+          lambda memory: memory.denied_role_actions.add("s3:GetObject")),
+    Fault("a bucket's key that is switched off", "key_disabled",
+          lambda memory: (bases_key("Disabled")(memory), memory.buckets[BUCKET].pop("key"),
+                          memory.buckets[UPLOADS].update(key=KEY))),
+    # ---- endpoint and training ----
+    Fault("an endpoint that failed", "endpoint_failed",
+          lambda memory: (memory.endpoint or {}).update(
+              EndpointStatus="Failed", FailureReason="The container did not pass the ping.")),
+    Fault("an endpoint that is gone", "endpoint_missing", put(endpoint=None)),
+    Fault("an endpoint that is updated", "endpoint_busy",
+          lambda memory: (memory.endpoint or {}).update(EndpointStatus="Updating")),
+    Fault("an endpoint of another configuration", "endpoint_other_config",
+          lambda memory: (memory.endpoint or {}).update(EndpointConfigName="by-hand")),
+    Fault("an endpoint of another image", "endpoint_other_image",
+          lambda memory: memory.model["PrimaryContainer"].update(Image="another")),
+    Fault("an endpoint on another type", "endpoint_other_instance",
+          lambda memory: memory.config["ProductionVariants"][0].update(
+              InstanceType="ml.g4dn.xlarge")),
+    Fault("a tag that was moved", "endpoint_image_moved",
+          lambda memory: (memory.endpoint or {})["ProductionVariants"][0]["DeployedImages"][0]
+          .update(ResolvedImage=f"{REGISTRY}/likeness/serving@{digest(8)}"),
+          given={"ServingImageUri": f"{REGISTRY}/likeness/serving:v1"}, also=("image_by_tag",)),
+    Fault("jobs that SageMaker refuses", "training_refused",
+          put(rows=[{"refusal": {"S": refusal_sentence(TRAINING, 2)}}])),
+)  # fmt: skip

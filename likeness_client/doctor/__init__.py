@@ -1,0 +1,1 @@
+"""``likeness doctor``: what would stop a deployment, or stops a stack, and how to mend it."""

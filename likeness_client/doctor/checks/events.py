@@ -1,0 +1,94 @@
+"""What carries events: buckets to EventBridge, rules, the dead-letter queue, topics."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from likeness_client.doctor.account import Account, code_in
+from likeness_client.doctor.checks.common import find
+from likeness_client.doctor.deployment import Deployment
+from likeness_client.doctor.finding import Finding
+
+MISSING = "ResourceNotFoundException"
+RULE = "AWS::Events::Rule"
+
+LOSSES = {
+    "NoticesTopic": "no owner hears what became of an upload",
+    "OperationsTopic": "no operator hears an alarm",
+}
+"""Topics that somebody must read, and what is lost otherwise. Nobody needs progress bars."""
+
+
+def check_bucket_events(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find buckets that send EventBridge nothing."""
+    for logical_id, bucket in deployment.of_type("AWS::S3::Bucket"):
+        try:
+            answer = account.ask("s3", "get_bucket_notification_configuration", Bucket=bucket)
+        except ClientError as error:
+            if code_in(error) != "NoSuchBucket":
+                raise
+            continue
+        if "EventBridgeConfiguration" not in answer and logical_id in SENDERS:
+            yield find(deployment, "bucket_silent", logical_id, bucket=bucket)
+
+
+SENDERS = {"UploadsBucket", "ModelsBucket"}
+"""Buckets whose events start something."""
+
+
+def check_rules(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find rules that are gone or switched off."""
+    for logical_id, name in deployment.of_type(RULE):
+        try:
+            state = account.ask("events", "describe_rule", Name=name)["State"]
+        except ClientError as error:
+            if code_in(error) != MISSING:
+                raise
+            yield find(deployment, "rule_missing", name, logical_id=logical_id)
+            continue
+        if state == "DISABLED":
+            yield find(deployment, "rule_disabled", name, logical_id=logical_id, state=state)
+
+
+def check_targets(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find rules that call nobody."""
+    for logical_id, name in deployment.of_type(RULE):
+        try:
+            targets = account.ask("events", "list_targets_by_rule", Rule=name)["Targets"]
+        except ClientError as error:
+            if code_in(error) != MISSING:
+                raise
+            continue
+        if not targets:
+            yield find(deployment, "rule_without_target", name, logical_id=logical_id)
+
+
+def check_dead_letters(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find events that could not be delivered."""
+    for logical_id, url in deployment.of_type("AWS::SQS::Queue"):
+        attributes = account.ask(
+            "sqs",
+            "get_queue_attributes",
+            QueueUrl=url,
+            AttributeNames=["ApproximateNumberOfMessages"],
+        )["Attributes"]
+        count = int(attributes["ApproximateNumberOfMessages"])
+        if count:
+            yield find(deployment, "dead_letters", logical_id, count=count, url=url)
+
+
+def check_topics(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find topics that nobody reads, and subscriptions that were never confirmed."""
+    for logical_id, arn in deployment.of_type("AWS::SNS::Topic"):
+        found = list(
+            account.ask_all("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=arn)
+        )
+        for one in found:
+            if one["SubscriptionArn"] == "PendingConfirmation":
+                yield find(
+                    deployment, "subscription_pending", logical_id, arn=arn,
+                    endpoint=one["Endpoint"], protocol=one["Protocol"],
+                )  # fmt: skip
+        if not found and logical_id in LOSSES:
+            loss = LOSSES[logical_id]
+            yield find(deployment, "topic_without_subscriber", logical_id, arn=arn, loss=loss)

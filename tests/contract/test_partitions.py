@@ -1,0 +1,114 @@
+"""template.yaml works in every partition, and says beforehand where a Region lacks something."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.contract.files import MACHINES, ROOT, template
+
+PARTITIONS = {"us-east-1": "aws", "us-gov-west-1": "aws-us-gov", "cn-north-1": "aws-cn"}
+"""A Region of each partition."""
+
+SCHEMAS = "lib/python3.*/site-packages/cfnlint/data/schemas/providers/*.json"
+ISOLATED = re.compile(r"us-iso|eu-isoe|eusc-")
+"""Regions for which cfn-lint has a copy of us-east-1's list: nothing can be learnt from it."""
+
+PRINCIPAL = re.compile(r"[a-z]+\.amazonaws\.com")
+RULES = template()["Rules"]
+
+
+@cache
+def expanded(region: str) -> dict[str, Any]:
+    """The template as CloudFormation has it in a Region."""
+    spec = importlib.util.spec_from_file_location("expand", ROOT / ".ci" / "expand_template.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", region)
+        found: dict[str, Any] = module.expanded(region)
+    return found
+
+
+def texts(node: Any) -> Iterator[str]:
+    """Every text in a part of a template."""
+    if isinstance(node, str):
+        yield node
+    if isinstance(node, list | dict):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from texts(part)
+
+
+@cache
+def types_by_region() -> dict[str, set[str]]:
+    """CloudFormation's resource types in each Region, as the pinned cfn-lint lists them."""
+    files = {path.stem: path for path in (ROOT / ".venv" / "sam").glob(SCHEMAS)}
+    found = {
+        region: set(json.loads(path.read_text()))
+        for region, path in files.items()
+        if region != "sam" and not ISOLATED.match(region)
+    }
+    assert len(found) > 30
+    return found
+
+
+def types(resources: dict[str, Any]) -> set[str]:
+    return {r["Type"] for r in resources.values() if not r["Type"].startswith("Custom::")}
+
+
+@pytest.mark.parametrize("region", PARTITIONS)
+def test_every_arn_is_of_the_partition(region: str) -> None:
+    wanted = {"arn:${AWS::Partition}:", "arn:${Partition}:", f"arn:{PARTITIONS[region]}:"}
+    found = {
+        arn
+        for text in texts(expanded(region))
+        for arn in re.findall(r"arn:[^:]+(?:::[^:]+)?:", text)
+    }
+    assert found
+    assert found <= wanted
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_state_machine_calls_the_services_of_its_partition(machine: str) -> None:
+    assert "arn:aws" not in MACHINES[machine].read_text()
+    name = "".join(word.capitalize() for word in machine.split("_"))
+    properties = template()["Resources"][f"{name}StateMachine"]["Properties"]
+    assert properties["DefinitionSubstitutions"]["Partition"] == {"Ref": "AWS::Partition"}
+
+
+def test_only_service_principals_have_a_domain() -> None:
+    domains = [text for text in texts(template()["Resources"]) if "amazonaws" in text]
+    assert domains
+    assert [text for text in domains if not PRINCIPAL.fullmatch(text)] == []
+
+
+@pytest.mark.parametrize("region", sorted(types_by_region()))
+def test_a_region_has_every_resource_or_a_rule_says_which_it_lacks(region: str) -> None:
+    lacking = types(expanded("us-east-1")["Resources"]) - types_by_region()[region]
+    (without,) = RULES["EndpointNeedsARegionWithEndpoints"]["RuleCondition"].values()
+    assert bool(lacking) == (region in without[0])
+    assert all(
+        kind.startswith("AWS::SageMaker::Endpoint") or kind == "AWS::SageMaker::Model"
+        for kind in lacking
+    )
+
+
+def test_a_budget_is_refused_exactly_where_cloudformation_has_none() -> None:
+    budget = types(
+        yaml.safe_load((ROOT / "budget.yaml").read_text().replace("!Ref", ""))["Resources"]
+    )
+    (assertion,) = RULES["BudgetNeedsARegionWithBudgets"]["Assertions"]
+    (allowed, _region) = assertion["Assert"]["Fn::Contains"]
+    assert set(allowed) == {r for r, found in types_by_region().items() if budget <= found}
+
+
+def test_no_region_is_asked_for_a_budget_that_nobody_wants() -> None:
+    assert "AWS::Budgets::Budget" not in types(template()["Resources"])
+    assert template()["Resources"]["SpendingBudget"]["Condition"] == "HasBudget"

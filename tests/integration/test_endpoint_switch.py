@@ -1,0 +1,128 @@
+"""CreateEndpoint changed in every direction on a deployed stack; who made the endpoint owns it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from contracts.documents.hosting import ModelAnswer, ModelQuestion
+from contracts.shared.endpoint_tags import MADE_BY
+from likeness_client.models import ask
+from local import deployment
+from tests.cloud import eventually
+from tests.integration.sagemaker_kit import SERVER, TRAINER, SageMakerKit, restore_defaults
+from tests.unit.domain.test_endpoint import tenant_models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.cloud.server import Cloud
+
+NAME = "switched"
+ENDPOINT = f"{NAME}-endpoint"
+ROUTE = ["false", "on-demand", "true", "on-demand", "false", "true", "false"]
+"""Every direction once."""
+
+
+class Switched:
+    """One stack, whose parameter changes, with a tenant that has a model."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.stacks = cloud.client("cloudformation")
+        self.sagemaker = cloud.client("sagemaker")
+
+    def deploy(self, value: str) -> dict[str, str]:
+        """Deploy with this CreateEndpoint."""
+        images = {"TrainingImageUri": TRAINER, "ServingImageUri": SERVER}
+        return deployment.deploy(self.cloud, NAME, CreateEndpoint=value, **images)
+
+    def record_models(self) -> None:
+        """Put a tenant's models into the stack's table: only their owner may wake the endpoint."""
+        table = self.stacks.describe_stack_resource(
+            StackName=NAME, LogicalResourceId="ModelsTable"
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        for row in tenant_models().rows.values():
+            item = {
+                name: {"N": str(value)} if isinstance(value, int) else {"S": value}
+                for name, value in row.model_dump().items()
+            }
+            self.cloud.client("dynamodb").put_item(TableName=table, Item=item)
+
+    def wake(self) -> str:
+        """Ask for the endpoint as an application does; return its status."""
+        question = ModelQuestion(tenant="acme", wake=True)
+        answer: ModelAnswer = ask(f"{NAME}-model-status", question, self.cloud)
+        return answer.endpoint
+
+    def awake(self) -> None:
+        """Wake the endpoint, and wait until it is there."""
+        eventually(lambda: self.wake() == "in_service")
+
+    def made_by(self) -> str | None:
+        """Who has made the endpoint that is in service; None when there is none."""
+        try:
+            found = self.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+        except ClientError:
+            return None
+        assert found["EndpointStatus"] == "InService"
+        tags = self.sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]
+        (maker,) = (str(tag["Value"]) for tag in tags if tag["Key"] == MADE_BY)
+        return maker
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything that CloudFormation did, in order."""
+        pages = self.stacks.get_paginator("describe_stack_events").paginate(StackName=NAME)
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+
+
+@pytest.fixture(scope="module")
+def switched(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switched]:
+    deployment.build()
+    kit = SageMakerKit(cloud, tmp_path_factory.mktemp("switched"))
+    kit.use_settings()
+    stack = Switched(cloud)
+    stack.deploy(ROUTE[0])
+    stack.record_models()
+    yield stack
+    stack.stacks.delete_stack(StackName=NAME)
+    eventually(lambda: not gone(stack))
+    restore_defaults()
+
+
+def gone(stack: Switched) -> list[Any]:
+    found = stack.stacks.describe_stacks()["Stacks"]
+    return [one for one in found if one["StackName"] == NAME]
+
+
+def test_the_endpoint_is_always_whose_turn_it_is(switched: Switched) -> None:
+    assert len(set(pairwise(ROUTE))) == 6
+    assert switched.made_by() is None
+    for value in ROUTE[1:]:
+        before = len(switched.events())
+        outputs = switched.deploy(value)
+        assert outputs.get("EndpointName", "") == ("" if value == "false" else ENDPOINT)
+        assert switched.made_by() == ("cloudformation" if value == "true" else None), value
+        if value == "on-demand":
+            switched.awake()  # so that the next change meets an endpoint
+            assert switched.made_by() == "on-demand"
+        if value == "true":
+            made_after_the_other_one_is_gone(switched.events()[before:])
+    assert switched.wake() == "absent", "nobody creates one where the stack has none"
+
+
+def made_after_the_other_one_is_gone(events: list[dict[str, Any]]) -> None:
+    steps = [(event["LogicalResourceId"], event["ResourceStatus"]) for event in events]
+    released = [n for n, step in enumerate(steps) if step[0] == "EndpointOnDemandRelease"]
+    assert max(released) < steps.index(("ServingEndpoint", "CREATE_IN_PROGRESS"))
+
+
+def test_an_endpoint_on_demand_goes_with_its_stack(switched: Switched) -> None:
+    switched.deploy("on-demand")
+    switched.awake()
+    switched.stacks.delete_stack(StackName=NAME)
+    eventually(lambda: not gone(switched))
+    assert switched.made_by() is None
