@@ -82,6 +82,7 @@ def bad_webps() -> Rows:
         yield f"webp {name}", make, "damaged_image"
     yield "webp of 2000 chunks", lambda: extended(piece(b"ABCD", b"x") * 2000), "too_complex"
     yield "webp header of 16000 pixels", partial(tall_webp, 16_000), "too_many_pixels"
+    yield "webp canvas of 16 million pixels", lambda: extended(side=2**24), "too_many_pixels"
 
 
 def mended_webp(share: float, *, lossless: bool) -> bytes:
@@ -104,7 +105,7 @@ def good_boxes() -> Rows:
         exif = Image.Exif()
         exif[0x0112] = value
         yield f"avif turned {value}", partial(photo, "AVIF", exif=exif), None
-    bomb = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 5000) + bytes(59_000)
+    long = b"Exif\0\0II*\0\x08\0\0\0\0\0" + bytes(59_000)
     kinds: dict[str, Callable[[], bytes]] = {
         "avif 4:4:4": partial(photo, "AVIF", subsampling="4:4:4"),
         "avif 4:0:0": partial(photo, "AVIF", subsampling="4:0:0"),
@@ -112,7 +113,7 @@ def good_boxes() -> Rows:
         "avif with alpha": partial(photo, "AVIF", mode="RGBA"),
         "avif in tiles": lambda: encoded(scene(2, (512, 512)), "AVIF", tile_rows=1, tile_cols=1),
         "avif with a broken profile": partial(photo, "AVIF", icc_profile=b"broken"),
-        "avif with 59 kB of exif": partial(photo, "AVIF", exif=bomb),
+        "avif with 59 kB of exif": partial(photo, "AVIF", exif=long),
         "avif with bytes behind its end": lambda: photo("AVIF") + bytes(9000),
         "avif with a free box": lambda: (
             photo("AVIF") + struct.pack(">I4s", 5008, b"free") + bytes(5000)

@@ -92,8 +92,8 @@ def _open_png(body: bytes, max_pixels: int) -> Source:
     )
 
 
-def _open_webp(body: bytes, _max_pixels: int) -> Source:
-    checked = check_webp(body)
+def _open_webp(body: bytes, max_pixels: int) -> Source:
+    checked = check_webp(body, max_pixels)
     image = _opened(body, "WEBP")
     return Source(image, read_exif(checked.exif, checked.xmp), image.info.get("icc_profile"))
 
