@@ -20,8 +20,10 @@ from local.cloud.paths import ROOT, STATE
 from local.cloud.server import Cloud
 
 SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
-BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
-BUILT_FROM = ROOT / ".aws-sam" / "built-from"
+BUILT_TEMPLATE = Path(".aws-sam", "build", "template.yaml")
+BUILT_FROM = Path(".aws-sam", "built-from")
+"""Below the folder of the sources."""
+
 SOURCES = (
     *("template.yaml", "budget.yaml", "dashboard.yaml", "samconfig.toml"),
     *("functions", "dependencies", "statemachine"),
@@ -36,37 +38,49 @@ class DeploymentError(Exception):
     """A step of the deployment failed; the message says which step and why."""
 
 
-def parameters(**overrides: str) -> dict[str, str]:
+def parameters(root: Path = ROOT, **overrides: str) -> dict[str, str]:
     """Return the template's parameters for the laptop, from samconfig.toml's ``local``."""
-    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    config = tomllib.loads((root / "samconfig.toml").read_text())
     overridden = config["local"]["deploy"]["parameters"]["parameter_overrides"]
     runtime = {"LambdaRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}"}
     return dict(pair.split("=", 1) for pair in overridden.split()) | runtime | overrides
 
 
-def build() -> bool:
+def build(root: Path = ROOT) -> bool:
     """Run ``sam build`` if a source has changed since the last build; return whether it ran.
+
+    Args:
+        root: the folder of the sources: this checkout, or another release's.
 
     Raises:
         DeploymentError: ``sam build`` failed; the message ends with its last lines.
     """
     with _one_at_a_time():
-        digest = digest_of(SOURCES)
-        if BUILT_TEMPLATE.exists() and BUILT_FROM.exists() and BUILT_FROM.read_text() == digest:
+        digest, built_from = digest_of(SOURCES, root), root / BUILT_FROM
+        built = (root / BUILT_TEMPLATE).exists() and built_from.exists()
+        if built and built_from.read_text() == digest:
             return False
-        runtime = parameters()["LambdaRuntime"]
-        _sam("build", "--config-env", "local", "--parameter-overrides", f"LambdaRuntime={runtime}")
-        BUILT_FROM.write_text(digest)
+        runtime = f"LambdaRuntime={parameters(root)['LambdaRuntime']}"
+        _sam(root, "build", "--config-env", "local", "--parameter-overrides", runtime)
+        built_from.write_text(digest)
         return True
 
 
-def deploy(cloud: Cloud, stack: str = "likeness", **overrides: str) -> dict[str, str]:
+def deploy(
+    cloud: Cloud, stack: str = "likeness", root: Path = ROOT, **overrides: str
+) -> dict[str, str]:
     """Create or update the stack through a change set; return its outputs.
+
+    Args:
+        cloud: the embedded AWS.
+        stack: the stack's name.
+        root: the folder of the sources, which are built.
+        overrides: parameters.
 
     Raises:
         DeploymentError: the message lists the failed resources and their reasons.
     """
-    packaged = _package(cloud)
+    packaged = _package(cloud, root)
     client = cloud.client("cloudformation")
     kind = "UPDATE" if _exists(client, stack) else "CREATE"
     change = client.create_change_set(
@@ -77,7 +91,7 @@ def deploy(cloud: Cloud, stack: str = "likeness", **overrides: str) -> dict[str,
         Capabilities=CAPABILITIES,
         Parameters=[
             {"ParameterKey": key, "ParameterValue": value}
-            for key, value in parameters(**overrides).items()
+            for key, value in parameters(root, **overrides).items()
         ],
     )
     client.get_waiter("change_set_create_complete").wait(
@@ -96,7 +110,7 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _package(cloud: Cloud) -> Path:
+def _package(cloud: Cloud, root: Path) -> Path:
     """Upload code, layer and definition; return the template with their S3 locations."""
     s3 = cloud.client("s3")
     if ARTIFACTS_BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
@@ -105,7 +119,7 @@ def _package(cloud: Cloud) -> Path:
     packaged.parent.mkdir(parents=True, exist_ok=True)
     # sam reads the samconfig.toml beside the template, and the built template has none.
     _sam(
-        "package", "--template-file", str(BUILT_TEMPLATE), "--s3-bucket", ARTIFACTS_BUCKET,
+        root, "package", "--template-file", str(BUILT_TEMPLATE), "--s3-bucket", ARTIFACTS_BUCKET,
         "--output-template-file", str(packaged), "--language-extensions",
         environment=cloud.environment(),
     )  # fmt: skip
@@ -119,11 +133,11 @@ def _put_template(cloud: Cloud, packaged: Path) -> str:
     return f"{cloud.endpoint_url}/{ARTIFACTS_BUCKET}/{key}"
 
 
-def _sam(*arguments: str, environment: dict[str, str] | None = None) -> None:
+def _sam(root: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run(
         [str(SAM), *arguments],
-        cwd=ROOT,
+        cwd=root,
         env=os.environ | {"PATH": path, "SAM_CLI_TELEMETRY": "0"} | (environment or {}),
         capture_output=True,
         text=True,
@@ -172,12 +186,12 @@ def _outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def digest_of(sources: Iterable[str]) -> str:
-    """Return the hash of these files and folders of the repository, and of this Python."""
+def digest_of(sources: Iterable[str], root: Path = ROOT) -> str:
+    """Return the hash of these files and folders below a folder, and of this Python."""
     digest = hashlib.sha256(sys.version.encode())
     for source in sources:
-        for path in _files(ROOT / source):
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+        for path in _files(root / source):
+            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -73,7 +73,7 @@ class Play:
         self._faulty: set[str] = set()
 
     def _machine(self, name: str, **machines: str) -> str:
-        text = (MACHINES / f"{name}.asl.json").read_text()
+        text = (MACHINES / f"{name}.asl.json").read_text().replace("${Partition}", "aws")
         for placeholder, arn in machines.items():
             text = text.replace(f"${{{placeholder}}}", arn)
         text = FUNCTION.sub(lambda found: self._make(found[1]), text)

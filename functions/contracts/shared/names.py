@@ -17,7 +17,8 @@ _PLAN_ID = "[0-9a-f]{32}"
 _NAME = re.compile(rf"{re.escape(TRAINING_JOB_PREFIX)}({_PLAN_ID})-([1-9][0-9]*)")
 
 
-STACK_NAME = "^[a-z][a-z0-9-]{0,39}$"
+MAX_STACK_NAME = 40
+STACK_NAME = f"^[a-z][a-z0-9-]{{0,{MAX_STACK_NAME - 1}}}$"
 """Pattern of a stack's name, which template.yaml repeats.
 
 It begins the names of functions (at most 64 characters) and of the endpoint (at most 63), and the

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from contracts.shared.names import MAX_STACK_NAME
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment
@@ -101,6 +102,17 @@ def check_names(deployment: Deployment, _account: Account) -> Iterator[Finding]:
         return
     if stack != stack.lower():
         yield find(deployment, "stack_name_capitals", stack, lower=stack.lower())
+    if len(stack) > MAX_STACK_NAME:
+        yield find(
+            deployment,
+            "name_too_long",
+            stack,
+            type="the stack",
+            length=len(stack),
+            limit=MAX_STACK_NAME,
+            longest=MAX_STACK_NAME,
+        )
+        return
     named = [
         (len(one.name) - NAME_LIMITS[one.type], one)
         for one in deployment.template.names(stack, deployment.values)

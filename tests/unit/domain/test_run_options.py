@@ -174,6 +174,20 @@ def test_a_pool_learns_only_from_jobs_that_could_use_it() -> None:
     assert recent("ml.p5.4xlarge/50") == list[Run]()
 
 
+def test_a_launcher_asks_once_for_the_gaps_of_each_pool_that_it_starts() -> None:
+    world, asked = World(), list[str | None]()
+
+    def recent_runs(pool: str | None = None) -> list[Run]:
+        asked.append(pool)
+        return []
+
+    world.jobs.recent_runs = recent_runs  # type: ignore[method-assign]
+    for number, volume in enumerate((50, 80, 50)):
+        enter(world, number, volume_size=volume)
+    launched(world, quota=9)
+    assert sorted(str(pool) for pool in asked) == ["ml.g5.2xlarge/50", "ml.g5.2xlarge/80"]
+
+
 class OneTypeIsOut(MemoryTrainer):
     """A SageMaker that has no capacity of one instance type."""
 

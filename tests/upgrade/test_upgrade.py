@@ -1,0 +1,114 @@
+"""A stack of the last release is updated while one job trains and another waits: both end well.
+
+`make upgrade-test` runs it; docs/upgrade.md tells operators what it shows.
+"""
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.workflow.__main__ import images
+from local import deployment, sagemaker
+from local.cloud.paths import ROOT
+from local.cloud.server import Cloud, serve
+from local.demo.subscriber import Subscriber
+from local.demo.upload import put_base
+from local.sagemaker.container.images import python_program
+from tests.cloud import eventually
+from tests.e2e.conftest import base
+from tests.e2e.stack import BASE_ID, SMALL, Stack, photos
+
+__all__ = ["base"]
+
+LAST_RELEASE = "v0.2.0"
+TRAINER = "likeness-waiting-trainer"
+PARAMETERS = {"BaseId": BASE_ID, "TrainingQuota": "1", "TrainingImageUri": f"{TRAINER}:1"}
+RELEASED = (
+    *("template.yaml", "dashboard.yaml", "samconfig.toml"),
+    *("functions", "dependencies", "statemachine"),
+)
+"""What release 0.2.0 deploys."""
+
+HOLDING = ("UploadsBucketName", "ModelsBucketName", "JobsTableName", "ModelsTableName")
+REQUEST = {name: SMALL[name] for name in ("instance_prompt", "class_prompt")}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources of the last release, built."""
+    folder = tmp_path_factory.mktemp("released")
+    archive = subprocess.run(
+        ["git", "archive", LAST_RELEASE, *RELEASED],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+    )
+    assert archive.returncode == 0, f"{archive.stderr.decode()}: is the tag here? git fetch --tags"
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(folder, filter="data")
+    deployment.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gate") / "open"
+
+
+@pytest.fixture(scope="module")
+def cloud(base: Path, gate: Path) -> Iterator[Cloud]:
+    trainer = python_program(Path(__file__).with_name("waiting_trainer.py"))
+    waiting = replace(trainer, environment={**trainer.environment, "GATE": str(gate)})
+    sagemaker.configure(sagemaker.Settings(images={**images(), TRAINER: waiting}))
+    with serve() as running:
+        put_base(running, base)
+        yield running
+    sagemaker.configure(sagemaker.Settings())
+
+
+def test_jobs_that_began_before_an_update_end_well_after_it(
+    cloud: Cloud, released: Path, gate: Path
+) -> None:
+    before = deployment.deploy(cloud, root=released, **PARAMETERS)
+    stack = Stack(cloud, before, Subscriber(cloud, before["NoticesTopicArn"]))
+    for number, upload in enumerate(("trains", "waits")):
+        stack.upload(upload, photos(number), REQUEST)
+        eventually(lambda upload=upload: in_queue(stack, upload))
+    eventually(lambda: len(running(cloud)) == 1)
+
+    deployment.build()
+    after = deployment.deploy(cloud, **PARAMETERS)
+    assert {name: before[name] for name in HOLDING} == {name: after[name] for name in HOLDING}
+    assert before.items() <= after.items()
+    states = [stack.executions(upload)[0]["status"] for upload in ("trains", "waits")]
+    assert states == ["RUNNING", "RUNNING"]
+
+    gate.touch()
+    stack.upload("after", photos(2), REQUEST)
+    codes = {}
+    for _ in range(3):
+        notice = stack.subscriber.receive()
+        codes[notice["upload"]] = notice["code"]
+    assert codes == dict.fromkeys(("trains", "waits", "after"), "ready")
+    for upload in codes:
+        assert stack.execution(upload)["status"] == "SUCCEEDED"
+    assert stack.unheard() == []
+
+
+def in_queue(stack: Stack, upload: str) -> bool:
+    """Whether the upload's job waits for a training job, or has one."""
+    found = stack.find(upload)
+    return found is not None and found.queue is not None
+
+
+def running(cloud: Cloud) -> list[dict[str, Any]]:
+    """The training jobs that run."""
+    jobs = cloud.client("sagemaker").list_training_jobs(StatusEquals="InProgress")
+    found: list[dict[str, Any]] = jobs["TrainingJobSummaries"]
+    return found
