@@ -127,6 +127,11 @@ def test_nothing_of_the_metadata_remains() -> None:
     assert b"secret" not in png
 
 
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF", "JPEG"])
+def test_no_profile_is_in_the_copy(name: str) -> None:
+    assert read(encoded(picture(), name, icc_profile=b"no profile"))[1] == []
+
+
 def test_a_very_large_photo_is_scaled_down() -> None:
     image, codes = read(encoded(picture(size=(400, 300))), max_side=200)
     assert image.size == (200, 150)
