@@ -25,7 +25,7 @@ BUILT_FROM = Path(".aws-sam", "built-from")
 """Below the folder of the sources."""
 
 SOURCES = (
-    *("template.yaml", "budget.yaml", "dashboard.yaml", "samconfig.toml"),
+    *("template.yaml", "dashboard.yaml", "samconfig.toml"),
     *("functions", "dependencies", "statemachine"),
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"

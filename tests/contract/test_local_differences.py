@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cloud import RUNTIME, archive, role
-from tests.contract.files import ROOT
+from tests.contract.files import template
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -30,12 +30,8 @@ def test_a_function_s_tmp_is_a_folder_that_a_variable_names(cloud: Cloud) -> Non
 
 
 def test_a_stack_with_a_budget_is_refused(cloud: Cloud) -> None:
-    body = (ROOT / "budget.yaml").read_text()
-    values = {"BudgetName": "b", "MonthlyBudgetUsd": "1", "OperationsTopicArn": "arn:aws:sns:x"}
+    properties = template()["Resources"]["Budget"]["Properties"]
+    body = {"Resources": {"B": {"Type": "AWS::Budgets::Budget", "Properties": properties}}}
     stacks = cloud.client("cloudformation")
     with pytest.raises(stacks.exceptions.ClientError, match="AWS::Budgets::Budget"):
-        stacks.create_stack(
-            StackName="budgeted",
-            TemplateBody=body,
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
-        )
+        stacks.create_stack(StackName="budgeted", TemplateBody=json.dumps(body))
