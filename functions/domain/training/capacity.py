@@ -65,6 +65,8 @@ class Market:
     spot_discount: float
     """Share of the on-demand price that a spot instance saves, 0 to 1."""
     prices: PriceTable = PUBLISHED
+    has_spot: bool = True
+    """False: SageMaker has just refused a planned spot job of this instance type."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ def choose_capacity(work: Work, pool: Pool, market: Market) -> CapacityChoice:
     )
 
 
+def is_own_choice_of_spot(choice: CapacityChoice) -> bool:
+    """Return whether spot was chosen for its cost alone: neither request nor stack wants it."""
+    return choice.capacity == "spot" and choice.reason == "cheapest"
+
+
 def decide(
     work: Work, pool: Pool, market: Market, expected: Expected
 ) -> tuple[Capacity, CapacityReason]:
@@ -108,6 +115,8 @@ def decide(
         return on_demand, "one_user"
     if market.mode != "planned":
         return ("spot" if market.mode == "spot" else on_demand), "stack"
+    if not market.has_spot:
+        return on_demand, "no_spot"
     if expected.spot_delay > MAX_SPOT_DELAY_SHARE * work.seconds:
         return on_demand, "too_short"
     cheaper = expected.spot < min(expected.warm, expected.on_demand)
