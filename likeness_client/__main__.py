@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from contracts.errors import DecoderBrokenError
 from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
+from likeness_client.bench import NotMeasuredError, Order, measure
 from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.command_line import make_parser
@@ -51,7 +52,7 @@ NOT_AS_GIVEN = (
 
 ANSWERS = (
     *(FunctionFailedError, GenerationError, NotAskedError),
-    *(NotConfirmedError, NotUninstalledError),
+    *(NotConfirmedError, NotMeasuredError, NotUninstalledError),
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -163,6 +164,12 @@ def run_doctor(options: argparse.Namespace) -> int:
     )
 
 
+def run_bench(options: argparse.Namespace) -> int:
+    """Measure instance types."""
+    order = Order(options.photos, options.types, options.steps, options.save, options.yes)
+    return measure(options.stack, order)
+
+
 def run_models(options: argparse.Namespace) -> int:
     """List models."""
     return show_models(options.function, options.tenant, wake=options.wake)
@@ -268,6 +275,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "replay": run_replay,
     "uninstall": run_uninstall,
     "doctor": run_doctor,
+    "bench": run_bench,
 }
 
 if __name__ == "__main__":

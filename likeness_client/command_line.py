@@ -8,6 +8,7 @@ from typing import TypeAlias, get_args
 from contracts.documents.picture import OutputFormat, Scheduler
 from contracts.shared.styles import Style
 from likeness_client import __version__
+from likeness_client.bench import STEPS
 from likeness_client.exit_codes import EXPLAINED
 from likeness_client.jobs import PATIENCE_SECONDS
 
@@ -31,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_models(commands)
     add_generate(commands)
     add_replay(commands)
+    add_bench(commands)
     add_uninstall(commands)
     add_doctor(commands)
     return parser
@@ -105,6 +107,33 @@ def add_models(commands: Commands) -> None:
         help="the stack's output ModelStatusFunctionName, also $LIKENESS_STATUS_FUNCTION"
         " (default: %(default)s)",
     )
+
+
+def add_bench(commands: Commands) -> None:
+    """Add ``likeness bench instance``."""
+    purpose = "Measure how fast your base trains on instance types; trainings are billed"
+    bench = add_command(commands, "bench", purpose)
+    bench.add_argument("what", choices=["instance"], help="what is measured")
+    bench.add_argument(
+        "types", nargs="+", metavar="TYPE", help="SageMaker's names: ml.g5.2xlarge ml.g6.2xlarge"
+    )
+    bench.add_argument(
+        "--stack", default="likeness", help="the stack's name (default: %(default)s)"
+    )
+    bench.add_argument(
+        "--photos",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="photos to train on, and request.json if any",
+    )
+    bench.add_argument(
+        "--steps", type=int, default=STEPS, help="training steps each (default: %(default)s)"
+    )
+    bench.add_argument(
+        "--save", action="store_true", help="let the stack's estimates use the measured speeds"
+    )
+    bench.add_argument("--yes", action="store_true", help="do not ask before starting")
 
 
 def add_replay(commands: Commands) -> None:

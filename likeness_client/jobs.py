@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 
 from contracts.codes import CODES
+from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, StatusChange, UploadRow
 from contracts.shared.layout import upload_prefix, upload_row
 from likeness_client.aws_errors import CONFIG
@@ -123,6 +124,15 @@ class Jobs:
             sleep(EVERY_SECONDS)
             waited += EVERY_SECONDS
         return found or self.get(job)
+
+    def record(self, job_id: str) -> JobRecord:
+        """Return a job's whole record, with its training job and its costs.
+
+        Raises:
+            UnknownJobError: there is no such job.
+        """
+        self._job(job_id)
+        return JobRecord.model_validate(self._row(job_id))
 
     def _job(self, job_id: str) -> StatusChange:
         row = self._row(job_id)

@@ -49,12 +49,12 @@ def whole(image: Image, folder: Path) -> list[Figure]:
 
 
 def preempted(image: Image, folder: Path) -> list[Figure]:
-    """Stop a job by SIGTERM after two steps, and start it again."""
+    """Stop a job by SIGTERM after its first steps, and start it again."""
     job = job_dir(folder / "preempted", folder / "base")
     task = job.add_task(max_train_steps=400)
     job.write_plan()
     running = train(image, job)
-    trained = until(job.root / "log.txt", "step=2 ", running)
+    trained = until(job.root / "log.txt", "step=4 ", running)
     running.send_signal(signal.SIGTERM)
     begun = time.monotonic()
     status = wait(running)

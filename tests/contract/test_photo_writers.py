@@ -132,6 +132,9 @@ SERVING = {
 }
 
 CLIENT = {
+    ("bench.keep", "put_object"): Writer(1, "text", "bases"),
+    ("bench.upload", "put_object"): Writer(1, "text", "uploads"),
+    ("bench.upload", "upload_file"): Writer(1, "photos", "uploads"),
     ("__main__.run_generate", "save"): Writer(2, "photos", "caller"),
     ("__main__.save", "save"): Writer(1, "photos", "caller"),
     ("answer.Picture.save", "write_bytes"): Writer(1, "photos", "caller"),

@@ -39,6 +39,7 @@ LAYOUT = {
         layout.base_prefix("b"),
         layout.captioner_prefix("c"),
         layout.safety_prefix("s"),
+        layout.speeds_key("b"),
     },
 }
 """A key of each folder at the top of each bucket."""

@@ -17,7 +17,7 @@ CHANGED = {
     "BaseId": BASE_ID,
     "CaptionerId": CAPTIONER,
     "TrainingInstanceType": "ml.p4d.24xlarge",
-    "AllowedInstanceTypes": "ml.g6e.xlarge,ml.p5.48xlarge",
+    "AllowedInstanceTypes": "ml.g6e.xlarge,ml.g6e.4xlarge,ml.p5.48xlarge",
     "TrainingPriceUsdPerHour": "19.5",
     "TrainingQuota": "3",
     "LargestBatch": "7",

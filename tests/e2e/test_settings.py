@@ -105,6 +105,10 @@ def test_every_changed_setting_arrives(deployed: Deployed) -> None:
     }
     assert {name: str(value) for name, value in places.items()} == CHANGED
     assert arrived.checker == sorted(FILES)
+    estimate = stack.record(deployed.upload).estimate
+    assert estimate is not None
+    own_price = float(CHANGED["TrainingPriceUsdPerHour"])
+    assert estimate.usd == pytest.approx(own_price * estimate.seconds / 3600)
     assert "captioner" in arrived.trainer["channels"]
 
 
@@ -207,6 +211,20 @@ def test_a_request_chooses_its_machine_within_what_is_allowed(deployed: Deployed
     assert job["HyperParameters"]["num_processes"] == "1"  # it has one GPU
 
 
+def test_a_price_limit_on_a_machine_without_a_price_is_refused_and_says_whose_task_it_is(
+    deployed: Deployed,
+) -> None:
+    stack = deployed.stack
+    run = {"instance_type": "ml.g6e.4xlarge"}
+    stack.upload("unpriced", photos(74), {**REQUEST, "run": run, "max_cost_usd": 5})
+    assert stack.execution("unpriced")["error"] == "PriceUnknownError"
+    notice = stack.notice("unpriced")
+    assert (notice["code"], notice["retryable"]) == ("price_unknown", True)
+    assert "Instance type: ml.g6e.4xlarge." in notice["text"]
+    assert "TrainingPriceUsdPerHour" in notice["text"]
+    assert stack.training_jobs(notice["job_id"]) == []
+
+
 def test_a_machine_that_is_not_allowed_is_refused_with_those_that_are(deployed: Deployed) -> None:
     stack = deployed.stack
     run = {"instance_type": "ml.p5.4xlarge", "use_spot_instances": True, "volume_size": 91}
@@ -216,7 +234,7 @@ def test_a_machine_that_is_not_allowed_is_refused_with_those_that_are(deployed: 
     assert notice["code"] == "run_not_allowed"
     problems = {problem["field"]: problem["message"] for problem in notice["request"]}
     assert problems["run.instance_type"] == (
-        "This stack allows ml.p4d.24xlarge, ml.g6e.xlarge, ml.p5.48xlarge."
+        "This stack allows ml.p4d.24xlarge, ml.g6e.xlarge, ml.g6e.4xlarge, ml.p5.48xlarge."
     )
     assert set(problems) == {"run.instance_type", "run.use_spot_instances", "run.volume_size"}
 

@@ -140,6 +140,11 @@ def base_prefix(base_id: str) -> str:
     return f"bases/{base_id}/"
 
 
+def speeds_key(base_id: str) -> str:
+    """Key in the bases bucket of how fast a base trains on each instance type."""
+    return f"{SPEEDS_PREFIX}{base_id}.json"
+
+
 def captioner_prefix(captioner_id: str) -> str:
     """Prefix of a captioner's folder in the bases bucket: the ``captioner`` channel."""
     return f"captioners/{captioner_id}/"
@@ -154,6 +159,9 @@ def staging_key(job_id: str) -> str:
     """Key of a package that is not published yet."""
     return f"staging/{job_id}.tar.gz"
 
+
+SPEEDS_PREFIX = "speeds/"
+"""Prefix of the measured speeds in the bases bucket, outside of the bases' folders."""
 
 ENDPOINT_PREFIX = "endpoint/"
 """Prefix in the endpoint's ModelDataUrl; the TargetModel follows it."""

@@ -5,19 +5,20 @@ training. All of them get the same estimate, the same refusal and the same large
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.base import BaseCard
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport
 from contracts.documents.record import JobRecord
+from contracts.documents.speeds import MeasuredSpeeds
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PriceUnknownError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_COST_USD
 from contracts.shared.steps import Dataset
 from domain.ports.jobs import Jobs
-from domain.ports.storage import Storage, find_document, read_document
+from domain.ports.storage import Storage, find_document, find_readable, read_document
 from domain.pricing.estimating import estimate_one, instance_of, make_offer
 from domain.pricing.prices import PUBLISHED, PriceTable, sum_usd
 from domain.pricing.step_sharing import shape_of
@@ -50,7 +51,8 @@ def agree_on_price(job_id: str, services: PricingServices) -> None:
     if record is None or accepted is None or report is None:
         return  # the stage itself reports what is missing
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
-    offer = make_offer(accepted.request, dataset, card, services.instance_type, services.prices)
+    prices = with_speeds(services.prices, services.bases, card)
+    offer = make_offer(accepted.request, dataset, card, services.instance_type, prices)
     services.jobs.record_estimate(
         job_id, offer.estimate, offer.max_runtime_seconds, shape_of(accepted.request, dataset, card)
     )
@@ -70,7 +72,7 @@ def share_cost_limit(
     if limit is None or record is None:
         return [None for _ in trials]
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
-    kind, prices = services.instance_type, services.prices
+    kind, prices = services.instance_type, with_speeds(services.prices, services.bases, card)
     estimates = [estimate_one(trial, dataset, card, kind, prices) for trial in trials]
     costs = [one.usd for one in estimates if one.usd is not None]
     total = sum_usd(one.usd for one in estimates)
@@ -85,3 +87,11 @@ def card_of(bases: Storage, record: JobRecord) -> BaseCard:
     """Return the card of the job's base."""
     key = layout.base_prefix(record.base_id) + layout.BASE_FILE
     return read_document(bases, key, BaseCard)
+
+
+def with_speeds(prices: PriceTable, bases: Storage, card: BaseCard) -> PriceTable:
+    """Return the prices with what was measured of this base; a damaged document counts as none."""
+    found = find_readable(bases, layout.speeds_key(card.base_id), MeasuredSpeeds)
+    if found is None or found.base_sha256 != card.sha256:
+        return prices
+    return replace(prices, speeds={one.instance_type: one for one in found.speeds})

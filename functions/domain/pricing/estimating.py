@@ -36,6 +36,17 @@ class Work:
     resolution: int
 
 
+@dataclass(frozen=True)
+class Speed:
+    """How fast an instance trains."""
+
+    tflop_per_second: float
+    other_seconds: float
+    """Seconds that are no training step."""
+    judged_pictures: int
+    """Pictures of the gate whose time is not among ``other_seconds``."""
+
+
 WORK: dict[Architecture, Work] = {
     "sd1": Work(1.82, 512),
     "sd2": Work(1.82, 512),
@@ -105,8 +116,9 @@ def estimate_one(
     """Return the estimate of a request without a grid."""
     budget = count_steps(request, card.training, dataset)
     instance_type = instance_of(request, instance_type)
-    speed = SHARE_OF_PEAK * PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
-    seconds = round(START_SECONDS + work_tflop(budget, request, card) / speed)
+    speed = speed_of(instance_type, card, prices)
+    work = work_tflop(budget, request, card, speed.judged_pictures)
+    seconds = round(speed.other_seconds + work / speed.tflop_per_second)
     return Estimate(
         steps=budget.steps,
         batches=budget.batches,
@@ -115,7 +127,19 @@ def estimate_one(
     )
 
 
-def work_tflop(budget: StepBudget, request: TrainingRequest, card: BaseCard) -> float:
+def speed_of(instance_type: str, card: BaseCard, prices: PriceTable) -> Speed:
+    """Return what `likeness bench` measured, otherwise the model of docs/cost.md."""
+    measured = prices.speeds.get(instance_type)
+    if measured is None:
+        peak = PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
+        return Speed(SHARE_OF_PEAK * peak, START_SECONDS, JUDGED_PICTURES)
+    tflop = pass_tflop(card, measured.resolution)
+    return Speed(measured.images_per_second * tflop, measured.other_seconds, 0)
+
+
+def work_tflop(
+    budget: StepBudget, request: TrainingRequest, card: BaseCard, judged_pictures: int
+) -> float:
     """Return the work of the training passes and of all pictures, validation images included.
 
     Photos are trained equally often at each of ``resolutions``. Class images and pictures have
@@ -127,7 +151,7 @@ def work_tflop(budget: StepBudget, request: TrainingRequest, card: BaseCard) -> 
     of_photos = photos * sum(pass_tflop(card, one) for one in sides) / len(sides)
     of_class = photos * pass_tflop(card, side) if budget.class_images else 0.0
     validation_images = budget.validation_rounds * budget.validation_pictures
-    pictures = budget.drawn_class_images + JUDGED_PICTURES + validation_images
+    pictures = budget.drawn_class_images + judged_pictures + validation_images
     denoising = pictures * card.inference.num_inference_steps * DRAWING_SHARE
     return of_photos + of_class + denoising * pass_tflop(card, side)
 

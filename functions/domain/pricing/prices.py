@@ -7,6 +7,7 @@ that is missing has a price only where the operator gives one (TrainingPriceUsdP
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from contracts.documents.speeds import MeasuredSpeed
 from contracts.shared.accelerators import INSTANCES, training_types
 
 USD_PER_HOUR = {
@@ -34,10 +35,13 @@ def gpus_of(instance_type: str) -> int:
 
 @dataclass(frozen=True)
 class PriceTable:
-    """USD an hour of each instance type."""
+    """USD an hour of each instance type, and how fast one base trains on it."""
 
     own: Mapping[str, float] = field(default_factory=dict)
     """The operator's prices, which come before those of USD_PER_HOUR."""
+
+    speeds: Mapping[str, MeasuredSpeed] = field(default_factory=dict)
+    """What `likeness bench` measured, by instance type; other types are estimated."""
 
     def usd_per_hour(self, instance_type: str) -> float | None:
         """Return the price of an hour; None for an instance type without a price.

@@ -5,12 +5,13 @@ import pytest
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport, PhotoVerdict
+from contracts.documents.speeds import MeasuredSpeed, MeasuredSpeeds
 from contracts.errors import PriceUnknownError, TooExpensiveError
 from contracts.shared import layout
 from contracts.shared.steps import Dataset, count_steps
 from domain.ports.storage import write_document
-from domain.pricing.agreement import PricingServices, agree_on_price
-from domain.pricing.estimating import make_estimate, make_offer, sum_of, work_tflop
+from domain.pricing.agreement import PricingServices, agree_on_price, with_speeds
+from domain.pricing.estimating import JUDGED_PICTURES, make_estimate, make_offer, sum_of, work_tflop
 from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
 from domain.pricing.prices import PriceTable
 from tests.unit.training_kit import CARD, NOON, REQUEST, World, inspect, job_id, spec
@@ -74,7 +75,7 @@ def test_the_work_is_that_of_every_picture_at_its_size(
 ) -> None:
     request = changed(REQUEST, **(PLAIN | options))
     budget = count_steps(request, SDXL.training, SIX)
-    assert work_tflop(budget, request, SDXL) == pytest.approx(tflop, rel=1e-12)
+    assert work_tflop(budget, request, SDXL, JUDGED_PICTURES) == pytest.approx(tflop, rel=1e-12)
 
 
 def test_an_estimate_says_how_many_batches_where_every_part_does() -> None:
@@ -194,3 +195,51 @@ def test_a_point_s_job_has_the_name_that_it_had_in_every_release() -> None:
     request = changed(REQUEST, sweep={"rank": [4, 8]})
     names = [sweep_trial(spec(1), point).job.job_id for point in grid_trials(request)]
     assert names == ["2c9bf14983ccbab40c951492dd60b570", "2606813ef47bbc88dd68f648a114c04a"]
+
+
+# --- measured speeds ------------------------------------------------------------------------
+
+
+def speed(kind: str, images_per_second: float, other_seconds: float = 100.0) -> MeasuredSpeed:
+    return MeasuredSpeed(
+        instance_type=kind,
+        images_per_second=images_per_second,
+        resolution=512,
+        other_seconds=other_seconds,
+        measured_on="2026-11-28",
+        training_job_name="likeness-x-1",
+    )
+
+
+def test_a_measured_speed_comes_before_the_model() -> None:
+    request = changed(REQUEST, **PLAIN)  # 100 photos at 1024 px: four times the work of 512 px
+    measured = PriceTable(speeds={G5: speed(G5, images_per_second=8.0)})
+    assert make_estimate(request, SIX, SDXL, G5, measured).seconds == 100 + 100 * 4 / 8
+    assert make_estimate(request, SIX, SDXL, "ml.g6.2xlarge", measured) == make_estimate(
+        request, SIX, SDXL, "ml.g6.2xlarge"
+    )
+
+
+def speeds_of(sha256: str) -> MeasuredSpeeds:
+    kept = MeasuredSpeeds(base_id=CARD.base_id, base_sha256=sha256, speeds=(speed(G5, 8.0),))
+    return kept.with_speed(speed("ml.g6.2xlarge", 4.0)).with_speed(speed(G5, 16.0))
+
+
+def test_the_newest_speed_of_each_instance_type_counts() -> None:
+    world = World()
+    write_document(world.bases, layout.speeds_key(CARD.base_id), speeds_of(CARD.sha256))
+    found = with_speeds(PriceTable({G5: 2.0}), world.bases, CARD)
+    assert {kind: one.images_per_second for kind, one in found.speeds.items()} == {
+        "ml.g6.2xlarge": 4.0,
+        G5: 16.0,
+    }
+    assert found.usd_per_hour(G5) == 2.0
+
+
+def test_speeds_of_another_base_and_damaged_ones_do_not_count() -> None:
+    world, key = World(), layout.speeds_key(CARD.base_id)
+    assert with_speeds(PriceTable(), world.bases, CARD) == PriceTable()
+    write_document(world.bases, key, speeds_of("f" * 64))
+    assert with_speeds(PriceTable(), world.bases, CARD) == PriceTable()
+    world.bases.write(key, b"{")
+    assert with_speeds(PriceTable(), world.bases, CARD) == PriceTable()
