@@ -37,6 +37,7 @@ MAX_ACCEPTANCE_SECONDS, MAX_ACCEPTANCE_MEGABYTES = 6, 600
 
 ROOT = Path(__file__).resolve().parents[2]
 Kind = Literal["photo", "archive", "naive"]
+Case = photos.PhotoCase | archives.ArchiveCase
 
 
 class Reading(NamedTuple):
@@ -109,9 +110,7 @@ def read(body: bytes, kind: Kind) -> Reading:
     return Reading(code is None, code, found["seconds"], clock, found["megabytes"])
 
 
-def read_all(
-    cases: Sequence[photos.PhotoCase] | Sequence[archives.ArchiveCase], kind: Kind, jobs: int
-) -> Score:
+def read_all(cases: Sequence[Case], kind: Kind, jobs: int) -> Score:
     """Read every file; say which of them intake answers with another code than it should."""
     score = Score()
     with ThreadPoolExecutor(jobs) as pool:
@@ -173,7 +172,7 @@ def main() -> int:
 def figures_of(
     name: str,
     score: Score,
-    cases: Sequence[photos.PhotoCase] | Sequence[archives.ArchiveCase],
+    cases: Sequence[Case],
 ) -> list[Figure]:
     """Return the figures of intake for one kind of file."""
     bad = sum(case.code is not None for case in cases)
