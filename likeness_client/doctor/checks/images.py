@@ -182,7 +182,7 @@ def check_lifecycle(deployment: Deployment, account: Account) -> Iterator[Findin
             if why:
                 yield find(
                     deployment, "image_expires", image.parameter, repository=image.repository,
-                    priority=rule["rulePriority"], why=why, digest=(detail or {})["imageDigest"],
+                    priority=rule["rulePriority"], why=why,
                 )  # fmt: skip
                 break
 
