@@ -241,6 +241,9 @@ images-test: ## both images built by buildah on stand-in bases and run as SageMa
 	@$(call ready,torch,torch/.tests)
 	PYTHONPATH=functions:training_image:serving_image:. nice -n 15 $(TORCH)/python -m bench.images $(IMAGES_TEST)
 
+clean: ## forget builds, environments and the laptop's state
+	rm -rf .venv .aws-sam .local reports
+
 # ---- the images: docs/container_images.md ----------------------------------------------------------
 
 .PHONY: images images-test lock
@@ -252,9 +255,6 @@ images: ## build both images with docker, podman or buildah: TRAINING_BASE= SERV
 lock: ## write the images' requirement files with hashes, after a version was changed
 	@$(call ready,lint,tools/.ready)
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(TOOLS)/python -m images lock
-
-clean: ## forget builds, environments and the laptop's state
-	rm -rf .venv .aws-sam .local reports
 
 # ---- for contributors: CONTRIBUTING.md -------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class DeploymentError(Exception):
     """A step of the deployment failed; the message says which step and why."""
 
 
-def parameters(root: Path = ROOT, **overrides: str) -> dict[str, str]:
+def parameters(root: Path = ROOT, /, **overrides: str) -> dict[str, str]:
     """Return the template's parameters for the laptop, from samconfig.toml's ``local``."""
     config = tomllib.loads((root / "samconfig.toml").read_text())
     overridden = config["local"]["deploy"]["parameters"]["parameter_overrides"]
@@ -67,7 +67,7 @@ def build(root: Path = ROOT) -> bool:
 
 
 def deploy(
-    cloud: Cloud, stack: str = "likeness", root: Path = ROOT, **overrides: str
+    cloud: Cloud, stack: str = "likeness", root: Path = ROOT, /, **overrides: str
 ) -> dict[str, str]:
     """Create or update the stack through a change set; return its outputs.
 
