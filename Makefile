@@ -165,7 +165,7 @@ lint: ## style, types, imports, template, state machine
 	$(TOOLS)/lint-imports
 	$(SAM)/sam validate --lint --region us-east-1
 	PYTHONPATH=. $(TOOLS)/python .ci/expand_template.py > $(ENVS)/expanded.json
-	$(SAM)/cfn-lint $(ENVS)/expanded.json budget.yaml pipeline.yaml
+	$(SAM)/cfn-lint $(ENVS)/expanded.json pipeline.yaml
 	$(foreach machine,$(wildcard statemachine/*.asl.json),sed 's/$${Partition}/aws/' $(machine) > $(ENVS)/machine.asl.json && $(ENVS)/node/node_modules/.bin/asl-validator --json-path $(ENVS)/machine.asl.json &&) true
 
 test: ## unit, contract, integration, smoke, end to end
@@ -221,6 +221,12 @@ bench-training: ## the trainer against diffusers' script: DIFFUSERS=path of a ch
 bench-serving: ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
 	OMP_WAIT_POLICY=PASSIVE $(TORCH)/python -m bench.serving $(BENCH_FLAGS)
+
+.PHONY: upgrade-test
+
+upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)
+	@$(call ready,test,$(TESTS_READY))
+	$(TOOLS)/pytest -p no:randomly tests/upgrade
 
 bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	@$(call ready,test,$(TESTS_READY))

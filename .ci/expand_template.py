@@ -68,8 +68,6 @@ def localised(template: dict[str, Any]) -> dict[str, Any]:
             resource[policy] = unprotected(resource[policy])
         if resource["Type"] == "AWS::Serverless::Function":
             properties["CodeUri"] = "s3://artifacts-bucket/key"
-        if resource["Type"] == "AWS::CloudFormation::Stack":
-            properties["TemplateURL"] = "https://artifacts-bucket.s3.amazonaws.com/key"
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = "s3://artifacts-bucket/key"
         if resource["Type"] == "AWS::Serverless::StateMachine":

@@ -14,10 +14,9 @@ from likeness_client.doctor.account import policy
 from likeness_client.doctor.catalogue import CATALOGUE, Entry, Severity
 from likeness_client.doctor.checks import CHECKS
 from likeness_client.doctor.template import facts_of
-from local.template import load
+from local.template import read
 
 ROOT = Path(__file__).resolve().parents[1]
-BUDGET = ROOT / "budget.yaml"
 EXPANDED = ROOT / "tests" / "contract" / "golden" / "expanded_template.json"
 
 HEAD = """# likeness doctor
@@ -110,10 +109,7 @@ def row(code: str, entry: Entry) -> str:
 
 def pages() -> dict[Path, str]:
     """Return every generated file and its text."""
-    facts = facts_of(json.loads(EXPANDED.read_text()))
-    nested = facts["Resources"]["SpendingBudget"]
-    for logical_id, resource in load(BUDGET)["Resources"].items():
-        facts["Resources"][logical_id] = {**nested, "Type": resource["Type"]}
+    facts = facts_of(json.loads(EXPANDED.read_text()), read().get("Rules", {}))
     return {
         ROOT / "likeness_client" / "doctor" / "template.json": as_json(facts),
         ROOT / "docs" / "doctor.md": page(),

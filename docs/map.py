@@ -43,7 +43,7 @@ SECTIONS = (
     Section(
         "The stack",
         "What is deployed.",
-        ("template.yaml", "budget.yaml", "dashboard.yaml", "samconfig.toml"),
+        ("template.yaml", "dashboard.yaml", "samconfig.toml"),
     ),
     Section(
         "The workflows",

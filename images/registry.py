@@ -45,8 +45,8 @@ class Registry:
             "--image-ids", f"imageTag={tag}", "--output", "json",
         )  # fmt: skip
         if run.returncode == 0:
-            (image,) = json.loads(run.stdout)["imageDetails"]
-            return str(image["imageDigest"])
+            found = json.loads(run.stdout)["imageDetails"]  # the laptop's ECR answers an empty list
+            return str(found[0]["imageDigest"]) if found else None
         if "ImageNotFoundException" in run.stderr:
             return None
         raise ImageError(f"ECR did not describe {repository}: {run.stderr.strip()}")

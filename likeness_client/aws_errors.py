@@ -144,6 +144,11 @@ def is_about_access(error: BaseException | None) -> bool:
     return error.response["Error"]["Code"] in {*_EXPIRED, *_UNKNOWN_KEY, *_FORBIDDEN, *_BUSY}
 
 
+def is_forbidden(error: ClientError) -> bool:
+    """Tell whether a permission is missing."""
+    return error.response["Error"]["Code"] in {*_FORBIDDEN, "403", "Forbidden"}
+
+
 def is_missing(error: ClientError) -> bool:
     """Tell whether the table, function, queue or bucket that was named is not there."""
     return error.response["Error"]["Code"] in _MISSING

@@ -27,7 +27,7 @@ BUILT_FROM = Path(".aws-sam", "built-from")
 """Below the folder of the sources."""
 
 SOURCES = (
-    *("template.yaml", "budget.yaml", "dashboard.yaml", "samconfig.toml"),
+    *("template.yaml", "dashboard.yaml", "samconfig.toml"),
     *("functions", "dependencies", "statemachine"),
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"
@@ -36,11 +36,15 @@ STALL_SECONDS = 600
 """Without an event of the stack. A busy machine takes minutes to load the base on the endpoint."""
 
 
+Profile = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes another template of a loaded one."""
+
+
 class DeploymentError(Exception):
     """A step of the deployment failed; the message says which step and why."""
 
 
-def parameters(root: Path = ROOT, **overrides: str) -> dict[str, str]:
+def parameters(root: Path = ROOT, /, **overrides: str) -> dict[str, str]:
     """Return the template's parameters for the laptop, from samconfig.toml's ``local``."""
     config = tomllib.loads((root / "samconfig.toml").read_text())
     overridden = config["local"]["deploy"]["parameters"]["parameter_overrides"]
@@ -72,7 +76,8 @@ def deploy(
     cloud: Cloud,
     stack: str = "likeness",
     root: Path = ROOT,
-    profile: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    profile: Profile | None = None,
+    /,
     **overrides: str,
 ) -> dict[str, str]:
     """Create or update the stack through a change set; return its outputs.

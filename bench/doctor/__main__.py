@@ -28,7 +28,7 @@ GOOD: tuple[dict[str, str], ...] = (
     {"CreateEndpoint": "on-demand", "EndpointIdleMinutes": "30"},
     {"CreateEndpoint": "false"},
     {"EndpointMaxInstances": "2"},
-    {"KeepAliveSeconds": "0", "SpotBacklog": "true"},
+    {"KeepAliveSeconds": "0", "TrainingCapacity": "spot"},
 )
 """Changes of the good parameters that are good as well."""
 

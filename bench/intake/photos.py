@@ -6,17 +6,17 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import pillow_heif
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms
 
+from bench.intake import containers, jpegs, pngs
+from bench.intake.pictures import ORIENTATION, SIDE, encoded, heic, large, photo, scene
 from bench.intake.profiles import SPACES
 from bench.intake.profiles import profile as icc_profile
 
-SIDE = 96
-Option: TypeAlias = Any  # whatever Pillow takes
-ORIENTATION, DESCRIPTION = 0x0112, 0x010E
+DESCRIPTION = 0x010E
 
 
 class PhotoCase(NamedTuple):
@@ -26,40 +26,61 @@ class PhotoCase(NamedTuple):
     make: Callable[[], bytes]
     code: str | None
     """The code that intake must answer; None when it must accept the photo."""
-
-
-def scene(seed: int = 1, size: tuple[int, int] = (SIDE, SIDE), mode: str = "RGB") -> Image.Image:
-    """Draw a picture with many colours and edges."""
-    chance = random.Random(seed)  # noqa: S311 - the same picture every time
-    image = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(image)
-    for _ in range(40):
-        x, y = chance.randrange(size[0]), chance.randrange(size[1])
-        colour = tuple(chance.randrange(256) for _ in range(3))
-        draw.ellipse((x - 12, y - 12, x + 12, y + 12), fill=colour)
-    return image.convert(mode)
-
-
-def encoded(image: Image.Image, kind: str = "JPEG", **options: Option) -> bytes:
-    """Return the picture as a file."""
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
-def photo(kind: str = "JPEG", mode: str = "RGB", **options: Option) -> bytes:
-    """Return a plain photo as a file."""
-    return encoded(scene(mode=mode), kind, **options)
+    heavy: bool = False
+    """Whether it takes more than half a second; the unit tests leave it out."""
 
 
 def cases() -> Iterator[PhotoCase]:
     """Yield every file."""
-    for group in (other_kinds(), damaged(), bombs(), odd_sizes(), good()):
+    groups = (other_kinds(), damaged(), bombs(), odd_sizes(), good())
+    for group in (*groups, *jpegs.groups(), *pngs.groups(), *containers.groups()):
         for name, make, code in group:
             yield PhotoCase(name, make, code)
+    for name, make, code in heavy():
+        yield PhotoCase(name, make, code, heavy=True)
 
 
 Rows = Iterator[tuple[str, Callable[[], bytes], str | None]]
+
+
+def heavy() -> Rows:
+    """Yield photos of the largest sizes that are accepted, and one pixel row more."""
+    most, more = (8640, 5780), (8640, 5790)
+    yield "jpeg of 50 megapixels", lambda: encoded(large(most), quality=85), None
+    progressive = partial(encoded, quality=85, progressive=True, subsampling=0)
+    yield "progressive of 50 megapixels", lambda: progressive(large(most)), None
+    yield "jpeg of 4095 pixels a side", lambda: encoded(large((4095, 4095)), quality=97), None
+    yield "png of 50 megapixels", lambda: encoded(large(most), "PNG", compress_level=1), None
+    yield "png of 50 megapixels with alpha", lambda: translucent(most), None
+    yield "png of 16 bits, 16 megapixels", lambda: sixteen_bits((4000, 4000)), None
+    yield "webp of 24 megapixels", lambda: encoded(large((6000, 4000)), "WEBP", method=0), None
+    yield "avif of 24 megapixels", lambda: encoded(large((6000, 4000)), "AVIF", speed=10), None
+    yield "heic of 12 megapixels", lambda: heic_of(large((4032, 3024))), None
+    yield "heic of 48 megapixels", lambda: heic_of(large((8064, 6000))), None
+    yield "jpeg of too many megapixels", lambda: encoded(large(more), quality=30), "too_many_pixels"
+    for kind in ("WEBP", "AVIF"):
+        make = partial(encoded, large((6000, 4100)), kind, quality=20, method=0, speed=10)
+        yield f"{kind.lower()} of too many megapixels", make, "too_many_pixels"
+
+
+def translucent(size: tuple[int, int]) -> bytes:
+    """Return a PNG with an alpha channel."""
+    image = large(size)
+    image.putalpha(200)
+    return encoded(image, "PNG", compress_level=1)
+
+
+def sixteen_bits(size: tuple[int, int]) -> bytes:
+    """Return a grey PNG of 16 bits."""
+    grey = large(size, "L").convert("I").point(lambda value: value * 257)
+    return encoded(grey.convert("I;16"), "PNG", compress_level=1)
+
+
+def heic_of(image: Image.Image) -> bytes:
+    """Return a picture as a HEIC."""
+    out = io.BytesIO()
+    pillow_heif.encode(image.mode, image.size, image.tobytes(), out, quality=30)
+    return out.getvalue()
 
 
 def other_kinds() -> Rows:
@@ -212,14 +233,6 @@ def good() -> Rows:
     yield "zip behind a jpeg", lambda: photo() + b"PK\x03\x04" + bytes(5000), None
     yield "php in a comment", partial(photo, comment=b"<?php system($_GET[0]) ?>"), None
     yield "24 megapixels", lambda: encoded(scene().resize((6000, 4000)), quality=30), None
-
-
-def heic(orientation: int = 1, size: tuple[int, int] = (SIDE, SIDE), mode: str = "RGB") -> bytes:
-    """Return a HEIC photo as an iPhone writes it, with an Exif orientation."""
-    out, exif, image = io.BytesIO(), Image.Exif(), scene(size=size, mode=mode)
-    exif[ORIENTATION] = orientation
-    pillow_heif.encode(mode, image.size, image.tobytes(), out, exif=exif.tobytes())
-    return out.getvalue()
 
 
 def cut_heic(share: float) -> bytes:

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from likeness_client.aws_errors import CONFIG, explain, is_about_access
+from likeness_client.aws_errors import CONFIG, explain, is_about_access, is_forbidden
 
 ACTIONS: dict[str, dict[str, str]] = {
     "cloudformation": {
@@ -97,12 +97,16 @@ DOWNLOAD_SECONDS = 30
 class NotAskedError(Exception):
     """A call was refused or did not arrive; nothing is known about its subject."""
 
-    def __init__(self, action: str, reason: str, quote: str = "") -> None:
+    def __init__(
+        self, action: str, reason: str, quote: str = "", *, forbidden: bool = False
+    ) -> None:
         super().__init__(f"{action}: {reason}")
         self.action = action
         self.reason = reason
         self.quote = quote
         """AWS's own sentence, where AWS has answered."""
+        self.forbidden = forbidden
+        """Whether a permission is missing; else the call is not offered, or did not arrive."""
 
 
 def action_of(service: str, operation: str) -> str:
@@ -220,7 +224,9 @@ def by_token(ask: Callable[..., dict[str, Any]], arguments: Any) -> Iterator[dic
 def _raise(error: BotoCoreError | ClientError, action: str) -> NoReturn:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if isinstance(error, ClientError) and (is_about_access(error) or code in REFUSALS):
-        raise NotAskedError(action, f"AWS answers {code}.", message_in(error)) from error
+        raise NotAskedError(
+            action, f"AWS answers {code}.", message_in(error), forbidden=is_forbidden(error)
+        ) from error
     if isinstance(error, BotoCoreError):
         raise NotAskedError(action, explain(error)) from error
     raise error

@@ -51,7 +51,7 @@ CATALOGUE: dict[str, Entry] = {
         "AWS could not be asked",
         "{subject} could not be called. {reason} So it is not known what this would have found:"
         " {check}.",
-        "# Allow {subject} to whoever runs the doctor: docs/doctor-policy.json has every action.",
+        "{mend}",
     ),
     # ---- parameters and names ---------------------------------------------------------------
     "parameter_unknown": Entry(
@@ -71,6 +71,19 @@ CATALOGUE: dict[str, Entry] = {
         "A parameter's value is not allowed",
         "The value {value} of {subject} is refused: {rule}.",
         DEPLOY + "{subject}=VALUE  # {rule}",
+    ),
+    "parameters_contradict": Entry(
+        ERROR,
+        "Parameters exclude each other",
+        "The template's rule {subject} refuses these parameters: {rule}.",
+        DEPLOY + "NAME=VALUE  # {rule}",
+    ),
+    "price_unknown": Entry(
+        WARNING,
+        "The training's price is not known",
+        "The price table has no {subject}, and TrainingPriceUsdPerHour is 0: requests with"
+        " max_cost_usd are refused, and no cost is reported.",
+        DEPLOY + "TrainingPriceUsdPerHour=USD",
     ),
     "runtime_unsupported": Entry(
         ERROR,
@@ -194,6 +207,20 @@ CATALOGUE: dict[str, Entry] = {
         "The quota '{name}' is {value}, TrainingQuota is {wanted}. {request}",
         QUOTA,
     ),
+    "quota_choice_zero": Entry(
+        WARNING,
+        "A request may choose an instance type that the account may not use",
+        "AllowedInstanceTypes has {subject}, but the quota '{name}' is 0: a request that chooses it"
+        " fails. {request}",
+        QUOTA,
+    ),
+    "quota_spot_choice_zero": Entry(
+        NOTE,
+        "Spot instances may be chosen, but the account may not use them",
+        "The quota '{name}' is 0: the planner trains on demand instead, and a request that chooses"
+        " spot fails. {request}",
+        QUOTA,
+    ),
     "quota_warm_pool_zero": Entry(
         WARNING,
         "The account may not keep warm pools",
@@ -216,8 +243,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "quota_endpoint_low": Entry(
         ERROR,
-        "The account may run fewer endpoint instances than EndpointMaxInstances",
-        "The quota '{name}' is {value}, EndpointMaxInstances is {wanted}. {request}",
+        "The account may run fewer endpoint instances than the endpoint may have",
+        "The quota '{name}' is {value}, but the endpoint may have {wanted} instances. {request}",
         QUOTA,
     ),
     "quota_runtime_low": Entry(
@@ -280,6 +307,38 @@ CATALOGUE: dict[str, Entry] = {
         "The image is for another processor",
         "{subject} is built for {found}; SageMaker's GPU instances need amd64.",
         "docker build --platform linux/amd64 .",
+    ),
+    "image_not_multi_model": Entry(
+        ERROR,
+        "The image does not say that it serves several models",
+        "{subject} lacks the label {label}=true; SageMaker refuses it for a multi-model endpoint.",
+        "make images  # with serving_image/Dockerfile as it is, then push",
+    ),
+    "image_python_old": Entry(
+        ERROR,
+        "The image's Python is too old",
+        "{subject} has Python {found}; Likeness needs {needed} or newer.",
+        "make images  # with a newer BASE_IMAGE: docs/hosting.md has the table",
+    ),
+    "image_other_cuda": Entry(
+        ERROR,
+        "The image has another CUDA than ServingImageCuda",
+        "{subject} has CUDA {found}, but ServingImageCuda is {expected}.",
+        DEPLOY + "ServingImageCuda={major}",
+    ),
+    "image_driver_old": Entry(
+        ERROR,
+        "The endpoint's driver is too old for the image",
+        "{subject} has CUDA {found}, which needs driver {needed}; {ami} has {driver}, so the image"
+        " sees no GPU.",
+        DEPLOY + "InferenceAmiVersion={better}",
+    ),
+    "image_without_labels": Entry(
+        NOTE,
+        "The image does not say what it needs",
+        "{subject} has no label {label}, so its CUDA cannot be compared with the endpoint's"
+        " driver.",
+        "make images  # writes the labels",
     ),
     # ---- base model and captioner -----------------------------------------------------------
     "bucket_missing": Entry(
@@ -354,6 +413,13 @@ CATALOGUE: dict[str, Entry] = {
         "CaptionerId is {value}, but s3://{bucket}/{subject} lacks {missing}: every training job"
         " of the stack fails.",
         "aws s3 sync FOLDER s3://{bucket}/{subject}  # or deploy with CaptionerId=none",
+    ),
+    "safety_checker_missing": Entry(
+        ERROR,
+        "The safety checker is not there",
+        "SafetyCheckerId is {value}, but s3://{bucket}/{subject} lacks {missing}: the endpoint does"
+        " not start.",
+        "aws s3 sync FOLDER s3://{bucket}/{subject}  # or deploy with SafetyCheckerId=none",
     ),
     # ---- keys -------------------------------------------------------------------------------
     "key_missing": Entry(
@@ -655,6 +721,13 @@ CATALOGUE: dict[str, Entry] = {
         "The endpoint runs on another instance type",
         "{subject} runs on {found}; EndpointInstanceType is {expected}.",
         DEPLOY + "EndpointInstanceType={expected}",
+    ),
+    "endpoint_other_ami": Entry(
+        ERROR,
+        "The endpoint starts with another driver",
+        "{subject} starts with {found} (NVIDIA driver {driver}); InferenceAmiVersion is"
+        " {expected}.",
+        DEPLOY + "InferenceAmiVersion={expected}",
     ),
     # ---- training ---------------------------------------------------------------------------
     "training_refused": Entry(

@@ -43,6 +43,16 @@ class Deployment:
         """Return the value of every parameter that has one."""
         return self.template.values(self.given)
 
+    @property
+    def known(self) -> dict[str, str]:
+        """Return the parameters and CloudFormation's pseudo parameters, as conditions need them."""
+        return self.values | {
+            "AWS::AccountId": self.account_id,
+            "AWS::Partition": self.partition,
+            "AWS::Region": self.region,
+            "AWS::StackName": self.stack,
+        }
+
     def value(self, name: str, otherwise: str = "") -> str:
         """Return a parameter's value."""
         return self.values.get(name, otherwise)
@@ -57,7 +67,7 @@ class Deployment:
     def holds(self, condition: str) -> bool:
         """Whether a condition of the template is true."""
         known = condition in self.template.conditions
-        return known and self.template.is_true({"Condition": condition}, self.values)
+        return known and self.template.is_true({"Condition": condition}, self.known)
 
     def of_type(self, kind: str) -> Iterator[tuple[str, str]]:
         """Yield logical and physical id of the stack's resources of a type."""

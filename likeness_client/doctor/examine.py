@@ -18,6 +18,9 @@ ORDER = list(Severity)
 
 UNASKED = "could_not_ask"
 
+ALLOW = "# Allow {action} to whoever runs the doctor: docs/doctor-policy.json has every action."
+LOOK = "# Look in the console, and leave the check out: --skip CHECK"
+
 
 @dataclass(frozen=True)
 class Examination:
@@ -68,10 +71,17 @@ def carry_out(check: Check, deployment: Deployment, account: Account) -> Iterato
             quote=error.quote,
             check=check.name,
             reason=error.reason,
+            mend=ALLOW.format(action=error.action) if error.forbidden else LOOK,
         )
     except ClientError as error:
-        reason = explain(error)
-        yield find(deployment, UNASKED, error.operation_name, check=check.name, reason=reason)
+        yield find(
+            deployment,
+            UNASKED,
+            error.operation_name,
+            check=check.name,
+            reason=explain(error),
+            mend=LOOK,
+        )
 
 
 def checks_for(deployment: Deployment, *, deep: bool, skip: Sequence[str] = ()) -> list[Check]:

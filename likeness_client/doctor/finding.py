@@ -30,6 +30,9 @@ class Finding:
     quote: str = ""
     """AWS's own sentence, where there is one."""
 
+    foreseen: bool = False
+    """Whether AWS has not said the sentence yet, but answers with it as soon as it is asked."""
+
     @property
     def entry(self) -> Entry:
         """Return the code's row of the catalogue."""

@@ -40,7 +40,8 @@ def block(finding: Finding) -> str:
     lines = [f"{severity:<8} {finding.entry.title}  [{finding.code}]"]
     lines += wrap(finding.meaning)
     if finding.quote:
-        lines += wrap(f'AWS: "{finding.quote}"')
+        speaker = "AWS will answer" if finding.foreseen else "AWS"
+        lines += wrap(f'{speaker}: "{finding.quote}"')
     mend = finding.command
     lines.append(f"{INDENT}{mend}" if mend.startswith("#") else f"{INDENT}$ {mend}")
     return "\n".join(lines) + "\n"
@@ -92,7 +93,7 @@ def as_json(examination: Examination) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def rows(examination: Examination) -> Iterator[dict[str, str]]:
+def rows(examination: Examination) -> Iterator[dict[str, str | bool]]:
     """Yield the findings with their texts."""
     for finding in examination.findings:
         yield {
@@ -102,5 +103,6 @@ def rows(examination: Examination) -> Iterator[dict[str, str]]:
             "title": finding.entry.title,
             "meaning": finding.meaning,
             "aws": finding.quote,
+            "aws_foreseen": finding.foreseen,
             "command": finding.command,
         }

@@ -34,6 +34,9 @@ class Template:
     resources: Mapping[str, Mapping[str, str]]
     """Type, and where there are any condition and name, by logical id."""
 
+    rules: Mapping[str, Any]
+    """Values that exclude each other: RuleCondition and Assertions by the rule's name."""
+
     def values(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return the value of each parameter that has one: the given value, or the default."""
         defaults = {
@@ -57,6 +60,15 @@ class Template:
                 name = resource["Name"].replace(STACK_NAME, stack)
                 yield Named(logical_id, resource["Type"], name)
 
+    def broken_rules(self, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Yield the rules that these values break, by name, and what each says."""
+        for name, rule in self.rules.items():
+            if not self.is_true(rule.get("RuleCondition", {"Fn::And": []}), values):
+                continue
+            for assertion in rule["Assertions"]:
+                if not self.is_true(assertion["Assert"], values):
+                    yield name, assertion.get("AssertDescription", name)
+
     def is_true(self, node: Any, values: Mapping[str, str]) -> bool:  # noqa: ANN401 - JSON
         """Evaluate a condition.
 
@@ -68,6 +80,8 @@ class Template:
                 return self.is_true(self.conditions[name], values)
             case {"Fn::Equals": [left, right]}:
                 return _resolve(left, values) == _resolve(right, values)
+            case {"Fn::Contains": [[*allowed], wanted]}:
+                return _resolve(wanted, values) in map(str, allowed)
             case {"Fn::Not": [inner]}:
                 return not self.is_true(inner, values)
             case {"Fn::And": [*inner]}:
@@ -87,14 +101,17 @@ def _resolve(node: Any, values: Mapping[str, str]) -> str:  # noqa: ANN401 - JSO
 def shipped() -> Template:
     """Return the template that this client belongs to."""
     content = json.loads((files(__package__) / "template.json").read_text())
-    return Template(content["Parameters"], content["Conditions"], content["Resources"])
+    return Template(
+        content["Parameters"], content["Conditions"], content["Resources"], content["Rules"]
+    )
 
 
-def facts_of(expanded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return template.json: what the doctor needs of an expanded template.
+def facts_of(expanded: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return template.json: what the doctor needs of the template.
 
     Args:
         expanded: the template after its transforms, as CloudFormation gets it.
+        rules: its Rules, which no transform changes.
     """
     resources = {}
     for logical_id, resource in expanded["Resources"].items():
@@ -112,6 +129,7 @@ def facts_of(expanded: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Parameters": parameters,
         "Conditions": expanded["Conditions"],
+        "Rules": rules,
         "Resources": resources,
     }
 

@@ -10,6 +10,7 @@ lambdas/           functions start, run and end as on Lambda
 sessions.py        credentials of assumed roles
 permissions.py     IAM decisions that stock gets wrong
 events.py          EventBridge targets, and tables from CloudFormation
+budgets.py         budgets of a template
 lifecycle.py       lifecycle rules of buckets
 monitoring/        metrics in logs, log filters, alarms
 xray.py            X-Ray: one trace for each execution

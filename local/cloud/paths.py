@@ -7,7 +7,6 @@ STATE = ROOT / ".local"
 LOGS = STATE / "logs"
 LAYERS = STATE / "layers"
 INTERPRETERS = STATE / "interpreters"
-BYTECODE = STATE / "bytecode"
 LAMBDA_PYTHON = ROOT / ".venv" / "lambda" / "bin" / "python"
 
 

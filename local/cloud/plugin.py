@@ -11,6 +11,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from local.cloud import (
+    budgets,
     call_record,
     events,
     lifecycle,
@@ -51,6 +52,7 @@ def install() -> Stock:
     stacks.install()
     monitoring.install()
     lifecycle.install()
+    budgets.install()
     xray.install()
     call_record.install()
     if find_spec("local.sagemaker") is not None:

@@ -25,7 +25,7 @@ def check_device() -> str:
     """
     cuda = image_cuda(torch_cuda(), os.environ.get("CUDA_VERSION"))
     instance_type = os.environ.get(INSTANCE_TYPE, "")
-    if cuda is not None:
+    if cuda is not None and not cpu_allowed():
         check_template(cuda, os.environ.get(IMAGE_CUDA))
     try:
         return check_gpu(instance_type, cuda, find_gpus(), allow_cpu=cpu_allowed())

@@ -8,10 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.cloud import RUNTIME, archive, role
-from tests.contract.files import ROOT
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -27,15 +24,3 @@ def test_a_function_s_tmp_is_a_folder_that_a_variable_names(cloud: Cloud) -> Non
     found = json.load(functions.invoke(FunctionName="tmp", Payload="{}")["Payload"])
     assert found != "/tmp"  # noqa: S108 - the name is the difference
     assert f"/functions/{cloud.port}/" in found
-
-
-def test_a_stack_with_a_budget_is_refused(cloud: Cloud) -> None:
-    body = (ROOT / "budget.yaml").read_text()
-    values = {"BudgetName": "b", "MonthlyBudgetUsd": "1", "OperationsTopicArn": "arn:aws:sns:x"}
-    stacks = cloud.client("cloudformation")
-    with pytest.raises(stacks.exceptions.ClientError, match="AWS::Budgets::Budget"):
-        stacks.create_stack(
-            StackName="budgeted",
-            TemplateBody=body,
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
-        )

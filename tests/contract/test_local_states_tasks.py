@@ -87,13 +87,13 @@ def test_a_task_ends_at_its_own_timeout(states: StatesKit) -> None:
 
 def test_standing_in_line_for_a_worker_is_no_time_of_the_state(states: StatesKit) -> None:
     pause = {"seconds": 2}
-    warm_up = one(states.task("sleep", payload=pause))  # a worker's start may take longer than 6 s
+    warm_up = one(states.task("sleep", payload=pause))  # a worker's start may take longer than 10 s
     for arn in [states.start(warm_up) for _ in range(WORKERS_PER_FUNCTION)]:
         states.outcome(arn)
-    machine, rounds = one(states.task("sleep", payload=pause, TimeoutSeconds=6)), 5
+    machine, rounds = one(states.task("sleep", payload=pause, TimeoutSeconds=10)), 6
     started = [states.start(machine) for _ in range(rounds * WORKERS_PER_FUNCTION)]
     ended = [states.outcome(arn).status for arn in started]
-    assert set(ended) == {"SUCCEEDED"}, "the last of them waited for a worker for longer than 6 s"
+    assert set(ended) == {"SUCCEEDED"}, "the last of them waited for a worker for longer than 10 s"
 
 
 def test_a_function_that_overruns_its_own_timeout_has_a_name(states: StatesKit) -> None:

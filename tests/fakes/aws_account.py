@@ -112,6 +112,16 @@ def good_images() -> dict[str, dict[str, Answer]]:
     }
 
 
+def good_labels() -> dict[str, str]:
+    """Return what the images say of themselves."""
+    return {
+        "com.amazonaws.sagemaker.capabilities.multi-models": "true",
+        "com.likeness.python": "3.12",
+        "com.likeness.cuda": "12.9",
+        "com.likeness.driver": "525",
+    }
+
+
 def good_objects() -> dict[str, bytes]:
     """Return a base's folder."""
     folder = "bases/portraits-sdxl/"
@@ -138,8 +148,8 @@ class Memory:
     images: dict[str, dict[str, Answer]] = field(default_factory=good_images)
     """Descriptions by digest, by repository."""
     architecture: str = "amd64"
-    labels: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Labels of an image's configuration, by repository."""
+    labels: dict[str, str] = field(default_factory=good_labels)
+    """Labels of the images' configuration."""
     lifecycle: dict[str, list[Answer]] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=good_objects)
     storage_class: dict[str, str] = field(default_factory=dict)
@@ -192,9 +202,9 @@ class FakeAws:
 
     def fetch(self, url: str) -> bytes:
         """Return an image's configuration."""
-        repository = url.partition(".com/")[2]
-        labels = self.memory.labels.get(repository, {})
-        document = {"architecture": self.memory.architecture, "config": {"Labels": labels}}
+        assert url.startswith("https://layers.example.com/likeness/")
+        labels = {"Labels": self.memory.labels}
+        document = {"architecture": self.memory.architecture, "config": labels}
         return json.dumps(document).encode()
 
     def answer(self, model: OperationModel, asked: Answer) -> tuple[Any, Answer]:
@@ -286,7 +296,7 @@ def answers(service: str) -> Callable[[Callable[[Memory, Answer], Answer]], Any]
 
 def deploy(memory: Memory) -> None:
     """Make the stack's resources as CloudFormation would."""
-    values = shipped().values(memory.parameters)
+    values = shipped().values(memory.parameters) | {"AWS::Region": REGION}
     for logical_id, resource in shipped().active(values):
         memory.resources[logical_id] = (resource["Type"], physical_id(logical_id, resource))
     for logical_id, (type_, name) in memory.resources.items():
@@ -369,6 +379,7 @@ def make_config(memory: Memory, _id: str, name: str) -> None:
                 "VariantName": "AllTraffic",
                 "ModelName": memory.model.get("ModelName", ""),
                 "InstanceType": values["EndpointInstanceType"],
+                "InferenceAmiVersion": values["InferenceAmiVersion"],
             }
         ],
     }

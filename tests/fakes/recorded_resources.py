@@ -20,7 +20,9 @@ def recorded(*kinds: str) -> Iterator[dict[str, dict[str, Any]]]:
         return f"{stack_name}-{logical_id}", {}
 
     handler = {"create": create, "delete": lambda *_: None}
+    before = {kind: known[kind] for kind in kinds if kind in known}
     known.update(dict.fromkeys(kinds, handler))
     yield found
     for kind in kinds:
         known.pop(kind)
+    known.update(before)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
+from aws.endpoint_lifecycle import SageMakerEndpointLifecycle, Stack
 from aws.models import DynamoModels
+from contracts.shared.endpoint_tags import CLOUDFORMATION, MADE_BY
 from domain.serving.endpoint import reap, wake
 from tests.cloud import eventually
 from tests.integration.tables import table
@@ -36,6 +38,7 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
     assert lifecycle.status() == "absent"
     assert wake(lifecycle, datetime.now(UTC)) == "starting"
     lifecycle.create()  # twice at once: the second finds it there
+    assert lifecycle.made_on_demand()
     eventually(lambda: lifecycle.status() == "in_service")
     assert wake(lifecycle, datetime.now(UTC)) == "in_service"
 
@@ -61,6 +64,34 @@ def test_a_call_keeps_an_endpoint(kit: SageMakerKit, lifecycle: SageMakerEndpoin
 
 def test_cloudformations_endpoint_is_not_on_demand(kit: SageMakerKit) -> None:
     assert not SageMakerEndpointLifecycle("x", None, kit.sagemaker, None).on_demand
+
+
+def test_an_endpoint_says_who_has_made_it(
+    kit: SageMakerKit, lifecycle: SageMakerEndpointLifecycle
+) -> None:
+    assert not lifecycle.made_on_demand(), "there is none"
+    lifecycle.create()
+    arn = kit.sagemaker.describe_endpoint(EndpointName=lifecycle.name)["EndpointArn"]
+    assert lifecycle.made_on_demand()
+    kit.sagemaker.delete_tags(ResourceArn=arn, TagKeys=[MADE_BY])
+    assert lifecycle.made_on_demand(), "release 0.2.0 gave no other tag"
+    kit.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": MADE_BY, "Value": CLOUDFORMATION}])
+    assert not lifecycle.made_on_demand()
+    eventually(lambda: lifecycle.status() == "in_service")
+    lifecycle.delete()
+
+
+def test_a_function_knows_whether_its_stack_changes(cloud: Cloud) -> None:
+    client = cloud.client("cloudformation")
+    body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    stack_id = client.create_stack(StackName="changing", TemplateBody=body)["StackId"]
+    stack = Stack(stack_id, client)
+    eventually(lambda: not stack.changes())
+    client.create_change_set(
+        StackName="changing", ChangeSetName="c", UsePreviousTemplate=True, ChangeSetType="UPDATE"
+    )
+    assert not stack.changes(), "a change set changes nothing before it is executed"
+    client.delete_stack(StackName="changing")
 
 
 def test_a_tenants_models_are_its_own(cloud: Cloud) -> None:

@@ -1,11 +1,16 @@
 """pipeline.yaml on the laptop's AWS: repositories, build project, images that keep their tags."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from images.recipes import ImageError
+from images.registry import Registry
 from local.cloud.server import Cloud
 from tests.contract.files import ROOT
 
@@ -117,3 +122,30 @@ def test_a_workflow_gets_a_role_and_no_project(cloud: Cloud, stack: Any) -> None
         "repo:you/likeness:ref:refs/heads/main"
     )
     assert cloud.client("codebuild").batch_get_projects(names=["team-d-images"])["projects"] == []
+
+
+@pytest.fixture
+def registry(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The registry through the AWS CLI, as CodeBuild has it."""
+    for name, value in cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    return Registry("000000000000.dkr.ecr.us-east-1.amazonaws.com")
+
+
+def test_the_builder_s_calls_are_understood(cloud: Cloud, stack: Any, registry: Registry) -> None:
+    stack("images-e", Prefix="team-e", **WORKFLOW)
+    assert registry.digest("team-e-serving", "c-0123") is None
+    image = cloud.client("ecr").put_image(
+        repositoryName="team-e-serving", imageTag="c-0123", imageManifest=MANIFEST
+    )["image"]
+    assert registry.digest("team-e-serving", "c-0123") == image["imageId"]["imageDigest"]
+    with pytest.raises(ImageError, match="ECR did not describe unknown"):
+        registry.digest("unknown", "c-0123")
+
+
+def test_the_newest_uri_replaces_the_one_before(cloud: Cloud, registry: Registry) -> None:
+    for uri in ("first", "second"):
+        registry.put_parameter("/team-f/images/training", uri)
+    found = cloud.client("ssm").get_parameter(Name="/team-f/images/training")["Parameter"]
+    assert found["Value"] == "second"

@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,11 @@ def cloud(base: Path, gate: Path) -> Iterator[Cloud]:
 def test_jobs_that_began_before_an_update_end_well_after_it(
     cloud: Cloud, released: Path, gate: Path
 ) -> None:
-    before = deployment.deploy(cloud, root=released, **PARAMETERS)
+    before = deployment.deploy(cloud, "likeness", released, **PARAMETERS)
     stack = Stack(cloud, before, Subscriber(cloud, before["NoticesTopicArn"]))
     for number, upload in enumerate(("trains", "waits")):
         stack.upload(upload, photos(number), REQUEST)
-        eventually(lambda upload=upload: in_queue(stack, upload))
+        eventually(partial(in_queue, stack, upload))
     eventually(lambda: len(running(cloud)) == 1)
 
     deployment.build()

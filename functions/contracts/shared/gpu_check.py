@@ -65,7 +65,7 @@ def check_gpu(
     raise NoGpuError(message)
 
 
-def why_no_gpu(image_cuda: Version | None, found: FoundGpus) -> str | None:
+def why_no_gpu(cuda: Version | None, found: FoundGpus) -> str | None:
     """Return why no GPU can be used; None where one can.
 
     >>> print(why_no_gpu((12, 6), FoundGpus(1, (11, 4), "470.256.02")))
@@ -73,12 +73,12 @@ def why_no_gpu(image_cuda: Version | None, found: FoundGpus) -> str | None:
     >>> why_no_gpu((12, 6), FoundGpus(1, (12, 4), "550.163.01")) is None
     True
     """
-    if image_cuda is None:
+    if cuda is None:
         return "the image's PyTorch was built without CUDA"
-    needs = f"the image's CUDA {version_text(image_cuda)} needs driver {min_driver(image_cuda)}"
+    needs = f"the image's CUDA {version_text(cuda)} needs driver {min_driver(cuda)}"
     if found.cuda is None:
         return f"no driver library is there (driver: {found.driver}), and {needs} or newer"
-    if found.cuda[0] < image_cuda[0]:
+    if found.cuda[0] < cuda[0]:
         most = f"driver {found.driver} runs CUDA {version_text(found.cuda)} at most"
         return f"{most}, and {needs} or newer"
     return None if found.count else f"driver {found.driver} shows no GPU"
@@ -88,13 +88,13 @@ def find_gpus(library: str = DRIVER_LIBRARY, driver_file: Path = DRIVER_FILE) ->
     """Ask NVIDIA's driver; without a driver, no GPU is found."""
     driver = kernel_driver(driver_file)
     try:
-        cuda = ctypes.CDLL(library)
+        nvidia = ctypes.CDLL(library)
     except OSError:
         return FoundGpus(driver=driver)
     version, count = ctypes.c_int(), ctypes.c_int()
-    if cuda.cuDriverGetVersion(ctypes.byref(version)):
+    if nvidia.cuDriverGetVersion(ctypes.byref(version)):
         return FoundGpus(driver=driver)
-    if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count)):
+    if nvidia.cuInit(0) or nvidia.cuDeviceGetCount(ctypes.byref(count)):
         count.value = 0
     return FoundGpus(count.value, (version.value // 1000, version.value % 1000 // 10), driver)
 

@@ -81,8 +81,9 @@ class _Stream:
 
 
 def is_tar(body: bytes) -> bool:
-    """Whether the file begins with a tar's header."""
-    return len(body) >= _BLOCK and _has_sum(body[:_BLOCK])
+    """Whether the file begins with a tar's header, or with the end of a tar without files."""
+    end = bytes(2 * _BLOCK)
+    return len(body) >= _BLOCK and (_has_sum(body[:_BLOCK]) or body.startswith(end))
 
 
 def tar_headers(body: bytes) -> tuple[Header, ...]:

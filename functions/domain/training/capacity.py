@@ -97,6 +97,18 @@ def choose_capacity(work: Work, pool: Pool, market: Market) -> CapacityChoice:
     )
 
 
+def is_own_choice_of_spot(choice: CapacityChoice) -> bool:
+    """Return whether spot was chosen for its cost alone: neither request nor stack wants it."""
+    return choice.capacity == "spot" and choice.reason == "cheapest"
+
+
+def on_demand_instead(choice: CapacityChoice) -> CapacityChoice:
+    """Return the choice where the account may use no spot instances."""
+    if not is_own_choice_of_spot(choice):
+        return choice
+    return choice.model_copy(update={"capacity": "on-demand", "reason": "no_spot_quota"})
+
+
 def decide(
     work: Work, pool: Pool, market: Market, expected: Expected
 ) -> tuple[Capacity, CapacityReason]:

@@ -29,7 +29,13 @@ from domain.ports.jobs import Attempt, Jobs
 from domain.ports.storage import Storage, find_document, read_document, write_document
 from domain.ports.trainer import NoCapacity, Run, Trainer
 from domain.pricing.step_sharing import users_per_step
-from domain.training.capacity import Market, Work, choose_capacity
+from domain.training.capacity import (
+    Market,
+    Work,
+    choose_capacity,
+    is_own_choice_of_spot,
+    on_demand_instead,
+)
 from domain.training.class_images import class_images_manifest, find_class_images
 from domain.training.following import (
     LAUNCH_GRACE,
@@ -61,7 +67,7 @@ from domain.training.sagemaker_job import (
 )
 from domain.training.services import LaunchServices, TrainingServices
 
-Start = Literal["started", "nothing_left", "no_capacity", "quota_zero"]
+Start = Literal["started", "nothing_left", "no_capacity", "no_spot", "quota_zero"]
 
 
 def queue_for_training(
@@ -125,6 +131,8 @@ class LaunchRound:
         self.names: list[str] = []
         self.full: set[str | None] = set()
         """Instance types for which SageMaker had no capacity."""
+        self.without_spot: set[str | None] = set()
+        """Instance types of which the account may use no spot instance."""
         self.pool_runs = cache(self.recent_runs)
 
     def run(self) -> None:
@@ -160,6 +168,11 @@ class LaunchRound:
         if outcome == "no_capacity":
             self.full.add(order.run.instance_type)
             return True
+        if outcome == "no_spot":
+            self.without_spot.add(order.run.instance_type)
+            tried = {"attempt": order.attempt}
+            self.waiting |= {job.job_id: job.model_copy(update=tried) for job in order.jobs}
+            return True
         for job in order.jobs:
             self.waiting.pop(job.job_id, None)
         if outcome == "started":
@@ -185,6 +198,8 @@ class LaunchRound:
         )
         pool = expect_pool(runs, limit, more_wait=more_wait)
         choice = choose_capacity(work_of(order), pool, market)
+        if run.instance_type in self.without_spot:
+            choice = on_demand_instead(choice)
         return choice.model_copy(update={"users_per_step": order.users_per_step})
 
 
@@ -286,21 +301,28 @@ def start(
     if not isinstance(outcome, NoCapacity):
         return "started"
     training.jobs.drop_cost_record(cost_record)
+    refused = refusal_of(outcome, choice)
     for task in tasks:
-        put_back(training, task.job_id, order.training_job_name, outcome, now)
-    return "quota_zero" if outcome.is_final else "no_capacity"
+        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now, outcome.sentence)
+        if refused == "quota_zero":
+            give_up(training, task.job_id, outcome, now)
+    return refused
 
 
-def put_back(
-    services: TrainingServices, job_id: str, name: str, refusal: NoCapacity, now: datetime
-) -> None:
-    """Return a job to the queue with AWS's reason; end it at once where the account's quota is 0.
+def refusal_of(refusal: NoCapacity, choice: CapacityChoice) -> Start:
+    """Return what a refusal means: wait, do without spot instances, or never."""
+    if not refusal.is_final:
+        return "no_capacity"
+    return "no_spot" if is_own_choice_of_spot(choice) else "quota_zero"
 
-    Nothing would ever start, and a redrive continues the job once the quota is raised.
+
+def give_up(services: TrainingServices, job_id: str, refusal: NoCapacity, now: datetime) -> None:
+    """End a job for which the account's quota is 0.
+
+    Nothing would ever start. A redrive continues the job once the quota is raised.
     """
-    services.jobs.wait_for_capacity(job_id, name, now, refusal.sentence)
     record = services.jobs.get(job_id)
-    if refusal.is_final and record is not None:
+    if record is not None:
         error = TrainingFailedError(code="quota_zero", sentence=refusal.sentence)
         settle(services, record, error, now)
 

@@ -5,13 +5,26 @@ ISO/IEC 14496-15, 8.3.3 (hvcC).
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from runtime.imaging.bits import BitReader
 
-Size = tuple[int, int]
+
+class Size(NamedTuple):
+    """The size of a picture in its bitstream, in pixels."""
+
+    width: int
+    height: int
+    """What a decoder keeps in memory."""
+    shown_width: int
+    shown_height: int
+    """What it returns."""
+
 
 _SEQUENCE_HEADER = 1
 _SPS = 33
+_FULL = 3
+"""HEVC's number for 4:4:4; 1 is 4:2:0, and 2 is 4:2:2."""
 _MAX_UNITS = 1000
 _HEAD = 64
 """Bytes of a header that are enough to find the size."""
@@ -63,7 +76,8 @@ def _av1_size(unit: bytes) -> Size:
     else:
         _skip_operating_points(bits)
     wide, high = bits.number(4) + 1, bits.number(4) + 1
-    return bits.number(wide) + 1, bits.number(high) + 1
+    width, height = bits.number(wide) + 1, bits.number(high) + 1
+    return Size(width, height, width, height)
 
 
 def _skip_operating_points(bits: BitReader) -> None:
@@ -122,7 +136,7 @@ def _config_sets(config: bytes) -> Iterator[bytes]:
 
 
 def _sps_size(unit: bytes) -> Size:
-    """Return the size in a sequence parameter set, before it is cropped."""
+    """Return the size in a sequence parameter set, before and after it is cropped."""
     bits = BitReader(unit[2 : 2 + 4 * _HEAD].replace(b"\0\0\3", b"\0\0"))
     bits.number(4)
     layers = bits.number(3)
@@ -133,6 +147,11 @@ def _sps_size(unit: bytes) -> Size:
     for profile, level in flags:
         bits.number(88 * profile + 8 * level)
     bits.golomb()
-    if bits.golomb() == 3:  # noqa: PLR2004 - 4:4:4
+    chroma = bits.golomb()
+    if chroma == _FULL:
         bits.number(1)
-    return bits.golomb(), bits.golomb()
+    width, height = bits.golomb(), bits.golomb()
+    edges = [bits.golomb() for _ in range(4)] if bits.number(1) else [0] * 4
+    across, down = 2 if chroma in {1, 2} else 1, 2 if chroma == 1 else 1
+    shown = width - across * (edges[0] + edges[1]), height - down * (edges[2] + edges[3])
+    return Size(width, height, *shown)

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.coded_size import Size, av1_sizes, hevc_sizes
+from runtime.imaging.jpeg_scan import PAD
 
 MAX_BOXES = 20_000
 MAX_ITEMS = 1000
 """Largest number of items: a phone's photo of 48 megapixels has about 200 tiles."""
 MAX_METADATA_BYTES = 1_000_000
+MAX_PAD_BYTES = 4_000_000
 CODING_UNIT = 128
 """Pixels by which a coded picture may be larger than it is shown: AV1's largest block."""
 
@@ -27,6 +29,8 @@ class CheckedHeif(NamedTuple):
 
     body: bytes
     """The file; its metadata are there but are no longer announced."""
+    padded: bytes | None
+    """A HEIC with PAD at the end of its data: it has the same pixels if no data is missing."""
     exif: bytes
 
 
@@ -39,6 +43,10 @@ class Item:
     """Position of the kind in the file."""
     extents: list[tuple[int, int]] = field(default_factory=list)
     """Start and end of the item's parts; positions in the file."""
+    place_at: int | None = None
+    """Position of the last part's offset and length, if they can be replaced by others."""
+    base: int = 0
+    """What is added to that offset."""
     properties: list[int] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
     """The items that this one is derived from."""
@@ -73,7 +81,9 @@ def check_heif(body: bytes, max_pixels: int) -> CheckedHeif:
         _check_grid(meta, max_pixels)
     except (ValueError, IndexError, KeyError, struct.error):
         raise PhotoRejectedError("damaged_image") from None
-    return CheckedHeif(_silenced(body, meta), _exif(body, meta))
+    silenced = _silenced(body, meta)
+    coded = [item for item in needed if item.kind == b"hvc1"]
+    return CheckedHeif(silenced, _padded(silenced, coded), _exif(body, meta))
 
 
 def needed_items(meta: Meta) -> list[Item]:
@@ -107,10 +117,10 @@ def _check_sizes(item: Item, meta: Meta, body: bytes, max_pixels: int) -> None:
     (width, height), *_ = shown
     if width * height > max_pixels:
         raise PhotoRejectedError("too_many_pixels")
-    for wide, high in _coded_sizes(item, properties, body):
-        if wide * high > max_pixels + CODING_UNIT * (width + height):
+    for size in _coded_sizes(item, properties, body):
+        if size.width * size.height > max_pixels + CODING_UNIT * (width + height):
             raise PhotoRejectedError("too_many_pixels")
-        if not 0 <= wide - width < CODING_UNIT or not 0 <= high - height < CODING_UNIT:
+        if (size.shown_width, size.shown_height) != (width, height):
             raise ValueError("the picture has another size than announced")
 
 
@@ -264,6 +274,8 @@ def _read_places(meta: Meta, body: bytes, at: int, _end: int) -> None:
             at += index_size if version else 0
             start = base + _number(body, at, offset_size)
             length = _number(body, at + offset_size, length_size)
+            item.base = base
+            item.place_at = at if (method, offset_size, length_size) == (0, 4, 4) else None
             at += offset_size + length_size
             item.extents.append((start, start + length if length else len(body)))
             if method > 1 or len(item.extents) > MAX_ITEMS:
@@ -277,6 +289,37 @@ def _silenced(body: bytes, meta: Meta) -> bytes:
         if item.kind in {b"Exif", b"mime"}:
             changed[item.kind_at : item.kind_at + 4] = b"none"
     return bytes(changed)
+
+
+def _padded(body: bytes, items: list[Item]) -> bytes | None:
+    """Return the photo with other data for these items; None if a place cannot be replaced.
+
+    The lengths of HEVC's units have four bytes in every phone's photo.
+    """
+    if not items or any(item.place_at is None or len(item.extents) != 1 for item in items):
+        return None
+    changed, more = bytearray(body), bytearray()
+    for item in items:
+        (start, end), place = item.extents[0], item.place_at or 0
+        data = b"".join(_longer_units(body[start:end]))
+        offset = len(body) + 8 + len(more) - item.base
+        changed[place : place + 8] = struct.pack(">II", offset, len(data))
+        more += data
+    return bytes(changed) + struct.pack(">I4s", 8 + len(more), b"mdat") + bytes(more)
+
+
+def _longer_units(data: bytes) -> Iterator[bytes]:
+    """Yield each unit of HEVC's data, with PAD behind it.
+
+    A unit may say in its head where each row of blocks begins, so the rows that are missing must
+    find bytes there.
+    """
+    at = 0
+    while at < len(data):
+        length = _number(data, at, 4)
+        pad = PAD * (min(4 * length, MAX_PAD_BYTES) // len(PAD) + 1)
+        yield struct.pack(">I", length + len(pad)) + data[at + 4 : at + 4 + length] + pad
+        at += 4 + length
 
 
 def _exif(body: bytes, meta: Meta) -> bytes:

@@ -17,6 +17,9 @@ from runtime.imaging.webp_scan import check_webp
 MAX_PIXELS_OF = {"WEBP": 24_000_000, "AVIF": 24_000_000}
 """Largest number of pixels of formats that are decoded whole; others only have the common limit."""
 
+MAX_HEIC_PIXELS_TWICE = 16_000_000
+"""Largest number of pixels of a HEIC that is decoded twice to find missing data."""
+
 MAX_ASPECT = 4
 ANIMATED = {"PNG", "WEBP", "AVIF", "HEIF"}
 """A JPEG with several frames is a photo with a preview."""
@@ -30,7 +33,7 @@ class Source:
     facts: ExifFacts = field(default_factory=ExifFacts)
     profile: bytes | None = None
     padded: bytes | None = None
-    """A JPEG that has the same pixels if no data is missing."""
+    """A file that has the same pixels if no data is missing."""
 
     def decoded(self, max_side: int) -> Image.Image:
         """Return the pixels, opaque, at the size at which they are needed or up to twice it.
@@ -44,9 +47,8 @@ class Source:
             raise PhotoRejectedError("damaged_image")
         return shrink(self.image, max_side)
 
-    @staticmethod
-    def _checksum_of(body: bytes, max_side: int) -> int:
-        image = Image.open(io.BytesIO(body), formats=["JPEG"])
+    def _checksum_of(self, body: bytes, max_side: int) -> int:
+        image = Image.open(io.BytesIO(body), formats=[str(self.image.format)])
         _draft(image, max_side)
         return checksum(image)
 
@@ -90,8 +92,8 @@ def _open_png(body: bytes, max_pixels: int) -> Source:
     )
 
 
-def _open_webp(body: bytes, _max_pixels: int) -> Source:
-    checked = check_webp(body)
+def _open_webp(body: bytes, max_pixels: int) -> Source:
+    checked = check_webp(body, max_pixels)
     image = _opened(body, "WEBP")
     return Source(image, read_exif(checked.exif, checked.xmp), image.info.get("icc_profile"))
 
@@ -113,7 +115,9 @@ def _open_heif(body: bytes, max_pixels: int) -> Source:
     register_heif_opener(thumbnails=False, decode_threads=1)
     image = _opened(checked.body, "HEIF")
     facts = ExifFacts(None, read_exif(checked.exif).taken)
-    return Source(image, facts, image.info.get("icc_profile"))
+    twice = image.width * image.height <= MAX_HEIC_PIXELS_TWICE
+    profile = image.info.get("icc_profile")
+    return Source(image, facts, profile, checked.padded if twice else None)
 
 
 _OPENERS: dict[str, Callable[[bytes, int], Source]] = {

@@ -10,6 +10,7 @@ from contracts.shared.rejection import PhotoRejectedError
 
 MAX_CHUNKS = 1000
 _HEAD, _FRAME = 12, 8
+_SIDE = 0x3FFF
 _KNOWN = {b"EXIF", b"XMP ", b"ICCP"}
 
 
@@ -20,11 +21,12 @@ class CheckedWebp(NamedTuple):
     xmp: bytes
 
 
-def check_webp(body: bytes) -> CheckedWebp:
+def check_webp(body: bytes, max_pixels: int) -> CheckedWebp:
     """Return the metadata.
 
     Raises:
-        PhotoRejectedError: ``damaged_image``, ``too_complex``, or ``animated_image``.
+        PhotoRejectedError: ``damaged_image``, ``too_many_pixels``, ``too_complex``, or
+            ``animated_image``.
     """
     if _number(body, 4) + _FRAME > len(body):
         raise PhotoRejectedError("damaged_image")
@@ -34,11 +36,27 @@ def check_webp(body: bytes) -> CheckedWebp:
         if count >= MAX_CHUNKS:
             raise PhotoRejectedError("too_complex")
         frames += kind == b"ANMF"
+        width, height = _size(kind, body[start : start + _HEAD])
+        if width * height > max_pixels:  # the decoder reserves its memory when it is opened
+            raise PhotoRejectedError("too_many_pixels")
         if kind in _KNOWN:
             found.setdefault(kind, body[start:end])
     if frames > 1:
         raise PhotoRejectedError("animated_image")
     return CheckedWebp(found.get(b"EXIF", b""), found.get(b"XMP ", b""))
+
+
+def _size(kind: bytes, head: bytes) -> tuple[int, int]:
+    """Return the size that a chunk announces; nothing for a chunk without one."""
+    if kind == b"VP8X":
+        return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[1:5], "little")
+        return (bits & _SIDE) + 1, (bits >> 14 & _SIDE) + 1
+    if kind == b"VP8 ":
+        bits = int.from_bytes(head[6:10], "little")
+        return bits & _SIDE, bits >> 16 & _SIDE
+    return 0, 0
 
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:

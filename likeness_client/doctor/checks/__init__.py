@@ -50,6 +50,7 @@ CHECKS = (
     Check("bases_bucket", bases.check_bucket),
     Check("base", bases.check_base),
     Check("captioner", bases.check_captioner),
+    Check("safety_checker", bases.check_safety_checker),
     Check("bases_key", keys.check_bases_key),
     Check("named_keys", keys.check_named_keys),
     Check("stack", stack.check_status),

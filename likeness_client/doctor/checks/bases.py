@@ -2,14 +2,14 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from contracts.base import BaseCard, hash_of_files
-from contracts.shared.layout import BASE_FILE, base_prefix, captioner_prefix
+from contracts.shared.layout import BASE_FILE, base_prefix, captioner_prefix, safety_prefix
 from likeness_client.doctor.account import Account, code_in
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment
@@ -29,7 +29,15 @@ CAPTIONER_FILES = {
 }
 """What a captioner's folder needs, and the files that meet each need."""
 
-NO_CAPTIONER = "none"
+SAFETY_FILES = {
+    "safety_checker/config.json": ("safety_checker/config.json",),
+    "safety_checker/model.safetensors": ("safety_checker/model.safetensors",),
+    "feature_extractor/": ("feature_extractor/preprocessor_config.json",),
+}
+"""The same for a safety checker."""
+
+NONE = "none"
+"""The value of a parameter that leaves out what it names."""
 
 
 def check_bucket(deployment: Deployment, account: Account) -> Iterator[Finding]:
@@ -167,13 +175,33 @@ def hash_of(account: Account, bucket: str, entry: dict[str, Any], *, deep: bool)
 def check_captioner(deployment: Deployment, account: Account) -> Iterator[Finding]:
     """Find out whether the captioner's folder has what transformers loads."""
     captioner, bucket = deployment.value("CaptionerId"), deployment.value("BasesBucket")
-    if captioner in {"", NO_CAPTIONER} or not bucket_exists(account, bucket):
+    if captioner in {"", NONE} or not bucket_exists(account, bucket):
         return
     folder = captioner_prefix(captioner)
-    names = {key.removeprefix(folder) for key in listing(account, bucket, folder)}
-    missing = [need for need, files in CAPTIONER_FILES.items() if not names & {*files}]
-    if missing:
+    if missing := lacking(account, bucket, folder, CAPTIONER_FILES):
         yield find(
             deployment, "captioner_missing", folder, value=captioner, bucket=bucket,
-            missing=" and ".join(missing),
+            missing=missing,
         )  # fmt: skip
+
+
+def check_safety_checker(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find out whether the safety checker's folder has what diffusers loads."""
+    checker, bucket = deployment.value("SafetyCheckerId", NONE), deployment.value("BasesBucket")
+    used = deployment.holds("HasEndpoint") and checker not in {"", NONE}
+    if not used or not bucket_exists(account, bucket):
+        return
+    folder = safety_prefix(checker)
+    if missing := lacking(account, bucket, folder, SAFETY_FILES):
+        yield find(
+            deployment, "safety_checker_missing", folder, value=checker, bucket=bucket,
+            missing=missing,
+        )  # fmt: skip
+
+
+def lacking(
+    account: Account, bucket: str, folder: str, needs: Mapping[str, tuple[str, ...]]
+) -> str:
+    """Return what a folder lacks, in words; empty: nothing."""
+    names = {key.removeprefix(folder) for key in listing(account, bucket, folder)}
+    return " and ".join(need for need, files in needs.items() if not names & {*files})

@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contracts.shared.accelerators import DEFAULT_AMIS, INFERENCE_AMIS, family_of, has_gpu
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.checks.images import find_existing, images_of
@@ -103,3 +104,22 @@ def check_model(deployment: Deployment, account: Account) -> Iterator[Finding]:
         if variant.get("InstanceType", expected) != expected:
             found = variant["InstanceType"]
             yield find(deployment, "endpoint_other_instance", name, found=found, expected=expected)
+        yield from check_ami(deployment, variant)
+
+
+def check_ami(deployment: Deployment, variant: dict[str, Any]) -> Iterator[Finding]:
+    """Find an endpoint that starts with another driver than the parameters say."""
+    expected, found = deployment.value("InferenceAmiVersion"), variant.get("InferenceAmiVersion")
+    instance_type = variant.get("InstanceType", "")
+    if not expected or found == expected or not has_gpu(instance_type):
+        return
+    default = DEFAULT_AMIS.get(family_of(instance_type))
+    ami = default if found is None else INFERENCE_AMIS.get(found)
+    yield find(
+        deployment,
+        "endpoint_other_ami",
+        name_of(deployment),
+        found=found or "SageMaker's default AMI",
+        driver=ami.driver if ami is not None else "unknown",
+        expected=expected,
+    )

@@ -8,6 +8,17 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from contracts.shared.accelerators import (
+    INFERENCE_AMIS,
+    MIN_DRIVERS,
+    MIN_PYTHON,
+    Version,
+    amis_for,
+    has_gpu,
+    min_driver,
+    parse_version,
+    version_text,
+)
 from likeness_client.doctor.account import Account, action_of, code_in
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment
@@ -35,6 +46,13 @@ MANIFESTS = [
 ]
 
 PROCESSOR = "amd64"
+
+LABEL = "com.likeness."
+"""The beginning of the labels in which an image says what it needs."""
+
+MULTI_MODEL = "com.amazonaws.sagemaker.capabilities.multi-models"
+
+SERVING = "ServingImageUri"
 
 
 class Image(NamedTuple):
@@ -73,7 +91,7 @@ def parameters_of(deployment: Deployment) -> Iterator[str]:
     """Yield the names of the parameters with an image that is used."""
     yield "TrainingImageUri"
     if deployment.holds("HasEndpoint"):
-        yield "ServingImageUri"
+        yield SERVING
 
 
 def parse(parameter: str, uri: str) -> Image | None:
@@ -229,7 +247,7 @@ def is_selected(selection: Mapping[str, Any], tags: list[str]) -> bool:
 
 
 def check_contents(deployment: Deployment, account: Account) -> Iterator[Finding]:
-    """Find images for another processor."""
+    """Find images for another processor, another Python or another driver."""
     for image in images_of(deployment):
         if find_existing(account, image) is None:
             continue
@@ -237,6 +255,59 @@ def check_contents(deployment: Deployment, account: Account) -> Iterator[Finding
         architecture = config.get("architecture", PROCESSOR)
         if architecture != PROCESSOR:
             yield find(deployment, "image_architecture", image.parameter, found=architecture)
+            continue
+        labels = (config.get("config") or {}).get("Labels") or {}
+        yield from check_python(deployment, image, labels)
+        if image.parameter == SERVING:
+            yield from check_serving(deployment, image, labels)
+
+
+def check_python(
+    deployment: Deployment, image: Image, labels: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Find a Python on which diffusers does not install."""
+    found = version_in(labels, "python")
+    if found is not None and found < MIN_PYTHON:
+        yield find(
+            deployment, "image_python_old", image.parameter, found=version_text(found),
+            needed=version_text(MIN_PYTHON),
+        )  # fmt: skip
+
+
+def check_serving(
+    deployment: Deployment, image: Image, labels: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Find a serving image that SageMaker refuses, or that sees no GPU on the endpoint."""
+    if labels.get(MULTI_MODEL) != "true":
+        yield find(deployment, "image_not_multi_model", image.parameter, label=MULTI_MODEL)
+    cuda = version_in(labels, "cuda")
+    if cuda is None:
+        yield find(deployment, "image_without_labels", image.parameter, label=LABEL + "cuda")
+        return
+    found, expected = version_text(cuda), deployment.value("ServingImageCuda")
+    if str(cuda[0]) != expected:
+        yield find(
+            deployment, "image_other_cuda", image.parameter, found=found, expected=expected,
+            major=cuda[0],
+        )  # fmt: skip
+    ami = deployment.value("InferenceAmiVersion")
+    known = ami in INFERENCE_AMIS and cuda[0] in MIN_DRIVERS
+    if not known or not has_gpu(deployment.value("EndpointInstanceType")):
+        return
+    driver, better = INFERENCE_AMIS[ami].driver, amis_for(cuda)
+    if ami not in better:
+        yield find(
+            deployment, "image_driver_old", image.parameter, found=found, needed=min_driver(cuda),
+            ami=ami, driver=driver, better=better[-1] if better else "VERSION",
+        )  # fmt: skip
+
+
+def version_in(labels: Mapping[str, str], name: str) -> Version | None:
+    """Return a version that an image's labels name; None: they name none."""
+    try:
+        return parse_version(labels[LABEL + name])
+    except (KeyError, ValueError):
+        return None
 
 
 def config_of(account: Account, image: Image) -> dict[str, Any]:

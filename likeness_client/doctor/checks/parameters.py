@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from contracts.shared.accelerators import training_types
 from contracts.shared.names import MAX_STACK_NAME
+from domain.pricing.prices import USD_PER_HOUR
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment
@@ -53,6 +55,8 @@ def check_parameters(deployment: Deployment, _account: Account) -> Iterator[Find
         elif broken := broken_rule(deployment.value(name), rule):
             value = deployment.value(name)
             yield find(deployment, "parameter_refused", name, value=value, rule=broken)
+    for name, words in deployment.template.broken_rules(deployment.known):
+        yield find(deployment, "parameters_contradict", name, rule=words.rstrip("."))
 
 
 def broken_rule(value: str, rule: Mapping[str, Any]) -> str:
@@ -66,10 +70,11 @@ def broken_rule(value: str, rule: Mapping[str, Any]) -> str:
     if rule["Type"] == "Number":
         return broken_bounds(value, rule)
     allowed = rule.get("AllowedValues")
-    if allowed is not None and value not in map(str, allowed):
+    parts = value.split(",") if rule["Type"] == "CommaDelimitedList" else [value]
+    if allowed is not None and not {part.strip() for part in parts} <= {*map(str, allowed)}:
         return "it must be one of " + ", ".join(map(str, allowed))
     pattern = rule.get("AllowedPattern")
-    if pattern is not None and not re.fullmatch(pattern, value):
+    if pattern is not None and not all(re.fullmatch(pattern, part.strip()) for part in parts):
         return rule.get("ConstraintDescription") or f"it must match {pattern}"
     if not rule.get("MinLength", 0) <= len(value) <= rule.get("MaxLength", 4096):
         return (
@@ -115,7 +120,7 @@ def check_names(deployment: Deployment, _account: Account) -> Iterator[Finding]:
         return
     named = [
         (len(one.name) - NAME_LIMITS[one.type], one)
-        for one in deployment.template.names(stack, deployment.values)
+        for one in deployment.template.names(stack, deployment.known)
         if one.type in NAME_LIMITS
     ]
     excess, worst = max(named, key=lambda pair: pair[0], default=(0, None))
@@ -134,6 +139,7 @@ def check_names(deployment: Deployment, _account: Account) -> Iterator[Finding]:
 def check_choices(deployment: Deployment, _account: Account) -> Iterator[Finding]:
     """Find values that are legal one by one, but not wise or without effect."""
     yield from check_runtime(deployment)
+    yield from check_price(deployment)
     yield from check_endpoint_settings(deployment)
     users, seconds = deployment.number("LargestBatch", 1), deployment.number("MaxRuntimeSeconds")
     if users * seconds > MAX_RUNTIME_SECONDS:
@@ -171,16 +177,8 @@ def check_runtime(deployment: Deployment) -> Iterator[Finding]:
 
 
 def check_endpoint_settings(deployment: Deployment) -> Iterator[Finding]:
-    """Find settings of an endpoint that is not made so that they count."""
+    """Find a setting of an endpoint that is not made so that it counts."""
     kind = deployment.value("CreateEndpoint")
-    if deployment.number("EndpointMaxInstances", 1) > 1 and kind != "true":
-        yield find(
-            deployment,
-            "setting_without_effect",
-            "EndpointMaxInstances",
-            because=f"CreateEndpoint is {kind}; only an endpoint that stays can grow",
-            mend="EndpointMaxInstances=1",
-        )
     if deployment.value("EndpointIdleMinutes") != "60" and kind != "on-demand":
         yield find(
             deployment,
@@ -189,3 +187,11 @@ def check_endpoint_settings(deployment: Deployment) -> Iterator[Finding]:
             because=f"CreateEndpoint is {kind}; only an endpoint on demand is taken down",
             mend="EndpointIdleMinutes=60",
         )
+
+
+def check_price(deployment: Deployment) -> Iterator[Finding]:
+    """Find a training instance type whose price nobody knows."""
+    chosen = deployment.value("TrainingInstanceType")
+    priced = chosen in USD_PER_HOUR or deployment.number("TrainingPriceUsdPerHour") > 0
+    if chosen in training_types() and not priced:
+        yield find(deployment, "price_unknown", chosen)

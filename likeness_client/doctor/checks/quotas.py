@@ -1,6 +1,7 @@
 """Service quotas of the instance types, against what the parameters ask for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from contracts.shared.quotas import Use, quota_name, refusal_sentence
@@ -26,6 +27,8 @@ class Need(NamedTuple):
     """The parameter that names the instance type."""
     refused: bool = True
     """Whether AWS refuses the request where the quota is too small; else it does without."""
+    beginning: str = ""
+    """The beginning of the finding's code, where it is not that of the use."""
 
 
 class Quota(NamedTuple):
@@ -70,16 +73,36 @@ def needs_of(deployment: Deployment) -> Iterator[Need]:
     training = deployment.value("TrainingInstanceType")
     jobs = int(deployment.number("TrainingQuota", 1))
     yield Need(training, "training job", jobs, "TrainingInstanceType")
-    if deployment.value("SpotBacklog") == "true":
+    for chosen in choices_of(deployment):
+        yield Need(chosen, "training job", 1, "AllowedInstanceTypes", beginning="quota_choice")
+    if deployment.value("TrainingCapacity") == "spot":
         yield Need(training, "spot training job", jobs, "TrainingInstanceType")
+    elif may_use_spot(deployment):
+        yield Need(
+            training, "spot training job", 1, "TrainingInstanceType", beginning="quota_spot_choice"
+        )
     if deployment.number("KeepAliveSeconds") > 0:
         yield Need(training, "training warm pool", jobs, "TrainingInstanceType", refused=False)
     if deployment.holds("HasEndpoint"):
         grown = deployment.holds("EndpointScales")
-        instances = int(deployment.number("EndpointMaxInstances", 1)) if grown else 1
+        most = "EndpointMaxInstances" if grown else "EndpointMinInstances"
+        instances = int(deployment.number(most, 1))
         yield Need(
             deployment.value("EndpointInstanceType"), "endpoint", instances, "EndpointInstanceType"
         )
+
+
+def may_use_spot(deployment: Deployment) -> bool:
+    """Whether a request may choose spot instances, or the planner may."""
+    planned = deployment.value("TrainingCapacity") == "planned"
+    return planned or deployment.value("SpotAllowed") == "true"
+
+
+def choices_of(deployment: Deployment) -> Iterator[str]:
+    """Yield the instance types that a request may choose beside the stack's own."""
+    for name in deployment.value("AllowedInstanceTypes").split(","):
+        if name.strip() not in {"", "none", deployment.value("TrainingInstanceType")}:
+            yield name.strip()
 
 
 def quotas_of(account: Account) -> dict[str, Quota]:
@@ -97,9 +120,9 @@ def too_small(deployment: Deployment, account: Account, need: Need, quota: Quota
     """Return the finding about a quota, with AWS's sentence."""
     ending = "zero" if quota.value == 0 else "low"
     sentence = refusal_sentence(quota.name, int(quota.value), need.wanted)
-    return find(
+    finding = find(
         deployment,
-        f"{CODES[need.use]}_{ending}",
+        f"{need.beginning or CODES[need.use]}_{ending}",
         need.instance_type,
         quote=sentence if need.refused else described(quota),
         name=quota.name,
@@ -108,6 +131,7 @@ def too_small(deployment: Deployment, account: Account, need: Need, quota: Quota
         wanted=need.wanted,
         request=open_request(account, quota),
     )
+    return replace(finding, foreseen=need.refused)
 
 
 def described(quota: Quota) -> str:

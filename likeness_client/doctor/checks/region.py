@@ -25,7 +25,7 @@ SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 
 def check_resource_types(deployment: Deployment, account: Account) -> Iterator[Finding]:
     """Ask CloudFormation of the Region for each resource type that the parameters switch on."""
-    active = deployment.template.active(deployment.values)
+    active = deployment.template.active(deployment.known)
     first = {resource["Type"]: logical_id for logical_id, resource in reversed(list(active))}
     for type_, logical_id in sorted(first.items()):
         if type_.startswith("Custom::"):

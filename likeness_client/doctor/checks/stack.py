@@ -53,7 +53,7 @@ def check_names_taken(deployment: Deployment, account: Account) -> Iterator[Find
         return
     wanted = {
         one.name
-        for one in deployment.template.names(deployment.stack, deployment.values)
+        for one in deployment.template.names(deployment.stack, deployment.known)
         if one.type == "AWS::Logs::LogGroup"
     }
     for prefix in sorted(prefixes_of(wanted)):

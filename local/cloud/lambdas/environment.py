@@ -101,7 +101,6 @@ class ExecutionEnvironment:
             "module": module.replace("/", "."),
             "handler": handler,
             "executable": str(places.program),
-            "bytecode": str(paths.BYTECODE),
             "timeout_seconds": float(self.config.get("Timeout", 3)),
         }
 

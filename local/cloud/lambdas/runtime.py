@@ -49,7 +49,7 @@ def main() -> None:
     requests, answers = _take_pipes()
     log = os.fdopen(os.dup(2), "w", encoding="utf-8")  # the function may close its own
     init = json.loads(requests.readline())
-    sys.executable, sys.pycache_prefix = init["executable"], init["bytecode"]
+    sys.executable = init["executable"]
     sys.path[:0] = [init["code"], *_folders_of(init["layers"])]
     handler, failed = _load(init["module"], init["handler"])
     _send(answers, log, {"ready": True})

@@ -138,6 +138,7 @@ def test_a_quota_finding_carries_aws_s_sentence_and_the_command(run: Run) -> Non
     status, text = run(aws, "--region", REGION, "--stack", STACK, "--json")
     assert status == 1
     (one,) = json.loads(text)["findings"]
+    assert one["aws_foreseen"], "SageMaker was not asked for a training job"
     assert one["aws"] == refusal_sentence("ml.g5.2xlarge for training job usage", 0, 2)
     assert one["command"].startswith("aws service-quotas request-service-quota-increase")
     assert one["command"].endswith("--quota-code L-00000002 --desired-value 2")

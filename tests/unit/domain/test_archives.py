@@ -183,3 +183,68 @@ def test_many_small_files_may_not_be_too_large_together(
 def test_a_zip_may_hold_exactly_as_much_as_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", 50_000)
     assert len(list(members_of(zipped({f"{n}": bytes(10_000) for n in range(5)})))) == 5
+
+
+@pytest.mark.parametrize(("count", "accepted"), [(10, True), (11, False)])
+def test_an_upload_has_ten_archives_at_most(count: int, accepted: bool) -> None:
+    intake = memory_intake()
+    uploaded = {f"{n}.zip": zipped({f"{n}.jpg": bytes([n])}) for n in range(count)}
+    key = put_upload(intake, uploaded)
+    if accepted:
+        accept_request(announced(key), intake, NOW)
+        return
+    with pytest.raises(ArchiveRefusedError, match="archive_too_large"):
+        accept_request(announced(key), intake, NOW)
+
+
+def test_all_archives_of_an_upload_may_not_be_too_large_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    intake = memory_intake()
+    key = put_upload(intake, {f"{n}.zip": zipped({f"{n}": bytes(10_000)}) for n in range(5)})
+    monkeypatch.setattr("domain.intake.uploads.MAX_UNPACKED_BYTES", 49_999)
+    with pytest.raises(ArchiveRefusedError, match="archive_too_large"):
+        accept_request(announced(key), intake, NOW)
+    assert len(intake.uploads.list("unpacked/", 9)) == 4
+    monkeypatch.setattr("domain.intake.uploads.MAX_UNPACKED_BYTES", 50_000)
+    accept_request(announced(key), intake, NOW)
+
+
+def test_only_files_that_count_are_stored() -> None:
+    intake = memory_intake()
+    idle = {f"notes {n}.txt": b"x" for n in range(50)} | {"__MACOSX/._a.jpg": b"y"}
+    accept_request(announced(put_upload(intake, {"p.zip": zipped(FILES | idle)})), intake, NOW)
+    stored = [
+        intake.uploads.read(item.key, 99) for item in intake.uploads.list("unpacked/", limit=99)
+    ]
+    assert sorted(stored) == sorted(FILES.values())
+
+
+def test_settings_are_counted_like_photos() -> None:
+    intake = memory_intake()
+    settings = {f"{n}.toml": b"" for n in range(21)}
+    with pytest.raises(TooManyPhotosError):
+        accept_request(announced(put_upload(intake, FILES | settings)), intake, NOW)
+    intake = memory_intake()
+    with pytest.raises(TooManyPhotosError):
+        accept_request(
+            announced(put_upload(intake, {"p.zip": zipped(FILES | settings)})), intake, NOW
+        )
+
+
+def test_too_many_files_are_refused_before_any_is_stored() -> None:
+    intake = memory_intake()
+    key = put_upload(intake, {"p.zip": zipped({f"{n}.jpg": bytes([n]) for n in range(101)})})
+    with pytest.raises(TooManyPhotosError):
+        accept_request(announced(key), intake, NOW)
+    assert intake.uploads.list("unpacked/", 9) == []
+
+
+def test_what_an_attempt_before_a_crash_has_stored_is_not_stored_again() -> None:
+    intake = memory_intake()
+    key = put_upload(intake, {"p.zip": zipped(FILES)})
+    for _ in range(2):
+        accept_request(announced(key), intake, NOW)
+    found = intake.uploads.list("unpacked/", limit=99)
+    heads = intake.uploads.heads([item.key for item in found])
+    assert [head.version_id for head in heads] == ["1"] * len(FILES)

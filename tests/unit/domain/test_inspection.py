@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from bench.intake.photos import heic
+from bench.intake.pictures import heic
 from contracts.documents.job import JobSpec, PinnedObject, PinnedPhoto
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
 from contracts.errors import PhotosRefusedError, TooFewPhotosError

@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from contracts.documents.capacity import CapacityChoice, CapacityMode
+from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport, PhotoVerdict, StoredFile
 from contracts.documents.stages import LaunchEvent
 from contracts.documents.training import TaskPhoto, TrainingPlan
@@ -17,7 +19,7 @@ from contracts.shared.quotas import refusal_sentence
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt
 from domain.ports.storage import read_document, write_document
-from domain.ports.trainer import NoCapacity
+from domain.ports.trainer import CreateOutcome, NoCapacity
 from domain.training.following import LAUNCH_GRACE, reconcile
 from domain.training.launching import (
     claim,
@@ -355,6 +357,48 @@ def test_a_bill_says_whether_the_training_job_can_leave_a_pool(spot: bool) -> No
     assert world.jobs.cost_records[name].cost_record == CostRecord(
         name, order_for(world, 1, 2).plan_id, spot=spot, pool="ml.g5.2xlarge/50"
     )
+
+
+class NoSpot(MemoryTrainer):
+    """A SageMaker whose account may use no spot instance."""
+
+    def create(self, request: dict[str, Any]) -> CreateOutcome:
+        if request["EnableManagedSpotTraining"]:
+            return NoCapacity(refusal_sentence("ml.g5.2xlarge for spot training job usage", 0), 0)
+        return super().create(request)
+
+
+def launched_without_spot(mode: CapacityMode) -> tuple[World, list[str]]:
+    """Launch four long trainings, which are cheaper on spot instances."""
+    world = World(trainer=NoSpot())
+    for number in (1, 2, 3, 4):
+        world.enter(number, f"token-{number}")
+        record = world.jobs.records[job_id(number)]
+        estimate = Estimate(steps=1000, seconds=7200, usd=1)
+        world.jobs.records[job_id(number)] = record.model_copy(update={"estimate": estimate})
+    settings = replace(SETTINGS, quota=1, max_batch=4, capacity_mode=mode)
+    return world, launch(replace(world.launching, settings=settings), NOON)
+
+
+def test_where_the_account_may_use_no_spot_the_planner_trains_on_demand() -> None:
+    world, names = launched_without_spot("planned")
+    (request,) = (world.trainer.requests[name] for name in names)
+    assert not request["EnableManagedSpotTraining"]
+    assert world.callbacks.answers == {}
+    choice = world.jobs.records[job_id(1)].capacity
+    assert choice is not None
+    assert (choice.capacity, choice.reason) == ("on-demand", "no_spot_quota")
+    assert world.jobs.records[job_id(1)].attempt == 2, "the name of the first attempt is not used"
+
+
+def test_who_wants_spot_where_the_account_may_use_none_learns_it_at_once() -> None:
+    world, names = launched_without_spot("spot")
+    codes = [json.loads(failure.text)["code"] for failure in world.callbacks.answers.values()]
+    assert codes == ["quota_zero"] * len(codes)
+    assert len(codes) >= 2
+    training, queued = world.jobs.in_training(), world.jobs.queued()
+    assert len(codes) + len(training) + len(queued) == 4, "a single user trains on demand"
+    assert len(names) == len(training)
 
 
 def test_masks_and_class_pictures_travel_with_the_photos_each_once() -> None:

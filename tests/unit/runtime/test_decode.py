@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageStat
 
-from bench.intake.photos import heic, scene
+from bench.intake.pictures import heic, scene
 from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.decode import answer
 from runtime.imaging.exif import EXIF_FOLDER, TAKEN
@@ -125,6 +125,11 @@ def test_nothing_of_the_metadata_remains() -> None:
     _, png = answer(body, {"kind": "JPEG", **LIMITS})
     assert b"secret" in body
     assert b"secret" not in png
+
+
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF", "JPEG"])
+def test_no_profile_is_in_the_copy(name: str) -> None:
+    assert read(encoded(picture(), name, icc_profile=b"no profile"))[1] == []
 
 
 def test_a_very_large_photo_is_scaled_down() -> None:

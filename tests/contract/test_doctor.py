@@ -1,0 +1,47 @@
+"""The doctor knows the template, the policy and the page that belong to this commit."""
+
+import json
+import subprocess
+import sys
+
+from likeness_client.doctor.checks.parameters import NAME_LIMITS, RUNTIMES
+from likeness_client.doctor.template import shipped
+from tests.contract.files import ROOT, functions, template
+
+
+def test_the_doctor_s_files_are_up_to_date() -> None:
+    run = subprocess.run([sys.executable, ROOT / "docs/doctor.py", "--check"], check=False)
+    assert run.returncode == 0, "run `make generated`"
+
+
+def test_every_name_that_the_template_makes_has_a_limit() -> None:
+    named = {resource["Type"] for resource in shipped().resources.values() if "Name" in resource}
+    assert named <= NAME_LIMITS.keys()
+
+
+def test_the_doctor_knows_the_name_of_every_function() -> None:
+    known = {
+        resource["Name"].removeprefix("${AWS::StackName}-")
+        for resource in shipped().resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    assert known == {name.replace("_", "-") for name in functions()}
+
+
+def test_the_doctor_offers_the_template_s_own_runtime() -> None:
+    assert template()["Parameters"]["LambdaRuntime"]["Default"] in RUNTIMES
+
+
+def test_every_condition_and_rule_can_be_evaluated() -> None:
+    known = shipped()
+    values = known.values({}) | {"AWS::Region": "eu-central-1"}
+    for name in known.conditions:
+        known.is_true({"Condition": name}, values)
+    assert list(known.broken_rules(values)) == []
+
+
+def test_the_policy_only_reads() -> None:
+    (statement,) = json.loads((ROOT / "docs/doctor-policy.json").read_text())["Statement"]
+    verbs = {action.partition(":")[2] for action in statement["Action"]}
+    readers = ("BatchGet", "Describe", "Detect", "Get", "List", "Query", "Simulate")
+    assert [verb for verb in verbs if not verb.startswith(readers)] == []
