@@ -7,6 +7,7 @@ import pytest
 
 from bench.workflow.__main__ import STUB_IMAGE
 from local import deployment
+from local.cloud.paths import ROOT
 from local.demo.subscriber import Subscriber
 from profiles.strict import strict
 from tests.e2e.stack import BASE_ID, SMALL, Stack, photos
@@ -50,7 +51,7 @@ def deployed(stack: Stack) -> Iterator[Deployed]:
         "AccessLogsBucket": LOGS_BUCKET,
         "TrainingImageUri": f"{STUB_IMAGE}:1",
     }
-    outputs = deployment.deploy(cloud, NAME, deployment.ROOT, strict, BaseId=BASE_ID, **own)
+    outputs = deployment.deploy(cloud, NAME, ROOT, strict, BaseId=BASE_ID, **own)
     changed = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
     yield Deployed(changed, key, subnets, [group["GroupId"]])
     empty(cloud, outputs)
@@ -83,9 +84,8 @@ def job_of(stack: Stack, job_id: str) -> dict[str, Any]:
 
 def test_what_it_holds_is_under_the_customer_s_key(deployed: Deployed) -> None:
     cloud, outputs = deployed.stack.cloud, deployed.stack.outputs
-    found = cloud.client("s3").get_bucket_encryption(Bucket=outputs["UploadsBucketName"])
-    (rule,) = found["ServerSideEncryptionConfiguration"]["Rules"]
-    assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == deployed.key
+    topic = cloud.client("sns").get_topic_attributes(TopicArn=outputs["NoticesTopicArn"])
+    assert topic["Attributes"]["KmsMasterKeyId"] == deployed.key
     function = cloud.client("lambda").get_function_configuration(
         FunctionName=f"{NAME}-accept-request"
     )
