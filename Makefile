@@ -197,7 +197,7 @@ smoke-serving:
 	@$(call ready,torch,torch/.tests)
 	$(TORCH)/pytest -m serving tests/smoke/test_serv*.py
 
-corpus: ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
+corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memory, and a naive reader beside it (15 minutes)
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
@@ -256,6 +256,9 @@ images-test: ## both images built by buildah on stand-in bases and run as SageMa
 	@$(call ready,torch,torch/.tests)
 	PYTHONPATH=functions:training_image:serving_image:. nice -n 15 $(TORCH)/python -m bench.images $(IMAGES_TEST)
 
+clean: ## forget builds, environments and the laptop's state
+	rm -rf .venv .aws-sam .local reports
+
 # ---- the images: docs/container_images.md ----------------------------------------------------------
 
 .PHONY: images images-test lock
@@ -267,9 +270,6 @@ images: ## build both images with docker, podman or buildah: TRAINING_BASE= SERV
 lock: ## write the images' requirement files with hashes, after a version was changed
 	@$(call ready,lint,tools/.ready)
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(TOOLS)/python -m images lock
-
-clean: ## forget builds, environments and the laptop's state
-	rm -rf .venv .aws-sam .local reports
 
 # ---- for contributors: CONTRIBUTING.md -------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def preempted(image: Image, folder: Path) -> list[Figure]:
     task = job.add_task(max_train_steps=400)
     job.write_plan()
     running = train(image, job)
-    trained = until(job.root / "log.txt", "step=4 ", running)
+    trained = until(job.root / "log.txt", "\nstep=", running)
     running.send_signal(signal.SIGTERM)
     begun = time.monotonic()
     status = wait(running)
@@ -63,7 +63,7 @@ def preempted(image: Image, folder: Path) -> list[Figure]:
     resumed = until(job.root / "log.txt", "resumed from step", again)
     again.kill()
     again.wait()
-    saved = trained and status == PREEMPTED and any((job.folder(task) / "state").iterdir())
+    saved = trained and status == PREEMPTED and any((job.folder(task) / "state").glob("*"))
     return [
         Figure("train: SIGTERM saves and ends with 143", int(saved), "", 1),
         Figure("train: seconds from SIGTERM to the end", seconds, "s", STOP_SECONDS, "less"),

@@ -8,6 +8,9 @@ from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
 UPLOADS = ("many-1", "many-2", "many-3")
+ALIKE = SMALL | {"train_text_encoder": False}
+"""Users whose text encoders are trained share no step, and this base would train them."""
+
 LAUNCHERS = ("launch-training", "reconcile")
 
 
@@ -25,7 +28,7 @@ def queue_is_held(stack: Stack) -> Iterator[None]:
 @pytest.mark.usefixtures("queue_is_held")
 def test_users_that_wait_together_are_trained_in_one_step(stack: Stack) -> None:
     for seed, upload in enumerate(UPLOADS):
-        stack.upload(upload, photos(40 + seed), SMALL | {"seed": seed})
+        stack.upload(upload, photos(40 + seed), ALIKE | {"seed": seed})
     eventually(lambda: all(is_queued(stack, upload) for upload in UPLOADS))
     for stage in LAUNCHERS:
         stack.configure(stage, stack.settings(stage) | {"TRAINING_QUOTA": "1"})

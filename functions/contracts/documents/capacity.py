@@ -13,10 +13,10 @@ Capacity = Literal["spot", "warm", "on-demand"]
 CapacityMode = Literal["planned", "spot", "on-demand", "warm"]
 """The stack's ``TrainingCapacity``: the planner compares all three kinds, or the kind is fixed."""
 
-CapacityReason = Literal["request", "stack", "one_user", "too_short", "cheapest", "no_spot_quota"]
+CapacityReason = Literal["request", "stack", "one_user", "no_spot", "too_short", "cheapest"]
 """Why this kind was chosen: the request or the stack says so; spot was left out because a single
-user waits, or because the work is too short for the wait; it has the lowest expected cost; the
-account's quota for spot instances is 0."""
+user waits, because SageMaker has just refused it, or because the work is too short for the wait; it
+has the lowest expected cost."""
 
 
 class StepShape(Document):

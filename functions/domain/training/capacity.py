@@ -65,6 +65,8 @@ class Market:
     spot_discount: float
     """Share of the on-demand price that a spot instance saves, 0 to 1."""
     prices: PriceTable = PUBLISHED
+    has_spot: bool = True
+    """False: SageMaker has just refused a planned spot job of this instance type."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,6 @@ def is_own_choice_of_spot(choice: CapacityChoice) -> bool:
     return choice.capacity == "spot" and choice.reason == "cheapest"
 
 
-def on_demand_instead(choice: CapacityChoice) -> CapacityChoice:
-    """Return the choice where the account may use no spot instances."""
-    if not is_own_choice_of_spot(choice):
-        return choice
-    return choice.model_copy(update={"capacity": "on-demand", "reason": "no_spot_quota"})
-
-
 def decide(
     work: Work, pool: Pool, market: Market, expected: Expected
 ) -> tuple[Capacity, CapacityReason]:
@@ -120,6 +115,8 @@ def decide(
         return on_demand, "one_user"
     if market.mode != "planned":
         return ("spot" if market.mode == "spot" else on_demand), "stack"
+    if not market.has_spot:
+        return on_demand, "no_spot"
     if expected.spot_delay > MAX_SPOT_DELAY_SHARE * work.seconds:
         return on_demand, "too_short"
     cheaper = expected.spot < min(expected.warm, expected.on_demand)

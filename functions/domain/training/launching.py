@@ -34,7 +34,6 @@ from domain.training.capacity import (
     Work,
     choose_capacity,
     is_own_choice_of_spot,
-    on_demand_instead,
 )
 from domain.training.class_images import class_images_manifest, find_class_images
 from domain.training.following import (
@@ -132,7 +131,7 @@ class LaunchRound:
         self.full: set[str | None] = set()
         """Instance types for which SageMaker had no capacity."""
         self.without_spot: set[str | None] = set()
-        """Instance types of which the account may use no spot instance."""
+        """Instance types of which SageMaker has refused planned spot instances."""
         self.pool_runs = cache(self.recent_runs)
 
     def run(self) -> None:
@@ -195,11 +194,10 @@ class LaunchRound:
             str(run.instance_type),
             settings.spot_discount,
             self.services.training.prices,
+            has_spot=run.instance_type not in self.without_spot,
         )
         pool = expect_pool(runs, limit, more_wait=more_wait)
         choice = choose_capacity(work_of(order), pool, market)
-        if run.instance_type in self.without_spot:
-            choice = on_demand_instead(choice)
         return choice.model_copy(update={"users_per_step": order.users_per_step})
 
 
@@ -311,9 +309,9 @@ def start(
 
 def refusal_of(refusal: NoCapacity, choice: CapacityChoice) -> Start:
     """Return what a refusal means: wait, do without spot instances, or never."""
-    if not refusal.is_final:
-        return "no_capacity"
-    return "no_spot" if is_own_choice_of_spot(choice) else "quota_zero"
+    if is_own_choice_of_spot(choice):
+        return "no_spot"
+    return "quota_zero" if refusal.is_final else "no_capacity"
 
 
 def give_up(services: TrainingServices, job_id: str, refusal: NoCapacity, now: datetime) -> None:

@@ -387,8 +387,40 @@ def test_where_the_account_may_use_no_spot_the_planner_trains_on_demand() -> Non
     assert world.callbacks.answers == {}
     choice = world.jobs.records[job_id(1)].capacity
     assert choice is not None
-    assert (choice.capacity, choice.reason) == ("on-demand", "no_spot_quota")
+    assert (choice.capacity, choice.reason) == ("warm", "no_spot")
     assert world.jobs.records[job_id(1)].attempt == 2, "the name of the first attempt is not used"
+
+
+class SpotIsFull(MemoryTrainer):
+    """A SageMaker that has refused a spot job, for whatever reason."""
+
+    def __init__(self, quota: int | None) -> None:
+        super().__init__()
+        self.quota, self.refused = quota, 0
+
+    def create(self, request: dict[str, Any]) -> CreateOutcome:
+        if request["EnableManagedSpotTraining"]:
+            self.refused += 1
+            return NoCapacity("No spot instance.", self.quota)
+        return super().create(request)
+
+
+@pytest.mark.parametrize("quota", [0, 1, None])
+def test_a_refused_spot_job_is_planned_again_at_once_and_asked_for_once(quota: int | None) -> None:
+    trainer = SpotIsFull(quota)
+    world = queued_world(*range(40))
+    world.trainer = trainer
+    for number in range(40):
+        estimate = Estimate(steps=1, seconds=1240, usd=None)
+        world.jobs.record_estimate(job_id(number), estimate, None)
+    settings = replace(SETTINGS, quota=2, max_batch=10, capacity_mode="planned")
+    names = launch(replace(world.launching, settings=settings), NOON)
+    assert (len(names), trainer.refused) == (2, 1)
+    assert len(world.jobs.in_training()) == 10 + 8, "the second is planned for those that are left"
+    assert not world.callbacks.answers, "nobody fails for the lack of spot instances"
+    reasons = {job.capacity.reason for job in world.jobs.in_training() if job.capacity is not None}
+    assert reasons == {"no_spot"}
+    assert {job.attempt for job in world.jobs.in_training()} == {1, 2}
 
 
 def test_who_wants_spot_where_the_account_may_use_none_learns_it_at_once() -> None:
