@@ -190,7 +190,7 @@ smoke-serving:
 	@$(call ready,torch,torch/.tests)
 	$(TORCH)/pytest -m serving tests/smoke/test_serv*.py
 
-corpus: ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
+corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memory, and a naive reader beside it (15 minutes)
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
