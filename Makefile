@@ -257,6 +257,7 @@ images-test: ## both images built by buildah on stand-in bases and run as SageMa
 	PYTHONPATH=functions:training_image:serving_image:. nice -n 15 $(TORCH)/python -m bench.images $(IMAGES_TEST)
 
 clean: ## forget builds, environments and the laptop's state
+	@if [ -d .local ]; then chmod -R u+w .local; fi # the functions' code is read-only
 	rm -rf .venv .aws-sam .local reports
 
 # ---- the images: docs/container_images.md ----------------------------------------------------------
