@@ -27,7 +27,7 @@ anywhere. This page is written by `docs/doctor.py` from `likeness_client/doctor`
 
 ## Before a deployment
 
-```sh no-run
+```sh needs=account
 likeness doctor --config-env prod
 likeness doctor --stack likeness --parameter-overrides BasesBucket=company-bases TrainingQuota=2
 ```
@@ -38,7 +38,7 @@ parameter, as `sam deploy` keeps it.
 
 ## After a deployment
 
-```sh no-run
+```sh needs=account
 likeness doctor --region eu-central-1 --stack likeness
 ```
 

@@ -297,10 +297,8 @@ CATALOGUE: dict[str, Entry] = {
         WARNING,
         "The image will expire",
         "Rule {priority} of the lifecycle policy of {repository} deletes this image: {why}.",
-        "aws ecr put-image --region {region} --repository-name {repository} --image-tag keep"
-        ' --image-manifest "$(aws ecr batch-get-image --region {region}'
-        " --repository-name {repository} --image-ids imageDigest={digest}"
-        " --query 'images[0].imageManifest' --output text)\"",
+        "aws ecr get-lifecycle-policy --region {region} --repository-name {repository}"
+        "  # raise countNumber of rule {priority}, or deploy a newer image as {subject}",
     ),
     "image_architecture": Entry(
         ERROR,

@@ -10,6 +10,7 @@ from contracts.base import (
     InferenceDefaults,
     PredictionType,
     TrainingDefaults,
+    hash_of_files,
 )
 
 CARD, FACES = "base.json", "faces.safetensors"
@@ -67,12 +68,11 @@ def write_card(  # noqa: PLR0913
     The card names the face detector if the folder has its weights.
     """
     files = hash_files(folder)
-    lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items()))
     card = BaseCard(
         base_id=base_id,
         family=family,
         revision=revision,
-        sha256=sha256(lines.encode()).hexdigest(),
+        sha256=hash_of_files(files),
         files=files,
         prediction_type=prediction_type,
         resolution=RESOLUTION,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from contracts.base import BaseCard
+from contracts.base import BaseCard, hash_of_files
 
 CARD = "base.json"
 
@@ -45,8 +45,7 @@ def read_card(folder: Path) -> BaseCard:
 
 def verify(folder: Path, card: BaseCard) -> None:
     """Raise unless every file has the hash that the card names."""
-    lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(card.files.items()))
-    if hashlib.sha256(lines.encode()).hexdigest() != card.sha256:
+    if hash_of_files(card.files) != card.sha256:
         message = f"{CARD} contradicts itself: its sha256 is not the hash of its file list"
         raise BaseFolderError(message)
     for path, digest in card.files.items():

@@ -117,6 +117,16 @@ def test_a_served_picture_carries_the_watermark(
     assert read_watermark(Image.open(io.BytesIO(answer.files[0]))) == WATERMARK
 
 
+def test_pictures_that_do_not_fit_one_pass_are_drawn_in_several(
+    server: kit.Server, users: list[kit.User]
+) -> None:
+    answer = server.draw(users[0], **SIZE, num_images_per_prompt=2, seed=1)
+    alone = [server.draw(users[0], **SIZE, seed=seed).files[0] for seed in (1, 2)]
+    pixels = [np.asarray(Image.open(io.BytesIO(file))) for file in (*answer.files, *alone)]
+    assert len(answer.files) == 2
+    assert [np.array_equal(pixels[n], pixels[n + 2]) for n in (0, 1)] == [True, True]
+
+
 def test_a_request_too_small_for_the_watermark_is_refused(
     server: kit.Server, users: list[kit.User]
 ) -> None:

@@ -1,6 +1,5 @@
 """The base model: a local diffusers folder, verified against its hash before it is used."""
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import transformers
 from pydantic import ValidationError
 from torch import Tensor
 
-from contracts.base import BaseCard
+from contracts.base import BaseCard, hash_of_files
 from contracts.shared.layout import BASE_FILE
 from trainer.model.architectures import ARCHITECTURES, Architecture, EncodedPrompts, PromptEmbeds
 from trainer.process.results import TrainingError, sha256_of
@@ -72,7 +71,7 @@ def read_card(folder: Path, expected_sha256: str) -> BaseCard:
         ) from error
     if card.sha256 != expected_sha256:
         raise TrainingError("base_mismatch", "the base has another hash than the plan names")
-    if card.sha256 != digest_of(card.files):
+    if card.sha256 != hash_of_files(card.files):
         raise TrainingError("base_mismatch", "the files in base.json do not have its hash")
     changed = [n for n, h in card.files.items() if not _has_hash(folder / n, h)]
     if changed:
@@ -81,12 +80,6 @@ def read_card(folder: Path, expected_sha256: str) -> BaseCard:
         )
         raise TrainingError("base_mismatch", message)
     return card
-
-
-def digest_of(files: dict[str, str]) -> str:
-    """Return the hash of a base, computed from its files' hashes as BaseCard.sha256 says."""
-    lines = "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(files.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.dtype) -> Base:
