@@ -64,6 +64,8 @@ def instance_quotas() -> dict[str, float]:
         "ml.g5.2xlarge for training warm pool usage": 4,
         "ml.g5.xlarge for endpoint usage": 2,
         "Longest run time for a training job": 432000,
+        "Number of instances across all training jobs": 4,
+        "Number of instances across active endpoints": 4,
     }
 
 
