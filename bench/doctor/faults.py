@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from contracts.shared.image_check import LABEL
 from contracts.shared.quotas import refusal_sentence
 from tests.fakes.aws_account import (
     BUCKET,
@@ -216,13 +217,13 @@ FAULTS = (
            do=lambda memory: memory.labels.update(
                {"com.amazonaws.sagemaker.capabilities.multi-models": "false"})),
     before("an image with Python 3.10", "image_python_old",
-           do=lambda memory: memory.labels.update({"com.likeness.python": "3.10"})),
+           do=lambda memory: memory.labels.update({LABEL: "python=3.10 cuda=12.9 driver=525"})),
     before("an image with CUDA 13", "image_other_cuda", also=("image_driver_old",),
-           do=lambda memory: memory.labels.update({"com.likeness.cuda": "13.0"})),
+           do=lambda memory: memory.labels.update({LABEL: "python=3.12 cuda=13.0 driver=580"})),
     before("an image for a newer driver", "image_driver_old", also=("image_other_cuda",),
-           do=lambda memory: memory.labels.update({"com.likeness.cuda": "13.0"})),
+           do=lambda memory: memory.labels.update({LABEL: "python=3.12 cuda=13.0 driver=580"})),
     before("an image without labels", "image_without_labels",
-           do=lambda memory: memory.labels.pop("com.likeness.cuda")),
+           do=lambda memory: memory.labels.pop(LABEL)),
     # ---- bases ----
     before("no bases' bucket", "bucket_missing", do=lambda memory: memory.buckets.pop(BUCKET)),
     before("a bases' bucket elsewhere", "bucket_other_region",

@@ -19,6 +19,7 @@ from botocore import xform_name
 from botocore.model import OperationModel, Shape
 
 from contracts.base import hash_of_files
+from contracts.shared.image_check import LABEL
 from likeness_client.doctor.account import Account, action_of
 from likeness_client.doctor.template import shipped
 
@@ -118,9 +119,7 @@ def good_labels() -> dict[str, str]:
     """Return what the images say of themselves."""
     return {
         "com.amazonaws.sagemaker.capabilities.multi-models": "true",
-        "com.likeness.python": "3.12",
-        "com.likeness.cuda": "12.9",
-        "com.likeness.driver": "525",
+        LABEL: "python=3.12 cuda=12.9 driver=525",
     }
 
 

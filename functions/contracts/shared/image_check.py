@@ -47,6 +47,18 @@ def needs_of(found: Contents) -> str:
     return f"{python} cuda={version_text(found.cuda)} driver={min_driver(found.cuda)}"
 
 
+def read_needs(label: str) -> dict[str, str]:
+    """Return the parts of a label.
+
+    >>> read_needs("python=3.12 cuda=12.9 driver=525")["cuda"]
+    '12.9'
+
+    Raises:
+        ValueError: the label has another form.
+    """
+    return dict(part.split("=", 1) for part in label.split())
+
+
 def find_faults(label: str, found: Contents) -> Iterator[str]:
     """Yield what is wrong with an image, and what to do about each."""
     if found.python < MIN_PYTHON:

@@ -19,6 +19,7 @@ from contracts.shared.accelerators import (
     parse_version,
     version_text,
 )
+from contracts.shared.image_check import LABEL, read_needs
 from likeness_client.doctor.account import Account, action_of, code_in
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment
@@ -46,9 +47,6 @@ MANIFESTS = [
 ]
 
 PROCESSOR = "amd64"
-
-LABEL = "com.likeness."
-"""The beginning of the labels in which an image says what it needs."""
 
 MULTI_MODEL = "com.amazonaws.sagemaker.capabilities.multi-models"
 
@@ -282,7 +280,7 @@ def check_serving(
         yield find(deployment, "image_not_multi_model", image.parameter, label=MULTI_MODEL)
     cuda = version_in(labels, "cuda")
     if cuda is None:
-        yield find(deployment, "image_without_labels", image.parameter, label=LABEL + "cuda")
+        yield find(deployment, "image_without_labels", image.parameter, label=LABEL)
         return
     found, expected = version_text(cuda), deployment.value("ServingImageCuda")
     if str(cuda[0]) != expected:
@@ -303,9 +301,9 @@ def check_serving(
 
 
 def version_in(labels: Mapping[str, str], name: str) -> Version | None:
-    """Return a version that an image's labels name; None: they name none."""
+    """Return a version that an image's label of its needs names; None: it names none."""
     try:
-        return parse_version(labels[LABEL + name])
+        return parse_version(read_needs(labels[LABEL])[name])
     except (KeyError, ValueError):
         return None
 
