@@ -14,7 +14,7 @@ from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
+from boto3.session import Session
 from botocore import xform_name
 from botocore.model import OperationModel, Shape
 
@@ -248,7 +248,7 @@ class Client:
 @cache
 def shared_client(service: str) -> Any:
     """Return a client that asks ``Client.asked`` in place of a network."""
-    session = boto3.session.Session("id", "secret", region_name=REGION)
+    session = Session("id", "secret", region_name=REGION)
     session.events.register("provide-client-params", keep_arguments)
     session.events.register("before-call", ask_memory)
     return session.client(service)
