@@ -190,7 +190,7 @@ smoke-serving:
 	@$(call ready,torch,torch/.tests)
 	$(TORCH)/pytest -m serving tests/smoke/test_serv*.py
 
-corpus: ## every kind of bad and odd upload through intake, and a naive reader beside it (3 minutes)
+corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memory, and a naive reader beside it (15 minutes)
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
 
@@ -242,6 +242,7 @@ images-test: ## both images built by buildah on stand-in bases and run as SageMa
 	PYTHONPATH=functions:training_image:serving_image:. nice -n 15 $(TORCH)/python -m bench.images $(IMAGES_TEST)
 
 clean: ## forget builds, environments and the laptop's state
+	@if [ -d .local ]; then chmod -R u+w .local; fi # the functions' code is read-only
 	rm -rf .venv .aws-sam .local reports
 
 # ---- the images: docs/container_images.md ----------------------------------------------------------

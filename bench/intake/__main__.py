@@ -1,6 +1,6 @@
 """Compares intake with a naive reader, ``Image.open().convert("RGB").resize()``.
 
-Usage: python -m bench.intake
+Usage: python -m bench.intake [--jobs 2] [--no-naive]
 Each file of the corpus is read by a process of its own with as much memory as the Lambda function
 has, through the same classes as there; the naive reader has a process of its own as well. Prints
 the table, writes ``reports/corpus.json`` and exits with 1 when a target is missed.
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -36,6 +37,7 @@ MAX_ACCEPTANCE_SECONDS, MAX_ACCEPTANCE_MEGABYTES = 6, 600
 
 ROOT = Path(__file__).resolve().parents[2]
 Kind = Literal["photo", "archive", "naive"]
+Case = photos.PhotoCase | archives.ArchiveCase
 
 
 class Reading(NamedTuple):
@@ -108,13 +110,12 @@ def read(body: bytes, kind: Kind) -> Reading:
     return Reading(code is None, code, found["seconds"], clock, found["megabytes"])
 
 
-def read_all(
-    cases: Sequence[photos.PhotoCase] | Sequence[archives.ArchiveCase], kind: Kind
-) -> Score:
+def read_all(cases: Sequence[Case], kind: Kind, jobs: int) -> Score:
     """Read every file; say which of them intake answers with another code than it should."""
     score = Score()
-    for case in cases:
-        reading = read(case.make(), kind)
+    with ThreadPoolExecutor(jobs) as pool:
+        readings = list(pool.map(lambda case: read(case.make(), kind), cases))
+    for case, reading in zip(cases, readings, strict=True):
         score.add(reading, case.name, case.code)
         if kind != "naive" and reading.code != case.code:
             print(f"{case.name}: {reading.code} instead of {case.code}")
@@ -151,16 +152,18 @@ def check_random_requests() -> Counter[str]:
 def main() -> int:
     """Measure, print the table and write the report; return 1 when a target was missed."""
     parser = argparse.ArgumentParser(description="Read the corpus with intake and a naive reader.")
-    parser.parse_args()
+    parser.add_argument("--jobs", type=int, default=2, help="files that are read at once")
+    parser.add_argument("--no-naive", action="store_true", help="without the naive reader")
+    given = parser.parse_args()
     of_photos, of_archives = list(photos.cases()), list(archives.cases())
     count, correct = check_requests()
     kinds = len(of_photos) + len(of_archives) + count
     figures = [
         Figure("kinds in the corpus", kinds, "", MIN_KINDS),
         Figure(f"requests and keys answered correctly, of {count}", correct, "", count),
-        *figures_of("photos", read_all(of_photos, "photo"), of_photos),
-        *naive_figures(read_all(of_photos, "naive")),
-        *figures_of("archives", read_all(of_archives, "archive"), of_archives),
+        *figures_of("photos", read_all(of_photos, "photo", given.jobs), of_photos),
+        *figures_of("archives", read_all(of_archives, "archive", given.jobs), of_archives),
+        *([] if given.no_naive else naive_figures(read_all(of_photos, "naive", given.jobs))),
         *random_figures(),
     ]
     return finish("corpus", figures)
@@ -169,7 +172,7 @@ def main() -> int:
 def figures_of(
     name: str,
     score: Score,
-    cases: Sequence[photos.PhotoCase] | Sequence[archives.ArchiveCase],
+    cases: Sequence[Case],
 ) -> list[Figure]:
     """Return the figures of intake for one kind of file."""
     bad = sum(case.code is not None for case in cases)

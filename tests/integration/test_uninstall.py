@@ -194,7 +194,10 @@ def training_jobs(leaving: Leaving, names: dict[str, str]) -> tuple[str, str]:
 
 def endpoint(leaving: Leaving, names: dict[str, str]) -> None:
     """Make the endpoint as WarmModel does, and wait until it is in service."""
-    config = names["ServingEndpointConfig"].rpartition("/")[2]
+    function = leaving.cloud.client("lambda").get_function_configuration(
+        FunctionName=names["WarmModelFunction"]
+    )
+    config = function["Environment"]["Variables"]["ENDPOINT_CONFIG_NAME"]
     sagemaker = leaving.kit.sagemaker
     lifecycle = SageMakerEndpointLifecycle(f"{NAME}-endpoint", config, sagemaker, None)
     lifecycle.create()

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -248,3 +249,14 @@ def test_what_an_attempt_before_a_crash_has_stored_is_not_stored_again() -> None
     found = intake.uploads.list("unpacked/", limit=99)
     heads = intake.uploads.heads([item.key for item in found])
     assert [head.version_id for head in heads] == ["1"] * len(FILES)
+
+
+def test_no_more_is_unpacked_than_the_header_announces() -> None:
+    body = bytearray(zipped({"a.jpg": bytes(30_000_000)}))
+    at = body.index(b"PK\x01\x02") + 24
+    body[at : at + 4] = (5).to_bytes(4, "little")
+    tracemalloc.start()
+    assert refusal(bytes(body)) == "archive_damaged"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
