@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants privileges help demo test lint up down envs clean
+.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants privileges strict strict-template help demo test lint up down envs clean
 
 help: ## what there is
 	@awk -f docs/help.awk $(MAKEFILE_LIST)
@@ -100,6 +100,13 @@ $(ENVS)/torch/.tests: $(ENVS)/torch/.ready local/requirements-pytest.txt local/r
 	@$(call INSTALL,-r local/requirements-pytest.txt -r local/requirements-training-tests.txt)
 	@$(call INSTALL,--no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt)
 	@$(call INSTALL,--no-deps --upgrade --target $(@D)/faces -r training_image/requirements-faces.txt -r local/requirements-torchvision.txt)
+	@touch $@
+
+# checkov and parliament pin what moto and SAM do not.
+$(ENVS)/checkov/.ready: $(ENVS)/tools/.installers local/requirements-checkov.txt
+	$(call SAY,checkov (linters of infrastructure))
+	@$(VENV)
+	@$(call INSTALL,-r local/requirements-checkov.txt)
 	@touch $@
 
 # mutmut and what it needs, in a folder that comes last on the path of the environment whose tests run.
@@ -229,6 +236,14 @@ bench-newcomer: ## environments and first demo beside those of cabb990, in clone
 	@$(call ready,unit,tools/.tests)
 	$(TOOLS)/python -m bench.newcomer $(NEWCOMER)
 
+strict: ## the strict profile under cfn-lint, checkov and parliament: nothing unexplained (2 minutes)
+	@$(call ready,lint,tools/.tests sam/.ready checkov/.ready)
+	PYTHONPATH=. $(TOOLS)/python -m bench.strict
+
+strict-template: ## write template.strict.json, the strict profile of template.yaml (docs/strict.md)
+	@$(call ready,unit,tools/.ready)
+	PYTHONPATH=. $(TOOLS)/python profiles/strict.py
+
 privileges: ## what each role may do, beside what the end-to-end tests saw it do (10 minutes; RECORD=reports/calls.jsonl: an earlier run)
 	@$(call ready,test,$(TESTS_READY))
 	PYTHONPATH=. $(TOOLS)/python -m bench.privileges $(if $(RECORD),--record $(RECORD))
@@ -242,6 +257,7 @@ images-test: ## both images built by buildah on stand-in bases and run as SageMa
 	PYTHONPATH=functions:training_image:serving_image:. nice -n 15 $(TORCH)/python -m bench.images $(IMAGES_TEST)
 
 clean: ## forget builds, environments and the laptop's state
+	@if [ -d .local ]; then chmod -R u+w .local; fi # the functions' code is read-only
 	rm -rf .venv .aws-sam .local reports
 
 # ---- the images: docs/container_images.md ----------------------------------------------------------

@@ -1,6 +1,7 @@
 """Write template.yaml as plain CloudFormation, offline: what SAM makes of it once loops are gone.
 
 Usage: PYTHONPATH=. python .ci/expand_template.py > expanded.json    for cfn-lint
+       PYTHONPATH=. python .ci/expand_template.py --strict > expanded.json    of the strict profile
        PYTHONPATH=. python .ci/expand_template.py --golden           writes GOLDEN
        PYTHONPATH=. python .ci/expand_template.py --check            compares GOLDEN
 
@@ -19,7 +20,8 @@ import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from local.template import ROOT, folded, read
+from local.template import ROOT, expand, folded, load, read
+from profiles.strict import strict
 
 GOLDEN = ROOT / "tests" / "contract" / "golden" / "expanded_template.json"
 WIDTH = 140
@@ -37,14 +39,21 @@ MANAGED_POLICIES = {
 """Path of each of AWS's own policies, by the name that SAM calls it."""
 
 
-def expanded(region: str = "us-east-1") -> dict[str, Any]:
-    """Return template.yaml as CloudFormation gets it from its last transform in a Region."""
+def expanded(region: str = "us-east-1", template: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a template as CloudFormation gets it from its last transform in a Region.
+
+    Args:
+        region: where it is deployed.
+        template: with loops and includes written out; without one, template.yaml.
+    """
     os.environ["AWS_DEFAULT_REGION"] = region  # SAM reads the partition from it
     session = boto3.session.Session("none", "none", region_name=region)
     policies = f"arn:{session.get_partition_for_region(region)}:iam::aws:policy/"
     managed = {name: policies + path for name, path in MANAGED_POLICIES.items()}
     translator = Translator(managed, Parser(), boto_session=session)
-    translated: dict[str, Any] = translator.translate(localised(read()), parameter_values={})
+    translated: dict[str, Any] = translator.translate(
+        localised(template or read()), parameter_values={}
+    )
     return translated
 
 
@@ -113,7 +122,8 @@ def pretty(node: Any, indent: int = 0) -> str:
 
 def main() -> int:
     """Print the expanded template, write GOLDEN or compare it; return the exit status."""
-    template = expanded()
+    profile = expand(strict(load())) if "--strict" in sys.argv[1:] else None
+    template = expanded(template=profile)
     if "--golden" in sys.argv[1:]:
         GOLDEN.write_text(golden(template))
         return 0

@@ -6,18 +6,20 @@ the fourteen seconds of ``sam deploy`` are polling. tests/e2e also runs the real
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from local.cloud.paths import ROOT, STATE
 from local.cloud.server import Cloud
+from local.template import load
 
 SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
 BUILT_TEMPLATE = Path(".aws-sam", "build", "template.yaml")
@@ -32,6 +34,10 @@ ARTIFACTS_BUCKET = "likeness-artifacts"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 STALL_SECONDS = 600
 """Without an event of the stack. A busy machine takes minutes to load the base on the endpoint."""
+
+
+Profile = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes another template of a loaded one."""
 
 
 class DeploymentError(Exception):
@@ -67,7 +73,12 @@ def build(root: Path = ROOT) -> bool:
 
 
 def deploy(
-    cloud: Cloud, stack: str = "likeness", root: Path = ROOT, /, **overrides: str
+    cloud: Cloud,
+    stack: str = "likeness",
+    root: Path = ROOT,
+    profile: Profile | None = None,
+    /,
+    **overrides: str,
 ) -> dict[str, str]:
     """Create or update the stack through a change set; return its outputs.
 
@@ -75,12 +86,15 @@ def deploy(
         cloud: the embedded AWS.
         stack: the stack's name.
         root: the folder of the sources, which are built.
+        profile: makes another template of the packaged one, such as profiles.strict.
         overrides: parameters.
 
     Raises:
         DeploymentError: the message lists the failed resources and their reasons.
     """
     packaged = _package(cloud, root)
+    if profile is not None:
+        packaged.write_text(json.dumps(profile(load(packaged))))
     client = cloud.client("cloudformation")
     kind = "UPDATE" if _exists(client, stack) else "CREATE"
     change = client.create_change_set(

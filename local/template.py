@@ -46,7 +46,16 @@ def read(path: Path = TEMPLATE) -> dict[str, Any]:
     Raises:
         TemplateError: an include or a loop is of a kind that this module does not support.
     """
-    included = include(load(path), path.parent)
+    return expand(load(path), path.parent)
+
+
+def expand(template: dict[str, Any], folder: Path = ROOT) -> dict[str, Any]:
+    """Return a loaded template with files included from the folder and loops expanded.
+
+    Raises:
+        TemplateError: an include or a loop is of a kind that this module does not support.
+    """
+    included = include(template, folder)
     return {name: _section(value, included) for name, value in included.items()}
 
 

@@ -13,7 +13,7 @@ from contracts.documents.capacity import CapacityMode
 from contracts.documents.upload.options import Precision
 from contracts.shared.quotas import MAX_SENTENCE, quota_in
 from domain.ports.trainer import CreateOutcome, NoCapacity, TrainingState
-from domain.training.sagemaker_job import TrainingSettings
+from domain.training.sagemaker_job import Network, TrainingSettings
 
 _logger = Logger(child=True)
 
@@ -143,4 +143,22 @@ def settings_from_env() -> TrainingSettings:
         gradient_checkpointing=settings.text("GRADIENT_CHECKPOINTING") == "true",
         watchdog_seconds=settings.number("WATCHDOG_SECONDS"),
         face_detector=chosen_or_none(settings.text("FACE_DETECTOR")),
+        network=network_of(
+            settings.optional("TRAINING_SUBNET_IDS"),
+            settings.optional("TRAINING_SECURITY_GROUP_IDS"),
+        ),
+        output_kms_key=settings.optional("TRAINING_OUTPUT_KMS_KEY"),
     )
+
+
+def network_of(subnets: str | None, security_groups: str | None) -> Network | None:
+    """Return the training jobs' network from lists that commas separate; None without one.
+
+    >>> network_of("subnet-1,subnet-2", "sg-1")
+    Network(subnet_ids=('subnet-1', 'subnet-2'), security_group_ids=('sg-1',))
+    >>> network_of(None, None) is None
+    True
+    """
+    if subnets is None or security_groups is None:
+        return None
+    return Network(tuple(subnets.split(",")), tuple(security_groups.split(",")))

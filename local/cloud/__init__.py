@@ -11,6 +11,7 @@ sessions.py        credentials of assumed roles
 permissions.py     IAM decisions that stock gets wrong
 events.py          EventBridge targets, and tables from CloudFormation
 budgets.py         budgets of a template
+clock.py           what AWS does once a minute
 lifecycle.py       lifecycle rules of buckets
 monitoring/        metrics in logs, log filters, alarms
 xray.py            X-Ray: one trace for each execution

@@ -6,9 +6,6 @@ does this. Rules that move objects to another storage class are kept and do noth
 Source: Amazon S3's user guide, "Lifecycle configuration elements".
 """
 
-import logging
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -19,9 +16,6 @@ from ministack.services.cloudformation import provisioners
 
 from local.cloud.typing_aliases import Json, Stock
 
-log = logging.getLogger(__name__)
-
-PERIOD_SECONDS = 60.0
 CURRENT_VERSION_EVENTS = {
     "s3:ObjectRemoved:Delete": "s3:LifecycleExpiration:Delete",
     "s3:ObjectRemoved:DeleteMarkerCreated": "s3:LifecycleExpiration:DeleteMarkerCreated",
@@ -48,15 +42,6 @@ def install() -> None:
     handler.update(create=created, update=updated)
     s3._fire_s3_event_async = _renamed(s3._fire_s3_event_async)
     s3._s3_event_to_eventbridge = _with_reason(s3._s3_event_to_eventbridge)
-
-
-def sweep_until(stopped: threading.Event) -> None:
-    """Apply the rules once a minute, until the server stops."""
-    while not stopped.wait(PERIOD_SECONDS):
-        try:
-            sweep(time.time())
-        except Exception:  # the next minute may go better
-            log.exception("lifecycle rules were not applied")
 
 
 def sweep(now: float) -> None:

@@ -115,7 +115,7 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
             name="embedded-aws",
         )
         thread.start()
-        _start_sweeper(stop)
+        _start_clock(stop)
         cloud = Cloud(f"http://{HOST}:{port}", port)
         try:
             _wait_until_ready(cloud, thread)
@@ -180,10 +180,10 @@ def _listen(app: Stock, port: int, stop: threading.Event) -> None:
     asyncio.run(hypercorn_serve(app, config, shutdown_trigger=until_stopped))
 
 
-def _start_sweeper(stop: threading.Event) -> None:
-    """Apply the buckets' lifecycle rules once a minute."""
-    sweep = import_module("local.cloud.lifecycle").sweep_until
-    threading.Thread(target=sweep, args=(stop,), daemon=True, name="lifecycle").start()
+def _start_clock(stop: threading.Event) -> None:
+    """Apply lifecycle rules and evaluate alarms once a minute."""
+    work = import_module("local.cloud.clock").work_until
+    threading.Thread(target=work, args=(stop,), daemon=True, name="clock").start()
 
 
 def _wait_until_ready(cloud: Cloud, thread: threading.Thread) -> None:

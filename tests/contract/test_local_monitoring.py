@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,6 +86,32 @@ def test_an_alarm_without_values_is_in_the_state_that_it_asks_for(
 ) -> None:
     alarm(cloud, f"empty-{missing}", "nobody", missing)
     assert state(cloud, f"empty-{missing}") == expected
+
+
+@pytest.mark.parametrize(
+    ("hours", "missing", "expected"),
+    [
+        ((1, 2), "missing", "ALARM"),
+        ((1, 3), "missing", "ALARM"),
+        ((1,), "missing", "OK"),
+        ((1,), "breaching", "ALARM"),
+        ((4, 5), "missing", "INSUFFICIENT_DATA"),
+        ((4, 5), "notBreaching", "OK"),
+    ],
+)
+def test_an_alarm_counts_the_periods_that_breach(
+    cloud: Cloud, hours: tuple[int, ...], missing: str, expected: str
+) -> None:
+    name, client = uuid.uuid4().hex, cloud.client("cloudwatch")
+    middles = [time.time() - 3600 * hour + 1800 for hour in hours]
+    data = [{"MetricName": name, "Value": 2, "Timestamp": moment} for moment in middles]
+    client.put_metric_data(Namespace="Counted", MetricData=data)
+    client.put_metric_alarm(
+        AlarmName=name, Namespace="Counted", MetricName=name, Statistic="Maximum", Period=3600,
+        EvaluationPeriods=3, DatapointsToAlarm=2, Threshold=1, TreatMissingData=missing,
+        ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    assert state(cloud, name) == expected
 
 
 @pytest.mark.parametrize("age", [15 * 24 * 3600, -3 * 3600], ids=["too old", "too early"])

@@ -15,6 +15,7 @@ from contracts.shared.layout import upload_prefix
 from likeness_client.__main__ import main
 from likeness_client.exit_codes import ExitCode
 from local import deployment
+from local.cloud.paths import ROOT
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import SERVER, TRAINER, SageMakerKit, restore_defaults
 
@@ -99,7 +100,7 @@ def run(*words: str) -> int:
 def sam_delete(leaving: Leaving) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [deployment.SAM, "delete", "--no-prompts", "--stack-name", NAME, "--region", "us-east-1"],
-        cwd=deployment.ROOT,
+        cwd=ROOT,
         env=os.environ | leaving.cloud.environment(),
         capture_output=True,
         text=True,
@@ -194,7 +195,10 @@ def training_jobs(leaving: Leaving, names: dict[str, str]) -> tuple[str, str]:
 
 def endpoint(leaving: Leaving, names: dict[str, str]) -> None:
     """Make the endpoint as WarmModel does, and wait until it is in service."""
-    config = names["ServingEndpointConfig"].rpartition("/")[2]
+    function = leaving.cloud.client("lambda").get_function_configuration(
+        FunctionName=names["WarmModelFunction"]
+    )
+    config = function["Environment"]["Variables"]["ENDPOINT_CONFIG_NAME"]
     sagemaker = leaving.kit.sagemaker
     lifecycle = SageMakerEndpointLifecycle(f"{NAME}-endpoint", config, sagemaker, None)
     lifecycle.create()

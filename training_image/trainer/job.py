@@ -65,7 +65,8 @@ def run_job(root: Path) -> int:
     try:
         plan, machine = read_plan(root), Machine.read(root)
         tasks = machine.tasks_of_this_host(plan)
-        log(machine.check_gpu())
+        with log_context(plan_id=plan.plan_id):
+            log(machine.check_gpu())
     except TrainingError as error:
         write_failure(root, describe_failure(error))
         return FAILED

@@ -45,6 +45,13 @@ FACE_DETECTOR = "LIKENESS_FACE_DETECTOR"
 CHECKPOINTS, TENSORBOARD = "/opt/ml/checkpoints", "/opt/ml/output/tensorboard"
 
 
+class Network(NamedTuple):
+    """Subnets and security groups of a VPC."""
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """The settings that are the same for every training job of a stack."""
@@ -84,6 +91,11 @@ class TrainingSettings:
     """Whether trainings save memory at the price of a third of their speed."""
     watchdog_seconds: int = 120
     """Seconds without a step after which the trainer logs where it is; 0: never."""
+    network: Network | None = None
+    """Where the training jobs' instances run; None: in SageMaker's own network."""
+    output_kms_key: str | None = None
+    """Customer key of the jobs' artifacts; None: the bucket's own encryption. Volumes have none:
+    SageMaker refuses VolumeKmsKeyId for instance types with local disks, as all of ours are."""
     face_detector: str | None = None
     """Name of the face detector; None: the training image decides, and else the base's card."""
 
@@ -125,7 +137,9 @@ def training_job_request(
         "OutputDataConfig": {
             "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
             "CompressionType": "GZIP",
+            **({"KmsKeyId": settings.output_kms_key} if settings.output_kms_key else {}),
         },
+        **vpc(settings),
         "ResourceConfig": resources(run, choice, max(1, len(plan.shares))),
         "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
         "CheckpointConfig": {
@@ -156,6 +170,18 @@ def hyperparameters(
     if settings.mixed_precision is not None:
         chosen["mixed_precision"] = settings.mixed_precision
     return {name: str(value) for name, value in chosen.items()}
+
+
+def vpc(settings: TrainingSettings) -> dict[str, Any]:
+    """Return VpcConfig, where the stack has a network; a warm pool compares it."""
+    if settings.network is None:
+        return {}
+    return {
+        "VpcConfig": {
+            "Subnets": list(settings.network.subnet_ids),
+            "SecurityGroupIds": list(settings.network.security_group_ids),
+        }
+    }
 
 
 def processes_of(run: RunOptions, settings: TrainingSettings) -> int:

@@ -1,0 +1,1 @@
+"""Profiles: what template.yaml becomes for an organisation with rules of its own."""
