@@ -77,7 +77,7 @@ def listening_addresses(port: int) -> set[str]:
 
 
 def reached_from() -> str:
-    """Return where the server listens: SageMaker calls a container from outside, nobody a laptop."""
+    """Return where the server listens: a container is called from outside, a laptop is not."""
     return "00000000" if (IMAGE_TRITON / "bin/tritonserver").is_file() else "0100007F"
 
 
