@@ -199,7 +199,7 @@ smoke-serving:
 
 corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memory, and a naive reader beside it (15 minutes)
 	@$(call ready,unit,tools/.tests)
-	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake $(CORPUS)
 
 .PHONY: doctor-test
 doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)

@@ -186,6 +186,10 @@ FAULTS = (
     before("quota 0 for the endpoint", "quota_endpoint_zero", do=quota(ENDPOINT, 0)),
     before("quota 2 for three instances", "quota_endpoint_low",
            given={"EndpointMaxInstances": "3"}),
+    before("one training instance of any type", "quota_total_low",
+           do=quota("Number of instances across all training jobs", 1)),
+    before("no instance for endpoints", "quota_total_low",
+           do=quota("Number of instances across active endpoints", 0)),
     before("training jobs of an hour", "quota_runtime_low",
            do=quota("Longest run time for a training job", 3600)),
     # ---- images ----

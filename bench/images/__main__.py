@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,13 +53,13 @@ def main() -> int:
     """Return 1 when a target was missed, 2 when this machine cannot run it."""
     options = parse()
     folder = Path(options.scratch).resolve()
+    found: list[Figure] = []
     try:
         check(install=options.install)
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder / "runs", ignore_errors=True)
-        found = [
-            figure for name in options.only for figure in tried(RECIPES[name], folder, options)
-        ]
+        for name in options.only:
+            shutil.rmtree(folder / "runs" / name, ignore_errors=True)
+            collect(RECIPES[name], folder, options, found)
     except (CannotRunError, ImageError) as error:
         print(f"images-test: {error}", file=sys.stderr)
         return 2
@@ -66,6 +67,17 @@ def main() -> int:
         if not options.keep:
             remove(folder)
     return finish("images-test", found)
+
+
+def collect(recipe: Recipe, folder: Path, options: argparse.Namespace, found: list[Figure]) -> None:
+    """Add the figures of one image; what ends before its last figure is a miss of its own."""
+    try:
+        for figure in tried(recipe, folder, options):
+            print(f"images-test: {figure.name}: {figure.value}", flush=True)
+            found.append(figure)
+    except (AssertionError, OSError, ValueError, subprocess.SubprocessError):
+        traceback.print_exc()
+        found.append(Figure(f"{recipe.name}: tried to the end", 0, "", 1))
 
 
 def parse() -> argparse.Namespace:

@@ -247,6 +247,13 @@ CATALOGUE: dict[str, Entry] = {
         "The quota '{name}' is {value}, but the endpoint may have {wanted} instances. {request}",
         QUOTA,
     ),
+    "quota_total_low": Entry(
+        ERROR,
+        "The account may use fewer instances at once than the stack",
+        "The quota '{name}' is {value}, whatever the instance type; the stack may use {wanted}"
+        " ({subject}). {request}",
+        QUOTA,
+    ),
     "quota_runtime_low": Entry(
         ERROR,
         "Training jobs may not run as long as they need",
@@ -401,8 +408,8 @@ CATALOGUE: dict[str, Entry] = {
     "base_not_hashed": Entry(
         NOTE,
         "Large files of the base model were not compared",
-        "{files} of the base's files ({gigabytes} GB) are as long as they should be, but S3 keeps"
-        " no SHA-256 of them.",
+        "{files} of the base's files ({gigabytes} GB) are there, but their content was not"
+        " compared with base.json: S3 keeps no SHA-256 of them.",
         "likeness doctor --stack {stack} --region {region} --hash",
     ),
     "captioner_missing": Entry(

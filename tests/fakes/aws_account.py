@@ -14,7 +14,7 @@ from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
+from boto3.session import Session
 from botocore import xform_name
 from botocore.model import OperationModel, Shape
 
@@ -65,6 +65,8 @@ def instance_quotas() -> dict[str, float]:
         "ml.g5.2xlarge for training warm pool usage": 4,
         "ml.g5.xlarge for endpoint usage": 2,
         "Longest run time for a training job": 432000,
+        "Number of instances across all training jobs": 4,
+        "Number of instances across active endpoints": 4,
     }
 
 
@@ -246,7 +248,7 @@ class Client:
 @cache
 def shared_client(service: str) -> Any:
     """Return a client that asks ``Client.asked`` in place of a network."""
-    session = boto3.session.Session("id", "secret", region_name=REGION)
+    session = Session("id", "secret", region_name=REGION)
     session.events.register("provide-client-params", keep_arguments)
     session.events.register("before-call", ask_memory)
     return session.client(service)

@@ -137,6 +137,9 @@ def use(home: Path, folder: Path) -> None:
     assert "refused   5.jpg" in output
     (folder / "likeness_client.py").unlink()
     (folder / "json.py").unlink()
+    template = "from likeness_client.doctor.template import shipped; print(shipped().resources)"
+    assert "UploadsBucket" in run(home / "bin" / "python", "-c", template, cwd=folder)
+    assert "checks are parameters" in run(likeness, "doctor", "--skip", "x", cwd=folder, rc=2)
     names = "from likeness_client import *; from likeness_client.jobs import Jobs; print(Likeness)"
     assert "likeness_client.client" in run(home / "bin" / "python", "-c", names, cwd=folder)
 

@@ -37,5 +37,6 @@ def test_a_hundred_parallel_deliveries_are_one_job_and_one_message(cloud: Cloud)
     assert Counter(status for status, _ in answers) == {"accepted": 1, "repeat": DELIVERIES - 1}
     assert len({job_id for _, job_id in answers}) == 1
     assert [notice.code for notice in notifier.published] == ["dry_run"]
-    assert len(intake.models.list("jobs/", 99)) == 2  # accepted.json and photo_report.json
+    written = {each.key.rsplit("/", 1)[-1] for each in intake.models.list("jobs/", 99)}
+    assert written == {"accepted.json", "inspection.json", "photo_report.json"}
     assert len(intake.uploads.list(layout.ACCEPTED_PREFIX, 99)) == len(GOOD)

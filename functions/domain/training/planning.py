@@ -92,8 +92,8 @@ def choose_launches(
     free = rules.quota - instances_in_use(running)
     if free <= 0:
         return []
-    size = batch_size(len(queued), rules, largest_step(queued, rules))
-    cluster = cluster_size(len(queued), rules)
+    cluster = cluster_size(len(queued), rules, mean_seconds(queued))
+    size = batch_size(len(queued), rules, largest_step(queued, rules), cluster)
     in_order = fair_order(queued, Counter(job.tenant for job in running))
     next_jobs = list(islice(in_order, free * size))
     orders: list[LaunchOrder] = []
@@ -116,7 +116,7 @@ def instances_in_use(running: Iterable[JobRecord]) -> int:
     )
 
 
-def batch_size(waiting: int, rules: PlanningRules, in_one_step: int = 1) -> int:
+def batch_size(waiting: int, rules: PlanningRules, in_one_step: int = 1, cluster: int = 1) -> int:
     """Return how many users an instance trains in one training job: more when more of them wait.
 
     The start of a training job is paid once for all its users. No user waits for a batch to fill.
@@ -130,7 +130,7 @@ def batch_size(waiting: int, rules: PlanningRules, in_one_step: int = 1) -> int:
     >>> [batch_size(n, PlanningRules(quota=2, max_batch=50), in_one_step=4) for n in (2, 6, 8, 40)]
     [1, 3, 4, 10]
     """
-    instances = min(rules.quota, SMALL_JOBS_AT_ONCE * cluster_size(waiting, rules))
+    instances = min(rules.quota, SMALL_JOBS_AT_ONCE * cluster)
     half, all_of_them = -(-waiting // (2 * instances)), -(-waiting // instances)
     return max(1, min(rules.max_batch, max(half, min(in_one_step, all_of_them))))
 
@@ -145,21 +145,28 @@ def largest_step(queued: Iterable[JobRecord], rules: PlanningRules) -> int:
     )
 
 
-def cluster_size(waiting: int, rules: PlanningRules) -> int:
+def cluster_size(waiting: int, rules: PlanningRules, user_seconds: float = 0) -> int:
     """Return how many instances a training job has.
 
     One, as long as single training jobs can use the whole quota, because the instances of a job
-    are paid until the last of them has ended. Above SMALL_JOBS_AT_ONCE instances, SageMaker's one
-    request per second is too slow for single ones, so with a large backlog a request starts several
-    instances at once.
+    are paid until the last of them has ended, and a warm pool fits jobs of its own size only. At
+    one request per second, as many jobs can run at the same time as a job lasts seconds. Above
+    that, with a large backlog, a request starts several instances at once.
 
-    >>> rules = PlanningRules(quota=100, max_instances=10)
-    >>> [cluster_size(waiting, rules) for waiting in (199, 200, 100_000)]
-    [1, 3, 3]
+    Args:
+        waiting: queued jobs.
+        rules: the stack's limits.
+        user_seconds: mean estimated seconds of training of a queued job; 0: not known.
+
+    >>> rules = PlanningRules(quota=400, max_batch=100, max_instances=10)
+    >>> [cluster_size(waiting, rules, 10) for waiting in (799, 800, 8000, 80_000)]
+    [1, 10, 4, 1]
     """
     if waiting < 2 * rules.quota:
         return 1
-    return min(rules.max_instances, -(-rules.quota // SMALL_JOBS_AT_ONCE))
+    users = min(rules.max_batch, -(-waiting // (2 * rules.quota)))
+    jobs = max(SMALL_JOBS_AT_ONCE, int(users * user_seconds))
+    return min(rules.max_instances, -(-rules.quota // jobs))
 
 
 def batches(jobs: Sequence[JobRecord], size: int) -> list[list[JobRecord]]:
@@ -206,6 +213,11 @@ def step_key(job: JobRecord) -> StepKey:
     """Return the key of the jobs that may share a step with this one."""
     group = None if job.step_shape is None else job.step_shape.group
     return StepKey("", job.job_id) if group is None else StepKey(group, "")
+
+
+def mean_seconds(jobs: Sequence[JobRecord]) -> float:
+    """Return the mean estimated seconds of training of the jobs; 0: none is known."""
+    return sum(work_seconds(job) for job in jobs) / max(1, len(jobs))
 
 
 def work_seconds(job: JobRecord) -> int:

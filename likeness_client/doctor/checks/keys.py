@@ -39,7 +39,7 @@ def check_bases_key(deployment: Deployment, account: Account) -> Iterator[Findin
 def check_named_keys(deployment: Deployment, account: Account) -> Iterator[Finding]:
     """Find keys that parameters name and that cannot be used."""
     for name, value in deployment.values.items():
-        if "Kms" in name and value:
+        if "Kms" in name and value not in {"", "none"}:
             yield from check_key(deployment, account, value, name)
 
 

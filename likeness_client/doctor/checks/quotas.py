@@ -1,6 +1,6 @@
 """Service quotas of the instance types, against what the parameters ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +12,12 @@ from likeness_client.doctor.deployment import Deployment
 from likeness_client.doctor.finding import Finding
 
 RUNTIME_QUOTA = "Longest run time for a training job"
+
+TOTALS: dict[Use, str] = {
+    "training job": "Number of instances across all training jobs",
+    "endpoint": "Number of instances across active endpoints",
+}
+"""Quotas for all instance types together."""
 
 OPEN = {"PENDING", "CASE_OPENED"}
 """States of a request for more that AWS has not decided."""
@@ -65,6 +71,7 @@ def check_quotas(deployment: Deployment, account: Account) -> Iterator[Finding]:
             )
         elif quota.value < need.wanted:
             yield too_small(deployment, account, need, quota)
+    yield from check_totals(deployment, account, quotas)
     yield from check_runtime(deployment, account, quotas.get(RUNTIME_QUOTA))
 
 
@@ -138,6 +145,28 @@ def described(quota: Quota) -> str:
     """Return a quota in Service Quotas' own words, where AWS refuses nothing."""
     words = f": {quota.description}" if quota.description else ""
     return f"{quota.name} ({quota.code}){words}"
+
+
+def check_totals(
+    deployment: Deployment, account: Account, quotas: Mapping[str, Quota]
+) -> Iterator[Finding]:
+    """Find quotas for all instance types together; an account without them has no such limit."""
+    for need in needs_of(deployment):
+        quota = quotas.get(TOTALS.get(need.use, ""))
+        if quota is not None and quota.value < need.wanted:
+            sentence = refusal_sentence(quota.name, int(quota.value), need.wanted)
+            finding = find(
+                deployment,
+                "quota_total_low",
+                need.parameter,
+                quote=sentence,
+                name=quota.name,
+                quota_code=quota.code,
+                value=quota.value,
+                wanted=need.wanted,
+                request=open_request(account, quota),
+            )
+            yield replace(finding, foreseen=True)
 
 
 def check_runtime(

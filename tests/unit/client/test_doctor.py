@@ -141,7 +141,7 @@ def test_a_quota_finding_carries_aws_s_sentence_and_the_command(run: Run) -> Non
     assert one["aws_foreseen"], "SageMaker was not asked for a training job"
     assert one["aws"] == refusal_sentence("ml.g5.2xlarge for training job usage", 0, 2)
     assert one["command"].startswith("aws service-quotas request-service-quota-increase")
-    assert one["command"].endswith("--quota-code L-00000002 --desired-value 2")
+    assert one["command"].endswith("--desired-value 2")
 
 
 def test_a_request_that_aws_has_not_decided_is_named() -> None:
@@ -266,6 +266,7 @@ parameter_overrides = '{given} TrainingQuota=9'
     assert status == 1
     assert {one["code"] for one in json.loads(report)["findings"]} == {
         "quota_training_low",
+        "quota_total_low",
         "quota_warm_pool_low",
     }
     assert run(aws, *config, "--parameter-overrides", "TrainingQuota=1")[0] == 0

@@ -8,10 +8,12 @@ import pytest
 
 from contracts.documents.stages import TrainingEvent
 from contracts.documents.status import TrainingProgress
-from contracts.documents.training import TrainedAdapter
+from contracts.documents.training import TrainedAdapter, TrainingPlan
 from contracts.shared import layout
-from domain.ports.storage import write_document
+from contracts.shared.names import plan_id_of_name
+from domain.ports.storage import read_document, write_document
 from domain.ports.trainer import JobStatus, TrainingState
+from domain.training import planning
 from domain.training.billing import settle_cost_records
 from domain.training.following import (
     LAUNCH_GRACE,
@@ -345,3 +347,26 @@ def test_a_torn_result_is_none_and_holds_nobody_up() -> None:
     world.trainer.end(world.name_of(1))
     reconcile(world.services, NOON)
     assert world.callbacks.answers["token-1"].error == "TrainingFailedError"
+
+
+def test_a_host_that_failed_costs_only_its_own_users_an_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planning, "SMALL_JOBS_AT_ONCE", 1)
+    world = World()
+    for number in range(4):
+        world.enter(number, f"token-{number}")
+    settings = replace(SETTINGS, quota=2, max_batch=2, max_instances=2)
+    (name,) = launch(LaunchServices(world.services, world.bases, settings), NOON)
+    plan = read_document(world.models, layout.plan_key(plan_id_of_name(name)), TrainingPlan)
+    (first, second) = plan.shares
+    well, lost = plan.tasks[:first], plan.tasks[first:]
+    for task in well:
+        world.write_result(int(task.job_id, 16))
+    world.trainer.end(name, "Completed")
+    reconcile(world.services, NOON)
+    assert len(lost) == second >= 1
+    assert len(world.callbacks.answers) == len(well)
+    assert all(answer.error is None for answer in world.callbacks.answers.values())
+    again = [job.job_id for job in world.jobs.queued() if job.alone]
+    assert again == [task.job_id for task in lost]
