@@ -22,6 +22,7 @@ from diffusers import (
 from PIL.Image import Image
 
 from contracts.base import BaseCard
+from contracts.shared.samplers import SAMPLERS
 from serving.adapters.hooks import Mix, active
 from serving.adapters.reader import COMPONENTS, find_layers
 from serving.precision import DTYPE, choose_dtype, wider_dtype
@@ -104,6 +105,7 @@ class Generator:
         """Load the base in a type."""
         self.dtype = dtype
         self.pipeline = load_pipeline(self.folder, self.card, dtype).to(self.device)
+        self.scheduler_config = self.pipeline.scheduler.config
         self.from_image = share_pipeline(self.pipeline, self.card)
         self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})
 
@@ -182,8 +184,9 @@ class Generator:
 
     def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
         """Return a new scheduler, as a scheduler keeps state from its last pass."""
-        options = SCHEDULER_OPTIONS.get(name, {})
-        return getattr(diffusers, name).from_config(self.pipeline.scheduler.config, **options)
+        kind, options, _ = SAMPLERS[name]
+        options = {**SCHEDULER_OPTIONS.get(kind, {}), **options}
+        return getattr(diffusers, kind).from_config(self.scheduler_config, **options)
 
 
 def pictures_of(values: np.ndarray[Any, Any], processor: Any) -> list[Image | None]:  # noqa: ANN401

@@ -3,13 +3,15 @@
 import base64
 import binascii
 import io
+import json
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from PIL import Image, ImageOps
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError, from_json
 
 from contracts.base import BaseCard
 from contracts.documents.picture import (
@@ -20,8 +22,8 @@ from contracts.documents.picture import (
     MAX_PROMPT_CHARACTERS,
     PictureArguments,
     PictureCode,
-    Scheduler,
 )
+from contracts.shared.samplers import SAMPLERS, rename_arguments
 from contracts.shared.styles import apply_style
 
 MAX_ARGUMENTS_BYTES = 4096
@@ -41,6 +43,7 @@ class PassKey(NamedTuple):
     height: int
     width: int
     scheduler: str
+    """A key of SAMPLERS."""
     guided: bool
     has_negative_prompt: bool
     strength: float | None = None
@@ -105,7 +108,7 @@ def parse_request(
     start = parse_image(image, (width, height)) if image else None
     texts = (
         parse_text(prompt, "prompt", at_least=1),
-        parse_text(negative_prompt, "negative_prompt", at_least=0),
+        parse_text(pick_negative(negative_prompt, arguments), "negative_prompt", at_least=0),
     )
     styled, avoided = apply_style(arguments.style, *texts)
     guidance = arguments.guidance_scale
@@ -118,7 +121,7 @@ def parse_request(
         height=height,
         width=width,
         lora_scale=arguments.lora_scale,
-        scheduler=arguments.scheduler or check_scheduler(defaults.scheduler),
+        scheduler=check_scheduler(arguments.scheduler, defaults.scheduler, steps),
         arguments=arguments,
         image=start,
         strength=check_strength(arguments.strength, start, steps),
@@ -169,9 +172,15 @@ def parse_arguments(text: bytes) -> PictureArguments:
     if len(text) > MAX_ARGUMENTS_BYTES:
         raise PictureError("invalid_argument", f"gen_args: at most {MAX_ARGUMENTS_BYTES} bytes")
     try:
-        return PictureArguments.model_validate_json(text.strip() or b"{}", strict=True)
+        given = from_json(text.strip() or b"{}")
+        ours = rename_arguments(given) if isinstance(given, dict) else given
+        return PictureArguments.model_validate_json(json.dumps(ours), strict=True)
     except ValidationError as error:
         raise PictureError("invalid_argument", explain(error)) from None
+    except PydanticCustomError as error:
+        raise PictureError("invalid_argument", f"gen_args: {error}") from None
+    except ValueError:
+        raise PictureError("invalid_argument", "gen_args: not a JSON object") from None
 
 
 def explain(error: ValidationError) -> str:
@@ -203,10 +212,26 @@ def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
     return tuple((start + index) % 2**32 for index in range(count))
 
 
-def check_scheduler(name: str) -> str:
-    """Return the base's default scheduler if this server supports it."""
-    if name not in get_args(Scheduler):
+def pick_negative(tensor: bytes, arguments: PictureArguments) -> bytes:
+    """Return the negative prompt of the tensor or of the arguments."""
+    if arguments.negative_prompt is None:
+        return tensor
+    if tensor:
+        text = "negative_prompt: given as an input and in gen_args; give one of them"
+        raise PictureError("invalid_argument", text)
+    return arguments.negative_prompt.encode()
+
+
+def check_scheduler(requested: str | None, default: str, steps: int) -> str:
+    """Return the key in SAMPLERS of the request's sampler, or of the base's."""
+    name = requested or default
+    if name not in SAMPLERS:
         raise PictureError(
             "generation_failed", "the base card names a scheduler that this server does not support"
+        )
+    most = SAMPLERS[name].max_steps
+    if most is not None and steps > most:
+        raise PictureError(
+            "invalid_argument", f"num_inference_steps: at most {most} with this scheduler"
         )
     return name

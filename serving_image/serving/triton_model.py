@@ -27,6 +27,7 @@ from contracts.documents.picture import (
     PROMPT,
 )
 from contracts.shared.prompts import name_subject
+from contracts.shared.samplers import SAMPLERS
 from serving.adapters.cache import AdapterCache
 from serving.adapters.hooks import Mix
 from serving.adapters.mixing import find_mixed_adapters, has_adapter
@@ -287,7 +288,8 @@ class TritonPythonModel:
             ),
             strength=request.strength,
             image_sha256=request.image.sha256 if request.image else None,
-            scheduler=request.scheduler,
+            scheduler=SAMPLERS[request.scheduler].scheduler,
+            scheduler_options=SAMPLERS[request.scheduler].options,
             width=request.width,
             height=request.height,
             seconds=round(pending.seconds, 3),
@@ -295,8 +297,10 @@ class TritonPythonModel:
 
 
 def dump_info(info: GenerationInfo) -> bytes:
-    """Return JSON without image fields when there is no image: older readers refuse them."""
+    """Return JSON without the fields that say nothing here: older readers refuse them."""
     omitted = {"strength", "image_sha256"} if info.image_sha256 is None else set()
+    if not info.scheduler_options:
+        omitted.add("scheduler_options")
     return info.model_dump_json(exclude=omitted).encode()
 
 

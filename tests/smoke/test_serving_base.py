@@ -157,7 +157,17 @@ def test_a_reader_older_than_image_input_understands_the_answer(tmp_path: Path) 
     answer = base(MemoryGenerator()).execute([request(tmp_path)])[0]
     info = json.loads(answer.outputs["info"][0][0])
     assert not {"strength", "image_sha256"} & info.keys()
+    assert "scheduler_options" not in info
     assert info["cached"] is False
+
+
+def test_info_tells_which_scheduler_a_sampler_s_name_stands_for(tmp_path: Path) -> None:
+    asked = request(tmp_path, sampler_name="DPM++ SDE Karras", steps=3, seed=-1)
+    info = json.loads(base(MemoryGenerator()).execute([asked])[0].outputs["info"][0][0])
+    assert info["scheduler"] == "DPMSolverSinglestepScheduler"
+    assert info["scheduler_options"]["use_karras_sigmas"] is True
+    assert info["num_inference_steps"] == 3
+    assert info["seeds"][0] >= 0
 
 
 def test_a_bad_request_fails_alone(tmp_path: Path) -> None:

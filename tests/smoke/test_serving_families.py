@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
 from PIL import Image
 
-from contracts.documents.picture import Scheduler
+from contracts.shared.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row
 from serving.tensors import PassKey
@@ -27,7 +27,7 @@ from tests.smoke.tiny_pipelines import Family
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 DEVICE = torch.device("cpu")
-SCHEDULERS = Scheduler.__args__  # type: ignore[attr-defined]  # (a Literal's values)
+SCHEDULERS = [*CLASSES]
 
 
 class BothSides:
@@ -38,6 +38,7 @@ class BothSides:
         self.generator = Generator(folder / "base", DEVICE)
         self.plain = DiffusionPipeline.from_pretrained(folder / "base")
         self.plain.set_progress_bar_config(disable=True)
+        self.config = self.plain.scheduler.config
         self.adapters = [self.add(folder, number, family) for number in (1, 2)]
 
     def add(self, folder: Path, number: int, family: Family) -> Adapter:
@@ -61,7 +62,6 @@ class BothSides:
         return [np.array(image, np.int16) for image in self.generator.draw(key, rows)]
 
     def draw_plainly(self, row: Row, scheduler: str, strength: float | None = None) -> kit.Picture:
-        config = self.plain.scheduler.config
         more = {"skip_prk_steps": True} if scheduler == "PNDMScheduler" else {}
         plain = self.plain
         start: dict[str, Any] = {"height": 64, "width": 64}
@@ -69,7 +69,8 @@ class BothSides:
             plain = AutoPipelineForImage2Image.from_pipe(self.plain)
             plain.set_progress_bar_config(disable=True)
             start = {"image": row.image, "strength": strength}
-        plain.scheduler = getattr(diffusers, scheduler).from_config(config, **more)
+        kind, options, _ = SAMPLERS[scheduler]
+        plain.scheduler = getattr(diffusers, kind).from_config(self.config, **more, **options)
         answer = plain(
             row.prompt,
             negative_prompt=row.negative_prompt,
@@ -98,6 +99,36 @@ def test_the_base_draws_with_every_scheduler_as_diffusers_does(
     row = Row("a photo", "hat", 3, 4.0)
     drawn = sides.draw([row], scheduler, negative=True)[0]
     assert difference(drawn, sides.draw_plainly(row, scheduler)) <= 1
+
+
+NAMED = ["DPM++ 2M Karras", "DPM++ 2M SDE Exponential", "DPM++ SDE Karras", "DPM2 a Karras"]
+
+
+@pytest.mark.parametrize("sampler", NAMED)
+def test_a_sampler_of_other_tools_is_diffusers_scheduler_with_these_options(
+    sides: BothSides, sampler: str
+) -> None:
+    row = Row("a photo", "hat", 3, 4.0)
+    drawn = sides.draw([row], sampler, negative=True)[0]
+    assert difference(drawn, sides.draw_plainly(row, sampler)) <= 1
+
+
+def test_a_sampler_s_options_end_with_its_picture(sides: BothSides) -> None:
+    row = Row("a photo", "hat", 3, 4.0)
+    for sampler in ("DPM++ 2M SDE Karras", "DPM++ 2M SDE Exponential"):
+        sides.draw([row], sampler, negative=True)
+    after = sides.draw([row], "DPMSolverMultistepScheduler", negative=True)[0]
+    assert difference(after, sides.draw_plainly(row, "DPMSolverMultistepScheduler")) <= 1
+
+
+@pytest.mark.parametrize("sampler", sorted(set(SAMPLERS) - {*CLASSES, *NAMED}))
+def test_every_sampler_draws_a_row_beside_another_as_it_does_alone(
+    sides: BothSides, sampler: str
+) -> None:
+    rows = [Row("a photo", None, 3, 4.0), Row("a house", None, 4, 2.0)]
+    together = sides.draw(rows, sampler)
+    alone = [sides.draw([row], sampler)[0] for row in rows]
+    assert max(map(difference, together, alone)) <= 1
 
 
 def make_image(seed: int) -> Image.Image:
