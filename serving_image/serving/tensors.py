@@ -18,11 +18,11 @@ from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     ERROR_PREFIX,
     MAX_IMAGE_BYTES,
-    MAX_IMAGE_PIXELS,
     MAX_PROMPT_CHARACTERS,
     PictureArguments,
     PictureCode,
 )
+from contracts.shared.limits import MAX_START_IMAGE_PIXELS
 from contracts.shared.samplers import SAMPLERS, rename_arguments
 from contracts.shared.styles import apply_style
 
@@ -105,7 +105,7 @@ def parse_request(
     defaults = base.inference
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     steps = arguments.num_inference_steps or defaults.num_inference_steps
-    start = parse_image(image, (width, height)) if image else None
+    strength = check_strength(arguments.strength, steps, has_image=bool(image))
     texts = (
         parse_text(prompt, "prompt", at_least=1),
         parse_text(pick_negative(negative_prompt, arguments), "negative_prompt", at_least=0),
@@ -123,8 +123,8 @@ def parse_request(
         lora_scale=arguments.lora_scale,
         scheduler=check_scheduler(arguments.scheduler, defaults.scheduler, steps),
         arguments=arguments,
-        image=start,
-        strength=check_strength(arguments.strength, start, steps),
+        image=parse_image(image, (width, height)) if image else None,  # last: it takes longest
+        strength=strength,
     )
 
 
@@ -136,26 +136,32 @@ def parse_image(value: bytes, size: tuple[int, int]) -> StartImage:
         file = base64.b64decode(value, validate=True)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
             check_pixels(image)
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            pixels = put_on_white(ImageOps.exif_transpose(image))
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         text = "image: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
-    white = Image.new("RGBA", upright.size, "white")
-    pixels = Image.alpha_composite(white, upright).convert("RGB")
     fitted = ImageOps.fit(pixels, size, Image.Resampling.LANCZOS)
     return StartImage(fitted, sha256(file).hexdigest())
 
 
+def put_on_white(image: Image.Image) -> Image.Image:
+    """Return RGB pixels; transparent ones become white."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
 def check_pixels(image: Image.Image) -> None:
     """Raise before pixels are decoded, as a small file can hold a huge picture."""
-    if image.width * image.height > MAX_IMAGE_PIXELS:
-        text = f"image: at most {MAX_IMAGE_PIXELS // 1_000_000} million pixels"
+    if image.width * image.height > MAX_START_IMAGE_PIXELS:
+        text = f"image: at most {MAX_START_IMAGE_PIXELS // 1_000_000} million pixels"
         raise PictureError("invalid_argument", text)
 
 
-def check_strength(requested: float | None, image: StartImage | None, steps: int) -> float | None:
+def check_strength(requested: float | None, steps: int, *, has_image: bool) -> float | None:
     """Return the share of the image that may change; None without an image."""
-    if image is None:
+    if not has_image:
         if requested is not None:
             raise PictureError(
                 "invalid_argument", "strength: it needs an image, and the request has none"

@@ -35,8 +35,6 @@ MAX_PROMPT_CHARACTERS = 2000
 MAX_IMAGE_BYTES = 6 << 20
 """Largest size of the start image's file. SageMaker takes requests of up to 25 MB."""
 
-MAX_IMAGE_PIXELS = 40_000_000
-
 DEFAULT_STRENGTH = 0.8
 """The default of diffusers."""
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from contracts.base import BaseCard
 from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES, PictureArguments
 from contracts.shared.samplers import ALIASES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
+from serving.tensors import PassKey, PictureError, PictureRequest, parse_request, put_on_white
 
 ROOT = Path(__file__).parents[3]
 BASE = BaseCard.model_validate(
@@ -268,7 +268,7 @@ def why(
         ({"image": b"A"}, "image: not the base64 of a complete PNG or JPEG file"),
         (
             {"image": base64.b64encode(file_of(Image.new("1", (8000, 6000))))},
-            "image: at most 40 million pixels",
+            "image: at most 25 million pixels",
         ),
         (
             {"arguments": b'{"strength": 0.5}'},
@@ -299,7 +299,7 @@ def test_as_much_as_is_allowed_is_allowed() -> None:
     assert parse_request(b"  a  ", b"  ", b"", BASE).prompt == "a"
     one_step = ask_from(WHOLE, strength=0.5, num_inference_steps=2)
     assert one_step.strength == 0.5
-    large = file_of(Image.new("1", (8000, 5000)))
+    large = file_of(Image.new("1", (5000, 5000)))
     assert ask_from(large, width=64, height=64).image is not None
 
 
@@ -434,3 +434,39 @@ def test_a_negative_prompt_may_be_an_argument() -> None:
     assert ask(negative_prompt=" hat ").negative_prompt == "hat"
     text = "negative_prompt: given as an input and in gen_args; give one of them"
     assert why(negative=b"hat", arguments=b'{"negative_prompt": "hat"}') == text
+
+
+class DecodedError(Exception):
+    """Pixels were decoded."""
+
+
+@pytest.mark.parametrize(
+    ("side", "arguments", "prompt"),
+    [
+        (6300, b"", b"a"),
+        (64, b'{"strength": 0.01, "num_inference_steps": 9}', b"a"),
+        (64, b'{"scheduler": "LCM", "num_inference_steps": 60}', b"a"),
+        (64, b"", b""),
+    ],
+)
+def test_a_start_image_of_a_refused_request_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch, side: int, arguments: bytes, prompt: bytes
+) -> None:
+    image = base64.b64encode(file_of(Image.new("RGB", (side, side))))
+
+    def load(_image: Image.Image) -> None:
+        raise DecodedError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(PictureError, match="likeness/invalid_argument: "):
+        parse_request(prompt, b"", arguments, BASE, image)
+    with pytest.raises(DecodedError):
+        parse_request(b"a", b"", b"", BASE, base64.b64encode(WHOLE))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16", "LA"])
+def test_an_opaque_image_has_the_pixels_that_it_has_on_white(mode: str) -> None:
+    image = Image.effect_noise((32, 32), 90).convert(mode)
+    white = Image.new("RGBA", image.size, "white")
+    laid = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    assert put_on_white(image).tobytes() == laid.tobytes()
