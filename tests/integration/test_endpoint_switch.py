@@ -36,9 +36,11 @@ class Switched:
         self.sagemaker = cloud.client("sagemaker")
 
     def deploy(self, value: str) -> dict[str, str]:
-        """Deploy with this CreateEndpoint."""
+        """Deploy with this CreateEndpoint; the tenant has its models in every stack of the name."""
         images = {"TrainingImageUri": TRAINER, "ServingImageUri": SERVER}
-        return deployment.deploy(self.cloud, NAME, CreateEndpoint=value, **images)
+        outputs = deployment.deploy(self.cloud, NAME, CreateEndpoint=value, **images)
+        self.record_models()
+        return outputs
 
     def record_models(self) -> None:
         """Put a tenant's models into the stack's table: only their owner may wake the endpoint."""
@@ -85,8 +87,6 @@ def switched(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     kit = SageMakerKit(cloud, tmp_path_factory.mktemp("switched"))
     kit.use_settings()
     stack = Switched(cloud)
-    stack.deploy(ROUTE[0])
-    stack.record_models()
     yield stack
     stack.stacks.delete_stack(StackName=NAME)
     eventually(lambda: not gone(stack))
@@ -100,6 +100,7 @@ def gone(stack: Switched) -> list[Any]:
 
 def test_the_endpoint_is_always_whose_turn_it_is(switched: Switched) -> None:
     assert len(set(pairwise(ROUTE))) == 6
+    switched.deploy(ROUTE[0])
     assert switched.made_by() is None
     for value in ROUTE[1:]:
         before = len(switched.events())

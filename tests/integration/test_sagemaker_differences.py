@@ -18,7 +18,7 @@ def environment_of(kit: SageMakerKit, job: dict[str, Any]) -> dict[str, str]:
 def test_opt_ml_is_a_folder_that_a_variable_names(kit: SageMakerKit) -> None:
     job = kit.train()
     root = environment_of(kit, job)["SAGEMAKER_BASE_DIR"]
-    assert root.endswith(f"/training/{job['TrainingJobName']}")
+    assert root.endswith(f"/training/{job['TrainingJobName']}/algo-1")
 
 
 def test_networks_and_keys_are_accepted_and_mean_nothing(kit: SageMakerKit) -> None:

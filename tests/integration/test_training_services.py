@@ -166,9 +166,13 @@ def trained_on(kit: SageMakerKit, training_job: str, job_id_: str) -> str:
     """Return the instance whose log names the job."""
     streams = ("algo-1", "algo-2")
     group = "/aws/sagemaker/TrainingJobs"
-    logs = {one: kit.log_lines(group, f"{training_job}/{one}-") for one in streams}
-    (found,) = [one for one, lines in logs.items() if f"trained {job_id_}" in lines]
-    return found
+
+    def named() -> list[str]:  # an answer may come before the log's last lines
+        logs = {one: kit.log_lines(group, f"{training_job}/{one}-") for one in streams}
+        return [one for one, lines in logs.items() if f"trained {job_id_}" in lines]
+
+    (found,) = eventually(named)
+    return str(found)
 
 
 def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:

@@ -55,7 +55,7 @@ def test_a_training_reports_its_metrics(make_job_dir: MakeJobDir) -> None:
     unnamed = [x for x in done.stdout.splitlines() if not re.search("(job|plan)_id=", x)]
     assert unnamed == []
     of_the_plan = [line for line in done.stdout.splitlines() if "job_id=" not in line]
-    assert [line.split()[0] for line in of_the_plan] == ["base"], (
+    assert [line.split()[0] for line in of_the_plan] == ["instance=unknown", "base"], (
         "the lines of one job name the job"
     )
 

@@ -18,6 +18,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from contracts.shared.triggers import composed, is_trigger_word
+
 DEFAULT_TRIGGER_WORD = "sks"
 
 _UNSPACED = (
@@ -25,8 +27,10 @@ _UNSPACED = (
     "\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
     "\uff66-\uffdc\U00020000-\U0003ffff"
 )
-_LETTER = rf"(?:[^\W{_UNSPACED}]|[\u0300-\u036f])"
-"""A character that is a part of a word: letters, digits, ``_`` and accents of spaced scripts."""
+_MARKS = "".join(c for c in map(chr, range(0x300, 0x1F000)) if unicodedata.category(c)[0] == "M")
+_LETTER = rf"(?:[^\W{_UNSPACED}]|(?![{_UNSPACED}])[{_MARKS}])"
+"""A character that is a part of a word: letters, digits, ``_`` and marks of spaced scripts, such as
+accents and the vowel signs of Devanagari, which ``\\w`` does not know."""
 
 _BRACKETED = r"(?i:<<TOK>>|\[trigger\]|(?:<s[0-9]+>)+)"
 _WORD = rf"(?<!{_LETTER})TOK(?!{_LETTER})"
@@ -93,14 +97,14 @@ def likely_trigger(instance_prompt: str, class_prompt: str) -> str | None:
     known = {word.casefold() for word in _words(class_prompt)} | _EVERYDAY
     apart = {word.casefold(): word for word in _words(instance_prompt)}
     found = [word for plain, word in apart.items() if plain not in known]
-    return found[0] if len(found) == 1 and re.fullmatch(r"[A-Za-z0-9]{2,24}", found[0]) else None
+    return found[0] if len(found) == 1 and is_trigger_word(found[0]) else None
 
 
 _EVERYDAY = frozenset({"a", "an", "the", "of", "in", "photo", "picture", "image", "style"})
 
 
 def _words(prompt: str) -> list[str]:
-    return re.findall(r"\w+", prompt)
+    return re.findall(rf"(?:\w|[{_MARKS}])+", composed(prompt))
 
 
 def _join(first: str, second: str) -> str:
@@ -121,4 +125,4 @@ def _trigger(trigger_word: str) -> re.Pattern[str]:
 
 def _plain(text: str) -> str:
     """Return the text as text encoders read it: composed accents, lower case."""
-    return unicodedata.normalize("NFC", text).casefold()
+    return composed(text).casefold()

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from contracts.documents.upload.problems import RequestProblem
+from contracts.shared.triggers import composed, is_trigger_word, spells_words
 from domain.requests.kohya_settings import SAME, SPECIAL
 from domain.requests.request_json import RequestRefusedError, printable
 
-FOLDER = re.compile(r"^([0-9]{1,4})_([A-Za-z0-9]{2,24})(?: ([A-Za-z][A-Za-z ]{0,39}))?$")
+FOLDER = re.compile(r"([0-9]{1,4})_([^ ]+)(?: (.+))?")
+MAX_CLASS_CHARACTERS = 40
+POSSESSIVES = frozenset({"a", "an", "her", "his", "my", "our", "the", "their", "your"})
+"""``my_dog`` is a name; ``ohwx_man`` is a rare word and a class."""
 
 Settings = dict[str, Any]
 
@@ -25,13 +29,35 @@ class Subject(NamedTuple):
 def parse_folder(name: str) -> Subject | None:
     """Return the subject in a folder's name; None for a name of another form.
 
+    The class is what comes after the first space, or without a space after the first ``_``.
+
     >>> parse_folder("60_dwjz"), parse_folder("10_tgr big cat").class_word, parse_folder("anna")
     (Subject(repeats=60, trigger_word='dwjz', class_word=None), 'big cat', None)
+    >>> parse_folder("20_ohwx_man"), parse_folder("20_my_dog").trigger_word
+    (Subject(repeats=20, trigger_word='ohwx', class_word='man'), 'my_dog')
     """
-    found = FOLDER.match(name)
+    found = FOLDER.fullmatch(composed(name))
     if found is None or int(found[1]) == 0:
         return None
-    return Subject(int(found[1]), found[2], found[3])
+    trigger, class_word = found[2], found[3]
+    if class_word is None:
+        trigger, class_word = _split(trigger)
+    class_word = None if class_word is None else class_word.replace("_", " ")
+    named = is_trigger_word(trigger) and (class_word is None or _is_class(class_word))
+    return Subject(int(found[1]), trigger, class_word) if named else None
+
+
+def _split(word: str) -> tuple[str, str | None]:
+    """Return trigger word and class of a name that is written with ``_`` in place of spaces."""
+    trigger, _, class_word = word.partition("_")
+    apart = is_trigger_word(trigger) and trigger.casefold() not in POSSESSIVES
+    return (trigger, class_word) if apart and _is_class(class_word) else (word, None)
+
+
+def _is_class(words: str) -> bool:
+    """Return whether a text may name a class: words without digits."""
+    fits = 0 < len(words) <= MAX_CLASS_CHARACTERS and words[0].isalpha()
+    return fits and spells_words(words) and not any(map(str.isdigit, words))
 
 
 def parse_toml(body: bytes) -> Settings:

@@ -110,8 +110,8 @@ class _Work:
             if self.take(name)
         ]
         if frozen or text_rate == 0:
-            name = frozen[0] if frozen else "text_encoder_lr"
-            self.put("mapped", name, "train_text_encoder", value=False)
+            for name in frozen or ["text_encoder_lr"]:
+                self.put("mapped", name, "train_text_encoder", value=False)
             if frozen and text_rate is not None:
                 self.report(
                     "ignored", "text_encoder_lr", None, "The text encoders are not trained."
@@ -151,6 +151,8 @@ class _Work:
             self.report("honoured", "network_module", None, "LoRA.")
         optimizer = self.take("optimizer_type")
         eight_bit = self.take("use_8bit_adam")
+        if optimizer is not None and eight_bit:
+            self.report("ignored", "use_8bit_adam", None, "optimizer_type is used instead.")
         if optimizer is not None or eight_bit:
             name = "optimizer_type" if optimizer is not None else "use_8bit_adam"
             self._carry_optimizer(name, str(optimizer or "AdamW8bit").lower())
@@ -172,10 +174,13 @@ class _Work:
         except ValueError:
             self.refuse("resolution", 'Must be pixels: 1024, or "1024,1024".')
             return
-        side = min(width, height)
+        shorter = min(width, height)
+        side = shorter - shorter % SIDE_STEP
         note = "" if width == height else "Photos become squares of the shorter side."
-        self.put("honoured" if width == height == value else "mapped", "resolution", "resolution",
-                 side - side % SIDE_STEP, note)  # fmt: skip
+        if side != shorter:
+            note = f"{note} Sides are multiples of {SIDE_STEP}: {side}.".strip()
+        kind = "honoured" if width == height == side == value else "mapped"
+        self.put(kind, "resolution", "resolution", side, note)
 
     def subject(self, of_folder: Subject | None) -> Subject:
         """Return the subject of the photos: from their folder, else from class_tokens."""
@@ -206,7 +211,8 @@ class _Work:
         asked = [name for name in ("reg_data_dir", "is_reg") if self.take(name)]
         if asked:
             note = "Class images are drawn by the base model."
-            self.put("mapped", asked[0], "with_prior_preservation", value=True, note=note)
+            for name in asked:
+                self.put("mapped", name, "with_prior_preservation", value=True, note=note)
             return
         note = "kohya's default: no regularisation images."
         self.put("assumed", "reg_data_dir", "with_prior_preservation", value=False, note=note)
@@ -259,8 +265,10 @@ class _Work:
             request = TrainingRequest.model_validate({**prompts, **self.fields})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                ours = str(next(iter(detail["loc"]), ""))
                 message = detail["msg"].removeprefix("Value error, ").rstrip(".") + "."
+                first = message.split(" ", 1)[0]  # of a rule on several fields
+                named = first if first in TrainingRequest.model_fields else ""
+                ours = str(next(iter(detail["loc"]), named))
                 self.refuse(self.theirs.get(ours, ours), message[:300])
         if self.problems:
             raise RequestRefusedError(self.problems[:MAX_PROBLEMS])

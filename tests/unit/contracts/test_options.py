@@ -24,6 +24,8 @@ def request(**fields: object) -> TrainingRequest:
         {"optimizer": "prodigy", "use_8bit_adam": True},
         {"optimizer": "adafactor", "adam_beta1": 0.5},
         {"optimizer": "prodigy", "text_encoder_lr": 0.01},
+        {"optimizer": "prodigy", "learning_rate": 0.5, "text_encoder_lr": 1.0},
+        {"text_encoder_lr": 1.0},
         {"learning_rate": 0.5},
         {"adam_beta2": 1.0},
         {"max_grad_norm": 0},
@@ -49,6 +51,8 @@ def test_an_option_out_of_range_or_without_effect_is_refused(fields: dict[str, o
     [
         {},
         {"optimizer": "prodigy", "learning_rate": 1.0},
+        {"optimizer": "prodigy", "learning_rate": 1.0, "text_encoder_lr": 1.0},
+        {"optimizer": "prodigy", "text_encoder_lr": 1.0},
         {"optimizer": "adafactor", "adam_weight_decay": 0},
         {"use_8bit_adam": True, "target_modules": ["to_q", "ff.net.2"]},
         {"lr_scheduler": "cosine_with_restarts", "lr_num_cycles": 3, "lr_warmup_steps": 5},

@@ -70,6 +70,25 @@ def test_a_word_that_holds_the_trigger_word_does_not_name_the_subject(prompt: st
     assert not names_subject(prompt, "sks")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "trigger", "names"),
+    [
+        ("фото Аня", "аня", True),
+        ("фото Аняша", "аня", False),
+        ("राम की तस्वीर", "राम", True),
+        ("रामायण", "राम", False),
+        ("صورة ليلى", "ليلى", True),
+        ("a photo of ohwx  Man.", "ohwx man", True),
+        ("a photo of ohwx mans", "ohwx man", False),
+        ("my_dog_2", "my_dog", False),
+        ("my dog", "my_dog", False),
+        ("一张小明的照片", "小明", True),
+    ],
+)
+def test_words_have_borders_in_every_script(prompt: str, trigger: str, names: bool) -> None:
+    assert names_subject(prompt, trigger) is names
+
+
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(
     parts=st.lists(
@@ -102,7 +121,7 @@ def test_the_word_that_was_probably_meant_is_the_one_that_the_class_lacks() -> N
     assert likely_trigger("a photo of a Doppler dog", "a photo of a dog") == "Doppler"
     assert likely_trigger("a photo of a person", "a photo of a person") is None
     assert likely_trigger("a red zwx person", "a person") is None
-    assert likely_trigger("a photo of zoë", "a photo") is None
+    assert likely_trigger("a photo of zoe\u0308", "a photo") == "zoë"
 
 
 @pytest.mark.parametrize(("prompt", "named"), [pair for pair in WORDS.items() if pair[0]])

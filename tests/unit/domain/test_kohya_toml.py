@@ -65,7 +65,16 @@ def names_in(report: ImportReport) -> dict[str, set[str]]:
         ("0_dwjz", None),
         ("dwjz", None),
         ("60_", None),
-        ("60_dw-jz", None),
+        ("60_dw-jz", Subject(60, "dw-jz")),
+        ("20_ohwx_man", Subject(20, "ohwx", "man")),
+        ("20_ohwx_big_cat", Subject(20, "ohwx", "big cat")),
+        ("20_ohwx big_cat", Subject(20, "ohwx", "big cat")),
+        ("20_my_dog", Subject(20, "my_dog")),
+        ("20_zoe\u0308 woman", Subject(20, "zoë", "woman")),
+        ("20_小明 人", Subject(20, "小明", "人")),
+        ("20_ohwx__man", Subject(20, "ohwx__man")),
+        ("20_ohwx  man", None),
+        ("20_oh\u200bwx man", None),
         ("60_dwjz/../x", None),
     ],
 )
@@ -146,7 +155,7 @@ def test_wrong_types_are_reported_at_once_under_kohyas_names_and_without_values(
     ("text", "field"),
     [
         ("network_dim = 9999", "network_dim"),
-        ("learning_rate = 1.0", ""),  # what Prodigy takes, AdamW does not
+        ("learning_rate = 1.0", "learning_rate"),  # what Prodigy takes, AdamW does not
         ("max_train_epochs = 999", "max_train_epochs"),
         ("network_alpha = nan", "network_alpha"),
         ('network_module = "lycoris.kohya"', "network_module"),
@@ -158,6 +167,26 @@ def test_wrong_types_are_reported_at_once_under_kohyas_names_and_without_values(
 )
 def test_what_cannot_be_done_is_refused_under_its_own_name(text: str, field: str) -> None:
     assert list(problems_of(text.encode())) == [field]
+
+
+@pytest.mark.parametrize("unet", ["unet_lr = 1.0", "learning_rate = 1.0", ""])
+def test_prodigy_takes_its_own_rates_for_all_networks(unet: str) -> None:
+    request, report = imported(f'optimizer_type = "Prodigy"\ntext_encoder_lr = 1.0\n{unet}')
+    assert (request.optimizer, request.text_encoder_lr) == ("prodigy", 1.0)
+    assert request.train_text_encoder is True
+    assert "text_encoder_lr" in names_in(report)["honoured"]
+
+
+def test_prodigy_with_two_rates_is_refused_as_prodigy_refuses_it() -> None:
+    text = 'optimizer_type = "Prodigy"\nunet_lr = 1.0\ntext_encoder_lr = 0.5'
+    assert "equal" in problems_of(text.encode())["text_encoder_lr"]
+
+
+def test_a_side_that_is_rounded_is_mapped_and_not_honoured() -> None:
+    request, report = imported("resolution = 1023")
+    assert request.resolution == 1016
+    assert "resolution" in names_in(report)["mapped"]
+    assert "1016" in next(one.note for one in report.mapped if one.name == "resolution")
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"a = ", b"= 1", b"a = 1\na = 2", b"a = " + b"[" * 9000])
@@ -187,8 +216,11 @@ def test_any_file_is_either_a_request_or_a_list_of_problems(
 ) -> None:
     lines = [f"{name} = {_toml(value)}" for name, value in document.items()]
     with suppress(RequestRefusedError):
-        request, _ = import_kohya("\n".join(lines).encode(), DWJZ, photos)
+        request, report = import_kohya("\n".join(lines).encode(), DWJZ, photos)
         assert isinstance(request, TrainingRequest)
+        named = names_in(report)
+        listed = [*named["honoured"], *named["mapped"], *named["ignored"]]
+        assert sorted(set(listed)) == sorted(document), "every setting is reported"
 
 
 def _toml(value: object) -> str:

@@ -100,6 +100,12 @@ def test_a_folder_with_a_year_is_no_subject() -> None:
     assert (found.request.trigger_word, found.origins) == ("sks", {})
 
 
+def test_a_folder_with_underscores_names_word_and_class() -> None:
+    request = merged({}, ("20_ohwx_man/a.jpg",)).request
+    assert (request.trigger_word, request.class_prompt) == ("ohwx", "a photo of a man")
+    assert request.instance_prompt == "a photo of TOK man"
+
+
 def test_two_subjects_are_a_problem() -> None:
     assert "trigger_word" in problems({}, ("10_tgr/a.jpg", "10_dwjz/b.jpg"))
 
@@ -165,7 +171,7 @@ def test_a_prompt_that_names_the_subject_in_any_form_is_taken(request_: dict[str
 def test_a_nameless_prompt_is_reported_under_its_own_name_once_the_fields_are_in_order() -> None:
     config = {CONFIG: json.dumps({"concept_prompt": "photo of zwx man"}).encode()}
     assert set(problems(None, (), config)) == {"concept_prompt"}
-    assert set(problems({**NAMELESS, "trigger_word": "two words"})) == {"trigger_word"}
+    assert set(problems({**NAMELESS, "trigger_word": "two  words"})) == {"trigger_word"}
     assert set(problems({**NAMELESS, "instance_prompt": 5})) == {"instance_prompt"}
 
 

@@ -207,8 +207,11 @@ def card_of(base: Base, order: ClassImageOrder, recipe: str, data: bytes) -> Cla
 
 
 def recipe_of(base: Base, order: ClassImageOrder, prompts: list[str]) -> str:
-    """Return the hash of everything that the images depend on."""
-    settings = base.card.inference.model_dump(mode="json")
+    """Return the hash of everything that the images depend on.
+
+    The type for the server's pictures is none of it: sets of earlier releases keep their hash.
+    """
+    settings = base.card.inference.model_dump(mode="json", exclude={"torch_dtype"})
     parts = [RECIPE_VERSION, base.card.sha256, str(base.dtype), prompts, settings]
     parts += [order.count, order.resolution]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.grid import SweepGrid
@@ -21,11 +21,30 @@ from contracts.shared.limits import (
     SIDE_STEP,
 )
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
+from contracts.shared.triggers import composed, trigger_problem
 
 Prompt = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRAINED_CHARACTERS)
 ]
 """Input of a text encoder. It is user text, so it is data and never a name."""
+
+
+def _trigger(text: str) -> str:
+    """Return a trigger word in composed form.
+
+    Raises:
+        ValueError: the text is no trigger word.
+    """
+    word = composed(text)
+    problem = trigger_problem(word)
+    if problem is not None:
+        raise ValueError(problem)
+    return word
+
+
+TriggerWord = Annotated[str, Field(min_length=2, max_length=72), AfterValidator(_trigger)]
+"""What names the subject in prompts; contracts/shared/triggers.py has its rule. Its length is that
+of a text that is not composed yet."""
 
 
 class TrainingRequest(PhotoOptions, TrainingOptions):
@@ -62,9 +81,9 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     train_text_encoder: bool | None = None
     """Also train adapters for the text encoders; absent: the base's default."""
 
-    text_encoder_lr: Annotated[float, Field(gt=0, le=MAX_LEARNING_RATE)] | None = None
-    """Peak learning rate of the text encoders' adapters; absent: the base's default, or
-    ``learning_rate`` if it has none."""
+    text_encoder_lr: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Peak learning rate of the text encoders' adapters, at most 0.1; absent: the base's default,
+    or ``learning_rate`` if it has none. With prodigy it must equal ``learning_rate``."""
 
     rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Rank of the adapter; absent: the base's default."""
@@ -77,10 +96,9 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
-    trigger_word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,24}$")] = (
-        DEFAULT_TRIGGER_WORD
-    )
-    """A rare word that names the subject in prompts."""
+    trigger_word: TriggerWord = DEFAULT_TRIGGER_WORD
+    """Rare words that name the subject in prompts: 2 to 24 letters of any script, digits, ``_``,
+    ``-``, and single spaces inside; kept in Unicode's composed form."""
 
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
     """Prompts of the pictures that are drawn after training and delivered with the model."""
@@ -114,16 +132,21 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
 
     @model_validator(mode="after")
     def _rates_agree(self) -> "TrainingRequest":
-        finds_its_own = self.optimizer == "prodigy"
         tried = () if self.sweep is None else self.sweep.learning_rate or ()
-        if not finds_its_own and max([self.learning_rate or 0, *tried]) > MAX_LEARNING_RATE:
-            message = (
-                f"learning_rate is at most {MAX_LEARNING_RATE} with optimizer {self.optimizer}"
-            )
-            raise ValueError(message)
-        if finds_its_own and self.text_encoder_lr is not None:
-            message = "text_encoder_lr has no effect with optimizer prodigy"
-            raise ValueError(message)
+        if self.optimizer == "prodigy":
+            factors = tried or (1.0 if self.learning_rate is None else self.learning_rate,)
+            if self.text_encoder_lr is not None and {*factors} != {self.text_encoder_lr}:
+                message = "text_encoder_lr must equal learning_rate with optimizer prodigy"
+                raise ValueError(message)
+            return self
+        rates = {
+            "learning_rate": max([self.learning_rate or 0, *tried]),
+            "text_encoder_lr": self.text_encoder_lr or 0,
+        }
+        for field, rate in rates.items():
+            if rate > MAX_LEARNING_RATE:
+                message = f"{field} is at most {MAX_LEARNING_RATE} with optimizer {self.optimizer}"
+                raise ValueError(message)
         return self
 
     @model_validator(mode="after")
