@@ -22,7 +22,7 @@ from contracts.documents.picture import (
     PictureArguments,
     PictureCode,
 )
-from contracts.shared.limits import MAX_START_IMAGE_PIXELS
+from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS
 from contracts.shared.samplers import SAMPLERS, rename_arguments
 from contracts.shared.styles import apply_style
 
@@ -48,6 +48,8 @@ class PassKey(NamedTuple):
     has_negative_prompt: bool
     strength: float | None = None
     """None when the pictures start from noise alone."""
+    chunks: int = 1
+    """Number of CLIP's chunks of 75 tokens; an empty one more would change a short prompt."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,14 @@ def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
     """Return one seed for each picture, so that each picture can be drawn again alone."""
     start = secrets.randbelow(2**32) if first is None else first
     return tuple((start + index) % 2**32 for index in range(count))
+
+
+def check_chunks(chunks: int) -> int:
+    """Return the number of chunks of a request's longer prompt."""
+    if chunks > MAX_PROMPT_CHUNKS:
+        text = f"prompt, negative_prompt: at most {MAX_PROMPT_CHUNKS * 75} of CLIP's tokens each"
+        raise PictureError("invalid_argument", text)
+    return chunks
 
 
 def pick_negative(tensor: bytes, arguments: PictureArguments) -> bytes:

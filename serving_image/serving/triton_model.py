@@ -40,7 +40,7 @@ from serving.output.provenance import encode
 from serving.output.safety import make_checker
 from serving.output.watermark import make_watermark
 from serving.server import BASE_PID_FILE, rows_per_pass
-from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
+from serving.tensors import PassKey, PictureError, PictureRequest, check_chunks, parse_request
 
 ADAPTER = "adapter"
 """Input with the calling model's adapter folder; the users' model.py sets it, never a client."""
@@ -68,6 +68,8 @@ class PendingRequest:
     Its trigger word is used even at ``lora_scale`` 0."""
     mixed: tuple[Adapter, ...] = ()
     """The adapters that ``request.arguments.adapters`` names, in that order."""
+    chunks: int = 1
+    """Number of CLIP's chunks of 75 tokens in the longer prompt."""
     key: str | None = None
     """Key in the answer cache; None when the answer must not be cached."""
     answer: Answer | None = None
@@ -185,6 +187,8 @@ class TritonPythonModel:
             mixed = find_mixed_adapters(caller, picture_request.arguments.adapters, self.run_dir)
             owner = find(caller) if has_adapter(caller) else None
             pending = PendingRequest(picture_request, owner, tuple(find(other) for other in mixed))
+            chunks = self.generator.count_chunks(pending.row(picture_request.seeds[0]))
+            pending.chunks = check_chunks(chunks)
         except PictureError as error:
             return error
         except MEMORY_ERRORS:
@@ -324,7 +328,8 @@ def plan_passes(
     """Yield the passes, each of at most ``rows`` pictures that can be drawn together."""
     groups: dict[PassKey, Pass] = defaultdict(list)
     for pending in pending_requests:
-        groups[pending.request.pass_key] += [(pending, seed) for seed in pending.request.seeds]
+        key = pending.request.pass_key._replace(chunks=pending.chunks)
+        groups[key] += [(pending, seed) for seed in pending.request.seeds]
     for key, group in groups.items():
         for start in range(0, len(group), rows):
             yield key, group[start : start + rows]

@@ -57,6 +57,9 @@ class MemoryGenerator:
         self.prompts: list[str] = []
         self.avoided: list[str | None] = []
 
+    def count_chunks(self, row: Any) -> int:
+        return 1 + max(len(row.prompt), len(row.negative_prompt or "")) // 75
+
     def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image | None]:
         self.passes.append(len(rows))
         self.prompts += [row.prompt for row in rows]
@@ -126,6 +129,24 @@ def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> No
     answers = base(generator).execute([*requests, request(tmp_path, width=256)])
     assert generator.passes == [8, 4, 1]
     assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
+
+
+def test_only_prompts_of_as_many_chunks_share_a_pass(tmp_path: Path) -> None:
+    generator = MemoryGenerator()
+    texts = [("a", ""), ("b" * 80, ""), ("c", "d" * 80), ("e", "f")]
+    asked = [request(tmp_path, prompt=p, negative_prompt=n) for p, n in texts]
+    answers = base(generator).execute([*asked, request(tmp_path, prompt="g" * 80)])
+    assert [answer.error for answer in answers] == [None] * 5
+    assert generator.passes == [1, 2, 1, 1]
+
+
+def test_a_prompt_of_too_many_chunks_is_refused_alone(tmp_path: Path) -> None:
+    asked = [request(tmp_path, prompt="a " * 299), request(tmp_path, prompt="a " * 300)]
+    answers = base(MemoryGenerator()).execute(asked)
+    assert answers[0].error is None
+    assert answers[1].error == (
+        "likeness/invalid_argument: prompt, negative_prompt: at most 600 of CLIP's tokens each"
+    )
 
 
 def test_a_prompt_names_the_subject_as_the_trainer_and_the_notice_do(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from contracts.shared.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row
+from serving.long_prompts import encode
 from serving.tensors import PassKey
 from tests.smoke import serving_kit as kit
 from tests.smoke.tiny_pipelines import Family
@@ -129,6 +130,66 @@ def test_every_sampler_draws_a_row_beside_another_as_it_does_alone(
     together = sides.draw(rows, sampler)
     alone = [sides.draw([row], sampler)[0] for row in rows]
     assert max(map(difference, together, alone)) <= 1
+
+
+FULL = " ".join("a" * 40 + "b" * 35)
+"""75 words of one token each."""
+
+
+def draw_long(sides: BothSides, *rows: Row, negative: bool = False) -> list[kit.Picture]:
+    chunks = max(sides.generator.count_chunks(row) for row in rows)
+    key = PassKey(3, 64, 64, "DDIMScheduler", True, negative, chunks=chunks)
+    return [np.array(image, np.int16) for image in sides.generator.draw(key, rows)]
+
+
+def test_what_follows_token_75_changes_the_picture(sides: BothSides) -> None:
+    texts = (f"{FULL} c", f"{FULL} d", f"{FULL} " * 7 + "c", f"{FULL} " * 7 + "d")
+    rows = [Row(text, None, 3, 4.0) for text in texts]
+    assert [sides.generator.count_chunks(row) for row in rows] == [2, 2, 8, 8]
+    pictures = [draw_long(sides, row)[0] for row in rows]
+    assert difference(pictures[0], pictures[1]) > 0
+    assert difference(pictures[2], pictures[3]) > 0
+    avoided = [Row("a", text, 3, 4.0) for text in texts[:2]]
+    assert difference(*(draw_long(sides, row, negative=True)[0] for row in avoided)) > 0
+
+
+def test_long_rows_of_one_pass_equal_the_pictures_drawn_alone(sides: BothSides) -> None:
+    one, two = sides.adapters
+    rows = [
+        Row(f"{FULL} sks", None, 1, 4.0, ((one, 1.0),)),
+        Row(f"{FULL} house", None, 2, 2.5, ((two, 0.6),)),
+    ]
+    together = draw_long(sides, *rows)
+    alone = [draw_long(sides, row)[0] for row in rows]
+    assert max(map(difference, together, alone)) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "a photo of sks", FULL])
+def test_one_chunk_is_encoded_as_the_pipeline_encodes_a_prompt(sides: BothSides, text: str) -> None:
+    pipeline = sides.generator.pipeline
+    assert sides.generator.count_chunks(Row(text, None, 0, 4.0)) == 1
+    with torch.inference_mode():
+        theirs = pipeline.encode_prompt(
+            prompt=[text],
+            device=DEVICE,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=False,
+        )
+        ours = encode(pipeline, [text], 1)
+    assert torch.equal(ours["prompt_embeds"], theirs[0])
+    if "pooled_prompt_embeds" in ours:
+        assert torch.equal(ours["pooled_prompt_embeds"], theirs[2])
+
+
+def test_chunks_are_encoded_each_as_a_prompt_and_the_first_is_pooled(sides: BothSides) -> None:
+    pipeline = sides.generator.pipeline
+    with torch.inference_mode():
+        whole = encode(pipeline, [f"{FULL} c d", "e"], 2)
+        parts = [encode(pipeline, texts, 1) for texts in ([FULL, "e"], ["c d", ""])]
+    joined = torch.cat([part["prompt_embeds"] for part in parts], dim=1)
+    assert torch.equal(whole["prompt_embeds"], joined)
+    if "pooled_prompt_embeds" in whole:
+        assert torch.equal(whole["pooled_prompt_embeds"], parts[0]["pooled_prompt_embeds"])
 
 
 def make_image(seed: int) -> Image.Image:
