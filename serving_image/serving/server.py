@@ -189,9 +189,11 @@ def prepend(environment: dict[str, str], name: str, paths: Sequence[Path]) -> No
 
 def run(command: list[str], environment: dict[str, str]) -> int:
     """Run the server to its end, forward our signals to it, and return its exit status."""
-    server = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)  # noqa: PLW1509
+    forward = Forward()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: server.send_signal(received))
+        signal.signal(number, forward)  # before the server starts: a signal may come at any time
+    server = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)  # noqa: PLW1509
+    forward.to(server)
     base = BaseWatch(Path(environment["LIKENESS_RUN_DIR"]))
     try:
         while server.poll() is None:
@@ -205,6 +207,27 @@ def run(command: list[str], environment: dict[str, str]) -> int:
         return server.returncode
     finally:
         sweep_regions()
+
+
+class Forward:
+    """A signal handler that hands signals on to a process, those too that came before its start."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+
+    def __call__(self, received: int, _frame: object) -> None:
+        """Hand a signal on, or keep it."""
+        if self._process is None:
+            self._early.append(received)
+        else:
+            self._process.send_signal(received)
+
+    def to(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand on what has come, and from now on everything."""
+        self._process = process
+        for received in self._early:
+            process.send_signal(received)
 
 
 class BaseWatch:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from hashlib import sha256
@@ -193,6 +194,14 @@ def test_a_server_is_told_to_end_by_the_signal_that_we_get(
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
+
+
+def test_a_signal_that_comes_before_the_server_has_started_reaches_it() -> None:
+    forward = server.Forward()
+    forward(signal.SIGTERM, None)
+    process = subprocess.Popen(["sleep", "600"])
+    forward.to(process)
+    assert process.wait(60) == -signal.SIGTERM
 
 
 def test_a_base_that_comes_back_is_not_gone(tmp_path: Path) -> None:
