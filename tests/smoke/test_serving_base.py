@@ -141,7 +141,7 @@ def test_only_prompts_of_as_many_chunks_share_a_pass(tmp_path: Path) -> None:
 
 
 def test_a_prompt_of_too_many_chunks_is_refused_alone(tmp_path: Path) -> None:
-    asked = [request(tmp_path, prompt="a " * 299), request(tmp_path, prompt="a " * 300)]
+    asked = [request(tmp_path, prompt="a " * 299), request(tmp_path, prompt="a " * 301)]
     answers = base(MemoryGenerator()).execute(asked)
     assert answers[0].error is None
     assert answers[1].error == (
