@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 TRITON_MODELS := $(addsuffix /1/model.py,functions/contracts/model_package serving_image/base_model bench/serving/reference)
 
-.PHONY: unit contract integration smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants privileges strict strict-template help demo test lint up down envs clean
+.PHONY: unit contract integration e2e smoke-training smoke-serving quality simulate bench-training bench-serving bench-workflow bench-newcomer corpus mutants privileges strict strict-template help demo test lint up down envs clean
 
 help: ## what there is
 	@awk -f docs/help.awk $(MAKEFILE_LIST)
@@ -170,7 +170,11 @@ lint: ## style, types, imports, template, state machine
 
 test: ## unit, contract, integration, smoke, end to end
 	@$(call ready,test,$(TESTS_READY))
-	$(MAKE) --jobs 2 --output-sync=target smoke-training smoke-serving integration contract unit
+	$(MAKE) --jobs 2 --output-sync=target e2e smoke-training smoke-serving integration contract unit
+
+# The longest of them; it begins first, beside the others.
+e2e:
+	@$(call ready,test,$(TESTS_READY))
 	$(TOOLS)/pytest -p no:randomly tests/e2e
 
 # One core each. Unit and integration tests run in random order: SEED=123 repeats an order, which the

@@ -2,13 +2,11 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.shared.triggers import composed, is_trigger_word, spells_words
-from domain.requests.kohya_settings import SAME, SPECIAL
-from domain.requests.request_json import RequestRefusedError, printable
+from domain.requests.request_json import RequestRefusedError
 
 FOLDER = re.compile(r"([0-9]{1,4})_([^ ]+)(?: (.+))?")
 MAX_CLASS_CHARACTERS = 40
@@ -78,31 +76,3 @@ def parse_toml(body: bytes) -> Settings:
     except ValueError:  # a number with thousands of digits
         message = "The file holds a number that is too long."
     raise RequestRefusedError([RequestProblem(field="", message=message)])
-
-
-def flatten(content: Settings) -> tuple[Settings, list[RequestProblem]]:
-    """Return the settings of all sections, and a problem for each setting with two values.
-
-    >>> flatten({"network_arguments": {"network_dim": 8}, "datasets": [{"batch_size": 1}]})[0]
-    {'network_dim': 8, 'batch_size': 1}
-    """
-    found: Settings = {}
-    twice: dict[str, None] = {}
-    for name, value in _walk(content):
-        if name in found and found[name] != value and name in SAME | SPECIAL:
-            twice[name] = None
-        found.setdefault(name, value)
-    message = "Given several times with different values; a training here has one value."
-    return found, [RequestProblem(field=printable(name), message=message) for name in twice]
-
-
-def _walk(content: Settings) -> Iterator[tuple[str, Any]]:
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _walk(value)
-        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            for item in value:
-                regularises = item.get("is_reg") is True  # the rest is not about the subject
-                yield from _walk({"is_reg": True} if regularises else item)
-        else:
-            yield name, value

@@ -1,4 +1,4 @@
-"""Import a TOML file of kohya's scripts as a TrainingRequest, with a report.
+"""Import a TOML file of kohya's scripts, or kohya_ss's JSON, as a TrainingRequest with a report.
 
 kohya's defaults are used where ours differ in kind (rank, alpha, steps, what is trained). An
 adapter's scale is alpha / rank, so it must not be guessed. Learning rates and all other settings
@@ -17,8 +17,12 @@ from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import SIDE_STEP
 from domain.requests import kohya_settings as names
-from domain.requests.kohya_syntax import Settings, Subject, flatten, parse_folder, parse_toml
+from domain.requests.kohya_datasets import Flat, flatten
+from domain.requests.kohya_gui import read_window
+from domain.requests.kohya_syntax import Settings, Subject, parse_folder, parse_toml
 from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, printable
+
+PIXELS = 'Must be pixels: 1024, or "1024,1024".'
 
 
 class KohyaImport(NamedTuple):
@@ -39,14 +43,34 @@ def import_kohya(body: bytes, subject: Subject | None, photos: int) -> KohyaImpo
     Raises:
         RequestRefusedError: with every problem at once, under the file's own names.
     """
-    work = _Work(*flatten(parse_toml(body)))
+    flat = flatten(parse_toml(body))
+    return _import(_Work(flat.given, flat.problems, flat), subject, photos)
+
+
+def import_window(window: Settings, subject: Subject | None, photos: int) -> KohyaImport:
+    """Return the request in a JSON file of kohya_ss's window; otherwise as import_kohya.
+
+    Raises:
+        RequestRefusedError: with every problem at once, under the file's own names.
+    """
+    settings = read_window(window)
+    flat = Flat(settings.given, [], {}, (), 1)
+    work = _Work(flat.given, flat.problems, flat, settings.called, settings.warm_up)
+    work.lists["ignored"] += [
+        ImportedSetting(name=name, note=note) for name, note in settings.left.items()
+    ]
+    return _import(work, subject, photos)
+
+
+def _import(work: "_Work", of_folder: Subject | None, photos: int) -> KohyaImport:
     work.check_types()
     work.carry_same()
     work.carry_rates()
     work.carry_sizes()
-    subject = work.subject(subject)
+    subject = work.subject(of_folder)
     work.carry_prior()
     work.carry_steps(subject, photos)
+    work.carry_warm_up()
     work.list_others()
     return work.finish(subject)
 
@@ -57,6 +81,11 @@ class _Work:
 
     given: Settings
     problems: list[RequestProblem]
+    file: Flat
+    called: dict[str, str] = field(default_factory=dict)
+    """The scripts' name -> the window's; empty for a TOML file."""
+    warm_up: object = None
+    """Percentage of all steps; None: not given."""
     fields: Settings = field(default_factory=dict)
     theirs: dict[str, str] = field(default_factory=dict)
     """Our field -> the file's name for it."""
@@ -69,9 +98,11 @@ class _Work:
         for name in [name for name in self.given if name in names.KNOWN]:
             value = self.given[name]
             if value == "":  # kohya's window writes every setting, even empty ones
-                self.report("ignored", name, None, "Empty.")
+                self.report("ignored", name, None, "Not set.")
                 del self.given[name]
-            elif not names.has_kind(value, names.KNOWN[name].kind):
+                continue
+            values = value if isinstance(value, tuple) else (value,)
+            if not all(names.has_kind(one, names.KNOWN[name].kind) for one in values):
                 self.refuse(name, f"Must be {names.KIND_NAMES[names.KNOWN[name].kind]}.")
                 del self.given[name]
 
@@ -86,7 +117,8 @@ class _Work:
             elif meaning.kind == "text" and not _takes(meaning.ours, value):
                 self.report("ignored", name, meaning.ours, "This value is not supported here.")
             else:
-                self.put("honoured", name, meaning.ours, value)
+                note = self.file.notes.get(name, "")
+                self.put("mapped" if note else "honoured", name, meaning.ours, value, note)
         for name, value in (("network_dim", names.RANK), ("network_alpha", names.ALPHA)):
             ours = str(names.SAME[name].ours)
             if ours not in self.fields and name not in {p.field for p in self.problems}:
@@ -137,7 +169,9 @@ class _Work:
     def carry_sizes(self) -> None:
         """Translate resolution, seed, optimiser and network module."""
         resolution = self.take("resolution")
-        if resolution is not None:
+        if isinstance(resolution, tuple):
+            self._carry_resolutions(resolution)
+        elif resolution is not None:
             self._carry_resolution(resolution)
         seed = self.take("seed")
         if seed is not None and seed < 0:
@@ -167,13 +201,25 @@ class _Work:
         else:
             self.report("ignored", name, None, names.ADAMW)
 
-    def _carry_resolution(self, value: object) -> None:
-        sides = value if isinstance(value, list) else str(value).split(",")
-        try:
-            width, height = (int(str(side)) for side in (*sides, *sides[-1:])[:2])
-        except ValueError:
-            self.refuse("resolution", 'Must be pixels: 1024, or "1024,1024".')
+    def _carry_resolutions(self, values: tuple[object, ...]) -> None:
+        """Translate the datasets' sides: every photo is trained at each of them."""
+        read = [_sides(value) for value in values]
+        if None in read:
+            self.refuse("resolution", PIXELS)
             return
+        sides = sorted({min(s) - min(s) % SIDE_STEP for s in read if s is not None}, reverse=True)
+        note = f"Every photo is trained at each side: {', '.join(map(str, sides))}."
+        self.put("mapped", "resolution", "resolution", sides[0], note)
+        if len(sides) > 1:
+            self.fields["resolutions"] = tuple(sides)
+            self.theirs["resolutions"] = "resolution"
+
+    def _carry_resolution(self, value: object) -> None:
+        sides = _sides(value)
+        if sides is None:
+            self.refuse("resolution", PIXELS)
+            return
+        width, height = sides
         shorter = min(width, height)
         side = shorter - shorter % SIDE_STEP
         note = "" if width == height else "Photos become squares of the shorter side."
@@ -185,6 +231,16 @@ class _Work:
     def subject(self, of_folder: Subject | None) -> Subject:
         """Return the subject of the photos: from their folder, else from class_tokens."""
         tokens, repeats = self.take("class_tokens"), self.take("num_repeats")
+        if of_folder is None and isinstance(tokens, tuple):
+            message = "The subsets name several subjects. One upload trains one: upload each apart."
+            self.refuse("class_tokens", message)
+            return Subject(1, "sks")
+        if of_folder is None and isinstance(repeats, tuple):
+            message = (
+                "The subsets differ. Put the photos into folders like 60_dwjz, or give one number."
+            )
+            self.refuse("num_repeats", message)
+            repeats = repeats[0]
         named = parse_folder(f"{repeats or 1}_{tokens}") if tokens is not None else None
         if of_folder is not None:
             for name, value in (("class_tokens", tokens), ("num_repeats", repeats)):
@@ -213,6 +269,9 @@ class _Work:
             note = "Class images are drawn by the base model."
             for name in asked:
                 self.put("mapped", name, "with_prior_preservation", value=True, note=note)
+            for name in self.file.of_class:
+                if name != "is_reg":
+                    self.report("ignored", f"{printable(name)} (class images)", None, note)
             return
         note = "kohya's default: no regularisation images."
         self.put("assumed", "reg_data_dir", "with_prior_preservation", value=False, note=note)
@@ -231,9 +290,27 @@ class _Work:
         in_a_step = _positive(self.fields.get("train_batch_size"))
         in_a_step *= _positive(self.fields.get("gradient_accumulation_steps"))
         of_class = 2 if self.fields["with_prior_preservation"] else 1
-        an_epoch = math.ceil(photos * subject.repeats * of_class / in_a_step)
+        seen = photos * self.file.passes
+        an_epoch = math.ceil(seen * subject.repeats * of_class / in_a_step)
         note = f"{photos} photos, {subject.repeats} repeats: {an_epoch} steps an epoch."
         self.put("mapped", "max_train_epochs", "max_train_steps", an_epoch * epochs, note)
+
+    def carry_warm_up(self) -> None:
+        """Convert the window's warm-up, a percentage of all steps, to steps."""
+        percent, steps = self.warm_up, self.fields.get("max_train_steps", names.STEPS)
+        if percent is None:
+            return
+        if percent == "":
+            self.report("ignored", "lr_warmup", None, "Not set.")
+        elif "lr_warmup_steps" in self.fields:
+            self.report("ignored", "lr_warmup", None, "lr_warmup_steps is used instead.")
+        elif self.fields.get("lr_scheduler") == "constant":
+            self.report("ignored", "lr_warmup", None, "constant has no warm-up.")
+        elif isinstance(percent, int | float) and isinstance(steps, int) and 0 <= percent <= 100:  # noqa: PLR2004 - per cent
+            note = f"{percent:g} % of {steps} steps."
+            self.put("mapped", "lr_warmup", "lr_warmup_steps", round(steps * percent / 100), note)
+        else:
+            self.refuse("lr_warmup", "Must be a percentage, 0 to 100.")
 
     def list_others(self) -> None:
         """List the settings without effect, each with the reason."""
@@ -243,7 +320,8 @@ class _Work:
             elif name in names.KNOWN:
                 self.report("ignored", name, None, names.KNOWN[name].note)
             else:
-                near = get_close_matches(name, names.KNOWN, n=1, cutoff=0.8)
+                known = [] if self.called else names.KNOWN  # the window's names are no mistakes
+                near = get_close_matches(name, known, n=1, cutoff=0.8)
                 hint = f"; did you mean {near[0]}?" if near else "."
                 self.report("ignored", printable(name), None, f"Unknown here{hint}")
 
@@ -291,16 +369,19 @@ class _Work:
 
     def report(self, kind: str, name: str, ours: str | None, note: str = "") -> None:
         """List a setting in the report."""
+        name = self.called.get(name, name)
         self.lists[kind].append(ImportedSetting(name=name, ours=ours, note=note))
 
     def drop(self, kind: str, name: str) -> None:
         """Undo ``put``."""
-        self.lists[kind] = [setting for setting in self.lists[kind] if setting.name != name]
+        theirs = self.called.get(name, name)
+        self.lists[kind] = [setting for setting in self.lists[kind] if setting.name != theirs]
         self.fields.pop(str(names.KNOWN[name].ours), None)
 
     def refuse(self, name: str, message: str) -> None:
         """Add a problem."""
-        self.problems.append(RequestProblem(field=printable(name), message=message))
+        theirs = printable(self.called.get(name, name))
+        self.problems.append(RequestProblem(field=theirs, message=message))
 
 
 def _takes(ours: str, value: object) -> bool:
@@ -309,6 +390,16 @@ def _takes(ours: str, value: object) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def _sides(value: object) -> tuple[int, int] | None:
+    """Return width and height in pixels; None for what is neither a side nor two."""
+    sides = value if isinstance(value, list) else str(value).split(",")
+    try:
+        width, height = (int(str(side)) for side in (*sides, *sides[-1:])[:2])
+    except ValueError:
+        return None
+    return width, height
 
 
 def _positive(value: object) -> int:

@@ -5,7 +5,8 @@ dataset_info.json, the name of the photos' folder, the preset. A source fills on
 no stronger source gives.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -20,8 +21,9 @@ from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.avatar_config import import_avatar
 from domain.requests.kohya_folders import repeats_of, subjects_of
+from domain.requests.kohya_gui import is_kohya_gui
 from domain.requests.kohya_syntax import Subject
-from domain.requests.kohya_toml import import_kohya
+from domain.requests.kohya_toml import KohyaImport, import_kohya, import_window
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import (
     MAX_PROBLEMS,
@@ -33,6 +35,10 @@ from domain.requests.request_json import (
 
 ORIGINS: tuple[Origin, ...] = ("config.json", "toml", "dataset_info.json", "folder", "preset")
 """From the strongest to the weakest."""
+
+
+KohyaReader = Callable[[Subject | None, int], KohyaImport]
+"""Takes the photos' subject and their number; reads a file of kohya's."""
 
 
 class MergedRequest(NamedTuple):
@@ -68,9 +74,9 @@ def merge_sources(sources: RequestSources) -> MergedRequest:
     bodies = of_kinds(sources.settings)
     subject = merge.subject_of(sources.photos)
     if "config.json" in bodies:
-        merge.add_avatar(bodies["config.json"])
+        merge.add_config(bodies["config.json"], subject, sources.photos)
     if "toml" in bodies:
-        merge.add_kohya(bodies["toml"], subject, sources.photos)
+        merge.add_kohya("toml", partial(import_kohya, bodies["toml"]), subject, sources.photos)
     if "dataset_info.json" in bodies:
         merge.add_dataset_info(bodies["dataset_info.json"])
     if subject is not None:
@@ -169,23 +175,33 @@ class _Merge:
             self.problems.append(RequestProblem(field="trigger_word", message=message))
         return Subject(1, *found.pop()) if len(found) == 1 else None
 
+    def add_config(self, body: bytes, subject: Subject | None, photos: Sequence[str]) -> None:
+        """Add config.json, which kohya_ss and the avatar guidance both write."""
+        given = parse_object(body)
+        if is_kohya_gui(given):
+            self.add_kohya("config.json", partial(import_window, given), subject, photos)
+        else:
+            self.add_avatar(body)
+
     def add_avatar(self, body: bytes) -> None:
-        """Add config.json."""
+        """Add the avatar guidance's config.json."""
         found = import_avatar(body)
         self.theirs = found.theirs | self.theirs
         self.fill(found.fields, "config.json")
         self.imported.append(found.report)
 
-    def add_kohya(self, body: bytes, subject: Subject | None, photos: Sequence[str]) -> None:
-        """Add a TOML file; the request may name the subject where no folder does."""
+    def add_kohya(
+        self, origin: Origin, read: KohyaReader, subject: Subject | None, photos: Sequence[str]
+    ) -> None:
+        """Add a file of kohya's; the request may name the subject where no folder does."""
         if subject is None and {"instance_prompt", "trigger_word"} & set(self.fields):
             subject = Subject(1, str(self.fields.get("trigger_word", DEFAULT_TRIGGER_WORD)))
         try:
-            found = import_kohya(body, subject, sum(repeats_of(photo) for photo in photos))
+            found = read(subject, sum(repeats_of(photo) for photo in photos))
         except RequestRefusedError as refusal:
             self.problems += refusal.problems
             return
-        self.fill(found.request.model_dump(exclude_unset=True), "toml")
+        self.fill(found.request.model_dump(exclude_unset=True), origin)
         self.imported.append(found.report)
 
     def add_dataset_info(self, body: bytes) -> None:

@@ -88,6 +88,15 @@ def test_a_kohya_folder_and_toml_need_no_request_json() -> None:
     assert upload.imported[0].tool == "kohya"
 
 
+def test_a_json_of_kohya_ss_s_window_is_read_as_kohya_s_and_not_as_the_avatar_guidance_s() -> None:
+    intake = memory_intake()
+    window = b'{"LoRA_type": "Standard", "network_dim": 32, "network_alpha": 16, "epoch": 1}'
+    put(intake, {**KOHYA, "config.json": window})
+    upload = upload_of(intake, "config.json")
+    assert (upload.request.rank, upload.request.lora_alpha) == (32, 16)
+    assert upload.imported[0].tool == "kohya"
+
+
 def test_an_avatar_archive_brings_its_config_along() -> None:
     intake = memory_intake()
     config = b'{"n_steps": 5, "lora_r": 4, "lora_alpha": 4}'

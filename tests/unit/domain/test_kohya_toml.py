@@ -137,6 +137,86 @@ def test_a_file_of_datasets_names_the_subject_itself() -> None:
     assert request.max_train_steps == 30 * 10 * 2 / 4
 
 
+DOCUMENTED = """
+[general]
+shuffle_caption = true
+caption_extension = '.txt'
+keep_tokens = 1
+[[datasets]]
+resolution = 512
+batch_size = 4
+keep_tokens = 2
+  [[datasets.subsets]]
+  image_dir = 'C:\\hoge'
+  class_tokens = 'hoge girl'
+  [[datasets.subsets]]
+  image_dir = 'C:\\fuga'
+  class_tokens = '{second}'
+  keep_tokens = 3
+  [[datasets.subsets]]
+  is_reg = true
+  image_dir = 'C:\\reg'
+  class_tokens = 'human'
+  keep_tokens = 1
+[[datasets]]
+resolution = [768, 768]
+batch_size = 2
+  [[datasets.subsets]]
+  image_dir = 'C:\\piyo'
+  metadata_file = 'C:\\piyo\\piyo_md.json'
+"""
+"""The form of sd-scripts' own example (docs/config_README-en.md), with one subject or two."""
+
+
+def test_two_datasets_of_one_subject_are_one_training() -> None:
+    request, report = imported(DOCUMENTED.format(second="hoge girl"), subject=None)
+    assert (request.trigger_word, request.class_prompt) == ("hoge", "a photo of a girl")
+    assert (request.resolution, request.resolutions) == (768, (768, 512))
+    assert request.train_batch_size == 2
+    assert request.with_prior_preservation
+    lists = names_in(report)
+    assert lists["mapped"] >= {"resolution", "batch_size", "is_reg", "class_tokens"}
+    assert lists["ignored"] >= {"keep_tokens", "metadata_file", "class_tokens (class images)"}
+    notes = {setting.name: setting.note for setting in report.mapped}
+    assert notes["batch_size"] == "The datasets have 4, 2; the smallest is used."
+
+
+def test_two_datasets_of_two_subjects_are_refused_by_name() -> None:
+    problems = problems_of(DOCUMENTED.format(second="fuga boy").encode(), subject=None)
+    assert list(problems) == ["class_tokens"]
+    assert "several subjects" in problems["class_tokens"]
+
+
+def test_one_folder_at_three_sides_is_seen_three_times_an_epoch() -> None:
+    one = "[[datasets]]\nresolution = {}\nbatch_size = 1\n[[datasets.subsets]]\nimage_dir = 'a'\n"
+    text = "max_train_epochs = 1\n" + "".join(map(one.format, ("[1024, 1024]", 768, 512)))
+    request, _ = imported(text)
+    assert request.resolutions == (1024, 768, 512)
+    assert request.max_train_steps == 30 * 60 * 3
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "field"),
+    [
+        ("enable_bucket = true", "", "enable_bucket"),
+        ("caption_dropout_rate = 0.1", "caption_dropout_rate = 0.2", "caption_dropout_rate"),
+        ("num_repeats = 3", "", "num_repeats"),
+        ("resolution = 512", "resolution = 'wide'", "resolution"),
+    ],
+)
+def test_datasets_that_differ_where_a_training_has_one_value_are_refused_by_name(
+    first: str, second: str, field: str
+) -> None:
+    tokens = "class_tokens = 'tgr cat'"
+    text = f"[[datasets]]\n{tokens}\n{first}\n[[datasets]]\n{tokens}\n{second}\n"
+    assert list(problems_of(text.encode(), subject=None)) == [field]
+
+
+def test_an_inner_setting_counts_before_an_outer_one_as_in_the_scripts() -> None:
+    text = "[general]\nresolution = 512\n[[datasets]]\nresolution = 1024\n"
+    assert imported(text).request.resolution == 1024
+
+
 def test_a_subject_that_nobody_names_is_a_problem() -> None:
     assert list(problems_of(b"", subject=None)) == [""]
     assert list(problems_of(b'class_tokens = "two words too many 1"', subject=None)) == [

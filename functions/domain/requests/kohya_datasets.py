@@ -1,0 +1,131 @@
+"""Fold kohya's sections, and the datasets of a ``dataset_config``, into one training's settings.
+
+A dataset's settings count before those of ``[general]``, and a subset's before its dataset's, as in
+sd-scripts (docs/config_README-en.md). What the subsets agree on is the training's.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeGuard
+
+from contracts.documents.upload.problems import RequestProblem
+from domain.requests.kohya_settings import SAME, SPECIAL
+from domain.requests.kohya_syntax import Settings
+from domain.requests.request_json import printable
+
+DEFAULTS: Settings = {
+    "batch_size": 1,
+    "num_repeats": 1,
+    "enable_bucket": False,
+    "caption_dropout_rate": 0.0,
+}
+"""Values of kohya's for what one subset leaves out and another gives."""
+
+TOGETHER = frozenset({"resolution", "num_repeats", "class_tokens"})
+"""Settings whose several values domain.requests.kohya_toml maps or refuses, given as a tuple."""
+
+
+class Flat(NamedTuple):
+    """The settings of a file without its sections."""
+
+    given: Settings
+    problems: list[RequestProblem]
+    """One for each setting with several values, where a training has one."""
+
+    notes: dict[str, str]
+    """Setting -> why its value is not that of every dataset."""
+
+    of_class: tuple[str, ...]
+    """Settings of the subsets of class images."""
+
+    passes: float
+    """Number of times that the datasets name each folder of photos."""
+
+
+def flatten(content: Settings) -> Flat:
+    """Return the settings of all sections.
+
+    >>> flatten({"network_arguments": {"network_dim": 8}, "datasets": [{"batch_size": 1}]}).given
+    {'network_dim': 8, 'batch_size': 1}
+    """
+    datasets, general = content.get("datasets"), content.get("general", {})
+    if not (_are_tables(datasets) and isinstance(general, dict)):
+        given, problems = _flat(content)
+        return Flat(given, problems, {}, (), 1)
+    apart = ("general", "datasets")
+    given, problems = _flat({name: v for name, v in content.items() if name not in apart})
+    subsets, of_class = _subsets(general, datasets)
+    names = list(dict.fromkeys(name for subset in subsets for name in subset))
+    notes: dict[str, str] = {}
+    for name in names:
+        absent = given.get(name, DEFAULTS.get(name))
+        values = [subset.get(name, absent) for subset in subsets]
+        _fold(name, [value for value in values if value is not None], (given, problems, notes))
+    if of_class:
+        given["is_reg"] = True
+    return Flat(given, problems, notes, tuple(of_class), _passes(subsets))
+
+
+def _fold(
+    name: str, values: Sequence[Any], into: tuple[Settings, list[RequestProblem], dict[str, str]]
+) -> None:
+    """Add one value of the subsets' values to the settings, or a problem."""
+    given, problems, notes = into
+    apart = tuple({repr(value): value for value in values}.values())
+    given[name] = apart[0]
+    if len(apart) == 1:
+        return
+    if name in TOGETHER:
+        given[name] = apart
+    elif name == "batch_size" and all(type(value) is int for value in apart):
+        given[name] = min(apart)
+        notes[name] = f"The datasets have {', '.join(map(str, apart))}; the smallest is used."
+    elif name in SAME | SPECIAL:
+        message = "The datasets give different values; a training has one. Give all the same."
+        problems.append(RequestProblem(field=printable(name), message=message))
+
+
+def _subsets(general: Settings, datasets: list[Settings]) -> tuple[list[Settings], list[str]]:
+    """Return what counts for each subset of photos, and the settings of class images' subsets."""
+    found: list[Settings] = []
+    of_class: dict[str, None] = {}
+    for dataset in datasets:
+        own = general | {name: value for name, value in dataset.items() if name != "subsets"}
+        inner = dataset.get("subsets", [{}])
+        for subset in inner if _are_tables(inner) else [{}]:
+            if (own | subset).get("is_reg") is True:
+                of_class |= dict.fromkeys(subset)
+            else:
+                found.append(own | subset)
+    return found or [general | dataset for dataset in datasets], list(of_class)
+
+
+def _passes(subsets: list[Settings]) -> float:
+    folders = {str(subset.get("image_dir")) for subset in subsets}
+    return len(subsets) / len(folders) if all("image_dir" in s for s in subsets) else 1
+
+
+def _flat(content: Settings) -> tuple[Settings, list[RequestProblem]]:
+    found: Settings = {}
+    twice: dict[str, None] = {}
+    for name, value in _walk(content):
+        if name in found and found[name] != value and name in SAME | SPECIAL:
+            twice[name] = None
+        found.setdefault(name, value)
+    message = "Given several times with different values; a training here has one value."
+    return found, [RequestProblem(field=printable(name), message=message) for name in twice]
+
+
+def _walk(content: Settings) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _walk(value)
+        elif _are_tables(value):
+            for item in value:
+                yield from _walk(item)
+        else:
+            yield name, value
+
+
+def _are_tables(value: object) -> TypeGuard[list[Settings]]:
+    """Return whether a value is a list of TOML's tables, and not empty."""
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
