@@ -10,8 +10,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from contracts.documents.picture import PictureArguments
+from contracts.shared.samplers import rename_arguments
 from likeness_client.answer import Answer, make_request, parse_answer
 from likeness_client.errors import GenerationError, translate
 from likeness_client.store import PictureStore, SentRequest
@@ -64,7 +66,8 @@ class Likeness:
             negative_prompt: what to avoid.
             store: ``s3://<bucket>/tenants/<tenant>``: keep request and pictures there.
             image: a PNG or JPEG file's bytes to start from; ``strength`` says how far to go.
-            arguments: fields of PictureArguments, e.g. ``seed=1, lora_scale=0.8``.
+            arguments: fields of PictureArguments, e.g. ``seed=1, lora_scale=0.8``, or A1111's
+                names for them.
 
         Raises:
             GenerationError: see its ``code``; what may pass was tried again until then. A
@@ -141,7 +144,9 @@ class Likeness:
 def check_arguments(arguments: dict[str, Any]) -> PictureArguments:
     """Return them as a document: a typo is found here, not after six minutes of loading."""
     try:
-        return PictureArguments.model_validate(arguments)
+        return PictureArguments.model_validate(rename_arguments(arguments))
+    except PydanticCustomError as error:
+        raise GenerationError("invalid_argument", str(error)) from error
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))

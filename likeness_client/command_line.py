@@ -5,7 +5,10 @@ import os
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from contracts.documents.picture import OutputFormat, Scheduler
+from pydantic_core import PydanticCustomError
+
+from contracts.documents.picture import OutputFormat
+from contracts.shared.samplers import find_sampler
 from contracts.shared.styles import Style
 from likeness_client import __version__
 from likeness_client.bench import STEPS
@@ -250,7 +253,12 @@ def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
     }
     for name, words in broken.items():
         generate.add_argument(f"--{name}", type=float, metavar="X", help=words)
-    generate.add_argument("--scheduler", choices=get_args(Scheduler), help="diffusers' class name")
+    generate.add_argument(
+        "--scheduler",
+        type=read_sampler,
+        metavar="NAME",
+        help="a sampler by A1111's or ComfyUI's name, or a diffusers class",
+    )
     generate.add_argument("--style", choices=get_args(Style), help="words around both prompts")
     generate.add_argument("--output-format", choices=get_args(OutputFormat), help="of the files")
     generate.add_argument(
@@ -268,6 +276,18 @@ def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
         const=False,
         help="draw anew what was drawn before",
     )
+
+
+def read_sampler(text: str) -> str:
+    """Return our name of a sampler.
+
+    Raises:
+        ArgumentTypeError: no sampler has the name.
+    """
+    try:
+        return find_sampler(text)
+    except PydanticCustomError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def read_adapter(text: str) -> dict[str, object]:

@@ -22,8 +22,10 @@ from diffusers import (
 from PIL.Image import Image
 
 from contracts.base import BaseCard
+from contracts.shared.samplers import SAMPLERS
 from serving.adapters.hooks import Mix, active
 from serving.adapters.reader import COMPONENTS, find_layers
+from serving.long_prompts import count_chunks, encode_prompts
 from serving.precision import DTYPE, choose_dtype, wider_dtype
 from serving.tensors import PassKey
 
@@ -104,6 +106,7 @@ class Generator:
         """Load the base in a type."""
         self.dtype = dtype
         self.pipeline = load_pipeline(self.folder, self.card, dtype).to(self.device)
+        self.scheduler_config = self.pipeline.scheduler.config
         self.from_image = share_pipeline(self.pipeline, self.card)
         self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})
 
@@ -162,7 +165,6 @@ class Generator:
         pipeline.scheduler = self.make_scheduler(key.scheduler)
         guidance = torch.tensor([row.guidance_scale for row in rows], dtype=dtype)
         pipeline.row_guidance = guidance.view(-1, 1, 1, 1).to(self.device)
-        negative = [row.negative_prompt for row in rows] if key.has_negative_prompt else None
         source: dict[str, Any] = {"height": key.height, "width": key.width}
         if key.strength is not None:
             source = {"image": [row.image for row in rows], "strength": key.strength}
@@ -171,8 +173,7 @@ class Generator:
         with torch.inference_mode(), active(self.layers, mixes, dtype):
             self.activation_seconds += time.perf_counter() - started
             answer = pipeline(
-                [row.prompt for row in rows],
-                negative_prompt=negative,
+                **self.texts_of(key, rows),
                 num_inference_steps=key.num_inference_steps,
                 **source,
                 generator=[torch.Generator().manual_seed(row.seed) for row in rows],
@@ -180,10 +181,26 @@ class Generator:
             )
         return pictures_of(answer.images, pipeline.image_processor)
 
+    def texts_of(self, key: PassKey, rows: Sequence[Row]) -> dict[str, Any]:
+        """Return the pipeline's arguments for the prompts; long ones are encoded here."""
+        prompts = [row.prompt for row in rows]
+        negative = [row.negative_prompt or "" for row in rows] if key.has_negative_prompt else None
+        if key.chunks == 1:
+            return {"prompt": prompts, "negative_prompt": negative}
+        zeros = self.pipeline.config.get("force_zeros_for_empty_prompt", False)
+        if negative is None and key.guided and not zeros:
+            negative = [""] * len(rows)
+        return encode_prompts(self.pipeline, prompts, negative, key.chunks)
+
+    def count_chunks(self, row: Row) -> int:
+        """Return the number of CLIP's chunks of 75 tokens in the longer of a row's prompts."""
+        return count_chunks(self.pipeline, row.prompt, row.negative_prompt)
+
     def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
         """Return a new scheduler, as a scheduler keeps state from its last pass."""
-        options = SCHEDULER_OPTIONS.get(name, {})
-        return getattr(diffusers, name).from_config(self.pipeline.scheduler.config, **options)
+        kind, options, _ = SAMPLERS[name]
+        options = {**SCHEDULER_OPTIONS.get(kind, {}), **options}
+        return getattr(diffusers, kind).from_config(self.scheduler_config, **options)
 
 
 def pictures_of(values: np.ndarray[Any, Any], processor: Any) -> list[Image | None]:  # noqa: ANN401

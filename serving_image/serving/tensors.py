@@ -3,25 +3,27 @@
 import base64
 import binascii
 import io
+import json
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from PIL import Image, ImageOps
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError, from_json
 
 from contracts.base import BaseCard
 from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     ERROR_PREFIX,
     MAX_IMAGE_BYTES,
-    MAX_IMAGE_PIXELS,
     MAX_PROMPT_CHARACTERS,
     PictureArguments,
     PictureCode,
-    Scheduler,
 )
+from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS
+from contracts.shared.samplers import SAMPLERS, rename_arguments
 from contracts.shared.styles import apply_style
 
 MAX_ARGUMENTS_BYTES = 4096
@@ -41,10 +43,13 @@ class PassKey(NamedTuple):
     height: int
     width: int
     scheduler: str
+    """A key of SAMPLERS."""
     guided: bool
     has_negative_prompt: bool
     strength: float | None = None
     """None when the pictures start from noise alone."""
+    chunks: int = 1
+    """Number of CLIP's chunks of 75 tokens; an empty one more would change a short prompt."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,10 @@ def parse_request(
     defaults = base.inference
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     steps = arguments.num_inference_steps or defaults.num_inference_steps
-    start = parse_image(image, (width, height)) if image else None
+    strength = check_strength(arguments.strength, steps, has_image=bool(image))
     texts = (
         parse_text(prompt, "prompt", at_least=1),
-        parse_text(negative_prompt, "negative_prompt", at_least=0),
+        parse_text(pick_negative(negative_prompt, arguments), "negative_prompt", at_least=0),
     )
     styled, avoided = apply_style(arguments.style, *texts)
     guidance = arguments.guidance_scale
@@ -118,10 +123,10 @@ def parse_request(
         height=height,
         width=width,
         lora_scale=arguments.lora_scale,
-        scheduler=arguments.scheduler or check_scheduler(defaults.scheduler),
+        scheduler=check_scheduler(arguments.scheduler, defaults.scheduler, steps),
         arguments=arguments,
-        image=start,
-        strength=check_strength(arguments.strength, start, steps),
+        image=parse_image(image, (width, height)) if image else None,  # last: it takes longest
+        strength=strength,
     )
 
 
@@ -133,26 +138,32 @@ def parse_image(value: bytes, size: tuple[int, int]) -> StartImage:
         file = base64.b64decode(value, validate=True)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
             check_pixels(image)
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            pixels = put_on_white(ImageOps.exif_transpose(image))
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         text = "image: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
-    white = Image.new("RGBA", upright.size, "white")
-    pixels = Image.alpha_composite(white, upright).convert("RGB")
     fitted = ImageOps.fit(pixels, size, Image.Resampling.LANCZOS)
     return StartImage(fitted, sha256(file).hexdigest())
 
 
+def put_on_white(image: Image.Image) -> Image.Image:
+    """Return RGB pixels; transparent ones become white."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
 def check_pixels(image: Image.Image) -> None:
     """Raise before pixels are decoded, as a small file can hold a huge picture."""
-    if image.width * image.height > MAX_IMAGE_PIXELS:
-        text = f"image: at most {MAX_IMAGE_PIXELS // 1_000_000} million pixels"
+    if image.width * image.height > MAX_START_IMAGE_PIXELS:
+        text = f"image: at most {MAX_START_IMAGE_PIXELS // 1_000_000} million pixels"
         raise PictureError("invalid_argument", text)
 
 
-def check_strength(requested: float | None, image: StartImage | None, steps: int) -> float | None:
+def check_strength(requested: float | None, steps: int, *, has_image: bool) -> float | None:
     """Return the share of the image that may change; None without an image."""
-    if image is None:
+    if not has_image:
         if requested is not None:
             raise PictureError(
                 "invalid_argument", "strength: it needs an image, and the request has none"
@@ -169,9 +180,15 @@ def parse_arguments(text: bytes) -> PictureArguments:
     if len(text) > MAX_ARGUMENTS_BYTES:
         raise PictureError("invalid_argument", f"gen_args: at most {MAX_ARGUMENTS_BYTES} bytes")
     try:
-        return PictureArguments.model_validate_json(text.strip() or b"{}", strict=True)
+        given = from_json(text.strip() or b"{}")
+        ours = rename_arguments(given) if isinstance(given, dict) else given
+        return PictureArguments.model_validate_json(json.dumps(ours), strict=True)
     except ValidationError as error:
         raise PictureError("invalid_argument", explain(error)) from None
+    except PydanticCustomError as error:
+        raise PictureError("invalid_argument", f"gen_args: {error}") from None
+    except ValueError:
+        raise PictureError("invalid_argument", "gen_args: not a JSON object") from None
 
 
 def explain(error: ValidationError) -> str:
@@ -203,10 +220,34 @@ def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
     return tuple((start + index) % 2**32 for index in range(count))
 
 
-def check_scheduler(name: str) -> str:
-    """Return the base's default scheduler if this server supports it."""
-    if name not in get_args(Scheduler):
+def check_chunks(chunks: int) -> int:
+    """Return the number of chunks of a request's longer prompt."""
+    if chunks > MAX_PROMPT_CHUNKS:
+        text = f"prompt, negative_prompt: at most {MAX_PROMPT_CHUNKS * 75} of CLIP's tokens each"
+        raise PictureError("invalid_argument", text)
+    return chunks
+
+
+def pick_negative(tensor: bytes, arguments: PictureArguments) -> bytes:
+    """Return the negative prompt of the tensor or of the arguments."""
+    if arguments.negative_prompt is None:
+        return tensor
+    if tensor:
+        text = "negative_prompt: given as an input and in gen_args; give one of them"
+        raise PictureError("invalid_argument", text)
+    return arguments.negative_prompt.encode()
+
+
+def check_scheduler(requested: str | None, default: str, steps: int) -> str:
+    """Return the key in SAMPLERS of the request's sampler, or of the base's."""
+    name = requested or default
+    if name not in SAMPLERS:
         raise PictureError(
             "generation_failed", "the base card names a scheduler that this server does not support"
+        )
+    most = SAMPLERS[name].max_steps
+    if most is not None and steps > most:
+        raise PictureError(
+            "invalid_argument", f"num_inference_steps: at most {most} with this scheduler"
         )
     return name

@@ -27,6 +27,7 @@ from contracts.documents.picture import (
     PROMPT,
 )
 from contracts.shared.prompts import name_subject
+from contracts.shared.samplers import SAMPLERS
 from serving.adapters.cache import AdapterCache
 from serving.adapters.hooks import Mix
 from serving.adapters.mixing import find_mixed_adapters, has_adapter
@@ -39,7 +40,7 @@ from serving.output.provenance import encode
 from serving.output.safety import make_checker
 from serving.output.watermark import make_watermark
 from serving.server import BASE_PID_FILE, rows_per_pass
-from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
+from serving.tensors import PassKey, PictureError, PictureRequest, check_chunks, parse_request
 
 ADAPTER = "adapter"
 """Input with the calling model's adapter folder; the users' model.py sets it, never a client."""
@@ -67,6 +68,8 @@ class PendingRequest:
     Its trigger word is used even at ``lora_scale`` 0."""
     mixed: tuple[Adapter, ...] = ()
     """The adapters that ``request.arguments.adapters`` names, in that order."""
+    chunks: int = 1
+    """Number of CLIP's chunks of 75 tokens in the longer prompt."""
     key: str | None = None
     """Key in the answer cache; None when the answer must not be cached."""
     answer: Answer | None = None
@@ -184,6 +187,8 @@ class TritonPythonModel:
             mixed = find_mixed_adapters(caller, picture_request.arguments.adapters, self.run_dir)
             owner = find(caller) if has_adapter(caller) else None
             pending = PendingRequest(picture_request, owner, tuple(find(other) for other in mixed))
+            chunks = self.generator.count_chunks(pending.row(picture_request.seeds[0]))
+            pending.chunks = check_chunks(chunks)
         except PictureError as error:
             return error
         except MEMORY_ERRORS:
@@ -287,7 +292,8 @@ class TritonPythonModel:
             ),
             strength=request.strength,
             image_sha256=request.image.sha256 if request.image else None,
-            scheduler=request.scheduler,
+            scheduler=SAMPLERS[request.scheduler].scheduler,
+            scheduler_options=SAMPLERS[request.scheduler].options,
             width=request.width,
             height=request.height,
             seconds=round(pending.seconds, 3),
@@ -295,8 +301,10 @@ class TritonPythonModel:
 
 
 def dump_info(info: GenerationInfo) -> bytes:
-    """Return JSON without image fields when there is no image: older readers refuse them."""
+    """Return JSON without the fields that say nothing here: older readers refuse them."""
     omitted = {"strength", "image_sha256"} if info.image_sha256 is None else set()
+    if not info.scheduler_options:
+        omitted.add("scheduler_options")
     return info.model_dump_json(exclude=omitted).encode()
 
 
@@ -320,7 +328,8 @@ def plan_passes(
     """Yield the passes, each of at most ``rows`` pictures that can be drawn together."""
     groups: dict[PassKey, Pass] = defaultdict(list)
     for pending in pending_requests:
-        groups[pending.request.pass_key] += [(pending, seed) for seed in pending.request.seeds]
+        key = pending.request.pass_key._replace(chunks=pending.chunks)
+        groups[key] += [(pending, seed) for seed in pending.request.seeds]
     for key, group in groups.items():
         for start in range(0, len(group), rows):
             yield key, group[start : start + rows]

@@ -57,6 +57,9 @@ class MemoryGenerator:
         self.prompts: list[str] = []
         self.avoided: list[str | None] = []
 
+    def count_chunks(self, row: Any) -> int:
+        return 1 + max(len(row.prompt), len(row.negative_prompt or "")) // 75
+
     def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image | None]:
         self.passes.append(len(rows))
         self.prompts += [row.prompt for row in rows]
@@ -128,6 +131,24 @@ def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> No
     assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
 
 
+def test_only_prompts_of_as_many_chunks_share_a_pass(tmp_path: Path) -> None:
+    generator = MemoryGenerator()
+    texts = [("a", ""), ("b" * 80, ""), ("c", "d" * 80), ("e", "f")]
+    asked = [request(tmp_path, prompt=p, negative_prompt=n) for p, n in texts]
+    answers = base(generator).execute([*asked, request(tmp_path, prompt="g" * 80)])
+    assert [answer.error for answer in answers] == [None] * 5
+    assert generator.passes == [1, 2, 1, 1]
+
+
+def test_a_prompt_of_too_many_chunks_is_refused_alone(tmp_path: Path) -> None:
+    asked = [request(tmp_path, prompt="a " * 299), request(tmp_path, prompt="a " * 301)]
+    answers = base(MemoryGenerator()).execute(asked)
+    assert answers[0].error is None
+    assert answers[1].error == (
+        "likeness/invalid_argument: prompt, negative_prompt: at most 600 of CLIP's tokens each"
+    )
+
+
 def test_a_prompt_names_the_subject_as_the_trainer_and_the_notice_do(tmp_path: Path) -> None:
     generator = MemoryGenerator()
     prompts = ["a photo of TOK person in TOKYO", "<<TOK>>s", "<s0><s1> man", "tok"]
@@ -157,7 +178,17 @@ def test_a_reader_older_than_image_input_understands_the_answer(tmp_path: Path) 
     answer = base(MemoryGenerator()).execute([request(tmp_path)])[0]
     info = json.loads(answer.outputs["info"][0][0])
     assert not {"strength", "image_sha256"} & info.keys()
+    assert "scheduler_options" not in info
     assert info["cached"] is False
+
+
+def test_info_tells_which_scheduler_a_sampler_s_name_stands_for(tmp_path: Path) -> None:
+    asked = request(tmp_path, sampler_name="DPM++ SDE Karras", steps=3, seed=-1)
+    info = json.loads(base(MemoryGenerator()).execute([asked])[0].outputs["info"][0][0])
+    assert info["scheduler"] == "DPMSolverSinglestepScheduler"
+    assert info["scheduler_options"]["use_karras_sigmas"] is True
+    assert info["num_inference_steps"] == 3
+    assert info["seeds"][0] >= 0
 
 
 def test_a_bad_request_fails_alone(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ import torch
 from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
 from PIL import Image
 
-from contracts.documents.picture import Scheduler
+from contracts.shared.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row
+from serving.long_prompts import encode
 from serving.tensors import PassKey
 from tests.smoke import serving_kit as kit
 from tests.smoke.tiny_pipelines import Family
@@ -27,7 +28,7 @@ from tests.smoke.tiny_pipelines import Family
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 DEVICE = torch.device("cpu")
-SCHEDULERS = Scheduler.__args__  # type: ignore[attr-defined]  # (a Literal's values)
+SCHEDULERS = [*CLASSES]
 
 
 class BothSides:
@@ -38,6 +39,7 @@ class BothSides:
         self.generator = Generator(folder / "base", DEVICE)
         self.plain = DiffusionPipeline.from_pretrained(folder / "base")
         self.plain.set_progress_bar_config(disable=True)
+        self.config = self.plain.scheduler.config
         self.adapters = [self.add(folder, number, family) for number in (1, 2)]
 
     def add(self, folder: Path, number: int, family: Family) -> Adapter:
@@ -61,7 +63,6 @@ class BothSides:
         return [np.array(image, np.int16) for image in self.generator.draw(key, rows)]
 
     def draw_plainly(self, row: Row, scheduler: str, strength: float | None = None) -> kit.Picture:
-        config = self.plain.scheduler.config
         more = {"skip_prk_steps": True} if scheduler == "PNDMScheduler" else {}
         plain = self.plain
         start: dict[str, Any] = {"height": 64, "width": 64}
@@ -69,7 +70,8 @@ class BothSides:
             plain = AutoPipelineForImage2Image.from_pipe(self.plain)
             plain.set_progress_bar_config(disable=True)
             start = {"image": row.image, "strength": strength}
-        plain.scheduler = getattr(diffusers, scheduler).from_config(config, **more)
+        kind, options, _ = SAMPLERS[scheduler]
+        plain.scheduler = getattr(diffusers, kind).from_config(self.config, **more, **options)
         answer = plain(
             row.prompt,
             negative_prompt=row.negative_prompt,
@@ -98,6 +100,96 @@ def test_the_base_draws_with_every_scheduler_as_diffusers_does(
     row = Row("a photo", "hat", 3, 4.0)
     drawn = sides.draw([row], scheduler, negative=True)[0]
     assert difference(drawn, sides.draw_plainly(row, scheduler)) <= 1
+
+
+NAMED = ["DPM++ 2M Karras", "DPM++ 2M SDE Exponential", "DPM++ SDE Karras", "DPM2 a Karras"]
+
+
+@pytest.mark.parametrize("sampler", NAMED)
+def test_a_sampler_of_other_tools_is_diffusers_scheduler_with_these_options(
+    sides: BothSides, sampler: str
+) -> None:
+    row = Row("a photo", "hat", 3, 4.0)
+    drawn = sides.draw([row], sampler, negative=True)[0]
+    assert difference(drawn, sides.draw_plainly(row, sampler)) <= 1
+
+
+def test_a_sampler_s_options_end_with_its_picture(sides: BothSides) -> None:
+    row = Row("a photo", "hat", 3, 4.0)
+    for sampler in ("DPM++ 2M SDE Karras", "DPM++ 2M SDE Exponential"):
+        sides.draw([row], sampler, negative=True)
+    after = sides.draw([row], "DPMSolverMultistepScheduler", negative=True)[0]
+    assert difference(after, sides.draw_plainly(row, "DPMSolverMultistepScheduler")) <= 1
+
+
+@pytest.mark.parametrize("sampler", sorted(set(SAMPLERS) - {*CLASSES, *NAMED}))
+def test_every_sampler_draws_a_row_beside_another_as_it_does_alone(
+    sides: BothSides, sampler: str
+) -> None:
+    rows = [Row("a photo", None, 3, 4.0), Row("a house", None, 4, 2.0)]
+    together = sides.draw(rows, sampler)
+    alone = [sides.draw([row], sampler)[0] for row in rows]
+    assert max(map(difference, together, alone)) <= 1
+
+
+FULL = " ".join("a" * 40 + "b" * 35)
+"""75 words of one token each."""
+
+
+def draw_long(sides: BothSides, *rows: Row, negative: bool = False) -> list[kit.Picture]:
+    chunks = max(sides.generator.count_chunks(row) for row in rows)
+    key = PassKey(3, 64, 64, "DDIMScheduler", True, negative, chunks=chunks)
+    return [np.array(image, np.int16) for image in sides.generator.draw(key, rows)]
+
+
+def test_what_follows_token_75_changes_the_picture(sides: BothSides) -> None:
+    texts = (f"{FULL} c", f"{FULL} d", f"{FULL} " * 7 + "c", f"{FULL} " * 7 + "d")
+    rows = [Row(text, None, 3, 4.0) for text in texts]
+    assert [sides.generator.count_chunks(row) for row in rows] == [2, 2, 8, 8]
+    pictures = [draw_long(sides, row)[0] for row in rows]
+    assert difference(pictures[0], pictures[1]) > 0
+    assert difference(pictures[2], pictures[3]) > 0
+    avoided = [Row("a", text, 3, 4.0) for text in texts[:2]]
+    assert difference(*(draw_long(sides, row, negative=True)[0] for row in avoided)) > 0
+
+
+def test_long_rows_of_one_pass_equal_the_pictures_drawn_alone(sides: BothSides) -> None:
+    one, two = sides.adapters
+    rows = [
+        Row(f"{FULL} sks", None, 1, 4.0, ((one, 1.0),)),
+        Row(f"{FULL} house", None, 2, 2.5, ((two, 0.6),)),
+    ]
+    together = draw_long(sides, *rows)
+    alone = [draw_long(sides, row)[0] for row in rows]
+    assert max(map(difference, together, alone)) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "a photo of sks", FULL])
+def test_one_chunk_is_encoded_as_the_pipeline_encodes_a_prompt(sides: BothSides, text: str) -> None:
+    pipeline = sides.generator.pipeline
+    assert sides.generator.count_chunks(Row(text, None, 0, 4.0)) == 1
+    with torch.inference_mode():
+        theirs = pipeline.encode_prompt(
+            prompt=[text],
+            device=DEVICE,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=False,
+        )
+        ours = encode(pipeline, [text], 1)
+    assert torch.equal(ours["prompt_embeds"], theirs[0])
+    if "pooled_prompt_embeds" in ours:
+        assert torch.equal(ours["pooled_prompt_embeds"], theirs[2])
+
+
+def test_chunks_are_encoded_each_as_a_prompt_and_the_first_is_pooled(sides: BothSides) -> None:
+    pipeline = sides.generator.pipeline
+    with torch.inference_mode():
+        whole = encode(pipeline, [f"{FULL} c d", "e"], 2)
+        parts = [encode(pipeline, texts, 1) for texts in ([FULL, "e"], ["c d", ""])]
+    joined = torch.cat([part["prompt_embeds"] for part in parts], dim=1)
+    assert torch.equal(whole["prompt_embeds"], joined)
+    if "pooled_prompt_embeds" in whole:
+        assert torch.equal(whole["pooled_prompt_embeds"], parts[0]["pooled_prompt_embeds"])
 
 
 def make_image(seed: int) -> Image.Image:

@@ -124,6 +124,10 @@ class GenerationInfo(Document):
     """SHA-256 of the start image's file."""
 
     scheduler: str
+    """Class name in diffusers."""
+
+    scheduler_options: dict[str, str | bool] = Field(default={})
+    """What the request's sampler set on top of the base's configuration; absent: nothing."""
 
     width: int
 

@@ -6,10 +6,11 @@ WIRE_SHAPE: one batch row with one value. The answer's tensors have one row too.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from contracts.document import Document, RelativePath, Sha256
 from contracts.documents.package import GenerationInfo, TargetModel
+from contracts.shared.samplers import SAMPLERS, find_sampler
 from contracts.shared.styles import Style
 
 WIRE_SHAPE = (1, 1)
@@ -34,23 +35,13 @@ MAX_PROMPT_CHARACTERS = 2000
 MAX_IMAGE_BYTES = 6 << 20
 """Largest size of the start image's file. SageMaker takes requests of up to 25 MB."""
 
-MAX_IMAGE_PIXELS = 40_000_000
-
 DEFAULT_STRENGTH = 0.8
 """The default of diffusers."""
 
-Scheduler = Literal[
-    "DDIMScheduler",
-    "DDPMScheduler",
-    "DPMSolverMultistepScheduler",
-    "DPMSolverSinglestepScheduler",
-    "EulerAncestralDiscreteScheduler",
-    "EulerDiscreteScheduler",
-    "HeunDiscreteScheduler",
-    "PNDMScheduler",
-    "UniPCMultistepScheduler",
+Scheduler = Annotated[
+    str, AfterValidator(find_sampler), Field(json_schema_extra={"enum": [*SAMPLERS]})
 ]
-"""Class names of diffusers schedulers."""
+"""A key of contracts.shared.samplers.SAMPLERS. Other spellings and ComfyUI's names become one."""
 
 OutputFormat = Literal["png", "jpeg", "webp"]
 
@@ -68,7 +59,10 @@ class OtherModel(Document):
 
 
 class PictureArguments(Document):
-    """``gen_args``: every field is optional; an absent field means the base's default."""
+    """``gen_args``: every field is optional; an absent field means the base's default.
+
+    Readers rename other tools' fields first: contracts.shared.samplers.rename_arguments.
+    """
 
     num_inference_steps: Annotated[int, Field(ge=1, le=150)] | None = None
 
@@ -76,7 +70,7 @@ class PictureArguments(Document):
     """Strength of classifier-free guidance; 1 or less: no guidance, which is half the work."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    """Seed of the first picture; each further picture has the next seed. Absent: random."""
+    """Seed of the first picture; each further picture has the next seed. Absent or -1: random."""
 
     height: Side | None = None
 
@@ -98,6 +92,9 @@ class PictureArguments(Document):
     num_images_per_prompt: Annotated[int, Field(ge=1, le=4)] = 1
 
     scheduler: Scheduler | None = None
+
+    negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)] | None = None
+    """As the input of that name, for requests of other tools; only one of the two may be given."""
 
     output_format: OutputFormat = "png"
 

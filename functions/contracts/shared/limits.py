@@ -57,3 +57,10 @@ MAX_RUN_SECONDS = 5 * 24 * 3600
 MAX_VOLUME_GB = 250
 """Largest storage volume of a training job, in GB. SageMaker refuses more than the local storage of
 an instance that has some; ml.g6e.xlarge has the least."""
+
+MAX_START_IMAGE_PIXELS = 25_000_000
+"""Largest number of pixels of a picture request's start image; a camera of 24 megapixels fits.
+Every user's picture waits while it is decoded. The largest picture has 2.4 million pixels."""
+
+MAX_PROMPT_CHUNKS = 8
+"""Largest number of chunks of 75 tokens in a picture's prompt; each makes every step longer."""

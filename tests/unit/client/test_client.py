@@ -15,6 +15,7 @@ from contracts.documents.package import GenerationInfo
 from contracts.documents.picture import PictureArguments, StoredPictures
 from likeness_client import GenerationError, Likeness, NotStoredError
 from likeness_client.__main__ import main
+from likeness_client.client import check_arguments
 from likeness_client.command_line import make_parser
 
 MODEL = f"{0:032x}-{0:012x}.tar.gz"
@@ -249,3 +250,32 @@ def test_the_command_line_starts_from_a_file(
 def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", MODEL, "a photo", "--endpoint", ""]) == 2
     assert "LIKENESS_ENDPOINT" in capsys.readouterr().err
+
+
+def test_another_tool_s_names_are_sent_as_ours() -> None:
+    checked = check_arguments({"steps": 3, "sampler_name": "euler_ancestral", "seed": -1})
+    assert checked.model_dump(exclude_unset=True) == {
+        "num_inference_steps": 3,
+        "scheduler": "Euler a",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"steps": 3, "num_inference_steps": 3}, "steps and num_inference_steps are the same"),
+        ({"sampler": "LMS"}, "scheduler: unknown; known are DDIM"),
+    ],
+)
+def test_a_contradiction_and_an_unknown_sampler_are_found_before_the_endpoint_is_asked(
+    arguments: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(GenerationError, match=text):
+        check_arguments(arguments)
+
+
+def test_the_command_line_takes_a_sampler_by_any_of_its_names() -> None:
+    words = ["generate", "m", "p", "--scheduler", "dpmpp_2m_karras"]
+    assert make_parser().parse_args(words).scheduler == "DPM++ 2M Karras"
+    with pytest.raises(SystemExit):
+        make_parser().parse_args([*words[:-1], "LMS"])

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from contracts.base import BaseCard
-from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES
+from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES, PictureArguments
+from contracts.shared.samplers import ALIASES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.tensors import PassKey, PictureError, PictureRequest, parse_request
+from serving.tensors import PassKey, PictureError, PictureRequest, parse_request, put_on_white
 
+ROOT = Path(__file__).parents[3]
 BASE = BaseCard.model_validate(
     {
         "base_id": "b",
@@ -92,9 +94,10 @@ def test_which_requests_can_share_a_pass(
         b"[",
         b"null",
         b'"x"',
-        b'{"steps": 3}',
+        b'{"stepz": 3}',
         b'{"seed": 1.5}',
-        b'{"seed": -1}',
+        b'{"seed": -2}',
+        b'{"seed": -1.0}',
         b'{"seed": "1"}',
         b'{"guidance_scale": NaN}',
         b'{"guidance_scale": 1e999}',
@@ -260,12 +263,12 @@ def why(
             {"arguments": b'{"adapters": [{"modell": 1}]}'},
             "adapters: Extra inputs are not permitted",
         ),
-        ({"arguments": b'{"seed": -1}'}, "seed: Input should be greater than or equal to 0"),
+        ({"arguments": b'{"seed": -2}'}, "seed: Input should be greater than or equal to 0"),
         ({"image": b"A" * (MAX_IMAGE_BYTES * 4 // 3 + 5)}, "image: at most 6 MB"),
         ({"image": b"A"}, "image: not the base64 of a complete PNG or JPEG file"),
         (
             {"image": base64.b64encode(file_of(Image.new("1", (8000, 6000))))},
-            "image: at most 40 million pixels",
+            "image: at most 25 million pixels",
         ),
         (
             {"arguments": b'{"strength": 0.5}'},
@@ -296,7 +299,7 @@ def test_as_much_as_is_allowed_is_allowed() -> None:
     assert parse_request(b"  a  ", b"  ", b"", BASE).prompt == "a"
     one_step = ask_from(WHOLE, strength=0.5, num_inference_steps=2)
     assert one_step.strength == 0.5
-    large = file_of(Image.new("1", (8000, 5000)))
+    large = file_of(Image.new("1", (5000, 5000)))
     assert ask_from(large, width=64, height=64).image is not None
 
 
@@ -327,7 +330,7 @@ def test_a_guidance_of_one_is_none(scale: float, guided: bool) -> None:
 
 
 def test_a_base_whose_scheduler_is_not_served_draws_with_a_chosen_one_only() -> None:
-    odd = BASE.inference.model_copy(update={"scheduler": "LCMScheduler"})
+    odd = BASE.inference.model_copy(update={"scheduler": "EDMEulerScheduler"})
     base = BASE.model_copy(update={"inference": odd})
     with pytest.raises(PictureError) as caught:
         parse_request(b"a", b"", b"", base)
@@ -337,3 +340,133 @@ def test_a_base_whose_scheduler_is_not_served_draws_with_a_chosen_one_only() -> 
     )
     chosen = parse_request(b"a", b"", b'{"scheduler": "DDIMScheduler"}', base)
     assert chosen.scheduler == "DDIMScheduler"
+
+
+# --- names of other tools -------------------------------------------------------------------
+
+
+def test_another_tool_s_names_of_the_arguments_are_ours() -> None:
+    theirs = ask(steps=7, cfg_scale=3.5, sampler_name="DPM++ 2M Karras", seed=4, batch_size=2)
+    ours = ask(
+        num_inference_steps=7,
+        guidance_scale=3.5,
+        scheduler="DPM++ 2M Karras",
+        seed=4,
+        num_images_per_prompt=2,
+    )
+    assert theirs == ours
+    assert theirs.num_inference_steps == 7
+
+
+def test_every_other_name_is_of_an_argument_and_is_none_of_ours() -> None:
+    assert set(ALIASES.values()) <= set(PictureArguments.model_fields)
+    assert not set(ALIASES) & set(PictureArguments.model_fields)
+
+
+def test_a_seed_of_minus_one_is_a_new_one_each_time() -> None:
+    requests = [ask(seed=-1) for _ in range(8)]
+    assert len({request.seeds for request in requests}) > 1
+    assert all(0 <= seed < 2**32 for request in requests for seed in request.seeds)
+    assert requests[0].arguments.seed is None
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            {"steps": 3, "num_inference_steps": 4},
+            "gen_args: steps and num_inference_steps are the same argument; give one of them",
+        ),
+        (
+            {"sampler_name": "Euler", "scheduler": "DDIMScheduler"},
+            "gen_args: sampler_name and scheduler are the same argument; give one of them",
+        ),
+        (
+            {"scheduler": "LCM", "steps": 51},
+            "num_inference_steps: at most 50 with this scheduler",
+        ),
+    ],
+)
+def test_arguments_that_contradict_are_named(given: dict[str, Any], text: str) -> None:
+    assert why(arguments=json.dumps(given).encode()) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "sampler"),
+    [
+        ({"scheduler": "Euler a"}, "Euler a"),
+        ({"scheduler": " dpm++  2m KARRAS "}, "DPM++ 2M Karras"),
+        ({"sampler": "DPM2"}, "DPM2"),
+        ({"sampler_index": "DPM2 a Karras"}, "DPM2 a Karras"),
+        ({"sampler_name": "dpmpp_2m", "scheduler": "karras"}, "DPM++ 2M Karras"),
+        ({"sampler_name": "euler_ancestral", "scheduler": "normal"}, "Euler a"),
+        ({"sampler_name": "DPM++ 2M SDE", "scheduler": "Exponential"}, "DPM++ 2M SDE Exponential"),
+        ({"sampler_name": "dpmpp_sde_karras"}, "DPM++ SDE Karras"),
+        ({"scheduler": "DDIMScheduler"}, "DDIMScheduler"),
+    ],
+)
+def test_a_sampler_is_found_by_the_names_of_other_tools(
+    given: dict[str, str], sampler: str
+) -> None:
+    assert ask(**given).scheduler == sampler
+    assert ask(**given).arguments.scheduler == sampler
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"scheduler": "OOM"}, {"sampler_name": "Euler a", "scheduler": "karras"}, {"sampler": ""}],
+)
+def test_an_unknown_sampler_is_answered_with_those_that_are_known(given: dict[str, str]) -> None:
+    text = why(arguments=json.dumps(given).encode())
+    assert text.startswith("scheduler: unknown; known are DDIM, DDPM, Euler a, LCM, PLMS; alone or")
+    assert "DPM++ 2M" in text
+    assert "OOM" not in text
+
+
+def test_what_a_user_hears_fits_through_a_user_s_model() -> None:
+    model = (ROOT / "functions/contracts/model_package/1/model.py").read_text()
+    assert "{0,300}$" in model
+    for arguments in (b'{"scheduler": "x"}', b'{"stepz": 3}'):
+        assert len(why(arguments=arguments)) <= 300
+
+
+def test_a_negative_prompt_may_be_an_argument() -> None:
+    assert ask(negative_prompt=" hat ").negative_prompt == "hat"
+    text = "negative_prompt: given as an input and in gen_args; give one of them"
+    assert why(negative=b"hat", arguments=b'{"negative_prompt": "hat"}') == text
+
+
+class DecodedError(Exception):
+    """Pixels were decoded."""
+
+
+@pytest.mark.parametrize(
+    ("side", "arguments", "prompt"),
+    [
+        (6300, b"", b"a"),
+        (64, b'{"strength": 0.01, "num_inference_steps": 9}', b"a"),
+        (64, b'{"scheduler": "LCM", "num_inference_steps": 60}', b"a"),
+        (64, b"", b""),
+    ],
+)
+def test_a_start_image_of_a_refused_request_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch, side: int, arguments: bytes, prompt: bytes
+) -> None:
+    image = base64.b64encode(file_of(Image.new("RGB", (side, side))))
+
+    def load(_image: Image.Image) -> None:
+        raise DecodedError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(PictureError, match="likeness/invalid_argument: "):
+        parse_request(prompt, b"", arguments, BASE, image)
+    with pytest.raises(DecodedError):
+        parse_request(b"a", b"", b"", BASE, base64.b64encode(WHOLE))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16", "LA"])
+def test_an_opaque_image_has_the_pixels_that_it_has_on_white(mode: str) -> None:
+    image = Image.effect_noise((32, 32), 90).convert(mode)
+    white = Image.new("RGBA", image.size, "white")
+    laid = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    assert put_on_white(image).tobytes() == laid.tobytes()
