@@ -43,8 +43,9 @@ MARKS: dict[Tool, frozenset[str]] = {
 
 RENAMED = ALIASES | {"training_steps": "max_train_steps", "trigger_phrase": "trigger_word"}
 
-TRIGGERS: dict[Tool, str] = {"replicate": "TOK", "astria": "ohwx"}
-"""The services' default trigger words. fal has none, and Astria's for SD 1.5 is ours."""
+ASTRIAS_TRIGGER = "ohwx"
+"""Astria's default trigger word, but for SD 1.5, where it is ours. fal has none. Replicate's is a
+placeholder here, so prompts that are written with it name the subject under any trigger word."""
 
 MAX_SAMPLES = 8
 _FORM = re.compile(r"tune\[([a-z_]+)\](?:\[\])?")
@@ -163,8 +164,8 @@ class _Work:
             found["with_prior_preservation"] = False
         if {"autocaption_prefix", "autocaption_suffix"} & set(self.fields):
             found["autocaption"] = True
-        if self.tool in TRIGGERS and not self.is_sd15:
-            found["trigger_word"] = TRIGGERS[self.tool]
+        if self.tool == "astria" and not self.is_sd15:
+            found["trigger_word"] = ASTRIAS_TRIGGER
         return found
 
     def put(self, kind: str, shown: str, ours: str, value: object, note: str = "") -> None:

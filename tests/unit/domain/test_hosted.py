@@ -156,10 +156,9 @@ def test_each_setting_of_a_body_is_reported_once(form: str) -> None:
 
 def test_what_a_body_leaves_out_is_assumed_and_said() -> None:
     found = merged({"input_images": "a.zip"})
-    assert found.request.trigger_word == "TOK"
-    assert names(found.imported[0], "assumed") == {
-        *("instance_prompt", "class_prompt", "with_prior_preservation", "trigger_word"),
-    }
+    assert found.request.instance_prompt == "a photo of TOK"
+    assumed = {"instance_prompt", "class_prompt", "with_prior_preservation"}
+    assert names(found.imported[0], "assumed") == assumed
 
 
 @pytest.mark.parametrize(
