@@ -1,6 +1,7 @@
 """Each training option has its effect; small networks, and tiny pipelines in this process."""
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +30,11 @@ from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.optimisation.checkpoint import Progress, load_checkpoint, save_checkpoint  # noqa: E402
 from trainer.optimisation.loop import train  # noqa: E402
 from trainer.optimisation.losses import example_losses  # noqa: E402
+from trainer.optimisation.multi_user import draw_group_batch  # noqa: E402
 from trainer.optimisation.optimizers import make_schedule  # noqa: E402
 from trainer.optimisation.step import OptimizerStep  # noqa: E402
 from trainer.optimisation.training_run import TrainingRun  # noqa: E402
-from trainer.photos.photos import Latents  # noqa: E402
+from trainer.photos.photos import Latents, time_ids_of  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
 from trainer.process.results import PreemptedError, TrainingError, describe_failure  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
@@ -187,20 +189,56 @@ def bucket(count: int, size: Size, repeats: tuple[int, ...] = ()) -> Bucket:
     return Bucket(Latents(latents, latents, 1.0), range(count), size, repeats)
 
 
+def count_draws(
+    buckets: tuple[Bucket, ...], batches: range, size: int, seed: int
+) -> dict[tuple[int, int], int]:
+    """Return how often each photo, by bucket and place, is drawn in these batches."""
+    seen = {(n, photo): 0 for n, own in enumerate(buckets) for photo in range(len(own.rows))}
+    for batch in batches:
+        number, chosen = choose_batch(buckets, batch, size, seed=seed)
+        assert len(chosen) == size
+        for photo in chosen:
+            seen[number, photo] += 1
+    return seen
+
+
 def test_in_a_round_every_photo_of_every_size_comes_once_for_each_repeat() -> None:
     buckets = (bucket(4, Size(64, 64), (1, 2, 1, 2)), bucket(2, Size(64, 96)))
-    for round_ in range(3):
-        seen: dict[tuple[int, int], int] = {}
-        for batch in range(4):  # 6 entries are 3 batches of 2, 2 entries are 1
-            number, chosen = choose_batch(buckets, 4 * round_ + batch, 2, seed=7)
-            for photo in chosen:
-                seen[number, photo] = seen.get((number, photo), 0) + 1
+    for round_ in range(3):  # 6 and 2 draws a round of 4 batches of 2, in the proportion of 3 to 1
+        seen = count_draws(buckets, range(4 * round_, 4 * round_ + 4), 2, seed=7)
         assert seen == {(0, 0): 1, (0, 1): 2, (0, 2): 1, (0, 3): 2, (1, 0): 1, (1, 1): 1}
     orders = {
         tuple(choose_batch(buckets, b, 2, seed=7)[0] for b in range(4 * r, 4 * r + 4))
         for r in range(8)
     }
     assert len(orders) > 1
+
+
+def test_one_landscape_among_13_portraits_is_drawn_as_often_as_each_portrait() -> None:
+    buckets = (bucket(13, Size(96, 64)), bucket(1, Size(64, 96)))
+    seen = count_draws(buckets, range(5 * 14), 4, seed=1)
+    assert set(seen.values()) == {20}
+    short = [count_draws(buckets, range(7), 4, seed=seed)[1, 0] for seed in range(400)]
+    assert sum(short) / len(short) == pytest.approx(2, abs=0.3), "7 batches: 28 draws of 14 photos"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_mixture_of_sizes_draws_every_photo_as_often_as_its_repeats(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - the same every time
+    buckets = tuple(
+        bucket(count, Size(64, 64 + 8 * number), tuple(draw.choices([1, 1, 2, 5], k=count)))
+        for number, count in enumerate(draw.choices(range(1, 16), k=draw.randint(2, 6)))
+    )
+    repeats = {(n, p): r for n, own in enumerate(buckets) for p, r in enumerate(own.repeats)}
+    size, total = draw.randint(1, 6), sum(repeats.values())
+    seen = count_draws(buckets, range(3 * total), size, seed)
+    assert seen == {photo: 3 * size * often for photo, often in repeats.items()}
+    # Between two rounds no size is far ahead of its share.
+    some = draw.randrange(1, 3 * total)
+    seen = count_draws(buckets, range(some), size, seed)
+    for number, own in enumerate(buckets):
+        drawn = sum(seen[number, photo] for photo in range(len(own.rows))) / size
+        assert abs(drawn - some * sum(own.repeats) / total) <= len(buckets)
 
 
 @pytest.mark.parametrize(("side", "step"), [(512, 64), (768, 64), (1024, 32), (64, 8)])
@@ -412,9 +450,55 @@ def test_buckets_keep_the_photos_aspect_and_tell_the_network_their_size(make_job
     assert batch.latents.shape[-2:] == (14, 18)
     assert batch.class_batch is not None
     assert batch.class_batch.latents.shape[-2:] == (16, 16)  # class images stay square
-    text = job.base.encode(run.examples.prompts)
-    ids = job.base.architecture.added_conditions(text, 56, 72)["added_cond_kwargs"]["time_ids"][0]
-    assert ids.tolist() == [56, 72, 0, 0, 56, 72]
+    photos, class_ids = time_ids_of_step(job, run, 0)
+    assert photos == [diffusers_time_ids((48, 40), (72, 56))] * run.recipe.batch_size
+    assert class_ids == [[64, 64, 0, 0, 64, 64]] * run.recipe.batch_size
+
+
+def diffusers_time_ids(whole: tuple[int, int], shown: tuple[int, int]) -> list[int]:
+    """Return the time ids as train_dreambooth_lora_sdxl.py has them, with torchvision's Resize."""
+    scale = max(shown[0] / whole[0], shown[1] / whole[1])
+    resized = [int(side * scale + 1e-9) for side in whole]
+    x1 = max(0, round((resized[0] - shown[0]) / 2.0))
+    y1 = max(0, round((resized[1] - shown[1]) / 2.0))
+    return [whole[1], whole[0], y1, x1, shown[1], shown[0]]
+
+
+def time_ids_of_step(job: Job, run: TrainingRun, step: int) -> list[list[list[int]]]:
+    """Return the time ids that the network gets in each pass of one batch."""
+    seen: list[list[list[int]]] = []
+    hook = job.base.pipeline.unet.register_forward_pre_hook(
+        lambda _network, _args, given: seen.append(given["added_cond_kwargs"]["time_ids"].tolist()),
+        with_kwargs=True,
+    )
+    batch = draw_batch(run.recipe, run.examples, step, 1000)
+    text = job.base.encode(run.examples.prompts).rows(batch.rows)
+    with torch.no_grad():
+        example_losses(job.base, run.recipe, batch, text)
+    hook.remove()
+    return seen
+
+
+def test_a_cropped_photo_tells_the_network_its_own_size_and_its_crop(make_job: MakeJob) -> None:
+    job, task = make_job()
+    run = prepare(job, task).run  # squares of 64 pixels, of photos that are 48 wide and 40 high
+    (ids,) = time_ids_of_step(job, run, 0)
+    size = run.recipe.batch_size
+    assert ids[:size] == [[40, 48, 0, 6, 64, 64]] * size
+    assert ids[size:] == [[64, 64, 0, 0, 64, 64]] * size, "class images are drawn at this size"
+    batch, _ = draw_group_batch(
+        job.base, [run, run], [job.base.encode(run.examples.prompts)] * 2, 0
+    )
+    assert batch.time_ids is not None
+    assert batch.time_ids.tolist() == ids + ids
+
+
+@pytest.mark.parametrize("whole", [(48, 40), (900, 1600), (1600, 900), (512, 512), (4032, 3023)])
+@pytest.mark.parametrize("shown", [(512, 512), (640, 384), (384, 640)])
+def test_time_ids_are_those_of_diffusers_script(
+    whole: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    assert list(time_ids_of(whole, shown)) == diffusers_time_ids(whole, shown)
 
 
 def test_a_divergence_ends_with_a_worthwhile_checkpoint_or_fails(

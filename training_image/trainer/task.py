@@ -4,9 +4,10 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from contracts.codes import CODES
@@ -127,7 +128,8 @@ def finish(
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else gate_failure(report)
     metrics = metrics_of(trained, prepared.plan)
-    write_card(folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, plan=prepared.plan)
+    adapter, plan, verdicts = folder / ADAPTER_FOLDER, prepared.plan, prepared.photos
+    write_card(adapter, job.base.card, recipe, metrics, report, plan=plan, photos=verdicts)
     result = TrainingResult(
         job_id=task.job_id,
         status="succeeded" if failure is None else "failed",
@@ -197,9 +199,9 @@ def log_forecast(job: Job, prepared: PreparedTask, networks: lora.Networks) -> N
 def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[Photo]) -> Examples:
     """Encode the photos, and load or generate the class images."""
     captions = [caption_with_circumstances(photo, job.judge) for photo in photos]
-    classes, class_captions, generated = gather_class(job, task, recipe)
+    own = gather_class(job, task, recipe)
     no_words = [""] if recipe.caption_dropout_rate else []
-    prompts = list(dict.fromkeys(captions + class_captions + no_words))
+    prompts = list(dict.fromkeys(captions + own.captions + no_words))
     rows = [prompts.index(caption) for caption in captions]
     photo_buckets = encode_sizes(job.base, recipe, Dataset(task, photos, rows))
     examples = Examples(
@@ -207,9 +209,10 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
         prompts=prompts,
         photo_rows=rows,
         photo_buckets=photo_buckets,
-        class_latents=classes,
-        class_rows=[prompts.index(caption) for caption in class_captions],
-        generated=generated,
+        class_latents=own.latents,
+        class_rows=[prompts.index(caption) for caption in own.captions],
+        class_time_ids=own.time_ids,
+        generated=own.generated,
         empty_prompt_row=prompts.index("") if no_words else None,
     )
     if recipe.text_encoder_lr is not None:
@@ -217,23 +220,37 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
     return replace(examples, text=examples.encode_frozen(job.base))
 
 
-def gather_class(
-    job: Job, task: TrainingTask, recipe: Recipe
-) -> tuple[Tensor | None, list[str], ClassImages | None]:
-    """Return the latents of the class images, a caption for each, and the generated set.
+@dataclass(frozen=True)
+class ClassExamples:
+    """The class images of a task, encoded; all empty without prior preservation."""
+
+    latents: Tensor | None = None
+    """(M, C, H, W), scaled."""
+    captions: list[str] = field(default_factory=list)
+    time_ids: Tensor | None = None
+    """(M, 6), SDXL's time ids; None when no image was cropped."""
+    generated: ClassImages | None = None
+    """The set that the base drew; None for the user's own class images."""
+
+
+def gather_class(job: Job, task: TrainingTask, recipe: Recipe) -> ClassExamples:
+    """Return the class images of a task.
 
     The user's own class images are used if there are any. Otherwise the base generates them.
     """
     if recipe.class_images == 0:
-        return None, [], None
+        return ClassExamples()
     if task.class_photos:
-        images = read_class_photos(job.root, task.class_photos, recipe.resolution)
+        photos = read_class_photos(job.root, task.class_photos, recipe.resolution)
+        images = [photo.image for photo in photos]
         circumstances = ["" if job.judge is None else job.judge.describe(image) for image in images]
         captions = [
             f"{recipe.class_prompt}, {w}" if w else recipe.class_prompt for w in circumstances
         ]
         log(f"class images: {len(images)} of the user's own")
-        return encode_class_photos(job.base, recipe, images), captions, None
+        latents = encode_class_photos(job.base, recipe, images)
+        ids = torch.tensor([photo.time_ids for photo in photos])
+        return ClassExamples(latents, captions, ids)
     prompts = prompt_variants(recipe.class_prompt, job.judge)
     order = ClassImageOrder(
         class_prompt=recipe.class_prompt,
@@ -241,11 +258,8 @@ def gather_class(
         count=recipe.class_images,
     )
     generated = load_or_generate(job.base, order, prompts, ClassImagePaths.of(job.root), job.limit)
-    return (
-        generated.latents,
-        [prompts[i % len(prompts)] for i in range(recipe.class_images)],
-        generated,
-    )
+    captions = [prompts[i % len(prompts)] for i in range(recipe.class_images)]
+    return ClassExamples(generated.latents, captions, generated=generated)
 
 
 def caption_with_circumstances(photo: Photo, judge: Judge | None) -> str:

@@ -32,6 +32,8 @@ class Examples:
     """(M, C, H, W), scaled; None without prior preservation."""
     class_rows: list[int]
     """For each class image, the index of its prompt in ``prompts``."""
+    class_time_ids: Tensor | None = None
+    """(M, 6), SDXL's time ids of the class images; None when they were not cropped."""
     generated: ClassImages | None = None
     """The class images that the base drew; None when there are none or the user sent them."""
     photo_buckets: tuple[Bucket, ...] = ()
@@ -70,6 +72,8 @@ class Batch:
     """(B, 1, H, W), the loss weight of each latent pixel; None when all weights are equal."""
     class_batch: "Batch | None" = None
     """The class images, when their size differs from the photos' size."""
+    time_ids: Tensor | None = None
+    """(B, 6), SDXL's time ids of each example; None when no image was cropped."""
 
 
 def draw_batch(recipe: Recipe, examples: Examples, index: int, timestep_count: int) -> Batch:
@@ -79,20 +83,21 @@ def draw_batch(recipe: Recipe, examples: Examples, index: int, timestep_count: i
     number, photos = choose_batch(buckets, index, size, recipe.seed)
     bucket = buckets[number]
     latents, rows = _draw_photos(recipe, examples, bucket, photos, index)
-    class_latents, class_rows = _draw_class_images(recipe, examples, index)
+    class_latents, class_rows, class_ids = _draw_class_images(recipe, examples, index)
     rows += class_rows
     timesteps = draw_timesteps(len(rows), size, timestep_count, recipe.seed, index)
     class_batch = None
     if class_latents and class_latents[0].shape != latents[0].shape:
         stacked = torch.stack(class_latents)
         noise = draw_noise(recipe, stacked.shape, index, "class")
-        square = Size(side, side)
-        class_batch = Batch(stacked, noise, timesteps[size:], torch.empty(0), square)
-        class_latents, timesteps = [], timesteps[:size]
+        own = (stacked, noise, timesteps[size:], torch.empty(0), Size(side, side))
+        class_batch = Batch(*own, time_ids=class_ids)
+        class_latents, class_ids, timesteps = [], class_ids[:0], timesteps[:size]
     stacked = torch.stack(latents + class_latents)
     noise = draw_noise(recipe, stacked.shape, index, "noise")
     weights = _stack_weights(bucket.photos, photos, len(stacked))
-    return Batch(stacked, noise, timesteps, torch.tensor(rows), bucket.size, weights, class_batch)
+    shaped = (stacked, noise, timesteps, torch.tensor(rows), bucket.size, weights, class_batch)
+    return Batch(*shaped, time_ids=torch.cat([bucket.time_ids[photos], class_ids]))
 
 
 def _draw_photos(
@@ -113,14 +118,17 @@ def _draw_photos(
 
 def _draw_class_images(
     recipe: Recipe, examples: Examples, index: int
-) -> tuple[list[Tensor], list[int]]:
-    """Return the latents and prompt indices of the batch's class images; empty without any."""
+) -> tuple[list[Tensor], list[int], Tensor]:
+    """Return the class images' latents, prompt indices and time ids; empty without any."""
+    side = Size(recipe.resolution, recipe.resolution)
     if examples.class_latents is None:
-        return [], []
+        return [], [], side.time_ids(1)[:0]
     size, count = recipe.batch_size, len(examples.class_latents)
     draws = range(index * size, (index + 1) * size)
     images = [shuffled_index(count, draw, recipe.seed, "class") for draw in draws]
-    return [examples.class_latents[i] for i in images], [examples.class_rows[i] for i in images]
+    ids = side.time_ids(count) if examples.class_time_ids is None else examples.class_time_ids
+    rows = [examples.class_rows[i] for i in images]
+    return [examples.class_latents[i] for i in images], rows, ids[images]
 
 
 def _stack_weights(photos: Latents, chosen: list[int], count: int) -> Tensor | None:

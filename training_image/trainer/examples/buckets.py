@@ -1,8 +1,9 @@
 """Photos of several sizes: the sizes that exist, and the batch that each step takes.
 
-All images of a batch have one size. In a round, every photo comes once (or as often as its
-``repeats`` says), and the batches of all sizes come in random order. Everything depends on the seed
-and the step alone.
+All images of a batch have one size, and every batch is full. A round gives each size as many
+batches as its share of the photos, spread evenly over the round, so that every photo is drawn
+equally often (or as often as its ``repeats`` says), whatever the mixture of sizes. Everything
+depends on the seed and the step alone.
 """
 
 import math
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from trainer.config import noise
 from trainer.photos.photos import Latents
@@ -26,6 +28,10 @@ class Size:
     height: int
     width: int
 
+    def time_ids(self, count: int) -> Tensor:
+        """Return SDXL's time ids of ``count`` images of this size that were not cropped."""
+        return torch.tensor([[self.height, self.width, 0, 0, self.height, self.width]] * count)
+
 
 @dataclass(frozen=True)
 class Bucket:
@@ -37,6 +43,12 @@ class Bucket:
     size: Size
     repeats: Sequence[int] = ()
     """How often each photo comes in a round; empty for once."""
+
+    @property
+    def time_ids(self) -> Tensor:
+        """Return (N, 6), SDXL's time ids of the photos."""
+        own = self.photos.time_ids
+        return self.size.time_ids(len(self.rows)) if own is None else own
 
     @property
     def entries(self) -> list[int]:
@@ -87,20 +99,29 @@ def choose_batch(
 ) -> tuple[int, list[int]]:
     """Return the bucket of a batch and the photos in it; ``batch`` counts from 0."""
     entries = [bucket.entries for bucket in buckets]
-    counts = [math.ceil(len(own) / batch_size) for own in entries]
-    round_, index = divmod(batch, sum(counts))
-    batches = [number for number, count in enumerate(counts) for _ in range(count)]
     if len(buckets) == 1:
         number, first = 0, batch
         key: tuple[int | str, ...] = (seed, "photo")
     else:
-        order = torch.randperm(
-            len(batches), generator=noise.make_generator(seed, "bucket", round_)
-        ).tolist()
-        batches = [batches[i] for i in order]
-        number = batches[index]
-        first = round_ * counts[number] + batches[:index].count(number)
+        number, first = choose_bucket([len(own) for own in entries], batch, seed)
         key = (seed, "photo", number)
     own = entries[number]
     draws = range(first * batch_size, (first + 1) * batch_size)
     return number, [own[noise.shuffled_index(len(own), draw, *key)] for draw in draws]
+
+
+def choose_bucket(entries: Sequence[int], batch: int, seed: int) -> tuple[int, int]:
+    """Return the bucket of a batch, and the number of earlier batches of this bucket.
+
+    A round has as many batches of each bucket as its share of ``entries``, the photos of each
+    bucket. Batch i of a bucket's n in the round comes at a random time in the round's i-th n-th.
+    """
+    counts = [count // math.gcd(*entries) for count in entries]
+    round_, index = divmod(batch, sum(counts))
+    numbers = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    turns = torch.cat([torch.arange(count) for count in counts])
+    jitter = torch.rand(len(numbers), generator=noise.make_generator(seed, "bucket", round_))
+    times = (turns + jitter.double()) / torch.tensor(counts)[numbers]
+    order = numbers[times.argsort(stable=True)]
+    number = int(order[index])
+    return number, round_ * counts[number] + int((order[:index] == number).sum())

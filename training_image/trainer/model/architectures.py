@@ -70,8 +70,14 @@ class Architecture(Protocol):
         """Encode prompts for sampling, as the pipeline itself does."""
         ...
 
-    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
-        """Return the UNet's further keyword arguments for images of this size in pixels."""
+    def added_conditions(self, text: EncodedPrompts, time_ids: Tensor) -> dict[str, Any]:
+        """Return the UNet's further keyword arguments.
+
+        Args:
+            text: the prompt of each of B images.
+            time_ids: (B, 6), pixels: height and width before resizing, top and left of the crop,
+                height and width of the image.
+        """
         ...
 
 
@@ -92,7 +98,7 @@ class StableDiffusion:
         names = ("prompt_embeds", "negative_prompt_embeds")
         return _encode_prompt(pipeline, prompts, names, guided=guided)
 
-    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:  # noqa: ARG002
+    def added_conditions(self, text: EncodedPrompts, time_ids: Tensor) -> dict[str, Any]:  # noqa: ARG002
         """Return nothing: the UNet of SD 1 and 2 takes no further conditions."""
         return {}
 
@@ -120,11 +126,10 @@ class StableDiffusionXL:
         names = (*both, *(name.replace("prompt", "pooled_prompt") for name in both))
         return _encode_prompt(pipeline, prompts, names, guided=guided)
 
-    def added_conditions(self, text: EncodedPrompts, height: int, width: int) -> dict[str, Any]:
-        """Return the pooled text and the time ids of an image that was not cropped."""
-        ids = torch.tensor([[height, width, 0, 0, height, width]] * len(text.hidden))
-        time_ids = ids.to(text.hidden.device, text.hidden.dtype)
-        return {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": time_ids}}
+    def added_conditions(self, text: EncodedPrompts, time_ids: Tensor) -> dict[str, Any]:
+        """Return the pooled text and the time ids, in the network's type as diffusers does."""
+        ids = time_ids.to(text.hidden.device, text.hidden.dtype)
+        return {"added_cond_kwargs": {"text_embeds": text.pooled, "time_ids": ids}}
 
 
 ARCHITECTURES: dict[FamilyName, Architecture] = {

@@ -25,8 +25,11 @@ def example_losses(base: Base, recipe: Recipe, batch: Batch, prompts: EncodedPro
     timesteps = batch.timesteps.to(device)
     alphas_cumprod = base.alphas_cumprod[timesteps]
     noisy = add_noise(latents, noise, alphas_cumprod).to(base.dtype)
-    size = batch.size or Size(recipe.resolution, recipe.resolution)
-    prediction = predict(base, noisy, timesteps, prompts, size)
+    time_ids = batch.time_ids
+    if time_ids is None:
+        size = batch.size or Size(recipe.resolution, recipe.resolution)
+        time_ids = size.time_ids(len(latents))
+    prediction = predict(base, noisy, timesteps, prompts, time_ids)
     target = target_of(prediction_type, latents, noise, alphas_cumprod)
     weights = None if batch.weights is None else batch.weights.to(device)
     losses = squared_error(prediction, target, weights)
@@ -36,16 +39,16 @@ def example_losses(base: Base, recipe: Recipe, batch: Batch, prompts: EncodedPro
 
 
 def predict(
-    base: Base, noisy: Tensor, timesteps: Tensor, prompts: EncodedPrompts, size: Size
+    base: Base, noisy: Tensor, timesteps: Tensor, prompts: EncodedPrompts, time_ids: Tensor
 ) -> Tensor:
-    """Return the UNet's prediction for noisy latents (B, C, H, W)."""
+    """Return the UNet's prediction for noisy latents (B, C, H, W) with time ids (B, 6)."""
     cache_rows = prompts.cache_rows
     prediction: Tensor = base.pipeline.unet(
         noisy,
         timesteps,
         prompts.hidden,
         cross_attention_kwargs=None if cache_rows is None else {"cache_rows": cache_rows},
-        **base.architecture.added_conditions(prompts, size.height, size.width),
+        **base.architecture.added_conditions(prompts, time_ids),
     ).sample
     return prediction
 

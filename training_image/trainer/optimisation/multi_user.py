@@ -162,6 +162,7 @@ def draw_group_batch(
         torch.cat([b.timesteps for b in batches]),
         torch.cat([b.rows for b in batches]),
         weights=_join_weights(batches),
+        time_ids=torch.cat([b.time_ids for b in batches if b.time_ids is not None]),
     )
     return batch, EncodedPrompts.join(prompts)
 

@@ -40,6 +40,11 @@ class Photo:
         """Return the photo at another size: its largest centred part with that aspect."""
         return replace(self, image=fit(self.whole or self.image, width, height))
 
+    @property
+    def time_ids(self) -> tuple[int, ...]:
+        """Return SDXL's time ids: what ``image`` shows of the whole photo."""
+        return time_ids_of((self.whole or self.image).size, self.image.size)
+
     def weights(self, width: int, height: int) -> NDArray[np.float32]:
         """Return (height, width), 0 to 1: the loss weight of each latent pixel."""
         if self.weight is None:
@@ -64,6 +69,9 @@ class Latents:
 
     weights: Tensor | None = None
     """(N, 1, H, W) in 0 to 1, the loss weight of each latent pixel; None for equal weights."""
+
+    time_ids: Tensor | None = None
+    """(N, 6) int64, as ``time_ids_of`` returns them; None for photos that were not cropped."""
 
     def draw(self, index: int, noise: Tensor) -> Tensor:
         """Return one sample (C, H, W) for the UNet, from noise (C, H, W)."""
@@ -91,6 +99,32 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
     return ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
 
 
+def time_ids_of(whole: tuple[int, int], shown: tuple[int, int]) -> tuple[int, ...]:
+    """Return SDXL's time ids of the centre of an image, computed as diffusers' script does.
+
+    Args:
+        whole: width and height of the image before it is resized and cropped, in pixels.
+        shown: width and height of its centre that is trained on, in pixels.
+
+    Returns:
+        height and width before; top and left of the crop, in pixels after resizing; height and
+        width that are shown.
+
+    Source: ``train_dreambooth_lora_sdxl.py`` of diffusers 0.42.1, with ``--center_crop``.
+
+    >>> time_ids_of((1600, 900), (512, 512)), time_ids_of((640, 640), (512, 512))
+    ((900, 1600, 0, 199, 512, 512), (640, 640, 0, 0, 512, 512))
+    """
+    (whole_width, whole_height), (width, height) = whole, shown
+    if width * whole_height >= height * whole_width:
+        resized_width, resized_height = width, width * whole_height // whole_width
+    else:
+        resized_width, resized_height = height * whole_width // whole_height, height
+    top = max(0, round((resized_height - height) / 2))
+    left = max(0, round((resized_width - width) / 2))
+    return whole_height, whole_width, top, left, height, width
+
+
 def to_tensor(images: list[Image.Image]) -> Tensor:
     """Return (N, 3, S, S) float32 in -1 to 1."""
     pixels = np.stack([np.asarray(image, dtype=np.float32) for image in images])
@@ -109,7 +143,9 @@ def encode_photos(base: Base, photos: list[Photo]) -> Latents:
         means.append(encoded.mean.float().cpu())
         stds.append(encoded.std.float().cpu())
     mean = torch.cat(means)
-    return Latents(mean, torch.cat(stds), vae.config.scaling_factor, weights_of(photos, mean))
+    ids = torch.tensor([photo.time_ids for photo in photos])
+    scale = vae.config.scaling_factor
+    return Latents(mean, torch.cat(stds), scale, weights_of(photos, mean), ids)
 
 
 def weights_of(photos: list[Photo], latents: Tensor) -> Tensor | None:
