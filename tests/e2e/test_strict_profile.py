@@ -80,14 +80,3 @@ def job_of(stack: Stack, job_id: str) -> dict[str, Any]:
         TrainingJobName=summary["TrainingJobName"]
     )
     return found
-
-
-def test_what_it_holds_is_under_the_customer_s_key(deployed: Deployed) -> None:
-    cloud, outputs = deployed.stack.cloud, deployed.stack.outputs
-    topic = cloud.client("sns").get_topic_attributes(TopicArn=outputs["NoticesTopicArn"])
-    assert topic["Attributes"]["KmsMasterKeyId"] == deployed.key
-    function = cloud.client("lambda").get_function_configuration(
-        FunctionName=f"{NAME}-accept-request"
-    )
-    assert function["VpcConfig"]["SubnetIds"] == deployed.subnets
-    assert function["KMSKeyArn"] == deployed.key
