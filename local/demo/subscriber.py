@@ -14,9 +14,10 @@ class NoNoticeError(Exception):
 
 
 class Subscriber:
-    """Receives the notices of one topic, each once."""
+    """Receives the notices of one topic, each once, from a queue of that topic alone."""
 
-    def __init__(self, cloud: Cloud, topic: str, name: str = "likeness-subscriber") -> None:
+    def __init__(self, cloud: Cloud, topic: str) -> None:
+        name = f"{topic.rpartition(':')[2]}-subscriber"
         self._sqs = cloud.client("sqs")
         self._kept: list[dict[str, Any]] = []
         self._url = str(self._sqs.create_queue(QueueName=name)["QueueUrl"])

@@ -9,7 +9,7 @@ from tests.e2e.stack import SMALL, Stack, photos
 
 
 def test_a_job_is_watched_from_its_first_stage_to_its_receipt(stack: Stack) -> None:
-    listener = Subscriber(stack.cloud, stack.outputs["StatusTopicArn"], "status-listener")
+    listener = Subscriber(stack.cloud, stack.outputs["StatusTopicArn"])
     with ThreadPoolExecutor() as pool:
         stack.upload("watched", photos(31), SMALL)
         arguments = "status", f"{TENANT}/watched", "--table", stack.outputs["JobsTableName"]
