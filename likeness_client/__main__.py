@@ -122,7 +122,7 @@ def run_check(options: argparse.Namespace) -> int:
         UsageError: this installation cannot decode photos.
     """
     try:
-        return check(options.folder, options.resolution)
+        return check(options.folder, options.resolution, explain=options.explain)
     except DecoderBrokenError as error:
         reason = error.facts["reason"]
         raise UsageError(

@@ -61,7 +61,7 @@ def read_folder(storage: FolderStorage, upload: PinnedUpload) -> MergedRequest |
     return merge_sources(RequestSources(body, bodies, upload.names))
 
 
-def check(folder: Path, resolution: int | None = None) -> int:
+def check(folder: Path, resolution: int | None = None, *, explain: bool = False) -> int:
     """Say every verdict, and what is wrong with the request; REFUSED if it would be refused.
 
     Raises:
@@ -72,13 +72,13 @@ def check(folder: Path, resolution: int | None = None) -> int:
     if not found.files and not found.obstacles:
         _print(f"{shown(folder)} is empty.")
     try:
-        good = judge(FolderStorage(folder, found.files), resolution)
+        good = judge(FolderStorage(folder, found.files), resolution, explain=explain)
     except OSError as error:  # a file went, or a disk failed, since the walk
         raise NoFolderError(f"{shown(folder)} cannot be read: {error.strerror}") from error
     return ExitCode.DONE if good and not found.obstacles else ExitCode.REFUSED
 
 
-def judge(storage: FolderStorage, resolution: int | None) -> bool:
+def judge(storage: FolderStorage, resolution: int | None, *, explain: bool = False) -> bool:
     """Say every verdict; return whether the folder would be accepted."""
     try:
         upload = pin_upload(storage, PLACE, ChildArchives())
@@ -99,6 +99,8 @@ def judge(storage: FolderStorage, resolution: int | None) -> bool:
     asked = None if merged is None else merged.request.resolution
     judged = judge_folder(storage, upload, asked or resolution or MIN_SIDE)
     print_request(merged)
+    if explain:
+        print_explained(merged)
     trigger_word = DEFAULT_TRIGGER_WORD if merged is None else merged.request.trigger_word
     good = print_verdicts(judged, trigger_word)
     return good >= MIN_PHOTOS and problems == 0
@@ -118,6 +120,22 @@ def print_request(merged: MergedRequest | None) -> None:
         _print(f"request   {theirs} is {ours} here")
     for field, origin in merged.origins.items():
         _print(f"request   {field} = {getattr(merged.request, field)} (from {origin})")
+
+
+def print_explained(merged: MergedRequest | None) -> None:
+    """Print what became of each setting of another tool's file."""
+    words_of = {
+        "honoured": "carried",
+        "mapped": "changed",
+        "ignored": "ignored",
+        "assumed": "assumed",
+    }
+    for report in () if merged is None else merged.imported:
+        for kind, word in words_of.items():
+            for setting in getattr(report, kind):
+                ours = "" if setting.ours in (None, setting.name) else f" is {setting.ours}"
+                note = f" ({setting.note})" if setting.note else ""
+                _print(f"{word:9} {shown(Path(setting.name))}{ours}{note} [{report.tool}]")
 
 
 def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:

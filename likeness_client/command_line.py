@@ -60,6 +60,11 @@ def add_check(commands: Commands) -> None:
         metavar="PIXELS",
         help="the base model's; a request.json in the folder that names one wins",
     )
+    check.add_argument(
+        "--explain",
+        action="store_true",
+        help="list which settings of another tool's files are carried, changed and ignored",
+    )
 
 
 def add_status(commands: Commands) -> None:

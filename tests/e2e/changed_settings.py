@@ -8,6 +8,8 @@ from tests.e2e.stack import BASE_ID
 STACK, STAYING_STACK = "all-changed", "all-changed-stays"
 BASES_BUCKET = "another-bases-bucket"
 TRAINER, SERVER = "settings-trainer", "settings-server"
+REFUSING = "refusing-trainer"
+"""Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
 CAPTIONER, CHECKER, WATERMARK, CONSENT_TEXT = "a-captioner", "strict", "marked!", "2026-11"
 
 CHANGED = {

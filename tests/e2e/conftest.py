@@ -18,7 +18,7 @@ from local.cloud.server import serve
 from local.demo.subscriber import Subscriber
 from local.demo.upload import put_base
 from local.sagemaker.container.images import python_program
-from tests.e2e.changed_settings import SERVER, TRAINER
+from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
 from tests.e2e.stack import BASE_ID, Stack
 
 
@@ -40,6 +40,7 @@ def stack(base: Path) -> Iterator[Stack]:
     deployment.build()
     reporting = {
         TRAINER: python_program(ROOT / "tests/fakes/settings_trainer.py"),
+        REFUSING: python_program(ROOT / "tests/fakes/refusing_trainer.py"),
         SERVER: python_program(ROOT / "tests/fakes/settings_server.py"),
     }
     sagemaker.configure(sagemaker.Settings(images={**images(), **reporting}))

@@ -186,7 +186,7 @@ def test_the_card_says_what_was_trained_and_measured_and_no_prompt(tmp_path: Pat
         "`sks`",
         "| steps | 7 of 10 |",
         "| batches | 21 of 30 |",
-        "| photos | 9 |",
+        "| photos used | 9 |",
         "| alpha | 2 |",
         "stopped early",
     ]

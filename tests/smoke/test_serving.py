@@ -218,6 +218,30 @@ def test_every_format_records_that_a_model_made_it(
     assert b"seed 5" in answer.files[0]
 
 
+def test_the_end_of_a_long_prompt_has_its_effect(server: kit.Server, users: list[kit.User]) -> None:
+    start = "a photo on the beach, " * 5
+    texts = [start + end for end in ("<<TOK>>", "sks", "cat", "<<TOK>> in a hat")]
+    named, written, cat, hat = (server.draw(users[0], text).picture for text in texts)
+    assert difference(named, written) == 0
+    assert min(difference(named, cat), difference(named, hat)) > 0
+
+
+def test_a_request_in_a1111_s_words_is_drawn(server: kit.Server, users: list[kit.User]) -> None:
+    ours = server.draw(users[0], scheduler="DPM++ 2M Karras").picture
+    asked: dict[str, Any] = {
+        "sampler_name": "dpmpp_2m",
+        "scheduler": "karras",
+        "steps": 2,
+        "cfg_scale": 4.0,
+        "width": 64,
+        "height": 64,
+        "seed": 5,
+    }
+    answer = server.invoke(users[0], kit.payload(prompt="a photo of sks person", gen_args=asked))
+    assert difference(answer.picture, ours) == 0
+    assert answer.info.scheduler_options["use_karras_sigmas"] is True
+
+
 BAD_ARGUMENTS = [
     ("not json OOM", "gen_args: not a JSON object"),
     ({"guidance_scale": 31}, "guidance_scale:"),
@@ -251,7 +275,10 @@ def test_a_prompt_about_memory_is_only_a_prompt(server: kit.Server, users: list[
 
 
 def test_no_prompt_reaches_the_log(server: kit.Server, users: list[kit.User]) -> None:
-    assert server.draw(users[0], "Rumpelstilzchen " * 100).status == 200
+    assert server.draw(users[0], "Rumpelstilzchen " * 30).status == 200
+    assert server.draw(users[0], "Rumpelstilzchen " * 100).error == (
+        "likeness/invalid_argument: prompt, negative_prompt: at most 600 of CLIP's tokens each"
+    )
     assert "umpelstilz" not in server.log.read_text(errors="replace")
 
 

@@ -128,7 +128,8 @@ def finish(
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
     failure = None if report.passed else failure_of(report, trained)
     metrics = metrics_of(trained, prepared.plan)
-    write_card(folder / ADAPTER_FOLDER, job.base.card, recipe, metrics, report, plan=prepared.plan)
+    adapter, plan, verdicts = folder / ADAPTER_FOLDER, prepared.plan, prepared.photos
+    write_card(adapter, job.base.card, recipe, metrics, report, plan=plan, photos=verdicts)
     result = TrainingResult(
         job_id=task.job_id,
         status="succeeded" if failure is None else "failed",

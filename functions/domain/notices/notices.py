@@ -9,6 +9,7 @@ from contracts.documents.stages import NotifyFailureInput, NotifyOwnerInput
 from domain.failures.causes import code_of, facts_of, own_failure
 from domain.intake.uploads import Place, find_place
 from domain.notices.services import NoticeServices
+from domain.notices.verdicts import failed_verdicts
 from domain.notices.words import Ending, failure_notice, model_record, ready_notice
 from domain.ports.jobs import Jobs
 from domain.ports.models import Models
@@ -49,7 +50,8 @@ def end(
     now: datetime,
 ) -> Notice:
     """Send the notice of a failure; close the job, or record that the upload never became one."""
-    notice = failure_notice(ending, job, place, services.documents)
+    trainer = () if job is None else failed_verdicts(job.job_id, ending.code, services)
+    notice = failure_notice(ending, job, place, services.documents, trainer)
     notice = notice.model_copy(update={"receipt": receipt_of(job, services.jobs)})
     deliver(notice, services, now)
     if job is not None:

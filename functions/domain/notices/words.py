@@ -21,6 +21,7 @@ from contracts.shared.prompts import name_subject
 from domain.failures.causes import failure_notice_id
 from domain.intake.photo_quality import ADVICE
 from domain.intake.uploads import Place
+from domain.notices.verdicts import TRAINER_ADVICE, Verdicts, combine, left_out_text
 from domain.ports.storage import Storage, find_document, read_document
 from domain.sweeps.ranking import ranking_text
 
@@ -56,7 +57,8 @@ def ready_notice(
     job, entry = given.job, CODES["ready"]
     accepted = read_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
     result_key = given.trained.result_uri.removeprefix(documents.uri(""))
-    gate = read_document(documents, result_key, TrainingResult).gate
+    result = read_document(documents, result_key, TrainingResult)
+    gate, left_out = result.gate, left_out_text(result.photos)
     trials = trials_of(job, documents) if accepted.request.sweep is not None else ()
     return Notice(
         notice_id=f"ready-{job.job_id}",
@@ -66,9 +68,9 @@ def ready_notice(
         status="succeeded",
         code="ready",
         title=entry.title,
-        text=" ".join(filter(None, (entry.text, ranking_text(trials), entry.hint))),
+        text=" ".join(filter(None, (entry.text, left_out, ranking_text(trials), entry.hint))),
         retryable=entry.retryable,
-        photos=photo_notices(job, documents, also=ADVICE),
+        photos=photo_notices(job, documents, result.photos, also=ADVICE | TRAINER_ADVICE),
         model=ModelNotice(
             endpoint_name=given.warm.endpoint_name,
             target_model=given.package.target_model,
@@ -89,14 +91,19 @@ def trials_of(job: JobSpec, documents: Storage) -> tuple[TrialReport, ...]:
 
 
 def failure_notice(
-    ending: Ending, job: JobSpec | None, place: Place | None, documents: Storage
+    ending: Ending,
+    job: JobSpec | None,
+    place: Place | None,
+    documents: Storage,
+    trainer: Verdicts = (),
 ) -> Notice:
-    """Return the notice of a failure."""
+    """Return the notice of a failure; ``trainer`` has the trainer's verdicts, if it ended there."""
     entry = CODES[ending.code]
     about = Place(job.tenant, job.upload) if job is not None else place
     owners = job is not None and entry.who == "owner"
     swept = job is not None and ending.code == "sweep_failed"
     trials = trials_of(job, documents) if job is not None and swept else ()
+    facts = facts_text(ending), left_out_text(trainer) if owners else "", ranking_text(trials)
     return Notice(
         notice_id=failure_notice_id(ending.execution_arn, ending.redrive_count),
         job_id=None if job is None else job.job_id,
@@ -105,11 +112,9 @@ def failure_notice(
         status=ending.status,
         code=ending.code,
         title=entry.title,
-        text=" ".join(
-            filter(None, (entry.text, facts_text(ending), ranking_text(trials), entry.hint))
-        ),
+        text=" ".join(filter(None, (entry.text, *facts, entry.hint))),
         retryable=entry.retryable,
-        photos=photo_notices(job, documents) if job is not None and owners else (),
+        photos=photo_notices(job, documents, trainer) if job is not None and owners else (),
         request=request_problems(ending.code, about, documents),
         sweep=trials,
     )
@@ -124,16 +129,19 @@ def facts_text(ending: Ending) -> str:
 
 
 def photo_notices(
-    job: JobSpec, documents: Storage, also: Container[str] = ()
+    job: JobSpec, documents: Storage, trainer: Verdicts = (), also: Container[str] = ()
 ) -> tuple[PhotoNotice, ...]:
-    """Return a notice for each refused photo, and for each photo with a code from ``also``."""
+    """Return a notice for each photo that was refused, or that has a code from ``also``.
+
+    ``trainer`` has the trainer's verdicts; it is empty where no training looked at the photos.
+    """
     report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
     accepted = find_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
     if report is None or accepted is None:
         return ()
     notices = [
         photo_notice(photo, accepted)
-        for photo in report.photos
+        for photo in combine(report.photos, trainer)
         if photo.verdict == "refused" or any(code in also for code in photo.codes)
     ]
     return tuple(sorted(notices, key=lambda notice: notice.file))

@@ -41,7 +41,7 @@ def parse_folder(name: str) -> Subject | None:
     if class_word is None:
         trigger, class_word = _split(trigger)
     class_word = None if class_word is None else class_word.replace("_", " ")
-    named = is_trigger_word(trigger) and (class_word is None or _is_class(class_word))
+    named = is_trigger_word(trigger) and (class_word is None or is_class(class_word))
     return Subject(int(found[1]), trigger, class_word) if named else None
 
 
@@ -49,10 +49,10 @@ def _split(word: str) -> tuple[str, str | None]:
     """Return trigger word and class of a name that is written with ``_`` in place of spaces."""
     trigger, _, class_word = word.partition("_")
     apart = is_trigger_word(trigger) and trigger.casefold() not in POSSESSIVES
-    return (trigger, class_word) if apart and _is_class(class_word) else (word, None)
+    return (trigger, class_word) if apart and is_class(class_word) else (word, None)
 
 
-def _is_class(words: str) -> bool:
+def is_class(words: str) -> bool:
     """Return whether a text may name a class: words without digits."""
     fits = 0 < len(words) <= MAX_CLASS_CHARACTERS and words[0].isalpha()
     return fits and spells_words(words) and not any(map(str.isdigit, words))

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from contracts.documents.job import Origin
-from contracts.documents.upload.imported import ImportReport
+from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
 from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.avatar_config import import_avatar
+from domain.requests.hosted import HostedRequest, read_hosted
 from domain.requests.kohya_folders import repeats_of, subjects_of
 from domain.requests.kohya_gui import is_kohya_gui
 from domain.requests.kohya_syntax import Subject
@@ -82,6 +83,7 @@ def merge_sources(sources: RequestSources) -> MergedRequest:
     if subject is not None:
         merge.add_folder(subject)
     merge.add_preset()
+    merge.add_assumed()
     return merge.finish()
 
 
@@ -131,17 +133,28 @@ class _Merge:
         self.theirs: dict[str, str] = {}
         self.origins: dict[str, Origin] = {}
         self.imported: list[ImportReport] = []
+        self.hosted: HostedRequest | None = None
         self.problems: list[RequestProblem] = []
 
     def add_request(self, body: bytes | None) -> None:
         """Add request.json, whose fields go before all others."""
         given = {} if body is None else parse_object(body)
+        self.hosted = read_hosted(given)
+        if self.hosted is None:
+            self.add_own(given)
+        else:
+            self.fields, self.theirs = dict(self.hosted.fields), dict(self.hosted.theirs)
+            self.problems += self.hosted.problems
+            self.renamed = {their: our for our, their in self.theirs.items() if their != our}
+        if isinstance(run := self.fields.get("run"), dict):
+            self.fields["run"] = self.rename_run(run)
+
+    def add_own(self, given: Mapping[str, Any]) -> None:
+        """Add a request with our names and their aliases."""
         self.renamed = {name: ALIASES[name] for name in given if name in ALIASES}
         self.problems += doubled(given, self.renamed)
         self.theirs = {our: their for their, our in self.renamed.items()}
         self.fields = {self.renamed.get(name, name): value for name, value in given.items()}
-        if isinstance(run := self.fields.get("run"), dict):
-            self.fields["run"] = self.rename_run(run)
 
     def rename_run(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``run`` with our names in place of SageMaker's."""
@@ -223,6 +236,15 @@ class _Merge:
         """Add the fields of the preset, if it exists."""
         preset = self.fields.get("preset")
         self.fill(PRESETS.get(preset, {}) if isinstance(preset, str) else {}, "preset")
+
+    def add_assumed(self) -> None:
+        """Add what a hosted service's body leaves out, if no other source gives it."""
+        if self.hosted is None:
+            return
+        assumed = {n: v for n, v in self.hosted.assumed.items() if n not in self.fields}
+        self.fields |= assumed
+        settings = tuple(ImportedSetting(name=name, ours=name) for name in assumed)
+        self.imported.insert(0, self.hosted.report.model_copy(update={"assumed": settings}))
 
     def finish(self) -> MergedRequest:
         """Return the request.

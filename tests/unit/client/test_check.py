@@ -48,6 +48,21 @@ def test_a_bad_request_is_told_before_the_upload(
     assert "did you mean rank?" in capsys.readouterr().out
 
 
+def test_explain_lists_what_became_of_each_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = b'{"input_images": "a.zip", "trigger_word": "zwx", "lora_rank": 8, "is_lora": true,'
+    body += b' "optimizer": "adamw8bit", "ti_lr": 0.1}'
+    folder = folder_with(tmp_path, {**photos(), "request.json": body})
+    assert main(["check", str(folder), "--explain"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "carried   lora_rank is rank [replicate]" in printed
+    assert "changed   optimizer is use_8bit_adam [replicate]" in printed
+    assert "ignored   ti_lr (No token embeddings are trained.) [replicate]" in printed
+    assert main(["check", str(folder)]) == 0
+    assert "[replicate]" not in capsys.readouterr().out
+
+
 def test_the_request_sets_the_least_side(tmp_path: Path) -> None:
     files = {f"{n}.jpg": encoded(picture(n)) for n in range(5)}
     request = b'{"instance_prompt": "sks", "class_prompt": "b", "resolution": 512}'

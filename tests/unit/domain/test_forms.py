@@ -97,6 +97,16 @@ def test_a_json_of_kohya_ss_s_window_is_read_as_kohya_s_and_not_as_the_avatar_gu
     assert upload.imported[0].tool == "kohya"
 
 
+def test_a_body_of_a_hosted_service_is_taken_as_request_json() -> None:
+    intake = memory_intake()
+    body = b'{"images_data_url": "a.zip", "trigger_word": "\\u5c0f\\u660e", "steps": 9}'
+    put(intake, {**GOOD, "request.json": body})
+    upload = upload_of(intake, "request.json")
+    assert (upload.request.trigger_word, upload.request.max_train_steps) == ("小明", 9)
+    assert upload.renamed == {"steps": "max_train_steps"}
+    assert upload.imported[0].tool == "fal"
+
+
 def test_an_avatar_archive_brings_its_config_along() -> None:
     intake = memory_intake()
     config = b'{"n_steps": 5, "lora_r": 4, "lora_alpha": 4}'

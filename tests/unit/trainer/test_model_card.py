@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import GateReport, TrainingMetrics
 from contracts.shared.steps import Dataset, count_steps
 from tests.unit.trainer.test_recipe import CARD, WHOLE, recipe_of, task
@@ -42,7 +43,7 @@ A LoRA of one subject. In a prompt, `zwx` means it.
 
 | | |
 |---|---|
-| photos | 9 |
+| photos used | 9 |
 | photos held out of training | 1 |
 | class images | 12 |
 | steps | 400 of 500 |
@@ -110,3 +111,21 @@ def test_a_missed_floor_is_named() -> None:
         "| the photos among themselves | 0.900 |",
         "| share of the class that was lost | 0.400 |",
     ]
+
+
+def test_photos_that_were_left_out_are_counted_with_their_reasons() -> None:
+    verdicts = [
+        PhotoVerdict(index=0, verdict="refused", codes=("no_face",)),
+        PhotoVerdict(index=1, verdict="refused", codes=("no_face",)),
+        PhotoVerdict(index=2, verdict="refused", codes=("ambiguous_faces",)),
+        *(PhotoVerdict(index=n, verdict="accepted", codes=("face_small",)) for n in range(3, 12)),
+    ]
+    early = METRICS.model_copy(update={"partial": True})
+    text = about_training(RECIPE, early, PLAN, verdicts)
+    assert "| photos used | 9 |" in text
+    assert text.split("\n\n")[1:] == [
+        "3 of 12 photos were left out:",
+        "- 2: No face was found (`no_face`)\n- 1: More than one face (`ambiguous_faces`)",
+        "Training was stopped early: what had been learnt by then was written.",
+    ]
+    assert "left out" not in about_training(RECIPE, METRICS, PLAN, verdicts[3:])

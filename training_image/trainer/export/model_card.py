@@ -3,9 +3,13 @@
 It contains metrics and the trigger word, but no prompt and no photo of the owner.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.base import BaseCard
+from contracts.codes import CODES
+from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import GateReport, TrainingMetrics
 from contracts.shared.layout import DIFFUSERS_FILE
 from contracts.shared.steps import StepBudget
@@ -33,8 +37,9 @@ def write_card(
     report: GateReport,
     *,
     plan: StepBudget,
+    photos: Sequence[PhotoVerdict] = (),
 ) -> None:
-    """Write the card to the adapter's folder."""
+    """Write the card to the adapter's folder; ``photos`` has the verdict on each photo."""
     sections = [
         front_matter(base),
         f"# Adapter {recipe.job_id}",
@@ -42,7 +47,7 @@ def write_card(
         "## Base",
         about_base(base),
         "## Training",
-        about_training(recipe, metrics, plan),
+        about_training(recipe, metrics, plan, photos),
         "## Checks before publishing",
         about_gate(report),
         "## Use",
@@ -73,11 +78,16 @@ def about_base(base: BaseCard) -> str:
     )
 
 
-def about_training(recipe: Recipe, metrics: TrainingMetrics, plan: StepBudget) -> str:
-    """Return the table of the training."""
+def about_training(
+    recipe: Recipe,
+    metrics: TrainingMetrics,
+    plan: StepBudget,
+    photos: Sequence[PhotoVerdict] = (),
+) -> str:
+    """Return the table of the training, and below it the photos that it did not use."""
     encoders = recipe.text_encoder_lr
     rows: dict[str, object] = {
-        "photos": plan.photos,
+        "photos used": plan.photos,
         "photos held out of training": plan.held_out,
         "class images": plan.class_images,
         "steps": f"{metrics.steps} of {plan.steps}",
@@ -91,10 +101,21 @@ def about_training(recipe: Recipe, metrics: TrainingMetrics, plan: StepBudget) -
         "seed": recipe.seed,
         "final loss": "-" if metrics.final_loss is None else f"{metrics.final_loss:.4f}",
     }
-    label = table(rows)
-    if metrics.partial:
-        label += "\n\nTraining was stopped early: what had been learnt by then was written."
-    return label
+    early = "Training was stopped early: what had been learnt by then was written."
+    notes = [about_left_out(photos), early if metrics.partial else ""]
+    return "\n\n".join(filter(None, [table(rows), *notes]))
+
+
+def about_left_out(photos: Sequence[PhotoVerdict]) -> str:
+    """Return how many photos were left out by the trainer and why; empty when all were used."""
+    refused = [photo for photo in photos if photo.verdict == "refused"]
+    if not refused:
+        return ""
+    reasons = Counter(code for photo in refused for code in photo.codes)
+    listed = "\n".join(
+        f"- {count}: {CODES[code].title} (`{code}`)" for code, count in reasons.items()
+    )
+    return f"{len(refused)} of {len(photos)} photos were left out:\n\n{listed}"
 
 
 def about_gate(report: GateReport) -> str:

@@ -1,0 +1,198 @@
+"""Request bodies of Replicate, fal and Astria: each setting is carried, changed or ignored."""
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts.documents.upload.imported import ImportReport
+from domain.requests.merge import MergedRequest, RequestSources, merge_sources
+from domain.requests.request_json import RequestRefusedError
+
+REPLICATE = {
+    "destination": "me/my-model",
+    "input": {
+        "input_images": "https://example.com/photos.zip",
+        "trigger_word": "zoë",
+        "steps": 1000,
+        "lora_rank": 16,
+        "optimizer": "adamw8bit",
+        "batch_size": 1,
+        "resolution": "512,768,1024",
+        "autocaption": True,
+        "autocaption_prefix": "a photo of TOK",
+        "learning_rate": 0.0004,
+        "caption_dropout_rate": 0.05,
+        "cache_latents_to_disk": False,
+        "wandb_project": "flux_train_replicate",
+        "layers_to_optimize_regex": "",
+        "seed": None,
+    },
+    "webhook": "https://example.com/hook",
+}
+REPLICATE_SDXL = {
+    "input_images": "https://example.com/photos.zip",
+    "token_string": "TOK",
+    "caption_prefix": "a photo of TOK, ",
+    "max_train_steps": 800,
+    "num_train_epochs": 4000,
+    "use_face_detection_instead": True,
+    "is_lora": True,
+    "lora_rank": 32,
+    "lora_lr": 0.0001,
+    "ti_lr": 0.0003,
+    "unet_learning_rate": 0.000001,
+    "resolution": 768,
+    "seed": 5,
+}
+FAL = {
+    "images_data_url": "https://example.com/photos.zip",
+    "trigger_word": "ohwx man",
+    "steps": 900,
+    "create_masks": True,
+    "is_style": False,
+    "is_input_format_already_preprocessed": False,
+    "data_archive_format": None,
+}
+ASTRIA = {
+    "tune": {
+        "title": "John Doe",
+        "name": "man",
+        "token": "ohwx",
+        "branch": "flux1",
+        "base_tune_id": 1504944,
+        "model_type": "lora",
+        "preset": "flux-lora-portrait",
+        "steps": 600,
+        "face_crop": True,
+        "image_urls": ["https://example.com/a.jpg"],
+        "callback": "https://example.com/ready",
+        "prompts_attributes": [{"text": "ohwx man in space", "callback": "https://example.com"}],
+    }
+}
+BODIES: dict[str, Any] = {
+    "replicate": REPLICATE,
+    "replicate sdxl": REPLICATE_SDXL,
+    "fal": FAL,
+    "fal wrapped": {"input": FAL},
+    "astria": ASTRIA,
+    "astria form": {
+        "tune[title]": "John Doe",
+        "tune[name]": "man",
+        "tune[token]": "ohwx",
+        "tune[steps]": "600",
+        "tune[face_crop]": "true",
+        "tune[images][]": "photo.jpg",
+    },
+    "astria flat": {**ASTRIA["tune"]},
+}
+
+
+def merged(body: Any, photos: tuple[str, ...] = ()) -> MergedRequest:
+    return merge_sources(RequestSources(json.dumps(body).encode(), {}, photos))
+
+
+def problems(body: Any) -> dict[str, str]:
+    with pytest.raises(RequestRefusedError) as caught:
+        merged(body)
+    return {problem.field: problem.message for problem in caught.value.problems}
+
+
+def names(report: ImportReport, *kinds: str) -> set[str]:
+    return {setting.name for kind in kinds for setting in getattr(report, kind)}
+
+
+def test_replicates_body_is_mapped() -> None:
+    request = merged(REPLICATE).request
+    assert (request.trigger_word, request.max_train_steps, request.rank) == ("zoë", 1000, 16)
+    assert (request.train_batch_size, request.learning_rate) == (1, 4e-4)
+    assert (request.resolution, request.resolutions) == (1024, (1024, 768, 512))
+    assert (request.use_8bit_adam, request.autocaption) == (True, True)
+    assert request.autocaption_prefix == "a photo of TOK"
+    assert request.with_prior_preservation is False
+
+
+def test_replicates_sdxl_body_is_mapped() -> None:
+    found = merged(REPLICATE_SDXL)
+    request = found.request
+    assert (request.instance_prompt, request.trigger_word) == ("a photo of TOK", "TOK")
+    assert (request.max_train_steps, request.num_train_epochs) == (800, None)
+    assert (request.rank, request.learning_rate, request.resolution) == (32, 1e-4, 768)
+    assert (request.mask_of, request.use_masks, request.seed) == ("face", True, 5)
+    assert "num_train_epochs" in names(found.imported[0], "ignored")
+
+
+def test_fals_body_is_mapped_and_a_style_is_a_preset() -> None:
+    request = merged(FAL).request
+    assert (request.trigger_word, request.max_train_steps) == ("ohwx man", 900)
+    assert (request.use_masks, request.preset) == (True, None)
+    style = merged(FAL | {"is_style": True})
+    assert (style.request.preset, style.request.class_prompt) == ("style", "a picture")
+    assert "is_style" in names(style.imported[0], "mapped")
+
+
+@pytest.mark.parametrize("form", ["astria", "astria form", "astria flat"])
+def test_astrias_body_is_mapped_in_all_its_forms(form: str) -> None:
+    request = merged(BODIES[form]).request
+    assert (request.trigger_word, request.max_train_steps) == ("ohwx", 600)
+    assert request.instance_prompt == "a photo of TOK man"
+    assert request.class_prompt == "a photo of a man"
+    assert (request.face_crop, request.with_prior_preservation) == ("crop", True)
+
+
+@pytest.mark.parametrize("form", BODIES)
+def test_each_setting_of_a_body_is_reported_once(form: str) -> None:
+    body = BODIES[form]
+    (report,) = merged(body).imported
+    given = [
+        name
+        for outer, value in body.items()
+        for name in (value if outer in {"input", "tune"} else [outer])
+    ]
+    listed = [s.name for s in (*report.honoured, *report.mapped, *report.ignored)]
+    assert sorted(listed) == sorted(given)
+    assert report.tool == form.split(maxsplit=1)[0]
+
+
+def test_what_a_body_leaves_out_is_assumed_and_said() -> None:
+    found = merged({"input_images": "a.zip"})
+    assert found.request.instance_prompt == "a photo of TOK"
+    assumed = {"instance_prompt", "class_prompt", "with_prior_preservation"}
+    assert names(found.imported[0], "assumed") == assumed
+
+
+@pytest.mark.parametrize(
+    ("tune", "trigger"),
+    [({"branch": "sdxl1"}, "ohwx"), ({"branch": "sd15"}, "sks"), ({"base_tune_id": 7}, "ohwx")],
+)
+def test_astrias_default_word_is_that_of_the_base(tune: dict[str, Any], trigger: str) -> None:
+    request = merged({"tune": {"title": "a", "name": "cat", **tune}}).request
+    assert request.trigger_word == trigger
+
+
+def test_a_folder_counts_before_what_is_assumed() -> None:
+    request = merged({"input_images": "a.zip"}, ("20_zwx man/a.jpg",)).request
+    assert (request.trigger_word, request.class_prompt) == ("zwx", "a photo of a man")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (FAL | {"steps": "many"}, "steps"),
+        (FAL | {"is_style": 3}, "is_style"),
+        (FAL | {"steps": 5, "max_train_steps": 6}, "max_train_steps"),
+        (FAL | {"input_images": "a.zip"}, ""),
+        (REPLICATE_SDXL | {"is_lora": False}, "is_lora"),
+        (REPLICATE_SDXL | {"resolution": 1023}, "resolution"),
+        ({"tune": {"name": "../x"}}, "name"),
+        ({"tune": {"token": "a"}}, "token"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_under_the_service_s_name(body: Any, field: str) -> None:
+    found = problems(body)
+    assert list(found) == [field]
+    assert "did you mean" not in str(found)
+
+
+def test_a_request_of_our_own_is_still_read_strictly() -> None:
+    assert "did you mean rank?" in problems({"rnak": 3})["rnak"]
