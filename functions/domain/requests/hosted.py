@@ -152,7 +152,8 @@ class _Work:
 
     def settle(self) -> None:
         """Drop the epochs where the steps count, as Replicate does."""
-        if "max_train_steps" in self.fields and self.fields.pop("num_train_epochs", None):
+        if {"max_train_steps", "num_train_epochs"} <= set(self.fields):
+            del self.fields["num_train_epochs"]
             theirs = self.theirs.pop("num_train_epochs", "num_train_epochs")
             self.lists["honoured"] = [s for s in self.lists["honoured"] if s.name != theirs]
             self.report("ignored", theirs, None, "The number of steps is used instead.")

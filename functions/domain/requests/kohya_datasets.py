@@ -87,16 +87,18 @@ def _fold(
 def _subsets(general: Settings, datasets: list[Settings]) -> tuple[list[Settings], list[str]]:
     """Return what counts for each subset of photos, and the settings of class images' subsets."""
     found: list[Settings] = []
+    outer: list[Settings] = []
     of_class: dict[str, None] = {}
     for dataset in datasets:
         own = general | {name: value for name, value in dataset.items() if name != "subsets"}
+        outer.append(own)
         inner = dataset.get("subsets", [{}])
         for subset in inner if _are_tables(inner) else [{}]:
             if (own | subset).get("is_reg") is True:
                 of_class |= dict.fromkeys(subset)
             else:
                 found.append(own | subset)
-    return found or [general | dataset for dataset in datasets], list(of_class)
+    return found or outer, list(of_class)
 
 
 def _passes(subsets: list[Settings]) -> float:

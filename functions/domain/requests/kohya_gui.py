@@ -14,7 +14,7 @@ from domain.requests.request_json import RequestRefusedError
 MARKS = frozenset(
     {
         *("LoRA_type", "max_resolution", "train_data_dir", "pretrained_model_name_or_path"),
-        *("network_dim", "network_alpha", "unet_lr", "text_encoder_lr", "caption_extension"),
+        *("network_dim", "network_alpha", "unet_lr", "caption_extension"),
         *("stop_text_encoder_training", "lr_warmup", "model_list"),
     }
 )
@@ -133,6 +133,6 @@ def _typed(name: str, value: Any) -> Any:  # noqa: ANN401 - a JSON value
         return value
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return value
     return int(number) if number.is_integer() and kind == "whole" else number

@@ -1,9 +1,12 @@
 """Request bodies of Replicate, fal and Astria: each setting is carried, changed or ignored."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts.documents.upload.imported import ImportReport
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
@@ -192,6 +195,26 @@ def test_what_cannot_be_done_is_refused_under_the_service_s_name(body: Any, fiel
     found = problems(body)
     assert list(found) == [field]
     assert "did you mean" not in str(found)
+
+
+ANY = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9))
+NESTED = ANY | st.lists(ANY, max_size=2) | st.dictionaries(st.text(max_size=5), ANY, max_size=2)
+NAMES = st.sampled_from(
+    sorted({name for body in (REPLICATE["input"], FAL, ASTRIA["tune"]) for name in body})
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(NAMES, NESTED, max_size=6), st.sampled_from(["input", "tune", "flat"]))
+def test_any_body_is_a_request_or_a_list_of_problems(body: dict[str, Any], form: str) -> None:
+    with suppress(RequestRefusedError):
+        merged(body if form == "flat" else {form: body})
+
+
+def test_epochs_beside_steps_do_not_count_even_if_they_are_0() -> None:
+    found = merged(REPLICATE_SDXL | {"num_train_epochs": 0})
+    assert "num_train_epochs" in names(found.imported[0], "ignored")
+    assert "num_train_epochs" not in names(found.imported[0], "honoured")
 
 
 def test_a_request_of_our_own_is_still_read_strictly() -> None:

@@ -1,9 +1,12 @@
 """kohya_ss's JSON is told apart from the avatar guidance's config.json, and read as kohya's."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import RequestRefusedError
@@ -133,3 +136,30 @@ def test_the_avatar_guidance_s_file_is_still_its_own() -> None:
     config = {"n_steps": 300, "lora_alpha": 1, "learning_rate": 1e-4, "resolution": 512}
     (report,) = merged(config).imported
     assert report.tool == "avatar"
+
+
+def test_our_own_names_in_a_config_are_no_marks_of_the_window() -> None:
+    config = {"n_steps": 300, "text_encoder_lr": 1e-5}
+    (report,) = merged(config).imported
+    assert report.tool == "avatar"
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5000), st.floats(), st.text("abc1, ", max_size=9)
+) | st.sampled_from([10**400, [], {}, [1], {"a": 1}, "1e999", "0", "", "nan"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(WINDOW)), VALUES, max_size=6))
+def test_any_file_of_the_window_is_a_request_or_a_list_of_problems(changed: dict[str, Any]) -> None:
+    found = merged_or_refused(WINDOW | changed)
+    if found is not None:
+        (report,) = found.imported
+        listed = [s.name for s in (*report.honoured, *report.mapped, *report.ignored)]
+        assert sorted(listed) == sorted(WINDOW | changed)
+
+
+def merged_or_refused(config: dict[str, Any]) -> MergedRequest | None:
+    with suppress(RequestRefusedError):
+        return merged(config)
+    return None

@@ -212,6 +212,13 @@ def test_datasets_that_differ_where_a_training_has_one_value_are_refused_by_name
     assert list(problems_of(text.encode(), subject=None)) == [field]
 
 
+def test_a_file_of_class_images_alone_keeps_its_datasets_settings() -> None:
+    text = "[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nis_reg = true\nflip_aug = true\n"
+    request, report = imported(text)
+    assert (request.resolution, request.with_prior_preservation) == (512, True)
+    assert names_in(report)["ignored"] == {"flip_aug (class images)"}
+
+
 def test_an_inner_setting_counts_before_an_outer_one_as_in_the_scripts() -> None:
     text = "[general]\nresolution = 512\n[[datasets]]\nresolution = 1024\n"
     assert imported(text).request.resolution == 1024
