@@ -143,6 +143,9 @@ def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:
     for verdict in judged.photos:
         name = shown(Path(_name(judged.upload.photos[verdict.index])))
         _print(f"{verdict.verdict:9} {name}" + "".join(f"\n          {w}" for w in words(verdict)))
+        if verdict.resembles is not None:
+            other = shown(Path(_name(judged.upload.photos[verdict.resembles])))
+            _print(f"          It resembles {other}.")
     advice = (*advice_on_set(judged.photos), *advice_on_captions(judged.photos, trigger_word))
     for code in advice:
         _print(f"advice    {CODES[code].text} {CODES[code].hint}")

@@ -273,7 +273,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "similar_photo": CodeEntry(
         "Nearly the same photo",
-        "The photo is used, but it is nearly the same as another photo of the upload.",
+        "The photo is used, but it is nearly the same as another photo, or a crop or mirror of it.",
         "Photos from other days and angles would make the model better.",
         "nobody",
         False,
@@ -441,7 +441,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "little_variety": CodeEntry(
         "The photos are very similar",
-        "The photos are used, but most of them show the same moment.",
+        "The photos are used, but they are made from, or show, fewer than five different moments.",
         "Photos from other days, places and angles would make the model better.",
         "nobody",
         False,

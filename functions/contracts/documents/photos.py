@@ -62,6 +62,10 @@ class PhotoVerdict(Document):
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that the photo comes in an epoch, from its folder's name (``60_dwjz``)."""
 
+    resembles: Annotated[int, Field(ge=0)] | None = None
+    """Index of the earlier photo of which this is a copy, a crop or a mirror image, as
+    ``similar_photo`` says; absent: there is none."""
+
     face: FaceMetrics | None = None
     """Metrics of the largest face; absent: no face was looked for, or none was found."""
 
@@ -94,7 +98,7 @@ class InspectedPhoto(Document):
     verdict: PhotoVerdict
 
     sharpness: float | None = None
-    """The four figures of domain.ports.decoder.PhotoMetrics; absent for a refused photo."""
+    """Figures of domain.ports.decoder.PhotoMetrics; absent for a refused photo."""
 
     brightness: float | None = None
 

@@ -22,7 +22,7 @@ from domain.intake.normalisation import (
     read_caption,
     store,
 )
-from domain.intake.photo_quality import advice_on, old_among
+from domain.intake.photo_quality import advice_on, old_among, resembled
 from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
 from domain.ports.jobs import Jobs
@@ -138,17 +138,38 @@ def inspect_each(
     The day is None for a photo that an earlier attempt has inspected: it is stored nowhere.
     """
     seen: dict[str, PhotoMetrics | None] = {}
+    used: list[int] = []
     for index, pin in enumerate(photos):
         taken = None
         known = progress.known(index)
         if known is None:
             verdict, metrics, taken = inspect_one(index, pin, services, progress, seen)
+            verdict = with_likeness(verdict, metrics, seen.values(), used)
             progress.record(verdict, metrics)
         else:
             verdict, metrics = known
         if verdict.sha256 is not None:
             seen[verdict.sha256] = metrics
+            used.append(index)
         yield verdict, taken
+
+
+def with_likeness(
+    verdict: PhotoVerdict,
+    metrics: PhotoMetrics | None,
+    earlier: Iterable[PhotoMetrics | None],
+    indices: Sequence[int],
+) -> PhotoVerdict:
+    """Return a verdict with the index of the earlier photo that the photo resembles, if any.
+
+    Args:
+        verdict: on the photo.
+        metrics: the photo's figures.
+        earlier: figures of the earlier photos that are used.
+        indices: the indices of those photos, in the same order.
+    """
+    place = None if metrics is None else resembled(metrics, earlier)
+    return verdict if place is None else verdict.model_copy(update={"resembles": indices[place]})
 
 
 def inspect_one(

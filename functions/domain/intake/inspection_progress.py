@@ -8,6 +8,10 @@ from domain.ports.storage import Storage, find_readable, write_document
 MAX_CRASHES = 2
 """Number of attempts that may end at one file; after that the file is not decoded again."""
 
+IN_MEMORY = {"views", "mirrored"}
+"""Figures that are stored nowhere, for their size: an attempt after a crash lacks those of earlier
+photos, and so compares them by their fingerprints alone."""
+
 PASSING = {"photo_missing", "photo_changed", "not_inspected"}
 """Codes that may not hold at the next attempt."""
 
@@ -59,7 +63,8 @@ class Progress:
     def record(self, verdict: PhotoVerdict, metrics: PhotoMetrics | None) -> None:
         """Remember a verdict; it is stored when the next file is begun."""
         figures = {} if metrics is None else metrics._asdict()
-        self._photos[verdict.index] = InspectedPhoto(verdict=verdict, **figures)
+        stored = {name: figures[name] for name in figures if name not in IN_MEMORY}
+        self._photos[verdict.index] = InspectedPhoto(verdict=verdict, **stored)
 
     def finish(self) -> None:
         """Forget everything: the report has it."""

@@ -10,6 +10,10 @@ FLAT_BELOW = 12.0
 SIMILAR_BITS = 3
 """Bits of 64 in which two similar photos differ at most: shots of one burst, not two poses."""
 
+MAX_VIEW_BITS = 48
+"""Bits of 768 in which a photo's colour hash differs from a window of another photo that shows the
+same picture: docs/intake.md has the measurement."""
+
 OLD_DAYS = 3 * 365
 """Days before the newest photo. A choice, not a measurement: faces and hair change."""
 
@@ -26,13 +30,12 @@ def advice_on(
     """
     if metrics is None:
         return ()
-    similar_ones = (other for other in earlier if other is not None and similar(metrics, other))
     advice = {
         "blurred": metrics.sharpness < BLURRED_BELOW,
         "too_dark": metrics.brightness < DARK_BELOW,
         "too_bright": metrics.brightness > BRIGHT_ABOVE,
         "low_contrast": metrics.contrast < FLAT_BELOW,
-        "similar_photo": next(similar_ones, None) is not None,
+        "similar_photo": resembled(metrics, earlier) is not None,
     }
     return tuple(code for code, applies in advice.items() if applies)
 
@@ -48,5 +51,20 @@ def old_among(days: Sequence[int | None]) -> list[bool]:
 
 
 def similar(one: PhotoMetrics, other: PhotoMetrics) -> bool:
-    """Whether two photos show the same moment."""
-    return (one.fingerprint ^ other.fingerprint).bit_count() <= SIMILAR_BITS
+    """Whether two photos show the same moment, or one is made from the other."""
+    same_moment = (one.fingerprint ^ other.fingerprint).bit_count() <= SIMILAR_BITS
+    return same_moment or is_part(one, other) or is_part(other, one)
+
+
+def is_part(part: PhotoMetrics, whole: PhotoMetrics) -> bool:
+    """Whether a photo is a copy, a crop or a mirror image of another."""
+    hashes = (*part.views[:1], part.mirrored) if part.views else ()
+    return any((own ^ view).bit_count() <= MAX_VIEW_BITS for own in hashes for view in whole.views)
+
+
+def resembled(metrics: PhotoMetrics, earlier: Iterable[PhotoMetrics | None]) -> int | None:
+    """Return the place of the first earlier photo that a photo is similar to; None without one."""
+    for place, other in enumerate(earlier):
+        if other is not None and similar(metrics, other):
+            return place
+    return None

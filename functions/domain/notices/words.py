@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from contracts.codes import CODES
-from contracts.documents.job import AcceptedUpload, JobSpec
+from contracts.documents.job import AcceptedUpload, JobSpec, PinnedPhoto
 from contracts.documents.model import ModelRecord
 from contracts.documents.money import Receipt
 from contracts.documents.notice import ModelNotice, Notice, PhotoNotice
@@ -151,11 +151,18 @@ def photo_notice(photo: PhotoVerdict, accepted: AcceptedUpload) -> PhotoNotice:
     """Return what is wrong with one photo, and what to do."""
     prefix = layout.upload_prefix(accepted.job.tenant, accepted.job.upload)
     pin = accepted.photos[photo.index]
-    name = pin.name or pin.key.removeprefix(prefix)
-    shown = "".join(c if c.isprintable() else "?" for c in name[:MAX_FILE_NAME])
+    shown = shown_name(pin, prefix)
     entries = [CODES[code] for code in photo.codes]
     text = " ".join(f"{entry.text} {entry.hint}" for entry in entries)
+    if photo.resembles is not None and "similar_photo" in photo.codes:
+        text += f" It resembles {shown_name(accepted.photos[photo.resembles], prefix)}."
     return PhotoNotice(file=shown, codes=photo.codes, text=text)
+
+
+def shown_name(pin: PinnedPhoto, prefix: str) -> str:
+    """Return the owner's name for a photo, shortened, with ``?`` for invisible characters."""
+    name = pin.name or pin.key.removeprefix(prefix)
+    return "".join(c if c.isprintable() else "?" for c in name[:MAX_FILE_NAME])
 
 
 def request_problems(

@@ -27,6 +27,10 @@ class PhotoMetrics(NamedTuple):
     """Standard deviation of grey."""
     fingerprint: int
     """Difference hash of 64 bits; similar pictures differ in few bits."""
+    views: tuple[int, ...] = ()
+    """Colour hashes of the photo's windows, the whole photo first; in memory only."""
+    mirrored: int = 0
+    """Colour hash of the mirrored photo; in memory only."""
 
 
 class DecodedPhoto(NamedTuple):

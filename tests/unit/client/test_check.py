@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from contracts.codes import CODES
 from likeness_client.__main__ import main
 from likeness_client.folder import FolderStorage
 from tests.fakes.pictures import encoded, picture
 from tests.unit.domain.test_archives import zipped
+from tests.unit.runtime.test_near_duplicates import MADE, ORIGINAL
 
 
 def folder_with(tmp_path: Path, files: dict[str, bytes]) -> Path:
@@ -37,6 +39,18 @@ def test_a_folder_hears_what_the_upload_would(
 def test_enough_good_photos_pass(tmp_path: Path) -> None:
     files = {f"{n}.jpg": encoded(picture(n)) for n in range(5)}
     assert main(["check", str(folder_with(tmp_path, files))]) == 0
+
+
+def test_pictures_made_from_one_photo_are_named_with_the_photo_that_they_resemble(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        f"{n}.png": encoded(image, "PNG") for n, image in enumerate([ORIGINAL, *MADE.values()])
+    }
+    assert main(["check", str(folder_with(tmp_path, files))]) == 0, "it is advice"
+    printed = capsys.readouterr().out
+    assert printed.count("It resembles ") >= 6
+    assert CODES["little_variety"].text in printed
 
 
 def test_a_bad_request_is_told_before_the_upload(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among, similar
+from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among, resembled, similar
 from domain.ports.decoder import PhotoMetrics
 
 GOOD = PhotoMetrics(sharpness=400, brightness=120, contrast=50, fingerprint=0)
@@ -83,3 +83,12 @@ def test_so_many_bits_tell_two_moments_apart(bits: int, alike: bool) -> None:
 )
 def test_a_photo_is_old_after_three_years(days: list[int | None], old: list[bool]) -> None:
     assert old_among(days) == old
+
+
+@pytest.mark.parametrize(("bits", "alike"), [(0, True), (48, True), (49, False)])
+def test_so_many_bits_tell_a_crop_from_another_picture(bits: int, alike: bool) -> None:
+    far = (1 << 768) - 1
+    whole = PhotoMetrics(500.0, 128.0, 50.0, 0, views=(far, (1 << bits) - 1), mirrored=far)
+    crop = PhotoMetrics(500.0, 128.0, 50.0, 0xFF, views=(0,), mirrored=far >> 100)
+    assert resembled(crop, [whole]) == (0 if alike else None)
+    assert resembled(whole, [None, crop]) == (1 if alike else None)

@@ -14,7 +14,7 @@ from contracts.errors import GateFailedError, SweepFailedError, TooFewPhotosErro
 from contracts.errors import TrainingFailedError as Failed
 from contracts.shared import layout
 from domain.notices.verdicts import TRAINER_ADVICE
-from domain.notices.words import ready_notice
+from domain.notices.words import photo_notice, ready_notice
 from domain.ports.storage import read_document, write_document
 from tests.fakes.intake import NOW
 from tests.unit.domain.test_notices import ARN, Office, trained
@@ -113,3 +113,13 @@ def test_a_failure_of_ours_lists_no_photos() -> None:
 
 def test_the_advice_is_in_the_catalogue_and_asks_nothing_of_the_workflow() -> None:
     assert {CODES[code].who for code in TRAINER_ADVICE} == {"nobody"}
+
+
+def test_a_near_duplicate_is_named_with_the_photo_that_it_resembles() -> None:
+    office, job = inspected()
+    key = layout.accepted_upload_key(job.job_id)
+    accepted = read_document(office.intake.models, key, AcceptedUpload)
+    copy = used(3, "similar_photo").model_copy(update={"resembles": 1})
+    name = accepted.photos[1].key.rpartition("/")[2]
+    assert photo_notice(copy, accepted).text.endswith(f" It resembles {name}.")
+    assert "resembles" not in photo_notice(used(3, "similar_photo"), accepted).text

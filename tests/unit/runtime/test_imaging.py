@@ -210,6 +210,8 @@ def test_the_order_s_own_limit_of_pixels_holds(
 def test_a_plain_picture_has_no_edges_and_no_contrast() -> None:
     # Of middle grey: Pillow leaves the outermost pixels as they were, beside 128 for "no edge".
     assert measure(Image.new("RGB", (300, 200), (128, 128, 128))) == {
+        "views": [0] * 204,
+        "mirrored": 0,
         "sharpness": 0.0,
         "brightness": 128.0,
         "contrast": 0.0,
@@ -243,7 +245,7 @@ def test_all_pictures_are_measured_at_one_width(
 
     monkeypatch.setattr(ImageStat, "Stat", Watched)
     measure(Image.new("RGB", size))
-    assert set(seen) == {(256, small)}
+    assert set(seen) == {(256, small), (16, 16)}, "16 x 16 cells for the colour hashes"
 
 
 @pytest.mark.parametrize(
