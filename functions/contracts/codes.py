@@ -565,6 +565,14 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         True,
     ),
+    "class_images_unfinished": CodeEntry(
+        "There was no time for the class images",
+        "The training job's time ended while the base drew class images. Nothing was trained.",
+        "Ask for fewer class images (num_class_images), upload class pictures of your own, or "
+        "allow the training more time or money.",
+        "owner",
+        False,
+    ),
     "disk_full": CodeEntry(
         "The training machine's disk is full",
         "There was no space to write the trained files.",

@@ -57,6 +57,7 @@ TRAINER = {
     ("metrics.MetricsLogger.record_images", "add_images"): Writer(1, "drawn", "models"),
     ("results.write_result", "write_atomically"): Writer(1, "text", "models"),
     ("class_images.store", "write_atomically"): Writer(2, "drawn", "models"),
+    ("class_images.draw_latents", "write_atomically"): Writer(1, "drawn", "models"),
     ("progress.ProgressFile.update", "write_atomically"): Writer(1, "text", "models"),
     ("validation_images.ValidationSampler.draw", "write_atomically"): Writer(1, "drawn", "models"),
     ("task.judge_adapter", "write_atomically"): Writer(3, "drawn", "models"),
@@ -75,6 +76,7 @@ TRAINER = {
     ("adapter_files.pack", "save"): Writer(1, "weights", "memory"),
     ("kohya_metadata.content_hash", "save"): Writer(1, "weights", "memory"),
     ("class_images.generate", "save"): Writer(1, "drawn", "memory"),
+    ("class_images.draw_latents", "save"): Writer(1, "drawn", "memory"),
     ("sampling.to_png", "save"): Writer(1, "drawn", "memory"),
     # commands that a person runs
     ("convert.main", "save_file"): Writer(1, "weights", "caller"),

@@ -10,16 +10,27 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 from safetensors.torch import load, load_file  # noqa: E402
 
 from contracts.base import BaseCard  # noqa: E402
-from contracts.documents.class_images import ClassImageSet, class_image_key, order_of  # noqa: E402
+from contracts.documents.class_images import (  # noqa: E402
+    ClassImageOrder,
+    ClassImageSet,
+    class_image_key,
+    order_of,
+)
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from local.demo.upload import request  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from tests.smoke.job_dir import REQUEST, JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from trainer.evaluation.judge import load_judge  # noqa: E402
-from trainer.examples.class_images import generate, recipe_of  # noqa: E402
+from trainer.examples.class_images import (  # noqa: E402
+    ClassImagePaths,
+    generate,
+    load_or_generate,
+    recipe_of,
+)
 from trainer.examples.draw_class_images import draw  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
+from trainer.process.results import PreemptedError, TrainingError  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 from trainer.task import prompt_variants  # noqa: E402
 
@@ -84,6 +95,71 @@ def first(make_job_dir: MakeJobDir) -> JobDir:
     assert done.returncode == 0, done.stderr
     assert GENERATED in done.stdout
     return job_dir
+
+
+class StoppedAfter(TimeLimit):
+    """SIGTERM comes, or the deadline passes, when so many batches are kept."""
+
+    def __init__(self, folder: Path, batches: int, *, by_deadline: bool = False) -> None:
+        super().__init__(deadline_seconds=1e9)
+        self.folder, self.batches, self.by_deadline = folder, batches, by_deadline
+
+    def raise_if_preempted(self) -> None:
+        if len(list(self.folder.rglob("*.safetensors"))) >= self.batches:
+            self.preempted = not self.by_deadline
+            self.deadline_seconds = 0
+        super().raise_if_preempted()
+
+
+def seeds_drawn(log: str) -> list[str]:
+    return [line.split()[2] for line in log.splitlines() if line.startswith("class images:")]
+
+
+def test_after_sigterm_the_next_attempt_draws_only_what_is_missing(
+    make_job_dir: MakeJobDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_dir = make_job_dir()
+    folder = job_dir.data / "base"
+    base = load_base(
+        folder, read_card(folder, job_dir.card.sha256), torch.device("cpu"), torch.float32
+    )
+    order = ClassImageOrder(class_prompt="a photo of a cat", resolution=64, count=64)
+    paths, prompts = ClassImagePaths.of(job_dir.root), ["a photo of a cat", "a cat"]
+    whole = generate(base, order, prompts, TimeLimit())
+    capsys.readouterr()
+
+    with pytest.raises(PreemptedError):
+        load_or_generate(base, order, prompts, paths, StoppedAfter(job_dir.root, 5))
+    assert seeds_drawn(capsys.readouterr().out) == ["8", "16", "24", "32", "40"]
+    parts = sorted((job_dir.root / "checkpoints").rglob("*.safetensors"))
+    assert len(parts) == 5, "40 of 64 are kept where SageMaker mirrors them"
+    parts[2].write_bytes(parts[2].read_bytes()[:100])
+    (parts[0].parent / ".00040.safetensors.partial").write_bytes(b"half")
+
+    late = StoppedAfter(job_dir.root, 7, by_deadline=True)
+    with pytest.raises(TrainingError, match="when 56 of 64 class images were drawn") as ended:
+        load_or_generate(base, order, prompts, paths, late)
+    assert ended.value.code == "class_images_unfinished"
+    assert seeds_drawn(capsys.readouterr().out) == ["24", "48", "56"], "the damaged one is drawn"
+
+    made = load_or_generate(base, order, prompts, paths, TimeLimit())
+    assert seeds_drawn(capsys.readouterr().out) == ["64"]
+    assert torch.equal(made.latents, load(whole)["latents"])
+    kept = [path.suffix for path in (job_dir.root / "checkpoints").rglob("*") if path.is_file()]
+    assert sorted(kept) == [".json", ".safetensors"], "the parts of a whole set are deleted"
+
+
+def test_a_job_that_is_stopped_while_it_draws_goes_on_where_it_was(
+    make_job_dir: MakeJobDir,
+) -> None:
+    job_dir = make_job_dir()
+    name = job_dir.add_task(num_class_images=96)
+    job_dir.write_plan()
+    assert job_dir.preempt("class images: 16 of 96") == 143
+    drawn = seeds_drawn(job_dir.run().stdout)
+    assert int(drawn[0]) > 16, "what was drawn is not drawn again"
+    assert drawn == [str(number) for number in range(int(drawn[0]), 97, 8)]
+    assert job_dir.result(name).status == "succeeded"
 
 
 def test_class_images_contain_nothing_of_the_photos(

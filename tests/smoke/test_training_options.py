@@ -16,6 +16,7 @@ from diffusers.optimization import get_scheduler  # noqa: E402
 from diffusers.training_utils import compute_snr  # noqa: E402
 from torch import nn  # noqa: E402
 
+from contracts.documents.training import GateReport  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
@@ -30,15 +31,15 @@ from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.optimisation.checkpoint import Progress, load_checkpoint, save_checkpoint  # noqa: E402
 from trainer.optimisation.loop import train  # noqa: E402
 from trainer.optimisation.losses import example_losses  # noqa: E402
-from trainer.optimisation.multi_user import draw_group_batch  # noqa: E402
+from trainer.optimisation.multi_user import draw_group_batch, train_users  # noqa: E402
 from trainer.optimisation.optimizers import make_schedule  # noqa: E402
 from trainer.optimisation.step import OptimizerStep  # noqa: E402
-from trainer.optimisation.training_run import TrainingRun  # noqa: E402
+from trainer.optimisation.training_run import TrainingOutcome, TrainingRun  # noqa: E402
 from trainer.photos.photos import Latents, time_ids_of  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
 from trainer.process.results import PreemptedError, TrainingError, describe_failure  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
-from trainer.task import Job, attach_adapters, prepare  # noqa: E402
+from trainer.task import Job, attach_adapters, failure_of, prepare  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -499,6 +500,34 @@ def test_time_ids_are_those_of_diffusers_script(
     whole: tuple[int, int], shown: tuple[int, int]
 ) -> None:
     assert list(time_ids_of(whole, shown)) == diffusers_time_ids(whole, shown)
+
+
+def test_a_training_without_time_for_a_step_ends_with_the_deadlines_code(make_job: MakeJob) -> None:
+    job, task = make_job()
+    run = prepare(job, task).run
+    over = TimeLimit(deadline_seconds=0)
+    with pytest.raises(TrainingError) as alone:
+        train_alone(job, run, over)
+    lora.detach({"unet": job.base.pipeline.unet})
+    (shared,) = train_users(job.base, [run], over)
+    assert isinstance(shared, TrainingError)
+    assert {alone.value.code, shared.code} == {"deadline_exceeded"}
+
+
+@pytest.mark.parametrize(
+    ("partial", "diverged_at", "code"),
+    [
+        (True, None, "deadline_exceeded"),
+        (False, None, "gate_no_effect"),
+        (True, 3, "gate_no_effect"),
+    ],
+)
+def test_no_effect_after_the_deadline_is_the_deadlines_fault(
+    partial: bool, diverged_at: int | None, code: str
+) -> None:
+    outcome = TrainingOutcome(Progress.none(), 0, partial=partial, diverged_at=diverged_at)
+    report = GateReport(passed=False, codes=("gate_no_effect",), effect=0.0)
+    assert failure_of(report, outcome).code == code
 
 
 def test_a_divergence_ends_with_a_worthwhile_checkpoint_or_fails(

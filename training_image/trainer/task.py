@@ -126,7 +126,7 @@ def finish(
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
     photos = prepared.reference_photos
     report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
-    failure = None if report.passed else gate_failure(report)
+    failure = None if report.passed else failure_of(report, trained)
     metrics = metrics_of(trained, prepared.plan)
     adapter, plan, verdicts = folder / ADAPTER_FOLDER, prepared.plan, prepared.photos
     write_card(adapter, job.base.card, recipe, metrics, report, plan=plan, photos=verdicts)
@@ -355,9 +355,15 @@ def log_gate_report(recipe: Recipe, report: GateReport) -> None:
     log(f"gate {' '.join(figures)} job_id={recipe.job_id}")
 
 
-def gate_failure(report: GateReport) -> TrainingFailure:
-    """Return the first missed floor as the task's failure."""
+def failure_of(report: GateReport, trained: TrainingOutcome) -> TrainingFailure:
+    """Return the task's failure: the first missed floor.
+
+    An adapter without effect is no fault of the request when the time ended first.
+    """
     code = report.codes[0]
+    ran_out = trained.partial and trained.diverged_at is None
+    if code == "gate_no_effect" and ran_out:
+        code = "deadline_exceeded"
     return TrainingFailure(code=code, message=CODES[code].text)
 
 

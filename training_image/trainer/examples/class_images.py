@@ -6,17 +6,20 @@ come from the base alone, so they cannot show anything of a user's photo.
 They are looked for in this order: the warm pool's cache, the ``prior`` channel, the base's own
 folder (``trainer.examples.draw_class_images`` writes sets there), and what an earlier attempt of
 this job generated. New ones are written to ``checkpoints/priors/``, from where follow_training
-keeps them for later jobs.
+keeps them for later jobs. Until the set is complete, each batch is kept there as it is drawn, so
+that an attempt after SIGTERM draws only the missing ones.
 """
 
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -29,12 +32,15 @@ from contracts.shared.layout import (
 )
 from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
-from trainer.model.sampling import SamplingRequest, make_latents
+from trainer.model.sampling import SamplingRequest, in_batches, sample_batch
 from trainer.process.results import TrainingError, log, write_atomically
 from trainer.process.time_limit import TimeLimit
 
 RECIPE_VERSION = 2
 """Part of every set's hash: increase it when stored class images must be generated again."""
+
+PARTS_FOLDER = "parts"
+"""In a set's folder, the batches of a set that is not complete, in a folder for each recipe."""
 
 WARM_POOL_CACHE = Path("sagemaker") / "warmpoolcache"
 
@@ -104,7 +110,8 @@ def load_or_generate(
 
     Raises:
         TrainingError: ``prior_mismatch``; the channel's or the base's set does not match its
-            document.
+            document. ``class_images_unfinished``; the time is over.
+        PreemptedError: SIGTERM has come; what is drawn is kept.
     """
     key = class_image_key(base.card.sha256, order)
     recipe = recipe_of(base, order, prompts)
@@ -115,18 +122,37 @@ def load_or_generate(
             log(f"class images: {order.count} found, none generated")
             break
     else:
-        data = generate(base, order, prompts, limit)
+        parts = paths.output / key / PARTS_FOLDER / recipe
+        data = generate(base, order, prompts, limit, parts)
     card = card_of(base, order, recipe, data)
     if not any((folder / key / card.file).is_file() for folder in given):
         store(paths.output / key, card, data)
     store(paths.cache / key, card, data)
+    shutil.rmtree(paths.output / key / PARTS_FOLDER, ignore_errors=True)
     return unpack(data, prompts, base)
 
 
-def generate(base: Base, order: ClassImageOrder, prompts: list[str], limit: TimeLimit) -> bytes:
-    """Sample the images and encode the prompts; return the set's safetensors file."""
-    requests = [SamplingRequest(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
-    latents = make_latents(base, requests, order.resolution, limit, "class images")
+def generate(
+    base: Base,
+    order: ClassImageOrder,
+    prompts: list[str],
+    limit: TimeLimit,
+    parts: Path | None = None,
+) -> bytes:
+    """Sample the images and encode the prompts; return the set's safetensors file.
+
+    Args:
+        base: the base without adapters.
+        order: the count and resolution.
+        prompts: the class prompt and its variants; the images take them in turn.
+        limit: the time limit, checked between two images.
+        parts: the folder of the batches that are drawn already; None to keep no batch.
+
+    Raises:
+        TrainingError: ``class_images_unfinished``; the time is over.
+        PreemptedError: SIGTERM has come.
+    """
+    latents = draw_latents(base, order, prompts, limit, parts)
     with torch.no_grad():
         text = base.encode(prompts)
     tensors = {"latents": latents, "hidden": text.hidden}
@@ -134,6 +160,53 @@ def generate(base: Base, order: ClassImageOrder, prompts: list[str], limit: Time
         tensors["pooled"] = text.pooled
     data: bytes = save({name: t.float().cpu().contiguous() for name, t in tensors.items()})
     return data
+
+
+def draw_latents(
+    base: Base,
+    order: ClassImageOrder,
+    prompts: list[str],
+    limit: TimeLimit,
+    parts: Path | None,
+) -> Tensor:
+    """Return the images' latents (count, C, H, W); each batch is stored as soon as it is drawn."""
+    requests = [SamplingRequest(prompts[seed % len(prompts)], seed) for seed in range(order.count)]
+    drawn: list[Tensor] = []
+    for batch in in_batches(requests, order.resolution):
+        path = None if parts is None else parts / f"{batch[0].seed:05d}.safetensors"
+        latents = None if path is None else read_part(path, len(batch))
+        if latents is None:
+            raise_if_over(limit, batch[0].seed, order.count)
+            latents = sample_batch(base, batch, order.resolution, limit)
+            if path is not None:
+                write_atomically(path, save({"latents": latents.contiguous()}))
+            log(f"class images: {batch[-1].seed + 1} of {order.count}")
+        drawn.append(latents)
+    return torch.cat(drawn)
+
+
+def read_part(path: Path, count: int) -> Tensor | None:
+    """Return the latents of a batch that an earlier attempt drew; None if it must be drawn."""
+    if not path.is_file():
+        return None
+    try:
+        latents = load(path.read_bytes())["latents"]
+    except (SafetensorError, KeyError):
+        return None
+    return latents if len(latents) == count else None
+
+
+def raise_if_over(limit: TimeLimit, drawn: int, count: int) -> None:
+    """Check the time before a batch is drawn.
+
+    Raises:
+        TrainingError: ``class_images_unfinished``; no time for training would be left.
+        PreemptedError: SIGTERM has come.
+    """
+    limit.raise_if_preempted()
+    if limit.training_is_over:
+        message = f"the job's time ended when {drawn} of {count} class images were drawn"
+        raise TrainingError("class_images_unfinished", message)
 
 
 def unpack(data: bytes, prompts: list[str], base: Base) -> ClassImages:

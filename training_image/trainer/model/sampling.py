@@ -49,9 +49,13 @@ def cache_prompts(base: Base, requests: list[SamplingRequest], side: int) -> Non
 
 
 def _batches(requests: list[SamplingRequest], side: int) -> list[tuple[str, ...]]:
+    return [tuple(request.prompt for request in batch) for batch in in_batches(requests, side)]
+
+
+def in_batches(requests: list[SamplingRequest], side: int) -> list[list[SamplingRequest]]:
+    """Return the requests in batches of ``images_per_batch``; the last one may be smaller."""
     size = images_per_batch(side)
-    batches = (requests[first : first + size] for first in range(0, len(requests), size))
-    return [tuple(request.prompt for request in batch) for batch in batches]
+    return [requests[first : first + size] for first in range(0, len(requests), size)]
 
 
 def make_latents(
@@ -63,28 +67,37 @@ def make_latents(
     generator for each seed, no negative prompt. ``purpose`` names the images in the log.
     """
     parts = []
+    for batch in in_batches(requests, side):
+        parts.append(sample_batch(base, batch, side, limit))
+        log(f"{purpose}: {sum(map(len, parts))} of {len(requests)}")
+    return torch.cat(parts)
+
+
+def sample_batch(base: Base, batch: list[SamplingRequest], side: int, limit: TimeLimit) -> Tensor:
+    """Return the latents of one batch, as ``make_latents`` does.
+
+    Raises:
+        PreemptedError: SIGTERM has come.
+    """
 
     def stop_if_preempted(*_: object) -> dict[str, object]:
         limit.raise_if_preempted()
         return {}
 
-    for first in range(0, len(requests), images_per_batch(side)):
-        batch = requests[first : first + images_per_batch(side)]
-        embeds = base.prompt_embeds(tuple(request.prompt for request in batch))
-        with torch.no_grad():
-            answer = base.pipeline(
-                **embeds,
-                num_inference_steps=base.card.inference.num_inference_steps,
-                guidance_scale=base.card.inference.guidance_scale,
-                height=side,
-                width=side,
-                generator=[torch.Generator().manual_seed(request.seed) for request in batch],
-                output_type="latent",
-                callback_on_step_end=stop_if_preempted,
-            )
-        parts.append(answer.images.float().cpu())
-        log(f"{purpose}: {first + len(batch)} of {len(requests)}")
-    return torch.cat(parts)
+    embeds = base.prompt_embeds(tuple(request.prompt for request in batch))
+    with torch.no_grad():
+        answer = base.pipeline(
+            **embeds,
+            num_inference_steps=base.card.inference.num_inference_steps,
+            guidance_scale=base.card.inference.guidance_scale,
+            height=side,
+            width=side,
+            generator=[torch.Generator().manual_seed(request.seed) for request in batch],
+            output_type="latent",
+            callback_on_step_end=stop_if_preempted,
+        )
+    latents: Tensor = answer.images.float().cpu()
+    return latents
 
 
 def decode(base: Base, latents: Tensor) -> Pictures:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from contracts.codes import CODES
 from trainer.config.noise import seed_of
 from trainer.config.recipe import Recipe
 from trainer.examples.batches import draw_batch
@@ -21,7 +22,7 @@ from trainer.optimisation.step import OptimizerStep, divergence_at
 from trainer.optimisation.training_run import RunTracker, TrainingOutcome, TrainingRun
 from trainer.process import memory
 from trainer.process.distributed import ProcessGroup
-from trainer.process.results import PreemptedError, log
+from trainer.process.results import PreemptedError, TrainingError, log
 from trainer.process.time_limit import TimeLimit
 
 
@@ -32,7 +33,7 @@ def train(
 
     Raises:
         TrainingError: ``training_diverged``; the loss or the gradient is not finite, and the newest
-            checkpoint has less than half of the steps.
+            checkpoint has less than half of the steps. ``deadline_exceeded``; no step was done.
         PreemptedError: SIGTERM has come, and a checkpoint was saved.
     """
     process_group, recipe = ProcessGroup.join(), run.recipe
@@ -50,8 +51,19 @@ def train(
             _save_if_due(tracker, stepper, preempted=process_group.any_rank(limit.preempted))
             tracker.validate(networks)
 
+    raise_if_untrained(tracker.progress)
     process_group.check_equal(stepper.weights.values())
     return tracker.outcome()
+
+
+def raise_if_untrained(progress: Progress) -> None:
+    """Check that a training has done a step: the gate would only say that it has no effect.
+
+    Raises:
+        TrainingError: ``deadline_exceeded``; the time ended before the first step.
+    """
+    if progress.step == 0:
+        raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
 
 
 @dataclass(frozen=True)

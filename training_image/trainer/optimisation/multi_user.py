@@ -20,7 +20,7 @@ from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
 from trainer.model.grouped_lora import adapter_of, attach, detach
 from trainer.optimisation.checkpoint import Progress, TrainingState
-from trainer.optimisation.loop import training_mode
+from trainer.optimisation.loop import raise_if_untrained, training_mode
 from trainer.optimisation.losses import example_losses, user_loss
 from trainer.optimisation.step import OptimizerStep, StepStats, clip_per_user, divergence_at
 from trainer.optimisation.training_run import RunTracker, TrainingOutcome, TrainingRun
@@ -115,6 +115,10 @@ def _save_if_due(trackers: list[RunTracker], stepper: OptimizerStep, *, preempte
 def _result_of(tracker: RunTracker, stepper: OptimizerStep, user: int) -> UserResult:
     """Return a user's weights; after a divergence, those of its newest worthwhile checkpoint."""
     if tracker.diverged_at is None:
+        try:
+            raise_if_untrained(tracker.progress)
+        except TrainingError as error:
+            return error
         return tracker.outcome(), adapter_of(stepper.weights, user)
     state = tracker.run.load_worthwhile()
     if state is None:
