@@ -37,7 +37,7 @@ def requests() -> Iterator[RequestCase]:
         "train_batch_size": [0, 1000],
         "trigger_word": [
             "",
-            "two words",
+            "two  words",
             "x" * 200,
             "\U0001f600",
             "a\u200db",

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.limits import SIDE_STEP
+from contracts.shared.limits import MAX_TRAIN_STEPS, SIDE_STEP
 from domain.requests import kohya_settings as names
 from domain.requests.kohya_datasets import Flat, flatten
 from domain.requests.kohya_gui import read_window
@@ -307,6 +307,7 @@ class _Work:
         elif self.fields.get("lr_scheduler") == "constant":
             self.report("ignored", "lr_warmup", None, "constant has no warm-up.")
         elif isinstance(percent, int | float) and isinstance(steps, int) and 0 <= percent <= 100:  # noqa: PLR2004 - per cent
+            steps = min(steps, MAX_TRAIN_STEPS)  # more of them are refused under their own name
             note = f"{percent:g} % of {steps} steps."
             self.put("mapped", "lr_warmup", "lr_warmup_steps", round(steps * percent / 100), note)
         else:
