@@ -155,8 +155,10 @@ class SageMakerKit:
             return {name: file.read() for name, file in files if file is not None}
 
     def log_lines(self, group: str, stream: str) -> list[str]:
-        streams = self.logs.describe_log_streams(logGroupName=group)["logStreams"]
-        names = [s["logStreamName"] for s in streams if s["logStreamName"].startswith(stream)]
+        pages = self.logs.get_paginator("describe_log_streams").paginate(
+            logGroupName=group, logStreamNamePrefix=stream
+        )  # one page has 50 streams, and other tests leave theirs
+        names = [one["logStreamName"] for page in pages for one in page["logStreams"]]
         return [
             event["message"]
             for name in names
