@@ -7,9 +7,8 @@ from ministack.core import iam_evaluator
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import dynamodb, eventbridge, lambda_svc, stepfunctions
-from ministack.services.cloudformation import provisioners
 
-from local.cloud import sessions
+from local.cloud import resources, sessions
 from local.cloud.typing_aliases import Json, Stock
 
 log = logging.getLogger(__name__)
@@ -21,7 +20,7 @@ def install() -> None:
     """Retry functions, send undeliverable events to a DLQ, and keep a table's TTL and recovery."""
     eventbridge._dispatch_to_lambda = _invoke_asynchronously
     _keep_undeliverable_events()
-    _keep_table_properties()
+    resources.apply_after("AWS::DynamoDB::Table", _apply)
 
 
 def _invoke_asynchronously(arn: str, payload: str) -> None:
@@ -82,23 +81,6 @@ def _may_invoke(rule: Json, function: Stock, arn: str) -> bool:
     policy = function.get("policy")
     found = iam_evaluator.evaluate_resource_policy(policy, context, service=EVENTS)
     return bool(found.decision == "Allow")
-
-
-def _keep_table_properties() -> None:
-    handler = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
-    create, update = handler["create"], handler["update"]
-
-    def created(logical_id: str, properties: Json, stack: Stock) -> Stock:
-        answer = create(logical_id, properties, stack)
-        _apply(answer[0], properties)
-        return answer
-
-    def updated(name: str, old: Json, new: Json, *rest: Stock) -> Stock:
-        answer = update(name, old, new, *rest)
-        _apply(answer[0], new)
-        return answer
-
-    handler.update(create=created, update=updated)
 
 
 def _apply(table: str, properties: Json) -> None:

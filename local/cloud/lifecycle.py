@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from ministack.services import s3
-from ministack.services.cloudformation import provisioners
 
+from local.cloud import resources
 from local.cloud.typing_aliases import Json, Stock
 
 CURRENT_VERSION_EVENTS = {
@@ -26,20 +26,7 @@ _sweeping: ContextVar[bool] = ContextVar("sweeping", default=False)
 
 def install() -> None:
     """Give a template's rules to its buckets, and name the events of expired objects."""
-    handler = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
-    create, update = handler["create"], handler["update"]
-
-    def created(logical_id: str, properties: Json, stack: Stock) -> Stock:
-        answer = create(logical_id, properties, stack)
-        _apply(answer[0], properties)
-        return answer
-
-    def updated(name: str, old: Json, new: Json, *rest: Stock) -> Stock:
-        answer = update(name, old, new, *rest)
-        _apply(answer[0], new)
-        return answer
-
-    handler.update(create=created, update=updated)
+    resources.apply_after("AWS::S3::Bucket", _apply)
     s3._fire_s3_event_async = _renamed(s3._fire_s3_event_async)
     s3._s3_event_to_eventbridge = _with_reason(s3._s3_event_to_eventbridge)
 

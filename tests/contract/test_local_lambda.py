@@ -333,7 +333,8 @@ def test_a_layer_is_found_and_the_function_s_own_code_comes_first(
 
 
 def test_a_rule_calls_only_a_function_that_permits_it(functions: Functions, cloud: Cloud) -> None:
-    name, events = functions.make("ruled", "app.context"), cloud.client("events")
+    source = "def handler(event, context): print('called by', event['source'])"
+    name, events = functions.make("ruled", "app.handler", source), cloud.client("events")
     client = cloud.client("lambda")
     target = client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     arns = {}
@@ -348,5 +349,7 @@ def test_a_rule_calls_only_a_function_that_permits_it(functions: Functions, clou
     for rule in ("unpermitted", "permitted"):
         events.put_events(Entries=[{"Source": rule, "DetailType": "x", "Detail": "{}"}])
     eventually(lambda: functions.calls(name) == 1)
+    callers = [line.strip() for line in functions.log(name) if line.startswith("called by")]
+    assert callers == ["called by permitted"]
     events.put_events(Entries=[{"Source": "permitted", "DetailType": "x", "Detail": "{}"}])
     eventually(lambda: functions.calls(name) == 2)

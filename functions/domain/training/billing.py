@@ -32,7 +32,7 @@ class Settled(NamedTuple):
     adapters_usd: tuple[float, ...]
     """USD for each adapter that the job finished, its earlier attempts included."""
     billable_seconds: int
-    """Of all instances together, like the pool's seconds."""
+    """Billed seconds of all instances together, like the pool's seconds."""
     spot_saving: float | None
     """Share of the training time that was not billed; None for on-demand instances."""
     pool_seconds: int
