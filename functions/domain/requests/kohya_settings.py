@@ -27,14 +27,24 @@ KIND_NAMES: dict[Kind, str] = {
 }
 
 
+MAX_NUMBER = 10**12
+"""The largest size of a number in a settings file. No setting comes near it, and what is derived
+from two such numbers is still a number that can be written."""
+
+
 def has_kind(value: object, kind: Kind) -> bool:
-    """Whether a TOML value has the type; true and false are not numbers."""
+    """Whether a TOML value has the type; true and false are not numbers, nor is what is too large.
+
+    Infinity and "not a number" are no numbers of a setting either.
+    """
     if kind == "any":
         return True
     if isinstance(value, bool):
         return kind == "flag"
-    wanted = {"whole": int, "number": int | float, "text": str}
-    return kind in wanted and isinstance(value, wanted[kind])
+    if isinstance(value, int | float):
+        wanted = {"whole": int, "number": int | float}
+        return kind in wanted and isinstance(value, wanted[kind]) and abs(value) <= MAX_NUMBER
+    return kind == "text" and isinstance(value, str)
 
 
 UPLOAD = "The upload and the deployment decide where files are."

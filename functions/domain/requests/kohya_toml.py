@@ -307,7 +307,8 @@ class _Work:
         elif self.fields.get("lr_scheduler") == "constant":
             self.report("ignored", "lr_warmup", None, "constant has no warm-up.")
         elif isinstance(percent, int | float) and isinstance(steps, int) and 0 <= percent <= 100:  # noqa: PLR2004 - per cent
-            steps = min(steps, MAX_TRAIN_STEPS)  # more of them are refused under their own name
+            # Too few or too many steps are refused under their own name.
+            steps = min(max(steps, 1), MAX_TRAIN_STEPS)
             note = f"{percent:g} % of {steps} steps."
             self.put("mapped", "lr_warmup", "lr_warmup_steps", round(steps * percent / 100), note)
         else:
@@ -400,7 +401,7 @@ def _sides(value: object) -> tuple[int, int] | None:
         width, height = (int(str(side)) for side in (*sides, *sides[-1:])[:2])
     except ValueError:
         return None
-    return width, height
+    return (width, height) if max(width, height) <= names.MAX_NUMBER else None
 
 
 def _positive(value: object) -> int:

@@ -120,6 +120,10 @@ def test_a_zero_means_what_it_means_to_the_window(
         ({"network_dim": 9999}, "network_dim"),
         ({"max_resolution": "wide"}, "max_resolution"),
         ({"lr_warmup": "much"}, "lr_warmup"),
+        ({"text_encoder_lr": 10**400}, "text_encoder_lr"),
+        ({"epoch": -1e182}, "epoch"),
+        ({"train_batch_size": 10**13}, "train_batch_size"),
+        ({"max_resolution": "1" * 400}, "max_resolution"),
     ],
 )
 def test_what_cannot_be_done_is_refused_under_the_window_s_name(
