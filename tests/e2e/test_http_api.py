@@ -63,8 +63,8 @@ def test_keys_and_people_are_let_in_and_nobody_else(stack: Stack) -> None:
         found = ask(stack, "/v1/models", token)
         assert found == (200, {"object": "list", "data": [], "next": None})
     head, claims, sign = person.split(".")
-    told = json.loads(base64.urlsafe_b64decode(claims + "=="))
-    other = json.dumps(told | {"custom:tenant": "victim"}).encode()
+    payload = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    other = json.dumps(payload | {"custom:tenant": "victim"}).encode()
     forged = f"{head}.{base64.urlsafe_b64encode(other).decode().rstrip('=')}.{sign}"
     for token in ("x", key[:-1] + ("0" if key[-1] != "0" else "1"), forged):
         refused = ask(stack, "/v1/models", token)
