@@ -212,7 +212,7 @@ def add_doctor(commands: Commands) -> None:
 def add_base(commands: Commands) -> None:
     """Add ``likeness base add``, ``check`` and ``calibrate``."""
     base = add_command(commands, "base", "Describe, check and calibrate base models")
-    parts = base.add_subparsers(dest="part", required=True, metavar="PART")
+    parts = base.add_subparsers(dest="part", required=True, metavar="PART", help="what to do")
     add_base_add(parts)
     check = add_command(parts, "check", "Tell which files of a base are missing or changed")
     check.add_argument("base", metavar="ID|FOLDER", help="a folder, or an id with --to or --stack")

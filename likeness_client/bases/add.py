@@ -4,7 +4,6 @@ import json
 import shutil
 import sys
 import tempfile
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -303,16 +302,16 @@ def summary(folder: Path, card: BaseCard) -> str:
     """Return what was found, in lines."""
     training, inference = card.training, card.inference
     floors = card.gate.model_dump(exclude_none=True)
+    rate = f"rank {training.rank}, learning rate {training.learning_rate:g}"
+    drawing = f"{inference.num_inference_steps} steps, guidance {inference.guidance_scale:g}"
     lines = [
         f"{folder / BASE_FILE}",
         f"  base        {card.base_id}, {base_prefix(card.base_id)} in a bucket",
         f"  family      {card.family}, {card.prediction_type}, {card.resolution} pixels",
         f"  hash        {card.sha256} over {len(card.files)} files",
         f"  licence     {card.license or 'not known: give --license'}",
-        f"  training    rank {training.rank}, learning rate {training.learning_rate:g},"
-        f" {training.steps_per_photo} steps a photo",
-        f"  pictures    {inference.num_inference_steps} steps, guidance"
-        f" {inference.guidance_scale:g}, {inference.scheduler}",
+        f"  training    {rate}, {training.steps_per_photo} steps a photo",
+        f"  pictures    {drawing}, {inference.scheduler}",
         f"  judge       {card.judge or 'none: likeness is not measured'}",
         f"  gate        {', '.join(f'{name} {value:g}' for name, value in floors.items())}",
     ]

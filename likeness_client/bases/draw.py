@@ -144,5 +144,6 @@ def decode(loaded: Loaded, latents: torch.Tensor) -> np.ndarray[Any, np.dtype[np
     vae = loaded.pipeline.vae
     with torch.inference_mode():
         decoded = vae.decode(latents.float() / vae.config.scaling_factor).sample[0]
-    pixels = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    return np.asarray(pixels, dtype=np.float32)
+    pixels = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).cpu()
+    made: np.ndarray[Any, np.dtype[np.float32]] = pixels.numpy()
+    return made

@@ -85,7 +85,7 @@ def copy_tokenizer(source: Path, name: str, target: Path) -> None:
     Raises:
         BaseRefusedError: there are none.
     """
-    folder = next((one for one in (source / name, source / "tokenizer", source) if one.is_dir()))
+    folder = next(one for one in (source / name, source / "tokenizer", source) if one.is_dir())
     found = [folder / file for file in FILES if (folder / file).is_file()]
     names = {path.name for path in found}
     if "tokenizer.json" not in names and not {"vocab.json", "merges.txt"} <= names:

@@ -43,7 +43,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def add_base(folder: Path, place: str, environment: dict[str, str]) -> None:
     """Describe the base and copy it to its bucket, as an operator does."""
-    command = [sys.executable, "-m", "likeness_client", "base", "add", folder, "--no-picture"]
+    command = [sys.executable, "-m", "likeness_client", "base", "add", str(folder), "--no-picture"]
     done = subprocess.run(
         [*command, "--id", BASE_ID, "--to", place],
         check=False,

@@ -96,7 +96,9 @@ def unet_name(name: str, layers: int, has_attention: list[bool]) -> str:
         place = 2 if has_attention[int(match[1])] else 1
         block = int(match[1]) * (layers + 1) + layers
         return f"output_blocks.{block}.{place}.conv.{match[2]}"
-    match = re.fullmatch(r"(down|mid|up)_blocks?\.(?:(\d+)\.)?(resnets|attentions)\.(\d+)\.(.+)", name)
+    match = re.fullmatch(
+        r"(down|mid|up)_blocks?\.(?:(\d+)\.)?(resnets|attentions)\.(\d+)\.(.+)", name
+    )
     assert match is not None, name
     where, level, kind, number, rest = match.groups()
     index, is_attention = int(number), kind == "attentions"
@@ -129,12 +131,22 @@ def text_tensors(networks: Mapping[str, Any]) -> Tensors:
     encoder, second = networks["text_encoder"], networks.get("text_encoder_2")
     is_open_clip = encoder.config.hidden_act == "gelu"
     if second is None and is_open_clip:
-        return dict(open_clip_tensors(encoder, "cond_stage_model.model."))
-    start = "cond_stage_model.transformer." if second is None else "conditioner.embedders.0.transformer."
-    first = {f"{start}text_model.{name}": value for name, value in plain_names(encoder)}
+        return with_unused_layer(dict(open_clip_tensors(encoder, "cond_stage_model.model.")))
+    start = "cond_stage_model." if second is None else "conditioner.embedders.0."
+    first = {f"{start}transformer.text_model.{name}": value for name, value in plain_names(encoder)}
     if second is None:
         return first
     return first | dict(open_clip_tensors(second, "conditioner.embedders.1.model."))
+
+
+def with_unused_layer(tensors: Tensors) -> Tensors:
+    """Return the tensors with one layer more: SD 2 reads OpenCLIP's last layer but one."""
+    numbers = {int(name.split("resblocks.")[1].split(".")[0]) for name in tensors if "resb" in name}
+    last, new = f"resblocks.{max(numbers)}.", f"resblocks.{max(numbers) + 1}."
+    copies = {
+        name.replace(last, new): value.clone() for name, value in tensors.items() if last in name
+    }
+    return tensors | copies
 
 
 def plain_names(encoder: Any) -> Iterator[tuple[str, torch.Tensor]]:
@@ -159,7 +171,8 @@ def open_clip_tensors(encoder: Any, start: str) -> Iterator[tuple[str, torch.Ten
             yield f"{start}text_projection", value.T
         elif match := re.fullmatch(r"encoder\.layers\.(\d+)\.self_attn\.q_proj\.(\w+)", name):
             three = [weights[name.replace("q_proj", f"{one}_proj")] for one in "qkv"]
-            yield f"{start}transformer.resblocks.{match[1]}.attn.in_proj_{match[2]}", torch.cat(three)
+            place = f"{start}transformer.resblocks.{match[1]}"
+            yield f"{place}.attn.in_proj_{match[2]}", torch.cat(three)
         elif not re.search(r"self_attn\.[kv]_proj", name):
             match = re.fullmatch(r"encoder\.layers\.(\d+)\.(.+)\.(\w+)", name)
             assert match is not None, name
@@ -250,7 +263,8 @@ def make_pipeline(networks: dict[str, Any], prediction_type: str = "epsilon") ->
     )
     parts = {**networks, "scheduler": scheduler, "tokenizer": make_tokenizer(77)}
     if "text_encoder_2" in networks:
-        return StableDiffusionXLPipeline(**parts, tokenizer_2=make_tokenizer(77), add_watermarker=False)
+        second = make_tokenizer(77)
+        return StableDiffusionXLPipeline(**parts, tokenizer_2=second, add_watermarker=False)
     return StableDiffusionPipeline(
         **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
     )
