@@ -11,8 +11,16 @@ from typing import Any
 
 from contracts.base import Architecture, BaseCard, PredictionType
 from contracts.shared.layout import BASE_FILE, base_prefix
+from contracts.shared.pipeline_files import CONFIG_SUFFIXES
 from likeness_client.bases import configs as file_configs
-from likeness_client.bases.card import earlier_card, id_of, license_of, make_card, write_card
+from likeness_client.bases.card import (
+    earlier_card,
+    id_of,
+    license_of,
+    make_card,
+    prediction_seen,
+    write_card,
+)
 from likeness_client.bases.checkpoint import Checkpoint, read_checkpoint
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import (
@@ -126,27 +134,27 @@ def prediction(order: Order, pipeline: Pipeline, loaded: Any | None) -> Found:  
     Raises:
         BaseRefusedError: the scheduler's config says another thing than the flag or the UNet.
     """
-    said = pipeline.prediction_type
+    declared = pipeline.prediction_type
     where = "scheduler/scheduler_config.json"
     if order.prediction_type is not None:
-        if order.prediction_type != said:
+        if order.prediction_type != declared:
             raise BaseRefusedError(
-                f"--prediction-type says {order.prediction_type} and {where} says {said}, which the"
+                f"--prediction-type says {order.prediction_type} and {where} says {declared}, which the"
                 " trainer reads: correct the file"
             )
-        return Found(said, "as --prediction-type says")
+        return Found(declared, "as --prediction-type says")
     if loaded is None:
-        return Found(said, f"as {where} says; not measured, since nothing is drawn")
+        return Found(declared, f"as {where} says; not measured, since nothing is drawn")
     correlation = tools().noise_correlation(loaded, order.resolution or pipeline.resolution)
-    seen = tools().prediction_of(correlation)
+    seen = prediction_seen(correlation)
     words = f"its answer to pure noise correlates {correlation:.2f} with it (epsilon: 1, v: 0)"
-    if seen is not None and seen != said:
+    if seen is not None and seen != declared:
         raise BaseRefusedError(
-            f"{where} says {said}, but the UNet predicts {seen}: {words}. Correct the file, or"
-            f" give --prediction-type {said} if you know better, e.g. for untrained weights"
+            f"{where} says {declared}, but the UNet predicts {seen}: {words}. Correct the file, or"
+            f" give --prediction-type {declared} if you know better, e.g. for untrained weights"
         )
     sure = "measured" if seen else f"as {where} says; the measurement is not clear"
-    return Found(said, f"{sure}: {words}")
+    return Found(declared, f"{sure}: {words}")
 
 
 # ---- a single file -------------------------------------------------------------------------------
@@ -191,10 +199,10 @@ def build(order: Order, checkpoint: Checkpoint, work: Path) -> Path:
     """Write configs, convert, and correct what only the converted UNet shows; return the folder."""
     made, configs = work / "pipeline", work / "configs"
     resolution = order.resolution or checkpoint.resolution or RESOLUTIONS[checkpoint.family]
-    said = order.prediction_type or checkpoint.prediction_type
-    write_configs(order, checkpoint, configs, said or "epsilon", resolution)
+    declared = order.prediction_type or checkpoint.prediction_type
+    write_configs(order, checkpoint, configs, declared or "epsilon", resolution)
     tools("convert").convert(checkpoint, configs, made)
-    if said is None and order.config is None:
+    if declared is None and order.config is None:
         correct_prediction(order, checkpoint, made, resolution)
     return made
 
@@ -214,7 +222,7 @@ def write_configs(
     if order.config is not None:
         read_json(order.config / "model_index.json", "which parts the pipeline has")
         for path in files_below(order.config):
-            if path.endswith((".json", ".txt")) and path != BASE_FILE:
+            if path.endswith(CONFIG_SUFFIXES) and path != BASE_FILE:
                 (configs / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(order.config / path, configs / path)
         say(f"configs and tokenizers: those of {order.config}")
@@ -238,7 +246,7 @@ def correct_prediction(order: Order, checkpoint: Checkpoint, made: Path, resolut
     pipeline = read_pipeline(made)
     loaded = tools().load(pipeline, used_files(pipeline))
     correlation = tools().noise_correlation(loaded, resolution)
-    seen = tools().prediction_of(correlation)
+    seen = prediction_seen(correlation)
     if seen is None:
         raise BaseRefusedError(
             f"{checkpoint.path.name} does not say what its UNet predicts, and its answer to pure"

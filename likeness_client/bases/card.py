@@ -11,6 +11,7 @@ from contracts.base import (
     BaseCard,
     GateFloors,
     InferenceDefaults,
+    PredictionType,
     TrainingDefaults,
     hash_of_files,
 )
@@ -34,6 +35,9 @@ TRAINING = TrainingDefaults(
     max_train_steps=2000,
 )
 """A start for real bases, near diffusers' DreamBooth examples; measured on no real base here."""
+
+CLEAR_EPSILON, CLEAR_V = 0.7, 0.3
+"""Correlation of the prediction with pure noise: about 1 for epsilon, about 0.07 for v."""
 
 
 def default_card(family: Architecture) -> dict[str, Any]:
@@ -135,3 +139,14 @@ def id_of(name: str) -> str:
     'my-model_v1-0-pruned'
     """
     return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:64] or "base"
+
+
+def prediction_seen(correlation: float) -> PredictionType | None:
+    """Return what a correlation shows; None between the two.
+
+    >>> prediction_seen(0.99), prediction_seen(0.5), prediction_seen(0.07)
+    ('epsilon', None, 'v_prediction')
+    """
+    if correlation >= CLEAR_EPSILON:
+        return "epsilon"
+    return "v_prediction" if correlation <= CLEAR_V else None

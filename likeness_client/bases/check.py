@@ -73,8 +73,12 @@ class BucketStore:
         found = self._bucket.head(self._prefix + path)
         if found is None:
             return None
-        told = found["Metadata"].get(HASH)
-        return str(told) if told and not self._deep else self._bucket.digest(self._prefix + path)
+        recorded = found["Metadata"].get(HASH)
+        return (
+            str(recorded)
+            if recorded and not self._deep
+            else self._bucket.digest(self._prefix + path)
+        )
 
 
 def check(store: Store, name: str) -> int:

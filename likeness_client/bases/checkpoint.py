@@ -65,9 +65,9 @@ class Checkpoint:
         """What the file itself says: the tensor ``v_pred``, or ``modelspec.prediction_type``."""
         if "v_pred" in self.shapes:
             return "v_prediction"
-        said = self.metadata.get("modelspec.prediction_type", "").lower()
+        declared = self.metadata.get("modelspec.prediction_type", "").lower()
         known: dict[str, PredictionType] = {"v": "v_prediction", "epsilon": "epsilon"}
-        return known.get(said.removesuffix("_prediction").removesuffix("-prediction"))
+        return known.get(declared.removesuffix("_prediction").removesuffix("-prediction"))
 
     @property
     def has_zero_terminal_snr(self) -> bool:

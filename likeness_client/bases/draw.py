@@ -11,7 +11,7 @@ import transformers
 from diffusers import DiffusionPipeline
 from PIL import Image
 
-from contracts.base import BaseCard, PredictionType
+from contracts.base import BaseCard
 from contracts.shared.pipeline_files import unused_components, variant_of
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import Pipeline
@@ -21,8 +21,6 @@ MIN_CONTRAST = 0.01
 """Standard deviation (of 0 to 1) below which a picture shows nothing; the trainer's gate has it."""
 
 SAMPLES = 4
-CLEAR_EPSILON, CLEAR_V = 0.7, 0.3
-"""Correlation of the prediction with pure noise: about 1 for epsilon, about 0.07 for v."""
 
 
 @dataclass(frozen=True)
@@ -100,17 +98,6 @@ def empty_prompt(
     sizes = [resolution, resolution, 0, 0, resolution, resolution]
     time_ids = torch.tensor([sizes] * SAMPLES, device=loaded.device, dtype=loaded.dtype)
     return answer[0], {"text_embeds": answer[2].repeat(SAMPLES, 1), "time_ids": time_ids}
-
-
-def prediction_of(correlation: float) -> PredictionType | None:
-    """Return what a correlation shows; None between the two.
-
-    >>> prediction_of(0.99), prediction_of(0.5), prediction_of(0.07)
-    ('epsilon', None, 'v_prediction')
-    """
-    if correlation >= CLEAR_EPSILON:
-        return "epsilon"
-    return "v_prediction" if correlation <= CLEAR_V else None
 
 
 def draw(loaded: Loaded, card: BaseCard, path: Path, steps: int) -> None:

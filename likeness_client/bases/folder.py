@@ -11,6 +11,7 @@ from typing import Any
 
 from contracts.base import Architecture, PredictionType
 from contracts.shared.pipeline_files import (
+    CONFIG_SUFFIXES,
     MODEL_INDEX,
     UNUSED,
     WEIGHTS,
@@ -171,7 +172,7 @@ def used_files(pipeline: Pipeline, variant: str | None = None) -> list[str]:
     inside = [
         path
         for path in files_below(pipeline.folder)
-        if path.partition("/")[0] in parts and path.endswith((".json", ".txt", ".safetensors"))
+        if path.partition("/")[0] in parts and path.endswith((*CONFIG_SUFFIXES, ".safetensors"))
     ]
     chosen = [path for path in inside if is_chosen(path, inside, variant)]
     if len(found := variants_of(chosen)) > 1:

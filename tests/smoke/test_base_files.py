@@ -11,9 +11,10 @@ from diffusers import DiffusionPipeline, UNet2DConditionModel  # noqa: E402
 
 from contracts.base import BaseCard  # noqa: E402
 from likeness_client.__main__ import main  # noqa: E402
+from likeness_client.bases.card import prediction_seen  # noqa: E402
 from likeness_client.bases.checkpoint import Checkpoint  # noqa: E402
 from likeness_client.bases.configs import unet_config, vae_config  # noqa: E402
-from likeness_client.bases.draw import load, noise_correlation, prediction_of  # noqa: E402
+from likeness_client.bases.draw import load, noise_correlation  # noqa: E402
 from likeness_client.bases.folder import read_pipeline, used_files  # noqa: E402
 from local.embedded_base import PORTRAITS, PORTRAITS_SD2  # noqa: E402
 from local.embedded_base.tokenizer import make_tokenizer  # noqa: E402
@@ -137,7 +138,7 @@ def test_what_a_unet_predicts_shows_in_its_answer_to_pure_noise() -> None:
     for folder in (PORTRAITS, PORTRAITS_SD2):
         pipeline = read_pipeline(folder)
         loaded = load(pipeline, used_files(pipeline))
-        seen[folder.name] = prediction_of(noise_correlation(loaded, pipeline.resolution))
+        seen[folder.name] = prediction_seen(noise_correlation(loaded, pipeline.resolution))
     assert seen == {"portraits-sdxl": "epsilon", "portraits-sd2": "v_prediction"}
 
 

@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 MODEL_INDEX = "model_index.json"
+CONFIG_SUFFIXES = (".json", ".txt")
+"""Endings of configs and tokenizers; ``merges.txt`` is one of them."""
 
 UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 """Components that neither training nor drawing uses; they are not loaded, and may be missing."""

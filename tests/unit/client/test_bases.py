@@ -12,7 +12,7 @@ from likeness_client.__main__ import main
 from likeness_client.bases.checkpoint import read_checkpoint
 from likeness_client.bases.errors import BaseRefusedError
 
-Said = pytest.CaptureFixture[str]
+Capture = pytest.CaptureFixture[str]
 
 
 def write_pipeline(folder: Path, **scheduler: Any) -> Path:
@@ -100,18 +100,18 @@ def test_of_two_precisions_the_plain_weights_or_the_named_ones_are_taken(tmp_pat
     ],
 )
 def test_a_missing_file_is_named_with_its_purpose(
-    tmp_path: Path, capsys: Said, lost: str, why: str
+    tmp_path: Path, capsys: Capture, lost: str, why: str
 ) -> None:
     folder = write_pipeline(tmp_path / "base")
     (folder / lost).unlink()
     assert add(folder) == 1
-    said = capsys.readouterr().err
-    assert lost in said
-    assert why in said
+    printed = capsys.readouterr().err
+    assert lost in printed
+    assert why in printed
     assert not (folder / "base.json").exists()
 
 
-def test_pickles_are_not_read_and_that_is_said(tmp_path: Path, capsys: Said) -> None:
+def test_pickles_are_not_read_and_that_is_said(tmp_path: Path, capsys: Capture) -> None:
     folder = write_pipeline(tmp_path / "base")
     weights = folder / "unet/diffusion_pytorch_model.safetensors"
     weights.rename(weights.with_suffix(".bin"))
@@ -128,7 +128,7 @@ def test_pickles_are_not_read_and_that_is_said(tmp_path: Path, capsys: Said) -> 
     ],
 )
 def test_what_cannot_be_trained_is_refused(
-    tmp_path: Path, capsys: Said, file: str, changes: dict[str, Any], words: str
+    tmp_path: Path, capsys: Capture, file: str, changes: dict[str, Any], words: str
 ) -> None:
     folder = write_pipeline(tmp_path / "base")
     edit(folder / file, **changes)
@@ -136,7 +136,7 @@ def test_what_cannot_be_trained_is_refused(
     assert words in capsys.readouterr().err
 
 
-def test_a_flag_that_contradicts_the_scheduler_is_refused(tmp_path: Path, capsys: Said) -> None:
+def test_a_flag_that_contradicts_the_scheduler_is_refused(tmp_path: Path, capsys: Capture) -> None:
     folder = write_pipeline(tmp_path / "base", prediction_type="v_prediction")
     assert add(folder, "--prediction-type", "epsilon") == 1
     assert "correct the file" in capsys.readouterr().err
@@ -144,7 +144,7 @@ def test_a_flag_that_contradicts_the_scheduler_is_refused(tmp_path: Path, capsys
     assert card_of(folder).prediction_type == "v_prediction"
 
 
-def test_a_judge_becomes_part_of_the_base(tmp_path: Path, capsys: Said) -> None:
+def test_a_judge_becomes_part_of_the_base(tmp_path: Path, capsys: Capture) -> None:
     folder, judge = write_pipeline(tmp_path / "base"), tmp_path / "my-judge"
     judge.mkdir()
     assert add(folder, "--judge", str(judge)) == 1
@@ -155,7 +155,7 @@ def test_a_judge_becomes_part_of_the_base(tmp_path: Path, capsys: Said) -> None:
     assert "judge/judge.json" in card_of(folder).files
 
 
-def test_check_names_what_is_missing_or_changed(tmp_path: Path, capsys: Said) -> None:
+def test_check_names_what_is_missing_or_changed(tmp_path: Path, capsys: Capture) -> None:
     folder = write_pipeline(tmp_path / "base")
     assert main(["base", "check", str(folder)]) == 1
     assert "make it by `likeness base add`" in capsys.readouterr().err
@@ -171,7 +171,7 @@ def test_check_names_what_is_missing_or_changed(tmp_path: Path, capsys: Said) ->
     assert "2 problems" in summary
 
 
-def test_an_id_needs_a_bucket(tmp_path: Path, capsys: Said) -> None:
+def test_an_id_needs_a_bucket(tmp_path: Path, capsys: Capture) -> None:
     assert main(["base", "check", str(tmp_path / "nowhere")]) == 2
     assert "for an id give --to or --stack" in capsys.readouterr().err
     assert add(write_pipeline(tmp_path / "base"), "--to", "s3://bucket/prefix") == 1
