@@ -139,8 +139,8 @@ def prediction(order: Order, pipeline: Pipeline, loaded: Any | None) -> Found:  
     if order.prediction_type is not None:
         if order.prediction_type != declared:
             raise BaseRefusedError(
-                f"--prediction-type says {order.prediction_type} and {where} says {declared}, which the"
-                " trainer reads: correct the file"
+                f"--prediction-type says {order.prediction_type} and {where} says {declared}, which"
+                " the trainer reads: correct the file"
             )
         return Found(declared, "as --prediction-type says")
     if loaded is None:
