@@ -7,8 +7,11 @@ Fails  nothing on purpose: what goes wrong is answered as ``internal_error``
 
 from typing import Any
 
+from aws import settings
 from aws.api_keys import DynamoApiKeys
 from aws.models import DynamoModels
+from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
+from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Services
 from runtime.handlers import stage
@@ -23,4 +26,12 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
 
 def _services() -> Services:
     """Open the stores that the template's variables name."""
-    return Services(keys=DynamoApiKeys.from_env(), models=DynamoModels.from_env())
+    return Services(
+        keys=DynamoApiKeys.from_env(),
+        models=DynamoModels.from_env(),
+        webhooks=WebhookServices(
+            DynamoWebhooks.from_env(),
+            SqsWebhookQueue.from_env(),
+            private=settings.text("WEBHOOK_ADDRESSES") == "any",
+        ),
+    )

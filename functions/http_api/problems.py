@@ -17,6 +17,8 @@ STATUS: dict[str, HTTPStatus] = {
     "not_found": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "invalid_call": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "webhook_address_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_many_webhooks": HTTPStatus.CONFLICT,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """HTTP status of every code with which the API itself answers."""

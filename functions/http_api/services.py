@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.ports.api_keys import ApiKeys
 from domain.ports.models import Models
+from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
 
 
@@ -15,4 +16,5 @@ class Services:
 
     keys: ApiKeys
     models: Models
+    webhooks: WebhookServices
     now: Callable[[], datetime] = now
