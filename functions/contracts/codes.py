@@ -799,7 +799,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "webhook_address_refused": CodeEntry(
         "The webhook's address is not accepted",
-        "It is not an https address of a public host, it carries a user name, or its port is not allowed.",
+        "It is no https address of a public host, it has a user name, or its port is not allowed.",
         "Give an address such as https://example.org/likeness that the internet can reach.",
         "owner",
         False,

@@ -1,8 +1,8 @@
 """Beside the states, publish_status: publish the status changes of jobs to their subscribers.
 
 In     TableStreamEvent   the jobs table's stream
-Out    nothing            a StatusChange on EventBridge and on the status topic, for each change, and
-                          a message in the queue for each webhook of the tenant that wants it
+Out    nothing            for each change a StatusChange on EventBridge and on the status topic,
+                          and a message for each webhook of the tenant that wants it
 Fails  anything           the batch is tried again, so a change may be published twice
 """
 

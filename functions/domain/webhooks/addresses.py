@@ -85,7 +85,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
     >>> is_public(ip_address("93.184.216.34"))
     True
-    >>> [is_public(ip_address(a)) for a in ("169.254.169.254", "::ffff:10.0.0.1", "64:ff9b::7f00:1")]
+    >>> [is_public(ip_address(a)) for a in ("169.254.169.254", "::ffff:10.0.0.1", "fd00::1")]
     [False, False, False]
     """
     if isinstance(address, IPv6Address):

@@ -104,9 +104,7 @@ def ping(services: WebhookServices, tenant: str, webhook_id: str, now: datetime)
     if found.disabled_at is not None:
         services.webhooks.replace(found, found.model_copy(update={"disabled_at": None}))
     message = WebhookMessage(type="ping", timestamp=now.isoformat(), data={"webhook": webhook_id})
-    task = WebhookTask(
-        webhook_id=webhook_id, message_id=f"msg_{token_hex(16)}", message=message
-    )
+    task = WebhookTask(webhook_id=webhook_id, message_id=f"msg_{token_hex(16)}", message=message)
     return enqueue(services.webhooks, services.queue, tenant, task, now)
 
 

@@ -33,9 +33,7 @@ def add_webhook(body: WebhookRequest) -> WebhookWithSecret:
     """Store an address that is told of the tenant's jobs; the secret is shown this once."""
     tenant, found = caller(router, "admin").tenant, services(router)
     try:
-        made = registering.register(
-            found.webhooks, tenant, body.url, body.events, found.now()
-        )
+        made = registering.register(found.webhooks, tenant, body.url, body.events, found.now())
     except AddressRefusedError:
         raise ApiError("webhook_address_refused") from None
     except TooManyWebhooksError:
@@ -106,9 +104,7 @@ def replay_delivery(webhook_id: OwnWebhook, message_id: OwnMessage) -> DeliveryV
     """Queue a message of the last seven days again, with the id that it had."""
     tenant, found = caller(router, "admin").tenant, services(router)
     try:
-        queued = registering.replay(
-            found.webhooks, tenant, webhook_id, message_id, found.now()
-        )
+        queued = registering.replay(found.webhooks, tenant, webhook_id, message_id, found.now())
     except UnknownWebhookError:
         raise ApiError("not_found") from None
     return DeliveryView.of(queued)

@@ -4,10 +4,12 @@ import json
 from typing import Any, NamedTuple
 
 from contracts.documents.api.callers import Scope
+from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Services
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.models import MemoryModels
+from tests.fakes.webhooks import MemoryWebhookQueue, MemoryWebhooks
 
 APP = make_app()
 ALL: tuple[Scope, ...] = ("read", "train", "draw", "erase", "admin")
@@ -22,7 +24,8 @@ class Answer(NamedTuple):
 
 
 def services() -> Services:
-    return Services(keys=MemoryApiKeys(), models=MemoryModels())
+    webhooks = WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False)
+    return Services(keys=MemoryApiKeys(), models=MemoryModels(), webhooks=webhooks)
 
 
 def context(tenant: str, *scopes: Scope, mode: str = "live") -> dict[str, str]:
