@@ -3,6 +3,7 @@
 A router file of routes/ gets its caller from ``caller``: there is no other way to learn a tenant.
 """
 
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -107,6 +108,7 @@ def _message(found: dict[str, Any]) -> str:
     return str(found.get("msg", kind)) if kind != "value_error" else "is not valid"
 
 
+@cache
 def make_app() -> Front:
-    """Return the API with all its routes."""
+    """Return the API with all its routes; one in a process, because a router has one resolver."""
     return Front()
