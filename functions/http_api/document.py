@@ -1,5 +1,7 @@
 """The OpenAPI 3.1 document of the HTTP API, made from its routes and the contracts."""
 
+import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from contracts.documents.api.problem import PROBLEM_TYPE, Problem
@@ -28,10 +30,19 @@ def document(front: Front) -> Json:
     found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     found["security"] = [{"bearer": []}]
     found["servers"] = [{"url": "/", "description": "the stack's output ApiUrl"}]
+    told = dict(_descriptions(front))
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
+            operation["description"] = told[path, method]
             _complete(path, method, operation)
     return found
+
+
+def _descriptions(front: Front) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the docstring of each route."""
+    resolver: Any = front.resolver
+    for route in resolver._static_routes + resolver._dynamic_routes:  # noqa: SLF001 - no other way
+        yield (route.openapi_path, route.method.lower()), inspect.getdoc(route.func) or ""
 
 
 def _complete(path: str, method: str, operation: Json) -> None:

@@ -9,7 +9,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from contracts.codes import CODES
 from contracts.documents.api.problem import FieldProblem
 from contracts.documents.api.uploads import (
-    FILE_SUFFIXES,
     MAX_FILES,
     MAX_PHOTO_BYTES,
     FileToUpload,
@@ -21,7 +20,12 @@ from contracts.documents.api.uploads import (
 )
 from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, has_suffix
+from contracts.shared.suffixes import (
+    ARCHIVE_SUFFIXES,
+    CAPTION_SUFFIXES,
+    SUFFIX_OF_TYPE,
+    has_suffix,
+)
 from domain.intake.normalisation import MAX_PHOTO_BYTES as MAX_READ
 from domain.intake.normalisation import limits_for
 from domain.intake.photo_quality import ADVICE, advice_on
@@ -70,7 +74,9 @@ def inspect_photo(upload_id: UploadId, number: Number) -> PhotoInspected:
     """Return the verdict on one photo at the base's resolution; nothing is stored."""
     tenant, stores = caller(router, "train").tenant, services(router)
     prefix = f"{layout.upload_prefix(tenant, upload_id)}{number:03d}"
-    found = [one for one in stores.uploads.list(prefix, 3) if not one.key.endswith(".txt")]
+    found = [
+        one for one in stores.uploads.list(prefix, 3) if not has_suffix(one.key, CAPTION_SUFFIXES)
+    ]
     if not found or has_suffix(found[0].key, ARCHIVE_SUFFIXES):
         raise ApiError("not_found")
     return verdict_on(stores, found[0].key, number)
@@ -150,4 +156,4 @@ def problem_of(number: int, field: str, message: str) -> FieldProblem:
 
 def name_of(number: int, file: FileToUpload) -> str:
     """Return the name of a file's key; a caption has the name of its photo."""
-    return f"{number if file.of_photo is None else file.of_photo:03d}{FILE_SUFFIXES[file.type]}"
+    return f"{number if file.of_photo is None else file.of_photo:03d}{SUFFIX_OF_TYPE[file.type]}"

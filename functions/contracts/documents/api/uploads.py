@@ -25,20 +25,6 @@ FileType = Literal[
     "application/gzip",
 ]
 
-FILE_SUFFIXES: dict[FileType, str] = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/webp": ".webp",
-    "image/heic": ".heic",
-    "image/heif": ".heif",
-    "image/avif": ".avif",
-    "text/plain": ".txt",
-    "application/zip": ".zip",
-    "application/x-tar": ".tar",
-    "application/gzip": ".tar.gz",
-}
-"""Suffix of each type's key. The caller's file names are not used: they may name a person."""
-
 
 class FileToUpload(Document):
     """One file of an upload."""
