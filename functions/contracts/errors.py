@@ -64,6 +64,18 @@ class TooFewPhotosError(StageError):
     code = "too_few_photos"
 
 
+class PersonsMixedError(StageError):
+    """The photos show several people, and none of them on most photos. Final: the owner sorts."""
+
+    code = "several_persons"
+
+
+class FaceFinderBrokenError(StageError):
+    """The face finder did not start: a fault of the runtime, not of a photo. Tried again."""
+
+    retryable = True
+
+
 class PhotosTooSlowError(StageError):
     """Photos take too long to decode, and too few others are usable. Final: the owner acts."""
 
