@@ -44,7 +44,7 @@ def looks_for_faces(request: TrainingRequest, card: BaseCard) -> bool:
     """
     if request.face_checks is not None:
         return request.face_checks == "photos"
-    return rules.needs_face(request) and card.face_detector != "drawn"
+    return rules.needs_face(request) and card.face_detector not in {"drawn", "none"}
 
 
 def check_faces(photos: Sequence[PhotoVerdict], services: FaceServices) -> CheckedFaces:
@@ -100,7 +100,7 @@ def on_faces(photo: PhotoVerdict, faces: Sequence[FoundFace]) -> PhotoVerdict:
 
 def is_turned(face: FoundFace) -> bool:
     """Whether a face is seen from the side."""
-    return not face.upright or face.turn > rules.TURNED_ABOVE
+    return not face.upright or abs(face.turn) > rules.TURNED_ABOVE
 
 
 def refused(photo: PhotoVerdict, code: str) -> PhotoVerdict:
