@@ -77,6 +77,7 @@ SECTIONS = (
             "functions/runtime/",
             "functions/",
             "dependencies/",
+            "layers/",
         ),
     ),
     Section(
@@ -159,6 +160,8 @@ LISTENERS = (
     "model_status",
     "reap_endpoint",
     "release_endpoint",
+    "authorize",
+    "http_api",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

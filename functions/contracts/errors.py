@@ -53,7 +53,7 @@ class ConsentRefusedError(StageError):
 
 
 class DecoderBrokenError(StageError):
-    """The photo decoder did not start: a fault of the runtime, not of a photo. Tried again."""
+    """The photo decoder or the face finder did not start: a fault of the runtime, not of a photo. Tried again."""
 
     retryable = True
 
@@ -68,12 +68,6 @@ class PersonsMixedError(StageError):
     """The photos show several people, and none of them on most photos. Final: the owner sorts."""
 
     code = "several_persons"
-
-
-class FaceFinderBrokenError(StageError):
-    """The face finder did not start: a fault of the runtime, not of a photo. Tried again."""
-
-    retryable = True
 
 
 class PhotosTooSlowError(StageError):

@@ -7,8 +7,7 @@ Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
        PersonsMixedError    final; likewise, when the photos show several people
        PriceUnknownError    final; a dry run's max_cost_usd, and the operator gave no price
-       DecoderBrokenError, FaceFinderBrokenError
-                            the workflow tries again: the child process did not start
+       DecoderBrokenError   the workflow tries again: the decoder or the face finder did not start
 """
 
 from contextlib import closing

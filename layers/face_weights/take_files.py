@@ -28,7 +28,7 @@ class NotTakenError(Exception):
 
 def main() -> int:
     """Take the files; return 1 and say why if one cannot be had."""
-    packages, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    packages, folder = json.loads(Path(sys.argv[1]).read_text())["packages"], Path(sys.argv[2])
     try:
         for package in packages:
             take(package, folder)

@@ -20,6 +20,7 @@ NOT_PACKAGES = {
     "docs",
     "events",
     "functions",
+    "layers",
     "serving_image",
     "statemachine",
     "training_image",

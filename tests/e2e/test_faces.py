@@ -1,4 +1,4 @@
-"""Real faces on the deployed stack: photos of two people are told apart before anything is paid."""
+"""Real faces on the deployed stack: photos of two people are named apart before anything is paid."""
 
 import json
 
@@ -21,9 +21,9 @@ def test_the_owner_hears_which_photos_show_another_person(stack: Stack) -> None:
     execution = stack.execution("two-people")
     notice = stack.notice("two-people")
     assert notice["code"] == "several_persons"
-    told = {photo["file"] for photo in notice["photos"] if photo["codes"] == ["other_person"]}
+    named = {photo["file"] for photo in notice["photos"] if photo["codes"] == ["other_person"]}
     groups = [{f"{who}-{n}.jpg" for n in range(3)} for who in (ANNA, "ben")]
-    assert told in groups
+    assert named in groups
     assert "TrainAdapter" not in stack.states(execution)
     assert ANNA not in json.dumps(stack.history(execution), default=str)
     stack.execution("one-person")

@@ -1,5 +1,7 @@
 """A face finder with memory: a photo's bytes say which faces are on it."""
 
+from collections.abc import Mapping
+
 from domain.ports.faces import FoundFace
 
 
@@ -12,7 +14,7 @@ def face(person: float, height: float = 200, **more: object) -> FoundFace:
 class MemoryFaceFinder:
     """Finds the faces that a test names, else person 1; counts a second for each photo."""
 
-    def __init__(self, faces: dict[bytes, tuple[FoundFace, ...] | None] | None = None) -> None:
+    def __init__(self, faces: Mapping[bytes, tuple[FoundFace, ...] | None] | None = None) -> None:
         self.faces = faces or {}
         self.seen: list[bytes] = []
 

@@ -51,7 +51,7 @@ def check_faces(photos: Sequence[PhotoVerdict], services: FaceServices) -> Check
     """Return the verdicts with those on faces; photos that are refused already stay as they are.
 
     Raises:
-        FaceFinderBrokenError: the finder does not start.
+        DecoderBrokenError: the finder does not start.
     """
     found: dict[int, tuple[FoundFace, ...]] = {}
     usable = [photo for photo in photos if photo.verdict != "refused"]

@@ -73,7 +73,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
         PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PersonsMixedError: the photos show several people, and none of them on most photos.
-        FaceFinderBrokenError: the face finder does not start.
+        DecoderBrokenError: the face finder does not start.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
         TooExpensiveError: a dry run's estimate is above what the request allows.
         PriceUnknownError: a dry run has ``max_cost_usd``, and the instance type has no price.

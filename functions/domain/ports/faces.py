@@ -34,6 +34,6 @@ class FaceFinder(Protocol):
         """Return the faces, the largest first; None if a limit ended the search.
 
         Raises:
-            FaceFinderBrokenError: the finder does not start.
+            DecoderBrokenError: the finder does not start.
         """
         ...

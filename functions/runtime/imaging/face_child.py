@@ -15,7 +15,7 @@ import json
 import resource
 import sys
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import dlib
 import numpy as np
@@ -42,7 +42,7 @@ MIN_SCORE, MIN_NETWORK_SCORE = 0.3, 0.7
 CLARITY_SIDE, CLARITY_HALF = 96, 100.0
 """The side in pixels at which clarity is measured; the Laplacian's variance of clarity 0.5."""
 
-Pixels = NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), RGB."""
 
 
@@ -121,7 +121,12 @@ def scaled(photo: Image.Image, side: int) -> tuple[Pixels, float]:
 
 
 def measured(
-    small: Pixels, box: Any, models: Models, *, full: Image.Image, scale: float  # noqa: ANN401 - dlib's
+    small: Pixels,
+    box: Any,  # noqa: ANN401 - dlib's
+    models: Models,
+    *,
+    full: Image.Image,
+    scale: float,
 ) -> dict[str, Any]:
     """Return what a face measures; its clarity comes from the photo in full size."""
     points = models.landmarks(small, box)

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import IO
 
-from contracts.errors import FaceFinderBrokenError
+from contracts.errors import DecoderBrokenError
 from domain.ports.faces import FoundFace
 from runtime.imaging.child_limits import STARTED
 from runtime.imaging.sandbox import cpu_seconds_of_children, environment_of_child
@@ -59,7 +59,7 @@ class ChildFaceFinder:
         """Start the child.
 
         Raises:
-            FaceFinderBrokenError: it does not start.
+            DecoderBrokenError: it does not start.
         """
         child = self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", f"{__package__}.face_child"],
@@ -74,7 +74,7 @@ class ChildFaceFinder:
             started = b""
         if started != STARTED:
             self.close()
-            raise FaceFinderBrokenError(reason=f"the face finder ended with {child.returncode}")
+            raise DecoderBrokenError(reason=f"the face finder ended with {child.returncode}")
         return child
 
     def _running(self) -> float:

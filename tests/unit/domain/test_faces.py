@@ -17,6 +17,7 @@ from tests.fakes.faces import MemoryFaceFinder, face
 from tests.fakes.intake import NOW, REQUEST, base_card, memory_intake
 from tests.unit.domain.test_inspection import PlainDecoder, accepted, inspection_of, report_of
 
+
 def inspected(finder: MemoryFaceFinder, photos: int = 6, **request: object) -> PhotoReport:
     """Return the report, also when the stage fails."""
     intake = memory_intake()
@@ -31,8 +32,8 @@ def inspected(finder: MemoryFaceFinder, photos: int = 6, **request: object) -> P
     report = report_of(intake, job)
     # Photos are pinned in another order than their names'.
     names = {photo.index: upload.photos[photo.index].key for photo in report.photos}
-    photos = sorted(report.photos, key=lambda photo: names[photo.index])
-    return report.model_copy(update={"photos": tuple(photos)})
+    in_order = sorted(report.photos, key=lambda photo: names[photo.index])
+    return report.model_copy(update={"photos": tuple(in_order)})
 
 
 raised: list[Exception] = []
