@@ -20,6 +20,10 @@ from contracts.errors import DecoderBrokenError
 from likeness_client import keys
 from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
+from likeness_client.bases import add as base_add
+from likeness_client.bases import check as base_check
+from likeness_client.bases.errors import BaseRefusedError
+from likeness_client.bases.mirror import open_bucket
 from likeness_client.bench import NotMeasuredError, Order, measure
 from likeness_client.check import check
 from likeness_client.client import Likeness
@@ -55,7 +59,7 @@ NOT_AS_GIVEN = (
 """What the command names is not there."""
 
 ANSWERS = (
-    *(FunctionFailedError, GenerationError, NotAskedError),
+    *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
     *(NotConfirmedError, NotMeasuredError, NotUninstalledError),
 )
 """The answer is no, or AWS could not be asked."""
@@ -166,6 +170,25 @@ def run_doctor(options: argparse.Namespace) -> int:
             json=options.json,
         )
     )
+
+
+def run_base(options: argparse.Namespace) -> int:
+    """Add, check or calibrate a base.
+
+    Raises:
+        UsageError: nothing says where the base is.
+    """
+    bucket = open_bucket(options.to, options.stack)
+    if options.part == "add":
+        names = base_add.Order.__dataclass_fields__.keys() - {"base_id"}
+        chosen = {name: getattr(options, name) for name in names}
+        return base_add.add(base_add.Order(base_id=options.id, **chosen), bucket)
+    if Path(options.base).is_dir():
+        return base_check.check(base_check.FolderStore(Path(options.base)), options.base)
+    if bucket is None:
+        raise UsageError(f"there is no folder {options.base}; for an id give --to or --stack")
+    store = base_check.BucketStore(bucket, options.base, deep=options.hash)
+    return base_check.check(store, options.base)
 
 
 def run_bench(options: argparse.Namespace) -> int:
@@ -317,6 +340,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "uninstall": run_uninstall,
     "doctor": run_doctor,
     "bench": run_bench,
+    "base": run_base,
     "keys": run_keys,
 }
 

@@ -572,6 +572,13 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         True,
     ),
+    "base_incomplete": CodeEntry(
+        "A file of the base model is missing",
+        "The base model's folder lacks a file that it needs; the training job's failure names it.",
+        "An operator should put the file back and run likeness base add again (docs/bases.md).",
+        "operator",
+        True,
+    ),
     "prior_mismatch": CodeEntry(
         "The class images are not the ones expected",
         "A stored set of class images does not have the hash in its document.",

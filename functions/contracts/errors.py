@@ -53,7 +53,7 @@ class ConsentRefusedError(StageError):
 
 
 class DecoderBrokenError(StageError):
-    """The photo decoder or the face finder did not start: a fault of the runtime, not of a photo. Tried again."""
+    """The photo decoder or the face finder did not start: a fault of the runtime. Tried again."""
 
     retryable = True
 

@@ -148,6 +148,20 @@ CLIENT = {
     ("__main__.save", "save"): Writer(1, "photos", "caller"),
     ("answer.Picture.save", "write_bytes"): Writer(1, "photos", "caller"),
     ("store.PictureStore._put", "put_object"): Writer(1, "photos", "caller"),
+    # a base model, and the picture of nobody in particular that it draws
+    ("add.convert_file", "copytree"): Writer(1, "weights", "caller"),
+    ("add.convert_file", "write_text"): Writer(1, "text", "caller"),
+    ("add.copy_judge", "copytree"): Writer(1, "weights", "caller"),
+    ("add.correct_prediction", "write_text"): Writer(1, "text", "caller"),
+    ("add.write_configs", "copyfile"): Writer(1, "text", "caller"),
+    ("add.write_configs", "write_text"): Writer(1, "text", "caller"),
+    ("card.write_card", "replace"): Writer(1, "text", "caller"),
+    ("card.write_card", "write_text"): Writer(1, "text", "caller"),
+    ("convert.convert", "save_pretrained"): Writer(1, "weights", "caller"),
+    ("draw.draw", "save"): Writer(1, "drawn", "caller"),
+    ("mirror.Bucket.put", "upload_file"): Writer(1, "weights", "bases"),
+    ("vocabulary.copy_tokenizer", "copyfile"): Writer(1, "text", "caller"),
+    ("vocabulary.write_clip", "write_text"): Writer(3, "text", "caller"),
 }
 
 DEMO = {

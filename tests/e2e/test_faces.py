@@ -1,4 +1,4 @@
-"""Real faces on the deployed stack: photos of two people are named apart before anything is paid."""
+"""Real faces on the deployed stack: two people are kept apart before anything is paid."""
 
 import json
 
