@@ -769,6 +769,13 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         True,
     ),
+    "erased": CodeEntry(
+        "It was erased",
+        "The tenant, the upload or the model was erased, as somebody asked.",
+        "What was erased does not come back. Put the photos under a new upload to start again.",
+        "owner",
+        False,
+    ),
     "internal_error": CodeEntry(
         "An internal error occurred",
         "A stage failed with an unexpected error.",
