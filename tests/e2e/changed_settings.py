@@ -56,6 +56,7 @@ CHANGED = {
     "ModelLoadThreads": "5",
     "PhotoRetentionDays": "12",
     "ConsentTextVersion": CONSENT_TEXT,
+    "FaceChecks": "off",
     "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
     "OidcIssuer": "https://issuer.example.org/people",
     "OidcAudience": "likeness-studio",
@@ -167,6 +168,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "RoleClaim": arrived.functions["authorize"]["ROLE_CLAIM"],
         "RequestsPerMinute": arrived.functions["http_api"]["REQUESTS_PER_MINUTE"],
         "TrainingsPerDay": arrived.functions["http_api"]["TRAININGS_PER_DAY"],
+        "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 
