@@ -30,10 +30,10 @@ def document(front: Front) -> Json:
     found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     found["security"] = [{"bearer": []}]
     found["servers"] = [{"url": "/", "description": "the stack's output ApiUrl"}]
-    told = dict(_descriptions(front))
+    described = dict(_descriptions(front))
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
-            operation["description"] = told[path, method]
+            operation["description"] = described[path, method]
             _complete(path, method, operation)
     return found
 
