@@ -9,12 +9,22 @@ from typing import Any
 
 from aws import settings
 from aws.api_keys import DynamoApiKeys
+from aws.bases import bases_from_env
+from aws.front_door import (
+    DynamoApprovals,
+    DynamoShortMemory,
+    DynamoTenantJobs,
+    LambdaCanceller,
+    S3Signer,
+)
 from aws.models import DynamoModels
+from aws.storage import S3Storage
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
-from http_api.services import Services
+from http_api.services import Limits, Services
 from runtime.handlers import stage
+from runtime.imaging.sandbox import ChildDecoder
 
 APP = make_app()
 
@@ -29,6 +39,20 @@ def _services() -> Services:
     return Services(
         keys=DynamoApiKeys.from_env(),
         models=DynamoModels.from_env(),
+        jobs=DynamoTenantJobs.from_env(),
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        forms=S3Signer.from_env("UPLOADS_BUCKET"),
+        documents=S3Storage.from_env("MODELS_BUCKET"),
+        links=S3Signer.from_env("MODELS_BUCKET"),
+        approvals=DynamoApprovals.from_env(),
+        decoder=ChildDecoder(),
+        bases=bases_from_env(),
+        canceller=LambdaCanceller.from_env(),
+        memory=DynamoShortMemory.from_env(),
+        limits=Limits(
+            requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
+            trainings_per_day=settings.number("TRAININGS_PER_DAY"),
+        ),
         webhooks=WebhookServices(
             DynamoWebhooks.from_env(),
             SqsWebhookQueue.from_env(),

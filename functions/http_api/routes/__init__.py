@@ -1,5 +1,13 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import models, webhooks
+from http_api.routes import jobs, keys, models, openapi, uploads, usage, webhooks
 
-ROUTERS = (models.router, webhooks.router)
+ROUTERS = (
+    uploads.router,
+    models.router,
+    jobs.router,
+    keys.router,
+    usage.router,
+    webhooks.router,
+    openapi.router,
+)

@@ -142,8 +142,8 @@ class WebhookView(Document):
 class WebhookWithSecret(WebhookView):
     """A webhook that was just made or whose secret was just changed."""
 
-    secret: Secret
-    """Shown this once."""
+    secret: Secret | None
+    """Shown this once; null when the same request is repeated with its Idempotency-Key."""
 
 
 class WebhookPage(Document):
