@@ -190,7 +190,6 @@ LINES = {
     "statemachine/shared/retriers.json": "What is tried again and how often, written once.",
     "tests/integration/step_functions_wiring.yaml": "A small stack with every wire of ours.",
     "tests/integration/foreign_page.html": "A web page that tries to use the laptop's AWS.",
-    "training_image/accelerate_config/zero2.json": "DeepSpeed's settings, for zero2.yaml.",
     "docs/map.md": "This page.",
     "docs/doctor-policy.json": "The IAM policy that allows every call of `likeness doctor`.",
     "likeness_client/doctor/template.json": "What `likeness doctor` knows of template.yaml.",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from contracts.document import Document
+from contracts.documents.upload.adapter_options import AdapterOptions
 from contracts.shared.limits import (
     MAX_RANK,
     MAX_REPEATS,
@@ -38,7 +38,7 @@ Scheduler = Literal[
 Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
 
 
-class TrainingOptions(Document):
+class TrainingOptions(AdapterOptions):
     """Part of a TrainingRequest: optional settings for experts."""
 
     text_encoder_rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
@@ -141,4 +141,17 @@ class TrainingOptions(Document):
             useless += [(f, "with optimizer adafactor") for f in ("adam_beta1", "adam_beta2")]
         if self.num_train_epochs is None:
             useless.append(("repeats", "without num_train_epochs"))
+        if self.optimizer == "prodigy":
+            useless.append(("loraplus_lr_ratio", "with optimizer prodigy"))
+        return useless + self._without_effect_on_the_adapter()
+
+    def _without_effect_on_the_adapter(self) -> list[tuple[str, str]]:
+        useless = []
+        if self.adapter_type == "lokr":
+            only_lora = ("use_dora", "use_rslora", "loraplus_lr_ratio", "lora_dropout")
+            useless += [(field, "with adapter_type lokr") for field in only_lora]
+        else:
+            useless.append(("decompose_factor", "without adapter_type lokr"))
+        if not self.use_ema:
+            useless.append(("ema_decay", "without use_ema"))
         return useless
