@@ -221,7 +221,7 @@ def test_every_file_draws_what_was_trained(tmp_path: Path, kind: dict[str, Any])
 
 def merged_by_hand(exported: Exported) -> Any:
     """Add kohya's file to the base as LyCORIS does; diffusers' loader ignores ``dora_scale``."""
-    pipeline, tensors = exported.pipeline(), load_file(exported.adapter / "kohya.safetensors")
+    pipeline, tensors = exported.pipeline(), load_file(exported.adapter / exported.webui)
     networks = {"lora_unet": pipeline.unet, "lora_te_text_model": pipeline.text_encoder}
     used = 0
     for head, network in networks.items():
