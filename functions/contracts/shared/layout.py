@@ -178,6 +178,14 @@ def upload_row(place: str) -> str:
     return f"upload#{place}"
 
 
+# --- the api table ---------------------------------------------------------------------------
+
+
+def api_key_row(key_id: str) -> str:
+    """Key of the row of an API key."""
+    return f"key#{key_id}"
+
+
 # --- inside the training container, under /opt/ml ----------------------------------------------
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
