@@ -154,6 +154,22 @@ def test_an_option_that_the_machine_lacks_is_an_error_and_not_replaced(
     assert Machine(mixed_precision="bf16").dtype(CPU, "no") == torch.float32
 
 
+@pytest.mark.parametrize(("native", "wanted"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_t4_and_a_v100_do_not_get_the_bf16_that_they_only_emulate(
+    monkeypatch: pytest.MonkeyPatch, wanted: Any, *, native: bool
+) -> None:
+    def supported(*, including_emulation: bool = True) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    gpu = torch.device("cuda")
+    assert Machine().dtype(gpu) == wanted
+    assert Machine().dtype(gpu, "fp16") == torch.float16
+    if not native:
+        with pytest.raises(TrainingError, match="this GPU does not support bf16"):
+            Machine().dtype(gpu, "bf16")
+
+
 def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
     stepper = make_stepper(recipe(), torch.float16)
     before = stepper.weights["unet.a"].detach().clone()

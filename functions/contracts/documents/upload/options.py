@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from contracts.documents.upload.adapter_options import AdapterOptions
 from contracts.shared.limits import (
+    MAX_ALPHA,
     MAX_RANK,
     MAX_REPEATS,
     MAX_SIDE,
@@ -44,7 +45,7 @@ class TrainingOptions(AdapterOptions):
     text_encoder_rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Rank of the text encoders' adapters; absent: ``rank``."""
 
-    text_encoder_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
+    text_encoder_alpha: Annotated[float, Field(gt=0, le=MAX_ALPHA)] | None = None
     """Alpha of the text encoders' adapters; absent: the same alpha / rank as in the UNet."""
 
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
