@@ -537,6 +537,13 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         True,
     ),
+    "base_incomplete": CodeEntry(
+        "A file of the base model is missing",
+        "The base model's folder lacks a file that it needs; the training job's failure names it.",
+        "An operator should put the file back and run likeness base add again (docs/bases.md).",
+        "operator",
+        True,
+    ),
     "prior_mismatch": CodeEntry(
         "The class images are not the ones expected",
         "A stored set of class images does not have the hash in its document.",
@@ -726,6 +733,13 @@ CODES: dict[str, CodeEntry] = {
         "Upload request.json again to start again.",
         "operator",
         True,
+    ),
+    "erased": CodeEntry(
+        "It was erased",
+        "The tenant, the upload or the model was erased, as somebody asked.",
+        "What was erased does not come back. Put the photos under a new upload to start again.",
+        "owner",
+        False,
     ),
     "internal_error": CodeEntry(
         "An internal error occurred",
