@@ -81,6 +81,7 @@ SECTIONS = (
             "functions/runtime/",
             "functions/",
             "dependencies/",
+            "layers/",
         ),
     ),
     Section(

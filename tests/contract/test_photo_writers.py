@@ -88,6 +88,9 @@ FUNCTIONS = {
     ("uploads.Unpacking._stored", "write"): Writer(1, "photos", "uploads"),
     ("decode.main", "write"): Writer(2, "photos", "pipe"),
     ("decode.png_of", "save"): Writer(1, "photos", "memory"),
+    # Numbers about faces, in memory and in this pipe alone.
+    ("face_child.main", "write"): Writer(2, "text", "pipe"),
+    ("faces.ChildFaceFinder.find", "write"): Writer(1, "photos", "pipe"),
     ("unpack.main", "write"): Writer(1, "text", "pipe"),
     ("unpack.unpack", "write"): Writer(1, "photos", "pipe"),
     ("unpack.say", "write"): Writer(1, "text", "pipe"),
