@@ -31,6 +31,7 @@ from likeness_client.client import Likeness
 from likeness_client.command_line import make_parser
 from likeness_client.doctor.account import NotAskedError
 from likeness_client.doctor.command import Question, SamConfigError, check_names, diagnose
+from likeness_client.erase import NoSubjectError, NotErasedError, run_erase, run_receipt
 from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
@@ -54,14 +55,15 @@ class UsageError(Exception):
 
 
 NOT_AS_GIVEN = (
-    *(UsageError, NoFolderError, NoStackError, NoTenantError, SamConfigError, UnknownJobError),
+    *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
+    *(SamConfigError, UnknownJobError),
     *(keys.NoApiError, keys.NotAKeyError),
 )
 """What the command names is not there."""
 
 ANSWERS = (
     *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
-    *(NotConfirmedError, NotMeasuredError, NotUninstalledError),
+    *(NotConfirmedError, NotErasedError, NotMeasuredError, NotUninstalledError),
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -337,6 +339,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": run_check,
     "status": run_status,
     "cancel": run_cancel,
+    "erase": run_erase,
+    "receipt": run_receipt,
     "models": run_models,
     "generate": run_generate,
     "replay": run_replay,

@@ -34,6 +34,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_check(commands)
     add_status(commands)
     add_cancel(commands)
+    add_erase(commands)
+    add_receipt(commands)
     add_models(commands)
     add_generate(commands)
     add_replay(commands)
@@ -87,6 +89,53 @@ def add_cancel(commands: Commands) -> None:
         default=os.environ.get("LIKENESS_CANCEL_FUNCTION", "likeness-cancel-job"),
         help="the stack's output CancelFunctionName, also $LIKENESS_CANCEL_FUNCTION"
         " (default: %(default)s)",
+    )
+
+
+def add_erase(commands: Commands) -> None:
+    """Add ``likeness erase``."""
+    erase = add_command(
+        commands, "erase", "Forget a tenant, an upload, a photo or a model for ever"
+    )
+    erase.add_argument(
+        "tenant", metavar="TENANT", help="as in the upload's prefix; alone: all of it"
+    )
+    erase.add_argument("--upload", metavar="UPLOAD", help="only this upload and its models")
+    erase.add_argument("--photo", metavar="FILE", help="with --upload: only this photo of it")
+    erase.add_argument("--model", metavar="MODEL", help="only this model: its id or target model")
+    erase.add_argument(
+        "--yes", metavar="TENANT", help="the tenant's name again, in place of the question"
+    )
+    erase.add_argument(
+        "--receipt",
+        type=Path,
+        metavar="FILE",
+        help="wait for the end, and save the signed receipt here",
+    )
+    erase.add_argument(
+        "--patience",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="how long to wait for the receipt (default: %(default)s)",
+    )
+    erase.add_argument(
+        "--function",
+        default=os.environ.get("LIKENESS_ERASE_FUNCTION", "likeness-request-erasure"),
+        help="the stack's output EraseFunctionName, also $LIKENESS_ERASE_FUNCTION"
+        " (default: %(default)s)",
+    )
+
+
+def add_receipt(commands: Commands) -> None:
+    """Add ``likeness receipt verify``."""
+    receipt = add_command(commands, "receipt", "Check the receipt of an erasure")
+    receipt.add_argument("what", choices=["verify"], help="ask KMS whether the stack has signed it")
+    receipt.add_argument("file", type=Path, metavar="FILE", help="the receipt")
+    receipt.add_argument(
+        "--key",
+        default=os.environ.get("LIKENESS_RECEIPT_KEY"),
+        help="the stack's output ReceiptKeyArn, also $LIKENESS_RECEIPT_KEY",
     )
 
 
