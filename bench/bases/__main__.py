@@ -76,7 +76,7 @@ def train_and_draw(cloud: Cloud) -> list[Figure]:
     outputs = deployment.deploy(cloud, BaseId=BASE_ID)
     subscriber = Subscriber(cloud, outputs["NoticesTopicArn"])
     put_upload(cloud, outputs["UploadsBucketName"], sample_photos(), **REQUEST)
-    notice = subscriber.receive()
+    notice = subscriber.receive(seconds=LIMIT_SECONDS)
     ready = notice["status"] == "succeeded"
     if not ready:
         print(notice)

@@ -116,6 +116,22 @@ def calibrate(
     place = bench.Place.of(find(boto3.client("cloudformation", config=CONFIG), stack))
     s3 = boto3.client("s3", config=CONFIG)
     confirm(place.base_id, len(folders), yes=yes)
+    measure(s3, place, folders, sleep)
+    return ExitCode.DONE
+
+
+def measure(
+    s3: Any,  # noqa: ANN401 - a boto3 client
+    place: bench.Place,
+    folders: Sequence[Path],
+    sleep: Callable[[float], None],
+) -> None:
+    """Train each folder, and write the floors.
+
+    Raises:
+        BaseRefusedError: good and bad adapters overlap, or the base has no card.
+        NotMeasuredError: a training was refused or failed.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     names = [upload(s3, place, folder, f"{stamp}-{i}") for i, folder in enumerate(folders)]
     reports = [
@@ -135,7 +151,6 @@ def calibrate(
         f"s3://{place.bases}/{key} has the floors; copy it into the base's own folder too, or the"
         " next `likeness base add` brings back the old ones"
     )
-    return ExitCode.DONE
 
 
 def confirm(base_id: str, count: int, *, yes: bool) -> None:

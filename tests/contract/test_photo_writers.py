@@ -163,7 +163,7 @@ CLIENT = {
     ("add.write_configs", "write_text"): Writer(1, "text", "caller"),
     ("card.write_card", "replace"): Writer(1, "text", "caller"),
     ("card.write_card", "write_text"): Writer(1, "text", "caller"),
-    ("calibrate.calibrate", "put_object"): Writer(1, "text", "bases"),
+    ("calibrate.measure", "put_object"): Writer(1, "text", "bases"),
     ("calibrate.upload", "put_object"): Writer(1, "text", "uploads"),
     ("calibrate.upload", "upload_file"): Writer(1, "photos", "uploads"),
     ("convert.convert", "save_pretrained"): Writer(1, "weights", "caller"),
