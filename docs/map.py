@@ -168,6 +168,7 @@ LISTENERS = (
     "authorize",
     "http_api",
     "deliver_webhook",
+    "draw_picture",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 
