@@ -94,10 +94,20 @@ def test_only_what_is_said_is_sent() -> None:
 
 def test_an_image_goes_along() -> None:
     endpoint = MemoryEndpointInvoker()
-    likeness(endpoint).generate(MODEL, "a photo", image=b"a file", strength=0.5)
+    likeness(endpoint).generate(MODEL, "a photo", image=b"a file", strength=0.5, seed=1)
     sent = endpoint.sent()
     assert base64.b64decode(sent["image"]) == b"a file"
-    assert sent["gen_args"] == '{"strength":0.5}'
+    assert sent["gen_args"] == '{"strength":0.5,"seed":1}'
+
+
+def test_a_request_that_is_sent_again_asks_for_the_same_picture() -> None:
+    endpoint = MemoryEndpointInvoker(error("ModelError", 0, "timed out"), refused("not_in_time"))
+    likeness(endpoint).generate(MODEL, "a photo")
+    first, second, third = (call["Body"] for call in endpoint.calls)
+    assert first == second == third
+    assert '"seed":' in endpoint.sent()["gen_args"]
+    likeness(endpoint).generate(MODEL, "a photo")
+    assert endpoint.calls[-1]["Body"] != first, "another request is another picture"
 
 
 @pytest.mark.parametrize(
