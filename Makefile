@@ -226,6 +226,12 @@ bench-serving: ## serving against a base per user, on one tritonserver (15 minut
 	@$(call ready,torch,torch/.ready)
 	OMP_WAIT_POLICY=PASSIVE $(TORCH)/python -m bench.serving $(BENCH_FLAGS)
 
+.PHONY: erase-test
+
+erase-test: ## people erased on the laptop's AWS, with 30 crashes and in every state, and every store searched for them (15 minutes)
+	@$(call ready,test,$(TESTS_READY))
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.erasure $(ERASE)
+
 .PHONY: upgrade-test
 
 upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)

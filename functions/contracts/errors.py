@@ -103,6 +103,12 @@ class JobCanceledError(StageError):
     code = "canceled"
 
 
+class SubjectErasedError(StageError):
+    """What the stage works on was erased, or is being erased. Final."""
+
+    code = "erased"
+
+
 class TrainingFailedError(StageError):
     """The trainer could not train this task; the code says why. Final for this job."""
 

@@ -31,6 +31,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from contracts.base import BaseCard
+from contracts.shared.pipeline_files import variant_of
 from contracts.shared.samplers import SAMPLERS
 from serving.adapters.hooks import AdapterHooks, Mix
 from serving.adapters.reader import COMPONENTS, find_layers
@@ -402,7 +403,11 @@ def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # n
     if card.family == "sdxl":
         unused = {"add_watermarker": False}  # otherwise it depends on which packages are installed
     pipeline = PIPELINES[card.family].from_pretrained(
-        folder, torch_dtype=dtype, local_files_only=True, **unused
+        folder,
+        torch_dtype=dtype,
+        local_files_only=True,
+        variant=variant_of(card.files),
+        **unused,
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
