@@ -63,7 +63,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
     generator = Generator(base, device)
     warm_up(generator)
     plan = make_plan(generator, settings.adapter_bytes)
-    plan, pace = try_plan(generator, plan, settings.rows_per_pass)
+    plan, speed = try_plan(generator, plan, settings.rows_per_pass)
     card = generator.card
     reader = AdapterReader(card.sha256, generator.layers, device, generator.dtype)
     adapters = AdapterCache(reader.read, settings.adapter_bytes)
@@ -71,7 +71,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
         engine=Engine(
             generator,
             plan,
-            pace,
+            speed,
             settings.rows_per_pass,
             free_memory=lambda: adapters.shrink(0),
             weights=settings.tenant_weights,

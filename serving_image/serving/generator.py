@@ -69,7 +69,7 @@ class Row:
 
 
 class Conditions(NamedTuple):
-    """What the UNet is told about one row; with guidance twice, first without the prompt.
+    """What the UNet knows of one row; with guidance twice, first without the prompt.
 
     E is 2 with guidance, otherwise 1.
     """
@@ -193,7 +193,7 @@ class Generator:
         )
 
     def encode(self, row: Row) -> Conditions:
-        """Return what the UNet is told about a row."""
+        """Return what the UNet knows of a row."""
         pipeline, distilled = self.pipeline, self.pipeline.unet.config.time_cond_proj_dim
         guided = row.guidance_scale > 1 and distilled is None
         encoded = pipeline.encode_prompt(
@@ -279,20 +279,20 @@ class Generator:
             scaled = drawing.scheduler.scale_model_input(drawing.latents, time_now)
             samples += [scaled] * drawing.entries
             times += [time_now.to(torch.float32)] * drawing.entries
-        told = [drawing.conditions for drawing in drawings]
+        conditions = [drawing.conditions for drawing in drawings]
         more = None
-        if told[0].pooled is not None:
+        if conditions[0].pooled is not None:
             more = {
-                "text_embeds": torch.cat([one.pooled for one in told]),
-                "time_ids": torch.cat([one.time_ids for one in told]),
+                "text_embeds": torch.cat([one.pooled for one in conditions]),
+                "time_ids": torch.cat([one.time_ids for one in conditions]),
             }
         embedding = None
-        if told[0].guidance_embedding is not None:
-            embedding = torch.cat([one.guidance_embedding for one in told])
+        if conditions[0].guidance_embedding is not None:
+            embedding = torch.cat([one.guidance_embedding for one in conditions])
         prediction: Tensor = self.pipeline.unet(
             torch.cat(samples),
             torch.stack(times),
-            encoder_hidden_states=torch.cat([one.text for one in told]),
+            encoder_hidden_states=torch.cat([one.text for one in conditions]),
             timestep_cond=embedding,
             added_cond_kwargs=more,
             return_dict=False,

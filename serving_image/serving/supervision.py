@@ -25,8 +25,7 @@ def engine_command() -> list[str]:
 def engine_environment(base: Path, run_dir: Path, checker: Path | None = None) -> dict[str, str]:
     """Return the environment of the engine's process."""
     environment = dict(os.environ)
-    present = [environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else []
-    environment["PYTHONPATH"] = os.pathsep.join([*map(str, ROOMS), *present])
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, ROOMS))
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
     if checker is not None:

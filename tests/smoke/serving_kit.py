@@ -32,7 +32,7 @@ from contracts.documents.package import PACKAGE_FOLDER, GenerationInfo, PackageC
 from contracts.documents.training import AdapterManifest
 from serving.engine.engine import Engine, Job
 from serving.engine.memory import MemoryPlan, Needs
-from serving.engine.pace import Pace
+from serving.engine.speed import Speed
 from serving.generator import Generator, Row
 from serving.service import to_image
 from serving.tensors import PictureError
@@ -52,16 +52,16 @@ Headers = dict[str, str]
 PLENTY = MemoryPlan(Needs(1.0, 1.0, 4, 0), device_bytes=1 << 50, adapter_bytes=0)
 """A plan into which everything fits."""
 
-TOGETHER = Pace(fixed=1e6, per_megapixel=1e-3, decode_per_megapixel=1e-3)
-"""A pace at which the largest pass is the best."""
+TOGETHER = Speed(fixed=1e6, per_megapixel=1e-3, decode_per_megapixel=1e-3)
+"""A speed at which the largest pass is the best."""
 
 
 def draw_rows(
     generator: Generator, rows: list[Row], rows_per_pass: int = 8
 ) -> list[Image.Image | PictureError]:
     """Draw rows, each of a user of its own, without a server and without a thread."""
-    pace = Pace(TOGETHER.fixed, TOGETHER.per_megapixel, TOGETHER.decode_per_megapixel)
-    engine = Engine(generator, PLENTY, pace, rows_per_pass)
+    speed = Speed(TOGETHER.fixed, TOGETHER.per_megapixel, TOGETHER.decode_per_megapixel)
+    engine = Engine(generator, PLENTY, speed, rows_per_pass)
     jobs: list[Job] = []
     for number, row in enumerate(rows):
         chunks = generator.count_chunks(row)

@@ -28,7 +28,7 @@ from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
 from serving.engine.engine import Engine
-from serving.engine.pace import Pace
+from serving.engine.speed import Speed
 from serving.engine_process import dump_info
 from serving.generator import Row
 from serving.output.safety import NoChecker, make_checker
@@ -119,8 +119,8 @@ class Base:
     def __init__(self, artist: MemoryArtist, root: Path, **limits: Any) -> None:
         self.artist = artist
         self.adapters = AdapterCache(read, capacity_bytes=10)
-        pace = Pace(kit.TOGETHER.fixed, 0.001, 0.001)
-        engine = Engine(artist, kit.PLENTY, pace, 8, free_memory=lambda: self.adapters.shrink(0))
+        speed = Speed(kit.TOGETHER.fixed, 0.001, 0.001)
+        engine = Engine(artist, kit.PLENTY, speed, 8, free_memory=lambda: self.adapters.shrink(0))
         self.service = PictureService(
             engine=engine,
             card=BASE,

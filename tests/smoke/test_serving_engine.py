@@ -19,7 +19,7 @@ from contracts.shared.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.engine.engine import Engine, Job
 from serving.engine.memory import MemoryPlan, peak_bytes, trace_needs
-from serving.engine.pace import Pace
+from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
 from serving.generator import Generator, Row
 from serving.service import to_image
@@ -90,7 +90,7 @@ def test_rows_that_join_and_leave_at_random_are_the_pictures_drawn_alone(
 ) -> None:
     chance = random.Random(1)  # noqa: S311 (a test)
     rows = [any_row(chance, adapters) for _ in range(12)]
-    engine = Engine(generator, kit.PLENTY, Pace(1e6, 1e-3, 1e-3), 4)
+    engine = Engine(generator, kit.PLENTY, Speed(1e6, 1e-3, 1e-3), 4)
     jobs: dict[int, Job] = {}
     left = {3, 9}
     for number, row in enumerate(rows):
@@ -117,7 +117,7 @@ def test_every_scheduler_shares_a_pass_with_every_other(generator: Generator) ->
         Row("a photo", None, n, 4.0, Sampling(2 + n % 4, 64, 64, name))
         for n, name in enumerate(CLASSES)
     ]
-    engine = Engine(generator, kit.PLENTY, Pace(1e6, 1e-3, 1e-3), 16)
+    engine = Engine(generator, kit.PLENTY, Speed(1e6, 1e-3, 1e-3), 16)
     jobs = [submit(engine, generator, n, row, lambda _job: None) for n, row in enumerate(rows)]
     engine.tick()
     assert (engine.counts.passes, engine.counts.steps) == (1, len(rows))
@@ -139,10 +139,10 @@ def test_tiles_show_the_same_picture(generator: Generator) -> None:
 
 
 def test_the_warm_up_measures_what_a_pass_costs_and_holds(generator: Generator) -> None:
-    plan, pace = try_plan(generator, make_plan(generator, GIGABYTE), 4)
+    plan, speed = try_plan(generator, make_plan(generator, GIGABYTE), 4)
     assert plan.entries(64 * 64) >= 8
-    assert pace.pass_seconds(2, 64 * 64) > 0
-    assert pace.decode_seconds(64 * 64) > 0
+    assert speed.pass_seconds(2, 64 * 64) > 0
+    assert speed.decode_seconds(64 * 64) > 0
     assert not generator.hooks.handles
 
 

@@ -154,7 +154,7 @@ def processor_seconds(pid: int) -> float:
 
 def test_beyond_the_queue_the_answer_is_busy(server: kit.Server, users: list[kit.User]) -> None:
     """One request is drawn, QUEUE requests wait, and the others are refused at once."""
-    pid, slow = server.base_pid(), SIZE | {"num_inference_steps": 150}
+    pid, slow = server.base_pid(), SIZE | {"num_inference_steps": 40}
     before = processor_seconds(pid)
     with ThreadPoolExecutor(len(users)) as pool:
         first = pool.submit(server.draw, users[0], **slow)

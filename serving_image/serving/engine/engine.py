@@ -18,7 +18,7 @@ import torch
 
 from serving.engine.memory import MemoryPlan
 from serving.engine.order import StartTags, turn
-from serving.engine.pace import Pace
+from serving.engine.speed import Speed
 from serving.generator import Conditions, Drawing, Pixels, Row
 from serving.output.truth import is_degenerate, is_finite
 from serving.tensors import PictureError
@@ -175,7 +175,7 @@ class Engine:
         self,
         artist: Artist,
         plan: MemoryPlan,
-        pace: Pace,
+        speed: Speed,
         rows: int,
         *,
         free_memory: Callable[[], None] = lambda: None,
@@ -188,14 +188,14 @@ class Engine:
         Args:
             artist: draws.
             plan: how much fits the device.
-            pace: how long it takes.
+            speed: how long it takes.
             rows: largest number of rows in a pass.
             free_memory: frees what can be read again, such as idle adapters.
             weights: by user, how much more of the device than others; absent: 1.
             find_dropped: returns the ids of requests whose callers have gone since the last call.
             clock: seconds.
         """
-        self.artist, self.plan, self.pace, self.rows = artist, plan, pace, rows
+        self.artist, self.plan, self.speed, self.rows = artist, plan, speed, rows
         self.free_memory, self.find_dropped, self.clock = free_memory, find_dropped, clock
         self.tags = StartTags(weights)
         self.pieces: list[Piece] = []
@@ -321,8 +321,8 @@ class Engine:
         pixels = pieces[0].bucket.pixels
         entries = sum(piece.entries for piece in pieces)
         steps = max(piece.remaining for piece in pieces)
-        each = self.pace.pass_seconds(entries, pixels)
-        return steps * each + len(pieces) * self.pace.decode_seconds(pixels)
+        each = self.speed.pass_seconds(entries, pixels)
+        return steps * each + len(pieces) * self.speed.decode_seconds(pixels)
 
     def choose(self, order: Sequence[Piece]) -> list[Piece]:
         """Return the rows of the next pass: the first in order, and others of its bucket."""
@@ -350,7 +350,7 @@ class Engine:
             self.shortages[bucket] = (2 * entries, self.counts.passes + RECOVERY_TICKS)
             if 2 * entries >= fitting:
                 del self.shortages[bucket]
-        return self.pace.worthwhile_entries(bucket.pixels, min(entries, fitting))
+        return self.speed.worthwhile_entries(bucket.pixels, min(entries, fitting))
 
     # ---- the work ---------------------------------------------------------------------------
 
@@ -363,7 +363,7 @@ class Engine:
         started = self.clock()
         self.artist.step(drawings)
         entries = sum(drawing.entries for drawing in drawings)
-        self.pace.observe(entries, chosen[0].bucket.pixels, self.clock() - started)
+        self.speed.observe(entries, chosen[0].bucket.pixels, self.clock() - started)
         self.counts.passes += 1
         self.counts.steps += len(chosen)
         for piece in chosen:

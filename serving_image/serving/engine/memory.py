@@ -28,6 +28,9 @@ FLOAT32_BYTES = 4
 class LiveBytes(TorchDispatchMode):  # type: ignore[misc]
     """Counts the bytes of the tensors that live at once while the mode is on."""
 
+    live: int
+    peak: int
+
     def __init__(self) -> None:
         super().__init__()
         self.live = 0
@@ -104,7 +107,7 @@ class MemoryPlan:
 
     def shrunk(self, entries: int, pixels: int) -> "MemoryPlan":
         """Return the plan after a device held only so many entries of this size."""
-        each = self.room() / (entries * pixels * MARGIN)
+        each = self.room() / ((entries + 0.5) * pixels * MARGIN)  # whole entries, rounded down
         return replace(self, needs=replace(self.needs, entry_bytes_per_pixel=each))
 
     def tiled(self, pixels: int, *, wide: bool = False) -> bool:
@@ -181,7 +184,8 @@ def peak_bytes(run: Callable[[], Any]) -> int:
     """Return the most bytes that live at once while a function runs on the meta device."""
     with torch.inference_mode(), torch.device("meta"), LiveBytes() as bytes_:
         run()
-    return bytes_.peak
+    peak: int = bytes_.peak
+    return peak
 
 
 def weight_bytes(network: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""Warm-up: one picture is drawn, the memory plan is tried, and the pace is measured."""
+"""Warm-up: one picture is drawn, the memory plan is tried, and the speed is measured."""
 
 import gc
 import time
@@ -9,7 +9,7 @@ from torch import nn
 
 from serving.engine.engine import is_shortage
 from serving.engine.memory import MemoryPlan, device_bytes, trace_needs, weight_bytes
-from serving.engine.pace import Pace
+from serving.engine.speed import Speed
 from serving.generator import Drawing, Generator, Row, log
 from serving.output.truth import is_finite
 from serving.precision import wider_dtype
@@ -76,8 +76,8 @@ def make_plan(generator: Generator, adapter_bytes: int) -> MemoryPlan:
     return MemoryPlan(needs, device_bytes(generator.device), adapter_bytes)
 
 
-def try_plan(generator: Generator, plan: MemoryPlan, rows: int) -> tuple[MemoryPlan, Pace]:
-    """Draw the largest planned pass of the base's own size; return what holds, and the pace.
+def try_plan(generator: Generator, plan: MemoryPlan, rows: int) -> tuple[MemoryPlan, Speed]:
+    """Draw the largest planned pass of the base's own size; return what holds, and the speed.
 
     Raises:
         NoMemoryError: not even one picture fits.
@@ -105,12 +105,12 @@ def try_plan(generator: Generator, plan: MemoryPlan, rows: int) -> tuple[MemoryP
     slope = (seconds - one) / (2 * (count - 1)) if count > 1 else one / 2
     slope = max(slope, MIN_SECONDS)
     fixed = max(one - 2 * slope, 0.0)
-    pace = Pace(fixed, slope / megapixels, max(decode, MIN_SECONDS) / megapixels)
+    speed = Speed(fixed, slope / megapixels, max(decode, MIN_SECONDS) / megapixels)
     log(
         f"{rows} pictures may share a pass, {plan.entries(pixels) // 2} fit,"
-        f" {pace.worthwhile_entries(pixels, 2 * count) // 2} gain; one step takes {one:.3f} s"
+        f" {speed.worthwhile_entries(pixels, 2 * count) // 2} gain; one step takes {one:.3f} s"
     )
-    return plan, pace
+    return plan, speed
 
 
 def time_steps(generator: Generator, count: int) -> tuple[float, Drawing]:

@@ -154,12 +154,13 @@ def test_an_engine_that_names_its_fault_is_not_started_again(tmp_path: Path) -> 
 def test_the_engine_s_environment_has_the_base_and_no_library_of_triton(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", "/mine")
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     (tmp_path / "link").symlink_to(tmp_path)
     found = supervision.engine_environment(tmp_path / "link", tmp_path, tmp_path / "link")
     assert found["LIKENESS_BASE_DIR"] == found["LIKENESS_SAFETY_DIR"] == str(tmp_path.resolve())
-    assert found["PYTHONPATH"].endswith(":/mine")
+    image, functions = found["PYTHONPATH"].split(":")
+    assert Path(image, "serving/engine_process.py").is_file()
+    assert Path(functions, "contracts").is_dir()
     assert "LD_PRELOAD" not in found
 
 

@@ -19,7 +19,7 @@ MAX_CORRECTION = 20.0
 
 
 @dataclass
-class Pace:
+class Speed:
     """Seconds of passes and decodings on this device."""
 
     fixed: float
@@ -48,9 +48,9 @@ class Pace:
     def worthwhile_entries(self, pixels: int, limit: int) -> int:
         """Return how many entries are worth a pass, at most ``limit``.
 
-        >>> Pace(0.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
+        >>> Speed(0.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
         1
-        >>> Pace(9.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
+        >>> Speed(9.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
         15
         """
         best = self._raw(limit, pixels) / limit
