@@ -1,7 +1,8 @@
 """Applies a different mix of adapters to each row of one batch.
 
 No layer of the base is replaced. While hooks are set, each layer that an adapter changes has a
-forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters.
+forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters. A DoRA also
+multiplies the layer's own output, without its bias, by ``1 + scale * gain``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -104,25 +105,35 @@ def blend(name: str, mix: Mix, dtype: torch.dtype | None = None) -> Pair | None:
         for adapter, scale in mix
         if name in adapter.pairs
     ]
-    scaled = [Pair(p.down, p.up if scale == 1 else p.up * scale) for p, scale in parts]
+    scaled = [pair if scale == 1 else times(pair, scale) for pair, scale in parts]
     if len(scaled) > 1:
-        return Pair(torch.cat([p.down for p in scaled]), torch.cat([p.up for p in scaled], dim=1))
+        down, up = torch.cat([p.down for p in scaled]), torch.cat([p.up for p in scaled], dim=1)
+        gains = [pair.gain for pair in scaled if pair.gain is not None]
+        return Pair(down, up, torch.stack(gains).sum(0) if gains else None)
     return scaled[0] if scaled else None
+
+
+def times(pair: Pair, scale: float) -> Pair:
+    """Return a pair whose change of the layer is ``scale`` times as large."""
+    return Pair(pair.down, pair.up * scale, None if pair.gain is None else pair.gain * scale)
 
 
 def converted(pair: Pair, dtype: torch.dtype | None) -> Pair:
     """Return the pair in a type; the same pair where it has that type already."""
-    return (
-        pair if dtype in {None, pair.down.dtype} else Pair(pair.down.to(dtype), pair.up.to(dtype))
-    )
+    if dtype is None or dtype == pair.down.dtype:
+        return pair
+    gain = None if pair.gain is None else pair.gain.to(dtype)
+    return Pair(pair.down.to(dtype), pair.up.to(dtype), gain)
 
 
 def shared_hook(pair: Pair) -> Hook:
     """Return the hook of a layer where every row has the same adapters."""
-    down, up = pair.down.T, pair.up.T
+    down, up, gain = pair.down.T, pair.up.T, pair.gain
 
-    def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+    def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         x = inputs[0].reshape(-1, down.shape[0])
+        if gain is not None:
+            output.add_(without_bias(layer, output) * gain)
         # Adding in place is safe: the layer made this tensor, and nothing else refers to it yet.
         output.view(-1, up.shape[1]).addmm_(x @ down, up)
         return output
@@ -132,12 +143,19 @@ def shared_hook(pair: Pair) -> Hook:
 
 def span_hook(pairs: Sequence[tuple[Span, Pair]]) -> Hook:
     """Return the hook of a layer where rows differ: each run of equal rows gets its own pair."""
-    parts = [(span.start, span.stop, pair.down.T, pair.up.T) for span, pair in pairs]
+    parts = [(span.start, span.stop, pair.down.T, pair.up.T, pair.gain) for span, pair in pairs]
 
-    def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        for start, stop, down, up in parts:
-            x = inputs[0][start:stop].reshape(-1, down.shape[0])
-            output[start:stop].view(-1, up.shape[1]).addmm_(x @ down, up)
+    def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        for start, stop, down, up, gain in parts:
+            x, own = inputs[0][start:stop].reshape(-1, down.shape[0]), output[start:stop]
+            if gain is not None:
+                own.add_(without_bias(layer, own) * gain)
+            own.view(-1, up.shape[1]).addmm_(x @ down, up)
         return output
 
     return add
+
+
+def without_bias(layer: nn.Module, output: Tensor) -> Tensor:
+    """Return a linear layer's output without its bias."""
+    return output if layer.bias is None else output - layer.bias
