@@ -40,7 +40,7 @@ class AdapterHooks:
     def use(self, mixes: Sequence[Mix], dtype: torch.dtype | None = None) -> None:
         """Apply ``mixes[i]`` to batch row i from now on, in the type of the layers.
 
-        If all mixes are the same, they apply to a batch of any size.
+        A batch may be a multiple of the mixes, whose order repeats.
         """
         if self.used == (wanted := (list(mixes), dtype)):
             return
@@ -81,7 +81,7 @@ def make_hooks(
         if len(spans) == 1:
             yield name, shared_hook(changed[0][1])
         else:
-            yield name, span_hook(changed)
+            yield name, span_hook(changed, len(mixes))
 
 
 def find_spans(mixes: Sequence[Mix]) -> list[Span]:
@@ -141,16 +141,21 @@ def shared_hook(pair: Pair) -> Hook:
     return add
 
 
-def span_hook(pairs: Sequence[tuple[Span, Pair]]) -> Hook:
-    """Return the hook of a layer where rows differ: each run of equal rows gets its own pair."""
+def span_hook(pairs: Sequence[tuple[Span, Pair]], rows: int) -> Hook:
+    """Return the hook of a layer where rows differ: each run of equal rows gets its own pair.
+
+    A batch may be a multiple of ``rows``, whose order repeats.
+    """
     parts = [(span.start, span.stop, pair.down.T, pair.up.T, pair.gain) for span, pair in pairs]
 
     def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        for start, stop, down, up, gain in parts:
-            x, own = inputs[0][start:stop].reshape(-1, down.shape[0]), output[start:stop]
-            if gain is not None:
-                own.add_(without_bias(layer, own) * gain)
-            own.view(-1, up.shape[1]).addmm_(x @ down, up)
+        for first in range(0, len(output), rows):
+            for start, stop, down, up, gain in parts:
+                own = output[first + start : first + stop]
+                x = inputs[0][first + start : first + stop].reshape(-1, down.shape[0])
+                if gain is not None:
+                    own.add_(without_bias(layer, own) * gain)
+                own.view(-1, up.shape[1]).addmm_(x @ down, up)
         return output
 
     return add
