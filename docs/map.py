@@ -159,6 +159,8 @@ LISTENERS = (
     "model_status",
     "reap_endpoint",
     "release_endpoint",
+    "authorize",
+    "http_api",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

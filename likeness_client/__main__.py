@@ -10,11 +10,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from contracts.documents.api.callers import Scope
 from contracts.errors import DecoderBrokenError
+from likeness_client import keys
 from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
 from likeness_client.bench import NotMeasuredError, Order, measure
@@ -49,7 +52,7 @@ class UsageError(Exception):
 
 NOT_AS_GIVEN = (
     *(UsageError, NoFolderError, NoStackError, NoTenantError, NotVerifiedError, SamConfigError),
-    UnknownJobError,
+    *(UnknownJobError, keys.NoApiError, keys.NotAKeyError),
 )
 """What the command names is not there."""
 
@@ -191,6 +194,43 @@ def run_models(options: argparse.Namespace) -> int:
     return show_models(options.function, options.tenant, wake=options.wake)
 
 
+def run_keys(options: argparse.Namespace) -> int:
+    """Make, list or end API keys.
+
+    Raises:
+        UsageError: a word is missing, or a scope does not exist.
+    """
+    if options.what == "revoke":
+        if not options.key:
+            raise UsageError("name the key to revoke by --key; `likeness keys list` shows it")
+        return keys.revoke(options.stack, options.key)
+    if not options.tenant:
+        raise UsageError(f"name the tenant by --tenant for `likeness keys {options.what}`")
+    if options.what == "list":
+        return keys.show(options.stack, options.tenant)
+    return keys.create(
+        options.stack,
+        options.tenant,
+        options.name,
+        scopes_of(options.scopes),
+        mode="mock" if options.mock else "live",
+        days=options.days,
+    )
+
+
+def scopes_of(words: str) -> list[Scope]:
+    """Return the scopes of a list with commas.
+
+    Raises:
+        UsageError: one of them does not exist.
+    """
+    known: dict[str, Scope] = {scope: scope for scope in get_args(Scope)}
+    wanted = [word.strip() for word in words.split(",")]
+    if unknown := [word for word in wanted if word not in known]:
+        raise UsageError(f"--scopes {','.join(unknown)}: scopes are {', '.join(known)}")
+    return [known[word] for word in wanted]
+
+
 def run_status(options: argparse.Namespace) -> int:
     """Show or follow a job."""
     table = table_of(options)
@@ -293,6 +333,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": run_doctor,
     "bench": run_bench,
     "verify": run_verify,
+    "keys": run_keys,
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import TypeAlias, get_args
 
 from pydantic_core import PydanticCustomError
 
+from contracts.documents.api.callers import Scope
 from contracts.documents.picture import OutputFormat
 from contracts.shared.samplers import find_sampler
 from contracts.shared.styles import Style
@@ -39,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_bench(commands)
     add_uninstall(commands)
     add_doctor(commands)
+    add_keys(commands)
     return parser
 
 
@@ -137,6 +139,23 @@ def add_verify(commands: Commands) -> None:
         help="print the public root certificates, for other C2PA tools",
     )
     verify.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def add_keys(commands: Commands) -> None:
+    """Add ``likeness keys create|list|revoke``."""
+    keys = add_command(commands, "keys", "Make, list and end API keys of the HTTP API")
+    keys.add_argument("what", choices=["create", "list", "revoke"], help="what is done")
+    keys.add_argument("--stack", default="likeness", help="the stack's name (default: %(default)s)")
+    keys.add_argument("--tenant", help="whom the key speaks for; for create and list")
+    keys.add_argument(
+        "--scopes",
+        default="read,train,draw",
+        help=f"what a new key may do: some of {','.join(get_args(Scope))} (default: %(default)s)",
+    )
+    keys.add_argument("--name", default="made by an operator", help="what a new key is called")
+    keys.add_argument("--days", type=int, help="a new key is refused after this many days")
+    keys.add_argument("--mock", action="store_true", help="a new key gets answers that are made up")
+    keys.add_argument("--key", metavar="ID", help="the key that is revoked, by its 16 characters")
 
 
 def add_bench(commands: Commands) -> None:

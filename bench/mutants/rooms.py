@@ -4,6 +4,7 @@ A room is run by fast suites only. A module that needs torch is in a room of the
 has it.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,57 +38,37 @@ class Room:
         )
 
 
-DOMAIN = {
-    "pricing": ("billing", "estimating", "grid", "prices", "sweep", "sweep_rules"),
-    "training": (
-        *("billing", "cancellation", "following", "keep_alive", "launching", "planning"),
-        *(
-            "class_images",
-            "progress",
-            "queue_metrics",
-            "receipts",
-            "sagemaker_job",
-            "status_changes",
-        ),
-        "sweep",
-    ),
-    "requests": (
-        *(
-            "avatar_config",
-            "consent",
-            "forms",
-            "kohya_table",
-            "kohya_toml",
-            "merge",
-            "request_json",
-        ),
-        "request_table",
-    ),
-    "intake": (
-        *("accepting", "archives", "captions", "file_kinds", "forms", "inspection"),
-        "photo_quality",
-    ),
-    "notices": ("causes", "dry_run", "notice_texts", "notices", "sweep"),
-    "publishing": ("base_model", "lora_file", "publishing"),
-    "sweeps": ("grid", "sweep", "sweep_rules"),
-    "serving": ("endpoint", "warm_up"),
+DOMAIN_TESTS = Path("tests/unit/domain")
+DOMAIN = ("pricing", "training", "requests", "intake", "notices", "publishing", "sweeps", "serving")
+"""The folders of the domain whose tests are those that import them, what costs money first."""
+
+INDIRECT = {
+    "requests": ("consent", "forms", "request_table"),
+    "sweeps": ("grid",),
     "failures": ("causes", "notices", "sweep"),
     "ports": ("accepting", "following", "forms", "launching"),
 }
-"""The folders of the domain, what costs money first, and which of its tests are about each.
-
-All of them would take minutes for every mutant that they do not notice.
-"""
+"""Tests that reach a folder through another one. All of them would take minutes for every mutant
+that they do not notice."""
 
 
 def domain_room(name: str) -> Room:
     """Return a folder of the domain as a room."""
-    tests = (f"tests/unit/domain/test_{test}.py" for test in (*DOMAIN[name], "examples"))
+    indirect = [DOMAIN_TESTS / f"test_{test}.py" for test in (*INDIRECT.get(name, ()), "examples")]
+    direct = importing(name) if name in DOMAIN else []
+    tests = sorted({str(path) for path in (*indirect, *direct)})
     return Room(f"domain/{name}", "functions", (f"domain/{name}/*.py",), tuple(tests))
 
 
+def importing(name: str) -> list[Path]:
+    """Return the tests, from the repository's root, that import a folder of the domain."""
+    line = re.compile(rf"^from domain(\.{name}\b| import .*\b{name}\b)", re.MULTILINE)
+    found = (ROOT / DOMAIN_TESTS).glob("test_*.py")
+    return [path.relative_to(ROOT) for path in found if line.search(path.read_text())]
+
+
 ROOMS = (
-    *map(domain_room, DOMAIN),
+    *map(domain_room, (*DOMAIN, "failures", "ports")),
     Room(
         "runtime",
         "functions",

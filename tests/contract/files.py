@@ -13,8 +13,10 @@ MACHINES = {
     for path in sorted((ROOT / "statemachine").glob("*.asl.json"))
 }
 BESIDE_THE_STATES = {
+    "authorize",
     "cancel_job",
     "follow_training",
+    "http_api",
     "launch_training",
     "model_status",
     "notify_outcome",

@@ -42,6 +42,9 @@ KEYS = {
     layout.MANIFEST_FILE: "manifest.json",
     layout.ADAPTER_FOLDER: "adapter",
     layout.DIFFUSERS_FILE: "pytorch_lora_weights.safetensors",
+    layout.PEFT_FOLDER: "peft",
+    layout.webui_file("zwx", "sdxl", JOB): "webui/zwx_sdxl_11111111.safetensors",
+    layout.webui_file("../Zoë x", "sd1", JOB): "webui/zoe-x_sd1_11111111.safetensors",
 }
 
 

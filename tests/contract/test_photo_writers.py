@@ -115,6 +115,8 @@ FUNCTIONS = {
     ("table.DynamoJobs.record_notice", "put_item"): Writer(1, "text", "table"),
     ("cost_records.DynamoRows._try_update", "update_item"): Writer(1, "text", "table"),
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
+    ("api_keys.DynamoApiKeys.add", "put_item"): Writer(1, "text", "table"),
+    ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),
     ("model.announce", "write_text"): Writer(1, "text", "scratch"),
@@ -134,6 +136,8 @@ SERVING = {
 }
 
 CLIENT = {
+    ("keys.create", "put_item"): Writer(1, "text", "table"),
+    ("keys.revoke", "update_item"): Writer(1, "text", "table"),
     ("bench.keep", "put_object"): Writer(1, "text", "bases"),
     ("bench.upload", "put_object"): Writer(1, "text", "uploads"),
     ("bench.upload", "upload_file"): Writer(1, "photos", "uploads"),

@@ -60,6 +60,11 @@ CHANGED = {
     "ModelLoadThreads": "5",
     "PhotoRetentionDays": "12",
     "ConsentTextVersion": CONSENT_TEXT,
+    "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
+    "OidcIssuer": "https://issuer.example.org/people",
+    "OidcAudience": "likeness-studio",
+    "TenantClaim": "tenant",
+    "RoleClaim": "role",
     "MonthlyBudgetUsd": "500",
     "LogRetentionDays": "90",
     "QueueAgeAlarmSeconds": "1234",
@@ -161,6 +166,10 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxUsersPerStep": launch["MAX_USERS_PER_STEP"],
         "TrainingCapacity": launch["TRAINING_CAPACITY"],
         "SpotDiscountPercent": launch["SPOT_DISCOUNT"],
+        "OidcIssuer": arrived.functions["authorize"]["JWT_ISSUER"],
+        "OidcAudience": arrived.functions["authorize"]["JWT_AUDIENCE"],
+        "TenantClaim": arrived.functions["authorize"]["TENANT_CLAIM"],
+        "RoleClaim": arrived.functions["authorize"]["ROLE_CLAIM"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 
@@ -171,6 +180,7 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
     return {
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
+        "AllowedOrigins": ",".join(made["HttpApi"]["CorsConfiguration"]["AllowOrigins"]),
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
         "QueueAgeAlarmSeconds": round(made["QueueAge"]["Threshold"]),

@@ -16,6 +16,8 @@ from safetensors.torch import load_file  # noqa: E402
 
 from contracts.documents.training import GateReport, TrainingMetrics  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
+from contracts.shared.layout import webui_file  # noqa: E402
+from contracts.shared.lora_names import kohya_name  # noqa: E402
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
@@ -72,6 +74,10 @@ class Exported:
     def adapter(self) -> Path:
         return self.task / "adapter"
 
+    @property
+    def webui(self) -> str:
+        return webui_file("sks", self.base.card.family, self.recipe.job_id)
+
     def random_weights(self) -> dict[str, Any]:
         networks = {"unet": self.base.pipeline.unet, **self.base.text_encoders()}
         for name, network in networks.items():
@@ -93,14 +99,15 @@ class Exported:
 
     def merged_by_hand(self) -> Any:
         """Add kohya's file to the base as its own scripts do: W + alpha / rank * up x down."""
-        pipeline, tensors = self.pipeline(), load_file(self.adapter / "kohya.safetensors")
-        several = hasattr(pipeline, "text_encoder_2")
-        heads = {"text_encoder": "lora_te1" if several else "lora_te", "text_encoder_2": "lora_te2"}
+        pipeline, tensors = self.pipeline(), load_file(self.adapter / self.webui)
+        sdxl = self.base.card.family == "sdxl"
         used = set()
-        for network, head in {"unet": "lora_unet", **heads}.items():
+        for network in ("unet", "text_encoder", "text_encoder_2"):
             for path, layer in getattr(pipeline, network, torch.nn.Module()).named_modules():
+                if not isinstance(layer, torch.nn.Linear):
+                    continue
                 level = "text_model." if network != "unet" and path.startswith("encoder.") else ""
-                name = f"{head}_{(level + path).replace('.', '_')}"
+                name = kohya_name(network, level + path, sdxl=sdxl, layers_per_block=1)
                 if f"{name}.alpha" not in tensors:
                     continue
                 down, up = (tensors[f"{name}.lora_{part}.weight"] for part in ("down", "up"))
@@ -127,7 +134,7 @@ def test_every_file_gives_the_same_picture(tmp_path: Path, family: Family) -> No
     exported = Exported(tmp_path, family)
     plain = picture(exported.pipeline())
     pictures = {"merged by hand": picture(exported.merged_by_hand())}
-    for file in ("pytorch_lora_weights.safetensors", "kohya.safetensors"):
+    for file in ("pytorch_lora_weights.safetensors", exported.webui):
         pipeline = exported.pipeline()
         pipeline.load_lora_weights(exported.adapter, weight_name=file)
         pictures[file] = picture(pipeline)
@@ -145,7 +152,7 @@ def test_every_file_gives_the_same_picture(tmp_path: Path, family: Family) -> No
 
 def test_kohyas_file_says_what_it_is_and_no_prompt(tmp_path: Path) -> None:
     exported = Exported(tmp_path, "sd2")
-    path = exported.adapter / "kohya.safetensors"
+    path = exported.adapter / exported.webui
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         alphas = {float(file.get_tensor(key)) for key in file.keys() if key.endswith("alpha")}  # noqa: SIM118

@@ -1,5 +1,6 @@
 """Adapter files are converted between two formats; other files are refused."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,7 +85,8 @@ def test_the_command_converts_a_file_or_says_why_not(tmp_path: Path) -> None:
 def run(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trainer.export.convert", str(source), str(target)],
-        cwd=ROOT / "training_image",
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'training_image'}"},
         capture_output=True,
         text=True,
         check=False,

@@ -92,7 +92,7 @@ def test_every_task_has_a_result_when_the_deadline_ends_the_job(make_job_dir: Ma
     assert result.metrics is not None
     assert result.metrics.partial
     assert 0 < result.metrics.steps < 20_000
-    assert "adapter/kohya.safetensors" in result.files
+    assert f"adapter/webui/sks_sdxl_{partial[:8]}.safetensors" in result.files
     assert job_dir.code(late) == "deadline_exceeded"
     card = (job_dir.folder(partial) / "adapter" / "README.md").read_text()
     assert "stopped early" in card

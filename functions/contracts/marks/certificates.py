@@ -76,14 +76,14 @@ def root_pem(keys: MarkKeys) -> str:
     return _pem(root_certificate(keys))
 
 
-def signing_pem(chain: str) -> str:
-    """Return the first certificate of a chain.
+def signing_serial(chain: str) -> int:
+    """Return the serial number of the first certificate of a chain.
 
     Raises:
         MarkSecretError: the chain is not PEM.
     """
     try:
-        return _pem(x509.load_pem_x509_certificates(chain.encode())[0])
+        return x509.load_pem_x509_certificates(chain.encode())[0].serial_number
     except ValueError:
         message = "the marks' secret: certificates is not PEM"
         raise MarkSecretError(message) from None

@@ -7,7 +7,7 @@ into the manifest, which outlives every later edit.
 
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import c2pa
@@ -27,7 +27,7 @@ class CredentialsSigner:
     """Signs pictures with one key."""
 
     def __init__(self, credentials: Credentials) -> None:
-        self._context = c2pa.Context(settings=c2pa.Settings.from_dict(_settings(Known())))
+        self._context = c2pa.Context(settings=c2pa.Settings.from_dict(_settings(())))
         self._signer = c2pa.Signer.from_info(
             c2pa.C2paSignerInfo(
                 c2pa.C2paSigningAlg.ES256,
@@ -65,25 +65,15 @@ def manifest(output: str, source: str, statement: Statement) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Known:
-    """Who counts as a known signer."""
-
-    roots: tuple[str, ...] = ()
-    """Certificates in PEM; whatever they issued is known."""
-    signers: tuple[str, ...] = ()
-    """Signing certificates in PEM; what their issuer gave to others is not known."""
-
-
 def read_manifest(file: bytes, output: str, known: Known) -> tuple[State, dict[str, Any]] | None:
     """Return the state of the file's manifest and the manifest; None where the file has none.
 
     Args:
         file: a PNG, JPEG or WebP.
         output: key of MIME.
-        known: "Trusted" means that one of these signed.
+        roots: certificates in PEM; "Trusted" means that one of them issued the signing certificate.
     """
-    context = c2pa.Context(settings=c2pa.Settings.from_dict(_settings(known)))
+    context = c2pa.Context(settings=c2pa.Settings.from_dict(_settings(roots)))
     reader = c2pa.Reader.try_create(MIME[output], io.BytesIO(file), context=context)
     if reader is None:
         return None
@@ -91,12 +81,12 @@ def read_manifest(file: bytes, output: str, known: Known) -> tuple[State, dict[s
     return state, reader.get_active_manifest() or {}
 
 
-def _settings(known: Known) -> dict[str, Any]:
+def _settings(roots: Sequence[str]) -> dict[str, Any]:
     """Return the library's settings; nothing is fetched from any network."""
     settings: dict[str, Any] = {
         "builder": {"thumbnail": {"enabled": False}},
         "verify": {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False},
     }
-    lists = {"user_anchors": known.roots, "allowed_list": known.signers}
-    settings["trust"] = {name: "".join(pems) for name, pems in lists.items() if pems}
+    if roots:
+        settings["trust"] = {"user_anchors": "".join(roots)}
     return settings

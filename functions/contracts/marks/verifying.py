@@ -1,6 +1,7 @@
 """Whose stack made a picture: reads both layers of a file, with the operator's secret."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import c2pa
 from PIL import Image, ImageOps
 
 from contracts.marks import credentials, watermark
-from contracts.marks.certificates import root_pem, signing_pem
+from contracts.marks.certificates import root_pem, signing_serial
 from contracts.shared.mark_keys import MarkSecret, reading_keys
 
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
@@ -53,12 +54,8 @@ def verify(file: bytes, secret: MarkSecret) -> Verdict:
     """
     image, kind = open_picture(file)
     keys = reading_keys(secret)
-    own = (secret.certificates or "", *secret.previous_certificates)
-    known = credentials.Known(
-        roots=tuple(root_pem(one) for one in keys),
-        signers=tuple(signing_pem(chain) for chain in own if chain),
-    )
-    state, statement = read_credentials(file, kind, known)
+    own = tuple(chain for chain in (secret.certificates, *secret.previous_certificates) if chain)
+    state, statement = read_credentials(file, kind, [root_pem(one) for one in keys], own)
     found = watermark.read(image, [watermark.pattern_of(one.watermark) for one in keys])
     return Verdict(
         credentials=state,
@@ -88,19 +85,38 @@ def open_picture(file: bytes) -> tuple[Image.Image, str]:
 
 
 def read_credentials(
-    file: bytes, kind: str, known: credentials.Known
+    file: bytes, kind: str, roots: Sequence[str], own: Sequence[str]
 ) -> tuple[CredentialsState, dict[str, Any]]:
-    """Return whose manifest the file has, and our assertion in it."""
+    """Return whose manifest the file has, and our assertion in it.
+
+    Args:
+        file: a PNG, JPEG or WebP.
+        kind: its format.
+        roots: the derived roots, in PEM.
+        own: the operator's own chains in PEM. Their issuer may have other customers, so only the
+            first certificate of a chain counts.
+    """
     try:
-        found = credentials.read_manifest(file, kind, known)
+        found = credentials.read_manifest(file, kind, roots)
+        if found is None:
+            return "absent", {}
+        state, manifest = found
+        if state == "Valid" and any(_is_signed_with(file, kind, chain) for chain in own):
+            state = "Trusted"
     except c2pa.C2paError:
         return "damaged", {}
-    if found is None:
-        return "absent", {}
-    state, manifest = found
     if state == "Invalid":
         return "damaged", {}
     return ("ours" if state == "Trusted" else "others"), _statement(manifest)
+
+
+def _is_signed_with(file: bytes, kind: str, chain: str) -> bool:
+    """Return whether the first certificate of this very chain signed the manifest."""
+    found = credentials.read_manifest(file, kind, [chain])
+    if found is None or found[0] != "Trusted":
+        return False
+    serial = found[1].get("signature_info", {}).get("cert_serial_number")
+    return serial == str(signing_serial(chain))
 
 
 def _statement(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 No other module spells a key.
 """
 
+import re
+import unicodedata
+
 # --- the uploads bucket: personal photos, expired by a lifecycle rule ---------------------------
 
 
@@ -175,6 +178,14 @@ def upload_row(place: str) -> str:
     return f"upload#{place}"
 
 
+# --- the api table ---------------------------------------------------------------------------
+
+
+def api_key_row(key_id: str) -> str:
+    """Key of the row of an API key."""
+    return f"key#{key_id}"
+
+
 # --- inside the training container, under /opt/ml ----------------------------------------------
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
@@ -191,3 +202,24 @@ PROGRESS_FILE = "progress.json"
 ADAPTER_FOLDER = "adapter"
 MANIFEST_FILE = "manifest.json"
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
+
+WEBUI_FOLDER = "webui"
+"""Folder in the adapter's with the one file that A1111, Forge, ComfyUI and kohya's scripts load."""
+
+PEFT_FOLDER = "peft"
+
+
+def webui_file(trigger_word: str, family: str, job_id: str) -> str:
+    """Path in the adapter's folder of the file for A1111, Forge, ComfyUI and kohya's scripts.
+
+    These tools show the file's name to their users, so it has the trigger word as far as a-z and
+    0-9 can spell it. The rest keeps two models of one word apart.
+
+    >>> webui_file("Zoë's dog", "sdxl", "0123456789abcdef0123456789abcdef")
+    'webui/zoe-s-dog_sdxl_01234567.safetensors'
+    >>> webui_file("小明", "sd1", "0123456789abcdef0123456789abcdef")
+    'webui/subject_sd1_01234567.safetensors'
+    """
+    plain = unicodedata.normalize("NFKD", trigger_word).encode("ascii", "ignore").decode().lower()
+    word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "subject"
+    return f"{WEBUI_FOLDER}/{word}_{family}_{job_id[:8]}.safetensors"

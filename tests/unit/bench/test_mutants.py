@@ -57,6 +57,13 @@ def test_every_folder_of_the_domain_is_a_room() -> None:
     assert rooms == {folder for folder in folders if not folder.startswith("__")}
 
 
+def test_every_test_of_the_domain_is_of_a_room() -> None:
+    tests = {test for room in chosen_rooms("domain") for test in room.tests}
+    assert tests == {
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests/unit/domain").glob("test_*.py")
+    }
+
+
 def test_only_rooms_in_which_a_file_changed_are_run() -> None:
     changed = {"functions/domain/pricing/prices.py", "README.md"}
     assert [room.name for room in rooms_with(changed, ROOMS)] == ["domain/pricing"]

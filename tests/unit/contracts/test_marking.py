@@ -196,17 +196,14 @@ def test_an_operators_own_certificate_signs_and_counts_as_theirs() -> None:
 
 def test_others_with_a_certificate_of_the_same_issuer_are_others() -> None:
     """The chain's root may belong to an authority with many customers."""
-    leaf, root = certificates.credentials_of(derive_keys("x" * 32, "serving")).certificates.split(
-        "-----END CERTIFICATE-----\n"
-    )[:2]
     end = "-----END CERTIFICATE-----\n"
-    other = certificates.credentials_of(derive_keys(SECRET.seed, "serving")).certificates
-    secret = MarkSecret(
-        seed="n" * 32, previous_certificates=(other.split(end)[0] + end + root + end,)
-    )
-    stranger = Marker(derive_keys("x" * 32, "serving")).mark(picture(64), ORIGIN, Output()).file
-    assert leaf
-    assert verifying.verify(stranger, secret).credentials == "others"
+    strangers = certificates.credentials_of(derive_keys("x" * 32, "serving"))
+    root = strangers.certificates.split(end)[1] + end
+    ours = certificates.credentials_of(derive_keys(SECRET.seed, "serving"))
+    chain = ours.certificates.split(end)[0] + end + root
+    secret = MarkSecret(seed="n" * 32, certificates=chain, private_key=ours.private_key)
+    file = Marker(derive_keys("x" * 32, "serving")).mark(picture(64), ORIGIN, Output()).file
+    assert verifying.verify(file, secret).credentials == "others"
 
 
 @pytest.mark.parametrize(

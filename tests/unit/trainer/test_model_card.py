@@ -70,7 +70,7 @@ A LoRA of one subject. In a prompt, `zwx` means it.
 ## Use
 
 - diffusers: `pipeline.load_lora_weights(folder, weight_name='pytorch_lora_weights.safetensors')`
-- kohya's scripts, A1111, Forge, ComfyUI: `kohya.safetensors`
+- ComfyUI, A1111, Forge, kohya's scripts: `webui/zwx_sdxl_00000000.safetensors`
 - peft: the folders under `peft/`, one for each network
 
 Draw at 128 pixels a side; other sizes were not trained.

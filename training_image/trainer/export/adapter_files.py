@@ -9,15 +9,19 @@ from safetensors.torch import save
 from torch import Tensor
 
 from contracts.documents.training import AdapterManifest
-from contracts.shared.layout import ADAPTER_FOLDER, DIFFUSERS_FILE, MANIFEST_FILE
+from contracts.shared import lora_names
+from contracts.shared.layout import (
+    ADAPTER_FOLDER,
+    DIFFUSERS_FILE,
+    MANIFEST_FILE,
+    PEFT_FOLDER,
+    webui_file,
+)
 from trainer.config.recipe import Recipe
 from trainer.export.kohya_metadata import kohya_metadata
 from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
 from trainer.process.results import sha256_of, write_atomically
-
-KOHYA_FILE = "kohya.safetensors"
-PEFT_FOLDER = "peft"
 
 
 def write_adapter(
@@ -32,7 +36,8 @@ def write_adapter(
     about = {"rank": recipe.rank, "lora_alpha": recipe.rank, "base_sha256": base.card.sha256}
     metadata = {"likeness": json.dumps(about)}
     write_atomically(adapter / DIFFUSERS_FILE, pack(tensors, metadata))
-    write_atomically(adapter / KOHYA_FILE, pack(*to_kohya(weights, base, recipe)))
+    webui = webui_file(recipe.trigger_word, base.card.family, recipe.job_id)
+    write_atomically(adapter / webui, pack(*to_kohya(weights, base, recipe)))
     write_peft(adapter / PEFT_FOLDER, recipe, weights)
     manifest = AdapterManifest(
         job_id=recipe.job_id,
@@ -76,19 +81,8 @@ def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor
         network = key.split(".", 1)[0]
         factor = recipe.alpha_of(network) / recipe.rank_of(network)
         folded = tensor * factor if ".lora_B." in key else tensor
-        tensors[canonical_key(key)] = folded.contiguous()
+        tensors[lora_names.with_text_model(key)] = folded.contiguous()
     return tensors
-
-
-def canonical_key(key: str) -> str:
-    """Return a key with CLIP's ``text_model`` level, which transformers 5 dropped.
-
-    >>> canonical_key("text_encoder.encoder.layers.0.self_attn.q_proj.lora_A.weight")
-    'text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight'
-    """
-    network, layer = key.split(".", 1)
-    lost = network.startswith("text_encoder") and layer.startswith("encoder.")
-    return f"{network}.text_model.{layer}" if lost else key
 
 
 def to_kohya(
@@ -98,29 +92,30 @@ def to_kohya(
 
     Alpha is stored with each pair, so nothing is multiplied into B.
     """
-    several = len(base.architecture.text_encoders) > 1
-    heads = {
-        "unet": "lora_unet",
-        "text_encoder": "lora_te1" if several else "lora_te",
-        "text_encoder_2": "lora_te2",
-    }
+    sdxl = base.card.family == "sdxl"
+    blocks = base.pipeline.unet.config.layers_per_block
     tensors = {}
     for key, tensor in weights.items():
-        network, layer = canonical_key(key).split(".", 1)
+        network, layer = lora_names.with_text_model(key).split(".", 1)
         path, _, part = layer.rpartition(".lora_")
-        name = f"{heads[network]}_{path.replace('.', '_')}"
+        name = lora_names.kohya_name(network, path, sdxl=sdxl, layers_per_block=blocks)
         tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
         tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha_of(network))
-    return tensors, kohya_metadata(base.card, recipe, tensors)
+    return tensors, kohya_metadata(base.card, recipe, tensors, blocks)
 
 
 def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None:
-    """Write a folder for each network that ``peft.PeftModel.from_pretrained`` loads."""
+    """Write a folder for each network that ``peft.PeftModel.from_pretrained`` loads.
+
+    A text encoder's tensors stand there twice, by their names under transformers 4 and 5: peft
+    loads those that it finds in the model, and says nothing when it finds none.
+    """
     for network in sorted({key.split(".", 1)[0] for key in weights}):
         own = {
-            f"base_model.model.{key.removeprefix(f'{network}.')}": tensor
+            f"base_model.model.{name.removeprefix(f'{network}.')}": tensor.clone()
             for key, tensor in weights.items()
             if key.startswith(f"{network}.")
+            for name in (key, lora_names.with_text_model(key))
         }
         targets = recipe.target_modules if network == "unet" else TEXT_TARGETS
         config = LoraConfig(

@@ -14,8 +14,13 @@ from torch import Tensor
 from contracts.base import BaseCard
 from trainer.config.recipe import Recipe
 
+LAYERS_PER_BLOCK = "likeness_layers_per_block"
+"""Metadata key of the UNet's ``layers_per_block``: the names of SDXL's layers count by it."""
 
-def kohya_metadata(card: BaseCard, recipe: Recipe, tensors: dict[str, Tensor]) -> dict[str, str]:
+
+def kohya_metadata(
+    card: BaseCard, recipe: Recipe, tensors: dict[str, Tensor], layers_per_block: int
+) -> dict[str, str]:
     """Return the metadata of a file with these tensors."""
     digest = content_hash(tensors)
     return {
@@ -23,6 +28,7 @@ def kohya_metadata(card: BaseCard, recipe: Recipe, tensors: dict[str, Tensor]) -
         **training_metadata(card, recipe),
         "modelspec.hash_sha256": f"0x{digest}",
         "sshs_model_hash": digest,
+        LAYERS_PER_BLOCK: str(layers_per_block),
     }
 
 

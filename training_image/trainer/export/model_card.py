@@ -11,7 +11,7 @@ from contracts.base import BaseCard
 from contracts.codes import CODES
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import GateReport, TrainingMetrics
-from contracts.shared.layout import DIFFUSERS_FILE
+from contracts.shared.layout import DIFFUSERS_FILE, webui_file
 from contracts.shared.steps import StepBudget
 from trainer.config.recipe import Recipe
 from trainer.process.results import write_atomically
@@ -51,7 +51,7 @@ def write_card(
         "## Checks before publishing",
         about_gate(report),
         "## Use",
-        usage(recipe),
+        usage(base, recipe),
         "## Limits and licence",
         limits(base),
     ]
@@ -130,11 +130,12 @@ def about_gate(report: GateReport) -> str:
     return table({"verdict": verdict, **rows})
 
 
-def usage(recipe: Recipe) -> str:
+def usage(base: BaseCard, recipe: Recipe) -> str:
     """Return which file each tool loads."""
+    webui = webui_file(recipe.trigger_word, base.family, recipe.job_id)
     return (
         f"- diffusers: `pipeline.load_lora_weights(folder, weight_name='{DIFFUSERS_FILE}')`\n"
-        "- kohya's scripts, A1111, Forge, ComfyUI: `kohya.safetensors`\n"
+        f"- ComfyUI, A1111, Forge, kohya's scripts: `{webui}`\n"
         "- peft: the folders under `peft/`, one for each network\n\n"
         f"Draw at {recipe.resolution} pixels a side; other sizes were not trained."
     )
