@@ -117,14 +117,16 @@ FUNCTIONS = {
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
     ("api_keys.DynamoApiKeys.add", "put_item"): Writer(1, "text", "table"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
+    # marks of drawn pictures; one that starts from a caller's image shows some of it
+    ("metadata.encode", "save"): Writer(1, "photos", "memory"),
+    ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),
     ("model.announce", "write_text"): Writer(1, "text", "scratch"),
 }
 
 SERVING = {
-    # a picture that starts from a caller's image shows some of it
-    ("provenance.encode", "save"): Writer(1, "photos", "memory"),
+    ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
     ("base_folder.move_into_place", "rename"): Writer(1, "weights", "scratch"),
     ("safety_folder.download", "rename"): Writer(1, "weights", "scratch"),

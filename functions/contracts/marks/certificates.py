@@ -83,10 +83,11 @@ def signing_serial(chain: str) -> int:
         MarkSecretError: the chain is not PEM.
     """
     try:
-        return x509.load_pem_x509_certificates(chain.encode())[0].serial_number
+        serial: int = x509.load_pem_x509_certificates(chain.encode())[0].serial_number
     except ValueError:
         message = "the marks' secret: certificates is not PEM"
         raise MarkSecretError(message) from None
+    return serial
 
 
 def checked(certificates: str, private_key: str) -> Credentials:

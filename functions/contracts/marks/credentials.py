@@ -65,13 +65,15 @@ def manifest(output: str, source: str, statement: Statement) -> dict[str, Any]:
     }
 
 
-def read_manifest(file: bytes, output: str, known: Known) -> tuple[State, dict[str, Any]] | None:
+def read_manifest(
+    file: bytes, output: str, roots: Sequence[str]
+) -> tuple[State, dict[str, Any]] | None:
     """Return the state of the file's manifest and the manifest; None where the file has none.
 
     Args:
         file: a PNG, JPEG or WebP.
         output: key of MIME.
-        roots: certificates in PEM; "Trusted" means that one of them issued the signing certificate.
+        roots: certificates in PEM; "Trusted" means that one of them issued the signer's.
     """
     context = c2pa.Context(settings=c2pa.Settings.from_dict(_settings(roots)))
     reader = c2pa.Reader.try_create(MIME[output], io.BytesIO(file), context=context)

@@ -115,7 +115,7 @@ def _is_signed_with(file: bytes, kind: str, chain: str) -> bool:
     found = credentials.read_manifest(file, kind, [chain])
     if found is None or found[0] != "Trusted":
         return False
-    serial = found[1].get("signature_info", {}).get("cert_serial_number")
+    serial: str = found[1]["signature_info"]["cert_serial_number"]
     return serial == str(signing_serial(chain))
 
 

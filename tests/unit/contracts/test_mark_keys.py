@@ -5,6 +5,7 @@ import json
 import pytest
 
 from contracts.shared.mark_keys import (
+    PURPOSES,
     MarkSecret,
     MarkSecretError,
     derive_keys,
@@ -29,9 +30,6 @@ def test_keys_never_change_as_pictures_outlive_releases() -> None:
 def test_purposes_and_seeds_have_keys_of_their_own() -> None:
     keys = [derive_keys(seed, purpose) for seed in (SEED, OLD) for purpose in PURPOSES]
     assert len({key for one in keys for key in (one.watermark, one.signing)}) == 8
-
-
-PURPOSES = ("serving", "training")
 
 
 def test_a_previous_seed_is_read_and_never_marks() -> None:
