@@ -20,12 +20,17 @@ from contracts.errors import DecoderBrokenError
 from likeness_client import keys
 from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
+from likeness_client.bases import add as base_add
+from likeness_client.bases import check as base_check
+from likeness_client.bases.errors import BaseRefusedError
+from likeness_client.bases.mirror import open_bucket
 from likeness_client.bench import NotMeasuredError, Order, measure
 from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.command_line import make_parser
 from likeness_client.doctor.account import NotAskedError
 from likeness_client.doctor.command import Question, SamConfigError, check_names, diagnose
+from likeness_client.erase import NoSubjectError, NotErasedError, run_erase, run_receipt
 from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
@@ -51,14 +56,20 @@ class UsageError(Exception):
 
 
 NOT_AS_GIVEN = (
+<<<<<<< HEAD
     *(UsageError, NoFolderError, NoStackError, NoTenantError, NotVerifiedError, SamConfigError),
     *(UnknownJobError, keys.NoApiError, keys.NotAKeyError),
+=======
+    *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
+    *(SamConfigError, UnknownJobError),
+    *(keys.NoApiError, keys.NotAKeyError),
+>>>>>>> main
 )
 """What the command names is not there."""
 
 ANSWERS = (
-    *(FunctionFailedError, GenerationError, NotAskedError),
-    *(NotConfirmedError, NotMeasuredError, NotUninstalledError),
+    *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
+    *(NotConfirmedError, NotErasedError, NotMeasuredError, NotUninstalledError),
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -168,6 +179,25 @@ def run_doctor(options: argparse.Namespace) -> int:
             json=options.json,
         )
     )
+
+
+def run_base(options: argparse.Namespace) -> int:
+    """Add, check or calibrate a base.
+
+    Raises:
+        UsageError: nothing says where the base is.
+    """
+    bucket = open_bucket(options.to, options.stack)
+    if options.part == "add":
+        names = base_add.Order.__dataclass_fields__.keys() - {"base_id"}
+        chosen = {name: getattr(options, name) for name in names}
+        return base_add.add(base_add.Order(base_id=options.id, **chosen), bucket)
+    if Path(options.base).is_dir():
+        return base_check.check(base_check.FolderStore(Path(options.base)), options.base)
+    if bucket is None:
+        raise UsageError(f"there is no folder {options.base}; for an id give --to or --stack")
+    store = base_check.BucketStore(bucket, options.base, deep=options.hash)
+    return base_check.check(store, options.base)
 
 
 def run_bench(options: argparse.Namespace) -> int:
@@ -326,13 +356,19 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": run_check,
     "status": run_status,
     "cancel": run_cancel,
+    "erase": run_erase,
+    "receipt": run_receipt,
     "models": run_models,
     "generate": run_generate,
     "replay": run_replay,
     "uninstall": run_uninstall,
     "doctor": run_doctor,
     "bench": run_bench,
+<<<<<<< HEAD
     "verify": run_verify,
+=======
+    "base": run_base,
+>>>>>>> main
     "keys": run_keys,
 }
 

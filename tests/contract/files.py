@@ -22,6 +22,7 @@ BESIDE_THE_STATES = {
     "notify_outcome",
     "reap_endpoint",
     "reconcile",
+    "request_erasure",
     "release_endpoint",
     "publish_status",
 }

@@ -60,6 +60,7 @@ CHANGED = {
     "ModelLoadThreads": "5",
     "PhotoRetentionDays": "12",
     "ConsentTextVersion": CONSENT_TEXT,
+    "FaceChecks": "off",
     "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
     "OidcIssuer": "https://issuer.example.org/people",
     "OidcAudience": "likeness-studio",
@@ -170,6 +171,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "OidcAudience": arrived.functions["authorize"]["JWT_AUDIENCE"],
         "TenantClaim": arrived.functions["authorize"]["TENANT_CLAIM"],
         "RoleClaim": arrived.functions["authorize"]["ROLE_CLAIM"],
+        "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 
