@@ -56,14 +56,9 @@ class UsageError(Exception):
 
 
 NOT_AS_GIVEN = (
-<<<<<<< HEAD
-    *(UsageError, NoFolderError, NoStackError, NoTenantError, NotVerifiedError, SamConfigError),
-    *(UnknownJobError, keys.NoApiError, keys.NotAKeyError),
-=======
     *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
-    *(SamConfigError, UnknownJobError),
+    *(NotVerifiedError, SamConfigError, UnknownJobError),
     *(keys.NoApiError, keys.NotAKeyError),
->>>>>>> main
 )
 """What the command names is not there."""
 
@@ -364,11 +359,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "uninstall": run_uninstall,
     "doctor": run_doctor,
     "bench": run_bench,
-<<<<<<< HEAD
     "verify": run_verify,
-=======
     "base": run_base,
->>>>>>> main
     "keys": run_keys,
 }
 
