@@ -212,6 +212,11 @@ corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memor
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake $(CORPUS)
 
+.PHONY: marks
+marks: ## how often the marks of pictures are read again after edits, and where there are none (2,000 pictures: an hour or more)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. OMP_NUM_THREADS=1 $(TOOLS)/python -m bench.marks $(MARKS)
+
 .PHONY: doctor-test
 doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
 	@$(call ready,unit,tools/.tests)

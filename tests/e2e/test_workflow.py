@@ -66,11 +66,11 @@ def test_a_drawn_picture_says_whose_stack_made_it(stack: Stack, tmp_path: Path) 
     small, large = tmp_path / "small.png", tmp_path / "large.jpg"
     stack.likeness(*arguments, "--out", str(small))
     stack.likeness(*arguments, *size, "--output-format", "jpeg", "--out", str(large))
-    said = stack.likeness("verify", str(large))
-    assert "content credentials  signed by this stack, unchanged since" in said
-    assert f"model                {job_id}" in said
-    assert "watermark            found, id " in said
-    assert f"/{job_id}" in said.partition("watermark's model")[2]
+    printed = stack.likeness("verify", str(large))
+    assert "content credentials  signed by this stack, unchanged since" in printed
+    assert f"model                {job_id}" in printed
+    assert "watermark            found, id " in printed
+    assert f"/{job_id}" in printed.partition("watermark's model")[2]
     answer = json.loads(stack.likeness("verify", str(small), "--json"))
     assert (answer["credentials"], answer["watermark_stated"]) == ("ours", "too-small")
     with Image.open(large) as image:
