@@ -57,29 +57,6 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick_training")
-def test_a_drawn_picture_says_whose_stack_made_it(stack: Stack, tmp_path: Path) -> None:
-    stack.upload("marked", photos(9), SMALL)
-    job_id = job_of(stack.execution("marked"))
-    model = stack.notice("marked")["model"]
-    arguments = "generate", model["target_model"], "<<TOK>>", "--endpoint", model["endpoint_name"]
-    size = "--height", "256", "--width", "256", "--num-inference-steps", "1"
-    small, large = tmp_path / "small.png", tmp_path / "large.jpg"
-    stack.likeness(*arguments, "--out", str(small))
-    stack.likeness(*arguments, *size, "--output-format", "jpeg", "--out", str(large))
-    printed = stack.likeness("verify", str(large))
-    assert "content credentials  signed by this stack, unchanged since" in printed
-    assert f"model                {job_id}" in printed
-    assert "watermark            found, id " in printed
-    assert f"/{job_id}" in printed.partition("watermark's model")[2]
-    answer = json.loads(stack.likeness("verify", str(small), "--json"))
-    assert (answer["credentials"], answer["watermark_stated"]) == ("ours", "too-small")
-    with Image.open(large) as image:
-        image.convert("RGB").save(tmp_path / "edited.webp", quality=75)
-    edited = json.loads(stack.likeness("verify", str(tmp_path / "edited.webp"), "--json"))
-    assert (edited["made_here"], edited["credentials"]) == (True, "absent")
-
-
-@pytest.mark.usefixtures("quick_training")
 def test_tritonclient_speaks_its_binary_form_to_a_model(stack: Stack) -> None:
     stack.upload("binary", photos(8), SMALL)
     stack.execution("binary")
