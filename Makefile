@@ -133,9 +133,9 @@ $(ENVS)/node/.ready:
 
 # ---- the laptop ------------------------------------------------------------------------------------
 
-demo: ## ten photos in, a picture from a personal model out; goes on where it stopped, FRESH=1 trains anew
+demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-file: your own)
 	@$(call ready,demo,$(DEMO_READY))
-	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh)
+	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh) $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(BASE),--base '$(BASE)')
 
 up: ## start the laptop's AWS
 	@$(call ready,up,tools/.ready lambda/.ready)
@@ -224,6 +224,11 @@ doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good one
 people: ## faces of real people from packages: same and different, every verdict, the outline with its hair (2 minutes)
 	@$(call ready,torch,tools/.tests torch/.tests)
 	PYTHONPATH=functions:training_image:. $(TORCH)/python -m bench.people
+
+.PHONY: base-test
+base-test: ## a single-file SDXL through `likeness base add`, one training and one picture (5 minutes)
+	@$(call ready,demo,$(DEMO_READY))
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.bases
 
 quality: ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
