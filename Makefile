@@ -92,22 +92,14 @@ $(ENVS)/lambda/.ready: $(ENVS)/tools/.installers local/requirements-lambda.txt
 
 # torch first and with pip: what depends on it would otherwise fetch the build with CUDA, and uv does not
 # read pip's configuration. At last the trainer's and the server's imports are tried.
-<<<<<<< HEAD
-$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt
-=======
-$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt serving_image/requirements-no-deps.txt layers/face_weights/weights.json training_image/person_weights.json
->>>>>>> main
+$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt layers/face_weights/weights.json training_image/person_weights.json
 	$(call SAY,torch (the trainer and the server))
 	@$(VENV)
 	@$(TOOLS)/python -m pip --python $(@D)/bin/python install --quiet --no-compile $(TORCH_PIP_FLAGS) -r local/requirements-torch.txt
 	@$(call INSTALL,-r training_image/requirements.txt -r serving_image/requirements.txt)
-<<<<<<< HEAD
 	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt)
-=======
-	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt -r serving_image/requirements-no-deps.txt)
 	@$(call TAKE,layers/face_weights/weights.json,face_weights)
 	@$(call TAKE,training_image/person_weights.json,person_weights)
->>>>>>> main
 	@PYTHONPATH=functions:training_image:serving_image $(@D)/bin/python -W ignore -c 'import trainer.job, serving.generator' 2> $(@D)/imports.log || { cat $(@D)/imports.log >&2; exit 1; }
 	@touch $@
 

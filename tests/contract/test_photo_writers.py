@@ -130,15 +130,12 @@ FUNCTIONS = {
     ("front_door.DynamoShortMemory.count", "update_item"): Writer(1, "text", "table"),
     ("models.create_model", "write"): Writer(1, "text", "uploads"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
-<<<<<<< HEAD
     # marks of drawn pictures; one that starts from a caller's image shows some of it
     ("metadata.encode", "save"): Writer(1, "photos", "memory"),
     ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
-=======
     ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.replace", "update_item"): Writer(1, "text", "table"),
->>>>>>> main
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),
     ("model.announce", "write_text"): Writer(1, "text", "scratch"),
