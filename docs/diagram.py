@@ -17,13 +17,19 @@ SHOWN_IN = {
     ROOT / "README.md": "train_adapter",
     ROOT / "docs" / "one_request.md": "train_adapter",
     ROOT / "docs" / "sweep.md": "sweep_adapter",
+    ROOT / "docs" / "erasure.md": "erase_subject",
 }
-STARTED_BY = {"train_adapter": "S3 put", "sweep_adapter": "SweepAdapter"}
+STARTED_BY = {
+    "train_adapter": "S3 put",
+    "sweep_adapter": "SweepAdapter",
+    "erase_subject": "request_erasure",
+}
 BEGIN, END = "<!-- diagram: docs/diagram.py -->", "<!-- /diagram -->"
 SHAPES = {
     "Task": ("[", "]"),
     "Pass": ("[", "]"),
     "Choice": ("{", "}"),
+    "Wait": ("(", ")"),
     "Succeed": ("([", "])"),
     "Fail": ("[[", "]]"),
 }

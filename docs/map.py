@@ -48,7 +48,10 @@ SECTIONS = (
     Section(
         "The workflows",
         "What happens to an upload, state by state. Each Task calls a function of the next part.",
-        ("statemachine/train_adapter/", "statemachine/sweep_adapter/", "statemachine/"),
+        (
+            *("statemachine/train_adapter/", "statemachine/sweep_adapter/"),
+            *("statemachine/erase_subject/", "statemachine/"),
+        ),
     ),
     Section(
         "The functions",
@@ -72,11 +75,13 @@ SECTIONS = (
             "functions/domain/serving/",
             "functions/domain/notices/",
             "functions/domain/failures/",
+            "functions/domain/erasure/",
             "functions/domain/ports/",
             "functions/aws/",
             "functions/runtime/",
             "functions/",
             "dependencies/",
+            "layers/",
         ),
     ),
     Section(
@@ -156,9 +161,12 @@ LISTENERS = (
     "notify_outcome",
     "publish_status",
     "cancel_job",
+    "request_erasure",
     "model_status",
     "reap_endpoint",
     "release_endpoint",
+    "authorize",
+    "http_api",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 
@@ -185,6 +193,7 @@ LINES = {
     ".github/pull_request_template.md": "What a pull request says.",
     "README.md": "What Likeness is, how to try it and how to deploy it.",
     "statemachine/train_adapter.asl.json": "The main workflow, assembled from train_adapter/.",
+    "statemachine/erase_subject.asl.json": "Erasure's workflow, assembled from erase_subject/.",
     "statemachine/sweep_adapter.asl.json": "The sweep's workflow, assembled from sweep_adapter/.",
     "statemachine/shared/catchers.json": "The way of every failure to NotifyFailure, written once.",
     "statemachine/shared/retriers.json": "What is tried again and how often, written once.",
@@ -440,7 +449,7 @@ def _file_of(module: str, name: str, known: frozenset[str]) -> list[str]:
 
 def _states() -> Iterator[str]:
     """Yield the files of the states, in the order of the definitions."""
-    for machine in ("train_adapter", "sweep_adapter"):
+    for machine in ("train_adapter", "sweep_adapter", "erase_subject"):
         yield f"statemachine/{machine}/machine.json"
         for name in _state_names(_definition(machine)):
             yield f"statemachine/{machine}/{name}.json"
@@ -450,7 +459,7 @@ def _stages() -> Iterator[str]:
     """Yield the handlers: of the states, in their order, then of the listeners."""
     names = [
         n
-        for machine in ("train_adapter", "sweep_adapter")
+        for machine in ("train_adapter", "sweep_adapter", "erase_subject")
         for n in _state_names(_definition(machine))
     ]
     folders = [re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in names]

@@ -10,19 +10,27 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from contracts.documents.api.callers import Scope
 from contracts.errors import DecoderBrokenError
+from likeness_client import keys
 from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
+from likeness_client.bases import add as base_add
+from likeness_client.bases import check as base_check
+from likeness_client.bases.errors import BaseRefusedError
+from likeness_client.bases.mirror import open_bucket
 from likeness_client.bench import NotMeasuredError, Order, measure
 from likeness_client.check import check
 from likeness_client.client import Likeness
 from likeness_client.command_line import make_parser
 from likeness_client.doctor.account import NotAskedError
 from likeness_client.doctor.command import Question, SamConfigError, check_names, diagnose
+from likeness_client.erase import NoSubjectError, NotErasedError, run_erase, run_receipt
 from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
@@ -46,13 +54,15 @@ class UsageError(Exception):
 
 
 NOT_AS_GIVEN = (
-    *(UsageError, NoFolderError, NoStackError, NoTenantError, SamConfigError, UnknownJobError),
+    *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
+    *(SamConfigError, UnknownJobError),
+    *(keys.NoApiError, keys.NotAKeyError),
 )
 """What the command names is not there."""
 
 ANSWERS = (
-    *(FunctionFailedError, GenerationError, NotAskedError),
-    *(NotConfirmedError, NotMeasuredError, NotUninstalledError),
+    *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
+    *(NotConfirmedError, NotErasedError, NotMeasuredError, NotUninstalledError),
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -164,6 +174,25 @@ def run_doctor(options: argparse.Namespace) -> int:
     )
 
 
+def run_base(options: argparse.Namespace) -> int:
+    """Add, check or calibrate a base.
+
+    Raises:
+        UsageError: nothing says where the base is.
+    """
+    bucket = open_bucket(options.to, options.stack)
+    if options.part == "add":
+        names = base_add.Order.__dataclass_fields__.keys() - {"base_id"}
+        chosen = {name: getattr(options, name) for name in names}
+        return base_add.add(base_add.Order(base_id=options.id, **chosen), bucket)
+    if Path(options.base).is_dir():
+        return base_check.check(base_check.FolderStore(Path(options.base)), options.base)
+    if bucket is None:
+        raise UsageError(f"there is no folder {options.base}; for an id give --to or --stack")
+    store = base_check.BucketStore(bucket, options.base, deep=options.hash)
+    return base_check.check(store, options.base)
+
+
 def run_bench(options: argparse.Namespace) -> int:
     """Measure instance types."""
     order = Order(options.photos, options.types, options.steps, options.save, options.yes)
@@ -173,6 +202,43 @@ def run_bench(options: argparse.Namespace) -> int:
 def run_models(options: argparse.Namespace) -> int:
     """List models."""
     return show_models(options.function, options.tenant, wake=options.wake)
+
+
+def run_keys(options: argparse.Namespace) -> int:
+    """Make, list or end API keys.
+
+    Raises:
+        UsageError: a word is missing, or a scope does not exist.
+    """
+    if options.what == "revoke":
+        if not options.key:
+            raise UsageError("name the key to revoke by --key; `likeness keys list` shows it")
+        return keys.revoke(options.stack, options.key)
+    if not options.tenant:
+        raise UsageError(f"name the tenant by --tenant for `likeness keys {options.what}`")
+    if options.what == "list":
+        return keys.show(options.stack, options.tenant)
+    return keys.create(
+        options.stack,
+        options.tenant,
+        options.name,
+        scopes_of(options.scopes),
+        mode="mock" if options.mock else "live",
+        days=options.days,
+    )
+
+
+def scopes_of(words: str) -> list[Scope]:
+    """Return the scopes of a list with commas.
+
+    Raises:
+        UsageError: one of them does not exist.
+    """
+    known: dict[str, Scope] = {scope: scope for scope in get_args(Scope)}
+    wanted = [word.strip() for word in words.split(",")]
+    if unknown := [word for word in wanted if word not in known]:
+        raise UsageError(f"--scopes {','.join(unknown)}: scopes are {', '.join(known)}")
+    return [known[word] for word in wanted]
 
 
 def run_status(options: argparse.Namespace) -> int:
@@ -270,12 +336,16 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": run_check,
     "status": run_status,
     "cancel": run_cancel,
+    "erase": run_erase,
+    "receipt": run_receipt,
     "models": run_models,
     "generate": run_generate,
     "replay": run_replay,
     "uninstall": run_uninstall,
     "doctor": run_doctor,
     "bench": run_bench,
+    "base": run_base,
+    "keys": run_keys,
 }
 
 if __name__ == "__main__":

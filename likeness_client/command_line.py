@@ -7,6 +7,8 @@ from typing import TypeAlias, get_args
 
 from pydantic_core import PydanticCustomError
 
+from contracts.base import BaseCard, PredictionType
+from contracts.documents.api.callers import Scope
 from contracts.documents.picture import OutputFormat
 from contracts.shared.samplers import find_sampler
 from contracts.shared.styles import Style
@@ -32,12 +34,16 @@ def make_parser() -> argparse.ArgumentParser:
     add_check(commands)
     add_status(commands)
     add_cancel(commands)
+    add_erase(commands)
+    add_receipt(commands)
     add_models(commands)
     add_generate(commands)
     add_replay(commands)
     add_bench(commands)
     add_uninstall(commands)
     add_doctor(commands)
+    add_base(commands)
+    add_keys(commands)
     return parser
 
 
@@ -86,6 +92,53 @@ def add_cancel(commands: Commands) -> None:
     )
 
 
+def add_erase(commands: Commands) -> None:
+    """Add ``likeness erase``."""
+    erase = add_command(
+        commands, "erase", "Forget a tenant, an upload, a photo or a model for ever"
+    )
+    erase.add_argument(
+        "tenant", metavar="TENANT", help="as in the upload's prefix; alone: all of it"
+    )
+    erase.add_argument("--upload", metavar="UPLOAD", help="only this upload and its models")
+    erase.add_argument("--photo", metavar="FILE", help="with --upload: only this photo of it")
+    erase.add_argument("--model", metavar="MODEL", help="only this model: its id or target model")
+    erase.add_argument(
+        "--yes", metavar="TENANT", help="the tenant's name again, in place of the question"
+    )
+    erase.add_argument(
+        "--receipt",
+        type=Path,
+        metavar="FILE",
+        help="wait for the end, and save the signed receipt here",
+    )
+    erase.add_argument(
+        "--patience",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="how long to wait for the receipt (default: %(default)s)",
+    )
+    erase.add_argument(
+        "--function",
+        default=os.environ.get("LIKENESS_ERASE_FUNCTION", "likeness-request-erasure"),
+        help="the stack's output EraseFunctionName, also $LIKENESS_ERASE_FUNCTION"
+        " (default: %(default)s)",
+    )
+
+
+def add_receipt(commands: Commands) -> None:
+    """Add ``likeness receipt verify``."""
+    receipt = add_command(commands, "receipt", "Check the receipt of an erasure")
+    receipt.add_argument("what", choices=["verify"], help="ask KMS whether the stack has signed it")
+    receipt.add_argument("file", type=Path, metavar="FILE", help="the receipt")
+    receipt.add_argument(
+        "--key",
+        default=os.environ.get("LIKENESS_RECEIPT_KEY"),
+        help="the stack's output ReceiptKeyArn, also $LIKENESS_RECEIPT_KEY",
+    )
+
+
 def add_job(command: argparse.ArgumentParser) -> None:
     """Add what names a job."""
     command.add_argument("job", metavar="JOB", help="the job id, or TENANT/UPLOAD")
@@ -115,6 +168,23 @@ def add_models(commands: Commands) -> None:
         help="the stack's output ModelStatusFunctionName, also $LIKENESS_STATUS_FUNCTION"
         " (default: %(default)s)",
     )
+
+
+def add_keys(commands: Commands) -> None:
+    """Add ``likeness keys create|list|revoke``."""
+    keys = add_command(commands, "keys", "Make, list and end API keys of the HTTP API")
+    keys.add_argument("what", choices=["create", "list", "revoke"], help="what is done")
+    keys.add_argument("--stack", default="likeness", help="the stack's name (default: %(default)s)")
+    keys.add_argument("--tenant", help="whom the key speaks for; for create and list")
+    keys.add_argument(
+        "--scopes",
+        default="read,train,draw",
+        help=f"what a new key may do: some of {','.join(get_args(Scope))} (default: %(default)s)",
+    )
+    keys.add_argument("--name", default="made by an operator", help="what a new key is called")
+    keys.add_argument("--days", type=int, help="a new key is refused after this many days")
+    keys.add_argument("--mock", action="store_true", help="a new key gets answers that are made up")
+    keys.add_argument("--key", metavar="ID", help="the key that is revoked, by its 16 characters")
 
 
 def add_bench(commands: Commands) -> None:
@@ -205,6 +275,66 @@ def add_doctor(commands: Commands) -> None:
         help="leave a check out, such as drift, which takes minutes; --json lists the names",
     )
     doctor.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def add_base(commands: Commands) -> None:
+    """Add ``likeness base add``, ``check`` and ``calibrate``."""
+    base = add_command(commands, "base", "Describe, check and calibrate base models")
+    parts = base.add_subparsers(dest="part", required=True, metavar="PART", help="what to do")
+    add_base_add(parts)
+    check = add_command(parts, "check", "Tell which files of a base are missing or changed")
+    check.add_argument("base", metavar="ID|FOLDER", help="a folder, or an id with --to or --stack")
+    add_bases_bucket(check)
+    check.add_argument(
+        "--hash", action="store_true", help="download every file to compare its hash"
+    )
+
+
+def add_base_add(parts: Commands) -> None:
+    """Add ``likeness base add``."""
+    add = add_command(parts, "add", "Make a base of a diffusers folder or a safetensors checkpoint")
+    add.add_argument(
+        "source",
+        type=Path,
+        metavar="FOLDER|FILE",
+        help="a diffusers folder, or one safetensors file of SDXL, SD 1 or SD 2",
+    )
+    add.add_argument("--id", metavar="ID", help="default: the one of its base.json, or its name")
+    add_bases_bucket(add)
+    folders = {
+        "out": "a FILE's folder (default: beside it, with the id as its name)",
+        "config": "a FILE's configs and tokenizers, from a diffusers folder of the same model",
+        "tokenizer": "a FILE's tokenizer: a folder, or OpenAI's bpe_simple_vocab_16e6.txt.gz",
+        "judge": "the judge of likeness, which is copied into the base",
+    }
+    for name, words in folders.items():
+        add.add_argument(f"--{name}", type=Path, metavar="PATH", help=words)
+    add.add_argument(
+        "--variant", metavar="NAME", help="weights to prefer where a FOLDER has both, e.g. fp16"
+    )
+    add.add_argument(
+        "--prediction-type",
+        choices=get_args(PredictionType),
+        help="what the UNet predicts (default: as its files say, compared with a measurement)",
+    )
+    add.add_argument(
+        "--resolution", type=int, metavar="PIXELS", help="side of the pictures it was trained on"
+    )
+    add.add_argument("--license", metavar="NAME", help="for the adapters' model cards")
+    detectors = get_args(get_args(BaseCard.model_fields["face_detector"].annotation)[0])
+    add.add_argument("--face-detector", choices=detectors, help="for photos of this base's kind")
+    add.add_argument(
+        "--no-picture",
+        dest="picture",
+        action="store_false",
+        help="do not verify a FOLDER by drawing with it; torch is not needed then",
+    )
+
+
+def add_bases_bucket(command: argparse.ArgumentParser) -> None:
+    """Add what names the bucket of base models."""
+    command.add_argument("--to", metavar="s3://BUCKET", help="the bucket of base models")
+    command.add_argument("--stack", metavar="NAME", help="the stack whose bucket it is")
 
 
 def add_generate(commands: Commands) -> None:

@@ -16,6 +16,7 @@ DATA = {
     "ModelsBucket": MODELS,
     "JobsTable": TABLES,
     "ModelsTable": TABLES,
+    "ApiTable": TABLES,
 }
 """What holds data, by logical id, and how a person calls it."""
 

@@ -1,7 +1,7 @@
 """`python -m local.deploy`: what ``sam build`` and ``sam deploy`` do, for the laptop's running AWS.
 
 Also puts the base model that this repository ships into its bucket, as step 1 of "Deploy to AWS"
-says. Prints the stack's outputs.
+says. Prints the stack's outputs, and a key for its HTTP API.
 """
 
 import argparse
@@ -9,10 +9,10 @@ import sys
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local import deployment
+from local import deployment, front_door
 from local.cloud.access.root_key import NotRunningError
 from local.cloud.server import HOST, Cloud
-from local.demo.upload import NoBaseError, put_base
+from local.demo.upload import TENANT, NoBaseError, put_base
 
 
 def main() -> int:
@@ -20,8 +20,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
     parser.add_argument("--port", type=int, default=4566, help="where the embedded AWS listens")
     port = parser.parse_args().port
+    cloud = Cloud(f"http://{HOST}:{port}", port)
     try:
-        outputs = deploy(Cloud(f"http://{HOST}:{port}", port))
+        outputs = deploy(cloud)
+        api = front_door.lines(cloud, outputs, TENANT)
     except EndpointConnectionError:
         print(NotRunningError(port), file=sys.stderr)
         return 1
@@ -29,6 +31,7 @@ def main() -> int:
         deployment.DeploymentError,
         NoBaseError,
         NotRunningError,
+        front_door.NoKeyError,
         ClientError,
         OSError,
     ) as error:
@@ -37,6 +40,9 @@ def main() -> int:
     width = max(map(len, outputs))
     for name, value in sorted(outputs.items()):
         print(f"{name:<{width}}  {value}")
+    print(f"\nThe HTTP API, with a key of the tenant {TENANT} (docs/api.md):")
+    for line in api:
+        print(f"  {line}")
     return 0
 
 

@@ -26,8 +26,8 @@ from bench.report import REPORTS, Figure, finish
 
 HERE = Path(__file__).parent
 MAX_RATIO = 1.2
-STACK = "likeness-"
-"""Beginning of the names of the roles in the end-to-end tests' stack."""
+TESTS = ("tests/e2e", "tests/integration/test_endpoint_switch.py")
+"""Tests that deploy the template: every stage, the strict profile, and an endpoint on demand."""
 
 SUFFIX = 13
 """Characters that CloudFormation adds to a role's name."""
@@ -65,11 +65,17 @@ def main() -> int:
     options = parser.parse_args()
     file = options.record or record_tests()
     grants = grants_of(expanded_template())
-    roles = compare(grants, read_record(file), read_toml("unused.toml", "unused"))
+    unused = read_toml("unused.toml", "unused")
+    roles = compare(grants, read_record(file), unused)
     for role in roles:
         shown = ", ".join(role.unused) or "all used"
         print(f"{role.name:<36} {len(role.granted):>3} granted  {shown}")
-    return finish("privileges", figures(roles, grants, read_toml("wildcards.toml", "wildcard")))
+    found = figures(roles, grants, read_toml("wildcards.toml", "wildcard"))
+    stale = sorted(not_granted(grants, unused))
+    if stale:
+        print("unused.toml explains what is not granted:", ", ".join(stale))
+    found.append(Figure("reasons of permissions that are gone", len(stale), "", 0, "less"))
+    return finish("privileges", found)
 
 
 def record_tests() -> Path:
@@ -77,7 +83,7 @@ def record_tests() -> Path:
     file = REPORTS / "calls.jsonl"
     REPORTS.mkdir(exist_ok=True)
     file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "tests/e2e"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *TESTS]
     environment = os.environ | {"LIKENESS_CALL_RECORD": str(file)}
     subprocess.run(command, cwd=ROOT, check=True, env=environment)
     return file
@@ -106,7 +112,7 @@ def compare(
     """Return each role of the template with what it used.
 
     A role's name in the account is the stack's name, its logical id, cut off where it is too long,
-    and a suffix.
+    and a suffix. A right that any of the tests' stacks used is used.
     """
     granted: dict[str, set[str]] = {}
     for grant in grants:
@@ -128,6 +134,17 @@ def excused(logical: str, entries: Iterable[Mapping[str, object]]) -> set[str]:
     return set().union(*(actions_of(entry) for entry in of_role))
 
 
+def not_granted(grants: Iterable[Grant], entries: Iterable[Mapping[str, object]]) -> set[str]:
+    """Return the explained actions, as "role action", that no role of this beginning has."""
+    granted = [(grant.role, grant.action) for grant in grants]
+    return {
+        f"{entry['role']} {action}"
+        for entry in entries
+        for action in actions_of(entry)
+        if not any(r.startswith(str(entry["role"])) and a == action for r, a in granted)
+    }
+
+
 def actions_of(entry: Mapping[str, object]) -> set[str]:
     """Return the actions of an entry of a table."""
     actions = entry["actions"]
@@ -135,14 +152,16 @@ def actions_of(entry: Mapping[str, object]) -> set[str]:
 
 
 def is_name_of(name: str, logical: str) -> bool:
-    """Return whether a role in the account is the one with this logical id.
+    """Return whether a role in the account is the one with this logical id, in any stack.
 
     >>> is_name_of("likeness-TrainingRole-4301092575433", "TrainingRole")
+    True
+    >>> is_name_of("all-changed-TrainingRole-4301092575433", "TrainingRole")
     True
     >>> is_name_of("likeness-TrainAdapterFunctionRole-27AE9D168A13F", "TrainAdapterFunction")
     False
     """
-    stem = name.removeprefix(STACK)[:-SUFFIX].rstrip("-")
+    stem = name[:-SUFFIX].rstrip("-").rpartition("-")[2]  # a logical id has no hyphen
     is_cut = len(name) == MAX_ROLE_NAME and logical.startswith(stem)
     return bool(stem) and (stem == logical or is_cut)
 

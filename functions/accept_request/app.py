@@ -5,6 +5,7 @@ Out    Acceptance           to inspect_photos; or the end, for content that was 
 Fails  InvalidUploadError   final; the request's key is wrong
        InvalidRequestError  final; the owner's notice lists every problem
        ConsentRefusedError  final; the owner must ask the person on the photos
+       SubjectErasedError   final; what was erased does not come back
        ArchiveRefusedError  final; the owner must pack the photos again
        TooManyPhotosError   final; the owner must choose
        DecoderBrokenError   the workflow tries again: the process that unpacks did not start
@@ -12,6 +13,7 @@ Fails  InvalidUploadError   final; the request's key is wrong
 
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
+from aws.erasures import DynamoTombstones
 from aws.jobs.table import DynamoJobs
 from aws.run_limits import run_limits_from_env
 from aws.storage import S3Storage
@@ -34,5 +36,6 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         archives=ChildArchives(),
         captioner_id=captioner_from_env(),
         run_limits=run_limits_from_env(),
+        tombstones=DynamoTombstones.from_env(),
     )
     return accept_request(given, services, now())

@@ -5,11 +5,19 @@ from time import monotonic
 
 from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
+from aws.dead_letters import SqsDeadLetters
+from aws.erasures import DynamoErasures
+from aws.executions import StepFunctionsExecutions
 from aws.jobs.table import DynamoJobs
 from aws.notifier import SnsNotifier
 from aws.rate_limit import RateLimiter
+from aws.signer import KmsSigner
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
+from aws.versions import S3Versions
+from aws.warm_pools import SageMakerWarmPools
+from domain.erasure.receipts import ReceiptServices
+from domain.erasure.services import ErasingServices, StoppingServices
 from domain.notices.services import NoticeServices
 from domain.ports.notifier import Notifier
 from domain.pricing.agreement import PricingServices
@@ -23,6 +31,9 @@ finish."""
 FOLLOWING_SECONDS = 25
 """Seconds of the same 60 s that reconcile spends on following trainings; cost records and the
 launcher come after."""
+
+ERASING_SECONDS = 600
+"""Seconds of the 900 s of erase_stores after which no more prefixes are begun."""
 
 BILLING_SECONDS = 10
 """Seconds of the same 60 s that reconcile spends on open cost records."""
@@ -85,3 +96,42 @@ def time_for(seconds: float) -> Callable[[], bool]:
     """Return a function that is true until ``seconds`` have passed."""
     end = monotonic() + seconds
     return lambda: monotonic() < end
+
+
+def erasing_services() -> ErasingServices:
+    """Return what emptying the stores needs."""
+    return ErasingServices(
+        erasures=DynamoErasures.from_env(),
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        uploads_versions=S3Versions.from_env("UPLOADS_BUCKET"),
+        models_versions=S3Versions.from_env("MODELS_BUCKET"),
+        dead_letters=SqsDeadLetters.from_env(),
+        pools=SageMakerWarmPools.from_env(),
+        has_time=time_for(ERASING_SECONDS),
+    )
+
+
+def stopping_services() -> StoppingServices:
+    """Return what stopping the work on a subject needs."""
+    return StoppingServices(
+        erasures=DynamoErasures.from_env(),
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        uploads_versions=S3Versions.from_env("UPLOADS_BUCKET"),
+        models_versions=S3Versions.from_env("MODELS_BUCKET"),
+        jobs=DynamoJobs.from_env(),
+        trainer=SageMakerTrainer.from_env(),
+        callbacks=StepFunctionsCallbacks.from_env(),
+        executions=StepFunctionsExecutions.from_env(),
+    )
+
+
+def receipt_services() -> ReceiptServices:
+    """Return what writing a receipt needs."""
+    return ReceiptServices(
+        erasures=DynamoErasures.from_env(),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        signer=KmsSigner.from_env(),
+        log_retention_days=settings.number("LOG_RETENTION_DAYS"),
+    )

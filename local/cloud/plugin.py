@@ -14,6 +14,7 @@ from local.cloud import (
     budgets,
     call_record,
     events,
+    http_apis,
     lifecycle,
     permissions,
     sessions,
@@ -53,6 +54,7 @@ def install() -> Stock:
     monitoring.install()
     lifecycle.install()
     budgets.install()
+    http_apis.install()
     xray.install()
     call_record.install()
     if find_spec("local.sagemaker") is not None:

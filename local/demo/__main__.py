@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import deployment
+from local import deployment, front_door
 from local.cloud import paths
 from local.cloud.server import HOST, Cloud
 from local.demo import ending, picture, reasons, upload, verdict, watch
@@ -30,6 +30,7 @@ FAILURES = (
     verdict.NoResultError,
     NoNoticeError,
     StalledError,
+    front_door.NoKeyError,
     BotoCoreError,
     ClientError,
     OSError,
@@ -162,6 +163,8 @@ class Demo:
             f"  {aws} stepfunctions get-execution-history --execution-arn {execution}",
             f"  {aws} sagemaker list-training-jobs",
             f"  {aws} s3 ls --recursive s3://{outputs['ModelsBucketName']}/",
+            "[bold]The HTTP API[/] (docs/api.md):",
+            *(f"  {line}" for line in front_door.lines(cloud, outputs, upload.TENANT)),
             "[bold]Ask again:[/]",
             f"  {ask} 'a photo of a sks person, smiling, green shirt'",
             f"[bold]Stop:[/]        make down PORT={cloud.port}",

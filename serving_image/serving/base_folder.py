@@ -1,6 +1,7 @@
 """Fetches the base model from a local folder or S3, and checks it against its card."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from contracts.base import BaseCard, hash_of_files
+from contracts.shared.pipeline_files import MODEL_INDEX, missing_files
 
 CARD = "base.json"
 
@@ -44,7 +46,7 @@ def read_card(folder: Path) -> BaseCard:
 
 
 def verify(folder: Path, card: BaseCard) -> None:
-    """Raise unless every file has the hash that the card names."""
+    """Raise unless the card names all that the pipeline needs, and every file has its hash."""
     if hash_of_files(card.files) != card.sha256:
         message = f"{CARD} contradicts itself: its sha256 is not the hash of its file list"
         raise BaseFolderError(message)
@@ -52,6 +54,14 @@ def verify(folder: Path, card: BaseCard) -> None:
         if not (folder / path).is_file() or sha256_of(folder / path) != digest:
             message = f"{path} of the base is missing, or its hash is not the one in {CARD}"
             raise BaseFolderError(message)
+    try:
+        lacks = missing_files(json.loads((folder / MODEL_INDEX).read_bytes()), card.files)
+    except (OSError, ValueError) as error:
+        message = f"{MODEL_INDEX} of the base is missing or damaged"
+        raise BaseFolderError(message) from error
+    if lacks:
+        message = f"{lacks[0].path} of the base is missing: {lacks[0].why}"
+        raise BaseFolderError(message)
 
 
 def sha256_of(path: Path) -> str:

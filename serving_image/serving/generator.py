@@ -22,6 +22,7 @@ from diffusers import (
 from PIL.Image import Image
 
 from contracts.base import BaseCard
+from contracts.shared.pipeline_files import variant_of
 from contracts.shared.samplers import SAMPLERS
 from serving.adapters.hooks import Mix, active
 from serving.adapters.reader import COMPONENTS, find_layers
@@ -222,7 +223,11 @@ def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # n
     if card.family == "sdxl":
         unused = {"add_watermarker": False}  # otherwise it depends on which packages are installed
     pipeline = PIPELINES[card.family].from_pretrained(
-        folder, torch_dtype=dtype, local_files_only=True, **unused
+        folder,
+        torch_dtype=dtype,
+        local_files_only=True,
+        variant=variant_of(card.files),
+        **unused,
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

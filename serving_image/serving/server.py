@@ -195,6 +195,10 @@ def run(command: list[str], environment: dict[str, str]) -> int:
     server = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)  # noqa: PLW1509
     forward.to(server)
     base = BaseWatch(Path(environment["LIKENESS_RUN_DIR"]))
+    if markers := environment.get("LIKENESS_ERASED_URI"):
+        from serving import erased  # noqa: PLC0415 - while the server starts
+
+        erased.watch(markers, Path(environment["LIKENESS_RUN_DIR"]))
     try:
         while server.poll() is None:
             if base.gone_seconds() > DEAD_BASE_SECONDS:

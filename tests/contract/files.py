@@ -13,13 +13,16 @@ MACHINES = {
     for path in sorted((ROOT / "statemachine").glob("*.asl.json"))
 }
 BESIDE_THE_STATES = {
+    "authorize",
     "cancel_job",
     "follow_training",
+    "http_api",
     "launch_training",
     "model_status",
     "notify_outcome",
     "reap_endpoint",
     "reconcile",
+    "request_erasure",
     "release_endpoint",
     "publish_status",
 }

@@ -20,11 +20,14 @@ NOT_PACKAGES = {
     "docs",
     "events",
     "functions",
+    "layers",
+    "reports",
     "serving_image",
     "statemachine",
     "training_image",
 }
-"""They hold scripts, data or the packages themselves: nothing imports them by these names."""
+"""They hold scripts, data, the packages themselves, or what `make mutants` left behind: nothing
+imports them by these names."""
 
 TRITON_MODELS = {"base_model", "model_package"}
 """Folders that Triton reads; each is one file."""

@@ -19,6 +19,7 @@ ISOLATED = re.compile(r"us-iso|eu-isoe|eusc-")
 """Regions for which cfn-lint has a copy of us-east-1's list: nothing can be learnt from it."""
 
 BUDGET = "AWS::Budgets::Budget"
+USER_POOL = {"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"}
 ENDPOINT = {f"AWS::SageMaker::{kind}" for kind in ("Endpoint", "EndpointConfig", "Model")}
 
 PRINCIPAL = re.compile(r"[a-z]+\.amazonaws\.com")
@@ -94,6 +95,9 @@ def test_only_service_principals_have_a_domain() -> None:
 @pytest.mark.parametrize("region", sorted(types_by_region()))
 def test_a_region_has_every_resource_or_a_rule_says_which_it_lacks(region: str) -> None:
     lacking = types(expanded("us-east-1")["Resources"]) - types_by_region()[region] - {BUDGET}
+    (no_pool,) = RULES["UserPoolNeedsARegionWithUserPools"]["RuleCondition"].values()
+    assert bool(lacking & USER_POOL) == (region in no_pool[0])
+    lacking -= USER_POOL
     (without,) = RULES["EndpointNeedsARegionWithEndpoints"]["RuleCondition"].values()
     assert bool(lacking) == (region in without[0])
     assert lacking <= ENDPOINT

@@ -88,16 +88,24 @@ FUNCTIONS = {
     ("uploads.Unpacking._stored", "write"): Writer(1, "photos", "uploads"),
     ("decode.main", "write"): Writer(2, "photos", "pipe"),
     ("decode.png_of", "save"): Writer(1, "photos", "memory"),
+    # Numbers about faces, in memory and in this pipe alone.
+    ("face_child.main", "write"): Writer(2, "text", "pipe"),
+    ("faces.ChildFaceFinder.find", "write"): Writer(1, "photos", "pipe"),
     ("unpack.main", "write"): Writer(1, "text", "pipe"),
     ("unpack.unpack", "write"): Writer(1, "photos", "pipe"),
     ("unpack.say", "write"): Writer(1, "text", "pipe"),
     ("unpacking._send", "write"): Writer(1, "photos", "pipe"),
-    ("accepting.accept_request", "write_document"): Writer(1, "text", "models"),
+    ("accepting.accept_place", "write_document"): Writer(1, "text", "models"),
     ("accepting.store_problems", "write_document"): Writer(1, "text", "models"),
     ("launching.write_inputs", "write"): Writer(2, "text", "models"),
     ("launching.write_inputs", "write_document"): Writer(1, "text", "models"),
     ("inspection_progress.Progress._write", "write_document"): Writer(1, "text", "models"),
     ("inspection.inspect_photos", "write_document"): Writer(1, "text", "models"),
+    # a tombstone's marker for the servers, a plan without the erased jobs, and a receipt
+    ("stopping.stop_reached", "write"): Writer(1, "text", "models"),
+    ("erasing.leave_plan", "write_document"): Writer(1, "text", "models"),
+    ("erasing.leave_manifest", "write"): Writer(1, "text", "models"),
+    ("receipts.sign_receipt", "write_document"): Writer(1, "text", "models"),
     ("class_images.keep_class_images", "copy"): Writer(1, "drawn", "models"),
     ("class_images.keep_class_images", "write_document"): Writer(1, "text", "models"),
     ("sweep.plan_sweep", "write_document"): Writer(2, "text", "models"),
@@ -115,6 +123,8 @@ FUNCTIONS = {
     ("table.DynamoJobs.record_notice", "put_item"): Writer(1, "text", "table"),
     ("cost_records.DynamoRows._try_update", "update_item"): Writer(1, "text", "table"),
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
+    ("api_keys.DynamoApiKeys.add", "put_item"): Writer(1, "text", "table"),
+    ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),
     ("model.announce", "write_text"): Writer(1, "text", "scratch"),
@@ -134,13 +144,30 @@ SERVING = {
 }
 
 CLIENT = {
+    ("keys.create", "put_item"): Writer(1, "text", "table"),
+    ("keys.revoke", "update_item"): Writer(1, "text", "table"),
     ("bench.keep", "put_object"): Writer(1, "text", "bases"),
     ("bench.upload", "put_object"): Writer(1, "text", "uploads"),
     ("bench.upload", "upload_file"): Writer(1, "photos", "uploads"),
+    ("erase.run_erase", "write_bytes"): Writer(1, "text", "caller"),
     ("__main__.run_generate", "save"): Writer(2, "photos", "caller"),
     ("__main__.save", "save"): Writer(1, "photos", "caller"),
     ("answer.Picture.save", "write_bytes"): Writer(1, "photos", "caller"),
     ("store.PictureStore._put", "put_object"): Writer(1, "photos", "caller"),
+    # a base model, and the picture of nobody in particular that it draws
+    ("add.convert_file", "copytree"): Writer(1, "weights", "caller"),
+    ("add.convert_file", "write_text"): Writer(1, "text", "caller"),
+    ("add.copy_judge", "copytree"): Writer(1, "weights", "caller"),
+    ("add.correct_prediction", "write_text"): Writer(1, "text", "caller"),
+    ("add.write_configs", "copyfile"): Writer(1, "text", "caller"),
+    ("add.write_configs", "write_text"): Writer(1, "text", "caller"),
+    ("card.write_card", "replace"): Writer(1, "text", "caller"),
+    ("card.write_card", "write_text"): Writer(1, "text", "caller"),
+    ("convert.convert", "save_pretrained"): Writer(1, "weights", "caller"),
+    ("draw.draw", "save"): Writer(1, "drawn", "caller"),
+    ("mirror.Bucket.put", "upload_file"): Writer(1, "weights", "bases"),
+    ("vocabulary.copy_tokenizer", "copyfile"): Writer(1, "text", "caller"),
+    ("vocabulary.write_clip", "write_text"): Writer(3, "text", "caller"),
 }
 
 DEMO = {

@@ -34,6 +34,8 @@ LAYOUT = {
         layout.class_images_prefix("k"),
         layout.staging_key("j"),
         layout.ENDPOINT_PREFIX,
+        layout.erased_model_key("j"),
+        layout.receipt_key("e"),
     },
     "BasesBucket": {
         layout.base_prefix("b"),

@@ -139,6 +139,8 @@ def objects_of(function: str, bucket: str) -> set[str]:
 PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
+    # It deletes them, and reads no photo: of what is read only pictures.json is there.
+    "EraseStoresFunction": {"tenants/*", "unpacked/*", "accepted/*", "tenants/*/pictures.json"},
 }
 """Who may touch photos, and where."""
 

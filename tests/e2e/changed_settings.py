@@ -56,6 +56,12 @@ CHANGED = {
     "ModelLoadThreads": "5",
     "PhotoRetentionDays": "12",
     "ConsentTextVersion": CONSENT_TEXT,
+    "FaceChecks": "off",
+    "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
+    "OidcIssuer": "https://issuer.example.org/people",
+    "OidcAudience": "likeness-studio",
+    "TenantClaim": "tenant",
+    "RoleClaim": "role",
     "MonthlyBudgetUsd": "500",
     "LogRetentionDays": "90",
     "QueueAgeAlarmSeconds": "1234",
@@ -154,6 +160,11 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxUsersPerStep": launch["MAX_USERS_PER_STEP"],
         "TrainingCapacity": launch["TRAINING_CAPACITY"],
         "SpotDiscountPercent": launch["SPOT_DISCOUNT"],
+        "OidcIssuer": arrived.functions["authorize"]["JWT_ISSUER"],
+        "OidcAudience": arrived.functions["authorize"]["JWT_AUDIENCE"],
+        "TenantClaim": arrived.functions["authorize"]["TENANT_CLAIM"],
+        "RoleClaim": arrived.functions["authorize"]["ROLE_CLAIM"],
+        "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 
@@ -164,6 +175,7 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
     return {
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
+        "AllowedOrigins": ",".join(made["HttpApi"]["CorsConfiguration"]["AllowOrigins"]),
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],
         "QueueAgeAlarmSeconds": round(made["QueueAge"]["Threshold"]),

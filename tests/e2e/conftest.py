@@ -6,6 +6,7 @@ else together.
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from local import deployment, sagemaker
 from local.cloud.paths import ROOT
 from local.cloud.server import serve
 from local.demo.subscriber import Subscriber
-from local.demo.upload import put_base
+from local.demo.upload import BASES_BUCKET
 from local.sagemaker.container.images import python_program
 from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
 from tests.e2e.stack import BASE_ID, Stack
@@ -24,7 +25,10 @@ from tests.e2e.stack import BASE_ID, Stack
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base with random weights and no floors, as the tests do not measure quality."""
+    """A base with random weights and no floors, as the tests do not measure quality.
+
+    Its weights have the names of diffusers' fp16 variant only: all tests train and draw with them.
+    """
     folder = tmp_path_factory.mktemp("base") / BASE_ID
     subprocess.run(
         [ROOT / ".venv/torch/bin/python", "-m", "local.embedded_base.untrained", folder],
@@ -32,7 +36,23 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
     )
+    for weights in folder.rglob("*.safetensors"):
+        weights.rename(weights.with_name(f"{weights.stem}.fp16.safetensors"))
     return folder
+
+
+def add_base(folder: Path, place: str, environment: dict[str, str]) -> None:
+    """Describe the base and copy it to its bucket, as an operator does."""
+    command = [sys.executable, "-m", "likeness_client", "base", "add", str(folder), "--no-picture"]
+    done = subprocess.run(
+        [*command, "--id", BASE_ID, "--to", place],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment | {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +65,8 @@ def stack(base: Path) -> Iterator[Stack]:
     }
     sagemaker.configure(sagemaker.Settings(images={**images(), **reporting}))
     with serve() as cloud:
-        put_base(cloud, base)
+        cloud.client("s3").create_bucket(Bucket=BASES_BUCKET)
+        add_base(base, f"s3://{BASES_BUCKET}", cloud.environment())
         outputs = deployment.deploy(cloud, BaseId=BASE_ID)
         yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
 

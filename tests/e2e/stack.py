@@ -130,7 +130,8 @@ class Stack:
         dynamodb = session.resource("dynamodb", endpoint_url=self.cloud.endpoint_url)
         table = dynamodb.Table(self.outputs["JobsTableName"])
         pointer = table.get_item(Key={"job_id": upload_row(f"{TENANT}/{upload}")}).get("Item")
-        row = pointer and table.get_item(Key={"job_id": pointer["points_to"]}).get("Item")
+        job_id = pointer and pointer.get("points_to")  # absent while it is being accepted
+        row = job_id and table.get_item(Key={"job_id": job_id}).get("Item")
         return JobRecord.model_validate(row) if row else None
 
     def record(self, upload: str) -> JobRecord:

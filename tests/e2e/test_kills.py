@@ -100,6 +100,17 @@ def test_a_tritonserver_that_is_killed_comes_back_and_the_model_is_warmed(stack:
     assert tritonserver_of(stack) not in {None, killed}
 
 
+@pytest.mark.usefixtures("quick_training")
+def test_the_owner_of_an_execution_that_an_operator_aborts_is_told(stack: Stack) -> None:
+    stack.upload("aborted", photos(24), SMALL)
+    eventually(lambda: stack.find("aborted"))
+    (running,) = stack.executions("aborted")
+    stack.aws("stepfunctions", "stop-execution", "--execution-arn", running["executionArn"])
+    notice = stack.notice("aborted")
+    assert (notice["status"], notice["code"]) == ("canceled", "canceled")
+    assert stack.execution("aborted")["status"] == "ABORTED"
+
+
 def is_being_published(stack: Stack, upload: str) -> bool:
     """Return whether the training has ended, so that the endpoint is called next."""
     record = stack.find(upload)

@@ -184,6 +184,7 @@ def resources(deployed: Deployed) -> dict[str, Mapping[str, Any]]:
         **{name: {"PhysicalResourceId": value} for name, value in made.items()},
         "ServingModel": cloud.client("sagemaker").describe_model(ModelName=model["ModelName"]),
         "Budget": deployed.recorded["Budget"]["Budget"]["BudgetLimit"],
+        "HttpApi": cloud.client("apigatewayv2").get_api(ApiId=made["HttpApi"]),
         "WorkflowLogGroup": group,
         "QueueAge": metrics["QueueAge"],
         "AdapterCost": metrics["AdapterCost"],

@@ -12,7 +12,7 @@ from PIL import Image
 
 from contracts.documents.picture import GEN_ARGS, GENERATED_IMAGE, PROMPT
 from local.demo.picture import generate
-from tests.e2e.stack import SMALL, Stack, job_of, photos
+from tests.e2e.stack import BASE_ID, SMALL, Stack, job_of, photos
 
 STAGES = (
     "accept-request",
@@ -39,6 +39,8 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
         for scale in (0.0, 1.0)
     )  # fmt: skip
     assert plain.size == personal.size == (64, 64)
+    base_check = stack.likeness("base", "check", BASE_ID, "--stack", "likeness")
+    assert "complete and unchanged" in base_check, base_check  # and its weights are fp16 variants
     (trained,) = stack.training_jobs(job_of(execution))
     assert {"start of an instance", "training job"} < set(stack.trace(execution))
     assert [f"likeness-{stage}" for stage in STAGES] == [

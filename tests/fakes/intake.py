@@ -16,6 +16,7 @@ from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.requests.consent import ConsentRules
 from domain.requests.run_limits import RunLimits
+from tests.fakes.erasure import MemoryErasures
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
 
@@ -88,6 +89,7 @@ def memory_intake(captioner_id: str | None = None) -> IntakeServices:
         bases=Bases(bases, BASE_ID),
         run_limits=RUN_LIMITS,
         jobs=MemoryJobs(),
+        tombstones=MemoryErasures(),
         consent=ConsentRules(text_version=None, photos_kept_days=30),
         archives=PlainArchives(),
         captioner_id=captioner_id,

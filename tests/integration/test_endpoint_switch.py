@@ -64,6 +64,11 @@ class Switched:
         """Wake the endpoint, and wait until it is there."""
         eventually(lambda: self.wake() == "in_service")
 
+    def reap(self) -> None:
+        """Have the function look for an idle endpoint, as its schedule does."""
+        answer = self.cloud.client("lambda").invoke(FunctionName=f"{NAME}-reap-endpoint")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
     def made_by(self) -> str | None:
         """Who has made the endpoint that is in service; None when there is none."""
         try:
@@ -109,6 +114,8 @@ def test_the_endpoint_is_always_whose_turn_it_is(switched: Switched) -> None:
         assert switched.made_by() == ("cloudformation" if value == "true" else None), value
         if value == "on-demand":
             switched.awake()  # so that the next change meets an endpoint
+            assert switched.made_by() == "on-demand"
+            switched.reap()  # it was used a moment ago
             assert switched.made_by() == "on-demand"
         if value == "true":
             made_after_the_other_one_is_gone(switched.events()[before:])

@@ -16,11 +16,12 @@ from boto3.dynamodb.conditions import Attr, Key
 from aws import settings
 from aws.clients import CONFIG
 from aws.jobs.cost_records import DynamoCostRecords, numbers
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
-from contracts.errors import JobCanceledError
+from contracts.errors import JobCanceledError, SubjectErasedError
 from contracts.shared import layout
 from domain.ports.jobs import Attempt, UnknownJobError
 from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
@@ -62,7 +63,14 @@ class DynamoJobs(DynamoCostRecords):
         return "accepted" if ours else "repeat"
 
     def record_refusal(self, upload: str, code: str, now: datetime) -> None:
-        """Store why the newest request of ``<tenant>/<upload>`` never became a job."""
+        """Store why the newest request of ``<tenant>/<upload>`` never became a job.
+
+        An erased upload gets no row again, whatever event comes late.
+        """
+        tenant, _, name = upload.partition("/")
+        places = (ErasureSubject(tenant=tenant), ErasureSubject(tenant=tenant, upload=name))
+        if any(self._has_tombstone(place) for place in places):
+            return
         refusal = dict(zip(_REFUSAL, (code, now.isoformat()), strict=True))
         self._update(layout.upload_row(upload), None, refusal)
 
@@ -275,12 +283,12 @@ class DynamoJobs(DynamoCostRecords):
 
     def notice_sent(self, notice_id: str) -> bool:
         """Return whether this notice was sent."""
-        key = {"job_id": _notice_row(notice_id)}
+        key = {"job_id": notice_row(notice_id)}
         return "Item" in self._table.get_item(Key=key, ConsistentRead=True)
 
     def record_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
         """Store that this notice was sent, and that it is the job's one notice."""
-        row = {"job_id": _notice_row(notice_id), "created_at": now.isoformat()}
+        row = {"job_id": notice_row(notice_id), "created_at": now.isoformat()}
         self._table.put_item(Item=row)
         if job_id is not None:
             self._update(job_id, Attr("job_id").exists(), {"notice_id": notice_id})
@@ -291,8 +299,17 @@ class DynamoJobs(DynamoCostRecords):
     def _check_not_canceled(self, job_id: str) -> None:
         record = self.get(job_id)
         if record is not None and record.cancel_requested:
-            raise JobCanceledError
+            raise SubjectErasedError if record.erased else JobCanceledError
+        # A model's tombstone depends on its id only.
+        if record is None and self._has_tombstone(ErasureSubject(tenant="any", model_id=job_id)):
+            raise SubjectErasedError
+
+    def _has_tombstone(self, subject: ErasureSubject) -> bool:
+        """Return whether the subject was erased, or is being erased."""
+        key = {"job_id": layout.erasure_row(subject.erasure_id)}
+        return "Item" in self._table.get_item(Key=key, ConsistentRead=True)
 
 
-def _notice_row(notice_id: str) -> str:
+def notice_row(notice_id: str) -> str:
+    """Return the key of the row that says that a notice was sent."""
     return f"notice#{notice_id}"

@@ -104,6 +104,9 @@ class JobRecord(Document):
     cancel_requested: bool = False
     """Whether the job is being cancelled: the next stage fails with ``canceled``."""
 
+    erased: bool = False
+    """Whether the job's data is being erased: no stage may write anything more of it."""
+
     estimate: Estimate | None = None
 
     step_shape: StepShape | None = None

@@ -84,6 +84,9 @@ class UploadRow(BaseModel):
 
     refused_at: str | None = None
 
+    accepting_until: str | None = None
+    """End of the lease of an acceptance that goes on; erasure waits for it."""
+
 
 class CancelJobInput(Document):
     """Input of cancel_job."""

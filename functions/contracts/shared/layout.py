@@ -36,6 +36,26 @@ ACCEPTED_PREFIX = "accepted/"
 """Prefix of every job's normalised photos."""
 
 
+def tenant_prefix(tenant: str) -> str:
+    """Prefix of everything that a tenant has put into the uploads bucket."""
+    return f"tenants/{tenant}/"
+
+
+def tenant_uploads_prefix(tenant: str) -> str:
+    """Prefix of all uploads of a tenant."""
+    return f"{tenant_prefix(tenant)}uploads/"
+
+
+def unpacked_tenant_prefix(tenant: str) -> str:
+    """Prefix of the files from the archives of a tenant's uploads."""
+    return f"unpacked/{tenant}/"
+
+
+def tenant_pictures_prefix(tenant: str) -> str:
+    """Prefix of a tenant's picture requests and pictures."""
+    return f"{tenant_prefix(tenant)}pictures/"
+
+
 def unpacked_prefix(tenant: str, upload: str) -> str:
     """Prefix of the files from an upload's archives; numbered, as names there are untrusted."""
     return f"unpacked/{tenant}/{upload}/"
@@ -64,6 +84,16 @@ def accepted_class_file(index: int) -> str:
 # --- the models bucket ----------------------------------------------------------------------
 
 
+def job_prefix(job_id: str) -> str:
+    """Prefix of the documents of one job."""
+    return f"jobs/{job_id}/"
+
+
+def problems_prefix(tenant: str) -> str:
+    """Prefix of the RequestProblems of a tenant's uploads."""
+    return f"problems/{tenant}/"
+
+
 def accepted_upload_key(job_id: str) -> str:
     """Key of AcceptedUpload."""
     return f"jobs/{job_id}/accepted.json"
@@ -89,9 +119,14 @@ def problems_key(tenant: str, upload: str) -> str:
     return f"problems/{tenant}/{upload}.json"
 
 
+def plan_prefix(plan_id: str) -> str:
+    """Prefix of the ``plan`` channel."""
+    return f"training/{plan_id}/plan/"
+
+
 def plan_key(plan_id: str) -> str:
     """Key of TrainingPlan; it is alone in its folder, which is the ``plan`` channel."""
-    return f"training/{plan_id}/plan/{PLAN_FILE}"
+    return f"{plan_prefix(plan_id)}{PLAN_FILE}"
 
 
 def photos_manifest_key(plan_id: str) -> str:
@@ -163,6 +198,24 @@ def staging_key(job_id: str) -> str:
     return f"staging/{job_id}.tar.gz"
 
 
+def receipt_key(erasure_id: str) -> str:
+    """Key of SignedReceipt."""
+    return f"receipts/{erasure_id}.json"
+
+
+def erased_model_key(job_id: str) -> str:
+    """Key of the empty object that tells every server of the endpoint to forget a model."""
+    return f"{ERASED_PREFIX}{job_id}"
+
+
+def training_output_prefix(plan_id: str) -> str:
+    """Prefix in OutputDataConfig's S3OutputPath."""
+    return f"training/{plan_id}/output/"
+
+
+ERASED_PREFIX = "erased/"
+"""Prefix of the erased models' markers, which the servers list every few seconds."""
+
 SPEEDS_PREFIX = "speeds/"
 """Prefix of the measured speeds in the bases bucket, outside of the bases' folders."""
 
@@ -176,6 +229,19 @@ ENDPOINT_PREFIX = "endpoint/"
 def upload_row(place: str) -> str:
     """Key of the row that names the job of ``<tenant>/<upload>``."""
     return f"upload#{place}"
+
+
+def erasure_row(erasure_id: str) -> str:
+    """Key of the row that is an erasure's tombstone and its state."""
+    return f"erased#{erasure_id}"
+
+
+# --- the api table ---------------------------------------------------------------------------
+
+
+def api_key_row(key_id: str) -> str:
+    """Key of the row of an API key."""
+    return f"key#{key_id}"
 
 
 # --- inside the training container, under /opt/ml ----------------------------------------------

@@ -5,15 +5,17 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import Acceptance, AcceptedUpload, JobSpec, PinnedObject
 from contracts.documents.stages import AcceptRequestInput
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import InvalidRequestError
+from contracts.errors import InvalidRequestError, SubjectErasedError
 from contracts.shared import layout
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
+from domain.ports.erasure import Tombstones
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
 from domain.requests.consent import ConsentRules, check_consent
@@ -36,6 +38,7 @@ class IntakeServices:
     consent: ConsentRules
     archives: Archives
     run_limits: RunLimits
+    tombstones: Tombstones
     captioner_id: str | None = None
     """The model that describes photos without a caption; None: the stack has none."""
 
@@ -51,9 +54,34 @@ def accept_request(
             a captioner or a machine that the stack does not have.
         ConsentRefusedError: the stack requires a consent that the request does not contain.
         TooManyPhotosError: there are more photos than one training may use.
+        SubjectErasedError: the tenant, the upload or a model of the same content was erased.
         ArchiveRefusedError: an archive is damaged, unsafe, too large or too slow.
     """
     place = place_of(given.event.detail.object.key)
+    of_place = (ErasureSubject(tenant=place.tenant), ErasureSubject(**place._asdict()))
+    check_not_erased(services.tombstones, *of_place)  # before the upload gets a row again
+    services.tombstones.begin_accepting(*place, now)
+    try:
+        check_not_erased(services.tombstones, *of_place)
+        return accept_place(place, given, services, now)
+    finally:
+        services.tombstones.end_accepting(*place)
+
+
+def check_not_erased(tombstones: Tombstones, *subjects: ErasureSubject) -> None:
+    """Let nothing come back that was erased.
+
+    Raises:
+        SubjectErasedError: one of the subjects has a tombstone.
+    """
+    if tombstones.is_erased(*subjects):
+        raise SubjectErasedError
+
+
+def accept_place(
+    place: Place, given: AcceptRequestInput, services: IntakeServices, now: datetime
+) -> Acceptance:
+    """Accept the upload of this place; see ``accept_request`` for what it raises."""
     upload = pin_upload(services.uploads, place, services.archives)
     merged = read_upload(given, services, place, upload)
     check_consent(merged.request.consent, services.consent, now)
@@ -69,6 +97,8 @@ def accept_request(
         base_id=base.base_id,
         run=merged.request.run,
     )
+    of_job = ErasureSubject(tenant=place.tenant, model_id=job.job_id)
+    check_not_erased(services.tombstones, of_job)
     status = services.jobs.claim(job, given.execution_arn, now)
     if status == "accepted":
         accepted = accepted_upload(job, upload, merged)

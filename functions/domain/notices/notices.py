@@ -1,11 +1,13 @@
 """The one message that an upload ends in: it is sent once."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from contracts.documents.job import JobSpec
 from contracts.documents.money import Receipt
 from contracts.documents.notice import Notice
 from contracts.documents.stages import NotifyFailureInput, NotifyOwnerInput
+from contracts.errors import SubjectErasedError
 from domain.failures.causes import code_of, facts_of, own_failure
 from domain.intake.uploads import Place, find_place
 from domain.notices.services import NoticeServices
@@ -14,6 +16,8 @@ from domain.notices.words import Ending, failure_notice, model_record, ready_not
 from domain.ports.jobs import Jobs
 from domain.ports.models import Models
 from domain.training.billing import total
+
+ERASED = SubjectErasedError.code
 
 
 def notify_owner(
@@ -36,7 +40,7 @@ def notify_failure(given: NotifyFailureInput, services: NoticeServices, now: dat
         redrive_count=given.failed.redrive_count,
         code=code_of(given.failure),
         facts=facts_of(own_failure(given.failure).cause),
-        status="canceled" if code_of(given.failure) == "canceled" else "failed",
+        status="canceled" if code_of(given.failure) in {"canceled", ERASED} else "failed",
     )
     job = given.job if given.job is not None else job_of(given.execution_arn, services.jobs)
     return end(ending, job, find_place(given.event.detail.object.key), services, now)
@@ -49,7 +53,13 @@ def end(
     services: NoticeServices,
     now: datetime,
 ) -> Notice:
-    """Send the notice of a failure; close the job, or record that the upload never became one."""
+    """Send the notice of a failure; close the job, or record that the upload never became one.
+
+    Nothing is sent or recorded about what was erased: its erasure has a receipt, and no row of it
+    may come back.
+    """
+    if is_erased(ending, job, services.jobs):
+        return close_erased(ending, job, place, services, now)
     trainer = () if job is None else failed_verdicts(job.job_id, ending.code, services)
     notice = failure_notice(ending, job, place, services.documents, trainer)
     notice = notice.model_copy(update={"receipt": receipt_of(job, services.jobs)})
@@ -60,6 +70,27 @@ def end(
     elif place is not None:
         services.jobs.record_refusal(f"{place.tenant}/{place.upload}", ending.code, now)
     return notice
+
+
+def is_erased(ending: Ending, job: JobSpec | None, jobs: Jobs) -> bool:
+    """Return whether the execution ended because its subject was erased."""
+    record = None if job is None else jobs.get(job.job_id)
+    return ending.code == ERASED or (record is not None and record.erased)
+
+
+def close_erased(
+    ending: Ending,
+    job: JobSpec | None,
+    place: Place | None,
+    services: NoticeServices,
+    now: datetime,
+) -> Notice:
+    """Close the job without a word; its row goes with the others."""
+    ending = replace(ending, code=ERASED, facts={}, status="canceled")
+    if job is not None:
+        close_trials(job, ending, services.jobs, now)
+        services.jobs.finish(job.job_id, ending.status, ERASED, now)
+    return failure_notice(ending, job, place, services.documents, ())
 
 
 def close_trials(job: JobSpec, ending: Ending, jobs: Jobs, now: datetime) -> None:

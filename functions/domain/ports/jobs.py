@@ -42,7 +42,7 @@ class Jobs(CostRecords, Protocol):
     def record_refusal(self, upload: str, code: str, now: datetime) -> None:
         """Store why the newest request of ``<tenant>/<upload>`` never became a job.
 
-        The upload's next accepted request removes the refusal.
+        The upload's next accepted request removes the refusal. An erased upload gets no row again.
         """
         ...
 
@@ -55,6 +55,7 @@ class Jobs(CostRecords, Protocol):
 
         Raises:
             JobCanceledError: the job is being cancelled.
+            SubjectErasedError: the job is being erased, or was.
         """
         ...
 

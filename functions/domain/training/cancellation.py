@@ -7,8 +7,7 @@ from datetime import datetime
 
 from contracts.documents.record import JobRecord
 from contracts.documents.status import Cancellation
-from contracts.errors import JobCanceledError
-from domain.training.following import settle
+from domain.training.following import settle, stopped_by
 from domain.training.services import TrainingServices
 
 
@@ -58,7 +57,7 @@ def stop_waiting(services: TrainingServices, record: JobRecord, now: datetime) -
     if training and name is not None and not trains_others(services, name, record):
         services.trainer.stop(name)
     if record.queue is not None:
-        settle(services, record, JobCanceledError(), now)
+        settle(services, record, stopped_by(record), now)
 
 
 def trains_others(services: TrainingServices, name: str, record: JobRecord) -> bool:

@@ -26,6 +26,7 @@ from contracts.errors import (
     GateFailedError,
     JobCanceledError,
     StageError,
+    SubjectErasedError,
     TrainingFailedError,
 )
 from contracts.shared import layout
@@ -152,13 +153,18 @@ def act(services: TrainingServices, record: JobRecord, verdict: Verdict, now: da
     if record.queue != "training" or verdict == "wait":
         return
     if record.cancel_requested:
-        verdict = JobCanceledError()
+        verdict = stopped_by(record)
     if isinstance(verdict, TryAgain):
         name, (alone, fault) = record.training_job_name or "", verdict
         faults = record.faults if fault is None else (*record.faults, fault)
         services.jobs.requeue(record.job_id, name, now, alone=alone, faults=faults)
         return
     settle(services, record, verdict, now)
+
+
+def stopped_by(record: JobRecord) -> StageError:
+    """Return why a job that is to stop is to stop."""
+    return SubjectErasedError() if record.erased else JobCanceledError()
 
 
 def settle(

@@ -135,7 +135,7 @@ def training_job_request(
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(plan.plan_id, inputs, settings),
         "OutputDataConfig": {
-            "S3OutputPath": models_uri(f"training/{plan.plan_id}/output/", settings),
+            "S3OutputPath": models_uri(layout.training_output_prefix(plan.plan_id), settings),
             "CompressionType": "GZIP",
             **({"KmsKeyId": settings.output_kms_key} if settings.output_kms_key else {}),
         },

@@ -20,6 +20,7 @@ NAME_LIMITS = {
     "AWS::Budgets::Budget": 100,
     "AWS::CloudWatch::Alarm": 255,
     "AWS::CloudWatch::Dashboard": 255,
+    "AWS::Cognito::UserPool": 128,
     "AWS::Events::Rule": 64,
     "AWS::IAM::Role": 64,
     "AWS::Lambda::Function": 64,

@@ -26,12 +26,29 @@ Send = Callable[[Any], Awaitable[None]]
 
 HEALTH = "/_ministack/health"
 CONTROL = "/_ministack/"
+HTTP_API = "/_aws/execute-api/"
+"""Where the HTTP APIs of stacks are; each knows its own callers and the pages that may ask."""
+
 LARGE = 1 << 20
 """Bytes; a larger body is hashed on a thread, so that other requests go on."""
 
 CUSTOM_RESOURCE_ANSWER = re.compile(r"/_ministack/cfn-response/[0-9a-f-]{36}")
 """Where a custom resource's function puts its answer; on AWS a presigned URL. The random name is
 made for this one answer, and only the function is told."""
+
+PUBLIC_KEYS = re.compile(
+    r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(jwks|openid-configuration)(\.json)?"
+)
+"""The public keys of a user pool."""
+
+SIGN_IN = frozenset(
+    f"AWSCognitoIdentityProviderService.{name}"
+    for name in (
+        *("InitiateAuth", "RespondToAuthChallenge", "RevokeToken", "GetUser"),
+        *("ForgotPassword", "ConfirmForgotPassword", "ChangePassword"),
+    )
+)
+"""What a person without AWS credentials may ask a user pool, here as on AWS."""
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +78,9 @@ class Guard:
         request = Request.of(scope)
         signature: Signature | None = None
         try:
-            origins.check(request, self._port)
-            if not _is_open(request):
+            for_api = request.path.startswith(HTTP_API)
+            origins.check(request, self._port, any_page=for_api)
+            if not for_api and not _is_open(request):
                 signature = signatures.read(request)
                 receive = await self._admit(request, signature, receive)
         except RefusedError as error:
@@ -71,7 +89,7 @@ class Guard:
         except DisconnectedError:
             log.info("a client went away before its request was whole")
         else:
-            await self._app(scope, receive, _without_cors(send))
+            await self._app(scope, receive, send if for_api else _without_cors(send))
 
     async def _admit(self, request: Request, signature: Signature, receive: Receive) -> Receive:
         """Check who signed, before the body is taken at all; return a `receive` with the body."""
@@ -100,7 +118,9 @@ class Guard:
 def _is_open(request: Request) -> bool:
     """Say whether AWS, too, asks for no signature: it reads nothing, or its name is the secret."""
     if request.method == "GET":
-        return request.path == HEALTH
+        return request.path == HEALTH or PUBLIC_KEYS.fullmatch(request.path) is not None
+    if request.method == "POST" and request.header("x-amz-target") in SIGN_IN:
+        return True
     return request.method == "PUT" and CUSTOM_RESOURCE_ANSWER.fullmatch(request.path) is not None
 
 

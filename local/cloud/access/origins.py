@@ -11,8 +11,13 @@ NAMES = ("127.0.0.1", "localhost", "[::1]")
 """Boto3, the AWS CLI and sam send the first; CloudFormation's ResponseURL has the second."""
 
 
-def check(request: Request, port: int) -> None:
+def check(request: Request, port: int, *, any_page: bool = False) -> None:
     """Pass a request whose Host, and Origin if it has one, are this server's own address.
+
+    Args:
+        request: what was sent.
+        port: where this server listens.
+        any_page: pass every Origin; the HTTP API that is asked decides about pages itself.
 
     Raises:
         RefusedError: it comes from a web page, or was sent to another name.
@@ -24,6 +29,8 @@ def check(request: Request, port: int) -> None:
             f" from a web page. Use http://{hosts[0]} as the endpoint."
         )
         raise RefusedError("AccessDenied", message)
+    if any_page:
+        return
     if request.header("origin") not in {None, *(f"http://{host}" for host in hosts)}:
         message = "The request comes from a web page. The embedded AWS answers no web page."
         raise RefusedError("AccessDenied", message)

@@ -1,9 +1,18 @@
 """What a role may do is compared with what it did."""
 
+import re
+
 import pytest
 
-from bench.privileges.__main__ import Role, compare, figures, is_name_of
-from bench.privileges.granted import Grant, grants_of
+from bench.privileges.__main__ import (
+    Role,
+    compare,
+    figures,
+    is_name_of,
+    not_granted,
+    read_toml,
+)
+from bench.privileges.granted import ROOT, Grant, grants_of
 
 TEMPLATE = {
     "Resources": {
@@ -58,6 +67,19 @@ def test_roles_are_found_by_the_names_that_cloudformation_gives_them() -> None:
     explained = [{"role": "Reader", "actions": ["ecr:Get"], "reason": "not here"}]
     (found,) = compare(grants_of(TEMPLATE), used, explained)
     assert (found.name, found.unused) == ("ReaderRole", [])
+
+
+def test_a_reason_for_what_nobody_is_granted_is_told() -> None:
+    entries = [{"role": "Reader", "actions": ["ecr:Get", "s3:GetObject", "gone:Gone"]}]
+    assert not_granted(grants_of(TEMPLATE), entries) == {"Reader gone:Gone"}
+    assert not_granted(grants_of(TEMPLATE), [{"role": "", "actions": ["ecr:Get"]}]) == set()
+
+
+def test_the_tests_that_reasons_name_are_there() -> None:
+    reasons = [str(entry["reason"]) for entry in read_toml("unused.toml", "unused")]
+    named = [name for reason in reasons for name in re.findall(r"tests/\S+\.py", reason)]
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,14 @@ from tests.unit.serving.test_tensors import BASE
 def write_base(folder: Path, content: bytes = b"weights") -> None:
     folder.mkdir(exist_ok=True)
     (folder / "weights").write_bytes(content)
-    digest = hashlib.sha256(content).hexdigest()
-    total = hashlib.sha256(f"{digest}  weights\n".encode()).hexdigest()
-    card = BASE.model_copy(update={"files": {"weights": digest}, "sha256": total})
+    (folder / "model_index.json").write_text("{}")
+    files = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("model_index.json", "weights")
+    }
+    lines = "".join(f"{digest}  {name}\n" for name, digest in files.items())
+    total = hashlib.sha256(lines.encode()).hexdigest()
+    card = BASE.model_copy(update={"files": files, "sha256": total})
     (folder / "base.json").write_text(card.model_dump_json())
 
 
@@ -48,7 +53,10 @@ def test_a_base_from_s3_is_fetched_once(bucket: MemoryBucket, tmp_path: Path) ->
     first = base_folder.resolve_base("s3://bucket/b/", cache)
     assert (first / "weights").read_bytes() == b"weights"
     assert base_folder.resolve_base("s3://bucket/b", cache) == first
-    assert bucket.fetched == ["b/base.json", "b/weights", "b/base.json"]
+    assert bucket.fetched == [
+        *("b/base.json", "b/model_index.json", "b/weights"),
+        "b/base.json",
+    ]
     assert list(cache.iterdir()) == [first]
 
 

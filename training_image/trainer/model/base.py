@@ -1,7 +1,9 @@
 """The base model: a local diffusers folder, verified against its hash before it is used."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import torch
@@ -11,6 +13,12 @@ from torch import Tensor
 
 from contracts.base import BaseCard, hash_of_files
 from contracts.shared.layout import BASE_FILE
+from contracts.shared.pipeline_files import (
+    MODEL_INDEX,
+    missing_files,
+    unused_components,
+    variant_of,
+)
 from trainer.model.architectures import ARCHITECTURES, Architecture, EncodedPrompts, PromptEmbeds
 from trainer.process.results import TrainingError, sha256_of
 
@@ -61,7 +69,8 @@ def read_card(folder: Path, expected_sha256: str) -> BaseCard:
     """Verify the hash of every file of the base and return the base's card.
 
     Raises:
-        TrainingError: ``base_mismatch``; another base, a file changed or missing.
+        TrainingError: ``base_mismatch``, another base or a file changed; ``base_incomplete``, a
+            file is missing that the card or the pipeline names.
     """
     try:
         card = BaseCard.model_validate_json((folder / BASE_FILE).read_bytes())
@@ -73,13 +82,41 @@ def read_card(folder: Path, expected_sha256: str) -> BaseCard:
         raise TrainingError("base_mismatch", "the base has another hash than the plan names")
     if card.sha256 != hash_of_files(card.files):
         raise TrainingError("base_mismatch", "the files in base.json do not have its hash")
-    changed = [n for n, h in card.files.items() if not _has_hash(folder / n, h)]
+    refuse_missing_files(folder, card)
+    changed = [n for n, h in card.files.items() if sha256_of(folder / n) != h]
     if changed:
-        message = (
-            f"{len(changed)} of {len(card.files)} files are missing or changed, e.g. {changed[0]}"
-        )
+        message = f"{len(changed)} of {len(card.files)} files are changed, e.g. {changed[0]}"
         raise TrainingError("base_mismatch", message)
     return card
+
+
+def refuse_missing_files(folder: Path, card: BaseCard) -> None:
+    """Refuse a base without a file that its card or its pipeline needs.
+
+    Raises:
+        TrainingError: ``base_incomplete``; the message names the file and what it is needed for.
+    """
+    lost = [name for name in card.files if not (folder / name).is_file()]
+    if lost:
+        message = f"{len(lost)} of {len(card.files)} files of base.json are missing, e.g. {lost[0]}"
+        raise TrainingError("base_incomplete", message)
+    lacks = missing_files(read_model_index(folder), card.files)
+    if lacks:
+        raise TrainingError("base_incomplete", f"{lacks[0].path} is missing: {lacks[0].why}")
+
+
+def read_model_index(folder: Path) -> dict[str, Any]:
+    """Return the names and classes of the pipeline's components.
+
+    Raises:
+        TrainingError: ``base_incomplete``; there is none that can be read.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / MODEL_INDEX).read_bytes())
+        return dict(found)
+    except (OSError, ValueError) as error:
+        message = f"{MODEL_INDEX} is missing or damaged: the list of the pipeline's parts"
+        raise TrainingError("base_incomplete", message) from error
 
 
 def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.dtype) -> Base:
@@ -87,7 +124,11 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
     pipeline = diffusers.DiffusionPipeline.from_pretrained(
-        folder, torch_dtype=dtype, local_files_only=True
+        folder,
+        torch_dtype=dtype,
+        local_files_only=True,
+        variant=variant_of(card.files),
+        **unused_components(read_model_index(folder)),
     )
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(device)
@@ -105,7 +146,3 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
     pipeline.scheduler = sampler.from_config(pipeline.scheduler.config)
     architecture = ARCHITECTURES[card.family]
     return Base(card, folder, pipeline, architecture, device, dtype, alphas)
-
-
-def _has_hash(path: Path, sha256: str) -> bool:
-    return path.is_file() and sha256_of(path) == sha256

@@ -1,0 +1,1 @@
+"""`make erase-test`: what was asked to be forgotten is gone from every store, whatever crashes."""

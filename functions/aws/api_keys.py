@@ -1,0 +1,88 @@
+"""API keys in the ``api`` table: implements domain.ports.api_keys.ApiKeys."""
+
+from datetime import datetime
+from typing import Any
+
+import boto3
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
+
+from aws import settings
+from aws.clients import CONFIG
+from contracts.documents.api.callers import ApiKey
+from contracts.shared.layout import api_key_row
+
+TENANT_INDEX = "tenant"
+
+
+class DynamoApiKeys:
+    """One row for each key."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
+        self._table = table
+
+    @classmethod
+    def from_env(cls) -> "DynamoApiKeys":
+        """Open the table that API_TABLE names."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        return cls(dynamodb.Table(settings.text("API_TABLE")))
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+        row = {"row": api_key_row(key.key_id), **key.model_dump(mode="json", exclude_none=True)}
+        self._table.put_item(Item=row, ConditionExpression=Attr("row").not_exists())
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Return the key as last written; None when there is none."""
+        key = {"row": api_key_row(key_id)}
+        item = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else _parsed(item)
+
+    def of(self, tenant: str) -> list[ApiKey]:
+        """Return the tenant's keys, newest first."""
+        query: dict[str, Any] = {
+            "IndexName": TENANT_INDEX,
+            "KeyConditionExpression": Key("tenant").eq(tenant),
+            "ScanIndexForward": False,
+        }
+        page = self._table.query(**query)
+        items = page["Items"]
+        while "LastEvaluatedKey" in page:
+            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
+            items += page["Items"]
+        return [_parsed(item) for item in items]
+
+    def used(self, key_id: str, now: datetime) -> None:
+        """Store that the key was used; do nothing for a key that is gone."""
+        self._set(key_id, Attr("row").exists(), last_used_at=now.isoformat())
+
+    def end(self, key_id: str, tenant: str, at: datetime, *, revoked: bool) -> bool:
+        """Let the tenant's key expire at this time, never later than it would."""
+        own = Attr("tenant").eq(tenant)
+        later = Attr("expires_at").not_exists() | Attr("expires_at").gt(at.isoformat())
+        more = {"revoked_at": at.isoformat()} if revoked else {}
+        if self._set(key_id, own & later, expires_at=at.isoformat(), **more):
+            return True
+        found = self.get(key_id)
+        return found is not None and found.tenant == tenant
+
+    def _set(self, key_id: str, when: Any, **changes: str) -> bool:  # noqa: ANN401 - boto3
+        """Change a row where the condition holds; return whether it did."""
+        names = {f"#{name}": name for name in changes}
+        try:
+            self._table.update_item(
+                Key={"row": api_key_row(key_id)},
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+                ConditionExpression=when,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={f":{name}": value for name, value in changes.items()},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+def _parsed(item: dict[str, Any]) -> ApiKey:
+    return ApiKey.model_validate({name: item[name] for name in item if name != "row"})

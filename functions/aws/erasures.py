@@ -1,0 +1,160 @@
+"""Erasures in the tables ``jobs`` and ``models``: implements domain.ports.erasure.Erasures.
+
+A tombstone is a small row of its own, ``erased#<hash>``. It has no tenant and no name, and stays.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from boto3.dynamodb.conditions import Attr, Key
+
+from aws import settings
+from aws.clients import CONFIG
+from aws.jobs.cost_records import DynamoRows
+from aws.jobs.table import notice_row
+from contracts.documents.erasure import ErasureSubject, Store
+from contracts.documents.record import JobRecord
+from contracts.documents.status import UploadRow
+from contracts.shared import layout
+from domain.ports.erasure import Erasure, TenantRows
+
+ACCEPTING = timedelta(minutes=3)
+"""Longer than accept_request may run."""
+
+
+class DynamoTombstones(DynamoRows):
+    """See the Protocol Tombstones for what each method promises."""
+
+    @classmethod
+    def from_env(cls) -> "DynamoTombstones":
+        """Open the table that JOBS_TABLE names."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+
+    def is_erased(self, *subjects: ErasureSubject) -> bool:
+        """Return whether any of the subjects has a tombstone."""
+        return any(self.find(subject.erasure_id) is not None for subject in subjects)
+
+    def find(self, erasure_id: str) -> Erasure | None:
+        """Return an erasure's row; None when nothing was asked for."""
+        key = {"job_id": layout.erasure_row(erasure_id)}
+        row = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        return None if row is None else _erasure_of(erasure_id, row)
+
+    def begin_accepting(self, tenant: str, upload: str, now: datetime) -> None:
+        """Store that an upload is being accepted, so that its erasure waits for the end."""
+        lease = {"accepting_until": (now + ACCEPTING).isoformat()}
+        self._update(layout.upload_row(f"{tenant}/{upload}"), None, lease)
+
+    def end_accepting(self, tenant: str, upload: str) -> None:
+        """Store that the acceptance has ended; do nothing when the upload's row is gone."""
+        row = layout.upload_row(f"{tenant}/{upload}")
+        self._try_update(
+            Key={"job_id": row},
+            ConditionExpression=Attr("job_id").exists(),
+            UpdateExpression="REMOVE accepting_until",
+        )
+
+
+class DynamoErasures(DynamoTombstones):
+    """See the Protocol Erasures for what each method promises."""
+
+    def __init__(self, jobs: Any, models: Any) -> None:  # noqa: ANN401 - boto3 Tables
+        super().__init__(jobs)
+        self._models = models
+
+    @classmethod
+    def from_env(cls) -> "DynamoErasures":
+        """Open the tables that JOBS_TABLE and MODELS_TABLE name."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        jobs = dynamodb.Table(settings.text("JOBS_TABLE"))
+        return cls(jobs, dynamodb.Table(settings.text("MODELS_TABLE")))
+
+    def entomb(self, subject: ErasureSubject, now: datetime) -> Erasure:
+        """Store the tombstone, if there is none; return the erasure's row."""
+        first = {"kind": subject.kind, "requested_at": now.isoformat()}
+        self._update(layout.erasure_row(subject.erasure_id), Attr("job_id").not_exists(), first)
+        found = self.find(subject.erasure_id)
+        return found or Erasure(subject.erasure_id, subject.kind, now.isoformat())
+
+    def rows_of(self, tenant: str) -> TenantRows:
+        """Return every row that names the tenant."""
+        prefix = layout.upload_row(f"{tenant}/")
+        rows = list(self._scan(Attr("tenant").eq(tenant) | Attr("job_id").begins_with(prefix)))
+        return TenantRows(
+            tuple(JobRecord.model_validate(row) for row in rows if "tenant" in row),
+            {
+                row["job_id"].removeprefix(prefix): UploadRow.model_validate(row)
+                for row in rows
+                if row["job_id"].startswith(prefix)
+            },
+        )
+
+    def _scan(self, condition: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - boto3's
+        """Yield the rows of the whole table that fulfil the condition, as they are now.
+
+        No index has every row of a tenant. Erasures are rare, and must not miss a row.
+        """
+        query: dict[str, Any] = {"FilterExpression": condition, "ConsistentRead": True}
+        page = self._table.scan(**query)
+        yield from page["Items"]
+        while "LastEvaluatedKey" in page:
+            page = self._table.scan(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
+            yield from page["Items"]
+
+    def stop_job(self, record: JobRecord, now: datetime) -> None:
+        """Store the job's tombstone, and that every stage of it is to end."""
+        self.entomb(ErasureSubject(tenant=record.tenant, model_id=record.job_id), now)
+        changes = {"erased": True, "cancel_requested": True}
+        self._update(record.job_id, Attr("job_id").exists(), changes)
+
+    def record_found(self, erasure_id: str, found: Mapping[Store, int], jobs: int) -> None:
+        """Store what there was before the first deletion; a later call changes nothing."""
+        changes = {"found": dict(found), "jobs": jobs}
+        first = Attr("job_id").exists() & Attr("found").not_exists()
+        self._update(layout.erasure_row(erasure_id), first, changes)
+
+    def finish(self, erasure_id: str, now: datetime) -> None:
+        """Store that the receipt was written."""
+        first = Attr("job_id").exists() & Attr("finished_at").not_exists()
+        self._update(layout.erasure_row(erasure_id), first, {"finished_at": now.isoformat()})
+
+    def forget_job(self, record: JobRecord) -> None:
+        """Delete the job's row and the row of its notice."""
+        if record.notice_id is not None:
+            self._table.delete_item(Key={"job_id": notice_row(record.notice_id)})
+        self._table.delete_item(Key={"job_id": record.job_id})
+
+    def forget_upload(self, tenant: str, upload: str) -> None:
+        """Delete the upload's row."""
+        self._table.delete_item(Key={"job_id": layout.upload_row(f"{tenant}/{upload}")})
+
+    def models_of(self, tenant: str) -> list[str]:
+        """Return the ids of the tenant's models that have a row."""
+        query: dict[str, Any] = {"KeyConditionExpression": Key("tenant").eq(tenant)}
+        page = self._models.query(**query, ConsistentRead=True)
+        items = page["Items"]
+        while "LastEvaluatedKey" in page:
+            page = self._models.query(
+                **query, ConsistentRead=True, ExclusiveStartKey=page["LastEvaluatedKey"]
+            )
+            items += page["Items"]
+        return [item["model_id"] for item in items]
+
+    def forget_model(self, tenant: str, job_id: str) -> None:
+        """Delete the model's row; do nothing when it is gone."""
+        self._models.delete_item(Key={"tenant": tenant, "model_id": job_id})
+
+
+def _erasure_of(erasure_id: str, row: Mapping[str, Any]) -> Erasure:
+    found = row.get("found")
+    return Erasure(
+        erasure_id=erasure_id,
+        kind=row["kind"],
+        requested_at=row["requested_at"],
+        finished_at=row.get("finished_at"),
+        found=None if found is None else {store: int(count) for store, count in found.items()},
+        jobs=int(row.get("jobs", 0)),
+    )

@@ -1,0 +1,55 @@
+"""Executions in Step Functions: implements domain.ports.erasure.Executions."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from aws import settings
+from aws.clients import client
+from contracts.documents.erasure import ErasureInput, ErasureSubject
+
+_UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn"}
+
+
+class StepFunctionsExecutions:
+    """See the Protocol for what each method promises."""
+
+    def __init__(self, machine_arn: str, states: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._machine_arn = machine_arn
+        self._states = states
+
+    @classmethod
+    def from_env(cls) -> "StepFunctionsExecutions":
+        """Use the machine that ERASE_MACHINE_ARN names."""
+        return cls(settings.text("ERASE_MACHINE_ARN"), client("stepfunctions"))
+
+    def is_running(self, execution_arn: str) -> bool:
+        """Return whether the execution has not ended; False when it is not known any more."""
+        return self._status(execution_arn) == "RUNNING"
+
+    def start_erasure(self, subject: ErasureSubject) -> None:
+        """Start erase_subject, or redrive an execution that has failed."""
+        try:
+            self._states.start_execution(
+                stateMachineArn=self._machine_arn,
+                name=subject.erasure_id,
+                input=ErasureInput(subject=subject).model_dump_json(exclude_none=True),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise
+            self._redrive(subject.erasure_id)
+
+    def _redrive(self, name: str) -> None:
+        arn = f"{self._machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        if self._status(arn) in {"FAILED", "TIMED_OUT", "ABORTED"}:
+            self._states.redrive_execution(executionArn=arn)
+
+    def _status(self, execution_arn: str) -> str | None:
+        try:
+            answer = self._states.describe_execution(executionArn=execution_arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _UNKNOWN:
+                return None
+            raise
+        return str(answer["status"])

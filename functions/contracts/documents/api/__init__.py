@@ -1,0 +1,1 @@
+"""What callers of the HTTP API send and get, and who they are."""

@@ -1,0 +1,1 @@
+"""Erasure: a tombstone at once, work stopped, every store emptied, a signed receipt."""

@@ -1,0 +1,205 @@
+"""Empty every store of a subject: what lies in buckets first, its rows last.
+
+The rows say where the bytes lie. An erasure that dies in the middle finds the rest by them.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from contracts.documents.erasure import ErasureSubject, Store, StoresErased
+from contracts.documents.training import TrainingPlan
+from contracts.shared import layout
+from domain.erasure.reach import (
+    Reach,
+    is_photo,
+    pictures_of,
+    plans_of,
+    reach_of,
+    shared_with,
+    training_jobs_of,
+)
+from domain.erasure.services import ErasingServices
+from domain.ports.erasure import VersionedBucket
+from domain.ports.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, write_document
+
+
+class Place(NamedTuple):
+    """A prefix that goes, and the store that it belongs to."""
+
+    store: Store
+    bucket: VersionedBucket
+    prefix: str
+
+
+def erase_stores(subject: ErasureSubject, services: ErasingServices) -> StoresErased:
+    """Delete all that belongs to the subject; return what is still there.
+
+    Without time for all, the rest waits for the next call.
+    """
+    reach = reach_of(subject, services)
+    places = list(places_of(reach, services))
+    count_first(reach, places, services)
+    for place in places:
+        if not services.has_time():
+            break
+        place.bucket.purge(place.prefix)
+    leave_shared_plans(reach, services)
+    services.dead_letters.purge(words_of(reach))
+    release_pools(reach, services)
+    remaining = sum(sum(place.bucket.held(place.prefix)) for place in places)
+    if not remaining:
+        forget_rows(reach, services)
+    return StoresErased(remaining=remaining)
+
+
+def count_first(reach: Reach, places: list[Place], services: ErasingServices) -> None:
+    """Store what there is before the first deletion; a repeated call keeps the first count."""
+    erasure = services.erasures.find(reach.subject.erasure_id)
+    if erasure is None or erasure.found is not None:
+        return
+    found: Counter[Store] = Counter()
+    for place in places:
+        held = place.bucket.held(place.prefix)
+        found[place.store] += held.versions
+        found["unfinished uploads"] += held.uploads
+    found["dead letters"] = services.dead_letters.count(words_of(reach))
+    found["warm pools"] = sum(len(training_jobs_of(record)) for record in reach.records)
+    found["endpoint memory and disk"] = len(reach.job_ids)
+    found["model rows"] = len(reach.models)
+    found["job rows"] = len(reach.records)
+    found["notice rows"] = sum(record.notice_id is not None for record in reach.records)
+    found["upload rows"] = len(reach.uploads)
+    services.erasures.record_found(reach.subject.erasure_id, found, len(reach.job_ids))
+
+
+# --- places ---------------------------------------------------------------------------------
+
+
+def places_of(reach: Reach, services: ErasingServices) -> Iterator[Place]:
+    """Yield every prefix of both buckets that belongs to the subject alone."""
+    yield from uploaded_places(reach, services)
+    uploads, models = services.uploads_versions, services.models_versions
+    for prefix in pictures_of(reach, services):
+        yield Place("drawn pictures", uploads, prefix)
+    for job_id in reach.job_ids:
+        yield Place("prepared photos", uploads, layout.accepted_prefix(job_id))
+        yield Place("job documents", models, layout.job_prefix(job_id))
+        yield Place("packages in the making", models, layout.staging_key(job_id))
+        yield Place("packaged models", models, f"{layout.ENDPOINT_PREFIX}{job_id}-")
+    for plan_id in plans_of(reach):
+        plan = shared_with(plan_id, reach.job_ids, services.models)
+        prefixes = whole_plan(plan_id) if plan is None else part_of_plan(plan_id, reach, services)
+        yield from (Place(store, models, prefix) for store, prefix in prefixes)
+
+
+def uploaded_places(reach: Reach, services: ErasingServices) -> Iterator[Place]:
+    """Yield what the client has uploaded, and what was unpacked and refused of it."""
+    subject = reach.subject
+    uploads, models = services.uploads_versions, services.models_versions
+    if subject.kind == "tenant":
+        whole = layout.tenant_uploads_prefix(subject.tenant)
+        yield Place("uploaded files", uploads, whole)
+        yield Place("unpacked archives", uploads, layout.unpacked_tenant_prefix(subject.tenant))
+        yield Place("refused requests", models, layout.problems_prefix(subject.tenant))
+    elif subject.kind == "upload" and subject.upload:
+        whole = layout.upload_prefix(subject.tenant, subject.upload)
+        yield Place("uploaded files", uploads, whole)
+        unpacked = layout.unpacked_prefix(subject.tenant, subject.upload)
+        yield Place("unpacked archives", uploads, unpacked)
+        refused = layout.problems_key(subject.tenant, subject.upload)
+        yield Place("refused requests", models, refused)
+    elif subject.kind == "photo" and subject.upload:
+        whole = layout.upload_prefix(subject.tenant, subject.upload)
+        for key in uploads.keys(whole):
+            if is_photo(key, whole, subject):
+                yield Place("uploaded files", uploads, key)
+
+
+def whole_plan(plan_id: str) -> Iterator[tuple[Store, str]]:
+    """Yield the prefixes of a plan that trains nobody else."""
+    yield "training logs", layout.tensorboard_prefix(plan_id)
+    yield "training output", layout.training_output_prefix(plan_id)
+    yield "checkpoints and adapters", layout.checkpoints_prefix(plan_id)
+    yield "training plans", layout.plan_prefix(plan_id)
+    yield "training plans", layout.photos_manifest_key(plan_id)
+    yield "training plans", layout.class_images_manifest_key(plan_id)
+
+
+def part_of_plan(
+    plan_id: str, reach: Reach, services: ErasingServices
+) -> Iterator[tuple[Store, str]]:
+    """Yield what is of the erased jobs in a plan that has trained others too."""
+    yield "training output", layout.training_output_prefix(plan_id)
+    for job_id in reach.job_ids:
+        yield "checkpoints and adapters", f"{layout.checkpoints_prefix(plan_id)}{job_id}/"
+    logs = layout.tensorboard_prefix(plan_id)
+    for key in services.models_versions.keys(logs):
+        if any(job_id in key for job_id in reach.job_ids):
+            yield "training logs", key
+
+
+# --- plans that others share -----------------------------------------------------------------
+
+
+def leave_shared_plans(reach: Reach, services: ErasingServices) -> None:
+    """Take the erased jobs out of the plans and manifests that they share with others."""
+    for plan_id in plans_of(reach):
+        plan = shared_with(plan_id, reach.job_ids, services.models)
+        if plan is not None:
+            leave_plan(plan, reach, services)
+
+
+def leave_plan(plan: TrainingPlan, reach: Reach, services: ErasingServices) -> None:
+    """Write a plan without the erased jobs, and delete its older versions."""
+    tasks = tuple(task for task in plan.tasks if task.job_id not in reach.job_ids)
+    plan_key = layout.plan_key(plan.plan_id)
+    if tasks != plan.tasks:
+        left = plan.model_copy(update={"tasks": tasks, "shares": ()})
+        write_document(services.models, plan_key, left)
+    manifest_key = layout.photos_manifest_key(plan.plan_id)
+    leave_manifest(manifest_key, reach.job_ids, services.models)
+    services.models_versions.purge_older(plan_key)
+    services.models_versions.purge_older(manifest_key)
+
+
+def leave_manifest(key: str, job_ids: tuple[str, ...], models: Storage) -> None:
+    """Write SageMaker's manifest without the erased jobs' photos."""
+    try:
+        first, *files = json.loads(models.read(key, DOCUMENT_LIMIT))
+    except ObjectMissingError:
+        return
+    left = [file for file in files if file.partition("/")[0] not in job_ids]
+    if left != files:
+        models.write(key, json.dumps([first, *left]).encode(), "application/json")
+
+
+# --- messages, pools and rows ----------------------------------------------------------------
+
+
+def words_of(reach: Reach) -> list[str]:
+    """Return what a message about the subject has in it."""
+    subject = reach.subject
+    prefixes = {
+        "tenant": [layout.tenant_prefix(subject.tenant)],
+        "upload": [layout.upload_prefix(subject.tenant, subject.upload or "")],
+    }
+    return [*prefixes.get(subject.kind, []), *reach.job_ids]
+
+
+def release_pools(reach: Reach, services: ErasingServices) -> None:
+    """End the warm pools on which the subject was trained."""
+    for record in reach.records:
+        for name in training_jobs_of(record):
+            services.pools.release(name)
+
+
+def forget_rows(reach: Reach, services: ErasingServices) -> None:
+    """Delete the rows; those that lead to others come last."""
+    for job_id in reach.models:
+        services.erasures.forget_model(reach.subject.tenant, job_id)
+    for record in reach.records:
+        services.erasures.forget_job(record)
+    for upload in reach.uploads:
+        services.erasures.forget_upload(reach.subject.tenant, upload)

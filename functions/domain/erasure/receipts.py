@@ -1,0 +1,100 @@
+"""The receipt of an erasure: what was there, what is left, and what goes with time alone."""
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from contracts.documents.erasure import (
+    STORES,
+    ErasedStore,
+    ErasureReceipt,
+    ErasureSubject,
+    ExpiringStore,
+    ReceiptPlace,
+    SignedReceipt,
+    digest_of,
+)
+from contracts.errors import StageInputError
+from contracts.shared import layout
+from domain.ports.erasure import Erasure, Erasures, Signer
+from domain.ports.storage import Storage, find_document, write_document
+
+POINT_IN_TIME_DAYS, STREAM_HOURS, HISTORY_DAYS = 35, 24, 90
+"""How long DynamoDB can bring rows back, how long its streams and Step Functions keep theirs."""
+
+SERVERS_SECONDS = 60
+"""Time within which every server of the endpoint has dropped an erased model from its disk."""
+
+
+class ReceiptServices(NamedTuple):
+    """What writing a receipt needs."""
+
+    erasures: Erasures
+    models: Storage
+    signer: Signer
+    log_retention_days: int
+
+
+def sign_receipt(subject: ErasureSubject, services: ReceiptServices, now: datetime) -> ReceiptPlace:
+    """Write the signed receipt, once; a repeated call returns the place of the first one.
+
+    Raises:
+        StageInputError: nobody has asked for this erasure.
+    """
+    erasure = services.erasures.find(subject.erasure_id)
+    if erasure is None:
+        raise StageInputError(fields="subject")
+    key = layout.receipt_key(erasure.erasure_id)
+    if find_document(services.models, key, SignedReceipt) is None:
+        receipt = receipt_of(erasure, subject, services.log_retention_days, now)
+        write_document(services.models, key, signed(receipt, services.signer))
+    services.erasures.finish(erasure.erasure_id, now)
+    return ReceiptPlace(erasure_id=erasure.erasure_id, receipt_uri=services.models.uri(key))
+
+
+def signed(receipt: ErasureReceipt, signer: Signer) -> SignedReceipt:
+    """Return the receipt with the stack's signature."""
+    signature = signer.sign(digest_of(receipt))
+    return SignedReceipt(
+        receipt=receipt,
+        key_arn=signer.key_arn,
+        signature=base64.b64encode(signature).decode(),
+    )
+
+
+def receipt_of(
+    erasure: Erasure, subject: ErasureSubject, log_retention_days: int, now: datetime
+) -> ErasureReceipt:
+    """Return the receipt of an erasure after which EraseStores has found nothing that remains."""
+    found = erasure.found or {}
+    return ErasureReceipt(
+        erasure_id=erasure.erasure_id,
+        kind=erasure.kind,
+        subject_sha256=subject.sha256,
+        requested_at=erasure.requested_at,
+        erased_at=now.isoformat(),
+        jobs=erasure.jobs,
+        stores=tuple(
+            ErasedStore(store=store, found=found.get(store, 0), remaining=0) for store in STORES
+        ),
+        expiring=tuple(expiring(log_retention_days, now)),
+    )
+
+
+def expiring(log_retention_days: int, now: datetime) -> Iterator[ExpiringStore]:
+    """Yield what AWS keeps for a time, and when that is over."""
+    day = timedelta(days=1)
+    for store, holds, after in (
+        ("the endpoint's memory and disk", "adapters", timedelta(seconds=SERVERS_SECONDS)),
+        ("DynamoDB streams of the jobs table", "ids and states", timedelta(hours=STREAM_HOURS)),
+        ("DynamoDB point-in-time recovery", "ids and states", POINT_IN_TIME_DAYS * day),
+        ("Step Functions histories", "ids and hashes", HISTORY_DAYS * day),
+        ("CloudWatch logs", "ids", log_retention_days * day),
+    ):
+        yield ExpiringStore(store=store, holds=holds, gone_at=(now + after).isoformat())
+    yield ExpiringStore(
+        store="SageMaker's training job records",
+        holds="ids, settings without prompts",
+        gone_at=None,
+    )

@@ -1,0 +1,117 @@
+"""The tombstone, and the end of all work on what is to be erased.
+
+Whoever accepts an upload stores a lease before asking for tombstones, and whoever erases stores the
+tombstone before looking for leases: one of both sees the other.
+"""
+
+from datetime import datetime
+
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject, WorkStopped
+from contracts.documents.record import JobRecord
+from contracts.errors import StageInputError, SubjectErasedError
+from contracts.shared import layout
+from domain.erasure.reach import Reach, reach_of
+from domain.erasure.services import StoppingServices
+from domain.ports.erasure import Executions
+from domain.training.following import LAUNCH_GRACE
+
+
+def request_erasure(
+    subject: ErasureSubject, services: StoppingServices, now: datetime
+) -> ErasureAnswer:
+    """Store the tombstone, stop what goes on, and start erase_subject.
+
+    From this moment on nothing of the subject is accepted, trained or drawn. A second call of the
+    same changes nothing, and says how far the first one is.
+    """
+    erasure, erasure_id = services.erasures.find(subject.erasure_id), subject.erasure_id
+    uri = services.models.uri(layout.receipt_key(erasure_id))
+    if erasure is not None and erasure.finished_at is not None:
+        return ErasureAnswer(erasure_id=erasure_id, outcome="erased", receipt_uri=uri)
+    reach = reach_of(subject, services)
+    if erasure is None and not is_known(reach, services):
+        return ErasureAnswer(erasure_id=erasure_id, outcome="unknown")
+    stop_reached(reach, services, now)
+    services.executions.start_erasure(subject)
+    return ErasureAnswer(erasure_id=erasure_id, outcome="erasing", receipt_uri=uri)
+
+
+def is_known(reach: Reach, services: StoppingServices) -> bool:
+    """Return whether there is anything of the subject; another tenant's model is unknown."""
+    subject = reach.subject
+    if reach.job_ids or subject.model_id is not None:
+        return bool(reach.job_ids)
+    prefix = layout.tenant_prefix(subject.tenant)
+    if subject.upload is not None:
+        prefix = layout.upload_prefix(subject.tenant, subject.upload)
+    return any(services.uploads_versions.held(prefix))
+
+
+def stop_work(subject: ErasureSubject, services: StoppingServices, now: datetime) -> WorkStopped:
+    """Stop all work on the subject; return how much has not ended yet.
+
+    Raises:
+        StageInputError: the tenant has no such thing, and never had.
+    """
+    reach = reach_of(subject, services)
+    if services.erasures.find(subject.erasure_id) is None and not is_known(reach, services):
+        raise StageInputError(fields="subject")  # another tenant's model, or nothing at all
+    stop_reached(reach, services, now)
+    working = sum(is_worked_on(record, services, now) for record in reach.records)
+    accepting = sum(until > now.isoformat() for until in reach.accepting)
+    return WorkStopped(open=working + accepting)
+
+
+def stop_reached(reach: Reach, services: StoppingServices, now: datetime) -> None:
+    """Store the tombstones, tell the endpoint's servers, and end every wait and training job."""
+    services.erasures.entomb(reach.subject, now)
+    for job_id in reach.job_ids:
+        services.models.write(layout.erased_model_key(job_id), b"")
+    for record in reach.records:
+        services.erasures.stop_job(record, now)
+        stop_job(record, services, now)
+
+
+def stop_job(record: JobRecord, services: StoppingServices, now: datetime) -> None:
+    """Stop a job's training and end its wait.
+
+    A training job that trains others as well is stopped too: their jobs are trained again, alone,
+    while this one's photos would stay on the instance until the last of them is done.
+    """
+    if record.training_job_name is not None and record.queue == "training":
+        services.trainer.stop(record.training_job_name)
+    if record.queue is not None:
+        settle_erased(record, services, now)
+
+
+def settle_erased(record: JobRecord, services: StoppingServices, now: datetime) -> None:
+    """Answer the token of the waiting state."""
+    if record.task_token is not None:
+        error = SubjectErasedError()
+        name = type(error).__name__
+        services.callbacks.fail(record.task_token, name, str(error), record.job_id)
+        services.jobs.leave_queue(record.job_id, record.task_token, now)
+
+
+def is_worked_on(record: JobRecord, services: StoppingServices, now: datetime) -> bool:
+    """Return whether an execution or a training job may still write something of the job."""
+    return is_running(record, services.executions) or is_trained(record, services, now)
+
+
+def is_running(record: JobRecord, executions: Executions) -> bool:
+    """Return whether the job's execution goes on, and with it perhaps a stage."""
+    return executions.is_running(record.execution_arn)
+
+
+def is_trained(record: JobRecord, services: StoppingServices, now: datetime) -> bool:
+    """Return whether the training job has not ended; one that is being created counts."""
+    name = record.training_job_name
+    if name is None:
+        return False
+    state = services.trainer.describe(name)
+    if state is None:
+        since = now - datetime.fromisoformat(record.updated_at)
+        return since < LAUNCH_GRACE
+    if not state.ended:
+        services.trainer.stop(name)
+    return not state.ended

@@ -1,0 +1,168 @@
+"""What erasing needs: tombstones, buckets with versions, executions and a signature."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from contracts.documents.erasure import ErasureSubject, Kind, Store
+from contracts.documents.record import JobRecord
+from contracts.documents.status import UploadRow
+
+
+class Erasure(NamedTuple):
+    """The row of one erasure: its tombstone and how far it is."""
+
+    erasure_id: str
+    kind: Kind
+    requested_at: str
+    finished_at: str | None = None
+    """When its receipt was written; None: it goes on."""
+    found: Mapping[Store, int] | None = None
+    """What each store held before the first deletion; None: it was not counted yet."""
+    jobs: int = 0
+    """Trainings that the erasure has found."""
+
+
+class TenantRows(NamedTuple):
+    """Everything that the ``jobs`` table has about a tenant."""
+
+    records: tuple[JobRecord, ...]
+    uploads: Mapping[str, UploadRow]
+    """Rows of uploads by the upload's id."""
+
+
+class Tombstones(Protocol):
+    """What was erased must not come back: asked before anything is stored for a person."""
+
+    def is_erased(self, *subjects: ErasureSubject) -> bool:
+        """Return whether any of the subjects has a tombstone; reads consistently."""
+        ...
+
+    def begin_accepting(self, tenant: str, upload: str, now: datetime) -> None:
+        """Store that an upload is being accepted, so that its erasure waits for the end.
+
+        A process that dies holds the erasure up until the lease is over, for three minutes.
+        """
+        ...
+
+    def end_accepting(self, tenant: str, upload: str) -> None:
+        """Store that the acceptance has ended; do nothing when the upload's row is gone."""
+        ...
+
+
+class Erasures(Tombstones, Protocol):
+    """The rows of erasures and of what they erase. Every method may be called again."""
+
+    def entomb(self, subject: ErasureSubject, now: datetime) -> Erasure:
+        """Store the tombstone, if there is none; return the erasure's row."""
+        ...
+
+    def find(self, erasure_id: str) -> Erasure | None:
+        """Return an erasure's row; None when nothing was asked for."""
+        ...
+
+    def rows_of(self, tenant: str) -> TenantRows:
+        """Return every row that names the tenant."""
+        ...
+
+    def stop_job(self, record: JobRecord, now: datetime) -> None:
+        """Store the job's tombstone, and that every stage of it is to end."""
+        ...
+
+    def record_found(self, erasure_id: str, found: Mapping[Store, int], jobs: int) -> None:
+        """Store what there was before the first deletion; a later call changes nothing."""
+        ...
+
+    def finish(self, erasure_id: str, now: datetime) -> None:
+        """Store that the receipt was written."""
+        ...
+
+    def forget_job(self, record: JobRecord) -> None:
+        """Delete the job's row and the row of its notice."""
+        ...
+
+    def forget_upload(self, tenant: str, upload: str) -> None:
+        """Delete the upload's row."""
+        ...
+
+    def models_of(self, tenant: str) -> list[str]:
+        """Return the ids of the tenant's models that have a row."""
+        ...
+
+    def forget_model(self, tenant: str, job_id: str) -> None:
+        """Delete the model's row; do nothing when it is gone."""
+        ...
+
+
+class Held(NamedTuple):
+    """What lies under a prefix."""
+
+    versions: int
+    """Objects, their older versions and delete markers."""
+    uploads: int
+    """Unfinished multipart uploads."""
+
+
+class VersionedBucket(Protocol):
+    """One bucket with all versions. Every method may be called again."""
+
+    def held(self, prefix: str) -> Held:
+        """Count what lies under the prefix."""
+        ...
+
+    def purge(self, prefix: str) -> None:
+        """Delete every version and marker under the prefix, and abort unfinished uploads."""
+        ...
+
+    def purge_older(self, key: str) -> None:
+        """Delete every version of the key but the present one."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return each key under the prefix once, those included that only have old versions."""
+        ...
+
+
+class Executions(Protocol):
+    """The executions of a job, and those of erase_subject."""
+
+    def is_running(self, execution_arn: str) -> bool:
+        """Return whether the execution has not ended; False when it is not known any more."""
+        ...
+
+    def start_erasure(self, subject: ErasureSubject) -> None:
+        """Start erase_subject, or redrive an execution that has failed; one at a time."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """The queue of events that could not be delivered."""
+
+    def count(self, words: Sequence[str]) -> int:
+        """Return how many messages have one of the words in them."""
+        ...
+
+    def purge(self, words: Sequence[str]) -> None:
+        """Delete the messages that have one of the words in them; the others stay."""
+        ...
+
+
+class WarmPools(Protocol):
+    """Instances that SageMaker keeps after a training job."""
+
+    def release(self, training_job_name: str) -> bool:
+        """End the warm pool that this training job has left; False when there is none."""
+        ...
+
+
+class Signer(Protocol):
+    """A key that never leaves its keeper."""
+
+    @property
+    def key_arn(self) -> str:
+        """The key's ARN."""
+        ...
+
+    def sign(self, digest: bytes) -> bytes:
+        """Return the signature over a SHA-256 digest (ECDSA on P-256, DER)."""
+        ...

@@ -1,0 +1,36 @@
+"""What every route asks first: who calls, with which scope, and with which stores."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from contracts.documents.api.callers import Caller, Scope
+from domain.callers.calling import caller_from
+from http_api.problems import ApiError
+from http_api.services import Services
+
+
+def new_router() -> APIGatewayHttpRouter:
+    """Return a router for the routes of one resource."""
+    made: Any = APIGatewayHttpRouter  # Powertools gives its constructor no types
+    router: APIGatewayHttpRouter = made()
+    return router
+
+
+def caller(router: APIGatewayHttpRouter, scope: Scope) -> Caller:
+    """Return who calls.
+
+    Raises:
+        RefusedCallerError: nobody whom we know.
+        ApiError: the caller lacks the scope.
+    """
+    found = caller_from(router.context["authorizer"])
+    if scope not in found.scopes:
+        raise ApiError("forbidden")
+    return found
+
+
+def services(router: APIGatewayHttpRouter) -> Services:
+    """Return the stores of this request."""
+    found: Services = router.context["services"]
+    return found

@@ -1,0 +1,44 @@
+"""Cursor lists: a page, and the opaque text with which the next one is asked for."""
+
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from http_api.problems import ApiError
+
+T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=100, description="Largest number of entries on the page.")]
+After = Annotated[
+    str | None,
+    Query(max_length=200, description="`next` of the page before; absent: from the start."),
+]
+
+
+def page(
+    rows: Sequence[T], key: Callable[[T], str], limit: int, after: str | None
+) -> tuple[Sequence[T], str | None]:
+    """Return at most ``limit`` rows behind the cursor, and the cursor of the rest.
+
+    Args:
+        rows: sorted, the newest first, so that ``key`` falls.
+        key: unique, and falling along ``rows``.
+        limit: 1 to 100.
+        after: a cursor that this function made.
+
+    Raises:
+        ApiError: the cursor is not one of ours.
+    """
+    place = None if after is None else _read(after)
+    rest = rows if place is None else [row for row in rows if key(row) < place]
+    shown = rest[:limit]
+    return shown, urlsafe_b64encode(key(shown[-1]).encode()).decode() if len(rest) > limit else None
+
+
+def _read(cursor: str) -> str:
+    try:
+        return b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise ApiError("invalid_call") from None

@@ -1,0 +1,68 @@
+"""Errors of the HTTP API, in one shape: problem+json with a code of docs/codes.md."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from contracts.codes import CODES
+from contracts.documents.api.problem import PROBLEM_TYPE, FieldProblem, Problem
+
+STATUS: dict[str, HTTPStatus] = {
+    "unauthorized": HTTPStatus.UNAUTHORIZED,
+    "key_expired": HTTPStatus.UNAUTHORIZED,
+    "tenant_missing": HTTPStatus.UNAUTHORIZED,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "invalid_call": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""HTTP status of every code with which the API itself answers."""
+
+
+class ApiError(Exception):
+    """A request ends with this code."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        errors: Iterable[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+def problem(error: ApiError, request_id: str) -> Problem:
+    """Return the error as callers get it."""
+    entry = CODES[error.code]
+    return Problem(
+        type=f"urn:likeness:code:{error.code}",
+        title=entry.title,
+        status=STATUS[error.code],
+        detail=entry.text,
+        code=error.code,
+        hint=entry.hint,
+        retryable=entry.retryable,
+        request_id=request_id,
+        errors=error.errors,
+    )
+
+
+def response(error: ApiError, request_id: str) -> Response[str]:
+    """Return the HTTP response of an error."""
+    found = problem(error, request_id)
+    headers: dict[str, Any] = {"Cache-Control": "no-store", **error.headers}
+    if found.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        status_code=found.status,
+        content_type=PROBLEM_TYPE,
+        body=found.model_dump_json(),
+        headers=headers,
+    )

@@ -1,0 +1,5 @@
+"""One router for each resource of the HTTP API."""
+
+from http_api.routes import models
+
+ROUTERS = (models.router,)

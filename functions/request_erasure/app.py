@@ -1,0 +1,19 @@
+"""Beside the states, request_erasure: forget a photo, an upload, a model or a tenant.
+
+`likeness erase` calls it, and so may an operator's own tool: whoever may invoke it may erase.
+
+In     ErasureInput    from anybody who may invoke this function
+Out    ErasureAnswer   at once nothing of it is drawn or trained; erase_subject removes the bytes
+Fails  nothing on purpose; the same call again continues what is left undone
+"""
+
+from aws.wiring import stopping_services
+from contracts.documents.erasure import ErasureAnswer, ErasureInput
+from domain.erasure.stopping import request_erasure
+from runtime.clock import now
+from runtime.handlers import stage
+
+
+@stage
+def lambda_handler(given: ErasureInput) -> ErasureAnswer:
+    return request_erasure(given.subject, stopping_services(), now())

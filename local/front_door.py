@@ -1,0 +1,57 @@
+"""The HTTP API of a stack on the laptop: its address, and a key for it.
+
+The stack's output names the address on AWS, which does not exist here. The key is made as an
+operator makes it: by `likeness keys`.
+"""
+
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+from local.cloud.access.guard import HTTP_API
+from local.cloud.paths import ROOT
+from local.cloud.server import Cloud
+
+EVERY_SCOPE = "read,train,draw,erase,admin"
+
+
+class NoKeyError(Exception):
+    """`likeness keys` has failed; the text is what it said."""
+
+
+def address(cloud: Cloud, outputs: dict[str, str]) -> str:
+    """Return where the stack's HTTP API answers on the laptop."""
+    host = urlsplit(outputs["ApiUrl"]).hostname or ""
+    return f"{cloud.endpoint_url}{HTTP_API}{host.partition('.')[0]}/$default"
+
+
+def make_key(
+    cloud: Cloud, tenant: str, stack: str = "likeness", scopes: str = EVERY_SCOPE, *more: str
+) -> str:
+    """Return a new key of a tenant.
+
+    Raises:
+        NoKeyError: none was made.
+    """
+    words = ["keys", "create", "--stack", stack, "--tenant", tenant, "--scopes", scopes, *more]
+    run = subprocess.run(
+        [sys.executable, "-m", "likeness_client", *words],
+        cwd=ROOT,
+        env=os.environ | cloud.environment() | {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise NoKeyError(run.stderr.strip())
+    return run.stdout.strip()
+
+
+def lines(cloud: Cloud, outputs: dict[str, str], tenant: str) -> list[str]:
+    """Return what a person exports to call the API, with a new key."""
+    return [
+        f"export LIKENESS_API='{address(cloud, outputs)}'",
+        f"export LIKENESS_API_KEY={make_key(cloud, tenant)}",
+        'curl -H "Authorization: Bearer $LIKENESS_API_KEY" "$LIKENESS_API/v1/models"',
+    ]

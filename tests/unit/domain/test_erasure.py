@@ -1,0 +1,283 @@
+"""Erasure: what is stopped, what is reached, what goes, and what others keep."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from contracts.documents.erasure import ErasureSubject, SignedReceipt, digest_of
+from contracts.documents.training import TrainingPlan
+from contracts.errors import StageInputError, SubjectErasedError
+from contracts.shared import layout
+from domain.erasure.erasing import erase_stores
+from domain.erasure.receipts import ReceiptServices, sign_receipt
+from domain.erasure.services import ErasingServices, StoppingServices
+from domain.erasure.stopping import request_erasure, stop_work
+from domain.intake.accepting import accept_request
+from domain.ports.storage import read_document
+from domain.training.following import follow_training_job, reconcile
+from domain.training.launching import launch
+from domain.training.services import LaunchServices
+from tests.fakes.erasure import (
+    MemoryDeadLetters,
+    MemoryErasures,
+    MemoryExecutions,
+    MemoryPools,
+    MemoryVersions,
+)
+from tests.fakes.intake import announced, memory_intake, put_upload
+from tests.fakes.storage import MemoryStorage
+from tests.unit.training_kit import NOON, SETTINGS, World, job_id
+
+TOGETHER = replace(SETTINGS, quota=1, max_batch=4)
+TENANT = ErasureSubject(tenant="acme")
+MODEL = ErasureSubject(tenant="acme", model_id=job_id(1))
+
+
+class Erasing(World):
+    """A world of trainings in which somebody is forgotten."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.uploads = MemoryStorage("uploads")
+        self.erasures = MemoryErasures(self.jobs)
+        self.executions = MemoryExecutions()
+        self.letters = MemoryDeadLetters()
+        self.pools = MemoryPools()
+
+    @property
+    def parts(self) -> dict[str, object]:
+        return {
+            "erasures": self.erasures,
+            "uploads": self.uploads,
+            "models": self.models,
+            "uploads_versions": MemoryVersions(self.uploads),
+            "models_versions": MemoryVersions(self.models),
+        }
+
+    @property
+    def stopping(self) -> StoppingServices:
+        return StoppingServices(
+            **self.parts,  # type: ignore[arg-type]
+            jobs=self.jobs,
+            trainer=self.trainer,
+            callbacks=self.callbacks,
+            executions=self.executions,
+        )
+
+    @property
+    def erasing(self) -> ErasingServices:
+        return ErasingServices(
+            **self.parts,  # type: ignore[arg-type]
+            dead_letters=self.letters,
+            pools=self.pools,
+        )
+
+    def train(self, *numbers: int, tenant: str = "acme") -> None:
+        """Let these jobs train, together where they can."""
+        for number in numbers:
+            self.enter(number, f"token-{number}", tenant)
+        launch(LaunchServices(self.services, self.bases, TOGETHER), NOON)
+
+    def answer_of(self, number: int) -> str | None:
+        answer = self.callbacks.answers.get(f"token-{number}")
+        return None if answer is None else answer.error
+
+
+def keys_of(storage: MemoryStorage, word: str) -> list[str]:
+    """Return the keys with the word in them, but for the servers' markers."""
+    return [k for k in storage.versions if word in k and not k.startswith(layout.ERASED_PREFIX)]
+
+
+def test_a_waiting_job_is_stopped_and_its_execution_hears_that_it_was_erased() -> None:
+    world = Erasing()
+    world.enter(1, "token-1")
+    assert request_erasure(MODEL, world.stopping, NOON).outcome == "erasing"
+    assert world.answer_of(1) == "SubjectErasedError"
+    assert world.executions.started == [MODEL.erasure_id]
+    assert layout.erased_model_key(job_id(1)) in world.models.objects
+    assert launch(world.launching, NOON) == []
+
+
+def test_erasing_waits_for_the_execution_and_for_the_training_job() -> None:
+    world = Erasing()
+    world.train(1)
+    world.executions.running.add("arn:execution:1")
+    request_erasure(MODEL, world.stopping, NOON)
+    assert world.trainer.running() == []
+    assert stop_work(MODEL, world.stopping, NOON).open == 1, "a stage may still write"
+    world.executions.running.clear()
+    assert stop_work(MODEL, world.stopping, NOON).open == 0
+
+
+def test_a_training_job_that_is_being_created_is_waited_for() -> None:
+    world = Erasing()
+    world.train(1)
+    name = world.name_of(1)
+    begun = world.trainer.states.pop(name)
+    request_erasure(MODEL, world.stopping, NOON)
+    assert stop_work(MODEL, world.stopping, NOON).open == 1
+    world.trainer.states[name] = begun
+    stop_work(MODEL, world.stopping, NOON)
+    assert world.trainer.running() == []
+
+
+def test_the_others_of_a_shared_training_job_are_trained_again() -> None:
+    world = Erasing()
+    world.train(1, 2, 3, 4)
+    name = world.name_of(1)
+    assert name == world.name_of(2)
+    request_erasure(MODEL, world.stopping, NOON)
+    assert world.trainer.running() == []
+    follow_training_job(world.services, name, NOON)
+    other = world.jobs.records[job_id(2)]
+    assert (other.queue, other.alone, world.answer_of(2)) == ("queued", True, None)
+
+
+def test_reconcile_does_not_bring_an_erased_job_back() -> None:
+    world = Erasing()
+    world.train(1)
+    stop_and_erase(world, MODEL)
+    reconcile(world.services, NOON + timedelta(hours=1))
+    assert job_id(1) not in world.jobs.records
+    with pytest.raises(StageInputError):
+        sign_receipt(ErasureSubject(tenant="nobody"), receipts(world), NOON)
+
+
+def stop_and_erase(world: Erasing, subject: ErasureSubject) -> None:
+    request_erasure(subject, world.stopping, NOON)
+    assert stop_work(subject, world.stopping, NOON).open == 0
+    assert erase_stores(subject, world.erasing).remaining == 0
+
+
+def test_all_of_a_job_goes_and_its_neighbour_keeps_the_plan_they_shared() -> None:
+    world = Erasing()
+    world.train(1, 2, 3, 4)
+    plan_id = world.jobs.records[job_id(1)].plan_id
+    assert plan_id is not None
+    for number in (1, 2):
+        world.write_result(number)
+        world.uploads.write(layout.accepted_prefix(job_id(number)) + "000.png", b"face")
+    world.models.write(f"{layout.ENDPOINT_PREFIX}{job_id(1)}-0123456789ab.tar.gz", b"weights")
+    stop_and_erase(world, MODEL)
+    assert keys_of(world.models, job_id(1)) == keys_of(world.uploads, job_id(1)) == []
+    assert keys_of(world.uploads, job_id(2))
+    plan = read_document(world.models, layout.plan_key(plan_id), TrainingPlan)
+    assert [task.job_id for task in plan.tasks] == [job_id(2)]
+    texts = b"".join(b"".join(versions) for versions in world.models.versions.values())
+    assert job_id(1).encode() not in texts, "neither in an older version"
+    assert layout.result_key(plan_id, job_id(2)) in world.models.objects
+
+
+def test_another_tenant_s_model_is_unknown_and_stays() -> None:
+    world = Erasing()
+    world.train(1, tenant="other")
+    assert request_erasure(MODEL, world.stopping, NOON).outcome == "unknown"
+    with pytest.raises(StageInputError):
+        stop_work(MODEL, world.stopping, NOON)
+    assert world.erasures.rows == {}
+    assert world.trainer.running()
+
+
+def test_a_photo_takes_the_models_with_it_that_have_learnt_it() -> None:
+    world = Erasing()
+    prefix = layout.upload_prefix("acme", "u1")
+    for name in ("a.jpg", "b.jpg"):
+        world.uploads.write(prefix + name, name.encode())
+    world.enter(1, "token-1")
+    world.models.write(layout.accepted_upload_key(job_id(1)), b"damaged: nobody can tell")
+    name = hashlib.sha256(b"a.jpg").hexdigest()
+    stop_and_erase(world, ErasureSubject(tenant="acme", upload="u1", photo=name))
+    assert list(world.uploads.versions) == [f"{prefix}b.jpg"]
+    assert job_id(1) not in world.jobs.records
+
+
+def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
+    world = Erasing()
+    world.enter(1, "token-1")
+    world.enter(2, "token-2", tenant="other")
+    world.letters = MemoryDeadLetters("tenants/acme/uploads/u9/request.json", "tenants/acme2/x")
+    for tenant in ("acme", "acme2"):
+        world.uploads.write(layout.pictures_prefix(tenant, "a") + "000.png", b"drawn")
+    stop_and_erase(world, TENANT)
+    assert world.letters.messages == ["tenants/acme2/x"]
+    assert list(world.uploads.versions) == ["tenants/acme2/pictures/a/000.png"]
+    assert [record.tenant for record in world.jobs.records.values()] == ["other"]
+
+
+def test_without_time_the_rows_stay_for_the_next_round() -> None:
+    world = Erasing()
+    world.train(1)
+    request_erasure(MODEL, world.stopping, NOON)
+    hurried = replace(world.erasing, has_time=lambda: False)
+    assert erase_stores(MODEL, hurried).remaining > 0
+    assert job_id(1) in world.jobs.records
+    assert erase_stores(MODEL, world.erasing).remaining == 0
+    assert job_id(1) not in world.jobs.records
+
+
+class KnownSigner:
+    """Signs with a hash, so that a test sees what was signed."""
+
+    key_arn = "arn:aws:kms:eu-central-1:123456789012:key/k"
+
+    def sign(self, digest: bytes) -> bytes:
+        return b"signed " + digest
+
+
+def receipts(world: Erasing) -> ReceiptServices:
+    return ReceiptServices(world.erasures, world.models, KnownSigner(), 30)
+
+
+def test_the_receipt_counts_what_was_there_before_and_is_written_once() -> None:
+    world = Erasing()
+    world.train(1)
+    stop_and_erase(world, MODEL)
+    place = sign_receipt(MODEL, receipts(world), NOON)
+    again = sign_receipt(MODEL, receipts(world), NOON + timedelta(days=1))
+    assert place == again
+    body = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    signed = SignedReceipt.model_validate_json(body)
+    found = {store.store: store.found for store in signed.receipt.stores}
+    assert (found["job rows"], found["job documents"], found["training plans"]) == (1, 2, 2)
+    assert signed.receipt.erased_at == NOON.isoformat()
+    assert b"acme" not in body
+    assert signed.receipt.subject_sha256 == MODEL.sha256
+    assert KnownSigner().sign(digest_of(signed.receipt)) != KnownSigner().sign(b"")
+
+
+def test_the_second_request_is_a_no_op() -> None:
+    world = Erasing()
+    world.train(1)
+    stop_and_erase(world, MODEL)
+    sign_receipt(MODEL, receipts(world), NOON)
+    before = json.dumps({key: len(found) for key, found in world.models.versions.items()})
+    assert request_erasure(MODEL, world.stopping, NOON).outcome == "erased"
+    assert json.dumps({k: len(found) for k, found in world.models.versions.items()}) == before
+    assert world.executions.started == [MODEL.erasure_id]
+
+
+@pytest.mark.parametrize(
+    "subject", [ErasureSubject(tenant="acme"), ErasureSubject(tenant="acme", upload="first")]
+)
+def test_what_was_erased_is_not_accepted_again(subject: ErasureSubject) -> None:
+    intake = memory_intake()
+    erasures = MemoryErasures()
+    intake = replace(intake, tombstones=erasures)
+    key = put_upload(intake, {"a.jpg": b"photo"})
+    erasures.entomb(subject, NOON)
+    with pytest.raises(SubjectErasedError):
+        accept_request(announced(key), intake, NOON)
+    assert erasures.leases == {}, "no row of it comes back"
+
+
+def test_erasing_waits_for_an_upload_that_is_being_accepted() -> None:
+    world = Erasing()
+    world.enter(1, "token-1")
+    world.erasures.begin_accepting("acme", "u7", NOON)
+    request_erasure(TENANT, world.stopping, NOON)
+    assert stop_work(TENANT, world.stopping, NOON).open == 1
+    late = NOON + timedelta(minutes=4)
+    assert stop_work(TENANT, world.stopping, late).open == 0, "its process has died"

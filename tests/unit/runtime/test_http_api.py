@@ -1,0 +1,95 @@
+"""The HTTP API's front: callers, scopes, cursors, and errors in one shape."""
+
+import pytest
+
+from contracts.codes import CODES
+from contracts.documents.api.problem import PROBLEM_TYPE
+from contracts.documents.model import ModelRecord
+from http_api.problems import STATUS
+from http_api.services import Services
+from tests.unit.runtime.api_kit import call, context, services
+
+
+def model(number: int, tenant: str = "acme") -> ModelRecord:
+    return ModelRecord(
+        tenant=tenant,
+        model_id=f"{number:032x}",
+        target_model=f"{number:032x}-0123456789ab.tar.gz",
+        weights_sha256="0" * 64,
+        base_id="base",
+        trigger_word="sks",
+        endpoint_name="likeness-endpoint",
+        created_at=f"2026-11-28T12:00:{number:02d}+00:00",
+    )
+
+
+def with_models(*records: ModelRecord) -> Services:
+    stores = services()
+    for record in records:
+        stores.models.record(record)
+    return stores
+
+
+def test_a_tenant_sees_its_own_models_and_no_other() -> None:
+    stores = with_models(model(1), model(2, "globex"), model(3))
+    answer = call(stores, "GET", "/v1/models")
+    assert answer.status == 200
+    assert [one["id"] for one in answer.body["data"]] == [f"{3:032x}", f"{1:032x}"]
+    assert call(stores, "GET", "/v1/models", who=context("initech", "read")).body["data"] == []
+
+
+def test_pages_hold_every_entry_once() -> None:
+    stores = with_models(*(model(number) for number in range(7)))
+    seen: list[int] = []
+    after: dict[str, str] = {}
+    while True:
+        page = call(stores, "GET", "/v1/models", query={"limit": "3", **after}).body
+        seen += [int(one["id"], 16) for one in page["data"]]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert seen == [6, 5, 4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"limit": "0"}, "invalid_call"),
+        ({"limit": "x"}, "invalid_call"),
+        ({"after": "%"}, "invalid_call"),
+    ],
+)
+def test_a_bad_query_is_told_field_by_field(query: dict[str, str], code: str) -> None:
+    answer = call(services(), "GET", "/v1/models", query=query)
+    assert (answer.status, answer.body["code"]) == (STATUS[code], code)
+    assert answer.headers["Content-Type"] == PROBLEM_TYPE
+    assert answer.body["request_id"] == "r1"
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/nothing", "/v1/models?limit=0"])
+def test_nobody_learns_nothing(path: str) -> None:
+    route, _, limit = path.partition("?limit=")
+    answer = call(services(), "GET", route, query={"limit": limit} if limit else {}, who={})
+    assert (answer.status, answer.body["code"]) == (401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_refused_credential_is_told_why() -> None:
+    answer = call(services(), "GET", "/v1/models", who={"refusal": "key_expired"})
+    assert (answer.status, answer.body["code"]) == (401, "key_expired")
+
+
+def test_a_caller_without_the_scope_is_refused() -> None:
+    answer = call(services(), "GET", "/v1/models", who=context("acme", "draw"))
+    assert (answer.status, answer.body["code"]) == (403, "forbidden")
+
+
+def test_what_goes_wrong_is_worded_too_and_tells_nothing() -> None:
+    broken = Services(keys=services().keys, models=None)  # type: ignore[arg-type]
+    answer = call(broken, "GET", "/v1/models")
+    assert (answer.status, answer.body["code"]) == (500, "internal_error")
+    assert "NoneType" not in str(answer.body)
+
+
+def test_every_code_of_the_api_is_in_the_catalogue() -> None:
+    assert STATUS.keys() <= CODES.keys()
