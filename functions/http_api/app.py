@@ -7,11 +7,22 @@ Fails  nothing on purpose: what goes wrong is answered as ``internal_error``
 
 from typing import Any
 
+from aws import settings
 from aws.api_keys import DynamoApiKeys
+from aws.bases import bases_from_env
+from aws.front_door import (
+    DynamoApprovals,
+    DynamoShortMemory,
+    DynamoTenantJobs,
+    LambdaCanceller,
+    S3Signer,
+)
 from aws.models import DynamoModels
+from aws.storage import S3Storage
 from http_api.front import make_app
-from http_api.services import Services
+from http_api.services import Limits, Services
 from runtime.handlers import stage
+from runtime.imaging.sandbox import ChildDecoder
 
 APP = make_app()
 
@@ -23,4 +34,21 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
 
 def _services() -> Services:
     """Open the stores that the template's variables name."""
-    return Services(keys=DynamoApiKeys.from_env(), models=DynamoModels.from_env())
+    return Services(
+        keys=DynamoApiKeys.from_env(),
+        models=DynamoModels.from_env(),
+        jobs=DynamoTenantJobs.from_env(),
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        forms=S3Signer.from_env("UPLOADS_BUCKET"),
+        documents=S3Storage.from_env("MODELS_BUCKET"),
+        links=S3Signer.from_env("MODELS_BUCKET"),
+        approvals=DynamoApprovals.from_env(),
+        decoder=ChildDecoder(),
+        bases=bases_from_env(),
+        canceller=LambdaCanceller.from_env(),
+        memory=DynamoShortMemory.from_env(),
+        limits=Limits(
+            requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
+            trainings_per_day=settings.number("TRAININGS_PER_DAY"),
+        ),
+    )

@@ -124,6 +124,11 @@ FUNCTIONS = {
     ("cost_records.DynamoRows._try_update", "update_item"): Writer(1, "text", "table"),
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
     ("api_keys.DynamoApiKeys.add", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoApprovals.put", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoShortMemory.answered", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoShortMemory.begin", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoShortMemory.count", "update_item"): Writer(1, "text", "table"),
+    ("models.create_model", "write"): Writer(1, "text", "uploads"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),

@@ -62,6 +62,8 @@ CHANGED = {
     "OidcAudience": "likeness-studio",
     "TenantClaim": "tenant",
     "RoleClaim": "role",
+    "RequestsPerMinute": "77",
+    "TrainingsPerDay": "7",
     "MonthlyBudgetUsd": "500",
     "LogRetentionDays": "90",
     "QueueAgeAlarmSeconds": "1234",
@@ -164,6 +166,8 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "OidcAudience": arrived.functions["authorize"]["JWT_AUDIENCE"],
         "TenantClaim": arrived.functions["authorize"]["TENANT_CLAIM"],
         "RoleClaim": arrived.functions["authorize"]["ROLE_CLAIM"],
+        "RequestsPerMinute": arrived.functions["http_api"]["REQUESTS_PER_MINUTE"],
+        "TrainingsPerDay": arrived.functions["http_api"]["TRAININGS_PER_DAY"],
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }

@@ -1,5 +1,5 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import models
+from http_api.routes import jobs, keys, models, openapi, uploads, usage
 
-ROUTERS = (models.router,)
+ROUTERS = (uploads.router, models.router, jobs.router, keys.router, usage.router, openapi.router)
