@@ -31,7 +31,7 @@ SIDE = 64
 TOLERANCE = 1 / 255
 """Largest difference of two equal pictures, of the full range 0 to 1."""
 
-LEAST_EFFECT = 10 * TOLERANCE
+MIN_EFFECT = 10 * TOLERANCE
 """Smallest change by the adapter that shows that it was loaded."""
 
 
@@ -116,7 +116,7 @@ def picture_figures(name: str, picture: Picture, case: Path, family: str) -> lis
     plain = draw(load(case / "base", family), family)
     return [
         figure(f"{name}: difference from the right picture", difference(picture, right), TOLERANCE),
-        figure(f"{name}: change by the adapter", difference(picture, plain), LEAST_EFFECT, "more"),
+        figure(f"{name}: change by the adapter", difference(picture, plain), MIN_EFFECT, "more"),
     ]
 
 

@@ -13,7 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.interop.sizes import REAL_TEXTS, REAL_UNETS, TEXTS_OF
 from contracts.base import BaseCard
-from tests.smoke.tiny_pipelines import Family, make_base
+from tests.smoke.tiny_pipelines import Family, make_base, write_card
 from trainer.config.recipe import Recipe
 from trainer.export.adapter_files import write_adapter
 from trainer.model.architectures import ARCHITECTURES, TEXT_TARGETS
@@ -54,7 +54,7 @@ def write_tiny(case: Case) -> None:
     """Write a tiny base, an adapter for it, and the base with the adapter merged by hand."""
     from trainer.model.base import load_base  # noqa: PLC0415 (slow, and not needed for real sizes)
 
-    card = make_base(case.folder / "base", case.family)
+    card = with_official_blocks(case.folder / "base", make_base(case.folder / "base", case.family))
     base = load_base(case.folder / "base", card, torch.device("cpu"), torch.float32)
     networks = {"unet": base.pipeline.unet, **(base.text_encoders() if case.text else {})}
     weights = random_weights(networks)
@@ -64,6 +64,15 @@ def write_tiny(case: Case) -> None:
     base.pipeline.save_pretrained(case.folder / "merged")
     for text_encoder in case.folder.glob("*/text_encoder*/model.safetensors"):
         name_for_transformers_4(text_encoder)
+
+
+def with_official_blocks(folder: Path, card: BaseCard) -> BaseCard:
+    """Give a tiny base's UNet the two layers a block of the real ones: A1111 counts on them."""
+    torch.manual_seed(0)
+    config = UNet2DConditionModel.load_config(folder / "unet")
+    unet = UNet2DConditionModel.from_config({**config, "layers_per_block": 2})
+    unet.save_pretrained(folder / "unet")
+    return write_card(folder, card.family, card.prediction_type)
 
 
 def write_real(case: Case) -> None:

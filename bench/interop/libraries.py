@@ -36,12 +36,12 @@ def check(folder: Path, family: str, _: str) -> list[Line]:
 def peft_figures(folder: Path, family: str, name: str) -> list[Line]:
     """Load each network's folder; count the warnings, and draw."""
     pipeline = load(folder / "base", family)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for own in sorted((folder / "adapter" / "peft").iterdir()):
             network = getattr(pipeline, own.name)
             setattr(pipeline, own.name, PeftModel.from_pretrained(network, own).base_model.model)
-    missing = [w for w in said if "missing adapter keys" in str(w.message)]
+    missing = [w for w in caught if "missing adapter keys" in str(w.message)]
     return [
         figure(f"{name}: networks with keys missing", len(missing), 0),
         *picture_figures(name, draw(pipeline, family), folder, family),

@@ -91,12 +91,7 @@ def _paths(process: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _as_ours(path: str, value: object) -> object:
-    """Return a value as hosted.py reads it: sides as text, and our mark of the subject."""
+    """Return a value as hosted.py reads it: several sides as one text."""
     if path == "datasets.resolution" and isinstance(value, list):
         return ",".join(map(str, value)) if len(value) > 1 else (value or [None])[0]
-    if path == "sample.prompts" and isinstance(value, list):
-        return [
-            each.replace("[trigger]", "TOK") if isinstance(each, str) else each
-            for each in value[:8]
-        ]
     return value

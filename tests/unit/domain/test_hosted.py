@@ -266,7 +266,7 @@ def test_a_job_of_ai_toolkit_is_carried_and_every_setting_is_listed() -> None:
     assert (request.max_train_steps, request.gradient_accumulation_steps) == (2000, 2)
     assert (request.learning_rate, request.use_8bit_adam) == (1e-4, True)
     assert (request.resolution, request.resolutions) == (1024, (1024, 768, 512))
-    assert request.sample_prompts == ("TOK at the sea",)
+    assert request.sample_prompts == ("[trigger] at the sea",)
     assert report.tool == "ai-toolkit"
     listed = {s.name for s in (*report.honoured, *report.mapped, *report.ignored)}
     (process,) = AI_TOOLKIT["config"]["process"]  # type: ignore[index]

@@ -48,8 +48,8 @@ def read_file(path: Path) -> tuple[Tensors, int]:
     """Return a file's tensors, and the UNet's layers per block: our own files say it."""
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        said = (file.metadata() or {}).get(LAYERS_PER_BLOCK, "")
-    return tensors, int(said) if said.isdecimal() else lora_names.OFFICIAL_LAYERS_PER_BLOCK
+        blocks = (file.metadata() or {}).get(LAYERS_PER_BLOCK, "")
+    return tensors, int(blocks) if blocks.isdecimal() else lora_names.OFFICIAL_LAYERS_PER_BLOCK
 
 
 def convert(
