@@ -56,11 +56,7 @@ A LoRA of one subject. In a prompt, `zwx` means it.
 | resolution | 128 |
 | rank | 16 |
 | alpha | 4 |
-<<<<<<< HEAD
-| adapter | LoRA |
-=======
 | adapter | {KIND} |
->>>>>>> main
 | learning rate | 0.0002 |
 | text encoders | trained, 3e-05 |
 | seed | 5 |
