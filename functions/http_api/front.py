@@ -99,7 +99,7 @@ class Front:
         on(ApiError)(lambda error: response(error, self._request_id()))
         on(RefusedCallerError)(lambda error: response(ApiError(error.code), self._request_id()))
         on(RequestValidationError)(self._invalid)
-        on(NotFoundError)(lambda _error: response(ApiError("not_found"), self._request_id()))
+        on(NotFoundError)(lambda _error: response(self._no_route(), self._request_id()))
         on(Exception)(self._crashed)
 
     def _invalid(self, error: RequestValidationError) -> Response[str]:
@@ -109,6 +109,16 @@ class Front:
         name = type(error).__name__
         logger.error("route failed", expected=False, error=name)  # no user text
         return response(ApiError("internal_error"), self._request_id())
+
+    def _no_route(self) -> ApiError:
+        """Say 405 for an address that has other methods."""
+        resolver: Any = self.resolver
+        path = resolver.current_event.path
+        known = resolver._static_routes + resolver._dynamic_routes  # noqa: SLF001 - no other way
+        methods = sorted({route.method for route in known if route.rule.match(path)})
+        if not methods:
+            return ApiError("not_found")
+        return ApiError("method_not_allowed", headers={"Allow": ", ".join(methods)})
 
     def _request_id(self) -> str:
         return self.resolver.current_event.request_context.request_id
