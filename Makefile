@@ -130,9 +130,9 @@ $(ENVS)/node/.ready:
 
 # ---- the laptop ------------------------------------------------------------------------------------
 
-demo: ## ten photos in, a picture from a personal model out; goes on where it stopped, FRESH=1 trains anew
+demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-file: your own)
 	@$(call ready,demo,$(DEMO_READY))
-	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh)
+	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh) $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(BASE),--base '$(BASE)')
 
 up: ## start the laptop's AWS
 	@$(call ready,up,tools/.ready lambda/.ready)
@@ -216,6 +216,11 @@ corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memor
 doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.doctor
+
+.PHONY: base-test
+base-test: ## a single-file SDXL through `likeness base add`, one training and one picture (5 minutes)
+	@$(call ready,demo,$(DEMO_READY))
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.bases
 
 quality: ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)

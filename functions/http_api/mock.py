@@ -1,7 +1,7 @@
 """What a mock key gets: made-up answers through the real routes; nothing is stored or trained.
 
 ``GET /v1/jobs`` lists a job of every status, and a failed one for every code of docs/codes.md. The
-header ``Likeness-Mock-Error: <code>`` makes any request end with that error of the API.
+header ``Mock-Error: <code>`` makes any request end with that error of the API.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from domain.ports.front_door import Form
 from domain.ports.storage import ObjectMissingError, StoredObject
 from http_api.services import Services
 
-HEADER = "likeness-mock-error"
+HEADER = "mock-error"
 TENANT = "mock"
 UPLOAD = "mock-upload"
 ADDRESS = "https://mock.invalid"

@@ -14,7 +14,7 @@ REQUEST = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo 
 
 
 def ask(stores: Services, method: str, path: str, body: object = None, error: str = "") -> Answer:
-    headers = {"likeness-mock-error": error} if error else {}
+    headers = {"mock-error": error} if error else {}
     return call(stores, method, path, body, headers=headers, who=WHO)
 
 
