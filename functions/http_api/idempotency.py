@@ -17,6 +17,9 @@ ERROR = 400
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
 
+SHOWN_ONCE = ("token", "secret")
+"""Fields of an answer that are not kept: a repetition has null there."""
+
 
 def once(event: Event, caller: Caller, services: Services, ask: Callable[[], Answer]) -> Answer:
     """Return the answer to a request, the earlier one if its Idempotency-Key was used before.
@@ -53,7 +56,8 @@ def _remembered(row: str, digest: str, services: Services, answer: Answer) -> An
 def without_secret(body: str) -> str:
     """Return an answer without the text of a new API key, which is stored nowhere."""
     found = json.loads(body)
-    return json.dumps(found | {"token": None}) if found.get("token") else body
+    hidden = {name: None for name in SHOWN_ONCE if found.get(name)}
+    return json.dumps(found | hidden) if hidden else body
 
 
 def _again(same: bool, status: int, body: str) -> Answer:

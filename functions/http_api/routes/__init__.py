@@ -1,5 +1,13 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import jobs, keys, models, openapi, uploads, usage
+from http_api.routes import jobs, keys, models, openapi, uploads, usage, webhooks
 
-ROUTERS = (uploads.router, models.router, jobs.router, keys.router, usage.router, openapi.router)
+ROUTERS = (
+    uploads.router,
+    models.router,
+    jobs.router,
+    keys.router,
+    usage.router,
+    webhooks.router,
+    openapi.router,
+)

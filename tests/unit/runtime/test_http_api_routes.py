@@ -8,12 +8,14 @@ from urllib.parse import quote
 import pytest
 
 from contracts.documents.api.callers import Scope
+from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
 from contracts.documents.model import ModelRecord
 from contracts.documents.status import UploadRow
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from domain.callers.keys import make_key
 from domain.ports.storage import write_document
+from domain.webhooks.registering import enqueue, register
 from http_api.document import document
 from http_api.services import Limits, Services
 from tests.contract.files import ROOT
@@ -171,6 +173,13 @@ def with_everything() -> Services:
     write_document(stores.documents, layout.result_key(one, one), result)
     key = make_key("acme", "k", ["read"], NOON).stored.model_copy(update={"key_id": "1" * 16})
     stores.keys.add(key)
+    hook = register(stores.webhooks, "acme", "https://hooks.example.org/", ["job.ended"], NOON)
+    stores.webhooks.webhooks.remove(hook.webhook_id)
+    mine = hook.model_copy(update={"webhook_id": MINE["webhook_id"]})
+    stores.webhooks.webhooks.add(mine)
+    message = WebhookMessage(type="ping", timestamp=NOON.isoformat(), data={})
+    task = WebhookTask(webhook_id=mine.webhook_id, message_id=MINE["message_id"], message=message)
+    enqueue(stores.webhooks.webhooks, stores.webhooks.queue, "acme", task, NOON)
     return stores
 
 
@@ -277,8 +286,15 @@ OPERATIONS = sorted(
     (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
 )
 DOORS = [(method, path) for method, path in OPERATIONS if "{" in path]
-MINE = {"job_id": f"{1:032x}", "model_id": f"{1:032x}", "upload_id": "u1", "key_id": "1" * 16}
-MISSING = {"job_id": f"{9:032x}", "model_id": f"{9:032x}", "upload_id": "u9", "key_id": "9" * 16}
+MINE = {
+    "job_id": f"{1:032x}",
+    "model_id": f"{1:032x}",
+    "upload_id": "u1",
+    "key_id": "1" * 16,
+    "webhook_id": f"wh_{1:016x}",
+    "message_id": f"msg_{1:032x}",
+}
+MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
