@@ -119,6 +119,14 @@ $(ENVS)/checkov/.ready: $(ENVS)/tools/.installers local/requirements-checkov.txt
 	@$(call INSTALL,-r local/requirements-checkov.txt)
 	@touch $@
 
+# transformers 4 and what other tools import, over the torch environment, whose packages it finds last.
+$(ENVS)/interop/.ready: $(ENVS)/torch/.ready local/requirements-interop.txt
+	$(call SAY,interop (transformers 4, for the code of other tools))
+	@$(VENV)
+	@$(call INSTALL,--no-deps -r local/requirements-interop.txt)
+	@realpath $(ENVS)/torch/lib/python*/site-packages > "$$(echo $(@D)/lib/python*/site-packages)/torch-environment.pth"
+	@touch $@
+
 # mutmut and what it needs, in a folder that comes last on the path of the environment whose tests run.
 # The tools' pip does it, whatever the installer: it needs no interpreter of that folder.
 $(ENVS)/mutants/.ready: $(ENVS)/tools/.installers local/requirements-mutants.txt
@@ -267,6 +275,11 @@ erase-test: ## people erased on the laptop's AWS, with 30 crashes and in every s
 upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)
 	@$(call ready,test,$(TESTS_READY))
 	$(TOOLS)/pytest -p no:randomly tests/upgrade
+
+.PHONY: interop
+interop: ## our files loaded by the code of other tools, from checkouts: KOHYA= A1111= COMFYUI=, and by peft of transformers 4 and 5 (10 minutes)
+	@$(call ready,torch,torch/.ready interop/.ready)
+	PYTHONPATH=functions:training_image:. $(TORCH)/python -W ignore -m bench.interop $(if $(KOHYA),--kohya $(KOHYA)) $(if $(A1111),--a1111 $(A1111)) $(if $(COMFYUI),--comfyui $(COMFYUI))
 
 bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	@$(call ready,test,$(TESTS_READY))

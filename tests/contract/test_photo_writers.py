@@ -128,7 +128,7 @@ FUNCTIONS = {
     ("front_door.DynamoShortMemory.answered", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.begin", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.count", "update_item"): Writer(1, "text", "table"),
-    ("models.create_model", "write"): Writer(1, "text", "uploads"),
+    ("models.start", "write"): Writer(1, "text", "uploads"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
     # marks of drawn pictures; one that starts from a caller's image shows some of it
     ("metadata.encode", "save"): Writer(1, "photos", "memory"),
