@@ -26,12 +26,13 @@ from serving.engine.engine import Engine
 from serving.engine.warm_up import NoMemoryError, OverflowingBaseError, make_plan, try_plan, warm_up
 from serving.forwarding import HELLO, SOCKET, Request, Response
 from serving.generator import Generator
+from serving.output.marks import make_marker
 from serving.output.safety import make_checker
-from serving.output.watermark import make_watermark
 from serving.precision import PrecisionError
 from serving.requests import Inputs, Reply
 from serving.service import Limits, PictureService
 from serving.settings import SettingError, read_settings
+from serving.supervision import MARKS_FILE
 
 STARTUP_ERRORS = (NoGpuError, NoMemoryError, OverflowingBaseError, PrecisionError, SettingError)
 
@@ -80,7 +81,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
         card=card,
         adapters=adapters,
         answers=AnswerCache(settings.answer_bytes),
-        watermark=make_watermark(os.environ.get("LIKENESS_WATERMARK")),
+        marker=make_marker(os.environ.get(MARKS_FILE), os.environ),
         checker=make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device),
         limits=Limits(
             requests=settings.queue_size + settings.rows_per_pass,

@@ -28,6 +28,7 @@ UNITS = {
     "AdapterMisses": "Count",
     "AdaptersResident": "Count",
     "AdapterBytes": "Bytes",
+    "Unwatermarked": "Count",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL.Image import Image
 
 from contracts.documents.package import GenerationInfo, MixedAdapter
+from contracts.marks.marking import Marker
 from contracts.shared.prompts import name_subject
 from contracts.shared.samplers import SAMPLERS
 from serving.adapters.cache import Lease
@@ -16,7 +17,7 @@ from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter
 from serving.answer_cache import Answer
 from serving.generator import Row
-from serving.output.provenance import encode
+from serving.output.marks import mark_picture
 from serving.tensors import PictureRequest
 
 Reply = Callable[["Answer | Exception"], None]
@@ -128,11 +129,15 @@ def describe(pending: PendingRequest, base_sha256: str, seconds: float) -> Gener
     )
 
 
-def make_answer(pending: PendingRequest, images: list[Image], info: GenerationInfo) -> Answer:
-    """Return the pictures' files in base64, in the order of the seeds."""
+def make_answer(
+    pending: PendingRequest, images: list[Image], info: GenerationInfo, marker: Marker
+) -> tuple[Answer, int]:
+    """Return the marked files in base64, by seed, and how many lack a watermark."""
     arguments, seeds = pending.request.arguments, pending.request.seeds
-    files = tuple(
-        base64.b64encode(encode(image, seed, arguments, info))
+    about = (info, pending.adapter.job_id if pending.adapter else None)
+    marked = [
+        mark_picture(marker, image, seed, arguments, about)
         for image, seed in zip(images, seeds, strict=True)
-    )
-    return Answer(files, info)
+    ]
+    files = tuple(base64.b64encode(one.file) for one in marked)
+    return Answer(files, info), sum(not one.has_watermark for one in marked)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL.Image import Image, fromarray
 
 from contracts.base import BaseCard
+from contracts.marks.marking import Marker
 from serving.adapters.cache import AdapterCache, Lease
 from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
 from serving.answer_cache import Answer, AnswerCache, answer_key
@@ -23,7 +24,6 @@ from serving.engine.engine import Engine, Job, is_shortage, log_failure, out_of_
 from serving.generator import Pixels, Row
 from serving.metrics import emit
 from serving.output.safety import Checker
-from serving.output.watermark import Watermark
 from serving.requests import Inputs, PendingRequest, describe, make_answer
 from serving.tensors import PictureError, check_chunks, parse_request
 
@@ -60,14 +60,14 @@ class PictureService:
         card: BaseCard,
         adapters: AdapterCache,
         answers: AnswerCache,
-        watermark: Watermark,
+        marker: Marker,
         checker: Checker,
         limits: Limits,
         count_chunks: Callable[[Row], int],
         run_dir: Path,
     ) -> None:
         self.engine, self.card, self.adapters, self.answers = engine, card, adapters, answers
-        self.watermark, self.checker, self.limits = watermark, checker, limits
+        self.marker, self.checker, self.limits = marker, checker, limits
         self.count_chunks, self.run_dir = count_chunks, run_dir
         self.parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
         self.writing = ThreadPoolExecutor(WRITING_THREADS, "write")
@@ -78,6 +78,8 @@ class PictureService:
         self.equal: dict[str, list[PendingRequest]] = {}
         """By key, requests whose answer another request's drawing will be."""
         self.checking = Lock()
+        self.unwatermarked = 0
+        """Pictures that got no watermark, since the last line of metrics."""
         self.reported = (0, 0, 0, 0.0)
 
     def close(self) -> None:
@@ -121,7 +123,6 @@ class PictureService:
         request = parse_request(
             inputs.prompt, inputs.negative_prompt, inputs.gen_args, self.card, inputs.image
         )
-        self.watermark.check(request.width, request.height)
         check_work(request.work, self.limits.request_work)
         caller = inputs.caller
         others = find_mixed_adapters(caller, request.arguments.adapters, self.run_dir)
@@ -218,7 +219,10 @@ class PictureService:
         if refused:
             raise PictureError("unsafe_picture", "the safety checker refused the picture")
         info = describe(pending, self.card.sha256, time.monotonic() - pending.taken)
-        return make_answer(pending, [self.watermark.embed(image) for image in images], info)
+        answer, unwatermarked = make_answer(pending, images, info, self.marker)
+        with self.lock:
+            self.unwatermarked += unwatermarked
+        return answer
 
     def explain(self, error: Exception, job_ids: set[str]) -> PictureError:
         """Log an unforeseen error, and return ours; its own text could repeat a prompt."""
@@ -265,6 +269,7 @@ class PictureService:
             hits, misses, shortages, before = self.reported
             self.reported = now
             waiting = self.unanswered
+            unwatermarked, self.unwatermarked = self.unwatermarked, 0
         emit(
             {
                 "Pictures": 0,
@@ -278,6 +283,7 @@ class PictureService:
                 "AdaptersResident": len(adapters.resident),
                 "AdapterBytes": adapters.resident_bytes,
                 "RequestsInBase": waiting,
+                "Unwatermarked": unwatermarked,
             }
         )
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from serving.forwarding import SOCKET
 
@@ -14,6 +15,9 @@ SageMaker replaces it."""
 
 EXIT_SECONDS = 10
 
+MARKS_FILE = "LIKENESS_MARKS_FILE"
+"""Variable that names the file with the marks' secret; ``serve`` sets it."""
+
 ROOMS = (Path(__file__).resolve().parents[1], Path(__file__).resolve().parents[2] / "functions")
 
 
@@ -22,14 +26,26 @@ def engine_command() -> list[str]:
     return [sys.executable, "-m", "serving.engine_process"]
 
 
-def engine_environment(base: Path, run_dir: Path, checker: Path | None = None) -> dict[str, str]:
+class Found(NamedTuple):
+    """What ``serve`` found besides the base."""
+
+    checker: Path | None = None
+    """Folder of the safety checker."""
+    marks: Path | None = None
+    """File with the marks' secret."""
+
+
+def engine_environment(base: Path, run_dir: Path, found: Found | None = None) -> dict[str, str]:
     """Return the environment of the engine's process."""
+    checker, marks = found or Found()
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(map(str, ROOMS))
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
     if checker is not None:
         environment["LIKENESS_SAFETY_DIR"] = str(checker.resolve())
+    if marks is not None:
+        environment[MARKS_FILE] = str(marks.resolve())
     environment.setdefault("MALLOC_ARENA_MAX", "2")
     # Two spinning threads on two busy cores are 12 times slower than one.
     environment.setdefault("OMP_NUM_THREADS", "1")
@@ -98,8 +114,8 @@ STARTUP_ERROR = 2
 
 
 def start_engine(
-    base: Path, run_dir: Path, checker: Path | None, before_start: Callable[[], None]
+    base: Path, run_dir: Path, found: Found, before_start: Callable[[], None]
 ) -> EngineProcess:
     """Start the engine that ``serve`` needs."""
-    environment = engine_environment(base, run_dir, checker)
+    environment = engine_environment(base, run_dir, found)
     return EngineProcess(engine_command(), environment, run_dir / SOCKET, before_start)

@@ -23,6 +23,7 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
+from contracts.marks.marking import Marked, Marker, Origin, Output
 from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
@@ -32,7 +33,6 @@ from serving.engine.speed import Speed
 from serving.engine_process import dump_info
 from serving.generator import Row
 from serving.output.safety import NoChecker, make_checker
-from serving.output.watermark import NoWatermark
 from serving.requests import Inputs
 from serving.service import Limits, PictureService
 from tests.smoke import serving_kit as kit
@@ -126,7 +126,7 @@ class Base:
             card=BASE,
             adapters=self.adapters,
             answers=AnswerCache(capacity_bytes=10_000),
-            watermark=NoWatermark(),
+            marker=Marker(None),
             checker=NoChecker(),
             limits=Limits(seconds=1e12, **limits),
             count_chunks=artist.count_chunks,
@@ -305,24 +305,24 @@ def test_an_unexpected_failure_costs_one_request_its_picture_and_repeats_no_prom
     }
 
 
-class FailingWatermark(NoWatermark):
-    """A watermark whose embedding fails."""
+class FailingMarker(Marker):
+    """Marks that fail."""
 
-    def embed(self, image: Image.Image) -> Image.Image:
-        raise RuntimeError("O" * 2 + "M", image.size)
+    def mark(self, image: Image.Image, origin: Origin, output: Output) -> Marked:
+        raise RuntimeError("O" * 2 + "M", image.size, origin, output)
 
 
 def test_a_picture_that_cannot_be_encoded_fails_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = Base(MemoryArtist(), tmp_path)
-    base.service.watermark = FailingWatermark()
+    base.service.marker = FailingMarker(None)
     failed = text_of(base.draw(request(tmp_path, seed=1)))
     assert failed == "likeness/generation_failed: the picture could not be encoded"
     log = capsys.readouterr().err
     assert "OOM" not in log
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
-    base.service.watermark = NoWatermark()
+    base.service.marker = Marker(None)
     assert text_of(base.draw(request(tmp_path, seed=1))) is None
 
 

@@ -243,6 +243,13 @@ def test_a_repeated_post_is_answered_as_before_and_done_once() -> None:
     assert stranger.body["id"] != first.body["id"]
 
 
+def test_a_request_that_failed_may_be_mended_under_its_key() -> None:
+    stores, key = services(), {"idempotency-key": "k1"}
+    assert call(stores, "POST", "/v1/models", TRAINING, headers=key).status == 404
+    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x")
+    assert call(stores, "POST", "/v1/models", TRAINING, headers=key).status == 200
+
+
 def test_a_new_key_s_text_is_not_kept_for_its_repetition() -> None:
     stores, key = services(), {"idempotency-key": "k1"}
     body = {"name": "server", "scopes": ["read"]}

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from serving import server
 from serving.safety_folder import FILES, SafetyFolderError, resolve_checker
-from serving.supervision import engine_environment
+from serving.supervision import Found, engine_environment
 
 TRITON = server.Triton(Path("/t/bin/tritonserver"), Path("/t/backends"), (), ())
 URI = "s3://bases/safety/strict/"
@@ -90,6 +90,6 @@ def test_the_models_are_told_where_the_checker_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIKENESS_SAFETY_DIR", raising=False)
-    found = engine_environment(tmp_path, tmp_path, write(tmp_path / "checker"))
+    found = engine_environment(tmp_path, tmp_path, Found(write(tmp_path / "checker")))
     assert found["LIKENESS_SAFETY_DIR"] == str(tmp_path / "checker")
     assert "LIKENESS_SAFETY_DIR" not in engine_environment(tmp_path, tmp_path)

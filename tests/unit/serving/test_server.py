@@ -156,7 +156,9 @@ def test_the_engine_s_environment_has_the_base_and_no_library_of_triton(
 ) -> None:
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     (tmp_path / "link").symlink_to(tmp_path)
-    found = supervision.engine_environment(tmp_path / "link", tmp_path, tmp_path / "link")
+    found = supervision.engine_environment(
+        tmp_path / "link", tmp_path, supervision.Found(tmp_path / "link")
+    )
     assert found["LIKENESS_BASE_DIR"] == found["LIKENESS_SAFETY_DIR"] == str(tmp_path.resolve())
     image, functions = found["PYTHONPATH"].split(":")
     assert Path(image, "serving/engine_process.py").is_file()
