@@ -8,6 +8,7 @@ Fails  nothing on purpose: what goes wrong is answered as ``internal_error``
 from typing import Any
 
 from aws.api_keys import DynamoApiKeys
+from aws.eraser import LambdaEraser
 from aws.models import DynamoModels
 from http_api.front import make_app
 from http_api.services import Services
@@ -23,4 +24,8 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
 
 def _services() -> Services:
     """Open the stores that the template's variables name."""
-    return Services(keys=DynamoApiKeys.from_env(), models=DynamoModels.from_env())
+    return Services(
+        eraser=LambdaEraser.from_env(),
+        keys=DynamoApiKeys.from_env(),
+        models=DynamoModels.from_env(),
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.ports.api_keys import ApiKeys
+from domain.ports.erasure import Eraser
 from domain.ports.models import Models
 from runtime.clock import now
 
@@ -13,6 +14,7 @@ from runtime.clock import now
 class Services:
     """Everything that a route may touch."""
 
+    eraser: Eraser
     keys: ApiKeys
     models: Models
     now: Callable[[], datetime] = now

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from contracts.documents.erasure import ErasureSubject, Store
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Store
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 from domain.ports.erasure import Erasure, Held, TenantRows
@@ -21,6 +21,7 @@ class MemoryErasures:
         self.jobs = jobs or MemoryJobs()
         self.models = models or MemoryModels()
         self.rows: dict[str, Erasure] = {}
+        self.api_rows: list[str] = []
         self.leases: dict[tuple[str, str], str | None] = {}
 
     def is_erased(self, *subjects: ErasureSubject) -> bool:
@@ -76,6 +77,12 @@ class MemoryErasures:
 
     def models_of(self, tenant: str) -> list[str]:
         return [name for owner, name in self.models.rows if owner == tenant]
+
+    def count_api_rows(self, words: Sequence[str]) -> int:
+        return sum(row in words for row in self.api_rows)
+
+    def forget_api_rows(self, words: Sequence[str]) -> None:
+        self.api_rows = [row for row in self.api_rows if row not in words]
 
     def forget_model(self, tenant: str, job_id: str) -> None:
         self.models.rows.pop((tenant, job_id), None)
@@ -149,3 +156,25 @@ class MemoryVersions:
 
     def keys(self, prefix: str) -> list[str]:
         return [key for key in self.storage.versions if key.startswith(prefix)]
+
+
+class MemoryEraser:
+    """Knows the subjects in ``known``; an erasure ends when a test says so."""
+
+    def __init__(self, *known: ErasureSubject) -> None:
+        self.known = set(known)
+        self.asked: list[ErasureSubject] = []
+        self.done: set[ErasureSubject] = set()
+
+    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+        self.asked.append(subject)
+        if subject not in self.known:
+            return ErasureAnswer(erasure_id=subject.erasure_id, outcome="unknown")
+        outcome = "erased" if subject in self.done else "erasing"
+        return ErasureAnswer.model_validate(
+            {
+                "erasure_id": subject.erasure_id,
+                "outcome": outcome,
+                "receipt_uri": f"s3://models/receipts/{subject.erasure_id}.json",
+            }
+        )

@@ -71,6 +71,7 @@ def count_first(reach: Reach, places: list[Place], services: ErasingServices) ->
     found["job rows"] = len(reach.records)
     found["notice rows"] = sum(record.notice_id is not None for record in reach.records)
     found["upload rows"] = len(reach.uploads)
+    found["api rows"] = services.erasures.count_api_rows(names_of(reach))
     services.erasures.record_found(reach.subject.erasure_id, found, len(reach.job_ids))
 
 
@@ -188,6 +189,12 @@ def words_of(reach: Reach) -> list[str]:
     return [*prefixes.get(subject.kind, []), *reach.job_ids]
 
 
+def names_of(reach: Reach) -> list[str]:
+    """Return the names under which the HTTP API knows the subject."""
+    tenant = [reach.subject.tenant] if reach.subject.kind == "tenant" else []
+    return [*tenant, *reach.job_ids]
+
+
 def release_pools(reach: Reach, services: ErasingServices) -> None:
     """End the warm pools on which the subject was trained."""
     for record in reach.records:
@@ -197,6 +204,7 @@ def release_pools(reach: Reach, services: ErasingServices) -> None:
 
 def forget_rows(reach: Reach, services: ErasingServices) -> None:
     """Delete the rows; those that lead to others come last."""
+    services.erasures.forget_api_rows(names_of(reach))
     for job_id in reach.models:
         services.erasures.forget_model(reach.subject.tenant, job_id)
     for record in reach.records:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from contracts.documents.erasure import ErasureSubject, Kind, Store
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Kind, Store
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 
@@ -89,6 +89,14 @@ class Erasures(Tombstones, Protocol):
         """Return the ids of the tenant's models that have a row."""
         ...
 
+    def count_api_rows(self, words: Sequence[str]) -> int:
+        """Return how many rows of the HTTP API name a tenant or a model, such as keys."""
+        ...
+
+    def forget_api_rows(self, words: Sequence[str]) -> None:
+        """Delete the rows of the HTTP API that name one of these tenants or models."""
+        ...
+
     def forget_model(self, tenant: str, job_id: str) -> None:
         """Delete the model's row; do nothing when it is gone."""
         ...
@@ -165,4 +173,12 @@ class Signer(Protocol):
 
     def sign(self, digest: bytes) -> bytes:
         """Return the signature over a SHA-256 digest (ECDSA on P-256, DER)."""
+        ...
+
+
+class Eraser(Protocol):
+    """Who starts erasures."""
+
+    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+        """Ask for an erasure, or how far it is; asking again changes nothing."""
         ...

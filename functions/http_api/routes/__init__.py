@@ -1,5 +1,5 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import models
+from http_api.routes import erasure, models
 
-ROUTERS = (models.router,)
+ROUTERS = (models.router, erasure.router)

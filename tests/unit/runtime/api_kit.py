@@ -7,6 +7,7 @@ from contracts.documents.api.callers import Scope
 from http_api.front import make_app
 from http_api.services import Services
 from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.erasure import MemoryEraser
 from tests.fakes.models import MemoryModels
 
 APP = make_app()
@@ -22,7 +23,7 @@ class Answer(NamedTuple):
 
 
 def services() -> Services:
-    return Services(keys=MemoryApiKeys(), models=MemoryModels())
+    return Services(eraser=MemoryEraser(), keys=MemoryApiKeys(), models=MemoryModels())
 
 
 def context(tenant: str, *scopes: Scope, mode: str = "live") -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The HTTP API's front: callers, scopes, cursors, and errors in one shape."""
 
+from dataclasses import replace
+
 import pytest
 
 from contracts.codes import CODES
@@ -85,7 +87,7 @@ def test_a_caller_without_the_scope_is_refused() -> None:
 
 
 def test_what_goes_wrong_is_worded_too_and_tells_nothing() -> None:
-    broken = Services(keys=services().keys, models=None)  # type: ignore[arg-type]
+    broken = replace(services(), models=None)  # type: ignore[arg-type]
     answer = call(broken, "GET", "/v1/models")
     assert (answer.status, answer.body["code"]) == (500, "internal_error")
     assert "NoneType" not in str(answer.body)
