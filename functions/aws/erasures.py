@@ -71,8 +71,11 @@ class DynamoErasures(DynamoTombstones):
     def from_env(cls) -> "DynamoErasures":
         """Open the tables that JOBS_TABLE, MODELS_TABLE and API_TABLE name."""
         dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        names = (settings.text(name) for name in ("JOBS_TABLE", "MODELS_TABLE", "API_TABLE"))
-        return cls(*map(dynamodb.Table, names))
+        return cls(
+            dynamodb.Table(settings.text("JOBS_TABLE")),
+            dynamodb.Table(settings.text("MODELS_TABLE")),
+            dynamodb.Table(settings.text("API_TABLE")),
+        )
 
     def entomb(self, subject: ErasureSubject, now: datetime) -> Erasure:
         """Store the tombstone, if there is none; return the erasure's row."""
@@ -87,7 +90,7 @@ class DynamoErasures(DynamoTombstones):
         of_tenant = Attr("tenant").eq(tenant) | Attr("job_id").begins_with(prefix)
         rows = list(_scan(self._table, of_tenant))
         return TenantRows(
-            tuple(JobRecord.model_validate(row) for row in rows if "tenant" in row),
+            tuple(JobRecord.model_validate(row) for row in rows if "execution_arn" in row),
             {
                 row["job_id"].removeprefix(prefix): UploadRow.model_validate(row)
                 for row in rows
@@ -116,6 +119,7 @@ class DynamoErasures(DynamoTombstones):
         """Delete the job's row and the row of its notice."""
         if record.notice_id is not None:
             self._table.delete_item(Key={"job_id": notice_row(record.notice_id)})
+        self._table.delete_item(Key={"job_id": layout.expiry_row(record.job_id)})
         self._table.delete_item(Key={"job_id": record.job_id})
 
     def forget_upload(self, tenant: str, upload: str) -> None:

@@ -140,6 +140,7 @@ PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     # It deletes them, and reads no photo: of what is read only pictures.json is there.
+    "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     "EraseStoresFunction": {"tenants/*", "unpacked/*", "accepted/*", "tenants/*/pictures.json"},
 }
 """Who may touch photos, and where."""

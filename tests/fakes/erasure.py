@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Store
+from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
-from domain.ports.erasure import Erasure, Held, TenantRows
+from domain.ports.erasure import DuePhotos, Erasure, Held, TenantRows
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.models import MemoryModels
 from tests.fakes.storage import MemoryStorage
@@ -178,3 +179,23 @@ class MemoryEraser:
                 "receipt_uri": f"s3://models/receipts/{subject.erasure_id}.json",
             }
         )
+
+
+class MemoryExpiries:
+    """Rows by job; ``pointers`` has the newest job of an upload."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[datetime, DuePhotos]] = {}
+        self.pointers: dict[tuple[str, str], str] = {}
+
+    def add(self, job: JobSpec, at: datetime) -> None:
+        self.rows.setdefault(job.job_id, (at, DuePhotos(job.job_id, job.tenant, job.upload)))
+
+    def due(self, now: datetime) -> list[DuePhotos]:
+        return [photos for at, photos in sorted(self.rows.values()) if at <= now]
+
+    def newest_job(self, tenant: str, upload: str) -> str | None:
+        return self.pointers.get((tenant, upload))
+
+    def forget(self, job_id: str) -> None:
+        self.rows.pop(job_id, None)

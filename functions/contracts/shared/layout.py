@@ -231,6 +231,11 @@ def upload_row(place: str) -> str:
     return f"upload#{place}"
 
 
+def expiry_row(job_id: str) -> str:
+    """Key of the row that says when a job's photos are to go."""
+    return f"expiry#{job_id}"
+
+
 def erasure_row(erasure_id: str) -> str:
     """Key of the row that is an erasure's tombstone and its state."""
     return f"erased#{erasure_id}"

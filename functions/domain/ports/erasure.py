@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Kind, Store
+from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 
@@ -181,4 +182,32 @@ class Eraser(Protocol):
 
     def erase(self, subject: ErasureSubject) -> ErasureAnswer:
         """Ask for an erasure, or how far it is; asking again changes nothing."""
+        ...
+
+
+class DuePhotos(NamedTuple):
+    """Photos that are to go."""
+
+    job_id: str
+    tenant: str
+    upload: str
+
+
+class Expiries(Protocol):
+    """When the photos of trainings that have succeeded are to go."""
+
+    def add(self, job: JobSpec, at: datetime) -> None:
+        """Store when the photos of a job are to go; the first time stays."""
+        ...
+
+    def due(self, now: datetime) -> list[DuePhotos]:
+        """Return what is to go by now, the oldest first."""
+        ...
+
+    def newest_job(self, tenant: str, upload: str) -> str | None:
+        """Return the job of the upload's newest accepted request."""
+        ...
+
+    def forget(self, job_id: str) -> None:
+        """Delete the row; its photos are gone."""
         ...
