@@ -55,6 +55,7 @@ CHANGED = {
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
     "PhotoRetentionDays": "12",
+    "PhotosAfterTrainingHours": "13",
     "ConsentTextVersion": CONSENT_TEXT,
     "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
     "OidcIssuer": "https://issuer.example.org/people",
@@ -152,6 +153,9 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
+        "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
+            "PHOTOS_AFTER_TRAINING_HOURS"
+        ],
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],
