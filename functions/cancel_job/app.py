@@ -14,4 +14,4 @@ from runtime.handlers import stage
 
 @stage
 def lambda_handler(given: CancelJobInput) -> Cancellation:
-    return cancel(given.job_id, training_services(), now())
+    return cancel(given.job_id, training_services(), now(), tenant=given.tenant)

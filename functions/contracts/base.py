@@ -100,8 +100,9 @@ class BaseCard(Document):
 
     gate: GateFloors
 
-    face_detector: Literal["retinaface", "haar", "drawn"] | None = None
-    """Face detector for photos of this kind; absent: the one that the training image names."""
+    face_detector: Literal["dlib", "retinaface", "haar", "drawn", "none"] | None = None
+    """Face detector for photos of this kind; absent: the one that the training image names. A base
+    of drawn people names ``drawn``, or ``none``: then no real faces are looked for."""
 
     license: str | None = None
     """Licence for the adapters' model cards; absent: the card says "the base model's own"."""

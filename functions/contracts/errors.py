@@ -53,7 +53,7 @@ class ConsentRefusedError(StageError):
 
 
 class DecoderBrokenError(StageError):
-    """The photo decoder did not start: a fault of the runtime, not of a photo. Tried again."""
+    """The photo decoder or the face finder did not start: a fault of the runtime. Tried again."""
 
     retryable = True
 
@@ -62,6 +62,12 @@ class TooFewPhotosError(StageError):
     """Fewer usable photos than training needs. Final: the owner must add some."""
 
     code = "too_few_photos"
+
+
+class PersonsMixedError(StageError):
+    """The photos show several people, and none of them on most photos. Final: the owner sorts."""
+
+    code = "several_persons"
 
 
 class PhotosTooSlowError(StageError):

@@ -7,12 +7,23 @@ Fails  nothing on purpose: what goes wrong is answered as ``internal_error``
 
 from typing import Any
 
+from aws import settings
 from aws.api_keys import DynamoApiKeys
+from aws.bases import bases_from_env
 from aws.eraser import LambdaEraser
+from aws.front_door import (
+    DynamoApprovals,
+    DynamoShortMemory,
+    DynamoTenantJobs,
+    LambdaCanceller,
+    S3Signer,
+)
 from aws.models import DynamoModels
+from aws.storage import S3Storage
 from http_api.front import make_app
-from http_api.services import Services
+from http_api.services import Limits, Services
 from runtime.handlers import stage
+from runtime.imaging.sandbox import ChildDecoder
 
 APP = make_app()
 
@@ -28,4 +39,18 @@ def _services() -> Services:
         eraser=LambdaEraser.from_env(),
         keys=DynamoApiKeys.from_env(),
         models=DynamoModels.from_env(),
+        jobs=DynamoTenantJobs.from_env(),
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        forms=S3Signer.from_env("UPLOADS_BUCKET"),
+        documents=S3Storage.from_env("MODELS_BUCKET"),
+        links=S3Signer.from_env("MODELS_BUCKET"),
+        approvals=DynamoApprovals.from_env(),
+        decoder=ChildDecoder(),
+        bases=bases_from_env(),
+        canceller=LambdaCanceller.from_env(),
+        memory=DynamoShortMemory.from_env(),
+        limits=Limits(
+            requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
+            trainings_per_day=settings.number("TRAININGS_PER_DAY"),
+        ),
     )

@@ -3,6 +3,7 @@
 A router file of routes/ gets its caller from ``caller``: there is no other way to learn a tenant.
 """
 
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -11,13 +12,17 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from contracts.documents.api.problem import FieldProblem
+from contracts.documents.api.problem import PROBLEM_TYPE, FieldProblem
 from domain.callers.calling import RefusedCallerError, caller_from
+from http_api.idempotency import once
 from http_api.problems import ApiError, response
+from http_api.rates import MINUTE_SECONDS, spend
 from http_api.routes import ROUTERS
 from http_api.services import Services
 
 logger = Logger()
+OPEN = frozenset({"/v1/openapi.json"})
+"""Addresses for everybody; template.yaml has a route without an authorizer for each."""
 
 
 class Front:
@@ -34,9 +39,39 @@ class Front:
         authorizer = event.get("requestContext", {}).get("authorizer", {}).get("lambda", {})
         remember: Any = self.resolver.append_context  # Powertools gives it no types
         remember(services=services, authorizer=authorizer)
-        answer = self.resolver.resolve(event, LambdaContext())
+        answer = self._checked(event, services, authorizer)
         answer["headers"] = {"Cache-Control": "no-store"} | answer.get("headers", {})
         return answer
+
+    def _checked(
+        self, event: dict[str, Any], services: Services, authorizer: dict[str, str]
+    ) -> dict[str, Any]:
+        """Answer a known caller within its limits, and a repeated request as before."""
+        if event.get("rawPath") in OPEN:
+            return self._resolved(event)
+        try:
+            caller = caller_from(authorizer)
+            name, most = f"requests#{caller.tenant}", services.limits.requests_per_minute
+            spend(services, name, MINUTE_SECONDS, most)
+            return once(event, caller, services, lambda: self._resolved(event))
+        except RefusedCallerError as error:
+            return self._refused(ApiError(error.code), event)
+        except ApiError as error:
+            return self._refused(error, event)
+
+    def _resolved(self, event: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.resolver.resolve(event, LambdaContext())
+        return answer
+
+    def _refused(self, error: ApiError, event: dict[str, Any]) -> dict[str, Any]:
+        """Return an error in API Gateway's form, for a request that no route has seen."""
+        found = response(error, event["requestContext"]["requestId"])
+        return {
+            "statusCode": found.status_code,
+            "body": found.body,
+            "headers": {**found.headers, "Content-Type": PROBLEM_TYPE},
+            "isBase64Encoded": False,
+        }
 
     def _word_errors(self) -> None:
         """Answer every error in our words; Powertools looks for an exception's own class first."""
@@ -44,24 +79,16 @@ class Front:
         on(ApiError)(lambda error: response(error, self._request_id()))
         on(RefusedCallerError)(lambda error: response(ApiError(error.code), self._request_id()))
         on(RequestValidationError)(self._invalid)
-        on(NotFoundError)(lambda _error: self._to_a_caller(ApiError("not_found")))
+        on(NotFoundError)(lambda _error: response(ApiError("not_found"), self._request_id()))
         on(Exception)(self._crashed)
 
     def _invalid(self, error: RequestValidationError) -> Response[str]:
-        return self._to_a_caller(ApiError("invalid_call", errors=_fields(error)))
+        return response(ApiError("invalid_call", errors=_fields(error)), self._request_id())
 
     def _crashed(self, error: Exception) -> Response[str]:
         name = type(error).__name__
         logger.error("route failed", expected=False, error=name)  # no user text
         return response(ApiError("internal_error"), self._request_id())
-
-    def _to_a_caller(self, error: ApiError) -> Response[str]:
-        """Return the error, or 401 to somebody whom we do not know: nobody probes the routes."""
-        try:
-            caller_from(self.resolver.context["authorizer"])
-        except RefusedCallerError as refusal:
-            error = ApiError(refusal.code)
-        return response(error, self._request_id())
 
     def _request_id(self) -> str:
         return self.resolver.current_event.request_context.request_id
@@ -81,6 +108,7 @@ def _message(found: dict[str, Any]) -> str:
     return str(found.get("msg", kind)) if kind != "value_error" else "is not valid"
 
 
+@cache
 def make_app() -> Front:
-    """Return the API with all its routes."""
+    """Return the API with all its routes; one in a process, because a router has one resolver."""
     return Front()

@@ -17,6 +17,11 @@ STATUS: dict[str, HTTPStatus] = {
     "not_found": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "invalid_call": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "key_has_ended": HTTPStatus.CONFLICT,
+    "already_started": HTTPStatus.CONFLICT,
+    "request_in_progress": HTTPStatus.CONFLICT,
+    "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """HTTP status of every code with which the API itself answers."""

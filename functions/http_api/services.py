@@ -1,13 +1,26 @@
 """What the routes need: stores, a clock and limits."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.ports.api_keys import ApiKeys
+from domain.ports.bases import Bases
+from domain.ports.decoder import Decoder
 from domain.ports.erasure import Eraser
+from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
 from domain.ports.models import Models
+from domain.ports.storage import Storage
 from runtime.clock import now
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one tenant may ask for."""
+
+    requests_per_minute: int = 600
+    trainings_per_day: int = 100
 
 
 @dataclass(frozen=True)
@@ -17,4 +30,18 @@ class Services:
     eraser: Eraser
     keys: ApiKeys
     models: Models
+    jobs: TenantJobs
+    uploads: Storage
+    forms: Signer
+    documents: Storage
+    """The models bucket."""
+    links: Signer
+    """Signs for the models bucket."""
+    approvals: Approvals
+    decoder: Decoder
+    bases: Bases
+    canceller: Canceller
+    memory: ShortMemory
+    limits: Limits = Limits()
     now: Callable[[], datetime] = now
+    sleep: Callable[[float], None] = time.sleep

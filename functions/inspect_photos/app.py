@@ -5,9 +5,12 @@ Out    PhotoInspection      to WhatToTrain; the PhotoReport is stored in the mod
 Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
        PhotosTooSlowError   final; likewise, when decoding the photos takes too long
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
+       PersonsMixedError    final; likewise, when the photos show several people
        PriceUnknownError    final; a dry run's max_cost_usd, and the operator gave no price
-       DecoderBrokenError   the workflow tries again: the decoder did not start
+       DecoderBrokenError   the workflow tries again: the decoder or the face finder did not start
 """
+
+from contextlib import closing
 
 from aws import settings
 from aws.bases import bases_from_env
@@ -18,6 +21,7 @@ from contracts.documents.stages import InspectPhotosInput, PhotoInspection
 from domain.intake.inspection import InspectionServices, inspect_photos
 from runtime.clock import now, time_until
 from runtime.handlers import stage
+from runtime.imaging.faces import ChildFaceFinder
 from runtime.imaging.sandbox import ChildDecoder
 
 DECODING_SECONDS = 480
@@ -26,7 +30,13 @@ DECODING_SECONDS = 480
 
 @stage
 def lambda_handler(given: InspectPhotosInput) -> PhotoInspection:
-    services = InspectionServices(
+    with closing(ChildFaceFinder()) as finder:
+        return inspect_photos(given.job, services_with(finder), now())
+
+
+def services_with(finder: ChildFaceFinder) -> InspectionServices:
+    """Return what the stage needs, from its environment."""
+    return InspectionServices(
         uploads=S3Storage.from_env("UPLOADS_BUCKET"),
         models=S3Storage.from_env("MODELS_BUCKET"),
         bases=bases_from_env(),
@@ -35,5 +45,5 @@ def lambda_handler(given: InspectPhotosInput) -> PhotoInspection:
         instance_type=settings.text("TRAINING_INSTANCE_TYPE"),
         has_time=time_until(DECODING_SECONDS),
         prices=prices_from_env(),
+        faces=finder if settings.text("FACE_CHECKS") == "people" else None,
     )
-    return inspect_photos(given.job, services, now())

@@ -79,7 +79,7 @@ def write_card(  # noqa: PLR0913
         training=TRAINING,
         inference=INFERENCE,
         gate=gate,
-        face_detector="drawn" if (folder / FACES).is_file() else None,
+        face_detector="drawn" if (folder / FACES).is_file() else "none",
         judge=judge,
     )
     (folder / CARD).write_text(card.model_dump_json(indent=2, exclude_none=True) + "\n")

@@ -20,6 +20,7 @@ NOT_PACKAGES = {
     "docs",
     "events",
     "functions",
+    "layers",
     "reports",
     "serving_image",
     "statemachine",

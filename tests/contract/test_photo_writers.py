@@ -88,6 +88,9 @@ FUNCTIONS = {
     ("uploads.Unpacking._stored", "write"): Writer(1, "photos", "uploads"),
     ("decode.main", "write"): Writer(2, "photos", "pipe"),
     ("decode.png_of", "save"): Writer(1, "photos", "memory"),
+    # Numbers about faces, in memory and in this pipe alone.
+    ("face_child.main", "write"): Writer(2, "text", "pipe"),
+    ("faces.ChildFaceFinder.find", "write"): Writer(1, "photos", "pipe"),
     ("unpack.main", "write"): Writer(1, "text", "pipe"),
     ("unpack.unpack", "write"): Writer(1, "photos", "pipe"),
     ("unpack.say", "write"): Writer(1, "text", "pipe"),
@@ -121,6 +124,11 @@ FUNCTIONS = {
     ("cost_records.DynamoRows._try_update", "update_item"): Writer(1, "text", "table"),
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
     ("api_keys.DynamoApiKeys.add", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoApprovals.put", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoShortMemory.answered", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoShortMemory.begin", "put_item"): Writer(1, "text", "table"),
+    ("front_door.DynamoShortMemory.count", "update_item"): Writer(1, "text", "table"),
+    ("models.create_model", "write"): Writer(1, "text", "uploads"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from http_api.front import OPEN
 from tests.contract.files import template
 
 RESOURCES: dict[str, Any] = template()["Resources"]
@@ -139,6 +140,7 @@ def objects_of(function: str, bucket: str) -> set[str]:
 PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
+    "HttpApiFunction": {"tenants/*"},
     # It deletes them, and reads no photo: of what is read only pictures.json is there.
     "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     "EraseStoresFunction": {"tenants/*", "unpacked/*", "accepted/*", "tenants/*/pictures.json"},
@@ -147,7 +149,7 @@ PHOTOS = {
 
 
 @pytest.mark.parametrize("function", of_type("AWS::Serverless::Function"))
-def test_only_intake_touches_photos_and_only_in_its_own_folders(function: str) -> None:
+def test_only_intake_and_the_api_touch_photos_and_only_in_their_own_folders(function: str) -> None:
     assert objects_of(function, "UploadsBucket") == PHOTOS.get(function, set())
 
 
@@ -157,3 +159,19 @@ def test_no_right_of_a_function_is_for_a_whole_bucket_or_every_action(function: 
         assert "*" not in objects_of(function, bucket)
     actions = [action for s in rights(function) for action in as_list(s["Action"])]
     assert not [action for action in actions if action.endswith("*")]
+
+
+def test_one_function_stands_behind_the_authorizer() -> None:
+    """The authorizer lets refused callers through, without a tenant: http_api alone knows that."""
+    routes = of_type("AWS::ApiGatewayV2::Route")
+    targets = {str(route["Target"]) for route in routes.values()}
+    assert targets == {str({"Fn::Sub": "integrations/${HttpApiIntegration}"})}
+    (integration,) = of_type("AWS::ApiGatewayV2::Integration").values()
+    assert integration["IntegrationUri"] == {"Fn::GetAtt": ["HttpApiFunction", "Arn"]}
+    opened = {r["RouteKey"] for r in routes.values() if r["AuthorizationType"] == "NONE"}
+    assert opened == {f"GET {path}" for path in OPEN}
+
+
+def test_people_cannot_write_their_own_tenant_or_role() -> None:
+    (client,) = of_type("AWS::Cognito::UserPoolClient").values()
+    assert client["WriteAttributes"] == ["email"]

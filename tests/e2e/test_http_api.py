@@ -4,10 +4,14 @@ import base64
 import json
 import urllib.error
 import urllib.request
+from hashlib import sha256
 from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pytest
 
 from local.front_door import address, make_key
-from tests.e2e.stack import Stack
+from tests.e2e.stack import SMALL, Stack, photos
 
 PASSWORD = "Correct-horse-battery-9"
 
@@ -70,3 +74,60 @@ def test_keys_and_people_are_let_in_and_nobody_else(stack: Stack) -> None:
         refused = ask(stack, "/v1/models", token)
         assert (refused.status, refused.body["code"]) == (401, "unauthorized")
     assert ask(stack, "/v1/models").status == 401
+
+
+def send(form: dict[str, Any], body: bytes) -> int:
+    """Send a file with a signed form, as a browser does; return the status."""
+    edge = "edge-of-a-part"
+    head = 'Content-Disposition: form-data; name="{}"'
+    parts = [f"{head.format(name)}\r\n\r\n{value}" for name, value in form["fields"].items()]
+    text = "".join(f"--{edge}\r\n{part}\r\n" for part in parts).encode()
+    file = f'--{edge}\r\n{head.format("file")}; filename="x"\r\n\r\n'.encode()
+    request = urllib.request.Request(  # noqa: S310 - the laptop's own address
+        form["url"],
+        data=text + file + body + f"\r\n--{edge}--\r\n".encode(),
+        headers={"Content-Type": f"multipart/form-data; boundary={edge}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return int(error.code)
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_from_a_key_to_the_files_of_a_model(stack: Stack) -> None:
+    key, stranger = make_key(stack.cloud, "door"), make_key(stack.cloud, "stranger")
+    files = list(photos(77).values())
+    wanted = {"files": [{"type": "image/jpeg", "size": len(body)} for body in files]}
+    upload = ask(stack, "/v1/uploads", key, "POST", wanted).body
+    assert [send(f, body) for f, body in zip(upload["forms"], files, strict=True)] == [204] * 6
+    changed = upload["forms"][0]["fields"] | {"key": "tenants/door/uploads/x/request.json"}
+    assert send({**upload["forms"][0], "fields": changed}, files[0]) == 403
+    assert send(upload["forms"][0], files[0] + b"x") == 400
+    assert send({"url": upload["forms"][0]["url"], "fields": {"key": "x"}}, b"x") == 403
+    verdict = ask(stack, f"/v1/uploads/{upload['id']}/photos/0:inspect", key, "POST")
+    assert verdict.body["verdict"] == "accepted"
+
+    body = {"upload_id": upload["id"], "request": SMALL}
+    assert ask(stack, "/v1/models", stranger, "POST", body).status == 404
+    ask(stack, "/v1/models", key, "POST", body)
+    job_id = ask(stack, f"/v1/uploads/{upload['id']}?wait=20", key).body["job_id"]
+    job, version = {"status": "starting"}, ""
+    while job["status"] in {"starting", "processing"}:
+        job = ask(stack, f"/v1/jobs/{job_id}?wait=20&after={quote(version)}", key).body
+        version = job["version"]
+    assert (job["status"], job["model_id"]) == ("succeeded", job_id)
+    assert stack.notice(upload["id"])["code"] == "ready"
+
+    found = ask(stack, f"/v1/models/{job_id}/files", key).body["data"]
+    for file in found:
+        with urllib.request.urlopen(file["url"], timeout=60) as answer:  # noqa: S310
+            assert sha256(answer.read()).hexdigest() == file["sha256"]
+    assert any(file["path"].endswith(".safetensors") for file in found)
+    assert ask(stack, f"/v1/models/{job_id}", key).body["gate"]["passed"]
+    for path in (f"jobs/{job_id}", f"models/{job_id}", f"models/{job_id}/files"):
+        assert ask(stack, f"/v1/{path}", stranger).status == 404
+    assert ask(stack, f"/v1/jobs/{job_id}:cancel", key, "POST").body["outcome"] == "too_late"
+    assert ask(stack, "/v1/usage", key).body["succeeded"] == 1
+    assert ask(stack, "/v1/openapi.json").body["openapi"].startswith("3.1")

@@ -4,6 +4,7 @@
 """
 
 import io
+import json
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -67,6 +68,9 @@ def cloud(base: Path, gate: Path) -> Iterator[Cloud]:
     trainer = python_program(Path(__file__).with_name("waiting_trainer.py"))
     waiting = replace(trainer, environment={**trainer.environment, "GATE": str(gate)})
     sagemaker.configure(sagemaker.Settings(images={**images(), TRAINER: waiting}))
+    card = json.loads((base / "base.json").read_text())
+    # The release knows no base without a detector; both stacks draw people, and look for no faces.
+    (base / "base.json").write_text(json.dumps(card | {"face_detector": None}))
     with serve() as running:
         put_base(running, base)
         yield running
@@ -84,7 +88,7 @@ def test_jobs_that_began_before_an_update_end_well_after_it(
     eventually(lambda: len(running(cloud)) == 1)
 
     deployment.build()
-    after = deployment.deploy(cloud, **PARAMETERS)
+    after = deployment.deploy(cloud, FaceChecks="off", **PARAMETERS)
     assert {name: before[name] for name in HOLDING} == {name: after[name] for name in HOLDING}
     assert before.items() <= after.items()
     states = [stack.executions(upload)[0]["status"] for upload in ("trains", "waits")]

@@ -93,6 +93,9 @@ class CancelJobInput(Document):
 
     job_id: JobId
 
+    tenant: OpaqueId | None = None
+    """Whose job it must be; another tenant's counts as unknown. Absent: an operator asks."""
+
 
 class Cancellation(Document):
     """Answer of cancel_job."""

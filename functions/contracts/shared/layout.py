@@ -249,6 +249,11 @@ def api_key_row(key_id: str) -> str:
     return f"key#{key_id}"
 
 
+def approval_row(tenant: str, model_id: str) -> str:
+    """Key of the row of what a tenant has decided about a model."""
+    return f"approval#{tenant}#{model_id}"
+
+
 # --- inside the training container, under /opt/ml ----------------------------------------------
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"

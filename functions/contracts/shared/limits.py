@@ -39,6 +39,12 @@ MAX_PHOTO_SECONDS = 10
 MAX_UPLOAD_SECONDS = 300
 """Largest number of processor seconds for decoding all photos of an upload."""
 
+MAX_FACE_SECONDS = 20
+"""Largest number of processor seconds for finding and encoding the faces of one photo."""
+
+MAX_FACES_SECONDS = 240
+"""Processor seconds for the faces of an upload after which no further photo is looked at."""
+
 MAX_ARCHIVE_SECONDS = 20
 """Largest number of processor seconds for unpacking all archives of an upload."""
 

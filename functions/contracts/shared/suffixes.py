@@ -25,3 +25,19 @@ def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
     (True, False)
     """
     return name.lower().endswith(suffixes)
+
+
+SUFFIX_OF_TYPE = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "image/heic": ".heic",
+    "image/heif": ".heif",
+    "image/avif": ".avif",
+    "text/plain": CAPTION_SUFFIXES[0],
+    "application/zip": ".zip",
+    "application/x-tar": ".tar",
+    "application/gzip": ".tar.gz",
+}
+"""Suffix of each media type that the HTTP API takes. Callers' file names may name a person, so the
+keys of their files are made of numbers and these."""

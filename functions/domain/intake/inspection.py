@@ -8,11 +8,17 @@ from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject, Pinne
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
 from contracts.documents.stages import PhotoInspection, TrainingDecision
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import PhotosRefusedError, PhotosTooSlowError, TooFewPhotosError
+from contracts.errors import (
+    PersonsMixedError,
+    PhotosRefusedError,
+    PhotosTooSlowError,
+    TooFewPhotosError,
+)
 from contracts.shared import layout
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
+from domain.intake.faces import CheckedFaces, FaceServices, check_faces, looks_for_faces
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import (
     NormalisationServices,
@@ -25,6 +31,7 @@ from domain.intake.normalisation import (
 from domain.intake.photo_quality import advice_on, old_among, resembled
 from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
+from domain.ports.faces import FaceFinder
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
@@ -48,6 +55,8 @@ class InspectionServices:
     has_time: Callable[[], bool] = lambda: True
     """Whether the stage's own time is not over."""
     prices: PriceTable = PUBLISHED
+    faces: FaceFinder | None = None
+    """None where the stack looks for no faces at intake."""
 
     @property
     def pricing(self) -> PricingServices:
@@ -63,6 +72,8 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     Raises:
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
         PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
+        PersonsMixedError: the photos show several people, and none of them on most photos.
+        DecoderBrokenError: the face finder does not start.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
         TooExpensiveError: a dry run's estimate is above what the request allows.
         PriceUnknownError: a dry run has ``max_cost_usd``, and the instance type has no price.
@@ -72,9 +83,11 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     accepted = read_document(services.models, key, AcceptedUpload)
     progress = Progress(job.job_id, services.models)
     progress.forget_lost(services.uploads, layout.accepted_prefix(job.job_id))
-    report = report_on(accepted, services, progress)
+    report, people = report_on(accepted, services, progress)
     write_document(services.models, layout.photo_report_key(job.job_id), report)
     progress.finish()
+    if people > 1:
+        raise PersonsMixedError(people=people)
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     decision = decide_training(accepted.request)
     if decision.dry_run:
@@ -84,26 +97,41 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
 
 def report_on(
     accepted: AcceptedUpload, services: InspectionServices, progress: Progress
-) -> PhotoReport:
-    """Return the verdicts on the photos, and the class pictures that can be used."""
+) -> tuple[PhotoReport, int]:
+    """Return the verdicts on the photos, and the number of people when none is on most photos."""
     limits = limits_for(resolution_of(accepted, services.bases))
     job_id = accepted.job.job_id
     normalising = NormalisationServices(
         services.uploads, services.decoder, limits, job_id, services.has_time
     )
-    verdicts = tuple(verdicts_of(accepted.photos, normalising, progress))
+    plain = verdicts_of(accepted.photos, normalising, progress)
+    checked = faces_checked(plain, accepted, services)
+    verdicts = checked.photos
     class_photos = tuple(stored_class(accepted.class_photos, normalising, progress))
     all_of_class = len(class_photos) == len(accepted.class_photos)
-    return PhotoReport(
+    report = PhotoReport(
         job_id=job_id,
         photos=verdicts,
         codes=(
             *advice_on_set(verdicts),
+            *checked.codes,
             *advice_on_captions(verdicts, accepted.request.trigger_word),
             *(() if all_of_class else ("class_photos_ignored",)),
         ),
         class_photos=class_photos,
     )
+    return report, checked.people
+
+
+def faces_checked(
+    photos: Sequence[PhotoVerdict], accepted: AcceptedUpload, services: InspectionServices
+) -> CheckedFaces:
+    """Return the verdicts with those on faces, where the request and the stack want them."""
+    card = services.bases.card(accepted.job.base_id)
+    if services.faces is None or not looks_for_faces(accepted.request, card):
+        return CheckedFaces(tuple(photos))
+    finder, job_id = services.faces, accepted.job.job_id
+    return check_faces(photos, FaceServices(services.uploads, finder, job_id, services.has_time))
 
 
 def decide_training(request: TrainingRequest) -> TrainingDecision:

@@ -11,10 +11,19 @@ from domain.training.following import settle, stopped_by
 from domain.training.services import TrainingServices
 
 
-def cancel(job_id: str, services: TrainingServices, now: datetime) -> Cancellation:
-    """Cancel a job; a second call does no more than the first."""
+def cancel(
+    job_id: str, services: TrainingServices, now: datetime, tenant: str | None = None
+) -> Cancellation:
+    """Cancel a job; a second call does no more than the first.
+
+    Args:
+        job_id: the job.
+        services: what trainings need.
+        now: in UTC.
+        tenant: whose job it must be; another tenant's is ``unknown``. None: an operator asks.
+    """
     before = services.jobs.get(job_id)
-    if before is None:
+    if before is None or tenant not in {None, before.tenant}:
         return Cancellation(job_id=job_id, outcome="unknown")
     if not services.jobs.request_cancel(job_id, now):
         return Cancellation(job_id=job_id, outcome="too_late", status=before.status)

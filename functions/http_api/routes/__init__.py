@@ -1,5 +1,13 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import erasure, models
+from http_api.routes import erasure, jobs, keys, models, openapi, uploads, usage
 
-ROUTERS = (models.router, erasure.router)
+ROUTERS = (
+    uploads.router,
+    models.router,
+    jobs.router,
+    keys.router,
+    usage.router,
+    openapi.router,
+    erasure.router,
+)

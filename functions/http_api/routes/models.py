@@ -1,9 +1,39 @@
 """/v1/models: the tenant's models."""
 
-from contracts.documents.api.models import ModelPage, ModelView
+from datetime import timedelta
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from contracts.documents.api.jobs import JobView, TrainingStarted
+from contracts.documents.api.models import (
+    Approval,
+    ModelDetails,
+    ModelFile,
+    ModelFiles,
+    ModelPage,
+    ModelView,
+    NewApproval,
+)
+from contracts.documents.api.uploads import NewTraining
 from contracts.documents.model import ModelRecord
+from contracts.documents.sweep import SweepReport
+from contracts.documents.training import TrainingResult
+from contracts.shared import layout
+from domain.ports.storage import find_document, find_readable
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page
+from http_api.problems import ApiError
+from http_api.rates import DAY_SECONDS, spend
+from http_api.services import Services
+from http_api.waiting import until
+
+ACCEPT_SECONDS = 8
+"""Seconds to wait for the workflow to accept a request; a cold start takes some."""
+
+LINK_SECONDS = 900
+
+ModelPath = Annotated[str, Path(min_length=1, max_length=64)]
 
 router = new_router()
 
@@ -15,6 +45,106 @@ def list_models(limit: Limit = 20, after: After = None) -> ModelPage:
     rows = sorted(services(router).models.of(tenant), key=_place, reverse=True)
     shown, rest = page(rows, _place, limit, after)
     return ModelPage(data=tuple(ModelView.of(row) for row in shown), next=rest)
+
+
+@router.post("/v1/models", summary="Train a model", tags=["models"])
+def create_model(body: NewTraining) -> TrainingStarted:
+    """Start a training on an upload: the same as putting `request.json` beside its photos.
+
+    The same content is trained once; a second request for it answers with the first one's job.
+    """
+    tenant, stores = caller(router, "train").tenant, services(router)
+    prefix = layout.upload_prefix(tenant, body.upload_id)
+    if not stores.uploads.list(prefix, 1):
+        raise ApiError("not_found")
+    place = f"{tenant}/{body.upload_id}"
+    before = stores.jobs.of_upload(place)
+    if before.points_to is not None:
+        raise ApiError("already_started")
+    spend(stores, f"trainings#{tenant}", DAY_SECONDS, stores.limits.trainings_per_day)
+    request = body.request.model_dump_json(exclude_defaults=True).encode()
+    stores.uploads.write(prefix + layout.REQUEST_FILE, request, "application/json")
+    row = until(
+        stores, ACCEPT_SECONDS, lambda: stores.jobs.of_upload(place), lambda now: now != before
+    )
+    job = None if row.points_to is None else stores.jobs.get(row.points_to)
+    return TrainingStarted(upload_id=body.upload_id, job=None if job is None else JobView.of(job))
+
+
+@router.get("/v1/models/<model_id>", summary="One model", tags=["models"])
+def get_model(model_id: ModelPath) -> ModelDetails:
+    """Return one model with its version, what its gate measured, and whether it is approved."""
+    tenant, stores = caller(router, "read").tenant, services(router)
+    return details(stores, own_model(stores, tenant, model_id))
+
+
+@router.post("/v1/models/<model_id>:approve", summary="Approve a model", tags=["models"])
+def approve_model(model_id: ModelPath, body: NewApproval) -> ModelDetails:
+    """Store whether the model may be used, and who has decided it; the newest decision counts."""
+    who, stores = caller(router, "admin"), services(router)
+    record = own_model(stores, who.tenant, model_id)
+    decided = Approval(approved=body.approved, by=who.subject, at=stores.now().isoformat())
+    stores.approvals.put(who.tenant, model_id, decided)
+    return details(stores, record)
+
+
+@router.get("/v1/models/<model_id>/files", summary="Links to a model's files", tags=["models"])
+def get_files(model_id: ModelPath) -> ModelFiles:
+    """Return a link to every file of a model, with its hash."""
+    tenant, stores = caller(router, "read").tenant, services(router)
+    own_model(stores, tenant, model_id)
+    key, result = result_of(stores, tenant, model_id)
+    if result is None:
+        raise ApiError("not_found")
+    folder = key.removesuffix(layout.RESULT_FILE)
+    end = stores.now() + timedelta(seconds=LINK_SECONDS)
+    files = tuple(
+        ModelFile(
+            path=path,
+            sha256=sha256,
+            url=stores.links.link(folder + path, path.rpartition("/")[2], LINK_SECONDS),
+        )
+        for path, sha256 in sorted(result.files.items())
+    )
+    return ModelFiles(expires_at=end.isoformat(), data=files)
+
+
+def details(stores: Services, record: ModelRecord) -> ModelDetails:
+    """Return a model with what the registry knows of it."""
+    same = [
+        one for one in stores.models.of(record.tenant) if one.trigger_word == record.trigger_word
+    ]
+    _, result = result_of(stores, record.tenant, record.model_id)
+    return ModelDetails(
+        **dict(ModelView.of(record)),
+        version=sum(_place(one) <= _place(record) for one in same),
+        gate=None if result is None else result.gate,
+        approval=stores.approvals.get(record.tenant, record.model_id),
+    )
+
+
+def result_of(stores: Services, tenant: str, model_id: str) -> tuple[str, TrainingResult | None]:
+    """Return what the trainer has written, and its key; for a sweep that of the best trial."""
+    job = stores.jobs.get(model_id)
+    if job is not None and job.trials:
+        report = find_document(stores.documents, layout.sweep_report_key(model_id), SweepReport)
+        job = None if report is None else stores.jobs.get(report.trials[0].job_id)
+    if job is None or job.plan_id is None or job.tenant != tenant:
+        return "", None
+    key = layout.result_key(job.plan_id, job.job_id)
+    return key, find_readable(stores.documents, key, TrainingResult)
+
+
+def own_model(stores: Services, tenant: str, model_id: str) -> ModelRecord:
+    """Return a model of the tenant.
+
+    Raises:
+        ApiError: there is none, or it belongs to another tenant; nobody learns which.
+    """
+    found = stores.models.of(tenant, model_id)
+    if not found:
+        raise ApiError("not_found")
+    return found[0]
 
 
 def _place(record: ModelRecord) -> str:

@@ -1,16 +1,31 @@
 """The HTTP API over stores in memory: what tests of routes share."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from contracts.documents.api.callers import Scope
+from contracts.documents.record import JobRecord
+from domain.ports.bases import Bases
+from domain.ports.storage import write_document
 from http_api.front import make_app
-from http_api.services import Services
+from http_api.services import Limits, Services
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.erasure import MemoryEraser
+from tests.fakes.front_door import (
+    MemoryApprovals,
+    MemoryCanceller,
+    MemoryShortMemory,
+    MemorySigner,
+    MemoryTenantJobs,
+    PlainDecoder,
+)
+from tests.fakes.intake import base_card
 from tests.fakes.models import MemoryModels
+from tests.fakes.storage import MemoryStorage
 
 APP = make_app()
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ALL: tuple[Scope, ...] = ("read", "train", "draw", "erase", "admin")
 
 
@@ -22,8 +37,42 @@ class Answer(NamedTuple):
     headers: dict[str, str]
 
 
-def services() -> Services:
-    return Services(eraser=MemoryEraser(), keys=MemoryApiKeys(), models=MemoryModels())
+def services(limits: Limits | None = None) -> Services:
+    bases, card, jobs = MemoryStorage("bases"), base_card(), MemoryTenantJobs()
+    write_document(bases, f"bases/{card.base_id}/base.json", card)
+    return Services(
+        eraser=MemoryEraser(),
+        keys=MemoryApiKeys(),
+        models=MemoryModels(),
+        jobs=jobs,
+        uploads=MemoryStorage("uploads"),
+        forms=MemorySigner(),
+        documents=MemoryStorage("models"),
+        links=MemorySigner(),
+        approvals=MemoryApprovals(),
+        decoder=PlainDecoder(),
+        bases=Bases(bases, card.base_id),
+        canceller=MemoryCanceller(jobs),
+        memory=MemoryShortMemory(),
+        limits=limits or Limits(),
+        now=lambda: NOON,
+        sleep=lambda _seconds: None,
+    )
+
+
+def job(number: int, tenant: str = "acme", **changes: Any) -> JobRecord:
+    facts = {
+        "job_id": f"{number:032x}",
+        "tenant": tenant,
+        "upload": f"u{number}",
+        "base_id": "base",
+        "execution_arn": f"arn:{number}",
+        "status": "processing",
+        "stage": "TrainAdapter",
+        "created_at": f"2026-11-21T11:00:{number:02d}+00:00",
+        "updated_at": f"2026-11-21T11:30:{number:02d}+00:00",
+    }
+    return JobRecord.model_validate(facts | changes)
 
 
 def context(tenant: str, *scopes: Scope, mode: str = "live") -> dict[str, str]:

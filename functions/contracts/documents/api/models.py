@@ -1,9 +1,12 @@
 """A tenant's models as the HTTP API shows them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from contracts.document import Document, JobId, OpaqueId, Sha256
+from pydantic import Field
+
+from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
 from contracts.documents.model import ModelRecord
+from contracts.documents.training import GateReport
 
 
 class ModelView(Document):
@@ -33,6 +36,57 @@ class ModelView(Document):
             weights_sha256=record.weights_sha256,
             created_at=record.created_at,
         )
+
+
+class Approval(Document):
+    """Whether somebody of the tenant lets a model be used, and who said so."""
+
+    approved: bool
+
+    by: str
+    """Subject of the caller: opaque."""
+
+    at: str
+
+
+class ModelDetails(ModelView):
+    """One model with what the registry knows of it."""
+
+    version: Annotated[int, Field(ge=1)]
+    """Counts the tenant's models of the same trigger word, the oldest first."""
+
+    gate: GateReport | None
+    """What was measured before the model was published; null for a model of an older release."""
+
+    approval: Approval | None
+    """Null: nobody of the tenant has decided yet."""
+
+
+class NewApproval(Document):
+    """Body of ``POST /v1/models/{id}:approve``."""
+
+    approved: bool
+
+
+class ModelFile(Document):
+    """One file of a model."""
+
+    path: RelativePath
+
+    sha256: Sha256
+
+    url: str
+    """Address to download it from, until ``expires_at``."""
+
+
+class ModelFiles(Document):
+    """Every file of a model: for diffusers, kohya, A1111 and ComfyUI, PEFT; card and sheet."""
+
+    object: Literal["files"] = "files"
+
+    expires_at: str
+
+    data: tuple[ModelFile, ...]
 
 
 class ModelPage(Document):

@@ -13,6 +13,7 @@ CaptionPart = Annotated[str, StringConstraints(strip_whitespace=True, min_length
 
 AUTOCAPTION_PARTS = ("prompt", "prefix", "suffix")
 FaceCrop = Literal["none", "crop", "align"]
+FaceChecks = Literal["photos", "off"]
 Background = Literal["keep", "blur", "random"]
 
 
@@ -22,6 +23,10 @@ class PhotoOptions(Document):
     require_face: bool | None = None
     """Refuse photos that do not show one face clearly. Absent: true if the class prompt names a
     person and the base or the training image has a face detector."""
+
+    face_checks: FaceChecks | None = None
+    """Whether InspectPhotos looks for faces on photos of real people, and compares the people.
+    Absent: it does if a photo needs a face and the base is not of drawn people."""
 
     face_crop: FaceCrop = "none"
     """Crop photos to the face and its surroundings; ``align`` also turns the eyes level."""
@@ -62,6 +67,9 @@ class PhotoOptions(Document):
                 raise ValueError(message)
         if self.require_face is False and (self.face_crop != "none" or self.mask_of == "face"):
             message = "face_crop and mask_of face need a face, and require_face is false"
+            raise ValueError(message)
+        if self.require_face is False and self.face_checks == "photos":
+            message = "face_checks photos looks for faces, and require_face is false"
             raise ValueError(message)
         return self
 

@@ -1,0 +1,210 @@
+"""What the HTTP API asks of AWS: forms for S3, the jobs of a tenant, a short memory."""
+
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+import boto3
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from aws import settings
+from aws.clients import CONFIG, client
+from contracts.documents.api.models import Approval
+from contracts.documents.record import JobRecord
+from contracts.documents.status import CancelJobInput, Cancellation, UploadRow
+from contracts.shared.layout import approval_row, upload_row
+from domain.ports.front_door import Form, Remembered
+
+TENANT_INDEX = "tenant"
+KEPT_SECONDS = 86_400
+"""How long an answer is remembered under its Idempotency-Key."""
+
+CLAIM_SECONDS = 60
+"""Seconds after which a request without an answer has failed; API Gateway waits for 30."""
+
+
+class S3Signer:
+    """Signs forms and links for one bucket: implements domain.ports.front_door.Signer."""
+
+    def __init__(self, bucket: str, s3: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._bucket, self._s3 = bucket, s3
+
+    @classmethod
+    def from_env(cls, variable: Literal["UPLOADS_BUCKET", "MODELS_BUCKET"]) -> "S3Signer":
+        """Sign for the bucket that this variable names."""
+        config = CONFIG.merge(Config(signature_version="s3v4"))
+        return cls(settings.text(variable), boto3.client("s3", config=config))
+
+    def form(self, key: str, size: int, content_type: str, seconds: int) -> Form:
+        """Return a form that stores exactly one key, of this size and type."""
+        made = self._s3.generate_presigned_post(
+            Bucket=self._bucket,
+            Key=key,
+            Fields={"Content-Type": content_type},
+            Conditions=[
+                {"Content-Type": content_type},
+                ["content-length-range", size, size],
+            ],
+            ExpiresIn=seconds,
+        )
+        return Form(made["url"], made["fields"])
+
+    def link(self, key: str, name: str, seconds: int) -> str:
+        """Return an address from which one object can be downloaded under this name."""
+        wanted = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentDisposition": f'attachment; filename="{name}"',
+        }
+        made: str = self._s3.generate_presigned_url("get_object", wanted, ExpiresIn=seconds)
+        return made
+
+
+class DynamoApprovals:
+    """Rows of the ``api`` table: implements domain.ports.front_door.Approvals."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
+        self._table = table
+
+    @classmethod
+    def from_env(cls) -> "DynamoApprovals":
+        """Open the table that API_TABLE names."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        return cls(dynamodb.Table(settings.text("API_TABLE")))
+
+    def get(self, tenant: str, model_id: str) -> Approval | None:
+        """Return the newest decision; None when there was none."""
+        row = self._table.get_item(Key={"row": approval_row(tenant, model_id)}).get("Item")
+        return (
+            None if row is None else Approval(approved=row["approved"], by=row["by"], at=row["at"])
+        )
+
+    def put(self, tenant: str, model_id: str, approval: Approval) -> None:
+        """Store a decision in place of the one before."""
+        self._table.put_item(Item={"row": approval_row(tenant, model_id), **approval.model_dump()})
+
+
+class DynamoTenantJobs:
+    """The jobs table, read only: implements domain.ports.front_door.TenantJobs."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
+        self._table = table
+
+    @classmethod
+    def from_env(cls) -> "DynamoTenantJobs":
+        """Open the table that JOBS_TABLE names."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Return the job's record; None when the job is unknown."""
+        item = self._item(job_id)
+        return JobRecord.model_validate(item) if item else None
+
+    def of_upload(self, place: str) -> UploadRow:
+        """Return what became of an upload; an empty row when nothing is known."""
+        return UploadRow.model_validate(self._item(upload_row(place)))
+
+    def of_tenant(self, tenant: str) -> list[JobRecord]:
+        """Return the tenant's jobs, newest first."""
+        query: dict[str, Any] = {
+            "IndexName": TENANT_INDEX,
+            "KeyConditionExpression": Key("tenant").eq(tenant),
+            "ScanIndexForward": False,
+        }
+        page = self._table.query(**query)
+        items = page["Items"]
+        while "LastEvaluatedKey" in page:
+            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
+            items += page["Items"]
+        return [JobRecord.model_validate(item) for item in items]
+
+    def _item(self, row: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._table.get_item(Key={"job_id": row}, ConsistentRead=True)
+        return found.get("Item") or {}
+
+
+class LambdaCanceller:
+    """Asks the function cancel_job: implements domain.ports.front_door.Canceller."""
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+
+    @classmethod
+    def from_env(cls) -> "LambdaCanceller":
+        """Ask the function that CANCEL_FUNCTION names."""
+        return cls(settings.text("CANCEL_FUNCTION"))
+
+    def cancel(self, job_id: str, tenant: str) -> Cancellation:
+        """Cancel the tenant's job; ``unknown`` for any other."""
+        given = CancelJobInput(job_id=job_id, tenant=tenant)
+        answer = client("lambda").invoke(
+            FunctionName=self._function, Payload=given.model_dump_json().encode()
+        )
+        return Cancellation.model_validate_json(answer["Payload"].read())
+
+
+class DynamoShortMemory:
+    """Rows of the ``api`` table with an end: implements domain.ports.front_door.ShortMemory."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
+        self._table = table
+
+    @classmethod
+    def from_env(cls) -> "DynamoShortMemory":
+        """Open the table that API_TABLE names."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        return cls(dynamodb.Table(settings.text("API_TABLE")))
+
+    def begin(self, key: str, digest: str, now: datetime) -> Remembered | Literal["new", "busy"]:
+        """Claim an idempotency key, or return what was answered under it."""
+        second = int(now.timestamp())
+        row = {"row": key, "digest": digest, "busy_until": second + CLAIM_SECONDS}
+        free = Attr("row").not_exists() | Attr("delete_at").lt(second)
+        given_up = Attr("answer").not_exists() & Attr("busy_until").lt(second)
+        try:
+            self._table.put_item(
+                Item=row | {"delete_at": second + KEPT_SECONDS},
+                ConditionExpression=free | given_up,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return self._earlier(key)
+        return "new"
+
+    def answered(self, key: str, answer: Remembered, now: datetime) -> None:
+        """Keep the answer to a request."""
+        self._table.put_item(
+            Item={
+                "row": key,
+                "digest": answer.digest,
+                "answer": json.dumps({"status": answer.status, "body": answer.body}),
+                "delete_at": int(now.timestamp()) + KEPT_SECONDS,
+            }
+        )
+
+    def forget(self, key: str) -> None:
+        """Give the key back."""
+        self._table.delete_item(Key={"row": key})
+
+    def count(self, name: str, seconds: int, now: datetime) -> int:
+        """Count one event in the present window of so many seconds; return the count."""
+        window = int(now.timestamp()) // seconds
+        answer = self._table.update_item(
+            Key={"row": f"{name}#{window}"},
+            UpdateExpression="ADD #count :one SET delete_at = :end",
+            ExpressionAttributeNames={"#count": "count"},
+            ExpressionAttributeValues={":one": 1, ":end": (window + 2) * seconds},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(answer["Attributes"]["count"])
+
+    def _earlier(self, key: str) -> Remembered | Literal["busy"]:
+        row = self._table.get_item(Key={"row": key}, ConsistentRead=True).get("Item") or {}
+        if "answer" not in row:
+            return "busy"
+        answer = json.loads(row["answer"])
+        return Remembered(str(row["digest"]), int(answer["status"]), str(answer["body"]))

@@ -1,0 +1,133 @@
+"""A tenant's trainings as the HTTP API shows them, in Replicate's words."""
+
+from typing import Literal
+
+from contracts.codes import CODES
+from contracts.document import Document, JobId, OpaqueId
+from contracts.documents.photos import Code
+from contracts.documents.record import JobRecord, Percent, Stage, Status, WaitingFor
+
+
+class JobFailure(Document):
+    """Why a job has ended without a model."""
+
+    code: Code
+
+    title: str
+
+    detail: str
+
+    hint: str
+    """What to do."""
+
+    retryable: bool
+
+
+class JobView(Document):
+    """One job: a training from its acceptance to its model."""
+
+    object: Literal["job"] = "job"
+
+    id: JobId
+
+    upload_id: OpaqueId
+
+    status: Status
+
+    stage: Stage
+
+    percent: Percent
+
+    step: int | None
+
+    total_steps: int | None
+
+    eta_seconds: int | None
+
+    queue_place: int | None
+
+    waiting_for: WaitingFor | None
+
+    failure: JobFailure | None
+
+    model_id: JobId | None
+    """The model, once the job has succeeded."""
+
+    created_at: str
+
+    updated_at: str
+
+    version: str
+    """Changes whenever the job does: ``?wait=20&after=<version>`` answers at the next change."""
+
+    @classmethod
+    def of(cls, record: JobRecord) -> "JobView":
+        """Return what a caller may see of a job."""
+        entry = CODES.get(record.code or "")
+        failure = (
+            None
+            if entry is None or record.code is None
+            else JobFailure(
+                code=record.code,
+                title=entry.title,
+                detail=entry.text,
+                hint=entry.hint,
+                retryable=entry.retryable,
+            )
+        )
+        return cls(
+            id=record.job_id,
+            upload_id=record.upload,
+            status=record.status,
+            stage=record.stage,
+            percent=record.percent,
+            step=record.step,
+            total_steps=record.total_steps,
+            eta_seconds=record.eta_seconds,
+            queue_place=record.queue_place,
+            waiting_for=record.waiting_for,
+            failure=failure,
+            model_id=record.job_id if record.status == "succeeded" else None,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            version=version_of(record),
+        )
+
+
+def version_of(record: JobRecord) -> str:
+    """Return a text that changes whenever a caller would see a change."""
+    place = "" if record.queue_place is None else record.queue_place
+    return f"{record.updated_at}.{record.status}.{record.stage}.{record.percent}.{place}"
+
+
+class JobPage(Document):
+    """Some jobs, the newest first."""
+
+    object: Literal["list"] = "list"
+
+    data: tuple[JobView, ...]
+
+    next: str | None = None
+    """Send it as ``after`` for the next page; null: this is the last page."""
+
+
+class TrainingStarted(Document):
+    """Answer of ``POST /v1/models``."""
+
+    object: Literal["training"] = "training"
+
+    upload_id: OpaqueId
+
+    job: JobView | None
+    """Null while the request is being accepted: ask ``GET /v1/uploads/{id}?wait=20``."""
+
+
+class JobCanceled(Document):
+    """Answer of ``POST /v1/jobs/{id}:cancel``."""
+
+    object: Literal["cancellation"] = "cancellation"
+
+    id: JobId
+
+    outcome: Literal["canceling", "too_late"]
+    """``too_late``: the job has ended, or its model is being delivered."""

@@ -1,0 +1,115 @@
+"""Uploads over the HTTP API: what is to be uploaded, the forms for it, and what became of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.document import Document, JobId, OpaqueId
+from contracts.documents.photos import Code
+from contracts.documents.upload.request import TrainingRequest
+
+MAX_FILES = 100
+MAX_PHOTO_BYTES = 20_000_000
+MAX_ARCHIVE_BYTES = 500_000_000
+
+FileType = Literal[
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/heic",
+    "image/heif",
+    "image/avif",
+    "text/plain",
+    "application/zip",
+    "application/x-tar",
+    "application/gzip",
+]
+
+
+class FileToUpload(Document):
+    """One file of an upload."""
+
+    type: FileType
+
+    size: Annotated[int, Field(ge=1, le=MAX_ARCHIVE_BYTES)]
+    """Bytes; the form takes a file of exactly this size. A photo has at most 20 MB."""
+
+    of_photo: Annotated[int, Field(ge=0, lt=MAX_FILES)] | None = None
+    """For ``text/plain``: number of the photo that this file is the caption of."""
+
+
+class NewUpload(Document):
+    """Body of ``POST /v1/uploads``."""
+
+    files: Annotated[tuple[FileToUpload, ...], Field(min_length=1, max_length=MAX_FILES)]
+
+
+class UploadForm(Document):
+    """How to send one file: a multipart/form-data POST with these fields, and then the file."""
+
+    number: Annotated[int, Field(ge=0)]
+    """Place in ``files``; names the photo in ``/photos/{number}:inspect``."""
+
+    url: str
+
+    fields: dict[str, str]
+    """The form's fields; the last one after them is ``file``."""
+
+
+class UploadCreated(Document):
+    """Answer of ``POST /v1/uploads``."""
+
+    object: Literal["upload"] = "upload"
+
+    id: OpaqueId
+
+    expires_at: str
+    """Until then the forms are accepted."""
+
+    forms: tuple[UploadForm, ...]
+
+
+class UploadState(Document):
+    """What became of an upload."""
+
+    object: Literal["upload"] = "upload"
+
+    id: OpaqueId
+
+    files: Annotated[int, Field(ge=0)]
+    """Files that have arrived."""
+
+    job_id: JobId | None = None
+    """The job of the newest accepted request."""
+
+    refused: Code | None = None
+    """Why the newest request never became a job."""
+
+
+class PhotoInspected(Document):
+    """The verdict on one photo, before anything is trained."""
+
+    object: Literal["photo"] = "photo"
+
+    number: Annotated[int, Field(ge=0)]
+
+    verdict: Literal["accepted", "repaired", "refused"]
+
+    codes: tuple[Code, ...]
+    """Codes of docs/codes.md: why the photo is refused, what was repaired, and advice."""
+
+    advice: tuple[str, ...]
+    """What to do, one sentence for each code."""
+
+    width: int | None = None
+
+    height: int | None = None
+
+
+class NewTraining(Document):
+    """Body of ``POST /v1/models``: train a model on an upload."""
+
+    upload_id: OpaqueId
+
+    request: TrainingRequest
+    """The same as ``request.json``."""

@@ -1,0 +1,43 @@
+"""Rules about faces that intake and trainer share; docs/faces.md says how each was measured."""
+
+import re
+
+from contracts.documents.upload.request import TrainingRequest
+
+AMBIGUOUS_RATIO = 0.8
+"""A second face with this share of the largest one's height makes a photo ambiguous."""
+
+SMALL_SHARE = 0.15
+"""Height of a face as a share of the photo's shorter side, below which the face is small."""
+
+UNCLEAR_BELOW = 0.3
+"""Clarity below which a face is blurred, where the request sets no ``min_face_clarity``."""
+
+TURNED_ABOVE = 0.35
+"""Distance of the nose from the middle of the eyes, in distances between the eyes, from which on a
+face is turned away."""
+
+SAME_PERSON_DISTANCE = 0.6
+"""Largest mean distance of the face embeddings within one person's photos."""
+
+PEOPLE = re.compile(
+    r"\b(person|people|human|man|woman|boy|girl|child|kid|baby|lady|guy|gentleman|face|portrait)\b",
+    re.IGNORECASE,
+)
+
+
+def names_a_person(class_prompt: str) -> bool:
+    """Return whether a class prompt is about people.
+
+    >>> names_a_person("a photo of a person"), names_a_person("a photo of a mandarin")
+    (True, False)
+    """
+    return PEOPLE.search(class_prompt) is not None
+
+
+def needs_face(request: TrainingRequest) -> bool:
+    """Return whether a photo without a face is refused, where there is a face detector."""
+    if request.require_face is not None:
+        return request.require_face
+    is_requested = request.face_crop != "none" or request.mask_of == "face"
+    return is_requested or names_a_person(request.class_prompt)

@@ -1,0 +1,168 @@
+"""Verdicts on the faces of an upload: one clear face on each photo, and one person on all."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import dist
+from typing import NamedTuple
+
+from contracts.base import BaseCard
+from contracts.documents.photos import FaceMetrics, PhotoVerdict
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared import faces as rules
+from contracts.shared import layout
+from contracts.shared.limits import MAX_FACES_SECONDS
+from domain.intake.normalisation import MAX_PHOTO_BYTES
+from domain.ports.faces import FaceFinder, FoundFace
+from domain.ports.storage import ObjectMissingError, Storage
+
+MAX_COPY_BYTES = 4 * MAX_PHOTO_BYTES
+"""Largest normalised copy that is read again: a PNG of 2048 x 2048 pixels has 13 MB at most."""
+
+
+class FaceServices(NamedTuple):
+    """What looking for faces needs."""
+
+    uploads: Storage
+    finder: FaceFinder
+    job_id: str
+    has_time: Callable[[], bool] = lambda: True
+
+
+class CheckedFaces(NamedTuple):
+    """The verdicts after the search for faces, and the codes of the set."""
+
+    photos: tuple[PhotoVerdict, ...]
+    codes: tuple[str, ...] = ()
+    people: int = 1
+    """Number of people who are on the photos; 1 when one of them is on most photos."""
+
+
+def looks_for_faces(request: TrainingRequest, card: BaseCard) -> bool:
+    """Return whether photos of this request are checked for real faces at intake.
+
+    A base of drawn people has a detector of its own, which only the trainer runs: no detector of
+    real faces finds its portraits.
+    """
+    if request.face_checks is not None:
+        return request.face_checks == "photos"
+    return rules.needs_face(request) and card.face_detector not in {"drawn", "none"}
+
+
+def check_faces(photos: Sequence[PhotoVerdict], services: FaceServices) -> CheckedFaces:
+    """Return the verdicts with those on faces; photos that are refused already stay as they are.
+
+    Raises:
+        DecoderBrokenError: the finder does not start.
+    """
+    found: dict[int, tuple[FoundFace, ...]] = {}
+    usable = [photo for photo in photos if photo.verdict != "refused"]
+    for photo in usable:
+        if not services.has_time() or services.finder.seconds > MAX_FACES_SECONDS:
+            break
+        faces = faces_on(photo, services)
+        if faces is not None:
+            found[photo.index] = faces
+    judged = [
+        on_faces(photo, found[photo.index]) if photo.index in found else photo for photo in photos
+    ]
+    people = people_on(judged, found)
+    verdicts = tuple(on_person(photo, people.get(photo.index)) for photo in judged)
+    codes = () if len(found) == len(usable) else ("faces_not_checked",)
+    return CheckedFaces(verdicts, codes, 1 if has_majority(people) else len({*people.values()}))
+
+
+def faces_on(photo: PhotoVerdict, services: FaceServices) -> tuple[FoundFace, ...] | None:
+    """Return the faces on a photo's normalised copy; None if they could not be looked for."""
+    key = layout.accepted_prefix(services.job_id) + str(photo.file)
+    try:
+        png = services.uploads.read(key, MAX_COPY_BYTES)
+    except ObjectMissingError:
+        return None
+    return services.finder.find(png)
+
+
+def on_faces(photo: PhotoVerdict, faces: Sequence[FoundFace]) -> PhotoVerdict:
+    """Return the verdict on a photo with these faces, the largest first."""
+    if not faces:
+        return refused(photo, "no_face")
+    largest, *others = faces
+    if any(other.height >= rules.AMBIGUOUS_RATIO * largest.height for other in others):
+        return refused(photo, "ambiguous_faces")
+    advice = {
+        "other_faces": bool(others),
+        "face_small": largest.share < rules.SMALL_SHARE,
+        "face_unclear": largest.clarity < rules.UNCLEAR_BELOW,
+        "face_turned": is_turned(largest),
+    }
+    codes = tuple(code for code, applies in advice.items() if applies)
+    metrics = FaceMetrics(share=largest.share, clarity=largest.clarity, score=largest.score)
+    return photo.model_copy(update={"codes": (*photo.codes, *codes), "face": metrics})
+
+
+def is_turned(face: FoundFace) -> bool:
+    """Whether a face is seen from the side."""
+    return not face.upright or abs(face.turn) > rules.TURNED_ABOVE
+
+
+def refused(photo: PhotoVerdict, code: str) -> PhotoVerdict:
+    """Return the refusal of a photo that was good until its faces were looked at."""
+    return PhotoVerdict(index=photo.index, verdict="refused", codes=(code,))
+
+
+def people_on(
+    photos: Sequence[PhotoVerdict], found: Mapping[int, tuple[FoundFace, ...]]
+) -> dict[int, int]:
+    """Return the person on each photo whose face can be compared; 1 is on the most photos.
+
+    A face from the side is not compared: its embedding lies too far from those of the front.
+    """
+    faces = {
+        photo.index: found[photo.index][0]
+        for photo in photos
+        if photo.verdict != "refused" and found.get(photo.index)
+    }
+    compared = {index: face.embedding for index, face in faces.items() if face.upright}
+    groups = groups_of(list(compared.values()))
+    return dict(zip(compared, groups, strict=True))
+
+
+def groups_of(points: Sequence[tuple[float, ...]]) -> list[int]:
+    """Return each point's group, from 1 for the largest; of equal groups the earlier one is first.
+
+    The two nearest groups are joined as long as the mean distance of their members is not above
+    SAME_PERSON_DISTANCE.
+
+    >>> groups_of([(0.0,), (2.0,), (2.1,), (0.5,), (2.2,)])
+    [2, 1, 1, 2, 1]
+    """
+    between = [[dist(one, other) for other in points] for one in points]
+    groups = [[place] for place in range(len(points))]
+    while len(groups) > 1:
+        apart, first, second = min(
+            (mean_distance(groups[i], groups[j], between), i, j)
+            for j in range(len(groups))
+            for i in range(j)
+        )
+        if apart > rules.SAME_PERSON_DISTANCE:
+            break
+        groups[first] += groups.pop(second)
+    groups.sort(key=lambda group: (-len(group), min(group)))
+    number = {place: rank for rank, group in enumerate(groups, 1) for place in group}
+    return [number[place] for place in range(len(points))]
+
+
+def mean_distance(
+    one: Sequence[int], other: Sequence[int], between: Sequence[Sequence[float]]
+) -> float:
+    """Return the mean distance of the members of two groups."""
+    return sum(between[i][j] for i in one for j in other) / (len(one) * len(other))
+
+
+def has_majority(people: Mapping[int, int]) -> bool:
+    """Whether one person is on more than half of the photos whose faces are compared."""
+    first = sum(person == 1 for person in people.values())
+    return not people or 2 * first > len(people)
+
+
+def on_person(photo: PhotoVerdict, person: int | None) -> PhotoVerdict:
+    """Return a photo's verdict, refused when it shows another person than most photos."""
+    return photo if person in {None, 1} else refused(photo, "other_person")

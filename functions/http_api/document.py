@@ -1,0 +1,74 @@
+"""The OpenAPI 3.1 document of the HTTP API, made from its routes and the contracts."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from contracts.documents.api.problem import PROBLEM_TYPE, Problem
+from http_api.front import Front
+from http_api.idempotency import MAX_CHARACTERS
+from http_api.problems import STATUS
+
+TITLE, VERSION = "Likeness", "1.0.0"
+ADDRESS = "/v1/openapi.json"
+DESCRIPTION = "Photos in, a personal image model out. Guide and examples: docs/api.md."
+REF = "#/components/schemas/"
+
+Json = dict[str, Any]
+
+
+def document(front: Front) -> Json:
+    """Return the document; every operation says which errors it may answer."""
+    found: Json = front.resolver.get_openapi_schema(
+        title=TITLE, version=VERSION, description=DESCRIPTION
+    ).model_dump(mode="json", by_alias=True, exclude_none=True)
+    schemas = found["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        schemas.pop(name, None)
+    made = Problem.model_json_schema(ref_template=f"{REF}{{model}}")
+    schemas |= {**made.pop("$defs", {}), "Problem": made}
+    found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    found["security"] = [{"bearer": []}]
+    found["servers"] = [{"url": "/", "description": "the stack's output ApiUrl"}]
+    described = dict(_descriptions(front))
+    for path, operations in found["paths"].items():
+        for method, operation in operations.items():
+            operation["description"] = described[path, method]
+            _complete(path, method, operation)
+    return found
+
+
+def _descriptions(front: Front) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the docstring of each route."""
+    resolver: Any = front.resolver
+    for route in resolver._static_routes + resolver._dynamic_routes:  # noqa: SLF001 - no other way
+        yield (route.openapi_path, route.method.lower()), inspect.getdoc(route.func) or ""
+
+
+def _complete(path: str, method: str, operation: Json) -> None:
+    """Add the errors, the id and the headers that all operations share."""
+    words = path.removeprefix("/v1/").replace("{", "").replace("}", "")
+    operation["operationId"] = f"{method}_{''.join(c if c.isalnum() else '_' for c in words)}"
+    operation["responses"].pop("422", None)
+    if path == ADDRESS:
+        operation["security"] = []
+    for status in sorted({*STATUS.values()}):
+        operation["responses"][str(int(status))] = {
+            "description": status.phrase,
+            "content": {PROBLEM_TYPE: {"schema": {"$ref": f"{REF}Problem"}}},
+        }
+    # API Gateway's own words, for a request without a header and for its own throttle.
+    for own in ("401", "429"):
+        operation["responses"][own]["content"]["application/json"] = {
+            "schema": {"type": "object", "properties": {"message": {"type": "string"}}}
+        }
+    if method == "post":
+        operation.setdefault("parameters", []).append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "A repeated request with the same key is answered as before.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS},
+            }
+        )

@@ -1,0 +1,72 @@
+"""Idempotency-Key: a POST that is sent again is answered as before, and done once."""
+
+import json
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from contracts.documents.api.callers import Caller
+from domain.ports.front_door import Remembered
+from http_api.problems import ApiError
+from http_api.services import Services
+
+HEADER = "idempotency-key"
+MAX_CHARACTERS = 255
+ERROR = 500
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+def once(event: Event, caller: Caller, services: Services, ask: Callable[[], Answer]) -> Answer:
+    """Return the answer to a request, the earlier one if its Idempotency-Key was used before.
+
+    Raises:
+        ApiError: another request has this key, or the first one is still being answered.
+    """
+    given = event.get("headers", {}).get(HEADER)
+    if given is None or event["requestContext"]["http"]["method"] != "POST":
+        return ask()
+    if not 0 < len(given) <= MAX_CHARACTERS:
+        raise ApiError("invalid_call")
+    row = f"idem#{_hash(caller.tenant, given)}"
+    digest = _hash(str(event["rawPath"]), str(event.get("body") or ""))
+    earlier = services.memory.begin(row, digest, services.now())
+    if earlier == "busy":
+        raise ApiError("request_in_progress", headers={"Retry-After": "2"})
+    if earlier != "new":
+        return _again(earlier.digest == digest, earlier.status, earlier.body)
+    return _remembered(row, digest, services, ask())
+
+
+def _remembered(row: str, digest: str, services: Services, answer: Answer) -> Answer:
+    """Keep an answer; one that may be different next time gives the key back."""
+    status = int(answer["statusCode"])
+    if status >= ERROR or status == 429:  # noqa: PLR2004 - too many requests
+        services.memory.forget(row)
+    else:
+        kept = Remembered(digest, status, without_secret(answer["body"]))
+        services.memory.answered(row, kept, services.now())
+    return answer
+
+
+def without_secret(body: str) -> str:
+    """Return an answer without the text of a new API key, which is stored nowhere."""
+    found = json.loads(body)
+    return json.dumps(found | {"token": None}) if found.get("token") else body
+
+
+def _again(same: bool, status: int, body: str) -> Answer:
+    if not same:
+        raise ApiError("idempotency_mismatch")
+    kind = "application/json" if status < 400 else "application/problem+json"  # noqa: PLR2004
+    return {
+        "statusCode": status,
+        "body": body,
+        "headers": {"Content-Type": kind, "Idempotent-Replay": "true"},
+        "isBase64Encoded": False,
+    }
+
+
+def _hash(*texts: str) -> str:
+    return sha256("\0".join(texts).encode()).hexdigest()

@@ -1,0 +1,35 @@
+"""/v1/usage: what the tenant has used."""
+
+from collections import Counter
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from contracts.documents.api.keys import Usage
+from http_api.asking import caller, new_router, services
+
+Month = Annotated[
+    str | None,
+    Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="As 2026-11; absent: this month."),
+]
+
+router = new_router()
+
+
+@router.get("/v1/usage", summary="What the tenant has used", tags=["usage"])
+def get_usage(month: Month = None) -> Usage:
+    """Return the trainings of a month (UTC) and what they cost."""
+    tenant, stores = caller(router, "read").tenant, services(router)
+    wanted = month or stores.now().strftime("%Y-%m")
+    jobs = [job for job in stores.jobs.of_tenant(tenant) if job.created_at.startswith(wanted)]
+    ended = Counter(job.status for job in jobs if job.trial_of is None)
+    costs = [receipt.usd for job in jobs for receipt in job.receipts.values()]
+    known = [usd for usd in costs if usd is not None]
+    return Usage(
+        month=wanted,
+        trainings=ended.total(),
+        succeeded=ended["succeeded"],
+        failed=ended["failed"],
+        canceled=ended["canceled"],
+        usd=round(sum(known), 4) if len(known) == len(costs) else None,
+    )

@@ -1,0 +1,100 @@
+"""domain.ports.front_door in memory."""
+
+from datetime import datetime
+from typing import Literal
+
+from contracts.documents.api.models import Approval
+from contracts.documents.record import JobRecord
+from contracts.documents.status import Cancellation, UploadRow
+from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
+from domain.ports.front_door import Form, Remembered
+
+
+class MemorySigner:
+    """Signs with a word."""
+
+    def form(self, key: str, size: int, content_type: str, seconds: int) -> Form:
+        fields = {"key": key, "Content-Type": content_type, "size": f"{size}", "s": f"{seconds}"}
+        return Form("https://uploads.test", fields)
+
+    def link(self, key: str, name: str, seconds: int) -> str:
+        return f"https://models.test/{key}?name={name}&seconds={seconds}"
+
+
+class MemoryTenantJobs:
+    def __init__(self) -> None:
+        self.records: dict[str, JobRecord] = {}
+        self.uploads: dict[str, UploadRow] = {}
+
+    def get(self, job_id: str) -> JobRecord | None:
+        return self.records.get(job_id)
+
+    def of_upload(self, place: str) -> UploadRow:
+        return self.uploads.get(place, UploadRow())
+
+    def of_tenant(self, tenant: str) -> list[JobRecord]:
+        found = [record for record in self.records.values() if record.tenant == tenant]
+        return sorted(found, key=lambda record: record.created_at, reverse=True)
+
+
+class MemoryCanceller:
+    def __init__(self, jobs: MemoryTenantJobs) -> None:
+        self._jobs = jobs
+        self.canceled: list[str] = []
+
+    def cancel(self, job_id: str, tenant: str) -> Cancellation:
+        record = self._jobs.get(job_id)
+        if record is None or record.tenant != tenant:
+            return Cancellation(job_id=job_id, outcome="unknown")
+        self.canceled.append(job_id)
+        return Cancellation(job_id=job_id, outcome="canceling", status=record.status)
+
+
+class MemoryApprovals:
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Approval] = {}
+
+    def get(self, tenant: str, model_id: str) -> Approval | None:
+        return self.rows.get((tenant, model_id))
+
+    def put(self, tenant: str, model_id: str, approval: Approval) -> None:
+        self.rows[tenant, model_id] = approval
+
+
+class MemoryShortMemory:
+    """Answers are kept for a day, unanswered requests for a minute."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[Remembered | None, str, float]] = {}
+        self.counts: dict[tuple[str, int], int] = {}
+
+    def begin(self, key: str, digest: str, now: datetime) -> Remembered | Literal["new", "busy"]:
+        answer, _, until = self.rows.get(key, (None, "", 0.0))
+        if now.timestamp() <= until:
+            return answer or "busy"
+        self.rows[key] = (None, digest, now.timestamp() + 60)
+        return "new"
+
+    def answered(self, key: str, answer: Remembered, now: datetime) -> None:
+        self.rows[key] = (answer, answer.digest, now.timestamp() + 86_400)
+
+    def forget(self, key: str) -> None:
+        self.rows.pop(key, None)
+
+    def count(self, name: str, seconds: int, now: datetime) -> int:
+        window = (name, int(now.timestamp()) // seconds)
+        self.counts[window] = self.counts.get(window, 0) + 1
+        return self.counts[window]
+
+
+class PlainDecoder:
+    """Takes every file for a photo of 64 pixels."""
+
+    seconds = 0.0
+
+    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:  # noqa: ARG002
+        metrics = PhotoMetrics(sharpness=500, brightness=120, contrast=50, fingerprint=1)
+        return DecodedPhoto(body, 64, 64, (), metrics)
+
+    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:  # noqa: ARG002
+        return body

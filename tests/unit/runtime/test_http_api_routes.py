@@ -1,0 +1,356 @@
+"""The routes of the HTTP API over stores in memory, and who may see what through which door."""
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from contracts.documents.api.callers import Scope
+from contracts.documents.model import ModelRecord
+from contracts.documents.status import UploadRow
+from contracts.documents.training import TrainingResult
+from contracts.shared import layout
+from domain.callers.keys import make_key
+from domain.ports.storage import write_document
+from http_api.document import document
+from http_api.services import Limits, Services
+from tests.contract.files import ROOT
+from tests.unit.runtime.api_kit import ALL, APP, NOON, Answer, call, context, job, services
+
+REQUEST = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
+TRAINING = {"upload_id": "u1", "request": REQUEST}
+OTHER = context("globex", *ALL)
+DOCUMENT = document(APP)
+
+
+def upload(stores: Services, *types: str, **more: Any) -> Answer:
+    files = [{"type": kind, "size": 10, **more} for kind in types or ("image/jpeg",)]
+    return call(stores, "POST", "/v1/uploads", {"files": files})
+
+
+def sent(stores: Services, answer: Answer) -> str:
+    """Send the files of an upload; return its id."""
+    for form in answer.body["forms"]:
+        stores.uploads.write(form["fields"]["key"], b"x" * 10)
+    return str(answer.body["id"])
+
+
+def test_a_form_is_for_one_key_of_the_caller_s_own_tenant() -> None:
+    answer = upload(services(), "image/jpeg", "image/heic")
+    assert answer.status == 200
+    keys = [form["fields"]["key"] for form in answer.body["forms"]]
+    prefix = f"tenants/acme/uploads/{answer.body['id']}/"
+    assert keys == [f"{prefix}000.jpg", f"{prefix}001.heic"]
+    assert answer.body["forms"][0]["fields"]["size"] == "10"
+
+
+def test_a_caption_lies_beside_its_photo() -> None:
+    files = [{"type": "text/plain", "size": 9, "of_photo": 1}, {"type": "image/png", "size": 9}]
+    answer = call(services(), "POST", "/v1/uploads", {"files": files})
+    names = [form["fields"]["key"].rpartition("/")[2] for form in answer.body["forms"]]
+    assert names == ["001.txt", "001.png"]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"type": "image/gif", "size": 1},
+        {"type": "image/png", "size": 0},
+        {"type": "image/png", "size": 20_000_001},
+        {"type": "image/png", "size": 1, "of_photo": 0},
+        {"type": "text/plain", "size": 1},
+        {"type": "text/plain", "size": 1, "of_photo": 0},
+        {"type": "image/png", "size": 1, "name": "../../request.json"},
+    ],
+)
+def test_a_file_that_cannot_be_uploaded_is_refused(file: dict[str, Any]) -> None:
+    answer = call(services(), "POST", "/v1/uploads", {"files": [file]})
+    assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+    assert answer.body["errors"]
+
+
+def test_an_upload_starts_when_the_caller_says_so() -> None:
+    stores = services()
+    name = sent(stores, upload(stores))
+    stores.jobs.records[f"{1:032x}"] = job(1)  # type: ignore[attr-defined]
+    body = {"upload_id": name, "request": REQUEST}
+    started = call(stores, "POST", "/v1/models", body)
+    assert (started.status, started.body) == (
+        200,
+        {"object": "training", "upload_id": name, "job": None},
+    )
+    key = f"tenants/acme/uploads/{name}/{layout.REQUEST_FILE}"
+    assert json.loads(stores.uploads.read(key, 9999)) == REQUEST
+    row = UploadRow(points_to=f"{1:032x}")
+    stores.jobs.uploads[f"acme/{name}"] = row  # type: ignore[attr-defined]
+    state = call(stores, "GET", f"/v1/uploads/{name}", query={"wait": "20"})
+    assert (state.body["job_id"], state.body["files"]) == (f"{1:032x}", 1)
+    again = call(stores, "POST", "/v1/models", body)
+    assert (again.status, again.body["code"]) == (409, "already_started")
+
+
+@pytest.mark.parametrize("change", [{"rank": 0}, {"rnak": 4}, {"instance_prompt": ""}])
+def test_a_request_is_checked_before_anything_is_written(change: dict[str, Any]) -> None:
+    stores = services()
+    name = sent(stores, upload(stores))
+    answer = call(stores, "POST", "/v1/models", {"upload_id": name, "request": REQUEST | change})
+    assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+    assert [one["field"].split(".")[:2] for one in answer.body["errors"]] == [["body", "request"]]
+    assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+
+
+def test_one_photo_is_judged_at_once() -> None:
+    stores = services()
+    name = sent(stores, upload(stores, "image/jpeg", "application/zip"))
+    answer = call(stores, "POST", f"/v1/uploads/{name}/photos/0:inspect")
+    assert (answer.body["verdict"], answer.body["width"]) == ("accepted", 64)
+    for number in ("1", "2", "99"):
+        missing = call(stores, "POST", f"/v1/uploads/{name}/photos/{number}:inspect")
+        assert missing.status == 404
+    assert call(stores, "POST", f"/v1/uploads/{name}/photos/x:inspect").status == 422
+
+
+def test_a_job_is_awaited_until_it_changes() -> None:
+    stores = services()
+    stores.jobs.records[f"{1:032x}"] = job(1)  # type: ignore[attr-defined]
+    first = call(stores, "GET", f"/v1/jobs/{1:032x}")
+    looked = []
+    read = stores.jobs.get
+
+    def looking(job_id: str) -> object:
+        looked.append(job_id)
+        return read(job_id) if len(looked) < 4 else job(1, percent=50)
+
+    stores.jobs.get = looking  # type: ignore[assignment,method-assign]
+    query = {"wait": "20", "after": first.body["version"]}
+    later = call(stores, "GET", f"/v1/jobs/{1:032x}", query=query)
+    assert (later.body["percent"], len(looked)) == (50, 4)
+    again = {"wait": "1", "after": later.body["version"]}
+    assert call(stores, "GET", f"/v1/jobs/{1:032x}", query=again).body["percent"] == 50
+
+
+def test_a_failed_job_says_what_to_do() -> None:
+    stores = services()
+    failed = job(1, status="failed", code="too_few_photos")
+    stores.jobs.records[failed.job_id] = failed  # type: ignore[attr-defined]
+    failure = call(stores, "GET", f"/v1/jobs/{1:032x}").body["failure"]
+    assert (failure["code"], bool(failure["hint"])) == ("too_few_photos", True)
+
+
+def test_trials_of_a_sweep_are_not_listed() -> None:
+    stores = services()
+    for one in (job(1), job(2, point_of=f"{1:032x}"), job(3, "globex")):
+        stores.jobs.records[one.job_id] = one  # type: ignore[attr-defined]
+    listed = call(stores, "GET", "/v1/jobs").body["data"]
+    assert [one["id"] for one in listed] == [f"{1:032x}"]
+
+
+def with_everything() -> Services:
+    """Stores in which the tenant acme has one of everything, of number 1."""
+    stores, one = services(), f"{1:032x}"
+    record = job(1, status="succeeded", plan_id=one)
+    stores.jobs.records[one] = record  # type: ignore[attr-defined]
+    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x" * 10)
+    stores.models.record(
+        ModelRecord(
+            tenant="acme",
+            model_id=one,
+            target_model=f"{one}-0123456789ab.tar.gz",
+            weights_sha256="0" * 64,
+            base_id="base",
+            trigger_word="sks",
+            endpoint_name="e",
+            created_at=NOON.isoformat(),
+        )
+    )
+    result = TrainingResult(
+        job_id=one, status="succeeded", files={"adapter/a.safetensors": "0" * 64}
+    )
+    write_document(stores.documents, layout.result_key(one, one), result)
+    key = make_key("acme", "k", ["read"], NOON).stored.model_copy(update={"key_id": "1" * 16})
+    stores.keys.add(key)
+    return stores
+
+
+def test_every_file_of_a_model_has_a_link() -> None:
+    stores, one = with_everything(), f"{1:032x}"
+    answer = call(stores, "GET", f"/v1/models/{one}/files")
+    (file,) = answer.body["data"]
+    assert file["path"] == "adapter/a.safetensors"
+    assert f"training/{one}/checkpoints/{one}/adapter/a.safetensors" in file["url"]
+
+
+def test_a_model_says_its_version_and_who_has_approved_it() -> None:
+    stores, one = with_everything(), f"{1:032x}"
+    assert call(stores, "GET", f"/v1/models/{one}").body["approval"] is None
+    call(stores, "POST", f"/v1/models/{one}:approve", {"approved": True})
+    body = call(stores, "GET", f"/v1/models/{one}").body
+    assert (body["version"], body["approval"]["approved"], body["approval"]["by"]) == (
+        1, True, "key:1",
+    )  # fmt: skip
+
+
+def test_a_key_is_made_replaced_and_revoked() -> None:
+    stores = services()
+    made = call(stores, "POST", "/v1/keys", {"name": "server", "scopes": ["read"]}).body
+    assert made["token"].startswith(f"lk_live_{made['id']}_")
+    new = call(stores, "POST", f"/v1/keys/{made['id']}:rotate", {"overlap_seconds": 60}).body
+    assert (new["name"], new["scopes"]) == ("server", ["read"])
+    listed = {one["id"]: one for one in call(stores, "GET", "/v1/keys").body["data"]}
+    assert listed[made["id"]]["expires_at"] == "2026-11-21T12:01:00+00:00"
+    assert {one["token"] for one in listed.values()} == {None}
+    gone = call(stores, "DELETE", f"/v1/keys/{new['id']}").body
+    assert gone["revoked_at"] == NOON.isoformat()
+    ended = call(stores, "POST", f"/v1/keys/{new['id']}:rotate", {})
+    assert (ended.status, ended.body["code"]) == (409, "key_has_ended")
+
+
+def test_nobody_gives_away_what_they_do_not_have() -> None:
+    who = context("acme", "read", "admin")
+    answer = call(services(), "POST", "/v1/keys", {"name": "k", "scopes": ["erase"]}, who=who)
+    assert (answer.status, answer.body["code"]) == (403, "forbidden")
+
+
+def test_usage_is_the_tenant_s_own_and_of_one_month() -> None:
+    stores = with_everything()
+    for one in (job(2, status="failed"), job(3, "globex")):
+        stores.jobs.records[one.job_id] = one  # type: ignore[attr-defined]
+    body = call(stores, "GET", "/v1/usage").body
+    assert (body["month"], body["trainings"], body["failed"]) == ("2026-11", 2, 1)
+    assert call(stores, "GET", "/v1/usage", query={"month": "2026-10"}).body["trainings"] == 0
+
+
+def test_a_repeated_post_is_answered_as_before_and_done_once() -> None:
+    stores, key = services(), {"idempotency-key": "k1"}
+    body = {"files": [{"type": "image/png", "size": 1}]}
+    first = call(stores, "POST", "/v1/uploads", body, headers=key)
+    again = call(stores, "POST", "/v1/uploads", body, headers=key)
+    assert (first.body, again.headers["Idempotent-Replay"]) == (again.body, "true")
+    other = call(stores, "POST", "/v1/uploads", {"files": []}, headers=key)
+    assert (other.status, other.body["code"]) == (422, "idempotency_mismatch")
+    stranger = call(stores, "POST", "/v1/uploads", body, headers=key, who=OTHER)
+    assert stranger.body["id"] != first.body["id"]
+
+
+def test_a_new_key_s_text_is_not_kept_for_its_repetition() -> None:
+    stores, key = services(), {"idempotency-key": "k1"}
+    body = {"name": "server", "scopes": ["read"]}
+    first = call(stores, "POST", "/v1/keys", body, headers=key).body
+    again = call(stores, "POST", "/v1/keys", body, headers=key).body
+    assert (again["id"], again["token"]) == (first["id"], None)
+    assert first["token"] not in str(vars(stores.memory))
+
+
+@pytest.mark.parametrize(
+    ("limits", "path", "body", "wait"),
+    [
+        (Limits(requests_per_minute=1), "/v1/me", None, "60"),
+        (
+            Limits(trainings_per_day=0),
+            "/v1/models",
+            {"upload_id": "u1", "request": REQUEST},
+            "43200",
+        ),
+    ],
+)
+def test_too_much_is_refused_until_a_time_that_is_told(
+    limits: Limits, path: str, body: object, wait: str
+) -> None:
+    stores = services(limits)
+    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x")
+    method = "GET" if body is None else "POST"
+    answers = [call(stores, method, path, body) for _ in range(2)]
+    assert (answers[1].status, answers[1].body["code"]) == (429, "too_many_requests")
+    assert answers[1].headers["Retry-After"] == wait
+
+
+OPERATIONS = sorted(
+    (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
+)
+DOORS = [(method, path) for method, path in OPERATIONS if "{" in path]
+MINE = {"job_id": f"{1:032x}", "model_id": f"{1:032x}", "upload_id": "u1", "key_id": "1" * 16}
+MISSING = {"job_id": f"{9:032x}", "model_id": f"{9:032x}", "upload_id": "u9", "key_id": "9" * 16}
+BODIES: dict[str, object] = {
+    "/v1/models/{model_id}:approve": {"approved": True},
+    "/v1/keys/{key_id}:rotate": {},
+}
+
+
+def through(
+    door: tuple[str, str], ids: dict[str, str], stores: Services, who: dict[str, str]
+) -> Answer:
+    method, path = door
+    real = re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], "0"), path)
+    return call(stores, method, real, BODIES.get(path), who=who)
+
+
+@pytest.mark.parametrize("door", DOORS, ids=" ".join)
+def test_the_owner_gets_through_every_door(door: tuple[str, str]) -> None:
+    assert through(door, MINE, with_everything(), context("acme", *ALL)).status == 200
+
+
+@pytest.mark.parametrize("door", DOORS, ids=" ".join)
+@pytest.mark.parametrize("spell", [str, str.upper, quote, lambda i: f"..%2f..%2facme%2f{i}"])
+def test_not_yours_and_not_there_are_the_same(door: tuple[str, str], spell: Any) -> None:
+    stores = with_everything()
+    before = dict(stores.uploads.objects), dict(stores.keys.rows)  # type: ignore[attr-defined]
+    leaked = {name: spell(value) for name, value in MINE.items()}
+    guessed = {name: spell(value) for name, value in MISSING.items()}
+    theirs, nothing = (through(door, ids, stores, OTHER) for ids in (leaked, guessed))
+    assert theirs == nothing
+    assert theirs.status in {404, 422}
+    assert before == (stores.uploads.objects, stores.keys.rows)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("door", OPERATIONS, ids=" ".join)
+def test_nobody_gets_the_same_answer_everywhere(door: tuple[str, str]) -> None:
+    answer = through(door, MINE, with_everything(), {})
+    if door == ("GET", "/v1/openapi.json"):
+        assert answer.body == DOCUMENT
+        return
+    assert (answer.status, answer.body["code"]) == (401, "unauthorized")
+
+
+def test_a_body_never_names_the_tenant() -> None:
+    """No model of a request has a field in which a caller could write a tenant."""
+    schemas = DOCUMENT["components"]["schemas"]
+    requests = ("NewUpload", "FileToUpload", "NewTraining", "NewKey", "Rotation", "NewApproval")
+    fields = {
+        name for kind in (*requests, "TrainingRequest") for name in schemas[kind]["properties"]
+    }
+    parameters = {
+        one["name"]
+        for methods in DOCUMENT["paths"].values()
+        for operation in methods.values()
+        for one in operation.get("parameters", [])
+    }
+    assert "tenant" not in fields | parameters
+
+
+@pytest.mark.parametrize("scopes", [("read",), ("train",), ("draw",), ("erase",), ()])
+def test_only_admins_touch_keys(scopes: tuple[Scope, ...]) -> None:
+    stores = with_everything()
+    for door in [one for one in OPERATIONS if "/keys" in one[1]]:
+        made = {"name": "k", "scopes": ["read"]} if door == ("POST", "/v1/keys") else None
+        path = door[1].replace("{key_id}", "1" * 16)
+        body = BODIES.get(door[1], made)
+        assert call(stores, door[0], path, body, who=context("acme", *scopes)).status == 403
+
+
+def test_the_document_is_committed_as_it_is() -> None:
+    for path in ("docs/openapi.json", "functions/http_api/openapi.json"):
+        assert json.loads((ROOT / path).read_text()) == DOCUMENT, "run `make generated`"
+
+
+def test_every_route_is_documented_and_says_what_it_returns() -> None:
+    resolver: Any = APP.resolver
+    known = resolver._static_routes + resolver._dynamic_routes  # noqa: SLF001
+    routes = {(route.method, route.openapi_path) for route in known}
+    assert set(OPERATIONS) == routes
+    for methods in DOCUMENT["paths"].values():
+        for operation in methods.values():
+            assert operation["summary"]
+            assert operation["description"]
+            assert operation["responses"]["200"]["content"]["application/json"]["schema"]
