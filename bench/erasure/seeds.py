@@ -12,9 +12,8 @@ from contracts.documents.package import TargetModel
 from contracts.shared import layout
 from contracts.shared.names import build_training_job_name
 
-
 EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution:likeness-train-adapter:"
-"""ARNs of the workflow's executions begin so; Step Functions knows none of a seeded job any more."""
+"""How ARNs of the workflow begin; Step Functions does not know those of seeded jobs any more."""
 
 
 @dataclass(frozen=True)

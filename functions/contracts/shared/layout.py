@@ -41,11 +41,6 @@ def tenant_prefix(tenant: str) -> str:
     return f"tenants/{tenant}/"
 
 
-def tenant_uploads_prefix(tenant: str) -> str:
-    """Prefix of all uploads of a tenant."""
-    return f"{tenant_prefix(tenant)}uploads/"
-
-
 def unpacked_tenant_prefix(tenant: str) -> str:
     """Prefix of the files from the archives of a tenant's uploads."""
     return f"unpacked/{tenant}/"

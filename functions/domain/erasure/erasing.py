@@ -64,6 +64,8 @@ def count_first(reach: Reach, places: list[Place], services: ErasingServices) ->
         held = place.bucket.held(place.prefix)
         found[place.store] += held.versions
         found["unfinished uploads"] += held.uploads
+    if reach.subject.kind == "tenant":  # the pictures lie below the tenant's prefix too
+        found["uploaded files"] -= found["drawn pictures"]
     found["dead letters"] = services.dead_letters.count(words_of(reach))
     found["warm pools"] = sum(len(training_jobs_of(record)) for record in reach.records)
     found["endpoint memory and disk"] = len(reach.job_ids)
@@ -100,8 +102,7 @@ def uploaded_places(reach: Reach, services: ErasingServices) -> Iterator[Place]:
     subject = reach.subject
     uploads, models = services.uploads_versions, services.models_versions
     if subject.kind == "tenant":
-        whole = layout.tenant_uploads_prefix(subject.tenant)
-        yield Place("uploaded files", uploads, whole)
+        yield Place("uploaded files", uploads, layout.tenant_prefix(subject.tenant))
         yield Place("unpacked archives", uploads, layout.unpacked_tenant_prefix(subject.tenant))
         yield Place("refused requests", models, layout.problems_prefix(subject.tenant))
     elif subject.kind == "upload" and subject.upload:

@@ -20,10 +20,10 @@ def erase_model(model_id: Annotated[JobId, Path()]) -> Response[ErasureAnswer]:
     return _erase(ErasureSubject(tenant=_tenant(), model_id=model_id))
 
 
-@router.delete("/v1/uploads/<upload>", summary="Erase an upload", tags=["erasure"])
-def erase_upload(upload: Annotated[OpaqueId, Path()]) -> Response[ErasureAnswer]:
+@router.delete("/v1/uploads/<upload_id>", summary="Erase an upload", tags=["erasure"])
+def erase_upload(upload_id: Annotated[OpaqueId, Path()]) -> Response[ErasureAnswer]:
     """Erase an upload with its photos, its models and what they have drawn."""
-    return _erase(ErasureSubject(tenant=_tenant(), upload=upload))
+    return _erase(ErasureSubject(tenant=_tenant(), upload=upload_id))
 
 
 @router.delete("/v1/me", summary="Erase the tenant", tags=["erasure"])

@@ -201,6 +201,7 @@ def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     world.letters = MemoryDeadLetters("tenants/acme/uploads/u9/request.json", "tenants/acme2/x")
     for tenant in ("acme", "acme2"):
         world.uploads.write(layout.pictures_prefix(tenant, "a") + "000.png", b"drawn")
+    world.uploads.write("tenants/acme/lost.jpg", b"in no upload")
     stop_and_erase(world, TENANT)
     assert world.letters.messages == ["tenants/acme2/x"]
     assert list(world.uploads.versions) == ["tenants/acme2/pictures/a/000.png"]
