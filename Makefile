@@ -130,9 +130,9 @@ $(ENVS)/node/.ready:
 
 # ---- the laptop ------------------------------------------------------------------------------------
 
-demo: ## ten photos in, a picture from a personal model out; goes on where it stopped, FRESH=1 trains anew
+demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-file: your own)
 	@$(call ready,demo,$(DEMO_READY))
-	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh)
+	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh) $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(BASE),--base '$(BASE)')
 
 up: ## start the laptop's AWS
 	@$(call ready,up,tools/.ready lambda/.ready)
@@ -217,6 +217,11 @@ doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good one
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.doctor
 
+.PHONY: base-test
+base-test: ## a single-file SDXL through `likeness base add`, one training and one picture (5 minutes)
+	@$(call ready,demo,$(DEMO_READY))
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.bases
+
 quality: ## twenty unseen characters trained, measured, and bad adapters refused (an hour; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
 	PYTHONPATH=functions:training_image:. $(TORCH)/python -m bench.quality $(QUALITY)
@@ -228,6 +233,11 @@ simulate: ## ten thousand uploads against a simulated SageMaker (10 minutes)
 bench-training: ## the trainer against diffusers' script: DIFFUSERS=path of a checkout, else ours alone (20 minutes; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)
 	env -u OMP_WAIT_POLICY $(TORCH)/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
+
+.PHONY: bench-gpu
+bench-gpu: ## SDXL and SD 2.1 at real size on this machine's GPU, with its name and date; ends with 2 where there is none
+	@$(call ready,torch,torch/.ready)
+	$(TORCH)/python -m bench.gpu $(BENCH_FLAGS)
 
 bench-serving: ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)

@@ -200,7 +200,6 @@ LINES = {
     "statemachine/shared/retriers.json": "What is tried again and how often, written once.",
     "tests/integration/step_functions_wiring.yaml": "A small stack with every wire of ours.",
     "tests/integration/foreign_page.html": "A web page that tries to use the laptop's AWS.",
-    "training_image/accelerate_config/zero2.json": "DeepSpeed's settings, for zero2.yaml.",
     "docs/map.md": "This page.",
     "docs/openapi.json": "The HTTP API in OpenAPI 3.1, by docs/openapi.py.",
     "functions/http_api/openapi.json": "The same, for GET /v1/openapi.json.",

@@ -22,6 +22,7 @@ from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
 from likeness_client.bases import add as base_add
 from likeness_client.bases import check as base_check
+from likeness_client.bases.calibrate import calibrate
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.mirror import open_bucket
 from likeness_client.bench import NotMeasuredError, Order, measure
@@ -180,6 +181,8 @@ def run_base(options: argparse.Namespace) -> int:
     Raises:
         UsageError: nothing says where the base is.
     """
+    if options.part == "calibrate":
+        return calibrate(options.stack, options.photos, yes=options.yes)
     bucket = open_bucket(options.to, options.stack)
     if options.part == "add":
         names = base_add.Order.__dataclass_fields__.keys() - {"base_id"}

@@ -282,12 +282,31 @@ def add_base(commands: Commands) -> None:
     base = add_command(commands, "base", "Describe, check and calibrate base models")
     parts = base.add_subparsers(dest="part", required=True, metavar="PART", help="what to do")
     add_base_add(parts)
+    add_base_calibrate(parts)
     check = add_command(parts, "check", "Tell which files of a base are missing or changed")
     check.add_argument("base", metavar="ID|FOLDER", help="a folder, or an id with --to or --stack")
     add_bases_bucket(check)
     check.add_argument(
         "--hash", action="store_true", help="download every file to compare its hash"
     )
+
+
+def add_base_calibrate(parts: Commands) -> None:
+    """Add ``likeness base calibrate``."""
+    purpose = "Measure the gate's floors on a stack's base; trainings are billed"
+    calibrate = add_command(parts, "calibrate", purpose)
+    calibrate.add_argument(
+        "--stack", default="likeness", help="the stack's name (default: %(default)s)"
+    )
+    calibrate.add_argument(
+        "--photos",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="FOLDER",
+        help="photos of one person, and request.json if any; once for each person",
+    )
+    calibrate.add_argument("--yes", action="store_true", help="do not ask before starting")
 
 
 def add_base_add(parts: Commands) -> None:

@@ -389,7 +389,7 @@ CATALOGUE: dict[str, Entry] = {
         ERROR,
         "A file of the base model is missing",
         "{subject} is in base.json but not in the bucket; every training would end with"
-        " base_mismatch.",
+        " base_incomplete.",
         "aws s3 cp FILE s3://{bucket}/{subject}",
     ),
     "base_file_changed": Entry(

@@ -1,6 +1,7 @@
 """`make demo`: ten drawn photos go into S3, a picture from a personal model comes out.
 
 upload        the sample photos, and putting them as a client would
+own           somebody's own photos and base, and whether they fit
 watch         what the workflow and the training say while they run
 training_log  the training's own lines, and how far they say it is
 display       a bar in a terminal, elsewhere a line now and then

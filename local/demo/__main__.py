@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
+from PIL import Image
 from rich.console import Console
 
 from local import deployment, front_door
 from local.cloud import paths
 from local.cloud.server import HOST, Cloud
-from local.demo import ending, picture, reasons, upload, verdict, watch
+from local.demo import ending, own, picture, reasons, upload, verdict, watch
 from local.demo.display import doing
 from local.demo.kept import Kept
 from local.demo.patience import StalledError
@@ -28,6 +31,7 @@ FAILURES = (
     watch.WorkflowError,
     upload.NoBaseError,
     verdict.NoResultError,
+    own.OwnInputError,
     NoNoticeError,
     StalledError,
     front_door.NoKeyError,
@@ -46,21 +50,46 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, _interrupt)
     cloud = Cloud(f"http://{HOST}:{options.port}", options.port)
-    return Demo(cloud, Console(highlight=False), fresh=options.fresh).run()
+    inputs = Inputs(options.photos, options.base)
+    return Demo(cloud, Console(highlight=False), inputs, fresh=options.fresh).run()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--port", type=int, default=4566, help="where the embedded AWS listens")
     parser.add_argument("--fresh", action="store_true", help="train anew, whatever is kept")
+    parser.add_argument("--photos", type=Path, help="a folder of own photos, request.json if any")
+    parser.add_argument(
+        "--base", type=Path, default=PORTRAITS, help="an own base: a diffusers folder or one file"
+    )
     return parser.parse_args()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is trained on what."""
+
+    photos: Path | None = None
+    """None: ten drawn ones."""
+    base: Path = PORTRAITS
+    """A folder with base.json, another diffusers folder, or a single file."""
 
 
 class Demo:
     """One run, from the build to the picture or to a reason why there is none."""
 
-    def __init__(self, cloud: Cloud, console: Console, *, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        console: Console,
+        inputs: Inputs | None = None,
+        *,
+        fresh: bool = False,
+    ) -> None:
         self._cloud, self._console, self._fresh = cloud, console, fresh
+        self._inputs = inputs or Inputs()
+        self._own: own.OwnPhotos | None = None
+        self._base = PORTRAITS
         self._started = time.monotonic()
         self._kept: Kept | None = None
         self._watcher: watch.Watcher | None = None
@@ -79,19 +108,49 @@ class Demo:
     # ---- the parts ---------------------------------------------------------------------------
 
     def _run(self) -> None:
+        self._read_inputs()
         photos = self._prepare()
         outputs = self._deploy()
         self._restore(outputs)
         self._subscriber = Subscriber(self._cloud, outputs["NoticesTopicArn"])
-        upload.put_upload(self._cloud, outputs["UploadsBucketName"], photos)
-        self._print(f"uploaded {len(photos)} photos and request.json")
+        self._upload(outputs["UploadsBucketName"], photos)
         execution = self._follow(outputs)
         notice = self._subscriber.receive()
         self._console.print_json(json.dumps(notice))
         self._show_verdict(outputs["ModelsBucketName"], notice["job_id"])
-        self._show_pictures(photos, notice["model"])
+        shown = [photo.image for photo in photos] if self._own is None else self._own.pictures
+        self._show_pictures(shown, notice["model"])
         self._print("done")
         self._look_further(outputs, execution, notice["model"])
+
+    def _read_inputs(self) -> None:
+        """Read own photos, add an own base, and warn where they do not fit."""
+        if self._inputs.photos is not None:
+            self._own = own.read_photos(self._inputs.photos)
+            self._print(f"{len(self._own.pictures)} pictures of {self._inputs.photos}")
+        if self._inputs.base != PORTRAITS:
+            with doing(self._console, f"Adding the base {self._inputs.base.name}"):
+                self._base = own.own_base(self._inputs.base)
+        pictures = upload.sample_pictures() if self._own is None else self._own.pictures
+        for warning in own.warnings(pictures, own.read_card(self._base)):
+            self._console.print(f"[yellow]Warning:[/] {warning}", soft_wrap=True)
+
+    def _upload(self, bucket: str, photos: list[Photo]) -> None:
+        """Put the photos, then the request."""
+        if self._own is None:
+            upload.put_upload(self._cloud, bucket, photos)
+        else:
+            fields = upload.request() | self._own.request
+            upload.put_files(self._cloud, bucket, upload.UPLOAD, self._own.files, fields)
+        count = len(photos) if self._own is None else len(self._own.pictures)
+        self._print(f"uploaded {count} photos and request.json")
+
+    def _put_base(self) -> None:
+        if own.is_embedded(self._base):
+            upload.put_base(self._cloud)
+            return
+        self._cloud.client("s3").create_bucket(Bucket=upload.BASES_BUCKET)
+        own.mirror(self._base, upload.BASES_BUCKET, self._cloud.environment())
 
     def _prepare(self) -> list[Photo]:
         """Build, and start the embedded AWS and draw the photos beside it."""
@@ -102,21 +161,22 @@ class Demo:
             self._server("--detach", must=True)
             self._print(f"embedded AWS on {self._cloud.endpoint_url}")
             photos = upload.sample_photos()
-            upload.put_base(self._cloud)
+            self._put_base()
             built = building.result()
         self._print("built with sam build" if built else "built before, nothing changed")
         return photos
 
     def _deploy(self) -> dict[str, str]:
         with doing(self._console, "Deploying template.yaml; the endpoint loads the base model"):
-            outputs = deployment.deploy(self._cloud)
+            outputs = deployment.deploy(self._cloud, BaseId=own.read_card(self._base).base_id)
         self._print("deployed template.yaml through a CloudFormation change set")
         return outputs
 
     def _restore(self, outputs: dict[str, str]) -> None:
         """Put back what an earlier demo has trained with the same code."""
-        digest = deployment.digest_of([*TRAINED_BY, PORTRAITS.relative_to(paths.ROOT).as_posix()])
-        folder = DEMO / "kept" / digest[:12]
+        code = deployment.digest_of([*TRAINED_BY, PORTRAITS.relative_to(paths.ROOT).as_posix()])
+        own_inputs = "" if self._is_stock else own.digest_of(self._own, self._base)[:12]
+        folder = DEMO / "kept" / f"{code[:12]}{own_inputs}"
         self._kept = Kept(folder, self._cloud.client("s3"), outputs["ModelsBucketName"])
         self._kept.forget_others()
         if self._fresh:
@@ -124,6 +184,11 @@ class Demo:
         elif self._kept.restore():
             what = "adapter" if self._kept.has_adapter else "checkpoints"
             self._print(f"put back the {what} of an earlier demo (make demo FRESH=1 trains anew)")
+
+    @property
+    def _is_stock(self) -> bool:
+        """Whether the drawn photos are trained on the drawn base."""
+        return self._own is None and own.is_embedded(self._base)
 
     def _follow(self, outputs: dict[str, str]) -> str:
         assert self._kept is not None  # noqa: S101 - _restore came before
@@ -137,12 +202,14 @@ class Demo:
         for line in ("[bold]What the gate measured[/]", *verdict.lines_of(report)):
             self._console.print(line, soft_wrap=True)
 
-    def _show_pictures(self, photos: list[Photo], model: dict[str, Any]) -> None:
+    def _show_pictures(self, photos: list[Image.Image], model: dict[str, Any]) -> None:
         endpoint, target = model["endpoint_name"], model["target_model"]
+        request = upload.request() | (self._own.request if self._own else {})
+        prompts = picture.prompts_about(request["trigger_word"])
         with doing(self._console, "Asking for three pictures, without and with the adapter"):
-            before = picture.answers(self._cloud, endpoint, target, lora_scale=0.0)
-            after = picture.answers(self._cloud, endpoint, target, lora_scale=1.0)
-        picture.save(picture.contact_sheet(photos, before, after), SHEET)
+            before = picture.answers(self._cloud, endpoint, target, prompts, 0.0)
+            after = picture.answers(self._cloud, endpoint, target, prompts, 1.0)
+        picture.save(picture.contact_sheet(photos, before, after, prompts), SHEET)
 
     def _look_further(self, outputs: dict[str, str], execution: str, model: dict[str, Any]) -> None:
         cloud = self._cloud

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from contracts.documents.picture import GEN_ARGS, GENERATED_IMAGE, INFO, PROMPT, WIRE_SHAPE
 from local.cloud.server import Cloud
-from local.portraits import Photo
+from local.demo.upload import TRIGGER_WORD
 
 PROMPTS = (
     "a photo of a sks person, smiling, white shirt, blue background",
@@ -48,19 +48,29 @@ def generate(
     return Image.open(io.BytesIO(base64.b64decode(outputs[GENERATED_IMAGE][0]))).convert("RGB")
 
 
-def answers(cloud: Cloud, endpoint: str, target_model: str, lora_scale: float) -> list[Image.Image]:
+def prompts_about(trigger_word: str) -> list[str]:
+    """Return the prompts with another trigger word."""
+    return [prompt.replace(TRIGGER_WORD, trigger_word) for prompt in PROMPTS]
+
+
+def answers(
+    cloud: Cloud, endpoint: str, target_model: str, prompts: list[str], lora_scale: float
+) -> list[Image.Image]:
     """Return one picture for each prompt; the same seeds whatever the scale."""
     return [
         generate(cloud, endpoint, target_model, prompt, seed=SEED + n, lora_scale=lora_scale)
-        for n, prompt in enumerate(PROMPTS)
+        for n, prompt in enumerate(prompts)
     ]
 
 
 def contact_sheet(
-    photos: list[Photo], before: list[Image.Image], after: list[Image.Image]
+    photos: list[Image.Image],
+    before: list[Image.Image],
+    after: list[Image.Image],
+    prompts: list[str],
 ) -> Image.Image:
     """Lay out photos | the base's answers | the personal model's answers."""
-    shown = [photo.image for photo in photos[: 2 * len(PROMPTS)]]
+    shown = [squared(photo) for photo in photos[: 2 * len(PROMPTS)]]
     columns = [shown[0::2], shown[1::2], before, after]
     width = 4 * (CELL + GAP) + 3 * GAP
     height = 2 * LINE + len(PROMPTS) * (CELL + LINE + GAP) + GAP
@@ -71,10 +81,16 @@ def contact_sheet(
         pen.text((left, GAP), title, INK, font=_font(18))
     for left, pictures in zip(lefts, columns, strict=True):
         _column(page, left, pictures)
-    for row, prompt in enumerate(PROMPTS):
+    for row, prompt in enumerate(prompts):
         top = 2 * LINE + row * (CELL + LINE + GAP) + CELL + 4
         pen.text((lefts[2], top), prompt, QUIET, font=_font(12))
     return page
+
+
+def squared(photo: Image.Image) -> Image.Image:
+    """Return the middle of a photo, as wide as high; of a portrait rather its upper part."""
+    side = min(photo.size)
+    return ImageOps.fit(photo, (side, side), centering=(0.5, 0.3))
 
 
 def save(page: Image.Image, path: Path) -> Path:

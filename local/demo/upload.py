@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from contracts.shared.layout import BASE_FILE, REQUEST_FILE, base_prefix, upload_prefix
 from local.cloud.server import Cloud
 from local.embedded_base import PORTRAITS
@@ -24,6 +26,11 @@ class NoBaseError(Exception):
 def sample_photos() -> list[Photo]:
     """Draw ten photos of somebody whom the base has never seen."""
     return album(CHARACTER, PHOTOS)
+
+
+def sample_pictures() -> list[Image.Image]:
+    """Return the sample photos' pictures alone."""
+    return [photo.image for photo in sample_photos()]
 
 
 def request() -> dict[str, Any]:

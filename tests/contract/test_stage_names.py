@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from contracts.documents.record import Stage
+from contracts.shared.limits import MAX_TRIALS
 from tests.contract.files import (
     BESIDE_THE_STATES,
     MACHINES,
@@ -123,7 +124,7 @@ def test_the_workflow_has_a_time_limit_above_that_of_its_longest_state(machine: 
 
 
 def test_a_sweep_has_time_for_every_round_of_its_points() -> None:
-    most = 24 / states("sweep_adapter")["RunTrials"]["MaxConcurrency"]
+    most = MAX_TRIALS / states("sweep_adapter")["RunTrials"]["MaxConcurrency"]
     rounds = most * seconds_of(states("sweep_adapter")["TrainAdapter"])
     whole = definition("sweep_adapter")["TimeoutSeconds"]
     assert rounds < whole < seconds_of(nested()["SweepAdapter"])

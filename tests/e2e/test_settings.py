@@ -44,7 +44,7 @@ CONSENT = {
     "purpose": "avatar",
     "retention_days": 30,
 }
-REQUEST = {**SMALL, "consent": CONSENT}
+REQUEST = {**SMALL, "consent": CONSENT, "autocaption": True}
 
 
 class Deployed(NamedTuple):

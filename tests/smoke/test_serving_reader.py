@@ -78,7 +78,7 @@ def test_a_whole_adapter_is_read_with_the_values_that_it_has(tmp_path: Path) -> 
     assert adapter.sha256 == sha256(weights).hexdigest()
     assert (adapter.trigger_word, adapter.job_id, adapter.size) == ("zwx", "1" * 32, 18 * 4)
     assert set(adapter.pairs) == set(LAYERS)
-    down, up = adapter.pairs[UNET]
+    down, up, _ = adapter.pairs[UNET]
     assert (down.shape, up.shape) == ((2, 4), (3, 2))
     assert torch.equal(up, torch.full((3, 2), 0.25))
 

@@ -29,7 +29,7 @@ from trainer.model import lora  # noqa: E402
 from trainer.model.architectures import ARCHITECTURES, EncodedPrompts  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.optimisation.checkpoint import Progress, load_checkpoint, save_checkpoint  # noqa: E402
-from trainer.optimisation.loop import train  # noqa: E402
+from trainer.optimisation.loop import texts_of, train, training_mode  # noqa: E402
 from trainer.optimisation.losses import example_losses  # noqa: E402
 from trainer.optimisation.multi_user import draw_group_batch, train_users  # noqa: E402
 from trainer.optimisation.optimizers import make_schedule  # noqa: E402
@@ -152,6 +152,22 @@ def test_an_option_that_the_machine_lacks_is_an_error_and_not_replaced(
         Machine().dtype(CPU, "fp16")
     assert Machine(mixed_precision="bf16").dtype(CPU) == torch.bfloat16
     assert Machine(mixed_precision="bf16").dtype(CPU, "no") == torch.float32
+
+
+@pytest.mark.parametrize(("native", "wanted"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_t4_and_a_v100_do_not_get_the_bf16_that_they_only_emulate(
+    monkeypatch: pytest.MonkeyPatch, wanted: Any, *, native: bool
+) -> None:
+    def supported(*, including_emulation: bool = True) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    gpu = torch.device("cuda")
+    assert Machine().dtype(gpu) == wanted
+    assert Machine().dtype(gpu, "fp16") == torch.float16
+    if not native:
+        with pytest.raises(TrainingError, match="this GPU does not support bf16"):
+            Machine().dtype(gpu, "bf16")
 
 
 def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
@@ -390,10 +406,20 @@ OPTION_SETS: list[dict[str, Any]] = [
         "target_modules": ["to_q", "ff.net.2"],
     },
     {"optimizer": "prodigy", "snr_gamma": 0, "lora_dropout": 0.1, "num_train_epochs": 2},
+    {"use_dora": True, "use_rslora": True, "loraplus_lr_ratio": 4, "use_ema": True},
+    {
+        "adapter_type": "lokr",
+        "decompose_factor": 4,
+        "rank": 1,
+        "train_text_encoder": True,
+        "gradient_checkpointing": True,
+    },
 ]
 
 
-@pytest.mark.parametrize("options", OPTION_SETS, ids=["accumulation", "buckets", "prodigy"])
+@pytest.mark.parametrize(
+    "options", OPTION_SETS, ids=["accumulation", "buckets", "prodigy", "dora", "lokr"]
+)
 def test_a_resumed_run_is_bit_exact_with_every_option(
     make_job: MakeJob, options: dict[str, Any]
 ) -> None:
@@ -411,6 +437,59 @@ def test_a_resumed_run_is_bit_exact_with_every_option(
     assert whole.keys() == resumed.keys()
     assert whole.pop("losses") == resumed.pop("losses")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+class Recording:
+    """An architecture that remembers which prompts it encoded."""
+
+    def __init__(self, architecture: Any) -> None:
+        self._architecture = architecture
+        self.prompts: list[list[str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._architecture, name)
+
+    def encode(self, pipeline: Any, prompts: list[str]) -> EncodedPrompts:
+        self.prompts.append(list(prompts))
+        encoded: EncodedPrompts = self._architecture.encode(pipeline, prompts)
+        return encoded
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_trained_text_encoder_encodes_only_the_batchs_captions(
+    make_job: MakeJob, *, checkpointing: bool
+) -> None:
+    job, task = make_job(train_text_encoder=True, gradient_checkpointing=checkpointing)
+    run = prepare(job, task).run
+    networks = attach_adapters(job.base, run.recipe)
+    weights = lora.parameters(networks)
+    for number, weight in enumerate(weights.values()):  # B is zero at first, and A's gradient too
+        weight.data += 0.05 * torch.randn(
+            weight.shape, generator=torch.Generator().manual_seed(number)
+        )
+    captions = run.examples.prompts + [f"a photo of tool number {n}" for n in range(40)]
+    examples = replace(run.examples, prompts=captions)
+    recording: Any = Recording(job.base.architecture)
+    base = replace(job.base, architecture=recording)
+    batch = draw_batch(run.recipe, examples, 0, len(base.alphas_cumprod))
+
+    def gradients(texts: Any) -> list[Any]:
+        example_losses(base, run.recipe, batch, texts).sum().backward()
+        found = [weight.grad for weight in weights.values() if weight.grad is not None]
+        for weight in weights.values():
+            weight.grad = None
+        return found
+
+    with training_mode(base, networks, replace(run.recipe, gradient_checkpointing=False)):
+        whole = gradients(base.encode(captions).rows(batch.rows))
+    with training_mode(base, networks, run.recipe):
+        own = gradients(texts_of(base, examples, [], batch.rows))
+    lora.detach(networks)
+    used = {captions[row] for row in batch.rows.tolist()}
+    assert len(recording.prompts[-1]) == len(used) < len(captions)
+    assert {*recording.prompts[-1]} == used
+    for one, other in zip(whole, own, strict=True):
+        assert torch.linalg.vector_norm(one - other) <= 1e-5 * torch.linalg.vector_norm(one)
 
 
 def test_sigterm_while_validation_images_are_drawn_loses_no_step(make_job: MakeJob) -> None:

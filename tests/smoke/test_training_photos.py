@@ -41,8 +41,8 @@ from trainer.faces.drawn import DrawnDetector  # noqa: E402
 from trainer.faces.haar import HaarDetector  # noqa: E402
 from trainer.photos import captions  # noqa: E402
 from trainer.photos.crop import cut_to_face  # noqa: E402
-from trainer.photos.photos import Photo  # noqa: E402
-from trainer.photos.pipeline import make_photo_pipeline, process_photos  # noqa: E402
+from trainer.photos.photos import Photo, read_image  # noqa: E402
+from trainer.photos.pipeline import make_photo_pipeline, process_photos, read_ahead  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -443,21 +443,72 @@ def test_a_captioner_gets_the_prompt_of_the_request(
 ) -> None:
     make(portraits.root / "input" / "data" / "captioner")
     captions.load_captioner.cache_clear()
-    first, _ = portraits.process(autocaption=True, autocaption_prompt="a man with hat")
-    captioner = captions.load_captioner(portraits.root / "input" / "data" / "captioner")
-    prompts: list[str | None] = []
+    wanted = {
+        "autocaption": True,
+        "autocaption_prompt": "a man with hat",
+        "autocaption_max_tokens": 6,
+        "autocaption_min_tokens": 2,
+        "autocaption_num_beams": 2,
+    }
+    first, _ = portraits.process(**wanted)
+    captioner: Any = captions.load_captioner(portraits.root / "input" / "data" / "captioner")
+    wordings: list[captions.Wording] = []
     describe = type(captioner).describe
 
-    def record(self: Any, image: Image.Image, given: str | None = None) -> str:
-        prompts.append(given)
-        return describe(self, image, given)
+    def record(self: Any, image: Image.Image, given: captions.Wording) -> str:
+        wordings.append(given)
+        found: str = describe(self, image, given)
+        return found
 
     monkeypatch.setattr(type(captioner), "describe", record)
-    again, _ = portraits.process(autocaption=True, autocaption_prompt="a man with hat")
-    assert prompts == ["a man with hat"] * 5
+    again, _ = portraits.process(**wanted)
+    assert wordings == [("a man with hat", 6, 2, 2)] * 5
+    generated = captioner._generate(first[0].image, wordings[0])  # noqa: SLF001 (counts tokens)
+    longer = captioner._generate(first[0].image, wordings[0]._replace(min_tokens=6))  # noqa: SLF001
+    assert len(generated) <= len(longer)
+    shorter = captioner._generate(first[0].image, wordings[0]._replace(max_tokens=2))  # noqa: SLF001
+    assert len(longer) - len(shorter) == 4
     assert [photo.caption for photo in again] == [photo.caption for photo in first]
     if make is tiny_blip:
         assert first[0].caption.startswith("a photo of sks, a man with hat")
+
+
+class RecordingCaptioner:
+    """A captioner that remembers where it was moved."""
+
+    def __init__(self) -> None:
+        self.places: list[tuple[str, Any]] = []
+
+    def describe(self, image: Image.Image, wording: captions.Wording = captions.PLAIN) -> str:
+        return f"{image.width} {wording.max_tokens}"
+
+    def move(self, device: Any, dtype: Any) -> None:
+        self.places.append((device.type, dtype))
+
+
+@pytest.mark.parametrize(("ampere", "half"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_a_captioner_is_on_the_gpu_only_while_it_describes(
+    monkeypatch: pytest.MonkeyPatch, half: Any, *, ampere: bool
+) -> None:
+    def supported(*, including_emulation: bool = True) -> bool:
+        return ampere or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    captioner = RecordingCaptioner()
+    with captions.on_device(captioner, torch.device("cuda")):
+        assert captioner.places == [("cuda", half)]
+    assert captioner.places[1:] == [("cpu", torch.float32)]
+    with captions.on_device(captioner, torch.device("cpu")):
+        assert len(captioner.places) == 2
+
+
+def test_photos_are_read_ahead_in_their_order(portraits: TaskPhotos) -> None:
+    task = portraits.task()
+    found = list(read_ahead(portraits.root, task.photos, workers=2))
+    assert [photo.index for photo, _ in found] == [photo.index for photo in task.photos]
+    for photo, pixels in found:
+        assert np.array_equal(pixels, np.asarray(read_image(portraits.root, photo)))
 
 
 def test_a_captioner_of_an_unknown_model_type_is_refused(portraits: TaskPhotos) -> None:

@@ -298,6 +298,8 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
             alpha=recipe.alpha_of(name),
             seed=recipe.seed,
             dropout=recipe.lora_dropout,
+            dora=recipe.use_dora and name == "unet",
+            decompose_factor=recipe.decompose_factor if recipe.adapter_type == "lokr" else None,
         )
     return networks
 

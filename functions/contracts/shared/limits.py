@@ -18,8 +18,8 @@ MAX_TRAIN_STEPS = 20_000
 MAX_CLASS_IMAGES = 1000
 """Largest number of class images for one class prompt."""
 
-MAX_TRIALS = 24
-"""Largest number of trials in one sweep."""
+MAX_TRIALS = 60
+"""Largest number of trials in one sweep: three rounds of the 20 that are in the queue at once."""
 
 MAX_TRAINED_CHARACTERS = 400
 """Largest length of a prompt or caption in training."""
@@ -27,8 +27,11 @@ MAX_TRAINED_CHARACTERS = 400
 MAX_COST_USD = 1000
 """Largest value of ``max_cost_usd``."""
 
-MAX_RANK = 256
-"""Largest rank of an adapter."""
+MAX_RANK = 1024
+"""Largest rank of an adapter; for SDXL that is 6 GB of weights and 24 GB in training."""
+
+MAX_ALPHA = 1024
+"""Largest alpha of an adapter: the default is the rank."""
 
 MAX_LEARNING_RATE = 0.1
 """Largest learning rate of every optimiser except prodigy, which scales its own rate by it."""

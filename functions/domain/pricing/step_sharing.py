@@ -101,6 +101,7 @@ ALIKE = (
     "lr_power",
     "noise_offset",
     "caption_dropout_rate",
+    "loraplus_lr_ratio",
 )
 """Options of a request that all users of one step have in common. Seeds, photos, prompts, alpha and
 the weight of class images may differ."""
@@ -172,6 +173,9 @@ def shares_steps(request: TrainingRequest, card: BaseCard) -> bool:
         and request.optimizer == "adamw"
         and not request.use_8bit_adam
         and request.lora_dropout == 0
+        and request.adapter_type == "lora"
+        and not request.use_dora
+        and not request.use_ema
         and request.gradient_accumulation_steps == 1
         and request.mixed_precision != "fp16"
         and not request.enable_bucket

@@ -9,6 +9,9 @@ LORA_KEY = re.compile(r"(unet|text_encoder|text_encoder_2)\.[A-Za-z0-9_.]{1,200}
 HALVES = {"lora_A.weight": "lora_B.weight", "lora.down.weight": "lora.up.weight"}
 """Names of an adapted layer's two matrices, in PEFT and in older diffusers."""
 
+MAGNITUDE = "lora_magnitude_vector"
+"""Name of DoRA's row lengths, a vector beside the two matrices."""
+
 NOT_FINITE = {
     "F32": re.compile(rb"[\x7f\xff]"),
     "BF16": re.compile(rb"[\x7f\xff]"),
@@ -39,15 +42,27 @@ def check_lora(data: bytes, rank: int, text_rank: int | None = None) -> None:
 def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> None:
     """Refuse anything but pairs of matrices: A has ``rank`` rows, B has ``rank`` columns.
 
+    A DoRA has a vector beside a pair, of as many values as B has rows.
+
     The keys of ``ranks`` are prefixes of tensor names: ``unet`` and ``text_encoder``.
     """
     downs = [name for name in shapes if name.endswith(tuple(HALVES))]
     partners = {name: partner_of(name) for name in downs}
-    if {*partners, *partners.values()} != set(shapes) or not all_are_lora_keys(shapes):
+    magnitudes = {
+        down.removesuffix(half) + MAGNITUDE: up
+        for down, up in partners.items()
+        for half in HALVES
+        if down.endswith(half)
+    }
+    lengths = {name: up for name, up in magnitudes.items() if name in shapes}
+    if {*partners, *partners.values(), *lengths} != set(shapes) or not all_are_lora_keys(shapes):
         raise WeightsError("keys_unknown")
     for down, up in partners.items():
         rank = next(rank for network, rank in ranks.items() if down.startswith(network))
         if shapes[down][:1] != (rank,) or shapes[up][1:2] != (rank,):
+            raise WeightsError("rank_wrong")
+    for name, up in lengths.items():
+        if shapes[name] != shapes[up][:1]:
             raise WeightsError("rank_wrong")
 
 

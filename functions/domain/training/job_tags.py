@@ -25,6 +25,11 @@ PARAMETERS = (
     "mixed_precision",
     "with_prior_preservation",
     "snr_gamma",
+    "adapter_type",
+    "use_dora",
+    "use_rslora",
+    "loraplus_lr_ratio",
+    "use_ema",
     "seed",
     "preset",
 )

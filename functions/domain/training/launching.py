@@ -285,7 +285,8 @@ def start(
     )
     class_images = find_class_images(training.models, plan.tasks, card)
     write_inputs(services, plan, class_images)
-    inputs = Inputs(base_id, class_images=bool(class_images))
+    captions = any(task.request.autocaption for task in plan.tasks)
+    inputs = Inputs(base_id, class_images=bool(class_images), captioner=captions)
     placement = Placement(choice, order.run)
     request = training_job_request(
         order.training_job_name, plan, inputs, placement, services.settings

@@ -106,6 +106,8 @@ class Inputs(NamedTuple):
     base_id: str
     class_images: bool = False
     """Whether there are stored class images."""
+    captioner: bool = False
+    """Whether a task asks for captions: others do not wait for the download."""
 
 
 class Placement(NamedTuple):
@@ -204,7 +206,7 @@ def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[d
         uri = models_uri(layout.class_images_manifest_key(plan_id), settings)
         class_images = [channel(layout.CLASS_IMAGES_CHANNEL, "ManifestFile", uri)]
     captioner = []
-    if settings.captioner_id is not None:
+    if settings.captioner_id is not None and inputs.captioner:
         folder = layout.captioner_prefix(settings.captioner_id)
         uri = f"s3://{settings.bases_bucket}/{folder}"
         captioner = [channel(layout.CAPTIONER_CHANNEL, "S3Prefix", uri)]

@@ -1,7 +1,8 @@
 """Applies a different mix of adapters to each row of one batch.
 
 No layer of the base is replaced. While a pass runs, each layer that an adapter changes has a
-forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters.
+forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters. A DoRA also
+multiplies the layer's own output, without its bias, by ``1 + scale * gain``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -58,25 +59,35 @@ def blend(name: str, mix: Mix, dtype: torch.dtype | None = None) -> Pair | None:
         for adapter, scale in mix
         if name in adapter.pairs
     ]
-    scaled = [Pair(p.down, p.up if scale == 1 else p.up * scale) for p, scale in parts]
+    scaled = [pair if scale == 1 else times(pair, scale) for pair, scale in parts]
     if len(scaled) > 1:
-        return Pair(torch.cat([p.down for p in scaled]), torch.cat([p.up for p in scaled], dim=1))
+        down, up = torch.cat([p.down for p in scaled]), torch.cat([p.up for p in scaled], dim=1)
+        gains = [pair.gain for pair in scaled if pair.gain is not None]
+        return Pair(down, up, torch.stack(gains).sum(0) if gains else None)
     return scaled[0] if scaled else None
+
+
+def times(pair: Pair, scale: float) -> Pair:
+    """Return a pair whose change of the layer is ``scale`` times as large."""
+    return Pair(pair.down, pair.up * scale, None if pair.gain is None else pair.gain * scale)
 
 
 def converted(pair: Pair, dtype: torch.dtype | None) -> Pair:
     """Return the pair in a type; the same pair where it has that type already."""
-    return (
-        pair if dtype in {None, pair.down.dtype} else Pair(pair.down.to(dtype), pair.up.to(dtype))
-    )
+    if dtype is None or dtype == pair.down.dtype:
+        return pair
+    gain = None if pair.gain is None else pair.gain.to(dtype)
+    return Pair(pair.down.to(dtype), pair.up.to(dtype), gain)
 
 
 def shared_hook(pair: Pair) -> Hook:
     """Return the hook of a layer where every row has the same adapters."""
-    down, up = pair.down.T, pair.up.T
+    down, up, gain = pair.down.T, pair.up.T, pair.gain
 
-    def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+    def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         x = inputs[0].reshape(-1, down.shape[0])
+        if gain is not None:
+            output.add_(without_bias(layer, output) * gain)
         # Adding in place is safe: the layer made this tensor, and nothing else refers to it yet.
         output.view(-1, up.shape[1]).addmm_(x @ down, up)
         return output
@@ -87,15 +98,34 @@ def shared_hook(pair: Pair) -> Hook:
 def per_row_hook(pairs: Sequence[Pair | None]) -> Hook:
     """Return the hook of a layer where rows differ; lower ranks are padded with zeros."""
     downs, ups = stack(pairs)
+    gains = stack_gains(pairs, ups)
 
-    def add(_layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+    def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         x = inputs[0]
         repeats = x.shape[0] // len(pairs)
         tokens = x.reshape(x.shape[0], -1, x.shape[-1])
         change = tokens @ downs.repeat(repeats, 1, 1) @ ups.repeat(repeats, 1, 1)
-        return output + change.view_as(output)
+        change = change.view_as(output)
+        if gains is not None:
+            own = gains.repeat(repeats, 1).view(len(x), *[1] * (output.ndim - 2), -1)
+            change = change + without_bias(layer, output) * own
+        return output + change
 
     return add
+
+
+def without_bias(layer: nn.Module, output: Tensor) -> Tensor:
+    """Return a linear layer's output without its bias."""
+    return output if layer.bias is None else output - layer.bias
+
+
+def stack_gains(pairs: Sequence[Pair | None], ups: Tensor) -> Tensor | None:
+    """Return each row's gain, (rows, out), zero for a plain LoRA; None when no row has one."""
+    gains = [None if pair is None else pair.gain for pair in pairs]
+    if all(gain is None for gain in gains):
+        return None
+    zero = ups.new_zeros(ups.shape[2])
+    return torch.stack([zero if gain is None else gain for gain in gains])
 
 
 def stack(pairs: Sequence[Pair | None]) -> tuple[Tensor, Tensor]:

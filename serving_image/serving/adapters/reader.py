@@ -1,6 +1,8 @@
 """Reads one package's adapter: manifest, safetensors layout, shapes, hash and finite values.
 
-Weights are in diffusers' form: alpha / rank is already folded into the B ("up") matrices.
+Weights are in diffusers' form: alpha / rank is already folded into the B ("up") matrices. For a
+DoRA the file also has the length of every row of the changed weight; it becomes a factor of the
+base's output.
 """
 
 import re
@@ -31,20 +33,34 @@ LORA_MATRIX = re.compile(
 """The name of one LoRA matrix in a file, as PEFT and as diffusers write it."""
 
 
+MAGNITUDE = ".lora_magnitude_vector"
+"""End of the name of DoRA's row lengths, as peft and diffusers write it."""
+
+
+MIN_NORM = 1e-12
+"""Smallest norm of a row, so that a row of zeros gives no division by zero."""
+
+
 class Pair(NamedTuple):
-    """The LoRA matrices of one layer; they add ``x @ down.T @ up.T`` to its output."""
+    """The LoRA matrices of one layer; they add ``x @ down.T @ up.T`` to its output.
+
+    A DoRA also adds ``gain`` times the output without bias.
+    """
 
     down: Tensor
     """(rank, in)"""
     up: Tensor
     """(out, rank)"""
+    gain: Tensor | None = None
+    """(out,), the factor of each row less one; None for a plain LoRA."""
 
 
 class PairEntries(NamedTuple):
-    """The file entries of one layer's two matrices."""
+    """The file entries of one layer's two matrices, and of DoRA's row lengths if it has any."""
 
     down: TensorEntry
     up: TensorEntry
+    magnitude: TensorEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -120,13 +136,23 @@ class AdapterReader:
         return Adapter(
             sha256=manifest.weights_sha256,
             trigger_word=manifest.trigger_word,
-            pairs={
-                layer: Pair(matrices[down.name], matrices[up.name])
-                for layer, (down, up) in pairs.items()
-            },
+            pairs={name: self.pair_of(name, entries, matrices) for name, entries in pairs.items()},
             size=values.numel() * values.element_size(),
             job_id=manifest.job_id,
         )
+
+    def pair_of(self, name: str, entries: PairEntries, matrices: Mapping[str, Tensor]) -> Pair:
+        """Return a layer's matrices; DoRA's factor of each row is folded into B.
+
+        DoRA's weight is ``m / |W + B A| * (W + B A)`` with the norm of each row.
+        """
+        down, up = matrices[entries.down.name], matrices[entries.up.name]
+        if entries.magnitude is None:
+            return Pair(down, up)
+        weight = self.layers[name].weight.detach().to(self.device).float()
+        norms = torch.linalg.vector_norm(weight + up.float() @ down.float(), dim=1)
+        factor = matrices[entries.magnitude.name].float() / norms.clamp_min(MIN_NORM)
+        return Pair(down, (up.float() * factor[:, None]).to(up), (factor - 1).to(up))
 
     def read_manifest(self, folder: Path) -> AdapterManifest:
         """Return ``manifest.json``, which names the weights' hash and their base."""
@@ -143,7 +169,7 @@ class AdapterReader:
         """Raise unless every pair fits a layer of the base and has the manifest's rank."""
         if not pairs:
             raise PictureError("adapter_invalid", "the file holds no LoRA weights")
-        for name, (down, up) in pairs.items():
+        for name, (down, up, magnitude) in pairs.items():
             layer = self.layers.get(name)
             if layer is None:
                 raise PictureError(
@@ -153,6 +179,8 @@ class AdapterReader:
             if not name.startswith("unet."):
                 rank = manifest.text_encoder_rank or rank
             if down.shape != (rank, layer.in_features) or up.shape != (layer.out_features, rank):
+                raise PictureError("adapter_invalid", "a tensor's shape does not fit the base")
+            if magnitude is not None and magnitude.shape != (layer.out_features,):
                 raise PictureError("adapter_invalid", "a tensor's shape does not fit the base")
 
 
@@ -176,12 +204,16 @@ def pair_matrices(entries: Iterable[TensorEntry]) -> dict[str, PairEntries]:
     """Return both matrices of every layer in a file."""
     downs: dict[str, TensorEntry] = {}
     ups: dict[str, TensorEntry] = {}
+    magnitudes: dict[str, TensorEntry] = {}
     for entry in entries:
+        if entry.name.endswith(MAGNITUDE):
+            magnitudes[entry.name.removesuffix(MAGNITUDE)] = entry
+            continue
         matrix = LORA_MATRIX.match(entry.name)
         if matrix is None or entry.name.split(".", 1)[0] not in COMPONENTS:
             raise PictureError("adapter_invalid", "a tensor is not part of a LoRA adapter")
         side = downs if matrix[2].endswith(("_A", "down")) else ups
         side[matrix["module"]] = entry
-    if downs.keys() != ups.keys():
+    if downs.keys() != ups.keys() or not magnitudes.keys() <= downs.keys():
         raise PictureError("adapter_invalid", "one matrix of a LoRA pair is missing")
-    return {name: PairEntries(downs[name], ups[name]) for name in downs}
+    return {name: PairEntries(downs[name], ups[name], magnitudes.get(name)) for name in downs}

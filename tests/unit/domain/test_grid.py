@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.documents.job import JobSpec
+from contracts.documents.stages import Failure, RankSweepInput, TrialOutcome
 from contracts.documents.sweep import TrialReport
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_TRIALS
 from domain.pricing.grid import grid_trials, sweep_trial, trial_name
 from domain.requests.merge import RequestSources, merge_sources
 from domain.requests.request_json import RequestRefusedError
@@ -49,12 +51,12 @@ def test_a_trial_is_every_combination_named_by_its_parameters() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"sweep": {}}, "2 to 24"),
-        ({"sweep": {"rank": [8]}}, "2 to 24"),
-        ({"sweep": {"rank": [4, 8], "max_train_steps": list(range(1, 14))}}, "2 to 24"),
+        ({"sweep": {}}, "2 to 60"),
+        ({"sweep": {"rank": [8]}}, "2 to 60"),
+        ({"sweep": {"rank": [4, 8], "max_train_steps": list(range(1, 32))}}, "2 to 60"),
         ({"sweep": {"rank": [8, 8, 4]}}, "lists a value twice"),
         ({"sweep": {"rank": [4, 0]}}, "greater than or equal to 1"),
-        ({"sweep": {"rank": list(range(1, 26))}}, "at most 24"),
+        ({"sweep": {"rank": list(range(1, 62))}}, "at most 60"),
         ({"sweep": {"seed": [1, 2]}}, "Unknown name"),
         ({"sweep": {"lr": [1e-4, 2e-4]}}, "did you mean learning_rate"),
         ({"sweep": {"rank": [4, 8]}, "rank": 4}, "given twice"),
@@ -68,6 +70,29 @@ def test_what_does_not_go_with_a_sweep_is_reported(fields: dict[str, object], wo
     with pytest.raises(RequestRefusedError) as caught:
         merge_sources(RequestSources(body, {}, ()))
     assert any(words in problem.message for problem in caught.value.problems)
+
+
+STATE_BYTES = 256 * 1024
+"""Step Functions' limit of a state's input and output."""
+
+
+def test_the_largest_sweep_is_seed_2s_and_fits_into_a_state() -> None:
+    grid = {
+        "learning_rate": [1e-5, 1e-4, 1e-3],
+        "max_train_steps": [200, 400, 800, 1600],
+        "rank": [64, 128, 256, 512, 1024],
+    }
+    trials = grid_trials(request(sweep=grid))
+    assert len(trials) == MAX_TRIALS
+    sweep = JobSpec(job_id="0" * 32, tenant="t" * 64, upload="u" * 64, base_id="b" * 64)
+    jobs = [sweep_trial(sweep, trial) for trial in trials]
+    cause = json.dumps({"errorMessage": "m" * 500, "errorType": "E", "stackTrace": ["s" * 1500]})
+    outcomes = [
+        TrialOutcome(name=own.name, job=own.job, failure=Failure(Error="E" * 60, Cause=cause))
+        for own in jobs
+    ]
+    given = RankSweepInput(job=sweep, outcomes=tuple(outcomes))
+    assert len(given.model_dump_json(by_alias=True)) < STATE_BYTES
 
 
 def test_what_a_sweep_tries_no_weaker_file_gives() -> None:
@@ -86,7 +111,7 @@ def test_a_large_rate_may_be_tried_with_an_optimizer_that_finds_its_own() -> Non
 RATES = st.floats(min_value=1e-9, max_value=1.0, exclude_min=True)
 
 
-@given(RATES, RATES, st.integers(1, 20_000), st.integers(1, 256))
+@given(RATES, RATES, st.integers(1, 20_000), st.integers(1, 1024))
 def test_every_name_is_a_label_and_no_two_are_the_same(
     rate: float, other: float, steps: int, rank: int
 ) -> None:

@@ -137,7 +137,7 @@ FILES: dict[str, str | bytes] = {
     "two values under one name": "[a]\nseed = 1\nmine = 1\n[b]\nseed = 2\nmine = 2",
     "a name that is like none": "netdim = 8",
     "unknown names": 'netwrok_dim = 8\nqqqqqq = 1\n"a\\nb" = 2\n"%s" = 3' % ("x" * 50),
-    "out of range": "network_dim = 999\nnetwork_alpha = -1\nnoise_offset = 7.5",
+    "out of range": "network_dim = 9999\nnetwork_alpha = -1\nnoise_offset = 7.5",
     "a long list of problems": "\n".join(f"[s{n}]\nseed = {n}\nnetwork_dim = 0.5" for n in (1, 2)),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.documents.capacity import CapacityChoice, CapacityMode
+from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport, PhotoVerdict, StoredFile
 from contracts.documents.stages import LaunchEvent
@@ -20,6 +21,7 @@ from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt
 from domain.ports.storage import read_document, write_document
 from domain.ports.trainer import CreateOutcome, NoCapacity
+from domain.pricing.grid import changed
 from domain.training.following import LAUNCH_GRACE, reconcile
 from domain.training.launching import (
     claim,
@@ -253,11 +255,19 @@ def test_a_job_whose_documents_are_gone_fails_and_the_others_are_trained() -> No
 
 
 @pytest.mark.parametrize("captioner", [None, "blip-large"])
-def test_every_training_job_gets_the_stacks_captioner_or_none_does(captioner: str | None) -> None:
+@pytest.mark.parametrize("autocaption", [False, True])
+def test_a_training_job_gets_the_stacks_captioner_if_a_user_asks_for_captions(
+    captioner: str | None, *, autocaption: bool
+) -> None:
     world = World()
     settings = replace(SETTINGS, captioner_id=captioner, quota=2)
-    world.enter(1)
-    world.enter(2)
+    for number in (1, 2):
+        world.enter(number)
+        key = layout.accepted_upload_key(job_id(number))
+        accepted = read_document(world.models, key, AcceptedUpload)
+        wanted_request = changed(accepted.request, autocaption=autocaption)
+        changes = {"request": wanted_request}
+        write_document(world.models, key, accepted.model_copy(update=changes))
     launch(replace(world.launching, settings=settings), NOON)
     assert len(world.trainer.requests) == 2
     for request in world.trainer.requests.values():
@@ -265,7 +275,9 @@ def test_every_training_job_gets_the_stacks_captioner_or_none_does(captioner: st
             channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
             for channel in request["InputDataConfig"]
         }
-        wanted = None if captioner is None else "s3://bases/captioners/blip-large/"
+        wanted = (
+            None if captioner is None or not autocaption else "s3://bases/captioners/blip-large/"
+        )
         assert uris.get(layout.CAPTIONER_CHANNEL) == wanted
 
 

@@ -168,7 +168,7 @@ def test_every_field_of_a_request_is_as_it_was() -> None:
     """In goldens/training_job_requests.json; SageMaker takes what it does not know for an error."""
     name = f"likeness-{job_id(1)}-1"
     captioner = replace(SETTINGS, captioner_id="blip", volume_gb=80)
-    inputs = Inputs("portraits-sdxl", class_images=True)
+    inputs = Inputs("portraits-sdxl", class_images=True, captioner=True)
     whole = training_job_request(name, plan_of(1), inputs, Placement(ON_DEMAND), captioner)
     check_golden(
         "training_job_requests",

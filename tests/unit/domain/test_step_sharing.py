@@ -56,6 +56,11 @@ OPTIONS: dict[str, list[object]] = {
     "resolutions": [(), (64, 128)],
     "validation_steps": [None, 10],
     "target_modules": [None, ("to_q",)],
+    "adapter_type": ["lora", "lokr"],
+    "use_dora": [False, True],
+    "use_rslora": [False, True],
+    "loraplus_lr_ratio": [None, 4.0],
+    "use_ema": [False, True],
 }
 """Each option that a step may depend on, its default first."""
 

@@ -15,6 +15,7 @@ METRICS = TrainingMetrics(steps=400, final_loss=0.123456, train_seconds=9)
 REPORT = GateReport(
     passed=True, effect=0.21, identity=0.83, identity_base=0.1, prompt_following=0.5
 )
+KIND = "LoRA, DoRA, rsLoRA (alpha / sqrt(rank)), LoRA+ of ratio 16, average of the weights (EMA)"
 CARD_TEXT = """---
 base_model: tiny
 library_name: diffusers
@@ -52,6 +53,7 @@ A LoRA of one subject. In a prompt, `zwx` means it.
 | resolution | 128 |
 | rank | 16 |
 | alpha | 4 |
+| adapter | {KIND} |
 | learning rate | 0.0002 |
 | text encoders | trained, 3e-05 |
 | seed | 5 |
@@ -80,7 +82,7 @@ Draw at 128 pixels a side; other sizes were not trained.
 It is of use with its base only, so the base model's own licence covers its pictures too. It shows \
 one subject, whose consent its owner answers for. Figures above are of this adapter, from fixed \
 seeds; other prompts may do worse.
-"""
+""".replace("{KIND}", KIND)
 
 
 def test_a_card_holds_figures_and_the_trigger_word_and_no_prompt(tmp_path: Path) -> None:

@@ -82,6 +82,16 @@ class Recipe:
     enable_bucket: bool = False
     resolutions: tuple[int, ...] = ()
     caption_dropout_rate: float = 0.0
+    adapter_type: str = "lora"
+    """``lora``, or ``lokr``: a Kronecker product."""
+    decompose_factor: int = 8
+    """The side of LoKr's first matrix."""
+    use_dora: bool = False
+    use_rslora: bool = False
+    loraplus_lr_ratio: float | None = None
+    """The learning rate of the B matrices divided by that of the A matrices; None for 1."""
+    use_ema: bool = False
+    ema_decay: float = 0.9999
 
     @property
     def examples_per_batch(self) -> int:
@@ -105,10 +115,15 @@ class Recipe:
         return self.rank if network == "unet" else self.text_encoder_rank or self.rank
 
     def alpha_of(self, network: str) -> float:
-        """Return the alpha of a network's adapter; the adapter is scaled by alpha / rank."""
+        """Return the alpha of a network's adapter; the adapter is scaled by alpha / rank.
+
+        rsLoRA scales by alpha / sqrt(rank): that is a larger alpha, so every file can carry it.
+        """
+        rank = self.rank_of(network)
+        alpha = self.alpha * rank / self.rank
         if network != "unet" and self.text_encoder_alpha is not None:
-            return self.text_encoder_alpha
-        return self.alpha * self.rank_of(network) / self.rank
+            alpha = self.text_encoder_alpha
+        return alpha * math.sqrt(rank) if self.use_rslora else alpha
 
 
 def plan_task(
@@ -181,6 +196,13 @@ AS_REQUESTED = (
     "enable_bucket",
     "resolutions",
     "caption_dropout_rate",
+    "adapter_type",
+    "decompose_factor",
+    "use_dora",
+    "use_rslora",
+    "loraplus_lr_ratio",
+    "use_ema",
+    "ema_decay",
 )
 """Options that a request and a recipe have under the same name."""
 

@@ -20,6 +20,7 @@ PER_USER_FIELDS = {
     "checkpointing_steps",
     "text_encoder_rank",
     "text_encoder_alpha",
+    "use_rslora",
     "resolutions",
 }
 """The options of a recipe that may differ between the users of one step."""
@@ -33,14 +34,18 @@ def can_share_step(one: Recipe, other: Recipe) -> bool:
 def is_groupable(recipe: Recipe) -> bool:
     """Return whether a user can share a step at all; other users are trained alone.
 
-    Text encoders, dropout and 8-bit moments are not implemented for stacked adapters. Optimizers
-    that look at all weights would couple the users. Batches of different sizes cannot be stacked.
+    Text encoders, dropout, 8-bit moments, DoRA, LoKr and the average of the weights are not
+    implemented for stacked adapters. Optimizers that look at all weights would couple the users.
+    Batches of different sizes cannot be stacked.
     """
     return (
         recipe.text_encoder_lr is None
         and recipe.optimizer == "adamw"
         and not recipe.use_8bit_adam
         and recipe.lora_dropout == 0
+        and recipe.adapter_type == "lora"
+        and not recipe.use_dora
+        and not recipe.use_ema
         and recipe.gradient_accumulation_steps == 1
         and recipe.mixed_precision != "fp16"
         and not recipe.enable_bucket

@@ -19,9 +19,13 @@ from contracts.shared.layout import (
 )
 from trainer.config.recipe import Recipe
 from trainer.export.kohya_metadata import kohya_metadata
+from trainer.export.low_rank import as_low_rank
 from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
 from trainer.process.results import sha256_of, write_atomically
+
+MAGNITUDE = "lora_magnitude_vector"
+"""DoRA's trained row lengths, by peft's and diffusers' name; kohya's is ``dora_scale``."""
 
 
 def write_adapter(
@@ -29,8 +33,9 @@ def write_adapter(
 ) -> AdapterManifest:
     """Write ``adapter/`` under a task's folder and return its manifest.
 
-    ``weights`` have the names of ``lora.weights``.
+    ``weights`` have the names of ``lora.weights``. LoKr is written as the plain LoRA it equals.
     """
+    weights, recipe = as_low_rank(weights, recipe)
     adapter = folder / ADAPTER_FOLDER
     tensors = to_diffusers(weights, recipe)
     about = {"rank": recipe.rank, "lora_alpha": recipe.rank, "base_sha256": base.card.sha256}
@@ -47,7 +52,7 @@ def write_adapter(
         family=base.card.family,
         prediction_type=base.card.prediction_type,
         rank=recipe.rank,
-        lora_alpha=recipe.alpha,
+        lora_alpha=recipe.alpha_of("unet"),
         text_encoder_rank=recipe.text_encoder_rank,
         trigger_word=recipe.trigger_word,
         resolution=recipe.resolution,
@@ -71,7 +76,7 @@ def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
 
 
 def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
-    """Return weights, given by ``<network>.<layer>.lora_A|B.weight``, as diffusers reads them.
+    """Return weights, given by the names of ``lora.weights``, as diffusers reads them.
 
     alpha / rank is multiplied into B, because a diffusers file cannot carry alpha and its readers
     assume that it equals the rank.
@@ -81,7 +86,8 @@ def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor
         network = key.split(".", 1)[0]
         factor = recipe.alpha_of(network) / recipe.rank_of(network)
         folded = tensor * factor if ".lora_B." in key else tensor
-        tensors[lora_names.with_text_model(key)] = folded.contiguous()
+        name = lora_names.with_text_model(key).replace(f"{MAGNITUDE}.weight", MAGNITUDE)
+        tensors[name] = folded.contiguous()
     return tensors
 
 
@@ -99,6 +105,9 @@ def to_kohya(
         network, layer = lora_names.with_text_model(key).split(".", 1)
         path, _, part = layer.rpartition(".lora_")
         name = lora_names.kohya_name(network, path, sdxl=sdxl, layers_per_block=blocks)
+        if part.startswith("magnitude"):
+            tensors[f"{name}.dora_scale"] = tensor[:, None].contiguous()
+            continue
         tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
         tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha_of(network))
     return tensors, kohya_metadata(base.card, recipe, tensors, blocks)
@@ -112,7 +121,7 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
     """
     for network in sorted({key.split(".", 1)[0] for key in weights}):
         own = {
-            f"base_model.model.{name.removeprefix(f'{network}.')}": tensor.clone()
+            peft_key(name.removeprefix(f"{network}.")): tensor.clone()
             for key, tensor in weights.items()
             if key.startswith(f"{network}.")
             for name in (key, lora_names.with_text_model(key))
@@ -122,6 +131,7 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
             r=recipe.rank_of(network),
             lora_alpha=recipe.alpha_of(network),
             target_modules=list(targets),
+            use_dora=recipe.use_dora and network == "unet",
             inference_mode=True,
         )
         settings = {
@@ -133,6 +143,15 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
         write_atomically(
             folder / network / "adapter_model.safetensors", pack(own, {"format": "pt"})
         )
+
+
+def peft_key(key: str) -> str:
+    """Return the key in peft's file of a weight in one network.
+
+    >>> peft_key("to_q.lora_magnitude_vector.weight")
+    'base_model.model.to_q.lora_magnitude_vector'
+    """
+    return f"base_model.model.{key}".replace(f"{MAGNITUDE}.weight", MAGNITUDE)
 
 
 def list_files(folder: Path) -> dict[str, str]:

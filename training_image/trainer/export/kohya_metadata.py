@@ -74,7 +74,7 @@ def training_metadata(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "output_name": recipe.job_id,
         "network_module": "networks.lora",
         "network_dim": recipe.rank,
-        "network_alpha": recipe.alpha,
+        "network_alpha": recipe.alpha_of("unet"),
         "network_dropout": recipe.lora_dropout,
         "resolution": (recipe.resolution, recipe.resolution),
         "seed": recipe.seed,

@@ -96,6 +96,7 @@ def about_training(
         "resolution": recipe.resolution,
         "rank": recipe.rank,
         "alpha": f"{recipe.alpha:g}",
+        "adapter": adapter_kind(recipe),
         "learning rate": f"{recipe.learning_rate:g}",
         "text encoders": "not trained" if encoders is None else f"trained, {encoders:g}",
         "seed": recipe.seed,
@@ -104,6 +105,20 @@ def about_training(
     early = "Training was stopped early: what had been learnt by then was written."
     notes = [about_left_out(photos), early if metrics.partial else ""]
     return "\n\n".join(filter(None, [table(rows), *notes]))
+
+
+def adapter_kind(recipe: Recipe) -> str:
+    """Return the kind of adapter, with what changes its training and its weights."""
+    kind = "LoRA"
+    if recipe.adapter_type == "lokr":
+        kind = f"LoKr of factor {recipe.decompose_factor}, delivered as the LoRA that it equals"
+    extras = {
+        "DoRA": recipe.use_dora,
+        "rsLoRA (alpha / sqrt(rank))": recipe.use_rslora,
+        f"LoRA+ of ratio {recipe.loraplus_lr_ratio or 1:g}": recipe.loraplus_lr_ratio is not None,
+        "average of the weights (EMA)": recipe.use_ema,
+    }
+    return ", ".join([kind, *(name for name, is_used in extras.items() if is_used)])
 
 
 def about_left_out(photos: Sequence[PhotoVerdict]) -> str:

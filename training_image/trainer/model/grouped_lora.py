@@ -41,7 +41,7 @@ def attach(network: nn.Module, recipes: list[Recipe]) -> dict[str, nn.Parameter]
         keys = [f"unet.{name}.lora_{part}.{lora.ADAPTER}.weight" for part in "AB"]
         shape = (rank, layer.in_features)
         down = torch.stack([lora.initial_lora_a(keys[0], shape, rank, r.seed) for r in recipes])
-        scales = torch.tensor([r.alpha / rank for r in recipes])
+        scales = torch.tensor([r.alpha_of("unet") / rank for r in recipes])
         grouped = GroupedLinear(layer, down, scales).to(layer.weight.device)
         _replace(network, name, grouped)
         weights |= {keys[0]: grouped.down, keys[1]: grouped.up}

@@ -3,16 +3,18 @@
 peft wraps each target layer. The base's own weights are never changed.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from diffusers.utils.peft_utils import recurse_remove_peft_layers
-from peft import LoraConfig, inject_adapter_in_model
+from peft import LoKrConfig, LoraConfig, PeftConfig, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from trainer.config.noise import normal
+from trainer.process.results import TrainingError
 
 ADAPTER = "default"
 
@@ -29,16 +31,45 @@ def attach(
     alpha: float,
     seed: int,
     dropout: float = 0.0,
+    dora: bool = False,
+    decompose_factor: int | None = None,
 ) -> None:
-    """Add a new adapter to ``network``, in float32: A is drawn from the seed, B is zero."""
-    config = LoraConfig(
-        r=rank, lora_alpha=alpha, target_modules=list(targets), lora_dropout=dropout
+    """Add a new adapter to ``network``, in float32; it changes nothing yet.
+
+    LoRA: A is drawn from the seed, B is zero; ``dora`` also trains the rows' lengths. LoKr
+    (``decompose_factor`` is the side of its first matrix): the first matrix is zero, the others are
+    drawn from the seed.
+
+    Raises:
+        TrainingError: ``option_unavailable``; LoKr's rank is too large for the network.
+    """
+    config: PeftConfig = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        target_modules=list(targets),
+        lora_dropout=dropout,
+        use_dora=dora,
     )
+    if decompose_factor is not None:
+        config = LoKrConfig(
+            r=rank, alpha=alpha, target_modules=list(targets), decompose_factor=decompose_factor
+        )
     inject_adapter_in_model(config, network, adapter_name=ADAPTER)
     for key, weight in parameters({name: network}).items():
         weight.data = weight.data.float()
         if ".lora_A." in key:
             weight.data.copy_(initial_lora_a(key, weight.shape, rank, seed))
+        elif ".lokr_w2_" in key:
+            weight.data.copy_(
+                normal(weight.shape, seed, "lokr", key) / math.sqrt(3 * weight.shape[1])
+            )
+        elif ".lokr_w2." in key:  # peft makes the second matrix whole where the rank is no saving
+            most = math.ceil(max(weight.shape) / 2) - 1
+            message = (
+                f"rank: adapter_type lokr has at most rank {most} with decompose_factor "
+                f"{decompose_factor} on this base"
+            )
+            raise TrainingError("option_unavailable", message)
 
 
 def initial_lora_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
@@ -55,7 +86,7 @@ def detach(networks: Networks) -> None:
 
 
 def parameters(networks: Networks) -> dict[str, nn.Parameter]:
-    """Return the trained weights by ``<network>.<layer>.lora_A|B.default.weight``."""
+    """Return the trained weights by peft's names: ``<network>.<layer>.lora_A.default.weight``."""
     return {
         f"{name}.{key}": weight
         for name, network in networks.items()
@@ -77,8 +108,10 @@ def file_key(name: str) -> str:
 
     >>> file_key("unet.to_q.lora_A.default.weight")
     'unet.to_q.lora_A.weight'
+    >>> file_key("unet.to_q.lokr_w1.default")
+    'unet.to_q.lokr_w1'
     """
-    return name.replace(f".{ADAPTER}.", ".")
+    return name.replace(f".{ADAPTER}.", ".").removesuffix(f".{ADAPTER}")
 
 
 def restore(networks: Networks, saved: dict[str, Tensor]) -> None:
@@ -103,7 +136,8 @@ def disabled(networks: Networks) -> Iterator[None]:
 def set_dropout(networks: Networks, *, active: bool) -> None:
     """Switch the adapters' dropout on or off; the base's own layers have none."""
     for layer in _layers(networks):
-        layer.lora_dropout.train(active)
+        if hasattr(layer, "lora_dropout"):  # LoKr has none
+            layer.lora_dropout.train(active)
 
 
 def _layers(networks: Networks) -> list[BaseTunerLayer]:

@@ -58,17 +58,21 @@ class TrainingState:
     progress: Progress
 
     tensors: dict[str, Tensor]
-    """``weight/<name>``, and ``optimizer/<key>/<name>`` of each weight."""
+    """``weight/<name>``, ``optimizer/<key>/<name>`` and perhaps ``ema/<name>`` of each weight."""
 
     numbers: Numbers = field(default_factory=dict)
     """``optimizer/<key>/<name>`` and ``group/<number>/<key>``: the optimizer's plain numbers."""
 
     def adapter(self) -> dict[str, Tensor]:
-        """Return the weights by the names of ``lora.weights``, float32 on the CPU."""
+        """Return the weights to export by the names of ``lora.weights``, float32 on the CPU.
+
+        They are the average of the weights where the training keeps one.
+        """
+        prefix = "ema/" if any(name.startswith("ema/") for name in self.tensors) else "weight/"
         return {
-            lora.file_key(name.removeprefix("weight/")): tensor.float().cpu().contiguous()
+            lora.file_key(name.removeprefix(prefix)): tensor.float().cpu().contiguous()
             for name, tensor in self.tensors.items()
-            if name.startswith("weight/")
+            if name.startswith(prefix)
         }
 
 

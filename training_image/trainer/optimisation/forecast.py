@@ -14,7 +14,7 @@ from trainer.evaluation.gate import SamplingRequests
 from trainer.examples.batches import draw_batch
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.optimisation.loop import training_mode
+from trainer.optimisation.loop import texts_of, training_mode
 from trainer.optimisation.losses import example_losses, user_loss
 from trainer.optimisation.training_run import TrainingRun
 from trainer.process.threads import choose_threads
@@ -65,8 +65,7 @@ def try_step(base: Base, run: TrainingRun, networks: lora.Networks) -> float:
     with training_mode(base, networks, recipe, frozen) as texts:
         began = now(base)
         batch = draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
-        encoded = texts[0] if texts else base.encode(examples.prompts)
-        losses = example_losses(base, recipe, batch, encoded.rows(batch.rows.to(base.device)))
+        losses = example_losses(base, recipe, batch, texts_of(base, examples, texts, batch.rows))
         user_loss(losses, recipe).backward()
         ended = now(base)
     for weight in weights.values():

@@ -6,12 +6,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from contracts.codes import CODES
 from trainer.config.noise import seed_of
 from trainer.config.recipe import Recipe
-from trainer.examples.batches import draw_batch
+from trainer.examples.batches import Examples, draw_batch
 from trainer.model import lora
 from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
@@ -49,9 +49,12 @@ def train(
                 roll_back(tracker, stepper)
                 break
             _save_if_due(tracker, stepper, preempted=process_group.any_rank(limit.preempted))
-            tracker.validate(networks)
+            if run.validation_is_due(tracker.progress.step):
+                with stepper.averaged():
+                    tracker.validate(networks)
 
     raise_if_untrained(tracker.progress)
+    stepper.use_average()
     process_group.check_equal(stepper.weights.values())
     return tracker.outcome()
 
@@ -109,8 +112,26 @@ class UserStep:
         batch = draw_batch(recipe, examples, index, len(base.alphas_cumprod))
         if recipe.lora_dropout:
             torch.manual_seed(seed_of(recipe.seed, "dropout", index))
-        encoded = self.frozen[0] if self.frozen else base.encode(examples.prompts)
-        return example_losses(base, recipe, batch, encoded.rows(batch.rows.to(base.device)))
+        texts = texts_of(base, examples, self.frozen, batch.rows)
+        return example_losses(base, recipe, batch, texts)
+
+
+def texts_of(
+    base: Base, examples: Examples, frozen: list[EncodedPrompts], rows: Tensor
+) -> EncodedPrompts:
+    """Return the encoded prompt of each example of a batch; each prompt is encoded once.
+
+    Args:
+        base: the base with its text encoders.
+        examples: the examples with all their prompts.
+        frozen: all prompts, encoded; empty when the text encoders are trained.
+        rows: (B,), the index of each example's prompt.
+    """
+    if frozen:
+        return frozen[0].rows(rows.to(base.device))
+    used, places = rows.unique(return_inverse=True)
+    encoded = base.encode([examples.prompts[row] for row in used.tolist()])
+    return encoded.rows(places.to(base.device))
 
 
 def resume(run: TrainingRun, stepper: OptimizerStep) -> Progress:
@@ -154,6 +175,11 @@ def roll_back(tracker: RunTracker, stepper: OptimizerStep) -> None:
     )
 
 
+def trained_encoders(base: Base, recipe: Recipe) -> list[nn.Module]:
+    """Return the text encoders that are trained; CLIP's own layers have no dropout."""
+    return [] if recipe.text_encoder_lr is None else list(base.text_encoders().values())
+
+
 @contextmanager
 def training_mode(
     base: Base, networks: lora.Networks, recipe: Recipe, texts: Sequence[EncodedPrompts] = ()
@@ -169,13 +195,20 @@ def training_mode(
     if recipe.gradient_checkpointing and not had_checkpointing:
         unet.enable_gradient_checkpointing()
     unet.train()  # gradient checkpointing needs it; no layer but the adapters has dropout
-    lora.set_dropout(networks, active=True)
     checkpointing = unet.is_gradient_checkpointing
+    encoders = trained_encoders(base, recipe) if checkpointing else []
+    for encoder in encoders:
+        encoder.gradient_checkpointing_enable({"use_reentrant": False})
+        encoder.train()
+    lora.set_dropout(networks, active=True)
     try:
         with fused_lora_layers(unet, list(texts), checkpointing=checkpointing) as frozen:
             yield frozen
     finally:
         lora.set_dropout(networks, active=False)
         unet.eval()
+        for encoder in encoders:
+            encoder.gradient_checkpointing_disable()
+            encoder.eval()
         if not had_checkpointing:
             unet.disable_gradient_checkpointing()

@@ -28,13 +28,25 @@ def make_optimizer(recipe: Recipe, weights: dict[str, nn.Parameter]) -> torch.op
     Raises:
         TrainingError: ``option_unavailable``; the optimizer's package is not installed.
     """
-    unet = [weight for name, weight in weights.items() if name.startswith("unet.")]
-    encoders = [weight for name, weight in weights.items() if not name.startswith("unet.")]
-    groups: WeightGroups = [{"params": unet, "peak": recipe.learning_rate}]
-    if encoders:
-        groups.append({"params": encoders, "peak": recipe.text_encoder_lr})
+    groups = [group for group in weight_groups(recipe, weights) if group["params"]]
     maker = _adamw_8bit if recipe.use_8bit_adam else MAKERS[recipe.optimizer]
     return maker(recipe, groups)
+
+
+def weight_groups(recipe: Recipe, weights: dict[str, nn.Parameter]) -> WeightGroups:
+    """Return the weights by peak rate: UNet before text encoders; with LoRA+, A before B."""
+    unet = {name: weight for name, weight in weights.items() if name.startswith("unet.")}
+    encoders = {name: weight for name, weight in weights.items() if name not in unet}
+    groups: WeightGroups = []
+    for own, peak in ((unet, recipe.learning_rate), (encoders, recipe.text_encoder_lr)):
+        if recipe.loraplus_lr_ratio is None:
+            groups.append({"params": list(own.values()), "peak": peak})
+            continue
+        ups = [weight for name, weight in own.items() if ".lora_B." in name]
+        others = [weight for name, weight in own.items() if ".lora_B." not in name]
+        groups.append({"params": others, "peak": peak})
+        groups.append({"params": ups, "peak": (peak or 0.0) * recipe.loraplus_lr_ratio})
+    return groups
 
 
 def _adamw(recipe: Recipe, groups: WeightGroups) -> torch.optim.Optimizer:

@@ -5,11 +5,13 @@ not finite has diverged: a step moves no weights when every user has diverged.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
+from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
 from trainer.config.recipe import Recipe
@@ -80,6 +82,9 @@ class OptimizerStep:
         device = next(iter(weights.values())).device.type
         # float16 rounds small gradients to zero, so the loss is scaled up before the backward pass.
         self._scaler = torch.amp.GradScaler(device, enabled=dtype == torch.float16)
+        self._average: EMAModel | None = None
+        if recipe.use_ema:
+            self._average = EMAModel(weights.values(), decay=recipe.ema_decay)
 
     @property
     def learning_rate(self) -> float:
@@ -109,6 +114,8 @@ class OptimizerStep:
             set_rate(self._optimizer, self._schedule(step))
             self._scaler.step(self._optimizer)
             self._scaler.update()
+            if self._average is not None:
+                self._average.step(self.weights.values())
         self._optimizer.zero_grad(set_to_none=True)
         return stats
 
@@ -123,8 +130,13 @@ class OptimizerStep:
         """Return all that a resumed training needs."""
         state = state_dict(progress, self.weights, self._optimizer)
         own: dict[str, Any] = self._scaler.state_dict()
-        scaler = {f"scaler/{key}": value for key, value in own.items()}
-        return TrainingState(progress, state.tensors, state.numbers | scaler)
+        numbers = {f"scaler/{key}": value for key, value in own.items()}
+        tensors = state.tensors
+        if self._average is not None:
+            averages = zip(self.weights, self._average.shadow_params, strict=True)
+            tensors = tensors | {f"ema/{name}": tensor for name, tensor in averages}
+            numbers["ema/optimization_step"] = self._average.optimization_step
+        return TrainingState(progress, tensors, state.numbers | numbers)
 
     def load_state(self, state: TrainingState) -> None:
         """Restore what ``state_dict`` returned."""
@@ -136,6 +148,31 @@ class OptimizerStep:
         }
         if own and self._scaler.is_enabled():
             self._scaler.load_state_dict(own)
+        if self._average is not None:
+            averages = zip(self.weights, self._average.shadow_params, strict=True)
+            for name, tensor in averages:
+                tensor.copy_(state.tensors[f"ema/{name}"])
+            self._average.optimization_step = int(state.numbers["ema/optimization_step"])
+
+    def use_average(self) -> None:
+        """Replace the weights by their average, if the training keeps one: it is over."""
+        if self._average is not None:
+            self._average.copy_to(self.weights.values())
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Draw with the averaged weights inside the block, if the training keeps an average."""
+        if self._average is None:
+            yield
+            return
+        own = [weight.detach().clone() for weight in self.weights.values()]
+        self._average.copy_to(self.weights.values())
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for weight, saved in zip(self.weights.values(), own, strict=True):
+                    weight.copy_(saved)
 
 
 def divergence_at(step: int) -> TrainingError:

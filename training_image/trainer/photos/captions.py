@@ -5,7 +5,8 @@ Captions are user text and stay in memory: verdicts contain codes alone.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -26,24 +27,47 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import CAPTIONER_CHANNEL
 from contracts.shared.prompts import caption_for, names_subject
 from trainer.model.base import Base
+from trainer.process.resources import has_bf16
 from trainer.process.results import TrainingError
 
 CAPTIONER_VARIABLE = "LIKENESS_CAPTIONER"
-MAX_CAPTION_TOKENS = 40
-"""The longest answer of a captioner."""
-
 QUESTION = "A short image description."
 """The question to InstructBLIP when the request has none; InstructBLIP was trained with it."""
+
+
+class Wording(NamedTuple):
+    """How a captioner words its descriptions."""
+
+    prompt: str | None = None
+    """A question, or the beginning of the description, depending on the captioner."""
+    max_tokens: int = 40
+    min_tokens: int = 0
+    num_beams: int = 3
+
+    @classmethod
+    def of(cls, request: TrainingRequest) -> "Wording":
+        """Return what the request asks for."""
+        return cls(
+            request.autocaption_prompt,
+            request.autocaption_max_tokens,
+            request.autocaption_min_tokens,
+            request.autocaption_num_beams,
+        )
+
+
+PLAIN = Wording()
+"""The wording of a request that says nothing about it."""
 
 
 class Captioner(Protocol):
     """Describes images."""
 
-    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
-        """Return a short description of an image; the same image gets the same one.
+    def describe(self, image: Image.Image, wording: Wording = PLAIN) -> str:
+        """Return a description of an image; the same image and wording give the same one."""
+        ...
 
-        ``prompt`` is a question, or the beginning of the description, depending on the captioner.
-        """
+    def move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move the network to a device, in a type."""
         ...
 
 
@@ -91,6 +115,24 @@ def load_captioner(folder: Path) -> Captioner:
     return CAPTIONERS[kind](folder)
 
 
+@contextmanager
+def on_device(captioner: Captioner | None, device: torch.device) -> Iterator[None]:
+    """Keep the captioner on the device inside the block, and in this process's memory after it.
+
+    A training needs the GPU's memory for itself. On a GPU the network is in 16 bits.
+    """
+    if captioner is None or device.type == "cpu":
+        yield
+        return
+    captioner.move(device, torch.bfloat16 if has_bf16(device) else torch.float16)
+    try:
+        yield
+    finally:
+        captioner.move(torch.device("cpu"), torch.float32)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
 class _Captioner:
     """A captioning network in a local folder of transformers' format."""
 
@@ -112,13 +154,23 @@ class _Captioner:
             raise ValueError(folder.name)
         self._network = network.eval()
 
-    def _generate(self, image: Image.Image, prompt: str | None) -> Tensor:
+    def move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move the network to a device, in a type."""
+        self._network.to(device=device, dtype=dtype)
+
+    def _generate(self, image: Image.Image, wording: Wording) -> Tensor:
         """Return the most likely tokens."""
-        description = {} if prompt is None else {"text": prompt}
+        description = {} if wording.prompt is None else {"text": wording.prompt}
         given = self._processor(images=image, return_tensors="pt", **description)
+        network = self._network
+        given = given.to(network.device, network.dtype)  # numbers of tokens stay whole
         with torch.no_grad():
-            answer = self._network.generate(
-                **given, max_new_tokens=MAX_CAPTION_TOKENS, num_beams=3, do_sample=False
+            answer = network.generate(
+                **given,
+                max_new_tokens=wording.max_tokens,
+                min_new_tokens=wording.min_tokens,
+                num_beams=wording.num_beams,
+                do_sample=False,
             )
         tokens: Tensor = answer[0]
         return tokens
@@ -136,9 +188,11 @@ class BlipCaptioner(_Captioner):
 
     kind = BlipForConditionalGeneration
 
-    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
-        """Return a short description of an image."""
-        return self._decode(self._generate(image, prompt)[1:])  # the first token is the start token
+    def describe(self, image: Image.Image, wording: Wording = PLAIN) -> str:
+        """Return a description of an image."""
+        return self._decode(
+            self._generate(image, wording)[1:]
+        )  # the first token is the start token
 
 
 class InstructBlipCaptioner(_Captioner):
@@ -149,9 +203,10 @@ class InstructBlipCaptioner(_Captioner):
 
     kind = InstructBlipForConditionalGeneration
 
-    def describe(self, image: Image.Image, prompt: str | None = None) -> str:
-        """Return a short description of an image."""
-        return self._decode(self._generate(image, prompt or QUESTION))
+    def describe(self, image: Image.Image, wording: Wording = PLAIN) -> str:
+        """Return a description of an image."""
+        asked = wording._replace(prompt=wording.prompt or QUESTION)
+        return self._decode(self._generate(image, asked))
 
 
 CAPTIONERS: dict[str, Callable[[Path], Captioner]] = {
@@ -171,7 +226,7 @@ def choose_caption(
         codes = () if is_named else ("trigger_added",)
         return Caption(trained_under(own, request), is_own=True, codes=codes)
     ignored = () if photo.caption is None else ("caption_ignored",)
-    description = "" if captioner is None else captioner.describe(image, request.autocaption_prompt)
+    description = "" if captioner is None else captioner.describe(image, Wording.of(request))
     if not description:
         return Caption(trained_under(None, request), is_own=False, codes=ignored)
     parts = (request.autocaption_prefix, description, request.autocaption_suffix)

@@ -4,6 +4,9 @@ read -> detect the face -> mask -> background -> crop -> caption. A photo may be
 are used, unless the request wants all photos or too few are left.
 """
 
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +22,21 @@ from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_s
 from trainer.faces.choice import detector_of, names_a_person
 from trainer.model.base import Base
 from trainer.photos.background import GrabCutSegmenter, Segmenter, change_background
-from trainer.photos.captions import Caption, Captioner, caption_codes, captioner_of, choose_caption
+from trainer.photos.captions import (
+    Caption,
+    Captioner,
+    caption_codes,
+    captioner_of,
+    choose_caption,
+    on_device,
+)
 from trainer.photos.crop import cut_to_face
 from trainer.photos.masks import face_mask, own_mask, to_weights
 from trainer.photos.photos import Photo, fit, read_image
 from trainer.process.results import TrainingError, log
+
+READERS = 4
+"""Photos that are decoded side by side; each has at most 2048 x 2048 pixels."""
 
 REPAIR_CODES = {"face_cropped", "face_aligned", "padded", "background_changed"}
 """The codes of changes that make a photo a repaired one."""
@@ -85,7 +98,11 @@ def process_photos(
         TrainingError: ``photo_changed``; ``photos_refused``, if the request wants all photos;
             ``too_few_photos``. The last two carry the verdicts.
     """
-    done = [process_photo(pipeline, photo) for photo in pipeline.task.photos]
+    with on_device(pipeline.captioner, base.device):
+        done = [
+            process_photo(pipeline, photo, pixels)
+            for photo, pixels in read_ahead(pipeline.root, pipeline.task.photos)
+        ]
     accepted = [
         (photo, caption) for photo, caption, _ in done if photo is not None and caption is not None
     ]
@@ -117,11 +134,30 @@ def require_enough(verdicts: tuple[PhotoVerdict, ...], *, all_must_pass: bool) -
         raise TrainingError("too_few_photos", message, verdicts)
 
 
+def read_ahead(
+    root: Path, photos: Sequence[TaskPhoto], workers: int = READERS
+) -> Iterator[tuple[TaskPhoto, Pixels]]:
+    """Yield every photo with its pixels, (H, W, 3); the next ``workers`` photos are being decoded.
+
+    Only decoding runs side by side: detector and captioner have one network each, and OpenCV's
+    cut-outs depend on the order in which they are made.
+    """
+
+    def read(photo: TaskPhoto) -> Pixels:
+        return np.asarray(read_image(root, photo))
+
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[Pixels]] = deque()
+        for number, photo in enumerate(photos):
+            window = photos[number : number + workers + 1]
+            ahead += [pool.submit(read, later) for later in window[len(ahead) :]]
+            yield photo, ahead.popleft().result()
+
+
 def process_photo(
-    pipeline: PhotoPipeline, task_photo: TaskPhoto
+    pipeline: PhotoPipeline, task_photo: TaskPhoto, pixels: Pixels
 ) -> tuple[Photo | None, Caption | None, PhotoVerdict]:
     """Process one photo; return it with its caption, or only the verdict if it is refused."""
-    pixels: Pixels = np.asarray(read_image(pipeline.root, task_photo))
     verdict = PhotoVerdict(index=task_photo.index, verdict="accepted", sha256=task_photo.sha256)
     measures: FaceMetrics | None = None
     try:

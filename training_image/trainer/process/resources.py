@@ -113,15 +113,20 @@ class Machine(BaseModel):
             TrainingError: ``option_unavailable``; the device does not support it.
         """
         on_gpu = device.type == "cuda"
-        has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else True
-        precision = requested or self.mixed_precision or ("bf16" if on_gpu and has_bf16 else "no")
+        supported = has_bf16(device)
+        precision = requested or self.mixed_precision or ("bf16" if on_gpu and supported else "no")
         if precision == "fp16" and not on_gpu:
             raise TrainingError("option_unavailable", "mixed_precision: fp16 needs a GPU")
-        if precision == "bf16" and not has_bf16:
+        if precision == "bf16" and not supported:
             raise TrainingError(
                 "option_unavailable", "mixed_precision: this GPU does not support bf16"
             )
         return DTYPES[precision]
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Return whether a device computes in bf16 itself; a T4 and a V100 only emulate it, slowly."""
+    return device.type != "cuda" or bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def rank_of(host: str) -> tuple[int, str]:

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from contracts.document import Document
+from contracts.documents.upload.adapter_options import AdapterOptions
 from contracts.shared.limits import (
+    MAX_ALPHA,
     MAX_RANK,
     MAX_REPEATS,
     MAX_SIDE,
@@ -38,13 +39,13 @@ Scheduler = Literal[
 Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)]
 
 
-class TrainingOptions(Document):
+class TrainingOptions(AdapterOptions):
     """Part of a TrainingRequest: optional settings for experts."""
 
     text_encoder_rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Rank of the text encoders' adapters; absent: ``rank``."""
 
-    text_encoder_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
+    text_encoder_alpha: Annotated[float, Field(gt=0, le=MAX_ALPHA)] | None = None
     """Alpha of the text encoders' adapters; absent: the same alpha / rank as in the UNet."""
 
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -141,4 +142,17 @@ class TrainingOptions(Document):
             useless += [(f, "with optimizer adafactor") for f in ("adam_beta1", "adam_beta2")]
         if self.num_train_epochs is None:
             useless.append(("repeats", "without num_train_epochs"))
+        if self.optimizer == "prodigy":
+            useless.append(("loraplus_lr_ratio", "with optimizer prodigy"))
+        return useless + self._without_effect_on_the_adapter()
+
+    def _without_effect_on_the_adapter(self) -> list[tuple[str, str]]:
+        useless = []
+        if self.adapter_type == "lokr":
+            only_lora = ("use_dora", "use_rslora", "loraplus_lr_ratio", "lora_dropout")
+            useless += [(field, "with adapter_type lokr") for field in only_lora]
+        else:
+            useless.append(("decompose_factor", "without adapter_type lokr"))
+        if not self.use_ema:
+            useless.append(("ema_decay", "without use_ema"))
         return useless

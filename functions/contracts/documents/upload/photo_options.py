@@ -11,7 +11,11 @@ from contracts.document import Document
 
 CaptionPart = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
-AUTOCAPTION_PARTS = ("prompt", "prefix", "suffix")
+CaptionerPrompt = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)
+]
+
+AUTOCAPTION_PARTS = ("prompt", "prefix", "suffix", "max_tokens", "min_tokens", "num_beams")
 FaceCrop = Literal["none", "crop", "align"]
 FaceChecks = Literal["photos", "off"]
 Background = Literal["keep", "blur", "random"]
@@ -47,7 +51,7 @@ class PhotoOptions(Document):
     autocaption: bool = False
     """Let a captioner describe the photos without a caption."""
 
-    autocaption_prompt: CaptionPart | None = None
+    autocaption_prompt: CaptionerPrompt | None = None
     """Prompt for the captioner: a question (InstructBLIP) or the caption's first words (BLIP)."""
 
     autocaption_prefix: CaptionPart | None = None
@@ -55,6 +59,16 @@ class PhotoOptions(Document):
 
     autocaption_suffix: CaptionPart | None = None
     """Text after the generated caption."""
+
+    autocaption_max_tokens: Annotated[int, Field(ge=1, le=512)] = 40
+    """Largest length of a generated caption in the captioner's tokens; what the base's text encoder
+    does not read is reported as ``caption_truncated``."""
+
+    autocaption_min_tokens: Annotated[int, Field(ge=0, le=512)] = 0
+    """Smallest length of a generated caption in the captioner's tokens."""
+
+    autocaption_num_beams: Annotated[int, Field(ge=1, le=10)] = 3
+    """Beams of the captioner's search; more are slower and describe better."""
 
     caption_dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Probability that a photo is trained with an empty caption."""
@@ -65,6 +79,9 @@ class PhotoOptions(Document):
             if getattr(self, field) != type(self).model_fields[field].default:
                 message = f"{field} has no effect without {needed}"
                 raise ValueError(message)
+        if self.autocaption_min_tokens > self.autocaption_max_tokens:
+            message = "autocaption_min_tokens is above autocaption_max_tokens"
+            raise ValueError(message)
         if self.require_face is False and (self.face_crop != "none" or self.mask_of == "face"):
             message = "face_crop and mask_of face need a face, and require_face is false"
             raise ValueError(message)

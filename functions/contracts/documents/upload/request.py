@@ -10,6 +10,7 @@ from contracts.documents.upload.options import TrainingOptions
 from contracts.documents.upload.photo_options import PhotoOptions
 from contracts.documents.upload.run import RunOptions
 from contracts.shared.limits import (
+    MAX_ALPHA,
     MAX_CLASS_IMAGES,
     MAX_COST_USD,
     MAX_LEARNING_RATE,
@@ -88,7 +89,7 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     rank: Annotated[int, Field(ge=1, le=MAX_RANK)] | None = None
     """Rank of the adapter; absent: the base's default."""
 
-    lora_alpha: Annotated[float, Field(gt=0, le=512)] | None = None
+    lora_alpha: Annotated[float, Field(gt=0, le=MAX_ALPHA)] | None = None
     """The adapter is scaled by alpha / rank; absent: equal to ``rank``."""
 
     resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)] | None = None

@@ -1,0 +1,62 @@
+"""LoKr as plain LoRA pairs: the Kronecker product of a small and a low-rank matrix has low rank.
+
+kron(W1, U V) = kron(W1, U) kron(I, V). With W1 of (a, b), U of (c, r) and V of (r, d) that is a
+LoRA of rank b x r with the same change of the layer. So every tool and the endpoint can load it.
+"""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config.recipe import Recipe
+
+Weights = dict[str, Tensor]
+
+
+def as_low_rank(weights: Weights, recipe: Recipe) -> tuple[Weights, Recipe]:
+    """Return the weights as LoRA pairs, and the recipe with the ranks and alphas of these pairs.
+
+    The pairs of one network have one rank: shorter ones are filled with zeros.
+    """
+    if recipe.adapter_type == "lora":
+        return weights, recipe
+    layers: dict[str, Weights] = defaultdict(dict)
+    for key, tensor in weights.items():
+        layer, _, part = key.rpartition(".")
+        layers[layer][part] = tensor
+    pairs = {layer: lora_pair(parts) for layer, parts in layers.items()}
+    unet = max_rank(pairs, "unet.")
+    encoders = max_rank(pairs, "text_encoder")
+    plain = replace(
+        recipe,
+        adapter_type="lora",
+        rank=unet,
+        alpha=recipe.alpha_of("unet") * unet / recipe.rank,
+        text_encoder_rank=encoders or recipe.text_encoder_rank,
+        text_encoder_alpha=(
+            recipe.alpha_of("text_encoder") * encoders / recipe.rank_of("text_encoder")
+            if encoders
+            else recipe.text_encoder_alpha
+        ),
+    )
+    tensors = {}
+    for layer, (down, up) in pairs.items():
+        missing = plain.rank_of(layer.split(".", 1)[0]) - len(down)
+        tensors[f"{layer}.lora_A.weight"] = nn.functional.pad(down, (0, 0, 0, missing))
+        tensors[f"{layer}.lora_B.weight"] = nn.functional.pad(up, (0, missing))
+    return tensors, plain
+
+
+def lora_pair(parts: Weights) -> tuple[Tensor, Tensor]:
+    """Return A (b x r, in) and B (out, b x r) of one LoKr layer; B @ A is its Kronecker product."""
+    small, up, down = parts["lokr_w1"], parts["lokr_w2_a"], parts["lokr_w2_b"]
+    return torch.kron(torch.eye(small.shape[1]), down), torch.kron(small, up)
+
+
+def max_rank(pairs: dict[str, tuple[Tensor, Tensor]], prefix: str) -> int:
+    """Return the largest rank of the layers whose names start with ``prefix``; 0 without any."""
+    return max(
+        (len(down) for name, (down, _) in pairs.items() if name.startswith(prefix)), default=0
+    )
