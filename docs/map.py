@@ -168,6 +168,7 @@ LISTENERS = (
     "release_endpoint",
     "authorize",
     "http_api",
+    "deliver_webhook",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 
@@ -187,6 +188,7 @@ DATA = {
 LINES = {
     "template.yaml": "Every resource of the stack, its parameters and its outputs.",
     "Makefile": "Every command for people: `make help` lists them.",
+    "docs/examples/webhook_receiver.ts": "A receiver of webhooks in TypeScript, without a library.",
     "CHANGELOG.md": "What each version added, changed and fixed.",
     "likeness_client/py.typed": "Says that the client has types.",
     "CONTRIBUTING.md": "How to set up, test and change Likeness.",

@@ -832,6 +832,20 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "webhook_address_refused": CodeEntry(
+        "The webhook's address is not accepted",
+        "It is no https address of a public host, it has a user name, or its port is not allowed.",
+        "Give an address such as https://example.org/likeness that the internet can reach.",
+        "owner",
+        False,
+    ),
+    "too_many_webhooks": CodeEntry(
+        "The tenant has as many webhooks as it may have",
+        "A tenant may have ten webhooks.",
+        "Delete one that is not used any more, or choose several events for one webhook.",
+        "owner",
+        False,
+    ),
     "already_started": CodeEntry(
         "The upload has its training already",
         "A request for this upload was accepted before; one upload is trained once.",

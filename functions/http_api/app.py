@@ -20,6 +20,8 @@ from aws.front_door import (
 )
 from aws.models import DynamoModels
 from aws.storage import S3Storage
+from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
+from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Services
 from runtime.handlers import stage
@@ -52,5 +54,10 @@ def _services() -> Services:
         limits=Limits(
             requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
             trainings_per_day=settings.number("TRAININGS_PER_DAY"),
+        ),
+        webhooks=WebhookServices(
+            DynamoWebhooks.from_env(),
+            SqsWebhookQueue.from_env(),
+            private=settings.text("WEBHOOK_ADDRESSES") == "any",
         ),
     )

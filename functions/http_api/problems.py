@@ -22,6 +22,8 @@ STATUS: dict[str, HTTPStatus] = {
     "request_in_progress": HTTPStatus.CONFLICT,
     "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
+    "webhook_address_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_many_webhooks": HTTPStatus.CONFLICT,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """HTTP status of every code with which the API itself answers."""

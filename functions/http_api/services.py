@@ -12,6 +12,7 @@ from domain.ports.erasure import Eraser
 from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
 from domain.ports.models import Models
 from domain.ports.storage import Storage
+from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
 
 
@@ -42,6 +43,7 @@ class Services:
     bases: Bases
     canceller: Canceller
     memory: ShortMemory
+    webhooks: WebhookServices
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

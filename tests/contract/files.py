@@ -15,6 +15,7 @@ MACHINES = {
 BESIDE_THE_STATES = {
     "authorize",
     "cancel_job",
+    "deliver_webhook",
     "follow_training",
     "http_api",
     "launch_training",

@@ -128,8 +128,11 @@ FUNCTIONS = {
     ("front_door.DynamoShortMemory.answered", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.begin", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.count", "update_item"): Writer(1, "text", "table"),
-    ("models.create_model", "write"): Writer(1, "text", "uploads"),
+    ("models.start", "write"): Writer(1, "text", "uploads"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
+    ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
+    ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
+    ("webhooks.DynamoWebhooks.replace", "update_item"): Writer(1, "text", "table"),
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),
     ("model.announce", "write_text"): Writer(1, "text", "scratch"),

@@ -93,7 +93,11 @@ def test_a_bucket_keeps_old_versions_for_a_while_and_drops_unfinished_uploads(bu
     assert any("AbortIncompleteMultipartUpload" in rule for rule in whole)
 
 
-@pytest.mark.parametrize("name", [n for n, found in EVENTS.items() if found["Type"] != "DynamoDB"])
+READ = {"DynamoDB", "SQS"}
+"""Sources that Lambda reads: a stream has its own destination, a queue its own dead letters."""
+
+
+@pytest.mark.parametrize("name", [n for n, found in EVENTS.items() if found["Type"] not in READ])
 def test_an_event_that_cannot_be_delivered_is_kept(name: str) -> None:
     assert EVENTS[name]["Properties"]["DeadLetterConfig"] == {"Arn": DEAD_LETTERS}
 
@@ -105,6 +109,15 @@ def test_rows_that_a_function_cannot_take_are_kept_and_do_not_hold_up_others(nam
     assert properties["DestinationConfig"] == {"OnFailure": failure}
     assert properties["BisectBatchOnFunctionError"] is True
     assert properties["MaximumRetryAttempts"] > 0
+
+
+@pytest.mark.parametrize("name", [n for n, found in EVENTS.items() if found["Type"] == "SQS"])
+def test_a_message_that_a_function_cannot_take_goes_to_the_queues_dead_letters(name: str) -> None:
+    queue = EVENTS[name]["Properties"]["Queue"]["Fn::GetAtt"][0]
+    redrive = RESOURCES[queue]["Properties"]["RedrivePolicy"]
+    letters = RESOURCES[redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]]
+    assert letters["Properties"]["MessageRetentionPeriod"] == 1209600
+    assert EVENTS[name]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:

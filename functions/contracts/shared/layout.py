@@ -249,6 +249,26 @@ def approval_row(tenant: str, model_id: str) -> str:
     return f"approval#{tenant}#{model_id}"
 
 
+def webhook_row(webhook_id: str) -> str:
+    """Key of the row of a webhook."""
+    return f"webhook#{webhook_id}"
+
+
+def webhooks_index(tenant: str) -> str:
+    """Value of the index's key under which a tenant's webhooks stand."""
+    return f"webhooks#{tenant}"
+
+
+def delivery_row(webhook_id: str, message_id: str) -> str:
+    """Key of the row of what became of one message to a webhook."""
+    return f"delivery#{webhook_id}#{message_id}"
+
+
+def deliveries_index(webhook_id: str) -> str:
+    """Value of the index's key under which a webhook's deliveries stand."""
+    return f"deliveries#{webhook_id}"
+
+
 # --- inside the training container, under /opt/ml ----------------------------------------------
 
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"

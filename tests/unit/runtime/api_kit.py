@@ -8,6 +8,7 @@ from contracts.documents.api.callers import Scope
 from contracts.documents.record import JobRecord
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
+from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Services
 from tests.fakes.api_keys import MemoryApiKeys
@@ -23,6 +24,7 @@ from tests.fakes.front_door import (
 from tests.fakes.intake import base_card
 from tests.fakes.models import MemoryModels
 from tests.fakes.storage import MemoryStorage
+from tests.fakes.webhooks import MemoryWebhookQueue, MemoryWebhooks
 
 APP = make_app()
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -54,6 +56,7 @@ def services(limits: Limits | None = None) -> Services:
         bases=Bases(bases, card.base_id),
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
+        webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         limits=limits or Limits(),
         now=lambda: NOON,
         sleep=lambda _seconds: None,

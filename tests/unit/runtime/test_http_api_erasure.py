@@ -42,3 +42,11 @@ def test_nobody_erases_without_the_scope_or_for_another(path: str, subject: Eras
 def test_a_name_that_can_be_none_is_refused() -> None:
     assert call(services(), "DELETE", "/v1/models/x").status == 422
     assert call(services(), "DELETE", "/v1/uploads/a%20b").status == 422
+
+
+@pytest.mark.parametrize(("path", "subject"), DELETIONS)
+def test_a_mock_key_erases_nothing(path: str, subject: ErasureSubject) -> None:
+    eraser = MemoryEraser(subject)
+    stores = replace(services(), eraser=eraser)
+    assert call(stores, "DELETE", path, who=context("acme", "erase", mode="mock")).status == 202
+    assert eraser.asked == []

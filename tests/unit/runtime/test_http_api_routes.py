@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from contracts.documents.api.callers import Scope
+from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.status import UploadRow
@@ -16,6 +17,7 @@ from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from domain.callers.keys import make_key
 from domain.ports.storage import write_document
+from domain.webhooks.registering import enqueue, register
 from http_api.document import document
 from http_api.services import Limits, Services
 from tests.contract.files import ROOT
@@ -174,8 +176,15 @@ def with_everything() -> Services:
     write_document(stores.documents, layout.result_key(one, one), result)
     key = make_key("acme", "k", ["read"], NOON).stored.model_copy(update={"key_id": "1" * 16})
     stores.keys.add(key)
-    mine = ({"model_id": one}, {"upload": "u1"})
-    eraser = MemoryEraser(*(ErasureSubject(tenant="acme", **ids) for ids in mine))
+    hook = register(stores.webhooks, "acme", "https://hooks.example.org/", ["job.ended"], NOON)
+    stores.webhooks.webhooks.remove(hook.webhook_id)
+    mine = hook.model_copy(update={"webhook_id": MINE["webhook_id"]})
+    stores.webhooks.webhooks.add(mine)
+    message = WebhookMessage(type="ping", timestamp=NOON.isoformat(), data={})
+    task = WebhookTask(webhook_id=mine.webhook_id, message_id=MINE["message_id"], message=message)
+    enqueue(stores.webhooks.webhooks, stores.webhooks.queue, "acme", task, NOON)
+    subjects = ({"model_id": one}, {"upload": "u1"})
+    eraser = MemoryEraser(*(ErasureSubject(tenant="acme", **ids) for ids in subjects))
     return replace(stores, eraser=eraser)
 
 
@@ -239,6 +248,13 @@ def test_a_repeated_post_is_answered_as_before_and_done_once() -> None:
     assert stranger.body["id"] != first.body["id"]
 
 
+def test_a_request_that_failed_may_be_mended_under_its_key() -> None:
+    stores, key = services(), {"idempotency-key": "k1"}
+    assert call(stores, "POST", "/v1/models", TRAINING, headers=key).status == 404
+    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x")
+    assert call(stores, "POST", "/v1/models", TRAINING, headers=key).status == 200
+
+
 def test_a_new_key_s_text_is_not_kept_for_its_repetition() -> None:
     stores, key = services(), {"idempotency-key": "k1"}
     body = {"name": "server", "scopes": ["read"]}
@@ -275,8 +291,15 @@ OPERATIONS = sorted(
     (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
 )
 DOORS = [(method, path) for method, path in OPERATIONS if "{" in path]
-MINE = {"job_id": f"{1:032x}", "model_id": f"{1:032x}", "upload_id": "u1", "key_id": "1" * 16}
-MISSING = {"job_id": f"{9:032x}", "model_id": f"{9:032x}", "upload_id": "u9", "key_id": "9" * 16}
+MINE = {
+    "job_id": f"{1:032x}",
+    "model_id": f"{1:032x}",
+    "upload_id": "u1",
+    "key_id": "1" * 16,
+    "webhook_id": f"wh_{1:016x}",
+    "message_id": f"msg_{1:032x}",
+}
+MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
