@@ -92,12 +92,12 @@ $(ENVS)/lambda/.ready: $(ENVS)/tools/.installers local/requirements-lambda.txt
 
 # torch first and with pip: what depends on it would otherwise fetch the build with CUDA, and uv does not
 # read pip's configuration. At last the trainer's and the server's imports are tried.
-$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt serving_image/requirements-no-deps.txt layers/face_weights/weights.json training_image/person_weights.json
+$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt layers/face_weights/weights.json training_image/person_weights.json
 	$(call SAY,torch (the trainer and the server))
 	@$(VENV)
 	@$(TOOLS)/python -m pip --python $(@D)/bin/python install --quiet --no-compile $(TORCH_PIP_FLAGS) -r local/requirements-torch.txt
 	@$(call INSTALL,-r training_image/requirements.txt -r serving_image/requirements.txt)
-	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt -r serving_image/requirements-no-deps.txt)
+	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt)
 	@$(call TAKE,layers/face_weights/weights.json,face_weights)
 	@$(call TAKE,training_image/person_weights.json,person_weights)
 	@PYTHONPATH=functions:training_image:serving_image $(@D)/bin/python -W ignore -c 'import trainer.job, serving.generator' 2> $(@D)/imports.log || { cat $(@D)/imports.log >&2; exit 1; }
@@ -117,6 +117,14 @@ $(ENVS)/checkov/.ready: $(ENVS)/tools/.installers local/requirements-checkov.txt
 	$(call SAY,checkov (linters of infrastructure))
 	@$(VENV)
 	@$(call INSTALL,-r local/requirements-checkov.txt)
+	@touch $@
+
+# transformers 4 and what other tools import, over the torch environment, whose packages it finds last.
+$(ENVS)/interop/.ready: $(ENVS)/torch/.ready local/requirements-interop.txt
+	$(call SAY,interop (transformers 4, for the code of other tools))
+	@$(VENV)
+	@$(call INSTALL,--no-deps -r local/requirements-interop.txt)
+	@realpath $(ENVS)/torch/lib/python*/site-packages > "$$(echo $(@D)/lib/python*/site-packages)/torch-environment.pth"
 	@touch $@
 
 # mutmut and what it needs, in a folder that comes last on the path of the environment whose tests run.
@@ -215,6 +223,11 @@ corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memor
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake $(CORPUS)
 
+.PHONY: marks
+marks: ## how often the marks of pictures are read again after edits, and where there are none (2,000 pictures: an hour or more)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. OMP_NUM_THREADS=1 $(TOOLS)/python -m bench.marks $(MARKS)
+
 .PHONY: doctor-test
 doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
 	@$(call ready,unit,tools/.tests)
@@ -262,6 +275,11 @@ erase-test: ## people erased on the laptop's AWS, with 30 crashes and in every s
 upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)
 	@$(call ready,test,$(TESTS_READY))
 	$(TOOLS)/pytest -p no:randomly tests/upgrade
+
+.PHONY: interop
+interop: ## our files loaded by the code of other tools, from checkouts: KOHYA= A1111= COMFYUI=, and by peft of transformers 4 and 5 (10 minutes)
+	@$(call ready,torch,torch/.ready interop/.ready)
+	PYTHONPATH=functions:training_image:. $(TORCH)/python -W ignore -m bench.interop $(if $(KOHYA),--kohya $(KOHYA)) $(if $(A1111),--a1111 $(A1111)) $(if $(COMFYUI),--comfyui $(COMFYUI))
 
 bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	@$(call ready,test,$(TESTS_READY))
