@@ -92,12 +92,12 @@ $(ENVS)/lambda/.ready: $(ENVS)/tools/.installers local/requirements-lambda.txt
 
 # torch first and with pip: what depends on it would otherwise fetch the build with CUDA, and uv does not
 # read pip's configuration. At last the trainer's and the server's imports are tried.
-$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt serving_image/requirements-no-deps.txt layers/face_weights/weights.json training_image/person_weights.json
+$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt layers/face_weights/weights.json training_image/person_weights.json
 	$(call SAY,torch (the trainer and the server))
 	@$(VENV)
 	@$(TOOLS)/python -m pip --python $(@D)/bin/python install --quiet --no-compile $(TORCH_PIP_FLAGS) -r local/requirements-torch.txt
 	@$(call INSTALL,-r training_image/requirements.txt -r serving_image/requirements.txt)
-	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt -r serving_image/requirements-no-deps.txt)
+	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt)
 	@$(call TAKE,layers/face_weights/weights.json,face_weights)
 	@$(call TAKE,training_image/person_weights.json,person_weights)
 	@PYTHONPATH=functions:training_image:serving_image $(@D)/bin/python -W ignore -c 'import trainer.job, serving.generator' 2> $(@D)/imports.log || { cat $(@D)/imports.log >&2; exit 1; }
@@ -222,6 +222,11 @@ smoke-serving:
 corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memory, and a naive reader beside it (15 minutes)
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake $(CORPUS)
+
+.PHONY: marks
+marks: ## how often the marks of pictures are read again after edits, and where there are none (2,000 pictures: an hour or more)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. OMP_NUM_THREADS=1 $(TOOLS)/python -m bench.marks $(MARKS)
 
 .PHONY: doctor-test
 doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)

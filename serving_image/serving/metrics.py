@@ -22,6 +22,7 @@ UNITS = {
     "AdapterMisses": "Count",
     "AdaptersResident": "Count",
     "AdapterBytes": "Bytes",
+    "Unwatermarked": "Count",
 }
 
 

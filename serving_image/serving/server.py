@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import NamedTuple
 
 from contracts.documents.package import RESIDENT_BASE
 from serving.preload import LOOPBACK, REPOSITORY_LOCK, find_preload
@@ -27,6 +28,8 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (Triton's Python backend keeps it
 PR_SET_PDEATHSIG = 1
 BASE_PID_FILE = "base.pid"
 """File in LIKENESS_RUN_DIR into which the base writes its process id."""
+MARKS_FILE = "LIKENESS_MARKS_FILE"
+"""Variable that names the file with the marks' secret; ``serve`` sets it."""
 
 THREADS_PER_MODEL = 2
 """Threads of each user's model; Triton's default is about 35."""
@@ -158,8 +161,17 @@ def optional_flags() -> list[str]:
     return chosen + os.environ.get("SAGEMAKER_TRITON_ADDITIONAL_ARGS", "").split()
 
 
+class Found(NamedTuple):
+    """What ``serve`` found besides the base."""
+
+    checker: Path | None = None
+    """Folder of the safety checker."""
+    marks: Path | None = None
+    """File with the marks' secret."""
+
+
 def make_environment(
-    triton: Triton, base: Path, run_dir: Path, checker: Path | None = None
+    triton: Triton, base: Path, run_dir: Path, found: Found | None = None
 ) -> dict[str, str]:
     """Return the server's environment, which every model's process inherits."""
     environment = dict(os.environ)
@@ -169,8 +181,11 @@ def make_environment(
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
+    checker, marks = found or Found()
     if checker is not None:
         environment["LIKENESS_SAFETY_DIR"] = str(checker.resolve())
+    if marks is not None:
+        environment[MARKS_FILE] = str(marks.resolve())
     # In the mode "ready", /ping fails when any user's model fails to load.
     environment.setdefault("SAGEMAKER_TRITON_PING_MODE", "live")
     # Models load on many threads; an arena for each thread would let memory grow for longer.

@@ -25,6 +25,7 @@ from contracts.documents.picture import (
     INFO,
     NEGATIVE_PROMPT,
     PROMPT,
+    PictureArguments,
 )
 from contracts.shared.prompts import name_subject
 from contracts.shared.samplers import SAMPLERS
@@ -36,10 +37,9 @@ from serving.answer_cache import Answer, AnswerCache, answer_key
 from serving.device import INSTANCE_TYPE, refuse_cpu
 from serving.generator import Generator, Row
 from serving.metrics import emit
-from serving.output.provenance import encode
+from serving.output.marks import make_marker, mark_picture
 from serving.output.safety import make_checker
-from serving.output.watermark import make_watermark
-from serving.server import BASE_PID_FILE, rows_per_pass
+from serving.server import BASE_PID_FILE, MARKS_FILE, rows_per_pass
 from serving.tensors import PassKey, PictureError, PictureRequest, check_chunks, parse_request
 
 ADAPTER = "adapter"
@@ -131,7 +131,8 @@ class TritonPythonModel:
         megabytes = int(os.environ.get("LIKENESS_ANSWER_MEGABYTES", ANSWER_MEGABYTES))
         self.answers = AnswerCache(megabytes << 20)
         self.run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
-        self.watermark = make_watermark(os.environ.get("LIKENESS_WATERMARK"))
+        self.marker = make_marker(os.environ.get(MARKS_FILE), os.environ)
+        self.unwatermarked = 0
         self.checker = make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device)
         self.rows = rows_per_pass()
         # The imported libraries are half a million objects that live as long as the process. Unless
@@ -144,6 +145,7 @@ class TritonPythonModel:
         started = time.monotonic()
         hits, misses, answered = self.adapters.hits, self.adapters.misses, self.answers.hits
         activation, overflows = self.activation_seconds, self.generator.overflows
+        unwatermarked = self.unwatermarked
         with self.adapters.pin() as find:
             pending_requests = [self.take(request, find) for request in requests]
             undrawn = [
@@ -153,6 +155,8 @@ class TritonPythonModel:
             ]
             for key, part in plan_passes(undrawn, self.rows):
                 self.draw(key, part)
+        seconds = time.monotonic() - started
+        replies = [self.reply(pending) for pending in pending_requests]
         emit(
             {
                 "Requests": len(pending_requests),
@@ -160,7 +164,7 @@ class TritonPythonModel:
                     len(p.images) for p in pending_requests if isinstance(p, PendingRequest)
                 ),
                 "Refused": sum(isinstance(pending, PictureError) for pending in pending_requests),
-                "BatchSeconds": round(time.monotonic() - started, 3),
+                "BatchSeconds": round(seconds, 3),
                 "ActivationMilliseconds": round(1e3 * (self.activation_seconds - activation), 3),
                 "Overflows": self.generator.overflows - overflows,
                 "AnswerHits": self.answers.hits - answered,
@@ -168,9 +172,10 @@ class TritonPythonModel:
                 "AdapterMisses": self.adapters.misses - misses,
                 "AdaptersResident": len(self.adapters.resident),
                 "AdapterBytes": self.adapters.resident_bytes,
+                "Unwatermarked": self.unwatermarked - unwatermarked,
             }
         )
-        return [self.reply(pending) for pending in pending_requests]
+        return replies
 
     @property
     def activation_seconds(self) -> float:
@@ -182,7 +187,6 @@ class TritonPythonModel:
         try:
             prompt, negative, arguments, image, folder = (read_input(request, n) for n in INPUTS)
             picture_request = parse_request(prompt, negative, arguments, self.base, image)
-            self.watermark.check(picture_request.width, picture_request.height)
             caller = Path(os.fsdecode(folder))
             mixed = find_mixed_adapters(caller, picture_request.arguments.adapters, self.run_dir)
             owner = find(caller) if has_adapter(caller) else None
@@ -266,15 +270,26 @@ class TritonPythonModel:
         """Encode the pictures, and cache the answer for equal requests."""
         info = self.describe(pending)
         arguments = pending.request.arguments
+        about = (info, pending.adapter.job_id if pending.adapter else None)
         pictures = tuple(
-            base64.b64encode(
-                encode(self.watermark.embed(pending.images[seed]), seed, arguments, info)
-            )
+            self.mark(pending.images[seed], seed, arguments, about)
             for seed in pending.request.seeds
         )
         answer = Answer(pictures, info)
         self.answers.put(pending.key, answer)
         return answer
+
+    def mark(
+        self,
+        image: Image,
+        seed: int,
+        arguments: PictureArguments,
+        about: tuple[GenerationInfo, str | None],
+    ) -> bytes:
+        """Return the base64 of a picture's file with its marks; count those without a watermark."""
+        marked = mark_picture(self.marker, image, seed, arguments, about)
+        self.unwatermarked += not marked.has_watermark
+        return base64.b64encode(marked.file)
 
     def describe(self, pending: PendingRequest) -> GenerationInfo:
         """Return the provenance of the pictures: weights, seeds and settings."""

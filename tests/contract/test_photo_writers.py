@@ -130,6 +130,9 @@ FUNCTIONS = {
     ("front_door.DynamoShortMemory.count", "update_item"): Writer(1, "text", "table"),
     ("models.start", "write"): Writer(1, "text", "uploads"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
+    # marks of drawn pictures; one that starts from a caller's image shows some of it
+    ("metadata.encode", "save"): Writer(1, "photos", "memory"),
+    ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.replace", "update_item"): Writer(1, "text", "table"),
@@ -139,8 +142,7 @@ FUNCTIONS = {
 }
 
 SERVING = {
-    # a picture that starts from a caller's image shows some of it
-    ("provenance.encode", "save"): Writer(1, "photos", "memory"),
+    ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
     ("base_folder.move_into_place", "rename"): Writer(1, "weights", "scratch"),
     ("safety_folder.download", "rename"): Writer(1, "weights", "scratch"),

@@ -10,7 +10,8 @@ BASES_BUCKET = "another-bases-bucket"
 TRAINER, SERVER = "settings-trainer", "settings-server"
 REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
-CAPTIONER, CHECKER, WATERMARK, CONSENT_TEXT = "a-captioner", "strict", "marked!", "2026-11"
+CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "2026-11"
+MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks-AbCdEf"
 
 CHANGED = {
     "TrainingImageUri": f"{TRAINER}:2",
@@ -50,7 +51,10 @@ CHANGED = {
     "AnswerCacheMegabytes": "9",
     "EndpointQueueSize": "19",
     "PicturesPerPass": "3",
-    "Watermark": WATERMARK,
+    "Watermark": "off",
+    "ContentCredentials": "off",
+    "VisibleLabel": "made by a model",
+    "MarksSecretArn": MARKS_SECRET,
     "SafetyCheckerId": CHECKER,
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
@@ -141,6 +145,9 @@ def in_server(arrived: Arrived) -> dict[str, object]:
         "EndpointQueueSize": server["LIKENESS_QUEUE_SIZE"],
         "PicturesPerPass": server["LIKENESS_ROWS_PER_PASS"],
         "Watermark": server["LIKENESS_WATERMARK"],
+        "ContentCredentials": server["LIKENESS_CONTENT_CREDENTIALS"],
+        "VisibleLabel": server["LIKENESS_VISIBLE_LABEL"],
+        "MarksSecretArn": server["LIKENESS_MARKS_SECRET"],
         "SafetyCheckerId": server["LIKENESS_SAFETY_URI"].split("/")[4],
         "TritonLogVerbose": server["SAGEMAKER_TRITON_LOG_VERBOSE"],
         "ModelLoadThreads": server["SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT"],

@@ -23,12 +23,12 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.base import BaseCard
+from contracts.marks.marking import Marked, Marker, Origin, Output
 from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
 from serving.output.safety import NoChecker, make_checker
-from serving.output.watermark import NoWatermark
 from tests.fakes import triton
 from tests.smoke.serving_kit import RELEASED, make_base
 from tests.unit.serving.test_tensors import BASE
@@ -88,7 +88,7 @@ def base(generator: MemoryGenerator) -> Any:
     model.run_dir = Path("none")
     model.generator = generator
     model.base = generator.card
-    model.watermark = NoWatermark()
+    model.marker, model.unwatermarked = Marker(None), 0
     model.rows = 8
     model.checker = NoChecker()
     return model
@@ -223,24 +223,24 @@ def test_an_unexpected_failure_repeats_no_prompt(
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
 
 
-class FailingWatermark(NoWatermark):
-    """A watermark whose embedding fails."""
+class FailingMarker(Marker):
+    """Marks that fail."""
 
-    def embed(self, image: Image.Image) -> Image.Image:
-        raise RuntimeError("O" * 2 + "M", image.size)
+    def mark(self, image: Image.Image, origin: Origin, output: Output) -> Marked:
+        raise RuntimeError("O" * 2 + "M", image.size, origin, output)
 
 
 def test_a_picture_that_cannot_be_encoded_fails_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = base(MemoryGenerator())
-    model.watermark = FailingWatermark()
+    model.marker = FailingMarker(None)
     answers = model.execute([request(tmp_path, seed=1)])
     assert answers[0].error == "likeness/generation_failed: the picture could not be encoded"
     log = capsys.readouterr().err
     assert "OOM" not in log
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
-    model.watermark = NoWatermark()
+    model.marker = Marker(None)
     model.rows = 8
     assert model.execute([request(tmp_path, seed=1)])[0].error is None
 

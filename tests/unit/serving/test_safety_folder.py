@@ -89,7 +89,9 @@ def test_the_models_are_told_where_the_checker_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIKENESS_SAFETY_DIR", raising=False)
-    found = server.make_environment(TRITON, tmp_path, tmp_path, write(tmp_path / "checker"))
+    found = server.make_environment(
+        TRITON, tmp_path, tmp_path, server.Found(write(tmp_path / "checker"))
+    )
     assert found["LIKENESS_SAFETY_DIR"] == str(tmp_path / "checker")
     assert "LIKENESS_SAFETY_DIR" not in server.make_environment(TRITON, tmp_path, tmp_path)
 
