@@ -14,6 +14,7 @@ from contracts.shared import layout
 from domain.erasure.reach import (
     Reach,
     is_photo,
+    is_whole,
     pictures_of,
     plans_of,
     reach_of,
@@ -92,8 +93,8 @@ def places_of(reach: Reach, services: ErasingServices) -> Iterator[Place]:
         yield Place("packages in the making", models, layout.staging_key(job_id))
         yield Place("packaged models", models, f"{layout.ENDPOINT_PREFIX}{job_id}-")
     for plan_id in plans_of(reach):
-        plan = shared_with(plan_id, reach.job_ids, services.models)
-        prefixes = whole_plan(plan_id) if plan is None else part_of_plan(plan_id, reach, services)
+        whole = is_whole(plan_id, reach.job_ids, services.models)
+        prefixes = whole_plan(plan_id) if whole else part_of_plan(plan_id, reach, services)
         yield from (Place(store, models, prefix) for store, prefix in prefixes)
 
 
