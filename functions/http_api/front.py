@@ -3,6 +3,7 @@
 A router file of routes/ gets its caller from ``caller``: there is no other way to learn a tenant.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,8 @@ from http_api.routes import ROUTERS
 from http_api.services import Services
 
 logger = Logger()
+MOCK_WRITES = re.compile(r"/v1/(uploads(/.*)?|models|jobs/.*)")
+"""What a mock key may write to, because its stores for it are made up."""
 OPEN = frozenset({"/v1/openapi.json"})
 """Addresses for everybody; template.yaml has a route without an authorizer for each."""
 
@@ -67,13 +70,13 @@ class Front:
     def _mocked(self, event: dict[str, Any], caller: Caller, services: Services) -> dict[str, Any]:
         """Answer a mock key: the error that it asks for, or what is made up.
 
-        Keys and approvals are real rows, so a mock key cannot write them.
+        Keys, approvals and webhooks are real rows, so a mock key writes to made-up stores only.
         """
         wanted = event.get("headers", {}).get(MOCK_HEADER)
         if wanted is not None:
             raise ApiError(wanted if wanted in STATUS else "invalid_call")
         writes = event["requestContext"]["http"]["method"] != "GET"
-        if writes and (event["rawPath"].startswith("/v1/keys") or "approve" in event["rawPath"]):
+        if writes and MOCK_WRITES.fullmatch(event["rawPath"]) is None:
             raise ApiError("forbidden")
         remember: Any = self.resolver.append_context
         remember(services=mocked(services, caller.tenant))

@@ -63,6 +63,7 @@ CHANGED = {
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
     "PhotoRetentionDays": "12",
+    "PhotosAfterTrainingHours": "13",
     "ConsentTextVersion": CONSENT_TEXT,
     "FaceChecks": "off",
     "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
@@ -171,6 +172,9 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
+        "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
+            "PHOTOS_AFTER_TRAINING_HOURS"
+        ],
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],

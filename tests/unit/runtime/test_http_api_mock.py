@@ -59,7 +59,11 @@ def test_a_whole_training_goes_through_and_leaves_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("/v1/keys", {"name": "k", "scopes": ["read"]}), (f"/v1/models/{1:032x}:approve", {})],
+    [
+        ("/v1/webhooks", {"url": "https://example.org/hook"}),
+        ("/v1/keys", {"name": "k", "scopes": ["read"]}),
+        (f"/v1/models/{1:032x}:approve", {}),
+    ],
 )
 def test_a_mock_key_writes_no_real_row(path: str, body: object) -> None:
     stores = services()
