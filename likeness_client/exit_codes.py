@@ -12,7 +12,7 @@ class ExitCode(IntEnum):
     REFUSED = 1
     """The answer is no: a failed, canceled or refused job, photos that would be refused,
     a picture that was not drawn, messages that stay in the queue, an error that ``doctor``
-    found."""
+    found, a picture without a mark of the stack."""
 
     NOT_FOUND = 2
     """The command cannot be carried out as it was given: a missing option, file, job or table."""
@@ -31,7 +31,8 @@ EXPLAINED = """\
 exit status:
   0  done; a job has succeeded or goes on
   1  the answer is no: the job failed, was canceled or was refused; photos would be refused;
-     no picture was drawn; messages stay in the queue; doctor found an error
+     no picture was drawn; messages stay in the queue; doctor found an error;
+     the picture has no mark of the stack
   2  the command cannot be carried out as given: an option, file, job, table or function is missing
   3  AWS could not be asked: Region, credentials, permission or connection
   4  doctor found warnings, but no error

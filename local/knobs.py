@@ -223,8 +223,8 @@ def parameters_in(node: Any) -> list[str]:
 
     >>> parameters_in({"Fn::Sub": "s3://${Bucket}/${AWS::Region}"})
     ['Bucket', 'AWS::Region']
-    >>> parameters_in({"Fn::If": ["Chosen", {"Ref": "Watermark"}, {"Ref": "AWS::NoValue"}]})
-    ['Watermark']
+    >>> parameters_in({"Fn::If": ["Chosen", {"Ref": "VisibleLabel"}, {"Ref": "AWS::NoValue"}]})
+    ['VisibleLabel']
     """
     match node:
         case {"Ref": str(name)}:

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 RETINAFACE = "retinaface"
-DETECTORS = ("", RETINAFACE, "haar", "none")
+DETECTORS = ("", "dlib", RETINAFACE, "haar", "none")
 """An empty one leaves the choice to each base's card."""
 
 UNPINNED = """\

@@ -13,7 +13,7 @@ from images.recipes import ROOT, Recipe
 
 LOCKED = {
     "training": ("locked.txt", "locked-faces.txt", "locked-optional.txt"),
-    "serving": ("locked.txt", "locked-no-deps.txt"),
+    "serving": ("locked.txt",),
 }
 """The files whose packages each image holds."""
 

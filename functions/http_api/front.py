@@ -3,6 +3,7 @@
 A router file of routes/ gets its caller from ``caller``: there is no other way to learn a tenant.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -12,15 +13,22 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contracts.documents.api.callers import Caller
 from contracts.documents.api.problem import PROBLEM_TYPE, FieldProblem
 from domain.callers.calling import RefusedCallerError, caller_from
 from http_api.idempotency import once
-from http_api.problems import ApiError, response
+from http_api.mock import HEADER as MOCK_HEADER
+from http_api.mock import mocked
+from http_api.problems import STATUS, ApiError, response
 from http_api.rates import MINUTE_SECONDS, spend
 from http_api.routes import ROUTERS
 from http_api.services import Services
 
 logger = Logger()
+MOCK_WRITES = re.compile(
+    r"/v1/(uploads(/.*)?|models(/[^/]+/pictures)?|pictures/.*|images/.*|jobs/.*)"
+)
+"""What a mock key may write to, because its stores for it are made up."""
 OPEN = frozenset({"/v1/openapi.json"})
 """Addresses for everybody; template.yaml has a route without an authorizer for each."""
 
@@ -53,11 +61,28 @@ class Front:
             caller = caller_from(authorizer)
             name, most = f"requests#{caller.tenant}", services.limits.requests_per_minute
             spend(services, name, MINUTE_SECONDS, most)
+            if caller.mode == "mock":
+                return self._mocked(event, caller, services)
             return once(event, caller, services, lambda: self._resolved(event))
         except RefusedCallerError as error:
             return self._refused(ApiError(error.code), event)
         except ApiError as error:
             return self._refused(error, event)
+
+    def _mocked(self, event: dict[str, Any], caller: Caller, services: Services) -> dict[str, Any]:
+        """Answer a mock key: the error that it asks for, or what is made up.
+
+        Keys, approvals and webhooks are real rows, so a mock key writes to made-up stores only.
+        """
+        wanted = event.get("headers", {}).get(MOCK_HEADER)
+        if wanted is not None:
+            raise ApiError(wanted if wanted in STATUS else "invalid_call")
+        writes = event["requestContext"]["http"]["method"] != "GET"
+        if writes and MOCK_WRITES.fullmatch(event["rawPath"]) is None:
+            raise ApiError("forbidden")
+        remember: Any = self.resolver.append_context
+        remember(services=mocked(services, caller.tenant))
+        return self._resolved(event)
 
     def _resolved(self, event: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self.resolver.resolve(event, LambdaContext())
@@ -79,7 +104,7 @@ class Front:
         on(ApiError)(lambda error: response(error, self._request_id()))
         on(RefusedCallerError)(lambda error: response(ApiError(error.code), self._request_id()))
         on(RequestValidationError)(self._invalid)
-        on(NotFoundError)(lambda _error: response(ApiError("not_found"), self._request_id()))
+        on(NotFoundError)(lambda _error: response(self._no_route(), self._request_id()))
         on(Exception)(self._crashed)
 
     def _invalid(self, error: RequestValidationError) -> Response[str]:
@@ -89,6 +114,16 @@ class Front:
         name = type(error).__name__
         logger.error("route failed", expected=False, error=name)  # no user text
         return response(ApiError("internal_error"), self._request_id())
+
+    def _no_route(self) -> ApiError:
+        """Say 405 for an address that has other methods."""
+        resolver: Any = self.resolver
+        path = resolver.current_event.path
+        known = resolver._static_routes + resolver._dynamic_routes  # noqa: SLF001 - no other way
+        methods = sorted({route.method for route in known if route.rule.match(path)})
+        if not methods:
+            return ApiError("not_found")
+        return ApiError("method_not_allowed", headers={"Allow": ", ".join(methods)})
 
     def _request_id(self) -> str:
         return self.resolver.current_event.request_context.request_id

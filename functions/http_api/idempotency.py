@@ -12,7 +12,7 @@ from http_api.services import Services
 
 HEADER = "idempotency-key"
 MAX_CHARACTERS = 255
-ERROR = 500
+ERROR = 400
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -43,9 +43,9 @@ def once(event: Event, caller: Caller, services: Services, ask: Callable[[], Ans
 
 
 def _remembered(row: str, digest: str, services: Services, answer: Answer) -> Answer:
-    """Keep an answer; one that may be different next time gives the key back."""
+    """Keep an answer; an error had no effect, so it gives the key back."""
     status = int(answer["statusCode"])
-    if status >= ERROR or status == 429:  # noqa: PLR2004 - too many requests
+    if status >= ERROR:
         services.memory.forget(row)
     else:
         kept = Remembered(digest, status, without_secret(answer["body"]))
@@ -63,11 +63,10 @@ def without_secret(body: str) -> str:
 def _again(same: bool, status: int, body: str) -> Answer:
     if not same:
         raise ApiError("idempotency_mismatch")
-    kind = "application/json" if status < 400 else "application/problem+json"  # noqa: PLR2004
     return {
         "statusCode": status,
         "body": body,
-        "headers": {"Content-Type": kind, "Idempotent-Replay": "true"},
+        "headers": {"Content-Type": "application/json", "Idempotent-Replay": "true"},
         "isBase64Encoded": False,
     }
 

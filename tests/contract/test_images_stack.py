@@ -127,6 +127,7 @@ def test_a_change_of_an_image_s_content_starts_a_build_and_nothing_else_does() -
     globs = workflow()[True]["push"]["paths"]  # YAML 1.1 reads `on` as true
     assert {glob.removesuffix("/**") for glob in globs} == {
         "training_image", "serving_image", "images", "functions/contracts", ".dockerignore",
+        "layers/face_weights",
     }  # fmt: skip
 
 

@@ -128,8 +128,11 @@ FUNCTIONS = {
     ("front_door.DynamoShortMemory.answered", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.begin", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.count", "update_item"): Writer(1, "text", "table"),
-    ("models.create_model", "write"): Writer(1, "text", "uploads"),
+    ("models.start", "write"): Writer(1, "text", "uploads"),
     ("api_keys.DynamoApiKeys._set", "update_item"): Writer(1, "text", "table"),
+    # marks of drawn pictures; one that starts from a caller's image shows some of it
+    ("metadata.encode", "save"): Writer(1, "photos", "memory"),
+    ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.replace", "update_item"): Writer(1, "text", "table"),
@@ -145,15 +148,13 @@ FUNCTIONS = {
 }
 
 SERVING = {
-    # a picture that starts from a caller's image shows some of it
-    ("provenance.encode", "save"): Writer(1, "photos", "memory"),
+    ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
     ("base_folder.move_into_place", "rename"): Writer(1, "weights", "scratch"),
     ("safety_folder.download", "rename"): Writer(1, "weights", "scratch"),
     ("server.assemble_backends", "copy"): Writer(1, "text", "scratch"),
     ("server.assemble_backends", "symlink_to"): Writer(1, "text", "scratch"),
     ("server.make_repository", "symlink_to"): Writer(1, "text", "scratch"),
-    ("server.make_repository", "write_text"): Writer(1, "text", "scratch"),
     ("triton_model.TritonPythonModel.initialize", "write_text"): Writer(1, "text", "scratch"),
 }
 

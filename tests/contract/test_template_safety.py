@@ -154,9 +154,14 @@ PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     "HttpApiFunction": {"tenants/*"},
+    "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     # It deletes them, and reads no photo: of what is read only these documents are there.
     "EraseStoresFunction": {
-        "tenants/*", "unpacked/*", "accepted/*", "tenants/*/pictures.json", "tenants/*/order.json",
+        "tenants/*",
+        "unpacked/*",
+        "accepted/*",
+        "tenants/*/pictures.json",
+        "tenants/*/order.json",
     },
     "DrawPictureFunction": {"tenants/*/pictures/pic_*"},
 }

@@ -10,7 +10,8 @@ BASES_BUCKET = "another-bases-bucket"
 TRAINER, SERVER = "settings-trainer", "settings-server"
 REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
-CAPTIONER, CHECKER, WATERMARK, CONSENT_TEXT = "a-captioner", "strict", "marked!", "2026-11"
+CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "2026-11"
+MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks-AbCdEf"
 
 CHANGED = {
     "TrainingImageUri": f"{TRAINER}:2",
@@ -50,11 +51,19 @@ CHANGED = {
     "AnswerCacheMegabytes": "9",
     "EndpointQueueSize": "19",
     "PicturesPerPass": "3",
-    "Watermark": WATERMARK,
+    "RequestSeconds": "50",
+    "RequestWork": "900",
+    "ModelWork": "4000",
+    "TenantWeights": "acme=4,globex=0.5",
+    "Watermark": "off",
+    "ContentCredentials": "off",
+    "VisibleLabel": "made by a model",
+    "MarksSecretArn": MARKS_SECRET,
     "SafetyCheckerId": CHECKER,
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
     "PhotoRetentionDays": "12",
+    "PhotosAfterTrainingHours": "13",
     "ConsentTextVersion": CONSENT_TEXT,
     "FaceChecks": "off",
     "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
@@ -140,7 +149,14 @@ def in_server(arrived: Arrived) -> dict[str, object]:
         "AnswerCacheMegabytes": server["LIKENESS_ANSWER_MEGABYTES"],
         "EndpointQueueSize": server["LIKENESS_QUEUE_SIZE"],
         "PicturesPerPass": server["LIKENESS_ROWS_PER_PASS"],
+        "RequestSeconds": server["LIKENESS_REQUEST_SECONDS"],
+        "RequestWork": server["LIKENESS_REQUEST_WORK"],
+        "ModelWork": server["LIKENESS_MODEL_WORK"],
+        "TenantWeights": server["LIKENESS_TENANT_WEIGHTS"],
         "Watermark": server["LIKENESS_WATERMARK"],
+        "ContentCredentials": server["LIKENESS_CONTENT_CREDENTIALS"],
+        "VisibleLabel": server["LIKENESS_VISIBLE_LABEL"],
+        "MarksSecretArn": server["LIKENESS_MARKS_SECRET"],
         "SafetyCheckerId": server["LIKENESS_SAFETY_URI"].split("/")[4],
         "TritonLogVerbose": server["SAGEMAKER_TRITON_LOG_VERBOSE"],
         "ModelLoadThreads": server["SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT"],
@@ -157,6 +173,9 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
+        "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
+            "PHOTOS_AFTER_TRAINING_HOURS"
+        ],
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],

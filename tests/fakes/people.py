@@ -21,7 +21,8 @@ ASTRONAUT, VICE_PRESIDENT = "astronaut.png", "biden.jpg"
 def photo(name: str) -> Image.Image:
     """Return a photo; skip the test where the package is absent."""
     try:
-        return Image.open(files(PACKAGE).joinpath(name).open("rb")).convert("RGB")
+        with files(PACKAGE).joinpath(name).open("rb") as file:
+            return Image.open(file).convert("RGB")
     except (ModuleNotFoundError, FileNotFoundError):
         pytest.skip("the photos of real people are not installed: make envs installs them")
 

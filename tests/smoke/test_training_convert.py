@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from tests.smoke.tiny_pipelines import Family  # noqa: E402
 from trainer.export import convert  # noqa: E402
-from trainer.export.convert import UnknownFileError  # noqa: E402
+from trainer.export.foreign import UnknownFileError, read_pairs  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -63,13 +64,112 @@ def test_alpha_is_multiplied_in_and_a_pair_without_alpha_gets_factor_one() -> No
     assert factors == pytest.approx([0.25] + [1.0] * (len(factors) - 1))
 
 
-def test_a_file_with_more_than_lora_pairs_is_refused() -> None:
-    for odd in ("lora_unet_mid_block.hada_w1_a", "unet.mid_block.lora_magnitude_vector.weight"):
-        with pytest.raises(UnknownFileError, match="1 of 9 keys"):
-            convert.convert({**adapter("sd1"), odd: torch.zeros(1)})
+@pytest.mark.parametrize(
+    ("odd", "name"),
+    [
+        ("lora_unet_mid_block_attentions_0_proj_in.dora_scale", "DoRA"),
+        ("unet.mid_block.attentions.0.proj_in.lora_magnitude_vector", "DoRA"),
+        ("lora_unet_mid_block_attentions_0_proj_in.on_input", r"\(IA\)3"),
+        ("lora_unet_mid_block_attentions_0_proj_in.oft_blocks", "OFT"),
+        ("lora_unet_mid_block_attentions_0_proj_in.diff", "whole differences"),
+        ("lora_unet_conv_in.hada_t1", "convolution"),
+        ("lora_unet_mid_block_attentions_0_proj_in.lokr_t2", "Tucker"),
+        ("model.diffusion_model.out.weight", "1 of 9 tensors"),
+    ],
+)
+def test_what_is_no_plain_pair_is_refused_by_name(odd: str, name: str) -> None:
+    with pytest.raises(UnknownFileError, match=name):
+        convert.convert({**adapter("sd1"), odd: torch.zeros(1)})
+
+
+def test_half_a_pair_is_refused() -> None:
     kohya, _ = convert.convert(adapter("sd1"))
-    with pytest.raises(UnknownFileError, match="no lora_up"):
+    with pytest.raises(UnknownFileError, match="missing: up, beside alpha, down"):
         convert.convert({key: value for key, value in kohya.items() if "lora_up" not in key})
+    with pytest.raises(UnknownFileError, match="which network"):
+        convert.convert({"base_model.model.encoder.layers.0.mlp.fc1.lora_A.weight": torch.zeros(1)})
+
+
+LAYER = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q"
+OURS = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+
+
+def change(tensors: convert.Tensors, name: str = OURS) -> Any:
+    """Return what a converted file adds to the layer's weight."""
+    converted, form = convert.convert(tensors)
+    assert form == "diffusers"
+    assert converted.keys() == {f"{name}.lora_A.weight", f"{name}.lora_B.weight"}
+    down, up = converted[f"{name}.lora_A.weight"], converted[f"{name}.lora_B.weight"]
+    return up @ down if down.dim() == 2 else (down, up)
+
+
+def random(*shape: int) -> Any:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def test_loha_becomes_the_same_change() -> None:
+    parts = {"w1_a": (6, 3), "w1_b": (3, 8), "w2_a": (6, 4), "w2_b": (4, 8)}
+    given = {f"{LAYER}.hada_{name}": random(*shape) for name, shape in parts.items()}
+    a, b, c, d = given.values()
+    assert torch.allclose(change(given), (a @ b) * (c @ d), atol=1e-5)
+    given[f"{LAYER}.alpha"] = torch.tensor(1.5)
+    assert torch.allclose(change(given), 0.5 * (a @ b) * (c @ d), atol=1e-5)
+
+
+def test_lokr_becomes_the_same_change() -> None:
+    whole, low = random(2, 4), (random(3, 2), random(2, 5))
+    given = {f"{LAYER}.lokr_w1": whole, f"{LAYER}.lokr_w2": random(3, 5)}
+    right = torch.kron(whole, given[f"{LAYER}.lokr_w2"])
+    assert torch.allclose(change({**given, f"{LAYER}.alpha": torch.tensor(9.0)}), right, atol=1e-5)
+    given = {
+        f"{LAYER}.lokr_w1": whole.T.contiguous(),
+        f"{LAYER}.lokr_w2_a": low[0],
+        f"{LAYER}.lokr_w2_b": low[1],
+        f"{LAYER}.alpha": torch.tensor(1.0),
+    }
+    right = torch.kron(whole.T.contiguous(), low[0] @ low[1]) / 2
+    assert torch.allclose(change(given), right, atol=1e-5)
+
+
+def test_locon_keeps_its_kernel_and_takes_tuckers_core_in() -> None:
+    name = "lora_unet_input_blocks_4_0_in_layers_2"
+    down, mid, up = random(2, 8, 1, 1), random(2, 2, 3, 3), random(6, 2, 1, 1)
+    given = {
+        f"{name}.lora_down.weight": down,
+        f"{name}.lora_mid.weight": mid,
+        f"{name}.lora_up.weight": up,
+    }
+    made_down, made_up = change(given, "unet.down_blocks.1.resnets.0.conv1")
+    picture, conv = random(1, 8, 5, 5), torch.nn.functional.conv2d
+    right = conv(conv(conv(picture, down), mid, padding=1), up)
+    assert torch.allclose(conv(conv(picture, made_down, padding=1), made_up), right, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "unet.mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_out_lora.{}.weight",
+        "mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_out_lora.{}.weight",
+        "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0.lora.{}.weight",
+        "base_model.model.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0.lora_{}.weight",
+    ],
+)
+def test_every_name_that_diffusers_and_peft_gave_a_layer_is_read(key: str) -> None:
+    sides = ("A", "B") if "base_model" in key else ("down", "up")
+    given = dict(zip(map(key.format, sides), (random(4, 8), random(6, 4)), strict=True))
+    (layer,) = read_pairs(given)
+    assert layer == "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
+
+
+def test_a_file_of_ours_says_how_many_layers_a_block_has(tmp_path: Path) -> None:
+    path = tmp_path / "in.safetensors"
+    name = "lora_unet_output_blocks_2_1_proj_in"
+    pair = {f"{name}.lora_down.weight": random(4, 8), f"{name}.lora_up.weight": random(6, 4)}
+    save_file(pair, path, metadata={"likeness_layers_per_block": "1"})
+    converted, _ = convert.convert(*convert.read_file(path))
+    assert {key.split(".lora_")[0] for key in converted} == {
+        "unet.up_blocks.1.attentions.0.proj_in"
+    }
 
 
 def test_the_command_converts_a_file_or_says_why_not(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from contracts.base import GateFloors  # noqa: E402
 from contracts.documents.photos import PhotoVerdict  # noqa: E402
 from contracts.documents.training import GateReport, TrainingTask  # noqa: E402
 from contracts.documents.upload.photo_options import PhotoOptions  # noqa: E402
+from contracts.shared.faces import names_a_person  # noqa: E402
 from contracts.shared.rejection import PhotoRejectedError  # noqa: E402
 from tests.smoke.test_training_rules import recipe  # noqa: E402
 from trainer.evaluation.gate import (  # noqa: E402
@@ -34,7 +35,7 @@ from trainer.evaluation.gate import (  # noqa: E402
 )
 from trainer.export.adapter_files import to_diffusers  # noqa: E402
 from trainer.faces import Face, advice_on, are_ambiguous, by_size, measure_face  # noqa: E402
-from trainer.faces.choice import detector_of, names_a_person  # noqa: E402
+from trainer.faces.choice import detector_of  # noqa: E402
 from trainer.model.lora import initial_lora_a  # noqa: E402
 from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.optimisation.step import divergence_at  # noqa: E402
@@ -46,7 +47,7 @@ from trainer.process.results import TrainingError  # noqa: E402
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
 NEAR, FAR = Face(0, 0, 90, 100, 1.0), Face(200, 0, 40, 45, 0.9)
-TWIN = Face(120, 0, 60, 70, 1.0)
+TWIN = Face(120, 0, 60, 80, 1.0)
 
 
 # --- whose photo it is ------------------------------------------------------------------------
@@ -84,8 +85,8 @@ def test_of_several_faces_the_largest_is_learnt() -> None:
     assert find_face(room(FAR, NEAR), PIXELS) == NEAR
 
 
-@pytest.mark.parametrize(("height", "ambiguous"), [(69.9, False), (70.0, True), (100.0, True)])
-def test_a_second_face_of_seven_tenths_may_be_meant_as_well(height: float, ambiguous: bool) -> None:
+@pytest.mark.parametrize(("height", "ambiguous"), [(79.9, False), (80.0, True), (100.0, True)])
+def test_a_second_face_of_eight_tenths_may_be_meant_as_well(height: float, ambiguous: bool) -> None:
     assert are_ambiguous([Face(0, 0, 9, height, 1.0), NEAR]) is ambiguous
     assert not are_ambiguous([NEAR])
 

@@ -126,7 +126,7 @@ def _ask(services: DrawingServices, wanted: PictureOrder, model: ModelRecord) ->
     except WarmUpFailedError as error:
         code = str(error.facts.get("picture_code", error.code))
         if code in PICTURE_CODES and CODES[code].retryable:
-            raise PictureWaitsError(code) from None
+            raise PictureWaitsError(code, slow=code == "not_in_time") from None
         raise PictureFailedError(code) from None
     if drawn.info.adapter_sha256 != model.weights_sha256:
         raise PictureFailedError("warm_up_failed")

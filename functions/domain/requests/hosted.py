@@ -1,4 +1,4 @@
-"""Read the request bodies of Replicate, fal and Astria as fields of a TrainingRequest.
+"""Read the request bodies of Replicate, fal and Astria, and ai-toolkit's jobs, as a request.
 
 Names are those of the services' documentation: replicate.com/stability-ai/sdxl/train and
 ostris/flux-dev-lora-trainer, fal.ai/models/fal-ai/flux-lora-fast-training, docs.astria.ai.
@@ -13,13 +13,14 @@ from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.options import Optimizer
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from domain.requests.ai_toolkit import job_settings, more_than_one, process_of
 from domain.requests.aliases import ALIASES
 from domain.requests.kohya_settings import ADAMW
 from domain.requests.kohya_syntax import is_class
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import printable
 
-Tool = Literal["replicate", "fal", "astria"]
+Tool = Literal["replicate", "fal", "astria", "ai-toolkit"]
 Fields = dict[str, Any]
 
 MARKS: dict[Tool, frozenset[str]] = {
@@ -94,12 +95,17 @@ def read_hosted(given: Fields) -> HostedRequest | None:
     pairs = list(_settings(given))
     names = {name for name, _, _ in pairs} | set(given)
     tools = [tool for tool, marks in MARKS.items() if marks & names]
+    process = process_of(given)
+    if process is not None:
+        pairs, tools = list(job_settings(process)), ["ai-toolkit"]
     if not tools and not any(_FORM.fullmatch(name) for name in given):
         return None
     work = _Work(tools[0] if tools else "astria")
     if len(tools) > 1:
         message = f"Looks like a request of {' and of '.join(tools)}. Keep the settings of one."
         work.problems.append(RequestProblem(field="", message=message))
+    if (several := more_than_one(given)) is not None:
+        work.refuse(several, "Has several entries. Keep one; an adapter is of one subject.")
     asked = {name: value for name, _, value in pairs}
     based = asked.get("branch") or asked.get("base_tune_id")
     work.is_sd15 = work.tool == "astria" and based in (None, "sd15")
@@ -218,6 +224,12 @@ class _Work:
         kind, note = ("honoured", "LoRA.") if value == "lora" else ("mapped", "A LoRA is trained.")
         self.report(kind, shown, None, note)
 
+    def _network_type(self, shown: str, value: object) -> None:
+        if value == "lora":
+            self.report("honoured", shown, None, "LoRA.")
+        else:
+            self.refuse(shown, "Only LoRA adapters are trained.")
+
     def _use_face_detection_instead(self, shown: str, value: object) -> None:
         asked = self.flag(shown, value)
         if asked:
@@ -286,7 +298,7 @@ SPECIAL = frozenset(
     {
         *("is_style", "lora_type", "is_lora", "model_type", "use_face_detection_instead"),
         *("face_crop", "preset", "optimizer", "resolution", "caption_prefix", "name"),
-        "prompts_attributes",
+        *("prompts_attributes", "network_type"),
     }
 )
 """Settings that are translated, each by the method of its name."""

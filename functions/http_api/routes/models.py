@@ -17,6 +17,7 @@ from contracts.documents.api.models import (
 )
 from contracts.documents.api.uploads import NewTraining
 from contracts.documents.model import ModelRecord
+from contracts.documents.status import UploadRow
 from contracts.documents.sweep import SweepReport
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
@@ -53,22 +54,34 @@ def create_model(body: NewTraining) -> TrainingStarted:
 
     The same content is trained once; a second request for it answers with the first one's job.
     """
-    tenant, stores = caller(router, "train").tenant, services(router)
-    prefix = layout.upload_prefix(tenant, body.upload_id)
+    who, stores = caller(router, "train"), services(router)
+    prefix = layout.upload_prefix(who.tenant, body.upload_id)
     if not stores.uploads.list(prefix, 1):
         raise ApiError("not_found")
-    place = f"{tenant}/{body.upload_id}"
-    before = stores.jobs.of_upload(place)
+    place = f"{who.tenant}/{body.upload_id}"
+    row = stores.jobs.of_upload(place)
+    if who.mode == "live":
+        row = start(stores, body, who.tenant, row)
+    job = None if row.points_to is None else stores.jobs.get(row.points_to)
+    return TrainingStarted(upload_id=body.upload_id, job=None if job is None else JobView.of(job))
+
+
+def start(stores: Services, body: NewTraining, tenant: str, before: UploadRow) -> UploadRow:
+    """Write the request, and return what the workflow makes of it within some seconds.
+
+    Raises:
+        ApiError: the upload has its training, or the tenant's trainings of the day are used up.
+    """
     if before.points_to is not None:
         raise ApiError("already_started")
     spend(stores, f"trainings#{tenant}", DAY_SECONDS, stores.limits.trainings_per_day)
+    key = layout.upload_prefix(tenant, body.upload_id) + layout.REQUEST_FILE
     request = body.request.model_dump_json(exclude_defaults=True).encode()
-    stores.uploads.write(prefix + layout.REQUEST_FILE, request, "application/json")
-    row = until(
+    stores.uploads.write(key, request, "application/json")
+    place = f"{tenant}/{body.upload_id}"
+    return until(
         stores, ACCEPT_SECONDS, lambda: stores.jobs.of_upload(place), lambda now: now != before
     )
-    job = None if row.points_to is None else stores.jobs.get(row.points_to)
-    return TrainingStarted(upload_id=body.upload_id, job=None if job is None else JobView.of(job))
 
 
 @router.get("/v1/models/<model_id>", summary="One model", tags=["models"])

@@ -42,6 +42,17 @@ def test_a_queued_job_leaves_the_queue_and_its_execution_hears_of_it() -> None:
     assert launch(world.launching, NOON) == []
 
 
+def test_another_tenant_s_job_is_as_unknown_as_none() -> None:
+    world = World()
+    world.enter(1, "token-1")
+    for job in (1, 9):
+        answer = cancel(job_id(job), world.services, NOON, tenant="stranger")
+        assert (answer.outcome, answer.status) == ("unknown", None)
+    assert answer_of(world) is None
+    own = cancel(job_id(1), world.services, NOON, tenant=spec(1).tenant)
+    assert own.outcome == "canceling"
+
+
 def test_a_training_job_for_nobody_else_is_stopped() -> None:
     world = launched(World(), 1)
     cancel(job_id(1), world.services, NOON)

@@ -57,6 +57,44 @@ FAL = {
     "is_input_format_already_preprocessed": False,
     "data_archive_format": None,
 }
+AI_TOOLKIT = {
+    "job": "extension",
+    "config": {
+        "name": "my_first_lora",
+        "process": [
+            {
+                "type": "sd_trainer",
+                "training_folder": "output",
+                "device": "cuda:0",
+                "trigger_word": "p3r5on",
+                "network": {"type": "lora", "linear": 16, "linear_alpha": 8},
+                "save": {"dtype": "float16", "save_every": 250, "max_step_saves_to_keep": 4},
+                "datasets": [
+                    {
+                        "folder_path": "/path/to/images",
+                        "caption_ext": "txt",
+                        "caption_dropout_rate": 0.05,
+                        "cache_latents_to_disk": True,
+                        "resolution": [512, 768, 1024],
+                    }
+                ],
+                "train": {
+                    "batch_size": 1,
+                    "steps": 2000,
+                    "gradient_accumulation_steps": 2,
+                    "train_unet": True,
+                    "gradient_checkpointing": True,
+                    "optimizer": "adamw8bit",
+                    "lr": 1e-4,
+                    "ema_config": {"use_ema": True},
+                },
+                "model": {"name_or_path": "a/base", "is_flux": True},
+                "sample": {"sample_every": 250, "prompts": ["[trigger] at the sea"]},
+            }
+        ],
+    },
+    "meta": {"name": "[name]"},
+}
 ASTRIA = {
     "tune": {
         "title": "John Doe",
@@ -219,3 +257,35 @@ def test_epochs_beside_steps_do_not_count_even_if_they_are_0() -> None:
 
 def test_a_request_of_our_own_is_still_read_strictly() -> None:
     assert "did you mean rank?" in problems({"rnak": 3})["rnak"]
+
+
+def test_a_job_of_ai_toolkit_is_carried_and_every_setting_is_listed() -> None:
+    done = merged(AI_TOOLKIT)
+    request, (report,) = done.request, done.imported
+    assert (request.trigger_word, request.rank, request.lora_alpha) == ("p3r5on", 16, 8)
+    assert (request.max_train_steps, request.gradient_accumulation_steps) == (2000, 2)
+    assert (request.learning_rate, request.use_8bit_adam) == (1e-4, True)
+    assert (request.resolution, request.resolutions) == (1024, (1024, 768, 512))
+    assert request.sample_prompts == ("[trigger] at the sea",)
+    assert report.tool == "ai-toolkit"
+    listed = {s.name for s in (*report.honoured, *report.mapped, *report.ignored)}
+    (process,) = AI_TOOLKIT["config"]["process"]  # type: ignore[index]
+    assert {"save.dtype", "train.ema_config", "model.is_flux", "datasets.caption_ext"} <= listed
+    assert {f"train.{name}" for name in process["train"]} <= listed
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"network": {"type": "lokr"}}, "network.type"),
+        ({"datasets": [{}, {}]}, "datasets"),
+    ],
+)
+def test_what_a_job_of_ai_toolkit_asks_in_vain_is_refused(
+    change: dict[str, Any], field: str
+) -> None:
+    (process,) = AI_TOOLKIT["config"]["process"]  # type: ignore[index]
+    body = {"config": {"process": [process | change]}}
+    with pytest.raises(RequestRefusedError) as refused:
+        merged(body)
+    assert [problem.field for problem in refused.value.problems] == [field]

@@ -95,3 +95,17 @@ def test_what_goes_wrong_is_worded_too_and_tells_nothing() -> None:
 
 def test_every_code_of_the_api_is_in_the_catalogue() -> None:
     assert STATUS.keys() <= CODES.keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PUT", "/v1/models", "GET, POST"), ("PATCH", f"/v1/jobs/{1:032x}", "GET")],
+)
+def test_an_address_with_other_methods_names_them(method: str, path: str, allowed: str) -> None:
+    answer = call(services(), method, path)
+    assert (answer.status, answer.body["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == allowed
+
+
+def test_an_address_that_does_not_exist_is_not_found() -> None:
+    assert call(services(), "GET", "/v1/nothing").body["code"] == "not_found"

@@ -3,8 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import GateReport, TrainingMetrics
+from contracts.shared.layout import webui_file
 from contracts.shared.steps import Dataset, count_steps
 from tests.unit.trainer.test_recipe import CARD, WHOLE, recipe_of, task
 from trainer.export.model_card import about_gate, about_training, write_card
@@ -15,6 +18,7 @@ METRICS = TrainingMetrics(steps=400, final_loss=0.123456, train_seconds=9)
 REPORT = GateReport(
     passed=True, effect=0.21, identity=0.83, identity_base=0.1, prompt_following=0.5
 )
+KIND = "LoRA, DoRA, rsLoRA (alpha / sqrt(rank)), LoRA+ of ratio 16, average of the weights (EMA)"
 CARD_TEXT = """---
 base_model: tiny
 library_name: diffusers
@@ -52,6 +56,7 @@ A LoRA of one subject. In a prompt, `zwx` means it.
 | resolution | 128 |
 | rank | 16 |
 | alpha | 4 |
+| adapter | {KIND} |
 | learning rate | 0.0002 |
 | text encoders | trained, 3e-05 |
 | seed | 5 |
@@ -73,6 +78,8 @@ A LoRA of one subject. In a prompt, `zwx` means it.
 - ComfyUI, A1111, Forge, kohya's scripts: `webui/zwx_sdxl_00000000.safetensors`
 - peft: the folders under `peft/`, one for each network
 
+Hashes of the file for web interfaces: AutoV2 `F21F72F608`, AutoV3 `26CC73F9FBF6`.
+
 Draw at 128 pixels a side; other sizes were not trained.
 
 ## Limits and licence
@@ -80,18 +87,27 @@ Draw at 128 pixels a side; other sizes were not trained.
 It is of use with its base only, so the base model's own licence covers its pictures too. It shows \
 one subject, whose consent its owner answers for. Figures above are of this adapter, from fixed \
 seeds; other prompts may do worse.
-"""
+""".replace("{KIND}", KIND)
 
 
-def test_a_card_holds_figures_and_the_trigger_word_and_no_prompt(tmp_path: Path) -> None:
-    write_card(tmp_path, CARD, RECIPE, METRICS, REPORT, plan=PLAN)
-    assert (tmp_path / "README.md").read_text() == CARD_TEXT
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    """Return an adapter's folder with a file for web interfaces: a header of 2 bytes and a body."""
+    file = tmp_path / webui_file("zwx", "sdxl", RECIPE.job_id)
+    file.parent.mkdir()
+    file.write_bytes((2).to_bytes(8, "little") + b"{}" + b"tensors")
+    return tmp_path
 
 
-def test_a_licence_is_named_where_the_base_has_one(tmp_path: Path) -> None:
+def test_a_card_holds_figures_and_the_trigger_word_and_no_prompt(adapter: Path) -> None:
+    write_card(adapter, CARD, RECIPE, METRICS, REPORT, plan=PLAN)
+    assert (adapter / "README.md").read_text() == CARD_TEXT
+
+
+def test_a_licence_is_named_where_the_base_has_one(adapter: Path) -> None:
     base = CARD.model_copy(update={"license": "openrail++"})
-    write_card(tmp_path, base, RECIPE, METRICS, REPORT, plan=PLAN)
-    assert "base only, so openrail++ covers" in (tmp_path / "README.md").read_text()
+    write_card(adapter, base, RECIPE, METRICS, REPORT, plan=PLAN)
+    assert "base only, so openrail++ covers" in (adapter / "README.md").read_text()
 
 
 def test_what_was_not_done_is_said_as_such() -> None:

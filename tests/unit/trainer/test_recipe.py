@@ -184,6 +184,11 @@ WHOLE: dict[str, object] = {
     "validation_steps": 13,
     "enable_bucket": True,
     "caption_dropout_rate": 0.1,
+    "use_dora": True,
+    "use_rslora": True,
+    "loraplus_lr_ratio": 16.0,
+    "use_ema": True,
+    "ema_decay": 0.99,
 }
 
 
@@ -228,6 +233,13 @@ def test_every_wish_of_a_request_is_in_the_recipe() -> None:
         "enable_bucket": True,
         "resolutions": (),
         "caption_dropout_rate": 0.1,
+        "adapter_type": "lora",
+        "decompose_factor": 8,
+        "use_dora": True,
+        "use_rslora": True,
+        "loraplus_lr_ratio": 16.0,
+        "use_ema": True,
+        "ema_decay": 0.99,
     }
 
 
@@ -252,6 +264,11 @@ def test_a_request_without_wishes_is_the_base_s_in_everything() -> None:
         "prior_loss_weight": DEFAULTS.prior_loss_weight,
         "snr_gamma": 5.0,
         "max_grad_norm": 1.0,
+        "use_dora": False,
+        "use_rslora": False,
+        "loraplus_lr_ratio": None,
+        "use_ema": False,
+        "ema_decay": 0.9999,
         "lora_dropout": 0.0,
         "gradient_accumulation_steps": 1,
         "gradient_checkpointing": False,

@@ -112,8 +112,17 @@ def examine(
     report = GateReport(passed=False, effect=measure_effect(evidence) if healthy else 0.0)
     if judge is not None and healthy:
         report = report.model_copy(update=measure_likeness(evidence, photos, judge))
+    floors = floors_for(judge, floors)
     codes = missed_floors(report, floors) if healthy else ("gate_broken_pictures",)
     return report.model_copy(update={"passed": not codes, "codes": codes})
+
+
+def floors_for(judge: Judge | None, floors: GateFloors) -> GateFloors:
+    """Return the base's floors; a judge's own measured floor where the base sets no identity."""
+    own = getattr(judge, "min_identity", None)
+    if own is None or floors.min_identity is not None:
+        return floors
+    return floors.model_copy(update={"min_identity": own})
 
 
 def is_healthy(pictures: Pictures) -> bool:

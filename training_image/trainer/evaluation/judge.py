@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from trainer.evaluation.face_judge import FaceJudge, FaceJudgeSettings
-from trainer.faces.choice import detector_of
+from trainer.faces.choice import chosen_detector, detector_of
 from trainer.model.base import Base
 from trainer.process.results import TrainingError
 
@@ -56,12 +56,14 @@ class Judge(Protocol):
 def load_judge(base: Base) -> Judge | None:
     """Return the base's judge; None if it has none, and then identity is not measured.
 
+    A base without a judge whose faces dlib finds is judged by dlib's encoder.
+
     Raises:
         TrainingError: ``base_mismatch``, the judge cannot be loaded; ``face_detector_missing``, it
             is a face judge, and neither the image nor the base has a face detector.
     """
     if base.card.judge is None:
-        return None
+        return load_dlib_judge(base)
     folder = base.folder / base.card.judge
     try:
         settings = json.loads((folder / JUDGE_FILE).read_bytes())
@@ -70,6 +72,20 @@ def load_judge(base: Base) -> Judge | None:
         return ClassifierJudge(folder)
     except (OSError, ValueError) as error:
         raise TrainingError("base_mismatch", "the base's judge cannot be loaded") from error
+
+
+def load_dlib_judge(base: Base) -> Judge | None:
+    """Return dlib's judge; None where another detector finds the faces, or none does.
+
+    Raises:
+        TrainingError: ``face_detector_missing``; dlib or its weights are missing.
+    """
+    if chosen_detector(base) != "dlib":
+        return None
+    detector_of(base)  # says what is missing
+    from trainer.faces.dlib_faces import DlibJudge  # noqa: PLC0415 - dlib is large
+
+    return DlibJudge()
 
 
 def load_face_judge(base: Base, settings: FaceJudgeSettings, folder: Path) -> FaceJudge:

@@ -1,39 +1,31 @@
-"""Convert an adapter file between kohya's and diffusers' formats.
+"""Convert an adapter file between the formats of kohya's scripts and of diffusers.
 
     export PYTHONPATH=functions:training_image
     python -m trainer.export.convert IN.safetensors OUT.safetensors
 
-The keys of IN decide the direction. A training delivers both formats; this is for other people's
-files. kohya's format stores alpha with each pair, diffusers' has it multiplied into B: both draw
-the same image.
+The keys of IN decide the direction: a file of diffusers or peft becomes one for kohya's scripts,
+A1111 and ComfyUI, any other one becomes diffusers'. A training delivers both; this is for other
+people's files. IN may be of kohya's scripts, diffusers (also before peft), peft, LoCon, LoHa and
+LoKr. kohya's format stores alpha with each pair, diffusers' has it multiplied into B: both draw the
+same image.
 """
 
-import re
 import sys
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from contracts.shared import lora_names
+from trainer.export.foreign import Pair, UnknownFileError, read_pairs
+from trainer.export.kohya_metadata import LAYERS_PER_BLOCK
 
 Tensors = dict[str, Tensor]
 
-PREFIXES = {
-    "lora_unet": "unet",
-    "lora_te": "text_encoder",
-    "lora_te1": "text_encoder",
-    "lora_te2": "text_encoder_2",
-}
-
-KOHYA = re.compile(r"(lora_(?:unet|te[12]?))_(\w+)\.(lora_down\.weight|lora_up\.weight|alpha)")
-DIFFUSERS = re.compile(r"(unet|text_encoder|text_encoder_2)\.(.+)\.lora_(A|B)\.weight")
-
-
-class UnknownFileError(ValueError):
-    """A file in another format; the text says which keys are not supported."""
+DOTTED = ("unet.", "text_encoder.", "text_encoder_2.", "base_model.model.")
+"""How the keys of diffusers' and peft's files begin."""
 
 
 def main() -> int:
@@ -43,7 +35,7 @@ def main() -> int:
         return 2
     source, target = map(Path, sys.argv[1:])
     try:
-        tensors, form = convert(load_file(source))
+        tensors, form = convert(*read_file(source))
     except (UnknownFileError, SafetensorError, OSError) as error:
         sys.stderr.write(f"cannot be converted: {error}\n")
         return 2
@@ -52,51 +44,47 @@ def main() -> int:
     return 0
 
 
-def convert(tensors: Tensors) -> tuple[Tensors, str]:
+def read_file(path: Path) -> tuple[Tensors, int]:
+    """Return a file's tensors, and the UNet's layers per block: our own files say it."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        blocks = (file.metadata() or {}).get(LAYERS_PER_BLOCK, "")
+    return tensors, int(blocks) if blocks.isdecimal() else lora_names.OFFICIAL_LAYERS_PER_BLOCK
+
+
+def convert(
+    tensors: Tensors, layers_per_block: int = lora_names.OFFICIAL_LAYERS_PER_BLOCK
+) -> tuple[Tensors, str]:
     """Return the adapter in the other format, and the name of that format.
 
     Raises:
-        UnknownFileError: the file has neither format, or contains more than LoRA pairs.
+        UnknownFileError: the file cannot be expressed as pairs of matrices.
     """
-    if all(KOHYA.fullmatch(key) for key in tensors):
-        return to_diffusers(tensors), "diffusers"
-    if all(DIFFUSERS.fullmatch(key) for key in tensors):
-        return to_kohya(tensors), "kohya"
-    odd = [key for key in tensors if not KOHYA.fullmatch(key) and not DIFFUSERS.fullmatch(key)]
-    message = f"{len(odd) or len(tensors)} of {len(tensors)} keys are not LoRA pairs of one format"
-    raise UnknownFileError(message)
+    pairs = read_pairs(tensors, layers_per_block)
+    if all(key.startswith(DOTTED) for key in tensors):
+        return to_kohya(pairs, layers_per_block), "kohya"
+    return to_diffusers(pairs), "diffusers"
 
 
-def to_diffusers(tensors: Tensors) -> Tensors:
-    """Multiply alpha / rank into B; a pair without alpha gets factor 1, as in kohya's scripts."""
+def to_diffusers(pairs: dict[str, Pair]) -> Tensors:
+    """Multiply alpha / rank into B."""
     converted: Tensors = {}
-    for key, down in tensors.items():
-        found = KOHYA.fullmatch(key)
-        if found is None or found[3] != "lora_down.weight":
-            continue
-        stem = key.removesuffix(".lora_down.weight")
-        up = tensors.get(f"{stem}.lora_up.weight")
-        if up is None:
-            message = "a pair has lora_down and no lora_up"
-            raise UnknownFileError(message)
-        alpha = float(tensors.get(f"{stem}.alpha", torch.tensor(float(len(down)))))
-        path = f"{PREFIXES[found[1]]}.{lora_names.layer_path(found[2])}"
-        converted[f"{path}.lora_A.weight"] = down.contiguous()
-        converted[f"{path}.lora_B.weight"] = (up * (alpha / len(down))).contiguous()
+    for layer, pair in pairs.items():
+        converted[f"{layer}.lora_A.weight"] = pair.down.contiguous()
+        converted[f"{layer}.lora_B.weight"] = (pair.up * (pair.alpha / pair.rank)).contiguous()
     return converted
 
 
-def to_kohya(tensors: Tensors) -> Tensors:
-    """Store alpha with each pair: it is the rank, since B has it multiplied in."""
-    sdxl = lora_names.is_sdxl(tensors)
+def to_kohya(pairs: dict[str, Pair], layers_per_block: int) -> Tensors:
+    """Store alpha with each pair."""
+    sdxl = lora_names.is_sdxl(pairs)
     converted: Tensors = {}
-    for key, tensor in tensors.items():
-        found = DIFFUSERS.fullmatch(key)
-        assert found is not None  # noqa: S101 (``convert`` has checked the keys)
-        stem = lora_names.kohya_name(found[1], found[2], sdxl=sdxl)
-        converted[f"{stem}.lora_{'down' if found[3] == 'A' else 'up'}.weight"] = tensor
-        if found[3] == "A":
-            converted[f"{stem}.alpha"] = torch.tensor(float(len(tensor)))
+    for layer, pair in pairs.items():
+        network, path = layer.split(".", 1)
+        name = lora_names.kohya_name(network, path, sdxl=sdxl, layers_per_block=layers_per_block)
+        converted[f"{name}.lora_down.weight"] = pair.down.contiguous()
+        converted[f"{name}.lora_up.weight"] = pair.up.contiguous()
+        converted[f"{name}.alpha"] = torch.tensor(pair.alpha)
     return converted
 
 

@@ -54,6 +54,8 @@ def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "resolution": f"{recipe.resolution}x{recipe.resolution}",
         "title": recipe.job_id,
         "trigger_phrase": recipe.trigger_word,
+        "usage_hint": f"Write {recipe.trigger_word} in the prompt.",
+        "description": f"A LoRA of one subject for {card.base_id}, made by Likeness.",
     }
     if card.license is not None:
         fields["license"] = card.license

@@ -5,7 +5,9 @@ It contains metrics and the trigger word, but no prompt and no photo of the owne
 
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from contracts.base import BaseCard
 from contracts.codes import CODES
@@ -51,7 +53,7 @@ def write_card(
         "## Checks before publishing",
         about_gate(report),
         "## Use",
-        usage(base, recipe),
+        usage(adapter, base, recipe),
         "## Limits and licence",
         limits(base),
     ]
@@ -145,15 +147,34 @@ def about_gate(report: GateReport) -> str:
     return table({"verdict": verdict, **rows})
 
 
-def usage(base: BaseCard, recipe: Recipe) -> str:
-    """Return which file each tool loads."""
+def usage(adapter: Path, base: BaseCard, recipe: Recipe) -> str:
+    """Return which file each tool loads, and the hashes that model sites know a file by."""
     webui = webui_file(recipe.trigger_word, base.family, recipe.job_id)
+    hashes = web_hashes(adapter / webui)
     return (
         f"- diffusers: `pipeline.load_lora_weights(folder, weight_name='{DIFFUSERS_FILE}')`\n"
         f"- ComfyUI, A1111, Forge, kohya's scripts: `{webui}`\n"
         "- peft: the folders under `peft/`, one for each network\n\n"
+        f"Hashes of the file for web interfaces: AutoV2 `{hashes.auto_v2}`, "
+        f"AutoV3 `{hashes.auto_v3}`.\n\n"
         f"Draw at {recipe.resolution} pixels a side; other sizes were not trained."
     )
+
+
+class WebHashes(NamedTuple):
+    """The hashes that A1111 and model sites show for a file."""
+
+    auto_v2: str
+    """10 digits of the whole file's SHA-256."""
+    auto_v3: str
+    """12 digits of the SHA-256 of the tensors alone: other metadata does not change it."""
+
+
+def web_hashes(file: Path) -> WebHashes:
+    """Return the hashes of a safetensors file."""
+    data = file.read_bytes()
+    body = data[8 + int.from_bytes(data[:8], "little") :]
+    return WebHashes(sha256(data).hexdigest()[:10].upper(), sha256(body).hexdigest()[:12].upper())
 
 
 def limits(base: BaseCard) -> str:

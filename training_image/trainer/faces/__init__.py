@@ -2,6 +2,7 @@
 
 The image and the base choose the detector; it is never replaced by another one silently:
 
+dlib     dlib's detectors, for real photos; the judge of likeness comes with it
 retina   RetinaFace, for real photos; its weights are part of the image
 haar     OpenCV's cascades, for real photos of upright frontal faces; needs no download
 drawn    for the drawn portraits of the embedded base, which brings the weights
@@ -18,16 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.documents.photos import FaceMetrics
+from contracts.shared.faces import AMBIGUOUS_RATIO, SMALL_SHARE, UNCLEAR_BELOW
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), RGB."""
 
 Point = tuple[float, float]
 
-AMBIGUOUS_RATIO = 0.7
-"""A second face with this share of the largest one's height makes a photo ambiguous."""
-
-SMALL_SHARE, UNCLEAR_BELOW = 0.15, 0.3
 CLARITY_SIDE, CLARITY_HALF = 96, 100.0
 """The side in pixels at which clarity is measured; the Laplacian's variance of clarity 0.5."""
 

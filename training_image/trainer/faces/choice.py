@@ -1,11 +1,10 @@
 """The choice of the face detector: the image's choice, otherwise the base's.
 
-``$LIKENESS_FACE_DETECTOR`` is ``retinaface``, ``haar``, ``drawn`` or ``none``; without it the
-base's card decides. If the chosen detector cannot be loaded, the job's tasks fail.
+``$LIKENESS_FACE_DETECTOR`` is ``dlib``, ``retinaface``, ``haar``, ``drawn`` or ``none``; without
+it the base's card decides. If the chosen detector cannot be loaded, the job's tasks fail.
 """
 
 import os
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,19 +16,10 @@ DETECTOR_VARIABLE, WEIGHTS_VARIABLE = "LIKENESS_FACE_DETECTOR", "LIKENESS_RETINA
 WEIGHTS = Path("/opt/program/retinaface.safetensors")
 """The file that the Dockerfile writes."""
 
-PEOPLE = re.compile(
-    r"\b(person|people|human|man|woman|boy|girl|child|kid|baby|lady|guy|gentleman|face|portrait)\b",
-    re.IGNORECASE,
-)
 
-
-def names_a_person(class_prompt: str) -> bool:
-    """Return whether a class prompt is about people.
-
-    >>> names_a_person("a photo of a person"), names_a_person("a photo of a mandarin")
-    (True, False)
-    """
-    return PEOPLE.search(class_prompt) is not None
+def chosen_detector(base: Base) -> str:
+    """Return the name of the detector that the image or the base chose; ``none`` for neither."""
+    return os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector or "none"
 
 
 def detector_of(base: Base) -> Detector | None:
@@ -38,7 +28,7 @@ def detector_of(base: Base) -> Detector | None:
     Raises:
         TrainingError: ``face_detector_missing``; the chosen detector cannot be loaded.
     """
-    chosen = os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector or "none"
+    chosen = chosen_detector(base)
     if chosen == "none":
         return None
     try:
@@ -61,6 +51,10 @@ def load_detector(name: str, base_folder: Path, device: str) -> Detector:
         from trainer.faces.drawn import DrawnDetector  # noqa: PLC0415
 
         return DrawnDetector(base_folder)
+    if name == "dlib":
+        from trainer.faces.dlib_faces import DlibDetector  # noqa: PLC0415
+
+        return DlibDetector()
     if name == "haar":
         from trainer.faces.haar import HaarDetector  # noqa: PLC0415
 

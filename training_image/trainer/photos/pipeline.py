@@ -16,12 +16,13 @@ from PIL import Image
 from contracts.codes import CODES
 from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.training import TaskPhoto, TrainingTask
+from contracts.shared.faces import names_a_person
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.rejection import PhotoRejectedError
 from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_size, measure_face
-from trainer.faces.choice import detector_of, names_a_person
+from trainer.faces.choice import detector_of
 from trainer.model.base import Base
-from trainer.photos.background import GrabCutSegmenter, Segmenter, change_background
+from trainer.photos.background import Segmenter, change_background
 from trainer.photos.captions import (
     Caption,
     Captioner,
@@ -32,6 +33,7 @@ from trainer.photos.captions import (
 )
 from trainer.photos.crop import cut_to_face
 from trainer.photos.masks import face_mask, own_mask, to_weights
+from trainer.photos.person import segmenter_of
 from trainer.photos.photos import Photo, fit, read_image
 from trainer.process.results import TrainingError, log
 
@@ -77,12 +79,13 @@ def make_photo_pipeline(root: Path, task: TrainingTask, side: int, base: Base) -
     """Return the photo pipeline of a task.
 
     Raises:
-        TrainingError: ``face_detector_missing`` or ``captioner_missing``; the request needs one.
+        TrainingError: ``face_detector_missing``, ``captioner_missing`` or ``option_unavailable``;
+            the request needs a detector, a captioner or the segmenter of people.
     """
     request = task.request
     detector = None if request.require_face is False else detector_of(base)
     captioner = captioner_of(root, request)
-    pipeline = PhotoPipeline(root, task, side, detector, GrabCutSegmenter(), captioner)
+    pipeline = PhotoPipeline(root, task, side, detector, segmenter_of(base, request), captioner)
     if pipeline.needs_face and detector is None:
         code = "face_detector_missing"
         raise TrainingError(code, CODES[code].text)

@@ -25,7 +25,7 @@ class ImportReport(Document):
 
     schema_version: Literal[1] = 1
 
-    tool: Literal["kohya", "avatar", "replicate", "fal", "astria"]
+    tool: Literal["kohya", "avatar", "replicate", "fal", "astria", "ai-toolkit"]
 
     honoured: tuple[ImportedSetting, ...] = ()
     """Settings with the same meaning and the same value."""

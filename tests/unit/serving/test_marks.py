@@ -7,7 +7,8 @@ from PIL import Image
 
 from contracts.documents.package import GenerationInfo
 from contracts.documents.picture import OutputFormat, PictureArguments
-from serving.output.provenance import encode
+from contracts.marks.marking import Marker
+from serving.output.marks import mark_picture
 from tests.unit.serving.test_answer_cache import INFO
 
 SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -17,7 +18,8 @@ PICTURE = Image.effect_noise((64, 64), 90).convert("RGB")
 def file_of(output_format: OutputFormat, quality: int = 90, **changes: object) -> bytes:
     info = INFO.model_copy(update=changes)
     arguments = PictureArguments(output_format=output_format, quality=quality)
-    return encode(PICTURE, 7, arguments, GenerationInfo.model_validate(info.model_dump()))
+    given = GenerationInfo.model_validate(info.model_dump())
+    return mark_picture(Marker(None), PICTURE, 7, arguments, (given, None)).file
 
 
 def xmp_of(file: bytes) -> str:

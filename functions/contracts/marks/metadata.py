@@ -1,13 +1,15 @@
-"""Provenance metadata in a picture's file: that a model made it, which model, and which seed."""
+"""Plain metadata in a picture's file (XMP, PNG text): a model made it, which one, which seed.
+
+Search engines and networks read IPTC's DigitalSourceType in it. Anybody can remove it.
+"""
 
 import io
-from typing import Any
+from typing import Any, Literal
 
 from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
-from contracts.documents.package import GenerationInfo
-from contracts.documents.picture import PictureArguments
+Format = Literal["png", "jpeg", "webp"]
 
 XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -24,16 +26,22 @@ CHANGED = f"{SOURCES}compositeWithTrainedAlgorithmicMedia"
 """The source type of a picture that was made from the caller's image."""
 
 
-def encode(image: Image, seed: int, arguments: PictureArguments, info: GenerationInfo) -> bytes:
-    """Return the picture's file in the requested format, with provenance metadata."""
+def encode(image: Image, output: Format, quality: int, tool: str, source: str) -> bytes:
+    """Return the picture's file with its metadata.
+
+    Args:
+        image: RGB.
+        output: the file's format.
+        quality: 1 to 100 of JPEG and WebP.
+        tool: program and model, for people; no user text.
+        source: GENERATED or CHANGED.
+    """
     file = io.BytesIO()
-    model = info.adapter_sha256 or info.base_sha256
-    tool = f"Likeness model {model[:12]} seed {seed}"
-    xmp = XMP.format(tool=tool, source=CHANGED if info.image_sha256 else GENERATED)
-    options: dict[str, Any] = {"quality": arguments.quality, "xmp": xmp.encode()}
-    if arguments.output_format == "png":
+    xmp = XMP.format(tool=tool, source=source)
+    options: dict[str, Any] = {"quality": quality, "xmp": xmp.encode()}
+    if output == "png":
         options = {"pnginfo": png_text(tool, xmp)}
-    image.save(file, arguments.output_format.upper(), **options)
+    image.save(file, output.upper(), **options)
     return file.getvalue()
 
 

@@ -1,0 +1,1 @@
+"""Measures the marks of drawn pictures."""

@@ -1,0 +1,1 @@
+"""Faces of real people, measured on photos out of packages."""

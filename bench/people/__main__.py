@@ -1,0 +1,117 @@
+"""Measure faces of real people: same and different, every verdict, and the outline with its hair.
+
+The photos come out of packages (local/people.json). It prints the table, writes
+``reports/people.json`` and exits with 1 when a target is missed.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import combinations
+from math import dist
+
+import numpy as np
+
+from bench.people.cases import (
+    ASTRONAUT,
+    PARTIAL,
+    PRESIDENT,
+    VICE_PRESIDENT,
+    Case,
+    cases,
+    photo,
+    png,
+)
+from bench.report import Figure, finish
+from contracts.documents.photos import PhotoVerdict
+from contracts.shared import layout
+from contracts.shared.faces import SAME_PERSON_DISTANCE
+from domain.intake.faces import CheckedFaces, FaceServices, check_faces
+from runtime.imaging.faces import ChildFaceFinder
+from tests.fakes.storage import MemoryStorage
+from trainer.faces.dlib_faces import MIN_IDENTITY, DlibDetector, DlibJudge
+from trainer.photos.background import GrabCutSegmenter
+from trainer.photos.person import PersonSegmenter
+
+JOB = "0" * 32
+PEOPLE = ((*PRESIDENT, PARTIAL), (ASTRONAUT,), (VICE_PRESIDENT,))
+"""The photos of each person."""
+
+HAIR = (slice(20, 75), slice(150, 290))
+"""Rows and columns of the astronaut's photo between crown and forehead: nearly all is hair."""
+
+MIN_HAIR, MAX_SECONDS = 0.7, 1.0
+
+
+def main() -> int:
+    """Print the table; return 1 when a target was missed."""
+    with closing(ChildFaceFinder()) as finder:
+        figures = [*pairs(finder), *verdicts(finder)]
+    return finish("people", [*figures, *likeness(), *outline()])
+
+
+def pairs(finder: ChildFaceFinder) -> Iterator[Figure]:
+    """Yield how far photos of the same and of different people lie apart."""
+    found = {name: finder.find(png(photo(name))) or () for group in PEOPLE for name in group}
+    person = {name: number for number, group in enumerate(PEOPLE) for name in group}
+    apart = {
+        (one, other): dist(found[one][0].embedding, found[other][0].embedding)
+        for one, other in combinations(found, 2)
+    }
+    same = [d for (one, other), d in apart.items() if person[one] == person[other]]
+    different = [d for (one, other), d in apart.items() if person[one] != person[other]]
+    yield Figure("same person: pairs", len(same))
+    yield Figure("same person: largest distance", max(same), "", SAME_PERSON_DISTANCE, "less")
+    yield Figure("different people: pairs", len(different))
+    yield Figure("different people: smallest distance", min(different), "", SAME_PERSON_DISTANCE)
+    yield Figure("CPU a photo, start shared", finder.seconds / len(found), "s", MAX_SECONDS, "less")
+
+
+def verdicts(finder: ChildFaceFinder) -> Iterator[Figure]:
+    """Yield for each case how many photos got another verdict than they should."""
+    for case in cases():
+        checked = checked_faces(case, finder)
+        wrong = sum(
+            photo.codes != codes for photo, codes in zip(checked.photos, case.expected, strict=True)
+        )
+        wrong += checked.people != case.people
+        yield Figure(f"wrong verdicts: {case.name}", wrong, "", 0, "less")
+
+
+def checked_faces(case: Case, finder: ChildFaceFinder) -> CheckedFaces:
+    """Return what intake says about a case."""
+    uploads, accepted = MemoryStorage("uploads"), []
+    for index, image in enumerate(case.photos):
+        file = layout.accepted_photo_file(index)
+        uploads.write(layout.accepted_prefix(JOB) + file, png(image))
+        accepted.append(PhotoVerdict(index=index, verdict="accepted", file=file))
+    return check_faces(accepted, FaceServices(uploads, finder, JOB))
+
+
+def likeness() -> Iterator[Figure]:
+    """Yield what the trainer's judge says of the same and of different people."""
+    named = [name for group in PEOPLE for name in group]
+    identities = DlibJudge().identities([photo(name) for name in named])
+    alike = (identities @ identities.T).numpy()
+    first = len(PEOPLE[0])
+    same = [alike[i, j] for i, j in combinations(range(first), 2)]
+    yield Figure("judge: least likeness of one person", float(min(same)), "", MIN_IDENTITY)
+    stranger = float(alike[:first, first:].max())
+    yield Figure("judge: largest likeness of strangers", stranger, "", MIN_IDENTITY, "less")
+
+
+def outline() -> Iterator[Figure]:
+    """Yield the share of the astronaut's hair that each segmenter keeps."""
+    pixels = np.asarray(photo(ASTRONAUT))
+    face = max(DlibDetector().find(pixels), key=lambda found: found.height)
+    for name, segmenter, target in (
+        ("of people", PersonSegmenter(), MIN_HAIR),
+        ("GrabCut", GrabCutSegmenter(), None),
+    ):
+        mask = segmenter.subject(pixels, face)
+        kept = 0.0 if mask is None else float(mask[HAIR].mean())
+        yield Figure(f"hair that the segmenter {name} keeps", kept, "", target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Whose stack made a picture: reads both layers of a file, with the operator's secret."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import c2pa
+from PIL import Image, ImageOps
+
+from contracts.marks import credentials, watermark
+from contracts.marks.certificates import root_pem, signing_serial
+from contracts.shared.mark_keys import MarkSecret, reading_keys
+
+FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
+MAX_PIXELS = 64_000_000
+
+CredentialsState = Literal["ours", "others", "damaged", "absent"]
+
+
+class UnreadablePictureError(Exception):
+    """The file is no picture that can be checked; the message says why."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the two layers of a file say."""
+
+    credentials: CredentialsState
+    """ours: signed by this operator's key, and unchanged since. others: a valid manifest of
+    somebody else. damaged: the picture or its manifest was changed after it was signed."""
+    model: str | None
+    """The model that our manifest names; None unless ``credentials`` is ours."""
+    watermark: watermark.Mark | None
+    """The watermark under one of the operator's keys."""
+    watermark_key: bytes | None
+    """The key that it was read with; it resolves the mark's id."""
+    stated: str | None
+    """What our manifest says of the watermark: present, off or too-small."""
+    size: tuple[int, int]
+    """Width and height in pixels."""
+
+    @property
+    def made_here(self) -> bool:
+        """Whether at least one layer proves that this operator's stack made the picture."""
+        return self.credentials == "ours" or self.watermark is not None
+
+
+def verify(file: bytes, secret: MarkSecret) -> Verdict:
+    """Read both layers of a picture.
+
+    Raises:
+        UnreadablePictureError: the file is no complete PNG, JPEG or WebP, or is too large.
+    """
+    image, kind = open_picture(file)
+    keys = reading_keys(secret)
+    own = tuple(chain for chain in (secret.certificates, *secret.previous_certificates) if chain)
+    state, statement = read_credentials(file, kind, [root_pem(one) for one in keys], own)
+    found = watermark.read(image, [watermark.pattern_of(one.watermark) for one in keys])
+    return Verdict(
+        credentials=state,
+        model=statement.get("model") if state == "ours" else None,
+        watermark=found[1] if found else None,
+        watermark_key=keys[found[0]].watermark if found else None,
+        stated=statement.get("watermark") if state == "ours" else None,
+        size=image.size,
+    )
+
+
+def open_picture(file: bytes) -> tuple[Image.Image, str]:
+    """Return the decoded picture and its format.
+
+    Raises:
+        UnreadablePictureError: see ``verify``.
+    """
+    try:
+        with Image.open(io.BytesIO(file), formats=tuple(FORMATS)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                message = f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels"
+                raise UnreadablePictureError(message)
+            return ImageOps.exif_transpose(image).convert("RGB"), FORMATS[str(image.format)]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        message = "the file is no complete PNG, JPEG or WebP picture"
+        raise UnreadablePictureError(message) from None
+
+
+def read_credentials(
+    file: bytes, kind: str, roots: Sequence[str], own: Sequence[str]
+) -> tuple[CredentialsState, dict[str, Any]]:
+    """Return whose manifest the file has, and our assertion in it.
+
+    Args:
+        file: a PNG, JPEG or WebP.
+        kind: its format.
+        roots: the derived roots, in PEM.
+        own: the operator's own chains in PEM. Their issuer may have other customers, so only the
+            first certificate of a chain counts.
+    """
+    try:
+        found = credentials.read_manifest(file, kind, roots)
+        if found is None:
+            return "absent", {}
+        state, manifest = found
+        if state == "Valid" and any(_is_signed_with(file, kind, chain) for chain in own):
+            state = "Trusted"
+    except c2pa.C2paError:
+        return "damaged", {}
+    if state == "Invalid":
+        return "damaged", {}
+    return ("ours" if state == "Trusted" else "others"), _statement(manifest)
+
+
+def _is_signed_with(file: bytes, kind: str, chain: str) -> bool:
+    """Return whether the first certificate of this very chain signed the manifest."""
+    found = credentials.read_manifest(file, kind, [chain])
+    if found is None or found[0] != "Trusted":
+        return False
+    serial: str = found[1]["signature_info"]["cert_serial_number"]
+    return serial == str(signing_serial(chain))
+
+
+def _statement(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of our assertion; empty where the manifest has none."""
+    for assertion in manifest.get("assertions", ()):
+        if assertion.get("label") == credentials.ASSERTION:
+            data: dict[str, Any] = assertion["data"]
+            return data
+    return {}

@@ -1,0 +1,198 @@
+"""What a mock key gets: made-up answers through the real routes; nothing is stored or trained.
+
+``GET /v1/jobs`` lists a job of every status, and a failed one for every code of docs/codes.md. The
+header ``Mock-Error: <code>`` makes any request end with that error of the API.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from contracts.codes import CODES
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject
+from contracts.documents.model import ModelRecord
+from contracts.documents.record import JobRecord, Status
+from contracts.documents.status import Cancellation, UploadRow
+from contracts.documents.training import GateReport, TrainingResult
+from contracts.shared import layout
+from domain.pictures.ordering import OrderServices
+from domain.ports.decoder import DecodedPhoto, DecodeLimits
+from domain.ports.front_door import Form
+from domain.ports.storage import ObjectMissingError, StoredObject
+from http_api.mock_pictures import MockPictureQueue, MockPictures, mock_picture
+from http_api.services import Services
+
+HEADER = "mock-error"
+TENANT = "mock"
+UPLOAD = "mock-upload"
+ADDRESS = "https://mock.invalid"
+"""A name that can never be resolved (RFC 2606)."""
+
+MADE_AT = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
+PLAIN: tuple[Status, ...] = ("succeeded", "starting", "processing", "canceled")
+
+
+def job_id_of(name: str) -> str:
+    """Return the id of a made-up job; the same for the same name."""
+    return sha256(name.encode()).hexdigest()[:32]
+
+
+def mock_jobs(tenant: str) -> dict[str, JobRecord]:
+    """Return a job of every status and every code."""
+    failures = [code for code, entry in CODES.items() if entry.who != "nobody"]
+    wanted: list[tuple[Status, str | None]] = [
+        *((status, None) for status in PLAIN),
+        *(("failed", code) for code in failures),
+    ]
+    found = {}
+    for status, code in wanted:
+        job_id = job_id_of(status if code is None else f"{status}-{code}")
+        found[job_id] = JobRecord(
+            job_id=job_id, tenant=tenant, upload=UPLOAD, base_id=TENANT, execution_arn=TENANT,
+            status=status, stage="NotifyOwner" if status == "succeeded" else "TrainAdapter",
+            percent=100 if status == "succeeded" else 50, plan_id=job_id, code=code,
+            created_at=MADE_AT, updated_at=MADE_AT,
+        )  # fmt: skip
+    return found
+
+
+@dataclass(frozen=True)
+class MockStores:
+    """Every store of Services that holds something of a tenant; all writes are forgotten."""
+
+    tenant: str
+
+    # ---- jobs and models
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Return a made-up job."""
+        return mock_jobs(self.tenant).get(job_id)
+
+    def of_upload(self, _place: str) -> UploadRow:
+        """Return that every upload was accepted."""
+        return UploadRow(points_to=job_id_of("succeeded"))
+
+    def of_tenant(self, tenant: str) -> list[JobRecord]:
+        """Return all made-up jobs."""
+        return list(mock_jobs(tenant).values())
+
+    def cancel(self, job_id: str, _tenant: str) -> Cancellation:
+        """Return that a job is being cancelled."""
+        return Cancellation(job_id=job_id, outcome="canceling", status="processing")
+
+    # ---- signed forms and links
+
+    def form(self, key: str, size: int, content_type: str, seconds: int) -> Form:  # noqa: ARG002
+        """Return a form that leads nowhere."""
+        return Form(ADDRESS, {"key": key, "Content-Type": content_type})
+
+    def link(self, key: str, name: str, seconds: int) -> str:  # noqa: ARG002
+        """Return a link that leads nowhere."""
+        return f"{ADDRESS}/{name}"
+
+
+class MockModels:
+    """The one model of every mock tenant."""
+
+    def record(self, _model: ModelRecord) -> None:
+        """Forget the model."""
+
+    def of(self, tenant: str, model_id: str | None = None) -> list[ModelRecord]:
+        """Return the made-up model."""
+        job_id = job_id_of("succeeded")
+        if model_id not in {None, job_id}:
+            return []
+        weights = sha256(TENANT.encode()).hexdigest()
+        record = ModelRecord(
+            tenant=tenant, model_id=job_id, target_model=f"{job_id}-{weights[:12]}.tar.gz",
+            weights_sha256=weights, base_id=TENANT, trigger_word="sks", endpoint_name=TENANT,
+            created_at=MADE_AT,
+        )  # fmt: skip
+        return [record]
+
+
+class MockBucket:
+    """Holds one photo under every upload, and the result of the made-up model."""
+
+    def uri(self, key: str) -> str:
+        """Return an address that leads nowhere."""
+        return f"{ADDRESS}/{key}"
+
+    def list(self, prefix: str, limit: int) -> "list[StoredObject]":  # noqa: ARG002
+        """Return one photo."""
+        return [StoredObject(f"{prefix}000.jpg", TENANT, 1)]
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return that everything is there."""
+        return StoredObject(key, TENANT, 1)
+
+    def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
+        """Return that everything is there."""
+        return tuple(StoredObject(key, TENANT, 1) for key in keys)
+
+    def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:  # noqa: ARG002
+        """Return a photo of one byte, a picture that says MOCK, or the made-up result."""
+        job_id = job_id_of("succeeded")
+        if key.endswith(".png"):
+            return mock_picture()
+        if not key.endswith(layout.RESULT_FILE):
+            return b"x"
+        if key != layout.result_key(job_id, job_id):
+            raise ObjectMissingError
+        weights = sha256(TENANT.encode()).hexdigest()
+        gate = GateReport(passed=True, effect=0.1, identity=0.8)
+        file = f"{layout.ADAPTER_FOLDER}/{layout.DIFFUSERS_FILE}"
+        result = TrainingResult(job_id=job_id, status="succeeded", files={file: weights}, gate=gate)
+        return result.model_dump_json().encode()
+
+    def write(self, key: str, body: bytes, content_type: str = "") -> None:
+        """Forget it."""
+
+    def copy(self, source: str, target: str) -> None:
+        """Forget it."""
+
+    def delete(self, key: str) -> None:
+        """Forget it."""
+
+
+class MockDecoder:
+    """Takes every photo for a good one."""
+
+    seconds = 0.0
+
+    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
+        """Return a photo of the smallest size that is allowed."""
+        return DecodedPhoto(body, limits.min_side, limits.min_side, ())
+
+    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:  # noqa: ARG002
+        """Return the mask as it is."""
+        return body
+
+
+class MockEraser:
+    """Erases nothing: every subject is said to be going."""
+
+    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+        """Return an answer without an erasure."""
+        return ErasureAnswer(erasure_id=subject.erasure_id, outcome="erasing")
+
+
+def mocked(services: Services, tenant: str) -> Services:
+    """Return the services of a mock key; clock, limits, keys and the base's card are real."""
+    stores, model_id = MockStores(tenant), job_id_of("succeeded")
+    pictures = MockPictures(tenant, model_id, MADE_AT, services.now())
+    return replace(
+        services,
+        eraser=MockEraser(),
+        models=MockModels(),
+        jobs=stores,
+        uploads=MockBucket(),
+        documents=MockBucket(),
+        forms=stores,
+        links=stores,
+        decoder=MockDecoder(),
+        canceller=stores,
+        pictures=OrderServices(pictures, MockPictureQueue(), MockBucket()),
+        sleep=lambda _seconds: None,
+    )

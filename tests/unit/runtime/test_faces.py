@@ -1,0 +1,42 @@
+"""The face finder's child process, on photos of real people."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from math import dist
+
+import pytest
+
+from contracts.errors import DecoderBrokenError
+from contracts.shared.faces import SAME_PERSON_DISTANCE
+from runtime.imaging import faces
+from runtime.imaging.faces import ChildFaceFinder
+from tests.fakes.people import ASTRONAUT, PRESIDENT, photo, png
+
+
+@pytest.fixture
+def finder() -> Iterator[ChildFaceFinder]:
+    with closing(ChildFaceFinder()) as found:
+        yield found
+
+
+def test_people_are_told_apart_and_an_empty_photo_has_no_face(finder: ChildFaceFinder) -> None:
+    names = (PRESIDENT[0], PRESIDENT[2], ASTRONAUT)
+    one, same, other = (finder.find(png(photo(name))) or () for name in names)
+    assert dist(one[0].embedding, same[0].embedding) < SAME_PERSON_DISTANCE
+    assert dist(one[0].embedding, other[0].embedding) > SAME_PERSON_DISTANCE
+    assert finder.find(png(photo(ASTRONAUT).crop((0, 260, 300, 512)))) == ()
+    assert 0 < finder.seconds < 120
+
+
+def test_what_is_no_photo_ends_the_child_but_not_the_search(finder: ChildFaceFinder) -> None:
+    assert finder.find(b"no photo") is None
+    assert len(finder.find(png(photo(ASTRONAUT))) or ()) == 1
+
+
+def test_a_finder_that_does_not_start_says_so(
+    finder: ChildFaceFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = {"PYTHONHOME": "/nowhere"}
+    monkeypatch.setattr(faces, "environment_of_child", nowhere.copy)
+    with pytest.raises(DecoderBrokenError):
+        finder.find(b"")

@@ -1,0 +1,261 @@
+"""Read an adapter file of any tool as plain pairs of matrices, exactly, or refuse it by name.
+
+kohya's scripts, diffusers (old and new), peft and LyCORIS name and factor the change of a layer in
+different ways. These are sums and products of small matrices, so each has an equal plain pair:
+
+- LoCon: a convolution's pair, and the core of Tucker's form multiplied into its lower half;
+- LoHa: ``(A1 B1) * (A2 B2)``, entry by entry, of ranks r and s is a pair of rank ``r s``;
+- LoKr: ``kron(C, A B)`` with C of n columns is a pair of rank ``n r``.
+
+DoRA, (IA)3, OFT, GLoRA, norms and whole differences have no equal small pair and are refused.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from contracts.shared import lora_names
+
+Parts = dict[str, Tensor]
+"""The tensors of one layer by what follows its name in the file."""
+
+
+class UnknownFileError(ValueError):
+    """A file that is no set of plain pairs; the text names the format and counts the tensors."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The change of one layer: ``alpha / rank * up @ down``."""
+
+    down: Tensor
+    """(rank, in), or (rank, in, height, width) of a convolution"""
+
+    up: Tensor
+    """(out, rank), or (out, rank, 1, 1) of a convolution"""
+
+    alpha: float
+    """The rank where the file has no alpha, as in the tools themselves."""
+
+    @property
+    def rank(self) -> int:
+        """Rank of the pair."""
+        return len(self.down)
+
+
+REFUSED = {
+    "dora_scale": "DoRA",
+    "lora_magnitude_vector": "DoRA",
+    "on_input": "(IA)3",
+    "oft_blocks": "OFT",
+    "oft_diag": "OFT",
+    "a1.weight": "GLoRA",
+    "w_norm": "norms",
+    "diff": "whole differences",
+    "diff_b": "whole differences",
+    "string_to_param": "embeddings",
+    "dyn_up": "DyLoRA",
+}
+"""Formats without an equal plain pair, by a part of a tensor's name."""
+
+PREFIXES = {
+    "lora_unet": "unet",
+    "lora_te": "text_encoder",
+    "lora_te1": "text_encoder",
+    "lora_te2": "text_encoder_2",
+    "lycoris": "unet",
+}
+"""Networks by the prefix of a joined name; ``lycoris`` is SimpleTuner's."""
+
+_HALVES = {
+    "lora_down.weight": "down",
+    "lora_up.weight": "up",
+    "lora_mid.weight": "mid",
+    "lora_A.weight": "down",
+    "lora_B.weight": "up",
+    "lora.down.weight": "down",
+    "lora.up.weight": "up",
+    "lora_linear_layer.down.weight": "down",
+    "lora_linear_layer.up.weight": "up",
+    "_lora.down.weight": "down",
+    "_lora.up.weight": "up",
+    "alpha": "alpha",
+}
+_LYCORIS = re.compile(r"(.+)\.((?:hada|lokr)_\w+)")
+_CONVOLUTION = re.compile(r"\.(?:conv\d?|conv_in|conv_out|conv_shortcut)$")
+_JOINED = re.compile(rf"({'|'.join(sorted(PREFIXES, key=len, reverse=True))})_(\w+)")
+_UNET_BLOCKS = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in", "conv_out")
+
+
+def read_pairs(
+    tensors: Mapping[str, Tensor], layers_per_block: int = lora_names.OFFICIAL_LAYERS_PER_BLOCK
+) -> dict[str, Pair]:
+    """Return the pair of every layer, by ``<network>.<path>`` as diffusers names it.
+
+    Args:
+        tensors: the file.
+        layers_per_block: of the UNet's configuration; it numbers the blocks of SDXL's names.
+
+    Raises:
+        UnknownFileError: the file is in another format, or a tensor of a layer is missing.
+    """
+    refuse_by_name(tensors)
+    layers: dict[str, Parts] = {}
+    odd = 0
+    for key, tensor in tensors.items():
+        found = split_key(key)
+        if found is None:
+            odd += 1
+            continue
+        layer = layer_name(found[0], layers_per_block)
+        layers.setdefault(layer, {})[found[1]] = tensor.float()
+    if odd or not layers:
+        message = (
+            f"{odd or len(tensors)} of {len(tensors)} tensors are no part of a LoRA that we know"
+        )
+        raise UnknownFileError(message)
+    refuse_convolutions(layers)
+    return {layer: pair_of(parts) for layer, parts in layers.items()}
+
+
+def refuse_by_name(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a format that has no equal plain pair."""
+    for part, name in REFUSED.items():
+        count = sum(key.endswith(f".{part}") or f".{part}." in key for key in tensors)
+        if count:
+            message = (
+                f"{count} of {len(tensors)} tensors are of {name}, which no plain pair of matrices"
+                " can express exactly; merge it into a base with its own tool, or train it anew"
+            )
+            raise UnknownFileError(message)
+
+
+def refuse_convolutions(layers: Mapping[str, Parts]) -> None:
+    """Refuse LoHa and LoKr of a convolution, whose tensors do not say its kernel."""
+    for layer, parts in layers.items():
+        if _CONVOLUTION.search(layer) and any(
+            part.startswith(("hada_", "lokr_")) for part in parts
+        ):
+            message = (
+                "LoHa or LoKr of a convolution cannot be converted: its tensors do not say the"
+                " kernel; train without conv_dim, or use LoCon"
+            )
+            raise UnknownFileError(message)
+
+
+def split_key(key: str) -> tuple[str, str] | None:
+    """Return the layer's name in the file and the tensor's part in it; None: another tensor."""
+    if found := _LYCORIS.fullmatch(key):
+        return found[1], found[2]
+    for ending, part in sorted(_HALVES.items(), key=lambda each: -len(each[0])):
+        joint = "" if ending.startswith("_") else "."
+        if key.endswith(f"{joint}{ending}"):
+            return key.removesuffix(f"{joint}{ending}"), part
+    return None
+
+
+def layer_name(name: str, layers_per_block: int) -> str:
+    """Return ``<network>.<path>`` of a layer from its name in any tool's file.
+
+    >>> layer_name("lora_te1_text_model_encoder_layers_0_mlp_fc1", 2)
+    'text_encoder.text_model.encoder.layers.0.mlp.fc1'
+    >>> layer_name("unet.mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_out", 2)
+    'unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0'
+    >>> layer_name("base_model.model.mid_block.attentions.0.proj_in", 2)
+    'unet.mid_block.attentions.0.proj_in'
+    """
+    if found := _JOINED.fullmatch(name):
+        return f"{PREFIXES[found[1]]}.{lora_names.layer_path(found[2], layers_per_block)}"
+    path = name.removeprefix("base_model.model.").replace(".processor.", ".")
+    if path.startswith(_UNET_BLOCKS):
+        path = f"unet.{path}"
+    network = path.split(".", 1)[0]
+    if network not in {"unet", "text_encoder", "text_encoder_2"} or "." not in path:
+        message = (
+            "a tensor does not say which network it changes; peft's file of a text encoder needs"
+            " its folder's name before each key, such as text_encoder."
+        )
+        raise UnknownFileError(message)
+    path = f"{path}.0" if path.endswith(".to_out") else path
+    return lora_names.with_text_model(path)
+
+
+def pair_of(parts: Parts) -> Pair:
+    """Return the plain pair of a layer."""
+    if any(part.startswith("hada_") for part in parts):
+        return loha(parts)
+    if any(part.startswith("lokr_") for part in parts):
+        return lokr(parts)
+    down, up = part_of(parts, "down"), part_of(parts, "up")
+    rank = len(down)
+    if up.shape[1] != rank:
+        message = "the two matrices of a layer have different ranks"
+        raise UnknownFileError(message)
+    if "mid" in parts:
+        down = torch.einsum("mnhw,ni->mihw", parts["mid"], down.flatten(1))
+    return Pair(down, up, alpha_of(parts, rank))
+
+
+def loha(parts: Parts) -> Pair:
+    """Return the pair of a Hadamard product: its columns are products of the factors' columns."""
+    refuse_tucker(parts, "hada_t")
+    a1, b1 = part_of(parts, "hada_w1_a"), part_of(parts, "hada_w1_b")
+    a2, b2 = part_of(parts, "hada_w2_a"), part_of(parts, "hada_w2_b")
+    up = torch.einsum("or,os->ors", a1, a2).flatten(1)
+    down = torch.einsum("ri,si->rsi", b1, b2).flatten(0, 1)
+    rank = a1.shape[1]
+    return Pair(down, up, alpha_of(parts, rank) / rank * len(down))
+
+
+def lokr(parts: Parts) -> Pair:
+    """Return the pair of a Kronecker product.
+
+    ``kron(L, R)`` with ``L = La Lb`` and ``R = Ra Rb`` is ``kron(La, Ra) kron(Lb, Rb)``. A factor
+    that is whole is itself times the identity, on the side where that is smaller.
+    """
+    refuse_tucker(parts, "lokr_t")
+    (la, lb), (ra, rb) = factors(parts, "lokr_w1"), factors(parts, "lokr_w2")
+    up, down = (
+        torch.kron(la.contiguous(), ra.contiguous()),
+        torch.kron(lb.contiguous(), rb.contiguous()),
+    )
+    ranks = [parts[name].shape[0] for name in ("lokr_w1_b", "lokr_w2_b") if name in parts]
+    # LyCORIS scales by alpha only where a factor has a rank, and takes the second one's.
+    scale = alpha_of(parts, ranks[-1]) / ranks[-1] if ranks else 1.0
+    return Pair(down, up, scale * len(down))
+
+
+def factors(parts: Parts, name: str) -> tuple[Tensor, Tensor]:
+    """Return two matrices whose product is one factor of a Kronecker product."""
+    whole = parts.get(name)
+    if whole is None:
+        return part_of(parts, f"{name}_a"), part_of(parts, f"{name}_b")
+    if whole.dim() != 2:  # noqa: PLR2004 (a matrix)
+        message = "LoKr of a convolution has no equal plain pair here"
+        raise UnknownFileError(message)
+    rows, columns = whole.shape
+    return (torch.eye(rows), whole) if rows < columns else (whole, torch.eye(columns))
+
+
+def refuse_tucker(parts: Parts, start: str) -> None:
+    """Refuse the Tucker form of a convolution's LoHa or LoKr."""
+    if any(part.startswith(start) for part in parts):
+        message = "LyCORIS in Tucker's form has no equal plain pair here; train without use_tucker"
+        raise UnknownFileError(message)
+
+
+def part_of(parts: Parts, name: str) -> Tensor:
+    """Return one tensor of a layer; refuse the file if it is missing."""
+    try:
+        return parts[name]
+    except KeyError:
+        message = f"a layer has a tensor missing: {name}, beside {', '.join(sorted(parts))}"
+        raise UnknownFileError(message) from None
+
+
+def alpha_of(parts: Parts, rank: int) -> float:
+    """Return a layer's alpha, or its rank where the file has none."""
+    return float(parts["alpha"]) if "alpha" in parts else float(rank)
