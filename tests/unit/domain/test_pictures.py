@@ -175,7 +175,13 @@ def test_an_endpoint_that_nobody_may_create_fails_the_order_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ModelNotReadyError(reason="no_answer"), ModelNotReadyError(status=0)], ids=repr
+    "error",
+    [
+        ModelNotReadyError(reason="no_answer"),
+        ModelNotReadyError(status=0),
+        WarmUpFailedError(picture_code="not_in_time"),
+    ],
+    ids=repr,
 )
 def test_a_picture_that_takes_a_minute_is_not_tried_for_an_hour(error: StageError) -> None:
     world = World(*[error] * 9)
