@@ -1,6 +1,7 @@
 """domain.pictures: an order is drawn, drawn again, cancelled or erased, with the seed it got."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,6 +55,7 @@ MODEL = ModelRecord(
 )
 SECRET = "a photo of sks at Zoë's birthday"
 RETENTION = timedelta(days=30)
+Action = Callable[[], object]
 
 
 class Endpoint(MemoryEndpointInvoker):
@@ -64,7 +66,7 @@ class Endpoint(MemoryEndpointInvoker):
         self.deploy(MODEL.target_model, WEIGHTS)
         self.asked: list[bytes] = []
         self.errors = list(errors)
-        self.meanwhile = lambda: None
+        self.meanwhile: Action = lambda: None
 
     def invoke(self, target_model: str, body: bytes) -> bytes:
         self.asked.append(body)
@@ -262,7 +264,7 @@ def test_a_cancelled_order_is_not_drawn() -> None:
 def test_what_is_drawn_for_a_cancelled_order_is_thrown_away() -> None:
     world = World()
     row = world.order()
-    world.endpoint.meanwhile = lambda: cancel(world.pictures, "acme", row.picture_id, NOON)  # type: ignore[assignment,return-value]
+    world.endpoint.meanwhile = lambda: cancel(world.pictures, "acme", row.picture_id, NOON)
     assert world.draw().status == "canceled"
     assert world.kept(row) == ["order.json"]
 

@@ -7,7 +7,8 @@ from typing import Any, get_args
 import pytest
 
 from contracts.codes import CODES
-from contracts.documents.api.pictures import OrderCode, PictureCode, PictureStatus
+from contracts.documents.api.pictures import OrderCode, PictureStatus
+from contracts.documents.picture import PictureCode
 from http_api.mock_pictures import mock_picture
 from http_api.problems import STATUS
 from http_api.services import Services

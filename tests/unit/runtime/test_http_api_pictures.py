@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from contracts.documents.api.pictures import OrderCode, PictureCode
+from contracts.documents.api.pictures import OrderCode
+from contracts.documents.picture import PictureCode
 from contracts.errors import StageError, WarmUpFailedError
 from domain.pictures.drawing import DrawingServices, draw
 from http_api.problems import STATUS
