@@ -30,7 +30,7 @@ RANK = 4
 SPREAD = 0.02
 ADAPTED = ".to_q.weight"
 UNET_WEIGHTS = "unet/diffusion_pytorch_model*.safetensors"
-"""The base's UNet, in one file of whatever variant."""
+"""One file, of any variant."""
 Shapes = Mapping[str, tuple[int, int]]
 
 
