@@ -172,8 +172,8 @@ def _names(row: Mapping[str, Any], named: set[str]) -> bool:
     if named & {*parts, owner}:
         return True
     # What an API call was answered, or a webhook was told, has the ids of its jobs in it.
-    told = f"{row.get('answer', '')}{text if row['row'].startswith('delivery#') else ''}"
-    return any(word in told for word in named if _JOB_ID.fullmatch(word))
+    answered = f"{row.get('answer', '')}{text if row['row'].startswith('delivery#') else ''}"
+    return any(word in answered for word in named if _JOB_ID.fullmatch(word))
 
 
 def _scan(

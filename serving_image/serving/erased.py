@@ -60,7 +60,7 @@ def look_until(stopped: threading.Event, markers: Callable[[], set[str]], run_di
         try:
             roots.update(roots_of(run_dir))
             erased = markers()
-            tell_engine(erased, run_dir)
+            list_erased(erased, run_dir)
             forget(erased, roots)
         except Exception as error:  # noqa: BLE001 (the watch must not end)
             logger.warning("erased models could not be looked up: %s", type(error).__name__)
@@ -78,16 +78,16 @@ def list_markers(s3: Any, bucket: str, prefix: str) -> Callable[[], set[str]]:  
     return markers
 
 
-def tell_engine(erased: set[str], run_dir: Path) -> None:
+def list_erased(erased: set[str], run_dir: Path) -> None:
     """Leave a file for each erased model; an engine that starts later finds them too."""
     folder = run_dir / ERASED
     folder.mkdir(exist_ok=True)
-    for job_id in erased - told(run_dir):
+    for job_id in erased - listed(run_dir):
         if _JOB_ID.fullmatch(job_id):
             (folder / job_id).touch()
 
 
-def told(run_dir: Path) -> set[str]:
+def listed(run_dir: Path) -> set[str]:
     """Return the ids of the erased models that this server knows of."""
     try:
         return {entry.name for entry in (run_dir / ERASED).iterdir()}
@@ -101,14 +101,14 @@ def follow(run_dir: Path, drop: Callable[[set[str]], None]) -> threading.Event:
     The ids that are known already are dropped before this returns, so an engine that starts again
     draws none of them. The thread ends when the event that is returned is set.
     """
-    known = told(run_dir)
+    known = listed(run_dir)
     drop(known)
     stopped = threading.Event()
 
     def look() -> None:
         while not stopped.wait(LOOK_SECONDS):
             try:
-                if new := told(run_dir) - known:
+                if new := listed(run_dir) - known:
                     drop(new)
                     known.update(new)
             except Exception as error:  # noqa: BLE001 (the thread must not end)

@@ -1,6 +1,7 @@
 """Rows of the HTTP API that go with a tenant or a model: written by those who write them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,8 @@ JOB, OTHER_JOB = "a" * 32, "b" * 32
 class Api:
     """The table with everything that the API stores for two tenants, of a model each."""
 
-    def __init__(self, moto: Moto) -> None:
-        self.table = table(moto, "ApiTable")
+    def __init__(self, cloud: Any) -> None:
+        self.table = table(cloud, "ApiTable")
         self.erasures = DynamoErasures(None, None, self.table)
         self.add("acme", 1, JOB)
         self.add("acme2", 2, OTHER_JOB)

@@ -141,9 +141,9 @@ def test_a_webhook_that_goes_during_a_delivery_leaves_no_row_of_it() -> None:
     world.rows.kept.clear()  # as erasure does
     post = world.sender.post
 
-    def post_and_erase(*about: Any) -> Answer:
+    def post_and_erase(url: str, body: bytes, headers: dict[str, str]) -> Answer:
         world.rows.remove(webhook.webhook_id)
-        return post(*about)
+        return post(url, body, headers)
 
     world.sender.post = post_and_erase  # type: ignore[method-assign]
     assert world.try_once() == ("gone", None)

@@ -83,28 +83,28 @@ def test_a_failed_look_is_made_again_and_then_disk_and_engine_hear_of_it(
 
     erased.look_until(stopped, markers, tmp_path)
     assert not folder.exists()
-    assert erased.told(tmp_path) == {JOB}, "an id that is none is no file's name"
+    assert erased.listed(tmp_path) == {JOB}, "an id that is none is no file's name"
 
 
 def test_the_engine_s_process_drops_what_it_is_told_before_and_after_its_start(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(erased, "LOOK_SECONDS", 0.001)
-    assert erased.told(tmp_path) == set()
-    erased.tell_engine({JOB}, tmp_path)
-    heard: list[set[str]] = []
+    assert erased.listed(tmp_path) == set()
+    erased.list_erased({JOB}, tmp_path)
+    dropped: list[set[str]] = []
     later = threading.Event()
 
     def drop(job_ids: set[str]) -> None:
-        heard.append(set(job_ids))
+        dropped.append(set(job_ids))
         if OTHER in job_ids:
-            if len(heard) == 2:
+            if len(dropped) == 2:
                 raise RuntimeError("the first try fails")
             later.set()
 
     stopped = erased.follow(tmp_path, drop)
-    assert heard == [{JOB}], "known before the first request"
-    erased.tell_engine({JOB, OTHER}, tmp_path)
+    assert dropped == [{JOB}], "known before the first request"
+    erased.list_erased({JOB, OTHER}, tmp_path)
     assert later.wait(60)
     stopped.set()
-    assert heard == [{JOB}, {OTHER}, {OTHER}]
+    assert dropped == [{JOB}, {OTHER}, {OTHER}]
