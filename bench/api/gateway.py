@@ -15,6 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from contracts.documents.api.callers import ApiKey
+from contracts.documents.erasure import ErasureSubject
 from domain.callers.calling import Doors, identify
 from domain.callers.jwt import Issuer
 from http_api.front import OPEN
@@ -44,6 +45,7 @@ class Gateway:
         if self.lasting is not None:
             self.stores.keys.rows[self.lasting.key_id] = self.lasting  # type: ignore[attr-defined]
         answer = self.answer(self._fresh(_event(environ)))
+        self._send(answer)
         status = HTTPStatus(answer["statusCode"])
         body = answer["body"].encode()
         headers = {**answer["headers"], "Content-Length": f"{len(body)}"}
@@ -56,6 +58,18 @@ class Gateway:
         if given and len(given) <= MAX_CHARACTERS:
             event["headers"][KEY_HEADER] = f"{self.asked}-{given}"[:MAX_CHARACTERS]
         return event
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        """Store the files of a new upload, as S3 does; there is no upload before its first file."""
+        found = json.loads(answer["body"])
+        if answer["statusCode"] != HTTPStatus.OK or "forms" not in found:
+            return
+        for form in found["forms"]:
+            self.stores.uploads.write(form["fields"]["key"], b"x" * 10)
+        tenant = form["fields"]["key"].split("/")[1]
+        self.stores.eraser.known.add(  # type: ignore[attr-defined]
+            ErasureSubject(tenant=tenant, upload=found["id"])
+        )
 
     def answer(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return what a caller gets: the authorizer's refusal, or the function's answer."""
