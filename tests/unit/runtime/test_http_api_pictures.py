@@ -129,6 +129,8 @@ def test_somebody_elses_picture_is_answered_like_one_that_is_not_there(
         {"scheduler": "no such"},
         {"num_images_per_prompt": 5},
         {"promt": "x"},
+        {"seed": "7"},
+        {"width": True},
     ],
     ids=repr,
 )

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from contracts.codes import CODES
 from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
 from contracts.documents.api.jobs import JobFailure
+from contracts.documents.api.numbers import NUMBER
 from contracts.documents.picture import (
     MAX_PROMPT_CHARACTERS,
     PictureArguments,
@@ -51,22 +52,22 @@ class NewPicture(Document):
 
     negative_prompt: NegativePrompt | None = None
 
-    num_inference_steps: Annotated[int, Field(ge=1, le=150)] | None = None
+    num_inference_steps: Annotated[int, Field(ge=1, le=150), NUMBER] | None = None
 
-    guidance_scale: Annotated[float, Field(ge=0, le=30)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0, le=30), NUMBER] | None = None
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32), NUMBER] | None = None
     """Absent: one is drawn, and the answer names it."""
 
-    width: Side | None = None
+    width: Annotated[Side, NUMBER] | None = None
 
-    height: Side | None = None
+    height: Annotated[Side, NUMBER] | None = None
 
-    num_images_per_prompt: Annotated[int, Field(ge=1, le=4)] = 1
+    num_images_per_prompt: Annotated[int, Field(ge=1, le=4), NUMBER] = 1
 
     scheduler: Scheduler | None = None
 
-    lora_scale: Annotated[float, Field(ge=0, le=2)] = 1.0
+    lora_scale: Annotated[float, Field(ge=0, le=2), NUMBER] = 1.0
 
     style: Style | None = None
 
@@ -276,7 +277,7 @@ class OpenAiImages(Document):
 
     prompt: Prompt
 
-    n: Annotated[int, Field(ge=1, le=4)] = 1
+    n: Annotated[int, Field(ge=1, le=4), NUMBER] = 1
 
     size: OpenAiSize | None = None
     """``<width>x<height>`` in pixels; absent: the base's own size."""
