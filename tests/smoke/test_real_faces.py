@@ -120,25 +120,21 @@ def evidence_of(subject: list[Image.Image], sample: Image.Image) -> Evidence:
         [SamplingRequest("sks in a park", 9)],
         [SamplingRequest("a person", 10)],
     )
-    drawn = [np.asarray(image, np.float32) / 255 for image in (*subject, sample, sample)]
-    grey = np.full_like(drawn[0], 0.5)
-    return Evidence(requests, np.stack([grey] * len(drawn)), np.stack(drawn))
+    drawn = np.stack([np.asarray(i, np.float32) / 255 for i in (*subject, sample, sample)])
+    return Evidence(requests, drawn, drawn)
 
 
 def test_pictures_are_ranked_by_likeness_and_a_copy_of_a_photo_is_refused() -> None:
     held_out, learnt = sampled(PRESIDENT[0]), sampled(PRESIDENT[1])
     floors = GateFloors(min_effect=0.0, min_identity=0.0)
-    stranger, alike = sampled(ASTRONAUT, PRESIDENT[2])
-    evidence = evidence_of([stranger, alike], held_out[0])
+    (stranger,) = sampled(ASTRONAUT)
+    evidence = evidence_of([stranger, ImageOps.mirror(learnt[0])], held_out[0])
     report = examine(evidence, held_out, DlibJudge(), floors, learnt)
     assert [one.row for one in report.ranking] == [3, 2, 1]
-    assert report.ranking[0].file == "pictures/00.png"
-    assert report.ranking[1].file is None
-    assert report.passed
-    copied = evidence_of([stranger, ImageOps.mirror(learnt[0])], held_out[0])
-    report = examine(copied, held_out, DlibJudge(), floors, learnt)
+    assert [one.file for one in report.ranking] == ["pictures/00.png", None, None]
     assert report.codes == ("gate_copies_photo",)
     assert report.photo_similarity == pytest.approx(1.0)
+    assert report.ranking[1].photo_similarity == report.photo_similarity
 
 
 def test_without_a_judge_pictures_are_compared_and_not_ranked() -> None:
