@@ -23,8 +23,8 @@ SIDE = 32
 MAX_SIMILARITY = 0.85
 """Similarity above which a picture is a copy of a photo, where the judge is one of real faces.
 
-Seven photos of three people, cropped to the face: two of them have 0.17 at most; a photo and itself
-blurred, brighter, with noise or as a poor JPEG have 0.97 and more, cropped by 2 % 0.75. Drawn
+Two of seven photos of three people have 0.18 at most. A photo and itself blurred, brighter, with
+noise or as a poor JPEG have 0.93 and more, and cropped by 2 % 0.75. Drawn
 portraits of one character have up to 0.68. Figures: docs/faces.md.
 """
 
