@@ -9,6 +9,7 @@ from contracts.documents.money import Estimate, Receipt
 from contracts.documents.package import TargetModel
 from contracts.documents.photos import Code
 from contracts.documents.sweep import TrialReport
+from contracts.documents.training import RankedPicture
 from contracts.documents.upload.problems import RequestProblem
 
 
@@ -42,6 +43,10 @@ class ModelNotice(Document):
     """Cosine similarity to the subject, measured by the gate."""
 
     identity_base: float | None = None
+
+    ranking: tuple[RankedPicture, ...] = ()
+    """The gate's pictures, those most like the photos first; empty where likeness was not
+    measured."""
 
 
 class DryRunNotice(Document):

@@ -1,6 +1,6 @@
 """The text of a notice: what happened, why, and what to do."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from contracts.documents.notice import ModelNotice, Notice, PhotoNotice
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.documents.stages import NotifyOwnerInput
 from contracts.documents.sweep import SweepReport, TrialReport
-from contracts.documents.training import TrainingResult
+from contracts.documents.training import RankedPicture, TrainingResult
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.shared import layout
 from domain.failures.causes import failure_notice_id
@@ -62,7 +62,8 @@ def ready_notice(
     gate, left_out = result.gate, left_out_text(result.photos)
     photos = photo_notices(job, documents, result.photos, also=ADVICE | TRAINER_ADVICE)
     trials = trials_of(job, documents) if accepted.request.sweep is not None else ()
-    figures = left_out, ranking_text(trials), advice_on_photos(job, documents)
+    ranked = () if gate is None or gate.identity is None else gate.ranking
+    figures = left_out, ranking_text(trials), best_text(ranked), advice_on_photos(job, documents)
     return Notice(
         notice_id=f"ready-{job.job_id}",
         job_id=job.job_id,
@@ -81,10 +82,25 @@ def ready_notice(
             trigger_word=given.package.trigger_word,
             identity=None if gate is None else gate.identity,
             identity_base=None if gate is None else gate.identity_base,
+            ranking=ranked,
         ),
         receipt=receipt,
         sweep=trials,
     )
+
+
+def best_text(ranked: Sequence[RankedPicture]) -> str:
+    """Return which of the gate's pictures is most like the photos; empty without any.
+
+    >>> best_text((RankedPicture(row=9, file="pictures/00.png", identity=0.912),))
+    'Most like the photos is the picture in row 9 of samples.png (pictures/00.png): 0.91.'
+    """
+    if not ranked or ranked[0].identity is None:
+        return ""
+    best = ranked[0]
+    file = "" if best.file is None else f" ({best.file})"
+    place = f"row {best.row} of samples.png{file}"
+    return f"Most like the photos is the picture in {place}: {best.identity:.2f}."
 
 
 def trials_of(job: JobSpec, documents: Storage) -> tuple[TrialReport, ...]:

@@ -12,7 +12,7 @@ from contracts.documents.money import Estimate, Receipt
 from contracts.documents.notice import DryRunNotice, ModelNotice, Notice, PhotoNotice
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.documents.sweep import SweepReport, TrialReport
-from contracts.documents.training import TrainingResult
+from contracts.documents.training import GateReport, RankedPicture, TrainingResult
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
@@ -347,3 +347,17 @@ def test_an_owner_whose_model_is_not_good_enough_hears_the_advice_on_the_photos(
 ) -> None:
     office, job = ready_office()
     assert (CODES["few_photos"].hint in failure(code, job, office).text) is advised
+
+
+def test_an_owner_reads_which_picture_is_most_like_the_photos() -> None:
+    office, job = ready_office()
+    given = trained(job, office.intake)
+    best = RankedPicture(row=9, file="pictures/00.png", identity=0.91)
+    gate = GateReport(passed=True, effect=0.2, identity=0.8, ranking=(best,))
+    result = TrainingResult(job_id=job.job_id, status="succeeded", gate=gate)
+    key = layout.result_key(job.job_id, job.job_id)
+    write_document(office.intake.models, key, result)
+    notice = ready_notice(given, office.intake.models)
+    assert notice.model is not None
+    assert notice.model.ranking == (best,)
+    assert "in row 9 of samples.png (pictures/00.png): 0.91." in notice.text
