@@ -26,6 +26,7 @@ BESIDE_THE_STATES = {
     "request_erasure",
     "release_endpoint",
     "publish_status",
+    "studio",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 
