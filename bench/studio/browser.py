@@ -44,14 +44,16 @@ class Page:
 
     def __init__(self, address: str) -> None:
         found = urlsplit(address)
-        self._socket = socket.create_connection((found.hostname, found.port), START_SECONDS)
+        self._socket = socket.create_connection(
+            (found.hostname or "", found.port or 0), START_SECONDS
+        )
         self._connection = WSConnection(ConnectionType.CLIENT)
         self._ids, self._text, self._events = 0, "", list[dict[str, Any]]()
         host = f"{found.hostname}:{found.port}"
         self._socket.sendall(self._connection.send(Request(host=host, target=found.path)))
         self._receive()
 
-    def send(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def send(self, method: str, **parameters: object) -> dict[str, Any]:
         """Call the protocol; return its result.
 
         Raises:
@@ -104,7 +106,7 @@ class Page:
         self.send("Page.navigate", url=address)
         return self
 
-    def ask(self, expression: str) -> Any:
+    def ask(self, expression: str) -> object:
         """Return the value of an expression of the page.
 
         Raises:
@@ -149,7 +151,7 @@ class Page:
         """Press Tab, Enter or Space."""
         code, text = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " ")}[key]
         for kind in ("keyDown", "keyUp"):
-            extra = {"text": text} if kind == "keyDown" and text else {}
+            extra: dict[str, object] = {"text": text} if kind == "keyDown" and text else {}
             self.send(
                 "Input.dispatchKeyEvent",
                 type=kind, key=key, code="Space" if key == " " else key,

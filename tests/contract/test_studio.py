@@ -55,7 +55,7 @@ def test_a_script_makes_no_markup_and_no_code_of_texts(name: str) -> None:
 def test_no_file_names_a_foreign_address() -> None:
     allowed = {"http://www.w3.org/2000/svg", "https://example.org/likeness"}
     for name, text in files().items():
-        found = {one for one in re.findall(r"(?:https?:)?//[a-z][\w.-]*\.[a-z]{2,}[^\s\"']*", text)}
+        found = set(re.findall(r"(?:https?:)?//[a-z][\w.-]*\.[a-z]{2,}[^\s\"']*", text))
         assert found <= allowed, name
 
 
@@ -101,13 +101,7 @@ def test_the_catalogues_have_the_same_keys_and_places(language: str) -> None:
 def test_every_code_has_a_title_and_a_hint_in_every_language(language: str) -> None:
     found = words(f"codes.{language}")
     assert set(found) == set(CODES)
-    assert all(len(pair) == 2 and all(pair) for pair in found.values())  # noqa: PLR2004
-
-
-@pytest.mark.parametrize("language", LANGUAGES[1:])
-def test_a_code_is_translated(language: str) -> None:
-    english, other = words("codes.en"), words(f"codes.{language}")
-    assert not [code for code in CODES if english[code] == other[code]]
+    assert all(len(pair) == 2 and all(pair) for pair in found.values())
 
 
 def test_every_word_that_a_page_asks_for_is_in_the_catalogue_and_none_is_idle() -> None:

@@ -3,6 +3,9 @@
 MIN_PHOTOS = 5
 """Smallest number of usable photos: with fewer, a training copies the photos."""
 
+ADVISED_PHOTOS = 10
+"""Number of usable photos below which the owner is advised to add some; 10 to 15 are good."""
+
 MAX_PHOTOS = 100
 """Largest number of photos of the subject, and of pictures of its class, in one upload."""
 

@@ -1,6 +1,16 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import estimates, jobs, keys, models, openapi, uploads, usage, webhooks
+from http_api.routes import (
+    erasure,
+    estimates,
+    jobs,
+    keys,
+    models,
+    openapi,
+    uploads,
+    usage,
+    webhooks,
+)
 
 ROUTERS = (
     uploads.router,
@@ -9,6 +19,7 @@ ROUTERS = (
     jobs.router,
     keys.router,
     usage.router,
+    erasure.router,
     webhooks.router,
     openapi.router,
 )

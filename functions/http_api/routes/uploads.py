@@ -162,9 +162,7 @@ def check_files(files: tuple[FileToUpload, ...], first: int = 0) -> None:
         if (is_photo or is_text) and file.size > MAX_PHOTO_BYTES:
             errors.append(problem_of(number, "size", "a photo has at most 20,000,000 bytes"))
         of = None if file.of_photo is None else file.of_photo - first
-        captions = (
-            of is not None and 0 <= of < len(files) and files[of].type.startswith("image/")
-        )
+        captions = of is not None and 0 <= of < len(files) and files[of].type.startswith("image/")
         if is_text != captions:
             words = "names the photo of a text/plain file, and of no other"
             errors.append(problem_of(number, "of_photo", words))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import pytest
 
 from contracts.documents.api.callers import Scope
 from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.status import UploadRow
 from contracts.documents.training import TrainingResult
@@ -19,6 +21,7 @@ from domain.webhooks.registering import enqueue, register
 from http_api.document import document
 from http_api.services import Limits, Services
 from tests.contract.files import ROOT
+from tests.fakes.erasure import MemoryEraser
 from tests.unit.runtime.api_kit import ALL, APP, NOON, Answer, call, context, job, services
 
 REQUEST = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
@@ -71,6 +74,33 @@ def test_a_file_that_cannot_be_uploaded_is_refused(file: dict[str, Any]) -> None
     answer = call(services(), "POST", "/v1/uploads", {"files": [file]})
     assert (answer.status, answer.body["code"]) == (422, "invalid_call")
     assert answer.body["errors"]
+
+
+def test_files_are_added_to_an_upload_until_it_is_trained() -> None:
+    stores, photo = services(), {"type": "image/jpeg", "size": 9}
+    prefix = "tenants/acme/uploads/u1/"
+    path, more = "/v1/uploads/u1/files", {"files": [photo], "first": 1}
+    assert call(stores, "POST", path, more).status == 404
+    stores.uploads.write(f"{prefix}000.jpg", b"x")
+    (form,) = call(stores, "POST", path, more).body["forms"]
+    assert (form["number"], form["fields"]["key"]) == (1, f"{prefix}001.jpg")
+    assert call(stores, "POST", path, {**more, "first": 99}).status == 200
+    many = {"files": [photo, photo], "first": 99}
+    assert call(stores, "POST", path, many).body["errors"][0]["field"] == "body.files"
+    stores.jobs.uploads["acme/u1"] = UploadRow(points_to=f"{1:032x}")  # type: ignore[attr-defined]
+    assert call(stores, "POST", path, more).body["code"] == "already_started"
+
+
+def test_an_estimate_says_what_a_training_takes_and_stores_nothing() -> None:
+    stores = services()
+    short, long = (
+        call(stores, "POST", "/v1/estimates", {"photos": count, "request": REQUEST}).body
+        for count in (5, 20)
+    )
+    assert 0 < short["usd"] < long["usd"]
+    assert 0 < short["seconds"] < long["seconds"]
+    assert call(stores, "POST", "/v1/estimates", {"photos": 4, "request": REQUEST}).status == 422
+    assert stores.uploads.list("tenants/", 9) == []
 
 
 def test_an_upload_starts_when_the_caller_says_so() -> None:
@@ -180,7 +210,9 @@ def with_everything() -> Services:
     message = WebhookMessage(type="ping", timestamp=NOON.isoformat(), data={})
     task = WebhookTask(webhook_id=mine.webhook_id, message_id=MINE["message_id"], message=message)
     enqueue(stores.webhooks.webhooks, stores.webhooks.queue, "acme", task, NOON)
-    return stores
+    subjects = ({"model_id": one}, {"upload": "u1"})
+    eraser = MemoryEraser(*(ErasureSubject(tenant="acme", **ids) for ids in subjects))
+    return replace(stores, eraser=eraser)
 
 
 def test_every_file_of_a_model_has_a_link() -> None:
@@ -296,6 +328,7 @@ MINE = {
 }
 MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {
+    "/v1/uploads/{upload_id}/files": {"files": [{"type": "image/jpeg", "size": 9}], "first": 1},
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
 }
@@ -311,7 +344,7 @@ def through(
 
 @pytest.mark.parametrize("door", DOORS, ids=" ".join)
 def test_the_owner_gets_through_every_door(door: tuple[str, str]) -> None:
-    assert through(door, MINE, with_everything(), context("acme", *ALL)).status == 200
+    assert through(door, MINE, with_everything(), context("acme", *ALL)).status in {200, 202}
 
 
 @pytest.mark.parametrize("door", DOORS, ids=" ".join)

@@ -1,13 +1,15 @@
 import { call } from "../api.js";
-import { h } from "../dom.js";
+import { announce, ask, h } from "../dom.js";
 import { date, percent, t } from "../words.js";
 import { facts } from "./parts.js";
 
 const PICTURES = /\.(png|jpe?g)$/;
 
-export async function render({ id, me, signal }) {
+export async function render({ id, me, signal, go, fail }) {
   const ids = { model_id: id };
-  const [model, files] = await Promise.all([call("model", { ids, signal }), call("files", { ids, signal })]);
+  const [model, files, job] = await Promise.all([
+    call("model", { ids, signal }), call("files", { ids, signal }), call("job", { ids: { job_id: id }, signal }),
+  ]);
   const pictures = files.data.filter(({ path }) => PICTURES.test(path));
   return { title: headline(model.gate), step: "pictures", body: [
     h("p", { class: "muted" }, likeness(model.gate)),
@@ -19,7 +21,23 @@ export async function render({ id, me, signal }) {
   ], facts: [h("div", { class: "card" }, h("h2", {}, t("model.yours")), facts([
     [t("model.word"), h("code", {}, model.trigger_word)], [t("model.version"), String(model.version)],
     [t("model.made"), date(model.created_at)], [t("model.base"), model.base_id],
-  ]))] };
+  ])), me.scopes.includes("erase") && h("div", { class: "card" }, h("h2", {}, t("erase.title")), h("p", {}, t("erase.promise")),
+    h("button", { type: "button", class: "danger wide", onclick: () => erase("model", "eraseModel", ids, go, fail) }, t("erase.model")),
+    h("button", { type: "button", class: "danger wide", onclick: () => erase("upload", "eraseUpload", { upload_id: job.upload_id }, go, fail) },
+      t("erase.upload")))].filter(Boolean) };
+}
+
+/** Ask, with what goes and what stays, and erase. The receipt is made when the last byte has gone. */
+async function erase(what, name, ids, go, fail) {
+  const body = [t(`erase.${what}_goes`), t(`erase.${what}_stays`), t("erase.final")];
+  if (!await ask({ title: t(`erase.${what}_title`), body, yes: t(`erase.${what}`), no: t("cancel"), danger: true })) return;
+  try {
+    await call(name, { ids });
+    go("/models");
+    announce(t("erase.done"));
+  } catch (error) {
+    fail(error);
+  }
 }
 
 /** The likeness in words first; figures follow in brackets. */

@@ -65,6 +65,7 @@ export function render({ settings, signal, go, fail }) {
         .filter(Boolean).join(" ") : t("photos.advice");
     const reason = found.busy.length ? t("photos.wait") : good < min ? t("photos.min", { n: min }) : "";
     begin.setAttribute("aria-disabled", reason !== "");
+    choose.className = good < min ? "primary" : "";
     why.textContent = reason || t("photos.leave");
     poses.replaceChildren(...POSES.map((pose) => {
       const n = found.good.filter((photo) => photo.pose === pose).length;
