@@ -57,7 +57,7 @@ def services(limits: Limits | None = None) -> Services:
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
-        pricing=Pricing("ml.g4dn.xlarge"),
+        pricing=Pricing("ml.g5.2xlarge"),
         limits=limits or Limits(),
         now=lambda: NOON,
         sleep=lambda _seconds: None,
