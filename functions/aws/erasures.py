@@ -113,6 +113,11 @@ class DynamoErasures(DynamoTombstones):
         first = Attr("job_id").exists() & Attr("found").not_exists()
         self._update(layout.erasure_row(erasure_id), first, changes)
 
+    def record_remaining(self, erasure_id: str, remaining: Mapping[Store, int]) -> None:
+        """Store what is left after a round of deletions, in place of the round before."""
+        changes = {"remaining": dict(remaining)}
+        self._update(layout.erasure_row(erasure_id), Attr("job_id").exists(), changes)
+
     def finish(self, erasure_id: str, now: datetime) -> None:
         """Store that the receipt was written."""
         first = Attr("job_id").exists() & Attr("finished_at").not_exists()
@@ -195,7 +200,7 @@ def _scan(
 
 
 def _erasure_of(erasure_id: str, row: Mapping[str, Any]) -> Erasure:
-    found = row.get("found")
+    found, remaining = row.get("found"), row.get("remaining")
     return Erasure(
         erasure_id=erasure_id,
         kind=row["kind"],
@@ -203,4 +208,5 @@ def _erasure_of(erasure_id: str, row: Mapping[str, Any]) -> Erasure:
         finished_at=row.get("finished_at"),
         found=None if found is None else {store: int(count) for store, count in found.items()},
         jobs=int(row.get("jobs", 0)),
+        remaining=None if remaining is None else {name: int(remaining[name]) for name in remaining},
     )
