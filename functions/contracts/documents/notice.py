@@ -16,8 +16,11 @@ from contracts.documents.upload.problems import RequestProblem
 class PhotoNotice(Document):
     """A photo that needs the owner's attention."""
 
-    file: str
-    """The owner's name for the photo, inside the upload."""
+    index: Annotated[int, Field(ge=0)] | None = None
+    """Place among the photos of the document ``photo_names``; absent in old notices."""
+
+    file: str | None = None
+    """Never sent any more: file names do not leave the account (docs/decisions/0044)."""
 
     codes: tuple[Code, ...]
 
@@ -33,7 +36,8 @@ class ModelNotice(Document):
 
     trigger_word: str
 
-    example_prompt: str
+    example_prompt: str | None = None
+    """Never sent any more: prompts do not leave the account (docs/decisions/0044)."""
 
     identity: float | None = None
     """Cosine similarity to the subject, measured by the gate."""
@@ -95,6 +99,9 @@ class Notice(Document):
     """Whether the same upload may succeed on another try."""
 
     photos: tuple[PhotoNotice, ...] = ()
+
+    photo_names: str | None = None
+    """Key in the models bucket of the AcceptedUpload, which has the photos' names."""
 
     request: tuple[RequestProblem, ...] = ()
     """All problems of request.json."""
