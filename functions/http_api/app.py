@@ -22,10 +22,14 @@ from aws.models import DynamoModels
 from aws.pictures import DynamoPictures, SqsPictureQueue
 from aws.storage import S3Storage
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
+<<<<<<< HEAD
 from domain.pictures.ordering import OrderServices
+=======
+from aws.wiring import prices_from_env
+>>>>>>> main
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
-from http_api.services import Limits, Services
+from http_api.services import Limits, Pricing, Services
 from runtime.handlers import stage
 from runtime.imaging.sandbox import ChildDecoder
 
@@ -69,4 +73,5 @@ def _services() -> Services:
             SqsWebhookQueue.from_env(),
             private=settings.text("WEBHOOK_ADDRESSES") == "any",
         ),
+        pricing=Pricing(settings.text("TRAINING_INSTANCE_TYPE"), prices_from_env()),
     )

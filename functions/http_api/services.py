@@ -13,6 +13,7 @@ from domain.ports.erasure import Eraser
 from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
 from domain.ports.models import Models
 from domain.ports.storage import Storage
+from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
 
@@ -26,6 +27,15 @@ class Limits:
     pictures_per_minute: int = 60
     retention_days: int = 30
     """How long pictures are kept."""
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """What a training's price depends on, beside its request."""
+
+    instance_type: str
+    """Instance type of the stack's training jobs."""
+    prices: PriceTable = PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,11 @@ class Services:
     canceller: Canceller
     memory: ShortMemory
     webhooks: WebhookServices
+<<<<<<< HEAD
     pictures: OrderServices
+=======
+    pricing: Pricing
+>>>>>>> main
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

@@ -2,11 +2,18 @@
 
 from http_api.routes import (
     erasure,
+<<<<<<< HEAD
+=======
+    estimates,
+>>>>>>> main
     jobs,
     keys,
     models,
     openapi,
+<<<<<<< HEAD
     pictures,
+=======
+>>>>>>> main
     uploads,
     usage,
     webhooks,
@@ -15,7 +22,11 @@ from http_api.routes import (
 ROUTERS = (
     uploads.router,
     models.router,
+<<<<<<< HEAD
     pictures.router,
+=======
+    estimates.router,
+>>>>>>> main
     jobs.router,
     keys.router,
     usage.router,

@@ -11,7 +11,7 @@ from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
-from http_api.services import Limits, Services
+from http_api.services import Limits, Pricing, Services
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.erasure import MemoryEraser
 from tests.fakes.front_door import (
@@ -60,7 +60,11 @@ def services(limits: Limits | None = None) -> Services:
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
+<<<<<<< HEAD
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
+=======
+        pricing=Pricing("ml.g5.2xlarge"),
+>>>>>>> main
         limits=limits or Limits(),
         now=lambda: NOON,
         sleep=lambda _seconds: None,
