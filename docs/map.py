@@ -169,11 +169,8 @@ LISTENERS = (
     "authorize",
     "http_api",
     "deliver_webhook",
-<<<<<<< HEAD
     "draw_picture",
-=======
     "studio",
->>>>>>> main
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

@@ -22,11 +22,8 @@ from aws.models import DynamoModels
 from aws.pictures import DynamoPictures, SqsPictureQueue
 from aws.storage import S3Storage
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
-<<<<<<< HEAD
-from domain.pictures.ordering import OrderServices
-=======
 from aws.wiring import prices_from_env
->>>>>>> main
+from domain.pictures.ordering import OrderServices
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services

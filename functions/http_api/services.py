@@ -58,11 +58,8 @@ class Services:
     canceller: Canceller
     memory: ShortMemory
     webhooks: WebhookServices
-<<<<<<< HEAD
     pictures: OrderServices
-=======
     pricing: Pricing
->>>>>>> main
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

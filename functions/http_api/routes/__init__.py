@@ -2,18 +2,12 @@
 
 from http_api.routes import (
     erasure,
-<<<<<<< HEAD
-=======
     estimates,
->>>>>>> main
     jobs,
     keys,
     models,
     openapi,
-<<<<<<< HEAD
     pictures,
-=======
->>>>>>> main
     uploads,
     usage,
     webhooks,
@@ -22,11 +16,8 @@ from http_api.routes import (
 ROUTERS = (
     uploads.router,
     models.router,
-<<<<<<< HEAD
     pictures.router,
-=======
     estimates.router,
->>>>>>> main
     jobs.router,
     keys.router,
     usage.router,

@@ -60,11 +60,8 @@ def services(limits: Limits | None = None) -> Services:
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
-<<<<<<< HEAD
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
-=======
         pricing=Pricing("ml.g5.2xlarge"),
->>>>>>> main
         limits=limits or Limits(),
         now=lambda: NOON,
         sleep=lambda _seconds: None,
