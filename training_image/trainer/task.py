@@ -362,10 +362,16 @@ def failure_of(report: GateReport, trained: TrainingOutcome) -> TrainingFailure:
 
     An adapter without effect is no fault of the request when the time ended first.
     """
-    code = report.codes[0]
     ran_out = trained.partial and trained.diverged_at is None
-    if code == "gate_no_effect" and ran_out:
+    if report.codes[0] == "gate_no_effect" and ran_out:
         code = "deadline_exceeded"
+        return TrainingFailure(code=code, message=CODES[code].text)
+    return failure_of_gate(report)
+
+
+def failure_of_gate(report: GateReport) -> TrainingFailure:
+    """Return the first missed floor as a failure."""
+    code = report.codes[0]
     return TrainingFailure(code=code, message=CODES[code].text)
 
 

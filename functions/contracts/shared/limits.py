@@ -3,6 +3,12 @@
 MIN_PHOTOS = 5
 """Smallest number of usable photos: with fewer, a training copies the photos."""
 
+MAX_IMPORT_BYTES = 400 << 20
+"""Largest LoRA file of an import: a function holds it in memory while it is checked."""
+
+MAX_ADAPTER_BYTES = 500 << 20
+"""Largest adapter that is published; Lambda's memory holds it three times."""
+
 MAX_PHOTOS = 100
 """Largest number of photos of the subject, and of pictures of its class, in one upload."""
 

@@ -143,11 +143,11 @@ def measure_likeness(
     """Return the metrics that need a judge, by GateReport's names.
 
     A subject that the judge cannot recognise on any photo, such as a dog to a face judge, has no
-    identity metric.
+    identity metric; nor has one without photos, as an import is.
     """
     images, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()
-    real = recognised(judge.identities(photos))
+    real = recognised(judge.identities(photos)) if photos else []
     subject_prompts = [request.prompt for request in evidence.requests.all[: of_class.start]]
     class_prompts = [request.prompt for request in evidence.requests.of_class]
     forgotten = share_forgotten(
@@ -155,7 +155,7 @@ def measure_likeness(
         measure_following(judge, class_prompts, images[of_class]),
     )
     following = measure_following(judge, subject_prompts, images[: of_class.start])
-    if not len(real):
+    if isinstance(real, list) or not len(real):
         return {"prompt_following": following, "class_drift": forgotten}
     pulled = share_pulled(
         likeness(judge.identities(base[of_class]), real),
