@@ -162,6 +162,7 @@ LISTENERS = (
     "publish_status",
     "cancel_job",
     "request_erasure",
+    "expire_photos",
     "model_status",
     "reap_endpoint",
     "release_endpoint",

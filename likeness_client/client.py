@@ -1,6 +1,7 @@
 """Likeness: one endpoint, any model on it."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -74,7 +75,7 @@ class Likeness:
                 NotStoredError holds the answer.
             BotoCoreError: boto3 has no credentials, no Region, or no connection.
         """
-        checked = check_arguments(arguments)
+        checked = choose_seed(check_arguments(arguments))
         body = make_request(prompt, negative_prompt, checked, image)
         if store is None:
             return self._ask(model, body, checked)
@@ -139,6 +140,17 @@ class Likeness:
             raise GenerationError("no_answer", "the endpoint did not answer in time") from error
         data: bytes = answer["Body"].read()
         return data
+
+
+def choose_seed(arguments: PictureArguments) -> PictureArguments:
+    """Return the arguments with a seed.
+
+    When an answer is lost on its way, the request that is sent again asks for the same picture, and
+    the endpoint has it in memory or is drawing it: nobody pays twice.
+    """
+    if arguments.seed is not None:
+        return arguments
+    return arguments.model_copy(update={"seed": secrets.randbelow(2**32)})
 
 
 def check_arguments(arguments: dict[str, Any]) -> PictureArguments:

@@ -11,6 +11,7 @@ PASSING = {
     "adapter_not_loaded",
     "base_unavailable",
     "busy",
+    "not_in_time",
     "memory_pressure",
     "model_not_ready",
     "no_answer",

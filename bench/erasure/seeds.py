@@ -12,6 +12,9 @@ from contracts.documents.package import TargetModel
 from contracts.shared import layout
 from contracts.shared.names import build_training_job_name
 
+EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution:likeness-train-adapter:"
+"""How ARNs of the workflow begin; Step Functions does not know those of seeded jobs any more."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -163,7 +166,7 @@ def rows(person: Person, places: Places) -> Iterator[tuple[str, dict[str, Any]]]
         plan_id = person.plan_id if number == 0 else job_id
         yield places.jobs_table, {
             "job_id": job_id, "tenant": person.tenant, "upload": upload, "base_id": "base",
-            "execution_arn": f"arn:aws:states:us-east-1:000000000000:execution:x:{job_id}",
+            "execution_arn": EXECUTIONS + job_id,
             "status": "succeeded", "stage": "NotifyOwner", "created_at": now, "updated_at": now,
             "plan_id": plan_id, "notice_id": f"ready-{job_id}", "attempt": 1,
             "training_job_name": build_training_job_name(plan_id, 1),

@@ -26,11 +26,12 @@ sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "serving_image")]
 import torch  # noqa: E402
 
 from bench.report import REPORTS, Figure, finish  # noqa: E402
-from bench.serving import baseline, gpu, load  # noqa: E402
+from bench.serving import baseline, engine, gpu, load  # noqa: E402
 
 TARGET = "bench-serving"
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Figure]]] = {
     "baseline": lambda work, options: baseline.compare(work, options.baseline_users),
+    "engine": lambda work, _options: engine.figures(work),
     "packing": lambda _work, _options: baseline.packing(),
     "load": lambda work, options: load.load_many(work, options.users, options.requests),
     "churn": lambda work, options: load.churn(work, options.cycles),

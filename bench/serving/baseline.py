@@ -19,7 +19,7 @@ from serving.adapters.cache import AdapterCache
 from serving.adapters.hooks import active
 from serving.adapters.reader import AdapterReader
 from serving.generator import Generator, Row
-from serving.tensors import PassKey
+from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
 RANK = 16
@@ -166,13 +166,14 @@ def measure_overhead(
     generator: Generator, cache: AdapterCache, adapter: Path
 ) -> tuple[float, float]:
     """Return the processor time of a picture without and with an adapter, measured in turn."""
-    key = PassKey(2, 64, 64, generator.card.inference.scheduler, True, False)
-    bare = Row("a photo", None, 0, 4.0)
-    own = Row("a photo", None, 0, 4.0, ((cache.find(adapter), 1.0),))
-    generator.draw(key, [own])  # allocates what later pictures reuse
+    sampling = Sampling(2, 64, 64, generator.card.inference.scheduler)
+    bare = Row("a photo", None, 0, 4.0, sampling)
+    own = Row("a photo", None, 0, 4.0, sampling, ((cache.find(adapter), 1.0),))
+    kit.draw_rows(generator, [own])  # allocates what later pictures reuse
     times = [
         tuple(
-            fixtures.processor_seconds(partial(generator.draw, key, [row])) for row in (bare, own)
+            fixtures.processor_seconds(partial(kit.draw_rows, generator, [row]))
+            for row in (bare, own)
         )
         for _ in range(8)
     ]

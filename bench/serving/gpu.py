@@ -20,7 +20,7 @@ from bench.training import base as training_base
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import AdapterReader
 from serving.generator import Generator, Row
-from serving.tensors import PassKey
+from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines as tiny
 
@@ -95,10 +95,10 @@ def draw_together(
     generator: Generator, adapters: list[Path], side: int, steps: int
 ) -> tuple[float, list[kit.Picture]]:
     """Return the seconds of one pass with one user in each row, and its pictures."""
-    key = PassKey(steps, side, side, SCHEDULER, True, False)
+    sampling = Sampling(steps, side, side, SCHEDULER)
     mixes = [read_mix(generator, adapter) for adapter in adapters]
-    rows = [Row(PROMPT, None, SEED + n, GUIDANCE, mix) for n, mix in enumerate(mixes)]
-    return timed(lambda: generator.draw(key, rows))
+    rows = [Row(PROMPT, None, SEED + n, GUIDANCE, sampling, mix) for n, mix in enumerate(mixes)]
+    return timed(lambda: kit.draw_rows(generator, rows))
 
 
 def read_mix(generator: Generator, adapter: Path) -> Mix:
@@ -153,10 +153,10 @@ def timed(draw: Callable[[], list[Any]]) -> tuple[float, list[kit.Picture]]:
 
 def one_picture(base: Path, device: torch.device) -> list[Figure]:
     """Draw one picture of SDXL's size."""
-    key = PassKey(SDXL_STEPS, SDXL_SIDE, SDXL_SIDE, SCHEDULER, True, False)
+    sampling = Sampling(SDXL_STEPS, SDXL_SIDE, SDXL_SIDE, SCHEDULER)
     generator = Generator(base, device)
-    row = Row(PROMPT, None, SEED, GUIDANCE)
-    seconds, _ = timed(partial(generator.draw, key, [row]))
+    row = Row(PROMPT, None, SEED, GUIDANCE, sampling)
+    seconds, _ = timed(partial(kit.draw_rows, generator, [row]))
     least = SDXL_STEPS * TFLOP_PER_STEP / TFLOPS
     return [
         Figure(PICTURE, seconds, "s"),

@@ -3,7 +3,8 @@
 A tombstone is a small row of its own, ``erased#<hash>``. It has no tenant and no name, and stays.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,16 +62,20 @@ class DynamoTombstones(DynamoRows):
 class DynamoErasures(DynamoTombstones):
     """See the Protocol Erasures for what each method promises."""
 
-    def __init__(self, jobs: Any, models: Any) -> None:  # noqa: ANN401 - boto3 Tables
+    def __init__(self, jobs: Any, models: Any, api: Any) -> None:  # noqa: ANN401 - boto3 Tables
         super().__init__(jobs)
         self._models = models
+        self._api = api
 
     @classmethod
     def from_env(cls) -> "DynamoErasures":
-        """Open the tables that JOBS_TABLE and MODELS_TABLE name."""
+        """Open the tables that JOBS_TABLE, MODELS_TABLE and API_TABLE name."""
         dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        jobs = dynamodb.Table(settings.text("JOBS_TABLE"))
-        return cls(jobs, dynamodb.Table(settings.text("MODELS_TABLE")))
+        return cls(
+            dynamodb.Table(settings.text("JOBS_TABLE")),
+            dynamodb.Table(settings.text("MODELS_TABLE")),
+            dynamodb.Table(settings.text("API_TABLE")),
+        )
 
     def entomb(self, subject: ErasureSubject, now: datetime) -> Erasure:
         """Store the tombstone, if there is none; return the erasure's row."""
@@ -82,27 +87,16 @@ class DynamoErasures(DynamoTombstones):
     def rows_of(self, tenant: str) -> TenantRows:
         """Return every row that names the tenant."""
         prefix = layout.upload_row(f"{tenant}/")
-        rows = list(self._scan(Attr("tenant").eq(tenant) | Attr("job_id").begins_with(prefix)))
+        of_tenant = Attr("tenant").eq(tenant) | Attr("job_id").begins_with(prefix)
+        rows = list(_scan(self._table, of_tenant))
         return TenantRows(
-            tuple(JobRecord.model_validate(row) for row in rows if "tenant" in row),
+            tuple(JobRecord.model_validate(row) for row in rows if "execution_arn" in row),
             {
                 row["job_id"].removeprefix(prefix): UploadRow.model_validate(row)
                 for row in rows
                 if row["job_id"].startswith(prefix)
             },
         )
-
-    def _scan(self, condition: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - boto3's
-        """Yield the rows of the whole table that fulfil the condition, as they are now.
-
-        No index has every row of a tenant. Erasures are rare, and must not miss a row.
-        """
-        query: dict[str, Any] = {"FilterExpression": condition, "ConsistentRead": True}
-        page = self._table.scan(**query)
-        yield from page["Items"]
-        while "LastEvaluatedKey" in page:
-            page = self._table.scan(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-            yield from page["Items"]
 
     def stop_job(self, record: JobRecord, now: datetime) -> None:
         """Store the job's tombstone, and that every stage of it is to end."""
@@ -125,6 +119,7 @@ class DynamoErasures(DynamoTombstones):
         """Delete the job's row and the row of its notice."""
         if record.notice_id is not None:
             self._table.delete_item(Key={"job_id": notice_row(record.notice_id)})
+        self._table.delete_item(Key={"job_id": layout.expiry_row(record.job_id)})
         self._table.delete_item(Key={"job_id": record.job_id})
 
     def forget_upload(self, tenant: str, upload: str) -> None:
@@ -143,9 +138,46 @@ class DynamoErasures(DynamoTombstones):
             items += page["Items"]
         return [item["model_id"] for item in items]
 
+    def count_api_rows(self, words: Sequence[str]) -> int:
+        """Return how many rows of the HTTP API name a tenant or a model, such as keys."""
+        return len(self._api_rows(words))
+
+    def forget_api_rows(self, words: Sequence[str]) -> None:
+        """Delete the rows of the HTTP API that name one of these tenants or models."""
+        for row in self._api_rows(words):
+            self._api.delete_item(Key={"row": row})
+
+    def _api_rows(self, words: Sequence[str]) -> list[str]:
+        """Return the keys of rows with a word as their tenant, or as a part of their key."""
+        named = set(words)
+        rows = _scan(self._api) if named else ()
+        return [
+            row["row"]
+            for row in rows
+            if row.get("tenant") in named or named & set(re.split("[#/]", row["row"]))
+        ]
+
     def forget_model(self, tenant: str, job_id: str) -> None:
         """Delete the model's row; do nothing when it is gone."""
         self._models.delete_item(Key={"tenant": tenant, "model_id": job_id})
+
+
+def _scan(
+    table: Any,  # noqa: ANN401 - a boto3 Table
+    condition: Any = None,  # noqa: ANN401 - boto3's
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the whole table that fulfil the condition, as they are now.
+
+    No index has every row of a tenant. Erasures are rare, and must not miss a row.
+    """
+    query: dict[str, Any] = {"ConsistentRead": True}
+    if condition is not None:
+        query["FilterExpression"] = condition
+    page = table.scan(**query)
+    yield from page["Items"]
+    while "LastEvaluatedKey" in page:
+        page = table.scan(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
+        yield from page["Items"]
 
 
 def _erasure_of(erasure_id: str, row: Mapping[str, Any]) -> Erasure:

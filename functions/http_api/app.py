@@ -10,6 +10,7 @@ from typing import Any
 from aws import settings
 from aws.api_keys import DynamoApiKeys
 from aws.bases import bases_from_env
+from aws.eraser import LambdaEraser
 from aws.front_door import (
     DynamoApprovals,
     DynamoShortMemory,
@@ -37,6 +38,7 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
 def _services() -> Services:
     """Open the stores that the template's variables name."""
     return Services(
+        eraser=LambdaEraser.from_env(),
         keys=DynamoApiKeys.from_env(),
         models=DynamoModels.from_env(),
         jobs=DynamoTenantJobs.from_env(),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from contracts.codes import CODES
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.record import JobRecord, Status
 from contracts.documents.status import Cancellation, UploadRow
@@ -165,11 +166,20 @@ class MockDecoder:
         return body
 
 
+class MockEraser:
+    """Erases nothing: every subject is said to be going."""
+
+    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+        """Return an answer without an erasure."""
+        return ErasureAnswer(erasure_id=subject.erasure_id, outcome="erasing")
+
+
 def mocked(services: Services, tenant: str) -> Services:
     """Return the services of a mock key; clock, limits, keys and the base's card are real."""
     stores = MockStores(tenant)
     return replace(
         services,
+        eraser=MockEraser(),
         models=MockModels(),
         jobs=stores,
         uploads=MockBucket(),

@@ -8,6 +8,7 @@ from datetime import datetime
 from domain.ports.api_keys import ApiKeys
 from domain.ports.bases import Bases
 from domain.ports.decoder import Decoder
+from domain.ports.erasure import Eraser
 from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
 from domain.ports.models import Models
 from domain.ports.storage import Storage
@@ -27,6 +28,7 @@ class Limits:
 class Services:
     """Everything that a route may touch."""
 
+    eraser: Eraser
     keys: ApiKeys
     models: Models
     jobs: TenantJobs

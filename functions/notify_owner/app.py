@@ -6,6 +6,10 @@ Out    DeliveryReceipt    the execution's output; the Notice itself is published
 Fails  nothing on purpose
 """
 
+from datetime import timedelta
+
+from aws import settings
+from aws.expiries import DynamoExpiries
 from aws.models import DynamoModels
 from aws.wiring import notice_services, training_services
 from contracts.documents.notice import DeliveryReceipt
@@ -24,4 +28,11 @@ def lambda_handler(given: NotifyOwnerInput | DryRunInput) -> DeliveryReceipt:
         return DeliveryReceipt.of(answer_dry_run(given, services, now()))
     trained = given.trained
     settle_so_far(training_services(), trained.training_job_name, trained.job_id, now())
-    return DeliveryReceipt.of(notify_owner(given, services, DynamoModels.from_env(), now()))
+    notice = notify_owner(given, services, DynamoModels.from_env(), now())
+    DynamoExpiries.from_env().add(given.job, now() + kept_after_training())
+    return DeliveryReceipt.of(notice)
+
+
+def kept_after_training() -> timedelta:
+    """Return how long photos stay after their training has succeeded."""
+    return timedelta(hours=settings.number("PHOTOS_AFTER_TRAINING_HOURS"))

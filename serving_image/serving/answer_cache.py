@@ -7,6 +7,7 @@ asks for a new picture each time, so it is neither looked up nor stored.
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 from contracts.documents.package import GenerationInfo
 from serving.tensors import PictureRequest
@@ -27,33 +28,36 @@ class Answer:
 
 
 class AnswerCache:
-    """Stores answers under a key of everything that they depend on."""
+    """Stores answers under a key of everything that they depend on; any thread may use it."""
 
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
         self.answers: OrderedDict[str, Answer] = OrderedDict()
         self.bytes = 0
         self.hits = 0
+        self._lock = Lock()
 
     def find(self, key: str | None) -> Answer | None:
         """Return the cached answer, with ``cached`` set in its info."""
-        if key is None or key not in self.answers:
-            return None
-        self.answers.move_to_end(key)
-        self.hits += 1
-        answer = self.answers[key]
+        with self._lock:
+            if key is None or key not in self.answers:
+                return None
+            self.answers.move_to_end(key)
+            self.hits += 1
+            answer = self.answers[key]
         return Answer(
             answer.pictures, answer.info.model_copy(update={"cached": True, "seconds": 0.0})
         )
 
     def put(self, key: str | None, answer: Answer) -> None:
         """Store an answer, and drop the least recently used ones beyond the capacity."""
-        if key is None or key in self.answers or answer.size > self.capacity_bytes:
-            return
-        self.answers[key] = answer
-        self.bytes += answer.size
-        while self.bytes > self.capacity_bytes:
-            self.bytes -= self.answers.popitem(last=False)[1].size
+        with self._lock:
+            if key is None or key in self.answers or answer.size > self.capacity_bytes:
+                return
+            self.answers[key] = answer
+            self.bytes += answer.size
+            while self.bytes > self.capacity_bytes:
+                self.bytes -= self.answers.popitem(last=False)[1].size
 
 
 def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -> str | None:

@@ -1,13 +1,21 @@
-"""The resident pipeline: draws the rows of different users in one pass."""
+"""The resident base: draws rows of different users together, one step at a time.
 
+A row is one picture on its way: it has its own latents, scheduler, step, guidance, adapters, start
+image and seed. The arithmetic is that of diffusers' pipelines, so each picture is the one that a
+pipeline draws alone.
+"""
+
+import copy
+import inspect
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import diffusers
 import numpy as np
@@ -20,22 +28,30 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 from PIL.Image import Image
+from torch import Tensor
 
 from contracts.base import BaseCard
 from contracts.shared.pipeline_files import variant_of
 from contracts.shared.samplers import SAMPLERS
-from serving.adapters.hooks import Mix, active
+from serving.adapters.hooks import AdapterHooks, Mix
 from serving.adapters.reader import COMPONENTS, find_layers
 from serving.long_prompts import count_chunks, encode_prompts
-from serving.precision import DTYPE, choose_dtype, wider_dtype
-from serving.tensors import PassKey
-
-WARM_UP_STEPS = 2
+from serving.precision import DTYPE, choose_dtype
+from serving.tensors import Sampling
 
 SCHEDULER_OPTIONS = {"PNDMScheduler": {"skip_prk_steps": True}}
 """Options that a base's configuration lacks when it was written for another scheduler.
 
 Stable Diffusion always uses PNDM without PRK steps; with them diffusers fails below four steps."""
+
+PIPELINES: dict[str, Any] = {
+    "sd1": StableDiffusionPipeline,
+    "sd2": StableDiffusionPipeline,
+    "sdxl": StableDiffusionXLPipeline,
+}
+
+Pixels = np.ndarray[Any, Any]
+"""A picture, (height, width, 3) float32 in [0, 1]; not finite where numbers overflowed."""
 
 
 @dataclass(frozen=True)
@@ -46,51 +62,68 @@ class Row:
     negative_prompt: str | None
     seed: int
     guidance_scale: float
+    sampling: Sampling
     mix: Mix = ()
     image: Image | None = None
-    """The image to start from; either all rows of a pass have one, or none has."""
+    """The image to start from, in the picture's size; needs ``sampling.strength``."""
 
 
-class _GuidanceByRow:
-    """Gives every row its own guidance scale; diffusers takes one number for all rows."""
+class Conditions(NamedTuple):
+    """What the UNet knows of one row; with guidance twice, first without the prompt.
 
-    row_guidance: torch.Tensor
-    """Guidance scale by row, (rows, 1, 1, 1)."""
+    E is 2 with guidance, otherwise 1.
+    """
+
+    text: Tensor
+    """(E, tokens, width)"""
+    pooled: Tensor | None
+    """(E, width), SDXL's."""
+    time_ids: Tensor | None
+    """(E, 6): sizes and crop, SDXL's."""
+    guidance_embedding: Tensor | None
+    """(E, width), of bases that were distilled with their guidance."""
+
+
+class Shape(NamedTuple):
+    """What rows must have in common to pass through the UNet together."""
+
+    height: int
+    width: int
+    tokens: int
+    """Length of the encoded text."""
+    dtype: torch.dtype
+
+
+@dataclass
+class Drawing:
+    """The state of one row."""
+
+    row: Row
+    shape: Shape
+    conditions: Conditions
+    scheduler: Any
+    timesteps: Tensor
+    latents: Tensor
+    """(1, channels, height, width)"""
+    step_options: dict[str, Any] = field(default_factory=dict)
+    index: int = 0
+    """Number of timesteps that are done."""
+    broken: bool = False
+    """Whether a step failed half-way, so that the scheduler's state cannot be used."""
 
     @property
-    def guidance_scale(self) -> torch.Tensor:
-        return self.row_guidance
+    def entries(self) -> int:
+        """Number of the row's entries in a batch."""
+        return len(self.conditions.text)
 
     @property
-    def do_classifier_free_guidance(self) -> bool:
-        return bool((self.row_guidance > 1).all())
-
-
-class _SdPipeline(_GuidanceByRow, StableDiffusionPipeline):  # type: ignore[misc]
-    pass
-
-
-class _SdxlPipeline(_GuidanceByRow, StableDiffusionXLPipeline):  # type: ignore[misc]
-    pass
-
-
-class _SdFromImage(_GuidanceByRow, StableDiffusionImg2ImgPipeline):  # type: ignore[misc]
-    pass
-
-
-class _SdxlFromImage(_GuidanceByRow, StableDiffusionXLImg2ImgPipeline):  # type: ignore[misc]
-    pass
-
-
-PIPELINES: dict[str, Any] = {"sd1": _SdPipeline, "sd2": _SdPipeline, "sdxl": _SdxlPipeline}
-
-
-class OverflowingBaseError(Exception):
-    """The base's pictures overflow in every type that the device has."""
+    def remaining(self) -> int:
+        """Number of timesteps to come."""
+        return len(self.timesteps) - self.index
 
 
 class Generator:
-    """One base on one device."""
+    """One base on one device. Every method but ``count_chunks`` belongs to one thread."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         silence_loggers()
@@ -100,115 +133,262 @@ class Generator:
         self.load(choose_dtype(self.card, device, os.environ.get(DTYPE)))
         self.activation_seconds = 0.0
         """Total time spent on attaching adapters to rows."""
-        self.overflows = 0
-        """Number of pictures that overflowed the base's type."""
 
     def load(self, dtype: torch.dtype) -> None:
         """Load the base in a type."""
-        self.dtype = dtype
+        self.dtype = self.present_dtype = dtype
         self.pipeline = load_pipeline(self.folder, self.card, dtype).to(self.device)
         self.scheduler_config = self.pipeline.scheduler.config
         self.from_image = share_pipeline(self.pipeline, self.card)
         self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})
+        self.hooks = AdapterHooks(self.layers)
+        self.counter, self.counting = copy.deepcopy(self.pipeline.tokenizer), Lock()
 
-    def warm_up(self) -> None:
-        """Draw one picture in few steps, so that the first user does not wait for the device.
-
-        A base that overflows float16 is loaded again in a wider type.
-
-        Raises:
-            OverflowingBaseError: it overflows the wider type too.
-        """
-        wider, finite = wider_dtype(self.device), self.draws_finite()
-        if not finite and self.dtype is torch.float16:
-            log(f"the base overflows {self.dtype}; it is loaded again in {wider}")
-            self.load(wider)
-            finite = self.draws_finite()
-        if not finite:
-            message = f"the base's pictures overflow {self.dtype}: are its weights damaged?"
-            raise OverflowingBaseError(message)
-
-    def draws_finite(self) -> bool:
-        """Draw one picture in few steps; return whether its numbers are finite."""
-        side = self.card.resolution
-        scheduler = self.card.inference.scheduler
-        key = PassKey(WARM_UP_STEPS, side, side, scheduler, guided=True, has_negative_prompt=False)
-        return self.draw_in(self.dtype, key, [Row("warm up", None, 0, 2.0)])[0] is not None
-
-    def draw(self, key: PassKey, rows: Sequence[Row]) -> list[Image | None]:
-        """Return one picture for each row, the same as if the row were drawn alone.
-
-        A row that overflows is drawn again in float32. None: it overflows float32 too.
-        """
-        pictures = self.draw_in(self.dtype, key, rows)
-        black = [index for index, picture in enumerate(pictures) if picture is None]
-        self.overflows += len(black)
-        if black and self.dtype is not torch.float32:
-            log(f"{len(black)} of {len(rows)} pictures overflow {self.dtype}: again in float32")
-            with self.widened():
-                again = self.draw_in(torch.float32, key, [rows[index] for index in black])
-            for index, picture in zip(black, again, strict=True):
-                pictures[index] = picture
-        return pictures
-
-    @contextmanager
-    def widened(self) -> Iterator[None]:
-        """Compute in float32 while the block runs; afterwards the weights are what they were."""
-        self.pipeline.to(torch.float32)
-        try:
-            yield
-        finally:
-            self.pipeline.to(self.dtype)
-
-    def draw_in(self, dtype: torch.dtype, key: PassKey, rows: Sequence[Row]) -> list[Image | None]:
-        """Return one picture for each row; None for a row whose numbers are not finite."""
-        pipeline = self.pipeline if key.strength is None else self.from_image
-        pipeline.scheduler = self.make_scheduler(key.scheduler)
-        guidance = torch.tensor([row.guidance_scale for row in rows], dtype=dtype)
-        pipeline.row_guidance = guidance.view(-1, 1, 1, 1).to(self.device)
-        source: dict[str, Any] = {"height": key.height, "width": key.width}
-        if key.strength is not None:
-            source = {"image": [row.image for row in rows], "strength": key.strength}
-        started = time.perf_counter()
-        mixes = [row.mix for row in rows]
-        with torch.inference_mode(), active(self.layers, mixes, dtype):
-            self.activation_seconds += time.perf_counter() - started
-            answer = pipeline(
-                **self.texts_of(key, rows),
-                num_inference_steps=key.num_inference_steps,
-                **source,
-                generator=[torch.Generator().manual_seed(row.seed) for row in rows],
-                output_type="np",
-            )
-        return pictures_of(answer.images, pipeline.image_processor)
-
-    def texts_of(self, key: PassKey, rows: Sequence[Row]) -> dict[str, Any]:
-        """Return the pipeline's arguments for the prompts; long ones are encoded here."""
-        prompts = [row.prompt for row in rows]
-        negative = [row.negative_prompt or "" for row in rows] if key.has_negative_prompt else None
-        if key.chunks == 1:
-            return {"prompt": prompts, "negative_prompt": negative}
-        zeros = self.pipeline.config.get("force_zeros_for_empty_prompt", False)
-        if negative is None and key.guided and not zeros:
-            negative = [""] * len(rows)
-        return encode_prompts(self.pipeline, prompts, negative, key.chunks)
+    def steps_of(self, row: Row) -> int:
+        """Return the number of passes through the UNet that a row takes, nearly."""
+        steps = row.sampling.num_inference_steps
+        if row.sampling.strength is not None:
+            steps = int(steps * row.sampling.strength)
+        order = getattr(diffusers, SAMPLERS[row.sampling.scheduler].scheduler).order
+        return int(steps * order)
 
     def count_chunks(self, row: Row) -> int:
-        """Return the number of CLIP's chunks of 75 tokens in the longer of a row's prompts."""
-        return count_chunks(self.pipeline, row.prompt, row.negative_prompt)
+        """Return the number of CLIP's chunks of 75 tokens in the longer of a row's prompts.
+
+        Any thread may call it: a tokenizer serves one thread at a time, so this one is a copy.
+        """
+        with self.counting:
+            return count_chunks(self.counter, row.prompt, row.negative_prompt)
+
+    # ---- the beginning of a row -------------------------------------------------------------
+
+    def begin(
+        self, row: Row, dtype: torch.dtype | None = None, conditions: Conditions | None = None
+    ) -> Drawing:
+        """Encode a row's prompts and make its first latents.
+
+        Args:
+            row: the picture.
+            dtype: the type to draw in; None: the base's own.
+            conditions: the prompts where they are encoded already, in that type.
+        """
+        dtype = dtype or self.dtype
+        self.use_dtype(dtype)
+        with torch.inference_mode():
+            if conditions is None:
+                self.attach([row.mix], dtype)
+                conditions = self.encode(row)
+            scheduler, timesteps, latents, noise = self.start(row)
+        shape = Shape(row.sampling.height, row.sampling.width, conditions.text.shape[1], dtype)
+        accepted = inspect.signature(scheduler.step).parameters
+        options = {"eta": 0.0, "generator": noise}
+        return Drawing(
+            row=row,
+            shape=shape,
+            conditions=conditions,
+            scheduler=scheduler,
+            timesteps=timesteps,
+            latents=latents,
+            step_options={name: options[name] for name in options if name in accepted},
+        )
+
+    def encode(self, row: Row) -> Conditions:
+        """Return what the UNet knows of a row."""
+        pipeline, distilled = self.pipeline, self.pipeline.unet.config.time_cond_proj_dim
+        guided = row.guidance_scale > 1 and distilled is None
+        encoded = pipeline.encode_prompt(
+            **self.texts_of(row, guided=guided),
+            device=self.device,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=guided,
+        )
+        text = torch.cat([encoded[1], encoded[0]]) if guided else encoded[0]
+        embedding = None
+        if distilled is not None:
+            embedding = pipeline.get_guidance_scale_embedding(
+                torch.tensor([row.guidance_scale - 1]), embedding_dim=distilled
+            ).to(self.device, text.dtype)
+        if self.card.family != "sdxl":
+            return Conditions(text, None, None, embedding)
+        pooled = torch.cat([encoded[3], encoded[2]]) if guided else encoded[2]
+        size = (row.sampling.height, row.sampling.width)
+        ids = [[*size, 0, 0, *size]] * text.shape[0]
+        time_ids = torch.tensor(ids, dtype=text.dtype, device=self.device)
+        return Conditions(text, pooled.to(self.device), time_ids, embedding)
+
+    def texts_of(self, row: Row, *, guided: bool) -> dict[str, Any]:
+        """Return the arguments of ``encode_prompt``; long prompts are encoded here."""
+        prompts = [row.prompt]
+        negative = None if row.negative_prompt is None else [row.negative_prompt]
+        chunks = self.count_chunks(row)
+        if chunks == 1:
+            return {"prompt": prompts, "negative_prompt": negative}
+        zeros = self.pipeline.config.get("force_zeros_for_empty_prompt", False)
+        if negative is None and guided and not zeros:
+            negative = [""]
+        return {"prompt": None, **encode_prompts(self.pipeline, prompts, negative, chunks)}
+
+    def start(self, row: Row) -> tuple[Any, Tensor, Tensor, torch.Generator]:
+        """Return a row's scheduler, timesteps, first latents and source of noise."""
+        sampling, dtype = row.sampling, self.present_dtype
+        scheduler = self.make_scheduler(sampling.scheduler)
+        noise = torch.Generator().manual_seed(row.seed)
+        scheduler.set_timesteps(sampling.num_inference_steps, device=self.device)
+        if row.image is None:
+            pipeline, timesteps = self.pipeline, scheduler.timesteps
+            pipeline.scheduler = scheduler
+            channels = pipeline.unet.config.in_channels
+            size = (sampling.height, sampling.width)
+            latents = pipeline.prepare_latents(1, channels, *size, dtype, self.device, [noise])
+            if self.card.family == "sdxl" and hasattr(scheduler, "set_begin_index"):
+                scheduler.set_begin_index(0)
+            return scheduler, timesteps, latents, noise
+        pipeline = self.from_image
+        pipeline.scheduler = scheduler
+        steps = (sampling.num_inference_steps, sampling.strength, self.device)
+        timesteps, _ = pipeline.get_timesteps(*steps)
+        image = pipeline.image_processor.preprocess([row.image])
+        latents = pipeline.prepare_latents(image, timesteps[:1], 1, 1, dtype, self.device, [noise])
+        return scheduler, timesteps, latents, noise
 
     def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
-        """Return a new scheduler, as a scheduler keeps state from its last pass."""
+        """Return a new scheduler, as a scheduler keeps the state of its row."""
         kind, options, _ = SAMPLERS[name]
         options = {**SCHEDULER_OPTIONS.get(kind, {}), **options}
         return getattr(diffusers, kind).from_config(self.scheduler_config, **options)
 
+    # ---- one step of several rows -----------------------------------------------------------
 
-def pictures_of(values: np.ndarray[Any, Any], processor: Any) -> list[Image | None]:  # noqa: ANN401
-    """Return the pictures of values in [0, 1], (rows, height, width, 3); None for NaN in a row."""
-    finite = np.isfinite(values).all(axis=(1, 2, 3))
-    made = iter(processor.numpy_to_pil(values[finite]) if finite.any() else ())
-    return [next(made) if good else None for good in finite]
+    def step(self, drawings: Sequence[Drawing]) -> None:
+        """Advance rows of one shape by one timestep each, with one pass through the UNet."""
+        self.use_dtype(drawings[0].shape.dtype)
+        with torch.inference_mode():
+            mixes = [drawing.row.mix for drawing in drawings for _ in range(drawing.entries)]
+            self.attach(mixes, self.present_dtype)
+            predictions = self.predict(drawings).split([drawing.entries for drawing in drawings])
+            for drawing, prediction in zip(drawings, predictions, strict=True):
+                advance(drawing, prediction)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # no pass is queued behind another
+
+    def predict(self, drawings: Sequence[Drawing]) -> Tensor:
+        """Return the UNet's predictions, (entries, channels, height, width)."""
+        samples, times = [], []
+        for drawing in drawings:
+            time_now = drawing.timesteps[drawing.index]
+            scaled = drawing.scheduler.scale_model_input(drawing.latents, time_now)
+            samples += [scaled] * drawing.entries
+            times += [time_now.to(torch.float32)] * drawing.entries
+        conditions = [drawing.conditions for drawing in drawings]
+        more = None
+        if conditions[0].pooled is not None:
+            more = {
+                "text_embeds": torch.cat([one.pooled for one in conditions]),
+                "time_ids": torch.cat([one.time_ids for one in conditions]),
+            }
+        embedding = None
+        if conditions[0].guidance_embedding is not None:
+            embedding = torch.cat([one.guidance_embedding for one in conditions])
+        prediction: Tensor = self.pipeline.unet(
+            torch.cat(samples),
+            torch.stack(times),
+            encoder_hidden_states=torch.cat([one.text for one in conditions]),
+            timestep_cond=embedding,
+            added_cond_kwargs=more,
+            return_dict=False,
+        )[0]
+        return prediction
+
+    # ---- the end of a row -------------------------------------------------------------------
+
+    def decode(self, drawing: Drawing, *, tiled: bool = False) -> Pixels:
+        """Return the picture of a row whose steps are done.
+
+        Args:
+            drawing: the row.
+            tiled: decode in overlapping tiles, which takes less memory and changes the picture a
+                little where tiles meet.
+        """
+        self.use_dtype(drawing.shape.dtype)
+        vae = self.pipeline.vae
+        with torch.inference_mode(), self.decoder_dtype(), tiles(vae, tiled=tiled):
+            latents = drawing.latents.to(vae.dtype)
+            image = vae.decode(self.unscaled(latents), return_dict=False)[0]
+            pixels: Pixels = self.pipeline.image_processor.postprocess(image, output_type="np")[0]
+        return pixels
+
+    def unscaled(self, latents: Tensor) -> Tensor:
+        """Return latents in the decoder's own range."""
+        config = self.pipeline.vae.config
+        mean, deviation = config.get("latents_mean"), config.get("latents_std")
+        if self.card.family != "sdxl" or mean is None or deviation is None:
+            return latents / config.scaling_factor
+        shift, scale = (latents.new_tensor(part).view(1, -1, 1, 1) for part in (mean, deviation))
+        return latents * scale / config.scaling_factor + shift
+
+    @contextmanager
+    def decoder_dtype(self) -> Iterator[None]:
+        """Decode in float32 while the block runs, where the base's decoder overflows float16."""
+        vae = self.pipeline.vae
+        upcast = (
+            self.card.family == "sdxl" and vae.dtype is torch.float16 and vae.config.force_upcast
+        )
+        if upcast:
+            vae.to(dtype=torch.float32)
+        try:
+            yield
+        finally:
+            if upcast:
+                vae.to(dtype=torch.float16)
+
+    # ---- types, adapters --------------------------------------------------------------------
+
+    def use_dtype(self, dtype: torch.dtype) -> None:
+        """Compute in a type from now on. A float16 base is unchanged after a time in float32."""
+        if dtype is not self.present_dtype:
+            self.hooks.clear()
+            self.pipeline.to(dtype)
+            self.present_dtype = dtype
+
+    def attach(self, mixes: Sequence[Mix], dtype: torch.dtype) -> None:
+        """Apply a mix of adapters to each entry of the next batch."""
+        started = time.perf_counter()
+        self.hooks.use(mixes, dtype)
+        self.activation_seconds += time.perf_counter() - started
+
+    def rest(self) -> None:
+        """Hold no adapter: nothing is drawn now."""
+        self.hooks.clear()
+        self.use_dtype(self.dtype)
+
+
+def advance(drawing: Drawing, prediction: Tensor) -> None:
+    """Apply guidance, and let the row's scheduler take its step."""
+    if drawing.entries > 1:
+        plain, prompted = prediction.chunk(2)
+        prediction = plain + drawing.row.guidance_scale * (prompted - plain)
+    drawing.broken = True
+    drawing.latents = drawing.scheduler.step(
+        prediction,
+        drawing.timesteps[drawing.index],
+        drawing.latents,
+        **drawing.step_options,
+        return_dict=False,
+    )[0]
+    drawing.index += 1
+    drawing.broken = False
+
+
+@contextmanager
+def tiles(vae: Any, *, tiled: bool) -> Iterator[None]:  # noqa: ANN401 (diffusers ships no types)
+    """Decode in tiles while the block runs, if so asked."""
+    if tiled:
+        vae.enable_tiling()
+    try:
+        yield
+    finally:
+        if tiled:
+            vae.disable_tiling()
 
 
 def log(line: str) -> None:
@@ -237,13 +417,10 @@ def share_pipeline(pipeline: Any, card: BaseCard) -> Any:  # noqa: ANN401
     """Return an image-to-image pipeline that shares the same networks."""
     if card.family == "sdxl":
         zeros = pipeline.config.force_zeros_for_empty_prompt
-        other = _SdxlFromImage(
+        return StableDiffusionXLImg2ImgPipeline(
             **pipeline.components, force_zeros_for_empty_prompt=zeros, add_watermarker=False
         )
-    else:
-        other = _SdFromImage(**pipeline.components, requires_safety_checker=False)
-    other.set_progress_bar_config(disable=True)
-    return other
+    return StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
 
 
 def silence_loggers() -> None:

@@ -15,9 +15,9 @@ Chunks = list[list[int]]
 """Token ids of a text by chunk, without CLIP's own tokens."""
 
 
-def count_chunks(pipeline: Any, *texts: str | None) -> int:  # noqa: ANN401
+def count_chunks(tokenizer: Any, *texts: str | None) -> int:  # noqa: ANN401
     """Return how many chunks the longest text needs, at least 1."""
-    return max(len(split(pipeline.tokenizer, text or "")) for text in texts)
+    return max(len(split(tokenizer, text or "")) for text in texts)
 
 
 def split(tokenizer: Any, text: str) -> Chunks:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Metrics: one line of CloudWatch's embedded metric format for each batch.
+"""Metrics: one line of CloudWatch's embedded metric format for each request.
 
 SageMaker sends the container's output to CloudWatch Logs, which turns these lines into metrics.
 The dimension ``service`` is the stack's name, as in the functions' metrics; the template sets it.
@@ -14,9 +14,15 @@ UNITS = {
     "Requests": "Count",
     "Pictures": "Count",
     "Refused": "Count",
-    "BatchSeconds": "Seconds",
+    "RequestSeconds": "Seconds",
+    "WaitSeconds": "Seconds",
     "ActivationMilliseconds": "Milliseconds",
     "Overflows": "Count",
+    "DegeneratePictures": "Count",
+    "Dropped": "Count",
+    "WastedSteps": "Count",
+    "MemoryShortages": "Count",
+    "RequestsInBase": "Count",
     "AnswerHits": "Count",
     "AdapterHits": "Count",
     "AdapterMisses": "Count",

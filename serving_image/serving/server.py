@@ -18,33 +18,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import NamedTuple
 
 from contracts.documents.package import RESIDENT_BASE
 from serving.preload import LOOPBACK, REPOSITORY_LOCK, find_preload
+from serving.supervision import STARTUP_ERROR, EngineProcess
 
 IMAGE_TRITON = Path("/opt/tritonserver")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (Triton's Python backend keeps its regions there)
 PR_SET_PDEATHSIG = 1
 BASE_PID_FILE = "base.pid"
-"""File in LIKENESS_RUN_DIR into which the base writes its process id."""
-MARKS_FILE = "LIKENESS_MARKS_FILE"
-"""Variable that names the file with the marks' secret; ``serve`` sets it."""
+"""File in LIKENESS_RUN_DIR into which the forwarding model writes its process id."""
 
-THREADS_PER_MODEL = 2
-"""Threads of each user's model; Triton's default is about 35."""
+LOOK_SECONDS = 0.5
+"""How often the engine's process is looked at."""
 
-QUEUE_SIZE = 64
-"""Requests that may wait for the base; the same number is in its config.pbtxt."""
+THREADS_PER_MODEL = 8
+"""Threads of each user's model, each of which waits for one answer of the base.
 
-ROWS_PER_PASS = 8
-"""Pictures drawn together; max_batch_size is never smaller, as Triton delays batches of one."""
+Triton's default is about 35. A model's further requests wait in its own process."""
 
 EXIT_SECONDS = 10
 """Time that requests in flight have to end when the server must stop."""
 
 DEAD_BASE_SECONDS = 60.0
-"""How long the base's process may be gone before the server ends itself.
+"""How long the forwarding model's process may be gone before the server ends itself.
 
 A request starts the base again (see the users' model.py). When no request comes, /ping would stay
 200, so the server ends and SageMaker replaces the container."""
@@ -102,23 +99,11 @@ def assemble_backends(root: Path, run_dir: Path) -> Path:
 
 
 def make_repository(base_model: Path, run_dir: Path) -> Path:
-    """Return a model repository that holds only the base, with queue and batch size set."""
+    """Return a model repository that holds only the base."""
     repository = run_dir / "base_repository"
-    base = repository / RESIDENT_BASE
-    base.mkdir(parents=True)
-    (base / "1").symlink_to(base_model / "1")
-    size = int(os.environ.get("LIKENESS_QUEUE_SIZE", QUEUE_SIZE))
-    rows = max(ROWS_PER_PASS, rows_per_pass())
-    config = (base_model / "config.pbtxt").read_text()
-    text = config.replace(f"max_queue_size: {QUEUE_SIZE}", f"max_queue_size: {size}")
-    text = text.replace(f"max_batch_size: {ROWS_PER_PASS}", f"max_batch_size: {rows}")
-    (base / "config.pbtxt").write_text(text)
+    repository.mkdir()
+    (repository / RESIDENT_BASE).symlink_to(base_model)
     return repository
-
-
-def rows_per_pass() -> int:
-    """Return the largest number of pictures that are drawn together."""
-    return int(os.environ.get("LIKENESS_ROWS_PER_PASS", ROWS_PER_PASS))
 
 
 def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
@@ -161,31 +146,14 @@ def optional_flags() -> list[str]:
     return chosen + os.environ.get("SAGEMAKER_TRITON_ADDITIONAL_ARGS", "").split()
 
 
-class Found(NamedTuple):
-    """What ``serve`` found besides the base."""
-
-    checker: Path | None = None
-    """Folder of the safety checker."""
-    marks: Path | None = None
-    """File with the marks' secret."""
-
-
-def make_environment(
-    triton: Triton, base: Path, run_dir: Path, found: Found | None = None
-) -> dict[str, str]:
+def make_environment(triton: Triton, run_dir: Path) -> dict[str, str]:
     """Return the server's environment, which every model's process inherits."""
     environment = dict(os.environ)
     prepend(environment, "LD_LIBRARY_PATH", triton.libraries)
     prepend(environment, "LD_PRELOAD", triton.preloads)  # an operator's jemalloc stays preloaded
     # Triton's embedded Python finds its packages through the first python on PATH.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
-    environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
-    checker, marks = found or Found()
-    if checker is not None:
-        environment["LIKENESS_SAFETY_DIR"] = str(checker.resolve())
-    if marks is not None:
-        environment[MARKS_FILE] = str(marks.resolve())
     # In the mode "ready", /ping fails when any user's model fails to load.
     environment.setdefault("SAGEMAKER_TRITON_PING_MODE", "live")
     # Models load on many threads; an arena for each thread would let memory grow for longer.
@@ -202,7 +170,7 @@ def prepend(environment: dict[str, str], name: str, paths: Sequence[Path]) -> No
     environment[name] = ":".join([*map(str, paths), *present])
 
 
-def run(command: list[str], environment: dict[str, str]) -> int:
+def run(command: list[str], environment: dict[str, str], engine: EngineProcess) -> int:
     """Run the server to its end, forward our signals to it, and return its exit status."""
     forward = Forward()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -216,15 +184,19 @@ def run(command: list[str], environment: dict[str, str]) -> int:
         erased.watch(markers, Path(environment["LIKENESS_RUN_DIR"]))
     try:
         while server.poll() is None:
+            reason = engine.look()
             if base.gone_seconds() > DEAD_BASE_SECONDS:
-                sys.stderr.write(
-                    "serve: the base process has died and no request restarted it; stopping\n"
-                )
+                reason = "the base's model has died and no request restarted it"
+            if reason:
+                sys.stderr.write(f"serve: {reason}; stopping\n")
                 server.kill()
+                server.wait()
+                return STARTUP_ERROR
             with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(1)
+                server.wait(LOOK_SECONDS)
         return server.returncode
     finally:
+        engine.stop()
         sweep_regions()
 
 
@@ -250,14 +222,14 @@ class Forward:
 
 
 class BaseWatch:
-    """Measures for how long the base's process has been gone."""
+    """Measures for how long the forwarding model's process has been gone."""
 
     def __init__(self, run_dir: Path) -> None:
         self.pid_file = run_dir / BASE_PID_FILE
         self.seen_alive = time.monotonic()
 
     def gone_seconds(self) -> float:
-        """Return the seconds; 0 while the base runs, or before its first start."""
+        """Return the seconds; 0 while it runs, or before its first start."""
         pid = self.pid_file.read_text() if self.pid_file.exists() else "self"
         if Path("/proc", pid, "exe").exists():  # a zombie process has no exe
             self.seen_alive = time.monotonic()

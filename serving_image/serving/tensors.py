@@ -34,22 +34,19 @@ class PictureError(Exception):
 
     def __init__(self, code: PictureCode, text: str) -> None:
         super().__init__(f"{ERROR_PREFIX}{code}: {text}")
+        self.code = code
 
 
-class PassKey(NamedTuple):
-    """What requests must have in common to be drawn in one pass."""
+class Sampling(NamedTuple):
+    """How a picture is sampled, apart from its prompts, seed, guidance and adapters."""
 
     num_inference_steps: int
     height: int
     width: int
     scheduler: str
     """A key of SAMPLERS."""
-    guided: bool
-    has_negative_prompt: bool
     strength: float | None = None
-    """None when the pictures start from noise alone."""
-    chunks: int = 1
-    """Number of CLIP's chunks of 75 tokens; an empty one more would change a short prompt."""
+    """None when the picture starts from noise alone."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +79,19 @@ class PictureRequest:
     """Share of the image that may change; None without an image."""
 
     @property
-    def pass_key(self) -> PassKey:
-        """What other requests must have in common with this one to share its pass."""
-        return PassKey(
-            self.num_inference_steps,
-            self.height,
-            self.width,
-            self.scheduler,
-            guided=self.guidance_scale > 1,
-            has_negative_prompt=self.negative_prompt is not None,
-            strength=self.strength,
+    def sampling(self) -> Sampling:
+        """How each picture of this request is sampled."""
+        return Sampling(
+            self.num_inference_steps, self.height, self.width, self.scheduler, self.strength
         )
+
+    @property
+    def work(self) -> float:
+        """Pixels x steps x pictures, in millions: megapixel steps."""
+        steps = self.num_inference_steps
+        if self.strength is not None:
+            steps = int(steps * self.strength)
+        return self.height * self.width * steps * len(self.seeds) / 1e6
 
 
 def parse_request(

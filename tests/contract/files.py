@@ -24,6 +24,7 @@ BESIDE_THE_STATES = {
     "reap_endpoint",
     "reconcile",
     "request_erasure",
+    "expire_photos",
     "release_endpoint",
     "publish_status",
 }

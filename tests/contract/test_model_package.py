@@ -14,7 +14,6 @@ from google.protobuf import text_format
 
 from contracts.codes import CODES
 from contracts.documents import package, picture
-from serving import server
 
 ROOT = Path(__file__).parents[2]
 USER = ROOT / "functions/contracts/model_package"
@@ -66,15 +65,19 @@ def test_the_user_model_calls_the_resident_base() -> None:
 
 def test_the_base_takes_what_the_user_model_forwards() -> None:
     user, base = read_config(USER), read_config(BASE)
-    assert shapes(base.input) == {**shapes(user.input), "adapter": [1]}
+    assert shapes(base.input) == {**shapes(user.input), "adapter": [1], "received": [1]}
+    required = {tensor.name for tensor in base.input if not tensor.optional}
+    assert "received" not in required, "older formats do not send it"
     assert shapes(base.output) == shapes(user.output)
 
 
 @pytest.mark.parametrize("folder", [USER, BASE])
-def test_one_copy_and_room_for_a_batch_only_in_the_base(folder: Path) -> None:
+def test_one_copy_which_gets_requests_at_once_and_one_by_one(folder: Path) -> None:
+    """With dynamic batching Triton holds back what a model that answers later could take."""
     config = read_config(folder)
     assert [group.count for group in config.instance_group] == [1]
-    assert (config.max_batch_size > 1) == (folder == BASE)
+    assert config.max_batch_size == 1
+    assert not config.HasField("dynamic_batching")
 
 
 def test_the_user_model_is_light() -> None:
@@ -118,12 +121,6 @@ def test_every_error_of_a_model_is_in_the_catalogue() -> None:
 def test_a_changed_text_is_a_new_release(name: str) -> None:
     """Add its hash, and leave the old ones: their packages are out there."""
     assert hashlib.sha256((USER / name).read_bytes()).hexdigest() in package.RELEASED_TEXTS
-
-
-def test_the_queue_that_an_operator_can_set_is_the_config_s() -> None:
-    policy = read_config(BASE).dynamic_batching.default_queue_policy
-    assert policy.max_queue_size == server.QUEUE_SIZE
-    assert read_config(USER).dynamic_batching.default_queue_policy.max_queue_size > 0
 
 
 @pytest.mark.parametrize("text", sorted((ROOT / "tests/smoke/released").glob("format_*/*")))

@@ -158,7 +158,7 @@ def test_the_base_s_metrics_carry_the_stack_s_name_and_are_read() -> None:
     container = template()["Resources"]["ServingModel"]["Properties"]["PrimaryContainer"]
     assert container["Environment"]["LIKENESS_SERVICE"] == {"Ref": "AWS::StackName"}
     names = {name for namespace, name, _ in watched() if namespace == OURS}
-    assert {"BatchSeconds", "ActivationMilliseconds", "AdaptersResident"} <= names
+    assert {"RequestSeconds", "ActivationMilliseconds", "AdaptersResident"} <= names
     assert {"AnswerHits", "AdapterHits"} <= names
 
 

@@ -149,7 +149,6 @@ SERVING = {
     ("server.assemble_backends", "copy"): Writer(1, "text", "scratch"),
     ("server.assemble_backends", "symlink_to"): Writer(1, "text", "scratch"),
     ("server.make_repository", "symlink_to"): Writer(1, "text", "scratch"),
-    ("server.make_repository", "write_text"): Writer(1, "text", "scratch"),
     ("triton_model.TritonPythonModel.initialize", "write_text"): Writer(1, "text", "scratch"),
 }
 

@@ -18,7 +18,7 @@ from contracts.shared.accelerators import INSTANCES, training_types
 from contracts.shared.limits import MAX_RUN_SECONDS, MAX_VOLUME_GB, MIN_RUN_SECONDS
 from domain.training.sagemaker_job import Inputs, Placement, training_job_request
 from local.knobs import Knob, KnobError, doors, knobs, parameters_in
-from serving import server
+from serving import settings
 from tests.contract.files import ROOT, functions, template
 from tests.e2e.changed_settings import CHANGED, NOT_CHANGED, STAYING
 from tests.unit.training_kit import ON_DEMAND, REQUEST, job_id
@@ -157,19 +157,23 @@ def test_the_template_knows_which_instances_have_several_gpus() -> None:
 
 def test_the_servers_defaults_are_the_templates() -> None:
     defaults = {
-        "EndpointQueueSize": server.QUEUE_SIZE,
-        "PicturesPerPass": server.ROWS_PER_PASS,
-        "AdapterCacheMegabytes": constant("serving_image/serving/triton_model.py", "ADAPTER"),
-        "AnswerCacheMegabytes": constant("serving_image/serving/triton_model.py", "ANSWER"),
+        "EndpointQueueSize": settings.QUEUE_SIZE,
+        "PicturesPerPass": settings.ROWS_PER_PASS,
+        "RequestSeconds": settings.REQUEST_SECONDS,
+        "AdapterCacheMegabytes": settings.ADAPTER_MEGABYTES,
+        "AnswerCacheMegabytes": settings.ANSWER_MEGABYTES,
     }
     assert {name: PARAMETERS[name]["Default"] for name in defaults} == defaults
 
 
-def constant(path: str, name: str) -> int:
-    """Return ``<name>_MEGABYTES`` of a module that only tritonserver can import."""
-    found = re.search(rf"^{name}_MEGABYTES = (\d+)$", (ROOT / path).read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
+def test_the_templates_defaults_of_the_server_can_be_read() -> None:
+    names = {
+        "LIKENESS_REQUEST_WORK": "RequestWork",
+        "LIKENESS_MODEL_WORK": "ModelWork",
+        "LIKENESS_TENANT_WEIGHTS": "TenantWeights",
+    }
+    given = {name: str(PARAMETERS[parameter]["Default"]) for name, parameter in names.items()}
+    assert settings.read_settings(given) == settings.read_settings({})
 
 
 def test_the_stacks_own_type_is_always_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

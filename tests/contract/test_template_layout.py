@@ -127,10 +127,10 @@ def prefixes(node: Any) -> Iterator[Any]:
             yield from [value] if key == "s3:prefix" else prefixes(value)
 
 
-def test_what_is_staged_expires_and_of_the_models_only_old_versions() -> None:
+def test_what_is_staged_and_markers_expire_and_of_the_models_only_old_versions() -> None:
     rules = RESOURCES["ModelsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule]
-    assert expiring == [layout.staging_key("").split(".")[0]]
+    assert expiring == [layout.staging_key("").split(".")[0], layout.ERASED_PREFIX]
     (checkpoints,) = (rule for rule in rules if rule["Id"] == "OldCheckpointsExpire")
     assert layout.checkpoints_prefix("p").startswith(checkpoints["Prefix"])
 

@@ -155,6 +155,7 @@ PHOTOS = {
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     "HttpApiFunction": {"tenants/*"},
     # It deletes them, and reads no photo: of what is read only pictures.json is there.
+    "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     "EraseStoresFunction": {"tenants/*", "unpacked/*", "accepted/*", "tenants/*/pictures.json"},
 }
 """Who may touch photos, and where."""

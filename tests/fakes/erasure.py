@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from contracts.documents.erasure import ErasureSubject, Store
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Store
+from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
-from domain.ports.erasure import Erasure, Held, TenantRows
+from domain.ports.erasure import DuePhotos, Erasure, Held, TenantRows
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.models import MemoryModels
 from tests.fakes.storage import MemoryStorage
@@ -21,6 +22,7 @@ class MemoryErasures:
         self.jobs = jobs or MemoryJobs()
         self.models = models or MemoryModels()
         self.rows: dict[str, Erasure] = {}
+        self.api_rows: list[str] = []
         self.leases: dict[tuple[str, str], str | None] = {}
 
     def is_erased(self, *subjects: ErasureSubject) -> bool:
@@ -76,6 +78,12 @@ class MemoryErasures:
 
     def models_of(self, tenant: str) -> list[str]:
         return [name for owner, name in self.models.rows if owner == tenant]
+
+    def count_api_rows(self, words: Sequence[str]) -> int:
+        return sum(row in words for row in self.api_rows)
+
+    def forget_api_rows(self, words: Sequence[str]) -> None:
+        self.api_rows = [row for row in self.api_rows if row not in words]
 
     def forget_model(self, tenant: str, job_id: str) -> None:
         self.models.rows.pop((tenant, job_id), None)
@@ -149,3 +157,45 @@ class MemoryVersions:
 
     def keys(self, prefix: str) -> list[str]:
         return [key for key in self.storage.versions if key.startswith(prefix)]
+
+
+class MemoryEraser:
+    """Knows the subjects in ``known``; an erasure ends when a test says so."""
+
+    def __init__(self, *known: ErasureSubject) -> None:
+        self.known = set(known)
+        self.asked: list[ErasureSubject] = []
+        self.done: set[ErasureSubject] = set()
+
+    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+        self.asked.append(subject)
+        if subject not in self.known:
+            return ErasureAnswer(erasure_id=subject.erasure_id, outcome="unknown")
+        outcome = "erased" if subject in self.done else "erasing"
+        return ErasureAnswer.model_validate(
+            {
+                "erasure_id": subject.erasure_id,
+                "outcome": outcome,
+                "receipt_uri": f"s3://models/receipts/{subject.erasure_id}.json",
+            }
+        )
+
+
+class MemoryExpiries:
+    """Rows by job; ``pointers`` has the newest job of an upload."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[datetime, DuePhotos]] = {}
+        self.pointers: dict[tuple[str, str], str] = {}
+
+    def add(self, job: JobSpec, at: datetime) -> None:
+        self.rows.setdefault(job.job_id, (at, DuePhotos(job.job_id, job.tenant, job.upload)))
+
+    def due(self, now: datetime) -> list[DuePhotos]:
+        return [photos for at, photos in sorted(self.rows.values()) if at <= now]
+
+    def newest_job(self, tenant: str, upload: str) -> str | None:
+        return self.pointers.get((tenant, upload))
+
+    def forget(self, job_id: str) -> None:
+        self.rows.pop(job_id, None)

@@ -1,6 +1,7 @@
-"""Triton's Python module, as far as the resident base uses it."""
+"""Triton's Python module, as far as our models use it."""
 
 from collections.abc import Sequence
+from threading import Event
 from types import ModuleType
 from typing import Any
 
@@ -24,7 +25,38 @@ class Response:
         self.error = error
 
 
-def get_input_tensor_by_name(request: dict[str, Tensor], name: str) -> Tensor | None:
+class Request(dict[str, Tensor]):
+    """A request by tensor, which keeps its answer."""
+
+    ident = ""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        super().__init__(tensors)
+        self.answered = Event()
+        self.answers: list[Response] = []
+
+    def request_id(self) -> str:
+        return self.ident
+
+    def get_response_sender(self) -> "Request":
+        return self
+
+    def send(self, response: Response, flags: int) -> None:
+        assert flags == FINAL
+        self.answers.append(response)
+        self.answered.set()
+
+    def answer(self) -> Response:
+        """Wait for the only answer."""
+        assert self.answered.wait(600)
+        (only,) = self.answers
+        return only
+
+
+FINAL = 1
+
+
+def get_input_tensor_by_name(request: Request, name: str) -> Tensor | None:
     return request.get(name)
 
 
@@ -35,6 +67,7 @@ def module() -> ModuleType:
         Tensor=Tensor,
         InferenceResponse=Response,
         TritonError=str,
+        TRITONSERVER_RESPONSE_COMPLETE_FINAL=FINAL,
         get_input_tensor_by_name=get_input_tensor_by_name,
     )
     return made

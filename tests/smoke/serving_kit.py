@@ -30,6 +30,12 @@ from safetensors.torch import save_file
 from contracts.base import BaseCard
 from contracts.documents.package import PACKAGE_FOLDER, GenerationInfo, PackageCard
 from contracts.documents.training import AdapterManifest
+from serving.engine.engine import Engine, Job
+from serving.engine.memory import MemoryPlan, Needs
+from serving.engine.speed import Speed
+from serving.generator import Generator, Row
+from serving.service import to_image
+from serving.tensors import PictureError
 from tests.smoke import tiny_pipelines
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +47,34 @@ PATIENCE_SECONDS = 600
 
 Picture = np.ndarray[Any, Any]
 Headers = dict[str, str]
+
+
+PLENTY = MemoryPlan(Needs(1.0, 1.0, 4, 0), device_bytes=1 << 50, adapter_bytes=0)
+"""A plan into which everything fits."""
+
+TOGETHER = Speed(fixed=1e6, per_megapixel=1e-3, decode_per_megapixel=1e-3)
+"""A speed at which the largest pass is the best."""
+
+
+def draw_rows(
+    generator: Generator, rows: list[Row], rows_per_pass: int = 8
+) -> list[Image.Image | PictureError]:
+    """Draw rows, each of a user of its own, without a server and without a thread."""
+    speed = Speed(TOGETHER.fixed, TOGETHER.per_megapixel, TOGETHER.decode_per_megapixel)
+    engine = Engine(generator, PLENTY, speed, rows_per_pass)
+    jobs: list[Job] = []
+    for number, row in enumerate(rows):
+        chunks = generator.count_chunks(row)
+        engine.submit(Job([row], chunks, str(number), jobs.append, float("inf"), 0.0))
+    while engine.tick():
+        pass
+    ended = sorted(jobs, key=lambda job: int(job.user))
+    return [job.error or to_image(job.pictures[0]) for job in ended]
+
+
+def draw_all(generator: Generator, rows: list[Row]) -> list[Picture]:
+    """Draw rows of which each has a picture."""
+    return [np.array(image, np.int16) for image in draw_rows(generator, rows)]
 
 
 @dataclass(frozen=True)
@@ -230,7 +264,20 @@ class Server:
         return [json.loads(line) for line in lines if line.startswith('{"_aws"')]
 
     def base_pid(self) -> int:
-        return next(pid for line, pid in self.stubs().items() if "likeness_base" in line)
+        """Process id of the engine, which holds the base."""
+        return next(pid for pid in children(self.process.pid) if is_engine(pid))
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of a process's children."""
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def is_engine(pid: int) -> bool:
+    """Return whether a process is the engine's, and lives."""
+    with contextlib.suppress(OSError):
+        return b"serving.engine_process" in Path("/proc", str(pid), "cmdline").read_bytes()
+    return False
 
 
 def address(user: User, content_type: str) -> Headers:
@@ -268,6 +315,7 @@ def serving(base_uri: str, work: Path, **environment: str) -> Iterator[Server]:
                 "SAGEMAKER_BIND_TO_PORT": str(port),
                 "LIKENESS_BASE_URI": base_uri,
                 "LIKENESS_CACHE_DIR": str(work / "cache"),
+                "LIKENESS_REQUEST_SECONDS": str(PATIENCE_SECONDS),
             }
             | environment,
         )

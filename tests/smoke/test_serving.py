@@ -282,14 +282,14 @@ def test_no_prompt_reaches_the_log(server: kit.Server, users: list[kit.User]) ->
     assert "umpelstilz" not in server.log.read_text(errors="replace")
 
 
-def test_every_batch_is_a_line_of_metrics(server: kit.Server, users: list[kit.User]) -> None:
+def test_every_request_is_a_line_of_metrics(server: kit.Server, users: list[kit.User]) -> None:
     before = server.metrics()
     server.draw(users[0], num_images_per_prompt=2)
     new = server.metrics()[len(before) :]
     assert [(line["Requests"], line["Pictures"], line["AdapterHits"]) for line in new] == [
         (1, 2, 1)
     ]
-    assert 0 < new[0]["ActivationMilliseconds"] < 1000 * new[0]["BatchSeconds"]
+    assert 0 < new[0]["ActivationMilliseconds"] < 1000 * new[0]["RequestSeconds"]
     assert new[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
     assert new[0]["service"] == "a-stack"
     named = {metric["Name"] for metric in new[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}

@@ -1,13 +1,14 @@
-"""The resident base without Triton: which requests share a pass, and what it does without memory.
+"""The resident base without Triton: what becomes of requests, and what it does without memory.
 
 Runs in the serving environment.
 """
 
-import gc
-import importlib
 import json
 import shutil
-import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,19 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
-from contracts.base import BaseCard
 from contracts.marks.marking import Marked, Marker, Origin, Output
 from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
+from serving.engine.engine import Engine
+from serving.engine.speed import Speed
+from serving.engine_process import dump_info
+from serving.generator import Row
 from serving.output.safety import NoChecker, make_checker
-from tests.fakes import triton
-from tests.smoke.serving_kit import RELEASED, make_base
+from serving.requests import Inputs
+from serving.service import Limits, PictureService
+from tests.smoke import serving_kit as kit
 from tests.unit.serving.test_tensors import BASE
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
@@ -39,37 +44,58 @@ OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory: a prompt")
 ALLOCATOR_FAILED = RuntimeError(
     "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."
 )
-TritonRequest = dict[str, triton.Tensor]
+GRADIENT = np.linspace(0, 1, 8 * 8 * 3).reshape(8, 8, 3)
+BLACK, NOT_A_NUMBER = np.zeros((8, 8, 3)), np.full((8, 8, 3), np.nan)
 
 
-class MemoryGenerator:
+@dataclass
+class MemoryDrawing:
+    """A row's progress without a picture."""
+
+    row: Row
+    remaining: int
+    entries: int = 2
+    conditions: Any = None
+    broken: bool = False
+
+
+class MemoryArtist:
     """Records its passes, and raises the given failures first."""
 
-    card: BaseCard = BASE
+    dtype = torch.float32
     activation_seconds = 0.0
 
-    def __init__(self, *failures: Exception, black: int = 0) -> None:
+    def __init__(self, *failures: Exception, pictures: Sequence[Any] = ()) -> None:
         self.failures = list(failures)
-        self.overflows = 0
-        self.black = black
-        """Number of pictures that overflow, from the first one."""
+        self.pictures = list(pictures)
+        """The first pictures; those that follow are good."""
         self.passes: list[int] = []
-        self.prompts: list[str] = []
-        self.avoided: list[str | None] = []
+        self.begun: list[Row] = []
+        self.tiled: list[bool] = []
 
-    def count_chunks(self, row: Any) -> int:
+    def count_chunks(self, row: Row) -> int:
         return 1 + max(len(row.prompt), len(row.negative_prompt or "")) // 75
 
-    def draw(self, _key: Any, rows: list[Any]) -> list[Image.Image | None]:
-        self.passes.append(len(rows))
-        self.prompts += [row.prompt for row in rows]
-        self.avoided += [row.negative_prompt for row in rows]
+    def steps_of(self, row: Row) -> int:
+        return row.sampling.num_inference_steps
+
+    def begin(self, row: Row, _dtype: Any = None, _conditions: Any = None) -> Any:
+        self.begun.append(row)
+        return MemoryDrawing(row, self.steps_of(row))
+
+    def step(self, drawings: Sequence[Any]) -> None:
+        self.passes.append(len(drawings))
         if self.failures:
             raise self.failures.pop(0)
-        made: list[Image.Image | None] = [Image.new("RGB", (8, 8)) for _ in rows]
-        made[: self.black] = [None] * self.black
-        self.overflows, self.black = self.overflows + self.black, 0
-        return made
+        for drawing in drawings:
+            drawing.remaining -= 1
+
+    def decode(self, _drawing: Any, *, tiled: bool = False) -> Any:
+        self.tiled.append(tiled)
+        return self.pictures.pop(0) if self.pictures else GRADIENT
+
+    def rest(self) -> None:
+        pass
 
 
 def user_of(folder: Path) -> str:
@@ -80,25 +106,65 @@ def read(folder: Path) -> Adapter:
     return Adapter(user_of(folder) * 64, "sks", {}, size=1, job_id=f"job-{user_of(folder)}")
 
 
-def base(generator: MemoryGenerator) -> Any:
-    sys.modules.setdefault("triton_python_backend_utils", triton.module())
-    model = importlib.import_module("serving.triton_model").TritonPythonModel()
-    model.adapters = AdapterCache(read, capacity_bytes=10)
-    model.answers = AnswerCache(capacity_bytes=1000)
-    model.run_dir = Path("none")
-    model.generator = generator
-    model.base = generator.card
-    model.marker, model.unwatermarked = Marker(None), 0
-    model.rows = 8
-    model.checker = NoChecker()
-    return model
+class AtOnce(ThreadPoolExecutor):
+    """Does its work in the thread that brings it."""
+
+    def submit(self, work: Any, /, *arguments: Any, **more: Any) -> Any:
+        work(*arguments, **more)
+
+
+class Base:
+    """The service with an artist that draws nothing; it ticks only while ``execute`` waits."""
+
+    def __init__(self, artist: MemoryArtist, root: Path, **limits: Any) -> None:
+        self.artist = artist
+        self.adapters = AdapterCache(read, capacity_bytes=10)
+        speed = Speed(kit.TOGETHER.fixed, 0.001, 0.001)
+        engine = Engine(artist, kit.PLENTY, speed, 8, free_memory=lambda: self.adapters.shrink(0))
+        self.service = PictureService(
+            engine=engine,
+            card=BASE,
+            adapters=self.adapters,
+            answers=AnswerCache(capacity_bytes=10_000),
+            marker=Marker(None),
+            checker=NoChecker(),
+            limits=Limits(seconds=1e12, **limits),
+            count_chunks=artist.count_chunks,
+            run_dir=root,
+        )
+        self.service.parsing = self.service.writing = AtOnce()
+
+    def execute(self, requests: list[dict[str, bytes]]) -> list[Any]:
+        """Answer requests that arrive together, in their order."""
+        answers: dict[int, Any] = {}
+        for number, one in enumerate(requests):
+            self.service.submit(
+                Inputs(
+                    **one,
+                    request_id="",
+                    received=0.0,
+                    reply=partial(answers.__setitem__, number),
+                )
+            )
+        while self.service.engine.tick():
+            pass
+        return [answers[number] for number in range(len(requests))]
+
+    def draw(self, request: dict[str, bytes]) -> Any:
+        """Answer one request."""
+        return self.execute([request])[0]
+
+
+def text_of(answer: Any) -> str | None:
+    """Return an answer's error, None when it has pictures."""
+    return str(answer) if isinstance(answer, Exception) else None
 
 
 def make_folder(root: Path, user: str) -> Path:
     """Write a package with empty weights, as the endpoint unpacks it; return its adapter folder."""
     folder = root / user / "likeness/1/adapter"
     if not folder.is_dir():
-        shutil.copytree(RELEASED, root / user / "likeness")
+        shutil.copytree(kit.RELEASED, root / user / "likeness")
         folder.mkdir()
         (folder / "pytorch_lora_weights.safetensors").touch()
     return folder
@@ -110,73 +176,70 @@ def request(
     prompt: str = "a photo",
     negative_prompt: str = "",
     **arguments: Any,
-) -> TritonRequest:
-    texts = {
-        "prompt": prompt,
-        "negative_prompt": negative_prompt,
-        "gen_args": json.dumps(arguments),
-        "adapter": str(make_folder(root, user)),
-    }
+) -> dict[str, bytes]:
     return {
-        name: triton.Tensor(name, np.array([[text.encode()]], dtype=object))
-        for name, text in texts.items()
+        "prompt": prompt.encode(),
+        "negative_prompt": negative_prompt.encode(),
+        "gen_args": json.dumps(arguments).encode(),
+        "image": b"",
+        "adapter": str(make_folder(root, user)).encode(),
     }
 
 
-def test_requests_that_agree_share_a_pass_of_at_most_eight(tmp_path: Path) -> None:
-    generator = MemoryGenerator()
-    requests = [request(tmp_path, str(n), num_images_per_prompt=4) for n in range(3)]
-    answers = base(generator).execute([*requests, request(tmp_path, width=256)])
-    assert generator.passes == [8, 4, 1]
-    assert [len(answer.outputs["generated_image"][0]) for answer in answers] == [4, 4, 4, 1]
+def test_rows_of_one_size_share_a_pass_of_at_most_eight(tmp_path: Path) -> None:
+    artist = MemoryArtist()
+    arguments: dict[str, Any] = {"num_inference_steps": 1}
+    four = arguments | {"num_images_per_prompt": 4}
+    requests = [request(tmp_path, str(n), **four) for n in range(3)]
+    answers = Base(artist, tmp_path).execute([*requests, request(tmp_path, width=256, **arguments)])
+    assert sorted(artist.passes) == [1, 4, 8]
+    assert [text_of(answer) for answer in answers] == [None] * 4
+
+
+def test_a_row_leaves_when_it_is_done_and_the_others_go_on(tmp_path: Path) -> None:
+    artist = MemoryArtist()
+    Base(artist, tmp_path).execute(
+        [request(tmp_path, str(steps), num_inference_steps=steps) for steps in (1, 3, 5)]
+    )
+    assert artist.passes == [3, 2, 2, 1, 1]
 
 
 def test_only_prompts_of_as_many_chunks_share_a_pass(tmp_path: Path) -> None:
-    generator = MemoryGenerator()
+    artist = MemoryArtist()
     texts = [("a", ""), ("b" * 80, ""), ("c", "d" * 80), ("e", "f")]
-    asked = [request(tmp_path, prompt=p, negative_prompt=n) for p, n in texts]
-    answers = base(generator).execute([*asked, request(tmp_path, prompt="g" * 80)])
-    assert [answer.error for answer in answers] == [None] * 5
-    assert generator.passes == [1, 2, 1, 1]
+    asked = [
+        request(tmp_path, str(n), prompt=p, negative_prompt=avoided, num_inference_steps=1)
+        for n, (p, avoided) in enumerate(texts)
+    ]
+    Base(artist, tmp_path).execute(asked)
+    assert artist.passes == [2, 2]
 
 
-def test_a_prompt_of_too_many_chunks_is_refused_alone(tmp_path: Path) -> None:
-    asked = [request(tmp_path, prompt="a " * 299), request(tmp_path, prompt="a " * 301)]
-    answers = base(MemoryGenerator()).execute(asked)
-    assert answers[0].error is None
-    assert answers[1].error == (
+def test_a_prompt_beyond_the_largest_number_of_chunks_is_refused(tmp_path: Path) -> None:
+    asked = [request(tmp_path, prompt="a" * count) for count in (599, 600)]
+    answers = Base(MemoryArtist(), tmp_path).execute(asked)
+    assert text_of(answers[0]) is None
+    assert text_of(answers[1]) == (
         "likeness/invalid_argument: prompt, negative_prompt: at most 600 of CLIP's tokens each"
     )
 
 
 def test_a_prompt_names_the_subject_as_the_trainer_and_the_notice_do(tmp_path: Path) -> None:
-    generator = MemoryGenerator()
     prompts = ["a photo of TOK person in TOKYO", "<<TOK>>s", "<s0><s1> man", "tok"]
-    base(generator).execute([request(tmp_path, prompt=prompt) for prompt in prompts])
-    assert generator.prompts == [name_subject(prompt, "sks") for prompt in prompts]
-    assert generator.prompts == ["a photo of sks person in TOKYO", "sks s", "sks man", "tok"]
-    base(generator).execute([request(tmp_path, negative_prompt="TOK with a hat in TOKYO")])
-    assert generator.avoided[-1] == "sks with a hat in TOKYO"
-
-
-def test_no_garbage_collection_scans_the_base_during_a_request(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_base(tmp_path / "base", "sd1")
-    monkeypatch.setenv("LIKENESS_BASE_DIR", str(tmp_path / "base"))
-    monkeypatch.setenv("LIKENESS_RUN_DIR", str(tmp_path))
-    model = base(MemoryGenerator())
-    try:
-        model.initialize({"model_instance_kind": "CPU"})
-        layers = {id(layer) for layer in model.generator.pipeline.unet.modules()}
-        assert not layers & {id(scanned) for scanned in gc.get_objects()}
-    finally:
-        gc.unfreeze()
+    drawn = []
+    for prompt in prompts:
+        artist = MemoryArtist()
+        Base(artist, tmp_path).draw(request(tmp_path, prompt=prompt))
+        drawn.append(artist.begun[0].prompt)
+    assert drawn == [name_subject(prompt, "sks") for prompt in prompts]
+    assert drawn == ["a photo of sks person in TOKYO", "sks s", "sks man", "tok"]
+    artist = MemoryArtist()
+    Base(artist, tmp_path).draw(request(tmp_path, negative_prompt="TOK with a hat in TOKYO"))
+    assert artist.begun[0].negative_prompt == "sks with a hat in TOKYO"
 
 
 def test_a_reader_older_than_image_input_understands_the_answer(tmp_path: Path) -> None:
-    answer = base(MemoryGenerator()).execute([request(tmp_path)])[0]
-    info = json.loads(answer.outputs["info"][0][0])
+    info = json.loads(dump_info(Base(MemoryArtist(), tmp_path).draw(request(tmp_path)).info))
     assert not {"strength", "image_sha256"} & info.keys()
     assert "scheduler_options" not in info
     assert info["cached"] is False
@@ -184,43 +247,62 @@ def test_a_reader_older_than_image_input_understands_the_answer(tmp_path: Path) 
 
 def test_info_tells_which_scheduler_a_sampler_s_name_stands_for(tmp_path: Path) -> None:
     asked = request(tmp_path, sampler_name="DPM++ SDE Karras", steps=3, seed=-1)
-    info = json.loads(base(MemoryGenerator()).execute([asked])[0].outputs["info"][0][0])
-    assert info["scheduler"] == "DPMSolverSinglestepScheduler"
-    assert info["scheduler_options"]["use_karras_sigmas"] is True
-    assert info["num_inference_steps"] == 3
-    assert info["seeds"][0] >= 0
+    info = Base(MemoryArtist(), tmp_path).draw(asked).info
+    assert info.scheduler == "DPMSolverSinglestepScheduler"
+    assert info.scheduler_options["use_karras_sigmas"] is True
+    assert info.num_inference_steps == 3
+    assert info.seeds[0] >= 0
 
 
 def test_a_bad_request_fails_alone(tmp_path: Path) -> None:
-    answers = base(MemoryGenerator()).execute([request(tmp_path, x=1), request(tmp_path)])
-    assert [answer.error is None for answer in answers] == [False, True]
+    answers = Base(MemoryArtist(), tmp_path).execute([request(tmp_path, x=1), request(tmp_path)])
+    assert [text_of(answer) is None for answer in answers] == [False, True]
 
 
 def test_out_of_memory_drops_idle_adapters_and_draws_again(tmp_path: Path) -> None:
-    model = base(MemoryGenerator(OUT_OF_MEMORY))
-    with model.adapters.pin() as find:
+    base = Base(MemoryArtist(OUT_OF_MEMORY), tmp_path)
+    with base.adapters.pin() as find:
         find(make_folder(tmp_path, "2"))
-    assert model.execute([request(tmp_path, "1")])[0].error is None
-    assert [user_of(key.folder) for key in model.adapters.resident] == ["1"]
+    assert text_of(base.draw(request(tmp_path, "1"))) is None
+    assert [user_of(key.folder) for key in base.adapters.resident] == ["1"]
 
 
 @pytest.mark.parametrize("error", [OUT_OF_MEMORY, ALLOCATOR_FAILED])
-def test_when_memory_stays_short_the_error_text_makes_triton_answer_507(
+def test_out_of_memory_halves_the_pass_and_every_picture_is_drawn(
     tmp_path: Path, error: Exception
 ) -> None:
-    model = base(MemoryGenerator(error, error))
-    assert model.execute([request(tmp_path)])[0].error == "likeness/memory_pressure: out of memory"
+    artist = MemoryArtist(error, error)
+    requests = [request(tmp_path, str(n), num_inference_steps=1) for n in range(8)]
+    answers = Base(artist, tmp_path).execute(requests)
+    assert artist.passes == [8, 4, 2, 2, 2, 2]
+    assert [text_of(answer) for answer in answers] == [None] * 8
 
 
-def test_an_unexpected_failure_repeats_no_prompt(
+@pytest.mark.parametrize("error", [OUT_OF_MEMORY, ALLOCATOR_FAILED])
+def test_only_a_row_that_does_not_fit_alone_makes_triton_answer_507(
+    tmp_path: Path, error: Exception
+) -> None:
+    base = Base(MemoryArtist(error, error), tmp_path)
+    failed = text_of(base.draw(request(tmp_path)))
+    assert failed == "likeness/memory_pressure: out of memory"
+    assert text_of(base.draw(request(tmp_path))) is None
+
+
+def test_an_unexpected_failure_costs_one_request_its_picture_and_repeats_no_prompt(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = base(MemoryGenerator(RuntimeError("the prompt says OOM")))
-    error = model.execute([request(tmp_path)])[0].error
-    assert error == "likeness/generation_failed: the picture could not be drawn"
+    failure = RuntimeError("the prompt says OOM")
+    base = Base(MemoryArtist(failure, failure), tmp_path)
+    answers = base.execute([request(tmp_path, "1"), request(tmp_path, "2")])
+    texts = sorted(filter(None, map(text_of, answers)))
+    assert texts == ["likeness/generation_failed: the picture could not be drawn"]
     log = capsys.readouterr().err
     assert "OOM" not in log
-    assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
+    assert {line.partition(" job_id=")[2] for line in log.splitlines()} <= {
+        "job-1",
+        "job-2",
+        "job-1,job-2",
+    }
 
 
 class FailingMarker(Marker):
@@ -233,26 +315,93 @@ class FailingMarker(Marker):
 def test_a_picture_that_cannot_be_encoded_fails_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = base(MemoryGenerator())
-    model.marker = FailingMarker(None)
-    answers = model.execute([request(tmp_path, seed=1)])
-    assert answers[0].error == "likeness/generation_failed: the picture could not be encoded"
+    base = Base(MemoryArtist(), tmp_path)
+    base.service.marker = FailingMarker(None)
+    failed = text_of(base.draw(request(tmp_path, seed=1)))
+    assert failed == "likeness/generation_failed: the picture could not be encoded"
     log = capsys.readouterr().err
     assert "OOM" not in log
     assert all(line.endswith(" job_id=job-1") for line in log.splitlines())
-    model.marker = Marker(None)
-    model.rows = 8
-    assert model.execute([request(tmp_path, seed=1)])[0].error is None
+    base.service.marker = Marker(None)
+    assert text_of(base.draw(request(tmp_path, seed=1))) is None
+
+
+@pytest.mark.parametrize(
+    ("picture", "code"),
+    [
+        (BLACK, "picture_degenerate"),
+        (np.full((8, 8, 3), 0.5), "picture_degenerate"),
+        (np.where(GRADIENT > 0.5, 1.0, 0.0), "picture_degenerate"),
+        (NOT_A_NUMBER, "picture_overflow"),
+    ],
+)
+def test_a_picture_that_shows_nothing_is_an_error_and_never_cached(
+    tmp_path: Path, picture: Any, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = Base(MemoryArtist(pictures=[picture]), tmp_path)
+    asked = request(tmp_path, seed=1)
+    assert str(base.draw(asked)).startswith(f"likeness/{code}: ")
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (line["DegeneratePictures"], line["Overflows"]) == (1, code == "picture_overflow")
+    assert base.draw(asked).info.cached is False, "drawn anew"
+    assert base.draw(asked).info.cached is True
+
+
+def test_equal_requests_that_meet_are_drawn_once(tmp_path: Path) -> None:
+    artist = MemoryArtist()
+    base = Base(artist, tmp_path)
+    answers = base.execute([request(tmp_path, seed=1) for _ in range(3)])
+    assert len(artist.begun) == 1
+    assert sorted(answer.info.cached for answer in answers) == [False, True, True]
+    assert len({answer.pictures for answer in answers}) == 1
+    base.execute([request(tmp_path) for _ in range(2)])
+    assert len(artist.begun) == 3, "without a seed each is a picture of its own"
+
+
+def test_work_beyond_the_operator_s_budget_is_refused(tmp_path: Path) -> None:
+    one = 64 * 64 * 10 / 1e6
+    base = Base(MemoryArtist(), tmp_path, request_work=one)
+    size: dict[str, Any] = {"width": 64, "height": 64}
+    assert text_of(base.draw(request(tmp_path, num_inference_steps=10, **size))) is None
+    refused: list[dict[str, Any]] = [
+        {"num_inference_steps": 11},
+        {"num_inference_steps": 6, "num_images_per_prompt": 2},
+    ]
+    for arguments in refused:
+        text = text_of(base.draw(request(tmp_path, **size, **arguments)))
+        assert str(text).startswith("likeness/over_budget: ")
+
+
+def test_one_model_s_waiting_work_is_limited_and_others_are_not_refused(tmp_path: Path) -> None:
+    one = 64 * 64 * 10 / 1e6
+    base = Base(MemoryArtist(), tmp_path, model_work=2 * one)
+    asked: dict[str, Any] = {"num_inference_steps": 10, "width": 64, "height": 64}
+    users = ("1", "1", "1", "2")
+    answers = base.execute([request(tmp_path, user, **asked) for user in users])
+    texts = [text for text in map(text_of, answers) if text]
+    assert texts == ["likeness/busy: this model has too much work waiting, try again"]
+    assert text_of(answers[3]) is None
+    assert text_of(base.draw(request(tmp_path, "1", **asked))) is None, "it was only then"
+
+
+def test_beyond_the_limit_of_requests_the_answer_is_busy(tmp_path: Path) -> None:
+    base = Base(MemoryArtist(), tmp_path, requests=2)
+    answers = base.execute([request(tmp_path, str(n)) for n in range(3)])
+    assert [text_of(answer) for answer in answers] == [
+        None,
+        None,
+        "likeness/busy: the base has too many requests, try again",
+    ]
 
 
 def test_answers_are_forgotten_by_bytes(tmp_path: Path) -> None:
-    model = base(MemoryGenerator())
-    size = len(model.execute([request(tmp_path, seed=0)])[0].outputs["generated_image"][0][0])
-    model.answers.capacity_bytes = 2 * size
+    base = Base(MemoryArtist(), tmp_path)
+    size = len(base.draw(request(tmp_path, seed=0)).pictures[0])
+    base.service.answers.capacity_bytes = 2 * size
     for seed in (1, 2, 1, 3, 1, 2):
-        model.execute([request(tmp_path, seed=seed)])
-    assert model.answers.hits == 2  # 1 twice; 2 had to go for 3
-    assert model.answers.bytes <= 2 * size
+        base.draw(request(tmp_path, seed=seed))
+    assert base.service.answers.hits == 2  # 1 twice; 2 had to go for 3
+    assert base.service.answers.bytes <= 2 * size
 
 
 @pytest.mark.parametrize(("capacity", "kept"), [(10, "abc"), (2, "ca"), (0, "")])
@@ -264,12 +413,15 @@ def test_the_least_recently_used_go_first(tmp_path: Path, capacity: int, kept: s
     assert {user_of(key.folder) for key in cache.resident} == set(kept)
 
 
-def test_what_a_pass_uses_stays_even_beyond_the_limit(tmp_path: Path) -> None:
+def test_what_a_request_uses_stays_even_beyond_the_limit(tmp_path: Path) -> None:
     cache = AdapterCache(read, 1)
-    with cache.pin() as find:
-        for user in "abc":
-            find(make_folder(tmp_path, user))
-        assert cache.resident_bytes == 3
+    with cache.pin() as first:
+        first(make_folder(tmp_path, "a"))
+        with cache.pin() as second:
+            for user in "abc":
+                second(make_folder(tmp_path, user))
+            assert cache.resident_bytes == 3
+        assert {user_of(key.folder) for key in cache.resident} == {"a"}
     assert cache.resident_bytes == 1
 
 
@@ -309,11 +461,11 @@ def make_safety_folder(folder: Path, threshold: float) -> Path:
 def test_the_operator_s_checker_withholds_pictures(
     tmp_path: Path, threshold: float, unsafe: bool
 ) -> None:
-    model = base(MemoryGenerator())
+    base = Base(MemoryArtist(), tmp_path)
     folder = make_safety_folder(tmp_path / "safety", threshold)
-    model.checker = make_checker(str(folder), torch.device("cpu"))
-    answers = model.execute([request(tmp_path, "1"), request(tmp_path, "2")])
+    base.service.checker = make_checker(str(folder), torch.device("cpu"))
+    answers = base.execute([request(tmp_path, "1"), request(tmp_path, "2")])
     expected = None
     if unsafe:
         expected = "likeness/unsafe_picture: the safety checker refused the picture"
-    assert [answer.error for answer in answers] == [expected, expected]
+    assert [text_of(answer) for answer in answers] == [expected, expected]

@@ -3,6 +3,7 @@
 Runs in the serving environment; needs no tritonserver.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
 from PIL import Image
 
 from contracts.shared.samplers import CLASSES, SAMPLERS
+from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row
 from serving.long_prompts import encode
-from serving.tensors import PassKey
+from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke.tiny_pipelines import Family
 
@@ -29,6 +31,24 @@ pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 DEVICE = torch.device("cpu")
 SCHEDULERS = [*CLASSES]
+
+
+def make_row(  # noqa: PLR0913, PLR0917 (a row has so many)
+    prompt: str,
+    negative_prompt: str | None,
+    seed: int,
+    guidance_scale: float,
+    mix: Mix = (),
+    image: Image.Image | None = None,
+) -> Row:
+    """Return a row whose sampling is set later."""
+    sampling = Sampling(3, 64, 64, "DDIMScheduler")
+    return Row(prompt, negative_prompt, seed, guidance_scale, sampling, mix, image)
+
+
+def sampled(row: Row, sampling: Sampling, negative: bool) -> Row:
+    avoided = (row.negative_prompt or "") if negative else None
+    return replace(row, sampling=sampling, negative_prompt=avoided)
 
 
 class BothSides:
@@ -59,8 +79,8 @@ class BothSides:
         negative: bool = False,
         strength: float | None = None,
     ) -> list[kit.Picture]:
-        key = PassKey(3, 64, 64, scheduler, True, negative, strength)
-        return [np.array(image, np.int16) for image in self.generator.draw(key, rows)]
+        sampling = Sampling(3, 64, 64, scheduler, strength)
+        return kit.draw_all(self.generator, [sampled(row, sampling, negative) for row in rows])
 
     def draw_plainly(self, row: Row, scheduler: str, strength: float | None = None) -> kit.Picture:
         more = {"skip_prk_steps": True} if scheduler == "PNDMScheduler" else {}
@@ -97,7 +117,7 @@ def difference(one: kit.Picture, other: kit.Picture) -> int:
 def test_the_base_draws_with_every_scheduler_as_diffusers_does(
     sides: BothSides, scheduler: str
 ) -> None:
-    row = Row("a photo", "hat", 3, 4.0)
+    row = make_row("a photo", "hat", 3, 4.0)
     drawn = sides.draw([row], scheduler, negative=True)[0]
     assert difference(drawn, sides.draw_plainly(row, scheduler)) <= 1
 
@@ -109,13 +129,13 @@ NAMED = ["DPM++ 2M Karras", "DPM++ 2M SDE Exponential", "DPM++ SDE Karras", "DPM
 def test_a_sampler_of_other_tools_is_diffusers_scheduler_with_these_options(
     sides: BothSides, sampler: str
 ) -> None:
-    row = Row("a photo", "hat", 3, 4.0)
+    row = make_row("a photo", "hat", 3, 4.0)
     drawn = sides.draw([row], sampler, negative=True)[0]
     assert difference(drawn, sides.draw_plainly(row, sampler)) <= 1
 
 
 def test_a_sampler_s_options_end_with_its_picture(sides: BothSides) -> None:
-    row = Row("a photo", "hat", 3, 4.0)
+    row = make_row("a photo", "hat", 3, 4.0)
     for sampler in ("DPM++ 2M SDE Karras", "DPM++ 2M SDE Exponential"):
         sides.draw([row], sampler, negative=True)
     after = sides.draw([row], "DPMSolverMultistepScheduler", negative=True)[0]
@@ -126,7 +146,7 @@ def test_a_sampler_s_options_end_with_its_picture(sides: BothSides) -> None:
 def test_every_sampler_draws_a_row_beside_another_as_it_does_alone(
     sides: BothSides, sampler: str
 ) -> None:
-    rows = [Row("a photo", None, 3, 4.0), Row("a house", None, 4, 2.0)]
+    rows = [make_row("a photo", None, 3, 4.0), make_row("a house", None, 4, 2.0)]
     together = sides.draw(rows, sampler)
     alone = [sides.draw([row], sampler)[0] for row in rows]
     assert max(map(difference, together, alone)) <= 1
@@ -137,27 +157,26 @@ FULL = " ".join("a" * 40 + "b" * 35)
 
 
 def draw_long(sides: BothSides, *rows: Row, negative: bool = False) -> list[kit.Picture]:
-    chunks = max(sides.generator.count_chunks(row) for row in rows)
-    key = PassKey(3, 64, 64, "DDIMScheduler", True, negative, chunks=chunks)
-    return [np.array(image, np.int16) for image in sides.generator.draw(key, rows)]
+    sampling = Sampling(3, 64, 64, "DDIMScheduler")
+    return kit.draw_all(sides.generator, [sampled(row, sampling, negative) for row in rows])
 
 
 def test_what_follows_token_75_changes_the_picture(sides: BothSides) -> None:
     texts = (f"{FULL} c", f"{FULL} d", f"{FULL} " * 7 + "c", f"{FULL} " * 7 + "d")
-    rows = [Row(text, None, 3, 4.0) for text in texts]
+    rows = [make_row(text, None, 3, 4.0) for text in texts]
     assert [sides.generator.count_chunks(row) for row in rows] == [2, 2, 8, 8]
     pictures = [draw_long(sides, row)[0] for row in rows]
     assert difference(pictures[0], pictures[1]) > 0
     assert difference(pictures[2], pictures[3]) > 0
-    avoided = [Row("a", text, 3, 4.0) for text in texts[:2]]
+    avoided = [make_row("a", text, 3, 4.0) for text in texts[:2]]
     assert difference(*(draw_long(sides, row, negative=True)[0] for row in avoided)) > 0
 
 
 def test_long_rows_of_one_pass_equal_the_pictures_drawn_alone(sides: BothSides) -> None:
     one, two = sides.adapters
     rows = [
-        Row(f"{FULL} sks", None, 1, 4.0, ((one, 1.0),)),
-        Row(f"{FULL} house", None, 2, 2.5, ((two, 0.6),)),
+        make_row(f"{FULL} sks", None, 1, 4.0, ((one, 1.0),)),
+        make_row(f"{FULL} house", None, 2, 2.5, ((two, 0.6),)),
     ]
     together = draw_long(sides, *rows)
     alone = [draw_long(sides, row)[0] for row in rows]
@@ -167,7 +186,7 @@ def test_long_rows_of_one_pass_equal_the_pictures_drawn_alone(sides: BothSides) 
 @pytest.mark.parametrize("text", ["", "a photo of sks", FULL])
 def test_one_chunk_is_encoded_as_the_pipeline_encodes_a_prompt(sides: BothSides, text: str) -> None:
     pipeline = sides.generator.pipeline
-    assert sides.generator.count_chunks(Row(text, None, 0, 4.0)) == 1
+    assert sides.generator.count_chunks(make_row(text, None, 0, 4.0)) == 1
     with torch.inference_mode():
         theirs = pipeline.encode_prompt(
             prompt=[text],
@@ -199,7 +218,7 @@ def make_image(seed: int) -> Image.Image:
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_a_picture_from_an_image_is_diffusers_own(sides: BothSides, scheduler: str) -> None:
-    row = Row("a photo", "hat", 3, 4.0, image=make_image(0))
+    row = make_row("a photo", "hat", 3, 4.0, image=make_image(0))
     drawn = sides.draw([row], scheduler, negative=True, strength=0.7)[0]
     assert difference(drawn, sides.draw_plainly(row, scheduler, strength=0.7)) <= 1
 
@@ -207,9 +226,9 @@ def test_a_picture_from_an_image_is_diffusers_own(sides: BothSides, scheduler: s
 def test_rows_from_images_equal_the_pictures_drawn_alone(sides: BothSides) -> None:
     one, two = sides.adapters
     rows = [
-        Row("a photo of sks", None, 1, 4.0, ((one, 1.0),), make_image(1)),
-        Row("a drawing of a house", None, 2, 2.5, ((two, 0.6),), make_image(2)),
-        Row("a photo", None, 3, 7.0, (), make_image(3)),
+        make_row("a photo of sks", None, 1, 4.0, ((one, 1.0),), make_image(1)),
+        make_row("a drawing of a house", None, 2, 2.5, ((two, 0.6),), make_image(2)),
+        make_row("a photo", None, 3, 7.0, (), make_image(3)),
     ]
     together = sides.draw(rows, "DDIMScheduler", strength=0.7)
     alone = [sides.draw([row], "DDIMScheduler", strength=0.7)[0] for row in rows]
@@ -220,13 +239,13 @@ def test_rows_from_images_equal_the_pictures_drawn_alone(sides: BothSides) -> No
 def test_rows_of_one_pass_equal_the_pictures_drawn_alone(sides: BothSides) -> None:
     one, two = sides.adapters
     rows = [
-        Row("a photo of sks", None, 1, 4.0, ((one, 1.0),)),
-        Row("a drawing of a house", None, 2, 2.5, ((two, 0.6),)),
-        Row("a photo", None, 3, 7.0),
-        Row("sks in a hat", None, 4, 4.0, ((one, 0.5), (two, 0.8))),
+        make_row("a photo of sks", None, 1, 4.0, ((one, 1.0),)),
+        make_row("a drawing of a house", None, 2, 2.5, ((two, 0.6),)),
+        make_row("a photo", None, 3, 7.0),
+        make_row("sks in a hat", None, 4, 4.0, ((one, 0.5), (two, 0.8))),
     ]
     together = sides.draw(rows, "DDIMScheduler")
     alone = [sides.draw([row], "DDIMScheduler")[0] for row in rows]
     assert max(map(difference, together, alone)) <= 1
-    bare = sides.draw([Row("a photo of sks", None, 1, 4.0)], "DDIMScheduler")[0]
+    bare = sides.draw([make_row("a photo of sks", None, 1, 4.0)], "DDIMScheduler")[0]
     assert difference(together[0], bare) > 5

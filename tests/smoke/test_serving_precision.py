@@ -14,22 +14,23 @@ pytest.importorskip("diffusers")
 import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 
 from contracts.base import BaseCard
 from serving import precision
 from serving.adapters.reader import AdapterReader
-from serving.generator import Generator, OverflowingBaseError, Row
+from serving.engine.warm_up import OverflowingBaseError, warm_up
+from serving.generator import Generator, Row
 from serving.precision import DTYPE, PrecisionError, choose_dtype, wider_dtype
-from serving.tensors import PassKey
+from serving.tensors import PictureError, Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
-from tests.smoke.test_serving_base import MemoryGenerator, base, request
 from tests.unit.serving.test_tensors import BASE
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
-KEY = PassKey(2, 64, 64, "DDIMScheduler", guided=True, has_negative_prompt=False)
+SAMPLING = Sampling(2, 64, 64, "DDIMScheduler")
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +69,9 @@ def scaled(folder: Path, base_folder: Path, factor: float) -> Path:
 
 def row(seed: int, generator: Generator, folder: Path | None = None) -> Row:
     if folder is None:
-        return Row("a photo", None, seed, 4.0)
+        return Row("a photo", None, seed, 4.0, SAMPLING)
     reader = AdapterReader(generator.card.sha256, generator.layers, CPU, generator.dtype)
-    return Row("a photo", None, seed, 4.0, mix=((reader.read(folder), 1.0),))
+    return Row("a photo", None, seed, 4.0, SAMPLING, mix=((reader.read(folder), 1.0),))
 
 
 # --- the choice -------------------------------------------------------------------------------
@@ -128,23 +129,22 @@ def test_a_base_that_overflows_float16_is_loaded_in_a_wider_type(
 ) -> None:
     monkeypatch.setenv(DTYPE, "float16")
     generator = Generator(overflowing(models, tmp_path / "base", 1e6), CPU)
-    generator.warm_up()
+    warm_up(generator)
     assert generator.dtype is torch.float32
     assert "overflows torch.float16; it is loaded again in torch.float32" in capsys.readouterr().err
-    assert generator.draw(KEY, [row(1, generator)])[0] is not None
-    assert generator.overflows == 0
+    assert isinstance(kit.draw_rows(generator, [row(1, generator)])[0], Image.Image)
 
 
 def test_a_base_that_overflows_every_type_does_not_serve(models: Path, tmp_path: Path) -> None:
     generator = Generator(overflowing(models, tmp_path / "base", 1e39), CPU)
     with pytest.raises(OverflowingBaseError, match=r"torch\.float32"):
-        generator.warm_up()
+        warm_up(generator)
 
 
 def test_a_base_that_fits_keeps_its_type(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(DTYPE, "float16")
     generator = Generator(models / "base", CPU)
-    generator.warm_up()
+    warm_up(generator)
     assert generator.dtype is torch.float16
 
 
@@ -154,36 +154,24 @@ def test_only_the_row_that_overflows_is_drawn_again_and_the_base_is_unchanged(
     monkeypatch.setenv(DTYPE, "float16")
     large = adapter(models, tmp_path / "large", 200.0)
     generator = Generator(models / "base", CPU)
-    before = generator.draw(KEY, [row(1, generator)])
-    pictures = generator.draw(KEY, [row(1, generator), row(2, generator, large)])
-    assert generator.overflows == 1
-    assert pictures[1] is not None
+    before = kit.draw_rows(generator, [row(1, generator)])
+    pictures = kit.draw_rows(generator, [row(1, generator), row(2, generator, large)])
+    assert isinstance(pictures[1], Image.Image)
     assert np.asarray(pictures[1]).std() > 1, "not black"
     assert generator.pipeline.unet.dtype is torch.float16
-    again = generator.draw(KEY, [row(1, generator)])
+    again = kit.draw_rows(generator, [row(1, generator)])
     assert np.array_equal(np.asarray(before[0]), np.asarray(again[0])), "the weights came back"
-    alone = generator.draw(KEY, [row(2, generator, large)])
+    alone = kit.draw_rows(generator, [row(2, generator, large)])
     assert np.array_equal(np.asarray(pictures[1]), np.asarray(alone[0])), "as if drawn alone"
 
 
 def test_a_row_that_overflows_float32_too_has_no_picture(models: Path, tmp_path: Path) -> None:
     huge = adapter(models, tmp_path / "huge", 1e18)
     generator = Generator(models / "base", CPU)
-    pictures = generator.draw(KEY, [row(1, generator, huge), row(2, generator)])
-    assert pictures[0] is None
-    assert pictures[1] is not None
-
-
-# --- answers ----------------------------------------------------------------------------------
-
-
-def test_a_picture_that_overflows_is_refused_alone_and_never_cached(tmp_path: Path) -> None:
-    model = base(MemoryGenerator(black=1))
-    answers = model.execute([request(tmp_path, seed=1), request(tmp_path, seed=2)])
-    assert answers[0].error.startswith("likeness/picture_overflow: ")
-    assert answers[1].error is None
-    assert model.execute([request(tmp_path, seed=1)])[0].error is None, "drawn anew"
-    assert model.answers.hits == 0
+    pictures = kit.draw_rows(generator, [row(1, generator, huge), row(2, generator)])
+    assert isinstance(pictures[0], PictureError)
+    assert pictures[0].code == "picture_overflow"
+    assert isinstance(pictures[1], Image.Image)
 
 
 def test_every_type_has_its_name() -> None:

@@ -134,14 +134,14 @@ def processor_seconds(pid: int) -> float:
 
 def test_beyond_the_queue_the_answer_is_busy(server: kit.Server, users: list[kit.User]) -> None:
     """One request is drawn, QUEUE requests wait, and the others are refused at once."""
-    pid, slow = server.base_pid(), SIZE | {"num_inference_steps": 60}
+    pid, slow = server.base_pid(), SIZE | {"num_inference_steps": 40}
     before = processor_seconds(pid)
     with ThreadPoolExecutor(len(users)) as pool:
         first = pool.submit(server.draw, users[0], **slow)
         while processor_seconds(pid) < before + 0.2:  # until the base draws
             assert not first.done(), first.result().body
             time.sleep(0.01)
-        others = {pool.submit(server.draw, user, **SIZE) for user in users[1:]}
+        others = {pool.submit(server.draw, user, **slow) for user in users[1:]}
         first_ones = itertools.islice(
             as_completed(others, timeout=kit.PATIENCE_SECONDS), len(others) - QUEUE
         )

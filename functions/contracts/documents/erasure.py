@@ -37,6 +37,7 @@ Store = Literal[
     "job rows",
     "upload rows",
     "notice rows",
+    "api rows",
 ]
 """What erasure empties. "endpoint memory and disk" counts models that every server was told of."""
 
@@ -103,21 +104,6 @@ class ErasureInput(Document):
     """Input of erase_subject and of every stage of it, and of request_erasure."""
 
     subject: ErasureSubject
-
-
-class ErasureAnswer(Document):
-    """Answer of request_erasure."""
-
-    schema_version: Literal[1] = 1
-
-    erasure_id: ErasureId
-
-    outcome: Literal["erasing", "erased", "unknown"]
-    """``erasing``: nothing of it is drawn or trained any more, and its bytes go now; ``erased``: it
-    was erased before, the receipt is there; ``unknown``: the tenant has no such thing."""
-
-    receipt_uri: S3Uri | None = None
-    """Place of the SignedReceipt, which is written when everything is gone."""
 
 
 class WorkStopped(Document):
@@ -195,6 +181,24 @@ class SignedReceipt(Document):
 
     signature: str
     """Base64 of the signature over ``digest_of(receipt)``."""
+
+
+class ErasureAnswer(Document):
+    """Answer of request_erasure."""
+
+    schema_version: Literal[1] = 1
+
+    erasure_id: ErasureId
+
+    outcome: Literal["erasing", "erased", "unknown"]
+    """``erasing``: nothing of it is drawn or trained any more, and its bytes go now; ``erased``: it
+    was erased before, the receipt is there; ``unknown``: the tenant has no such thing."""
+
+    receipt_uri: S3Uri | None = None
+    """Place of the SignedReceipt, which is written when everything is gone."""
+
+    receipt: SignedReceipt | None = None
+    """The receipt itself, once it is there: for callers who cannot read the bucket."""
 
 
 class ReceiptPlace(Document):

@@ -32,6 +32,8 @@ RELEASED_TEXTS = frozenset(
         "9ef4e268b1bb5c322249dddd8a05af0baf721b630b5ae5443199b7394b11e509",  # 0.3 config.pbtxt
         "4a3399de456191a1634ca27b74b97d9c784453a797cd2174979b0001221f3aca",  # 0.3 model.py
         "e1eab24ddd95637852322771b78a21c4c83a5d35055b5966911c29a364c6892c",  # 0.4 model.py
+        "b99e30bdeef722df2ddf6a90c91fc95f31664144b4803470ce82eabee85c5406",  # 0.5 config.pbtxt
+        "94055898141587e18dce154b68fd55058d0346f5daf597328e3366f05baef2b5",  # 0.5 model.py
     }
 )
 """SHA-256 of every text that was ever packed into a user's model. PublishAdapter packs no other

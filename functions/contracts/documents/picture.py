@@ -142,6 +142,10 @@ PictureCode = Literal[
     "memory_pressure",
     "unsafe_picture",
     "picture_overflow",
+    "picture_degenerate",
+    "not_in_time",
+    "over_budget",
+    "cancelled",
 ]
 """The code of a failed picture request."""
 

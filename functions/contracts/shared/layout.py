@@ -41,11 +41,6 @@ def tenant_prefix(tenant: str) -> str:
     return f"tenants/{tenant}/"
 
 
-def tenant_uploads_prefix(tenant: str) -> str:
-    """Prefix of all uploads of a tenant."""
-    return f"{tenant_prefix(tenant)}uploads/"
-
-
 def unpacked_tenant_prefix(tenant: str) -> str:
     """Prefix of the files from the archives of a tenant's uploads."""
     return f"unpacked/{tenant}/"
@@ -233,6 +228,11 @@ ENDPOINT_PREFIX = "endpoint/"
 def upload_row(place: str) -> str:
     """Key of the row that names the job of ``<tenant>/<upload>``."""
     return f"upload#{place}"
+
+
+def expiry_row(job_id: str) -> str:
+    """Key of the row that says when a job's photos are to go."""
+    return f"expiry#{job_id}"
 
 
 def erasure_row(erasure_id: str) -> str:

@@ -14,6 +14,7 @@ from contracts.shared import layout
 from domain.erasure.reach import (
     Reach,
     is_photo,
+    is_whole,
     pictures_of,
     plans_of,
     reach_of,
@@ -64,6 +65,8 @@ def count_first(reach: Reach, places: list[Place], services: ErasingServices) ->
         held = place.bucket.held(place.prefix)
         found[place.store] += held.versions
         found["unfinished uploads"] += held.uploads
+    if reach.subject.kind == "tenant":  # the pictures lie below the tenant's prefix too
+        found["uploaded files"] -= found["drawn pictures"]
     found["dead letters"] = services.dead_letters.count(words_of(reach))
     found["warm pools"] = sum(len(training_jobs_of(record)) for record in reach.records)
     found["endpoint memory and disk"] = len(reach.job_ids)
@@ -71,6 +74,7 @@ def count_first(reach: Reach, places: list[Place], services: ErasingServices) ->
     found["job rows"] = len(reach.records)
     found["notice rows"] = sum(record.notice_id is not None for record in reach.records)
     found["upload rows"] = len(reach.uploads)
+    found["api rows"] = services.erasures.count_api_rows(names_of(reach))
     services.erasures.record_found(reach.subject.erasure_id, found, len(reach.job_ids))
 
 
@@ -89,8 +93,8 @@ def places_of(reach: Reach, services: ErasingServices) -> Iterator[Place]:
         yield Place("packages in the making", models, layout.staging_key(job_id))
         yield Place("packaged models", models, f"{layout.ENDPOINT_PREFIX}{job_id}-")
     for plan_id in plans_of(reach):
-        plan = shared_with(plan_id, reach.job_ids, services.models)
-        prefixes = whole_plan(plan_id) if plan is None else part_of_plan(plan_id, reach, services)
+        whole = is_whole(plan_id, reach.job_ids, services.models)
+        prefixes = whole_plan(plan_id) if whole else part_of_plan(plan_id, reach, services)
         yield from (Place(store, models, prefix) for store, prefix in prefixes)
 
 
@@ -99,8 +103,7 @@ def uploaded_places(reach: Reach, services: ErasingServices) -> Iterator[Place]:
     subject = reach.subject
     uploads, models = services.uploads_versions, services.models_versions
     if subject.kind == "tenant":
-        whole = layout.tenant_uploads_prefix(subject.tenant)
-        yield Place("uploaded files", uploads, whole)
+        yield Place("uploaded files", uploads, layout.tenant_prefix(subject.tenant))
         yield Place("unpacked archives", uploads, layout.unpacked_tenant_prefix(subject.tenant))
         yield Place("refused requests", models, layout.problems_prefix(subject.tenant))
     elif subject.kind == "upload" and subject.upload:
@@ -188,6 +191,12 @@ def words_of(reach: Reach) -> list[str]:
     return [*prefixes.get(subject.kind, []), *reach.job_ids]
 
 
+def names_of(reach: Reach) -> list[str]:
+    """Return the names under which the HTTP API knows the subject."""
+    tenant = [reach.subject.tenant] if reach.subject.kind == "tenant" else []
+    return [*tenant, *reach.job_ids]
+
+
 def release_pools(reach: Reach, services: ErasingServices) -> None:
     """End the warm pools on which the subject was trained."""
     for record in reach.records:
@@ -197,6 +206,7 @@ def release_pools(reach: Reach, services: ErasingServices) -> None:
 
 def forget_rows(reach: Reach, services: ErasingServices) -> None:
     """Delete the rows; those that lead to others come last."""
+    services.erasures.forget_api_rows(names_of(reach))
     for job_id in reach.models:
         services.erasures.forget_model(reach.subject.tenant, job_id)
     for record in reach.records:

@@ -121,6 +121,14 @@ def shared_with(plan_id: str, job_ids: Iterable[str], models: Storage) -> Traini
     return plan if others else None
 
 
+def is_whole(plan_id: str, job_ids: Iterable[str], models: Storage) -> bool:
+    """Return whether all of a plan may go; no where nobody can tell whom else it has trained."""
+    if plan_id in job_ids:  # named by its only job
+        return True
+    plan = find_readable(models, layout.plan_key(plan_id), TrainingPlan)
+    return plan is not None and {task.job_id for task in plan.tasks} <= set(job_ids)
+
+
 def pictures_of(reach: Reach, services: ErasureServices) -> list[str]:
     """Return the prefixes of the tenant's pictures that the erased models have drawn."""
     if reach.subject.kind == "tenant":

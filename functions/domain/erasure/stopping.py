@@ -6,13 +6,19 @@ tombstone before looking for leases: one of both sees the other.
 
 from datetime import datetime
 
-from contracts.documents.erasure import ErasureAnswer, ErasureSubject, WorkStopped
+from contracts.documents.erasure import (
+    ErasureAnswer,
+    ErasureSubject,
+    SignedReceipt,
+    WorkStopped,
+)
 from contracts.documents.record import JobRecord
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
 from domain.erasure.reach import Reach, reach_of
 from domain.erasure.services import StoppingServices
 from domain.ports.erasure import Executions
+from domain.ports.storage import find_document
 from domain.training.following import LAUNCH_GRACE
 
 
@@ -27,7 +33,11 @@ def request_erasure(
     erasure, erasure_id = services.erasures.find(subject.erasure_id), subject.erasure_id
     uri = services.models.uri(layout.receipt_key(erasure_id))
     if erasure is not None and erasure.finished_at is not None:
-        return ErasureAnswer(erasure_id=erasure_id, outcome="erased", receipt_uri=uri)
+        key = layout.receipt_key(erasure_id)
+        receipt = find_document(services.models, key, SignedReceipt)
+        return ErasureAnswer(
+            erasure_id=erasure_id, outcome="erased", receipt_uri=uri, receipt=receipt
+        )
     reach = reach_of(subject, services)
     if erasure is None and not is_known(reach, services):
         return ErasureAnswer(erasure_id=erasure_id, outcome="unknown")

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from contracts.documents.erasure import ErasureSubject, Kind, Store
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Kind, Store
+from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 
@@ -89,6 +90,14 @@ class Erasures(Tombstones, Protocol):
         """Return the ids of the tenant's models that have a row."""
         ...
 
+    def count_api_rows(self, words: Sequence[str]) -> int:
+        """Return how many rows of the HTTP API name a tenant or a model, such as keys."""
+        ...
+
+    def forget_api_rows(self, words: Sequence[str]) -> None:
+        """Delete the rows of the HTTP API that name one of these tenants or models."""
+        ...
+
     def forget_model(self, tenant: str, job_id: str) -> None:
         """Delete the model's row; do nothing when it is gone."""
         ...
@@ -165,4 +174,40 @@ class Signer(Protocol):
 
     def sign(self, digest: bytes) -> bytes:
         """Return the signature over a SHA-256 digest (ECDSA on P-256, DER)."""
+        ...
+
+
+class Eraser(Protocol):
+    """Who starts erasures."""
+
+    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+        """Ask for an erasure, or how far it is; asking again changes nothing."""
+        ...
+
+
+class DuePhotos(NamedTuple):
+    """Photos that are to go."""
+
+    job_id: str
+    tenant: str
+    upload: str
+
+
+class Expiries(Protocol):
+    """When the photos of trainings that have succeeded are to go."""
+
+    def add(self, job: JobSpec, at: datetime) -> None:
+        """Store when the photos of a job are to go; the first time stays."""
+        ...
+
+    def due(self, now: datetime) -> list[DuePhotos]:
+        """Return what is to go by now, the oldest first."""
+        ...
+
+    def newest_job(self, tenant: str, upload: str) -> str | None:
+        """Return the job of the upload's newest accepted request."""
+        ...
+
+    def forget(self, job_id: str) -> None:
+        """Delete the row; its photos are gone."""
         ...

@@ -1,6 +1,6 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import jobs, keys, models, openapi, uploads, usage, webhooks
+from http_api.routes import erasure, jobs, keys, models, openapi, uploads, usage, webhooks
 
 ROUTERS = (
     uploads.router,
@@ -8,6 +8,7 @@ ROUTERS = (
     jobs.router,
     keys.router,
     usage.router,
+    erasure.router,
     webhooks.router,
     openapi.router,
 )

@@ -1,10 +1,11 @@
 """Adapters in device memory, least recently used out; the capacity is in bytes."""
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import NamedTuple
 
 from serving.adapters.reader import Adapter
@@ -20,56 +21,109 @@ class FileKey(NamedTuple):
 
 
 class AdapterCache:
-    """Keeps adapters on the device; an adapter that a pass uses is never thrown out."""
+    """Keeps adapters on the device; an adapter that a request uses is never thrown out.
+
+    Any thread may use it. A file is read by one thread at a time, and meanwhile other threads find
+    what is resident.
+    """
 
     def __init__(self, read: Callable[[Path], Adapter], capacity_bytes: int) -> None:
         self.read = read
         self.capacity_bytes = capacity_bytes
         self.resident: OrderedDict[FileKey, Adapter] = OrderedDict()
-        self.pinned: set[FileKey] = set()
+        self.pinned: Counter[FileKey] = Counter()
+        """By adapter, how many requests use it."""
         self.hits = 0
         self.misses = 0
         self.seconds = 0.0
         """Total time spent on finding and reading adapters."""
+        self._lock, self._reading = RLock(), RLock()
 
     @property
     def resident_bytes(self) -> int:
         """Size of all resident adapters on the device."""
-        return sum(adapter.size for adapter in self.resident.values())
+        with self._lock:
+            return sum(adapter.size for adapter in self.resident.values())
 
     @contextmanager
     def pin(self) -> Iterator[Callable[[Path], Adapter]]:
         """Give a function that finds adapters and keeps each of them until the block ends."""
+        lease = Lease(self)
         try:
-            yield self.find
+            yield lease.find
         finally:
-            self.pinned.clear()
-            self.shrink(self.capacity_bytes)
+            lease.release()
 
-    def find(self, folder: Path) -> Adapter:
-        """Return a folder's adapter; read it first if it is not resident."""
+    def find(self, folder: Path, lease: "Lease | None" = None) -> Adapter:
+        """Return a folder's adapter; read it first if it is not resident.
+
+        Args:
+            folder: the package's adapter folder.
+            lease: keeps the adapter until it is released.
+        """
         started = time.perf_counter()
         key = file_key(folder)
-        adapter = self.resident.get(key)
+        adapter = self._look_up(key, lease)
         if adapter is None:
-            adapter = self.read(folder)
-            self.misses += 1
-            self.resident[key] = adapter
-        else:
-            self.hits += 1
-            self.resident.move_to_end(key)
-        self.pinned.add(key)
-        self.shrink(self.capacity_bytes)
+            with self._reading:
+                # Another thread may have read it while this one waited.
+                adapter = self._look_up(key, lease) or self._keep(key, self.read(folder), lease)
         self.seconds += time.perf_counter() - started
         return adapter
 
+    def _look_up(self, key: FileKey, lease: "Lease | None") -> Adapter | None:
+        with self._lock:
+            adapter = self.resident.get(key)
+            if adapter is not None:
+                self.hits += 1
+                self.resident.move_to_end(key)
+                self._pin(key, lease)
+            return adapter
+
+    def _keep(self, key: FileKey, adapter: Adapter, lease: "Lease | None") -> Adapter:
+        with self._lock:
+            self.misses += 1
+            self.resident[key] = adapter
+            self._pin(key, lease)
+            self.shrink(self.capacity_bytes)
+            return adapter
+
+    def _pin(self, key: FileKey, lease: "Lease | None") -> None:
+        if lease is not None:
+            self.pinned[key] += 1
+            lease.keys.append(key)
+
+    def release(self, keys: Iterable[FileKey]) -> None:
+        """Let adapters go that a request has used."""
+        with self._lock:
+            self.pinned -= Counter(keys)
+            self.shrink(self.capacity_bytes)
+
     def shrink(self, capacity_bytes: int) -> None:
-        """Throw out the least recently used adapters that no pass uses, down to the capacity."""
-        excess = self.resident_bytes - capacity_bytes
-        for key in [key for key in self.resident if key not in self.pinned]:
-            if excess <= 0:
-                return
-            excess -= self.resident.pop(key).size
+        """Throw out the least recently used adapters that nothing uses, down to the capacity."""
+        with self._lock:
+            excess = self.resident_bytes - capacity_bytes
+            for key in [key for key in self.resident if not self.pinned[key]]:
+                if excess <= 0:
+                    return
+                excess -= self.resident.pop(key).size
+
+
+class Lease:
+    """The adapters that one request uses."""
+
+    def __init__(self, cache: AdapterCache) -> None:
+        self.cache = cache
+        self.keys: list[FileKey] = []
+
+    def find(self, folder: Path) -> Adapter:
+        """Return a folder's adapter, and keep it."""
+        return self.cache.find(folder, self)
+
+    def release(self) -> None:
+        """Let all adapters go; a second call does nothing."""
+        keys, self.keys = self.keys, []
+        self.cache.release(keys)
 
 
 def file_key(folder: Path) -> FileKey:

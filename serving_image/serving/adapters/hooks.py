@@ -1,13 +1,14 @@
 """Applies a different mix of adapters to each row of one batch.
 
-No layer of the base is replaced. While a pass runs, each layer that an adapter changes has a
+No layer of the base is replaced. While hooks are set, each layer that an adapter changes has a
 forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters. A DoRA also
 multiplies the layer's own output, without its bias, by ``1 + scale * gain``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,32 +21,77 @@ Mix = tuple[tuple[Adapter, float], ...]
 """The adapters of one row, each with its scale; an empty mix is the base alone."""
 
 
+class Span(NamedTuple):
+    """Neighbouring rows of a batch that have the same mix."""
+
+    start: int
+    stop: int
+    mix: Mix
+
+
+class AdapterHooks:
+    """The hooks of one base. They stay from pass to pass while the rows' mixes stay the same."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.layers = layers
+        self.handles: list[Any] = []
+        self.used: tuple[list[Mix], torch.dtype | None] | None = None
+
+    def use(self, mixes: Sequence[Mix], dtype: torch.dtype | None = None) -> None:
+        """Apply ``mixes[i]`` to batch row i from now on, in the type of the layers.
+
+        A batch may be a multiple of the mixes, whose order repeats.
+        """
+        if self.used == (wanted := (list(mixes), dtype)):
+            return
+        self.clear()
+        for name, hook in make_hooks(mixes, dtype):
+            self.handles.append(self.layers[name].register_forward_hook(hook))
+        self.used = wanted
+
+    def clear(self) -> None:
+        """Take all hooks away; the adapters' memory may be freed."""
+        for handle in self.handles:
+            handle.remove()
+        self.handles, self.used = [], None
+
+
 @contextmanager
 def active(
     layers: Layers, mixes: Sequence[Mix], dtype: torch.dtype | None = None
 ) -> Iterator[None]:
-    """Apply ``mixes[i]`` to batch row i while the block runs, in the type of the layers.
-
-    A pipeline sends a multiple of the rows through a layer, and their order repeats: with guidance
-    all rows come without the prompt first, then all rows with it.
-    """
-    handles = [layers[name].register_forward_hook(hook) for name, hook in make_hooks(mixes, dtype)]
+    """Apply ``mixes[i]`` to batch row i while the block runs; see AdapterHooks.use."""
+    hooks = AdapterHooks(layers)
+    hooks.use(mixes, dtype)
     try:
         yield
     finally:
-        for handle in handles:
-            handle.remove()
+        hooks.clear()
 
 
 def make_hooks(
     mixes: Sequence[Mix], dtype: torch.dtype | None = None
 ) -> Iterator[tuple[str, Hook]]:
     """Yield the name and the hook of every layer that an adapter changes."""
-    names = dict.fromkeys(name for mix in mixes for adapter, _ in mix for name in adapter.pairs)
-    same = len({tuple((id(adapter), scale) for adapter, scale in mix) for mix in mixes}) == 1
+    spans = find_spans(mixes)
+    names = dict.fromkeys(name for span in spans for one, _ in span.mix for name in one.pairs)
     for name in names:
-        pairs = [blend(name, mix, dtype) for mix in (mixes[:1] if same else mixes)]
-        yield name, (shared_hook(pairs[0]) if same and pairs[0] else per_row_hook(pairs))
+        pairs = [(span, blend(name, span.mix, dtype)) for span in spans]
+        changed = [(span, pair) for span, pair in pairs if pair]
+        if len(spans) == 1:
+            yield name, shared_hook(changed[0][1])
+        else:
+            yield name, span_hook(changed, len(mixes))
+
+
+def find_spans(mixes: Sequence[Mix]) -> list[Span]:
+    """Return the runs of equal mixes."""
+    spans, start = [], 0
+    for mix, run in groupby(mixes):
+        stop = start + len(list(run))
+        spans.append(Span(start, stop, mix))
+        start = stop
+    return spans
 
 
 def blend(name: str, mix: Mix, dtype: torch.dtype | None = None) -> Pair | None:
@@ -95,21 +141,22 @@ def shared_hook(pair: Pair) -> Hook:
     return add
 
 
-def per_row_hook(pairs: Sequence[Pair | None]) -> Hook:
-    """Return the hook of a layer where rows differ; lower ranks are padded with zeros."""
-    downs, ups = stack(pairs)
-    gains = stack_gains(pairs, ups)
+def span_hook(pairs: Sequence[tuple[Span, Pair]], rows: int) -> Hook:
+    """Return the hook of a layer where rows differ: each run of equal rows gets its own pair.
+
+    A batch may be a multiple of ``rows``, whose order repeats.
+    """
+    parts = [(span.start, span.stop, pair.down.T, pair.up.T, pair.gain) for span, pair in pairs]
 
     def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        x = inputs[0]
-        repeats = x.shape[0] // len(pairs)
-        tokens = x.reshape(x.shape[0], -1, x.shape[-1])
-        change = tokens @ downs.repeat(repeats, 1, 1) @ ups.repeat(repeats, 1, 1)
-        change = change.view_as(output)
-        if gains is not None:
-            own = gains.repeat(repeats, 1).view(len(x), *[1] * (output.ndim - 2), -1)
-            change = change + without_bias(layer, output) * own
-        return output + change
+        for first in range(0, len(output), rows):
+            for start, stop, down, up, gain in parts:
+                own = output[first + start : first + stop]
+                x = inputs[0][first + start : first + stop].reshape(-1, down.shape[0])
+                if gain is not None:
+                    own.add_(without_bias(layer, own) * gain)
+                own.view(-1, up.shape[1]).addmm_(x @ down, up)
+        return output
 
     return add
 
@@ -117,25 +164,3 @@ def per_row_hook(pairs: Sequence[Pair | None]) -> Hook:
 def without_bias(layer: nn.Module, output: Tensor) -> Tensor:
     """Return a linear layer's output without its bias."""
     return output if layer.bias is None else output - layer.bias
-
-
-def stack_gains(pairs: Sequence[Pair | None], ups: Tensor) -> Tensor | None:
-    """Return each row's gain, (rows, out), zero for a plain LoRA; None when no row has one."""
-    gains = [None if pair is None else pair.gain for pair in pairs]
-    if all(gain is None for gain in gains):
-        return None
-    zero = ups.new_zeros(ups.shape[2])
-    return torch.stack([zero if gain is None else gain for gain in gains])
-
-
-def stack(pairs: Sequence[Pair | None]) -> tuple[Tensor, Tensor]:
-    """Return the batched matrices, (rows, in, rank) and (rows, rank, out)."""
-    first = next(pair for pair in pairs if pair)
-    rank = max(pair.down.shape[0] for pair in pairs if pair)
-    downs = first.down.new_zeros(len(pairs), first.down.shape[1], rank)
-    ups = first.up.new_zeros(len(pairs), rank, first.up.shape[0])
-    for row, pair in enumerate(pairs):
-        if pair:
-            downs[row, :, : pair.down.shape[0]] = pair.down.T
-            ups[row, : pair.up.shape[1]] = pair.up.T
-    return downs, ups

@@ -63,7 +63,7 @@ class PairEntries(NamedTuple):
     magnitude: TensorEntry | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: tensors have no single truth value
 class Adapter:
     """One user's LoRA weights on the device."""
 

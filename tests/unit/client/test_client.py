@@ -94,10 +94,20 @@ def test_only_what_is_said_is_sent() -> None:
 
 def test_an_image_goes_along() -> None:
     endpoint = MemoryEndpointInvoker()
-    likeness(endpoint).generate(MODEL, "a photo", image=b"a file", strength=0.5)
+    likeness(endpoint).generate(MODEL, "a photo", image=b"a file", strength=0.5, seed=1)
     sent = endpoint.sent()
     assert base64.b64decode(sent["image"]) == b"a file"
-    assert sent["gen_args"] == '{"strength":0.5}'
+    assert sent["gen_args"] == '{"seed":1,"strength":0.5}'
+
+
+def test_a_request_that_is_sent_again_asks_for_the_same_picture() -> None:
+    endpoint = MemoryEndpointInvoker(error("ModelError", 0, "timed out"), refused("not_in_time"))
+    likeness(endpoint).generate(MODEL, "a photo")
+    first, second, third = (call["Body"] for call in endpoint.calls)
+    assert first == second == third
+    assert '"seed":' in endpoint.sent()["gen_args"]
+    likeness(endpoint).generate(MODEL, "a photo")
+    assert endpoint.calls[-1]["Body"] != first, "another request is another picture"
 
 
 @pytest.mark.parametrize(
@@ -223,11 +233,20 @@ def test_the_command_line_mixes_and_keeps(
     endpoint.bucket_is_there = bucket_is_there
     monkeypatch.setattr("likeness_client.client.boto3", endpoint)
     words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
-    more = ["--adapter", f"{OTHER}=0.5", "--no-cache", "--store", "s3://bucket/tenants/acme"]
+    more = [
+        "--seed",
+        "7",
+        "--adapter",
+        f"{OTHER}=0.5",
+        "--no-cache",
+        "--store",
+        "s3://bucket/tenants/acme",
+    ]
     assert main([*words, *more]) == status
     assert (tmp_path / "me.png").exists()
     assert json.loads(endpoint.sent()["gen_args"]) == {
         "adapters": [{"model": OTHER, "weight": 0.5}],
+        "seed": 7,
         "use_cache": False,
     }
 
@@ -238,13 +257,13 @@ def test_the_command_line_starts_from_a_file(
     endpoint = MemoryEndpointInvoker()
     monkeypatch.setattr("likeness_client.client.boto3", endpoint)
     words = ["generate", MODEL, "a photo", "--endpoint", "e", "--out", str(tmp_path / "me.png")]
-    more = ["--image", str(tmp_path / "start.png"), "--strength", "0.4"]
+    more = ["--image", str(tmp_path / "start.png"), "--strength", "0.4", "--seed", "7"]
     assert main([*words, *more]) == 2
     assert "start.png" in capsys.readouterr().err
     (tmp_path / "start.png").write_bytes(b"a file")
     assert main([*words, *more]) == 0
     assert base64.b64decode(endpoint.sent()["image"]) == b"a file"
-    assert json.loads(endpoint.sent()["gen_args"]) == {"strength": 0.4}
+    assert json.loads(endpoint.sent()["gen_args"]) == {"seed": 7, "strength": 0.4}
 
 
 def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

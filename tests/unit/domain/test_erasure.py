@@ -171,6 +171,19 @@ def test_all_of_a_job_goes_and_its_neighbour_keeps_the_plan_they_shared() -> Non
     assert layout.result_key(plan_id, job_id(2)) in world.models.objects
 
 
+def test_a_plan_that_nobody_can_read_keeps_what_may_be_another_s() -> None:
+    world = Erasing()
+    world.train(1, 2, 3, 4)
+    plan_id = world.jobs.records[job_id(1)].plan_id
+    assert plan_id is not None
+    world.write_result(1)
+    theirs = world.write_result(2)
+    world.models.write(layout.plan_key(plan_id), b"damaged")
+    stop_and_erase(world, MODEL)
+    assert theirs in world.models.objects
+    assert layout.result_key(plan_id, job_id(1)) not in world.models.versions
+
+
 def test_another_tenant_s_model_is_unknown_and_stays() -> None:
     world = Erasing()
     world.train(1, tenant="other")
@@ -201,6 +214,7 @@ def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     world.letters = MemoryDeadLetters("tenants/acme/uploads/u9/request.json", "tenants/acme2/x")
     for tenant in ("acme", "acme2"):
         world.uploads.write(layout.pictures_prefix(tenant, "a") + "000.png", b"drawn")
+    world.uploads.write("tenants/acme/lost.jpg", b"in no upload")
     stop_and_erase(world, TENANT)
     assert world.letters.messages == ["tenants/acme2/x"]
     assert list(world.uploads.versions) == ["tenants/acme2/pictures/a/000.png"]

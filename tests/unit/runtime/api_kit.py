@@ -12,6 +12,7 @@ from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Services
 from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.erasure import MemoryEraser
 from tests.fakes.front_door import (
     MemoryApprovals,
     MemoryCanceller,
@@ -42,6 +43,7 @@ def services(limits: Limits | None = None) -> Services:
     bases, card, jobs = MemoryStorage("bases"), base_card(), MemoryTenantJobs()
     write_document(bases, f"bases/{card.base_id}/base.json", card)
     return Services(
+        eraser=MemoryEraser(),
         keys=MemoryApiKeys(),
         models=MemoryModels(),
         jobs=jobs,

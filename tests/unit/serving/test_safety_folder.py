@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from serving import server
 from serving.safety_folder import FILES, SafetyFolderError, resolve_checker
+from serving.supervision import Found, engine_environment
 
 TRITON = server.Triton(Path("/t/bin/tritonserver"), Path("/t/backends"), (), ())
 URI = "s3://bases/safety/strict/"
@@ -89,22 +90,6 @@ def test_the_models_are_told_where_the_checker_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIKENESS_SAFETY_DIR", raising=False)
-    found = server.make_environment(
-        TRITON, tmp_path, tmp_path, server.Found(write(tmp_path / "checker"))
-    )
+    found = engine_environment(tmp_path, tmp_path, Found(write(tmp_path / "checker")))
     assert found["LIKENESS_SAFETY_DIR"] == str(tmp_path / "checker")
-    assert "LIKENESS_SAFETY_DIR" not in server.make_environment(TRITON, tmp_path, tmp_path)
-
-
-@pytest.mark.parametrize(("wished", "rows", "batch"), [(None, 8, 8), ("3", 3, 8), ("20", 20, 20)])
-def test_a_batch_holds_as_many_requests_as_a_pass_holds_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wished: str | None, rows: int, batch: int
-) -> None:
-    monkeypatch.delenv("LIKENESS_ROWS_PER_PASS", raising=False)
-    if wished is not None:
-        monkeypatch.setenv("LIKENESS_ROWS_PER_PASS", wished)
-    (tmp_path / "base_model").mkdir()
-    (tmp_path / "base_model" / "config.pbtxt").write_text("max_batch_size: 8  # rows\n")
-    repository = server.make_repository(tmp_path / "base_model", tmp_path / "run")
-    text = (repository / "likeness_base" / "config.pbtxt").read_text()
-    assert (server.rows_per_pass(), text) == (rows, f"max_batch_size: {batch}  # rows\n")
+    assert "LIKENESS_SAFETY_DIR" not in engine_environment(tmp_path, tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import base_folder, server
+from serving import base_folder, server, supervision
 from serving.preload import REPOSITORY_LOCK
 from tests.unit.serving.test_tensors import BASE
 
@@ -78,15 +78,92 @@ def test_the_base_is_gone_only_while_its_process_is(tmp_path: Path) -> None:
     assert watch.gone_seconds() >= 0.05
 
 
-def test_a_server_whose_base_stays_dead_is_ended(
+class MemoryEngine(supervision.EngineProcess):
+    """An engine without a process; ``reasons`` are what ``look`` says in turn."""
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = list(reasons)
+        self.stopped = False
+
+    def look(self) -> str | None:
+        return self.reasons.pop(0) if self.reasons else None
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def test_a_server_whose_forwarding_model_stays_dead_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(server, "DEAD_BASE_SECONDS", 0.1)
     monkeypatch.setattr("signal.signal", lambda _number, _handler: None)
     (tmp_path / server.BASE_PID_FILE).write_text("none")
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
-    assert server.run(["sleep", "60"], environment) != 0
-    assert "the base process has died" in capsys.readouterr().err
+    engine = MemoryEngine()
+    assert server.run(["sleep", "60"], environment, engine) != 0
+    assert "the base's model has died" in capsys.readouterr().err
+    assert engine.stopped
+
+
+def test_a_server_without_an_engine_is_ended_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda _number, _handler: None)
+    environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
+    assert server.run(["sleep", "600"], environment, MemoryEngine("it is gone")) == 2
+    assert "serve: it is gone; stopping" in capsys.readouterr().err
+
+
+def engine_of(script: str, tmp_path: Path) -> supervision.EngineProcess:
+    return supervision.EngineProcess(
+        ["sh", "-c", script], dict(os.environ), tmp_path / "socket", lambda: None
+    )
+
+
+def test_an_engine_that_was_ready_is_started_again(tmp_path: Path) -> None:
+    engine = engine_of("exec sleep 600", tmp_path)
+    try:
+        for _ in range(2 * supervision.MAX_FAILED_STARTS):
+            engine.socket.touch()
+            assert engine.look() is None
+            engine.process.kill()
+            engine.process.wait()
+            assert engine.look() is None
+            assert engine.process.poll() is None, "it runs again"
+            assert not engine.socket.exists(), "nobody connects to the dead one"
+    finally:
+        engine.stop()
+    assert engine.process.poll() is not None
+
+
+def test_an_engine_that_never_gets_ready_ends_the_container(tmp_path: Path) -> None:
+    engine = engine_of("exit 1", tmp_path)
+    for _ in range(supervision.MAX_FAILED_STARTS - 1):
+        engine.process.wait()
+        assert engine.look() is None
+    engine.process.wait()
+    assert engine.look() == "the engine did not start 3 times in a row"
+
+
+def test_an_engine_that_names_its_fault_is_not_started_again(tmp_path: Path) -> None:
+    engine = engine_of("exit 2", tmp_path)
+    engine.process.wait()
+    assert str(engine.look()).startswith("the engine cannot start")
+
+
+def test_the_engine_s_environment_has_the_base_and_no_library_of_triton(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    (tmp_path / "link").symlink_to(tmp_path)
+    found = supervision.engine_environment(
+        tmp_path / "link", tmp_path, supervision.Found(tmp_path / "link")
+    )
+    assert found["LIKENESS_BASE_DIR"] == found["LIKENESS_SAFETY_DIR"] == str(tmp_path.resolve())
+    image, functions = found["PYTHONPATH"].split(":")
+    assert Path(image, "serving/engine_process.py").is_file()
+    assert Path(functions, "contracts").is_dir()
+    assert "LD_PRELOAD" not in found
 
 
 def test_only_regions_of_dead_servers_are_removed(
@@ -125,5 +202,5 @@ def test_an_operator_s_own_library_stays_preloaded(
 ) -> None:
     monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libjemalloc.so")
     triton = server.Triton(tmp_path, tmp_path, (), (tmp_path / "lock.so",))
-    environment = server.make_environment(triton, tmp_path, tmp_path)
+    environment = server.make_environment(triton, tmp_path)
     assert environment["LD_PRELOAD"] == f"{tmp_path}/lock.so:/usr/lib/libjemalloc.so"

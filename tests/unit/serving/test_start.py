@@ -21,7 +21,7 @@ from serving.base_folder import (
     sha256_of,
     verify,
 )
-from tests.unit.serving.test_server import write_base
+from tests.unit.serving.test_server import MemoryEngine, write_base
 
 TRITON = server.Triton(Path("/t/bin/tritonserver"), Path("/t/backends"), (), ())
 SAGEMAKER = (
@@ -64,7 +64,7 @@ def test_the_command_line_is_this(tmp_path: Path) -> None:
         "--load-model=likeness_base",
         "--backend-directory=/t/backends",
         "--disable-auto-complete-config",
-        "--backend-config=python,thread-pool-size=2",
+        "--backend-config=python,thread-pool-size=8",
         f"--backend-config=python,shm-region-prefix-name=likeness_{os.getpid()}_",
         "--exit-timeout-secs=10",
     ]
@@ -90,20 +90,16 @@ def test_sagemaker_s_variables_become_flags(
     ]
 
 
-def test_the_environment_is_ours_before_the_operator_s(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_ours_before_the_operator_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", "/mine")
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.setenv("MINE", "stays")
     triton = server.Triton(Path("/t"), Path("/t"), (Path("/a"), Path("/b")), (Path("/lock.so"),))
-    (tmp_path / "link").symlink_to(tmp_path)
-    found = server.make_environment(triton, tmp_path / "link", Path("/run/dir"))
+    found = server.make_environment(triton, Path("/run/dir"))
     assert {name: found[name] for name in found if os.environ.get(name) != found[name]} == {
         "LD_LIBRARY_PATH": "/a:/b:/mine",
         "LD_PRELOAD": "/lock.so",
         "PATH": f"{Path(sys.executable).parent}:/usr/bin",
-        "LIKENESS_BASE_DIR": str(tmp_path.resolve()),
         "LIKENESS_RUN_DIR": "/run/dir",
         "SAGEMAKER_TRITON_PING_MODE": "live",
         "MALLOC_ARENA_MAX": "2",
@@ -121,24 +117,20 @@ def test_what_an_operator_chooses_stays(tmp_path: Path, monkeypatch: pytest.Monk
     }
     for name, value in chosen.items():
         monkeypatch.setenv(name, value)
-    found = server.make_environment(TRITON, tmp_path, tmp_path)
+    found = server.make_environment(TRITON, tmp_path)
     assert {name: found[name] for name in chosen} == chosen
 
 
-@pytest.mark.parametrize(("wished", "size"), [(None, 64), ("5", 5)])
-def test_the_base_is_served_from_a_repository_with_the_wished_queue(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wished: str | None, size: int
-) -> None:
-    if wished is not None:
-        monkeypatch.setenv("LIKENESS_QUEUE_SIZE", wished)
+def test_the_base_is_served_from_a_repository_of_its_own(tmp_path: Path) -> None:
     base, run_dir = tmp_path / "base_model", tmp_path / "run"
     (base / "1").mkdir(parents=True)
     (base / "1" / "model.py").write_text("model")
-    (base / "config.pbtxt").write_text("a\nmax_queue_size: 64\nb")
+    (base / "config.pbtxt").write_text("a")
+    run_dir.mkdir()
     repository = server.make_repository(base, run_dir)
     assert [path.name for path in repository.iterdir()] == [RESIDENT_BASE]
     served = repository / RESIDENT_BASE
-    assert (served / "config.pbtxt").read_text() == f"a\nmax_queue_size: {size}\nb"
+    assert (served / "config.pbtxt").read_text() == "a"
     assert (served / "1" / "model.py").read_text() == "model"
 
 
@@ -177,7 +169,7 @@ def test_our_signals_reach_the_server_and_its_status_is_ours(
     left = tmp_path / f"likeness_{os.getpid()}_x"
     left.touch()
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path), "CODE": "3"}
-    assert server.run(["sh", "-c", "exit $CODE"], environment) == 3
+    assert server.run(["sh", "-c", "exit $CODE"], environment, MemoryEngine()) == 3
     assert set(handlers) == {signal.SIGTERM, signal.SIGINT}
     assert not left.exists(), "what it left in shared memory is swept"
 
@@ -190,7 +182,7 @@ def test_a_server_is_told_to_end_by_the_signal_that_we_get(
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
     end_us = "trap 'exit 9' TERM; kill -TERM $PPID; while true; do sleep 0.1; done"
     try:
-        assert server.run(["sh", "-c", end_us], environment) == 9
+        assert server.run(["sh", "-c", end_us], environment, MemoryEngine()) == 9
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
@@ -218,18 +210,18 @@ def test_a_base_that_comes_back_is_not_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("service", [None, "my-stack"])
-def test_a_batch_is_one_line_that_cloudwatch_reads(
+def test_a_request_is_one_line_that_cloudwatch_reads(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], service: str | None
 ) -> None:
     monkeypatch.delenv("LIKENESS_SERVICE", raising=False)
     if service is not None:
         monkeypatch.setenv("LIKENESS_SERVICE", service)
     began = int(time.time() * 1000)
-    metrics.emit({"Requests": 2, "BatchSeconds": 0.5})
+    metrics.emit({"Requests": 2, "RequestSeconds": 0.5})
     (line,) = capsys.readouterr().out.splitlines()
     reported = json.loads(line)
     about = reported.pop("_aws")
-    assert reported == {"service": service or "likeness", "Requests": 2, "BatchSeconds": 0.5}
+    assert reported == {"service": service or "likeness", "Requests": 2, "RequestSeconds": 0.5}
     assert began <= about["Timestamp"] <= int(time.time() * 1000)
     assert about["CloudWatchMetrics"] == [
         {
@@ -237,7 +229,7 @@ def test_a_batch_is_one_line_that_cloudwatch_reads(
             "Dimensions": [["service"]],
             "Metrics": [
                 {"Name": "Requests", "Unit": "Count"},
-                {"Name": "BatchSeconds", "Unit": "Seconds"},
+                {"Name": "RequestSeconds", "Unit": "Seconds"},
             ],
         }
     ]

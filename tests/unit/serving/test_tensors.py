@@ -15,7 +15,7 @@ from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES, Pictu
 from contracts.shared.samplers import ALIASES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.tensors import PassKey, PictureError, PictureRequest, parse_request, put_on_white
+from serving.tensors import PictureError, PictureRequest, Sampling, parse_request, put_on_white
 
 ROOT = Path(__file__).parents[3]
 BASE = BaseCard.model_validate(
@@ -71,21 +71,25 @@ def test_without_a_seed_it_is_drawn_at_random() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "together"),
+    ("arguments", "work"),
     [
-        ({"guidance_scale": 3}, {"guidance_scale": 9}, True),
-        ({"lora_scale": 0}, {"lora_scale": 2}, True),
-        ({"seed": 1}, {"num_images_per_prompt": 4}, True),
-        ({"guidance_scale": 1}, {"guidance_scale": 9}, False),
-        ({"width": 256}, {}, False),
-        ({"num_inference_steps": 19}, {}, False),
-        ({"scheduler": "DDIMScheduler"}, {}, False),
+        ({"num_inference_steps": 10, "width": 1000, "height": 1000}, 10.0),
+        (
+            {"num_inference_steps": 10, "width": 1000, "height": 1000, "num_images_per_prompt": 4},
+            40.0,
+        ),
+        ({"num_inference_steps": 1, "width": 64, "height": 64}, 0.004096),
     ],
 )
-def test_which_requests_can_share_a_pass(
-    one: dict[str, Any], other: dict[str, Any], together: bool
+def test_work_is_pixels_times_steps_times_pictures_in_millions(
+    arguments: dict[str, Any], work: float
 ) -> None:
-    assert (ask(**one).pass_key == ask(**other).pass_key) is together
+    assert ask(**arguments).work == pytest.approx(work)
+
+
+def test_work_from_an_image_counts_the_steps_that_are_run() -> None:
+    size = {"width": 1000, "height": 1000, "num_inference_steps": 10}
+    assert ask_from(WHOLE, strength=0.5, **size).work == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(
@@ -218,12 +222,6 @@ def test_a_strength_needs_an_image_and_a_step() -> None:
     assert ask_from(WHOLE, strength=0.34, num_inference_steps=3).strength == 0.34
 
 
-def test_only_equal_strengths_are_drawn_together() -> None:
-    half, other, none = ask_from(WHOLE, strength=0.5), ask_from(WHOLE, strength=0.6), ask()
-    assert half.pass_key == ask_from(file_of(Image.new("L", (9, 9))), strength=0.5).pass_key
-    assert len({half.pass_key, other.pass_key, none.pass_key}) == 3
-
-
 def test_an_error_never_repeats_the_user() -> None:
     with pytest.raises(PictureError) as caught:
         ask(**{"CUDA out of memory": "OOM"})
@@ -321,12 +319,7 @@ def test_every_argument_that_is_given_stands() -> None:
     assert (request.height, request.width, request.lora_scale) == (256, 320, 0.5)
     assert (request.scheduler, request.image, request.strength) == ("DDIMScheduler", None, None)
     assert request.arguments.seed == 2**32 - 1
-    assert request.pass_key == PassKey(7, 256, 320, "DDIMScheduler", True, True, None)
-
-
-@pytest.mark.parametrize(("scale", "guided"), [(0, False), (1, False), (1.1, True)])
-def test_a_guidance_of_one_is_none(scale: float, guided: bool) -> None:
-    assert ask(guidance_scale=scale).pass_key.guided is guided
+    assert request.sampling == Sampling(7, 256, 320, "DDIMScheduler", None)
 
 
 def test_a_base_whose_scheduler_is_not_served_draws_with_a_chosen_one_only() -> None:

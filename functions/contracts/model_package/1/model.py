@@ -11,10 +11,11 @@ import os
 import re
 import sys
 import tempfile
+import time
 from importlib import import_module
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 LARGEST_HEADER = 8 << 20
@@ -80,12 +81,16 @@ INPUTS = {"prompt": b"", "negative_prompt": b"", "gen_args": b"{}", "image": b""
 
 OUTPUTS = ["generated_image", "info"]
 
+MAX_REQUESTS = 16
+"""Requests of this model that may be unanswered; one more is "busy"."""
+
+FAILED = "likeness/generation_failed: the base could not answer"
+
+BUSY = "likeness/busy: the model has too many requests, try again"
+
 OUR_ERROR = re.compile(r"^likeness/[a-z_]+: [^\n]{0,300}$")
 """An error of the base in our own words. Anything else could repeat a user's text, and Triton turns
 a text with "OOM" into a 507, for which SageMaker evicts other users' models."""
-
-QUEUE_ERRORS = ("Exceeds maximum queue size", "Request timeout expired")
-"""Triton's own words when the base has too much to do."""
 
 DEAD_STUB = "is not healthy"
 """Triton's own words when the base's process has died; Triton does not start it again."""
@@ -106,57 +111,98 @@ class TritonPythonModel:
             kind = type(INSPECTION.error).__name__
             raise pb_utils.TritonModelException(f"likeness/adapter_invalid: {kind} in the package")
         self.entry = announce(args["model_name"], self.adapter)
+        self.lock = Lock()
+        self.unanswered = 0
 
     def finalize(self) -> None:
         """No longer be there for other models of the tenant."""
         if self.entry and self.entry.is_file() and self.entry.read_text() == str(self.adapter):
             self.entry.unlink()
 
-    def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer each request with the base's answer."""
+    def execute(self, requests: list[Any]) -> None:
+        """Have each request answered by a thread of its own; all are in the base at once."""
         if "asyncio" not in sys.modules:
             # Triton's stub imports it when it sends a model's first answer. Those 30 ms pass now,
             # while the base reads the adapter and draws.
             Thread(target=import_module, args=("asyncio",)).start()
-        return [self.answer(request) for request in requests]
+        for request in requests:
+            sender, inputs = request.get_response_sender(), self.make_inputs(request)
+            with self.lock:
+                full = self.unanswered >= MAX_REQUESTS
+                self.unanswered += not full
+            if full:
+                send(sender, error(BUSY))
+            else:
+                Thread(target=self.answer, args=(sender, inputs, request.request_id())).start()
 
-    def answer(self, request: Any) -> Any:  # noqa: ANN401 (Triton ships no types)
-        """Forward one request; when the base has died, bring it back and forward again."""
-        inputs = [
-            pb_utils.Tensor(name, np.array([[value]], dtype=object))
-            for name, value in (*read_inputs(request), ("adapter", str(self.adapter).encode()))
-        ]
-        reply = self.ask_base(inputs)
-        if reply.has_error() and DEAD_STUB in reply.error().message():
-            reply = self.ask_revived_base(inputs)
-        if reply.has_error():
-            text = safe_text(reply.error().message())
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(text))
-        outputs = [pb_utils.get_output_tensor_by_name(reply, name) for name in OUTPUTS]
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor(name, tensor.as_numpy())
-                for name, tensor in zip(OUTPUTS, outputs, strict=True)
-            ]
+    def make_inputs(self, request: Any) -> list[Any]:  # noqa: ANN401 (Triton ships no types)
+        """Return the base's inputs: the client's, this model's adapter, and the time now."""
+        ours = (
+            ("adapter", str(self.adapter).encode()),
+            ("received", repr(time.monotonic()).encode()),
         )
+        return [
+            pb_utils.Tensor(name, np.array([[value]], dtype=object))
+            for name, value in (*read_inputs(request), *ours)
+        ]
 
-    def ask_base(self, inputs: list[Any]) -> Any:  # noqa: ANN401
+    def answer(self, sender: Any, inputs: list[Any], request_id: str) -> None:  # noqa: ANN401
+        """Forward one request; when the base has died, bring it back and forward again."""
+        try:
+            reply = self.ask_base(inputs, request_id)
+            if reply.has_error() and DEAD_STUB in reply.error().message():
+                reply = self.ask_revived_base(inputs, request_id)
+            response = forward(reply)
+        except Exception:  # noqa: BLE001 (a request without an answer would block the unload)
+            response = error(FAILED)
+        with self.lock:
+            self.unanswered -= 1
+        send(sender, response)
+
+    def ask_base(self, inputs: list[Any], request_id: str) -> Any:  # noqa: ANN401
         """Run the resident base."""
         return pb_utils.InferenceRequest(
-            model_name=self.base, requested_output_names=OUTPUTS, inputs=inputs
+            model_name=self.base,
+            requested_output_names=OUTPUTS,
+            inputs=inputs,
+            request_id=request_id,
         ).exec()
 
-    def ask_revived_base(self, inputs: list[Any]) -> Any:  # noqa: ANN401
+    def ask_revived_base(self, inputs: list[Any], request_id: str) -> Any:  # noqa: ANN401
         """Load the dead base anew; of several users' models, one does it and the others wait."""
         lock = Path(os.environ.get("LIKENESS_RUN_DIR", tempfile.gettempdir()), "revive.lock")
         with lock.open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            reply = self.ask_base(inputs)
+            reply = self.ask_base(inputs, request_id)
             if not (reply.has_error() and DEAD_STUB in reply.error().message()):
                 return reply  # another user's model has done it while this one waited
             pb_utils.unload_model(self.base)
             pb_utils.load_model(self.base)
-        return self.ask_base(inputs)
+        return self.ask_base(inputs, request_id)
+
+
+def forward(reply: Any) -> Any:  # noqa: ANN401
+    """Return the base's answer as this model's."""
+    if reply.has_error():
+        text = safe_text(reply.error().message())
+        return error(text)
+    outputs = [pb_utils.get_output_tensor_by_name(reply, name) for name in OUTPUTS]
+    return pb_utils.InferenceResponse(
+        [
+            pb_utils.Tensor(name, tensor.as_numpy())
+            for name, tensor in zip(OUTPUTS, outputs, strict=True)
+        ]
+    )
+
+
+def error(text: str) -> Any:  # noqa: ANN401
+    """Return an answer that is an error."""
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(text))
+
+
+def send(sender: Any, response: Any) -> None:  # noqa: ANN401
+    """Send a request's only answer."""
+    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
 
 def announce(name: str, adapter: Path) -> Path | None:
@@ -183,8 +229,6 @@ def safe_text(message: str) -> str:
     """Return an error in our own words."""
     if OUR_ERROR.match(message):
         return message
-    if any(words in message for words in QUEUE_ERRORS):
-        return "likeness/busy: the base has too many requests, try again"
     if DEAD_STUB in message:
         return "likeness/base_unavailable: the base has died and did not come back"
-    return "likeness/generation_failed: the base could not answer"
+    return FAILED

@@ -1,0 +1,68 @@
+"""How long each kind of thing is kept, and what deletes it: the one table.
+
+The lifecycle rules of template.yaml, its parameters' defaults and docs/retention.md say the same;
+tests/contract/test_retention.py compares them.
+"""
+
+from datetime import timedelta
+from typing import Literal, NamedTuple
+
+PHOTOS_AFTER_TRAINING = timedelta(hours=24)
+"""Default of the template's parameter PhotosAfterTrainingHours."""
+
+UPLOADS = timedelta(days=30)
+"""Default of the template's parameter PhotoRetentionDays."""
+
+LOGS = timedelta(days=30)
+"""Default of the template's parameter LogRetentionDays."""
+
+By = Literal["lifecycle", "noncurrent", "unfinished", "expire_photos", "queue", "logs", "erasure"]
+"""What deletes it: a lifecycle rule by age, by the age of old versions, or of unfinished uploads;
+the function expire_photos; the queue's or the log group's own retention; or only an erasure."""
+
+
+class Kept(NamedTuple):
+    """One row: what is kept, where, for how long, and what ends it."""
+
+    what: str
+    place: str
+    """Logical id of the resource in template.yaml."""
+    prefix: str
+    """Prefix of the keys; empty for all that no other row names."""
+    by: By
+    after: timedelta | None
+    """None: until somebody asks for its erasure."""
+    parameter: str | None = None
+    """The template's parameter with which an operator chooses another time."""
+
+
+RETENTION: tuple[Kept, ...] = (
+    Kept(
+        "photos, captions and copies of a training that has succeeded",
+        "UploadsBucket",
+        "tenants/",
+        "expire_photos",
+        PHOTOS_AFTER_TRAINING,
+        "PhotosAfterTrainingHours",
+    ),
+    Kept(
+        "all other uploads, and drawn pictures that callers have stored",
+        "UploadsBucket",
+        "",
+        "lifecycle",
+        UPLOADS,
+        "PhotoRetentionDays",
+    ),
+    Kept("old versions of uploads", "UploadsBucket", "", "noncurrent", timedelta(days=1)),
+    Kept("unfinished uploads", "UploadsBucket", "", "unfinished", timedelta(days=1)),
+    Kept("packages in the making", "ModelsBucket", "staging/", "lifecycle", timedelta(days=1)),
+    Kept("their old versions", "ModelsBucket", "staging/", "noncurrent", timedelta(days=1)),
+    Kept("unfinished packages", "ModelsBucket", "staging/", "unfinished", timedelta(days=1)),
+    Kept("old checkpoints", "ModelsBucket", "training/", "noncurrent", timedelta(days=1)),
+    Kept("markers of erased models", "ModelsBucket", "erased/", "lifecycle", timedelta(days=30)),
+    Kept("old versions of models", "ModelsBucket", "", "noncurrent", timedelta(days=30)),
+    Kept("unfinished models", "ModelsBucket", "", "unfinished", timedelta(days=7)),
+    Kept("models, their reports and rows", "ModelsBucket", "", "erasure", None),
+    Kept("events that could not be delivered", "DeadLetterQueue", "", "queue", timedelta(days=14)),
+    Kept("logs", "LogGroups", "", "logs", LOGS, "LogRetentionDays"),
+)

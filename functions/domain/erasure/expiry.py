@@ -1,0 +1,43 @@
+"""Photos go a day after their training has succeeded: nothing needs them any more."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from contracts.shared import layout
+from domain.ports.erasure import Expiries, VersionedBucket
+from domain.ports.jobs import Jobs
+
+
+class ExpiryServices(NamedTuple):
+    """What deleting photos needs."""
+
+    expiries: Expiries
+    jobs: Jobs
+    uploads_versions: VersionedBucket
+
+
+def expire_photos(services: ExpiryServices, now: datetime) -> int:
+    """Delete the photos that are due, in every version; return of how many trainings.
+
+    An upload whose newest job goes on keeps its photos until a later look.
+    """
+    gone = 0
+    for due in services.expiries.due(now):
+        if is_used(due.tenant, due.upload, services):
+            continue
+        for prefix in (
+            layout.upload_prefix(due.tenant, due.upload),
+            layout.unpacked_prefix(due.tenant, due.upload),
+            layout.accepted_prefix(due.job_id),
+        ):
+            services.uploads_versions.purge(prefix)
+        services.expiries.forget(due.job_id)
+        gone += 1
+    return gone
+
+
+def is_used(tenant: str, upload: str, services: ExpiryServices) -> bool:
+    """Return whether the upload's newest job has not ended."""
+    job_id = services.expiries.newest_job(tenant, upload)
+    record = None if job_id is None else services.jobs.get(job_id)
+    return record is not None and record.status in {"starting", "processing"}

@@ -1,0 +1,504 @@
+"""Advances rows of all users: one thread takes the rows of one shape, one step at a time.
+
+A tick is one pass through the UNet, or the decoding of one picture. Between ticks requests arrive,
+leave, or are dropped. The engine knows nothing of Triton, of files or of formats.
+"""
+
+import gc
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+from typing import NamedTuple, Protocol
+
+import torch
+
+from serving.engine.memory import MemoryPlan
+from serving.engine.order import StartTags, turn
+from serving.engine.speed import Speed
+from serving.generator import Conditions, Drawing, Pixels, Row
+from serving.output.truth import is_degenerate, is_finite
+from serving.tensors import PictureError
+
+MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
+ALLOCATOR_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""Texts of a RuntimeError that also mean out of memory, on the CPU and in cuBLAS."""
+
+RECOVERY_TICKS = 500
+"""Ticks after which a pass that was halved for want of memory may be twice as large again."""
+
+DECODING = 0
+"""In a bucket in place of the chunks: the shortage was met by the decoder."""
+
+HOPE = 0.8
+"""A row is given up when even this share of its expected time does not fit before its deadline."""
+
+IDLE_SECONDS = 0.2
+"""How often an idle engine looks for requests that were dropped."""
+
+OVERFLOW = "the picture's numbers overflow; lower lora_scale or the weights of the adapters"
+DEGENERATE = "the picture is of one colour or saturated; lower guidance_scale or lora_scale"
+LATE = "the request could not be drawn before its deadline; try again, or ask for fewer steps"
+UNDRAWN = "the picture could not be drawn"
+CANCELLED = "the caller has gone"
+
+
+class Artist(Protocol):
+    """Draws rows; the engine decides which. ``serving.generator.Generator`` is one."""
+
+    dtype: torch.dtype
+
+    def steps_of(self, row: Row) -> int:
+        """Return the number of passes that a row takes, nearly."""
+        ...
+
+    def begin(
+        self,
+        row: Row,
+        dtype: torch.dtype | None = None,
+        conditions: Conditions | None = None,
+    ) -> Drawing:
+        """Prepare a row."""
+        ...
+
+    def step(self, drawings: Sequence[Drawing]) -> None:
+        """Advance rows of one shape by one step each."""
+        ...
+
+    def decode(self, drawing: Drawing, *, tiled: bool = False) -> Pixels:
+        """Return a finished row's picture."""
+        ...
+
+    def rest(self) -> None:
+        """Hold nothing: no row is drawn now."""
+        ...
+
+
+class Bucket(NamedTuple):
+    """What rows must have in common to share a pass, known before they are prepared."""
+
+    height: int
+    width: int
+    chunks: int
+    dtype: torch.dtype
+
+    @property
+    def pixels(self) -> int:
+        """Number of a picture's pixels."""
+        return self.height * self.width
+
+
+@dataclass(eq=False)
+class Job:
+    """One request's pictures."""
+
+    rows: Sequence[Row]
+    chunks: int
+    """Number of CLIP's chunks of 75 tokens in the prompts."""
+    user: str
+    """Whose turn it is: the tenant, or the model where it has no tenant."""
+    done: Callable[["Job"], None]
+    """Called once by the engine's thread, with ``error`` or all ``pictures`` set."""
+    deadline: float
+    """On the clock of the engine."""
+    received: float
+    """On the clock of the engine."""
+    request_id: str = ""
+    pictures: dict[int, Pixels] = field(default_factory=dict)
+    """By the row's index."""
+    error: PictureError | None = None
+    start: float = 0.0
+    """Start tag; see order.py."""
+    first_tick: float | None = None
+    steps: int = 0
+    """Rows' steps that were drawn for this job."""
+    conditions: Conditions | None = None
+    """The encoded prompts, which all rows of a request share; in the base's own type."""
+    overflows: int = 0
+    degenerate: int = 0
+    """Pictures that show nothing; those that overflowed are among them."""
+
+
+@dataclass(eq=False)
+class Piece:
+    """One picture of a job, before, while and after it is drawn."""
+
+    job: Job
+    index: int
+    steps: int
+    """Expected number of steps."""
+    bucket: Bucket
+    drawing: Drawing | None = None
+    alone: bool = False
+    """Whether a pass with this row and others failed, so that it is drawn by itself."""
+
+    @property
+    def row(self) -> Row:
+        """The picture to draw."""
+        return self.job.rows[self.index]
+
+    @property
+    def remaining(self) -> int:
+        """Number of steps to come."""
+        return self.steps if self.drawing is None else self.drawing.remaining
+
+    @property
+    def entries(self) -> int:
+        """Number of entries in a batch."""
+        if self.drawing is not None:
+            return self.drawing.entries
+        return 2 if self.row.guidance_scale > 1 else 1
+
+
+@dataclass
+class Counts:
+    """What the engine has done since it started."""
+
+    passes: int = 0
+    steps: int = 0
+    """Rows' steps: a pass of eight rows is eight."""
+    dropped: int = 0
+    """Requests that were given up, for their deadline or because the caller has gone."""
+    wasted_steps: int = 0
+    """Steps that were drawn for them."""
+    shortages: int = 0
+    """Passes that ran out of memory."""
+
+
+class Engine:
+    """Draws jobs. All methods but ``submit``, ``drop`` and ``stop`` belong to one thread."""
+
+    def __init__(  # noqa: PLR0913 (what the server knows and the tests choose)
+        self,
+        artist: Artist,
+        plan: MemoryPlan,
+        speed: Speed,
+        rows: int,
+        *,
+        free_memory: Callable[[], None] = lambda: None,
+        weights: Mapping[str, float] | None = None,
+        find_dropped: Callable[[], Sequence[str]] = tuple,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make an engine.
+
+        Args:
+            artist: draws.
+            plan: how much fits the device.
+            speed: how long it takes.
+            rows: largest number of rows in a pass.
+            free_memory: frees what can be read again, such as idle adapters.
+            weights: by user, how much more of the device than others; absent: 1.
+            find_dropped: returns the ids of requests whose callers have gone since the last call.
+            clock: seconds.
+        """
+        self.artist, self.plan, self.speed, self.rows = artist, plan, speed, rows
+        self.free_memory, self.find_dropped, self.clock = free_memory, find_dropped, clock
+        self.tags = StartTags(weights)
+        self.pieces: list[Piece] = []
+        self.shortages: dict[Bucket, tuple[int, int]] = {}
+        """By bucket, the entries of a pass that fits, and the pass to try twice as many at."""
+        self.counts = Counts()
+        self.incoming: deque[Job] = deque()
+        self.gone: list[str] = []
+        self.wake = Condition()
+        self.stopped = False
+        self.thread = Thread(target=self.run, name="engine", daemon=True)
+
+    # ---- from any thread --------------------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        """Take a job in; it may join the next tick."""
+        with self.wake:
+            self.incoming.append(job)
+            self.wake.notify()
+
+    def drop(self, request_id: str) -> None:
+        """Give up a request; its job ends with the error ``cancelled`` before the next tick."""
+        with self.wake:
+            self.gone.append(request_id)
+            self.wake.notify()
+
+    def stop(self) -> None:
+        """End the thread after its tick; what is unfinished ends with ``base_unavailable``."""
+        with self.wake:
+            self.stopped = True
+            self.wake.notify()
+        if self.thread.is_alive():
+            self.thread.join()
+
+    # ---- the thread -------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Tick until stopped."""
+        while not self.stopped:
+            if not self.tick_safely():
+                with self.wake:
+                    if not self.incoming and not self.gone and not self.stopped:
+                        self.wake.wait(IDLE_SECONDS)
+        for job in {piece.job for piece in self.pieces} | set(self.incoming):
+            self.fail(job, PictureError("base_unavailable", "the base is being stopped"))
+
+    def tick_safely(self) -> bool:
+        """Tick; an error outside of a pass fails all that is drawn, and the thread goes on."""
+        try:
+            return self.tick()
+        except Exception as error:  # noqa: BLE001 (a dead thread would answer nobody)
+            log_failure(error, set())
+            for job in self.jobs():
+                self.fail(job, PictureError("generation_failed", UNDRAWN))
+            return False
+
+    def tick(self) -> bool:
+        """Take arrivals in, drop what is hopeless, then do one pass or decode one picture.
+
+        Return whether anything is left to draw.
+        """
+        self.take_arrivals()
+        self.drop_departed()
+        self.drop_late()
+        if not self.pieces:
+            self.artist.rest()
+            return False
+        now = self.clock()
+        order = sorted(self.pieces, key=lambda piece: self.turn_of(piece, now))
+        finished = next((piece for piece in order if not piece.remaining), None)
+        if finished is not None:
+            self.guarded([finished], lambda: self.decode(finished))
+        else:
+            chosen = self.choose(order)
+            self.guarded(chosen, lambda: self.draw(chosen))
+        return True
+
+    def take_arrivals(self) -> None:
+        """Make pieces of the jobs that were submitted since the last tick."""
+        with self.wake:
+            arrivals = list(self.incoming)
+            self.incoming.clear()
+        for job in arrivals:
+            sampling = job.rows[0].sampling
+            bucket = Bucket(sampling.height, sampling.width, job.chunks, self.artist.dtype)
+            made = [
+                Piece(job, index, self.artist.steps_of(row), bucket)
+                for index, row in enumerate(job.rows)
+            ]
+            alone = self.seconds_alone(made)
+            job.start = self.tags.tag(job.user, self.clock(), alone)
+            self.pieces += made
+
+    def drop_departed(self) -> None:
+        """Give up the requests whose callers have gone."""
+        with self.wake:
+            gone, self.gone = {*self.gone, *self.find_dropped()}, []
+        if gone:
+            named = [job for job in self.jobs() if job.request_id and job.request_id in gone]
+            for job in named:
+                self.give_up(job, PictureError("cancelled", CANCELLED))
+
+    def drop_late(self) -> None:
+        """Give up the requests that cannot be drawn before their deadlines."""
+        now = self.clock()
+        for job in self.jobs():
+            left = HOPE * self.seconds_alone([p for p in self.pieces if p.job is job])
+            if now + left > job.deadline:
+                self.give_up(job, PictureError("not_in_time", LATE))
+
+    def jobs(self) -> list[Job]:
+        """Return every job that has a piece, once."""
+        return list(dict.fromkeys(piece.job for piece in self.pieces))
+
+    # ---- which rows -------------------------------------------------------------------------
+
+    def turn_of(self, piece: Piece, now: float) -> float:
+        """Return a piece's turn; the smallest is first."""
+        return turn(self.seconds_alone([piece]), piece.job.start, now)
+
+    def seconds_alone(self, pieces: Sequence[Piece]) -> float:
+        """Return the seconds that one job's pieces still take when nothing else is drawn."""
+        pixels = pieces[0].bucket.pixels
+        entries = sum(piece.entries for piece in pieces)
+        steps = max(piece.remaining for piece in pieces)
+        each = self.speed.pass_seconds(entries, pixels)
+        return steps * each + len(pieces) * self.speed.decode_seconds(pixels)
+
+    def choose(self, order: Sequence[Piece]) -> list[Piece]:
+        """Return the rows of the next pass: the first in order, and others of its bucket."""
+        first = order[0]
+        if first.alone:
+            return [first]
+        room = self.entries_of(first.bucket)
+        chosen: list[Piece] = []
+        for piece in order:
+            if piece.bucket != first.bucket or piece.alone:
+                continue
+            room -= piece.entries
+            if chosen and (room < 0 or len(chosen) == self.rows):
+                break
+            chosen.append(piece)
+        # The same order from pass to pass keeps the adapters attached.
+        return sorted(chosen, key=lambda piece: (*(id(one) for one, _ in piece.row.mix), id(piece)))
+
+    def entries_of(self, bucket: Bucket) -> int:
+        """Return how many entries a pass of this bucket may have."""
+        wide = bucket.dtype is not self.artist.dtype
+        fitting = min(self.plan.entries(bucket.pixels, wide=wide), 2 * self.rows)
+        entries, until = self.shortages.get(bucket, (fitting, 0))
+        if self.counts.passes >= until > 0:
+            self.shortages[bucket] = (2 * entries, self.counts.passes + RECOVERY_TICKS)
+            if 2 * entries >= fitting:
+                del self.shortages[bucket]
+        return self.speed.worthwhile_entries(bucket.pixels, min(entries, fitting))
+
+    # ---- the work ---------------------------------------------------------------------------
+
+    def draw(self, chosen: Sequence[Piece]) -> None:
+        """Advance the chosen rows by one step; those that are new are prepared first."""
+        for piece in chosen:
+            if piece.drawing is None:
+                self.begin(piece)
+        drawings = [piece.drawing for piece in chosen if piece.drawing is not None]
+        started = self.clock()
+        self.artist.step(drawings)
+        entries = sum(drawing.entries for drawing in drawings)
+        self.speed.observe(entries, chosen[0].bucket.pixels, self.clock() - started)
+        self.counts.passes += 1
+        self.counts.steps += len(chosen)
+        for piece in chosen:
+            piece.job.steps += 1
+
+    def begin(self, piece: Piece) -> None:
+        """Prepare one row."""
+        job = piece.job
+        if job.first_tick is None:
+            job.first_tick = self.clock()
+        own = piece.bucket.dtype is self.artist.dtype
+        piece.drawing = self.artist.begin(
+            piece.row, piece.bucket.dtype, job.conditions if own else None
+        )
+        if own:
+            job.conditions = piece.drawing.conditions
+
+    def decode(self, piece: Piece) -> None:
+        """Decode one picture; its job is answered when it was the last one."""
+        drawing, job = piece.drawing, piece.job
+        if drawing is None:
+            raise RuntimeError("a row without steps")
+        wide = piece.bucket.dtype is not self.artist.dtype
+        short = self.is_short(piece.bucket._replace(chunks=DECODING))
+        tiled = short or self.plan.tiled(piece.bucket.pixels, wide=wide)
+        pixels = self.artist.decode(drawing, tiled=tiled)
+        if not is_finite(pixels):
+            self.again_wider(piece, PictureError("picture_overflow", OVERFLOW))
+            return
+        if is_degenerate(pixels):
+            self.again_wider(piece, PictureError("picture_degenerate", DEGENERATE))
+            return
+        job.pictures[piece.index] = pixels
+        self.pieces.remove(piece)
+        if len(job.pictures) == len(job.rows):
+            job.done(job)
+
+    def again_wider(self, piece: Piece, error: PictureError) -> None:
+        """Draw a row again in float32; in float32 already, its request fails."""
+        job = piece.job
+        job.overflows += error.code == "picture_overflow"
+        job.degenerate += 1
+        if piece.bucket.dtype is torch.float32:
+            self.fail(job, error)
+            return
+        log(f"{error.code} in {piece.bucket.dtype}: drawn again in float32")
+        piece.bucket = piece.bucket._replace(dtype=torch.float32)
+        piece.drawing = None
+
+    # ---- what goes wrong --------------------------------------------------------------------
+
+    def guarded(self, pieces: Sequence[Piece], work: Callable[[], None]) -> None:
+        """Do a tick's work; an error costs no other request its picture."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 (any error fails only these rows)
+            failure = "memory" if is_shortage(error) else "other"
+            if failure == "other":
+                log_failure(error, {one.job_id for p in pieces for one, _ in p.row.mix})
+        else:
+            return
+        # Outside the except block: its traceback would keep the failed pass's tensors alive.
+        for piece in pieces:
+            if piece.drawing is not None and piece.drawing.broken:
+                piece.drawing = None
+        if failure == "memory":
+            self.find_room(pieces)
+        elif len(pieces) > 1:
+            for piece in pieces:
+                piece.alone, piece.drawing = True, None
+        else:
+            self.fail(pieces[0].job, PictureError("generation_failed", UNDRAWN))
+
+    def find_room(self, pieces: Sequence[Piece]) -> None:
+        """After an allocation failed: free what can be freed, and halve the pass.
+
+        Only one row that does not fit by itself, in a device that holds nothing else, fails.
+        """
+        self.counts.shortages += 1
+        self.artist.rest()
+        self.free_memory()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        first = pieces[0]
+        decoding = not first.remaining
+        bucket = first.bucket._replace(chunks=DECODING) if decoding else first.bucket
+        tried = self.is_short(bucket)
+        entries = max(1, sum(piece.entries for piece in pieces) // 2)
+        self.shortages[bucket] = (entries, self.counts.passes + RECOVERY_TICKS)
+        if len(pieces) == 1 and tried:
+            del self.shortages[bucket]
+            self.fail(first.job, out_of_memory_error())
+
+    def is_short(self, bucket: Bucket) -> bool:
+        """Return whether this bucket has lately run out of memory."""
+        return self.counts.passes < self.shortages.get(bucket, (0, 0))[1]
+
+    def give_up(self, job: Job, error: PictureError) -> None:
+        """Fail a job that nobody waits for any more."""
+        self.counts.dropped += 1
+        self.counts.wasted_steps += job.steps
+        self.fail(job, error)
+
+    def fail(self, job: Job, error: PictureError) -> None:
+        """End a job with an error."""
+        self.pieces = [piece for piece in self.pieces if piece.job is not job]
+        job.error = error
+        job.done(job)
+
+
+def is_shortage(error: Exception) -> bool:
+    """Return whether an error means that memory ran out."""
+    if isinstance(error, MEMORY_ERRORS):
+        return True
+    return isinstance(error, RuntimeError) and any(w in str(error) for w in ALLOCATOR_MESSAGES)
+
+
+def out_of_memory_error() -> PictureError:
+    """Return the error that Triton answers with 507, so that SageMaker unloads other models."""
+    return PictureError("memory_pressure", "out of memory")
+
+
+def log(line: str) -> None:
+    """Write one line to the container's log; no prompt and no user is in it."""
+    sys.stderr.write(f"engine: {line}\n")
+    sys.stderr.flush()
+
+
+def log_failure(error: Exception, job_ids: set[str]) -> None:
+    """Log an error's type, its traceback and the job ids of the adapters.
+
+    The error's text is left out, as it could repeat a prompt.
+    """
+    jobs = ",".join(sorted(job_ids)) or "none"
+    frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    lines = (type(error).__name__, *frames)
+    sys.stderr.writelines(f"{line} job_id={jobs}\n" for line in lines)

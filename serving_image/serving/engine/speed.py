@@ -1,0 +1,63 @@
+"""How long passes take: measured at warm-up, corrected by every pass that follows.
+
+A pass through the UNet costs a part that does not depend on the batch (Python, kernel launches,
+reading the weights) and a part that grows with it. The first part says how many rows are worth
+drawing together: where it is small, large passes gain nothing and make short requests wait.
+"""
+
+from dataclasses import dataclass
+
+WORTHWHILE = 1.05
+"""A pass is as small as it can be while a row costs at most this many times what it costs in the
+largest pass."""
+
+MEMORY = 0.9
+"""Weight of the past in the correction; a pass has the rest."""
+
+MAX_CORRECTION = 20.0
+"""Limit of the correction in both directions, so that one pause of the host is soon forgotten."""
+
+
+@dataclass
+class Speed:
+    """Seconds of passes and decodings on this device."""
+
+    fixed: float
+    """Seconds of a pass that do not depend on its size."""
+    per_megapixel: float
+    """Seconds for each entry and million pixels; a row with guidance is two entries."""
+    decode_per_megapixel: float
+    """Seconds of decoding one picture, for each million pixels."""
+    correction: float = 1.0
+    """What passes take now, over what they took at warm-up."""
+
+    def pass_seconds(self, entries: int, pixels: int) -> float:
+        """Return the expected seconds of one pass."""
+        return self.correction * self._raw(entries, pixels)
+
+    def decode_seconds(self, pixels: int) -> float:
+        """Return the expected seconds of decoding one picture."""
+        return self.correction * self.decode_per_megapixel * pixels / 1e6
+
+    def observe(self, entries: int, pixels: int, seconds: float) -> None:
+        """Learn from a pass."""
+        ratio = seconds / max(self._raw(entries, pixels), 1e-6)
+        ratio = min(max(ratio, 1 / MAX_CORRECTION), MAX_CORRECTION)
+        self.correction = MEMORY * self.correction + (1 - MEMORY) * ratio
+
+    def worthwhile_entries(self, pixels: int, limit: int) -> int:
+        """Return how many entries are worth a pass, at most ``limit``.
+
+        >>> Speed(0.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
+        1
+        >>> Speed(9.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
+        15
+        """
+        best = self._raw(limit, pixels) / limit
+        for entries in range(1, limit):
+            if self._raw(entries, pixels) / entries <= WORTHWHILE * best:
+                return entries
+        return limit
+
+    def _raw(self, entries: int, pixels: int) -> float:
+        return self.fixed + self.per_megapixel * entries * pixels / 1e6

@@ -1,0 +1,154 @@
+"""The engine's process: holds the base, draws, and answers the Triton model that forwards to it.
+
+It is no model of Triton's, as Triton answers nobody any more when a model's process dies with
+requests in it. ``serve`` starts this process again, and the forwarding model sends again what was
+unanswered.
+"""
+
+import gc
+import os
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+from threading import Lock, Thread
+
+import torch
+
+from contracts.documents.package import GenerationInfo
+from contracts.shared.gpu_check import NoGpuError
+from serving.adapters.cache import AdapterCache
+from serving.adapters.reader import AdapterReader
+from serving.answer_cache import Answer, AnswerCache
+from serving.device import INSTANCE_TYPE, refuse_cpu
+from serving.engine.departures import Departures
+from serving.engine.engine import Engine
+from serving.engine.warm_up import NoMemoryError, OverflowingBaseError, make_plan, try_plan, warm_up
+from serving.forwarding import HELLO, SOCKET, Request, Response
+from serving.generator import Generator
+from serving.output.marks import make_marker
+from serving.output.safety import make_checker
+from serving.precision import PrecisionError
+from serving.requests import Inputs, Reply
+from serving.service import Limits, PictureService
+from serving.settings import SettingError, read_settings
+from serving.supervision import MARKS_FILE
+
+STARTUP_ERRORS = (NoGpuError, NoMemoryError, OverflowingBaseError, PrecisionError, SettingError)
+
+
+def main() -> int:
+    """Load the base, then answer requests until the process is ended."""
+    run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        if device.type == "cpu":
+            refuse_cpu(os.environ.get(INSTANCE_TYPE, ""))
+        service = make_service(Path(os.environ["LIKENESS_BASE_DIR"]), device, run_dir)
+    except STARTUP_ERRORS as error:
+        sys.stderr.write(f"engine: {error}\n")
+        return 2
+    # The imported libraries are half a million objects that live as long as the process. Unless
+    # they are frozen, every full collection scans them for a third of a second.
+    gc.collect()
+    gc.freeze()
+    service.engine.thread.start()
+    answer_requests(service, run_dir / SOCKET)
+    return 0
+
+
+def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureService:
+    """Load the base, and make all that answers requests; its engine's thread is not started."""
+    settings = read_settings()
+    generator = Generator(base, device)
+    warm_up(generator)
+    plan = make_plan(generator, settings.adapter_bytes)
+    plan, speed = try_plan(generator, plan, settings.rows_per_pass)
+    card = generator.card
+    reader = AdapterReader(card.sha256, generator.layers, device, generator.dtype)
+    adapters = AdapterCache(reader.read, settings.adapter_bytes)
+    return PictureService(
+        engine=Engine(
+            generator,
+            plan,
+            speed,
+            settings.rows_per_pass,
+            free_memory=lambda: adapters.shrink(0),
+            weights=settings.tenant_weights,
+            find_dropped=Departures(run_dir).take,
+        ),
+        card=card,
+        adapters=adapters,
+        answers=AnswerCache(settings.answer_bytes),
+        marker=make_marker(os.environ.get(MARKS_FILE), os.environ),
+        checker=make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device),
+        limits=Limits(
+            requests=settings.queue_size + settings.rows_per_pass,
+            seconds=settings.request_seconds,
+            request_work=settings.request_work,
+            model_work=settings.model_work,
+        ),
+        count_chunks=generator.count_chunks,
+        run_dir=run_dir,
+    )
+
+
+def answer_requests(service: PictureService, address: Path) -> None:
+    """Take requests from every connection; one comes when the forwarding model starts."""
+    address.unlink(missing_ok=True)  # of a process that died
+    with Listener(str(address), family="AF_UNIX") as listener:
+        while True:
+            connection = listener.accept()
+            Thread(target=take_requests, args=(service, connection), daemon=True).start()
+
+
+def take_requests(service: PictureService, connection: "Connection[Response, Request]") -> None:
+    """Hand the requests of one connection to the service until the other side has gone."""
+    sending = Lock()
+    with suppress(EOFError, OSError):
+        connection.send(HELLO)
+        while True:
+            request = connection.recv()
+            service.submit(
+                Inputs(
+                    prompt=request.prompt,
+                    negative_prompt=request.negative_prompt,
+                    gen_args=request.gen_args,
+                    image=request.image,
+                    adapter=request.adapter,
+                    request_id=request.request_id,
+                    received=request.received,
+                    reply=make_reply(connection, sending, request.number),
+                )
+            )
+
+
+def make_reply(connection: "Connection[Response, Request]", sending: Lock, number: int) -> Reply:
+    """Return the function that answers one request."""
+
+    def reply(result: Answer | Exception) -> None:
+        # When the forwarding model has died, nobody waits for the answer.
+        with sending, suppress(OSError):
+            connection.send(make_response(number, result))
+
+    return reply
+
+
+def make_response(number: int, result: Answer | Exception) -> Response:
+    """Return the answer as it is sent."""
+    if isinstance(result, Exception):
+        return Response(number, (), b"", str(result))
+    return Response(number, result.pictures, dump_info(result.info), "")
+
+
+def dump_info(info: GenerationInfo) -> bytes:
+    """Return JSON without the fields that say nothing here: older readers refuse them."""
+    omitted = {"strength", "image_sha256"} if info.image_sha256 is None else set()
+    if not info.scheduler_options:
+        omitted.add("scheduler_options")
+    return info.model_dump_json(exclude=omitted).encode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

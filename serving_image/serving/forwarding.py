@@ -1,0 +1,172 @@
+"""The resident base as Triton sees it: a model that forwards each request to the engine's process.
+
+It imports neither torch nor pydantic, so it does not die of what the engine may die of. Triton lets
+a model answer later: ``execute`` returns None, and each answer goes through its request's response
+sender, from any thread and in any order.
+"""
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any, NamedTuple
+
+SOCKET = "engine.sock"
+"""The engine's socket in LIKENESS_RUN_DIR; it exists when the engine has warmed up."""
+
+RETRY_SECONDS = 0.05
+LOOK_SECONDS = 0.5
+"""How often requests without an answer are looked through."""
+
+GRACE_SECONDS = 5.0
+"""Time beyond a request's own in which the engine itself says that it is late."""
+
+MAX_SENDINGS = 2
+"""A request during which the engine died twice is not sent again: it may be the cause."""
+
+DIED = "likeness/base_unavailable: the base has died, and is being started again"
+LATE = "likeness/not_in_time: the base did not answer in time, try again"
+
+
+class Request(NamedTuple):
+    """One request on its way to the engine."""
+
+    number: int
+    prompt: bytes
+    negative_prompt: bytes
+    gen_args: bytes
+    image: bytes
+    adapter: bytes
+    """Folder of the calling model's adapter; the users' model.py sets it, never a client."""
+    request_id: str
+    received: float
+    """When the user's model got the request, on ``time.monotonic``, which all processes share."""
+
+
+class Response(NamedTuple):
+    """One answer on its way back."""
+
+    number: int
+    pictures: tuple[bytes, ...]
+    info: bytes
+    error: str
+    """Empty when there are pictures."""
+
+
+HELLO = Response(0, (), b"", "")
+"""What the engine says first; requests are numbered from 1."""
+
+
+@dataclass
+class Waiting:
+    """A request without an answer."""
+
+    request: Request
+    sender: Any
+    """Triton's response sender."""
+    sendings: int = 0
+
+
+class Forwarder:
+    """Sends requests to the engine, and each answer to its sender; survives the engine's death."""
+
+    def __init__(self, address: Path, seconds: float, respond: Any) -> None:  # noqa: ANN401
+        """Wait until the engine is ready.
+
+        Args:
+            address: the engine's socket.
+            seconds: time from the arrival of a request to its answer.
+            respond: is called with a sender and a Response.
+        """
+        self.address, self.seconds, self.respond = address, seconds, respond
+        self.waiting: dict[int, Waiting] = {}
+        self.lock = Lock()
+        self.last = 0
+        self.closed = False
+        self.connection = self.connect()
+        self.thread = Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def connect(self) -> "Connection[Request, Response]":
+        """Return a connection; wait for the engine as long as it takes, and answer who cannot."""
+        while True:
+            # A process that is being killed may still accept, so the engine speaks first.
+            with suppress(OSError, EOFError):
+                connection = Client(str(self.address), family="AF_UNIX")
+                connection.recv()
+                return connection
+            self.answer_late(DIED)
+            time.sleep(RETRY_SECONDS)
+
+    def next_number(self) -> int:
+        """Return a number for the next request."""
+        self.last += 1
+        return self.last
+
+    def forward(self, request: Request, sender: Any) -> None:  # noqa: ANN401
+        """Send one request; its answer comes from another thread."""
+        waiting = Waiting(request, sender)
+        with self.lock:
+            self.waiting[request.number] = waiting
+            self.send(waiting)
+
+    def send(self, waiting: Waiting) -> None:
+        """Send, or leave it for the next connection."""
+        with suppress(OSError):
+            self.connection.send(waiting.request)
+            waiting.sendings += 1
+
+    def run(self) -> None:
+        """Receive answers until closed."""
+        while not self.closed:
+            try:
+                if self.connection.poll(LOOK_SECONDS):
+                    self.answer(self.connection.recv())
+            except (EOFError, OSError):
+                self.send_again()
+            self.answer_late(LATE)
+
+    def send_again(self) -> None:
+        """Connect to the engine that was started in place of the one that died."""
+        if self.closed:
+            return
+        connection = self.connect()
+        with self.lock:
+            self.connection = connection
+            guilty = [w for w in self.waiting.values() if w.sendings >= MAX_SENDINGS]
+            for waiting in self.waiting.values():
+                if waiting not in guilty:
+                    self.send(waiting)
+        for waiting in guilty:
+            self.answer(Response(waiting.request.number, (), b"", DIED))
+
+    def answer_late(self, error: str) -> None:
+        """Answer requests whose time is over; nobody waits for ever."""
+        latest = time.monotonic() - self.seconds - GRACE_SECONDS
+        with self.lock:
+            late = [n for n, w in self.waiting.items() if w.request.received < latest]
+        for number in late:
+            self.answer(Response(number, (), b"", error))
+
+    def answer(self, response: Response) -> None:
+        """Answer a request, unless it was answered already."""
+        with self.lock:
+            waiting = self.waiting.pop(response.number, None)
+        if waiting is not None:
+            self.respond(waiting.sender, response)
+
+    def close(self) -> None:
+        """End the thread, and answer what is unfinished."""
+        self.closed = True
+        self.thread.join()
+        self.connection.close()
+        for number in list(self.waiting):
+            self.answer(Response(number, (), b"", DIED))
+
+
+def request_seconds() -> float:
+    """Return LIKENESS_REQUEST_SECONDS; the engine checks it."""
+    return float(os.environ.get("LIKENESS_REQUEST_SECONDS", "60"))

@@ -1,0 +1,143 @@
+"""One request inside the base: what it asks for, its adapters, and its answer."""
+
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL.Image import Image
+
+from contracts.documents.package import GenerationInfo, MixedAdapter
+from contracts.marks.marking import Marker
+from contracts.shared.prompts import name_subject
+from contracts.shared.samplers import SAMPLERS
+from serving.adapters.cache import Lease
+from serving.adapters.hooks import Mix
+from serving.adapters.reader import Adapter
+from serving.answer_cache import Answer
+from serving.generator import Row
+from serving.output.marks import mark_picture
+from serving.tensors import PictureRequest
+
+Reply = Callable[["Answer | Exception"], None]
+"""Sends an answer, or the error that the request ends with."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The input tensors of one request, and where it came from."""
+
+    prompt: bytes
+    negative_prompt: bytes
+    gen_args: bytes
+    image: bytes
+    adapter: bytes
+    """Folder of the calling model's adapter."""
+    request_id: str
+    received: float
+    """When the user's model got the request, on ``time.monotonic``."""
+    reply: Reply
+
+    @property
+    def caller(self) -> Path:
+        """Folder of the calling model's adapter."""
+        return Path(self.adapter.decode(errors="surrogateescape"))
+
+
+@dataclass(eq=False)
+class PendingRequest:
+    """One request while it is processed."""
+
+    request: PictureRequest
+    owner: Adapter | None
+    """The calling model's adapter; None when the caller is the base itself.
+
+    Its trigger word is used even at ``lora_scale`` 0."""
+    lease: Lease
+    """Keeps the adapters on the device."""
+    user: str
+    """The tenant's hash; the caller's folder where it has no tenant."""
+    inputs: Inputs
+    mixed: tuple[Adapter, ...] = ()
+    """The adapters that ``request.arguments.adapters`` names, in that order."""
+    key: str | None = None
+    """Key in the answer cache; None when the answer must not be cached."""
+    rows: tuple[Row, ...] = ()
+    taken: float = field(default_factory=time.monotonic)
+    """When the base began to parse it."""
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The caller's adapter; None at ``lora_scale`` 0."""
+        return self.owner if self.request.lora_scale else None
+
+    @property
+    def mix(self) -> Mix:
+        """Every adapter that changes the base for this request, with its scale."""
+        own = ((self.adapter, self.request.lora_scale),) if self.adapter else ()
+        weights = (other.weight for other in self.request.arguments.adapters)
+        mixed = zip(self.mixed, weights, strict=True)
+        return own + tuple((adapter, weight) for adapter, weight in mixed if weight)
+
+    @property
+    def job_ids(self) -> set[str]:
+        """Ids of the jobs that trained the adapters, for the log."""
+        return {adapter.job_id for adapter, _ in self.mix}
+
+    def make_rows(self) -> tuple[Row, ...]:
+        """Return the generator's row for each picture of this request."""
+        request, trigger_word = self.request, self.owner.trigger_word if self.owner else ""
+        avoided, mix = request.negative_prompt, self.mix
+        if avoided is not None:
+            avoided = name_subject(avoided, trigger_word)
+        return tuple(
+            Row(
+                prompt=name_subject(request.prompt, trigger_word),
+                negative_prompt=avoided,
+                seed=seed,
+                guidance_scale=request.guidance_scale,
+                sampling=request.sampling,
+                mix=mix,
+                image=request.image.pixels if request.image else None,
+            )
+            for seed in request.seeds
+        )
+
+
+def describe(pending: PendingRequest, base_sha256: str, seconds: float) -> GenerationInfo:
+    """Return the provenance of a request's pictures: weights, seeds and settings."""
+    request = pending.request
+    return GenerationInfo(
+        base_sha256=base_sha256,
+        adapter_sha256=pending.adapter.sha256 if pending.adapter else None,
+        seeds=request.seeds,
+        num_inference_steps=request.num_inference_steps,
+        guidance_scale=request.guidance_scale,
+        lora_scale=request.lora_scale,
+        mixed=tuple(
+            MixedAdapter(sha256=adapter.sha256, weight=named.weight)
+            for adapter, named in zip(pending.mixed, request.arguments.adapters, strict=True)
+        ),
+        strength=request.strength,
+        image_sha256=request.image.sha256 if request.image else None,
+        scheduler=SAMPLERS[request.scheduler].scheduler,
+        scheduler_options=SAMPLERS[request.scheduler].options,
+        width=request.width,
+        height=request.height,
+        seconds=round(seconds, 3),
+    )
+
+
+def make_answer(
+    pending: PendingRequest, images: list[Image], info: GenerationInfo, marker: Marker
+) -> tuple[Answer, int]:
+    """Return the marked files in base64, by seed, and how many lack a watermark."""
+    arguments, seeds = pending.request.arguments, pending.request.seeds
+    about = (info, pending.adapter.job_id if pending.adapter else None)
+    marked = [
+        mark_picture(marker, image, seed, arguments, about)
+        for image, seed in zip(images, seeds, strict=True)
+    ]
+    files = tuple(base64.b64encode(one.file) for one in marked)
+    return Answer(files, info), sum(not one.has_watermark for one in marked)

@@ -1,0 +1,303 @@
+"""What the base does with a request: parse it, have it drawn, and answer it.
+
+Only the engine's thread draws. Parsing, looking answers up, reading adapters, decoding start images
+and writing files happen on other threads, so a cached answer waits for nobody's picture.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from PIL.Image import Image, fromarray
+
+from contracts.base import BaseCard
+from contracts.marks.marking import Marker
+from serving.adapters.cache import AdapterCache, Lease
+from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
+from serving.answer_cache import Answer, AnswerCache, answer_key
+from serving.engine.engine import Engine, Job, is_shortage, log_failure, out_of_memory_error
+from serving.generator import Pixels, Row
+from serving.metrics import emit
+from serving.output.safety import Checker
+from serving.requests import Inputs, PendingRequest, describe, make_answer
+from serving.tensors import PictureError, check_chunks, parse_request
+
+PARSING_THREADS = 4
+WRITING_THREADS = 2
+
+GIVEN_UP = {"cancelled", "not_in_time"}
+"""Codes of requests that nobody waits for any more."""
+
+BUSY = "the base has too many requests, try again"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an operator allows."""
+
+    requests: int = 72
+    """Unanswered requests; one more is ``busy``."""
+    seconds: float = 60.0
+    """Time from the arrival of a request to its answer."""
+    request_work: float = 0.0
+    """Megapixel steps of one request; 0: no limit."""
+    model_work: float = 0.0
+    """Megapixel steps that one model's unanswered requests may have together; 0: no limit."""
+
+
+class PictureService:
+    """Takes requests in and answers each of them once."""
+
+    def __init__(  # noqa: PLR0913 (what the server knows and the tests choose)
+        self,
+        *,
+        engine: Engine,
+        card: BaseCard,
+        adapters: AdapterCache,
+        answers: AnswerCache,
+        marker: Marker,
+        checker: Checker,
+        limits: Limits,
+        count_chunks: Callable[[Row], int],
+        run_dir: Path,
+    ) -> None:
+        self.engine, self.card, self.adapters, self.answers = engine, card, adapters, answers
+        self.marker, self.checker, self.limits = marker, checker, limits
+        self.count_chunks, self.run_dir = count_chunks, run_dir
+        self.parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
+        self.writing = ThreadPoolExecutor(WRITING_THREADS, "write")
+        self.lock = Lock()
+        self.unanswered = 0
+        self.work: defaultdict[Path, float] = defaultdict(float)
+        """By model, the megapixel steps of its unanswered requests."""
+        self.equal: dict[str, list[PendingRequest]] = {}
+        """By key, requests whose answer another request's drawing will be."""
+        self.checking = Lock()
+        self.unwatermarked = 0
+        """Pictures that got no watermark, since the last line of metrics."""
+        self.reported = (0, 0, 0, 0.0)
+
+    def close(self) -> None:
+        """Answer what is unfinished with an error, and end all threads."""
+        self.parsing.shutdown()
+        self.engine.stop()
+        self.writing.shutdown()
+
+    def submit(self, inputs: Inputs) -> None:
+        """Take a request in; the reply comes from another thread, or at once."""
+        with self.lock:
+            full = self.unanswered >= self.limits.requests
+            self.unanswered += not full
+        if full:
+            inputs.reply(PictureError("busy", BUSY))
+            self.report({"Requests": 1, "Refused": 1})
+        else:
+            self.parsing.submit(self.take, inputs)
+
+    def take(self, inputs: Inputs) -> None:
+        """Parse a request; answer it from memory, or have it drawn."""
+        lease = Lease(self.adapters)
+        try:
+            pending = self.parse(inputs, lease)
+            answer = self.answers.find(pending.key)
+            if answer is None:
+                self.begin(pending)
+                return
+            self.finish(inputs, lease, answer, {"AnswerHits": 1})
+        except PictureError as error:
+            self.finish(inputs, lease, error, {"Refused": 1})
+        except Exception as error:  # noqa: BLE001 (any error fails only this request)
+            self.finish(inputs, lease, self.explain(error, set()), {})
+
+    def parse(self, inputs: Inputs, lease: Lease) -> PendingRequest:
+        """Parse one request and find its adapters.
+
+        Raises:
+            PictureError: the request or one of its adapters cannot be used.
+        """
+        request = parse_request(
+            inputs.prompt, inputs.negative_prompt, inputs.gen_args, self.card, inputs.image
+        )
+        check_work(request.work, self.limits.request_work)
+        caller = inputs.caller
+        others = find_mixed_adapters(caller, request.arguments.adapters, self.run_dir)
+        owner = lease.find(caller) if has_adapter(caller) else None
+        pending = PendingRequest(
+            request=request,
+            owner=owner,
+            lease=lease,
+            user=read_tenant(caller) or str(caller),
+            inputs=inputs,
+            mixed=tuple(lease.find(other) for other in others),
+        )
+        pending.rows = pending.make_rows()
+        weights = tuple(f"{adapter.sha256} {scale}" for adapter, scale in pending.mix)
+        pending.key = answer_key(request, owner.sha256 if owner else str(caller), weights)
+        return pending
+
+    def begin(self, pending: PendingRequest) -> None:
+        """Have a request drawn, unless an equal one is being drawn already."""
+        chunks = check_chunks(self.count_chunks(pending.rows[0]))
+        with self.lock:
+            if pending.key is not None and pending.key in self.equal:
+                self.equal[pending.key].append(pending)
+                return
+            model, work = pending.inputs.caller, pending.request.work
+            limit = self.limits.model_work
+            if limit and self.work[model] and self.work[model] + work > limit:
+                raise PictureError("busy", "this model has too much work waiting, try again")
+            self.work[model] += work
+            if pending.key is not None:
+                self.equal[pending.key] = []
+        received = pending.inputs.received
+        self.engine.submit(
+            Job(
+                rows=pending.rows,
+                chunks=chunks,
+                user=pending.user,
+                done=lambda job: self.hand_over(pending, job),
+                deadline=received + self.limits.seconds,
+                received=received,
+                request_id=pending.inputs.request_id,
+            )
+        )
+
+    def hand_over(self, pending: PendingRequest, job: Job) -> None:
+        """Leave the engine's thread with a job that has ended."""
+        self.writing.submit(self.write, pending, job)
+
+    def write(self, pending: PendingRequest, job: Job) -> None:
+        """Check and write a job's pictures, and answer every request that waits for them."""
+        try:
+            result: Answer | PictureError = job.error or self.make(pending, job)
+        except PictureError as error:
+            result = error
+        except Exception as error:  # noqa: BLE001 (any error fails only this request)
+            result = self.explain(error, pending.job_ids)
+        if isinstance(result, Answer):
+            self.answers.put(pending.key, result)
+        with self.lock:
+            equal = self.equal.pop(pending.key, []) if pending.key is not None else []
+            self.work[pending.inputs.caller] -= pending.request.work
+            if self.work[pending.inputs.caller] <= 0:
+                del self.work[pending.inputs.caller]
+        self.finish(pending.inputs, pending.lease, result, self.values_of(pending, job))
+        for other in equal:
+            self.follow(other, result)
+
+    def follow(self, pending: PendingRequest, result: Answer | PictureError) -> None:
+        """Answer a request as its equal was answered."""
+        if isinstance(result, Answer):
+            again = Answer(result.pictures, result.info.model_copy(update={"cached": True}))
+            self.finish(pending.inputs, pending.lease, again, {"AnswerHits": 1})
+        elif result.code in GIVEN_UP:  # the other caller had gone, or that one's time was over
+            self.parsing.submit(self.restart, pending)
+        else:
+            self.finish(pending.inputs, pending.lease, result, {})
+
+    def restart(self, pending: PendingRequest) -> None:
+        """Have a request drawn whose equal was not."""
+        try:
+            self.begin(pending)
+        except PictureError as error:
+            self.finish(pending.inputs, pending.lease, error, {"Refused": 1})
+
+    def make(self, pending: PendingRequest, job: Job) -> Answer:
+        """Return the answer with the pictures of a job.
+
+        Raises:
+            PictureError: the safety checker refuses a picture.
+        """
+        images = [to_image(job.pictures[index]) for index in range(len(job.rows))]
+        with self.checking:
+            refused = any(self.checker.unsafe(images))
+        if refused:
+            raise PictureError("unsafe_picture", "the safety checker refused the picture")
+        info = describe(pending, self.card.sha256, time.monotonic() - pending.taken)
+        answer, unwatermarked = make_answer(pending, images, info, self.marker)
+        with self.lock:
+            self.unwatermarked += unwatermarked
+        return answer
+
+    def explain(self, error: Exception, job_ids: set[str]) -> PictureError:
+        """Log an unforeseen error, and return ours; its own text could repeat a prompt."""
+        if is_shortage(error):
+            return out_of_memory_error()
+        log_failure(error, job_ids)
+        return PictureError("generation_failed", "the picture could not be encoded")
+
+    def finish(
+        self,
+        inputs: Inputs,
+        lease: Lease,
+        result: Answer | PictureError,
+        values: dict[str, float],
+    ) -> None:
+        """Answer one request, and write its line of metrics."""
+        lease.release()
+        with self.lock:
+            self.unanswered -= 1
+        self.report({"Requests": 1, **values})
+        inputs.reply(result)
+
+    def values_of(self, pending: PendingRequest, job: Job) -> dict[str, float]:
+        """Return the metrics of a job."""
+        now = time.monotonic()
+        begun = job.first_tick if job.first_tick is not None else now
+        dropped = job.error is not None and job.error.code in GIVEN_UP
+        return {
+            "Pictures": len(job.pictures) if job.error is None else 0,
+            "RequestSeconds": round(now - pending.inputs.received, 3),
+            "WaitSeconds": round(begun - job.received, 3),
+            "Overflows": job.overflows,
+            "DegeneratePictures": job.degenerate,
+            "Dropped": int(dropped),
+            "WastedSteps": job.steps if dropped else 0,
+        }
+
+    def report(self, values: dict[str, float]) -> None:
+        """Write one line of metrics: a request's own, and what has changed since the last line."""
+        adapters, counts = self.adapters, self.engine.counts
+        activation = adapters.seconds + getattr(self.engine.artist, "activation_seconds", 0.0)
+        with self.lock:
+            now = (adapters.hits, adapters.misses, counts.shortages, activation)
+            hits, misses, shortages, before = self.reported
+            self.reported = now
+            waiting = self.unanswered
+            unwatermarked, self.unwatermarked = self.unwatermarked, 0
+        emit(
+            {
+                "Pictures": 0,
+                "Refused": 0,
+                "AnswerHits": 0,
+                **values,
+                "ActivationMilliseconds": round(1e3 * (activation - before), 3),
+                "AdapterHits": now[0] - hits,
+                "AdapterMisses": now[1] - misses,
+                "MemoryShortages": now[2] - shortages,
+                "AdaptersResident": len(adapters.resident),
+                "AdapterBytes": adapters.resident_bytes,
+                "RequestsInBase": waiting,
+                "Unwatermarked": unwatermarked,
+            }
+        )
+
+
+def check_work(work: float, limit: float) -> None:
+    """Refuse a request that asks for more than the operator allows."""
+    if limit and work > limit:
+        text = (
+            "width x height x num_inference_steps x num_images_per_prompt: this endpoint draws at"
+            f" most {limit:g} million a request"
+        )
+        raise PictureError("over_budget", text)
+
+
+def to_image(pixels: Pixels) -> Image:
+    """Return a picture of values in [0, 1], as diffusers makes it."""
+    return fromarray((pixels * 255).round().astype(np.uint8))
