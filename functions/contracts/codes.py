@@ -105,7 +105,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "import_layers_refused": CodeEntry(
         "The LoRA changes convolutions",
-        "The endpoint changes linear layers only; leaving out the others would draw other pictures.",
+        "The endpoint changes linear layers only; without the others, pictures would differ.",
         "Import a LoRA without convolutions (conv_dim 0; no proj_in of SD 1), or train anew.",
         "owner",
         False,

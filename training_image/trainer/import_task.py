@@ -257,4 +257,3 @@ def finish_import(
     job.base.prompt_cache.clear()  # the import's text encoders may have embedded prompts
     log(f"task {task.job_id} {result.status}")
     return result
-
