@@ -75,6 +75,7 @@ def verdicts(finder: ChildFaceFinder) -> Iterator[Figure]:
             photo.codes != codes for photo, codes in zip(checked.photos, case.expected, strict=True)
         )
         wrong += checked.people != case.people
+        wrong += checked.codes != case.advice
         yield Figure(f"wrong verdicts: {case.name}", wrong, "", 0, "less")
 
 

@@ -24,6 +24,8 @@ class Case(NamedTuple):
     photos: tuple[Image.Image, ...]
     expected: tuple[tuple[str, ...], ...]
     people: int = 1
+    advice: tuple[str, ...] = ()
+    """The codes on the photos as a set."""
 
 
 def photo(name: str) -> Image.Image:
@@ -48,6 +50,9 @@ def cases() -> Iterator[Case]:
     yield Case("five of one person", (*good, photo(PARTIAL)), nothing * 5)
     mirrored = tuple(ImageOps.mirror(image) for image in good)
     yield Case("mirrored photos of one person", (*good, *mirrored), nothing * 8)
+    one = photo(PRESIDENT[0])
+    near = tuple(ImageEnhance.Brightness(one).enhance(1 + n / 20) for n in range(5))
+    yield Case("one view", near, nothing * 5, advice=("same_angle", "same_distance"))
     yield Case("no face", (photo(ASTRONAUT).crop(BODY),), (("no_face",),))
     yield Case("an empty wall", (Image.new("RGB", (400, 300), "grey"),), (("no_face",),))
     yield Case("two faces of one size", (beside(head, head),), (("ambiguous_faces",),))

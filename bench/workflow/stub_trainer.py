@@ -29,7 +29,8 @@ DATA = ROOT / "input" / "data"
 RANK = 4
 SPREAD = 0.02
 ADAPTED = ".to_q.weight"
-UNET_WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
+UNET_WEIGHTS = "unet/diffusion_pytorch_model*.safetensors"
+"""One file, of any variant."""
 Shapes = Mapping[str, tuple[int, int]]
 
 
@@ -38,7 +39,8 @@ def main() -> int:
     plan_file, base = DATA / layout.PLAN_CHANNEL / layout.PLAN_FILE, DATA / layout.BASE_CHANNEL
     plan = TrainingPlan.model_validate_json(plan_file.read_bytes())
     card = BaseCard.model_validate_json((base / layout.BASE_FILE).read_bytes())
-    shapes = shapes_of(base / UNET_WEIGHTS)
+    (weights,) = base.glob(UNET_WEIGHTS)
+    shapes = shapes_of(weights)
     for task in plan.tasks:
         check_photos(task)
         commit(task, card, random_adapter(task.job_id, shapes))

@@ -509,6 +509,27 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "few_photos": CodeEntry(
+        "A few more photos are advised",
+        "The photos are used, but fewer than 10 of them can be; 10 to 15 make a better model.",
+        "Add photos from other days, places and angles, then upload the request again.",
+        "nobody",
+        False,
+    ),
+    "same_angle": CodeEntry(
+        "All faces look in one direction",
+        "The photos are used, but the face is turned in the same way on all of them.",
+        "Add photos from the left and the right side, or the model draws one view only.",
+        "nobody",
+        False,
+    ),
+    "same_distance": CodeEntry(
+        "All photos are from one distance",
+        "The photos are used, but the face has about the same size on all of them.",
+        "Add some photos from near, and some that show the shoulders or the whole person.",
+        "nobody",
+        False,
+    ),
     "little_variety": CodeEntry(
         "The photos are very similar",
         "The photos are used, but they are made from, or show, fewer than five different moments.",

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from contracts.codes import CODES
 from tests.e2e.stack import SMALL, Stack
 from tests.fakes.people import candid, portraits
 
@@ -27,4 +28,6 @@ def test_the_owner_hears_which_photos_show_another_person(stack: Stack) -> None:
     assert "TrainAdapter" not in stack.states(execution)
     assert ANNA not in json.dumps(stack.history(execution), default=str)
     stack.execution("one-person")
-    assert stack.notice("one-person")["code"] == "ready"
+    ready = stack.notice("one-person")
+    assert ready["code"] == "ready"
+    assert CODES["few_photos"].hint in ready["text"], "eight photos, and ten are advised"

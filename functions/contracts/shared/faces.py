@@ -17,6 +17,14 @@ TURNED_ABOVE = 0.35
 """Distance of the nose from the middle of the eyes, in distances between the eyes, from which on a
 face is turned away."""
 
+SAME_ANGLE_SPREAD = 0.1
+"""Largest minus smallest turn of the faces, below which all look in one direction. A turn of 0.1 is
+a head turned by about 15 to 20 degrees; five official portraits of one man spread over 0.25."""
+
+SAME_SIZE_RATIO = 1.3
+"""Largest by smallest share of the faces, below which all photos are from one distance. The five
+portraits have 2.0."""
+
 SAME_PERSON_DISTANCE = 0.6
 """Largest mean distance of the face embeddings within one person's photos."""
 

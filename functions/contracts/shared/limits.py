@@ -9,6 +9,9 @@ MAX_IMPORT_BYTES = 400 << 20
 MAX_ADAPTER_BYTES = 500 << 20
 """Largest adapter that is published; Lambda's memory holds it three times."""
 
+ADVISED_PHOTOS = 10
+"""Number of usable photos below which the owner is advised to add some; 10 to 15 are good."""
+
 MAX_PHOTOS = 100
 """Largest number of photos of the subject, and of pictures of its class, in one upload."""
 

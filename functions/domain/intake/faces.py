@@ -9,7 +9,7 @@ from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import faces as rules
 from contracts.shared import layout
-from contracts.shared.limits import MAX_FACES_SECONDS
+from contracts.shared.limits import MAX_FACES_SECONDS, MIN_PHOTOS
 from domain.intake.normalisation import MAX_PHOTO_BYTES
 from domain.ports.faces import FaceFinder, FoundFace
 from domain.ports.storage import ObjectMissingError, Storage
@@ -66,7 +66,8 @@ def check_faces(photos: Sequence[PhotoVerdict], services: FaceServices) -> Check
     ]
     people = people_on(judged, found)
     verdicts = tuple(on_person(photo, people.get(photo.index)) for photo in judged)
-    codes = () if len(found) == len(usable) else ("faces_not_checked",)
+    unseen = () if len(found) == len(usable) else ("faces_not_checked",)
+    codes = (*unseen, *advice_on_variety(verdicts, found))
     return CheckedFaces(verdicts, codes, 1 if has_majority(people) else len({*people.values()}))
 
 
@@ -101,6 +102,30 @@ def on_faces(photo: PhotoVerdict, faces: Sequence[FoundFace]) -> PhotoVerdict:
 def is_turned(face: FoundFace) -> bool:
     """Whether a face is seen from the side."""
     return not face.upright or abs(face.turn) > rules.TURNED_ABOVE
+
+
+def advice_on_variety(
+    photos: Sequence[PhotoVerdict], found: Mapping[int, tuple[FoundFace, ...]]
+) -> tuple[str, ...]:
+    """Return the codes of advice on the faces as a set.
+
+    Copies, crops and mirror images of another photo are left out: they add no view. With fewer than
+    MIN_PHOTOS others, ``little_variety`` says already what is missing.
+    """
+    faces = [
+        found[photo.index][0]
+        for photo in photos
+        if photo.face is not None and "similar_photo" not in photo.codes
+    ]
+    if len(faces) < MIN_PHOTOS:
+        return ()
+    turns, shares = [face.turn for face in faces], [face.share for face in faces]
+    advice = {
+        "same_angle": not any(map(is_turned, faces))
+        and max(turns) - min(turns) < rules.SAME_ANGLE_SPREAD,
+        "same_distance": max(shares) < rules.SAME_SIZE_RATIO * min(shares),
+    }
+    return tuple(code for code, applies in advice.items() if applies)
 
 
 def refused(photo: PhotoVerdict, code: str) -> PhotoVerdict:

@@ -15,7 +15,7 @@ from contracts.errors import (
     TooFewPhotosError,
 )
 from contracts.shared import layout
-from contracts.shared.limits import MIN_PHOTOS
+from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces, looks_for_faces
@@ -309,7 +309,11 @@ def advice_on_set(photos: Iterable[PhotoVerdict]) -> tuple[str, ...]:
     """Return the codes of advice on the photos as a set."""
     good = [photo for photo in photos if photo.verdict != "refused"]
     moments = sum("similar_photo" not in photo.codes for photo in good)
-    return ("little_variety",) if moments < MIN_PHOTOS <= len(good) else ()
+    advice = {
+        "few_photos": MIN_PHOTOS <= len(good) < ADVISED_PHOTOS,
+        "little_variety": moments < MIN_PHOTOS <= len(good),
+    }
+    return tuple(code for code, applies in advice.items() if applies)
 
 
 def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from contracts.documents.stages import DryRunInput
 from contracts.shared import layout
 from domain.notices.notices import deliver
 from domain.notices.services import NoticeServices
-from domain.notices.words import photo_notices
+from domain.notices.words import advice_text, photo_notices
 from domain.ports.storage import read_document
 from domain.pricing.grid import grid_trials
 
@@ -39,7 +39,7 @@ def dry_run_notice(given: DryRunInput, services: NoticeServices) -> Notice:
         trainings=len(grid_trials(accepted.request)),
         origins={field: str(origin) for field, origin in accepted.origins.items()},
     )
-    advice = " ".join(CODES[code].text for code in report.codes)
+    advice = advice_text(report)
     return Notice(
         notice_id=f"dry-run-{job.job_id}",
         job_id=job.job_id,

@@ -26,6 +26,10 @@ from domain.ports.storage import Storage, find_document, read_document
 from domain.sweeps.ranking import ranking_text
 
 MAX_FILE_NAME = 200
+JUDGED = "gate_"
+"""How the codes begin of a model that was trained and not good enough: advice on the photos may say
+why."""
+
 _FACTS = {
     "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
     "photos_too_slow": "Photos that can be used: {found}; needed: {needed}.",
@@ -61,6 +65,7 @@ def ready_notice(
     result = read_document(documents, result_key, TrainingResult)
     gate, left_out = result.gate, left_out_text(result.photos)
     trials = trials_of(job, documents) if accepted.request.sweep is not None else ()
+    figures = left_out, ranking_text(trials), advice_on_photos(job, documents)
     return Notice(
         notice_id=f"ready-{job.job_id}",
         job_id=job.job_id,
@@ -69,7 +74,7 @@ def ready_notice(
         status="succeeded",
         code="ready",
         title=entry.title,
-        text=" ".join(filter(None, (entry.text, left_out, ranking_text(trials), entry.hint))),
+        text=" ".join(filter(None, (entry.text, *figures, entry.hint))),
         retryable=entry.retryable,
         photos=photo_notices(job, documents, result.photos, also=ADVICE | TRAINER_ADVICE),
         model=ModelNotice(
@@ -104,7 +109,10 @@ def failure_notice(
     owners = job is not None and entry.who == "owner"
     swept = job is not None and ending.code == "sweep_failed"
     trials = trials_of(job, documents) if job is not None and swept else ()
-    facts = facts_text(ending), left_out_text(trainer) if owners else "", ranking_text(trials)
+    judged = job is not None and ending.code.startswith(JUDGED)
+    advice = advice_on_photos(job, documents) if job is not None and judged else ""
+    left_out = left_out_text(trainer) if owners else ""
+    facts = facts_text(ending), left_out, ranking_text(trials), advice
     return Notice(
         notice_id=failure_notice_id(ending.execution_arn, ending.redrive_count),
         job_id=None if job is None else job.job_id,
@@ -127,6 +135,22 @@ def facts_text(ending: Ending) -> str:
         return _FACTS.get(ending.code, "").format_map(ending.facts)
     except KeyError:
         return ""
+
+
+def advice_on_photos(job: JobSpec, documents: Storage) -> str:
+    """Return the advice of InspectPhotos on a job's photos as a set; empty without any."""
+    report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
+    return "" if report is None else advice_text(report)
+
+
+def advice_text(report: PhotoReport) -> str:
+    """Return the advice on the photos as a set, and what to do; empty without any.
+
+    >>> advice_text(PhotoReport(job_id="0" * 32, photos=()))
+    ''
+    """
+    entries = [CODES[code] for code in report.codes]
+    return " ".join(f"{entry.text} {entry.hint}" for entry in entries)
 
 
 def photo_notices(

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from contracts.documents.job import AcceptedUpload
-from contracts.documents.photos import PhotoReport
+from contracts.documents.photos import FaceMetrics, PhotoReport, PhotoVerdict
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PersonsMixedError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_FACES_SECONDS
-from domain.intake.faces import groups_of, looks_for_faces
+from domain.intake.faces import advice_on_variety, groups_of, looks_for_faces
 from domain.intake.inspection import inspect_photos
 from domain.ports.storage import read_document
 from tests.fakes.faces import MemoryFaceFinder, face
@@ -140,3 +140,48 @@ def test_groups_are_joined_by_their_mean_distance() -> None:
     chain = [(0.5 * n, 0.0) for n in range(6)]
     assert len({*groups_of(chain)}) > 1, "a chain of near neighbours is not one person"
     assert groups_of([]) == []
+
+
+def views(turns: tuple[float, ...], shares: tuple[float, ...]) -> MemoryFaceFinder:
+    """Return a finder whose photos of one person have these turns and shares."""
+    pairs = zip(turns, shares, strict=True)
+    faces = {b"photo %d" % n: (face(1, turn=t, share=s),) for n, (t, s) in enumerate(pairs)}
+    return MemoryFaceFinder(dict(faces))
+
+
+@pytest.mark.parametrize(
+    ("turns", "shares", "advised"),
+    [
+        ((0, 0.02, 0.04, 0.06, 0.08), (0.2, 0.3, 0.4, 0.5, 0.6), {"same_angle"}),
+        ((-0.2, 0, 0, 0, 0), (0.3, 0.31, 0.33, 0.35, 0.38), {"same_distance"}),
+        ((-0.1, 0, 0, 0, 0), (0.2, 0.3, 0.3, 0.3, 0.3), set()),
+        ((0.5, 0.5, 0.5, 0.5, 0.5), (0.2, 0.3, 0.3, 0.3, 0.3), set()),
+    ],
+)
+def test_faces_of_one_angle_or_one_size_are_advice_on_the_set(
+    turns: tuple[float, ...], shares: tuple[float, ...], advised: set[str]
+) -> None:
+    report = inspected(views(turns, shares), photos=5)
+    assert {*report.codes} - {"few_photos"} == advised
+    assert raised == []
+
+
+def test_copies_of_a_photo_are_no_further_view() -> None:
+    finder = views((-0.3, 0.0, 0.0, 0.0, 0.0, 0.0), (0.5,) * 6)
+    photos = [
+        PhotoVerdict(index=n, verdict="accepted", file=f"{n}.png", face=METRICS) for n in range(6)
+    ]
+    found = {n: finder.faces[b"photo %d" % n] or () for n in range(6)}
+    assert advice_on_variety(photos, found) == ("same_distance",)
+    photos[0] = photos[0].model_copy(update={"codes": ("similar_photo",)})
+    assert advice_on_variety(photos, found) == ("same_angle", "same_distance")
+    photos[1] = photos[0].model_copy(update={"index": 1})
+    assert advice_on_variety(photos, found) == ()
+
+
+METRICS = FaceMetrics(share=0.5, clarity=0.9, score=1.0)
+
+
+@pytest.mark.parametrize(("photos", "few"), [(5, True), (9, True), (10, False)])
+def test_five_photos_are_enough_and_ten_are_advised(photos: int, few: bool) -> None:
+    assert ("few_photos" in inspected(MemoryFaceFinder(), photos=photos).codes) is few

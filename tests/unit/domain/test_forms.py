@@ -52,7 +52,7 @@ def test_masks_and_class_pictures_reach_the_plan_under_numbers() -> None:
     assert [v.mask.file for v in report.photos if v.mask] != []
     assert sum("mask_ignored" in v.codes for v in report.photos) == 1
     assert len(report.class_photos) == 2
-    assert report.codes == ("class_photos_ignored",)
+    assert report.codes == ("few_photos", "class_photos_ignored")
     assert isinstance(intake.jobs, MemoryJobs)
     record = intake.jobs.get(job.job_id)
     assert isinstance(record, JobRecord)

@@ -244,7 +244,7 @@ def test_the_report_says_that_no_caption_names_the_subject() -> None:
     intake = memory_intake()
     job = accepted(intake, {**GOOD, "0.txt": b"smiling"})
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
-    assert report_of(intake, job).codes == ("captions_without_subject",)
+    assert report_of(intake, job).codes == ("few_photos", "captions_without_subject")
 
 
 def test_a_photo_that_was_replaced_after_it_was_accepted_is_refused() -> None:
@@ -306,7 +306,7 @@ def test_a_verdict_says_all_of_this() -> None:
     )
     stored = intake.uploads.read(f"accepted/{job.job_id}/{number:03d}.mask.png", 99)
     assert stored == mask
-    assert report.codes == ("captions_without_subject",)
+    assert report.codes == ("few_photos", "captions_without_subject")
 
 
 def test_codes_come_from_the_repairs_to_the_advice() -> None:
@@ -319,7 +319,14 @@ def test_codes_come_from_the_repairs_to_the_advice() -> None:
 
 @pytest.mark.parametrize(
     ("moments", "alike", "advised"),
-    [(5, 0, ()), (5, 3, ()), (4, 1, ("little_variety",)), (4, 0, ())],
+    [
+        (10, 0, ()),
+        (9, 0, ("few_photos",)),
+        (5, 5, ()),
+        (5, 3, ("few_photos",)),
+        (4, 1, ("few_photos", "little_variety")),
+        (4, 0, ()),
+    ],
 )
 def test_few_moments_are_little_variety(moments: int, alike: int, advised: tuple[str, ...]) -> None:
     codes = [()] * moments + [("similar_photo",)] * alike

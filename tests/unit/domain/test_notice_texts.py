@@ -81,7 +81,7 @@ def test_a_ready_notice_says_all_of_this() -> None:
         status="succeeded",
         code="ready",
         title=CODES["ready"].title,
-        text=text_of("ready"),
+        text=text_of("ready", text_of("few_photos")),
         retryable=False,
         photos=(bad_pdf(),),
         model=ModelNotice(
@@ -372,3 +372,11 @@ def test_a_plan_is_said_in_a_sentence_or_two(
         found = Estimate(steps=steps, seconds=seconds, usd=usd)
     plan = DryRunNotice(photos=9, refused=2, class_photos=0, estimate=found, trainings=trainings)
     assert dry_run.dry_run_text(plan) == f"Photos that can be used: 9 of 11.{given_text}"
+
+
+@pytest.mark.parametrize(("code", "advised"), [("gate_not_alike", True), ("too_few_photos", False)])
+def test_an_owner_whose_model_is_not_good_enough_hears_the_advice_on_the_photos(
+    code: str, advised: bool
+) -> None:
+    office, job = ready_office()
+    assert (CODES["few_photos"].hint in failure(code, job, office).text) is advised
