@@ -134,6 +134,13 @@ $(ENVS)/mutants/.ready: $(ENVS)/tools/.installers local/requirements-mutants.txt
 	@$(TOOLS)/python -m pip install --quiet --no-compile --no-warn-conflicts --upgrade --target $(@D) -r local/requirements-mutants.txt
 	@touch $@
 
+# schemathesis brings its own pytest plugin.
+$(ENVS)/schemathesis/.ready: $(ENVS)/tools/.installers local/requirements-api.txt
+	$(call SAY,schemathesis (the HTTP API's fuzzer))
+	@$(VENV)
+	@$(call INSTALL,-r local/requirements-api.txt)
+	@touch $@
+
 $(ENVS)/node/.ready:
 	$(call SAY,node (the state machines' validator))
 	@npm install --silent --no-save --prefix $(@D) asl-validator@4.0.0
@@ -232,6 +239,11 @@ marks: ## how often the marks of pictures are read again after edits, and where 
 doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good ones, and with every call denied (1 minute)
 	@$(call ready,unit,tools/.tests)
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.doctor
+
+.PHONY: api-test
+api-test: ## the HTTP API fuzzed against its own document, and every door tried by owner, other tenant and nobody (3 minutes)
+	@$(call ready,unit,tools/.tests schemathesis/.ready)
+	PYTHONPATH=functions:. OMP_NUM_THREADS=1 $(TOOLS)/python -m bench.api $(API)
 
 .PHONY: people
 people: ## faces of real people from packages: same and different, every verdict, the outline with its hair (2 minutes)

@@ -155,7 +155,8 @@ def show(signed: SignedReceipt) -> None:
         f" erased {receipt.erased_at}, {receipt.jobs} trainings\n"
     )
     for store in receipt.stores:
-        sys.stdout.write(f"  {store.store:<28}{store.found:>8} found{store.remaining:>6} left\n")
+        left = "not counted" if store.remaining is None else f"{store.remaining} left"
+        sys.stdout.write(f"  {store.store:<28}{store.found:>8} found{left:>14}\n")
     for later in receipt.expiring:
         until = later.gone_at or "kept by AWS"
         sys.stdout.write(f"  {later.store}: {later.holds}; {until}\n")

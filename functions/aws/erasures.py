@@ -3,6 +3,7 @@
 A tombstone is a small row of its own, ``erased#<hash>``. It has no tenant and no name, and stays.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 from contracts.shared import layout
 from domain.ports.erasure import Erasure, TenantRows
+
+_JOB_ID = re.compile("[0-9a-f]{32}")
 
 ACCEPTING = timedelta(minutes=3)
 """Longer than accept_request may run."""
@@ -110,6 +113,11 @@ class DynamoErasures(DynamoTombstones):
         first = Attr("job_id").exists() & Attr("found").not_exists()
         self._update(layout.erasure_row(erasure_id), first, changes)
 
+    def record_remaining(self, erasure_id: str, remaining: Mapping[Store, int]) -> None:
+        """Store what is left after a round of deletions, in place of the round before."""
+        changes = {"remaining": dict(remaining)}
+        self._update(layout.erasure_row(erasure_id), Attr("job_id").exists(), changes)
+
     def finish(self, erasure_id: str, now: datetime) -> None:
         """Store that the receipt was written."""
         first = Attr("job_id").exists() & Attr("finished_at").not_exists()
@@ -148,18 +156,29 @@ class DynamoErasures(DynamoTombstones):
             self._api.delete_item(Key={"row": row})
 
     def _api_rows(self, words: Sequence[str]) -> list[str]:
-        """Return the keys of rows with a word as their tenant, or as a part of their key."""
+        """Return the keys of the rows that name one of the words; a webhook's comes first.
+
+        A delivery under way then finds no webhook, and stores nothing about its end.
+        """
         named = set(words)
-        rows = _scan(self._api) if named else ()
-        return [
-            row["row"]
-            for row in rows
-            if row.get("tenant") in named or named & set(re.split("[#/]", row["row"]))
-        ]
+        rows = [row["row"] for row in (_scan(self._api) if named else ()) if _names(row, named)]
+        return sorted(rows, key=lambda row: not row.startswith(layout.webhook_row("")))
 
     def forget_model(self, tenant: str, job_id: str) -> None:
         """Delete the model's row; do nothing when it is gone."""
         self._models.delete_item(Key={"tenant": tenant, "model_id": job_id})
+
+
+def _names(row: Mapping[str, Any], named: set[str]) -> bool:
+    """Return whether a row of the HTTP API is about one of these tenants or jobs."""
+    parts = {*re.split("[#/]", row["row"]), *re.split("[#/]", row.get("tenant", ""))}
+    text = str(row.get("document", ""))
+    owner = json.loads(text).get("tenant") if text else None
+    if named & {*parts, owner}:
+        return True
+    # What an API call was answered, or a webhook was told, has the ids of its jobs in it.
+    answered = f"{row.get('answer', '')}{text if row['row'].startswith('delivery#') else ''}"
+    return any(word in answered for word in named if _JOB_ID.fullmatch(word))
 
 
 def _scan(
@@ -181,7 +200,7 @@ def _scan(
 
 
 def _erasure_of(erasure_id: str, row: Mapping[str, Any]) -> Erasure:
-    found = row.get("found")
+    found, remaining = row.get("found"), row.get("remaining")
     return Erasure(
         erasure_id=erasure_id,
         kind=row["kind"],
@@ -189,4 +208,5 @@ def _erasure_of(erasure_id: str, row: Mapping[str, Any]) -> Erasure:
         finished_at=row.get("finished_at"),
         found=None if found is None else {store: int(count) for store, count in found.items()},
         jobs=int(row.get("jobs", 0)),
+        remaining=None if remaining is None else {name: int(remaining[name]) for name in remaining},
     )

@@ -19,12 +19,21 @@ class SageMakerWarmPools:
         """Use this region's SageMaker."""
         return cls(client("sagemaker"))
 
-    def release(self, training_job_name: str) -> bool:
-        """End the warm pool that this training job has left; False when there is none."""
+    def is_kept(self, training_job_name: str) -> bool:
+        """Return whether this training job's warm pool waits for another one."""
         try:
             answer = self._sagemaker.describe_training_job(TrainingJobName=training_job_name)
-            if state_of(answer).pool != "Available":
+        except ClientError as error:
+            if is_not_found(error):
                 return False
+            raise
+        return state_of(answer).pool == "Available"
+
+    def release(self, training_job_name: str) -> bool:
+        """End the warm pool that this training job has left; False when there is none."""
+        if not self.is_kept(training_job_name):
+            return False
+        try:
             self._sagemaker.update_training_job(
                 TrainingJobName=training_job_name, ResourceConfig={"KeepAlivePeriodInSeconds": 0}
             )

@@ -52,6 +52,9 @@ def _complete(path: str, method: str, operation: Json) -> None:
     operation["responses"].pop("422", None)
     if path == ADDRESS:
         operation["security"] = []
+    if "erasure" in operation["tags"]:
+        begun = operation["responses"]["200"] | {"description": "Accepted: the erasure goes on"}
+        operation["responses"]["202"] = begun
     for status in sorted({*STATUS.values()}):
         operation["responses"][str(int(status))] = {
             "description": status.phrase,

@@ -4,13 +4,16 @@ A router file of routes/ gets its caller from ``caller``: there is no other way 
 """
 
 import re
+from base64 import b64decode
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.documents.api.callers import Caller
@@ -29,6 +32,10 @@ MOCK_WRITES = re.compile(r"/v1/(uploads(/.*)?|models|jobs/.*)")
 """What a mock key may write to, because its stores for it are made up."""
 OPEN = frozenset({"/v1/openapi.json"})
 """Addresses for everybody; template.yaml has a route without an authorizer for each."""
+NO_BODY = ApiError(
+    "invalid_call",
+    errors=[FieldProblem(field="body", message="must be application/json in UTF-8")],
+)
 
 
 class Front:
@@ -83,8 +90,24 @@ class Front:
         return self._resolved(event)
 
     def _resolved(self, event: dict[str, Any]) -> dict[str, Any]:
+        known = self._methods(event["rawPath"])
+        if not known:
+            return self._refused(ApiError("not_found"), event)
+        if event["requestContext"]["http"]["method"] not in known:
+            allow = {"Allow": ", ".join(known)}
+            return self._refused(ApiError("method_not_allowed", headers=allow), event)
+        if not (_is_json(event) and _is_text(event)):
+            return self._refused(NO_BODY, event)
         answer: dict[str, Any] = self.resolver.resolve(event, LambdaContext())
         return answer
+
+    def _methods(self, path: str) -> list[str]:
+        """Return the methods of an address; ``/v1/models/x:approve`` is no model's."""
+        resolver: Any = self.resolver
+        known = resolver._static_routes + resolver._dynamic_routes  # noqa: SLF001 - no other way
+        found = [route for route in known if route.rule.match(path)]
+        actions = [route for route in found if ":" in route.openapi_path]
+        return sorted({route.method for route in actions or found})
 
     def _refused(self, error: ApiError, event: dict[str, Any]) -> dict[str, Any]:
         """Return an error in API Gateway's form, for a request that no route has seen."""
@@ -102,7 +125,7 @@ class Front:
         on(ApiError)(lambda error: response(error, self._request_id()))
         on(RefusedCallerError)(lambda error: response(ApiError(error.code), self._request_id()))
         on(RequestValidationError)(self._invalid)
-        on(NotFoundError)(lambda _error: response(self._no_route(), self._request_id()))
+        on(RequestUnsupportedContentType)(lambda _error: response(NO_BODY, self._request_id()))
         on(Exception)(self._crashed)
 
     def _invalid(self, error: RequestValidationError) -> Response[str]:
@@ -113,18 +136,24 @@ class Front:
         logger.error("route failed", expected=False, error=name)  # no user text
         return response(ApiError("internal_error"), self._request_id())
 
-    def _no_route(self) -> ApiError:
-        """Say 405 for an address that has other methods."""
-        resolver: Any = self.resolver
-        path = resolver.current_event.path
-        known = resolver._static_routes + resolver._dynamic_routes  # noqa: SLF001 - no other way
-        methods = sorted({route.method for route in known if route.rule.match(path)})
-        if not methods:
-            return ApiError("not_found")
-        return ApiError("method_not_allowed", headers={"Allow": ", ".join(methods)})
-
     def _request_id(self) -> str:
         return self.resolver.current_event.request_context.request_id
+
+
+def _is_json(event: dict[str, Any]) -> bool:
+    """Return whether a body says that it is JSON; a body without a type is read as JSON."""
+    kind = event.get("headers", {}).get("content-type", "application/json").partition(";")[0]
+    return not event.get("body") or kind.strip().lower() == "application/json"
+
+
+def _is_text(event: dict[str, Any]) -> bool:
+    """Return whether the body is text in UTF-8; API Gateway sends other bytes in base64."""
+    body = event.get("body") or ""
+    try:
+        (b64decode(body) if event.get("isBase64Encoded") else body.encode()).decode()
+    except ValueError:
+        return False
+    return True
 
 
 def _fields(error: RequestValidationError) -> list[FieldProblem]:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from contracts.documents.api.callers import Caller
+from contracts.shared.layout import idempotency_row
 from domain.ports.front_door import Remembered
 from http_api.problems import ApiError
 from http_api.services import Services
@@ -32,7 +33,7 @@ def once(event: Event, caller: Caller, services: Services, ask: Callable[[], Ans
         return ask()
     if not 0 < len(given) <= MAX_CHARACTERS:
         raise ApiError("invalid_call")
-    row = f"idem#{_hash(caller.tenant, given)}"
+    row = idempotency_row(caller.tenant, _hash(caller.tenant, given))
     digest = _hash(str(event["rawPath"]), str(event.get("body") or ""))
     earlier = services.memory.begin(row, digest, services.now())
     if earlier == "busy":

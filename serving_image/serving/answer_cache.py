@@ -6,6 +6,7 @@ asks for a new picture each time, so it is neither looked up nor stored.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from threading import Lock
 
@@ -20,6 +21,8 @@ class Answer:
     pictures: tuple[bytes, ...]
     """The pictures' files in base64."""
     info: GenerationInfo
+    job_ids: frozenset[str] = frozenset()
+    """Ids of the jobs whose models they belong to."""
 
     @property
     def size(self) -> int:
@@ -35,6 +38,8 @@ class AnswerCache:
         self.answers: OrderedDict[str, Answer] = OrderedDict()
         self.bytes = 0
         self.hits = 0
+        self.erased: set[str] = set()
+        """Ids of models whose answers are never stored again."""
         self._lock = Lock()
 
     def find(self, key: str | None) -> Answer | None:
@@ -46,7 +51,9 @@ class AnswerCache:
             self.hits += 1
             answer = self.answers[key]
         return Answer(
-            answer.pictures, answer.info.model_copy(update={"cached": True, "seconds": 0.0})
+            answer.pictures,
+            answer.info.model_copy(update={"cached": True, "seconds": 0.0}),
+            answer.job_ids,
         )
 
     def put(self, key: str | None, answer: Answer) -> None:
@@ -54,10 +61,19 @@ class AnswerCache:
         with self._lock:
             if key is None or key in self.answers or answer.size > self.capacity_bytes:
                 return
+            if answer.job_ids & self.erased:
+                return
             self.answers[key] = answer
             self.bytes += answer.size
             while self.bytes > self.capacity_bytes:
                 self.bytes -= self.answers.popitem(last=False)[1].size
+
+    def drop(self, job_ids: AbstractSet[str]) -> None:
+        """Forget what erased models have drawn, alone or mixed in, and store none of it again."""
+        with self._lock:
+            self.erased |= job_ids
+            for key in [k for k, one in self.answers.items() if one.job_ids & job_ids]:
+                self.bytes -= self.answers.pop(key).size
 
 
 def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -> str | None:

@@ -17,6 +17,7 @@ import torch
 
 from contracts.documents.package import GenerationInfo
 from contracts.shared.gpu_check import NoGpuError
+from serving import erased
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import AdapterReader
 from serving.answer_cache import Answer, AnswerCache
@@ -54,6 +55,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     service.engine.thread.start()
+    erased.follow(run_dir, service.drop_models)
     answer_requests(service, run_dir / SOCKET)
     return 0
 

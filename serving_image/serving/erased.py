@@ -1,11 +1,13 @@
-"""Forgets erased models: lists their markers in S3 and deletes their weights from the disk.
+"""Forgets erased models: on the disk in the server's process, in memory in the engine's.
 
-The base looks at an adapter's file at every request, so a model whose file is gone draws nothing
-more: not from the adapters in memory, and not from the cache of answers.
+``serve`` lists the models' markers in S3, deletes their adapters' folders, and leaves a file named
+by each model's id in a folder of its run. The engine's process reads that folder: it ends the rows
+under way, drops the tensors and the cached answers, and refuses the model from then on.
 """
 
 import json
 import logging
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +23,13 @@ EVERY_SECONDS = 5.0
 MODELS_DIR = Path("/opt/ml/models")
 """Where SageMaker unpacks TargetModels: ``<hash>/model/``."""
 
+ERASED = "erased"
+"""Folder in LIKENESS_RUN_DIR with a file for each erased model, named by its id."""
+
+LOOK_SECONDS = 0.2
+"""How often the engine's process reads that folder."""
+
+_JOB_ID = re.compile("[0-9a-f]{32}")
 _ADAPTERS = "*/model/*/1/adapter"
 _DEPTH = 4
 """Folders from an adapter's up to that of all models."""
@@ -50,7 +59,9 @@ def look_until(stopped: threading.Event, markers: Callable[[], set[str]], run_di
     while not stopped.is_set():
         try:
             roots.update(roots_of(run_dir))
-            forget(markers(), roots)
+            erased = markers()
+            list_erased(erased, run_dir)
+            forget(erased, roots)
         except Exception as error:  # noqa: BLE001 (the watch must not end)
             logger.warning("erased models could not be looked up: %s", type(error).__name__)
         stopped.wait(EVERY_SECONDS)
@@ -65,6 +76,46 @@ def list_markers(s3: Any, bucket: str, prefix: str) -> Callable[[], set[str]]:  
         return {key.removeprefix(prefix) for key in found}
 
     return markers
+
+
+def list_erased(erased: set[str], run_dir: Path) -> None:
+    """Leave a file for each erased model; an engine that starts later finds them too."""
+    folder = run_dir / ERASED
+    folder.mkdir(exist_ok=True)
+    for job_id in erased - listed(run_dir):
+        if _JOB_ID.fullmatch(job_id):
+            (folder / job_id).touch()
+
+
+def listed(run_dir: Path) -> set[str]:
+    """Return the ids of the erased models that this server knows of."""
+    try:
+        return {entry.name for entry in (run_dir / ERASED).iterdir()}
+    except FileNotFoundError:
+        return set()
+
+
+def follow(run_dir: Path, drop: Callable[[set[str]], None]) -> threading.Event:
+    """In the engine's process: call ``drop`` with every new id, from a thread of its own.
+
+    The ids that are known already are dropped before this returns, so an engine that starts again
+    draws none of them. The thread ends when the event that is returned is set.
+    """
+    known = listed(run_dir)
+    drop(known)
+    stopped = threading.Event()
+
+    def look() -> None:
+        while not stopped.wait(LOOK_SECONDS):
+            try:
+                if new := listed(run_dir) - known:
+                    drop(new)
+                    known.update(new)
+            except Exception as error:  # noqa: BLE001 (the thread must not end)
+                logger.warning("erased models were not dropped: %s", type(error).__name__)
+
+    threading.Thread(target=look, name="erased", daemon=True).start()
+    return stopped
 
 
 def roots_of(run_dir: Path) -> Iterator[Path]:

@@ -85,6 +85,12 @@ class PendingRequest:
         """Ids of the jobs that trained the adapters, for the log."""
         return {adapter.job_id for adapter, _ in self.mix}
 
+    @property
+    def model_ids(self) -> frozenset[str]:
+        """Ids of the jobs whose models the answer belongs to, the caller's at any scale too."""
+        named = (*([self.owner] if self.owner else []), *self.mixed)
+        return frozenset(adapter.job_id for adapter in named)
+
     def make_rows(self) -> tuple[Row, ...]:
         """Return the generator's row for each picture of this request."""
         request, trigger_word = self.request, self.owner.trigger_word if self.owner else ""
@@ -140,4 +146,4 @@ def make_answer(
         for image, seed in zip(images, seeds, strict=True)
     ]
     files = tuple(base64.b64encode(one.file) for one in marked)
-    return Answer(files, info), sum(not one.has_watermark for one in marked)
+    return Answer(files, info, pending.model_ids), sum(not one.has_watermark for one in marked)

@@ -25,7 +25,7 @@ from serving.generator import Pixels, Row
 from serving.metrics import emit
 from serving.output.safety import Checker
 from serving.requests import Inputs, PendingRequest, describe, make_answer
-from serving.tensors import PictureError, check_chunks, parse_request
+from serving.tensors import PictureError, check_chunks, erased_error, parse_request
 
 PARSING_THREADS = 4
 WRITING_THREADS = 2
@@ -98,6 +98,12 @@ class PictureService:
             self.report({"Requests": 1, "Refused": 1})
         else:
             self.parsing.submit(self.take, inputs)
+
+    def drop_models(self, job_ids: set[str]) -> None:
+        """Forget erased models: their rows under way, their tensors and their cached answers."""
+        self.adapters.drop(job_ids)
+        self.engine.drop_models(job_ids)
+        self.answers.drop(job_ids)
 
     def take(self, inputs: Inputs) -> None:
         """Parse a request; answer it from memory, or have it drawn."""
@@ -180,7 +186,10 @@ class PictureService:
         except Exception as error:  # noqa: BLE001 (any error fails only this request)
             result = self.explain(error, pending.job_ids)
         if isinstance(result, Answer):
-            self.answers.put(pending.key, result)
+            if self.adapters.erased & result.job_ids:  # erased while the file was written
+                result = erased_error()
+            else:
+                self.answers.put(pending.key, result)
         with self.lock:
             equal = self.equal.pop(pending.key, []) if pending.key is not None else []
             self.work[pending.inputs.caller] -= pending.request.work
@@ -193,7 +202,8 @@ class PictureService:
     def follow(self, pending: PendingRequest, result: Answer | PictureError) -> None:
         """Answer a request as its equal was answered."""
         if isinstance(result, Answer):
-            again = Answer(result.pictures, result.info.model_copy(update={"cached": True}))
+            info = result.info.model_copy(update={"cached": True})
+            again = Answer(result.pictures, info, result.job_ids)
             self.finish(pending.inputs, pending.lease, again, {"AnswerHits": 1})
         elif result.code in GIVEN_UP:  # the other caller had gone, or that one's time was over
             self.parsing.submit(self.restart, pending)

@@ -37,6 +37,11 @@ class PictureError(Exception):
         self.code = code
 
 
+def erased_error() -> PictureError:
+    """Return the error that requests of an erased model end with."""
+    return PictureError("adapter_invalid", "the model was erased")
+
+
 class Sampling(NamedTuple):
     """How a picture is sampled, apart from its prompts, seed, guidance and adapters."""
 

@@ -63,6 +63,11 @@ class MemoryErasures:
         if row is not None and row.found is None:
             self.rows[erasure_id] = row._replace(found=dict(found), jobs=jobs)
 
+    def record_remaining(self, erasure_id: str, remaining: Mapping[Store, int]) -> None:
+        row = self.rows.get(erasure_id)
+        if row is not None:
+            self.rows[erasure_id] = row._replace(remaining=dict(remaining))
+
     def finish(self, erasure_id: str, now: datetime) -> None:
         row = self.rows.get(erasure_id)
         if row is not None and row.finished_at is None:
@@ -122,6 +127,9 @@ class MemoryPools:
 
     def __init__(self, *kept: str) -> None:
         self.kept = set(kept)
+
+    def is_kept(self, training_job_name: str) -> bool:
+        return training_job_name in self.kept
 
     def release(self, training_job_name: str) -> bool:
         if training_job_name not in self.kept:

@@ -254,6 +254,62 @@ def test_info_tells_which_scheduler_a_sampler_s_name_stands_for(tmp_path: Path) 
     assert info.seeds[0] >= 0
 
 
+def test_an_erased_model_draws_nothing_and_nothing_of_it_stays_in_memory(tmp_path: Path) -> None:
+    base = Base(MemoryArtist(), tmp_path)
+    assert text_of(base.draw(request(tmp_path, "1", seed=1))) is None
+    assert text_of(base.draw(request(tmp_path, "2", seed=1))) is None
+    base.service.drop_models({"job-1"})
+    assert base.service.answers.bytes > 0, "the other model's answer stays"
+    assert {answer.job_ids for answer in base.service.answers.answers.values()} == {
+        frozenset({"job-2"})
+    }
+    assert {adapter.job_id for adapter in base.adapters.resident.values()} == {"job-2"}
+    refused = "likeness/adapter_invalid: the model was erased"
+    passes = len(base.artist.passes)
+    others: list[dict[str, Any]] = [{"seed": 1}, {"seed": 2}, {"seed": 1, "lora_scale": 0}]
+    for asked in others:
+        assert text_of(base.draw(request(tmp_path, "1", **asked))) == refused
+    assert len(base.artist.passes) == passes
+    assert base.draw(request(tmp_path, "2", seed=1)).info.cached is True
+
+
+def test_rows_of_an_erased_model_end_and_the_others_go_on(tmp_path: Path) -> None:
+    artist = MemoryArtist()
+    base = Base(artist, tmp_path)
+    step = artist.step
+
+    def step_and_erase(drawings: Sequence[Any]) -> None:
+        step(drawings)
+        base.service.drop_models({"job-1"})
+
+    artist.step = step_and_erase  # type: ignore[method-assign]
+    answers = base.execute(
+        [request(tmp_path, user, num_inference_steps=3, seed=1) for user in ("1", "2", "1")]
+    )
+    refused = "likeness/adapter_invalid: the model was erased"
+    assert [text_of(answer) for answer in answers] == [refused, None, refused]
+    assert artist.passes == [2, 1, 1]
+    assert len(base.service.answers.answers) == 1
+    assert {adapter.job_id for adapter in base.adapters.resident.values()} == {"job-2"}
+    assert base.service.unanswered == 0
+
+
+def test_a_model_that_is_erased_while_its_file_is_written_is_not_answered(tmp_path: Path) -> None:
+    base = Base(MemoryArtist(), tmp_path)
+    make = base.service.make
+
+    def make_and_erase(pending: Any, job: Any) -> Any:
+        answer = make(pending, job)
+        base.service.drop_models({"job-1"})
+        return answer
+
+    base.service.make = make_and_erase  # type: ignore[method-assign]
+    assert text_of(base.draw(request(tmp_path, "1", seed=1))) == (
+        "likeness/adapter_invalid: the model was erased"
+    )
+    assert not base.service.answers.answers
+
+
 def test_a_bad_request_fails_alone(tmp_path: Path) -> None:
     answers = Base(MemoryArtist(), tmp_path).execute([request(tmp_path, x=1), request(tmp_path)])
     assert [text_of(answer) is None for answer in answers] == [False, True]

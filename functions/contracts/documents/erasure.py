@@ -39,7 +39,8 @@ Store = Literal[
     "notice rows",
     "api rows",
 ]
-"""What erasure empties. "endpoint memory and disk" counts models that every server was told of."""
+"""What erasure empties. "endpoint memory and disk" counts the models with a marker in S3, at which
+every server looks; "warm pools" those that a training of the subject had left."""
 
 STORES: tuple[Store, ...] = Store.__args__  # type: ignore[attr-defined]
 
@@ -128,8 +129,9 @@ class ErasedStore(Document):
     found: Annotated[int, Field(ge=0)]
     """Versions, delete markers, unfinished uploads, rows or messages before the erasure."""
 
-    remaining: Annotated[int, Field(ge=0)]
-    """Of the same, at ``erased_at``."""
+    remaining: Annotated[int, Field(ge=0)] | None
+    """Of the same, counted again after the deletion; null: nobody can count it, and ``expiring``
+    says until when it goes."""
 
 
 class ExpiringStore(Document):

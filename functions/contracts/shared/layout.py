@@ -253,6 +253,11 @@ def approval_row(tenant: str, model_id: str) -> str:
     return f"approval#{tenant}#{model_id}"
 
 
+def idempotency_row(tenant: str, key_sha256: str) -> str:
+    """Key of the row of what a tenant's call was answered; the caller's own key is hashed."""
+    return f"idem#{tenant}#{key_sha256}"
+
+
 def webhook_row(webhook_id: str) -> str:
     """Key of the row of a webhook."""
     return f"webhook#{webhook_id}"

@@ -49,10 +49,14 @@ def erase_stores(subject: ErasureSubject, services: ErasingServices) -> StoresEr
     leave_shared_plans(reach, services)
     services.dead_letters.purge(words_of(reach))
     release_pools(reach, services)
-    remaining = sum(sum(place.bucket.held(place.prefix)) for place in places)
-    if not remaining:
+    left = held_in(places, subject)
+    if not left.total():
         forget_rows(reach, services)
-    return StoresErased(remaining=remaining)
+    left.update(rows_in(reach_of(subject, services), services))
+    left["dead letters"] = services.dead_letters.count(words_of(reach))
+    pools = kept_pools(reach, services)
+    services.erasures.record_remaining(subject.erasure_id, {**left, "warm pools": pools})
+    return StoresErased(remaining=left.total())
 
 
 def count_first(reach: Reach, places: list[Place], services: ErasingServices) -> None:
@@ -60,22 +64,42 @@ def count_first(reach: Reach, places: list[Place], services: ErasingServices) ->
     erasure = services.erasures.find(reach.subject.erasure_id)
     if erasure is None or erasure.found is not None:
         return
-    found: Counter[Store] = Counter()
-    for place in places:
-        held = place.bucket.held(place.prefix)
-        found[place.store] += held.versions
-        found["unfinished uploads"] += held.uploads
-    if reach.subject.kind == "tenant":  # the pictures lie below the tenant's prefix too
-        found["uploaded files"] -= found["drawn pictures"]
+    found = held_in(places, reach.subject) + rows_in(reach, services)
     found["dead letters"] = services.dead_letters.count(words_of(reach))
-    found["warm pools"] = sum(len(training_jobs_of(record)) for record in reach.records)
+    found["warm pools"] = kept_pools(reach, services)
     found["endpoint memory and disk"] = len(reach.job_ids)
-    found["model rows"] = len(reach.models)
-    found["job rows"] = len(reach.records)
-    found["notice rows"] = sum(record.notice_id is not None for record in reach.records)
-    found["upload rows"] = len(reach.uploads)
-    found["api rows"] = services.erasures.count_api_rows(names_of(reach))
     services.erasures.record_found(reach.subject.erasure_id, found, len(reach.job_ids))
+
+
+def held_in(places: list[Place], subject: ErasureSubject) -> "Counter[Store]":
+    """Count what lies in the buckets."""
+    held: Counter[Store] = Counter()
+    for place in places:
+        versions, uploads = place.bucket.held(place.prefix)
+        held[place.store] += versions
+        held["unfinished uploads"] += uploads
+    if subject.kind == "tenant":  # the pictures lie below the tenant's prefix too
+        held["uploaded files"] -= held["drawn pictures"]
+    return held
+
+
+def rows_in(reach: Reach, services: ErasingServices) -> "Counter[Store]":
+    """Count the rows of all tables."""
+    return Counter(
+        {
+            "model rows": len(reach.models),
+            "job rows": len(reach.records),
+            "notice rows": sum(record.notice_id is not None for record in reach.records),
+            "upload rows": len(reach.uploads),
+            "api rows": services.erasures.count_api_rows(names_of(reach)),
+        }
+    )
+
+
+def kept_pools(reach: Reach, services: ErasingServices) -> int:
+    """Count the warm pools on which the subject was trained and that still wait."""
+    names = [name for record in reach.records for name in training_jobs_of(record)]
+    return sum(services.pools.is_kept(name) for name in names)
 
 
 # --- places ---------------------------------------------------------------------------------

@@ -93,7 +93,8 @@ def uploads_of(subject: ErasureSubject, rows: TenantRows) -> Iterable[str]:
     """Return the uploads that go whole."""
     if subject.kind == "tenant":
         return sorted(rows.uploads)
-    return [subject.upload] if subject.kind == "upload" and subject.upload else []
+    whole = subject.kind == "upload" and subject.upload in rows.uploads
+    return [subject.upload] if whole and subject.upload else []
 
 
 def plans_of(reach: Reach) -> list[str]:

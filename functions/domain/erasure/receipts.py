@@ -13,6 +13,7 @@ from contracts.documents.erasure import (
     ExpiringStore,
     ReceiptPlace,
     SignedReceipt,
+    Store,
     digest_of,
 )
 from contracts.errors import StageInputError
@@ -25,6 +26,10 @@ POINT_IN_TIME_DAYS, STREAM_HOURS, HISTORY_DAYS = 35, 24, 90
 
 SERVERS_SECONDS = 60
 """Time within which every server of the endpoint has dropped an erased model from its disk."""
+
+
+ON_SERVERS: Store = "endpoint memory and disk"
+"""Nobody can look into the servers; each drops what a marker in S3 names, at its next look."""
 
 
 class ReceiptServices(NamedTuple):
@@ -66,7 +71,7 @@ def signed(receipt: ErasureReceipt, signer: Signer) -> SignedReceipt:
 def receipt_of(
     erasure: Erasure, subject: ErasureSubject, log_retention_days: int, now: datetime
 ) -> ErasureReceipt:
-    """Return the receipt of an erasure after which EraseStores has found nothing that remains."""
+    """Return the receipt of an erasure after the last round of EraseStores."""
     found = erasure.found or {}
     return ErasureReceipt(
         erasure_id=erasure.erasure_id,
@@ -76,17 +81,27 @@ def receipt_of(
         erased_at=now.isoformat(),
         jobs=erasure.jobs,
         stores=tuple(
-            ErasedStore(store=store, found=found.get(store, 0), remaining=0) for store in STORES
+            ErasedStore(
+                store=store, found=found.get(store, 0), remaining=remaining_in(store, erasure)
+            )
+            for store in STORES
         ),
         expiring=tuple(expiring(log_retention_days, now)),
     )
+
+
+def remaining_in(store: Store, erasure: Erasure) -> int | None:
+    """Return what the last round has left in a store; None where it was not counted."""
+    if store == ON_SERVERS or erasure.remaining is None:
+        return None
+    return erasure.remaining.get(store, 0)
 
 
 def expiring(log_retention_days: int, now: datetime) -> Iterator[ExpiringStore]:
     """Yield what AWS keeps for a time, and when that is over."""
     day = timedelta(days=1)
     for store, holds, after in (
-        ("the endpoint's memory and disk", "adapters", timedelta(seconds=SERVERS_SECONDS)),
+        ("the endpoint's memory and disk", "adapters, answers", timedelta(seconds=SERVERS_SECONDS)),
         ("DynamoDB streams of the jobs table", "ids and states", timedelta(hours=STREAM_HOURS)),
         ("DynamoDB point-in-time recovery", "ids and states", POINT_IN_TIME_DAYS * day),
         ("Step Functions histories", "ids and hashes", HISTORY_DAYS * day),

@@ -22,6 +22,8 @@ class Erasure(NamedTuple):
     """What each store held before the first deletion; None: it was not counted yet."""
     jobs: int = 0
     """Trainings that the erasure has found."""
+    remaining: Mapping[Store, int] | None = None
+    """What each store held after the last round of deletions; None: it was not counted."""
 
 
 class TenantRows(NamedTuple):
@@ -72,6 +74,10 @@ class Erasures(Tombstones, Protocol):
 
     def record_found(self, erasure_id: str, found: Mapping[Store, int], jobs: int) -> None:
         """Store what there was before the first deletion; a later call changes nothing."""
+        ...
+
+    def record_remaining(self, erasure_id: str, remaining: Mapping[Store, int]) -> None:
+        """Store what is left after a round of deletions, in place of the round before."""
         ...
 
     def finish(self, erasure_id: str, now: datetime) -> None:
@@ -158,6 +164,10 @@ class DeadLetters(Protocol):
 
 class WarmPools(Protocol):
     """Instances that SageMaker keeps after a training job."""
+
+    def is_kept(self, training_job_name: str) -> bool:
+        """Return whether this training job's warm pool waits for another one."""
+        ...
 
     def release(self, training_job_name: str) -> bool:
         """End the warm pool that this training job has left; False when there is none."""

@@ -51,6 +51,8 @@ def deliver(services: DeliveryServices, task: WebhookTask, attempt: int) -> Verd
     answer = services.sender.post(webhook.url, body, signed)
     verdict = judge(answer, attempt)
     now = services.now()
+    if services.webhooks.get(task.webhook_id) is None:  # removed or erased in the meantime
+        return Verdict("gone", None)
     services.webhooks.record(
         WebhookDelivery(
             task=task,

@@ -9,7 +9,7 @@ from threading import RLock
 from typing import NamedTuple
 
 from serving.adapters.reader import Adapter
-from serving.tensors import PictureError
+from serving.tensors import PictureError, erased_error
 
 
 class FileKey(NamedTuple):
@@ -33,6 +33,8 @@ class AdapterCache:
         self.resident: OrderedDict[FileKey, Adapter] = OrderedDict()
         self.pinned: Counter[FileKey] = Counter()
         """By adapter, how many requests use it."""
+        self.erased: set[str] = set()
+        """Ids of the models that are never found again."""
         self.hits = 0
         self.misses = 0
         self.seconds = 0.0
@@ -60,6 +62,9 @@ class AdapterCache:
         Args:
             folder: the package's adapter folder.
             lease: keeps the adapter until it is released.
+
+        Raises:
+            PictureError: ``adapter_invalid``: its files are gone or damaged, or it was erased.
         """
         started = time.perf_counter()
         key = file_key(folder)
@@ -75,6 +80,7 @@ class AdapterCache:
         with self._lock:
             adapter = self.resident.get(key)
             if adapter is not None:
+                self.refuse_erased(adapter)
                 self.hits += 1
                 self.resident.move_to_end(key)
                 self._pin(key, lease)
@@ -82,11 +88,24 @@ class AdapterCache:
 
     def _keep(self, key: FileKey, adapter: Adapter, lease: "Lease | None") -> Adapter:
         with self._lock:
+            self.refuse_erased(adapter)
             self.misses += 1
             self.resident[key] = adapter
             self._pin(key, lease)
             self.shrink(self.capacity_bytes)
             return adapter
+
+    def refuse_erased(self, adapter: Adapter) -> None:
+        """Raise when the adapter's model was erased."""
+        if adapter.job_id in self.erased:
+            raise erased_error()
+
+    def drop(self, job_ids: set[str]) -> None:
+        """Forget erased models for ever, those too that a request uses; other models stay."""
+        with self._lock:
+            self.erased |= job_ids
+            for key in [k for k, one in self.resident.items() if one.job_id in job_ids]:
+                del self.resident[key]
 
     def _pin(self, key: FileKey, lease: "Lease | None") -> None:
         if lease is not None:

@@ -21,7 +21,7 @@ from serving.engine.order import StartTags, turn
 from serving.engine.speed import Speed
 from serving.generator import Conditions, Drawing, Pixels, Row
 from serving.output.truth import is_degenerate, is_finite
-from serving.tensors import PictureError
+from serving.tensors import PictureError, erased_error
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
 ALLOCATOR_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -121,6 +121,11 @@ class Job:
     degenerate: int = 0
     """Pictures that show nothing; those that overflowed are among them."""
 
+    @property
+    def job_ids(self) -> set[str]:
+        """Ids of the models that draw it."""
+        return {adapter.job_id for row in self.rows for adapter, _ in row.mix}
+
 
 @dataclass(eq=False)
 class Piece:
@@ -169,7 +174,7 @@ class Counts:
 
 
 class Engine:
-    """Draws jobs. All methods but ``submit``, ``drop`` and ``stop`` belong to one thread."""
+    """Draws jobs. One thread calls all but ``submit``, ``drop``, ``drop_models`` and ``stop``."""
 
     def __init__(  # noqa: PLR0913 (what the server knows and the tests choose)
         self,
@@ -204,6 +209,10 @@ class Engine:
         self.counts = Counts()
         self.incoming: deque[Job] = deque()
         self.gone: list[str] = []
+        self.erased: set[str] = set()
+        """Ids of models that draw nothing any more."""
+        self.must_free = False
+        """Whether tensors of an erased model may be in memory that the device has not freed."""
         self.wake = Condition()
         self.stopped = False
         self.thread = Thread(target=self.run, name="engine", daemon=True)
@@ -222,6 +231,13 @@ class Engine:
             self.gone.append(request_id)
             self.wake.notify()
 
+    def drop_models(self, job_ids: set[str]) -> None:
+        """Draw nothing more with erased models; their jobs end before the next tick."""
+        with self.wake:
+            self.erased = self.erased | job_ids
+            self.must_free = True
+            self.wake.notify()
+
     def stop(self) -> None:
         """End the thread after its tick; what is unfinished ends with ``base_unavailable``."""
         with self.wake:
@@ -237,7 +253,7 @@ class Engine:
         while not self.stopped:
             if not self.tick_safely():
                 with self.wake:
-                    if not self.incoming and not self.gone and not self.stopped:
+                    if not (self.incoming or self.gone or self.must_free or self.stopped):
                         self.wake.wait(IDLE_SECONDS)
         for job in {piece.job for piece in self.pieces} | set(self.incoming):
             self.fail(job, PictureError("base_unavailable", "the base is being stopped"))
@@ -259,6 +275,7 @@ class Engine:
         """
         self.take_arrivals()
         self.drop_departed()
+        self.drop_erased()
         self.drop_late()
         if not self.pieces:
             self.artist.rest()
@@ -297,6 +314,16 @@ class Engine:
             named = [job for job in self.jobs() if job.request_id and job.request_id in gone]
             for job in named:
                 self.give_up(job, PictureError("cancelled", CANCELLED))
+
+    def drop_erased(self) -> None:
+        """End the jobs of erased models, and free the memory of their tensors."""
+        for job in self.jobs():
+            if self.erased & job.job_ids:
+                self.give_up(job, erased_error())
+        if self.must_free:
+            self.must_free = False
+            self.artist.rest()  # the hooks of the last pass hold its adapters
+            free_device()
 
     def drop_late(self) -> None:
         """Give up the requests that cannot be drawn before their deadlines."""
@@ -445,9 +472,7 @@ class Engine:
         self.counts.shortages += 1
         self.artist.rest()
         self.free_memory()
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_device()
         first = pieces[0]
         decoding = not first.remaining
         bucket = first.bucket._replace(chunks=DECODING) if decoding else first.bucket
@@ -473,6 +498,13 @@ class Engine:
         self.pieces = [piece for piece in self.pieces if piece.job is not job]
         job.error = error
         job.done(job)
+
+
+def free_device() -> None:
+    """Free what nothing refers to, and give the device's memory back."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def is_shortage(error: Exception) -> bool:

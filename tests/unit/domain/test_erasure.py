@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -260,6 +261,77 @@ def test_the_receipt_counts_what_was_there_before_and_is_written_once() -> None:
     assert b"acme" not in body
     assert signed.receipt.subject_sha256 == MODEL.sha256
     assert KnownSigner().sign(digest_of(signed.receipt)) != KnownSigner().sign(b"")
+
+
+def remaining_in(world: Erasing, subject: ErasureSubject) -> dict[str, int | None]:
+    """Return what the receipt says is left, by store."""
+    sign_receipt(subject, receipts(world), NOON)
+    body = world.models.objects[layout.receipt_key(subject.erasure_id)]
+    stores = SignedReceipt.model_validate_json(body).receipt.stores
+    return {store.store: store.remaining for store in stores}
+
+
+def test_the_receipt_says_what_was_counted_after_the_deletion_and_what_nobody_can_count() -> None:
+    world = Erasing()
+    world.train(1)
+    name = world.name_of(1)
+    assert name is not None
+    world.pools = MemoryPools(name)
+    stop_and_erase(world, MODEL)
+    assert world.pools.kept == set()
+    found = world.erasures.rows[MODEL.erasure_id].found
+    assert found is not None
+    assert found["warm pools"] == 1
+    left = remaining_in(world, MODEL)
+    assert left.pop("endpoint memory and disk") is None
+    assert set(left.values()) == {0}
+
+
+class StubbornPools(MemoryPools):
+    """SageMaker says that it ends a pool, and keeps it a while."""
+
+    def release(self, training_job_name: str) -> bool:
+        return training_job_name in self.kept
+
+
+def test_a_warm_pool_that_still_waits_is_in_the_receipt_and_a_training_without_one_is_not() -> None:
+    world = Erasing()
+    world.train(1)
+    world.pools = StubbornPools(world.name_of(1) or "")
+    stop_and_erase(world, MODEL)
+    assert remaining_in(world, MODEL)["warm pools"] == 1
+    world = Erasing()
+    world.train(1)
+    stop_and_erase(world, MODEL)
+    found = world.erasures.rows[MODEL.erasure_id].found
+    assert found is not None
+    assert found["warm pools"] == 0
+
+
+def test_a_row_that_comes_back_during_the_deletion_is_deleted_in_the_next_round() -> None:
+    world = Erasing()
+    world.train(1)
+    world.erasures.api_rows = ["acme"]
+    forget = world.erasures.forget_api_rows
+
+    def forget_and_write(words: Sequence[str]) -> None:
+        forget(words)
+        world.erasures.api_rows, world.erasures.forget_api_rows = ["acme"], forget  # type: ignore[method-assign]
+
+    world.erasures.forget_api_rows = forget_and_write  # type: ignore[method-assign]
+    request_erasure(TENANT, world.stopping, NOON)
+    assert erase_stores(TENANT, world.erasing).remaining == 1
+    assert erase_stores(TENANT, world.erasing).remaining == 0
+    assert remaining_in(world, TENANT)["api rows"] == 0
+
+
+def test_an_erasure_that_was_not_counted_again_does_not_say_that_nothing_is_left() -> None:
+    world = Erasing()
+    world.train(1)
+    stop_and_erase(world, MODEL)
+    row = world.erasures.rows[MODEL.erasure_id]
+    world.erasures.rows[MODEL.erasure_id] = row._replace(remaining=None)
+    assert set(remaining_in(world, MODEL).values()) == {None}
 
 
 def test_the_second_request_is_a_no_op() -> None:

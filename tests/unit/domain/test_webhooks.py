@@ -134,6 +134,22 @@ def test_messages_about_one_job_are_one_group_and_other_jobs_do_not_wait() -> No
     assert groups[0] == groups[1] != groups[2]
 
 
+def test_a_webhook_that_goes_during_a_delivery_leaves_no_row_of_it() -> None:
+    world = World()
+    webhook = world.add()
+    world.fan_out(world.change())
+    world.rows.kept.clear()  # as erasure does
+    post = world.sender.post
+
+    def post_and_erase(url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        world.rows.remove(webhook.webhook_id)
+        return post(url, body, headers)
+
+    world.sender.post = post_and_erase  # type: ignore[method-assign]
+    assert world.try_once() == ("gone", None)
+    assert world.rows.kept == {}
+
+
 def test_a_message_is_tried_for_a_day_and_then_given_up() -> None:
     world = World(Answer(500, "not_accepted"))
     webhook = world.add()

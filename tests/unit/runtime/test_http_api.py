@@ -109,3 +109,42 @@ def test_an_address_with_other_methods_names_them(method: str, path: str, allowe
 
 def test_an_address_that_does_not_exist_is_not_found() -> None:
     assert call(services(), "GET", "/v1/nothing").body["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ("{}", {"content-type": "text/plain"}),
+        ("{}", {"content-type": "multipart/form-data"}),
+        (None, {"content-type": "text/plain"}),
+        ("\udcff", {}),
+    ],
+)
+def test_a_body_that_is_no_json_is_the_callers_mistake(
+    body: str | None, headers: dict[str, str]
+) -> None:
+    answer = call(services(), "POST", "/v1/keys", body, headers=headers)
+    assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+    assert answer.body["errors"] == [
+        {"field": "body", "message": "must be application/json in UTF-8"}
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+def test_an_action_has_its_own_methods(method: str) -> None:
+    answer = call(services(), method, "/v1/models/0:approve")
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/keys/1:rotate", {"overlap_seconds": False}),
+        ("/v1/keys", {"name": "k", "scopes": ["read"], "days": "1"}),
+        ("/v1/uploads", {"files": [{"type": "image/png", "size": True}]}),
+        ("/v1/models/1:approve", {"approved": "yes"}),
+    ],
+)
+def test_what_only_looks_like_a_number_is_refused(path: str, body: object) -> None:
+    answer = call(services(), "POST", path, body)
+    assert (answer.status, answer.body["code"]) == (422, "invalid_call")

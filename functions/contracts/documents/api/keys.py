@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.document import Document
 from contracts.documents.api.callers import ApiKey, KeyId, KeyName, Mode, Scope
+from contracts.documents.api.numbers import NUMBER
 
 
 class NewKey(Document):
@@ -17,14 +18,14 @@ class NewKey(Document):
 
     mode: Mode = "live"
 
-    days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = None
     """The key is refused after so many days; absent: it does not expire."""
 
 
 class Rotation(Document):
     """Body of ``POST /v1/keys/{id}:rotate``."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 86_400
+    overlap_seconds: Annotated[int, Field(ge=0, le=2_592_000), NUMBER] = 86_400
     """Seconds for which the old key is still accepted."""
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
 from contracts.documents.model import ModelRecord
@@ -65,7 +65,7 @@ class ModelDetails(ModelView):
 class NewApproval(Document):
     """Body of ``POST /v1/models/{id}:approve``."""
 
-    approved: bool
+    approved: Annotated[bool, Strict()]
 
 
 class ModelFile(Document):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId
+from contracts.documents.api.numbers import NUMBER
 from contracts.documents.photos import Code
 from contracts.documents.upload.request import TrainingRequest
 
@@ -31,10 +32,10 @@ class FileToUpload(Document):
 
     type: FileType
 
-    size: Annotated[int, Field(ge=1, le=MAX_ARCHIVE_BYTES)]
+    size: Annotated[int, Field(ge=1, le=MAX_ARCHIVE_BYTES), NUMBER]
     """Bytes; the form takes a file of exactly this size. A photo has at most 20 MB."""
 
-    of_photo: Annotated[int, Field(ge=0, lt=MAX_FILES)] | None = None
+    of_photo: Annotated[int, Field(ge=0, lt=MAX_FILES), NUMBER] | None = None
     """For ``text/plain``: number of the photo that this file is the caption of."""
 
 

@@ -1,0 +1,120 @@
+"""Fuzz the HTTP API with schemathesis against its own document, and try the tenant matrix.
+
+Usage: PYTHONPATH=functions:. python -m bench.api [--examples N] [--seed N]
+Prints every failure; writes reports/api-test.json; ends with 1 when a target is missed.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.api.gateway import Gateway, serving
+from bench.api.matrix import Tried, tried
+from bench.report import Figure, finish
+from contracts.documents.erasure import ErasureSubject
+from domain.callers.keys import NewKey, make_key
+from http_api.document import ADDRESS
+from http_api.services import Limits, Services
+from tests.fakes.erasure import MemoryEraser
+from tests.unit.runtime.api_kit import ALL
+from tests.unit.runtime.test_http_api_routes import OPERATIONS, with_everything
+
+ROOT = Path(__file__).resolve().parents[2]
+FUZZER = ROOT / ".venv" / "schemathesis" / "bin" / "schemathesis"
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+NO_LIMITS = Limits(requests_per_minute=10**9, trainings_per_day=10**9)
+MAX_SECONDS = 1500
+FUZZED = len(OPERATIONS) - 1
+"""The fuzzer leaves out the address that it has the document from."""
+
+Json = dict[str, Any]
+
+
+def main() -> int:
+    """Run both parts; return 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=40, help="cases an operation and phase")
+    parser.add_argument("--seed", type=int, default=20261128)
+    given = parser.parse_args()
+    doors = list(tried())
+    for one in doors:
+        if not one.kept:
+            print("OPEN", *one[:3], sep="  ")
+    return finish("api-test", [*fuzz(given.examples, given.seed), *matrix_figures(doors)])
+
+
+def fuzz(examples: int, seed: int) -> list[Figure]:
+    """Run the fuzzer on a port of this machine; return what it has found."""
+    stores, key = tenant_with_everything()
+    gateway = Gateway(stores, key.stored)
+    with serving(gateway) as address, tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command: list[str | Path] = [FUZZER, "--config-file", CONFIG, "run", f"{address}{ADDRESS}"]
+        options = ["-u", address, "-H", f"Authorization: Bearer {key.token}", "-n", f"{examples}"]
+        checks = ["--checks", "all", "--continue-on-failure", "--seed", f"{seed}", "--no-color"]
+        kept = ["--generation-database", "none", "--report", "json"]
+        path: list[str | Path] = ["--report-json-path", report]
+        ended = subprocess.run(
+            [*command, *options, *checks, *kept, *path],
+            cwd=folder,
+            timeout=MAX_SECONDS,
+            check=False,
+        )
+        found = json.loads(report.read_text())
+    return fuzz_figures(found, gateway.asked, ended.returncode)
+
+
+def tenant_with_everything() -> tuple[Services, NewKey]:
+    """Return stores with one of everything, and the key of their tenant."""
+    stores, tenant = with_everything(), "acme"
+    made = make_key(tenant, "fuzzer", ALL, stores.now())
+    stores.keys.add(made.stored)
+    subjects: tuple[dict[str, str], ...] = ({}, {"upload": "u1"}, {"model_id": f"{1:032x}"})
+    eraser = MemoryEraser(*(ErasureSubject(tenant=tenant, **ids) for ids in subjects))
+    return replace(stores, eraser=eraser, limits=NO_LIMITS), made
+
+
+def fuzz_figures(found: Json, asked: int, status: int) -> list[Figure]:
+    """Return what the fuzzer's report says; a fuzzer that broke off misses its target."""
+    cases, operations = found["test_cases"], found["operations"]
+    failures = cases["unique_failures"] + len(found["errors"])
+    complete = status in {0, 1} and found["complete"] and asked >= cases["generated"] - 1
+    return [
+        Figure("operations fuzzed", operations["tested"], "", FUZZED),
+        Figure("cases", cases["generated"], "", 1000),
+        Figure("requests", asked),
+        Figure("the fuzzer came to its end", int(complete), "", 1),
+        Figure("failures", failures, "", 0, "less"),
+    ]
+
+
+def matrix_figures(doors: Sequence[Tried]) -> list[Figure]:
+    """Return how many doors were tried by whom, and how many gave something away."""
+    total = Counter(one.caller for one in doors)
+    kept = Counter(one.caller for one in doors if one.kept)
+    return [
+        Figure("doors with an id", len({one.door for one in doors}), "", 15),
+        Figure("doors that the owner opens", kept["owner"], "", total["owner"]),
+        *(
+            Figure(
+                f"tries of {caller} that were answered wrongly",
+                total[caller] - kept[caller],
+                f"of {total[caller]}",
+                0,
+                "less",
+            )
+            for caller in total
+            if caller != "owner"
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Rows of the HTTP API that go with a tenant or a model: written by those who write them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from aws.api_keys import DynamoApiKeys
+from aws.erasures import DynamoErasures
+from aws.front_door import DynamoApprovals, DynamoShortMemory
+from aws.webhooks import DynamoWebhooks
+from contracts.documents.api.callers import ApiKey
+from contracts.documents.api.models import Approval
+from contracts.documents.api.webhooks import WebhookDelivery, WebhookMessage, WebhookTask
+from contracts.shared.layout import idempotency_row
+from domain.ports.front_door import Remembered
+from tests.integration.tables import table
+from tests.integration.test_webhooks import webhook
+from tests.moto_cloud import Moto
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+JOB, OTHER_JOB = "a" * 32, "b" * 32
+
+
+class Api:
+    """The table with everything that the API stores for two tenants, of a model each."""
+
+    def __init__(self, cloud: Any) -> None:
+        self.table = table(cloud, "ApiTable")
+        self.erasures = DynamoErasures(None, None, self.table)
+        self.add("acme", 1, JOB)
+        self.add("acme2", 2, OTHER_JOB)
+
+    def add(self, tenant: str, number: int, job_id: str) -> None:
+        owner, webhooks = webhook(number, tenant), DynamoWebhooks(self.table)
+        webhooks.add(owner)
+        message = WebhookMessage(
+            type="job.ended", timestamp=NOON.isoformat(), data={"job_id": job_id}
+        )
+        task = WebhookTask(
+            webhook_id=owner.webhook_id, message_id=f"msg_{number:032x}", message=message
+        )
+        delivery = WebhookDelivery(task=task, tenant=tenant, updated_at=NOON.isoformat())
+        webhooks.record(delivery, NOON + timedelta(days=7))
+        approval = Approval(approved=True, by="somebody", at=NOON.isoformat())
+        DynamoApprovals(self.table).put(tenant, job_id, approval)
+        memory = DynamoShortMemory(self.table)
+        row = idempotency_row(tenant, "0" * 64)
+        memory.begin(row, "digest", NOON)
+        memory.answered(row, Remembered("digest", 202, f'{{"id": "{job_id}"}}'), NOON)
+        key = ApiKey(
+            key_id=f"{number:016x}",
+            tenant=tenant,
+            name="key",
+            scopes=("read",),
+            secret_sha256="0" * 64,
+            created_at=NOON.isoformat(),
+        )
+        DynamoApiKeys(self.table).add(key)
+
+    def rows(self) -> set[str]:
+        return {item["row"].partition("#")[0] for item in self.table.scan()["Items"]}
+
+    def texts(self) -> str:
+        return str(self.table.scan()["Items"])
+
+
+@pytest.fixture
+def api(moto: Moto) -> Api:
+    return Api(moto)
+
+
+def test_all_of_a_tenant_goes_and_its_namesake_keeps_everything(api: Api) -> None:
+    kinds = {"webhook", "delivery", "approval", "idem", "key"}
+    assert api.rows() == kinds
+    assert api.erasures.count_api_rows(["acme"]) == len(kinds)
+    api.erasures.forget_api_rows(["acme"])
+    assert api.erasures.count_api_rows(["acme"]) == 0
+    assert api.erasures.count_api_rows(["acme2"]) == len(kinds)
+    assert JOB not in api.texts()
+    api.erasures.forget_api_rows(["acme"])
+    assert api.rows() == kinds
+
+
+def test_what_names_a_model_goes_and_the_tenant_s_keys_and_webhooks_stay(api: Api) -> None:
+    api.erasures.forget_api_rows([JOB])
+    left = [item["row"] for item in api.table.scan()["Items"] if "acme2" not in str(item)]
+    assert sorted(row.partition("#")[0] for row in left) == ["key", "webhook"]
+    assert JOB not in api.texts()
+    assert api.erasures.count_api_rows([OTHER_JOB]) == len({"delivery", "approval", "idem"})
