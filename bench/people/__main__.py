@@ -11,6 +11,7 @@ from itertools import combinations
 from math import dist
 
 import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
 
 from bench.people.cases import (
     ASTRONAUT,
@@ -29,6 +30,7 @@ from contracts.shared.faces import SAME_PERSON_DISTANCE
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces
 from runtime.imaging.faces import ChildFaceFinder
 from tests.fakes.storage import MemoryStorage
+from trainer.evaluation.ranking import MAX_SIMILARITY, similarities
 from trainer.faces.dlib_faces import MIN_IDENTITY, DlibDetector, DlibJudge
 from trainer.photos.background import GrabCutSegmenter
 from trainer.photos.person import PersonSegmenter
@@ -47,7 +49,7 @@ def main() -> int:
     """Print the table; return 1 when a target was missed."""
     with closing(ChildFaceFinder()) as finder:
         figures = [*pairs(finder), *verdicts(finder)]
-    return finish("people", [*figures, *likeness(), *outline()])
+    return finish("people", [*figures, *likeness(), *copies(), *outline()])
 
 
 def pairs(finder: ChildFaceFinder) -> Iterator[Figure]:
@@ -87,6 +89,24 @@ def checked_faces(case: Case, finder: ChildFaceFinder) -> CheckedFaces:
         uploads.write(layout.accepted_prefix(JOB) + file, png(image))
         accepted.append(PhotoVerdict(index=index, verdict="accepted", file=file))
     return check_faces(accepted, FaceServices(uploads, finder, JOB))
+
+
+def copies() -> Iterator[Figure]:
+    """Yield how similar changed copies of a photo are to it, and photos to one another."""
+    photos = [photo(name) for group in PEOPLE for name in group]
+    changed, between = [], []
+    for place, one in enumerate(photos):
+        blurred = one.filter(ImageFilter.GaussianBlur(max(one.size) / 85))
+        changed += [*near([blurred, ImageEnhance.Brightness(one).enhance(1.3)], one)]
+        between += [*near(photos[:place], one)] if place else []
+    yield Figure("copies: smallest similarity", min(changed), "", MAX_SIMILARITY)
+    yield Figure("two photos: largest similarity", max(between), "", MAX_SIMILARITY, "less")
+
+
+def near(pictures: list[Image.Image], one: Image.Image) -> Iterator[float]:
+    """Yield the similarity of each picture to a photo."""
+    found = similarities(pictures, [one])
+    yield from () if found is None else map(float, found)
 
 
 def likeness() -> Iterator[Figure]:

@@ -80,7 +80,7 @@ def examine(base_folder: Path, kept: Path, one: int, other: int, name: str) -> G
     networks = attach_adapters(base, recipe)
     with torch.no_grad():
         SPOIL[name](job, networks, trained_weights(kept, other))
-    return judge_adapter(job, prepared.task, networks, recipe, prepared.reference_photos)
+    return judge_adapter(job, prepared, networks)
 
 
 def trained_weights(kept: Path, seed: int) -> dict[str, Tensor]:

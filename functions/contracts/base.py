@@ -71,6 +71,10 @@ class GateFloors(Document):
     max_class_drift: Annotated[float, Field(ge=0, le=2)] | None = None
     """Largest share of the class that may be lost: to the subject, or in prompt following."""
 
+    max_photo_similarity: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Largest similarity of a picture with a photo that was learnt; above it, the picture is a
+    copy. Absent: 0.85 with a judge of real faces, otherwise no limit."""
+
 
 class BaseCard(Document):
     """``base.json`` beside a diffusers pipeline folder."""

@@ -593,6 +593,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "gate_copies_photo": CodeEntry(
+        "The model repeats a photo",
+        "A picture from the trained model is nearly the same as one of the photos.",
+        "Train with fewer steps, or with more photos that differ in place, clothing and angle.",
+        "owner",
+        False,
+    ),
     "gate_broken_pictures": CodeEntry(
         "The model's pictures are broken",
         "Pictures from the trained model are blank or contain invalid numbers.",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import boto3
 
 from contracts.document import Document
+from contracts.documents.job import AcceptedUpload
 from contracts.documents.record import JobRecord
 from contracts.shared.layout import upload_prefix, upload_row
 from local.cloud.paths import ROOT
@@ -65,6 +66,15 @@ class Stack:
         s3, prefix = self.cloud.client("s3"), upload_prefix(TENANT, name)
         for file, body in files.items():
             s3.put_object(Bucket=self.outputs["UploadsBucketName"], Key=prefix + file, Body=body)
+
+    def named(self, notice: dict[str, Any]) -> list[tuple[str, list[str]]]:
+        """Return name and codes of a notice's photos; the names lie in the models bucket only."""
+        accepted = self.document(notice["photo_names"], AcceptedUpload)
+        prefix = upload_prefix(notice["tenant"], notice["upload"])
+        pins = [accepted.photos[photo["index"]] for photo in notice["photos"]]
+        names = [pin.name or pin.key.removeprefix(prefix) for pin in pins]
+        codes = [photo["codes"] for photo in notice["photos"]]
+        return sorted(zip(names, codes, strict=True))
 
     def document(self, key: str, kind: type[D]) -> D:
         """Read a document in the models bucket."""

@@ -22,7 +22,7 @@ def test_the_owner_hears_which_photos_show_another_person(stack: Stack) -> None:
     execution = stack.execution("two-people")
     notice = stack.notice("two-people")
     assert notice["code"] == "several_persons"
-    named = {photo["file"] for photo in notice["photos"] if photo["codes"] == ["other_person"]}
+    named = {name for name, codes in stack.named(notice) if codes == ["other_person"]}
     groups = [{f"{who}-{n}.jpg" for n in range(3)} for who in (ANNA, "ben")]
     assert named in groups
     assert "TrainAdapter" not in stack.states(execution)

@@ -187,9 +187,7 @@ def test_photos_in_a_zip_are_told_under_their_names(stack: Stack) -> None:
     assert stack.execution("zipped")["error"] == "TooFewPhotosError"
     notice = stack.notice("zipped")
     assert "Photos that can be used: 2; needed: 5." in notice["text"]
-    assert [(p["file"], p["codes"]) for p in notice["photos"]] == [
-        ("photos.zip/party/holiday.jpg", ["not_an_image"])
-    ]
+    assert stack.named(notice) == [("photos.zip/party/holiday.jpg", ["not_an_image"])]
 
 
 def test_a_hostile_archive_is_refused_whole(stack: Stack) -> None:

@@ -118,9 +118,7 @@ def test_too_few_photos_names_each_photo_that_does_not_count(stack: Stack) -> No
     assert execution["error"] == "TooFewPhotosError"
     notice = stack.notice("too-few")
     assert notice["code"] == "too_few_photos"
-    assert [(p["file"], p["codes"]) for p in notice["photos"]] == [
-        ("holiday.jpg", ["not_an_image"])
-    ]
+    assert stack.named(notice) == [("holiday.jpg", ["not_an_image"])]
 
 
 def test_user_text_stays_out_of_the_executions_state(stack: Stack) -> None:

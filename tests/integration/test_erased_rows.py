@@ -12,6 +12,7 @@ from aws.webhooks import DynamoWebhooks
 from contracts.documents.api.callers import ApiKey
 from contracts.documents.api.models import Approval
 from contracts.documents.api.webhooks import WebhookDelivery, WebhookMessage, WebhookTask
+from contracts.documents.erasure import ErasureSubject
 from contracts.shared.layout import idempotency_row
 from domain.ports.front_door import Remembered
 from tests.integration.tables import table
@@ -88,3 +89,17 @@ def test_what_names_a_model_goes_and_the_tenant_s_keys_and_webhooks_stay(api: Ap
     assert sorted(row.partition("#")[0] for row in left) == ["key", "webhook"]
     assert JOB not in api.texts()
     assert api.erasures.count_api_rows([OTHER_JOB]) == len({"delivery", "approval", "idem"})
+
+
+def test_the_first_count_stays_and_the_last_count_of_what_is_left_is_kept(moto: Moto) -> None:
+    jobs: Any = table(moto, "JobsTable")  # type: ignore[arg-type]
+    erasures, subject = DynamoErasures(jobs, None, None), ErasureSubject(tenant="acme")
+    erasures.record_remaining(subject.erasure_id, {"job rows": 1})
+    assert erasures.find(subject.erasure_id) is None, "no erasure comes of a count"
+    erasures.entomb(subject, NOON)
+    for found, left in ((3, 2), (1, 0)):
+        erasures.record_found(subject.erasure_id, {"job rows": found}, found)
+        erasures.record_remaining(subject.erasure_id, {"job rows": left})
+    row = erasures.find(subject.erasure_id)
+    assert row is not None
+    assert (row.found, row.remaining, row.jobs) == ({"job rows": 3}, {"job rows": 0}, 3)

@@ -8,16 +8,25 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import numpy as np  # noqa: E402
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps  # noqa: E402
 
 from contracts.base import GateFloors  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from tests.fakes.people import ASTRONAUT, PRESIDENT, photo  # noqa: E402
-from trainer.evaluation.gate import floors_for  # noqa: E402
+from trainer.evaluation.gate import (  # noqa: E402
+    Evidence,
+    SamplingRequests,
+    examine,
+    floors_for,
+)
 from trainer.evaluation.judge import load_judge  # noqa: E402
+from trainer.evaluation.ranking import MAX_SIMILARITY, edges, similarities  # noqa: E402
 from trainer.faces.choice import DETECTOR_VARIABLE, detector_of  # noqa: E402
 from trainer.faces.dlib_faces import MIN_IDENTITY, WIDTH, DlibJudge  # noqa: E402
+from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.photos.background import GrabCutSegmenter  # noqa: E402
 from trainer.photos.person import PersonSegmenter, segmenter_of  # noqa: E402
+from trainer.photos.photos import square  # noqa: E402
 
 pytestmark = pytest.mark.training
 
@@ -92,3 +101,59 @@ def test_people_on_real_photos_have_a_segmenter_of_their_own(
         {"instance_prompt": "sks", "class_prompt": class_prompt, "background": "random"}
     )
     assert isinstance(segmenter_of(cast("Any", base(detector)), request), kind)
+
+
+SIDE = 256
+
+
+def sampled(*names: str) -> list[Image.Image]:
+    """Return the upper squares of photos: they stand for pictures that an adapter drew."""
+    whole = [photo(name) for name in names]
+    upper = [image.crop((0, 0, image.width, min(image.size))) for image in whole]
+    return [square(image, SIDE) for image in upper]
+
+
+def evidence_of(subject: list[Image.Image], sample: Image.Image) -> Evidence:
+    """Return pictures of a subject, one of a sample prompt, and one of the class."""
+    requests = SamplingRequests(
+        [SamplingRequest("sks", n) for n in range(len(subject))],
+        [SamplingRequest("sks in a park", 9)],
+        [SamplingRequest("a person", 10)],
+    )
+    drawn = np.stack([np.asarray(i, np.float32) / 255 for i in (*subject, sample, sample)])
+    return Evidence(requests, drawn, drawn)
+
+
+def test_pictures_are_ranked_by_likeness_and_a_copy_of_a_photo_is_refused() -> None:
+    held_out, learnt = sampled(PRESIDENT[0]), sampled(PRESIDENT[1])
+    floors = GateFloors(min_effect=0.0, min_identity=0.0)
+    (stranger,) = sampled(ASTRONAUT)
+    evidence = evidence_of([stranger, ImageOps.mirror(learnt[0])], held_out[0])
+    report = examine(evidence, held_out, DlibJudge(), floors, learnt)
+    assert [one.row for one in report.ranking] == [3, 2, 1]
+    assert [one.file for one in report.ranking] == ["pictures/00.png", None, None]
+    assert report.codes == ("gate_copies_photo",)
+    assert report.photo_similarity == pytest.approx(1.0)
+    assert report.ranking[1].photo_similarity == report.photo_similarity
+
+
+def test_without_a_judge_pictures_are_compared_and_not_ranked() -> None:
+    learnt = sampled(PRESIDENT[1])
+    floors = GateFloors(min_effect=0.0)
+    report = examine(evidence_of(learnt, learnt[0]), [], None, floors, learnt)
+    assert (report.codes, report.ranking[0].identity) == ((), None)
+    strict = floors.model_copy(update={"max_photo_similarity": 0.9})
+    report = examine(evidence_of(learnt, learnt[0]), [], None, strict, learnt)
+    assert report.codes == ("gate_copies_photo",)
+
+
+def test_a_changed_copy_is_told_from_another_photo_of_the_same_person() -> None:
+    one, *others = sampled(*PRESIDENT)
+    copies = [one.filter(ImageFilter.GaussianBlur(3)), ImageEnhance.Brightness(one).enhance(1.3)]
+    near, far = similarities(copies, [one]), similarities(others, [one])
+    assert near is not None
+    assert far is not None
+    assert near.min() > MAX_SIMILARITY + 0.1
+    assert far.max() < MAX_SIMILARITY - 0.5
+    assert not edges(Image.new("RGB", (64, 64), "grey")).any()
+    assert similarities(others, []) is None

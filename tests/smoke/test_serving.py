@@ -27,6 +27,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from contracts.base import BaseCard
+from serving.erased import list_erased
 from tests.smoke import serving_kit as kit
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
@@ -425,6 +426,28 @@ def test_the_multi_model_contract(server: kit.Server, models: Path, tmp_path: Pa
     assert server.draw(user).status == 404
     assert server.load(user).status == 200
     assert server.draw(user).files == drawn
+
+
+def test_an_erased_model_is_refused_by_the_engine_that_runs_and_by_the_next_one(
+    server: kit.Server, users: list[kit.User], models: Path, tmp_path: Path
+) -> None:
+    """Its files are still there, as they are until the next look at the markers in S3."""
+    job_id = "e" * 32
+    user = kit.pack_user(tmp_path, 95, models / "adapter1")
+    manifest = json.loads((user.adapter / "manifest.json").read_bytes())
+    (user.adapter / "manifest.json").write_text(json.dumps(manifest | {"job_id": job_id}))
+    assert server.load(user).status == 200
+    assert server.draw(user).status == 200
+    variables = Path(f"/proc/{server.base_pid()}/environ").read_bytes().split(b"\0")
+    (run_dir,) = [v.partition(b"=")[2] for v in variables if v.startswith(b"LIKENESS_RUN_DIR=")]
+    list_erased({job_id}, Path(run_dir.decode()))
+    end = time.monotonic() + kit.PATIENCE_SECONDS
+    while server.draw(user).status == 200:
+        assert time.monotonic() < end
+    assert server.draw(user).error == "likeness/adapter_invalid: the model was erased"
+    os.kill(server.base_pid(), signal.SIGKILL)
+    assert server.draw(users[0]).status == 200
+    assert server.draw(user).error == "likeness/adapter_invalid: the model was erased"
 
 
 def test_a_dead_base_comes_back(server: kit.Server, users: list[kit.User]) -> None:

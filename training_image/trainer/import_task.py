@@ -29,7 +29,14 @@ from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import cache_prompts
 from trainer.process.results import TrainingError, log, sha256_of, write_result
-from trainer.task import Job, failure_of_gate, judge_adapter, sample_prompts_of, task_folder
+from trainer.task import (
+    Job,
+    Judged,
+    failure_of_gate,
+    judge_adapter,
+    sample_prompts_of,
+    task_folder,
+)
 
 BYTES_PER_VALUE = 4
 
@@ -238,7 +245,7 @@ def finish_import(
     if recipe.text_encoder_lr is None:
         requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
         cache_prompts(job.base, requests.all, recipe.resolution)
-    report = judge_adapter(job, task, networks, recipe, [])
+    report = judge_adapter(job, Judged(task, recipe), networks)
     metrics = TrainingMetrics(steps=0, images=0, final_loss=None, train_seconds=0)
     adapter, digest = folder / ADAPTER_FOLDER, task.adapter.sha256
     card = job.base.card

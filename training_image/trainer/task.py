@@ -28,6 +28,7 @@ from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.contact_sheet import make_contact_sheet
 from trainer.evaluation.gate import draw_evidence, examine, make_sampling_requests, recognised
 from trainer.evaluation.judge import Judge
+from trainer.evaluation.ranking import file_of
 from trainer.evaluation.validation_images import ValidationSampler
 from trainer.examples.batches import Examples
 from trainer.examples.class_images import ClassImagePaths, ClassImages, load_or_generate
@@ -51,7 +52,7 @@ from trainer.process.distributed import ProcessGroup
 from trainer.process.results import TrainingError, log, write_atomically, write_result
 from trainer.process.time_limit import TimeLimit
 
-REPORT_FILE, SHEET_FILE, PICTURES_FOLDER = "report.json", "samples.png", "pictures"
+REPORT_FILE, SHEET_FILE = "report.json", "samples.png"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ class PreparedTask:
     plan: StepBudget
     reference_photos: list[Photo]
     """The photos that likeness is measured against: held-out ones where possible."""
+
+    learnt_photos: list[Photo]
+    """The photos that training sees."""
 
     photos: tuple[PhotoVerdict, ...]
     """The verdict on each photo of the task."""
@@ -114,7 +118,7 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     if recipe.text_encoder_lr is None:
         requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
         cache_prompts(job.base, requests.all, recipe.resolution)
-    return PreparedTask(task, run, plan, reference_photos, verdicts)
+    return PreparedTask(task, run, plan, reference_photos, learnt, verdicts)
 
 
 def finish(
@@ -124,8 +128,10 @@ def finish(
     task, recipe, folder = prepared.task, prepared.run.recipe, task_folder(job.root, prepared.task)
     candidates = choose_checkpoint(job, prepared, networks, trained)
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
-    photos = prepared.reference_photos
-    report = judge_adapter(job, task, networks, recipe, photos, candidates=candidates)
+    judged = Judged(
+        task, recipe, prepared.reference_photos, prepared.learnt_photos, candidates=candidates
+    )
+    report = judge_adapter(job, judged, networks)
     failure = None if report.passed else failure_of(report, trained)
     metrics = metrics_of(trained, prepared.plan)
     adapter, plan, verdicts = folder / ADAPTER_FOLDER, prepared.plan, prepared.photos
@@ -318,35 +324,46 @@ def choose_checkpoint(
         job.judge,
         run.recipe.resolution,
         job.limit,
+        [photo.image for photo in prepared.learnt_photos],
     )
     candidates_by_step[trained.progress.step] = lora.weights(networks)
     return choose(job.base, networks, candidates_by_step, evaluation)
 
 
-def judge_adapter(
-    job: Job,
-    task: TrainingTask,
-    networks: lora.Networks,
-    recipe: Recipe,
-    photos: list[Photo],
-    *,
-    candidates: tuple[GateCandidate, ...] = (),
-) -> GateReport:
+@dataclass(frozen=True)
+class Judged:
+    """What the gate needs to know of an adapter; an import has no photos."""
+
+    task: TrainingTask
+    recipe: Recipe
+    photos: list[Photo] = field(default_factory=list)
+    """The photos that likeness is measured against: held-out ones where possible."""
+    learnt: list[Photo] = field(default_factory=list)
+    """The photos that training has seen."""
+    candidates: tuple[GateCandidate, ...] = ()
+
+
+def judge_adapter(job: Job, judged: Judged, networks: lora.Networks) -> GateReport:
     """Run the gate on the adapter.
 
     Writes ``report.json``, ``samples.png`` and the images of the request's sample prompts.
     """
+    task, recipe, photos = judged.task, judged.recipe, judged.photos
     requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
     evidence = draw_evidence(job.base, networks, requests, recipe.resolution, job.limit)
     images = [photo.image for photo in photos]
-    report = examine(evidence, images, job.judge, job.base.card.gate)
-    report = report.model_copy(update={"candidates": candidates})
+    learnt = [photo.image for photo in judged.learnt]
+    report = examine(evidence, images, job.judge, job.base.card.gate, learnt)
+    unseen = bool(photos) and photos is not judged.learnt
+    report = report.model_copy(
+        update={"candidates": judged.candidates, "identity_held_out": unseen}
+    )
     log_gate_report(recipe, report)
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
     write_atomically(adapter / SHEET_FILE, make_contact_sheet(evidence))
     for number, picture in enumerate(to_images(evidence.with_adapter[evidence.sample_prompts()])):
-        write_atomically(adapter / PICTURES_FOLDER / f"{number:02d}.png", to_png(picture))
+        write_atomically(adapter / file_of(number), to_png(picture))
     return report
 
 

@@ -9,14 +9,18 @@ from contracts.documents.money import Estimate, Receipt
 from contracts.documents.package import TargetModel
 from contracts.documents.photos import Code
 from contracts.documents.sweep import TrialReport
+from contracts.documents.training import RankedPicture
 from contracts.documents.upload.problems import RequestProblem
 
 
 class PhotoNotice(Document):
     """A photo that needs the owner's attention."""
 
-    file: str
-    """The owner's name for the photo, inside the upload."""
+    index: Annotated[int, Field(ge=0)] | None = None
+    """Place among the photos of the document ``photo_names``; absent in old notices."""
+
+    file: str | None = None
+    """Never sent any more: file names do not leave the account (docs/decisions/0044)."""
 
     codes: tuple[Code, ...]
 
@@ -32,12 +36,17 @@ class ModelNotice(Document):
 
     trigger_word: str
 
-    example_prompt: str
+    example_prompt: str | None = None
+    """Never sent any more: prompts do not leave the account (docs/decisions/0044)."""
 
     identity: float | None = None
     """Cosine similarity to the subject, measured by the gate."""
 
     identity_base: float | None = None
+
+    ranking: tuple[RankedPicture, ...] = ()
+    """The gate's pictures, those most like the photos first; empty where likeness was not
+    measured."""
 
 
 class DryRunNotice(Document):
@@ -90,6 +99,9 @@ class Notice(Document):
     """Whether the same upload may succeed on another try."""
 
     photos: tuple[PhotoNotice, ...] = ()
+
+    photo_names: str | None = None
+    """Key in the models bucket of the AcceptedUpload, which has the photos' names."""
 
     request: tuple[RequestProblem, ...] = ()
     """All problems of request.json."""

@@ -139,6 +139,24 @@ class GateCandidate(Document):
     class_drift: float | None
 
 
+class RankedPicture(Document):
+    """A picture that the gate drew with the adapter, and how it compares with the photos."""
+
+    row: Annotated[int, Field(ge=1)]
+    """Row on ``samples.png``, whose second column shows it."""
+
+    file: RelativePath | None = None
+    """File in the adapter's folder; absent: the picture is on ``samples.png`` alone."""
+
+    identity: float | None = None
+    """Mean cosine similarity with the photos; 0 when nobody is recognised on the picture, absent
+    without a judge."""
+
+    photo_similarity: float | None = None
+    """Similarity of its edges with those of the nearest photo that was learnt, -1 to 1; 1 is a
+    copy."""
+
+
 class GateReport(Document):
     """The scores of an adapter, and whether they reach the thresholds."""
 
@@ -163,6 +181,16 @@ class GateReport(Document):
 
     class_drift: float | None = None
     """Share of the class that was lost: to the subject, or in prompt following."""
+
+    identity_held_out: bool | None = None
+    """Whether the photos that likeness was measured on were kept from training; null in results
+    from before 2026-12."""
+
+    photo_similarity: float | None = None
+    """The largest ``photo_similarity`` of a picture."""
+
+    ranking: tuple[RankedPicture, ...] = ()
+    """The pictures of the subject and of the sample prompts, those most like the photos first."""
 
     candidates: tuple[GateCandidate, ...] = ()
     """The checkpoints that were evaluated, best first; the adapter has the first one's weights.

@@ -10,7 +10,7 @@ from contracts.documents.stages import DryRunInput
 from contracts.shared import layout
 from domain.notices.notices import deliver
 from domain.notices.services import NoticeServices
-from domain.notices.words import advice_text, photo_notices
+from domain.notices.words import advice_text, names_key, photo_notices
 from domain.ports.storage import read_document
 from domain.pricing.grid import grid_trials
 
@@ -40,6 +40,7 @@ def dry_run_notice(given: DryRunInput, services: NoticeServices) -> Notice:
         origins={field: str(origin) for field, origin in accepted.origins.items()},
     )
     advice = advice_text(report)
+    photos = photo_notices(job, services.documents, also=CODES)
     return Notice(
         notice_id=f"dry-run-{job.job_id}",
         job_id=job.job_id,
@@ -50,7 +51,8 @@ def dry_run_notice(given: DryRunInput, services: NoticeServices) -> Notice:
         title=entry.title,
         text=" ".join(filter(None, (entry.text, dry_run_text(dry_run), advice, entry.hint))),
         retryable=entry.retryable,
-        photos=photo_notices(job, services.documents, also=CODES),
+        photos=photos,
+        photo_names=names_key(job, photos),
         dry_run=dry_run,
     )
 

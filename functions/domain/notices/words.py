@@ -1,23 +1,21 @@
 """The text of a notice: what happened, why, and what to do."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from contracts.codes import CODES
-from contracts.documents.job import AcceptedUpload, JobSpec, PinnedPhoto
+from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.model import ModelRecord
 from contracts.documents.money import Receipt
 from contracts.documents.notice import ModelNotice, Notice, PhotoNotice
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.documents.stages import NotifyOwnerInput
 from contracts.documents.sweep import SweepReport, TrialReport
-from contracts.documents.training import TrainingResult
+from contracts.documents.training import RankedPicture, TrainingResult
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
-from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
-from contracts.shared.prompts import name_subject
 from domain.failures.causes import failure_notice_id
 from domain.intake.photo_quality import ADVICE
 from domain.intake.uploads import Place
@@ -25,7 +23,6 @@ from domain.notices.verdicts import TRAINER_ADVICE, Verdicts, combine, left_out_
 from domain.ports.storage import Storage, find_document, read_document
 from domain.sweeps.ranking import ranking_text
 
-MAX_FILE_NAME = 200
 JUDGED = "gate_"
 """How the codes begin of a model that was trained and not good enough: advice on the photos may say
 why."""
@@ -64,8 +61,10 @@ def ready_notice(
     result_key = given.trained.result_uri.removeprefix(documents.uri(""))
     result = read_document(documents, result_key, TrainingResult)
     gate, left_out = result.gate, left_out_text(result.photos)
+    photos = photo_notices(job, documents, result.photos, also=ADVICE | TRAINER_ADVICE)
     trials = trials_of(job, documents) if accepted.request.sweep is not None else ()
-    figures = left_out, ranking_text(trials), advice_on_photos(job, documents)
+    ranked = () if gate is None or gate.identity is None else gate.ranking
+    figures = left_out, ranking_text(trials), best_text(ranked), advice_on_photos(job, documents)
     return Notice(
         notice_id=f"ready-{job.job_id}",
         job_id=job.job_id,
@@ -76,18 +75,33 @@ def ready_notice(
         title=entry.title,
         text=" ".join(filter(None, (entry.text, *figures, entry.hint))),
         retryable=entry.retryable,
-        photos=photo_notices(job, documents, result.photos, also=ADVICE | TRAINER_ADVICE),
+        photos=photos,
+        photo_names=names_key(job, photos),
         model=ModelNotice(
             endpoint_name=given.warm.endpoint_name,
             target_model=given.package.target_model,
             trigger_word=given.package.trigger_word,
-            example_prompt=example_prompt(accepted.request),
             identity=None if gate is None else gate.identity,
             identity_base=None if gate is None else gate.identity_base,
+            ranking=ranked,
         ),
         receipt=receipt,
         sweep=trials,
     )
+
+
+def best_text(ranked: Sequence[RankedPicture]) -> str:
+    """Return which of the gate's pictures is most like the photos; empty without any.
+
+    >>> best_text((RankedPicture(row=9, file="pictures/00.png", identity=0.912),))
+    'Most like the photos is the picture in row 9 of samples.png (pictures/00.png): 0.91.'
+    """
+    if not ranked or ranked[0].identity is None:
+        return ""
+    best = ranked[0]
+    file = "" if best.file is None else f" ({best.file})"
+    place = f"row {best.row} of samples.png{file}"
+    return f"Most like the photos is the picture in {place}: {best.identity:.2f}."
 
 
 def trials_of(job: JobSpec, documents: Storage) -> tuple[TrialReport, ...]:
@@ -109,6 +123,7 @@ def failure_notice(
     owners = job is not None and entry.who == "owner"
     swept = job is not None and ending.code == "sweep_failed"
     trials = trials_of(job, documents) if job is not None and swept else ()
+    photos = photo_notices(job, documents, trainer) if job is not None and owners else ()
     judged = job is not None and ending.code.startswith(JUDGED)
     advice = advice_on_photos(job, documents) if job is not None and judged else ""
     left_out = left_out_text(trainer) if owners else ""
@@ -123,7 +138,8 @@ def failure_notice(
         title=entry.title,
         text=" ".join(filter(None, (entry.text, *facts, entry.hint))),
         retryable=entry.retryable,
-        photos=photo_notices(job, documents, trainer) if job is not None and owners else (),
+        photos=photos,
+        photo_names=None if job is None else names_key(job, photos),
         request=request_problems(ending.code, about, documents),
         sweep=trials,
     )
@@ -161,33 +177,28 @@ def photo_notices(
     ``trainer`` has the trainer's verdicts; it is empty where no training looked at the photos.
     """
     report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
-    accepted = find_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
-    if report is None or accepted is None:
+    if report is None:
         return ()
     notices = [
-        photo_notice(photo, accepted)
+        photo_notice(photo)
         for photo in combine(report.photos, trainer)
         if photo.verdict == "refused" or any(code in also for code in photo.codes)
     ]
-    return tuple(sorted(notices, key=lambda notice: notice.file))
+    return tuple(notices)
 
 
-def photo_notice(photo: PhotoVerdict, accepted: AcceptedUpload) -> PhotoNotice:
-    """Return what is wrong with one photo, and what to do."""
-    prefix = layout.upload_prefix(accepted.job.tenant, accepted.job.upload)
-    pin = accepted.photos[photo.index]
-    shown = shown_name(pin, prefix)
+def names_key(job: JobSpec, photos: tuple[PhotoNotice, ...]) -> str | None:
+    """Return the key of the document with the names of the photos; None without photos."""
+    return layout.accepted_upload_key(job.job_id) if photos else None
+
+
+def photo_notice(photo: PhotoVerdict) -> PhotoNotice:
+    """Return what is wrong with one photo, and what to do; its name stays in the bucket."""
     entries = [CODES[code] for code in photo.codes]
     text = " ".join(f"{entry.text} {entry.hint}" for entry in entries)
     if photo.resembles is not None and "similar_photo" in photo.codes:
-        text += f" It resembles {shown_name(accepted.photos[photo.resembles], prefix)}."
-    return PhotoNotice(file=shown, codes=photo.codes, text=text)
-
-
-def shown_name(pin: PinnedPhoto, prefix: str) -> str:
-    """Return the owner's name for a photo, shortened, with ``?`` for invisible characters."""
-    name = pin.name or pin.key.removeprefix(prefix)
-    return "".join(c if c.isprintable() else "?" for c in name[:MAX_FILE_NAME])
+        text += f" It resembles photo {photo.resembles}."
+    return PhotoNotice(index=photo.index, codes=photo.codes, text=text)
 
 
 def request_problems(
@@ -198,11 +209,6 @@ def request_problems(
         return ()
     found = find_document(documents, layout.problems_key(*place), RequestProblems)
     return () if found is None else found.problems
-
-
-def example_prompt(request: TrainingRequest) -> str:
-    """Return the instance prompt with the trigger word in place of its placeholder."""
-    return name_subject(request.instance_prompt, request.trigger_word)
 
 
 def model_record(given: NotifyOwnerInput, now: datetime) -> ModelRecord:

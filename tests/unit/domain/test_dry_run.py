@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.documents.job import JobSpec
+from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.notice import Notice
 from contracts.documents.stages import DryRunInput, PhotoInspection
 from contracts.errors import TooExpensiveError, TooFewPhotosError
@@ -10,6 +10,7 @@ from domain.intake.accepting import IntakeServices
 from domain.intake.inspection import inspect_photos
 from domain.notices.dry_run import answer_dry_run
 from domain.notices.services import NoticeServices
+from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, memory_intake
 from tests.fakes.notifier import MemoryNotifier
 from tests.unit.domain.test_inspection import GOOD, PlainDecoder, accepted, inspection_of
@@ -40,7 +41,10 @@ def test_the_answer_holds_verdicts_steps_time_and_cost() -> None:
     assert notice.dry_run.estimate is not None
     assert notice.dry_run.estimate.steps == 800
     assert notice.dry_run.estimate.usd
-    assert {photo.file: photo.codes for photo in notice.photos} == {
+    assert notice.photo_names is not None
+    accepted = read_document(intake.models, notice.photo_names, AcceptedUpload)
+    names = [pin.key.rpartition("/")[2] for pin in accepted.photos]
+    assert {names[photo.index or 0]: photo.codes for photo in notice.photos} == {
         "bad.pdf": ("not_an_image",),
         "turned.jpg": ("rotated",),
     }

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from contracts.codes import CODES
-from contracts.documents.job import AcceptedUpload, JobSpec, PinnedPhoto
+from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.model import ModelRecord
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.notice import DryRunNotice, ModelNotice, Notice, PhotoNotice
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.documents.sweep import SweepReport, TrialReport
-from contracts.documents.training import TrainingResult
+from contracts.documents.training import GateReport, RankedPicture, TrainingResult
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
@@ -21,9 +21,7 @@ from domain.intake.uploads import Place
 from domain.notices import dry_run
 from domain.notices.notices import close_trials, receipt_of
 from domain.notices.words import (
-    MAX_FILE_NAME,
     Ending,
-    example_prompt,
     facts_text,
     failure_notice,
     model_record,
@@ -36,7 +34,7 @@ from domain.ports.storage import write_document
 from domain.sweeps.ranking import ranking_text
 from tests.fakes.intake import NOW, REQUEST
 from tests.fakes.jobs import MemoryJobs
-from tests.unit.domain.test_notices import ARN, Office, trained
+from tests.unit.domain.test_notices import ARN, PHOTOS, Office, trained
 
 RECEIPT = Receipt(
     training_jobs=1,
@@ -64,10 +62,13 @@ def text_of(code: str, *figures: str) -> str:
     return " ".join(part for part in (CODES[code].text, *figures, CODES[code].hint) if part)
 
 
+BAD_PDF = list(PHOTOS).index("holiday.pdf")
+
+
 def bad_pdf() -> PhotoNotice:
     entry = CODES["not_an_image"]
     text = f"{entry.text} {entry.hint}"
-    return PhotoNotice(file="holiday.pdf", codes=("not_an_image",), text=text)
+    return PhotoNotice(index=BAD_PDF, codes=("not_an_image",), text=text)
 
 
 def test_a_ready_notice_says_all_of_this() -> None:
@@ -84,11 +85,11 @@ def test_a_ready_notice_says_all_of_this() -> None:
         text=text_of("ready", text_of("few_photos")),
         retryable=False,
         photos=(bad_pdf(),),
+        photo_names=layout.accepted_upload_key(job.job_id),
         model=ModelNotice(
             endpoint_name="endpoint",
             target_model=given.package.target_model,
             trigger_word="sks",
-            example_prompt="a photo of sks person",
             identity=0.8,
             identity_base=0.3,
         ),
@@ -143,6 +144,7 @@ def test_a_failure_notice_says_all_of_this() -> None:
         text=text_of("too_few_photos", "Photos that can be used: 1; needed: 5."),
         retryable=False,
         photos=(bad_pdf(),),
+        photo_names=layout.accepted_upload_key(job.job_id),
     )
 
 
@@ -223,59 +225,30 @@ def test_points_are_said_in_a_sentence_or_two() -> None:
 # --- photos and problems --------------------------------------------------------------------
 
 
-def upload_of(*names: str) -> AcceptedUpload:
-    """Photos under the upload's prefix; those with a ``/`` came out of an archive."""
-    job = JobSpec(job_id="1" * 32, tenant="acme", upload="first", base_id="b")
-    prefix = layout.upload_prefix("acme", "first")
-    photos = tuple(
-        PinnedPhoto(
-            key=f"unpacked/{n}" if "/" in name else prefix + name,
-            name=name if "/" in name else None,
-            version_id=None,
-            etag="e",
-            size=1,
-        )
-        for n, name in enumerate(names)
-    )
-    return AcceptedUpload(job=job, request=TrainingRequest(**REQUEST), photos=photos)
-
-
-def test_a_photo_is_named_as_its_owner_named_it_and_can_be_shown() -> None:
-    accepted = upload_of("a.jpg", "set.zip/b.jpg", "c\x07\u202ed.jpg", "x" * (MAX_FILE_NAME + 9))
-    names = [
-        photo_notice(PhotoVerdict(index=n, verdict="refused", codes=("too_small",)), accepted).file
-        for n in range(4)
-    ]
-    assert names == ["a.jpg", "set.zip/b.jpg", "c??d.jpg", "x" * MAX_FILE_NAME]
-    assert MAX_FILE_NAME == 200
-
-
 def test_every_code_of_a_photo_is_told_in_order() -> None:
     codes = ("rotated", "blurred")
-    found = photo_notice(PhotoVerdict(index=0, verdict="repaired", codes=codes), upload_of("a.jpg"))
+    found = photo_notice(PhotoVerdict(index=0, verdict="repaired", codes=codes))
     entries = [CODES[code] for code in codes]
     assert found == PhotoNotice(
-        file="a.jpg", codes=codes, text=" ".join(f"{one.text} {one.hint}" for one in entries)
+        index=0, codes=codes, text=" ".join(f"{one.text} {one.hint}" for one in entries)
     )
 
 
 def test_refused_photos_are_told_and_others_by_their_advice() -> None:
     office = Office()
-    accepted = upload_of("d.jpg", "c.jpg", "b.jpg", "a.jpg")
     verdicts = (
         PhotoVerdict(index=0, verdict="refused", codes=("too_small",)),
         PhotoVerdict(index=1, verdict="repaired", codes=("rotated",)),
         PhotoVerdict(index=2, verdict="accepted", codes=("rotated", "blurred")),
         PhotoVerdict(index=3, verdict="refused"),
     )
-    documents, job = office.intake.models, accepted.job
+    documents = office.intake.models
+    job = JobSpec(job_id="1" * 32, tenant="acme", upload="first", base_id="b")
     report = PhotoReport(job_id=job.job_id, photos=verdicts)
     write_document(documents, layout.photo_report_key(job.job_id), report)
-    assert photo_notices(job, documents) == (), "nobody knows their names"
-    write_document(documents, layout.accepted_upload_key(job.job_id), accepted)
-    assert [reported.file for reported in photo_notices(job, documents)] == ["a.jpg", "d.jpg"]
+    assert [reported.index for reported in photo_notices(job, documents)] == [0, 3]
     with_advice = photo_notices(job, documents, also={"blurred"})
-    assert [reported.file for reported in with_advice] == ["a.jpg", "b.jpg", "d.jpg"]
+    assert [reported.index for reported in with_advice] == [0, 2, 3]
     documents.delete(layout.photo_report_key(job.job_id))
     assert photo_notices(job, documents) == ()
 
@@ -292,12 +265,6 @@ def test_problems_are_told_with_a_bad_request_and_with_no_other_failure() -> Non
     assert request_problems("run_not_allowed", place, documents) == problems
     assert request_problems("timed_out", place, documents) == ()
     assert request_problems("invalid_request", None, documents) == ()
-
-
-def test_an_example_names_the_subject_wherever_the_prompt_does() -> None:
-    prompt = "<<TOK>> and [trigger]"
-    request = TrainingRequest(instance_prompt=prompt, class_prompt="c", trigger_word="zwx")
-    assert example_prompt(request) == "zwx and zwx"
 
 
 # --- money and points -----------------------------------------------------------------------
@@ -380,3 +347,17 @@ def test_an_owner_whose_model_is_not_good_enough_hears_the_advice_on_the_photos(
 ) -> None:
     office, job = ready_office()
     assert (CODES["few_photos"].hint in failure(code, job, office).text) is advised
+
+
+def test_an_owner_reads_which_picture_is_most_like_the_photos() -> None:
+    office, job = ready_office()
+    given = trained(job, office.intake)
+    best = RankedPicture(row=9, file="pictures/00.png", identity=0.91)
+    gate = GateReport(passed=True, effect=0.2, identity=0.8, ranking=(best,))
+    result = TrainingResult(job_id=job.job_id, status="succeeded", gate=gate)
+    key = layout.result_key(job.job_id, job.job_id)
+    write_document(office.intake.models, key, result)
+    notice = ready_notice(given, office.intake.models)
+    assert notice.model is not None
+    assert notice.model.ranking == (best,)
+    assert "in row 9 of samples.png (pictures/00.png): 0.91." in notice.text

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.codes import CODES
-from contracts.documents.job import JobSpec
+from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.notice import Notice
 from contracts.documents.package import ModelPackage, WarmModelReport
 from contracts.documents.stages import (
@@ -27,7 +27,7 @@ from domain.intake.inspection import inspect_photos
 from domain.notices.notices import notify_failure, notify_owner
 from domain.notices.services import NoticeServices
 from domain.notices.uncaught import notify_outcome
-from domain.ports.storage import write_document
+from domain.ports.storage import read_document, write_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.models import MemoryModels
@@ -39,6 +39,14 @@ KEY = "tenants/acme/uploads/first/request.json"
 PHOTOS = {f"{n}.jpg": f"pixels {n}".encode() for n in range(5)} | {
     "holiday.pdf": b"refuse not_an_image"
 }
+
+
+def names_of(office: "Office", notice: Notice) -> list[str]:
+    """Return the photos' names as an owner finds them, with the document that the notice names."""
+    assert notice.photo_names is not None
+    accepted = read_document(office.intake.models, notice.photo_names, AcceptedUpload)
+    pins = [accepted.photos[photo.index or 0] for photo in notice.photos]
+    return [pin.key.removeprefix("tenants/acme/uploads/first/") for pin in pins]
 
 
 @dataclass
@@ -128,9 +136,10 @@ def test_a_ready_model_is_recorded_and_reported() -> None:
     assert office.notifier.published == [notice]
     assert (notice.status, notice.code) == ("succeeded", "ready")
     assert notice.model is not None
-    assert notice.model.example_prompt == "a photo of sks person"
+    assert "a photo of" not in notice.model_dump_json()
     assert (notice.model.identity, notice.model.identity_base) == (0.8, 0.3)
-    assert [photo.file for photo in notice.photos] == ["holiday.pdf"]
+    assert names_of(office, notice) == ["holiday.pdf"]
+    assert "holiday" not in notice.model_dump_json()
     assert office.models.rows["acme", job.job_id].target_model == notice.model.target_model
     record = office.intake.jobs.get(job.job_id)
     assert record is not None
@@ -178,7 +187,8 @@ def test_too_few_photos_names_each_of_them_and_what_to_do() -> None:
     notice = office.fail(caught.value, job)
     assert (notice.code, notice.tenant, notice.upload) == ("too_few_photos", "acme", "first")
     assert "Photos that can be used: 1; needed: 5." in notice.text
-    assert [(p.file, p.codes) for p in notice.photos] == [("b/c.pdf", ("not_an_image",))]
+    assert [p.codes for p in notice.photos] == [("not_an_image",)]
+    assert names_of(office, notice) == ["b/c.pdf"]
     assert "JPEG" in notice.photos[0].text
     record = office.intake.jobs.get(job.job_id)
     assert record is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.documents.photos import PhotoVerdict
-from contracts.documents.training import GateReport, TrainingMetrics
+from contracts.documents.training import GateReport, RankedPicture, TrainingMetrics
 from contracts.shared.layout import webui_file
 from contracts.shared.steps import Dataset, count_steps
 from tests.unit.trainer.test_recipe import CARD, WHOLE, recipe_of, task
@@ -145,3 +145,18 @@ def test_photos_that_were_left_out_are_counted_with_their_reasons() -> None:
         "Training was stopped early: what had been learnt by then was written.",
     ]
     assert "left out" not in about_training(RECIPE, METRICS, PLAN, verdicts[3:])
+
+
+def test_the_card_ranks_the_pictures_and_says_what_they_were_compared_with() -> None:
+    pictures = (
+        RankedPicture(row=9, file="pictures/00.png", identity=0.91234, photo_similarity=0.2),
+        RankedPicture(row=3, identity=0.5, photo_similarity=0.1),
+    )
+    more = {"ranking": pictures, "identity_held_out": True, "photo_similarity": 0.2}
+    text = about_gate(REPORT.model_copy(update=more))
+    assert "| nearest of a picture and a photo, 1 for a copy | 0.200 |" in text
+    assert "| photos that likeness was measured on | held out of training |" in text
+    assert "row of samples.png: 9 `pictures/00.png` (0.912), 3 (0.500)." in text
+    seen = about_gate(REPORT.model_copy(update={"identity_held_out": False}))
+    assert "| that training has seen |" in seen
+    assert "Pictures by" not in seen

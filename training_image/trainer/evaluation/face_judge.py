@@ -19,6 +19,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from trainer.evaluation.ranking import MAX_SIMILARITY
 from trainer.faces import Detector, Face, Pixels, Point, by_size
 
 SIDE = 112
@@ -41,6 +42,8 @@ class FaceJudgeSettings(BaseModel):
 
 class FaceJudge:
     """Compares people by their faces and measures nothing else."""
+
+    max_photo_similarity = MAX_SIMILARITY
 
     def __init__(self, detector: Detector, recognizer: Path) -> None:
         """Read the network.

@@ -5,9 +5,12 @@ health            every image is finite and shows something
 identity          images of the subject are like photos that training has not seen
 prompt following  the attributes that prompts name are shown
 class drift       the class prompt still shows other people, and still follows its prompt
+copies            no picture is one of the photos again
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,6 +20,7 @@ from contracts.base import GateFloors
 from contracts.documents.training import GateReport
 from trainer.config.recipe import Recipe
 from trainer.evaluation.judge import Judge
+from trainer.evaluation.ranking import rank
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images
@@ -101,28 +105,69 @@ def draw_evidence(
     return Evidence(requests, without, with_adapter)
 
 
+class Identities(NamedTuple):
+    """What the judge recognises: D numbers of unit length for each image."""
+
+    real: Tensor
+    """(M, D), of the photos on which somebody is recognised."""
+    drawn: Tensor
+    """(N, D), of the images of the subject and of the sample prompts; zeros for nobody."""
+
+
 def examine(
-    evidence: Evidence, photos: list[Image.Image], judge: Judge | None, floors: GateFloors
+    evidence: Evidence,
+    photos: list[Image.Image],
+    judge: Judge | None,
+    floors: GateFloors,
+    learnt: Sequence[Image.Image] = (),
 ) -> GateReport:
     """Measure the images and compare the metrics with the base's floors.
 
-    ``photos`` are those that likeness is measured against: held-out ones where possible.
+    Args:
+        evidence: the images.
+        photos: those that likeness is measured against: held-out ones where possible.
+        judge: what measures likeness and prompt following; None measures neither.
+        floors: the base's.
+        learnt: the photos of the training, of which no image may be a copy.
     """
     healthy = is_healthy(evidence.with_adapter)
     report = GateReport(passed=False, effect=measure_effect(evidence) if healthy else 0.0)
-    if judge is not None and healthy:
-        report = report.model_copy(update=measure_likeness(evidence, photos, judge))
+    if healthy:
+        found = None if judge is None else identities_of(evidence, photos, judge)
+        report = report.model_copy(update=compare_with_photos(evidence, found, learnt))
+        if judge is not None and found is not None:
+            report = report.model_copy(update=measure_likeness(evidence, found, judge))
     floors = floors_for(judge, floors)
     codes = missed_floors(report, floors) if healthy else ("gate_broken_pictures",)
     return report.model_copy(update={"passed": not codes, "codes": codes})
 
 
 def floors_for(judge: Judge | None, floors: GateFloors) -> GateFloors:
-    """Return the base's floors; a judge's own measured floor where the base sets no identity."""
-    own = getattr(judge, "min_identity", None)
-    if own is None or floors.min_identity is not None:
-        return floors
-    return floors.model_copy(update={"min_identity": own})
+    """Return the base's floors; where it sets none, the judge's own measured ones."""
+    own = {name: getattr(judge, name, None) for name in ("min_identity", "max_photo_similarity")}
+    missing = {name: value for name, value in own.items() if getattr(floors, name) is None}
+    return floors.model_copy(update=missing)
+
+
+def identities_of(evidence: Evidence, photos: list[Image.Image], judge: Judge) -> Identities:
+    """Return what the judge recognises on the photos and on the adapter's images."""
+    images = to_images(evidence.with_adapter[: evidence.of_class().start])
+    drawn = judge.identities(images)
+    real = recognised(judge.identities(photos)) if photos else drawn[:0]
+    return Identities(real, drawn)
+
+
+def compare_with_photos(
+    evidence: Evidence, found: Identities | None, learnt: Sequence[Image.Image]
+) -> dict[str, object]:
+    """Return the ranking of the images and their similarity to photos, by GateReport's names."""
+    drawn = to_images(evidence.with_adapter[: evidence.of_class().start])
+    alike = None
+    if found is not None and len(found.real):
+        alike = (found.drawn @ found.real.T).mean(dim=1)
+    ranking = rank(drawn, alike, learnt, of_subject=len(evidence.requests.subject))
+    known = [one.photo_similarity for one in ranking if one.photo_similarity is not None]
+    return {"ranking": ranking, "photo_similarity": max(known, default=None)}
 
 
 def is_healthy(pictures: Pictures) -> bool:
@@ -138,7 +183,7 @@ def measure_effect(evidence: Evidence) -> float:
 
 
 def measure_likeness(
-    evidence: Evidence, photos: list[Image.Image], judge: Judge
+    evidence: Evidence, found: Identities, judge: Judge
 ) -> dict[str, float | None]:
     """Return the metrics that need a judge, by GateReport's names.
 
@@ -147,7 +192,7 @@ def measure_likeness(
     """
     images, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()
-    real = recognised(judge.identities(photos)) if photos else []
+    real = found.real
     subject_prompts = [request.prompt for request in evidence.requests.all[: of_class.start]]
     class_prompts = [request.prompt for request in evidence.requests.of_class]
     forgotten = share_forgotten(
@@ -155,14 +200,14 @@ def measure_likeness(
         measure_following(judge, class_prompts, images[of_class]),
     )
     following = measure_following(judge, subject_prompts, images[: of_class.start])
-    if isinstance(real, list) or not len(real):
+    if not len(real):
         return {"prompt_following": following, "class_drift": forgotten}
     pulled = share_pulled(
         likeness(judge.identities(base[of_class]), real),
         likeness(judge.identities(images[of_class]), real),
     )
     return {
-        "identity": likeness(judge.identities(images[subject]), real),
+        "identity": likeness(found.drawn[subject], real),
         "identity_base": likeness(judge.identities(base[subject]), real),
         "identity_photos": likeness_within(real),
         "prompt_following": following,
@@ -222,6 +267,7 @@ def missed_floors(report: GateReport, floors: GateFloors) -> tuple[str, ...]:
         "gate_not_alike": _below(report.identity, floors.min_identity),
         "gate_ignores_prompt": _below(report.prompt_following, floors.min_prompt_following),
         "gate_class_drift": _below(floors.max_class_drift, report.class_drift),
+        "gate_copies_photo": _below(floors.max_photo_similarity, report.photo_similarity),
     }
     return tuple(code for code, is_missed in missed.items() if is_missed)
 

@@ -27,6 +27,7 @@ METRIC_LABELS = {
     "identity_photos": "the photos among themselves",
     "prompt_following": "share of what prompts ask for that is shown",
     "class_drift": "share of the class that was lost",
+    "photo_similarity": "nearest of a picture and a photo, 1 for a copy",
 }
 """The card's labels for GateReport's metrics."""
 
@@ -164,7 +165,26 @@ def about_gate(report: GateReport) -> str:
         if measured[name] is not None
     }
     verdict = "passed" if report.passed else f"failed: {', '.join(report.codes)}"
-    return table({"verdict": verdict, **rows})
+    if report.identity is not None and report.identity_held_out is not None:
+        seen = "held out of training" if report.identity_held_out else "that training has seen"
+        rows["photos that likeness was measured on"] = seen
+    return "\n\n".join(filter(None, [table({"verdict": verdict, **rows}), ranked(report)]))
+
+
+def ranked(report: GateReport) -> str:
+    """Return the pictures from the most alike on; empty where likeness was not measured.
+
+    >>> best = {"row": 9, "file": "pictures/00.png", "identity": 0.912}
+    >>> ranked(GateReport.model_validate({"passed": True, "effect": 0.2, "ranking": [best]}))
+    'Pictures by their likeness, row of samples.png: 9 `pictures/00.png` (0.912).'
+    """
+    known = [one for one in report.ranking if one.identity is not None]
+    if not known:
+        return ""
+    named = [
+        f"{one.row}{f' `{one.file}`' if one.file else ''} ({one.identity:.3f})" for one in known
+    ]
+    return f"Pictures by their likeness, row of samples.png: {', '.join(named)}."
 
 
 def usage(adapter: Path, base: BaseCard, recipe: Recipe) -> str:

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from trainer.evaluation.ranking import MAX_SIMILARITY
 from trainer.faces import Face, Pixels, Point
 
 WEIGHTS_PACKAGE = "face_weights"
@@ -100,7 +101,7 @@ class DlibDetector:
 class DlibJudge:
     """Compares people by their faces; reads no attributes, so prompts are varied but not scored."""
 
-    min_identity = MIN_IDENTITY
+    min_identity, max_photo_similarity = MIN_IDENTITY, MAX_SIMILARITY
 
     def __init__(self) -> None:
         self._models = load_models()

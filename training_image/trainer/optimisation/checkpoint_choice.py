@@ -5,6 +5,7 @@ candidate and with the last weights. The candidate whose images are most like th
 candidate that misses a floor of the gate wins only if all do. Without a judge there is no choice.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,6 +81,8 @@ class CheckpointEvaluation:
     judge: Judge
     side: int
     limit: TimeLimit
+    learnt: Sequence[Image.Image] = ()
+    """The photos of the training: a candidate whose images are copies of them misses a floor."""
 
 
 def choose(
@@ -98,7 +101,9 @@ def choose(
             quick, few.all, evaluation.side, evaluation.limit, f"pictures of step {step}"
         )
         evidence = Evidence(few, without, images)
-        report = examine(evidence, evaluation.photos, evaluation.judge, base.card.gate)
+        report = examine(
+            evidence, evaluation.photos, evaluation.judge, base.card.gate, evaluation.learnt
+        )
         candidates.append(candidate_of(step, report))
     best_first = sorted(candidates, key=merit, reverse=True)  # stable: the later step of equals
     lora.restore(networks, weights[best_first[0].step])
