@@ -169,12 +169,14 @@ LISTENERS = (
     "authorize",
     "http_api",
     "deliver_webhook",
+    "studio",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 
 DATA = {
     "events/": "An event for each case of each function, for `sam local invoke` and the tests.",
     "docs/schemas/": "The JSON Schema of every stored or sent document, by docs/schemas.py.",
+    "functions/studio/site/": "The Studio: pages without a build chain, served by the function.",
     "docs/images/": "The pictures of these pages.",
     "tests/contract/golden/": "Documents as earlier versions stored them; they stay readable.",
     "tests/unit/domain/goldens/": "Whole answers of the rules, which tests compare.",

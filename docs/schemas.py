@@ -1,4 +1,4 @@
-"""Write what other programs read of the contracts: JSON Schemas, and the page of the codes.
+"""Write what others read of the contracts: JSON Schemas, and the codes for people.
 
 Usage: PYTHONPATH=functions python docs/schemas.py [--check]
 --check only says whether the committed copies are up to date.
@@ -18,6 +18,8 @@ from contracts.document import Document
 DOCS = Path(__file__).resolve().parent
 WIRE = {"GenerationInfo", "PictureArguments"}
 """JSON inside Triton's tensors: never stored, so without a version."""
+
+STUDIO_CODES = DOCS.parent / "functions/studio/site/words/codes.en.json"
 
 WHO = {"owner": "Owner", "operator": "Operator", "nobody": "Nobody"}
 CODES_HEAD = """# Codes
@@ -53,12 +55,18 @@ def codes_page() -> str:
     return CODES_HEAD + "".join(_row(code, entry) for code, entry in sorted(CODES.items()))
 
 
+def studio_codes() -> str:
+    """Return title and hint of each code: the English part of the Studio's catalogue."""
+    words = {code: [entry.title, entry.hint] for code, entry in sorted(CODES.items())}
+    return json.dumps(words, indent=1) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Return every generated file and its text."""
     schemas = {
         DOCS / "schemas" / f"{kind.__name__}.json": schema(kind) for kind in border_documents()
     }
-    return {**schemas, DOCS / "codes.md": codes_page()}
+    return {**schemas, DOCS / "codes.md": codes_page(), STUDIO_CODES: studio_codes()}
 
 
 def main() -> int:

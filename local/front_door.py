@@ -49,9 +49,20 @@ def make_key(
 
 
 def lines(cloud: Cloud, outputs: dict[str, str], tenant: str) -> list[str]:
-    """Return what a person exports to call the API, with a new key."""
+    """Return what a person exports to call the API, with a new key; last the Studio's address."""
     return [
         f"export LIKENESS_API='{address(cloud, outputs)}'",
         f"export LIKENESS_API_KEY={make_key(cloud, tenant)}",
         'curl -H "Authorization: Bearer $LIKENESS_API_KEY" "$LIKENESS_API/v1/models"',
+        "The Studio, with a sign-in that is good once and for a day (docs/studio.md):",
+        studio(cloud, outputs, tenant),
     ]
+
+
+def studio(cloud: Cloud, outputs: dict[str, str], tenant: str, stack: str = "likeness") -> str:
+    """Return the Studio's address; its fragment, which no server sees, is a one-time sign-in.
+
+    The page replaces the key by one of its own, which ends after a day, and ends this one.
+    """
+    key = make_key(cloud, tenant, stack, EVERY_SCOPE, "--days", "1", "--name", "one-time sign-in")
+    return f"{address(cloud, outputs)}/studio/index.html#sign-in={key}"

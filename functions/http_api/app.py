@@ -21,9 +21,10 @@ from aws.front_door import (
 from aws.models import DynamoModels
 from aws.storage import S3Storage
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
+from aws.wiring import prices_from_env
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
-from http_api.services import Limits, Services
+from http_api.services import Limits, Pricing, Services
 from runtime.handlers import stage
 from runtime.imaging.sandbox import ChildDecoder
 
@@ -60,4 +61,5 @@ def _services() -> Services:
             SqsWebhookQueue.from_env(),
             private=settings.text("WEBHOOK_ADDRESSES") == "any",
         ),
+        pricing=Pricing(settings.text("TRAINING_INSTANCE_TYPE"), prices_from_env()),
     )

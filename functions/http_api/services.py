@@ -12,6 +12,7 @@ from domain.ports.erasure import Eraser
 from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
 from domain.ports.models import Models
 from domain.ports.storage import Storage
+from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
 
@@ -22,6 +23,15 @@ class Limits:
 
     requests_per_minute: int = 600
     trainings_per_day: int = 100
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """What a training's price depends on, beside its request."""
+
+    instance_type: str
+    """Instance type of the stack's training jobs."""
+    prices: PriceTable = PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class Services:
     canceller: Canceller
     memory: ShortMemory
     webhooks: WebhookServices
+    pricing: Pricing
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

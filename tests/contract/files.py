@@ -27,6 +27,7 @@ BESIDE_THE_STATES = {
     "expire_photos",
     "release_endpoint",
     "publish_status",
+    "studio",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 

@@ -1,10 +1,21 @@
 """One router for each resource of the HTTP API."""
 
-from http_api.routes import erasure, jobs, keys, models, openapi, uploads, usage, webhooks
+from http_api.routes import (
+    erasure,
+    estimates,
+    jobs,
+    keys,
+    models,
+    openapi,
+    uploads,
+    usage,
+    webhooks,
+)
 
 ROUTERS = (
     uploads.router,
     models.router,
+    estimates.router,
     jobs.router,
     keys.router,
     usage.router,

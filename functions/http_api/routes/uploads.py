@@ -12,6 +12,7 @@ from contracts.documents.api.uploads import (
     MAX_FILES,
     MAX_PHOTO_BYTES,
     FileToUpload,
+    MoreFiles,
     NewUpload,
     PhotoInspected,
     UploadCreated,
@@ -47,10 +48,27 @@ def create_upload(body: NewUpload) -> UploadCreated:
     """Return a form for each file, bound to one key, its size and its type."""
     tenant, stores = caller(router, "train").tenant, services(router)
     check_files(body.files)
-    upload = token_hex(12)
-    prefix = layout.upload_prefix(tenant, upload)
-    forms = []
-    for number, file in enumerate(body.files):
+    return forms_for(stores, tenant, token_hex(12), body.files, 0)
+
+
+@router.post("/v1/uploads/<upload_id>/files", summary="Add files to an upload", tags=["uploads"])
+def add_files(upload_id: UploadId, body: MoreFiles) -> UploadCreated:
+    """Return forms for further files of an upload that has files, and no training yet."""
+    tenant, stores = caller(router, "train").tenant, services(router)
+    if not stores.uploads.list(layout.upload_prefix(tenant, upload_id), 1):
+        raise ApiError("not_found")
+    if stores.jobs.of_upload(f"{tenant}/{upload_id}").points_to is not None:
+        raise ApiError("already_started")
+    check_files(body.files, body.first)
+    return forms_for(stores, tenant, upload_id, body.files, body.first)
+
+
+def forms_for(
+    stores: Services, tenant: str, upload: str, files: tuple[FileToUpload, ...], first: int
+) -> UploadCreated:
+    """Return a signed form for each file; their numbers begin with ``first``."""
+    prefix, forms = layout.upload_prefix(tenant, upload), []
+    for number, file in enumerate(files, first):
         form = stores.forms.form(prefix + name_of(number, file), file.size, file.type, FORM_SECONDS)
         forms.append(UploadForm(number=number, url=form.url, fields=form.fields))
     end = stores.now() + timedelta(seconds=FORM_SECONDS)
@@ -129,19 +147,22 @@ def is_decided(state: UploadState) -> bool:
     return state.job_id is not None or state.refused is not None
 
 
-def check_files(files: tuple[FileToUpload, ...]) -> None:
-    """Refuse photos that are too large, and captions of no photo.
+def check_files(files: tuple[FileToUpload, ...], first: int = 0) -> None:
+    """Refuse photos that are too large, captions of no photo, and one file too many.
 
     Raises:
         ApiError: with every wrong file.
     """
     errors = []
+    if first + len(files) > MAX_FILES:
+        words = f"an upload has at most {MAX_FILES} files"
+        errors.append(FieldProblem(field="body.files", message=words))
     for number, file in enumerate(files):
         is_photo, is_text = file.type.startswith("image/"), file.type == "text/plain"
         if (is_photo or is_text) and file.size > MAX_PHOTO_BYTES:
             errors.append(problem_of(number, "size", "a photo has at most 20,000,000 bytes"))
-        of = file.of_photo
-        captions = of is not None and of < len(files) and files[of].type.startswith("image/")
+        of = None if file.of_photo is None else file.of_photo - first
+        captions = of is not None and 0 <= of < len(files) and files[of].type.startswith("image/")
         if is_text != captions:
             words = "names the photo of a text/plain file, and of no other"
             errors.append(problem_of(number, "of_photo", words))

@@ -10,7 +10,7 @@ from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
-from http_api.services import Limits, Services
+from http_api.services import Limits, Pricing, Services
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.erasure import MemoryEraser
 from tests.fakes.front_door import (
@@ -57,6 +57,7 @@ def services(limits: Limits | None = None) -> Services:
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
+        pricing=Pricing("ml.g5.2xlarge"),
         limits=limits or Limits(),
         now=lambda: NOON,
         sleep=lambda _seconds: None,

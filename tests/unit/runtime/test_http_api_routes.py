@@ -76,6 +76,33 @@ def test_a_file_that_cannot_be_uploaded_is_refused(file: dict[str, Any]) -> None
     assert answer.body["errors"]
 
 
+def test_files_are_added_to_an_upload_until_it_is_trained() -> None:
+    stores, photo = services(), {"type": "image/jpeg", "size": 9}
+    prefix = "tenants/acme/uploads/u1/"
+    path, more = "/v1/uploads/u1/files", {"files": [photo], "first": 1}
+    assert call(stores, "POST", path, more).status == 404
+    stores.uploads.write(f"{prefix}000.jpg", b"x")
+    (form,) = call(stores, "POST", path, more).body["forms"]
+    assert (form["number"], form["fields"]["key"]) == (1, f"{prefix}001.jpg")
+    assert call(stores, "POST", path, {**more, "first": 99}).status == 200
+    many = {"files": [photo, photo], "first": 99}
+    assert call(stores, "POST", path, many).body["errors"][0]["field"] == "body.files"
+    stores.jobs.uploads["acme/u1"] = UploadRow(points_to=f"{1:032x}")  # type: ignore[attr-defined]
+    assert call(stores, "POST", path, more).body["code"] == "already_started"
+
+
+def test_an_estimate_says_what_a_training_takes_and_stores_nothing() -> None:
+    stores = services()
+    short, long = (
+        call(stores, "POST", "/v1/estimates", {"photos": count, "request": REQUEST}).body
+        for count in (5, 20)
+    )
+    assert 0 < short["usd"] < long["usd"]
+    assert 0 < short["seconds"] < long["seconds"]
+    assert call(stores, "POST", "/v1/estimates", {"photos": 4, "request": REQUEST}).status == 422
+    assert stores.uploads.list("tenants/", 9) == []
+
+
 def test_an_upload_starts_when_the_caller_says_so() -> None:
     stores = services()
     name = sent(stores, upload(stores))
@@ -301,6 +328,7 @@ MINE = {
 }
 MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {
+    "/v1/uploads/{upload_id}/files": {"files": [{"type": "image/jpeg", "size": 9}], "first": 1},
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
 }

@@ -45,6 +45,14 @@ class NewUpload(Document):
     files: Annotated[tuple[FileToUpload, ...], Field(min_length=1, max_length=MAX_FILES)]
 
 
+class MoreFiles(NewUpload):
+    """Body of ``POST /v1/uploads/{id}/files``."""
+
+    first: Annotated[int, Field(ge=1, lt=MAX_FILES)]
+    """Number of the first of these files: how many the upload has already. A file that was sent
+    under the same number before is replaced if its type is the same."""
+
+
 class UploadForm(Document):
     """How to send one file: a multipart/form-data POST with these fields, and then the file."""
 

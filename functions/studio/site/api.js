@@ -1,0 +1,90 @@
+// The only file that speaks to the HTTP API (docs/openapi.json).
+
+const BASE = new URL("../", document.baseURI);
+const PLACE = "likeness-credential";
+
+/** Method and address of every call that the Studio makes; a contract test compares it with the document. */
+export const CALLS = {
+  me: ["GET", "/v1/me"],
+  createUpload: ["POST", "/v1/uploads"],
+  addFiles: ["POST", "/v1/uploads/{upload_id}/files"],
+  upload: ["GET", "/v1/uploads/{upload_id}"],
+  inspect: ["POST", "/v1/uploads/{upload_id}/photos/{number}:inspect"],
+  estimate: ["POST", "/v1/estimates"],
+  train: ["POST", "/v1/models"],
+  models: ["GET", "/v1/models"],
+  model: ["GET", "/v1/models/{model_id}"],
+  eraseModel: ["DELETE", "/v1/models/{model_id}"],
+  eraseUpload: ["DELETE", "/v1/uploads/{upload_id}"],
+  eraseMe: ["DELETE", "/v1/me"],
+  files: ["GET", "/v1/models/{model_id}/files"],
+  jobs: ["GET", "/v1/jobs"],
+  job: ["GET", "/v1/jobs/{job_id}"],
+  cancel: ["POST", "/v1/jobs/{job_id}:cancel"],
+  keys: ["GET", "/v1/keys"],
+  createKey: ["POST", "/v1/keys"],
+  revokeKey: ["DELETE", "/v1/keys/{key_id}"],
+  usage: ["GET", "/v1/usage"],
+};
+
+/** An error of the API, with a code of docs/codes.md. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail ?? body.message ?? String(status));
+    this.status = status;
+    this.code = body.code ?? (status === 401 ? "unauthorized" : status === 429 ? "too_many_requests" : "internal_error");
+    this.hint = body.hint ?? "";
+    this.errors = body.errors ?? [];
+    this.requestId = body.request_id ?? "";
+  }
+}
+
+export const credential = {
+  get: () => sessionStorage.getItem(PLACE) ?? localStorage.getItem(PLACE),
+  set: (token, stay) => (stay ? localStorage : sessionStorage).setItem(PLACE, token),
+  clear: () => { sessionStorage.removeItem(PLACE); localStorage.removeItem(PLACE); },
+};
+
+/**
+ * Call the API. `ids` fill the address, `query` and `body` are sent as they are.
+ * A POST is repeated under one Idempotency-Key when the network fails, so nothing is done twice.
+ */
+export async function call(name, { ids = {}, query = {}, body, signal, token } = {}) {
+  const [method, path] = CALLS[name];
+  const filled = path.replace(/\{(\w+)\}/g, (_, id) => encodeURIComponent(ids[id]));
+  const url = new URL(`.${filled}`, BASE);
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, value);
+  const headers = { Authorization: `Bearer ${token ?? credential.get()}` };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method === "POST") headers["Idempotency-Key"] = crypto.randomUUID();
+  const request = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
+  const answer = await again(() => fetch(url, request), signal);
+  const text = await answer.text();
+  const found = text && answer.headers.get("content-type")?.includes("json") ? JSON.parse(text) : {};
+  if (!answer.ok) throw new Problem(answer.status, found);
+  return found;
+}
+
+async function again(send, signal) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const answer = await send();
+      const busy = answer.status === 503 || answer.status === 409 && answer.headers.has("retry-after");
+      if (!busy || attempt === 2) return answer;
+    } catch (error) {
+      if (signal?.aborted || attempt === 2) throw error;
+    }
+    await pause(700 * 2 ** attempt);
+  }
+}
+
+export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+
+/** Send one file with its signed form. */
+export async function send(form, file) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
+  body.append("file", file);
+  const answer = await again(() => fetch(form.url, { method: "POST", body }));
+  if (!answer.ok) throw new Problem(answer.status, { code: "photo_missing" });
+}

@@ -1,0 +1,133 @@
+// The frame around every page: bar, steps, language, and which page an address shows.
+
+import { call, credential } from "./api.js";
+import { h, announce } from "./dom.js";
+import { LANGUAGES, choose, code, language, load, preferred, t } from "./words.js";
+import * as account from "./pages/account.js";
+import * as consent from "./pages/consent.js";
+import * as job from "./pages/job.js";
+import * as model from "./pages/model.js";
+import * as models from "./pages/models.js";
+import * as operator from "./pages/operator.js";
+import * as photos from "./pages/photos.js";
+import * as signIn from "./pages/sign_in.js";
+
+const PAGES = [
+  [/^\/models$/, models], [/^\/models\/(?<id>[0-9a-f]{32})$/, model], [/^\/new$/, consent],
+  [/^\/new\/photos$/, photos], [/^\/jobs\/(?<id>[0-9a-f]{32})$/, job], [/^\/operator$/, operator],
+  [/^\/account$/, account],
+];
+const STEPS = ["consent", "photos", "training", "pictures"];
+const state = { me: null, settings: null };
+let leaving = new AbortController();
+
+/** A page exports `render(context)`, which returns {title, step, facts, body}, or null to stay as it is. */
+async function show() {
+  leaving.abort();
+  leaving = new AbortController();
+  const address = location.hash.slice(1) || "/models";
+  const [pattern, page] = PAGES.find(([one]) => one.test(address)) ?? PAGES[0];
+  const context = { ...pattern.exec(address)?.groups, ...state, signal: leaving.signal, go, redraw: draw, fail };
+  if (credential.get() === null) return draw(signIn.render({ ...context, enter }));
+  try {
+    state.me ??= await call("me", { signal: leaving.signal });
+    const drawn = await page.render({ ...context, me: state.me });
+    if (drawn && !context.signal.aborted) draw(drawn);
+  } catch (error) {
+    if (!context.signal.aborted) fail(error);
+  }
+}
+
+function draw({ title, step, body, facts, waiting = false }) {
+  document.title = `${title} · Likeness`;
+  const heading = h("h1", { tabindex: "-1" }, title);
+  const main = h("main", { id: "main", class: facts ? "with-facts" : "", "aria-busy": waiting },
+    h("section", { class: facts ? "" : "single" }, heading, body), facts && h("aside", { class: "facts" }, facts));
+  document.getElementById("frame").replaceChildren(
+    h("button", { class: "skip", type: "button", onclick: () => heading.focus() }, t("skip")),
+    bar(), step ? steps(step) : "", main, foot());
+  heading.focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
+function bar() {
+  const link = (address, words) => h("a", {
+    href: `#${address}`, "aria-current": location.hash.slice(1) === address ? "page" : false,
+  }, words);
+  const home = h("a", { class: "name", href: "#/models" }, "Likeness");
+  if (!state.me) return h("header", { class: "bar" }, home);
+  const may = (scope) => state.me.scopes.includes(scope);
+  return h("header", { class: "bar" }, home, h("nav", { "aria-label": t("bar.label") },
+    link("/models", t("bar.models")),
+    may("train") && link("/new", t("bar.new")),
+    may("admin") && link("/operator", t("bar.operator")),
+    link("/account", t("bar.account"))));
+}
+
+function steps(now) {
+  const place = STEPS.indexOf(now);
+  return h("nav", { class: "steps", "aria-label": t("steps.label") }, h("ol", {}, STEPS.map((step, index) =>
+    h("li", { data: { state: index < place ? "done" : "" }, "aria-current": index === place ? "step" : false },
+      index < place && h("span", { "aria-hidden": "true" }, "✓ "), t(`steps.${step}`),
+      index < place && h("span", { class: "unseen" }, t("steps.done"))))));
+}
+
+function foot() {
+  const list = h("select", { onchange: async (event) => { await choose(event.target.value); await show(); } },
+    Object.entries(LANGUAGES).map(([tag, name]) =>
+      h("option", { value: tag, lang: tag, selected: tag === language }, name)));
+  return h("footer", { class: "foot" }, h("span", {}, t("foot.promise")), h("label", {}, t("foot.language"), list));
+}
+
+function fail(error) {
+  if (error.status === 401) return leave(code(error.code).title);
+  const { title, hint } = error.code ? code(error.code) : { title: t("offline.title"), hint: t("offline.hint") };
+  draw({ title, body: [
+    h("p", {}, hint), error.requestId && h("p", { class: "muted" }, t("error.request", { id: error.requestId })),
+    h("div", { class: "row" }, h("button", { class: "primary", type: "button", onclick: show }, t("error.again")),
+      h("a", { class: "button", href: "#/models" }, t("bar.models"))),
+  ] });
+}
+
+export function go(address) {
+  if (location.hash === `#${address}`) return show();
+  location.hash = address;
+}
+
+async function enter(token, stay) {
+  state.me = await call("me", { token });
+  credential.clear();
+  credential.set(token, stay);
+  await show();
+}
+
+export function leave(reason = "") {
+  credential.clear();
+  state.me = null;
+  location.hash = "/models";
+  show();
+  announce(reason);
+}
+
+/** The printed link holds a key that is good for one sign-in: it is replaced by one for this tab, and ended. */
+async function redeem() {
+  const found = /^#sign-in=(lk_[\w-]+)$/.exec(location.hash);
+  if (!found) return;
+  history.replaceState(null, "", "#/models");
+  const token = found[1];
+  const { subject, scopes } = await call("me", { token });
+  const made = await call("createKey", { token, body: { name: "studio", scopes, days: 1 } });
+  credential.clear();
+  credential.set(made.token, false);
+  await call("revokeKey", { token: made.token, ids: { key_id: subject.replace("key:", "") } });
+}
+
+async function start() {
+  await load(preferred());
+  state.settings = await (await fetch(new URL("settings.json", document.baseURI))).json();
+  await redeem().catch((error) => announce(code(error.code ?? "internal_error").title));
+  addEventListener("hashchange", async () => { await redeem().catch(() => {}); show(); });
+  await show();
+}
+
+start();

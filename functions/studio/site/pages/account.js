@@ -1,0 +1,29 @@
+import { call, credential } from "../api.js";
+import { ask, h } from "../dom.js";
+import { money, t } from "../words.js";
+import { facts } from "./parts.js";
+
+export async function render({ me, signal, fail }) {
+  const usage = await call("usage", { signal });
+  const out = async () => {
+    credential.clear();
+    location.hash = "/models";
+    location.reload();
+  };
+  const erase = async () => {
+    const body = [t("erase.all_goes"), t("erase.all_stays"), t("erase.final")];
+    if (!await ask({ title: t("erase.all_title"), body, yes: t("erase.all"), no: t("cancel"), danger: true })) return;
+    try {
+      await call("eraseMe");
+      await out();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  return { title: t("account.title"), body: [h("div", { class: "card narrow" },
+    facts([[t("account.tenant"), me.tenant], [t("account.may"), me.scopes.map((scope) => t(`scope.${scope}`)).join(", ")],
+      [t("account.month", { month: usage.month }), t("account.trainings", { n: usage.trainings })], [t("operator.spent"), money(usage.usd)]]),
+    h("button", { type: "button", onclick: out }, t("account.leave"))),
+    me.scopes.includes("erase") && h("div", { class: "card narrow" }, h("h2", {}, t("erase.all_title")), h("p", {}, t("erase.all_goes")),
+      h("button", { type: "button", class: "danger", onclick: erase }, t("erase.all")))] };
+}

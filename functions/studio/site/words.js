@@ -1,0 +1,53 @@
+// The catalogue: words/<language>.json has the pages' words, words/codes.<language>.json the codes'.
+
+export const LANGUAGES = { en: "English", de: "Deutsch", es: "Español" };
+const PLACE = "likeness-language";
+let words = {};
+let codes = {};
+let rules = new Intl.PluralRules("en");
+export let language = "en";
+
+const known = (tag) => Object.keys(LANGUAGES).find((one) => tag.toLowerCase().startsWith(one));
+
+export function preferred() {
+  return localStorage.getItem(PLACE) ?? navigator.languages.map(known).find(Boolean) ?? "en";
+}
+
+export async function load(wanted) {
+  const file = async (name) => (await fetch(new URL(`words/${name}.json`, document.baseURI))).json();
+  [words, codes] = await Promise.all([file(wanted), file(`codes.${wanted}`)]);
+  language = wanted;
+  rules = new Intl.PluralRules(wanted);
+  document.documentElement.lang = wanted;
+}
+
+export async function choose(wanted) {
+  localStorage.setItem(PLACE, wanted);
+  await load(wanted);
+}
+
+/** Return the words of a key; `n` chooses the plural. */
+export function t(key, values = {}) {
+  const plural = values.n === undefined ? undefined : words[`${key}.${rules.select(values.n)}`];
+  const text = plural ?? words[key] ?? words[`${key}.other`] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** Return title and hint of a code. */
+export function code(name) {
+  const [title, hint] = codes[name] ?? [name, ""];
+  return { title, hint };
+}
+
+export const date = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(iso));
+export const moment = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" })
+  .format(new Date(iso));
+export const percent = (value) => new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(value);
+export const money = (usd) => usd === null || usd === undefined ? t("money.unknown")
+  : new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 2 }).format(usd);
+
+/** Say a time in whole minutes, or seconds below one minute and a half. */
+export function time(seconds) {
+  return seconds < 90 ? t("time.seconds", { n: Math.max(1, Math.round(seconds)) })
+    : t("time.minutes", { n: Math.round(seconds / 60) });
+}

@@ -1,0 +1,144 @@
+"""The Studio's pages: nothing foreign, nothing inline, one catalogue, and documented calls only."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.codes import CODES
+from contracts.documents.api.callers import ROLE_SCOPES
+from contracts.documents.api.uploads import MAX_FILES, MAX_PHOTO_BYTES
+from contracts.documents.record import JobRecord
+from studio.app import ALLOWED, SITE, TYPES, files
+from tests.contract.files import ROOT, template
+
+LANGUAGES = ("en", "de", "es")
+SCRIPTS = {name: text for name, text in files().items() if name.endswith(".js")}
+PLURALS = re.compile(r"\.(one|other)$")
+PLACES = re.compile(r"\{\w+\}")
+
+
+def words(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((SITE / f"words/{name}.json").read_text())
+    return found
+
+
+def test_every_file_of_the_folder_is_served() -> None:
+    assert {path.suffix for path in SITE.rglob("*") if path.is_file()} <= set(TYPES)
+
+
+def test_the_policy_allows_no_inline_code_and_no_foreign_source() -> None:
+    policy = "; ".join(ALLOWED)
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert "http" not in policy
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'"} <= set(ALLOWED)
+    assert {"frame-ancestors 'none'", "base-uri 'none'"} <= set(ALLOWED)
+
+
+def test_the_page_has_no_inline_code_or_style() -> None:
+    page = files()["index.html"]
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_makes_no_markup_and_no_code_of_texts(name: str) -> None:
+    forbidden = (
+        r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\.style\b"
+    )
+    assert not re.search(forbidden, SCRIPTS[name])
+
+
+def test_no_file_names_a_foreign_address() -> None:
+    allowed = {"http://www.w3.org/2000/svg", "https://example.org/likeness"}
+    for name, text in files().items():
+        found = set(re.findall(r"(?:https?:)?//[a-z][\w.-]*\.[a-z]{2,}[^\s\"']*", text))
+        assert found <= allowed, name
+
+
+def test_every_import_names_a_file() -> None:
+    for name, text in SCRIPTS.items():
+        for found in re.findall(r"from \"(\./|\.\./)([\w./]+)\"", text):
+            path = (Path(name).parent / "".join(found)).as_posix()
+            assert path.removeprefix("./") in SCRIPTS or (SITE / path).resolve().is_file(), name
+
+
+def test_every_call_is_in_the_apis_document() -> None:
+    document = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+    known = {
+        (method.upper(), plain(path)) for path, methods in document.items() for method in methods
+    }
+    calls = re.findall(r'\["(GET|POST|DELETE)", "(/v1/[^"]+)"\]', SCRIPTS["api.js"])
+    assert calls
+    assert {(method, plain(path)) for method, path in calls} <= known
+
+
+def plain(path: str) -> str:
+    return re.sub(r"[<{]\w+[>}]", "{}", path)
+
+
+def test_only_one_file_speaks_to_the_api_and_its_calls_are_used() -> None:
+    speaking = {name for name, text in SCRIPTS.items() if "fetch(" in text}
+    assert speaking == {"api.js", "app.js", "words.js"}  # the latter two read the Studio's files
+    assert "/v1/" not in SCRIPTS["app.js"] + SCRIPTS["words.js"]
+    names = re.findall(r'^  (\w+): \["', SCRIPTS["api.js"], re.MULTILINE)
+    used = set(re.findall(r'call\("(\w+)"', "".join(SCRIPTS.values())))
+    assert used <= set(names)
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_the_catalogues_have_the_same_keys_and_places(language: str) -> None:
+    english, other = words("en"), words(language)
+    assert list(other) == list(english)
+    for key, text in english.items():
+        assert Counter(PLACES.findall(text)) == Counter(PLACES.findall(other[key])), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_has_a_title_and_a_hint_in_every_language(language: str) -> None:
+    found = words(f"codes.{language}")
+    assert set(found) == set(CODES)
+    assert all(len(pair) == 2 and all(pair) for pair in found.values())
+
+
+def test_every_word_that_a_page_asks_for_is_in_the_catalogue_and_none_is_idle() -> None:
+    known = {PLURALS.sub("", key) for key in words("en")}
+    text = "".join(SCRIPTS.values())
+    asked = set(re.findall(r'\bt\("([\w.]+)"', text))
+    assert asked <= known
+    families = {found.rstrip(".") for found in re.findall(r"\bt\(`([\w.]+)\$\{", text)}
+    idle = {
+        key
+        for key in known - asked
+        if not any(key.startswith(f"{family}") for family in families) and f'"{key}"' not in text
+    }
+    assert idle == set()
+
+
+def test_every_word_of_a_job_and_every_scope_has_words() -> None:
+    english = words("en")
+    fields = JobRecord.model_json_schema()["properties"]
+    assert {f"status.{one}" for one in fields["status"]["enum"]} <= set(english)
+    assert {f"job.now.{one}" for one in fields["stage"]["enum"]} <= set(english)
+    assert {f"scope.{one}" for one in ROLE_SCOPES["owner"]} <= set(english)
+
+
+def test_the_studio_has_the_apis_limits() -> None:
+    draft = SCRIPTS["draft.js"]
+    assert f"MAX_PHOTOS = {MAX_FILES};" in draft
+    assert f"MAX_BYTES = {MAX_PHOTO_BYTES:_};" in draft
+
+
+def test_the_parameter_switches_every_address_off() -> None:
+    resources = template()["Resources"]
+    routes = [
+        one for one in resources.values() if "/studio" in str(one["Properties"].get("RouteKey", ""))
+    ]
+    assert [one["Condition"] for one in routes] == ["HasStudio", "HasStudio"]
+
+
+def test_the_function_has_no_rights_of_its_own() -> None:
+    assert "Policies" not in template()["Resources"]["StudioFunction"]["Properties"]
