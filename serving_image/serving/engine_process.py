@@ -25,7 +25,7 @@ from serving.device import INSTANCE_TYPE, refuse_cpu
 from serving.engine.departures import Departures
 from serving.engine.engine import Engine
 from serving.engine.warm_up import NoMemoryError, OverflowingBaseError, make_plan, try_plan, warm_up
-from serving.forwarding import HELLO, SOCKET, Request, Response
+from serving.forwarding import HELLO, SOCKET, Request, Response, short_name
 from serving.generator import Generator
 from serving.output.marks import make_marker
 from serving.output.safety import make_checker
@@ -99,7 +99,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
 def answer_requests(service: PictureService, address: Path) -> None:
     """Take requests from every connection; one comes when the forwarding model starts."""
     address.unlink(missing_ok=True)  # of a process that died
-    with Listener(str(address), family="AF_UNIX") as listener:
+    with short_name(address) as name, Listener(name, family="AF_UNIX") as listener:
         while True:
             connection = listener.accept()
             Thread(target=take_requests, args=(service, connection), daemon=True).start()

@@ -7,7 +7,8 @@ sender, from any thread and in any order.
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
@@ -29,6 +30,19 @@ MAX_SENDINGS = 2
 
 DIED = "likeness/base_unavailable: the base has died, and is being started again"
 LATE = "likeness/not_in_time: the base did not answer in time, try again"
+
+
+@contextmanager
+def short_name(address: Path) -> Iterator[str]:
+    """Yield a name of a socket that the kernel takes: it refuses paths of 108 bytes and more.
+
+    The name is good inside the block only; the socket itself is not affected.
+    """
+    folder = os.open(address.parent, os.O_PATH)
+    try:
+        yield f"/proc/self/fd/{folder}/{address.name}"
+    finally:
+        os.close(folder)
 
 
 class Request(NamedTuple):
@@ -95,7 +109,8 @@ class Forwarder:
         while True:
             # A process that is being killed may still accept, so the engine speaks first.
             with suppress(OSError, EOFError):
-                connection = Client(str(self.address), family="AF_UNIX")
+                with short_name(self.address) as name:
+                    connection = Client(name, family="AF_UNIX")
                 connection.recv()
                 return connection
             self.answer_late(DIED)

@@ -181,4 +181,4 @@ def test_cancel_asks_the_function() -> None:
     assert cancel(JOB, "likeness-cancel-job", session).outcome == "canceling"
     (call,) = session.asked
     assert call["FunctionName"] == "likeness-cancel-job"
-    assert json.loads(call["Payload"]) == {"job_id": JOB}
+    assert json.loads(call["Payload"]) == {"job_id": JOB, "tenant": None}
