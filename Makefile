@@ -267,11 +267,6 @@ bench-training: ## the trainer against diffusers' script: DIFFUSERS=path of a ch
 	@$(call ready,torch,torch/.ready)
 	env -u OMP_WAIT_POLICY $(TORCH)/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
-.PHONY: studio-test
-studio-test: ## every page of the Studio in Chromium, light, dark and at 320 px, with the stub trainer (4 minutes)
-	@$(call ready,unit,tools/.tests)
-	PYTHONPATH=functions:. $(TOOLS)/python -m bench.studio
-
 .PHONY: bench-gpu
 bench-gpu: ## SDXL and SD 2.1 at real size on this machine's GPU, with its name and date; ends with 2 where there is none
 	@$(call ready,torch,torch/.ready)
