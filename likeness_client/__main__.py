@@ -36,6 +36,8 @@ from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
 from likeness_client.functions import FunctionFailedError
+from likeness_client.imports import NotImportedError, import_lora
+from likeness_client.imports import Order as ImportOrder
 from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
@@ -65,7 +67,8 @@ NOT_AS_GIVEN = (
 
 ANSWERS = (
     *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
-    *(NotConfirmedError, NotErasedError, NotMeasuredError, NotUninstalledError),
+    *(NotConfirmedError, NotErasedError, NotImportedError, NotMeasuredError),
+    NotUninstalledError,
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -259,6 +262,12 @@ def scopes_of(words: str) -> list[Scope]:
     return [known[word] for word in wanted]
 
 
+def run_import(options: argparse.Namespace) -> int:
+    """Upload a LoRA that another tool has trained."""
+    order = ImportOrder(options.file, options.tenant, options.trigger, options.subject)
+    return import_lora(options.stack, order)
+
+
 def run_status(options: argparse.Namespace) -> int:
     """Show or follow a job."""
     table = table_of(options)
@@ -352,6 +361,7 @@ def name_files(first: Path, count: int) -> list[Path]:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": run_check,
+    "import": run_import,
     "status": run_status,
     "cancel": run_cancel,
     "erase": run_erase,

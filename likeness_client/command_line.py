@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from contracts.base import BaseCard, PredictionType
 from contracts.documents.api.callers import Scope
 from contracts.documents.picture import OutputFormat
+from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.samplers import find_sampler
 from contracts.shared.styles import Style
 from likeness_client import __version__
@@ -32,6 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"likeness {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_check(commands)
+    add_import(commands)
     add_status(commands)
     add_cancel(commands)
     add_erase(commands)
@@ -91,6 +93,32 @@ def add_cancel(commands: Commands) -> None:
         help="the stack's output CancelFunctionName, also $LIKENESS_CANCEL_FUNCTION"
         " (default: %(default)s)",
     )
+
+
+def add_import(commands: Commands) -> None:
+    """Add ``likeness import``."""
+    purpose = "Serve a LoRA that another tool has trained for this stack's base"
+    take = add_command(commands, "import", purpose)
+    take.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="safetensors of kohya, diffusers, PEFT or LyCORIS (LoCon, LoHa, LoKr)",
+    )
+    take.add_argument("--tenant", required=True, help="whose model it becomes")
+    take.add_argument(
+        "--trigger",
+        default=DEFAULT_TRIGGER_WORD,
+        metavar="WORDS",
+        help="what names the subject in prompts (default: %(default)s)",
+    )
+    take.add_argument(
+        "--subject",
+        default="person",
+        metavar="WORDS",
+        help="what it shows, for the check's prompts: person, dog, house (default: %(default)s)",
+    )
+    take.add_argument("--stack", default="likeness", help="the stack's name (default: %(default)s)")
 
 
 def add_erase(commands: Commands) -> None:

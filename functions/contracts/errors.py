@@ -82,6 +82,12 @@ class PhotosRefusedError(StageError):
     code = "photos_refused"
 
 
+class ImportRefusedError(StageError):
+    """The LoRA of an import cannot be read, or is of a kind that cannot be served. Final."""
+
+    code = "import_unreadable"
+
+
 class TooManyPhotosError(StageError):
     """More photos than one upload may hold. Final: the owner must remove some."""
 

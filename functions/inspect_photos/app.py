@@ -6,6 +6,7 @@ Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
        PhotosTooSlowError   final; likewise, when decoding the photos takes too long
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
        PersonsMixedError    final; likewise, when the photos show several people
+       ImportRefusedError   final; likewise, when the LoRA of an import cannot be read or served
        PriceUnknownError    final; a dry run's max_cost_usd, and the operator gave no price
        DecoderBrokenError   the workflow tries again: the decoder or the face finder did not start
 """

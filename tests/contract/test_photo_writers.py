@@ -101,6 +101,8 @@ FUNCTIONS = {
     ("launching.write_inputs", "write_document"): Writer(1, "text", "models"),
     ("inspection_progress.Progress._write", "write_document"): Writer(1, "text", "models"),
     ("inspection.inspect_photos", "write_document"): Writer(1, "text", "models"),
+    ("inspection.inspect_import", "write_document"): Writer(1, "text", "models"),
+    ("imports.store_import", "write"): Writer(1, "weights", "uploads"),
     # a tombstone's marker for the servers, a plan without the erased jobs, and a receipt
     ("stopping.stop_reached", "write"): Writer(1, "text", "models"),
     ("erasing.leave_plan", "write_document"): Writer(1, "text", "models"),
@@ -158,6 +160,7 @@ CLIENT = {
     ("bench.keep", "put_object"): Writer(1, "text", "bases"),
     ("bench.upload", "put_object"): Writer(1, "text", "uploads"),
     ("bench.upload", "upload_file"): Writer(1, "photos", "uploads"),
+    ("imports.import_lora", "put_object"): Writer(2, "weights", "uploads"),
     ("erase.run_erase", "write_bytes"): Writer(1, "text", "caller"),
     ("__main__.run_generate", "save"): Writer(2, "photos", "caller"),
     ("__main__.save", "save"): Writer(1, "photos", "caller"),

@@ -16,6 +16,7 @@ from trainer.config.recipe import read_plan
 from trainer.config.sharing import can_share_step
 from trainer.evaluation.judge import load_judge
 from trainer.examples.class_images import ClassImagePaths, load_or_generate
+from trainer.import_task import import_adapter
 from trainer.model import lora
 from trainer.model.base import load_base, read_card
 from trainer.optimisation.multi_user import UserResult, train_users
@@ -149,6 +150,8 @@ def run_tasks(job: Job, tasks: list[TrainingTask], users_per_step: int) -> list[
     earlier = [result for task in tasks if (result := read_earlier_result(job, task)) is not None]
     done = {result.job_id for result in earlier}
     tasks = [task for task in tasks if task.job_id not in done]
+    earlier += [run_import(job, task) for task in tasks if task.adapter is not None]
+    tasks = [task for task in tasks if task.adapter is None]
     if users_per_step > 1:
         return earlier + run_multi_user(job, tasks, users_per_step)
     return earlier + [run_task(job, task) for task in tasks]
@@ -168,6 +171,11 @@ def read_earlier_result(job: Job, task: TrainingTask) -> TrainingResult | None:
 def run_task(job: Job, task: TrainingTask) -> TrainingResult:
     """Train one adapter; its failure does not affect other tasks."""
     return contain_failure(job, task, lambda: make_adapter(job, task))
+
+
+def run_import(job: Job, task: TrainingTask) -> TrainingResult:
+    """Convert and judge one LoRA that another tool has trained."""
+    return contain_failure(job, task, lambda: import_adapter(job, task))
 
 
 def contain_failure(

@@ -128,7 +128,10 @@ def finish(
     task, recipe, folder = prepared.task, prepared.run.recipe, task_folder(job.root, prepared.task)
     candidates = choose_checkpoint(job, prepared, networks, trained)
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
-    report = judge_adapter(job, prepared, networks, candidates=candidates)
+    judged = Judged(
+        task, recipe, prepared.reference_photos, prepared.learnt_photos, candidates=candidates
+    )
+    report = judge_adapter(job, judged, networks)
     failure = None if report.passed else failure_of(report, trained)
     metrics = metrics_of(trained, prepared.plan)
     adapter, plan, verdicts = folder / ADAPTER_FOLDER, prepared.plan, prepared.photos
@@ -327,25 +330,34 @@ def choose_checkpoint(
     return choose(job.base, networks, candidates_by_step, evaluation)
 
 
-def judge_adapter(
-    job: Job,
-    prepared: PreparedTask,
-    networks: lora.Networks,
-    *,
-    candidates: tuple[GateCandidate, ...] = (),
-) -> GateReport:
+@dataclass(frozen=True)
+class Judged:
+    """What the gate needs to know of an adapter; an import has no photos."""
+
+    task: TrainingTask
+    recipe: Recipe
+    photos: list[Photo] = field(default_factory=list)
+    """The photos that likeness is measured against: held-out ones where possible."""
+    learnt: list[Photo] = field(default_factory=list)
+    """The photos that training has seen."""
+    candidates: tuple[GateCandidate, ...] = ()
+
+
+def judge_adapter(job: Job, judged: Judged, networks: lora.Networks) -> GateReport:
     """Run the gate on the adapter.
 
     Writes ``report.json``, ``samples.png`` and the images of the request's sample prompts.
     """
-    task, recipe, photos = prepared.task, prepared.run.recipe, prepared.reference_photos
+    task, recipe, photos = judged.task, judged.recipe, judged.photos
     requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
     evidence = draw_evidence(job.base, networks, requests, recipe.resolution, job.limit)
     images = [photo.image for photo in photos]
-    learnt = [photo.image for photo in prepared.learnt_photos]
+    learnt = [photo.image for photo in judged.learnt]
     report = examine(evidence, images, job.judge, job.base.card.gate, learnt)
-    unseen = photos is not prepared.learnt_photos
-    report = report.model_copy(update={"candidates": candidates, "identity_held_out": unseen})
+    unseen = bool(photos) and photos is not judged.learnt
+    report = report.model_copy(
+        update={"candidates": judged.candidates, "identity_held_out": unseen}
+    )
     log_gate_report(recipe, report)
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
@@ -367,10 +379,16 @@ def failure_of(report: GateReport, trained: TrainingOutcome) -> TrainingFailure:
 
     An adapter without effect is no fault of the request when the time ended first.
     """
-    code = report.codes[0]
     ran_out = trained.partial and trained.diverged_at is None
-    if code == "gate_no_effect" and ran_out:
+    if report.codes[0] == "gate_no_effect" and ran_out:
         code = "deadline_exceeded"
+        return TrainingFailure(code=code, message=CODES[code].text)
+    return failure_of_gate(report)
+
+
+def failure_of_gate(report: GateReport) -> TrainingFailure:
+    """Return the first missed floor as a failure."""
+    code = report.codes[0]
     return TrainingFailure(code=code, message=CODES[code].text)
 
 

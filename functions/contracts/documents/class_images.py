@@ -65,7 +65,7 @@ def class_image_key(base_sha256: str, order: ClassImageOrder) -> ClassImageKey:
 
 def order_of(request: TrainingRequest, base_resolution: int) -> ClassImageOrder | None:
     """Return the set that a training needs; None when it needs none."""
-    if not request.with_prior_preservation:
+    if not request.with_prior_preservation or request.adapter_file is not None:
         return None
     return ClassImageOrder(
         class_prompt=request.class_prompt,

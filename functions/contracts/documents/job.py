@@ -79,6 +79,9 @@ class AcceptedUpload(Document):
     class_photos: tuple[PinnedObject, ...] = ()
     """Pictures of the class, from a folder with such a name; sorted by content."""
 
+    adapter: PinnedObject | None = None
+    """The LoRA of ``adapter_file``, which another tool has trained; absent: photos are trained."""
+
     renamed: dict[str, str] = Field(default_factory=dict)
     """Field names of other tools in the request, each with our name."""
 

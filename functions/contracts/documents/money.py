@@ -13,10 +13,10 @@ Usd = Annotated[float, Field(ge=0)]
 class Estimate(Document):
     """Made before the training, for a training job of its own on a cold instance."""
 
-    steps: Annotated[int, Field(ge=1)]
-    """Optimiser steps, as the trainer will count them."""
+    steps: Annotated[int, Field(ge=0)]
+    """Optimiser steps, as the trainer will count them; an import has none."""
 
-    batches: Annotated[int, Field(ge=1)] | None = None
+    batches: Annotated[int, Field(ge=0)] | None = None
     """Batches in all steps; a step may have several. Absent in estimates from before 2026-12."""
 
     seconds: Seconds

@@ -86,6 +86,9 @@ class PhotoReport(Document):
     class_photos: tuple[StoredFile, ...] = ()
     """The user's pictures of the class, normalised: ``class/NNN.png`` beside the photos."""
 
+    adapter: StoredFile | None = None
+    """The LoRA of an import, beside where photos would be; absent: photos are trained."""
+
     @property
     def usable(self) -> tuple[PhotoVerdict, ...]:
         """The photos that training uses, in their order."""

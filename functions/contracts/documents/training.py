@@ -37,11 +37,23 @@ class TrainingTask(Document):
 
     request: TrainingRequest
 
-    photos: Annotated[tuple[TaskPhoto, ...], Field(min_length=1)]
+    photos: tuple[TaskPhoto, ...]
+    """At least one, unless ``adapter`` is given."""
 
     class_photos: tuple[StoredFile, ...] = ()
     """The user's pictures of the class, in the ``photos`` channel: ``<job_id>/class/<NNN>.png``.
     They replace class images that the base would draw."""
+
+    adapter: StoredFile | None = None
+    """A LoRA that another tool has trained, in the ``photos`` channel; it is converted and judged,
+    and nothing is trained. Absent: the photos are trained."""
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> "TrainingTask":
+        if bool(self.photos) == (self.adapter is not None):
+            message = "a task has photos, or else an adapter"
+            raise ValueError(message)
+        return self
 
 
 class TrainingPlan(Document):

@@ -76,6 +76,10 @@ def accepted_class_file(index: int) -> str:
     return f"class/{index:03d}.png"
 
 
+IMPORTED_ADAPTER_FILE = "adapter.safetensors"
+"""File name, beside where photos would be, of a LoRA that another tool has trained."""
+
+
 # --- the models bucket ----------------------------------------------------------------------
 
 

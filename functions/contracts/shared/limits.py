@@ -3,6 +3,12 @@
 MIN_PHOTOS = 5
 """Smallest number of usable photos: with fewer, a training copies the photos."""
 
+MAX_IMPORT_BYTES = 400 << 20
+"""Largest LoRA file of an import: a function holds it in memory while it is checked."""
+
+MAX_ADAPTER_BYTES = 500 << 20
+"""Largest adapter that is published; Lambda's memory holds it three times."""
+
 ADVISED_PHOTOS = 10
 """Number of usable photos below which the owner is advised to add some; 10 to 15 are good."""
 

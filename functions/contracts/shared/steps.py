@@ -99,6 +99,21 @@ class StepBudget:
         return self.steps * self.images_per_step
 
 
+NO_STEPS = StepBudget(
+    photos=0,
+    held_out=0,
+    epoch_photos=0,
+    steps=0,
+    batch_size=1,
+    batches_per_step=1,
+    class_images=0,
+    drawn_class_images=0,
+    validation_rounds=0,
+    validation_pictures=0,
+)
+"""The budget of an import: nothing is trained, only the gate draws."""
+
+
 def count_steps(
     request: TrainingRequest, defaults: TrainingDefaults, dataset: Dataset, workers: int = 1
 ) -> StepBudget:
@@ -118,6 +133,8 @@ def count_steps(
     >>> plan.trained_photos, plan.epoch_photos, plan.steps, plan.batches, plan.images
     (16, 160, 500, 4000, 16000)
     """
+    if request.adapter_file is not None:
+        return NO_STEPS
     held_out = held_out_places(len(dataset.repeats))
     trained = [often for place, often in enumerate(dataset.repeats) if place not in held_out]
     epoch_photos = max(1, len(request.resolutions)) * request.repeats * sum(trained)

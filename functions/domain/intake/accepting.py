@@ -12,6 +12,7 @@ from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, SubjectErasedError
 from contracts.shared import layout
+from contracts.shared.limits import MAX_IMPORT_BYTES
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
@@ -84,6 +85,7 @@ def accept_place(
     """Accept the upload of this place; see ``accept_request`` for what it raises."""
     upload = pin_upload(services.uploads, place, services.archives)
     merged = read_upload(given, services, place, upload)
+    upload, adapter = split_import(upload, merged.request, services, place)
     check_consent(merged.request.consent, services.consent, now)
     check_captioner(merged.request, services.captioner_id)
     check_run(merged.request, services, place)
@@ -91,7 +93,7 @@ def accept_place(
     captioner = services.captioner_id if merged.request.autocaption else None
     models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
     job = JobSpec(
-        job_id=name_job(place.tenant, upload, merged.request, models),
+        job_id=name_job(place.tenant, upload, merged.request, models, adapter),
         tenant=place.tenant,
         upload=place.upload,
         base_id=base.base_id,
@@ -101,9 +103,34 @@ def accept_place(
     check_not_erased(services.tombstones, of_job)
     status = services.jobs.claim(job, given.execution_arn, now)
     if status == "accepted":
-        accepted = accepted_upload(job, upload, merged)
+        accepted = accepted_upload(job, upload, merged, adapter)
         write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
     return Acceptance(status=status, job=job)
+
+
+def split_import(
+    upload: PinnedUpload, request: TrainingRequest, services: IntakeServices, place: Place
+) -> tuple[PinnedUpload, PinnedObject | None]:
+    """Return the upload without the LoRA of an import, and this LoRA; None without an import.
+
+    Raises:
+        InvalidRequestError: the file is missing or too large, or there are photos beside it.
+    """
+    if request.adapter_file is None:
+        return upload, None
+    named = [photo for photo in upload.photos if name_of(photo, place) == request.adapter_file]
+    message = ""
+    if not named:
+        message = "The upload holds no file of this name; upload it before request.json."
+    elif named[0].size > MAX_IMPORT_BYTES:
+        message = f"The file is larger than {MAX_IMPORT_BYTES >> 20} MiB; reduce its rank."
+    elif len(upload.photos) > 1 or upload.class_photos:
+        message = "There are other files beside it, but nothing is trained; remove them."
+    if message:
+        store_problems(services, place, (RequestProblem(field="adapter_file", message=message),))
+        raise InvalidRequestError(problems=1)
+    adapter = PinnedObject(**{name: getattr(named[0], name) for name in PinnedObject.model_fields})
+    return upload._replace(photos=(), names=()), adapter
 
 
 def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:
@@ -136,13 +163,16 @@ def store_problems(
     write_document(services.models, layout.problems_key(*place), document)
 
 
-def accepted_upload(job: JobSpec, upload: PinnedUpload, merged: MergedRequest) -> AcceptedUpload:
+def accepted_upload(
+    job: JobSpec, upload: PinnedUpload, merged: MergedRequest, adapter: PinnedObject | None
+) -> AcceptedUpload:
     """Return the document from which later stages read the upload."""
     return AcceptedUpload(
         job=job,
         request=merged.request,
         photos=upload.photos,
         class_photos=upload.class_photos,
+        adapter=adapter,
         renamed=merged.renamed,
         origins=merged.origins,
         imported=merged.imported,
@@ -199,7 +229,13 @@ def name_of(pin: PinnedObject, place: Place) -> str:
     return pin.name or pin.key.removeprefix(place.prefix)
 
 
-def name_job(tenant: str, upload: PinnedUpload, request: TrainingRequest, models: str) -> str:
+def name_job(
+    tenant: str,
+    upload: PinnedUpload,
+    request: TrainingRequest,
+    models: str,
+    adapter: PinnedObject | None = None,
+) -> str:
     """Return the job's id: the same for the same content, whatever the upload's name.
 
     ``models`` is the base's hash, followed by the captioner's name if it describes photos. A field
@@ -213,6 +249,7 @@ def name_job(tenant: str, upload: PinnedUpload, request: TrainingRequest, models
         request.model_dump(mode="json", exclude_defaults=True),
         sorted(photos),
         sorted(pin.etag for pin in upload.class_photos),
+        *([] if adapter is None else [adapter.etag]),
     ]
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

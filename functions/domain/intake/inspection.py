@@ -19,6 +19,7 @@ from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces, looks_for_faces
+from domain.intake.imports import store_import
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import (
     NormalisationServices,
@@ -73,6 +74,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
         PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PersonsMixedError: the photos show several people, and none of them on most photos.
+        ImportRefusedError: the LoRA of an import cannot be read, or cannot be served.
         DecoderBrokenError: the face finder does not start.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
         TooExpensiveError: a dry run's estimate is above what the request allows.
@@ -81,6 +83,8 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     services.jobs.advance(job.job_id, "InspectPhotos", now)
     key = layout.accepted_upload_key(job.job_id)
     accepted = read_document(services.models, key, AcceptedUpload)
+    if accepted.adapter is not None:
+        return inspect_import(accepted, accepted.adapter, services)
     progress = Progress(job.job_id, services.models)
     progress.forget_lost(services.uploads, layout.accepted_prefix(job.job_id))
     report, people = report_on(accepted, services, progress)
@@ -89,9 +93,31 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     if people > 1:
         raise PersonsMixedError(people=people)
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
+    return decided(accepted, summary, services)
+
+
+def inspect_import(
+    accepted: AcceptedUpload, adapter: PinnedObject, services: InspectionServices
+) -> PhotoInspection:
+    """Check the LoRA of an import instead of photos; store a copy for the trainer.
+
+    Raises:
+        ImportRefusedError: it cannot be read, or cannot be served.
+    """
+    job_id = accepted.job.job_id
+    stored = store_import(job_id, adapter, services.uploads)
+    report = PhotoReport(job_id=job_id, photos=(), adapter=stored)
+    write_document(services.models, layout.photo_report_key(job_id), report)
+    return decided(accepted, PhotoSummary(job_id=job_id, accepted=0, refused=0), services)
+
+
+def decided(
+    accepted: AcceptedUpload, summary: PhotoSummary, services: InspectionServices
+) -> PhotoInspection:
+    """Return the stage's answer; a dry run gets its estimate."""
     decision = decide_training(accepted.request)
     if decision.dry_run:
-        agree_on_price(job.job_id, services.pricing)
+        agree_on_price(summary.job_id, services.pricing)
     return PhotoInspection(**dict(summary), **dict(decision))
 
 

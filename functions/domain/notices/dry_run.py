@@ -70,6 +70,8 @@ def dry_run_text(dry_run: DryRunNotice) -> str:
         return photos
     minutes = max(1, round(dry_run.estimate.seconds / 60))
     cost = "" if dry_run.estimate.usd is None else f" and {dry_run.estimate.usd:.2f} USD"
+    if dry_run.estimate.steps == 0:  # an import
+        return f"The file can be read. Its checks would take about {minutes} minutes{cost}."
     steps = f"{dry_run.estimate.steps} steps"
     if dry_run.estimate.batches not in {None, dry_run.estimate.steps}:
         steps += f" of {dry_run.estimate.batches} batches"

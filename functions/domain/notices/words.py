@@ -33,6 +33,7 @@ _FACTS = {
     "too_many_photos": "Photos found: {found}; allowed: {most}.",
     "sweep_failed": "Trials: {trials}.",
     "quota_zero": "AWS answers: {sentence}",
+    "import_kind_refused": "Kind: {kind}.",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",

@@ -169,7 +169,8 @@ def group_of(request: TrainingRequest, card: BaseCard, budget: StepBudget) -> st
 def shares_steps(request: TrainingRequest, card: BaseCard) -> bool:
     """Return whether a training can share steps at all: not all options are built for it."""
     return (
-        not trains_text_encoder(request, card)
+        request.adapter_file is None
+        and not trains_text_encoder(request, card)
         and request.optimizer == "adamw"
         and not request.use_8bit_adam
         and request.lora_dropout == 0

@@ -20,14 +20,12 @@ from contracts.documents.package import (
 from contracts.documents.training import AdapterManifest, TrainedAdapter, TrainingResult
 from contracts.errors import AdapterInvalidError, GateFailedError
 from contracts.shared import layout
+from contracts.shared.limits import MAX_ADAPTER_BYTES
 from contracts.shared.safetensors import WeightsError
 from domain.ports.storage import ObjectMissingError, Storage, read_document
 from domain.publishing.lora_file import check_lora
 from domain.publishing.model_text import released_text
 from domain.publishing.tar_gz import archive
-
-MAX_ADAPTER_BYTES = 500 << 20
-"""Largest size of an adapter; Lambda's memory holds it three times."""
 
 
 def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Storage) -> ModelPackage:

@@ -33,6 +33,7 @@ ALIASES = {
     "gradient_accumulation": "gradient_accumulation_steps",
     "create_masks": "use_masks",
     "token": "trigger_word",
+    "import": "adapter_file",
     "prior_preservation": "with_prior_preservation",
     "validation_prompts": "sample_prompts",
 }

@@ -380,7 +380,8 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     accepted = find_document(models, layout.accepted_upload_key(record.job_id), AcceptedUpload)
     report = find_document(models, layout.photo_report_key(record.job_id), PhotoReport)
     photos = photos_of(report) if report is not None else ()
-    if accepted is None or not photos:
+    adapter = None if report is None else report.adapter
+    if accepted is None or not (photos or adapter):
         raise TrainingFailedError(reason="documents_missing")
     of_class = () if report is None else class_photos_of(report)
     return TrainingTask(
@@ -388,6 +389,7 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
         request=accepted.request,
         photos=photos,
         class_photos=of_class,
+        adapter=None if adapter is None else in_channel(record.job_id, adapter),
     )
 
 
@@ -447,4 +449,5 @@ def files_of(task: TrainingTask) -> list[str]:
         *(photo.file for photo in task.photos),
         *masks,
         *(stored.file for stored in task.class_photos),
+        *([] if task.adapter is None else [task.adapter.file]),
     ]

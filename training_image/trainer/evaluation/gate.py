@@ -151,8 +151,10 @@ def floors_for(judge: Judge | None, floors: GateFloors) -> GateFloors:
 
 def identities_of(evidence: Evidence, photos: list[Image.Image], judge: Judge) -> Identities:
     """Return what the judge recognises on the photos and on the adapter's images."""
-    drawn = to_images(evidence.with_adapter[: evidence.of_class().start])
-    return Identities(recognised(judge.identities(photos)), judge.identities(drawn))
+    images = to_images(evidence.with_adapter[: evidence.of_class().start])
+    drawn = judge.identities(images)
+    real = recognised(judge.identities(photos)) if photos else drawn[:0]
+    return Identities(real, drawn)
 
 
 def compare_with_photos(
@@ -186,7 +188,7 @@ def measure_likeness(
     """Return the metrics that need a judge, by GateReport's names.
 
     A subject that the judge cannot recognise on any photo, such as a dog to a face judge, has no
-    identity metric.
+    identity metric; nor has one without photos, as an import is.
     """
     images, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()

@@ -126,7 +126,7 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
             if key.startswith(f"{network}.")
             for name in (key, lora_names.with_text_model(key))
         }
-        targets = recipe.target_modules if network == "unet" else TEXT_TARGETS
+        targets = targets_of(network, recipe, weights)
         config = LoraConfig(
             r=recipe.rank_of(network),
             lora_alpha=recipe.alpha_of(network),
@@ -143,6 +143,23 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
         write_atomically(
             folder / network / "adapter_model.safetensors", pack(own, {"format": "pt"})
         )
+
+
+def targets_of(network: str, recipe: Recipe, weights: dict[str, Tensor]) -> tuple[str, ...]:
+    """Return the layers of a network as peft's ``target_modules``.
+
+    An import may change other layers of a text encoder than a training does; these are named one
+    by one.
+    """
+    if network == "unet":
+        return recipe.target_modules
+    layers = {
+        key.removeprefix(f"{network}.").rpartition(".lora_")[0]
+        for key in weights
+        if key.startswith(f"{network}.")
+    }
+    trained = all(layer.endswith(TEXT_TARGETS) for layer in layers)
+    return TEXT_TARGETS if trained else tuple(sorted(layers))
 
 
 def peft_key(key: str) -> str:

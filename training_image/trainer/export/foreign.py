@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from contracts.shared import lora_names
+from contracts.shared.lora_kinds import refused_kind
 
 Parts = dict[str, Tensor]
 """The tensors of one layer by what follows its name in the file."""
@@ -46,21 +47,6 @@ class Pair:
         return len(self.down)
 
 
-REFUSED = {
-    "dora_scale": "DoRA",
-    "lora_magnitude_vector": "DoRA",
-    "on_input": "(IA)3",
-    "oft_blocks": "OFT",
-    "oft_diag": "OFT",
-    "a1.weight": "GLoRA",
-    "w_norm": "norms",
-    "diff": "whole differences",
-    "diff_b": "whole differences",
-    "string_to_param": "embeddings",
-    "dyn_up": "DyLoRA",
-}
-"""Formats without an equal plain pair, by a part of a tensor's name."""
-
 PREFIXES = {
     "lora_unet": "unet",
     "lora_te": "text_encoder",
@@ -84,7 +70,7 @@ _HALVES = {
     "_lora.up.weight": "up",
     "alpha": "alpha",
 }
-_LYCORIS = re.compile(r"(.+)\.((?:hada|lokr)_\w+)")
+_LYCORIS = re.compile(r"(.+)\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t[12]))")
 _CONVOLUTION = re.compile(r"\.(?:conv\d?|conv_in|conv_out|conv_shortcut)$")
 _JOINED = re.compile(rf"({'|'.join(sorted(PREFIXES, key=len, reverse=True))})_(\w+)")
 _UNET_BLOCKS = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in", "conv_out")
@@ -123,14 +109,13 @@ def read_pairs(
 
 def refuse_by_name(tensors: Mapping[str, Tensor]) -> None:
     """Refuse a format that has no equal plain pair."""
-    for part, name in REFUSED.items():
-        count = sum(key.endswith(f".{part}") or f".{part}." in key for key in tensors)
-        if count:
-            message = (
-                f"{count} of {len(tensors)} tensors are of {name}, which no plain pair of matrices"
-                " can express exactly; merge it into a base with its own tool, or train it anew"
-            )
-            raise UnknownFileError(message)
+    if kind := refused_kind(tensors):
+        message = (
+            f"{kind.tensors} of {len(tensors)} tensors are of {kind.name}, which no plain pair of"
+            " matrices can express exactly; merge it into a base with its own tool, or train it"
+            " anew"
+        )
+        raise UnknownFileError(message)
 
 
 def refuse_convolutions(layers: Mapping[str, Parts]) -> None:

@@ -41,8 +41,12 @@ def write_card(
     *,
     plan: StepBudget,
     photos: Sequence[PhotoVerdict] = (),
+    imported: str = "",
 ) -> None:
-    """Write the card to the adapter's folder; ``photos`` has the verdict on each photo."""
+    """Write the card to the adapter's folder.
+
+    ``photos`` has the verdict on each photo; ``imported`` the hash of the file of an import.
+    """
     sections = [
         front_matter(base),
         f"# Adapter {recipe.job_id}",
@@ -50,7 +54,11 @@ def write_card(
         "## Base",
         about_base(base),
         "## Training",
-        about_training(recipe, metrics, plan, photos),
+        (
+            about_import(recipe, imported)
+            if imported
+            else about_training(recipe, metrics, plan, photos)
+        ),
         "## Checks before publishing",
         about_gate(report),
         "## Use",
@@ -108,6 +116,18 @@ def about_training(
     early = "Training was stopped early: what had been learnt by then was written."
     notes = [about_left_out(photos), early if metrics.partial else ""]
     return "\n\n".join(filter(None, [table(rows), *notes]))
+
+
+def about_import(recipe: Recipe, sha256: str) -> str:
+    """Return the table of an import, whose training is not known here."""
+    rows: dict[str, object] = {
+        "trained": "elsewhere; converted exactly",
+        "file's sha256": sha256,
+        "rank": recipe.rank,
+        "text encoders' rank": recipe.text_encoder_rank or "not changed",
+        "layers of the UNet": len(recipe.target_modules),
+    }
+    return table(rows)
 
 
 def adapter_kind(recipe: Recipe) -> str:

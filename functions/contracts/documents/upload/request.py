@@ -48,6 +48,21 @@ TriggerWord = Annotated[str, Field(min_length=2, max_length=72), AfterValidator(
 of a text that is not composed yet."""
 
 
+IMPORT_FIELDS = frozenset(
+    {
+        *("schema_version", "instance_prompt", "class_prompt", "trigger_word", "sample_prompts"),
+        *("resolution", "seed", "mixed_precision", "max_cost_usd", "run", "dry_run"),
+        *("consent", "idempotency_key", "adapter_file"),
+    }
+)
+"""Fields that mean something for a LoRA that another tool has trained."""
+
+AdapterFile = Annotated[
+    str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f]{1,120}\.safetensors$", max_length=140)
+]
+"""The user's name for a file in the upload's own folder: data, never part of a key we make."""
+
+
 class TrainingRequest(PhotoOptions, TrainingOptions):
     """What to train and how. Every field has a default except the two prompts."""
 
@@ -117,6 +132,10 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     run: RunOptions | None = None
     """What the training job runs on, and for how long, within what the stack allows."""
 
+    adapter_file: AdapterFile | None = None
+    """A LoRA in the upload that another tool has trained: it is checked and published, and nothing
+    is trained; docs/import.md."""
+
     dry_run: bool = False
     """Answer with the verdicts and the estimate of time and cost; train nothing."""
 
@@ -130,6 +149,18 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
         None
     )
     """Another key trains the same content again; absent: the same content is trained once."""
+
+    @model_validator(mode="after")
+    def _import_trains_nothing(self) -> "TrainingRequest":
+        if self.adapter_file is None:
+            return self
+        for name, field in type(self).model_fields.items():
+            if name not in IMPORT_FIELDS and getattr(self, name) != field.get_default(
+                call_default_factory=True
+            ):
+                message = f"{name} has no effect with adapter_file: nothing is trained"
+                raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _rates_agree(self) -> "TrainingRequest":

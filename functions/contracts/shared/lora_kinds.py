@@ -1,0 +1,45 @@
+"""Kinds of adapters that equal no pair of small matrices, by the names of their tensors."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+REFUSED = {
+    "dora_scale": "DoRA",
+    "lora_magnitude_vector": "DoRA",
+    "on_input": "(IA)3",
+    "ia3_l": "(IA)3",
+    "oft_blocks": "OFT",
+    "oft_diag": "OFT",
+    "oft_r": "OFT",
+    "a1.weight": "GLoRA",
+    "w_norm": "norms",
+    "diff": "whole differences",
+    "diff_b": "whole differences",
+    "string_to_param": "embeddings",
+    "dyn_up": "DyLoRA",
+}
+"""Formats without an equal plain pair, by a part of a tensor's name."""
+
+
+class RefusedKind(NamedTuple):
+    """A kind that is refused."""
+
+    name: str
+    tensors: int
+    """Number of tensors of this kind."""
+
+
+def refused_kind(names: Iterable[str]) -> RefusedKind | None:
+    """Return the kind of a file that has no equal plain pair; None: it may have one.
+
+    >>> refused_kind(["lora_unet_mid_block_attentions_0_proj_in.dora_scale"])
+    RefusedKind(name='DoRA', tensors=1)
+    >>> refused_kind(["unet.conv_in.lora_A.weight"]) is None
+    True
+    """
+    keys = list(names)
+    for part, name in REFUSED.items():
+        count = sum(key.endswith(f".{part}") or f".{part}." in key for key in keys)
+        if count:
+            return RefusedKind(name, count)
+    return None

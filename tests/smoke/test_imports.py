@@ -1,0 +1,198 @@
+"""LoRAs of other tools become adapters of the tiny base, exactly, or are refused by a code."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the training environment")
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from contracts.documents.training import (  # noqa: E402
+    AdapterManifest,
+    TrainingResult,
+    TrainingTask,
+)
+from domain.publishing.lora_file import check_lora  # noqa: E402
+from tests.smoke.job_dir import REQUEST, JobDir, job_id  # noqa: E402
+from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from trainer.config.recipe import read_plan  # noqa: E402
+from trainer.job import open_job, run_import  # noqa: E402
+from trainer.process.resources import Machine  # noqa: E402
+from trainer.process.time_limit import TimeLimit  # noqa: E402
+from trainer.task import Job  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
+
+Tensors = dict[str, Any]
+QUERY = "lora_unet_middle_block_1_transformer_blocks_0_attn1_to_q"
+OUT = "lora_unet_middle_block_1_transformer_blocks_0_attn2_to_out_0"
+TEXT = "lora_te1_text_model_encoder_layers_0_mlp_fc1"
+WIDTH = 32
+
+
+@pytest.fixture(scope="module")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("imports") / "base"
+    make_base(folder, "sdxl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def job(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """One job for all files: an import must leave the base as it was."""
+    job_dir = JobDir(tmp_path_factory.mktemp("imports") / "job", base_folder)
+    job_dir.add_task()
+    job_dir.write_plan()
+    machine = Machine.read(job_dir.root)
+    return open_job(job_dir.root, read_plan(job_dir.root), machine, TimeLimit(), "no")
+
+
+def noise(*shape: int, seed: int = 0) -> Any:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed + sum(shape)))
+
+
+def kohya(layer: str, rank: int, wide: int, out: int, alpha: float) -> Tensors:
+    return {
+        f"{layer}.lora_down.weight": noise(rank, wide),
+        f"{layer}.lora_up.weight": noise(out, rank, seed=1),
+        f"{layer}.alpha": torch.tensor(alpha),
+    }
+
+
+def loha(layer: str, rank: int, wide: int, out: int, alpha: float) -> Tensors:
+    parts = {
+        f"w{n}_{side}": noise(*shape, seed=n)
+        for n in (1, 2)
+        for side, shape in {"a": (out, rank), "b": (rank, wide)}.items()
+    }
+    return {f"{layer}.hada_{name}": tensor for name, tensor in parts.items()} | {
+        f"{layer}.alpha": torch.tensor(alpha)
+    }
+
+
+def task_of(file: Path, name: str) -> dict[str, Any]:
+    """Return a task that imports this file."""
+    return {
+        "job_id": name,
+        "request": {
+            **{key: REQUEST[key] for key in ("instance_prompt", "class_prompt")},
+            "adapter_file": "mine.safetensors",
+        },
+        "photos": [],
+        "adapter": {
+            "file": f"{name}/{file.name}",
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        },
+    }
+
+
+def import_file(job: Job, tensors: Tensors, number: int) -> TrainingResult:
+    """Run the trainer's task on a file; return its result."""
+    name = job_id(number)
+    path = job.root / "input/data/photos" / name / "adapter.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path)
+    return run_import(job, TrainingTask.model_validate(task_of(path, name)))
+
+
+def adapter_of(result: TrainingResult) -> AdapterManifest:
+    assert result.adapter is not None, result.failure
+    return result.adapter
+
+
+def ranks_of(result: TrainingResult) -> tuple[int, int | None]:
+    adapter = adapter_of(result)
+    return adapter.rank, adapter.text_encoder_rank
+
+
+def change(adapter: Path, layer: str) -> Any:
+    """Return what the delivered diffusers file adds to a layer's weight."""
+    tensors = load_file(adapter / "pytorch_lora_weights.safetensors")
+    return tensors[f"{layer}.lora_B.weight"] @ tensors[f"{layer}.lora_A.weight"]
+
+
+def test_a_kohya_file_of_mixed_ranks_is_served_exactly(job: Job) -> None:
+    file = kohya(QUERY, 4, WIDTH, WIDTH, 2.0) | kohya(OUT, 2, WIDTH, WIDTH, 2.0)
+    result = import_file(job, file, 11)
+    assert result.status == "succeeded", result.failure
+    assert ranks_of(result) == (4, None)
+    adapter = job.root / "checkpoints" / job_id(11) / "adapter"
+    unet = "unet.mid_block.attentions.0.transformer_blocks.0"
+    for layer, name, factor in (("attn1.to_q", QUERY, 0.5), ("attn2.to_out.0", OUT, 1.0)):
+        wanted = factor * file[f"{name}.lora_up.weight"] @ file[f"{name}.lora_down.weight"]
+        assert torch.allclose(change(adapter, f"{unet}.{layer}"), wanted, atol=1e-5)
+    check_lora((adapter / "pytorch_lora_weights.safetensors").read_bytes(), 4)
+    assert result.gate is not None
+    assert result.gate.effect > 0
+    assert result.gate.identity is None
+    assert "converted exactly" in (adapter / "README.md").read_text()
+
+
+def test_a_loha_and_a_text_encoder_are_served_exactly_and_leave_the_base_clean(job: Job) -> None:
+    encoder = job.base.pipeline.text_encoder
+    before = {name: weight.clone() for name, weight in encoder.state_dict().items()}
+    width = encoder.config.hidden_size
+    file = loha(QUERY, 2, WIDTH, WIDTH, 1.0) | kohya(
+        TEXT, 3, width, encoder.config.intermediate_size, 3.0
+    )
+    result = import_file(job, file, 12)
+    assert result.status == "succeeded", result.failure
+    assert ranks_of(result) == (4, 3)
+    parts = {name: file[f"{QUERY}.hada_{name}"] for name in ("w1_a", "w1_b", "w2_a", "w2_b")}
+    wanted = 0.5 * (parts["w1_a"] @ parts["w1_b"]) * (parts["w2_a"] @ parts["w2_b"])
+    adapter = job.root / "checkpoints" / job_id(12) / "adapter"
+    made = change(adapter, "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q")
+    assert torch.allclose(made, wanted, atol=1e-5)
+    assert (adapter / "peft/text_encoder/adapter_config.json").is_file()
+    after = encoder.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert not job.base.prompt_cache
+
+
+def test_a_linear_layer_written_as_a_convolution_of_one_pixel_is_the_same(job: Job) -> None:
+    file = kohya(QUERY, 2, WIDTH, WIDTH, 2.0)
+    wide = {key: t[..., None, None] if t.dim() == 2 else t for key, t in file.items()}
+    results = [import_file(job, one, n) for n, one in ((13, file), (14, wide))]
+    assert len({adapter_of(result).weights_sha256 for result in results}) == 1
+
+
+@pytest.mark.parametrize(
+    ("tensors", "code"),
+    [
+        (kohya("lora_unet_input_blocks_99_1_proj_in", 2, WIDTH, WIDTH, 2.0), "import_base_differs"),
+        (kohya(QUERY, 2, WIDTH + 1, WIDTH, 2.0), "import_base_differs"),
+        (
+            {
+                "unet.mid_block.resnets.0.conv1.lora_A.weight": noise(2, WIDTH, 3, 3),
+                "unet.mid_block.resnets.0.conv1.lora_B.weight": noise(WIDTH, 2, 1, 1),
+            },
+            "import_layers_refused",
+        ),
+        ({f"{QUERY}.lora_down.weight": noise(2, WIDTH)}, "import_unreadable"),
+        ({"model.diffusion_model.out.weight": noise(2, 2)}, "import_unreadable"),
+        (kohya(QUERY, 2, WIDTH, WIDTH, float("inf")), "import_unreadable"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_a_code(job: Job, tensors: Tensors, code: str) -> None:
+    result = import_file(job, tensors, 20)
+    assert result.failure is not None
+    assert result.failure.code == code
+    assert not (job.root / "checkpoints" / job_id(20) / "adapter").exists()
+
+
+def test_a_plan_with_an_import_alone_ends_well(base_folder: Path, tmp_path: Path) -> None:
+    """The whole program: no photo, no step, no class image."""
+    job_dir = JobDir(tmp_path / "job", base_folder)
+    name = job_id(1)
+    path = job_dir.data / "photos" / name / "adapter.safetensors"
+    path.parent.mkdir(parents=True)
+    save_file(kohya(QUERY, 2, WIDTH, WIDTH, 2.0), path)
+    job_dir.tasks = [task_of(path, name)]
+    job_dir.write_plan()
+    ended = job_dir.run()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert job_dir.result(name).status == "succeeded"
+    assert "class images" not in ended.stdout

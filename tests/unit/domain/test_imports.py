@@ -1,0 +1,214 @@
+"""A LoRA of another tool is accepted instead of photos, checked without torch, and handed on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.documents.class_images import order_of
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.photos import PhotoReport
+from contracts.documents.upload.problems import RequestProblems
+from contracts.documents.upload.request import TrainingRequest
+from contracts.errors import ImportRefusedError, InvalidRequestError
+from contracts.shared import layout
+from contracts.shared.limits import MAX_IMPORT_BYTES
+from contracts.shared.steps import Dataset, count_steps
+from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.inspection import InspectionServices, inspect_photos
+from domain.ports.storage import read_document, write_document
+from domain.pricing.estimating import make_estimate
+from domain.pricing.step_sharing import shape_of
+from domain.requests.merge import parse_request
+from domain.training.launching import files_of, task_of
+from likeness_client.imports import NotImportedError, Order, name_upload, read, request_of
+from tests.fakes.intake import NOW, REQUEST, announced, base_card, memory_intake, put_upload
+from tests.unit.domain.test_inspection import PlainDecoder, inspection_of
+from tests.unit.training_kit import lora, safetensors
+
+NAME = "anna schmidt (v2).safetensors"
+FILE = {NAME: lora()}
+
+
+def accept(intake: IntakeServices, files: dict[str, bytes], **request: object) -> str:
+    key = put_upload(intake, files, {**REQUEST, "adapter_file": NAME, **request})
+    return accept_request(announced(key), intake, NOW).job.job_id
+
+
+def inspect(intake: IntakeServices, job_id: str) -> tuple[InspectionServices, Any]:
+    services = inspection_of(intake, PlainDecoder())
+    accepted = read_document(intake.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+    return services, inspect_photos(accepted.job, services, NOW)
+
+
+def test_a_lora_goes_from_the_upload_to_the_trainers_task() -> None:
+    intake = memory_intake()
+    job_id = accept(intake, FILE)
+    accepted = read_document(intake.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+    assert accepted.photos == ()
+    assert accepted.adapter is not None
+    assert accepted.adapter.size == len(FILE[NAME])
+    _, answer = inspect(intake, job_id)
+    assert (answer.accepted, answer.refused, answer.dry_run, answer.sweep) == (0, 0, False, False)
+    task = task_of(intake.models, intake.jobs.records[job_id])  # type: ignore[attr-defined]
+    assert task.adapter is not None
+    assert (task.photos, files_of(task)) == ((), [f"{job_id}/adapter.safetensors"])
+    copy = layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE
+    assert intake.uploads.read(copy, MAX_IMPORT_BYTES) == FILE[NAME]
+    assert "anna" not in task.adapter.model_dump_json()
+
+
+def test_another_file_is_another_job_and_the_same_one_is_not() -> None:
+    intake = memory_intake()
+    first = accept(intake, FILE)
+    assert accept(intake, FILE) == first
+    assert accept(intake, {NAME: lora(rank=3)}) != first
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "no file of this name"),
+        ({**FILE, "a.jpg": b"pixels"}, "other files beside it"),
+        ({**FILE, "reg/1_person/a.jpg": b"pixels"}, "other files beside it"),
+    ],
+)
+def test_an_upload_that_is_no_import_is_refused_with_its_field(
+    files: dict[str, bytes], words: str
+) -> None:
+    intake = memory_intake()
+    with pytest.raises(InvalidRequestError):
+        accept(intake, files)
+    found = read_document(intake.models, layout.problems_key("acme", "first"), RequestProblems)
+    assert [problem.field for problem in found.problems] == ["adapter_file"]
+    assert words in found.problems[0].message
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("domain.intake.accepting.MAX_IMPORT_BYTES", len(FILE[NAME]) - 1)
+    with pytest.raises(InvalidRequestError):
+        accept(memory_intake(), FILE)
+
+
+def named(*names: str) -> bytes:
+    return safetensors({name: ((1, 1), bytes(4)) for name in names})
+
+
+@pytest.mark.parametrize(
+    ("body", "facts"),
+    [
+        (b"PK\x03\x04 a pickle of torch.save", {"code": "import_unreadable"}),
+        (b"\x80\x02}q\x00.", {"code": "import_unreadable"}),
+        (lora()[:-1], {"code": "import_unreadable", "reason": "size_wrong"}),
+        (
+            safetensors({"unet.a.lora_A.weight": ((1, 1), b"\x00\x00\xc0\x7f")}),
+            {"code": "import_unreadable", "reason": "values_not_finite"},
+        ),
+        (named("lora_unet_x.dora_scale"), {"code": "import_kind_refused", "kind": "DoRA"}),
+        (named("lora_unet_x.on_input"), {"code": "import_kind_refused", "kind": "(IA)3"}),
+        (named("base_model.model.x.ia3_l"), {"code": "import_kind_refused", "kind": "(IA)3"}),
+        (named("lora_unet_x.oft_blocks"), {"code": "import_kind_refused", "kind": "OFT"}),
+    ],
+)
+def test_what_cannot_be_served_is_refused_by_its_name(body: bytes, facts: dict[str, str]) -> None:
+    intake = memory_intake()
+    job_id = accept(intake, {NAME: body})
+    with pytest.raises(ImportRefusedError) as caught:
+        inspect(intake, job_id)
+    assert facts.items() <= caught.value.facts.items()
+    copy = layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE
+    assert intake.uploads.head(copy) is None
+
+
+def test_the_file_is_read_in_the_version_that_was_accepted() -> None:
+    intake = memory_intake()
+    job_id = accept(intake, FILE)
+    intake.uploads.write(layout.upload_prefix("acme", "first") + NAME, b"another file")
+    inspect(intake, job_id)
+    copy = layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE
+    assert intake.uploads.read(copy, MAX_IMPORT_BYTES) == FILE[NAME]
+
+
+@pytest.mark.parametrize("field", [{"rank": 8}, {"sweep": {"rank": [4, 8]}}, {"use_dora": True}])
+def test_an_option_of_training_has_no_effect_and_is_refused(field: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="has no effect with adapter_file"):
+        TrainingRequest.model_validate({**REQUEST, "adapter_file": NAME, **field})
+
+
+@pytest.mark.parametrize("name", ["../x.safetensors", "a/b.safetensors", "x.pt", "x\n.safetensors"])
+def test_only_a_file_of_the_folder_itself_can_be_named(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TrainingRequest.model_validate({**REQUEST, "adapter_file": name})
+
+
+def test_import_is_another_word_for_the_field() -> None:
+    merged = parse_request(json.dumps({**REQUEST, "import": NAME}).encode())
+    assert (merged.request.adapter_file, merged.renamed) == (NAME, {"import": "adapter_file"})
+
+
+def test_an_import_takes_no_step_no_class_image_and_no_place_in_a_step() -> None:
+    request = TrainingRequest.model_validate({**REQUEST, "adapter_file": NAME})
+    trained = TrainingRequest.model_validate(REQUEST)
+    card, nothing, photos = base_card(), Dataset(()), Dataset((1,) * 6)
+    assert count_steps(request, card.training, nothing).images == 0
+    assert order_of(request, 64) is None
+    assert shape_of(request, nothing, card).group is None
+    estimate = make_estimate(request, nothing, card, "ml.g5.2xlarge")
+    assert estimate.steps == 0
+    assert estimate.seconds < make_estimate(trained, photos, card, "ml.g5.2xlarge").seconds
+
+
+def test_a_dry_run_of_an_import_has_an_estimate() -> None:
+    intake = memory_intake()
+    job_id = accept(intake, FILE, dry_run=True)
+    _, answer = inspect(intake, job_id)
+    record = intake.jobs.get(job_id)
+    assert answer.dry_run
+    assert record is not None
+    assert record.estimate is not None
+    assert record.estimate.steps == 0
+
+
+def test_a_report_of_before_has_no_adapter() -> None:
+    old = {"schema_version": 1, "job_id": "0" * 32, "photos": []}
+    assert PhotoReport.model_validate(old).adapter is None
+    intake = memory_intake()
+    write_document(intake.models, "x", PhotoReport.model_validate(old))
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def order(file: Path, **more: str) -> Order:
+    words = {"tenant": "acme", "trigger": "ohwx", "subject": "person"} | more
+    return Order(file, **words)
+
+
+def test_the_command_asks_as_a_request_json_would(tmp_path: Path) -> None:
+    request = request_of(order(tmp_path / "anna.safetensors"))
+    merged = parse_request(request.model_dump_json(exclude_defaults=True).encode())
+    assert merged.request == request
+    assert "anna" not in request.model_dump_json() + name_upload(b"", NOW)
+
+
+@pytest.mark.parametrize("more", [{"tenant": "a/b"}, {"trigger": "?"}, {"subject": "x" * 5000}])
+def test_the_command_refuses_words_that_intake_would_refuse(
+    tmp_path: Path, more: dict[str, str]
+) -> None:
+    with pytest.raises(NotImportedError):
+        request_of(order(tmp_path, **more))
+
+
+def test_the_command_refuses_a_file_that_intake_would_refuse(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(named("lora_unet_x.dora_scale"))
+    with pytest.raises(NotImportedError, match="DoRA"):
+        read(file)
+    with pytest.raises(NotImportedError, match="cannot be read"):
+        read(tmp_path / "gone.safetensors")
+    file.write_bytes(lora())
+    assert read(file) == lora()

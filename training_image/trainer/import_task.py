@@ -1,0 +1,266 @@
+"""One task without a training: a LoRA of another tool becomes an adapter that passed the gate.
+
+The conversion is exact: the pairs of trainer.export.foreign, filled with zeros to one rank for each
+kind of network, since the endpoint serves one rank. What cannot be exact is refused by its name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from contracts.codes import CODES
+from contracts.documents.photos import StoredFile
+from contracts.documents.training import TrainingMetrics, TrainingResult, TrainingTask
+from contracts.shared.layout import ADAPTER_FOLDER, PHOTOS_CHANNEL
+from contracts.shared.limits import MAX_ADAPTER_BYTES
+from contracts.shared.lora_names import with_text_model
+from contracts.shared.steps import NO_STEPS
+from trainer.config.recipe import Recipe, make_recipe
+from trainer.evaluation.gate import make_sampling_requests
+from trainer.export.adapter_files import list_files, write_adapter
+from trainer.export.convert import Tensors, read_file
+from trainer.export.foreign import Pair, UnknownFileError, read_pairs
+from trainer.export.model_card import write_card
+from trainer.model import lora
+from trainer.model.base import Base
+from trainer.model.sampling import cache_prompts
+from trainer.process.results import TrainingError, log, sha256_of, write_result
+from trainer.task import (
+    Job,
+    Judged,
+    failure_of_gate,
+    judge_adapter,
+    sample_prompts_of,
+    task_folder,
+)
+
+BYTES_PER_VALUE = 4
+
+Layers = dict[str, nn.Module]
+"""Modules with weights by ``<network>.<path>`` as adapter files name them."""
+
+
+def import_adapter(job: Job, task: TrainingTask) -> TrainingResult:
+    """Convert the LoRA, attach it to the base, run the gate and commit the result.
+
+    Raises:
+        TrainingError: the file cannot be read, or does not fit the base exactly.
+    """
+    if task.adapter is None:
+        raise TrainingError("plan_invalid", "the task has no adapter to import")
+    names, modules = find_layers(job.base)
+    pairs = flattened(read_import(job, task.adapter), modules)
+    check_layers(pairs, modules)
+    recipe = recipe_of(make_recipe(task, job.base.card, NO_STEPS), pairs, names)
+    check_size(pairs, recipe)
+    log(
+        f"import job_id={task.job_id} layers={len(pairs)} rank={recipe.rank}"
+        f" text_encoder_rank={recipe.text_encoder_rank or 0}"
+    )
+    weights = {names[layer]: pair for layer, pair in pairs.items()}
+    networks = attach(job.base, recipe, padded(weights, recipe))
+    return finish_import(job, task, recipe, networks)
+
+
+def read_import(job: Job, stored: StoredFile) -> dict[str, Pair]:
+    """Return the file's pairs by the names of layers in adapter files.
+
+    Raises:
+        TrainingError: ``import_unreadable``; the text says nothing of the file's own words.
+    """
+    path = job.root / "input" / "data" / PHOTOS_CHANNEL / stored.file
+    tensors, blocks = read_tensors(path, stored.sha256)
+    own_blocks = int(getattr(job.base.pipeline.unet.config, "layers_per_block", blocks))
+    try:
+        return read_pairs(tensors, own_blocks)
+    except UnknownFileError as error:
+        raise TrainingError("import_unreadable", str(error)) from error
+    except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+        raise TrainingError("import_unreadable", CODES["import_unreadable"].text) from error
+
+
+def read_tensors(path: Path, sha256: str) -> tuple[Tensors, int]:
+    """Return the tensors of the file that intake has checked, and its layers per block."""
+    try:
+        if sha256_of(path) != sha256:
+            raise TrainingError("import_unreadable", "the file was changed after it was checked")
+        return read_file(path)
+    except (SafetensorError, FileNotFoundError) as error:
+        raise TrainingError("import_unreadable", CODES["import_unreadable"].text) from error
+
+
+def find_layers(base: Base) -> tuple[dict[str, str], Layers]:
+    """Return the base's own name of each layer, and each layer, by its name in adapter files."""
+    networks: lora.Networks = {"unet": base.pipeline.unet, **base.text_encoders()}
+    names = {
+        with_text_model(f"{network}.{path}"): f"{network}.{path}"
+        for network, module in networks.items()
+        for path, layer in module.named_modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d)
+    }
+    modules = {
+        name: networks[own.split(".", 1)[0]].get_submodule(own.split(".", 1)[1])
+        for name, own in names.items()
+    }
+    return names, modules
+
+
+def flattened(pairs: Mapping[str, Pair], modules: Layers) -> dict[str, Pair]:
+    """Return linear layers' pairs as matrices: some tools write them as convolutions of 1 x 1."""
+    return {
+        layer: replace(pair, down=as_matrix(pair.down), up=as_matrix(pair.up))
+        if isinstance(modules.get(layer), nn.Linear)
+        else pair
+        for layer, pair in pairs.items()
+    }
+
+
+def as_matrix(tensor: Tensor) -> Tensor:
+    """Return a tensor without its trailing sides of 1.
+
+    >>> as_matrix(torch.zeros(4, 8, 1, 1)).shape
+    torch.Size([4, 8])
+    """
+    return tensor.flatten(1) if tensor.shape[2:] == (1, 1) else tensor
+
+
+def check_layers(pairs: Mapping[str, Pair], modules: Layers) -> None:
+    """Refuse a LoRA that is for another base, or changes what the endpoint cannot change.
+
+    Raises:
+        TrainingError: ``import_base_differs`` or ``import_layers_refused``, with counts.
+    """
+    missing = sum(layer not in modules for layer in pairs)
+    if missing:
+        message = f"{missing} of {len(pairs)} layers are none of this base"
+        raise TrainingError("import_base_differs", message)
+    convolutions = sum(isinstance(modules[layer], nn.Conv2d) for layer in pairs)
+    if convolutions:
+        message = f"{convolutions} of {len(pairs)} layers are convolutions"
+        raise TrainingError("import_layers_refused", message)
+    unlike = sum(not fits(pair, modules[layer]) for layer, pair in pairs.items())
+    if unlike:
+        message = f"{unlike} of {len(pairs)} layers have another size in this base"
+        raise TrainingError("import_base_differs", message)
+
+
+def fits(pair: Pair, layer: nn.Module) -> bool:
+    """Return whether a pair changes a layer of this size."""
+    shapes = (tuple(pair.down.shape), tuple(pair.up.shape))
+    rank = pair.rank
+    return isinstance(layer, nn.Linear) and shapes == (
+        (rank, layer.in_features),
+        (layer.out_features, rank),
+    )
+
+
+def recipe_of(recipe: Recipe, pairs: Mapping[str, Pair], names: Mapping[str, str]) -> Recipe:
+    """Return the recipe with the ranks and layers of the file; alpha is 1 for each rank."""
+    unet = sorted(names[layer].removeprefix("unet.") for layer in pairs if is_unet(layer))
+    ranks = {
+        kind: max((pair.rank for layer, pair in pairs.items() if is_unet(layer) is kind), default=0)
+        for kind in (True, False)
+    }
+    rank = ranks[True] or ranks[False]
+    return replace(
+        recipe,
+        rank=rank,
+        alpha=float(rank),
+        target_modules=tuple(unet),
+        text_encoder_rank=ranks[False] or None,
+        text_encoder_alpha=None,
+        text_encoder_lr=recipe.learning_rate if ranks[False] else None,
+    )
+
+
+def is_unet(layer: str) -> bool:
+    """Return whether a layer is the UNet's; else it is a text encoder's."""
+    return layer.startswith("unet.")
+
+
+def check_size(pairs: Mapping[str, Pair], recipe: Recipe) -> None:
+    """Refuse what would be no publishable file when all pairs have one rank.
+
+    Raises:
+        TrainingError: ``import_too_large``.
+    """
+    values = sum(
+        recipe.rank_of(layer.split(".", 1)[0]) * (pair.down.shape[1] + pair.up.shape[0])
+        for layer, pair in pairs.items()
+    )
+    if values * BYTES_PER_VALUE > MAX_ADAPTER_BYTES:
+        message = f"it has {values * BYTES_PER_VALUE >> 20} MiB as pairs of rank {recipe.rank}"
+        raise TrainingError("import_too_large", message)
+
+
+def padded(pairs: Mapping[str, Pair], recipe: Recipe) -> dict[str, Tensor]:
+    """Return weights by the names of ``lora.weights``, all of a network's kind of one rank.
+
+    alpha / rank is multiplied into B; rows and columns of zeros change nothing.
+    """
+    weights: dict[str, Tensor] = {}
+    for layer, pair in pairs.items():
+        missing = recipe.rank_of(layer.split(".", 1)[0]) - pair.rank
+        up = pair.up * (pair.alpha / pair.rank)
+        weights[f"{layer}.lora_A.weight"] = nn.functional.pad(pair.down, (0, 0, 0, missing))
+        weights[f"{layer}.lora_B.weight"] = nn.functional.pad(up, (0, missing))
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+        raise TrainingError("import_unreadable", "its values are not finite once they are scaled")
+    return weights
+
+
+def attach(base: Base, recipe: Recipe, weights: dict[str, Tensor]) -> lora.Networks:
+    """Add the LoRA to the networks that it changes, and return these networks."""
+    layers = sorted({key.rpartition(".lora_")[0] for key in weights})
+    everything: lora.Networks = {"unet": base.pipeline.unet, **base.text_encoders()}
+    used = {layer.split(".", 1)[0] for layer in layers}
+    networks = {name: network for name, network in everything.items() if name in used}
+    base.prompt_cache.clear()
+    for name, network in networks.items():
+        own = tuple(layer.split(".", 1)[1] for layer in layers if layer.startswith(f"{name}."))
+        lora.attach(
+            network,
+            name,
+            own,
+            rank=recipe.rank_of(name),
+            alpha=float(recipe.rank_of(name)),
+            seed=recipe.seed,
+        )
+    lora.restore(networks, weights)
+    return networks
+
+
+def finish_import(
+    job: Job, task: TrainingTask, recipe: Recipe, networks: lora.Networks
+) -> TrainingResult:
+    """Write the adapter files, run the gate without photos and commit the result."""
+    if task.adapter is None:
+        raise TrainingError("plan_invalid", "the task has no adapter to import")
+    folder = task_folder(job.root, task)
+    manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
+    if recipe.text_encoder_lr is None:
+        requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+        cache_prompts(job.base, requests.all, recipe.resolution)
+    report = judge_adapter(job, Judged(task, recipe), networks)
+    metrics = TrainingMetrics(steps=0, images=0, final_loss=None, train_seconds=0)
+    adapter, digest = folder / ADAPTER_FOLDER, task.adapter.sha256
+    card = job.base.card
+    write_card(adapter, card, recipe, metrics, report, plan=NO_STEPS, imported=digest)
+    failure = None if report.passed else failure_of_gate(report)
+    result = TrainingResult(
+        job_id=task.job_id,
+        status="succeeded" if failure is None else "failed",
+        adapter=manifest,
+        files=list_files(folder),
+        metrics=metrics,
+        gate=report,
+        failure=failure,
+    )
+    write_result(folder, result)
+    job.base.prompt_cache.clear()  # the import's text encoders may have embedded prompts
+    log(f"task {task.job_id} {result.status}")
+    return result
