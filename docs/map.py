@@ -169,6 +169,7 @@ LISTENERS = (
     "authorize",
     "http_api",
     "deliver_webhook",
+    "draw_picture",
     "studio",
 )
 """The functions that no state calls, from the training to the endpoint's end."""

@@ -1,13 +1,13 @@
 """InvokeEndpoint on the multi-model endpoint: implements domain.ports.endpoint.EndpointInvoker."""
 
-from typing import Any
+from typing import Any, get_args
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from aws import settings
-from contracts.documents.picture import ERROR_PREFIX
+from contracts.documents.picture import ERROR_PREFIX, PictureCode
 from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
 
 _CONFIG = Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1})
@@ -65,10 +65,19 @@ def _translate(response: Any) -> StageError:  # noqa: ANN401 - botocore's error 
     if any(words in response.get("OriginalMessage", "") for words in _TEMPORARY):
         return ModelNotReadyError(reason="base_not_ready")
     if error["Code"] == "ModelError":
-        return _translate_status(int(response["OriginalStatusCode"]))
+        named = _picture_code(response.get("OriginalMessage", ""))
+        return named or _translate_status(int(response["OriginalStatusCode"]))
     if error["Message"].startswith("Endpoint ") and "not found" in error["Message"]:
         return EndpointMissingError()
     return WarmUpFailedError(reason=error["Code"])
+
+
+def _picture_code(message: str) -> StageError | None:
+    """Return the error with our base model's code; None when the text has none."""
+    for code in get_args(PictureCode):
+        if f"{ERROR_PREFIX}{code}: " in message:
+            return WarmUpFailedError(picture_code=code)
+    return None
 
 
 def _translate_status(status: int) -> StageError:

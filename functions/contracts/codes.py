@@ -846,6 +846,20 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "picture_too_slow": CodeEntry(
+        "The picture takes too long to draw",
+        "The endpoint has 60 seconds for one request, and three attempts did not end in time.",
+        "Ask for fewer or smaller pictures, or for fewer steps.",
+        "owner",
+        False,
+    ),
+    "picture_not_in_time": CodeEntry(
+        "The picture was not drawn in time",
+        "The endpoint was starting, loading the model or busy for too long.",
+        "Order it again. If this goes on, an operator should look at the endpoint.",
+        "owner",
+        True,
+    ),
     "timed_out": CodeEntry(
         "The workflow ran out of time",
         "The workflow did not finish within its time limit.",

@@ -19,9 +19,11 @@ from aws.front_door import (
     S3Signer,
 )
 from aws.models import DynamoModels
+from aws.pictures import DynamoPictures, SqsPictureQueue
 from aws.storage import S3Storage
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
 from aws.wiring import prices_from_env
+from domain.pictures.ordering import OrderServices
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
@@ -52,9 +54,16 @@ def _services() -> Services:
         bases=bases_from_env(),
         canceller=LambdaCanceller.from_env(),
         memory=DynamoShortMemory.from_env(),
+        pictures=OrderServices(
+            DynamoPictures.from_env(),
+            SqsPictureQueue.from_env(),
+            S3Storage.from_env("UPLOADS_BUCKET"),
+        ),
         limits=Limits(
             requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
             trainings_per_day=settings.number("TRAININGS_PER_DAY"),
+            pictures_per_minute=settings.number("PICTURES_PER_MINUTE"),
+            retention_days=settings.number("PHOTO_RETENTION_DAYS"),
         ),
         webhooks=WebhookServices(
             DynamoWebhooks.from_env(),

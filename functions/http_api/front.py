@@ -28,7 +28,9 @@ from http_api.routes import ROUTERS
 from http_api.services import Services
 
 logger = Logger()
-MOCK_WRITES = re.compile(r"/v1/(uploads(/.*)?|models|jobs/.*)")
+MOCK_WRITES = re.compile(
+    r"/v1/(uploads(/.*)?|models(/[^/]+/pictures)?|pictures/.*|images/.*|jobs/.*)"
+)
 """What a mock key may write to, because its stores for it are made up."""
 OPEN = frozenset({"/v1/openapi.json"})
 """Addresses for everybody; template.yaml has a route without an authorizer for each."""

@@ -16,9 +16,11 @@ from contracts.documents.record import JobRecord, Status
 from contracts.documents.status import Cancellation, UploadRow
 from contracts.documents.training import GateReport, TrainingResult
 from contracts.shared import layout
+from domain.pictures.ordering import OrderServices
 from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from domain.ports.front_door import Form
 from domain.ports.storage import ObjectMissingError, StoredObject
+from http_api.mock_pictures import MockPictureQueue, MockPictures, mock_picture
 from http_api.services import Services
 
 HEADER = "mock-error"
@@ -130,8 +132,10 @@ class MockBucket:
         return tuple(StoredObject(key, TENANT, 1) for key in keys)
 
     def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:  # noqa: ARG002
-        """Return a photo of one byte, or the made-up result."""
+        """Return a photo of one byte, a picture that says MOCK, or the made-up result."""
         job_id = job_id_of("succeeded")
+        if key.endswith(".png"):
+            return mock_picture()
         if not key.endswith(layout.RESULT_FILE):
             return b"x"
         if key != layout.result_key(job_id, job_id):
@@ -176,7 +180,8 @@ class MockEraser:
 
 def mocked(services: Services, tenant: str) -> Services:
     """Return the services of a mock key; clock, limits, keys and the base's card are real."""
-    stores = MockStores(tenant)
+    stores, model_id = MockStores(tenant), job_id_of("succeeded")
+    pictures = MockPictures(tenant, model_id, MADE_AT, services.now())
     return replace(
         services,
         eraser=MockEraser(),
@@ -188,5 +193,6 @@ def mocked(services: Services, tenant: str) -> Services:
         links=stores,
         decoder=MockDecoder(),
         canceller=stores,
+        pictures=OrderServices(pictures, MockPictureQueue(), MockBucket()),
         sleep=lambda _seconds: None,
     )

@@ -31,13 +31,18 @@ def page(
     Raises:
         ApiError: the cursor is not one of ours.
     """
-    place = None if after is None else _read(after)
+    place = None if after is None else read_cursor(after)
     rest = rows if place is None else [row for row in rows if key(row) < place]
     shown = rest[:limit]
     return shown, urlsafe_b64encode(key(shown[-1]).encode()).decode() if len(rest) > limit else None
 
 
-def _read(cursor: str) -> str:
+def read_cursor(cursor: str) -> str:
+    """Return the key of the last entry of the page before.
+
+    Raises:
+        ApiError: the cursor is not one of ours.
+    """
     try:
         return b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode()
     except ValueError:

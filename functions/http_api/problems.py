@@ -25,6 +25,28 @@ STATUS: dict[str, HTTPStatus] = {
     "webhook_address_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_webhooks": HTTPStatus.CONFLICT,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "invalid_argument": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unsafe_picture": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "picture_too_slow": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "picture_degenerate": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "over_budget": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "picture_not_in_time": HTTPStatus.SERVICE_UNAVAILABLE,
+    "erased": HTTPStatus.GONE,
+    "canceled": HTTPStatus.GONE,
+    **dict.fromkeys(
+        (
+            "endpoint_missing",
+            "warm_up_failed",
+            "adapter_invalid",
+            "cancelled",
+            "other_tenant",
+            "text_not_released",
+            "wrong_base",
+            "generation_failed",
+            "picture_overflow",
+        ),
+        HTTPStatus.BAD_GATEWAY,
+    ),
 }
 """HTTP status of every code with which the API itself answers."""
 

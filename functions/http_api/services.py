@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.pictures.ordering import OrderServices
 from domain.ports.api_keys import ApiKeys
 from domain.ports.bases import Bases
 from domain.ports.decoder import Decoder
@@ -23,6 +24,9 @@ class Limits:
 
     requests_per_minute: int = 600
     trainings_per_day: int = 100
+    pictures_per_minute: int = 60
+    retention_days: int = 30
+    """How long pictures are kept."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Services:
     canceller: Canceller
     memory: ShortMemory
     webhooks: WebhookServices
+    pictures: OrderServices
     pricing: Pricing
     limits: Limits = Limits()
     now: Callable[[], datetime] = now

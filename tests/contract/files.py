@@ -16,6 +16,7 @@ BESIDE_THE_STATES = {
     "authorize",
     "cancel_job",
     "deliver_webhook",
+    "draw_picture",
     "follow_training",
     "http_api",
     "launch_training",

@@ -138,6 +138,13 @@ FUNCTIONS = {
     ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.replace", "update_item"): Writer(1, "text", "table"),
+    ("pictures.DynamoPictures.add", "put_item"): Writer(1, "text", "table"),
+    ("pictures.DynamoPictures.replace", "update_item"): Writer(1, "text", "table"),
+    # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
+    ("ordering.order", "write_document"): Writer(1, "text", "uploads"),
+    ("mock_pictures.mock_picture", "save"): Writer(1, "text", "memory"),
+    ("drawing._keep", "write_document"): Writer(1, "text", "uploads"),
+    ("drawing._keep", "write"): Writer(1, "photos", "uploads"),
     # the packaged model.py, in the serving container
     ("model.TritonPythonModel.ask_revived_base", "open"): Writer(1, "text", "scratch"),
     ("model.announce", "write_text"): Writer(1, "text", "scratch"),

@@ -154,9 +154,16 @@ PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     "HttpApiFunction": {"tenants/*"},
-    # It deletes them, and reads no photo: of what is read only pictures.json is there.
     "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
-    "EraseStoresFunction": {"tenants/*", "unpacked/*", "accepted/*", "tenants/*/pictures.json"},
+    # It deletes them, and reads no photo: of what is read only these documents are there.
+    "EraseStoresFunction": {
+        "tenants/*",
+        "unpacked/*",
+        "accepted/*",
+        "tenants/*/pictures.json",
+        "tenants/*/order.json",
+    },
+    "DrawPictureFunction": {"tenants/*/pictures/pic_*"},
 }
 """Who may touch photos, and where."""
 

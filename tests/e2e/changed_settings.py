@@ -75,6 +75,7 @@ CHANGED = {
     "RoleClaim": "role",
     "RequestsPerMinute": "77",
     "TrainingsPerDay": "7",
+    "PicturesPerMinute": "8",
     "MonthlyBudgetUsd": "500",
     "LogRetentionDays": "90",
     "QueueAgeAlarmSeconds": "1234",
@@ -190,6 +191,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "RoleClaim": arrived.functions["authorize"]["ROLE_CLAIM"],
         "RequestsPerMinute": arrived.functions["http_api"]["REQUESTS_PER_MINUTE"],
         "TrainingsPerDay": arrived.functions["http_api"]["TRAININGS_PER_DAY"],
+        "PicturesPerMinute": arrived.functions["http_api"]["PICTURES_PER_MINUTE"],
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }

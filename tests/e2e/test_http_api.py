@@ -130,4 +130,23 @@ def test_from_a_key_to_the_files_of_a_model(stack: Stack) -> None:
         assert ask(stack, f"/v1/{path}", stranger).status == 404
     assert ask(stack, f"/v1/jobs/{job_id}:cancel", key, "POST").body["outcome"] == "too_late"
     assert ask(stack, "/v1/usage", key).body["succeeded"] == 1
+    pictures_are_drawn(stack, job_id, key, stranger)
     assert ask(stack, "/v1/openapi.json").body["openapi"].startswith("3.1")
+
+
+def pictures_are_drawn(stack: Stack, model: str, key: str, stranger: str) -> None:
+    """Order pictures of the new model as we and as OpenAI's clients do."""
+    wanted = {"prompt": "a photo of a sks person", "num_inference_steps": 2, "seed": 7}
+    address = f"/v1/models/{model}/pictures"
+    assert ask(stack, address, stranger, "POST", wanted).status == 404
+    made = ask(stack, f"{address}?wait=20", key, "POST", wanted).body
+    while made["status"] in {"queued", "drawing"}:
+        made = ask(stack, f"/v1/pictures/{made['id']}?wait=20", key).body
+    assert (made["status"], made["seed"]) == ("succeeded", 7), made
+    (image,) = made["images"]
+    with urllib.request.urlopen(image["url"], timeout=60) as answer:  # noqa: S310
+        assert sha256(answer.read()).hexdigest() == image["sha256"]
+    assert ask(stack, f"/v1/pictures/{made['id']}", stranger).status == 404
+    body = {"model": model, "prompt": wanted["prompt"], "response_format": "b64_json"}
+    drawn = ask(stack, "/v1/images/generations", key, "POST", body)
+    assert base64.b64decode(drawn.body["data"][0]["b64_json"]).startswith(b"\x89PNG"), drawn

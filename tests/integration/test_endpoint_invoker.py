@@ -88,6 +88,17 @@ def test_the_models_own_words_go_no_further() -> None:
     assert "prompt" not in str(caught.value)
 
 
+def test_of_the_models_words_only_a_known_code_is_kept() -> None:
+    words = '{"error":"likeness/unsafe_picture: the safety checker refused a prompt"}'
+    with pytest.raises(WarmUpFailedError) as caught:
+        ask(refusal("ModelError", OriginalStatusCode=400, OriginalMessage=words))
+    assert caught.value.facts == {"code": "warm_up_failed", "picture_code": "unsafe_picture"}
+    unknown = words.replace("unsafe_picture", "a_prompt")
+    with pytest.raises(WarmUpFailedError) as caught:
+        ask(refusal("ModelError", OriginalStatusCode=400, OriginalMessage=unknown))
+    assert "prompt" not in str(caught.value)
+
+
 def test_an_endpoint_that_does_not_exist_is_missing(cloud: Cloud) -> None:
     endpoint = SageMakerEndpointInvoker("nowhere", cloud.client("sagemaker-runtime"))
     with pytest.raises(EndpointMissingError):

@@ -28,6 +28,10 @@ PICTURES_FILE = "pictures.json"
 """File name of StoredPictures. It must not be ``request.json``, which starts a training."""
 
 
+ORDER_FILE = "order.json"
+"""File name of PictureOrder, beside the pictures that were ordered through the HTTP API."""
+
+
 REQUEST_FILE = "request.json"
 """File name of the request; its arrival starts the workflow."""
 
@@ -276,6 +280,16 @@ def delivery_row(webhook_id: str, message_id: str) -> str:
 def deliveries_index(webhook_id: str) -> str:
     """Value of the index's key under which a webhook's deliveries stand."""
     return f"deliveries#{webhook_id}"
+
+
+def picture_row(picture_id: str) -> str:
+    """Key of the row of how a picture stands."""
+    return f"picture#{picture_id}"
+
+
+def pictures_index(tenant: str) -> str:
+    """Value of the index's key under which a tenant's pictures stand."""
+    return f"pictures#{tenant}"
 
 
 # --- inside the training container, under /opt/ml ----------------------------------------------

@@ -46,7 +46,7 @@ RETENTION: tuple[Kept, ...] = (
         "PhotosAfterTrainingHours",
     ),
     Kept(
-        "all other uploads, and drawn pictures that callers have stored",
+        "all other uploads, and pictures that were ordered or stored",
         "UploadsBucket",
         "",
         "lifecycle",

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from contracts.documents.api.pictures import PictureOrder
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.picture import StoredPictures
@@ -136,16 +137,21 @@ def pictures_of(reach: Reach, services: ErasureServices) -> list[str]:
         return [layout.tenant_pictures_prefix(reach.subject.tenant)]
     prefix = layout.tenant_pictures_prefix(reach.subject.tenant)
     found = services.uploads_versions.keys(prefix) if reach.job_ids else []
-    documents = [key for key in found if key.endswith(f"/{layout.PICTURES_FILE}")]
-    return [
-        key.removesuffix(layout.PICTURES_FILE)
+    names = (layout.PICTURES_FILE, layout.ORDER_FILE)
+    documents = [key for key in found if key.endswith(tuple(f"/{name}" for name in names))]
+    prefixes = (
+        f"{key.rpartition('/')[0]}/"
         for key in documents
         if drawn_by(services.uploads, key, set(reach.job_ids))
-    ]
+    )
+    return list(dict.fromkeys(prefixes))
 
 
 def drawn_by(uploads: Storage, key: str, job_ids: set[str]) -> bool:
-    """Return whether one of the models has drawn the pictures, alone or mixed in."""
+    """Return whether one of the models draws or has drawn it, alone or mixed in."""
+    if key.endswith(f"/{layout.ORDER_FILE}"):
+        ordered = find_readable(uploads, key, PictureOrder)
+        return ordered is not None and ordered.model_id in job_ids
     stored = find_readable(uploads, key, StoredPictures)
     if stored is None:
         return False

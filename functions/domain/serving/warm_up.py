@@ -12,6 +12,7 @@ from contracts.documents import picture
 from contracts.documents.package import GenerationInfo, ModelPackage, WarmModelReport
 from contracts.errors import EndpointMissingError, EndpointStartingError, WarmUpFailedError
 from domain.ports.endpoint import EndpointInvoker, EndpointLifecycle
+from domain.serving.asking import kserve_request
 from domain.serving.endpoint import wake
 
 ARGUMENTS = picture.PictureArguments(num_inference_steps=4, seed=0)
@@ -63,16 +64,8 @@ def first_picture(package: ModelPackage, endpoint: EndpointInvoker) -> None:
 
 
 def picture_request(trigger_word: str) -> bytes:
-    """Return the KServe v2 JSON of a request for the subject and nothing else."""
-    values = {
-        picture.PROMPT: f"a photo of {trigger_word}",
-        picture.GEN_ARGS: ARGUMENTS.model_dump_json(exclude_unset=True),
-    }
-    inputs = [
-        {"name": name, "datatype": "BYTES", "shape": list(picture.WIRE_SHAPE), "data": [value]}
-        for name, value in values.items()
-    ]
-    return json.dumps({"inputs": inputs}).encode()
+    """Return the request for a picture of the subject and nothing else."""
+    return kserve_request(f"a photo of {trigger_word}", None, ARGUMENTS)
 
 
 def parse_answer(answer: bytes) -> tuple[GenerationInfo, Image.Image]:

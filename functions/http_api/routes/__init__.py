@@ -7,6 +7,7 @@ from http_api.routes import (
     keys,
     models,
     openapi,
+    pictures,
     uploads,
     usage,
     webhooks,
@@ -15,6 +16,7 @@ from http_api.routes import (
 ROUTERS = (
     uploads.router,
     models.router,
+    pictures.router,
     estimates.router,
     jobs.router,
     keys.router,

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.documents.api.pictures import PictureOrder
 from contracts.documents.erasure import ErasureSubject, SignedReceipt, digest_of
+from contracts.documents.picture import PictureArguments
 from contracts.documents.training import TrainingPlan
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
@@ -17,7 +19,7 @@ from domain.erasure.receipts import ReceiptServices, sign_receipt
 from domain.erasure.services import ErasingServices, StoppingServices
 from domain.erasure.stopping import request_erasure, stop_work
 from domain.intake.accepting import accept_request
-from domain.ports.storage import read_document
+from domain.ports.storage import read_document, write_document
 from domain.training.following import follow_training_job, reconcile
 from domain.training.launching import launch
 from domain.training.services import LaunchServices
@@ -220,6 +222,28 @@ def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     assert world.letters.messages == ["tenants/acme2/x"]
     assert list(world.uploads.versions) == ["tenants/acme2/pictures/a/000.png"]
     assert [record.tenant for record in world.jobs.records.values()] == ["other"]
+
+
+def test_a_model_takes_its_orders_with_it_and_no_other_s() -> None:
+    world = Erasing()
+    world.train(1, 2)
+    for number in (1, 2):
+        made = PictureOrder(
+            picture_id=f"pic_{number:024x}",
+            tenant="acme",
+            model_id=job_id(number),
+            prompt="a photo of sks person",
+            negative_prompt=None,
+            arguments=PictureArguments(seed=1),
+            created_at=NOON.isoformat(),
+        )
+        prefix = layout.pictures_prefix("acme", made.picture_id)
+        write_document(world.uploads, prefix + layout.ORDER_FILE, made)
+        world.uploads.write(prefix + layout.picture_file(0, "png"), b"drawn")
+    stop_and_erase(world, MODEL)
+    left = [key for key in world.uploads.versions if "/pictures/" in key]
+    prefix = layout.pictures_prefix("acme", f"pic_{2:024x}")
+    assert left == [prefix + layout.ORDER_FILE, prefix + layout.picture_file(0, "png")]
 
 
 def test_without_time_the_rows_stay_for_the_next_round() -> None:

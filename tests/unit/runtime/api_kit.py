@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from contracts.documents.api.callers import Scope
 from contracts.documents.record import JobRecord
+from domain.pictures.ordering import OrderServices
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.webhooks.registering import WebhookServices
@@ -23,6 +24,7 @@ from tests.fakes.front_door import (
 )
 from tests.fakes.intake import base_card
 from tests.fakes.models import MemoryModels
+from tests.fakes.ordered_pictures import MemoryPictureQueue, MemoryPictures
 from tests.fakes.storage import MemoryStorage
 from tests.fakes.webhooks import MemoryWebhookQueue, MemoryWebhooks
 
@@ -41,13 +43,14 @@ class Answer(NamedTuple):
 
 def services(limits: Limits | None = None) -> Services:
     bases, card, jobs = MemoryStorage("bases"), base_card(), MemoryTenantJobs()
+    uploads = MemoryStorage("uploads")
     write_document(bases, f"bases/{card.base_id}/base.json", card)
     return Services(
         eraser=MemoryEraser(),
         keys=MemoryApiKeys(),
         models=MemoryModels(),
         jobs=jobs,
-        uploads=MemoryStorage("uploads"),
+        uploads=uploads,
         forms=MemorySigner(),
         documents=MemoryStorage("models"),
         links=MemorySigner(),
@@ -57,6 +60,7 @@ def services(limits: Limits | None = None) -> Services:
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
+        pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
         pricing=Pricing("ml.g5.2xlarge"),
         limits=limits or Limits(),
         now=lambda: NOON,

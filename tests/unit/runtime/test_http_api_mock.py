@@ -1,10 +1,15 @@
 """Mock keys: every status and every code can be had, and nothing happens."""
 
-from typing import Any
+from base64 import b64decode
+from hashlib import sha256
+from typing import Any, get_args
 
 import pytest
 
 from contracts.codes import CODES
+from contracts.documents.api.pictures import OrderCode, PictureStatus
+from contracts.documents.picture import PictureCode
+from http_api.mock_pictures import mock_picture
 from http_api.problems import STATUS
 from http_api.services import Services
 from tests.unit.runtime.api_kit import ALL, Answer, call, context, job, services
@@ -55,6 +60,33 @@ def test_a_whole_training_goes_through_and_leaves_nothing() -> None:
     assert ask(stores, "GET", f"/v1/jobs/{1:032x}").status == 404, "a live job is not a mock's"
     assert stores.uploads.list("", 9) == []
     assert stores.models.of("acme") == []
+
+
+def test_there_is_a_picture_of_every_status_and_every_code() -> None:
+    stores = services()
+    page = call(stores, "GET", "/v1/pictures", who=WHO, query={"limit": "100"}).body
+    assert {one["status"] for one in page["data"]} == set(get_args(PictureStatus))
+    codes = {one["failure"]["code"] for one in page["data"] if one["failure"]}
+    assert codes == {*get_args(OrderCode), *get_args(PictureCode)}
+    for one in page["data"]:
+        assert ask(stores, "GET", f"/v1/pictures/{one['id']}").body["status"] == one["status"]
+
+
+def test_a_mock_key_s_picture_says_that_it_is_one() -> None:
+    stores = services()
+    (model,) = ask(stores, "GET", "/v1/models").body["data"]
+    wanted = {"prompt": "a photo of sks"}
+    made = ask(stores, "POST", f"/v1/models/{model['id']}/pictures", wanted)
+    assert (made.status, made.body["status"]) == (200, "succeeded")
+    assert made.body["images"][0]["url"].startswith("https://mock.invalid/")
+    body = wanted | {"model": model["id"], "response_format": "b64_json"}
+    (image,) = ask(stores, "POST", "/v1/images/generations", body).body["data"]
+    picture = b64decode(image["b64_json"])
+    assert sha256(picture).hexdigest() == made.body["images"][0]["sha256"]
+    assert picture == mock_picture()
+    assert stores.pictures.pictures.of("acme", 9, None) == []
+    assert stores.pictures.queue.messages == []  # type: ignore[attr-defined]
+    assert stores.uploads.list("", 9) == []
 
 
 @pytest.mark.parametrize(

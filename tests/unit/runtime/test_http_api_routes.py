@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from contracts.documents.api.callers import Scope
+from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
@@ -210,6 +211,17 @@ def with_everything() -> Services:
     message = WebhookMessage(type="ping", timestamp=NOON.isoformat(), data={})
     task = WebhookTask(webhook_id=mine.webhook_id, message_id=MINE["message_id"], message=message)
     enqueue(stores.webhooks.webhooks, stores.webhooks.queue, "acme", task, NOON)
+    ordered = PictureRow(
+        picture_id=MINE["picture_id"],
+        tenant="acme",
+        model_id=one,
+        seed=1,
+        count=1,
+        created_at=NOON.isoformat(),
+        updated_at=NOON.isoformat(),
+        delete_at=0,
+    )
+    stores.pictures.pictures.add(ordered)
     subjects = ({"model_id": one}, {"upload": "u1"})
     eraser = MemoryEraser(*(ErasureSubject(tenant="acme", **ids) for ids in subjects))
     return replace(stores, eraser=eraser)
@@ -325,12 +337,14 @@ MINE = {
     "key_id": "1" * 16,
     "webhook_id": f"wh_{1:016x}",
     "message_id": f"msg_{1:032x}",
+    "picture_id": f"pic_{1:024x}",
 }
 MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {
     "/v1/uploads/{upload_id}/files": {"files": [{"type": "image/jpeg", "size": 9}], "first": 1},
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
+    "/v1/models/{model_id}/pictures": {"prompt": "a photo of sks person"},
 }
 
 

@@ -1,0 +1,305 @@
+"""Pictures that are ordered through the HTTP API: the order, how it stands, and the answer."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, StringConstraints
+
+from contracts.codes import CODES
+from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
+from contracts.documents.api.jobs import JobFailure
+from contracts.documents.api.numbers import NUMBER
+from contracts.documents.picture import (
+    MAX_PROMPT_CHARACTERS,
+    PictureArguments,
+    PictureCode,
+    Scheduler,
+    Side,
+)
+from contracts.shared.styles import Style
+
+PictureId = Annotated[str, StringConstraints(pattern=r"^pic_[0-9a-f]{24}$")]
+
+PictureStatus = Literal["queued", "drawing", "succeeded", "failed", "canceled"]
+
+OrderCode = Literal[
+    "endpoint_missing",
+    "endpoint_starting",
+    "model_not_ready",
+    "warm_up_failed",
+    "picture_not_in_time",
+    "picture_too_slow",
+    "erased",
+    "internal_error",
+]
+
+PictureFailure = OrderCode | PictureCode
+"""Why a picture was not drawn, or is not drawn yet."""
+
+PICTURE_CODES: tuple[str, ...] = get_args(PictureCode)
+
+MAX_SEED = 2**31
+"""Seeds that we draw are below it, so that those of further pictures fit too."""
+
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
+NegativePrompt = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS)]
+
+
+class NewPicture(Document):
+    """Body of ``POST /v1/models/{id}/pictures``; the fields are those of PictureArguments."""
+
+    prompt: Prompt
+    """What to draw. Name the subject by the model's trigger word, or write ``<<TOK>>``."""
+
+    negative_prompt: NegativePrompt | None = None
+
+    num_inference_steps: Annotated[int, Field(ge=1, le=150), NUMBER] | None = None
+
+    guidance_scale: Annotated[float, Field(ge=0, le=30), NUMBER] | None = None
+
+    seed: Annotated[int, Field(ge=0, lt=2**32), NUMBER] | None = None
+    """Absent: one is drawn, and the answer names it."""
+
+    width: Annotated[Side, NUMBER] | None = None
+
+    height: Annotated[Side, NUMBER] | None = None
+
+    num_images_per_prompt: Annotated[int, Field(ge=1, le=4), NUMBER] = 1
+
+    scheduler: Scheduler | None = None
+
+    lora_scale: Annotated[float, Field(ge=0, le=2), NUMBER] = 1.0
+
+    style: Style | None = None
+
+    def arguments(self, seed: int) -> PictureArguments:
+        """Return what the endpoint gets beside the prompts."""
+        given = self.model_dump(exclude={"prompt", "negative_prompt", "seed"}, exclude_unset=True)
+        return PictureArguments(**given, seed=seed if self.seed is None else self.seed)
+
+
+class PictureOrder(Document):
+    """``order.json``: what was ordered. It alone has the prompts, and expires as photos do."""
+
+    schema_version: Literal[1] = 1
+
+    picture_id: PictureId
+
+    tenant: OpaqueId
+
+    model_id: JobId
+
+    prompt: str
+
+    negative_prompt: str | None
+
+    arguments: PictureArguments
+    """With a seed: drawing again draws the same pictures."""
+
+    created_at: str
+
+
+class DrawnFile(Document):
+    """One picture that was stored."""
+
+    file: RelativePath
+
+    seed: int
+
+    sha256: Sha256
+
+
+class PictureRow(Document):
+    """How an order stands, in the ``api`` table: no text of a user. Times are ISO 8601 in UTC."""
+
+    schema_version: Literal[1] = 1
+
+    picture_id: PictureId
+
+    tenant: OpaqueId
+
+    model_id: JobId
+
+    status: PictureStatus = "queued"
+
+    seed: int
+
+    count: Annotated[int, Field(ge=1, le=4)]
+    """Pictures that were ordered."""
+
+    attempts: Annotated[int, Field(ge=0)] = 0
+    """How often the endpoint was asked."""
+
+    slow: Annotated[int, Field(ge=0)] = 0
+    """How many of these attempts ended without an answer within the endpoint's 60 seconds."""
+
+    waiting_for: PictureFailure | None = None
+    """Why the last attempt is repeated."""
+
+    code: PictureFailure | None = None
+    """Why it has failed."""
+
+    files: tuple[DrawnFile, ...] = ()
+
+    width: int | None = None
+
+    height: int | None = None
+
+    created_at: str
+
+    updated_at: str
+
+    delete_at: Annotated[int, Field(ge=0)]
+    """Second of the epoch at which the row may go; the pictures expire at about that time."""
+
+
+class PictureTask(Document):
+    """A message of the queue: draw this."""
+
+    schema_version: Literal[1] = 1
+
+    picture_id: PictureId
+
+
+# --- what callers of the API get ----------------------------------------------------------------
+
+
+class ImageLink(Document):
+    """One picture."""
+
+    url: str
+    """Address to download the PNG from, until the answer's ``expires_at``."""
+
+    seed: int
+
+    sha256: Sha256
+
+
+class PictureView(Document):
+    """An order and, once it has succeeded, its pictures."""
+
+    object: Literal["picture"] = "picture"
+
+    id: PictureId
+
+    model_id: JobId
+
+    status: PictureStatus
+
+    seed: int
+    """Of the first picture; each further one has the next."""
+
+    attempts: int
+
+    waiting_for: str | None
+    """A code of docs/codes.md: why it is not drawn yet, for example ``endpoint_starting``."""
+
+    failure: JobFailure | None
+
+    width: int | None
+
+    height: int | None
+
+    images: tuple[ImageLink, ...]
+
+    expires_at: str | None
+    """When the links end; ask again for new ones."""
+
+    created_at: str
+
+    updated_at: str
+
+    @classmethod
+    def of(
+        cls, row: PictureRow, images: tuple[ImageLink, ...] = (), expires_at: str | None = None
+    ) -> "PictureView":
+        """Return what a caller may see of an order."""
+        return cls(
+            id=row.picture_id,
+            failure=failure_of(row),
+            images=images,
+            expires_at=expires_at,
+            **row.model_dump(include=_SHOWN),
+        )
+
+
+_SHOWN = {
+    "model_id", "status", "seed", "attempts", "waiting_for", "width", "height", "created_at",
+    "updated_at",
+}  # fmt: skip
+
+
+def failure_of(row: PictureRow) -> JobFailure | None:
+    """Return why an order has failed; None when it has not."""
+    if row.code is None:
+        return None
+    entry = CODES[row.code]
+    return JobFailure(
+        code=row.code,
+        title=entry.title,
+        detail=entry.text,
+        hint=entry.hint,
+        retryable=entry.retryable,
+    )
+
+
+class PicturePage(Document):
+    """Some of the tenant's orders, the newest first, without links."""
+
+    object: Literal["list"] = "list"
+
+    data: tuple[PictureView, ...]
+
+    next: str | None = None
+    """Send it as ``after`` for the next page; null: this is the last page."""
+
+
+class PictureCanceled(Document):
+    """Answer of ``POST /v1/pictures/{id}:cancel``."""
+
+    object: Literal["cancellation"] = "cancellation"
+
+    id: PictureId
+
+    outcome: Literal["canceled", "too_late"]
+    """``too_late``: it has ended already."""
+
+
+# --- OpenAI's images endpoint -------------------------------------------------------------------
+
+OpenAiSize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
+
+
+class OpenAiImages(Document):
+    """Body of ``POST /v1/images/generations``, as OpenAI's clients send it."""
+
+    model: JobId
+    """A model's id."""
+
+    prompt: Prompt
+
+    n: Annotated[int, Field(ge=1, le=4), NUMBER] = 1
+
+    size: OpenAiSize | None = None
+    """``<width>x<height>`` in pixels; absent: the base's own size."""
+
+    response_format: Literal["url", "b64_json"] = "url"
+
+    user: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """OpenAI's name of an end user; it is not stored."""
+
+
+class OpenAiImage(Document):
+    """One picture; only the field of the asked ``response_format`` is there."""
+
+    url: str | None = None
+
+    b64_json: str | None = None
+
+
+class OpenAiAnswer(Document):
+    """Answer of ``POST /v1/images/generations``."""
+
+    created: int
+    """Second of the epoch."""
+
+    data: tuple[OpenAiImage, ...]

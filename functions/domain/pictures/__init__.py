@@ -1,0 +1,1 @@
+"""Pictures that are ordered through the HTTP API: ordering, drawing, cancelling."""

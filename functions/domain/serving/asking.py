@@ -1,0 +1,55 @@
+"""What a model of the endpoint is asked, and what it answers: KServe v2 JSON."""
+
+import base64
+import json
+from typing import NamedTuple
+
+from contracts.documents import picture
+from contracts.documents.package import GenerationInfo
+from contracts.documents.picture import PictureArguments
+from contracts.errors import WarmUpFailedError
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class Drawn(NamedTuple):
+    """The answer to one request."""
+
+    info: GenerationInfo
+
+    pictures: tuple[bytes, ...]
+    """PNG files, one for each of ``info.seeds``."""
+
+
+def kserve_request(prompt: str, negative_prompt: str | None, arguments: PictureArguments) -> bytes:
+    """Return the body of a request; what is not set is left to the model's base."""
+    values = {
+        picture.PROMPT: prompt,
+        picture.NEGATIVE_PROMPT: negative_prompt,
+        picture.GEN_ARGS: arguments.model_dump_json(exclude_unset=True),
+    }
+    inputs = [
+        {"name": name, "datatype": "BYTES", "shape": list(picture.WIRE_SHAPE), "data": [value]}
+        for name, value in values.items()
+        if value is not None
+    ]
+    return json.dumps({"inputs": inputs}).encode()
+
+
+def parse_pictures(answer: bytes) -> Drawn:
+    """Return the pictures of an answer.
+
+    Raises:
+        WarmUpFailedError: it is not the answer of one of our models.
+    """
+    try:
+        outputs = {output["name"]: output["data"] for output in json.loads(answer)["outputs"]}
+        info = GenerationInfo.model_validate_json(outputs[picture.INFO][0])
+        encoded = outputs[picture.GENERATED_IMAGE]
+        pictures = tuple(base64.b64decode(text, validate=True) for text in encoded)
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise WarmUpFailedError(reason="answer_unreadable") from None
+    whole = all(each.startswith(PNG_SIGNATURE) for each in pictures)
+    if not whole or len(pictures) != len(info.seeds):
+        raise WarmUpFailedError(reason="answer_unreadable")
+    return Drawn(info, pictures)

@@ -1,0 +1,197 @@
+"""The routes of pictures over stores in memory, with a worker that draws while the API waits."""
+
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from contracts.documents.api.pictures import OrderCode
+from contracts.documents.picture import PictureCode
+from contracts.errors import StageError, WarmUpFailedError
+from domain.pictures.drawing import DrawingServices, draw
+from http_api.problems import STATUS
+from http_api.services import Limits, Services
+from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
+from tests.unit.domain.test_pictures import MODEL, Endpoint
+from tests.unit.runtime.api_kit import NOON, call, context, services
+
+PATH = f"/v1/models/{MODEL.model_id}/pictures"
+WANTED = {"prompt": "a photo of sks", "num_inference_steps": 4}
+OPENAI = {"model": MODEL.model_id, "prompt": "a photo of sks"}
+
+
+def stack(*errors: StageError, limits: Limits | None = None) -> Services:
+    """Return stores whose queue has a worker: it draws at the first pause of the API."""
+    stores = services(limits)
+    stores.models.record(MODEL)
+    endpoint = Endpoint(*errors)
+    work = DrawingServices(
+        stores.pictures.pictures,
+        stores.pictures.queue,
+        stores.uploads,
+        stores.models,
+        endpoint,
+        MemoryEndpointLifecycle(),
+        stores.now,
+    )
+    return replace(stores, sleep=worker(work))
+
+
+def worker(work: DrawingServices) -> Callable[[float], None]:
+    def sleep(_seconds: float) -> None:
+        messages = work.queue.messages  # type: ignore[attr-defined]
+        if messages:
+            draw(work, messages.pop(0).task)
+
+    return sleep
+
+
+def test_a_quick_picture_is_in_the_answer() -> None:
+    stores = stack()
+    made = call(stores, "POST", PATH, WANTED)
+    assert made.status == 200, made.body
+    assert (made.body["status"], made.body["failure"]) == ("succeeded", None)
+    (image,) = made.body["images"]
+    assert f"tenants/acme/pictures/{made.body['id']}/000.png" in image["url"]
+    assert "seconds=3600" in image["url"]
+    assert made.body["expires_at"] == "2026-11-21T13:00:00+00:00"
+    again = call(stores, "GET", f"/v1/pictures/{made.body['id']}")
+    assert again.body == made.body
+
+
+def test_what_takes_longer_is_202_and_asked_for_by_its_id() -> None:
+    stores = stack()
+    made = call(stores, "POST", PATH, WANTED, query={"wait": "0"})
+    assert (made.status, made.body["status"], made.body["images"]) == (202, "queued", [])
+    later = call(stores, "GET", f"/v1/pictures/{made.body['id']}", query={"wait": "20"})
+    assert (later.body["status"], len(later.body["images"])) == ("succeeded", 1)
+    assert call(stores, "POST", f"/v1/pictures/{made.body['id']}:cancel").body == {
+        "object": "cancellation",
+        "id": made.body["id"],
+        "outcome": "too_late",
+    }
+
+
+def test_an_order_is_cancelled() -> None:
+    stores = stack()
+    name = call(stores, "POST", PATH, WANTED, query={"wait": "0"}).body["id"]
+    assert call(stores, "POST", f"/v1/pictures/{name}:cancel").body["outcome"] == "canceled"
+    found = call(stores, "GET", f"/v1/pictures/{name}", query={"wait": "20"})
+    assert (found.body["status"], found.body["images"]) == ("canceled", [])
+
+
+def test_a_failed_picture_says_why_without_the_servers_words() -> None:
+    made = call(stack(WarmUpFailedError(picture_code="unsafe_picture")), "POST", PATH, WANTED)
+    assert (made.status, made.body["status"]) == (200, "failed")
+    assert made.body["failure"]["code"] == "unsafe_picture"
+
+
+def test_orders_are_listed_page_by_page() -> None:
+    stores = stack()
+    query = {"wait": "0"}
+    names = {call(stores, "POST", PATH, WANTED, query=query).body["id"] for _ in range(5)}
+    found: list[str] = []
+    after: dict[str, str] = {}
+    for length in (2, 2, 1):
+        page = call(stores, "GET", "/v1/pictures", query={"limit": "2", **after}).body
+        assert len(page["data"]) == length
+        found += [one["id"] for one in page["data"]]
+        after = {"after": page["next"]}
+    assert page["next"] is None
+    assert len(found) == len(names)
+    assert set(found) == names
+    assert call(stores, "GET", "/v1/pictures", who=context("globex", "read")).body["data"] == []
+
+
+@pytest.mark.parametrize(("method", "rest"), [("GET", ""), ("POST", ":cancel")])
+def test_somebody_elses_picture_is_answered_like_one_that_is_not_there(
+    method: str, rest: str
+) -> None:
+    stores = stack()
+    name = call(stores, "POST", PATH, WANTED).body["id"]
+    other = context("globex", "read", "draw")
+    leaked = call(stores, method, f"/v1/pictures/{name}{rest}", who=other)
+    guessed = call(stores, method, f"/v1/pictures/pic_{'0' * 24}{rest}", who=other)
+    assert (leaked.status, leaked.body) == (404, guessed.body)
+    for path, body in ((PATH, WANTED), ("/v1/images/generations", OPENAI)):
+        assert call(stores, "POST", path, body, who=other).status == 404
+        assert call(stores, "POST", path, body, who=context("acme", "read")).status == 403
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prompt": ""},
+        {"prompt": "x" * 2001},
+        {"width": 65},
+        {"scheduler": "no such"},
+        {"num_images_per_prompt": 5},
+        {"promt": "x"},
+        {"seed": "7"},
+        {"width": True},
+    ],
+    ids=repr,
+)
+def test_a_wrong_order_is_refused_before_anything_is_queued(wrong: dict[str, Any]) -> None:
+    stores = stack()
+    answer = call(stores, "POST", PATH, WANTED | wrong)
+    assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+    assert stores.pictures.queue.messages == []  # type: ignore[attr-defined]
+
+
+def test_pictures_of_a_minute_are_limited() -> None:
+    stores = stack(limits=Limits(pictures_per_minute=1))
+    assert call(stores, "POST", PATH, WANTED).status == 200
+    answer = call(stores, "POST", PATH, WANTED)
+    assert (answer.status, answer.body["code"]) == (429, "too_many_requests")
+    assert "Retry-After" in answer.headers
+
+
+def test_openais_request_is_answered_in_openais_shape() -> None:
+    stores = stack()
+    linked = call(stores, "POST", "/v1/images/generations", OPENAI | {"size": "64x64"}).body
+    assert linked["created"] == int(NOON.timestamp())
+    assert linked["data"][0]["url"].startswith("https://")
+    inline = {"response_format": "b64_json", "n": 1, "user": "u"}
+    answer = call(stores, "POST", "/v1/images/generations", OPENAI | inline)
+    assert b64decode(answer.body["data"][0]["b64_json"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "code"),
+    [
+        ({"size": "65x64"}, 422, "invalid_call"),
+        ({"size": "big"}, 422, "invalid_call"),
+        ({"model": "dall-e-3"}, 422, "invalid_call"),
+        ({"model": "0" * 32}, 404, "not_found"),
+        ({"quality": "hd"}, 422, "invalid_call"),
+    ],
+    ids=repr,
+)
+def test_openais_wrong_requests_have_a_code(wrong: dict[str, Any], status: int, code: str) -> None:
+    answer = call(stack(), "POST", "/v1/images/generations", OPENAI | wrong)
+    assert (answer.status, answer.body["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(("code", "status"), [("unsafe_picture", 422), ("generation_failed", 502)])
+def test_openais_clients_get_a_failure_as_a_status(code: str, status: int) -> None:
+    stores = stack(WarmUpFailedError(picture_code=code))
+    answer = call(stores, "POST", "/v1/images/generations", OPENAI)
+    assert (answer.status, answer.body["code"]) == (status, code)
+
+
+def test_what_openais_client_does_not_get_in_time_is_cancelled() -> None:
+    stores = replace(stack(), sleep=lambda _seconds: None)
+    answer = call(stores, "POST", "/v1/images/generations", OPENAI)
+    assert (answer.status, answer.body["code"]) == (503, "picture_not_in_time")
+    (row,) = stores.pictures.pictures.of("acme", 9, None)
+    assert row.status == "canceled"
+
+
+def test_every_code_of_an_order_has_a_status() -> None:
+    waits = {"endpoint_starting", "model_not_ready"}
+    may_wait = {"busy", "base_unavailable", "memory_pressure", "adapter_not_loaded", "not_in_time"}
+    ends = {*get_args(OrderCode), *get_args(PictureCode)} - waits - may_wait
+    assert ends <= set(STATUS)
