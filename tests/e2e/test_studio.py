@@ -72,4 +72,4 @@ def delete(page: Page) -> None:
     page.wait("document.querySelector('dialog')?.open")
     page.click("Delete model and photos")
     page.wait("location.hash === '#/models'")
-    page.wait(headline("first model"))
+    page.wait("document.getElementById('live').innerText.includes('Deleted')")
