@@ -1,1 +1,1 @@
-"""The Studio in a real browser: every page, light, dark and small, and what it does."""
+"""A real browser, driven for the tests of the Studio."""
