@@ -24,7 +24,7 @@ from trainer.evaluation.judge import load_judge
 from trainer.model import lora
 from trainer.model.base import load_base, read_card
 from trainer.process.time_limit import TimeLimit
-from trainer.task import Job, attach_adapters, judge_adapter, prepare
+from trainer.task import Job, Judged, attach_adapters, judge_adapter, prepare
 
 WANTED = {
     "zero": "gate_no_effect",
@@ -80,7 +80,8 @@ def examine(base_folder: Path, kept: Path, one: int, other: int, name: str) -> G
     networks = attach_adapters(base, recipe)
     with torch.no_grad():
         SPOIL[name](job, networks, trained_weights(kept, other))
-    return judge_adapter(job, prepared, networks)
+    judged = Judged(plan.tasks[0], recipe, prepared.reference_photos, prepared.learnt_photos)
+    return judge_adapter(job, judged, networks)
 
 
 def trained_weights(kept: Path, seed: int) -> dict[str, Tensor]:

@@ -305,6 +305,10 @@ def deploy(memory: Memory) -> None:
             maker(memory, logical_id, name)
 
 
+UUID_LENGTH = 36
+"""Lambda takes no shorter name for a mapping."""
+
+
 def physical_id(logical_id: str, resource: Any) -> str:
     """Return what CloudFormation calls a resource."""
     name: str = resource.get("Name", "${AWS::StackName}-" + logical_id)
@@ -314,6 +318,7 @@ def physical_id(logical_id: str, resource: Any) -> str:
         "AWS::StepFunctions::StateMachine": f"{MACHINES}:{name}",
         "AWS::SQS::Queue": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}",
         "AWS::S3::Bucket": name.lower(),
+        "AWS::Lambda::EventSourceMapping": name.ljust(UUID_LENGTH, "-"),
     }
     return arns.get(resource["Type"], name)
 
