@@ -21,7 +21,7 @@ from local.demo.upload import TENANT, put_files
 from local.portraits import album, upload_bytes
 
 D = TypeVar("D", bound=Document)
-WORKFLOW_SECONDS = 1800
+WORKFLOW_SECONDS = 600
 BASE_ID = "untrained-sdxl"
 """The base of every stack here, which is small and loads quickly."""
 

@@ -32,7 +32,8 @@ def test_an_imported_lora_draws_other_pictures_than_the_base(
     printed = stack.likeness(
         "import", str(foreign_lora), "--tenant", TENANT, "--trigger", "ohwx", "--stack", "likeness"
     )
-    upload = printed.strip().splitlines()[-1].removeprefix(f"{TENANT}/")
+    (name,) = (line for line in printed.splitlines() if line.startswith(f"{TENANT}/"))
+    upload = name.removeprefix(f"{TENANT}/")
     execution = stack.execution(upload)
     notice = stack.notice(upload)
     assert notice["code"] == "ready", notice
