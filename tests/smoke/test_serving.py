@@ -433,7 +433,7 @@ def test_an_erased_model_is_refused_by_the_engine_that_runs_and_by_the_next_one(
 ) -> None:
     """Its files are still there, as they are until the next look at the markers in S3."""
     job_id = "e" * 32
-    user = kit.pack_user(tmp_path, 95, models / "adapter1")
+    user = kit.pack_user(tmp_path, 89, models / "adapter1")
     manifest = json.loads((user.adapter / "manifest.json").read_bytes())
     (user.adapter / "manifest.json").write_text(json.dumps(manifest | {"job_id": job_id}))
     assert server.load(user).status == 200
