@@ -35,7 +35,16 @@ from serving.service import Limits, PictureService
 from serving.settings import SettingError, read_settings
 from serving.supervision import MARKS_FILE
 
-STARTUP_ERRORS = (NoGpuError, NoMemoryError, OverflowingBaseError, PrecisionError, SettingError)
+
+class UnloadableBaseError(Exception):
+    """The base's files are the right ones, and no pipeline comes of them."""
+
+
+STARTUP_ERRORS = (
+    *(NoGpuError, NoMemoryError, OverflowingBaseError, PrecisionError, SettingError),
+    UnloadableBaseError,
+)
+"""What another start would not mend."""
 
 
 def main() -> int:
@@ -60,10 +69,23 @@ def main() -> int:
     return 0
 
 
+def load_generator(base: Path, device: torch.device) -> Generator:
+    """Load the base.
+
+    Raises:
+        UnloadableBaseError: diffusers cannot load it.
+    """
+    try:
+        return Generator(base, device)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"the base cannot be loaded ({type(error).__name__}: {error})"
+        raise UnloadableBaseError(reason) from error
+
+
 def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureService:
     """Load the base, and make all that answers requests; its engine's thread is not started."""
     settings = read_settings()
-    generator = Generator(base, device)
+    generator = load_generator(base, device)
     warm_up(generator)
     plan = make_plan(generator, settings.adapter_bytes)
     plan, speed = try_plan(generator, plan, settings.rows_per_pass)
