@@ -10,12 +10,12 @@ from serving.forwarding import short_name
 def test_a_socket_may_lie_in_a_folder_of_any_length(tmp_path: Path) -> None:
     address = tmp_path / ("a" * 120) / ("b" * 120) / "engine.sock"
     address.parent.mkdir(parents=True)
-    heard: list[str] = []
+    received: list[str] = []
     with short_name(address) as name, Listener(name, family="AF_UNIX") as listener:
 
         def answer() -> None:
             with listener.accept() as connection:
-                heard.append(connection.recv())
+                received.append(connection.recv())
 
         thread = Thread(target=answer)
         thread.start()
@@ -23,4 +23,4 @@ def test_a_socket_may_lie_in_a_folder_of_any_length(tmp_path: Path) -> None:
             connection.send("hello")
         thread.join()
         assert address.is_socket()
-    assert heard == ["hello"]
+    assert received == ["hello"]
