@@ -126,12 +126,21 @@ def arrived_in(deployed: Deployed) -> Arrived:
         server=report["environment"],
         checker=report["checker"],
         variant=described["ProductionVariants"][0],
-        functions={
-            name: variables(cloud, name)
-            for name in ("accept_request", "launch_training", "reap_endpoint")
-        },
+        functions=Environments(cloud),
         resources=resources(deployed),
     )
+
+
+class Environments(dict[str, dict[str, str]]):
+    """The environment of each function that somebody asks for, by its folder."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__()
+        self.cloud = cloud
+
+    def __missing__(self, name: str) -> dict[str, str]:
+        self[name] = variables(self.cloud, name)
+        return self[name]
 
 
 def server_report(cloud: Cloud) -> dict[str, Any]:
