@@ -13,7 +13,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,26 +125,18 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _package(cloud: Cloud, root: Path) -> Path:
-    """Upload code, layers and definitions; return the template with their S3 locations.
-
-    What this embedded AWS has of the same build is not packed again: the layers are 170 MB.
-    """
+    """Upload code, layer and definition; return the template with their S3 locations."""
     s3 = cloud.client("s3")
     if ARTIFACTS_BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
     packaged = STATE / f"packaged-{cloud.port}.yaml"
     packaged.parent.mkdir(parents=True, exist_ok=True)
-    kept = f"packaged/{(root / BUILT_FROM).read_text()}.yaml"
-    with suppress(s3.exceptions.NoSuchKey):
-        packaged.write_bytes(s3.get_object(Bucket=ARTIFACTS_BUCKET, Key=kept)["Body"].read())
-        return packaged
     # sam reads the samconfig.toml beside the template, and the built template has none.
     _sam(
         root, "package", "--template-file", str(BUILT_TEMPLATE), "--s3-bucket", ARTIFACTS_BUCKET,
         "--output-template-file", str(packaged), "--language-extensions",
         environment=cloud.environment(),
     )  # fmt: skip
-    s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=kept, Body=packaged.read_bytes())
     return packaged
 
 
