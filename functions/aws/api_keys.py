@@ -3,16 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-import boto3
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 
-from aws import settings
-from aws.clients import CONFIG
+from aws.api_table import newest_first, open_api_table
 from contracts.documents.api.callers import ApiKey
 from contracts.shared.layout import api_key_row
-
-TENANT_INDEX = "tenant"
 
 
 class DynamoApiKeys:
@@ -24,8 +20,7 @@ class DynamoApiKeys:
     @classmethod
     def from_env(cls) -> "DynamoApiKeys":
         """Open the table that API_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("API_TABLE")))
+        return cls(open_api_table())
 
     def add(self, key: ApiKey) -> None:
         """Store a new key."""
@@ -40,17 +35,7 @@ class DynamoApiKeys:
 
     def of(self, tenant: str) -> list[ApiKey]:
         """Return the tenant's keys, newest first."""
-        query: dict[str, Any] = {
-            "IndexName": TENANT_INDEX,
-            "KeyConditionExpression": Key("tenant").eq(tenant),
-            "ScanIndexForward": False,
-        }
-        page = self._table.query(**query)
-        items = page["Items"]
-        while "LastEvaluatedKey" in page:
-            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-            items += page["Items"]
-        return [_parsed(item) for item in items]
+        return [_parsed(item) for item in newest_first(self._table, tenant)]
 
     def used(self, key_id: str, now: datetime) -> None:
         """Store that the key was used; do nothing for a key that is gone."""

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 import boto3
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws import settings
+from aws.api_table import newest_first, open_api_table
 from aws.clients import CONFIG, client
 from contracts.documents.api.models import Approval
 from contracts.documents.record import JobRecord
@@ -17,7 +18,6 @@ from contracts.documents.status import CancelJobInput, Cancellation, UploadRow
 from contracts.shared.layout import approval_row, upload_row
 from domain.ports.front_door import Form, Remembered
 
-TENANT_INDEX = "tenant"
 KEPT_SECONDS = 86_400
 """How long an answer is remembered under its Idempotency-Key."""
 
@@ -71,8 +71,7 @@ class DynamoApprovals:
     @classmethod
     def from_env(cls) -> "DynamoApprovals":
         """Open the table that API_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("API_TABLE")))
+        return cls(open_api_table())
 
     def get(self, tenant: str, model_id: str) -> Approval | None:
         """Return the newest decision; None when there was none."""
@@ -109,17 +108,7 @@ class DynamoTenantJobs:
 
     def of_tenant(self, tenant: str) -> list[JobRecord]:
         """Return the tenant's jobs, newest first."""
-        query: dict[str, Any] = {
-            "IndexName": TENANT_INDEX,
-            "KeyConditionExpression": Key("tenant").eq(tenant),
-            "ScanIndexForward": False,
-        }
-        page = self._table.query(**query)
-        items = page["Items"]
-        while "LastEvaluatedKey" in page:
-            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-            items += page["Items"]
-        return [JobRecord.model_validate(item) for item in items]
+        return [JobRecord.model_validate(item) for item in newest_first(self._table, tenant)]
 
     def _item(self, row: str) -> dict[str, Any]:
         found: dict[str, Any] = self._table.get_item(Key={"job_id": row}, ConsistentRead=True)
@@ -155,8 +144,7 @@ class DynamoShortMemory:
     @classmethod
     def from_env(cls) -> "DynamoShortMemory":
         """Open the table that API_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("API_TABLE")))
+        return cls(open_api_table())
 
     def begin(self, key: str, digest: str, now: datetime) -> Remembered | Literal["new", "busy"]:
         """Claim an idempotency key, or return what was answered under it."""

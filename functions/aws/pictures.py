@@ -2,18 +2,21 @@
 
 from typing import Any
 
-import boto3
-from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
+from boto3.dynamodb.conditions import Attr
 
 from aws import settings
-from aws.clients import CONFIG, client
+from aws.api_table import (
+    DOCUMENT,
+    INDEX,
+    newest_first,
+    open_api_table,
+    read_text,
+    replace_document,
+)
+from aws.clients import client
 from contracts.documents.api.pictures import PictureRow, PictureTask
 from contracts.shared.layout import picture_row, pictures_index
 from domain.ports.pictures import place_of
-
-INDEX = "tenant"
-"""The table's index; its key is a text of contracts.shared.layout."""
 
 
 class DynamoPictures:
@@ -25,8 +28,7 @@ class DynamoPictures:
     @classmethod
     def from_env(cls) -> "DynamoPictures":
         """Open the table that API_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("API_TABLE")))
+        return cls(open_api_table())
 
     def add(self, row: PictureRow) -> None:
         """Store a new order's row."""
@@ -35,7 +37,7 @@ class DynamoPictures:
                 "row": picture_row(row.picture_id),
                 INDEX: pictures_index(row.tenant),
                 "created_at": place_of(row),
-                "document": row.model_dump_json(),
+                DOCUMENT: row.model_dump_json(),
                 "delete_at": row.delete_at,
             },
             ConditionExpression=Attr("row").not_exists(),
@@ -43,45 +45,17 @@ class DynamoPictures:
 
     def get(self, picture_id: str) -> PictureRow | None:
         """Return the row as last written; None when there is none."""
-        key = {"row": picture_row(picture_id)}
-        item = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
-        return None if item is None else PictureRow.model_validate_json(str(item["document"]))
+        found = read_text(self._table, picture_row(picture_id))
+        return None if found is None else PictureRow.model_validate_json(found)
 
     def of(self, tenant: str, limit: int, before: str | None) -> list[PictureRow]:
         """Return at most ``limit`` of the tenant's rows, the newest first."""
-        condition = Key(INDEX).eq(pictures_index(tenant))
-        if before is not None:
-            condition &= Key("created_at").lt(before)
-        query: dict[str, Any] = {
-            "IndexName": INDEX,
-            "KeyConditionExpression": condition,
-            "ScanIndexForward": False,
-            "Limit": limit,
-        }
-        page = self._table.query(**query)
-        items = page["Items"]
-        while "LastEvaluatedKey" in page and len(items) < limit:
-            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-            items += page["Items"]
-        return [PictureRow.model_validate_json(str(item["document"])) for item in items[:limit]]
+        rows = newest_first(self._table, pictures_index(tenant), limit, before)
+        return [PictureRow.model_validate_json(row[DOCUMENT]) for row in rows]
 
     def replace(self, before: PictureRow, after: PictureRow) -> bool:
         """Store the change; False: somebody else has changed the row."""
-        try:
-            self._table.update_item(
-                Key={"row": picture_row(before.picture_id)},
-                UpdateExpression="SET document = :after",
-                ConditionExpression="document = :before",
-                ExpressionAttributeValues={
-                    ":before": before.model_dump_json(),
-                    ":after": after.model_dump_json(),
-                },
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+        return replace_document(self._table, picture_row(before.picture_id), before, after)
 
 
 class SqsPictureQueue:

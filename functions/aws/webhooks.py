@@ -3,12 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-import boto3
-from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
+from boto3.dynamodb.conditions import Attr
 
 from aws import settings
-from aws.clients import CONFIG, client
+from aws.api_table import (
+    DOCUMENT,
+    INDEX,
+    newest_first,
+    open_api_table,
+    read_text,
+    replace_document,
+)
+from aws.clients import client
 from contracts.documents.api.webhooks import Webhook, WebhookDelivery, WebhookTask
 from contracts.shared.layout import (
     deliveries_index,
@@ -16,9 +22,6 @@ from contracts.shared.layout import (
     webhook_row,
     webhooks_index,
 )
-
-INDEX = "tenant"
-"""The table's index; its key is a text of contracts.shared.layout."""
 
 
 class DynamoWebhooks:
@@ -30,8 +33,7 @@ class DynamoWebhooks:
     @classmethod
     def from_env(cls) -> "DynamoWebhooks":
         """Open the table that API_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("API_TABLE")))
+        return cls(open_api_table())
 
     def add(self, webhook: Webhook) -> None:
         """Store a new webhook."""
@@ -40,38 +42,24 @@ class DynamoWebhooks:
                 "row": webhook_row(webhook.webhook_id),
                 INDEX: webhooks_index(webhook.tenant),
                 "created_at": webhook.created_at,
-                "document": webhook.model_dump_json(),
+                DOCUMENT: webhook.model_dump_json(),
             },
             ConditionExpression=Attr("row").not_exists(),
         )
 
     def get(self, webhook_id: str) -> Webhook | None:
         """Return the webhook as last written; None when there is none."""
-        found = self._document(webhook_row(webhook_id))
+        found = read_text(self._table, webhook_row(webhook_id))
         return None if found is None else Webhook.model_validate_json(found)
 
     def of(self, tenant: str) -> list[Webhook]:
         """Return the tenant's webhooks, newest first."""
-        rows = self._rows(webhooks_index(tenant), None)
-        return [Webhook.model_validate_json(row) for row in rows]
+        rows = newest_first(self._table, webhooks_index(tenant))
+        return [Webhook.model_validate_json(row[DOCUMENT]) for row in rows]
 
     def replace(self, before: Webhook, after: Webhook) -> bool:
         """Store the change; False: somebody else has changed or removed the webhook."""
-        try:
-            self._table.update_item(
-                Key={"row": webhook_row(before.webhook_id)},
-                UpdateExpression="SET document = :after",
-                ConditionExpression="document = :before",
-                ExpressionAttributeValues={
-                    ":before": before.model_dump_json(),
-                    ":after": after.model_dump_json(),
-                },
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+        return replace_document(self._table, webhook_row(before.webhook_id), before, after)
 
     def remove(self, webhook_id: str) -> None:
         """Remove the webhook."""
@@ -85,40 +73,20 @@ class DynamoWebhooks:
                 "row": delivery_row(task.webhook_id, task.message_id),
                 INDEX: deliveries_index(task.webhook_id),
                 "created_at": f"{task.message.timestamp}#{task.message_id}",
-                "document": delivery.model_dump_json(),
+                DOCUMENT: delivery.model_dump_json(),
                 "delete_at": int(delete_at.timestamp()),
             }
         )
 
     def delivery(self, webhook_id: str, message_id: str) -> WebhookDelivery | None:
         """Return what became of a message; None when nobody knows."""
-        found = self._document(delivery_row(webhook_id, message_id))
+        found = read_text(self._table, delivery_row(webhook_id, message_id))
         return None if found is None else WebhookDelivery.model_validate_json(found)
 
     def deliveries(self, webhook_id: str, limit: int) -> list[WebhookDelivery]:
         """Return the newest deliveries first."""
-        rows = self._rows(deliveries_index(webhook_id), limit)
-        return [WebhookDelivery.model_validate_json(row) for row in rows]
-
-    def _document(self, row: str) -> str | None:
-        item = self._table.get_item(Key={"row": row}, ConsistentRead=True).get("Item")
-        return None if item is None else str(item["document"])
-
-    def _rows(self, index: str, limit: int | None) -> list[str]:
-        """Return the documents under a key of the index, the newest first."""
-        query: dict[str, Any] = {
-            "IndexName": INDEX,
-            "KeyConditionExpression": Key(INDEX).eq(index),
-            "ScanIndexForward": False,
-        }
-        if limit is not None:
-            query["Limit"] = limit
-        page = self._table.query(**query)
-        items = page["Items"]
-        while "LastEvaluatedKey" in page and (limit is None or len(items) < limit):
-            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-            items += page["Items"]
-        return [str(item["document"]) for item in items[:limit]]
+        rows = newest_first(self._table, deliveries_index(webhook_id), limit)
+        return [WebhookDelivery.model_validate_json(row[DOCUMENT]) for row in rows]
 
 
 class SqsWebhookQueue:

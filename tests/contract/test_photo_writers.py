@@ -137,9 +137,8 @@ FUNCTIONS = {
     ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
-    ("webhooks.DynamoWebhooks.replace", "update_item"): Writer(1, "text", "table"),
     ("pictures.DynamoPictures.add", "put_item"): Writer(1, "text", "table"),
-    ("pictures.DynamoPictures.replace", "update_item"): Writer(1, "text", "table"),
+    ("api_table.replace_document", "update_item"): Writer(1, "text", "table"),
     # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
     ("ordering.order", "write_document"): Writer(1, "text", "uploads"),
     ("mock_pictures.mock_picture", "save"): Writer(1, "text", "memory"),

@@ -130,8 +130,8 @@ class ErasedStore(Document):
     """Versions, delete markers, unfinished uploads, rows or messages before the erasure."""
 
     remaining: Annotated[int, Field(ge=0)] | None
-    """Of the same, counted again after the deletion; null: nobody can count it, and ``expiring``
-    says until when it goes."""
+    """What ``found`` counts, counted again after the deletion; null: nobody can count it, and
+    ``expiring`` says until when it goes."""
 
 
 class ExpiringStore(Document):

@@ -67,7 +67,7 @@ class Remembered(NamedTuple):
     """An answer that was given before under the same Idempotency-Key."""
 
     digest: str
-    """Of the request."""
+    """SHA-256 of the request: its address and its body."""
     status: int
     body: str
 

@@ -1,16 +1,17 @@
 """LoKr as plain LoRA pairs: the Kronecker product of a small and a low-rank matrix has low rank.
 
 kron(W1, U V) = kron(W1, U) kron(I, V). With W1 of (a, b), U of (c, r) and V of (r, d) that is a
-LoRA of rank b x r with the same change of the layer. So every tool and the endpoint can load it.
+LoRA of rank min(a, b) x r with the same change of the layer. So every tool and the endpoint can
+load it.
 """
 
 from collections import defaultdict
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from trainer.config.recipe import Recipe
+from trainer.export.foreign import lokr
 
 Weights = dict[str, Tensor]
 
@@ -50,9 +51,9 @@ def as_low_rank(weights: Weights, recipe: Recipe) -> tuple[Weights, Recipe]:
 
 
 def lora_pair(parts: Weights) -> tuple[Tensor, Tensor]:
-    """Return A (b x r, in) and B (out, b x r) of one LoKr layer; B @ A is its Kronecker product."""
-    small, up, down = parts["lokr_w1"], parts["lokr_w2_a"], parts["lokr_w2_b"]
-    return torch.kron(torch.eye(small.shape[1]), down), torch.kron(small, up)
+    """Return A (rank, in) and B (out, rank) of one LoKr layer; B @ A is its Kronecker product."""
+    pair = lokr(parts)
+    return pair.down, pair.up
 
 
 def max_rank(pairs: dict[str, tuple[Tensor, Tensor]], prefix: str) -> int:

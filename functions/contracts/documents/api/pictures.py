@@ -186,7 +186,7 @@ class PictureView(Document):
     status: PictureStatus
 
     seed: int
-    """Of the first picture; each further one has the next."""
+    """Seed of the first picture; each further picture has the next number."""
 
     attempts: int
 

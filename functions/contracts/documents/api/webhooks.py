@@ -70,7 +70,7 @@ class WebhookMessage(Document):
     """When the event happened, not when it was sent."""
 
     data: dict[str, Any]
-    """Of a job: the fields of StatusChange. Ids only, no file names and no prompts."""
+    """For a job the fields of StatusChange: ids only, no file names and no prompts."""
 
 
 class WebhookTask(Document):
