@@ -76,6 +76,7 @@ SECTIONS = (
             "functions/domain/notices/",
             "functions/domain/failures/",
             "functions/domain/erasure/",
+            "functions/domain/audit/",
             "functions/domain/ports/",
             "functions/aws/",
             "functions/runtime/",

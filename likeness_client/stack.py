@@ -17,6 +17,7 @@ DATA = {
     "JobsTable": TABLES,
     "ModelsTable": TABLES,
     "ApiTable": TABLES,
+    "AuditTable": TABLES,
 }
 """What holds data, by logical id, and how a person calls it."""
 

@@ -11,14 +11,17 @@ Fails  InvalidUploadError   final; the request's key is wrong
        DecoderBrokenError   the workflow tries again: the process that unpacks did not start
 """
 
+from aws.audit import DynamoAudit
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
 from aws.erasures import DynamoTombstones
 from aws.jobs.table import DynamoJobs
 from aws.run_limits import run_limits_from_env
 from aws.storage import S3Storage
+from contracts.documents.audit import STACK
 from contracts.documents.job import Acceptance
 from contracts.documents.stages import AcceptRequestInput
+from domain.audit.entries import Deed, record
 from domain.intake.accepting import IntakeServices, accept_request
 from runtime.clock import now
 from runtime.handlers import stage
@@ -38,4 +41,10 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         run_limits=run_limits_from_env(),
         tombstones=DynamoTombstones.from_env(),
     )
-    return accept_request(given, services, now())
+    accepted = accept_request(given, services, now())
+    if accepted.status == "accepted":
+        job = accepted.job
+        ids = [("job_id", job.job_id), ("upload_id", job.upload)]
+        deed = Deed(STACK, "training.accepted", ids)
+        record(DynamoAudit.from_env(), job.tenant, deed, now())
+    return accepted

@@ -29,7 +29,7 @@ class LambdaEraser:
         Raises:
             EraserFailedError: the function has failed.
         """
-        payload = ErasureInput(subject=subject).model_dump_json().encode()
+        payload = ErasureInput(subject=subject, door="api").model_dump_json().encode()
         answer = self._functions.invoke(FunctionName=self._function, Payload=payload)
         if "FunctionError" in answer:
             raise EraserFailedError

@@ -33,7 +33,9 @@ class StepFunctionsExecutions:
             self._states.start_execution(
                 stateMachineArn=self._machine_arn,
                 name=subject.erasure_id,
-                input=ErasureInput(subject=subject).model_dump_json(exclude_none=True),
+                input=ErasureInput(subject=subject).model_dump_json(
+                    exclude_none=True, exclude_defaults=True
+                ),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":

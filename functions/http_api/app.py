@@ -9,6 +9,7 @@ from typing import Any
 
 from aws import settings
 from aws.api_keys import DynamoApiKeys
+from aws.audit import DynamoAudit
 from aws.bases import bases_from_env
 from aws.eraser import LambdaEraser
 from aws.front_door import (
@@ -41,6 +42,7 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
 def _services() -> Services:
     """Open the stores that the template's variables name."""
     return Services(
+        audit=DynamoAudit.from_env(),
         eraser=LambdaEraser.from_env(),
         keys=DynamoApiKeys.from_env(),
         models=DynamoModels.from_env(),

@@ -6,6 +6,7 @@ A router file of routes/ gets its caller from ``caller``: there is no other way 
 import re
 from base64 import b64decode
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -19,11 +20,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contracts.documents.api.callers import Caller
 from contracts.documents.api.problem import PROBLEM_TYPE, FieldProblem
 from domain.callers.calling import RefusedCallerError, caller_from
-from http_api.idempotency import once
+from http_api.idempotency import Answer, once
 from http_api.mock import HEADER as MOCK_HEADER
 from http_api.mock import mocked
 from http_api.problems import STATUS, ApiError, response
 from http_api.rates import MINUTE_SECONDS, spend
+from http_api.recording import write_down
 from http_api.routes import ROUTERS
 from http_api.services import Services
 
@@ -70,7 +72,7 @@ class Front:
             spend(services, name, MINUTE_SECONDS, most)
             if caller.mode == "mock":
                 return self._mocked(event, caller, services)
-            return once(event, caller, services, lambda: self._resolved(event))
+            return once(event, caller, services, lambda: self._recorded(event, caller, services))
         except RefusedCallerError as error:
             return self._refused(ApiError(error.code), event)
         except ApiError as error:
@@ -91,6 +93,16 @@ class Front:
         remember(services=mocked(services, caller.tenant))
         return self._resolved(event)
 
+    def _recorded(self, event: dict[str, Any], caller: Caller, services: Services) -> Answer:
+        """Answer a request, and write down what it did; a refused one did nothing."""
+        answer = self._resolved(event)
+        if answer["statusCode"] < HTTPStatus.BAD_REQUEST:
+            method, path = event["requestContext"]["http"]["method"], event["rawPath"]
+            (route,) = (one for one in self._routes(path) if one.method == method)
+            ids = route.rule.match(path).groupdict()
+            write_down(services, caller, f"{method} {route.openapi_path}", ids, answer["body"])
+        return answer
+
     def _resolved(self, event: dict[str, Any]) -> dict[str, Any]:
         known = self._methods(event["rawPath"])
         if not known:
@@ -104,12 +116,15 @@ class Front:
         return answer
 
     def _methods(self, path: str) -> list[str]:
-        """Return the methods of an address; ``/v1/models/x:approve`` is no model's."""
+        return sorted({route.method for route in self._routes(path)})
+
+    def _routes(self, path: str) -> list[Any]:
+        """Return the routes of an address; ``/v1/models/x:approve`` is no model's."""
         resolver: Any = self.resolver
         known = resolver._static_routes + resolver._dynamic_routes  # noqa: SLF001 - no other way
         found = [route for route in known if route.rule.match(path)]
         actions = [route for route in found if ":" in route.openapi_path]
-        return sorted({route.method for route in actions or found})
+        return actions or found
 
     def _refused(self, error: ApiError, event: dict[str, Any]) -> dict[str, Any]:
         """Return an error in API Gateway's form, for a request that no route has seen."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from contracts.codes import CODES
+from contracts.documents.audit import AuditEntry
 from contracts.documents.erasure import ErasureAnswer, ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.record import JobRecord, Status
@@ -55,6 +56,17 @@ def mock_jobs(tenant: str) -> dict[str, JobRecord]:
             created_at=MADE_AT, updated_at=MADE_AT,
         )  # fmt: skip
     return found
+
+
+class MockAudit:
+    """Nothing was done, so nothing is recorded."""
+
+    def add(self, _tenant: str, _entry: AuditEntry) -> None:
+        """Forget it."""
+
+    def of(self, tenant: str, limit: int, before: str | None) -> list[AuditEntry]:  # noqa: ARG002
+        """Return that nothing was done."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -184,6 +196,7 @@ def mocked(services: Services, tenant: str) -> Services:
     pictures = MockPictures(tenant, model_id, MADE_AT, services.now())
     return replace(
         services,
+        audit=MockAudit(),
         eraser=MockEraser(),
         models=MockModels(),
         jobs=stores,

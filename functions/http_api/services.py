@@ -7,6 +7,7 @@ from datetime import datetime
 
 from domain.pictures.ordering import OrderServices
 from domain.ports.api_keys import ApiKeys
+from domain.ports.audit import AuditTrail
 from domain.ports.bases import Bases
 from domain.ports.decoder import Decoder
 from domain.ports.erasure import Eraser
@@ -42,6 +43,7 @@ class Pricing:
 class Services:
     """Everything that a route may touch."""
 
+    audit: AuditTrail
     eraser: Eraser
     keys: ApiKeys
     models: Models

@@ -7,8 +7,11 @@ Out    ErasureAnswer   at once nothing of it is drawn or trained; erase_subject 
 Fails  nothing on purpose; the same call again continues what is left undone
 """
 
+from aws.audit import DynamoAudit
 from aws.wiring import stopping_services
+from contracts.documents.audit import OPERATOR
 from contracts.documents.erasure import ErasureAnswer, ErasureInput
+from domain.audit.entries import Deed, record
 from domain.erasure.stopping import request_erasure
 from runtime.clock import now
 from runtime.handlers import stage
@@ -16,4 +19,9 @@ from runtime.handlers import stage
 
 @stage
 def lambda_handler(given: ErasureInput) -> ErasureAnswer:
-    return request_erasure(given.subject, stopping_services(), now())
+    answer = request_erasure(given.subject, stopping_services(), now())
+    if given.door == OPERATOR and answer.outcome != "unknown":
+        ids = [("erasure_id", answer.erasure_id)]
+        deed = Deed(OPERATOR, f"erasure.requested {given.subject.kind}", ids)
+        record(DynamoAudit.from_env(), given.subject.tenant, deed, now())
+    return answer

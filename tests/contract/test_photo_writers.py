@@ -126,6 +126,7 @@ FUNCTIONS = {
     ("cost_records.DynamoRows._try_update", "update_item"): Writer(1, "text", "table"),
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
     ("api_keys.DynamoApiKeys.add", "put_item"): Writer(1, "text", "table"),
+    ("audit.DynamoAudit.add", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoApprovals.put", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.answered", "put_item"): Writer(1, "text", "table"),
     ("front_door.DynamoShortMemory.begin", "put_item"): Writer(1, "text", "table"),
@@ -162,6 +163,7 @@ SERVING = {
 
 CLIENT = {
     ("keys.create", "put_item"): Writer(1, "text", "table"),
+    ("keys.write_down", "put_item"): Writer(1, "text", "table"),
     ("keys.revoke", "update_item"): Writer(1, "text", "table"),
     ("bench.keep", "put_object"): Writer(1, "text", "bases"),
     ("bench.upload", "put_object"): Writer(1, "text", "uploads"),

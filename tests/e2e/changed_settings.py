@@ -78,6 +78,7 @@ CHANGED = {
     "PicturesPerMinute": "8",
     "MonthlyBudgetUsd": "500",
     "LogRetentionDays": "90",
+    "AuditRetentionDays": "500",
     "QueueAgeAlarmSeconds": "1234",
     "AdapterCostAlarmUsd": "2.5",
 }
@@ -86,6 +87,7 @@ STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
 """Have an effect only with an endpoint that stays, so a second stack has them."""
 
 NOT_CHANGED = {
+    "DataEventsBucket": "The laptop has no CloudTrail; tests/contract/test_audit.py reads it.",
     "LambdaRuntime": "The laptop has one Python, which runs the functions.",
     "ProtectData": "The stack is deleted in the end; test_uninstall.py changes it.",
 }
@@ -191,6 +193,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "RoleClaim": arrived.functions["authorize"]["ROLE_CLAIM"],
         "RequestsPerMinute": arrived.functions["http_api"]["REQUESTS_PER_MINUTE"],
         "TrainingsPerDay": arrived.functions["http_api"]["TRAININGS_PER_DAY"],
+        "AuditRetentionDays": arrived.functions["http_api"]["AUDIT_RETENTION_DAYS"],
         "PicturesPerMinute": arrived.functions["http_api"]["PICTURES_PER_MINUTE"],
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAME, OTHER = "leaving", "leaving-not"
 """The name of one begins with the name of the other."""
 
-DATA = ("UploadsBucket", "ModelsBucket", "JobsTable", "ModelsTable", "ApiTable")
+DATA = ("UploadsBucket", "ModelsBucket", "JobsTable", "ModelsTable", "ApiTable", "AuditTable")
 
 
 class Leaving(NamedTuple):

@@ -106,6 +106,10 @@ class ErasureInput(Document):
 
     subject: ErasureSubject
 
+    door: Literal["operator", "api"] = "operator"
+    """Who has asked: the HTTP API, which writes its callers into the audit trail itself, or an
+    operator."""
+
 
 class WorkStopped(Document):
     """Answer of StopWork."""

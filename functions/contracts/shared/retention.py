@@ -16,9 +16,15 @@ UPLOADS = timedelta(days=30)
 LOGS = timedelta(days=30)
 """Default of the template's parameter LogRetentionDays."""
 
-By = Literal["lifecycle", "noncurrent", "unfinished", "expire_photos", "queue", "logs", "erasure"]
+AUDIT = timedelta(days=400)
+"""Default of the template's parameter AuditRetentionDays."""
+
+By = Literal[
+    "lifecycle", "noncurrent", "unfinished", "expire_photos", "queue", "logs", "ttl", "erasure"
+]
 """What deletes it: a lifecycle rule by age, by the age of old versions, or of unfinished uploads;
-the function expire_photos; the queue's or the log group's own retention; or only an erasure."""
+the function expire_photos; the queue's or the log group's own retention; a table's time to live; or
+only an erasure."""
 
 
 class Kept(NamedTuple):
@@ -64,5 +70,6 @@ RETENTION: tuple[Kept, ...] = (
     Kept("unfinished models", "ModelsBucket", "", "unfinished", timedelta(days=7)),
     Kept("models, their reports and rows", "ModelsBucket", "", "erasure", None),
     Kept("events that could not be delivered", "DeadLetterQueue", "", "queue", timedelta(days=14)),
+    Kept("audit trail", "AuditTable", "", "ttl", AUDIT, "AuditRetentionDays"),
     Kept("logs", "LogGroups", "", "logs", LOGS, "LogRetentionDays"),
 )

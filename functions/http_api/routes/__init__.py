@@ -1,6 +1,7 @@
 """One router for each resource of the HTTP API."""
 
 from http_api.routes import (
+    audit,
     erasure,
     estimates,
     jobs,
@@ -22,6 +23,7 @@ ROUTERS = (
     keys.router,
     usage.router,
     erasure.router,
+    audit.router,
     webhooks.router,
     openapi.router,
 )

@@ -18,6 +18,7 @@ STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 NAME_LIMITS = {
     "AWS::ApplicationAutoScaling::ScalingPolicy": 256,
     "AWS::Budgets::Budget": 100,
+    "AWS::CloudTrail::Trail": 128,
     "AWS::CloudWatch::Alarm": 255,
     "AWS::CloudWatch::Dashboard": 255,
     "AWS::Cognito::UserPool": 128,

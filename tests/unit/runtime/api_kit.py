@@ -13,6 +13,7 @@ from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
 from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.audit import MemoryAudit
 from tests.fakes.erasure import MemoryEraser
 from tests.fakes.front_door import (
     MemoryApprovals,
@@ -46,6 +47,7 @@ def services(limits: Limits | None = None) -> Services:
     uploads = MemoryStorage("uploads")
     write_document(bases, f"bases/{card.base_id}/base.json", card)
     return Services(
+        audit=MemoryAudit(),
         eraser=MemoryEraser(),
         keys=MemoryApiKeys(),
         models=MemoryModels(),

@@ -1,0 +1,44 @@
+"""Which requests of the API are written into the audit trail, and what an entry says.
+
+Every request that changes something is, whatever its route, so no route can forget it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contracts.documents.api.callers import Caller
+from domain.audit.entries import Deed, record
+from http_api.services import Services
+
+READS = frozenset({"GET /v1/models/{model_id}/files"})
+"""Addresses whose reading is recorded too: whoever has a model's files has the model."""
+
+ANSWERED = {"id": "id", "erasure_id": "erasure_id"}
+"""Fields of an answer that name what was made."""
+
+
+def write_down(
+    services: Services, caller: Caller, door: str, ids: Mapping[str, str], body: str
+) -> None:
+    """Store an entry for a request that was answered well.
+
+    Args:
+        services: the stores.
+        caller: who has called.
+        door: the method and the route's address, as DELETE /v1/models/{model_id}.
+        ids: the parameters.
+        body: the answer's JSON.
+    """
+    if door.startswith("GET ") and door not in READS:
+        return
+    deed = Deed(caller.subject, door, [*ids.items(), *_made(body)])
+    record(services.audit, caller.tenant, deed, services.now())
+
+
+def _made(body: str) -> Iterator[tuple[str, str]]:
+    found: Any = json.loads(body)
+    if isinstance(found, dict):
+        for field, kind in ANSWERED.items():
+            if isinstance(found.get(field), str):
+                yield kind, found[field]

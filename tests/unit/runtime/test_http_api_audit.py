@@ -1,0 +1,83 @@
+"""Every request that changes something leaves an entry, and a tenant reads its own."""
+
+from typing import Any
+
+import pytest
+
+from http_api.services import Services
+from tests.unit.runtime.api_kit import ALL, call, context
+from tests.unit.runtime.test_http_api_routes import DOORS, MINE, through, upload, with_everything
+
+WRITES = [(method, path) for method, path in DOORS if method != "GET"]
+
+
+def entries(stores: Services, who: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    return list(call(stores, "GET", "/v1/audit", who=who).body["data"])
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_every_door_that_changes_something_leaves_an_entry(method: str, path: str) -> None:
+    stores = with_everything()
+    assert through((method, path), MINE, stores, context("acme", *ALL)).status < 400
+    (entry,) = entries(stores)
+    assert (entry["who"], entry["action"]) == ("key:1", f"{method} {path}")
+    for name in (name for name in MINE if "{" + name + "}" in path):
+        assert any(one.startswith(f"{name}:") for one in entry["about"])
+
+
+def test_what_is_made_is_named() -> None:
+    stores = with_everything()
+    made = upload(stores).body["id"]
+    assert f"id:{made}" in entries(stores)[0]["about"]
+
+
+def test_reading_leaves_no_entry_but_for_a_model_s_files() -> None:
+    stores = with_everything()
+    one = f"{1:032x}"
+    assert call(stores, "GET", f"/v1/models/{one}").status == 200
+    assert entries(stores) == []
+    assert call(stores, "GET", f"/v1/models/{one}/files").status == 200
+    assert [entry["action"] for entry in entries(stores)] == ["GET /v1/models/{model_id}/files"]
+
+
+def test_what_was_refused_or_repeated_leaves_none() -> None:
+    stores, header = with_everything(), {"idempotency-key": "k"}
+    assert call(stores, "POST", "/v1/uploads", {"files": []}).status == 422
+    files = {"files": [{"type": "image/jpeg", "size": 10}]}
+    for _ in range(2):
+        assert call(stores, "POST", "/v1/uploads", files, headers=header).status == 200
+    assert len(entries(stores)) == 1
+
+
+def test_a_tenant_sees_its_own_entries_page_by_page_and_only_an_owner_does() -> None:
+    stores = with_everything()
+    for _ in range(3):
+        upload(stores)
+    assert entries(stores, context("globex", *ALL)) == []
+    assert call(stores, "GET", "/v1/audit", who=context("acme", "read")).status == 403
+    first = call(stores, "GET", "/v1/audit", query={"limit": "2"}).body
+    rest = call(stores, "GET", "/v1/audit", query={"limit": "2", "after": first["next"]}).body
+    found = [one["entry_id"] for one in (*first["data"], *rest["data"])]
+    assert (len(set(found)), rest["next"]) == (3, None)
+
+
+def test_no_entry_has_a_prompt_a_tenant_or_a_name() -> None:
+    stores = with_everything()
+    body = {"prompt": "canary-prompt by the sea", "num_inference_steps": 2}
+    one = f"{1:032x}"
+    assert (
+        call(stores, "POST", f"/v1/models/{one}/pictures", body, query={"wait": "0"}).status < 300
+    )
+    key = {"name": "canary-name", "scopes": ["read"]}
+    assert call(stores, "POST", "/v1/keys", key).status == 200
+    text = str(stores.audit.rows)  # type: ignore[attr-defined]
+    assert "canary" not in text
+    assert "acme" not in text
+
+
+def test_a_mock_key_leaves_no_entry() -> None:
+    stores = with_everything()
+    mock = context("acme", *ALL, mode="mock")
+    files = {"files": [{"type": "image/jpeg", "size": 10}]}
+    assert call(stores, "POST", "/v1/uploads", files, who=mock).status == 200
+    assert entries(stores) == []
