@@ -131,7 +131,21 @@ def test_from_a_key_to_the_files_of_a_model(stack: Stack) -> None:
     assert ask(stack, f"/v1/jobs/{job_id}:cancel", key, "POST").body["outcome"] == "too_late"
     assert ask(stack, "/v1/usage", key).body["succeeded"] == 1
     pictures_are_drawn(stack, job_id, key, stranger)
+    everything_is_written_down(stack, job_id, key, stranger)
     assert ask(stack, "/v1/openapi.json").body["openapi"].startswith("3.1")
+
+
+def everything_is_written_down(stack: Stack, job_id: str, key: str, stranger: str) -> None:
+    """The audit trail of the deployed stack has the API's deeds and the workflow's own."""
+    found = ask(stack, "/v1/audit?limit=100", key).body["data"]
+    deeds = {(one["action"], about) for one in found for about in one["about"]}
+    assert ("training.accepted", f"job_id:{job_id}") in deeds
+    assert ("GET /v1/models/{model_id}/files", f"model_id:{job_id}") in deeds
+    assert ("POST /v1/models/{model_id}/pictures", f"model_id:{job_id}") in deeds
+    others = ask(stack, "/v1/audit", stranger).body["data"]
+    assert job_id not in str([one for one in others if one["who"] == "stack"])
+    assert stack.likeness("keys", "list", "--tenant", "door")
+    assert {one["who"].partition(":")[0] for one in found} >= {"key", "stack"}
 
 
 def pictures_are_drawn(stack: Stack, model: str, key: str, stranger: str) -> None:
