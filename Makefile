@@ -282,6 +282,12 @@ erase-test: ## people erased on the laptop's AWS, with 30 crashes and in every s
 	@$(call ready,test,$(TESTS_READY))
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.erasure $(ERASE)
 
+.PHONY: privacy
+
+privacy: ## a whole run with a word of its own in every free text, then a search of logs, traces, histories and messages for them (5 minutes)
+	@$(call ready,test,$(TESTS_READY))
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.privacy $(PRIVACY)
+
 .PHONY: upgrade-test
 
 upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)
