@@ -77,6 +77,7 @@ SECTIONS = (
             "functions/domain/failures/",
             "functions/domain/erasure/",
             "functions/domain/audit/",
+            "functions/domain/takedown/",
             "functions/domain/ports/",
             "functions/aws/",
             "functions/runtime/",
@@ -172,6 +173,9 @@ LISTENERS = (
     "deliver_webhook",
     "draw_picture",
     "studio",
+    "find_marked_model",
+    "decide_takedown",
+    "watch_takedowns",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

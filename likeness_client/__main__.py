@@ -43,6 +43,7 @@ from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
 from likeness_client.stack import NoStackError
 from likeness_client.store import NotStoredError
+from likeness_client.takedown import NotDecidedError, run_takedown
 from likeness_client.uninstall import NotConfirmedError, NotUninstalledError, uninstall
 from likeness_client.verify import NotVerifiedError, print_root, verify
 from likeness_client.verify import Question as MarksQuestion
@@ -67,7 +68,7 @@ NOT_AS_GIVEN = (
 
 ANSWERS = (
     *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
-    *(NotConfirmedError, NotErasedError, NotImportedError, NotMeasuredError),
+    *(NotConfirmedError, NotDecidedError, NotErasedError, NotImportedError, NotMeasuredError),
     NotUninstalledError,
 )
 """The answer is no, or AWS could not be asked."""
@@ -375,6 +376,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": run_verify,
     "base": run_base,
     "keys": run_keys,
+    "takedown": run_takedown,
 }
 
 if __name__ == "__main__":

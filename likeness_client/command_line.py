@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from contracts.base import BaseCard, PredictionType
 from contracts.documents.api.callers import Scope
 from contracts.documents.picture import OutputFormat
+from contracts.documents.takedown import Why
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.samplers import find_sampler
 from contracts.shared.styles import Style
@@ -47,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_doctor(commands)
     add_base(commands)
     add_keys(commands)
+    add_takedown(commands)
     return parser
 
 
@@ -235,6 +237,34 @@ def add_keys(commands: Commands) -> None:
     keys.add_argument("--days", type=int, help="a new key is refused after this many days")
     keys.add_argument("--mock", action="store_true", help="a new key gets answers that are made up")
     keys.add_argument("--key", metavar="ID", help="the key that is revoked, by its 16 characters")
+
+
+def add_takedown(commands: Commands) -> None:
+    """Add ``likeness takedown list|accept|refuse|restore``."""
+    takedown = add_command(
+        commands, "takedown", "List reports of pictures, and disable or restore models"
+    )
+    takedown.add_argument(
+        "what", choices=["list", "accept", "refuse", "restore"], help="what is done"
+    )
+    takedown.add_argument("case", nargs="?", metavar="CASE", help="a case's id; td_...")
+    takedown.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="a model to disable, where the marks name none or others; may be given more than once",
+    )
+    takedown.add_argument(
+        "--why", choices=get_args(Why), help="the reason of a refusal; the audit trail keeps it"
+    )
+    takedown.add_argument(
+        "--function",
+        metavar="NAME",
+        default=os.environ.get("LIKENESS_TAKEDOWN_FUNCTION", "likeness-decide-takedown"),
+        help="the stack's output TakedownFunctionName, also $LIKENESS_TAKEDOWN_FUNCTION"
+        " (default: %(default)s)",
+    )
 
 
 def add_bench(commands: Commands) -> None:

@@ -18,7 +18,6 @@ from contracts.documents.api.callers import ApiKey
 from contracts.documents.erasure import ErasureSubject
 from domain.callers.calling import Doors, identify
 from domain.callers.jwt import Issuer
-from http_api.front import OPEN
 from http_api.idempotency import HEADER as KEY_HEADER
 from http_api.idempotency import MAX_CHARACTERS
 from http_api.services import Services
@@ -74,7 +73,7 @@ class Gateway:
     def answer(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return what a caller gets: the authorizer's refusal, or the function's answer."""
         context: dict[str, str] = {}
-        if event["rawPath"] not in OPEN:
+        if not APP.is_open(event["requestContext"]["http"]["method"], event["rawPath"]):
             if not event["rawPath"].startswith("/v1/"):
                 return _own(HTTPStatus.NOT_FOUND, "Not Found")
             if not event["headers"].get("authorization"):

@@ -110,7 +110,7 @@ the API for a day, a report of a picture. Erasure or a time to live ends them.""
 
 def is_own_words(row: dict[str, Any]) -> bool:
     """Return whether a row exists to keep a tenant's words."""
-    return row.get("row", {}).get("S", "").startswith(OWN_WORDS)
+    return str(row.get("row", {}).get("S", "")).startswith(OWN_WORDS)
 
 
 def names(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Said]:

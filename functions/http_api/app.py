@@ -22,6 +22,7 @@ from aws.front_door import (
 from aws.models import DynamoModels
 from aws.pictures import DynamoPictures, SqsPictureQueue
 from aws.storage import S3Storage
+from aws.takedowns import DynamoTakedowns, LambdaDecider
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
 from aws.wiring import prices_from_env
 from domain.pictures.ordering import OrderServices
@@ -65,8 +66,11 @@ def _services() -> Services:
             requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
             trainings_per_day=settings.number("TRAININGS_PER_DAY"),
             pictures_per_minute=settings.number("PICTURES_PER_MINUTE"),
+            reports_per_hour=settings.number("REPORTS_PER_HOUR"),
             retention_days=settings.number("PHOTO_RETENTION_DAYS"),
         ),
+        takedowns=DynamoTakedowns.from_env(),
+        decider=LambdaDecider.from_env(),
         webhooks=WebhookServices(
             DynamoWebhooks.from_env(),
             SqsWebhookQueue.from_env(),

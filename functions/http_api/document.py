@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.documents.api.problem import PROBLEM_TYPE, Problem
-from http_api.front import Front
+from http_api.front import OPEN, Front
 from http_api.idempotency import MAX_CHARACTERS
 from http_api.problems import STATUS
 
@@ -50,7 +50,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
     words = path.removeprefix("/v1/").replace("{", "").replace("}", "")
     operation["operationId"] = f"{method}_{''.join(c if c.isalnum() else '_' for c in words)}"
     operation["responses"].pop("422", None)
-    if path == ADDRESS:
+    if f"{method.upper()} {path}" in OPEN:
         operation["security"] = []
     if "erasure" in operation["tags"]:
         begun = operation["responses"]["200"] | {"description": "Accepted: the erasure goes on"}

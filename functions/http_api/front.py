@@ -34,8 +34,8 @@ MOCK_WRITES = re.compile(
     r"/v1/(uploads(/.*)?|models(/[^/]+/pictures)?|pictures/.*|images/.*|jobs/.*)"
 )
 """What a mock key may write to, because its stores for it are made up."""
-OPEN = frozenset({"/v1/openapi.json"})
-"""Addresses for everybody; template.yaml has a route without an authorizer for each."""
+OPEN = frozenset({"GET /v1/openapi.json", "POST /v1/takedowns", "GET /v1/takedowns/{case_id}"})
+"""Doors for everybody; template.yaml has a route without an authorizer for each."""
 NO_BODY = ApiError(
     "invalid_call",
     errors=[FieldProblem(field="body", message="must be application/json in UTF-8")],
@@ -55,7 +55,8 @@ class Front:
         """Return the response to one request."""
         authorizer = event.get("requestContext", {}).get("authorizer", {}).get("lambda", {})
         remember: Any = self.resolver.append_context  # Powertools gives it no types
-        remember(services=services, authorizer=authorizer)
+        source = event["requestContext"]["http"].get("sourceIp", "")
+        remember(services=services, authorizer=authorizer, source=source)
         answer = self._checked(event, services, authorizer)
         answer["headers"] = {"Cache-Control": "no-store"} | answer.get("headers", {})
         return answer
@@ -64,7 +65,7 @@ class Front:
         self, event: dict[str, Any], services: Services, authorizer: dict[str, str]
     ) -> dict[str, Any]:
         """Answer a known caller within its limits, and a repeated request as before."""
-        if event.get("rawPath") in OPEN:
+        if self.is_open(event["requestContext"]["http"]["method"], event["rawPath"]):
             return self._resolved(event)
         try:
             caller = caller_from(authorizer)
@@ -77,6 +78,10 @@ class Front:
             return self._refused(ApiError(error.code), event)
         except ApiError as error:
             return self._refused(error, event)
+
+    def is_open(self, method: str, path: str) -> bool:
+        """Return whether a door is for everybody."""
+        return any(f"{method} {one.openapi_path}" in OPEN for one in self._routes(path))
 
     def _mocked(self, event: dict[str, Any], caller: Caller, services: Services) -> dict[str, Any]:
         """Answer a mock key: the error that it asks for, or what is made up.

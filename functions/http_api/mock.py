@@ -15,6 +15,7 @@ from contracts.documents.erasure import ErasureAnswer, ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.record import JobRecord, Status
 from contracts.documents.status import Cancellation, UploadRow
+from contracts.documents.takedown import TakedownCase
 from contracts.documents.training import GateReport, TrainingResult
 from contracts.shared import layout
 from domain.pictures.ordering import OrderServices
@@ -67,6 +68,25 @@ class MockAudit:
     def of(self, tenant: str, limit: int, before: str | None) -> list[AuditEntry]:  # noqa: ARG002
         """Return that nothing was done."""
         return []
+
+
+class MockTakedowns:
+    """Nobody has reported anything; a mock key sees no real case."""
+
+    def add(self, _case: TakedownCase) -> None:
+        """Forget it."""
+
+    def get(self, _case_id: str) -> TakedownCase | None:
+        """Return that there is none."""
+        return None
+
+    def newest(self, limit: int, before: str | None) -> list[TakedownCase]:  # noqa: ARG002
+        """Return that there is none."""
+        return []
+
+    def replace(self, before: TakedownCase, after: TakedownCase) -> bool:  # noqa: ARG002
+        """Forget the change."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -136,8 +156,8 @@ class MockBucket:
         return [StoredObject(f"{prefix}000.jpg", TENANT, 1)]
 
     def head(self, key: str) -> StoredObject | None:
-        """Return that everything is there."""
-        return StoredObject(key, TENANT, 1)
+        """Return that everything is there but markers."""
+        return None if key.startswith(layout.DISABLED_PREFIX) else StoredObject(key, TENANT, 1)
 
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
         """Return that everything is there."""
@@ -198,6 +218,7 @@ def mocked(services: Services, tenant: str) -> Services:
         services,
         audit=MockAudit(),
         eraser=MockEraser(),
+        takedowns=MockTakedowns(),
         models=MockModels(),
         jobs=stores,
         uploads=MockBucket(),

@@ -14,6 +14,7 @@ from domain.ports.erasure import Eraser
 from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
 from domain.ports.models import Models
 from domain.ports.storage import Storage
+from domain.ports.takedown import Decider, TakedownCases
 from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
@@ -26,6 +27,10 @@ class Limits:
     requests_per_minute: int = 600
     trainings_per_day: int = 100
     pictures_per_minute: int = 60
+    reports_per_hour: int = 10
+    """Takedown reports from one network address."""
+    reports_per_day: int = 1000
+    """Takedown reports of all; each stores a picture."""
     retention_days: int = 30
     """How long pictures are kept."""
 
@@ -59,6 +64,8 @@ class Services:
     bases: Bases
     canceller: Canceller
     memory: ShortMemory
+    takedowns: TakedownCases
+    decider: Decider
     webhooks: WebhookServices
     pictures: OrderServices
     pricing: Pricing

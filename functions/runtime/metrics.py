@@ -18,6 +18,7 @@ Figure = Literal[
     "QuotaZero",
     "AdapterCost",
     "PriceUnknown",
+    "TakedownHours",
     "BillableSeconds",
     "SpotSaving",
     "WarmPoolHit",
@@ -34,6 +35,7 @@ UNITS: dict[Figure, MetricUnit] = {
     "QuotaZero": MetricUnit.Count,  # failed jobs whose instance type the account may not use
     "AdapterCost": MetricUnit.NoUnit,  # USD for each finished adapter, all attempts
     "PriceUnknown": MetricUnit.Count,  # refused jobs and finished adapters without a price
+    "TakedownHours": MetricUnit.NoUnit,  # how long the oldest report or appeal has waited
     "BillableSeconds": MetricUnit.Seconds,  # for each training job
     "SpotSaving": MetricUnit.Percent,  # share of a spot job's time that was not billed
     "WarmPoolHit": MetricUnit.Percent,  # 100: another training job took the warm instance; else 0

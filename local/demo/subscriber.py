@@ -52,13 +52,17 @@ class Subscriber:
         """Return the notice that is there by now, or nothing."""
         if self._kept:
             return [self._kept.pop(0)]
+        return [json.loads(text) for text in self.texts(wait_seconds)]
+
+    def texts(self, wait_seconds: int = 0) -> list[str]:
+        """Return the message that is there by now as it came: operators get sentences."""
         answer = self._sqs.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=1, WaitTimeSeconds=wait_seconds
         )
         messages = answer.get("Messages", [])
         for message in messages:
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"]) for message in messages]
+        return [str(message["Body"]) for message in messages]
 
     def _arn(self) -> str:
         answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])

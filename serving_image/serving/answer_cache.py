@@ -39,7 +39,7 @@ class AnswerCache:
         self.bytes = 0
         self.hits = 0
         self.erased: set[str] = set()
-        """Ids of models whose answers are never stored again."""
+        """Ids of models whose answers are not stored: erased for ever, or disabled."""
         self._lock = Lock()
 
     def find(self, key: str | None) -> Answer | None:
@@ -74,6 +74,11 @@ class AnswerCache:
             self.erased |= job_ids
             for key in [k for k, one in self.answers.items() if one.job_ids & job_ids]:
                 self.bytes -= self.answers.pop(key).size
+
+    def allow(self, job_ids: AbstractSet[str]) -> None:
+        """Store again what models draw that were disabled."""
+        with self._lock:
+            self.erased -= job_ids
 
 
 def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -> str | None:

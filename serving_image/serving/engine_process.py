@@ -64,7 +64,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     service.engine.thread.start()
-    erased.follow(run_dir, service.drop_models)
+    erased.follow(run_dir, service.drop_models, service.allow_models)
     answer_requests(service, run_dir / SOCKET)
     return 0
 

@@ -1,8 +1,9 @@
-"""Forgets erased models: on the disk in the server's process, in memory in the engine's.
+"""Forgets erased models, on the disk and in memory, and draws nothing with disabled ones.
 
 ``serve`` lists the models' markers in S3, deletes their adapters' folders, and leaves a file named
 by each model's id in a folder of its run. The engine's process reads that folder: it ends the rows
-under way, drops the tensors and the cached answers, and refuses the model from then on.
+under way, drops the tensors and the cached answers, and refuses the model from then on. A disabled
+model is refused in the same way; its files stay, and without its marker it is drawn with again.
 """
 
 import json
@@ -12,7 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from serving.adapters.mixing import LOADED
@@ -26,6 +27,9 @@ MODELS_DIR = Path("/opt/ml/models")
 ERASED = "erased"
 """Folder in LIKENESS_RUN_DIR with a file for each erased model, named by its id."""
 
+DISABLED = "disabled"
+"""The same for models that a takedown has disabled; its files come and go."""
+
 LOOK_SECONDS = 0.2
 """How often the engine's process reads that folder."""
 
@@ -37,38 +41,48 @@ _DEPTH = 4
 logger = logging.getLogger(__name__)
 
 
-def watch(uri: str, run_dir: Path) -> threading.Event:
+class Markers(NamedTuple):
+    """Functions that list the ids of erased and of disabled models."""
+
+    erased: Callable[[], set[str]]
+    disabled: Callable[[], set[str]]
+
+
+def watch(uri: str, disabled_uri: str, run_dir: Path) -> threading.Event:
     """Look for markers in a thread of its own until the event that is returned is set.
 
     Args:
-        uri: ``s3://<bucket>/<prefix>`` of the markers, each named by a job's id.
+        uri: ``s3://<bucket>/<prefix>`` of erased models' markers, each named by a job's id.
+        disabled_uri: the same of disabled models'.
         run_dir: this server's LIKENESS_RUN_DIR.
     """
     import boto3  # noqa: PLC0415 (a base inside the image needs no AWS)
 
     stopped = threading.Event()
-    place = urlsplit(uri)
-    markers = list_markers(boto3.client("s3"), place.netloc, place.path.lstrip("/"))
+    s3 = boto3.client("s3")
+    places = [urlsplit(one) for one in (uri, disabled_uri)]
+    markers = Markers(*(list_markers(s3, one.netloc, one.path.lstrip("/")) for one in places))
     threading.Thread(target=look_until, args=(stopped, markers, run_dir), daemon=True).start()
     return stopped
 
 
-def look_until(stopped: threading.Event, markers: Callable[[], set[str]], run_dir: Path) -> None:
+def look_until(stopped: threading.Event, markers: Markers, run_dir: Path) -> None:
     """Look again and again; a failed look is logged, and the next one may succeed."""
     roots = {MODELS_DIR}
     while not stopped.is_set():
         try:
             roots.update(roots_of(run_dir))
-            erased = markers()
+            erased = markers.erased()
             list_erased(erased, run_dir)
+            list_disabled(markers.disabled(), run_dir)
             forget(erased, roots)
         except Exception as error:  # noqa: BLE001 (the watch must not end)
-            logger.warning("erased models could not be looked up: %s", type(error).__name__)
+            logger.warning("models' markers could not be looked up: %s", type(error).__name__)
         stopped.wait(EVERY_SECONDS)
 
 
 def list_markers(s3: Any, bucket: str, prefix: str) -> Callable[[], set[str]]:  # noqa: ANN401
-    """Return a function that lists the ids of erased models."""
+    """Return a function that lists the ids of the models with a marker."""
 
     def markers() -> set[str]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -87,32 +101,59 @@ def list_erased(erased: set[str], run_dir: Path) -> None:
             (folder / job_id).touch()
 
 
-def listed(run_dir: Path) -> set[str]:
-    """Return the ids of the erased models that this server knows of."""
+def list_disabled(disabled: set[str], run_dir: Path) -> None:
+    """Leave a file for each disabled model, and none for any other."""
+    folder, known = run_dir / DISABLED, listed(run_dir, DISABLED)
+    folder.mkdir(exist_ok=True)
+    for job_id in disabled - known:
+        if _JOB_ID.fullmatch(job_id):
+            (folder / job_id).touch()
+    for job_id in known - disabled:
+        (folder / job_id).unlink(missing_ok=True)
+
+
+def listed(run_dir: Path, kind: str = ERASED) -> set[str]:
+    """Return the ids of the erased, or the disabled, models that this server knows of."""
     try:
-        return {entry.name for entry in (run_dir / ERASED).iterdir()}
+        return {entry.name for entry in (run_dir / kind).iterdir()}
     except FileNotFoundError:
         return set()
 
 
-def follow(run_dir: Path, drop: Callable[[set[str]], None]) -> threading.Event:
-    """In the engine's process: call ``drop`` with every new id, from a thread of its own.
+def refused(run_dir: Path) -> set[str]:
+    """Return the ids of all models that nothing is drawn with."""
+    return listed(run_dir) | listed(run_dir, DISABLED)
+
+
+def follow(
+    run_dir: Path, drop: Callable[[set[str]], None], allow: Callable[[set[str]], None]
+) -> threading.Event:
+    """In the engine's process: tell it of every change, from a thread of its own.
 
     The ids that are known already are dropped before this returns, so an engine that starts again
     draws none of them. The thread ends when the event that is returned is set.
+
+    Args:
+        run_dir: this server's LIKENESS_RUN_DIR.
+        drop: called with the ids of models that were erased or disabled.
+        allow: called with the ids of models that are disabled no more.
     """
-    known = listed(run_dir)
+    known = refused(run_dir)
     drop(known)
     stopped = threading.Event()
 
     def look() -> None:
         while not stopped.wait(LOOK_SECONDS):
             try:
-                if new := listed(run_dir) - known:
+                now = refused(run_dir)
+                if new := now - known:
                     drop(new)
                     known.update(new)
+                if old := known - now:
+                    allow(old)
+                    known.difference_update(old)
             except Exception as error:  # noqa: BLE001 (the thread must not end)
-                logger.warning("erased models were not dropped: %s", type(error).__name__)
+                logger.warning("models were not dropped: %s", type(error).__name__)
 
     threading.Thread(target=look, name="erased", daemon=True).start()
     return stopped

@@ -181,7 +181,8 @@ def run(command: list[str], environment: dict[str, str], engine: EngineProcess) 
     if markers := environment.get("LIKENESS_ERASED_URI"):
         from serving import erased  # noqa: PLC0415 - while the server starts
 
-        erased.watch(markers, Path(environment["LIKENESS_RUN_DIR"]))
+        disabled = environment["LIKENESS_DISABLED_URI"]
+        erased.watch(markers, disabled, Path(environment["LIKENESS_RUN_DIR"]))
     try:
         while server.poll() is None:
             reason = engine.look()

@@ -100,10 +100,16 @@ class PictureService:
             self.parsing.submit(self.take, inputs)
 
     def drop_models(self, job_ids: set[str]) -> None:
-        """Forget erased models: their rows under way, their tensors and their cached answers."""
+        """Forget erased or disabled models: rows under way, tensors and cached answers."""
         self.adapters.drop(job_ids)
         self.engine.drop_models(job_ids)
         self.answers.drop(job_ids)
+
+    def allow_models(self, job_ids: set[str]) -> None:
+        """Draw with models again that were disabled."""
+        self.adapters.allow(job_ids)
+        self.engine.allow_models(job_ids)
+        self.answers.allow(job_ids)
 
     def take(self, inputs: Inputs) -> None:
         """Parse a request; answer it from memory, or have it drawn."""

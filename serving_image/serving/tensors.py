@@ -38,8 +38,8 @@ class PictureError(Exception):
 
 
 def erased_error() -> PictureError:
-    """Return the error that requests of an erased model end with."""
-    return PictureError("adapter_invalid", "the model was erased")
+    """Return the error that requests of an erased or disabled model end with."""
+    return PictureError("adapter_invalid", "the model was erased, or is disabled")
 
 
 class Sampling(NamedTuple):

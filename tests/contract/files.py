@@ -29,6 +29,9 @@ BESIDE_THE_STATES = {
     "release_endpoint",
     "publish_status",
     "studio",
+    "find_marked_model",
+    "decide_takedown",
+    "watch_takedowns",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 

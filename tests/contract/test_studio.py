@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -12,6 +12,7 @@ from contracts.codes import CODES
 from contracts.documents.api.callers import ROLE_SCOPES
 from contracts.documents.api.uploads import MAX_FILES, MAX_PHOTO_BYTES
 from contracts.documents.record import JobRecord
+from contracts.documents.takedown import MAX_PICTURE_BYTES, CaseStatus, Reason
 from studio.app import ALLOWED, SITE, TYPES, files
 from tests.contract.files import ROOT, template
 
@@ -39,8 +40,9 @@ def test_the_policy_allows_no_inline_code_and_no_foreign_source() -> None:
     assert {"frame-ancestors 'none'", "base-uri 'none'"} <= set(ALLOWED)
 
 
-def test_the_page_has_no_inline_code_or_style() -> None:
-    page = files()["index.html"]
+@pytest.mark.parametrize("name", ["index.html", "takedown.html"])
+def test_the_page_has_no_inline_code_or_style(name: str) -> None:
+    page = files()[name]
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
 
 
@@ -124,6 +126,17 @@ def test_every_word_of_a_job_and_every_scope_has_words() -> None:
     assert {f"status.{one}" for one in fields["status"]["enum"]} <= set(english)
     assert {f"job.now.{one}" for one in fields["stage"]["enum"]} <= set(english)
     assert {f"scope.{one}" for one in ROLE_SCOPES["owner"]} <= set(english)
+
+
+def test_the_public_page_needs_no_sign_in_and_has_the_apis_words_and_limits() -> None:
+    script = SCRIPTS["takedown.js"]
+    assert not re.search(r"credential|localStorage|sessionStorage|sign_in", script)
+    assert script.count("token: null") == script.count("call(") == 2
+    assert f"MAX_BYTES = {MAX_PICTURE_BYTES:_};" in script
+    english = set(words("en"))
+    for family, values in (("reason", Reason), ("status", CaseStatus)):
+        assert {f"takedown.{family}.{one}" for one in get_args(values)} <= english
+    assert {f'"{one}"' for one in get_args(Reason)} <= set(re.findall(r'"\w+"', script))
 
 
 def test_the_studio_has_the_apis_limits() -> None:

@@ -444,10 +444,14 @@ def test_an_erased_model_is_refused_by_the_engine_that_runs_and_by_the_next_one(
     end = time.monotonic() + kit.PATIENCE_SECONDS
     while server.draw(user).status == 200:
         assert time.monotonic() < end
-    assert server.draw(user).error == "likeness/adapter_invalid: the model was erased"
+    assert (
+        server.draw(user).error == "likeness/adapter_invalid: the model was erased, or is disabled"
+    )
     os.kill(server.base_pid(), signal.SIGKILL)
     assert server.draw(users[0]).status == 200
-    assert server.draw(user).error == "likeness/adapter_invalid: the model was erased"
+    assert (
+        server.draw(user).error == "likeness/adapter_invalid: the model was erased, or is disabled"
+    )
 
 
 def test_a_dead_base_comes_back(server: kit.Server, users: list[kit.User]) -> None:

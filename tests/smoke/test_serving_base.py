@@ -264,7 +264,7 @@ def test_an_erased_model_draws_nothing_and_nothing_of_it_stays_in_memory(tmp_pat
         frozenset({"job-2"})
     }
     assert {adapter.job_id for adapter in base.adapters.resident.values()} == {"job-2"}
-    refused = "likeness/adapter_invalid: the model was erased"
+    refused = "likeness/adapter_invalid: the model was erased, or is disabled"
     passes = len(base.artist.passes)
     others: list[dict[str, Any]] = [{"seed": 1}, {"seed": 2}, {"seed": 1, "lora_scale": 0}]
     for asked in others:
@@ -286,7 +286,7 @@ def test_rows_of_an_erased_model_end_and_the_others_go_on(tmp_path: Path) -> Non
     answers = base.execute(
         [request(tmp_path, user, num_inference_steps=3, seed=1) for user in ("1", "2", "1")]
     )
-    refused = "likeness/adapter_invalid: the model was erased"
+    refused = "likeness/adapter_invalid: the model was erased, or is disabled"
     assert [text_of(answer) for answer in answers] == [refused, None, refused]
     assert artist.passes == [2, 1, 1]
     assert len(base.service.answers.answers) == 1
@@ -305,7 +305,7 @@ def test_a_model_that_is_erased_while_its_file_is_written_is_not_answered(tmp_pa
 
     base.service.make = make_and_erase  # type: ignore[method-assign]
     assert text_of(base.draw(request(tmp_path, "1", seed=1))) == (
-        "likeness/adapter_invalid: the model was erased"
+        "likeness/adapter_invalid: the model was erased, or is disabled"
     )
     assert not base.service.answers.answers
 

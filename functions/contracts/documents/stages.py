@@ -40,6 +40,15 @@ class ObjectCreated(_Foreign):
     detail: _ObjectDetail
 
 
+class ReportStored(ObjectCreated):
+    """The same event of a takedown's picture: input of find_marked_model."""
+
+    @property
+    def case_id(self) -> str:
+        """Id of the case, from the key."""
+        return self.detail.object.key.split("/")[1]
+
+
 class AcceptRequestInput(Document):
     """Input of AcceptRequest."""
 

@@ -54,8 +54,7 @@ def verify(file: bytes, secret: MarkSecret) -> Verdict:
     """
     image, kind = open_picture(file)
     keys = reading_keys(secret)
-    own = tuple(chain for chain in (secret.certificates, *secret.previous_certificates) if chain)
-    state, statement = read_credentials(file, kind, [root_pem(one) for one in keys], own)
+    state, statement = read_credentials(file, kind, *_trusted(secret))
     found = watermark.read(image, [watermark.pattern_of(one.watermark) for one in keys])
     return Verdict(
         credentials=state,
@@ -65,6 +64,23 @@ def verify(file: bytes, secret: MarkSecret) -> Verdict:
         stated=statement.get("watermark") if state == "ours" else None,
         size=image.size,
     )
+
+
+def stated_model(file: bytes, secret: MarkSecret) -> tuple[CredentialsState, str | None]:
+    """Return whose content credentials a picture has, and the model that ours name.
+
+    Raises:
+        UnreadablePictureError: see ``verify``.
+    """
+    _, kind = open_picture(file)
+    state, statement = read_credentials(file, kind, *_trusted(secret))
+    return state, statement.get("model") if state == "ours" else None
+
+
+def _trusted(secret: MarkSecret) -> tuple[list[str], tuple[str, ...]]:
+    """Return the derived roots, and the operator's own chains."""
+    own = tuple(chain for chain in (secret.certificates, *secret.previous_certificates) if chain)
+    return [root_pem(one) for one in reading_keys(secret)], own
 
 
 def open_picture(file: bytes) -> tuple[Image.Image, str]:

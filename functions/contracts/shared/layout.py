@@ -80,6 +80,20 @@ def accepted_class_file(index: int) -> str:
     return f"class/{index:03d}.png"
 
 
+def takedown_prefix(case_id: str) -> str:
+    """Prefix of a takedown's picture and report."""
+    return f"{TAKEDOWNS_PREFIX}{case_id}/"
+
+
+TAKEDOWNS_PREFIX = "takedowns/"
+TAKEDOWN_FILE = "original"
+"""File name of the reported picture as it was sent; its arrival starts the look for marks."""
+TAKEDOWN_PICTURE = "picture.png"
+"""File name of the reported picture as it was decoded."""
+TAKEDOWN_REPORT = "report.json"
+"""File name of TakedownReport."""
+
+
 IMPORTED_ADAPTER_FILE = "adapter.safetensors"
 """File name, beside where photos would be, of a LoRA that another tool has trained."""
 
@@ -211,6 +225,11 @@ def erased_model_key(job_id: str) -> str:
     return f"{ERASED_PREFIX}{job_id}"
 
 
+def disabled_model_key(job_id: str) -> str:
+    """Key of the empty object while which is there no server draws with a model."""
+    return f"{DISABLED_PREFIX}{job_id}"
+
+
 def training_output_prefix(plan_id: str) -> str:
     """Prefix in OutputDataConfig's S3OutputPath."""
     return f"training/{plan_id}/output/"
@@ -218,6 +237,9 @@ def training_output_prefix(plan_id: str) -> str:
 
 ERASED_PREFIX = "erased/"
 """Prefix of the erased models' markers, which the servers list every few seconds."""
+
+DISABLED_PREFIX = "disabled/"
+"""Prefix of the markers of models that a takedown has disabled; listed like the erased ones."""
 
 SPEEDS_PREFIX = "speeds/"
 """Prefix of the measured speeds in the bases bucket, outside of the bases' folders."""
@@ -290,6 +312,15 @@ def picture_row(picture_id: str) -> str:
 def pictures_index(tenant: str) -> str:
     """Value of the index's key under which a tenant's pictures stand."""
     return f"pictures#{tenant}"
+
+
+def takedown_row(case_id: str) -> str:
+    """Key of the row of a takedown's case."""
+    return f"takedown#{case_id}"
+
+
+TAKEDOWNS_INDEX = "takedowns"
+"""Value of the index's key under which all cases stand."""
 
 
 # --- inside the training container, under /opt/ml ----------------------------------------------

@@ -70,6 +70,7 @@ RETENTION: tuple[Kept, ...] = (
     Kept("unfinished models", "ModelsBucket", "", "unfinished", timedelta(days=7)),
     Kept("models, their reports and rows", "ModelsBucket", "", "erasure", None),
     Kept("events that could not be delivered", "DeadLetterQueue", "", "queue", timedelta(days=14)),
+    Kept("cases of takedowns", "ApiTable", "", "ttl", AUDIT, "AuditRetentionDays"),
     Kept("audit trail", "AuditTable", "", "ttl", AUDIT, "AuditRetentionDays"),
     Kept("logs", "LogGroups", "", "logs", LOGS, "LogRetentionDays"),
 )

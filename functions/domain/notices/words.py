@@ -19,6 +19,7 @@ from contracts.shared import layout
 from domain.failures.causes import failure_notice_id
 from domain.intake.photo_quality import ADVICE
 from domain.intake.uploads import Place
+from domain.notices.problem_names import without_words
 from domain.notices.verdicts import TRAINER_ADVICE, Verdicts, combine, left_out_text
 from domain.ports.storage import Storage, find_document, read_document
 from domain.sweeps.ranking import ranking_text
@@ -204,11 +205,11 @@ def photo_notice(photo: PhotoVerdict) -> PhotoNotice:
 def request_problems(
     code: str, place: Place | None, documents: Storage
 ) -> tuple[RequestProblem, ...]:
-    """Return the problems that AcceptRequest found in the request."""
+    """Return the problems that AcceptRequest found, without names that only the owner knows."""
     if code not in {"invalid_request", "run_not_allowed"} or place is None:
         return ()
     found = find_document(documents, layout.problems_key(*place), RequestProblems)
-    return () if found is None else found.problems
+    return () if found is None else tuple(map(without_words, found.problems))
 
 
 def model_record(given: NotifyOwnerInput, now: datetime) -> ModelRecord:

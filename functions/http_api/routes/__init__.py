@@ -9,6 +9,7 @@ from http_api.routes import (
     models,
     openapi,
     pictures,
+    takedowns,
     uploads,
     usage,
     webhooks,
@@ -24,6 +25,7 @@ ROUTERS = (
     usage.router,
     erasure.router,
     audit.router,
+    takedowns.router,
     webhooks.router,
     openapi.router,
 )

@@ -105,7 +105,7 @@ def approve_model(model_id: ModelPath, body: NewApproval) -> ModelDetails:
 def get_files(model_id: ModelPath) -> ModelFiles:
     """Return a link to every file of a model, with its hash."""
     tenant, stores = caller(router, "read").tenant, services(router)
-    own_model(stores, tenant, model_id)
+    check_enabled(stores, own_model(stores, tenant, model_id))
     key, result = result_of(stores, tenant, model_id)
     if result is None:
         raise ApiError("not_found")
@@ -133,7 +133,24 @@ def details(stores: Services, record: ModelRecord) -> ModelDetails:
         version=sum(_place(one) <= _place(record) for one in same),
         gate=None if result is None else result.gate,
         approval=stores.approvals.get(record.tenant, record.model_id),
+        disabled=is_disabled(stores, record),
     )
+
+
+def is_disabled(stores: Services, record: ModelRecord) -> bool:
+    """Return whether a takedown has disabled a model."""
+    return stores.documents.head(layout.disabled_model_key(record.model_id)) is not None
+
+
+def check_enabled(stores: Services, record: ModelRecord) -> ModelRecord:
+    """Return the model.
+
+    Raises:
+        ApiError: a takedown has disabled it.
+    """
+    if is_disabled(stores, record):
+        raise ApiError("model_disabled")
+    return record
 
 
 def result_of(stores: Services, tenant: str, model_id: str) -> tuple[str, TrainingResult | None]:

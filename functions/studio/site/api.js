@@ -25,6 +25,8 @@ export const CALLS = {
   createKey: ["POST", "/v1/keys"],
   revokeKey: ["DELETE", "/v1/keys/{key_id}"],
   usage: ["GET", "/v1/usage"],
+  reportPicture: ["POST", "/v1/takedowns"],
+  takedown: ["GET", "/v1/takedowns/{case_id}"],
 };
 
 /** An error of the API, with a code of docs/codes.md. */
@@ -46,7 +48,7 @@ export const credential = {
 };
 
 /**
- * Call the API. `ids` fill the address, `query` and `body` are sent as they are.
+ * Call the API. `ids` fill the address, `query` and `body` are sent as they are; `token: null` sends no credential.
  * A POST is repeated under one Idempotency-Key when the network fails, so nothing is done twice.
  */
 export async function call(name, { ids = {}, query = {}, body, signal, token } = {}) {
@@ -54,7 +56,7 @@ export async function call(name, { ids = {}, query = {}, body, signal, token } =
   const filled = path.replace(/\{(\w+)\}/g, (_, id) => encodeURIComponent(ids[id]));
   const url = new URL(`.${filled}`, BASE);
   for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, value);
-  const headers = { Authorization: `Bearer ${token ?? credential.get()}` };
+  const headers = token === null ? {} : { Authorization: `Bearer ${token ?? credential.get()}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method === "POST") headers["Idempotency-Key"] = crypto.randomUUID();
   const request = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };

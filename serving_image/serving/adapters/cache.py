@@ -34,7 +34,7 @@ class AdapterCache:
         self.pinned: Counter[FileKey] = Counter()
         """By adapter, how many requests use it."""
         self.erased: set[str] = set()
-        """Ids of the models that are never found again."""
+        """Ids of the models that are not found: erased for ever, or disabled."""
         self.hits = 0
         self.misses = 0
         self.seconds = 0.0
@@ -101,11 +101,16 @@ class AdapterCache:
             raise erased_error()
 
     def drop(self, job_ids: set[str]) -> None:
-        """Forget erased models for ever, those too that a request uses; other models stay."""
+        """Forget erased or disabled models, those too that a request uses; other models stay."""
         with self._lock:
             self.erased |= job_ids
             for key in [k for k, one in self.resident.items() if one.job_id in job_ids]:
                 del self.resident[key]
+
+    def allow(self, job_ids: set[str]) -> None:
+        """Find models again that were disabled."""
+        with self._lock:
+            self.erased -= job_ids
 
     def _pin(self, key: FileKey, lease: "Lease | None") -> None:
         if lease is not None:

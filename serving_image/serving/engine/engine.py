@@ -232,11 +232,16 @@ class Engine:
             self.wake.notify()
 
     def drop_models(self, job_ids: set[str]) -> None:
-        """Draw nothing more with erased models; their jobs end before the next tick."""
+        """Draw nothing more with erased or disabled models; their jobs end before the next tick."""
         with self.wake:
             self.erased = self.erased | job_ids
             self.must_free = True
             self.wake.notify()
+
+    def allow_models(self, job_ids: set[str]) -> None:
+        """Draw with models again that were disabled."""
+        with self.wake:
+            self.erased = self.erased - job_ids
 
     def stop(self) -> None:
         """End the thread after its tick; what is unfinished ends with ``base_unavailable``."""

@@ -203,7 +203,7 @@ def test_a_bad_request_is_reported_field_by_field() -> None:
     notice = office.fail(caught.value, None)
     assert (notice.code, notice.job_id, notice.upload) == ("invalid_request", None, "first")
     nearest = {problem.field: problem.nearest for problem in notice.request}
-    assert nearest == {"class_prompt": None, "stepz": "max_train_steps"}
+    assert nearest == {"class_prompt": None, "(an unknown name)": "max_train_steps"}
 
 
 def refusals(office: Office) -> dict[str, str]:

@@ -9,6 +9,7 @@ from contracts.documents.record import JobRecord
 from domain.pictures.ordering import OrderServices
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
+from domain.takedown.deciding import DecidingServices
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
@@ -27,6 +28,7 @@ from tests.fakes.intake import base_card
 from tests.fakes.models import MemoryModels
 from tests.fakes.ordered_pictures import MemoryPictureQueue, MemoryPictures
 from tests.fakes.storage import MemoryStorage
+from tests.fakes.takedown import DirectDecider, MemoryTakedowns
 from tests.fakes.webhooks import MemoryWebhookQueue, MemoryWebhooks
 
 APP = make_app()
@@ -44,23 +46,26 @@ class Answer(NamedTuple):
 
 def services(limits: Limits | None = None) -> Services:
     bases, card, jobs = MemoryStorage("bases"), base_card(), MemoryTenantJobs()
-    uploads = MemoryStorage("uploads")
+    uploads, documents = MemoryStorage("uploads"), MemoryStorage("models")
+    takedowns, audit = MemoryTakedowns(), MemoryAudit()
     write_document(bases, f"bases/{card.base_id}/base.json", card)
     return Services(
-        audit=MemoryAudit(),
+        audit=audit,
         eraser=MemoryEraser(),
         keys=MemoryApiKeys(),
         models=MemoryModels(),
         jobs=jobs,
         uploads=uploads,
         forms=MemorySigner(),
-        documents=MemoryStorage("models"),
+        documents=documents,
         links=MemorySigner(),
         approvals=MemoryApprovals(),
         decoder=PlainDecoder(),
         bases=Bases(bases, card.base_id),
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
+        takedowns=takedowns,
+        decider=DirectDecider(DecidingServices(takedowns, documents, jobs, audit), NOON),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
         pricing=Pricing("ml.g5.2xlarge"),

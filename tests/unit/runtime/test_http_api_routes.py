@@ -14,12 +14,14 @@ from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.status import UploadRow
+from contracts.documents.takedown import TakedownCase
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from domain.callers.keys import make_key
 from domain.ports.storage import write_document
 from domain.webhooks.registering import enqueue, register
 from http_api.document import document
+from http_api.front import OPEN
 from http_api.services import Limits, Services
 from tests.contract.files import ROOT
 from tests.fakes.erasure import MemoryEraser
@@ -222,6 +224,16 @@ def with_everything() -> Services:
         delete_at=0,
     )
     stores.pictures.pictures.add(ordered)
+    stores.takedowns.add(  # its marker was removed by hand, so that the model can be used here
+        TakedownCase(
+            case_id=f"td_{1:032x}",
+            reason="other",
+            received_at=NOON.isoformat(),
+            due_at=NOON.isoformat(),
+            status="accepted",
+            models=(one,),
+        )
+    )
     subjects = ({"model_id": one}, {"upload": "u1"})
     eraser = MemoryEraser(*(ErasureSubject(tenant="acme", **ids) for ids in subjects))
     return replace(stores, eraser=eraser)
@@ -329,7 +341,8 @@ def test_too_much_is_refused_until_a_time_that_is_told(
 OPERATIONS = sorted(
     (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
 )
-DOORS = [(method, path) for method, path in OPERATIONS if "{" in path]
+DOORS = [(method, path) for method, path in OPERATIONS if "{" in path and "{case_id}" not in path]
+"""Doors to a tenant's things; a report belongs to no tenant (test_http_api_takedowns.py)."""
 MINE = {
     "job_id": f"{1:032x}",
     "model_id": f"{1:032x}",
@@ -377,8 +390,9 @@ def test_not_yours_and_not_there_are_the_same(door: tuple[str, str], spell: Any)
 @pytest.mark.parametrize("door", OPERATIONS, ids=" ".join)
 def test_nobody_gets_the_same_answer_everywhere(door: tuple[str, str]) -> None:
     answer = through(door, MINE, with_everything(), {})
-    if door == ("GET", "/v1/openapi.json"):
-        assert answer.body == DOCUMENT
+    if " ".join(door) in OPEN:
+        assert answer.body == DOCUMENT or "takedowns" in door[1]
+        assert answer.status in {200, 422}
         return
     assert (answer.status, answer.body["code"]) == (401, "unauthorized")
 

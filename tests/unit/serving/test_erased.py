@@ -81,9 +81,10 @@ def test_a_failed_look_is_made_again_and_then_disk_and_engine_hear_of_it(
             raise OSError("no S3")
         return seen
 
-    erased.look_until(stopped, markers, tmp_path)
+    erased.look_until(stopped, erased.Markers(markers, lambda: {OTHER}), tmp_path)
     assert not folder.exists()
     assert erased.listed(tmp_path) == {JOB}, "an id that is none is no file's name"
+    assert erased.refused(tmp_path) == {JOB, OTHER}
 
 
 def test_the_engine_s_process_drops_what_it_is_told_before_and_after_its_start(
@@ -102,9 +103,34 @@ def test_the_engine_s_process_drops_what_it_is_told_before_and_after_its_start(
                 raise RuntimeError("the first try fails")
             later.set()
 
-    stopped = erased.follow(tmp_path, drop)
+    stopped = erased.follow(tmp_path, drop, lambda _job_ids: None)
     assert dropped == [{JOB}], "known before the first request"
     erased.list_erased({JOB, OTHER}, tmp_path)
     assert later.wait(60)
     stopped.set()
     assert dropped == [{JOB}, {OTHER}, {OTHER}]
+
+
+def test_a_disabled_model_keeps_its_files_and_is_drawn_with_again(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(erased, "LOOK_SECONDS", 0.001)
+    folder = unpack(tmp_path / "models", JOB)
+    erased.list_erased({OTHER}, tmp_path)
+    erased.list_disabled({JOB, OTHER, "../x"}, tmp_path)
+    told: list[tuple[str, set[str]]] = []
+    allowed = threading.Event()
+
+    def allow(job_ids: set[str]) -> None:
+        told.append(("allow", set(job_ids)))
+        allowed.set()
+
+    def drop(job_ids: set[str]) -> None:
+        told.append(("drop", set(job_ids)))
+
+    stopped = erased.follow(tmp_path, drop, allow)
+    assert (folder / "manifest.json").exists()
+    erased.list_disabled(set(), tmp_path)
+    assert allowed.wait(60)
+    stopped.set()
+    assert told == [("drop", {JOB, OTHER}), ("allow", {JOB})], "what is erased stays so"

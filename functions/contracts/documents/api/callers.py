@@ -6,17 +6,19 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.document import Document, OpaqueId, Sha256
 
-Scope = Literal["read", "train", "draw", "erase", "admin"]
+Scope = Literal["read", "train", "draw", "erase", "admin", "operate"]
 """``read``: models, jobs, files, usage; ``train``: uploads, trainings, cancel; ``draw``: pictures;
-``erase``: deletions; ``admin``: keys, webhooks and the audit trail."""
+``erase``: deletions; ``admin``: keys, webhooks and the audit trail; ``operate``: takedowns of any
+tenant's models, for who runs the stack."""
 
-Role = Literal["owner", "member", "viewer"]
-"""A person's role in a tenant."""
+Role = Literal["owner", "member", "viewer", "operator"]
+"""A person's role in a tenant; ``operator`` runs the stack, and sees no tenant's models."""
 
 ROLE_SCOPES: dict[Role, tuple[Scope, ...]] = {
     "viewer": ("read",),
     "member": ("read", "train", "draw"),
     "owner": ("read", "train", "draw", "erase", "admin"),
+    "operator": ("operate",),
 }
 
 Mode = Literal["live", "mock"]

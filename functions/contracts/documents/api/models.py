@@ -61,6 +61,9 @@ class ModelDetails(ModelView):
     approval: Approval | None
     """Null: nobody of the tenant has decided yet."""
 
+    disabled: bool = False
+    """Whether a takedown has disabled the model: nothing is drawn with it, and it has no files."""
+
 
 class NewApproval(Document):
     """Body of ``POST /v1/models/{id}:approve``."""

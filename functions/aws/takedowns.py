@@ -1,0 +1,135 @@
+"""Takedowns in AWS: implements domain.ports.takedown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from boto3.dynamodb.conditions import Attr
+
+from aws import settings
+from aws.api_table import (
+    DOCUMENT,
+    INDEX,
+    newest_first,
+    open_api_table,
+    read_text,
+    replace_document,
+)
+from aws.clients import CONFIG, client
+from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
+from contracts.shared.layout import TAKEDOWNS_INDEX, takedown_row
+from domain.ports.takedown import place_of
+
+
+class DynamoTakedowns:
+    """One row of the api table for each case, with the document as JSON text."""
+
+    def __init__(self, table: Any, kept_days: int) -> None:  # noqa: ANN401 - a boto3 Table
+        self._table, self._kept_days = table, kept_days
+
+    @classmethod
+    def from_env(cls) -> "DynamoTakedowns":
+        """Open the table that API_TABLE names; cases are kept as long as audit entries."""
+        return cls(open_api_table(), settings.number("AUDIT_RETENTION_DAYS"))
+
+    def add(self, case: TakedownCase) -> None:
+        """Store a new case."""
+        end = datetime.fromisoformat(case.received_at) + timedelta(days=self._kept_days)
+        self._table.put_item(
+            Item={
+                "row": takedown_row(case.case_id),
+                INDEX: TAKEDOWNS_INDEX,
+                "created_at": place_of(case),
+                DOCUMENT: case.model_dump_json(),
+                "delete_at": int(end.timestamp()),
+            },
+            ConditionExpression=Attr("row").not_exists(),
+        )
+
+    def get(self, case_id: str) -> TakedownCase | None:
+        """Return the case as last written; None when there is none."""
+        found = read_text(self._table, takedown_row(case_id))
+        return None if found is None else TakedownCase.model_validate_json(found)
+
+    def newest(self, limit: int, before: str | None) -> Sequence[TakedownCase]:
+        """Return at most ``limit`` cases, the newest first."""
+        rows = newest_first(self._table, TAKEDOWNS_INDEX, limit, before)
+        return [TakedownCase.model_validate_json(row[DOCUMENT]) for row in rows]
+
+    def replace(self, before: TakedownCase, after: TakedownCase) -> bool:
+        """Store the change; False: somebody else has changed the case."""
+        return replace_document(self._table, takedown_row(before.case_id), before, after)
+
+
+class DynamoModelIds:
+    """Reads both tables whole: a report is rare, and the watermark's id is no key of theirs."""
+
+    def __init__(self, models: Any, jobs: Any) -> None:  # noqa: ANN401 - boto3 Tables
+        self._models, self._jobs = models, jobs
+
+    @classmethod
+    def from_env(cls) -> "DynamoModelIds":
+        """Open the tables that MODELS_TABLE and JOBS_TABLE name."""
+        dynamodb = boto3.resource("dynamodb", config=CONFIG)
+        tables = (settings.text("MODELS_TABLE"), settings.text("JOBS_TABLE"))
+        return cls(*(dynamodb.Table(name) for name in tables))
+
+    def by_adapter(self) -> Mapping[str, str]:
+        """Return the id of each model, by the id in its pictures' marks."""
+        models = {row["model_id"]: row["model_id"] for row in _scan(self._models)}
+        trials = _scan(self._jobs, FilterExpression=Attr("point_of").exists())
+        found = {row["job_id"]: row["point_of"] for row in trials if row["point_of"] in models}
+        return models | found
+
+
+def _scan(table: Any, **given: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - a boto3 Table
+    page = table.scan(**given)
+    yield from page["Items"]
+    while "LastEvaluatedKey" in page:
+        page = table.scan(**given, ExclusiveStartKey=page["LastEvaluatedKey"])
+        yield from page["Items"]
+
+
+class SnsOperators:
+    """The topic of the stack's alarms: whoever hears those hears of reports."""
+
+    def __init__(self, topic_arn: str, sns: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._topic_arn, self._sns = topic_arn, sns
+
+    @classmethod
+    def from_env(cls) -> "SnsOperators":
+        """Use the topic that OPERATIONS_TOPIC_ARN names."""
+        return cls(settings.text("OPERATIONS_TOPIC_ARN"), client("sns"))
+
+    def tell(self, subject: str, text: str) -> None:
+        """Send a message."""
+        self._sns.publish(TopicArn=self._topic_arn, Subject=subject, Message=text)
+
+
+class DeciderFailedError(Exception):
+    """The function decide_takedown has failed; its log says why."""
+
+
+class LambdaDecider:
+    """Calls decide_takedown: the permission to disable models lies with it alone."""
+
+    def __init__(self, function: str, functions: Any) -> None:  # noqa: ANN401 - a boto3 client
+        self._function, self._functions = function, functions
+
+    @classmethod
+    def from_env(cls) -> "LambdaDecider":
+        """Call the function that DECIDE_FUNCTION names."""
+        return cls(settings.text("DECIDE_FUNCTION"), client("lambda"))
+
+    def decide(self, order: TakedownOrder) -> TakedownAnswer:
+        """Carry out an operator's order.
+
+        Raises:
+            DeciderFailedError: the function has failed.
+        """
+        payload = order.model_dump_json().encode()
+        answer = self._functions.invoke(FunctionName=self._function, Payload=payload)
+        if "FunctionError" in answer:
+            raise DeciderFailedError
+        return TakedownAnswer.model_validate_json(answer["Payload"].read())

@@ -1,0 +1,45 @@
+"""Names of fields in a notice: those that somebody could have looked up, and no word of the owner.
+
+A notice goes to mailboxes and chat rooms that nobody erases; a misspelt field may be anything. The
+owner finds the name in ``problems/<tenant>/<upload>.json`` of the models bucket.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from contracts.documents.upload.problems import RequestProblem
+from contracts.documents.upload.request import TrainingRequest
+from domain.requests.aliases import ALIASES, RUN_ALIASES
+from domain.requests.hosted import RENAMED
+from domain.requests.kohya_settings import KNOWN
+
+UNKNOWN = "(an unknown name)"
+
+
+def without_words(problem: RequestProblem) -> RequestProblem:
+    """Return the problem for a notice: a name that is nobody's is replaced."""
+    parts = problem.field.split(".")
+    known = known_names()
+    if problem.field in known or all(not one or one.isdigit() or one in known for one in parts):
+        return problem
+    return problem.model_copy(update={"field": UNKNOWN})
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Return every name of a request, and of the tools whose settings are read."""
+    files = {"config.json", "kohya.toml", "request.json", "dataset_info.json"}
+    ours = set(_properties(TrainingRequest.model_json_schema()))
+    return frozenset(ours | files | {*ALIASES, *RUN_ALIASES, *RENAMED, *KNOWN})
+
+
+def _properties(schema: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield the names of all fields in a schema."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        for value in schema.values():
+            yield from _properties(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _properties(value)

@@ -1,0 +1,173 @@
+"""An operator's yes, no, or second thought, and an owner's appeal."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
+from contracts.shared import layout
+from domain.audit.entries import Deed, record
+from domain.ports.audit import AuditTrail
+from domain.ports.storage import Storage
+from domain.ports.takedown import JobRows, TakedownCases
+
+LISTED = 100
+
+OPERATORS = "#operators"
+"""Under this name stand the decisions on cases; no tenant can have it."""
+
+
+class DecidingServices(NamedTuple):
+    """What deciding needs."""
+
+    cases: TakedownCases
+    models: Storage
+    """The models bucket, whose markers every server reads within seconds."""
+    jobs: JobRows
+    audit: AuditTrail
+
+
+def decide(given: TakedownOrder, services: DecidingServices, now: datetime) -> TakedownAnswer:
+    """Carry out an operator's order; the same order again changes nothing."""
+    if given.action == "list" and given.case_id is None:
+        return TakedownAnswer(outcome="listed", cases=tuple(services.cases.newest(LISTED, None)))
+    case = None if given.case_id is None else services.cases.get(given.case_id)
+    if case is None:
+        return TakedownAnswer(outcome="unknown")
+    actions: dict[str, Callable[[], TakedownAnswer]] = {
+        "list": lambda: TakedownAnswer(outcome="listed", cases=(case,)),
+        "accept": lambda: accept(case, given, services, now),
+        "refuse": lambda: refuse(case, given, services, now),
+        "restore": lambda: restore(case, given, services, now),
+    }
+    return actions[given.action]()
+
+
+def accept(
+    case: TakedownCase, given: TakedownOrder, services: DecidingServices, now: datetime
+) -> TakedownAnswer:
+    """Disable the models: markers first, so that a crash leaves them disabled."""
+    if case.status in {"refused", "restored"}:
+        return TakedownAnswer(outcome="decided", cases=(case,))
+    models = case.models if case.status == "accepted" else given.models or case.models
+    if not models:
+        return TakedownAnswer(outcome="no_model", cases=(case,))
+    for marker in markers_of(models, services.jobs):
+        services.models.write(marker, b"")
+    if case.status == "accepted":
+        return TakedownAnswer(outcome="disabled", cases=(case,))
+    change = {"status": "accepted", "models": models, "decided_at": now.isoformat()}
+    answer = decided(case, change, given, services, now)
+    if answer.outcome == "decided":  # somebody else has refused it meanwhile
+        release(models, services)
+    return answer
+
+
+def refuse(
+    case: TakedownCase, given: TakedownOrder, services: DecidingServices, now: datetime
+) -> TakedownAnswer:
+    """Close an open case with a reason."""
+    if case.status != "open" or given.why is None:
+        outcome = "refused" if case.status == "refused" else "decided"
+        return TakedownAnswer.model_validate({"outcome": outcome, "cases": [case]})
+    change = {"status": "refused", "why": given.why, "decided_at": now.isoformat()}
+    return decided(case, change, given, services, now)
+
+
+def restore(
+    case: TakedownCase, given: TakedownOrder, services: DecidingServices, now: datetime
+) -> TakedownAnswer:
+    """Let the models of an accepted case be drawn with again; others' cases stay in force.
+
+    The case is closed first: a crash then leaves markers, which the same order removes.
+    """
+    if case.status not in {"accepted", "restored"}:
+        return TakedownAnswer(outcome="decided", cases=(case,))
+    answer = TakedownAnswer(outcome="restored", cases=(case,))
+    if case.status == "accepted":
+        change = {"status": "restored", "decided_at": now.isoformat()}
+        answer = decided(case, change, given, services, now)
+        if answer.outcome != "restored":
+            return answer
+    release(case.models, services)
+    return answer
+
+
+def release(models: Iterable[str], services: DecidingServices) -> None:
+    """Remove the markers of models that no accepted case disables."""
+    held = {model for case in in_force(services.cases) for model in case.models}
+    for marker in markers_of((model for model in models if model not in held), services.jobs):
+        services.models.delete(marker)
+
+
+def markers_of(models: Iterable[str], jobs: JobRows) -> Iterator[str]:
+    """Yield the markers of models: servers know a sweep's model by the id of its best trial."""
+    for model in models:
+        job = jobs.get(model)
+        for ident in (model, *(() if job is None else job.trials)):
+            yield layout.disabled_model_key(ident)
+
+
+def decided(
+    case: TakedownCase,
+    change: Mapping[str, object],
+    given: TakedownOrder,
+    services: DecidingServices,
+    now: datetime,
+) -> TakedownAnswer:
+    """Store a decision and write it down for the operators and for each model's tenant."""
+    after = TakedownCase.model_validate({**case.model_dump(), **change})
+    if not services.cases.replace(case, after):
+        return TakedownAnswer(outcome="decided", cases=(services.cases.get(case.case_id) or case,))
+    ids = [("case_id", case.case_id), *(("model_id", model) for model in after.models)]
+    deed = Deed(given.by, f"takedown.{after.status}", ids)
+    for tenant in {OPERATORS, *tenants_of(after.models, services.jobs)}:
+        record(services.audit, tenant, deed, now)
+    outcome = "disabled" if after.status == "accepted" else after.status
+    return TakedownAnswer.model_validate({"outcome": outcome, "cases": [after]})
+
+
+def tenants_of(models: Iterable[str], jobs: JobRows) -> set[str]:
+    """Return whose models they are, as far as they are not erased."""
+    found = (jobs.get(model) for model in models)
+    return {job.tenant for job in found if job is not None}
+
+
+def in_force(cases: TakedownCases) -> Sequence[TakedownCase]:
+    """Return the accepted cases."""
+    return [case for case in every(cases) if case.status == "accepted"]
+
+
+def every(cases: TakedownCases) -> list[TakedownCase]:
+    """Return all cases, the newest first."""
+    from_row: str | None = None
+    found: list[TakedownCase] = []
+    while page := cases.newest(LISTED, from_row):
+        found += page
+        from_row = f"{page[-1].received_at}#{page[-1].case_id}"
+    return found
+
+
+def appeal(model: str, cases: TakedownCases, now: datetime) -> TakedownCase | None:
+    """Note that the owner asks an operator to look again; None: no case disables the model."""
+    for case in in_force(cases):
+        if model in case.models:
+            if case.appealed_at is not None:
+                return case
+            asked = case.model_copy(update={"appealed_at": now.isoformat()})
+            return asked if cases.replace(case, asked) else cases.get(case.case_id)
+    return None
+
+
+def oldest_waiting(cases: TakedownCases, now: datetime) -> timedelta:
+    """Return how long the oldest report or appeal has waited for a decision; 0: none waits."""
+    since = [waiting_since(case) for case in every(cases)]
+    ages = [now - datetime.fromisoformat(one) for one in since if one is not None]
+    return max(ages, default=timedelta())
+
+
+def waiting_since(case: TakedownCase) -> str | None:
+    """Return since when a case waits for an operator; None: it does not."""
+    if case.status == "open":
+        return case.received_at
+    return case.appealed_at if case.status == "accepted" else None

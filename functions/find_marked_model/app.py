@@ -1,0 +1,26 @@
+"""Beside the states, find_marked_model: which model has drawn a picture that was reported.
+
+In     ReportStored     from EventBridge, when the reported file has arrived in the uploads bucket
+Out    nothing          the case names the models, and the operators are told
+Fails  anything         EventBridge tries again, and keeps the event in the end
+"""
+
+from aws.mark_reader import SecretMarkReader
+from aws.storage import S3Storage
+from aws.takedowns import DynamoModelIds, DynamoTakedowns, SnsOperators
+from contracts.documents.stages import ReportStored
+from domain.takedown.finding import FindingServices, find_model
+from runtime.clock import now
+from runtime.handlers import listener
+
+
+@listener
+def lambda_handler(event: ReportStored) -> None:
+    services = FindingServices(
+        cases=DynamoTakedowns.from_env(),
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        marks=SecretMarkReader.from_env(),
+        models=DynamoModelIds.from_env(),
+        operators=SnsOperators.from_env(),
+    )
+    find_model(event.case_id, services, now())

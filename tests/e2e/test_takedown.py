@@ -1,0 +1,111 @@
+"""A stranger reports a picture, its watermark names the model, and an operator disables it."""
+
+import io
+import json
+import time
+from base64 import b64encode
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contracts.marks import watermark
+from contracts.shared.mark_keys import mark_id, marking_keys, parse_secret
+from local.demo.subscriber import Subscriber
+from local.demo.upload import TENANT
+from local.front_door import address, make_key
+from tests.cloud import eventually
+from tests.e2e.stack import SMALL, Stack, photos
+from tests.e2e.test_http_api import Answer, ask
+
+
+def marked(stack: Stack, model: str) -> bytes:
+    """Return a picture as a server of this stack marks those of the model, saved as a JPEG."""
+    secrets = stack.cloud.client("secretsmanager")
+    (name,) = [one["Name"] for one in secrets.list_secrets()["SecretList"]]
+    secret = parse_secret(secrets.get_secret_value(SecretId=name)["SecretString"])
+    pattern = watermark.pattern_of(marking_keys(secret, "serving").watermark)
+    pixels = np.random.default_rng(5).integers(60, 200, (320, 320, 3), np.uint8)
+    image = watermark.embed(Image.fromarray(pixels), pattern, mark_id(pattern.key, model))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+def report(stack: Stack, picture: bytes) -> Answer:
+    body = {"picture": b64encode(picture).decode(), "reason": "intimate", "i_am": "shown_person"}
+    return ask(stack, "/v1/takedowns", method="POST", body=body | {"words": "canary-words"})
+
+
+def status_of_pictures(stack: Stack, model: str, key: str) -> str:
+    order = {"prompt": "a photo of a sks person", "num_inference_steps": 2}
+    found = ask(stack, f"/v1/models/{model}/pictures?wait=20", key, "POST", order)
+    return str(found.body.get("code") or found.body["status"])
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> None:
+    operators = Subscriber(stack.cloud, stack.outputs["OperationsTopicArn"])
+    key, operator = make_key(stack.cloud, TENANT), make_key(stack.cloud, "stack", scopes="operate")
+    stack.upload("reported", photos(97), SMALL)
+    assert stack.notice("reported")["code"] == "ready"
+    model = stack.record("reported").job_id
+
+    made = report(stack, marked(stack, model))
+    assert made.status == 200, made.body
+    case = made.body["id"]
+    path = f"/v1/takedowns/{case}"
+
+    def found() -> object:
+        return ask(stack, f"{path}/evidence", operator).body["case"]["models"]
+
+    assert eventually(found) == [model]
+    evidence = ask(stack, f"{path}/evidence", operator).body
+    assert (evidence["case"]["watermark"], evidence["report"]["words"]) == (True, "canary-words")
+    with urlopen(evidence["picture_url"], timeout=60) as picture:  # noqa: S310 - the laptop's own
+        assert picture.read(4) == b"\x89PNG"
+    told = " ".join(eventually(operators.texts))
+    assert case in told
+    assert "canary" not in told
+
+    assert ask(stack, f"{path}:accept", key, "POST", {}).status == 403
+    began = time.monotonic()
+    assert ask(stack, f"{path}:accept", operator, "POST", {}).body["status"] == "accepted"
+    assert status_of_pictures(stack, model, key) == "model_disabled"
+    assert ask(stack, f"/v1/models/{model}/files", key).status == 451
+    eventually(lambda: refused_by_the_endpoint(stack, model))
+    assert time.monotonic() - began < 60
+    assert ask(stack, path).body["status"] == "accepted"
+
+    assert ask(stack, f"/v1/models/{model}:appeal", key, "POST").status == 200
+    listed = stack.likeness("takedown", "list")
+    assert f"{case}  accepted" in listed
+    assert "appealed" in listed
+    assert "restored" in stack.likeness("takedown", "restore", case)
+    eventually(lambda: status_of_pictures(stack, model, key) == "succeeded")
+    deeds = [one["action"] for one in ask(stack, "/v1/audit?limit=50", key).body["data"]]
+    assert {"takedown.accepted", "takedown.restored"} <= set(deeds)
+
+
+def refused_by_the_endpoint(stack: Stack, model: str) -> bool:
+    """Return whether the endpoint itself refuses the model, past the API."""
+    row = stack.cloud.client("dynamodb").get_item(
+        TableName=stack.outputs["ModelsTableName"],
+        Key={"tenant": {"S": TENANT}, "model_id": {"S": model}},
+    )["Item"]
+    answer = stack.likeness(
+        *("generate", row["target_model"]["S"], "a photo of a sks person"),
+        *("--endpoint", stack.outputs["EndpointName"], "--out", "/dev/null"),
+        *("--num-inference-steps", "2"),
+    )
+    return "adapter_invalid" in answer
+
+
+def test_a_report_is_refused_when_it_is_no_picture(stack: Stack) -> None:
+    assert report(stack, b"no picture").status == 422
+    request = Request(address(stack.cloud, stack.outputs) + "/v1/takedowns", data=b"x" * 100)  # noqa: S310
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request, timeout=60)  # noqa: S310
+    assert json.load(refused.value)["code"] == "invalid_call"
