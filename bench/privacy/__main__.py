@@ -17,8 +17,8 @@ from collections import Counter
 from pathlib import Path
 
 from bench.privacy.canaries import PLACES, found_in
-from bench.privacy.scan import Said, everything
-from bench.privacy.story import Client, keys_of, tell
+from bench.privacy.scan import Text, everything
+from bench.privacy.story import Client, keys_of, live
 from bench.report import Figure, finish
 from local import deployment, sagemaker
 from local.cloud.paths import ROOT
@@ -51,7 +51,7 @@ def main() -> int:
         for topic in ("NoticesTopicArn", "StatusTopicArn", "OperationsTopicArn"):
             Subscriber(cloud, outputs[topic])
         client = Client(address(cloud, outputs), make_key(cloud, TENANT))
-        job_id = tell(cloud, outputs, client)
+        job_id = live(cloud, outputs, client)
         return finish("privacy", figures(cloud, outputs, job_id))
 
 
@@ -70,12 +70,12 @@ def figures(cloud: Cloud, outputs: dict[str, str], job_id: str) -> list[Figure]:
     """Return what the scan has found."""
     read, hits = Counter[str](), Counter[str]()
     named = 0
-    for said in everything(cloud, outputs):
-        read[said.where] += 1
-        named += job_id in said.text
-        if found := found_in(said.text):
-            hits[said.where] += 1
-            show(said, found)
+    for found_text in everything(cloud, outputs):
+        read[found_text.where] += 1
+        named += job_id in found_text.text
+        if found := found_in(found_text.text):
+            hits[found_text.where] += 1
+            show(found_text, found)
     return [
         Figure("free texts with a canary", len(PLACES)),
         Figure("files whose key has a canary", keys_of(outputs, cloud), "", 12),
@@ -85,9 +85,9 @@ def figures(cloud: Cloud, outputs: dict[str, str], job_id: str) -> list[Figure]:
     ]
 
 
-def show(said: Said, found: set[str]) -> None:
+def show(found_text: Text, found: set[str]) -> None:
     """Print a hit without the text itself."""
-    print(f"HIT  {said.where}  {said.place}: {', '.join(sorted(found))}")
+    print(f"HIT  {found_text.where}  {found_text.place}: {', '.join(sorted(found))}")
 
 
 if __name__ == "__main__":

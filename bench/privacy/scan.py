@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from local.cloud.server import Cloud
 
 
-class Said(NamedTuple):
+class Text(NamedTuple):
     """One text and where it stands."""
 
     where: str
@@ -16,7 +16,7 @@ class Said(NamedTuple):
     text: str
 
 
-def everything(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Said]:
+def everything(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Text]:
     """Yield logs, traces, executions, names, tags, messages, dead letters, rows and keys."""
     yield from logs(cloud)
     yield from executions(cloud)
@@ -27,7 +27,7 @@ def everything(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Said]:
     yield from names(cloud, outputs)
 
 
-def logs(cloud: Cloud) -> Iterator[Said]:
+def logs(cloud: Cloud) -> Iterator[Text]:
     """Yield every line of every log group."""
     client = cloud.client("logs")
     for group in pages(client, "describe_log_groups", "logGroups"):
@@ -36,11 +36,11 @@ def logs(cloud: Cloud) -> Iterator[Said]:
             found = client.get_log_events(
                 logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True
             )
-            yield Said("names", name, stream["logStreamName"])
-            yield from (Said("logs", name, event["message"]) for event in found["events"])
+            yield Text("names", name, stream["logStreamName"])
+            yield from (Text("logs", name, event["message"]) for event in found["events"])
 
 
-def executions(cloud: Cloud) -> Iterator[Said]:
+def executions(cloud: Cloud) -> Iterator[Text]:
     """Yield names, inputs, outputs and histories of all executions, and their traces."""
     client, xray = cloud.client("stepfunctions"), cloud.client("xray")
     for machine in pages(client, "list_state_machines", "stateMachines"):
@@ -48,63 +48,63 @@ def executions(cloud: Cloud) -> Iterator[Said]:
         for one in pages(client, "list_executions", "executions", stateMachineArn=arn):
             execution = one["executionArn"]
             described = client.describe_execution(executionArn=execution)
-            yield Said("executions", execution, json.dumps(described, default=str))
+            yield Text("executions", execution, json.dumps(described, default=str))
             history = pages(client, "get_execution_history", "events", executionArn=execution)
-            yield from (Said("histories", execution, json.dumps(e, default=str)) for e in history)
+            yield from (Text("histories", execution, json.dumps(e, default=str)) for e in history)
             trace = described.get("traceHeader", "").partition(";")[0].removeprefix("Root=")
             if trace:
                 answer = xray.batch_get_traces(TraceIds=[trace])
-                yield Said("traces", execution, json.dumps(answer["Traces"], default=str))
+                yield Text("traces", execution, json.dumps(answer["Traces"], default=str))
 
 
-def training_jobs(cloud: Cloud) -> Iterator[Said]:
+def training_jobs(cloud: Cloud) -> Iterator[Text]:
     """Yield descriptions, hyperparameters and tags of training jobs, models and endpoints."""
     client = cloud.client("sagemaker")
     for job in pages(client, "list_training_jobs", "TrainingJobSummaries"):
         described = client.describe_training_job(TrainingJobName=job["TrainingJobName"])
-        yield Said("training jobs", job["TrainingJobName"], json.dumps(described, default=str))
+        yield Text("training jobs", job["TrainingJobName"], json.dumps(described, default=str))
         tags = client.list_tags(ResourceArn=job["TrainingJobArn"])
-        yield Said("tags", job["TrainingJobName"], json.dumps(tags["Tags"]))
+        yield Text("tags", job["TrainingJobName"], json.dumps(tags["Tags"]))
     for endpoint in client.list_endpoints()["Endpoints"]:
         described = client.describe_endpoint(EndpointName=endpoint["EndpointName"])
-        yield Said("names", endpoint["EndpointName"], json.dumps(described, default=str))
+        yield Text("names", endpoint["EndpointName"], json.dumps(described, default=str))
 
 
-def metrics(cloud: Cloud) -> Iterator[Said]:
+def metrics(cloud: Cloud) -> Iterator[Text]:
     """Yield the names and dimensions of all metrics, and what alarms say."""
     client = cloud.client("cloudwatch")
     for metric in client.list_metrics()["Metrics"]:
-        yield Said("metrics", metric["MetricName"], json.dumps(metric, default=str))
+        yield Text("metrics", metric["MetricName"], json.dumps(metric, default=str))
     for alarm in client.describe_alarms()["MetricAlarms"]:
-        yield Said("metrics", alarm["AlarmName"], json.dumps(alarm, default=str))
+        yield Text("metrics", alarm["AlarmName"], json.dumps(alarm, default=str))
 
 
-def queues(cloud: Cloud) -> Iterator[Said]:
+def queues(cloud: Cloud) -> Iterator[Text]:
     """Yield the messages that wait in any queue; subscribers of all topics are among the queues."""
     sqs = cloud.client("sqs")
     for url in sqs.list_queues().get("QueueUrls", []):
         kind = "dead letters" if "dead" in url.lower() else "messages"
-        yield Said("names", url, url)
+        yield Text("names", url, url)
         while found := sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=10,
             VisibilityTimeout=60,
             MessageAttributeNames=["All"],
         ).get("Messages"):
-            yield from (Said(kind, url, json.dumps(message, default=str)) for message in found)
+            yield from (Text(kind, url, json.dumps(message, default=str)) for message in found)
 
 
-def rows(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Said]:
+def rows(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Text]:
     """Yield the rows of the tables, without those in which a tenant keeps its own words."""
     client = cloud.client("dynamodb")
     for output in ("JobsTableName", "ModelsTableName", "AuditTableName", "ApiTableName"):
         for row in pages(client, "scan", "Items", TableName=outputs[output]):
             if not is_own_words(row):
-                yield Said("rows", outputs[output], json.dumps(row, default=str))
+                yield Text("rows", outputs[output], json.dumps(row, default=str))
 
 
 OWN_WORDS = ("key#", "webhook#", "idem#", "takedown#")
-"""Rows that exist to keep what somebody has said: a key's name, a webhook's address, an answer of
+"""Rows that exist to keep somebody's words: a key's name, a webhook's address, an answer of
 the API for a day, a report of a picture. Erasure or a time to live ends them."""
 
 
@@ -113,11 +113,11 @@ def is_own_words(row: dict[str, Any]) -> bool:
     return str(row.get("row", {}).get("S", "")).startswith(OWN_WORDS)
 
 
-def names(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Said]:
+def names(cloud: Cloud, outputs: dict[str, str]) -> Iterator[Text]:
     """Yield the keys of the models bucket, whose objects live longer than the photos."""
     client, bucket = cloud.client("s3"), outputs["ModelsBucketName"]
     for one in pages(client, "list_object_versions", "Versions", Bucket=bucket):
-        yield Said("names", bucket, one["Key"])
+        yield Text("names", bucket, one["Key"])
 
 
 def pages(client: Any, call: str, field: str, **given: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401

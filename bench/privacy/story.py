@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,7 @@ def photos(seed: int, count: int = 6) -> list[bytes]:
     return [with_exif(upload_bytes(photo.image)) for photo in album(seed, count, size=128)]
 
 
-def tell(cloud: Cloud, outputs: dict[str, str], client: Client) -> str:
+def live(cloud: Cloud, outputs: dict[str, str], client: Client) -> str:
     """Live through the whole story; return the id of the model that it has trained."""
     through_faults(cloud, outputs)
     job_id = through_s3(cloud, outputs, client)
@@ -116,6 +117,9 @@ def through_api(client: Client, job_id: str) -> None:
     once = {"Idempotency-Key": CANARIES["idempotency key"]}
     made = client.ask("POST", f"/v1/models/{job_id}/pictures?wait=20", order, **once)
     until(lambda: client.ask("GET", f"/v1/pictures/{made['id']}?wait=10")["status"] in ENDED)
+    report = {"reason": "other", "i_am": "shown_person", "contact": CANARIES["takedown words"]}
+    picture = b64encode(photos(304, 1)[0]).decode()
+    client.ask("POST", "/v1/takedowns", report | {"picture": picture, "words": report["contact"]})
     client.ask("POST", f"/v1/models/{job_id}/pictures", order | {"style": CANARIES["query"]})
     client.ask("POST", "/v1/images/generations", order | {"model": job_id, "n": 99})
 

@@ -102,7 +102,7 @@ class SnsOperators:
         """Use the topic that OPERATIONS_TOPIC_ARN names."""
         return cls(settings.text("OPERATIONS_TOPIC_ARN"), client("sns"))
 
-    def tell(self, subject: str, text: str) -> None:
+    def publish(self, subject: str, text: str) -> None:
         """Send a message."""
         self._sns.publish(TopicArn=self._topic_arn, Subject=subject, Message=text)
 

@@ -9,7 +9,14 @@ from tests.contract.files import functions, template
 
 RESOURCES = template()["Resources"]
 TABLE = {"Fn::GetAtt": ["AuditTable", "Arn"]}
-WRITERS = {"accept_request", "cancel_job", "http_api", "request_erasure", "sign_receipt"}
+WRITERS = {
+    "accept_request",
+    "cancel_job",
+    "decide_takedown",
+    "http_api",
+    "request_erasure",
+    "sign_receipt",
+}
 
 
 def allowed(properties: dict[str, Any]) -> Iterator[str]:

@@ -26,6 +26,7 @@ LAYOUT = {
         layout.pictures_prefix("t", "a"),
         layout.unpacked_prefix("t", "u"),
         layout.accepted_prefix("j"),
+        layout.takedown_prefix("c"),
     },
     "ModelsBucket": {
         layout.accepted_upload_key("j"),
@@ -35,6 +36,7 @@ LAYOUT = {
         layout.staging_key("j"),
         layout.ENDPOINT_PREFIX,
         layout.erased_model_key("j"),
+        layout.disabled_model_key("j"),
         layout.receipt_key("e"),
     },
     "BasesBucket": {

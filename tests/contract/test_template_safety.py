@@ -153,7 +153,8 @@ def objects_of(function: str, bucket: str) -> set[str]:
 PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
-    "HttpApiFunction": {"tenants/*"},
+    "HttpApiFunction": {"tenants/*", "takedowns/*"},
+    "FindMarkedModelFunction": {"takedowns/*"},
     "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     # It deletes them, and reads no photo: of what is read only these documents are there.
     "EraseStoresFunction": {

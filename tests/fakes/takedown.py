@@ -52,10 +52,10 @@ class MemoryModelIds:
 
 class MemoryOperators:
     def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
+        self.published: list[tuple[str, str]] = []
 
-    def tell(self, subject: str, text: str) -> None:
-        self.told.append((subject, text))
+    def publish(self, subject: str, text: str) -> None:
+        self.published.append((subject, text))
 
 
 class DirectDecider:

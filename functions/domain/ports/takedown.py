@@ -79,7 +79,7 @@ class JobRows(Protocol):
 class Operators(Protocol):
     """Who runs the stack."""
 
-    def tell(self, subject: str, text: str) -> None:
+    def publish(self, subject: str, text: str) -> None:
         """Send a message; it holds opaque ids only."""
         ...
 

@@ -46,7 +46,7 @@ def find_model(case_id: str, services: FindingServices, now: datetime) -> Takedo
         }
     )
     if services.cases.replace(case, looked):
-        services.operators.tell(SUBJECT, words_of(looked))
+        services.operators.publish(SUBJECT, words_of(looked))
         return looked
     return services.cases.get(case_id)
 
@@ -66,5 +66,5 @@ def words_of(case: TakedownCase) -> str:
     found = ", ".join(case.models) or "none: the picture has no mark that names one"
     return (
         f"Case {case.case_id}, reason {case.reason}. Models found: {found}.\n"
-        f"Decide until {case.due_at}: likeness takedown list; docs/runbooks/takedown.md\n"
+        f"Decide until {case.due_at}: likeness takedown list; docs/runbooks/takedown_hours.md\n"
     )

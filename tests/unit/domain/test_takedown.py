@@ -128,7 +128,7 @@ def test_operators_are_told_once_and_of_ids_only() -> None:
     services = finding(uploads, cases, FoundMarks("ours", ONE, None, None))
     for _ in range(2):
         find_model(made.case_id, services, NOON)
-    ((subject, text),) = services.operators.told  # type: ignore[attr-defined]
+    ((subject, text),) = services.operators.published  # type: ignore[attr-defined]
     assert made.case_id in text
     assert ONE in text
     assert "canary" not in subject + text
@@ -184,7 +184,7 @@ def test_a_yes_that_loses_against_a_no_leaves_no_marker() -> None:
     cases.add(case(models=(ONE,)))
     write = services.models.write
 
-    def refused_meanwhile(key: str, body: bytes, content_type: str = "") -> None:
+    def refused_meanwhile(key: str, body: bytes, content_type: str = "text/plain") -> None:
         write(key, body, content_type)
         before = cases.cases[case().case_id]
         cases.replace(before, before.model_copy(update={"status": "refused", "why": "duplicate"}))

@@ -118,19 +118,19 @@ def test_a_disabled_model_keeps_its_files_and_is_drawn_with_again(
     folder = unpack(tmp_path / "models", JOB)
     erased.list_erased({OTHER}, tmp_path)
     erased.list_disabled({JOB, OTHER, "../x"}, tmp_path)
-    told: list[tuple[str, set[str]]] = []
+    calls: list[tuple[str, set[str]]] = []
     allowed = threading.Event()
 
     def allow(job_ids: set[str]) -> None:
-        told.append(("allow", set(job_ids)))
+        calls.append(("allow", set(job_ids)))
         allowed.set()
 
     def drop(job_ids: set[str]) -> None:
-        told.append(("drop", set(job_ids)))
+        calls.append(("drop", set(job_ids)))
 
     stopped = erased.follow(tmp_path, drop, allow)
     assert (folder / "manifest.json").exists()
     erased.list_disabled(set(), tmp_path)
     assert allowed.wait(60)
     stopped.set()
-    assert told == [("drop", {JOB, OTHER}), ("allow", {JOB})], "what is erased stays so"
+    assert calls == [("drop", {JOB, OTHER}), ("allow", {JOB})], "what is erased stays so"
