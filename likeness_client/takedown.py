@@ -10,7 +10,7 @@ from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownO
 from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import call
 
-DONE = {
+OUTCOMES = {
     "disabled": "disabled: within seconds nothing is drawn with the models",
     "refused": "refused",
     "restored": "restored: within seconds the models draw again",
@@ -38,8 +38,8 @@ def run_takedown(options: Any) -> int:  # noqa: ANN401 (argparse's namespace)
     if answer.outcome in REFUSED:
         raise NotDecidedError(REFUSED[answer.outcome])
     show(answer.cases)
-    if answer.outcome in DONE:
-        sys.stdout.write(f"{DONE[answer.outcome]}\n")
+    if answer.outcome in OUTCOMES:
+        sys.stdout.write(f"{OUTCOMES[answer.outcome]}\n")
     return ExitCode.DONE
 
 
