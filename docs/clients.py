@@ -3,6 +3,7 @@
 likeness_client/api/_async/operations.py         a method for each operation
 likeness_client/api/_sync/                       the async client without its await
 clients/typescript/src/schema.ts                 a type for each schema
+clients/typescript/src/events.ts                 the data of a webhook's message about a job
 clients/typescript/src/operations.ts             a method for each operation
 
 Usage: PYTHONPATH=functions:. python docs/clients.py [--check]
@@ -265,10 +266,13 @@ def sync_files() -> dict[Path, str]:
 SCHEMA_HEAD = """\
 // Every document of the HTTP API as a type; written by docs/clients.py from docs/openapi.json.
 """
+EVENTS_HEAD = """\
+// The data of a webhook's message about a job; written by docs/clients.py from docs/schemas/.
+"""
 OPERATIONS_HEAD = """\
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
-import {{ Transport, type CallOptions }} from "./transport.js";
+import {{ Transport, part, withSeed, type CallOptions }} from "./transport.js";
 import type {{ {names} }} from "./schema.js";
 
 export class Operations extends Transport {{
@@ -281,6 +285,12 @@ def typescript_schema(document: Json) -> str:
     sent = sent_names(document)
     blocks = [typescript_interface(name, schemas[name], name in sent) for name in sorted(schemas)]
     return SCHEMA_HEAD + "".join(f"\n{block}" for block in blocks)
+
+
+def typescript_events() -> str:
+    """Return the type of what a webhook says about a job."""
+    schema = json.loads((ROOT / "docs" / "schemas" / "StatusChange.json").read_text())
+    return EVENTS_HEAD + "\n" + typescript_interface("StatusChange", schema, sent=False)
 
 
 def sent_names(document: Json) -> set[str]:
@@ -373,7 +383,7 @@ def typescript_method(one: Operation) -> str:
         f"`{path}`" if one.in_path else f'"{path}"',
         "options",
         query if one.in_query else ("undefined" if one.body else None),
-        "body" if one.body else None,
+        ("withSeed(body)" if one.body == "NewPicture" else "body") if one.body else None,
     ]
     answer = one.answer or "Record<string, unknown>"
     head = comment(f"{one.words} `{one.method} {one.path}`", "  ")
@@ -414,6 +424,7 @@ def made() -> dict[Path, str]:
         CLIENT / "_sync" / "operations.py": synchronous(methods),
         **sync_files(),
         TYPESCRIPT / "schema.ts": typescript_schema(document),
+        TYPESCRIPT / "events.ts": typescript_events(),
         TYPESCRIPT / "operations.ts": typescript_operations(found),
     }
 

@@ -126,6 +126,7 @@ SECTIONS = (
             "tests/contract/",
             "tests/integration/",
             "tests/smoke/",
+            "tests/clients/",
             "tests/e2e/",
             "tests/fakes/",
             "tests/",
@@ -194,6 +195,10 @@ DATA = {
 
 LINES = {
     "template.yaml": "Every resource of the stack, its parameters and its outputs.",
+    "clients/typescript/package.json": "The npm package: its exports and its scripts.",
+    "clients/typescript/package-lock.json": "The compiler and Node's types, by version and hash.",
+    "clients/typescript/tsconfig.json": "How the package is compiled.",
+    "clients/typescript/tsconfig.test.json": "How its tests are compiled.",
     "Makefile": "Every command for people: `make help` lists them.",
     "CHANGELOG.md": "What each version added, changed and fixed.",
     "likeness_client/py.typed": "Says that the client has types.",

@@ -134,3 +134,33 @@ def test_the_client_alone_needs_few_packages() -> None:
     assert len(names) <= MAX_DEPENDENCIES
     assert "boto3" not in names
     assert any(one.startswith("boto3") for one in project["optional-dependencies"]["aws"])
+
+
+def test_the_typescript_client_has_a_method_for_every_operation_and_for_nothing_else() -> None:
+    text = (ROOT / "clients/typescript/src/operations.ts").read_text()
+    methods = re.findall(
+        r'^  (\w+)\(.*\n    return this\.ask<\w.*?>\("(\w+)", [`"]([^`"]+)[`"]', text, re.MULTILINE
+    )
+    called = {
+        name: (method, re.sub(r"\$\{part\((\w+)\)\}", r"{\1}", path))
+        for name, method, path in methods
+    }
+    assert called == {
+        camel(name): (method, re.sub(r"\{(\w+)\}", lambda part: f"{{{camel(part[1])}}}", path))
+        for name, (method, path, _) in OPERATIONS.items()
+    }
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def test_the_typescript_lock_file_names_no_registry() -> None:
+    folder = ROOT / "clients/typescript"
+    lock = (folder / "package-lock.json").read_text()
+    assert "resolved" not in lock
+    assert "://" not in lock
+    package = json.loads((folder / "package.json").read_text())
+    assert package.get("dependencies", {}) == {}
+    assert all(re.fullmatch(r"[\d.]+", one) for one in package["devDependencies"].values())

@@ -1,6 +1,6 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
-import { Transport, type CallOptions } from "./transport.js";
+import { Transport, part, withSeed, type CallOptions } from "./transport.js";
 import type { DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TrainingStarted, UploadCreated, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
@@ -46,7 +46,7 @@ export class Operations extends Transport {
 
   /** Order pictures of a model; what is drawn within `wait` seconds is in the answer. Otherwise the answer is 202: ask `GET /v1/pictures/{id}?wait=20` until its status is final. `POST /v1/models/{model_id}/pictures` */
   createPicture(modelId: string, body: NewPicture, options: { wait?: number } & CallOptions = {}): Promise<PictureView> {
-    return this.ask<PictureView>("POST", `/v1/models/${part(modelId)}/pictures`, options, { wait: options.wait }, body);
+    return this.ask<PictureView>("POST", `/v1/models/${part(modelId)}/pictures`, options, { wait: options.wait }, withSeed(body));
   }
 
   /** Return a form for each file, bound to one key, its size and its type. `POST /v1/uploads` */
