@@ -1,11 +1,11 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { Acceptance, AuditPage, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoInspected, PictureCanceled, PicturePage, PictureView, Refusal, Rotation, TakedownCase, TakedownEvidence, TakedownPage, TakedownView, TrainingStarted, UploadCreated, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AuditPage, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
-  /** Disable the case's models: they draw nothing more within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
-  acceptTakedown(caseId: string, body: Acceptance, options: CallOptions = {}): Promise<TakedownCase> {
+  /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
+  acceptTakedown(caseId: string, body: TakedownAcceptance, options: CallOptions = {}): Promise<TakedownCase> {
     return this.ask<TakedownCase>("POST", `/v1/takedowns/${part(caseId)}:accept`, options, undefined, body);
   }
 
@@ -180,7 +180,7 @@ export class Operations extends Transport {
   }
 
   /** Close a case with a reason; the scope is `operate`. `POST /v1/takedowns/{case_id}:refuse` */
-  refuseTakedown(caseId: string, body: Refusal, options: CallOptions = {}): Promise<TakedownCase> {
+  refuseTakedown(caseId: string, body: TakedownRefusal, options: CallOptions = {}): Promise<TakedownCase> {
     return this.ask<TakedownCase>("POST", `/v1/takedowns/${part(caseId)}:refuse`, options, undefined, body);
   }
 

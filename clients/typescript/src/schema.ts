@@ -1,11 +1,5 @@
 // Every document of the HTTP API as a type; written by docs/clients.py from docs/openapi.json.
 
-/** Body of `POST /v1/takedowns/{id}:accept`. */
-export interface Acceptance {
-  /** The models to disable; empty: those that the marks have named. */
-  models?: Array<string>;
-}
-
 /** Whether somebody of the tenant lets a model be used, and who said so. */
 export interface Approval {
   approved: boolean;
@@ -495,11 +489,6 @@ export interface RankedPicture {
   row: number;
 }
 
-/** Body of `POST /v1/takedowns/{id}:refuse`. */
-export interface Refusal {
-  why: "no_mark" | "not_this_person" | "consent_shown" | "duplicate" | "no_ground";
-}
-
 /** Body of `POST /v1/keys/{id}:rotate`. */
 export interface Rotation {
   /** Seconds for which the old key is still accepted. */
@@ -534,6 +523,12 @@ export interface SweepGrid {
   learning_rate?: Array<number> | null;
   max_train_steps?: Array<number> | null;
   rank?: Array<number> | null;
+}
+
+/** Body of `POST /v1/takedowns/{id}:accept`. */
+export interface TakedownAcceptance {
+  /** The models to disable; empty: those that the marks have named. */
+  models?: Array<string>;
 }
 
 /** One row of the api table. Times are ISO 8601 in UTC. */
@@ -574,6 +569,11 @@ export interface TakedownPage {
   /** Send it as `after` for the next page; null: this is the last page. */
   next?: string | null;
   object: "list";
+}
+
+/** Body of `POST /v1/takedowns/{id}:refuse`. */
+export interface TakedownRefusal {
+  why: "no_mark" | "not_this_person" | "consent_shown" | "duplicate" | "no_ground";
 }
 
 /** `takedowns/<case>/report.json` in the uploads bucket: what the reporter has written. */

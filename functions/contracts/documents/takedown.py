@@ -159,14 +159,14 @@ class TakedownEvidence(Document):
     """Good for 15 minutes; the picture as it was decoded, without what its file had in it."""
 
 
-class Acceptance(Document):
+class TakedownAcceptance(Document):
     """Body of ``POST /v1/takedowns/{id}:accept``."""
 
     models: Annotated[tuple[JobId, ...], Field(max_length=MAX_MODELS)] = ()
     """The models to disable; empty: those that the marks have named."""
 
 
-class Refusal(Document):
+class TakedownRefusal(Document):
     """Body of ``POST /v1/takedowns/{id}:refuse``."""
 
     why: Why

@@ -7,15 +7,15 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from contracts.documents.api.problem import FieldProblem
 from contracts.documents.takedown import (
-    Acceptance,
     CaseId,
     NewTakedown,
-    Refusal,
+    TakedownAcceptance,
     TakedownAnswer,
     TakedownCase,
     TakedownEvidence,
     TakedownOrder,
     TakedownPage,
+    TakedownRefusal,
     TakedownReport,
     TakedownView,
 )
@@ -89,15 +89,15 @@ def get_evidence(case_id: AnyCase) -> TakedownEvidence:
 
 
 @router.post("/v1/takedowns/<case_id>:accept", summary="Disable the models", tags=["takedowns"])
-def accept_takedown(case_id: AnyCase, body: Acceptance) -> TakedownCase:
-    """Disable the case's models: they draw nothing more within seconds; the scope is `operate`."""
+def accept_takedown(case_id: AnyCase, body: TakedownAcceptance) -> TakedownCase:
+    """Disable the case's models within seconds; the scope is `operate`."""
     who = caller(router, "operate")
     order = TakedownOrder(action="accept", case_id=case_id, models=body.models, by=who.subject)
     return decided(services(router).decider.decide(order))
 
 
 @router.post("/v1/takedowns/<case_id>:refuse", summary="Refuse a report", tags=["takedowns"])
-def refuse_takedown(case_id: AnyCase, body: Refusal) -> TakedownCase:
+def refuse_takedown(case_id: AnyCase, body: TakedownRefusal) -> TakedownCase:
     """Close a case with a reason; the scope is `operate`."""
     who = caller(router, "operate")
     order = TakedownOrder(action="refuse", case_id=case_id, why=body.why, by=who.subject)

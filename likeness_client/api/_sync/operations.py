@@ -30,14 +30,13 @@ from contracts.documents.api.webhooks import (
 )
 from contracts.documents.audit import AuditPage
 from contracts.documents.erasure import ErasureAnswer
-from contracts.documents.job import Acceptance
 from contracts.documents.takedown import (
-    Acceptance,
     NewTakedown,
-    Refusal,
+    TakedownAcceptance,
     TakedownCase,
     TakedownEvidence,
     TakedownPage,
+    TakedownRefusal,
     TakedownView,
 )
 from likeness_client.api._sync.transport import Transport
@@ -50,11 +49,11 @@ class Operations(Transport):
     def accept_takedown(
         self,
         case_id: str,
-        body: Acceptance,
+        body: TakedownAcceptance,
         *,
         idempotency_key: str | None = None,
     ) -> TakedownCase:
-        """Disable the case's models: they draw nothing more within seconds; the scope is ``operate``.
+        """Disable the case's models within seconds; the scope is ``operate``.
 
         ``POST /v1/takedowns/{case_id}:accept``
         """
@@ -701,7 +700,7 @@ class Operations(Transport):
     def refuse_takedown(
         self,
         case_id: str,
-        body: Refusal,
+        body: TakedownRefusal,
         *,
         idempotency_key: str | None = None,
     ) -> TakedownCase:
