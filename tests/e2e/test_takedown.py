@@ -50,6 +50,7 @@ def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> No
     operators = Subscriber(stack.cloud, stack.outputs["OperationsTopicArn"])
     key, operator = make_key(stack.cloud, TENANT), make_key(stack.cloud, "stack", scopes="operate")
     stack.upload("reported", photos(97), SMALL)
+    assert stack.execution("reported")["status"] == "SUCCEEDED"
     assert stack.notice("reported")["code"] == "ready"
     model = stack.record("reported").job_id
 
