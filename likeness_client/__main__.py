@@ -26,7 +26,7 @@ from likeness_client.bases.calibrate import calibrate
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.mirror import open_bucket
 from likeness_client.bench import NotMeasuredError, Order, measure
-from likeness_client.check import check
+from likeness_client.check import CheckOptions, check
 from likeness_client.client import Likeness
 from likeness_client.command_line import make_parser
 from likeness_client.doctor.account import NotAskedError
@@ -138,7 +138,8 @@ def run_check(options: argparse.Namespace) -> int:
         UsageError: this installation cannot decode photos.
     """
     try:
-        return check(options.folder, options.resolution, explain=options.explain)
+        wanted = CheckOptions(options.resolution, options.base, options.explain)
+        return check(options.folder, wanted)
     except DecoderBrokenError as error:
         reason = error.facts["reason"]
         raise UsageError(

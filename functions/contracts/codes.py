@@ -467,6 +467,20 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "trigger_split": CodeEntry(
+        "The trigger word is split into many parts",
+        "The base's tokenizer splits the trigger word into more than four parts.",
+        "Such a word is harder to learn. Choose a short rare one, for example zwx or ohwx.",
+        "nobody",
+        False,
+    ),
+    "trigger_known": CodeEntry(
+        "The trigger word means something already",
+        "The base knows the trigger word as common words, whose meaning the training changes.",
+        "Choose a short rare word, for example zwx or ohwx.",
+        "nobody",
+        False,
+    ),
     "caption_repeated": CodeEntry(
         "The same caption as another photo's",
         "The photo is used, but its caption is the same as another photo's.",

@@ -30,6 +30,7 @@ from domain.intake.normalisation import (
     store,
 )
 from domain.intake.photo_quality import advice_on, old_among, resembled
+from domain.intake.trigger_words import advice_on_trigger
 from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
 from domain.ports.faces import FaceFinder
@@ -141,6 +142,11 @@ def report_on(
         codes=(
             *advice_on_set(verdicts),
             *checked.codes,
+            *advice_on_trigger(
+                accepted.request.trigger_word,
+                services.bases.card(accepted.job.base_id),
+                services.bases,
+            ),
             *advice_on_captions(verdicts, accepted.request.trigger_word),
             *(() if all_of_class else ("class_photos_ignored",)),
         ),

@@ -158,7 +158,7 @@ def _paths(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _named(path: str, value: Any, flat: Mapping[str, Any]) -> Setting:  # noqa: ANN401 - JSON
     """Return a setting under the name by which it is translated or noted."""
-    ours, said = NAMES.get(path, path), value
+    ours, meant = NAMES.get(path, path), value
     if path in ("learning_rate", "unet.learning_rate", "unet_learning_rate"):
         ours = "learning_rate" if path == _of_unet(flat) else "rate"
     elif path in ("text_encoder.learning_rate", "text_encoder_learning_rate"):
@@ -166,17 +166,17 @@ def _named(path: str, value: Any, flat: Mapping[str, Any]) -> Setting:  # noqa: 
     elif path.startswith("text_encoder_2."):
         ours = path if path in NOTES else "second"
     elif path == "learning_rate_scheduler":
-        ours, said = "lr_scheduler", _scheduler(value, flat)
+        ours, meant = "lr_scheduler", _scheduler(value, flat)
     elif path == "learning_rate_warmup_steps":
         is_share = isinstance(value, float) and 0 < value < 1
-        ours, said = ("share" if is_share else "lr_warmup_steps"), _whole(value)
+        ours, meant = ("share" if is_share else "lr_warmup_steps"), _whole(value)
     elif path in ("loss_weight_fn", "loss_weight_strength"):
-        ours, said = _weighting(path, value, flat)
+        ours, meant = _weighting(path, value, flat)
     elif path == "ema":
-        ours, said = "use_ema", str(value).upper() != "OFF"
+        ours, meant = "use_ema", str(value).upper() != "OFF"
     elif path in ("epochs", "learning_rate_cycles", "batch_size"):
-        said = _whole(value)
-    return ours, path, said
+        meant = _whole(value)
+    return ours, path, meant
 
 
 def _of_unet(flat: Mapping[str, Any]) -> str:

@@ -155,9 +155,7 @@ meta:
 """
 
 
-def merged(
-    request: object = None, photos: tuple[str, ...] = PHOTOS, **files: Any
-) -> MergedRequest:
+def merged(request: object = None, photos: tuple[str, ...] = PHOTOS, **files: Any) -> MergedRequest:
     """Merge a request and files; ``config`` is config.json, ``backends`` SimpleTuner's datasets."""
     names = {"config": "config.json", "backends": "multidatabackend.json", "job": "job.yaml"}
     bodies = {names[name]: as_bytes(content) for name, content in files.items()}
