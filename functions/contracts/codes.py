@@ -285,6 +285,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "low_quality": CodeEntry(
+        "The photo is not good enough",
+        "Its sharpness, brightness or contrast is below what the request or the stack wants.",
+        "Upload a sharper or better lit photo, or lower quality_threshold in the request.",
+        "owner",
+        False,
+    ),
     "too_dark": CodeEntry(
         "The photo is dark",
         "The photo is used, but most of it is nearly black.",
@@ -388,6 +395,13 @@ CODES: dict[str, CodeEntry] = {
         "The photo is used, but the face on it is blurred.",
         "A sharper photo would make the model better.",
         "nobody",
+        False,
+    ),
+    "face_too_unclear": CodeEntry(
+        "The face is not clear enough",
+        "The face on the photo is less clear than the request or the stack wants.",
+        "Upload a sharper photo of the face, or lower min_face_clarity in the request.",
+        "owner",
         False,
     ),
     "face_cropped": CodeEntry(

@@ -453,3 +453,20 @@ def codes_with(intake: IntakeServices, word: str) -> set[str]:
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
     report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
     return {code for code in report.codes if code.startswith("trigger_")}
+
+
+def test_a_photo_below_the_wanted_quality_is_refused() -> None:
+    class Measured(PlainDecoder):
+        def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
+            sharp = 20.0 if body.startswith(b"poor") else 400.0
+            metrics = PhotoMetrics(
+                sharp, 120, 50, fingerprint=int(sha256(body).hexdigest()[:16], 16)
+            )
+            return super().decode(body, limits)._replace(metrics=metrics)
+
+    intake = memory_intake()
+    files = {**{f"{n}.jpg": b"fine %d" % n for n in range(5)}, "p.jpg": b"poor"}
+    job = accepted(intake, files, quality_threshold=0.95)
+    inspect_photos(job, inspection_of(intake, Measured()), NOW)
+    refused = [photo.codes for photo in report_of(intake, job).photos if photo.verdict == "refused"]
+    assert refused == [("low_quality",)]
