@@ -867,6 +867,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         True,
     ),
+    "prompt_refused": CodeEntry(
+        "The prompt has a word that is not allowed",
+        "The operator lets nobody draw with a word of the prompt or negative prompt.",
+        "Write the prompt without it. If the word is right, ask the operator.",
+        "owner",
+        False,
+    ),
     "unsafe_picture": CodeEntry(
         "The picture was withheld",
         "The endpoint's safety checker refused the picture.",

@@ -31,6 +31,7 @@ STATUS: dict[str, HTTPStatus] = {
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
     "invalid_argument": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unsafe_picture": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "prompt_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "picture_too_slow": HTTPStatus.UNPROCESSABLE_ENTITY,
     "picture_degenerate": HTTPStatus.UNPROCESSABLE_ENTITY,
     "over_budget": HTTPStatus.UNPROCESSABLE_ENTITY,

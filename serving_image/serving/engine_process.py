@@ -112,6 +112,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
             seconds=settings.request_seconds,
             request_work=settings.request_work,
             model_work=settings.model_work,
+            blocked_words=settings.blocked_words,
         ),
         count_chunks=generator.count_chunks,
         run_dir=run_dir,

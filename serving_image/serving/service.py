@@ -6,7 +6,7 @@ and writing files happen on other threads, so a cached answer waits for nobody's
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from PIL.Image import Image, fromarray
 
 from contracts.base import BaseCard
 from contracts.marks.marking import Marker
+from contracts.shared.blocked_words import has_blocked
 from serving.adapters.cache import AdapterCache, Lease
 from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
 from serving.answer_cache import Answer, AnswerCache, answer_key
@@ -25,7 +26,13 @@ from serving.generator import Pixels, Row
 from serving.metrics import emit
 from serving.output.safety import Checker
 from serving.requests import Inputs, PendingRequest, describe, make_answer
-from serving.tensors import PictureError, check_chunks, erased_error, parse_request
+from serving.tensors import (
+    PictureError,
+    PictureRequest,
+    check_chunks,
+    erased_error,
+    parse_request,
+)
 
 PARSING_THREADS = 4
 WRITING_THREADS = 2
@@ -48,6 +55,8 @@ class Limits:
     """Megapixel steps of one request; 0: no limit."""
     model_work: float = 0.0
     """Megapixel steps that one model's unanswered requests may have together; 0: no limit."""
+    blocked_words: tuple[str, ...] = ()
+    """Words and phrases that no prompt may have, in the plain form of blocked_words.py."""
 
 
 class PictureService:
@@ -136,6 +145,7 @@ class PictureService:
             inputs.prompt, inputs.negative_prompt, inputs.gen_args, self.card, inputs.image
         )
         check_work(request.work, self.limits.request_work)
+        check_words(request, self.limits.blocked_words)
         caller = inputs.caller
         others = find_mixed_adapters(caller, request.arguments.adapters, self.run_dir)
         owner = lease.find(caller) if has_adapter(caller) else None
@@ -312,6 +322,16 @@ def check_work(work: float, limit: float) -> None:
             f" most {limit:g} million a request"
         )
         raise PictureError("over_budget", text)
+
+
+def check_words(request: PictureRequest, blocked: Sequence[str]) -> None:
+    """Refuse a request whose prompt, with its style, has a word that the operator blocks.
+
+    It is asked for each request, before any cache: whoever asks gets the same answer.
+    """
+    texts = (request.prompt, request.negative_prompt or "")
+    if any(has_blocked(text, blocked) for text in texts):
+        raise PictureError("prompt_refused", "a word of the prompt is not allowed on this endpoint")
 
 
 def to_image(pixels: Pixels) -> Image:

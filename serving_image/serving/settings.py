@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contracts.shared.blocked_words import NONE, parse_words
+
 QUEUE_SIZE = 64
 """Requests that may wait, beside those of one pass."""
 
@@ -39,6 +41,8 @@ class Settings:
     answer_bytes: int
     tenant_weights: dict[str, float]
     """By the hash of the tenant's id."""
+    blocked_words: tuple[str, ...]
+    """Words and phrases that no prompt may have, in their plain form."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -67,6 +71,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         adapter_bytes=int(number("LIKENESS_ADAPTER_MEGABYTES", ADAPTER_MEGABYTES)) << 20,
         answer_bytes=int(number("LIKENESS_ANSWER_MEGABYTES", ANSWER_MEGABYTES)) << 20,
         tenant_weights=parse_weights(environment.get("LIKENESS_TENANT_WEIGHTS", "")),
+        blocked_words=parse_words(environment.get("LIKENESS_BLOCKED_WORDS", NONE)),
     )
 
 

@@ -171,6 +171,7 @@ def test_the_templates_defaults_of_the_server_can_be_read() -> None:
         "LIKENESS_REQUEST_WORK": "RequestWork",
         "LIKENESS_MODEL_WORK": "ModelWork",
         "LIKENESS_TENANT_WEIGHTS": "TenantWeights",
+        "LIKENESS_BLOCKED_WORDS": "BlockedWords",
     }
     given = {name: str(PARAMETERS[parameter]["Default"]) for name, parameter in names.items()}
     assert settings.read_settings(given) == settings.read_settings({})

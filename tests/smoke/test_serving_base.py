@@ -440,6 +440,26 @@ def test_one_model_s_waiting_work_is_limited_and_others_are_not_refused(tmp_path
     assert text_of(base.draw(request(tmp_path, "1", **asked))) is None, "it was only then"
 
 
+def test_a_blocked_word_is_refused_before_any_cache_and_never_repeated(tmp_path: Path) -> None:
+    base = Base(MemoryArtist(), tmp_path, blocked_words=("famous person",))
+    refused = "likeness/prompt_refused: a word of the prompt is not allowed on this endpoint"
+    for prompt, negative in (("a FAMOUS-person", ""), ("a face", "f\u200bamous person")):
+        one = request(tmp_path, "1", seed=1)
+        one |= {"prompt": prompt.encode(), "negative_prompt": negative.encode()}
+        assert text_of(base.draw(one)) == refused
+    assert base.artist.begun == []
+    assert text_of(base.draw(request(tmp_path, "1", seed=1))) is None
+
+
+def test_a_disabled_model_is_drawn_with_again_once_it_is_allowed(tmp_path: Path) -> None:
+    base = Base(MemoryArtist(), tmp_path)
+    base.service.drop_models({"job-1"})
+    assert text_of(base.draw(request(tmp_path, "1", seed=1))) is not None
+    base.service.allow_models({"job-1"})
+    assert text_of(base.draw(request(tmp_path, "1", seed=1))) is None
+    assert base.service.answers.bytes > 0
+
+
 def test_beyond_the_limit_of_requests_the_answer_is_busy(tmp_path: Path) -> None:
     base = Base(MemoryArtist(), tmp_path, requests=2)
     answers = base.execute([request(tmp_path, str(n)) for n in range(3)])

@@ -141,6 +141,7 @@ PictureCode = Literal[
     "generation_failed",
     "memory_pressure",
     "unsafe_picture",
+    "prompt_refused",
     "picture_overflow",
     "picture_degenerate",
     "not_in_time",
