@@ -22,7 +22,7 @@ class MemoryStates:
     def start_execution(self, **given: Any) -> None:
         if given["name"] in self.executions:
             error = {"Error": {"Code": "ExecutionAlreadyExists", "Message": ""}}
-            raise ClientError(error, "StartExecution")  # type: ignore[arg-type]
+            raise ClientError(error, "StartExecution")
         self.executions[given["name"]] = "RUNNING"
 
     def describe_execution(self, **given: Any) -> dict[str, str]:
