@@ -74,7 +74,10 @@ def run_check(options: argparse.Namespace) -> int:
         return complain(str(error), ExitCode.NOT_FOUND)
     except DecoderBrokenError as error:
         reason = error.facts["reason"]
-        words = f"no photo was judged: {reason}; is Pillow installed for {sys.executable}?"
+        words = (
+            f"no photo was judged: {reason}; is Pillow installed for {sys.executable}?"
+            " pip install 'likeness[check]'"
+        )
         return complain(words, ExitCode.NOT_FOUND)
 
 
