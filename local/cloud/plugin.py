@@ -20,6 +20,7 @@ from local.cloud import (
     sessions,
     stacks,
     streams,
+    tenant_policies,
     xray,
 )
 from local.cloud.lambdas import installation as lambdas
@@ -47,6 +48,7 @@ def install() -> Stock:
     lambdas.install()
     states.install()
     permissions.install()
+    tenant_policies.install()
     sessions.install()
     events.install()
     streams.install()
