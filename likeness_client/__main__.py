@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from contracts.documents.api.callers import Scope
 from contracts.errors import DecoderBrokenError
-from likeness_client import keys
+from likeness_client import keys, signed_api
 from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
 from likeness_client.bases import add as base_add
@@ -68,7 +68,7 @@ NOT_AS_GIVEN = (
 ANSWERS = (
     *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
     *(NotConfirmedError, NotErasedError, NotImportedError, NotMeasuredError),
-    NotUninstalledError,
+    *(NotUninstalledError, signed_api.ApiRefusedError),
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -221,7 +221,15 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def run_models(options: argparse.Namespace) -> int:
-    """List models."""
+    """List models.
+
+    Raises:
+        UsageError: only the function, which operators may invoke, starts an endpoint.
+    """
+    if options.api and options.wake:
+        raise UsageError("leave out --wake with --api: an ordered picture starts the endpoint")
+    if options.api:
+        return signed_api.show_models(options.api, options.tenant)
     return show_models(options.function, options.tenant, wake=options.wake)
 
 
@@ -275,7 +283,15 @@ def run_status(options: argparse.Namespace) -> int:
 
 
 def run_cancel(options: argparse.Namespace) -> int:
-    """Stop a job."""
+    """Stop a job.
+
+    Raises:
+        UsageError: nobody says whose job it is.
+    """
+    if options.api and not options.tenant:
+        raise UsageError("name the tenant by --tenant, beside --api")
+    if options.api:
+        return signed_api.stop(options.api, options.tenant, options.job)
     table = table_of(options)
     return stop(table, options.job, options.function, patience_seconds=options.patience)
 

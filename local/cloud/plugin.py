@@ -48,7 +48,6 @@ def install() -> Stock:
     lambdas.install()
     states.install()
     permissions.install()
-    tenant_policies.install()
     sessions.install()
     events.install()
     streams.install()
@@ -61,6 +60,7 @@ def install() -> Stock:
     call_record.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
+    tenant_policies.install()  # last: it reads the headers of SageMaker's requests too
     return import_module("ministack.app")
 
 

@@ -1,4 +1,4 @@
-"""TenantPolicy in the deployed stack: what servers with AWS credentials of two tenants, and of none, may do.
+"""TenantPolicy in the deployed stack: what servers with AWS credentials may do.
 
 Each door is tried by its owner, by the other tenant and by somebody without a tag.
 """
@@ -157,7 +157,7 @@ def test_a_server_reads_its_own_tenants_rows_and_no_others(
 
 
 def test_a_server_calls_the_api_as_its_own_tenant_and_as_no_other(
-    stack: Stack, servers: dict[str, Server]
+    servers: dict[str, Server],
 ) -> None:
     empty = Answer(200, {"object": "list", "data": [], "next": None})
     for name, server in servers.items():
