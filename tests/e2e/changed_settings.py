@@ -62,6 +62,7 @@ CHANGED = {
     "SafetyCheckerId": CHECKER,
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
+    "UploadWaitSeconds": "44",
     "PhotoRetentionDays": "12",
     "PhotosAfterTrainingHours": "13",
     "ConsentTextVersion": CONSENT_TEXT,
@@ -173,6 +174,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "MaxRunLimit": accept["MAX_RUN_LIMIT"],
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
+        "UploadWaitSeconds": accept["UPLOAD_WAIT_SECONDS"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
             "PHOTOS_AFTER_TRAINING_HOURS"

@@ -13,6 +13,8 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, SubjectErasedError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_IMPORT_BYTES
+from domain.intake.archives import is_archive
+from domain.intake.file_kinds import is_request
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
@@ -217,9 +219,11 @@ def sources_of(
     settings = {name_of(pin, place): read(pin) for pin in upload.settings}
     request = None if upload.request is None else read(upload.request)
     name = announced.key.removeprefix(place.prefix)
-    if name == layout.REQUEST_FILE and request is None:  # deleted since; its version remains
+    if is_archive(name):
+        return RequestSources(request, settings, upload.names)
+    if is_request(name) and request is None:  # deleted since; its version remains
         request = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
-    elif name != layout.REQUEST_FILE and name not in settings:
+    elif not is_request(name) and name not in settings:
         settings[name] = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
     return RequestSources(request, settings, upload.names)
 
