@@ -6,6 +6,7 @@ Out    Acceptance           to inspect_photos; or the end, for content that was 
 Fails  InvalidUploadError   final; the request's key is wrong
        InvalidRequestError  final; the owner's notice lists every problem
        ConsentRefusedError  final; the owner must ask the person on the photos
+       QuotaUsedUpError     final; the owner waits for an end or for the next month
        SubjectErasedError   final; what was erased does not come back
        ArchiveRefusedError  final; the owner must pack the photos again
        TooManyPhotosError   final; the owner must choose
@@ -16,7 +17,9 @@ from aws import settings
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
 from aws.erasures import DynamoTombstones
+from aws.front_door import DynamoTenantJobs
 from aws.jobs.table import DynamoJobs
+from aws.quotas import quotas_from_env
 from aws.run_limits import run_limits_from_env
 from aws.storage import S3Storage
 from contracts.documents.job import Acceptance, UploadPending
@@ -46,6 +49,8 @@ def accepted(given: AcceptRequestInput, uploads: S3Storage) -> Acceptance:
         archives=ChildArchives(),
         captioner_id=captioner_from_env(),
         run_limits=run_limits_from_env(),
+        tenant_jobs=DynamoTenantJobs.from_env(),
+        quotas=quotas_from_env(),
         tombstones=DynamoTombstones.from_env(),
     )
     return accept_request(given, services, now())

@@ -28,7 +28,8 @@ class Door:
         self.uploads = MemoryStorage("uploads")
         self.prefix = upload_prefix("acme", upload)
         self.event = announced(self.prefix + name)
-        self.now, self.seen = BEGIN, None
+        self.now = BEGIN
+        self.seen: str | None = None
         self.put(*files)
 
     def put(self, *files: str) -> None:
@@ -37,9 +38,9 @@ class Door:
 
     def look(self) -> str | None:
         """Look once, and wait as long as is said; None: the upload is accepted."""
-        told = {"started_at": BEGIN, "seen": self.seen}
+        more = {"started_at": BEGIN, "seen": self.seen}
         given = AcceptRequestInput.model_validate(
-            self.event.model_copy(update=told).model_dump(by_alias=True)
+            self.event.model_copy(update=more).model_dump(by_alias=True)
         )
         found = pending(given, self.uploads, PATIENCE, self.now)
         if found is None:
