@@ -5,10 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.stack import Stack, photos
+from tests.e2e.stack import WORKFLOW_SECONDS, Stack, photos
 from tests.e2e.test_intake import TOML, small, tarred, zipped
 
-WAIT_SECONDS = 25
+WAIT_SECONDS = 12
+
+
+def code_of(stack: Stack, upload: str) -> str:
+    """Wait for an upload's notice; all uploads of this file are trained at once."""
+    return str(stack.subscriber.receive(WORKFLOW_SECONDS, upload)["code"])
 
 
 @pytest.fixture
@@ -40,10 +45,10 @@ def test_each_upload_starts_once_or_is_told_why_not(stack: Stack) -> None:
     stack.put("late-pair", {"request.json": small()})
     started = ("late-toml", "late-case", "late-two", "late-zip", "late-pair")
     refused = {"late-never": "too_few_photos", "late-tar": "invalid_request"}
-    codes = {upload: stack.notice(upload)["code"] for upload in (*started, *refused)}
+    codes = {upload: code_of(stack, upload) for upload in (*started, *refused)}
     assert codes == {**dict.fromkeys(started, "ready"), **refused}
 
     stack.put("late-never", people[6])  # too late: the settings start it when they come again
     stack.put("late-never", {"request.json": small(seed=2)})
-    assert stack.notice("late-never")["code"] == "ready"
+    assert code_of(stack, "late-never") == "ready"
     assert len(stack.executions("late-never")) == 2

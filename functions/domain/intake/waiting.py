@@ -6,6 +6,7 @@ docs/decisions/0060-the-s3-door-waits.md has the cases.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,7 +52,8 @@ def pending(
     seconds = seconds_to_wait(key, place, listed, is_quiet=given.seen == look)
     if seconds == 0:
         return None
-    return UploadPending(status="waiting", seconds=seconds, seen=look)
+    rest = math.ceil(patience.seconds - waited)
+    return UploadPending(status="waiting", seconds=min(seconds, rest), seen=look)
 
 
 def starts_elsewhere(key: str, place: Place, listed: Sequence[StoredObject]) -> bool:

@@ -39,16 +39,21 @@ class Door:
     def look(self) -> str | None:
         """Look once, and wait as long as is said; None: the upload is accepted."""
         more = {"started_at": BEGIN, "seen": self.seen}
-        given = AcceptRequestInput.model_validate(
+        asked = AcceptRequestInput.model_validate(
             self.event.model_copy(update=more).model_dump(by_alias=True)
         )
-        found = pending(given, self.uploads, PATIENCE, self.now)
+        found = pending(asked, self.uploads, PATIENCE, self.now)
         if found is None:
             return None
         assert UploadPending.model_validate_json(found.model_dump_json()) == found
         self.now += timedelta(seconds=found.seconds)
         self.seen = found.seen
         return found.status
+
+
+def given(key: str) -> AcceptRequestInput:
+    found: AcceptRequestInput = announced(key).model_copy(update={"started_at": BEGIN})
+    return found
 
 
 def test_a_request_that_comes_last_starts_at_once() -> None:
@@ -96,6 +101,9 @@ def test_the_wait_ends_and_what_is_missing_is_told() -> None:
     looks = [door.look() for _ in range(5)]
     assert looks == ["waiting"] * 4 + [None]
     assert door.now - BEGIN == timedelta(seconds=60)
+    short = pending(given(f"{PREFIX}kohya.toml"), door.uploads, Patience(seconds=7), BEGIN)
+    assert short is not None
+    assert short.seconds == 7
 
 
 @pytest.mark.parametrize(
