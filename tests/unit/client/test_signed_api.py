@@ -68,30 +68,30 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_models_are_listed_page_by_page(api: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "acme", "--api", api]) == ExitCode.DONE
+    assert main(["models", "acme", "--signed-api", api]) == ExitCode.DONE
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [f"{2:032x}", f"{1:032x}"]
 
 
 def test_a_job_is_cancelled(api: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cancel", JOB, "--tenant", "acme", "--api", api]) == ExitCode.DONE
+    assert main(["cancel", JOB, "--tenant", "acme", "--signed-api", api]) == ExitCode.DONE
     assert capsys.readouterr().out == "canceling\n"
 
 
 def test_what_is_not_the_tenants_is_said_in_words(
     api: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["cancel", "other", "--tenant", "acme", "--api", api]) == ExitCode.REFUSED
+    assert main(["cancel", "other", "--tenant", "acme", "--signed-api", api]) == ExitCode.REFUSED
     assert "There is nothing here. Look at the id." in capsys.readouterr().err
-    assert main(["models", "vic/tim", "--api", api]) == ExitCode.REFUSED
+    assert main(["models", "vic/tim", "--signed-api", api]) == ExitCode.REFUSED
     assert "the tag `tenant`" in capsys.readouterr().err
     assert Gateway.seen[-1].startswith("GET /iam/vic%2Ftim/v1/models")
 
 
 def test_no_word_is_left_out_in_silence(api: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cancel", JOB, "--api", api]) == ExitCode.NOT_FOUND
+    assert main(["cancel", JOB, "--signed-api", api]) == ExitCode.NOT_FOUND
     assert "--tenant" in capsys.readouterr().err
-    assert main(["models", "acme", "--wake", "--api", api]) == ExitCode.NOT_FOUND
+    assert main(["models", "acme", "--wake", "--signed-api", api]) == ExitCode.NOT_FOUND
     assert "--wake" in capsys.readouterr().err
     for address in ("ftp://x", "http://127.0.0.1:1"):
-        assert main(["models", "acme", "--api", address]) == ExitCode.REFUSED
+        assert main(["models", "acme", "--signed-api", address]) == ExitCode.REFUSED
