@@ -5,7 +5,7 @@ import re
 import pytest
 
 from contracts.shared import layout
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, TOML_SUFFIX
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, TOML_SUFFIX, YAML_SUFFIXES
 from tests.contract.files import ROOT
 
 JOB, PLAN = "1" * 32, "2" * 32
@@ -60,4 +60,5 @@ def test_the_templates_filters_wait_for_the_files_that_are_written() -> None:
     trained = {layout.RESULT_FILE, layout.PROGRESS_FILE, layout.CLASS_IMAGES_FILE}
     assert suffixes == trained
     starting = set(re.findall(r"suffix: \{ equals-ignore-case: /?([^ }]+) \}", template))
-    assert starting == {layout.REQUEST_FILE, AVATAR_FILE, TOML_SUFFIX, *ARCHIVE_SUFFIXES}
+    settings = {AVATAR_FILE, TOML_SUFFIX, *YAML_SUFFIXES}
+    assert starting == {layout.REQUEST_FILE, *settings, *ARCHIVE_SUFFIXES}

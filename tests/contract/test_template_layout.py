@@ -158,7 +158,11 @@ ARCHIVES = [f"photos{suffix}" for suffix in ARCHIVE_SUFFIXES]
 
 
 @pytest.mark.parametrize(
-    "name", [layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml", *ARCHIVES]
+    "name",
+    [
+        *(layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml", "job.yaml", "job.yml"),
+        *ARCHIVES,
+    ],
 )
 def test_every_request_that_is_understood_starts_the_workflow(name: str) -> None:
     assert place_of(UPLOAD + name)
