@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from contracts.base import BaseCard
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import Acceptance, AcceptedUpload, JobSpec, PinnedObject
 from contracts.documents.stages import AcceptRequestInput
@@ -12,6 +13,7 @@ from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, QuotaUsedUpError, SubjectErasedError
 from contracts.shared import layout
+from contracts.shared.faces import REAL_FACES
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
@@ -97,6 +99,7 @@ def accept_place(
     check_captioner(merged.request, services.captioner_id)
     check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
+    merged = crop_to_faces(merged, base)
     captioner = services.captioner_id if merged.request.autocaption else None
     models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
     job = JobSpec(
@@ -114,6 +117,20 @@ def accept_place(
         accepted = accepted_upload(job, upload, merged, adapter)
         write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
     return Acceptance(status=status, job=job)
+
+
+def crop_to_faces(merged: MergedRequest, base: BaseCard) -> MergedRequest:
+    """Return the request with the crop that ``preset: face`` means on a base of real faces.
+
+    A base that names no detector of real faces keeps its photos as they are: whether its jobs have
+    a detector is known to the training image alone, and a crop without one would fail.
+    """
+    request = merged.request
+    is_open = "face_crop" not in request.model_fields_set and request.require_face is not False
+    if request.preset != "face" or not is_open or base.face_detector not in REAL_FACES:
+        return merged
+    cropped = request.model_copy(update={"face_crop": "crop"})
+    return merged._replace(request=cropped, origins={**merged.origins, "face_crop": "preset"})
 
 
 def check_quotas(
