@@ -21,6 +21,7 @@ from aws.front_door import (
 )
 from aws.models import DynamoModels
 from aws.pictures import DynamoPictures, SqsPictureQueue
+from aws.quotas import quotas_from_env
 from aws.storage import S3Storage
 from aws.takedowns import DynamoTakedowns, LambdaDecider
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
@@ -67,6 +68,8 @@ def _services() -> Services:
             trainings_per_day=settings.number("TRAININGS_PER_DAY"),
             pictures_per_minute=settings.number("PICTURES_PER_MINUTE"),
             reports_per_hour=settings.number("REPORTS_PER_HOUR"),
+            quotas=quotas_from_env(),
+            approval_required=settings.text("APPROVAL_REQUIRED") == "true",
             retention_days=settings.number("PHOTO_RETENTION_DAYS"),
         ),
         takedowns=DynamoTakedowns.from_env(),

@@ -16,6 +16,7 @@ from domain.ports.models import Models
 from domain.ports.storage import Storage
 from domain.ports.takedown import Decider, TakedownCases
 from domain.pricing.prices import PUBLISHED, PriceTable
+from domain.pricing.quotas import NO_QUOTAS, Quotas
 from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
 
@@ -31,6 +32,9 @@ class Limits:
     """Takedown reports from one network address."""
     reports_per_day: int = 1000
     """Takedown reports of all; each stores a picture."""
+    quotas: Quotas = NO_QUOTAS
+    approval_required: bool = False
+    """Whether only approved models draw."""
     retention_days: int = 30
     """How long pictures are kept."""
 
