@@ -383,6 +383,17 @@ def test_what_was_erased_is_not_accepted_again(subject: ErasureSubject) -> None:
     assert erasures.leases == {}, "no row of it comes back"
 
 
+def test_the_content_of_an_erased_model_is_not_accepted_under_another_upload() -> None:
+    erasures = MemoryErasures()
+    intake = replace(memory_intake(), tombstones=erasures)
+    key = put_upload(intake, {"a.jpg": b"photo"})
+    model_id = accept_request(announced(key), intake, NOON).job.job_id
+    erasures.entomb(ErasureSubject(tenant="acme", model_id=model_id), NOON)
+    again = put_upload(intake, {"b.jpg": b"photo"}, place=("acme", "second"))
+    with pytest.raises(SubjectErasedError):
+        accept_request(announced(again, "arn:2"), intake, NOON)
+
+
 def test_erasing_waits_for_an_upload_that_is_being_accepted() -> None:
     world = Erasing()
     world.enter(1, "token-1")
