@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -210,6 +210,24 @@ def test_a_photo_takes_the_models_with_it_that_have_learnt_it() -> None:
     assert job_id(1) not in world.jobs.records
 
 
+def test_an_upload_takes_its_models_with_it_and_no_other_upload_s() -> None:
+    world = Erasing()
+    for number in (1, 2):
+        world.enter(number, f"token-{number}")
+    stop_and_erase(world, ErasureSubject(tenant="acme", upload="u1"))
+    assert list(world.jobs.records) == [job_id(2)]
+
+
+def test_a_sweep_s_model_takes_its_trials_with_it() -> None:
+    world = Erasing()
+    for number in (1, 2, 3):
+        world.enter(number, f"token-{number}")
+    trial = world.jobs.records[job_id(2)].model_copy(update={"trial_of": job_id(1)})
+    world.jobs.records[job_id(2)] = trial
+    stop_and_erase(world, MODEL)
+    assert list(world.jobs.records) == [job_id(3)]
+
+
 def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     world = Erasing()
     world.enter(1, "token-1")
@@ -392,6 +410,23 @@ def test_the_content_of_an_erased_model_is_not_accepted_under_another_upload() -
     again = put_upload(intake, {"b.jpg": b"photo"}, place=("acme", "second"))
     with pytest.raises(SubjectErasedError):
         accept_request(announced(again, "arn:2"), intake, NOON)
+
+
+class ErasedMeanwhile(MemoryErasures):
+    """Somebody erases the tenant between the first look for a tombstone and the lease."""
+
+    def begin_accepting(self, tenant: str, upload: str, now: datetime) -> None:
+        self.entomb(ErasureSubject(tenant=tenant), now)
+        super().begin_accepting(tenant, upload, now)
+
+
+def test_an_erasure_that_comes_before_the_lease_ends_the_acceptance() -> None:
+    erasures = ErasedMeanwhile()
+    intake = replace(memory_intake(), tombstones=erasures)
+    key = put_upload(intake, {"a.jpg": b"photo"})
+    with pytest.raises(SubjectErasedError):
+        accept_request(announced(key), intake, NOON)
+    assert set(erasures.leases.values()) == {None}, "the lease has ended"
 
 
 def test_erasing_waits_for_an_upload_that_is_being_accepted() -> None:
