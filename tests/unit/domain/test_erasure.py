@@ -5,12 +5,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from contracts.documents.api.pictures import PictureOrder
 from contracts.documents.erasure import ErasureSubject, SignedReceipt, digest_of
-from contracts.documents.picture import PictureArguments
+from contracts.documents.picture import OtherModel, PictureArguments, StoredPictures
 from contracts.documents.training import TrainingPlan
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
@@ -37,6 +38,8 @@ from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 TOGETHER = replace(SETTINGS, quota=1, max_batch=4)
 TENANT = ErasureSubject(tenant="acme")
 MODEL = ErasureSubject(tenant="acme", model_id=job_id(1))
+
+GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "golden"
 
 
 class Erasing(World):
@@ -262,6 +265,22 @@ def test_a_model_takes_its_orders_with_it_and_no_other_s() -> None:
     left = [key for key in world.uploads.versions if "/pictures/" in key]
     prefix = layout.pictures_prefix("acme", f"pic_{2:024x}")
     assert left == [prefix + layout.ORDER_FILE, prefix + layout.picture_file(0, "png")]
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_a_model_takes_the_pictures_with_it_into_which_it_was_mixed(mixed: bool) -> None:
+    world = Erasing()
+    world.train(1, 2)
+    stored = StoredPictures.model_validate_json((GOLDEN / "StoredPictures.v1.json").read_bytes())
+    erased = OtherModel(model=f"{job_id(1)}-0123456789ab.tar.gz", weight=0.5)
+    arguments = stored.arguments.model_copy(update={"adapters": (erased,) if mixed else ()})
+    changes = {"model": f"{job_id(2)}-0123456789ab.tar.gz", "arguments": arguments}
+    prefix = layout.pictures_prefix("acme", "p1")
+    write_document(world.uploads, prefix + layout.PICTURES_FILE, stored.model_copy(update=changes))
+    stop_and_erase(world, MODEL)
+    assert [key for key in world.uploads.versions if key.startswith(prefix)] == (
+        [] if mixed else [prefix + layout.PICTURES_FILE]
+    )
 
 
 def test_without_time_the_rows_stay_for_the_next_round() -> None:
