@@ -15,7 +15,8 @@ from diffusers import StableDiffusionXLPipeline
 
 from bench.report import Figure
 from bench.serving import fixtures
-from serving.server import SHARED_MEMORY, region_prefix
+from serving.names import region_prefix
+from serving.server import SHARED_MEMORY
 from tests.smoke import serving_kit as kit
 
 RANK = 20

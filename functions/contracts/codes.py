@@ -790,6 +790,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         True,
     ),
+    "model_unloaded": CodeEntry(
+        "The model is being unloaded",
+        "The endpoint unloads the model to make room for others, or is about to load it again.",
+        "Send the request again after a few seconds; that loads the model.",
+        "owner",
+        True,
+    ),
     "generation_failed": CodeEntry(
         "The picture could not be drawn",
         "The base model failed on this request with an unexpected error.",
