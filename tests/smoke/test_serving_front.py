@@ -79,6 +79,16 @@ def user(server: kit.Server, adapter: Path, tmp_path: Path) -> kit.User:
     return packed
 
 
+@pytest.fixture(scope="module")
+def neighbour(
+    server: kit.Server, adapter: Path, tmp_path_factory: pytest.TempPathFactory
+) -> kit.User:
+    """A loaded model of another tenant, whose requests do not wait for those of ``user``."""
+    packed = kit.pack_user(tmp_path_factory.mktemp("models"), 7, adapter, tenant="globex")
+    assert server.load(packed).status == 200
+    return packed
+
+
 # ---- the contract, with the front and without ------------------------------------------------
 
 Call = Callable[[kit.Server, kit.User], kit.Reply]
@@ -159,11 +169,13 @@ def at_once() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def in_flight(pool: ThreadPoolExecutor, server: kit.Server, user: kit.User) -> "Future[kit.Reply]":
-    """Return a request whose drawing has begun, as another one beside it has been drawn."""
+def in_flight(
+    pool: ThreadPoolExecutor, server: kit.Server, user: kit.User, neighbour: kit.User
+) -> "Future[kit.Reply]":
+    """Return a request that the engine has, as another tenant's beside it has been drawn."""
     asked = pool.submit(server.draw, user, **LONG)
     time.sleep(0.7)
-    server.draw(user, num_inference_steps=1)
+    assert server.draw(neighbour, num_inference_steps=1).status == 200
     assert not asked.done(), asked.result().body[:200]
     return asked
 
@@ -183,10 +195,10 @@ def front_pid(server: kit.Server) -> int:
 
 
 def test_an_unload_into_a_long_request_answers_both(
-    server: kit.Server, user: kit.User, at_once: ThreadPoolExecutor
+    server: kit.Server, user: kit.User, neighbour: kit.User, at_once: ThreadPoolExecutor
 ) -> None:
     """Case S7: neither was answered for 350 seconds."""
-    asked = in_flight(at_once, server, user)
+    asked = in_flight(at_once, server, user, neighbour)
     unloading = at_once.submit(server.unload, user)
     assert unloading.result(BOUND_SECONDS).status == 200
     reply = asked.result(BOUND_SECONDS)
@@ -196,9 +208,9 @@ def test_an_unload_into_a_long_request_answers_both(
 
 
 def test_requests_loads_and_unloads_that_meet_are_all_answered(
-    server: kit.Server, user: kit.User, at_once: ThreadPoolExecutor
+    server: kit.Server, user: kit.User, neighbour: kit.User, at_once: ThreadPoolExecutor
 ) -> None:
-    asked = in_flight(at_once, server, user)
+    asked = in_flight(at_once, server, user, neighbour)
     calls: list[Callable[[kit.User], kit.Reply]] = [server.unload, server.draw, server.load]
     calls += [server.unload, server.load]
     answers = [at_once.submit(partial(call, user)) for call in calls]
@@ -209,9 +221,9 @@ def test_requests_loads_and_unloads_that_meet_are_all_answered(
 
 
 def test_a_request_is_answered_where_its_model_is_unloaded_and_the_engine_dies(
-    server: kit.Server, user: kit.User, at_once: ThreadPoolExecutor
+    server: kit.Server, user: kit.User, neighbour: kit.User, at_once: ThreadPoolExecutor
 ) -> None:
-    asked = in_flight(at_once, server, user)
+    asked = in_flight(at_once, server, user, neighbour)
     kill(server.base_pid())
     unloading = at_once.submit(server.unload, user)
     assert unloading.result(BOUND_SECONDS).status == 200
@@ -241,9 +253,9 @@ def test_a_caller_that_hangs_up_takes_its_work_along(server: kit.Server, user: k
 
 
 def test_the_front_starts_again_and_its_requests_are_dropped(
-    server: kit.Server, user: kit.User, at_once: ThreadPoolExecutor
+    server: kit.Server, user: kit.User, neighbour: kit.User, at_once: ThreadPoolExecutor
 ) -> None:
-    asked = in_flight(at_once, server, user)
+    asked = in_flight(at_once, server, user, neighbour)
     kill(front_pid(server))
     with pytest.raises(OSError):  # noqa: PT011 (which one depends on the moment)
         asked.result(BOUND_SECONDS)
@@ -258,9 +270,10 @@ def test_where_triton_can_never_unload_a_model_the_container_ends(
 ) -> None:
     """A request that a dead process held is answered; SageMaker starts another container."""
     with start(base, tmp_path, "on") as server:
-        user, other = (kit.pack_user(tmp_path, number, adapter) for number in (1, 2))
+        user = kit.pack_user(tmp_path, 1, adapter)
+        other = kit.pack_user(tmp_path, 2, adapter, tenant="globex")
         assert [server.load(one).status for one in (user, other)] == [200, 200]
-        asked = in_flight(at_once, server, user)
+        asked = in_flight(at_once, server, user, other)
         kill(stub_of(server, user.target))
         lost = asked.result(BOUND_SECONDS)
         assert (lost.status, lost.error.partition(":")[0]) == (503, "likeness/base_unavailable")
