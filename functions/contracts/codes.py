@@ -832,6 +832,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "answer_too_large": CodeEntry(
+        "The pictures are too large for one answer",
+        "The pictures were drawn, but SageMaker takes at most 6,291,456 bytes in an answer.",
+        "Ask for fewer or smaller pictures, or for output_format jpeg.",
+        "owner",
+        False,
+    ),
     "cancelled": CodeEntry(
         "The request was cancelled",
         "The caller went away before the picture was drawn, so it was not drawn.",

@@ -146,6 +146,7 @@ PictureCode = Literal[
     "picture_degenerate",
     "not_in_time",
     "over_budget",
+    "answer_too_large",
     "cancelled",
 ]
 """The code of a failed picture request."""

@@ -16,7 +16,7 @@ from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 
 from serving.departures import Departures
 from serving.front.back import ATTRIBUTES, Back, passed_headers
-from serving.front.errors import FAILED, LATE, LOST, UNLOADED, Reply, too_large
+from serving.front.errors import FAILED, LARGE_ANSWER, LATE, LOST, UNLOADED, Reply, too_large
 from serving.front.models import Flight, Model, Models, answer_of
 from serving.front.processes import BaseProcess, find_stub
 from serving.front.settings import FrontSettings
@@ -67,9 +67,7 @@ class Front:
 
     def application(self) -> web.Application:
         """Return the routes."""
-        app = web.Application(
-            client_max_size=self.settings.max_request_bytes, middlewares=[explain]
-        )
+        app = web.Application(client_max_size=self.settings.max_bytes, middlewares=[explain])
         app.router.add_post("/models/{model}/invoke", self.invoke)
         app.router.add_delete("/models/{model}", self.unload)
         app.router.add_post("/models", self.load)
@@ -110,7 +108,7 @@ class Front:
         try:
             body = await request.read()
         except HTTPRequestEntityTooLarge:
-            return response(too_large(self.settings.max_request_bytes))
+            return response(too_large(self.settings.max_bytes))
         message = Message(body, request.headers.get("Content-Type", "application/json"))
         ours = f"{self.prefix}{next(self.numbers)}"
         named = await off_loop(len(body), lambda: name_request(message, ours))
@@ -123,6 +121,8 @@ class Front:
             return response(reply)
         answer = Message(reply.body, reply.content_type)
         restored = restore_answer(answer, ours, named.theirs)
+        if len(restored.body) > self.settings.max_bytes:
+            return response(LARGE_ANSWER)
         return response(reply._replace(body=restored.body, content_type=restored.content_type))
 
     # ---- what they share --------------------------------------------------------------------

@@ -23,6 +23,11 @@ def error(status: HTTPStatus, code: str, words: str) -> Reply:
 UNLOADED = error(
     HTTPStatus.NOT_FOUND, "model_unloaded", "the model is being unloaded, try again in some seconds"
 )
+LARGE_ANSWER = error(
+    HTTPStatus.BAD_REQUEST,
+    "answer_too_large",
+    "the pictures: ask for fewer or smaller ones, or for output_format jpeg",
+)
 LATE = error(HTTPStatus.BAD_REQUEST, "not_in_time", "the base did not answer in time, try again")
 LOST = error(
     HTTPStatus.SERVICE_UNAVAILABLE, "base_unavailable", "the server is being started, try again"

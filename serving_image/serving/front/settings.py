@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contracts.shared.limits import MAX_PAYLOAD_BYTES
 from serving.forwarding import request_seconds
 
 HOPELESS = 3
@@ -14,9 +15,6 @@ READY = "front.ready"
 
 DRAIN_SECONDS = 2.0
 """Time that requests in flight have to end before an unload drops them."""
-
-MAX_REQUEST_BYTES = 6_291_456
-"""The largest body that SageMaker's own model of InvokeEndpoint allows."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class FrontSettings:
     """The address to listen on."""
     request_seconds: float
     drain_seconds: float = DRAIN_SECONDS
-    max_request_bytes: int = MAX_REQUEST_BYTES
+    max_bytes: int = MAX_PAYLOAD_BYTES
+    """The largest body of a request, and of an answer."""
 
 
 def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:

@@ -454,7 +454,20 @@ def test_a_request_above_sagemaker_s_limit_is_refused_in_our_words(tmp_path: Pat
         assert error_of(text) == "likeness/invalid_argument: the request: at most 2000 bytes"
         assert stack.triton.bodies == []
 
-    play(tmp_path, story, max_request_bytes=2000)
+    play(tmp_path, story, max_bytes=2000)
+
+
+def test_an_answer_above_sagemaker_s_limit_is_refused_in_our_words(tmp_path: Path) -> None:
+    async def story(stack: Stack) -> None:
+        stack.triton.release.set()
+        stack.triton.padding = 200
+        assert (await stack.ask("m"))[0] == 200
+        stack.triton.padding = 2001
+        status, text = await stack.ask("m")
+        assert status == 400
+        assert error_of(text).startswith("likeness/answer_too_large: ")
+
+    play(tmp_path, story, max_bytes=2000)
 
 
 # ---- ids -----------------------------------------------------------------------------------
