@@ -375,7 +375,12 @@ class Engine:
             self.shortages[bucket] = (2 * entries, self.counts.passes + RECOVERY_TICKS)
             if 2 * entries >= fitting:
                 del self.shortages[bucket]
-        return self.speed.worthwhile_entries(bucket.pixels, min(entries, fitting))
+        together = [p.entries for p in self.pieces if p.bucket == bucket and not p.alone]
+        # All rows of a pass are whole rows, so they are counted in rows' entries.
+        unit = max(together, default=1)
+        room = max(min(min(entries, fitting) // unit, self.rows), 1)
+        rows = self.speed.worthwhile_entries(unit * bucket.pixels, room, len(together))
+        return unit * rows
 
     # ---- the work ---------------------------------------------------------------------------
 
