@@ -119,7 +119,6 @@ def accept_place(
     return Acceptance(status=status, job=job)
 
 
-<<<<<<< HEAD
 def crop_to_faces(merged: MergedRequest, base: BaseCard) -> MergedRequest:
     """Return the request with the crop that ``preset: face`` means on a base of real faces.
 
@@ -132,7 +131,8 @@ def crop_to_faces(merged: MergedRequest, base: BaseCard) -> MergedRequest:
         return merged
     cropped = request.model_copy(update={"face_crop": "crop"})
     return merged._replace(request=cropped, origins={**merged.origins, "face_crop": "preset"})
-=======
+
+
 def check_quotas(
     job: JobSpec,
     request: TrainingRequest,
@@ -157,7 +157,6 @@ def check_quotas(
     used = exhausted(services.tenant_jobs.of_tenant(job.tenant), services.quotas, now)
     if used is not None:
         raise QuotaUsedUpError(code=used.code)
->>>>>>> main
 
 
 def split_import(
