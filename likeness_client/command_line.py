@@ -428,6 +428,16 @@ def add_generate(commands: Commands) -> None:
     )
     generate.add_argument("--image", type=Path, metavar="FILE", help="a PNG or JPEG to start from")
     generate.add_argument(
+        "--mask", type=Path, metavar="FILE", help="with --image: white where it may change"
+    )
+    generate.add_argument(
+        "--no-prompt-weights",
+        dest="prompt_weights",
+        action="store_const",
+        const=False,
+        help="(word:1.2), (word) and [word] are text, not weights",
+    )
+    generate.add_argument(
         "--store", metavar="s3://BUCKET/tenants/TENANT", help="keep a copy of all in S3"
     )
     add_picture_arguments(generate)
@@ -442,6 +452,7 @@ def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
         "width": "pixels, a multiple of 8",
         "num-images-per-prompt": "1 to 4",
         "quality": "of a JPEG or WebP, 1 to 100",
+        "clip-skip": "of the text encoders, as diffusers counts; A1111's and kohya's 2 is 1",
     }
     for name, words in whole.items():
         generate.add_argument(f"--{name}", type=int, metavar="N", help=words)

@@ -99,6 +99,9 @@ def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -
         (request.height, request.width),
         request.scheduler,
         (arguments.output_format, quality),
-        (request.image.sha256, request.strength) if request.image else None,
+        (request.image.sha256, request.image.mask_sha256, request.strength)
+        if request.image
+        else None,
+        (arguments.prompt_weights, arguments.clip_skip),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -48,6 +48,8 @@ def test_the_same_request_has_the_same_key() -> None:
         {"output_format": "jpeg"},
         {"output_format": "webp"},
         {"style": "cinematic"},
+        {"prompt_weights": False},
+        {"clip_skip": 1},
     ],
 )
 def test_whatever_changes_the_picture_changes_the_key(change: dict[str, Any]) -> None:
