@@ -219,8 +219,10 @@ def encoded(option: str, path: Path | None) -> str | None:
     Raises:
         NotAsGivenError: it cannot be read.
     """
+    if path is None:
+        return None
     try:
-        return None if path is None else b64encode(path.read_bytes()).decode()
+        return b64encode(path.read_bytes()).decode()
     except OSError as error:
         raise NotAsGivenError(f"{option}: {shown(path)}: {error.strerror}") from None
 

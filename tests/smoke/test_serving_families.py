@@ -277,12 +277,10 @@ HALF = Image.fromarray(np.kron([[0, 255]], np.ones((64, 32))).astype(np.uint8))
 
 
 MASKED = [
-    *(("DDIMScheduler", 1.0), ("EulerDiscreteScheduler", 1.0)),
-    *(
-        (scheduler, 0.7)
-        for scheduler in SCHEDULERS
-        if scheduler.startswith(("Euler", "Heun", "KDPM2A", "LCM", "PNDM", "UniPC", "DDPM"))
-    ),
+    ("DDIMScheduler", 1.0),
+    ("EulerAncestralDiscreteScheduler", 0.7),
+    ("HeunDiscreteScheduler", 0.7),
+    ("PNDMScheduler", 0.7),
 ]
 
 
@@ -295,8 +293,6 @@ def test_a_picture_inside_a_mask_is_diffusers_own(
     drawn = sides.draw([masked, row], scheduler, negative=True, strength=strength)
     assert difference(drawn[0], sides.draw_plainly(masked, scheduler, strength)) <= 1
     assert difference(drawn[0], drawn[1]) > 1
-    alone = sides.draw([masked], scheduler, negative=True, strength=strength)[0]
-    assert difference(drawn[0], alone) <= 1
 
 
 def make_image(seed: int) -> Image.Image:
