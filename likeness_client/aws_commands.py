@@ -44,7 +44,17 @@ from likeness_client.verify import NotVerifiedError, print_root, verify
 from likeness_client.verify import Question as MarksQuestion
 
 NOT_ARGUMENTS = {
-    *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image", "mask")
+    *(
+        "command",
+        "model",
+        "prompt",
+        "negative_prompt",
+        "endpoint",
+        "out",
+        "store",
+        "image",
+        "mask_image",
+    )
 }
 ADDRESS = "AWS_ENDPOINT_URL"
 """Botocore's variable, and the beginning of those for single services."""
@@ -279,7 +289,7 @@ def run_generate(options: argparse.Namespace) -> int:
         if name not in NOT_ARGUMENTS and value is not None
     }
     image = read_image("--image", options.image)
-    mask = read_image("--mask", options.mask)
+    mask = read_image("--mask", options.mask_image)
     if mask is not None:
         chosen["mask_image"] = b64encode(mask).decode()
     client = Likeness(options.endpoint)

@@ -514,7 +514,11 @@ def add_start(command: argparse.ArgumentParser) -> None:
     """Add a picture to start from, and how prompts are read."""
     command.add_argument("--image", type=Path, metavar="FILE", help="a PNG or JPEG to start from")
     command.add_argument(
-        "--mask", type=Path, metavar="FILE", help="with --image: white where it may change"
+        "--mask",
+        dest="mask_image",
+        type=Path,
+        metavar="FILE",
+        help="with --image: white where it may change",
     )
     command.add_argument(
         "--no-prompt-weights",

@@ -197,7 +197,7 @@ def pictures(api: LikenessApi, options: argparse.Namespace) -> int:
         raise NotAsGivenError(f"--out: there is no folder {shown(options.out.parent)}")
     start = {
         "image": encoded("--image", options.image),
-        "mask_image": encoded("--mask", options.mask),
+        "mask_image": encoded("--mask", options.mask_image),
     }
     plain = NewPicture.model_fields.keys() - start.keys()
     given = start | {name: getattr(options, name) for name in plain}
