@@ -155,6 +155,7 @@ PictureCode = Literal[
     "wrong_base",
     "busy",
     "base_unavailable",
+    "model_unloaded",
     "generation_failed",
     "memory_pressure",
     "unsafe_picture",
@@ -162,9 +163,13 @@ PictureCode = Literal[
     "picture_degenerate",
     "not_in_time",
     "over_budget",
+    "answer_too_large",
     "cancelled",
 ]
 """The code of a failed picture request."""
 
 ERROR_PREFIX = "likeness/"
 """Prefix of an error's text, ``likeness/<PictureCode>: <fixed text>``; never a user's text."""
+
+NO_VERSION = "has no available versions"
+"""Triton's own words for a model that is being loaded or unloaded: it will be there again."""

@@ -118,8 +118,10 @@ def test_a_request_that_is_sent_again_asks_for_the_same_picture() -> None:
         error("ModelError", 507, "no room"),
         error("ModelError", 0, "timed out"),
         error("ModelError", 400, '{"error":"[request id: <id>] Exceeds maximum queue size"}'),
+        error("ModelError", 404, "Request for unknown model: 'm' has no available versions"),
         refused("busy"),
         refused("base_unavailable"),
+        refused("model_unloaded", 404),
         refused("memory_pressure", 507),
     ],
 )
