@@ -266,6 +266,11 @@ def test_the_command_line_starts_from_a_file(
     assert main([*words, *more]) == 0
     assert base64.b64decode(endpoint.sent()["image"]) == b"a file"
     assert json.loads(endpoint.sent()["gen_args"]) == {"seed": 7, "strength": 0.4}
+    masked = ["--mask", str(tmp_path / "start.png"), "--no-prompt-weights", "--clip-skip", "1"]
+    assert main([*words, *more, *masked]) == 0
+    sent = json.loads(endpoint.sent()["gen_args"])
+    assert base64.b64decode(sent["mask_image"]) == b"a file"
+    assert (sent["prompt_weights"], sent["clip_skip"]) == (False, 1)
 
 
 def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
