@@ -6,6 +6,7 @@ from contracts.documents.api.models import NewApproval
 from contracts.documents.api.pictures import NewPicture, OpenAiImages
 from contracts.documents.api.uploads import FileToUpload, MoreFiles, NewTraining, NewUpload
 from contracts.documents.api.webhooks import WebhookRequest
+from contracts.documents.takedown import NewTakedown, TakedownAcceptance, TakedownRefusal
 from contracts.documents.upload.request import TrainingRequest
 
 __all__ = [
@@ -15,10 +16,13 @@ __all__ = [
     "NewEstimate",
     "NewKey",
     "NewPicture",
+    "NewTakedown",
     "NewTraining",
     "NewUpload",
     "OpenAiImages",
     "Rotation",
+    "TakedownAcceptance",
+    "TakedownRefusal",
     "TrainingRequest",
     "WebhookRequest",
 ]
