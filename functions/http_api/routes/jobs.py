@@ -4,7 +4,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from contracts.documents.api.jobs import JobCanceled, JobPage, JobView
+from contracts.documents.api.jobs import JobCanceled, JobPage, JobRedriven, JobView
 from contracts.documents.record import JobRecord
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page
@@ -52,6 +52,15 @@ def cancel_job(job_id: JobPath) -> JobCanceled:
     if answer.outcome == "unknown":
         raise ApiError("not_found")
     return JobCanceled(id=job_id, outcome=answer.outcome)
+
+
+@router.post("/v1/jobs/<job_id>:redrive", summary="Redrive a failed job", tags=["jobs"])
+def redrive_job(job_id: JobPath) -> JobRedriven:
+    """Continue a failed job at the stage that failed, once what it failed for is mended."""
+    tenant, stores = caller(router, "admin").tenant, services(router)
+    record = own_job(stores, tenant, job_id)
+    redriven = record.status == "failed" and stores.redriver.redrive(record.execution_arn)
+    return JobRedriven(id=job_id, outcome="redriven" if redriven else "too_late")
 
 
 def own_job(stores: Services, tenant: str, job_id: str) -> JobRecord:

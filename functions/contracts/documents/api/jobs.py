@@ -122,6 +122,17 @@ class TrainingStarted(Document):
     """Null while the request is being accepted: ask ``GET /v1/uploads/{id}?wait=20``."""
 
 
+class JobRedriven(Document):
+    """Answer of ``POST /v1/jobs/{id}:redrive``."""
+
+    object: Literal["redrive"] = "redrive"
+
+    id: JobId
+
+    outcome: Literal["redriven", "too_late"]
+    """``too_late``: the job has not failed, or failed more than 14 days ago."""
+
+
 class JobCanceled(Document):
     """Answer of ``POST /v1/jobs/{id}:cancel``."""
 

@@ -1,0 +1,138 @@
+"""The verdict on one photo before its training, by InspectPhotos' rules; nothing is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.base import BaseCard
+from contracts.codes import CODES
+from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
+from contracts.documents.photos import PhotoVerdict
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.rejection import PhotoRejectedError
+from domain.intake.faces import looks_for_faces, on_faces, on_person, people_on
+from domain.intake.normalisation import MAX_PHOTO_BYTES, limits_for
+from domain.intake.photo_quality import ADVICE, advice_on
+from domain.ports.bases import Bases
+from domain.ports.decoder import DecodedPhoto, DecodeLimits, Decoder
+from domain.ports.faces import FaceFinder, FoundFace
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage
+from domain.requests.presets import PRESETS
+
+COMPARED_SIDE = 1024
+"""Longer side in pixels of the photo that this one is compared with: only its face counts."""
+
+FACE_ADVICE = {"other_faces", "face_small", "face_unclear", "face_turned", "faces_not_checked"}
+
+
+@dataclass(frozen=True)
+class OnePhotoServices:
+    """What judging one photo needs."""
+
+    uploads: Storage
+    bases: Bases
+    decoder: Decoder
+    faces: FaceFinder | None = None
+    """None where the stack looks for no faces at intake."""
+
+
+def inspect_one_photo(asked: PhotoToInspect, services: OnePhotoServices) -> PhotoInspected:
+    """Return the verdict on a photo at the base's resolution.
+
+    Raises:
+        DecoderBrokenError: the decoder or the face finder does not start.
+    """
+    card = services.bases.card(services.bases.base_id)
+    limits = limits_for(card.resolution)
+    finder = services.faces if wants_faces(asked, card) else None
+    if finder is not None:
+        finder.begin()
+    try:
+        photo = read_photo(asked.key, services, limits)
+    except PhotoRejectedError as error:
+        return answer(PhotoVerdict(index=asked.number, verdict="refused", codes=(error.code,)))
+    verdict = PhotoVerdict(
+        index=asked.number,
+        verdict="repaired" if photo.codes else "accepted",
+        codes=photo.codes,
+        width=photo.width,
+        height=photo.height,
+    )
+    found: tuple[FoundFace, ...] | None = ()
+    if finder is not None:
+        found = finder.find(photo.png)
+        verdict = not_looked_at(verdict) if found is None else on_faces(verdict, found)
+    if verdict.verdict == "refused":
+        return answer(verdict)
+    other = compared(asked, services, limits)
+    advice = advice_on(photo.metrics, [] if other is None else [other.metrics])
+    verdict = verdict.model_copy(update={"codes": (*verdict.codes, *advice)})
+    return answer(on_person_of(other, verdict, found or (), finder))
+
+
+def read_photo(key: str, services: OnePhotoServices, limits: DecodeLimits) -> DecodedPhoto:
+    """Return a stored photo, normalised.
+
+    Raises:
+        PhotoRejectedError: it is gone, has too many bytes, or cannot be decoded.
+    """
+    try:
+        body = services.uploads.read(key, MAX_PHOTO_BYTES)
+    except ObjectMissingError:
+        raise PhotoRejectedError("photo_missing") from None
+    except ObjectTooLargeError:
+        raise PhotoRejectedError("too_many_bytes") from None
+    return services.decoder.decode(body, limits)
+
+
+def wants_faces(asked: PhotoToInspect, card: BaseCard) -> bool:
+    """Return whether faces are looked for: as in a training with this preset."""
+    fields = {**PRESETS[asked.preset], "face_checks": asked.face_checks}
+    return looks_for_faces(TrainingRequest.model_validate(fields), card)
+
+
+def not_looked_at(verdict: PhotoVerdict) -> PhotoVerdict:
+    """Return the verdict on a photo whose search for faces a limit has ended."""
+    return verdict.model_copy(update={"codes": (*verdict.codes, "faces_not_checked")})
+
+
+def compared(
+    asked: PhotoToInspect, services: OnePhotoServices, limits: DecodeLimits
+) -> DecodedPhoto | None:
+    """Return the photo to compare with, small; None where there is none that can be used."""
+    if asked.compared is None:
+        return None
+    small = limits._replace(max_side=max(COMPARED_SIDE, limits.min_side))
+    try:
+        return read_photo(asked.compared, services, small)
+    except PhotoRejectedError:
+        return None
+
+
+def on_person_of(
+    other: DecodedPhoto | None,
+    verdict: PhotoVerdict,
+    faces: Sequence[FoundFace],
+    finder: FaceFinder | None,
+) -> PhotoVerdict:
+    """Return the verdict, refused where the face is another person's than on the other photo.
+
+    A face from the side is not compared, as at intake; so the other photo needs no search then.
+    """
+    if finder is None or other is None or not faces or not faces[0].upright:
+        return verdict
+    faces_of = {0: finder.find(other.png) or (), 1: tuple(faces)}
+    photos = [PhotoVerdict(index=place, verdict="accepted") for place in faces_of]
+    return on_person(verdict, people_on(photos, faces_of)[1])
+
+
+def answer(verdict: PhotoVerdict) -> PhotoInspected:
+    """Return a verdict as callers get it, with what to do for each code of advice."""
+    told = verdict.codes if verdict.verdict == "refused" else ADVICE | FACE_ADVICE
+    return PhotoInspected(
+        number=verdict.index,
+        verdict=verdict.verdict,
+        codes=verdict.codes,
+        advice=tuple(CODES[code].hint for code in verdict.codes if code in told),
+        width=verdict.width,
+        height=verdict.height,
+    )
