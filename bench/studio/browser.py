@@ -182,7 +182,9 @@ class Page:
     def screenshot(self, file: Path) -> None:
         """Write the whole page as a PNG."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        answer = self.send("Page.captureScreenshot", captureBeyondViewport=True)
+        size = self.send("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        answer = self.send("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(answer["data"]))
 
     def close(self) -> None:

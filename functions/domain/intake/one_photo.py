@@ -127,12 +127,12 @@ def on_person_of(
 
 def answer(verdict: PhotoVerdict) -> PhotoInspected:
     """Return a verdict as callers get it, with what to do for each code of advice."""
-    told = verdict.codes if verdict.verdict == "refused" else ADVICE | FACE_ADVICE
+    hinted = verdict.codes if verdict.verdict == "refused" else ADVICE | FACE_ADVICE
     return PhotoInspected(
         number=verdict.index,
         verdict=verdict.verdict,
         codes=verdict.codes,
-        advice=tuple(CODES[code].hint for code in verdict.codes if code in told),
+        advice=tuple(CODES[code].hint for code in verdict.codes if code in hinted),
         width=verdict.width,
         height=verdict.height,
     )

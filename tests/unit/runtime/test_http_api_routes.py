@@ -197,6 +197,17 @@ def test_a_photo_is_shown_and_erased_until_the_upload_is_trained() -> None:
     assert (refused.status, refused.body["code"]) == (409, "already_started")
 
 
+def test_the_images_of_a_training_are_shown_while_it_goes_on() -> None:
+    stores, one = services(), f"{1:032x}"
+    stores.jobs.records[one] = job(1, plan_id=f"{2:032x}")  # type: ignore[attr-defined]
+    prefix = layout.samples_prefix(f"{2:032x}", one)
+    for name in (layout.sample_file(300, 0), layout.sample_file(150, 0), "other.png"):
+        stores.documents.write(prefix + name, b"x")
+    samples = call(stores, "GET", f"/v1/jobs/{one}/samples").body["data"]
+    assert [sample["step"] for sample in samples] == [150, 300]
+    assert call(stores, "GET", f"/v1/jobs/{one}/samples", who=OTHER).status == 404
+
+
 def test_an_admin_redrives_a_failed_job_and_no_other() -> None:
     stores = replace(services(), redriver=MemoryRedriver("arn:3"))
     for number, status in enumerate(("succeeded", "failed", "failed"), 1):
