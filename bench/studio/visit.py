@@ -76,7 +76,6 @@ class Visit:
         self._page.wait("document.querySelector('#key')")
         self._check("sign-in")
         self._page.open(link)
-        self._page.ask("location.reload()")
         self._headline("first model")
         self._check("models-empty")
 

@@ -147,7 +147,7 @@ export async function render({ me, settings, signal, go, fail }) {
   const word = h("input", { type: "text", value: found.word, maxlength: "24", autocapitalize: "off", spellcheck: "false",
     onchange: () => { found.word = word.value.trim() || "sks"; word.value = found.word; found.save(); } });
   return { title, step: "photos", body: [says, drop, list], facts: [
-    found.subject === "face" && h("div", { class: "card" }, h("h2", {}, t("poses.title")), poses),
+    found.subject === "face" && h("div", { class: "card" }, h("h2", {}, t("poses.title")), poses, h("p", { class: "hint" }, t("poses.counted"))),
     h("div", { class: "card" }, h("h2", {}, t("photos.before")), price,
       h("label", { class: "field" }, h("span", {}, t("photos.word")), word, h("span", { class: "hint" }, t("photos.word_hint"))),
       begin, why, discard),
