@@ -106,6 +106,12 @@ class Page:
         self.send("Page.navigate", url=address)
         return self
 
+    def reload(self) -> None:
+        """Load the page anew, as when a closed tab is opened again."""
+        self.ask("window.before = true")
+        self.send("Page.reload")
+        self.wait("!window.before && document.querySelector('h1')")
+
     def ask(self, expression: str) -> object:
         """Return the value of an expression of the page.
 

@@ -101,7 +101,7 @@ class Visit:
         self._page.wait("document.querySelector('video')?.videoWidth > 0")
         self._check("camera", dialog=True)
         self._page.click("Done")
-        self._page.ask("location.reload()")  # a closed tab
+        self._page.reload()  # a closed tab
         self._page.wait("document.querySelectorAll('.grid img').length")
         self._kept = int(str(self._page.ask(judged)))
         self._page.ask("document.querySelector('.grid .good button, .grid .advice button').click()")

@@ -50,7 +50,7 @@ def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_pa
         page.wait(f"document.querySelectorAll('.grid .refused').length === {len(bad)}", SHORT)
         page.wait("document.querySelector('.grid').innerText.includes('Not an image')")
         page.wait("document.body.innerText.includes('$')")
-        page.ask("location.reload()")  # a closed tab is opened again
+        page.reload()
         page.wait(f"{judged} === {len(good)}", SHORT)
         page.ask("document.querySelector('.grid .good button, .grid .advice button').click()")
         page.wait(f"{judged} === {len(good) - 1}")
@@ -62,7 +62,7 @@ def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_pa
         page.click("Draw")
         page.wait("document.querySelectorAll('.order img').length === 1")
         page.click("★ Favourite")
-        page.ask("location.reload()")
+        page.reload()
         page.wait("document.querySelector('.order [aria-pressed=true]')")
         page.click("Downloads")
         page.wait("document.querySelector('a[href*=safetensors]')")
