@@ -106,6 +106,7 @@ class Visit:
         self._kept = int(str(self._page.ask(judged)))
         self._page.ask("document.querySelector('.grid .good button, .grid .advice button').click()")
         self._page.wait(f"{judged} === {GOOD - 1}")
+        self._page.wait("document.body.innerText.includes('$')")
         self._check("photos-resumed")
 
     def _train(self) -> None:
@@ -144,7 +145,7 @@ class Visit:
             self._page.click("Draw")
             self._page.wait(self._drawn(number), DRAWING_SECONDS)
             self._seconds[f"picture {number}"] = time.monotonic() - begun
-        self._page.click("★ Favourite")
+        self._page.click("Favourite")
         self._each("Compare")
         self._page.click("Compare the two")
         self._page.wait("document.querySelector('dialog')?.open")

@@ -61,7 +61,7 @@ def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_pa
         page.click("See your model")
         page.click("Draw")
         page.wait("document.querySelectorAll('.order img').length === 1")
-        page.click("★ Favourite")
+        page.click("Favourite")
         page.reload()
         page.wait("document.querySelector('.order [aria-pressed=true]')")
         page.click("Downloads")

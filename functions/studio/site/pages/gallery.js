@@ -61,12 +61,12 @@ export function gallery({ model, settings, signal }) {
   function picture(order, image, index) {
     const id = `${order.id}/${index}`;
     const words = order.order?.prompt ?? t("model.picture", { n: index + 1 });
-    const star = h("button", { type: "button", class: "chip", "aria-pressed": String(isFavourite(id)), onclick: () => {
+    const star = h("button", { type: "button", class: "chip star", "aria-pressed": String(isFavourite(id)), onclick: () => {
       setFavourite(id, !isFavourite(id));
       star.setAttribute("aria-pressed", String(isFavourite(id)));
       announce(t(isFavourite(id) ? "gallery.kept" : "gallery.not_kept"));
       show();
-    } }, h("span", { "aria-hidden": "true" }, "★ "), t("gallery.favourite"));
+    } }, t("gallery.favourite"));
     const entry = { id, order, image, words };
     const tick = h("button", { type: "button", class: "chip", "aria-pressed": "false", onclick: () => {
       const place = compared.findIndex((one) => one.id === id);
