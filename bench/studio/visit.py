@@ -223,6 +223,7 @@ class Visit:
     def _check(self, name: str, *, dialog: bool = False) -> None:
         """Take the page's screenshots and measure it."""
         self._pages.add(name)
+        self._page.ask("scrollTo(0, 0)")
         for dark in (False, True):
             self._page.look(WIDE, dark=dark)
             shade = "dark" if dark else "light"

@@ -5,7 +5,14 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from contracts.documents.api.jobs import JobCanceled, JobPage, JobRedriven, JobSamples, JobView, Sample
+from contracts.documents.api.jobs import (
+    JobCanceled,
+    JobPage,
+    JobRedriven,
+    JobSamples,
+    JobView,
+    Sample,
+)
 from contracts.documents.record import JobRecord
 from contracts.shared import layout
 from http_api.asking import caller, new_router, services

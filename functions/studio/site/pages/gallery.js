@@ -13,7 +13,7 @@ const DAY = 86_400_000;
 export function gallery({ model, settings, signal }) {
   const orders = new Map();
   const list = h("ul", { class: "pictures" });
-  const empty = h("p", { class: "muted" }, t("gallery.empty"));
+  const empty = h("p", { class: "muted", hidden: true }, t("gallery.empty"));
   const compared = [];
   const compare = h("button", { type: "button", "aria-disabled": "true", onclick: () => { if (compared.length === 2) beside(compared); } },
     t("gallery.compare_two"));
