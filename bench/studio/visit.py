@@ -43,6 +43,11 @@ CARELESS = """(async () => {
 """A training on five equal photos, which fails at intake."""
 
 
+MOVING = """[...document.querySelectorAll('*')].map((one) => getComputedStyle(one)).filter((one) =>
+  parseFloat(one.transitionDuration) > 0 || one.animationName !== 'none').length"""
+"""How many elements move, although the browser says that the person prefers less motion."""
+
+
 class Visit:
     """What a person does, and what is measured of every page on the way."""
 
@@ -52,7 +57,7 @@ class Visit:
         self._lost: list[str] = []
         self._wide: list[str] = []
         self._pages: set[str] = set()
-        self._kept = self._receipts = 0
+        self._kept = self._receipts = self._moving = 0
         self._seconds: dict[str, float] = {}
         self._origin = ""
 
@@ -169,12 +174,22 @@ class Visit:
         ):
             self._go(address)
             self._check(name)
+        self._redrive()
         for language in LANGUAGES:
             self._speak(language)
             for name, address in (("operator", "/operator"), ("model", str(model)[1:])):
                 self._go(address)
                 self._check(f"{name}-{language}")
         self._speak("en")
+
+    def _redrive(self) -> None:
+        self._go("/operator")
+        self._page.wait("document.querySelector('td button')")
+        self._page.ask("document.querySelector('td button').click()")
+        self._page.wait("document.querySelector('dialog')?.open")
+        self._check("redrive", dialog=True)
+        self._page.ask("document.querySelector('dialog .primary').click()")
+        self._page.wait("document.getElementById('live').innerText.includes('The job goes on')")
 
     def _erase(self) -> None:
         self._go("/models")
@@ -229,6 +244,7 @@ class Visit:
             shade = "dark" if dark else "light"
             self._page.screenshot(self._shots / f"{name}-{shade}.png")
             self._found += findings(self._page, f"{name}, {shade}")
+        self._moving += int(str(self._page.ask(MOVING)))
         self._page.look(NARROW)
         self._page.screenshot(self._shots / f"{name}-320.png")
         if self._page.ask("document.documentElement.scrollWidth > innerWidth"):
@@ -285,6 +301,7 @@ class Visit:
             Figure("axe: lesser findings", len(self._found) - len(serious)),
             Figure("not reached or not shown by Tab", len(self._lost), "", 0, "less"),
             Figure("pages wider than 320 px", len(self._wide), "", 0, "less"),
+            Figure("moving parts where motion is reduced", self._moving, "", 0, "less"),
             Figure("requests to others", len(self._foreign()), "", 0, "less"),
             Figure("exceptions and policy violations", len(thrown) + len(policy), "", 0, "less"),
             Figure("verdicts kept after a closed tab", self._kept, f"of {GOOD}", GOOD),

@@ -2,6 +2,7 @@
 
 const BASE = new URL("../", document.baseURI);
 const PLACE = "likeness-credential";
+const OWN = "likeness-own-key";
 
 /** Method and address of every call that the Studio makes; a contract test compares it with the document. */
 export const CALLS = {
@@ -50,8 +51,11 @@ export class Problem extends Error {
 export const credential = {
   get: () => sessionStorage.getItem(PLACE) ?? localStorage.getItem(PLACE),
   set: (token, stay) => (stay ? localStorage : sessionStorage).setItem(PLACE, token),
-  clear: () => { sessionStorage.removeItem(PLACE); localStorage.removeItem(PLACE); },
+  clear: () => { for (const place of [PLACE, OWN]) { sessionStorage.removeItem(place); localStorage.removeItem(place); } },
 };
+
+/** The key that this browser has made for itself; it is revoked when the person signs out. */
+export const ownKey = { get: () => localStorage.getItem(OWN), set: (id) => localStorage.setItem(OWN, id) };
 
 /**
  * Call the API. `ids` fill the address, `query` and `body` are sent as they are.

@@ -1,6 +1,6 @@
 // The frame around every page: bar, steps, language, and which page an address shows.
 
-import { call, credential } from "./api.js";
+import { call, credential, ownKey } from "./api.js";
 import { h, announce } from "./dom.js";
 import { LANGUAGES, choose, code, language, load, preferred, t } from "./words.js";
 import * as account from "./pages/account.js";
@@ -115,7 +115,10 @@ export function leave(reason = "") {
   announce(reason);
 }
 
-/** The printed link holds a key that is good for one sign-in: it is replaced by one for this tab, and ended. */
+/**
+ * The printed link holds a key that is good for one sign-in: it is replaced by one for this browser, and ended. The new
+ * one ends after a day or at the sign-out, so a closed tab can be opened again.
+ */
 async function redeem() {
   const found = /^#sign-in=(lk_[\w-]+)$/.exec(location.hash);
   if (!found) return;
@@ -124,7 +127,9 @@ async function redeem() {
   const { subject, scopes } = await call("me", { token });
   const made = await call("createKey", { token, body: { name: "studio", scopes, days: 1 } });
   credential.clear();
-  credential.set(made.token, false);
+  credential.set(made.token, true);
+  ownKey.set(made.id);
+  state.me = null;
   await call("revokeKey", { token: made.token, ids: { key_id: subject.replace("key:", "") } });
 }
 

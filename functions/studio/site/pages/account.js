@@ -1,4 +1,4 @@
-import { call, credential } from "../api.js";
+import { call, credential, ownKey } from "../api.js";
 import { forgetDraft } from "../draft.js";
 import { ask, h } from "../dom.js";
 import { money, t } from "../words.js";
@@ -8,6 +8,8 @@ import { facts } from "./parts.js";
 export async function render({ me, signal, fail }) {
   const usage = await call("usage", { signal });
   const out = async () => {
+    const made = ownKey.get();
+    if (made !== null) await call("revokeKey", { ids: { key_id: made } }).catch(() => {}); // it ends within a day
     credential.clear();
     forgetDraft();
     location.hash = "/models";
