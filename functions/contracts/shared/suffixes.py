@@ -41,3 +41,20 @@ SUFFIX_OF_TYPE = {
 }
 """Suffix of each media type that the HTTP API takes. Callers' file names may name a person, so the
 keys of their files are made of numbers and these."""
+
+TYPE_OF_SUFFIX = {suffix: kind for kind, suffix in SUFFIX_OF_TYPE.items()} | {
+    ".jpeg": "image/jpeg",
+    ".tgz": "application/gzip",
+    CAPTION_SUFFIXES[1]: "text/plain",
+}
+"""Media type of each suffix that clients upload over the HTTP API."""
+
+
+def type_of(name: str) -> str | None:
+    """Return the media type of a file by its name; None: the HTTP API does not take it.
+
+    >>> type_of("a.JPEG"), type_of("set.tar.gz"), type_of("a.caption"), type_of("a.gif")
+    ('image/jpeg', 'application/gzip', 'text/plain', None)
+    """
+    found = [suffix for suffix in TYPE_OF_SUFFIX if name.lower().endswith(suffix)]
+    return TYPE_OF_SUFFIX[max(found, key=len)] if found else None
