@@ -487,7 +487,7 @@ class AsyncOperations(AsyncTransport):
         upload_id: str,
         number: int,
         *,
-        preset: str = 'object',
+        preset: str = "object",
         face_checks: str | None = None,
         same_person_as: int | None = None,
         idempotency_key: str | None = None,
