@@ -8,7 +8,7 @@ import os
 import sys
 
 from contracts.errors import DecoderBrokenError
-from likeness_client.check import check
+from likeness_client.check import CheckOptions, check
 from likeness_client.command_line import make_parser
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
@@ -68,7 +68,8 @@ def speaks_http(options: argparse.Namespace) -> bool:
 def run_check(options: argparse.Namespace) -> int:
     """Judge a folder."""
     try:
-        return check(options.folder, options.resolution, explain=options.explain)
+        wanted = CheckOptions(options.resolution, options.base, options.explain)
+        return check(options.folder, wanted)
     except NoFolderError as error:
         return complain(str(error), ExitCode.NOT_FOUND)
     except DecoderBrokenError as error:

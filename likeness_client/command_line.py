@@ -72,6 +72,12 @@ def add_check(commands: Commands) -> None:
         help="the base model's; a request.json in the folder that names one wins",
     )
     check.add_argument(
+        "--base",
+        type=Path,
+        metavar="FOLDER",
+        help="a base's folder: its tokenizer says whether the trigger word is a rare, short one",
+    )
+    check.add_argument(
         "--explain",
         action="store_true",
         help="list which settings of another tool's files are carried, changed and ignored",

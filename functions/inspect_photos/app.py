@@ -19,7 +19,7 @@ from aws import settings
 from aws.bases import bases_from_env
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from aws.wiring import prices_from_env
+from aws.wiring import prices_from_env, thresholds_from_env
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.stages import InspectPhotosInput, PhotoInspection
 from contracts.shared.limits import MAX_FACES_SECONDS
@@ -54,6 +54,7 @@ def inspect_alone(asked: PhotoToInspect) -> PhotoInspected:
         bases=bases_from_env(),
         decoder=ChildDecoder(),
         faces=ALONE if settings.text("FACE_CHECKS") == "people" else None,
+        thresholds=thresholds_from_env(),
     )
     return inspect_one_photo(asked, services)
 
@@ -70,4 +71,5 @@ def services_with(finder: ChildFaceFinder) -> InspectionServices:
         has_time=time_until(DECODING_SECONDS),
         prices=prices_from_env(),
         faces=finder if settings.text("FACE_CHECKS") == "people" else None,
+        thresholds=thresholds_from_env(),
     )

@@ -66,6 +66,7 @@ CHANGED = {
     "PhotosAfterTrainingHours": "13",
     "ConsentTextVersion": CONSENT_TEXT,
     "FaceChecks": "off",
+    "IntakeThresholds": '{"quality_threshold": 0.25, "max_person_distance": 0.5}',
     "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
     "WebhookAddresses": "any",
     "Studio": "off",
@@ -193,6 +194,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "TrainingsPerDay": arrived.functions["http_api"]["TRAININGS_PER_DAY"],
         "PicturesPerMinute": arrived.functions["http_api"]["PICTURES_PER_MINUTE"],
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
+        "IntakeThresholds": arrived.functions["inspect_photos"]["INTAKE_THRESHOLDS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 

@@ -621,6 +621,8 @@ export interface TrainingRequest {
   max_grad_norm?: number;
   /** Optimiser steps; absent: computed from the number of photos. */
   max_train_steps?: number | null;
+  /** Refuse photos on which the face is less clear. Absent: the stack's threshold, below which no request goes. */
+  min_face_clarity?: number | null;
   /** Precision of the frozen networks; adapters are always float32. Absent: bf16 if the GPU supports it. */
   mixed_precision?: "no" | "fp16" | "bf16" | null;
   /** Strength of the noise that is equal in a whole channel, for very dark or bright pictures. */
@@ -636,6 +638,8 @@ export interface TrainingRequest {
   preset?: "face" | "object" | "style" | null;
   /** Weight of the loss on class images; absent: the base's default. */
   prior_loss_weight?: number | null;
+  /** Refuse photos of a lower quality: 1 is a photo that is sharp, neither dark nor bright, and rich in contrast. Absent: the stack's threshold, below which no request goes. */
+  quality_threshold?: number | null;
   /** Rank of the adapter; absent: the base's default. */
   rank?: number | null;
   /** Number of times that each photo comes in an epoch. */

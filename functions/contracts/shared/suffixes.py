@@ -17,6 +17,12 @@ JUMPSTART_FILE = "dataset_info.json"
 TOML_SUFFIX = ".toml"
 """Suffix of a settings file of kohya's scripts."""
 
+YAML_SUFFIXES = (".yaml", ".yml")
+"""Suffixes of a job file of ai-toolkit."""
+
+BACKENDS_STEM = "multidatabackend"
+"""How the name of SimpleTuner's list of datasets begins; it ends with ``.json``."""
+
 
 def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
     """Return whether a file's name has one of the suffixes, in any case.

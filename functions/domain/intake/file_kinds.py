@@ -10,7 +10,14 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from contracts.shared import layout
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, JUMPSTART_FILE, TOML_SUFFIX
+from contracts.shared.suffixes import (
+    ARCHIVE_SUFFIXES,
+    AVATAR_FILE,
+    BACKENDS_STEM,
+    JUMPSTART_FILE,
+    TOML_SUFFIX,
+    YAML_SUFFIXES,
+)
 from domain.intake.captions import is_list, is_text, stem_of, texts_of
 
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
@@ -19,9 +26,11 @@ _CLASS_FOLDERS = re.compile(r"(reg|class|prior)([_ -]?(images?|pictures?|photos?
 _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos?|data|set))?")
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ARCHIVES = "|".join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)
+_ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
 _SETTINGS = re.compile(
     rf"(?P<archive>[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
-    rf"(?:{re.escape(AVATAR_FILE)}|{re.escape(JUMPSTART_FILE)}|{_PLAIN}{re.escape(TOML_SUFFIX)})",
+    rf"(?:{re.escape(AVATAR_FILE)}|{re.escape(JUMPSTART_FILE)}|{_PLAIN}(?:{_ENDINGS})"
+    rf"|{BACKENDS_STEM}[A-Za-z0-9_.-]{{0,48}}\.json)",
     re.IGNORECASE,
 )
 
@@ -73,6 +82,8 @@ def is_settings(name: str) -> bool:
 
     >>> [is_settings(n) for n in ("config.json", "a.tar.gz/config.json", "config/kohya.toml")]
     [True, True, True]
+    >>> is_settings("job.yaml"), is_settings("multidatabackend-1024px.json"), is_settings("a.json")
+    (True, True, False)
     """
     return _SETTINGS.fullmatch(name) is not None
 

@@ -1,6 +1,5 @@
 """The verdict on one photo before its training, by InspectPhotos' rules; nothing is stored."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.base import BaseCard
@@ -9,14 +8,17 @@ from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.rejection import PhotoRejectedError
+from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.faces import looks_for_faces, on_faces, on_person, people_on
-from domain.intake.normalisation import MAX_PHOTO_BYTES, limits_for
+from domain.intake.normalisation import MAX_PHOTO_BYTES, limits_for, refuse_poor
 from domain.intake.photo_quality import ADVICE, advice_on
 from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, Decoder
 from domain.ports.faces import FaceFinder, FoundFace
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage
 from domain.requests.presets import PRESETS
+
+Faces = tuple[FoundFace, ...]
 
 COMPARED_SIDE = 1024
 """Longer side in pixels of the photo that this one is compared with: only its face counts."""
@@ -33,6 +35,7 @@ class OnePhotoServices:
     decoder: Decoder
     faces: FaceFinder | None = None
     """None where the stack looks for no faces at intake."""
+    thresholds: IntakeThresholds = DEFAULTS
 
 
 def inspect_one_photo(asked: PhotoToInspect, services: OnePhotoServices) -> PhotoInspected:
@@ -45,28 +48,65 @@ def inspect_one_photo(asked: PhotoToInspect, services: OnePhotoServices) -> Phot
     limits = limits_for(card.resolution)
     finder = services.faces if wants_faces(asked, card) else None
     if finder is not None:
-        finder.begin()
+        finder.begin()  # while the photo is decoded
     try:
         photo = read_photo(asked.key, services, limits)
+        refuse_poor(photo, services.thresholds)
     except PhotoRejectedError as error:
         return answer(PhotoVerdict(index=asked.number, verdict="refused", codes=(error.code,)))
-    verdict = PhotoVerdict(
-        index=asked.number,
+    faces = () if finder is None else finder.find(photo.png)
+    verdict = plain_verdict(asked.number, photo)
+    if finder is not None:
+        verdict = with_faces(verdict, faces, services.thresholds)
+    if verdict.verdict == "refused":
+        return answer(verdict)
+    other = compared(asked, services, limits)
+    verdict = with_advice(verdict, photo, other, services.thresholds)
+    if finder is None or other is None or not faces or not faces[0].upright:
+        return answer(verdict)  # as at intake, a face from the side is not compared
+    return answer(with_person(verdict, faces, finder.find(other.png), services.thresholds))
+
+
+def plain_verdict(number: int, photo: DecodedPhoto) -> PhotoVerdict:
+    """Return the verdict on a photo that was decoded."""
+    return PhotoVerdict(
+        index=number,
         verdict="repaired" if photo.codes else "accepted",
         codes=photo.codes,
         width=photo.width,
         height=photo.height,
     )
-    found: tuple[FoundFace, ...] | None = ()
-    if finder is not None:
-        found = finder.find(photo.png)
-        verdict = not_looked_at(verdict) if found is None else on_faces(verdict, found)
-    if verdict.verdict == "refused":
-        return answer(verdict)
-    other = compared(asked, services, limits)
-    advice = advice_on(photo.metrics, [] if other is None else [other.metrics])
-    verdict = verdict.model_copy(update={"codes": (*verdict.codes, *advice)})
-    return answer(on_person_of(other, verdict, found or (), finder))
+
+
+def with_faces(
+    verdict: PhotoVerdict, faces: Faces | None, thresholds: IntakeThresholds
+) -> PhotoVerdict:
+    """Return the verdict with the codes of the faces; None: a limit has ended the search."""
+    if faces is not None:
+        return on_faces(verdict, faces, thresholds)
+    return verdict.model_copy(update={"codes": (*verdict.codes, "faces_not_checked")})
+
+
+def with_advice(
+    verdict: PhotoVerdict,
+    photo: DecodedPhoto,
+    other: DecodedPhoto | None,
+    thresholds: IntakeThresholds,
+) -> PhotoVerdict:
+    """Return the verdict with advice on light, sharpness, and a photo like the other one."""
+    others = [] if other is None else [other.metrics]
+    advice = advice_on(photo.metrics, others, thresholds)
+    return verdict.model_copy(update={"codes": (*verdict.codes, *advice)})
+
+
+def with_person(
+    verdict: PhotoVerdict, faces: Faces, others: Faces | None, thresholds: IntakeThresholds
+) -> PhotoVerdict:
+    """Return the verdict, refused where the face is another person's than on the other photo."""
+    faces_of = {0: others or (), 1: faces}
+    photos = [PhotoVerdict(index=place, verdict="accepted") for place in faces_of]
+    people = people_on(photos, faces_of, thresholds.max_person_distance)
+    return on_person(verdict, people[1])
 
 
 def read_photo(key: str, services: OnePhotoServices, limits: DecodeLimits) -> DecodedPhoto:
@@ -90,11 +130,6 @@ def wants_faces(asked: PhotoToInspect, card: BaseCard) -> bool:
     return looks_for_faces(TrainingRequest.model_validate(fields), card)
 
 
-def not_looked_at(verdict: PhotoVerdict) -> PhotoVerdict:
-    """Return the verdict on a photo whose search for faces a limit has ended."""
-    return verdict.model_copy(update={"codes": (*verdict.codes, "faces_not_checked")})
-
-
 def compared(
     asked: PhotoToInspect, services: OnePhotoServices, limits: DecodeLimits
 ) -> DecodedPhoto | None:
@@ -106,23 +141,6 @@ def compared(
         return read_photo(asked.compared, services, small)
     except PhotoRejectedError:
         return None
-
-
-def on_person_of(
-    other: DecodedPhoto | None,
-    verdict: PhotoVerdict,
-    faces: Sequence[FoundFace],
-    finder: FaceFinder | None,
-) -> PhotoVerdict:
-    """Return the verdict, refused where the face is another person's than on the other photo.
-
-    A face from the side is not compared, as at intake; so the other photo needs no search then.
-    """
-    if finder is None or other is None or not faces or not faces[0].upright:
-        return verdict
-    faces_of = {0: finder.find(other.png) or (), 1: tuple(faces)}
-    photos = [PhotoVerdict(index=place, verdict="accepted") for place in faces_of]
-    return on_person(verdict, people_on(photos, faces_of)[1])
 
 
 def answer(verdict: PhotoVerdict) -> PhotoInspected:
