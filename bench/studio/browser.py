@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -206,9 +206,8 @@ def browsing(program: str, folder: Path, more: Sequence[str] = ()) -> Iterator[P
         [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        page = Page(_address(folder, lambda: running.poll() is None))
-        yield page
-        page.close()
+        with closing(Page(_address(folder, lambda: running.poll() is None))) as page:
+            yield page
     finally:
         running.terminate()
         running.wait(60)

@@ -156,11 +156,17 @@ class InspectorFailedError(Exception):
     """The function has failed; its log says why."""
 
 
+INSPECT_SECONDS = 26
+"""API Gateway waits for 30 seconds; a second try would come too late."""
+
+
 class LambdaPhotoInspector:
     """Asks the function inspect_photos: implements domain.ports.front_door.PhotoInspector."""
 
     def __init__(self, function: str) -> None:
         self._function = function
+        once = Config(read_timeout=INSPECT_SECONDS, retries={"total_max_attempts": 1})
+        self._functions = boto3.client("lambda", config=CONFIG.merge(once))
 
     @classmethod
     def from_env(cls) -> "LambdaPhotoInspector":
@@ -173,7 +179,7 @@ class LambdaPhotoInspector:
         Raises:
             InspectorFailedError: the function has failed.
         """
-        answer = client("lambda").invoke(
+        answer = self._functions.invoke(
             FunctionName=self._function, Payload=asked.model_dump_json().encode()
         )
         if "FunctionError" in answer:

@@ -1,7 +1,7 @@
 // The photos on their way to a training. They lie in the upload; this browser keeps what it knows of them, so that
 // a closed tab can be opened again. Training, signing out and throwing away end it.
 
-import { call, send } from "./api.js";
+import { call, pause, send } from "./api.js";
 
 const TYPES = {
   jpg: "image/jpeg", jpeg: "image/jpeg", png: "image/png", webp: "image/webp", heic: "image/heic", heif: "image/heif",
@@ -118,7 +118,7 @@ export class Draft {
       const ids = { upload_id: this.uploadId, number: photo.number };
       const other = this.reference;
       const query = { preset: this.subject, same_person_as: other && other !== photo ? other.number : undefined };
-      const { verdict, codes, advice } = await call("inspect", { ids, query });
+      const { verdict, codes, advice } = await patient(() => call("inspect", { ids, query }));
       this.#set(photo, { state: verdict, codes, advised: advice.length > 0 });
     } catch (error) {
       this.#set(photo, { state: "failed", codes: [error.code ?? "offline"] });
@@ -171,6 +171,19 @@ export class Draft {
 }
 
 const SAMPLED = 150;
+const PATIENCE = 3;
+
+/** A function that has to start first may answer too late: what has failed on the server is asked again. */
+async function patient(ask) {
+  for (let left = PATIENCE - 1; ; left -= 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (left === 0 || (error.status && error.status < 500)) throw error;
+      await pause(1000);
+    }
+  }
+}
 
 const PROMPTS = {
   face: (word) => ({ instance_prompt: `a photo of ${word} person`, class_prompt: "a photo of a person" }),

@@ -43,8 +43,8 @@ async function samples({ id, signal, drawn }) {
   if (signal.aborted || data.length === drawn.querySelectorAll("img").length) return;
   drawn.className = "card";
   drawn.replaceChildren(h("h2", {}, t("job.samples")), h("p", { class: "muted" }, t("job.samples_text")),
-    h("ul", { class: "pictures small" }, data.map(({ step, url }) => h("li", {}, h("figure", {},
-      h("img", { src: url, alt: t("job.sample", { step }), loading: "lazy" }), h("figcaption", {}, t("job.sample", { step })))))));
+    h("ul", { class: "pictures small" }, data.map(({ step, url }, index) => h("li", {}, h("figure", {},
+      h("img", { src: url, alt: t("model.picture", { n: index + 1 }), loading: "lazy" }), h("figcaption", {}, t("job.sample", { step })))))));
 }
 
 function headline(job) {
