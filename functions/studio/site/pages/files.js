@@ -11,7 +11,7 @@ export async function render({ id, signal }) {
   ] };
 }
 
-const KINDS = [["webui", /^webui\//], ["diffusers", /^adapter\/[^/]+\.(safetensors|json)$/], ["peft", /^peft\//], ["other", /./]];
+const KINDS = [["webui", /(^|\/)webui\//], ["diffusers", /\/(pytorch_lora_weights\.safetensors|manifest\.json)$/], ["peft", /(^|\/)peft\//], ["other", /./]];
 
 function groups(files) {
   const rest = [...files];

@@ -35,9 +35,11 @@ function gone(error) {
   throw error;
 }
 
-/** What the model has drawn before it was published: the gate's own pictures first. */
-const drawn = (files) => files.filter(({ path }) => /\.(png|jpe?g)$/.test(path))
-  .sort((one, other) => Number(/step-/.test(one.path)) - Number(/step-/.test(other.path)));
+/** What the model has drawn before it was published, without the sheet: the latest steps come after the rest. */
+const drawn = (files) => files.filter(({ path }) => /\.(png|jpe?g)$/.test(path) && !path.endsWith("/samples.png"))
+  .sort((one, other) => step(other.path) - step(one.path));
+
+const step = (path) => Number(/step-(\d+)/.exec(path)?.[1] ?? Infinity);
 
 function beside(photos, pictures) {
   if (!pictures.length && !photos.length) return "";
