@@ -17,6 +17,7 @@ from domain.ports.storage import write_document
 from domain.requests.consent import ConsentRules
 from domain.requests.run_limits import RunLimits
 from tests.fakes.erasure import MemoryErasures
+from tests.fakes.front_door import MemoryTenantJobs
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
 
@@ -89,6 +90,7 @@ def memory_intake(captioner_id: str | None = None) -> IntakeServices:
         bases=Bases(bases, BASE_ID),
         run_limits=RUN_LIMITS,
         jobs=MemoryJobs(),
+        tenant_jobs=MemoryTenantJobs(),
         tombstones=MemoryErasures(),
         consent=ConsentRules(text_version=None, photos_kept_days=30),
         archives=PlainArchives(),

@@ -54,7 +54,7 @@ def file_kinds_of(names: Iterable[str]) -> FileKinds:
     >>> file_kinds_of(["a.jpg", "a.txt", "a_mask.png", "reg/1_person/x.png", "config.json"])[2:]
     ({'a.jpg': 'a_mask.png'}, ['reg/1_person/x.png'], ['config.json'])
     """
-    wanted = [name for name in names if not is_litter(name) and name != layout.REQUEST_FILE]
+    wanted = [name for name in names if not is_litter(name) and not is_request(name)]
     settings = [name for name in wanted if is_settings(name)]
     texts = {name for name in wanted if is_text(name) or is_list(name)}
     pictures = [name for name in wanted if name not in texts and name not in settings]
@@ -75,6 +75,15 @@ def is_litter(name: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
     return hidden or name.endswith("/") or path.name.lower() in _LITTER
+
+
+def is_request(name: str) -> bool:
+    """Whether this is the upload's request.json, in whatever case it was typed.
+
+    >>> [is_request(n) for n in ("request.json", "Request.JSON", "sub/request.json")]
+    [True, True, False]
+    """
+    return name.lower() == layout.REQUEST_FILE
 
 
 def is_settings(name: str) -> bool:
