@@ -34,6 +34,7 @@ from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
 from runtime.handlers import stage
+from runtime.imaging.sandbox import ChildDecoder
 
 APP = make_app()
 
@@ -78,6 +79,7 @@ def _services() -> Services:
         ),
         takedowns=DynamoTakedowns.from_env(),
         decider=LambdaDecider.from_env(),
+        decoder=ChildDecoder(),
         webhooks=WebhookServices(
             DynamoWebhooks.from_env(),
             SqsWebhookQueue.from_env(),

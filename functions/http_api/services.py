@@ -9,6 +9,7 @@ from domain.pictures.ordering import OrderServices
 from domain.ports.api_keys import ApiKeys
 from domain.ports.audit import AuditTrail
 from domain.ports.bases import Bases
+from domain.ports.decoder import Decoder
 from domain.ports.erasure import Eraser, VersionedBucket
 from domain.ports.front_door import (
     Approvals,
@@ -80,6 +81,8 @@ class Services:
     memory: ShortMemory
     takedowns: TakedownCases
     decider: Decider
+    decoder: Decoder
+    """Decodes reported pictures in its limited child."""
     webhooks: WebhookServices
     pictures: OrderServices
     pricing: Pricing

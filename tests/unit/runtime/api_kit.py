@@ -23,6 +23,7 @@ from tests.fakes.front_door import (
     MemoryShortMemory,
     MemorySigner,
     MemoryTenantJobs,
+    PlainDecoder,
     RealInspector,
 )
 from tests.fakes.intake import base_card
@@ -68,6 +69,7 @@ def services(limits: Limits | None = None) -> Services:
         photo_versions=MemoryVersions(uploads),
         memory=MemoryShortMemory(),
         takedowns=takedowns,
+        decoder=PlainDecoder(),
         decider=DirectDecider(DecidingServices(takedowns, documents, jobs, audit), NOON),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
