@@ -862,7 +862,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "answer_too_large": CodeEntry(
         "The pictures are too large for one answer",
-        "The pictures were drawn, but SageMaker takes at most 6,291,456 bytes in an answer.",
+        "The pictures were drawn, but SageMaker takes at most 25 MB in an answer.",
         "Ask for fewer or smaller pictures, or for output_format jpeg.",
         "owner",
         False,
