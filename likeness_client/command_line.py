@@ -118,6 +118,12 @@ def add_import(commands: Commands) -> None:
         metavar="WORDS",
         help="what it shows, for the check's prompts: person, dog, house (default: %(default)s)",
     )
+    take.add_argument(
+        "--consent",
+        type=Path,
+        metavar="FILE",
+        help="JSON with the consent of the person whom it shows (docs/consent.md)",
+    )
     take.add_argument("--stack", default="likeness", help="the stack's name (default: %(default)s)")
 
 

@@ -14,6 +14,7 @@ from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, T
 from domain.ports.models import Models
 from domain.ports.storage import Storage
 from domain.pricing.prices import PUBLISHED, PriceTable
+from domain.requests.consent import ConsentRules
 from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
 
@@ -60,6 +61,7 @@ class Services:
     webhooks: WebhookServices
     pictures: OrderServices
     pricing: Pricing
+    consent: ConsentRules
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

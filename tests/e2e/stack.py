@@ -17,7 +17,7 @@ from contracts.shared.layout import upload_prefix, upload_row
 from local.cloud.paths import ROOT
 from local.cloud.server import REGION, Cloud
 from local.demo.subscriber import Subscriber
-from local.demo.upload import TENANT, put_files
+from local.demo.upload import TENANT, consent, put_files
 from local.portraits import album, upload_bytes
 
 D = TypeVar("D", bound=Document)
@@ -31,6 +31,7 @@ SMALL = {
     "num_class_images": 2,
     "max_train_steps": 2,
     "train_batch_size": 2,
+    "consent": consent(),
 }
 """A request with the shortest training."""
 

@@ -90,7 +90,7 @@ def memory_intake(captioner_id: str | None = None) -> IntakeServices:
         run_limits=RUN_LIMITS,
         jobs=MemoryJobs(),
         tombstones=MemoryErasures(),
-        consent=ConsentRules(text_version=None, photos_kept_days=30),
+        consent=ConsentRules(required=False, text_version="2026-11", photos_kept_days=30),
         archives=PlainArchives(),
         captioner_id=captioner_id,
     )

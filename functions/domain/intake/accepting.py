@@ -19,7 +19,7 @@ from domain.ports.bases import Bases
 from domain.ports.erasure import Tombstones
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
-from domain.requests.consent import ConsentRules, check_consent
+from domain.requests.consent import ConsentRules, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from domain.requests.run_limits import RunLimits, run_problems
@@ -53,7 +53,7 @@ def accept_request(
         InvalidUploadError: the request's key is not one of a request.
         InvalidRequestError: the request has problems, which are stored for the notice, or asks for
             a captioner or a machine that the stack does not have.
-        ConsentRefusedError: the stack requires a consent that the request does not contain.
+        ConsentRefusedError: the request lacks the consent that the stack requires for people.
         TooManyPhotosError: there are more photos than one training may use.
         SubjectErasedError: the tenant, the upload or a model of the same content was erased.
         ArchiveRefusedError: an archive is damaged, unsafe, too large or too slow.
@@ -86,7 +86,7 @@ def accept_place(
     upload = pin_upload(services.uploads, place, services.archives)
     merged = read_upload(given, services, place, upload)
     upload, adapter = split_import(upload, merged.request, services, place)
-    check_consent(merged.request.consent, services.consent, now)
+    check_consent(merged.request, services, place, now)
     check_captioner(merged.request, services.captioner_id)
     check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
@@ -131,6 +131,20 @@ def split_import(
         raise InvalidRequestError(problems=1)
     adapter = PinnedObject(**{name: getattr(named[0], name) for name in PinnedObject.model_fields})
     return upload._replace(photos=(), names=()), adapter
+
+
+def check_consent(
+    request: TrainingRequest, services: IntakeServices, place: Place, now: datetime
+) -> None:
+    """Refuse photos of people without the consent that the stack requires.
+
+    Raises:
+        ConsentRefusedError: what is missing is stored for the notice.
+    """
+    refusal = refuse_consent(request, services.consent, now)
+    if refusal is not None:
+        store_problems(services, place, refusal.problems)
+        raise refusal.error()
 
 
 def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:

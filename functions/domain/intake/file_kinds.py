@@ -10,7 +10,13 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from contracts.shared import layout
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, JUMPSTART_FILE, TOML_SUFFIX
+from contracts.shared.suffixes import (
+    ARCHIVE_SUFFIXES,
+    AVATAR_FILE,
+    CONSENT_FILE,
+    JUMPSTART_FILE,
+    TOML_SUFFIX,
+)
 from domain.intake.captions import is_list, is_text, stem_of, texts_of
 
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
@@ -19,9 +25,10 @@ _CLASS_FOLDERS = re.compile(r"(reg|class|prior)([_ -]?(images?|pictures?|photos?
 _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos?|data|set))?")
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ARCHIVES = "|".join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)
+_NAMED = "|".join(re.escape(name) for name in (AVATAR_FILE, JUMPSTART_FILE, CONSENT_FILE))
 _SETTINGS = re.compile(
     rf"(?P<archive>[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
-    rf"(?:{re.escape(AVATAR_FILE)}|{re.escape(JUMPSTART_FILE)}|{_PLAIN}{re.escape(TOML_SUFFIX)})",
+    rf"(?:{_NAMED}|{_PLAIN}{re.escape(TOML_SUFFIX)})",
     re.IGNORECASE,
 )
 
@@ -36,7 +43,7 @@ class FileKinds(NamedTuple):
     """Photo -> its mask."""
     class_photos: list[str]
     settings: list[str]
-    """Settings files of other tools."""
+    """Settings files of other tools, and the consent beside them."""
 
 
 def file_kinds_of(names: Iterable[str]) -> FileKinds:
@@ -69,7 +76,7 @@ def is_litter(name: str) -> bool:
 
 
 def is_settings(name: str) -> bool:
-    """Whether this is another tool's settings file, at most one folder deep.
+    """Whether this is another tool's settings file or a consent, at most one folder deep.
 
     >>> [is_settings(n) for n in ("config.json", "a.tar.gz/config.json", "config/kohya.toml")]
     [True, True, True]

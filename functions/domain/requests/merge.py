@@ -1,8 +1,8 @@
 """Merge the request sources of an upload into one TrainingRequest.
 
-From the strongest to the weakest, the sources are: request.json, config.json, a TOML file,
-dataset_info.json, the name of the photos' folder, the preset. A source fills only the fields that
-no stronger source gives.
+From the strongest to the weakest, the sources are: request.json, consent.json, config.json, a TOML
+file, dataset_info.json, the name of the photos' folder, the preset. A source fills only the fields
+that no stronger source gives; a consent is given once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
-from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
+from contracts.shared.suffixes import AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, TOML_SUFFIX
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.avatar_config import import_avatar
 from domain.requests.hosted import HostedRequest, read_hosted
@@ -34,8 +34,22 @@ from domain.requests.request_json import (
     problem_of,
 )
 
-ORIGINS: tuple[Origin, ...] = ("config.json", "toml", "dataset_info.json", "folder", "preset")
+ORIGINS: tuple[Origin, ...] = (
+    "consent.json",
+    "config.json",
+    "toml",
+    "dataset_info.json",
+    "folder",
+    "preset",
+)
 """From the strongest to the weakest."""
+
+NAMED: dict[str, Origin] = {
+    AVATAR_FILE: "config.json",
+    CONSENT_FILE: "consent.json",
+    JUMPSTART_FILE: "dataset_info.json",
+}
+"""Kind of each settings file that is known by its name."""
 
 
 KohyaReader = Callable[[Subject | None, int], KohyaImport]
@@ -74,6 +88,8 @@ def merge_sources(sources: RequestSources) -> MergedRequest:
     merge.add_request(sources.request)
     bodies = of_kinds(sources.settings)
     subject = merge.subject_of(sources.photos)
+    if "consent.json" in bodies:
+        merge.add_consent(bodies["consent.json"])
     if "config.json" in bodies:
         merge.add_config(bodies["config.json"], subject, sources.photos)
     if "toml" in bodies:
@@ -121,7 +137,7 @@ def kind_of(name: str) -> Origin:
     file = PurePosixPath(name).name.lower()
     if file.endswith(TOML_SUFFIX):
         return "toml"
-    return "config.json" if file == AVATAR_FILE else "dataset_info.json"
+    return NAMED[file]
 
 
 class _Merge:
@@ -187,6 +203,14 @@ class _Merge:
             message = "The folders name more than one subject; one upload trains one."
             self.problems.append(RequestProblem(field="trigger_word", message=message))
         return Subject(1, *found.pop()) if len(found) == 1 else None
+
+    def add_consent(self, body: bytes) -> None:
+        """Add consent.json; a consent in request.json beside it must be the same."""
+        consent = parse_object(body)
+        if self.fields.get("consent", consent) != consent:
+            message = "Given twice: in request.json, and otherwise in consent.json. Keep one."
+            self.problems.append(RequestProblem(field="consent", message=message))
+        self.fill({"consent": consent}, "consent.json")
 
     def add_config(self, body: bytes, subject: Subject | None, photos: Sequence[str]) -> None:
         """Add config.json, which kohya_ss and the avatar guidance both write."""

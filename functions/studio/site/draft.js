@@ -18,6 +18,7 @@ export class Draft {
   constructor() {
     this.consent = null;
     this.subject = "face";
+    this.shows = "self";
     this.word = "sks";
     this.photos = [];
     this.uploadId = null;

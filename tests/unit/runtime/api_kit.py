@@ -9,6 +9,7 @@ from contracts.documents.record import JobRecord
 from domain.pictures.ordering import OrderServices
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
+from domain.requests.consent import ConsentRules
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
@@ -59,6 +60,7 @@ def services(limits: Limits | None = None) -> Services:
         bases=Bases(bases, card.base_id),
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
+        consent=ConsentRules(required=False, text_version="2026-11", photos_kept_days=30),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
         pricing=Pricing("ml.g5.2xlarge"),

@@ -134,6 +134,30 @@ def test_a_request_is_checked_before_anything_is_written(change: dict[str, Any])
     assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
 
 
+def test_photos_of_people_need_a_consent_before_anything_is_written() -> None:
+    stores = services()
+    stores = replace(stores, consent=stores.consent._replace(required=True))
+    body = {"upload_id": (name := sent(stores, upload(stores))), "request": REQUEST}
+    answer = call(stores, "POST", "/v1/models", body)
+    assert (answer.status, answer.body["code"]) == (422, "consent_missing")
+    (problem,) = answer.body["errors"]
+    assert problem["field"] == "body.request.consent"
+    assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+    shown = problem["message"]
+    consent = json.loads(shown[shown.index("{") :].replace("<opaque id>", "person-1"))
+    late = consent | {"adult": False, "expires_at": "2026-11-01T00:00:00+00:00"}
+    late["given_at"] = "2026-10-01T00:00:00+00:00"
+    refused = call(stores, "POST", "/v1/models", body | {"request": REQUEST | {"consent": late}})
+    assert [one["field"] for one in refused.body["errors"]] == [
+        "body.request.consent.adult",
+        "body.request.consent.expires_at",
+    ]
+    taken = call(stores, "POST", "/v1/models", body | {"request": REQUEST | {"consent": consent}})
+    assert taken.status == 200
+    key = f"tenants/acme/uploads/{name}/{layout.REQUEST_FILE}"
+    assert json.loads(stores.uploads.read(key, 9999))["consent"]["given_by"] == "person-1"
+
+
 def test_one_photo_is_judged_at_once() -> None:
     stores = services()
     name = sent(stores, upload(stores, "image/jpeg", "application/zip"))
