@@ -133,6 +133,11 @@ def add_erase(commands: Commands) -> None:
         commands, "erase", "Forget a tenant, an upload, a photo or a model for ever"
     )
     erase.add_argument(
+        "--withdrawn",
+        action="store_true",
+        help="the person has withdrawn their consent; its record then says so (docs/consent.md)",
+    )
+    erase.add_argument(
         "tenant", metavar="TENANT", help="as in the upload's prefix; alone: all of it"
     )
     erase.add_argument("--upload", metavar="UPLOAD", help="only this upload and its models")

@@ -13,7 +13,9 @@ Fails  InvalidUploadError   final; the request's key is wrong
 
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
+from aws.consents import DynamoConsents
 from aws.erasures import DynamoTombstones
+from aws.expiries import DynamoConsentEnds
 from aws.jobs.table import DynamoJobs
 from aws.run_limits import run_limits_from_env
 from aws.storage import S3Storage
@@ -37,5 +39,7 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         captioner_id=captioner_from_env(),
         run_limits=run_limits_from_env(),
         tombstones=DynamoTombstones.from_env(),
+        consents=DynamoConsents.from_env(),
+        consent_ends=DynamoConsentEnds.from_env(),
     )
     return accept_request(given, services, now())

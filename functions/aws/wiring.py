@@ -5,6 +5,7 @@ from time import monotonic
 
 from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
+from aws.consents import DynamoConsents
 from aws.dead_letters import SqsDeadLetters
 from aws.erasures import DynamoErasures
 from aws.executions import StepFunctionsExecutions
@@ -134,4 +135,5 @@ def receipt_services() -> ReceiptServices:
         models=S3Storage.from_env("MODELS_BUCKET"),
         signer=KmsSigner.from_env(),
         log_retention_days=settings.number("LOG_RETENTION_DAYS"),
+        consents=DynamoConsents.from_env(),
     )

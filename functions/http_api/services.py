@@ -8,6 +8,7 @@ from datetime import datetime
 from domain.pictures.ordering import OrderServices
 from domain.ports.api_keys import ApiKeys
 from domain.ports.bases import Bases
+from domain.ports.consents import Consents
 from domain.ports.decoder import Decoder
 from domain.ports.erasure import Eraser
 from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
@@ -62,6 +63,7 @@ class Services:
     pictures: OrderServices
     pricing: Pricing
     consent: ConsentRules
+    consents: Consents
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import Acceptance, AcceptedUpload, JobSpec, PinnedObject
 from contracts.documents.stages import AcceptRequestInput
@@ -16,7 +17,8 @@ from contracts.shared.limits import MAX_IMPORT_BYTES
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
-from domain.ports.erasure import Tombstones
+from domain.ports.consents import Consents
+from domain.ports.erasure import Expiries, Tombstones
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
 from domain.requests.consent import ConsentRules, refuse_consent
@@ -40,6 +42,8 @@ class IntakeServices:
     archives: Archives
     run_limits: RunLimits
     tombstones: Tombstones
+    consents: Consents
+    consent_ends: Expiries
     captioner_id: str | None = None
     """The model that describes photos without a caption; None: the stack has none."""
 
@@ -105,6 +109,7 @@ def accept_place(
     if status == "accepted":
         accepted = accepted_upload(job, upload, merged, adapter)
         write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
+        record_consent(job, merged.request, services, now)
     return Acceptance(status=status, job=job)
 
 
@@ -145,6 +150,24 @@ def check_consent(
     if refusal is not None:
         store_problems(services, place, refusal.problems)
         raise refusal.error()
+
+
+def record_consent(
+    job: JobSpec, request: TrainingRequest, services: IntakeServices, now: datetime
+) -> None:
+    """Keep the consent apart from the photos, as evidence, and when it ends; once for a job."""
+    if request.consent is not None:
+        services.consents.record(
+            ConsentRecord(
+                model_id=job.job_id,
+                tenant=job.tenant,
+                upload=job.upload,
+                consent=request.consent,
+                recorded_at=now.isoformat(),
+            )
+        )
+        if request.consent.expires_at is not None:
+            services.consent_ends.add(job, request.consent.expires_at.astimezone(UTC))
 
 
 def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from contracts.documents.consent_record import ConsentRecord
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
@@ -55,6 +57,19 @@ def refuse_consent(
         for field, message in wrong.items()
     )
     return ConsentRefusal("consent_expired" if expired else "consent_not_enough", problems)
+
+
+def concerns(record: ConsentRecord, subject: ErasureSubject) -> bool:
+    """Return whether the withdrawal of a subject's consent takes this consent back.
+
+    One photo is no consent's: without it the others may still be used.
+    """
+    if record.tenant != subject.tenant or subject.kind == "photo":
+        return False
+    return subject.kind == "tenant" or (record.upload, record.model_id) in {
+        (subject.upload, record.model_id),
+        (record.upload, subject.model_id),
+    }
 
 
 def what_to_add(rules: ConsentRules, now: datetime) -> tuple[RequestProblem, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.problems import RequestProblems
@@ -13,10 +14,13 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import ConsentRefusedError, InvalidRequestError
 from contracts.shared import layout
 from contracts.shared.faces import may_show_people
+from domain.erasure.expiry import ExpiryServices, erase_unconsented
 from domain.intake.accepting import IntakeServices, accept_request
 from domain.ports.storage import read_document
 from domain.requests.consent import CLOCK_SKEW, ConsentRules, refuse_consent
+from tests.fakes.erasure import MemoryEraser, MemoryExpiries, MemoryVersions
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
+from tests.fakes.storage import MemoryStorage
 from tests.unit.domain.test_inspection import GOOD
 from tests.unit.training_kit import NOON
 
@@ -210,3 +214,55 @@ def test_an_import_of_a_person_needs_a_consent() -> None:
 
 def dumped(consent: Consent) -> dict[str, Any]:
     return consent.model_dump(mode="json", exclude_none=True)
+
+
+# ---- the record, and its end --------------------------------------------------------------------
+
+
+def test_the_record_of_a_consent_lies_apart_from_the_photos_and_names_nothing_of_them() -> None:
+    intake = asking()
+    key = put_upload(intake, GOOD, PROMPTS | {"consent": dumped(DATED)})
+    job = accept_request(announced(key), intake, NOW).job
+    record = intake.consents.get(job.job_id)
+    assert record is not None
+    assert (record.tenant, record.upload, record.consent) == ("acme", "first", DATED)
+    assert record.withdrawn_at is None
+    assert all(word not in record.model_dump_json() for word in (*GOOD, "photo of"))
+
+
+@pytest.mark.parametrize(
+    ("subject", "withdrawn"),
+    [
+        (ErasureSubject(tenant="acme"), True),
+        (ErasureSubject(tenant="acme", upload="first"), True),
+        (ErasureSubject(tenant="acme", upload="second"), False),
+        (ErasureSubject(tenant="acme", upload="first", photo="0" * 64), False),
+        (ErasureSubject(tenant="acme", model_id="0" * 32), False),
+        (ErasureSubject(tenant="globex"), False),
+    ],
+)
+def test_a_withdrawal_is_kept_with_its_first_time(subject: ErasureSubject, withdrawn: bool) -> None:
+    intake = asking()
+    key = put_upload(intake, GOOD, PROMPTS | {"consent": dumped(DATED)})
+    job = accept_request(announced(key), intake, NOW).job
+    for later in range(2):
+        intake.consents.withdraw(subject, NOW + timedelta(days=later))
+    record = intake.consents.get(job.job_id)
+    assert record is not None
+    assert (record.withdrawn_at == NOW.isoformat()) is withdrawn
+
+
+def test_a_model_is_erased_when_its_consent_ends_and_not_before() -> None:
+    intake, eraser = asking(), MemoryEraser()
+    key = put_upload(intake, GOOD, PROMPTS | {"consent": dumped(DATED)})
+    job = accept_request(announced(key), intake, NOW).job
+    uploads = intake.uploads
+    assert isinstance(uploads, MemoryStorage)
+    versions = MemoryVersions(uploads)
+    services = ExpiryServices(MemoryExpiries(), intake.jobs, versions, intake.consent_ends, eraser)
+    ends = DATED.expires_at
+    assert ends is not None
+    assert erase_unconsented(services, ends - timedelta(seconds=1)) == 0
+    assert erase_unconsented(services, ends) == 1
+    assert eraser.asked == [ErasureSubject(tenant="acme", model_id=job.job_id)]
+    assert erase_unconsented(services, ends) == 0

@@ -14,6 +14,7 @@ from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
 from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.consents import MemoryConsents
 from tests.fakes.erasure import MemoryEraser
 from tests.fakes.front_door import (
     MemoryApprovals,
@@ -60,6 +61,7 @@ def services(limits: Limits | None = None) -> Services:
         bases=Bases(bases, card.base_id),
         canceller=MemoryCanceller(jobs),
         memory=MemoryShortMemory(),
+        consents=MemoryConsents(),
         consent=ConsentRules(required=False, text_version="2026-11", photos_kept_days=30),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),

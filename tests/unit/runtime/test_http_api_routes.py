@@ -11,6 +11,7 @@ import pytest
 from contracts.documents.api.callers import Scope
 from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.status import UploadRow
@@ -21,6 +22,7 @@ from domain.ports.storage import write_document
 from domain.webhooks.registering import enqueue, register
 from http_api.document import document
 from http_api.services import Limits, Services
+from local.demo.upload import consent
 from tests.contract.files import ROOT
 from tests.fakes.erasure import MemoryEraser
 from tests.unit.runtime.api_kit import ALL, APP, NOON, Answer, call, context, job, services
@@ -222,6 +224,17 @@ def with_everything() -> Services:
             created_at=NOON.isoformat(),
         )
     )
+    stores.consents.record(
+        ConsentRecord.model_validate(
+            {
+                "model_id": one,
+                "tenant": "acme",
+                "upload": "u1",
+                "consent": consent(),
+                "recorded_at": NOON.isoformat(),
+            }
+        )
+    )
     result = TrainingResult(
         job_id=one, status="succeeded", files={"adapter/a.safetensors": "0" * 64}
     )
@@ -360,6 +373,7 @@ MINE = {
     "upload_id": "u1",
     "key_id": "1" * 16,
     "webhook_id": f"wh_{1:016x}",
+    "consent_id": f"{1:032x}",
     "message_id": f"msg_{1:032x}",
     "picture_id": f"pic_{1:024x}",
 }
