@@ -125,19 +125,49 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _package(cloud: Cloud, root: Path) -> Path:
-    """Upload code, layer and definition; return the template with their S3 locations."""
+    """Upload code, layers and definitions; return the template with their S3 locations.
+
+    What this embedded AWS has of the same build is not packed again: the layers are 170 MB.
+    """
     s3 = cloud.client("s3")
     if ARTIFACTS_BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
     packaged = STATE / f"packaged-{cloud.port}.yaml"
     packaged.parent.mkdir(parents=True, exist_ok=True)
+    built_from = (root / BUILT_FROM).read_text()
+    kept = _kept_template(s3, built_from)
+    if kept is not None:
+        packaged.write_text(kept)
+        return packaged
     # sam reads the samconfig.toml beside the template, and the built template has none.
     _sam(
         root, "package", "--template-file", str(BUILT_TEMPLATE), "--s3-bucket", ARTIFACTS_BUCKET,
         "--output-template-file", str(packaged), "--language-extensions",
         environment=cloud.environment(),
     )  # fmt: skip
+    template = packaged.read_text()
+    needed = [key for key in _artifacts(s3) if key in template]
+    record = json.dumps({"needed": needed, "template": template})
+    s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=f"packaged/{built_from}.json", Body=record.encode())
     return packaged
+
+
+def _kept_template(s3: Any, built_from: str) -> str | None:
+    """Return the packaged template of this build, if all that it points to is still there.
+
+    ``sam delete`` removes what a template points to, also where another stack needs it.
+    """
+    try:
+        body = s3.get_object(Bucket=ARTIFACTS_BUCKET, Key=f"packaged/{built_from}.json")["Body"]
+    except s3.exceptions.NoSuchKey:
+        return None
+    record = json.loads(body.read())
+    return str(record["template"]) if set(record["needed"]) <= _artifacts(s3) else None
+
+
+def _artifacts(s3: Any) -> set[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=ARTIFACTS_BUCKET)
+    return {one["Key"] for page in pages for one in page.get("Contents", [])}
 
 
 def _put_template(cloud: Cloud, packaged: Path) -> str:

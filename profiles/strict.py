@@ -4,7 +4,7 @@ Usage: PYTHONPATH=. python profiles/strict.py    writes the file, which git igno
 
 The stack is the same, so a stack may change from one template to the other. What is added:
 
-- a customer managed key on buckets, tables, topics, the queue, log groups and the functions'
+- a customer managed key on buckets, tables, topics, queues, secrets, log groups and the functions'
   variables, and the right to use it, for the roles alone;
 - functions, training jobs and the endpoint run in subnets of the operator's choice, which reach AWS
   through VPC endpoints; docs/strict.md lists them;
@@ -88,6 +88,7 @@ def strict(template: Json) -> Json:
         "AWS::DynamoDB::Table": table,
         "AWS::SNS::Topic": topic,
         "AWS::SQS::Queue": queue,
+        "AWS::SecretsManager::Secret": secret,
         "AWS::Logs::LogGroup": log_group,
         "AWS::Serverless::Function": function,
         "AWS::Serverless::StateMachine": state_machine,
@@ -146,6 +147,11 @@ def queue(properties: Json, _name: str) -> None:
     """A customer key, whose policy lets EventBridge write."""
     properties.pop("SqsManagedSseEnabled", None)
     properties["KmsMasterKeyId"] = KEY
+
+
+def secret(properties: Json, _name: str) -> None:
+    """A customer key, which the endpoint's role may use."""
+    properties["KmsKeyId"] = KEY
 
 
 def log_group(properties: Json, _name: str) -> None:

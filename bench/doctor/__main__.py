@@ -29,6 +29,7 @@ GOOD: tuple[dict[str, str], ...] = (
     {"CreateEndpoint": "false"},
     {"EndpointMaxInstances": "2"},
     {"KeepAliveSeconds": "0", "TrainingCapacity": "spot"},
+    {"OidcIssuer": "https://login.example.com/", "OidcAudience": "likeness", "Studio": "off"},
 )
 """Changes of the good parameters that are good as well."""
 

@@ -12,6 +12,7 @@ from tests.fakes.aws_account import (
     NOW,
     REGISTRY,
     STACK,
+    UUID_LENGTH,
     FakeAws,
     Memory,
     card,
@@ -31,6 +32,7 @@ WEIGHTS = FOLDER + "unet/diffusion_pytorch_model.safetensors"
 UPLOADS = f"{STACK}-uploadsbucket"
 JOBS = f"{STACK}-JobsTable"
 LAUNCHER = f"{STACK}-launch-training"
+HTTP_API = f"{STACK}-HttpApi"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,21 @@ def bases_key(state: str = "Enabled", principal: str | None = None, key: str = K
         memory.keys[KEY] = {"state": state, "policy": key_policy(principal or root)}
 
     return change
+
+
+def queue(name: str) -> str:
+    """Return the address of a queue of the stack."""
+    return f"https://sqs.eu-central-1.amazonaws.com/123456789012/{STACK}-{name}"
+
+
+def letters(name: str) -> Break:
+    """Return a queue with three messages."""
+    return lambda memory: memory.queues[queue(name)].update(ApproximateNumberOfMessages="3")
+
+
+def mapping(logical_id: str) -> str:
+    """Return the id of what wakes a function."""
+    return f"{STACK}-{logical_id}".ljust(UUID_LENGTH, "-")
 
 
 def drift(status: str, path: str | None = None) -> Break:
@@ -292,7 +309,53 @@ FAULTS = (
           lambda memory: memory.rules.pop(first("AWS::Events::Rule", memory))),
     Fault("a rule without a target", "rule_without_target",
           lambda memory: next(iter(memory.rules.values())).update(targets=0)),
-    Fault("a message in the dead-letter queue", "dead_letters", put(queue_length=3)),
+    Fault("a message in the dead-letter queue", "dead_letters", letters("DeadLetterQueue")),
+    Fault("messages that no webhook took", "webhook_dead_letters",
+          letters("webhooks-dead-letters.fifo")),
+    Fault("a webhooks' queue that is gone", "queue_missing",
+          lambda memory: memory.queues.pop(queue("webhooks.fifo"))),
+    Fault("a pictures' queue that is gone", "queue_missing",
+          lambda memory: memory.queues.pop(queue("pictures"))),
+    Fault("a pictures' queue that drops what fails", "queue_without_dead_letters",
+          lambda memory: memory.queues[queue("pictures")].pop("RedrivePolicy")),
+    Fault("orders of pictures that nobody draws", "stream_stopped",
+          lambda memory: memory.mappings[mapping("DrawPictureFunctionQueued")].update(
+              State="Disabled")),
+    Fault("webhooks that nobody sends", "stream_failing",
+          lambda memory: memory.mappings[mapping("DeliverWebhookFunctionQueued")].update(
+              LastProcessingResult="PROBLEM: the function's role lacks sqs:ReceiveMessage")),
+    # ---- the HTTP API, people, erasure and marks ----
+    Fault("an API that is gone", "api_missing", lambda memory: memory.routes.clear()),
+    Fault("a route that is gone", "api_route_missing",
+          lambda memory: memory.routes[HTTP_API].pop("ANY /v1/{proxy+}")),
+    Fault("a route that lets everybody in", "api_route_open",
+          lambda memory: memory.routes[HTTP_API].update({"ANY /v1/{proxy+}": "NONE"})),
+    Fault("an open route made by hand", "api_route_open",
+          lambda memory: memory.routes[HTTP_API].update({"GET /v1/models": "NONE"})),
+    Fault("an authorizer that is gone", "api_authorizer_missing", put(authorizers=[])),
+    Fault("an authorizer of somebody else", "api_authorizer_missing",
+          put(authorizers=["everybody"])),
+    Fault("a user pool that is gone", "user_pool_missing", lambda memory: memory.pools.clear()),
+    Fault("a user pool that is open", "user_pool_open",
+          lambda memory: memory.pools[f"{STACK}-people"].update(
+              AdminCreateUserConfig={"AllowAdminCreateUserOnly": False})),
+    Fault("a user pool without its client", "user_pool_client_missing",
+          lambda memory: memory.pool_clients.clear()),
+    Fault("people who choose their tenant", "attribute_writable",
+          lambda memory: memory.pool_clients[f"{STACK}-UserPoolClient"].update(
+              WriteAttributes=["email", "custom:tenant"])),
+    Fault("an erasure's machine that is gone", "machine_gone",
+          lambda memory: memory.machines.pop(
+              f"arn:aws:states:eu-central-1:123456789012:stateMachine:{STACK}-erase-subject")),
+    Fault("a receipt's key that is being deleted", "key_disabled",
+          lambda memory: memory.keys[f"{STACK}-ReceiptKey"].update(state="PendingDeletion")),
+    Fault("a receipt's key that is gone", "key_missing",
+          lambda memory: memory.keys.pop(f"{STACK}-ReceiptKey")),
+    Fault("no secret of the marks", "marks_secret_missing", lambda memory: memory.secrets.clear()),
+    Fault("a secret of the marks that is being deleted", "marks_secret_deleted",
+          lambda memory: memory.secrets[f"{STACK}-MarksSecret"].update(DeletedDate=NOW)),
+    before("a secret of the marks that nobody has made", "marks_secret_missing",
+           given={"MarksSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:m"}),
     Fault("a subscription that nobody confirmed", "subscription_pending",
           lambda memory: next(iter(memory.topics.values()))[0].update(
               SubscriptionArn="PendingConfirmation")),

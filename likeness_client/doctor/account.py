@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from likeness_client.aws_errors import CONFIG, explain, is_about_access, is_forbidden
 
 ACTIONS: dict[str, dict[str, str]] = {
+    "apigatewayv2": {"get_authorizers": "GET", "get_routes": "GET"},
     "cloudformation": {
         "describe_stack_drift_detection_status": "DescribeStackDriftDetectionStatus",
         "describe_stack_resource_drifts": "DescribeStackResourceDrifts",
@@ -23,6 +24,10 @@ ACTIONS: dict[str, dict[str, str]] = {
         "list_stack_resources": "ListStackResources",
     },
     "cloudwatch": {"describe_alarms": "DescribeAlarms"},
+    "cognito-idp": {
+        "describe_user_pool": "DescribeUserPool",
+        "describe_user_pool_client": "DescribeUserPoolClient",
+    },
     "dynamodb": {
         "describe_continuous_backups": "DescribeContinuousBackups",
         "describe_table": "DescribeTable",
@@ -61,6 +66,7 @@ ACTIONS: dict[str, dict[str, str]] = {
         "describe_endpoint_config": "DescribeEndpointConfig",
         "describe_model": "DescribeModel",
     },
+    "secretsmanager": {"describe_secret": "DescribeSecret"},
     "service-quotas": {
         "list_aws_default_service_quotas": "ListAWSDefaultServiceQuotas",
         "list_requested_service_quota_change_history_by_quota": (
@@ -75,7 +81,12 @@ ACTIONS: dict[str, dict[str, str]] = {
 }
 """IAM's name for each call, by service and by boto3's name of the operation."""
 
-PREFIXES = {"s3control": "s3", "service-quotas": "servicequotas", "stepfunctions": "states"}
+PREFIXES = {
+    "apigatewayv2": "apigateway",
+    "s3control": "s3",
+    "service-quotas": "servicequotas",
+    "stepfunctions": "states",
+}
 """IAM's prefix of a service, where it is not boto3's name of the service."""
 
 REFUSALS = {

@@ -426,7 +426,21 @@ CATALOGUE: dict[str, Entry] = {
         " not start.",
         "aws s3 sync FOLDER s3://{bucket}/{subject}  # or deploy with SafetyCheckerId=none",
     ),
-    # ---- keys -------------------------------------------------------------------------------
+    # ---- keys and secrets -------------------------------------------------------------------
+    "marks_secret_missing": Entry(
+        ERROR,
+        "The secret of the marks does not exist",
+        "The endpoint derives the keys of its marks from {subject}, which does not exist here: it"
+        " does not start.",
+        DEPLOY + "MarksSecretArn=ARN",
+    ),
+    "marks_secret_deleted": Entry(
+        ERROR,
+        "The secret of the marks is being deleted",
+        "{subject} cannot be read: the endpoint does not start, and once the secret is gone nobody"
+        " can read the marks of earlier pictures.",
+        "aws secretsmanager restore-secret --region {region} --secret-id {subject}",
+    ),
     "key_missing": Entry(
         ERROR,
         "A KMS key does not exist",
@@ -554,20 +568,20 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "stream_stopped": Entry(
         ERROR,
-        "A function no longer reads the table's stream",
-        "The event source mapping {subject} is {state}.",
+        "A function no longer reads its stream or queue",
+        "The event source mapping {subject} is {state}: what lies there is not worked on.",
         "aws lambda update-event-source-mapping --region {region} --uuid {uuid} --enabled",
     ),
     "stream_failing": Entry(
         ERROR,
-        "A function cannot read the table's stream",
+        "A function cannot read its stream or queue",
         "The event source mapping {subject} is on, but its last result is a problem.",
         "aws lambda get-event-source-mapping --region {region} --uuid {uuid}",
     ),
     "machine_gone": Entry(
         ERROR,
         "A state machine is gone",
-        "The state machine {subject} is {state}: no upload is processed.",
+        "The state machine {subject} is {state}: {loss}.",
         "sam deploy --stack-name {stack} --region {region}",
     ),
     # ---- events, queue, topics, alarms ------------------------------------------------------
@@ -601,6 +615,79 @@ CATALOGUE: dict[str, Entry] = {
         "Events were not delivered",
         "{count} messages lie in the dead-letter queue.",
         "likeness replay {url}",
+    ),
+    "webhook_dead_letters": Entry(
+        NOTE,
+        "Messages to webhooks were given up",
+        "{count} messages were not taken by tenants' webhooks within a day. A tenant may order each"
+        " again: POST /v1/webhooks/ID/deliveries/ID:replay.",
+        "aws sqs receive-message --region {region} --queue-url {url} --visibility-timeout 0",
+    ),
+    "queue_missing": Entry(
+        ERROR,
+        "A queue is gone",
+        "The queue {subject} does not exist any more: {loss}.",
+        "sam deploy --stack-name {stack} --region {region}"
+        "  # with a new stack: CloudFormation does not see that it is gone",
+    ),
+    "queue_without_dead_letters": Entry(
+        WARNING,
+        "A queue drops what nobody could work on",
+        "{subject} has no dead-letter queue: a message that fails again and again is never seen.",
+        "aws sqs set-queue-attributes --region {region} --queue-url {url}"
+        " --attributes RedrivePolicy=POLICY  # as template.yaml has it",
+    ),
+    # ---- the HTTP API -----------------------------------------------------------------------
+    "api_missing": Entry(
+        ERROR,
+        "The HTTP API is gone",
+        "The API {api} ({subject}) does not exist any more: no application gets an answer.",
+        "aws apigatewayv2 get-apis --region {region}  # then deploy a new stack",
+    ),
+    "api_route_missing": Entry(
+        ERROR,
+        "A route of the HTTP API is gone",
+        "The API {api} has no route {subject}: its callers get 404.",
+        "aws apigatewayv2 get-routes --region {region} --api-id {api}  # then make it again",
+    ),
+    "api_route_open": Entry(
+        ERROR,
+        "A route of the HTTP API asks nobody who is calling",
+        "The route {subject} has no authorizer: everybody's requests reach the functions.",
+        "aws apigatewayv2 get-routes --region {region} --api-id {api}"
+        "  # then aws apigatewayv2 update-route --authorization-type CUSTOM --authorizer-id ID",
+    ),
+    "api_authorizer_missing": Entry(
+        ERROR,
+        "The HTTP API does not ask the authorizer",
+        "No authorizer of {subject} calls {function}: nobody checks API keys and ID tokens.",
+        "sam deploy --stack-name {stack} --region {region}",
+    ),
+    "user_pool_missing": Entry(
+        ERROR,
+        "The user pool is gone",
+        "The user pool {pool} ({subject}) does not exist any more: nobody can sign in.",
+        DEPLOY + "OidcIssuer=ISSUER OidcAudience=AUDIENCE  # or a new stack, with a new pool",
+    ),
+    "user_pool_open": Entry(
+        ERROR,
+        "Strangers may make themselves accounts",
+        "The user pool {pool} lets everybody sign up; the template lets operators only.",
+        "sam deploy --stack-name {stack} --region {region}  # after a change of the pool and back",
+    ),
+    "user_pool_client_missing": Entry(
+        ERROR,
+        "The user pool's client is gone",
+        "The client {client} of {pool} does not exist any more: nobody can sign in.",
+        "aws cognito-idp list-user-pool-clients --region {region} --user-pool-id {pool}",
+    ),
+    "attribute_writable": Entry(
+        ERROR,
+        "People may choose their tenant or role",
+        "The client {client} may write {subject}: a person who is signed in can give themselves"
+        " another tenant's rights.",
+        "aws cognito-idp describe-user-pool-client --region {region} --user-pool-id {pool}"
+        " --client-id {client}  # then update-user-pool-client --write-attributes email",
     ),
     "subscription_pending": Entry(
         WARNING,

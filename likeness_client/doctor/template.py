@@ -32,7 +32,7 @@ class Template:
     conditions: Mapping[str, Any]
 
     resources: Mapping[str, Mapping[str, str]]
-    """Type, and where there are any condition and name, by logical id."""
+    """Type, and where there are any condition, name, route and authorization, by logical id."""
 
     rules: Mapping[str, Any]
     """Values that exclude each other: RuleCondition and Assertions by the rule's name."""
@@ -121,6 +121,9 @@ def facts_of(expanded: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str,
         name = _name_in(resource)
         if name is not None:
             kept["Name"] = name
+        if resource["Type"] == "AWS::ApiGatewayV2::Route":
+            kept["Route"] = resource["Properties"]["RouteKey"]
+            kept["Authorization"] = resource["Properties"]["AuthorizationType"]
         resources[logical_id] = kept
     parameters = {
         name: {key: value for key, value in rule.items() if key != "Description"}

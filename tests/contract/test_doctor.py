@@ -43,5 +43,5 @@ def test_every_condition_and_rule_can_be_evaluated() -> None:
 def test_the_policy_only_reads() -> None:
     (statement,) = json.loads((ROOT / "docs/doctor-policy.json").read_text())["Statement"]
     verbs = {action.partition(":")[2] for action in statement["Action"]}
-    readers = ("BatchGet", "Describe", "Detect", "Get", "List", "Query", "Simulate")
+    readers = ("BatchGet", "Describe", "Detect", "Get", "GET", "List", "Query", "Simulate")
     assert [verb for verb in verbs if not verb.startswith(readers)] == []

@@ -31,6 +31,7 @@ def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
     [
         ("AWS::SNS::Topic", ("KmsMasterKeyId",)),
         ("AWS::SQS::Queue", ("KmsMasterKeyId",)),
+        ("AWS::SecretsManager::Secret", ("KmsKeyId",)),
         ("AWS::Logs::LogGroup", ("KmsKeyId",)),
         ("AWS::DynamoDB::Table", ("SSESpecification", "KMSMasterKeyId")),
         ("AWS::Serverless::Function", ("KmsKeyArn",)),

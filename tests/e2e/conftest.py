@@ -29,15 +29,21 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Its weights have the names of diffusers' fp16 variant only: all tests train and draw with them.
     """
-    folder = tmp_path_factory.mktemp("base") / BASE_ID
+    folder = untrained_base(tmp_path_factory.mktemp("base"))
+    for weights in folder.rglob("*.safetensors"):
+        weights.rename(weights.with_name(f"{weights.stem}.fp16.safetensors"))
+    return folder
+
+
+def untrained_base(parent: Path) -> Path:
+    """Write a base with random weights, as its card describes it; return its folder."""
+    folder = parent / BASE_ID
     subprocess.run(
         [ROOT / ".venv/torch/bin/python", "-m", "local.embedded_base.untrained", folder],
         check=True,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
     )
-    for weights in folder.rglob("*.safetensors"):
-        weights.rename(weights.with_name(f"{weights.stem}.fp16.safetensors"))
     return folder
 
 

@@ -161,7 +161,15 @@ class Memory:
     mappings: dict[str, Answer] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
     rules: dict[str, Answer] = field(default_factory=dict)
-    queue_length: int = 0
+    queues: dict[str, Answer] = field(default_factory=dict)
+    """Attributes of the queues, by address."""
+    routes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The kind of authorization of each route, by API."""
+    authorizers: list[str] = field(default_factory=list)
+    """Functions that the API asks who is calling."""
+    pools: dict[str, Answer] = field(default_factory=dict)
+    pool_clients: dict[str, Answer] = field(default_factory=dict)
+    secrets: dict[str, Answer] = field(default_factory=dict)
     topics: dict[str, list[Answer]] = field(default_factory=dict)
     alarms: dict[str, Answer] = field(default_factory=dict)
     tables: dict[str, Answer] = field(default_factory=dict)
@@ -412,6 +420,34 @@ def make_alarm(memory: Memory, logical_id: str, name: str) -> None:
     }
 
 
+def make_api(memory: Memory, _id: str, name: str) -> None:
+    """Make the API with the template's routes."""
+    values = shipped().values(memory.parameters) | {"AWS::Region": REGION}
+    memory.routes[name] = {
+        resource["Route"]: resource["Authorization"]
+        for _, resource in shipped().active(values)
+        if "Route" in resource
+    }
+    memory.authorizers.append(f"{STACK}-authorize")
+
+
+def make_queue(memory: Memory, logical_id: str, url: str) -> None:
+    """Make a queue; those of work give up what fails."""
+    memory.queues[url] = {"ApproximateNumberOfMessages": "0"}
+    if "DeadLetter" not in logical_id:
+        memory.queues[url]["RedrivePolicy"] = '{"maxReceiveCount": 4}'
+
+
+def make_pool(memory: Memory, _id: str, name: str) -> None:
+    """Make a user pool for people whom operators invite."""
+    memory.pools[name] = {"Id": name, "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True}}
+
+
+def make_pool_client(memory: Memory, _id: str, name: str) -> None:
+    """Make the pages' client of the user pool."""
+    memory.pool_clients[name] = {"ClientId": name, "WriteAttributes": ["email"]}
+
+
 def make_table(memory: Memory, logical_id: str, name: str) -> None:
     """Make a table as the template says."""
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
@@ -438,6 +474,16 @@ MAKERS: dict[str, tuple[Callable[[Memory, str, str], None], ...]] = {
     "AWS::SNS::Topic": (make_topic,),
     "AWS::CloudWatch::Alarm": (make_alarm,),
     "AWS::DynamoDB::Table": (make_table,),
+    "AWS::ApiGatewayV2::Api": (make_api,),
+    "AWS::Cognito::UserPool": (make_pool,),
+    "AWS::Cognito::UserPoolClient": (make_pool_client,),
+    "AWS::SQS::Queue": (make_queue,),
+    "AWS::KMS::Key": (
+        lambda memory, _id, name: memory.keys.update({name: {"state": "Enabled", "policy": {}}}),
+    ),
+    "AWS::SecretsManager::Secret": (
+        lambda memory, _id, name: memory.secrets.update({name: {"Name": name}}),
+    ),
     "AWS::SageMaker::Endpoint": (make_endpoint,),
     "AWS::SageMaker::Model": (make_model,),
     "AWS::SageMaker::EndpointConfig": (make_config,),
@@ -770,8 +816,46 @@ def events_list_targets_by_rule(memory: Memory, asked: Answer) -> Answer:
 
 
 @answers("sqs")
-def sqs_get_queue_attributes(memory: Memory, _asked: Answer) -> Answer:
-    return {"Attributes": {"ApproximateNumberOfMessages": str(memory.queue_length)}}
+def sqs_get_queue_attributes(memory: Memory, asked: Answer) -> Answer:
+    found = entry(memory.queues, asked["QueueUrl"], "AWS.SimpleQueueService.NonExistentQueue")
+    wanted = {name: found[name] for name in asked["AttributeNames"] if name in found}
+    return {"Attributes": wanted} if wanted else {}
+
+
+@answers("apigatewayv2")
+def apigatewayv2_get_routes(memory: Memory, asked: Answer) -> Answer:
+    found = entry(memory.routes, asked["ApiId"], "NotFoundException")
+    return {"Items": [{"RouteKey": key, "AuthorizationType": kind} for key, kind in found.items()]}
+
+
+@answers("apigatewayv2")
+def apigatewayv2_get_authorizers(memory: Memory, asked: Answer) -> Answer:
+    entry(memory.routes, asked["ApiId"], "NotFoundException")
+    functions = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
+    path = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions"
+    return {
+        "Items": [
+            {"Name": "callers", "AuthorizerUri": f"{path}/{functions}:{name}/invocations"}
+            for name in memory.authorizers
+        ]
+    }
+
+
+@answers("cognito-idp")
+def cognito_idp_describe_user_pool(memory: Memory, asked: Answer) -> Answer:
+    return {"UserPool": entry(memory.pools, asked["UserPoolId"], "ResourceNotFoundException")}
+
+
+@answers("cognito-idp")
+def cognito_idp_describe_user_pool_client(memory: Memory, asked: Answer) -> Answer:
+    entry(memory.pools, asked["UserPoolId"], "ResourceNotFoundException")
+    found = entry(memory.pool_clients, asked["ClientId"], "ResourceNotFoundException")
+    return {"UserPoolClient": found}
+
+
+@answers("secretsmanager")
+def secretsmanager_describe_secret(memory: Memory, asked: Answer) -> Answer:
+    return entry(memory.secrets, asked["SecretId"], "ResourceNotFoundException")
 
 
 @answers("sns")

@@ -23,12 +23,11 @@ from local.demo.subscriber import Subscriber
 from local.demo.upload import consent, put_base
 from local.sagemaker.container.images import python_program
 from tests.cloud import eventually
-from tests.e2e.conftest import base
+from tests.e2e.conftest import untrained_base
 from tests.e2e.stack import BASE_ID, SMALL, Stack, photos
 
-__all__ = ["base"]
-
-LAST_RELEASE = "v0.2.0"
+LAST_RELEASE = "d0ed159a4857ba15a5a311907f026de0d5739efe"
+"""The commit of the tag v0.2.0: a clone has the commit, and perhaps no tags."""
 TRAINER = "likeness-waiting-trainer"
 PARAMETERS = {"BaseId": BASE_ID, "TrainingQuota": "1", "TrainingImageUri": f"{TRAINER}:1"}
 RELEASED = (
@@ -54,7 +53,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
         capture_output=True,
     )
-    assert archive.returncode == 0, f"{archive.stderr.decode()}: is the tag here? git fetch --tags"
+    shallow = "is it a shallow clone? git fetch --unshallow"
+    assert archive.returncode == 0, f"{archive.stderr.decode()}: {shallow}"
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     deployment.build(folder)
@@ -64,6 +64,12 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gate") / "open"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base of files whose names the release knows too: it reads no fp16 variants."""
+    return untrained_base(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")

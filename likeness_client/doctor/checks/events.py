@@ -18,8 +18,20 @@ LOSSES = {
 }
 """Topics that somebody must read, and what is lost otherwise. Nobody needs progress bars."""
 
-DEAD_LETTERS = "DeadLetterQueue"
-"""Logical id of the queue that `likeness replay` empties."""
+QUEUE = "AWS::SQS::Queue"
+QUEUE_GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+
+DEAD_LETTERS = {
+    "DeadLetterQueue": "dead_letters",
+    "WebhooksDeadLetterQueue": "webhook_dead_letters",
+}
+"""Queues of what was given up, and the code of a message in each."""
+
+QUEUE_LOSSES = {
+    "PicturesQueue": "no picture that the HTTP API was asked for is drawn",
+    "WebhooksQueue": "no webhook is told anything",
+}
+"""Queues of work, and what is lost without each."""
 
 
 def check_bucket_events(deployment: Deployment, account: Account) -> Iterator[Finding]:
@@ -67,19 +79,36 @@ def check_targets(deployment: Deployment, account: Account) -> Iterator[Finding]
 
 
 def check_dead_letters(deployment: Deployment, account: Account) -> Iterator[Finding]:
-    """Find events that could not be delivered. Other queues have work in them, or a tenant's."""
-    for logical_id, url in deployment.of_type("AWS::SQS::Queue"):
-        if logical_id != DEAD_LETTERS:
-            continue
-        attributes = account.ask(
-            "sqs",
-            "get_queue_attributes",
-            QueueUrl=url,
-            AttributeNames=["ApproximateNumberOfMessages"],
-        )["Attributes"]
-        count = int(attributes["ApproximateNumberOfMessages"])
-        if count:
-            yield find(deployment, "dead_letters", logical_id, count=count, url=url)
+    """Find events that could not be delivered, and messages that no webhook took."""
+    for logical_id, url in deployment.of_type(QUEUE):
+        code = DEAD_LETTERS.get(logical_id)
+        found = attributes(account, url, "ApproximateNumberOfMessages") if code else None
+        count = int((found or {}).get("ApproximateNumberOfMessages", 0))
+        if code is not None and count:
+            yield find(deployment, code, logical_id, count=count, url=url)
+
+
+def check_work_queues(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find queues that are gone, and queues of work that drop what fails."""
+    for logical_id, url in deployment.of_type(QUEUE):
+        found = attributes(account, url, "RedrivePolicy")
+        if found is None:
+            loss = QUEUE_LOSSES.get(logical_id, "what fails is lost")
+            yield find(deployment, "queue_missing", logical_id, loss=loss)
+        elif logical_id in QUEUE_LOSSES and "RedrivePolicy" not in found:
+            yield find(deployment, "queue_without_dead_letters", logical_id, url=url)
+
+
+def attributes(account: Account, url: str, name: str) -> dict[str, str] | None:
+    """Return a queue's attribute of this name, if it is set; None: there is no such queue."""
+    try:
+        answer = account.ask("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=[name])
+    except ClientError as error:
+        if code_in(error) not in QUEUE_GONE:
+            raise
+        return None
+    found: dict[str, str] = answer.get("Attributes", {})
+    return found
 
 
 def check_topics(deployment: Deployment, account: Account) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Functions, what wakes them from the table's stream, and the state machines."""
+"""Functions, the streams and queues that wake them, and the state machines."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,8 @@ from likeness_client.doctor.finding import Finding
 
 FUNCTION = "AWS::Lambda::Function"
 MISSING = "ResourceNotFoundException"
+LOSSES = {"EraseSubjectStateMachine": "nobody's photos and models can be erased"}
+"""What is lost without a state machine, where it is not the uploads."""
 
 
 def check_functions(deployment: Deployment, account: Account) -> Iterator[Finding]:
@@ -51,7 +53,7 @@ def check_concurrency(deployment: Deployment, account: Account) -> Iterator[Find
 
 
 def check_streams(deployment: Deployment, account: Account) -> Iterator[Finding]:
-    """Find functions that the jobs table's stream does not wake."""
+    """Find functions that their stream or queue does not wake."""
     for logical_id, uuid in deployment.of_type("AWS::Lambda::EventSourceMapping"):
         try:
             found = account.ask("lambda", "get_event_source_mapping", UUID=uuid)
@@ -69,7 +71,7 @@ def check_streams(deployment: Deployment, account: Account) -> Iterator[Finding]
 
 def check_machines(deployment: Deployment, account: Account) -> Iterator[Finding]:
     """Find state machines that take no execution."""
-    for _, arn in deployment.of_type("AWS::StepFunctions::StateMachine"):
+    for logical_id, arn in deployment.of_type("AWS::StepFunctions::StateMachine"):
         name = arn.rpartition(":")[2]
         try:
             status = account.ask("stepfunctions", "describe_state_machine", stateMachineArn=arn)[
@@ -80,4 +82,5 @@ def check_machines(deployment: Deployment, account: Account) -> Iterator[Finding
                 raise
             status = "gone"
         if status != "ACTIVE":
-            yield find(deployment, "machine_gone", name, state=status)
+            loss = LOSSES.get(logical_id, "no upload is processed")
+            yield find(deployment, "machine_gone", name, state=status, loss=loss)

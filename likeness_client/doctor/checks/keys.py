@@ -44,9 +44,11 @@ def check_named_keys(deployment: Deployment, account: Account) -> Iterator[Findi
 
 
 def check_stack_keys(deployment: Deployment, account: Account) -> Iterator[Finding]:
-    """Find keys of the stack's buckets that cannot be used."""
+    """Find keys of the stack's buckets, and its own keys, that cannot be used."""
     for _, bucket in deployment.of_type("AWS::S3::Bucket"):
         yield from check_key_of(deployment, account, bucket)
+    for logical_id, key in deployment.of_type("AWS::KMS::Key"):
+        yield from check_key(deployment, account, key, logical_id, for_roles=False)
 
 
 def check_key_of(deployment: Deployment, account: Account, bucket: str) -> Iterator[Finding]:
@@ -73,9 +75,9 @@ def key_of(account: Account, bucket: str) -> str | None:
 
 
 def check_key(
-    deployment: Deployment, account: Account, key: str, used_by: str
+    deployment: Deployment, account: Account, key: str, used_by: str, *, for_roles: bool = True
 ) -> Iterator[Finding]:
-    """Yield why a key cannot be used, if it cannot."""
+    """Yield why a key cannot be used, if it cannot; ``for_roles``: by SageMaker's roles."""
     home = key.split(":")[3] if key.startswith("arn:") else deployment.region
     if home != deployment.region:
         yield find(deployment, "key_other_region", key, used_by=used_by, found=home)
@@ -91,7 +93,7 @@ def check_key(
     if state != "Enabled":
         mend = MENDS.get(state, OTHERWISE).format(region=quote(deployment.region), key=quote(key))
         yield find(deployment, "key_disabled", key, used_by=used_by, state=state, mend=mend)
-    elif metadata.get("KeyManager") == "CUSTOMER":
+    elif for_roles and metadata.get("KeyManager") == "CUSTOMER":
         yield from check_key_policy(deployment, account, key, used_by)
 
 

@@ -18,8 +18,14 @@ from local.cloud.typing_aliases import Stock
 
 
 def unpacked(layer: Stock) -> Path:
-    """Return the folder of a layer version, named by its hash; unpack it when it is missing."""
-    data: bytes = lambda_svc._resolve_layer_zip(layer)
+    """Return the folder of a layer version, named by its hash; unpack it when it is missing.
+
+    Raises:
+        FileNotFoundError: there is no such version, as after the laptop's AWS was reset.
+    """
+    data: bytes | None = lambda_svc._resolve_layer_zip(layer)
+    if data is None:
+        raise FileNotFoundError(f"the layer version {layer['Arn']} does not exist any more")
     folder = paths.LAYERS / hashlib.sha256(data).hexdigest()
     paths.LAYERS.mkdir(parents=True, exist_ok=True)
     with (paths.LAYERS / "lock").open("w") as lock:

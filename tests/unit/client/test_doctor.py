@@ -19,7 +19,7 @@ from bench.doctor.__main__ import (
     silent_denials,
     surplus,
 )
-from bench.doctor.faults import FAULTS, Fault, first, quota
+from bench.doctor.faults import FAULTS, Fault, first, letters, quota
 from contracts.shared.quotas import refusal_sentence
 from likeness_client.__main__ import main
 from likeness_client.doctor import account as asking
@@ -173,8 +173,8 @@ def test_the_exit_status_is_that_of_the_worst_finding(run: Run, name: str, statu
 def test_a_call_that_is_denied_ends_with_its_own_status(run: Run) -> None:
     aws = FakeAws()
     assert run(aws, "--region", REGION)[0] == 0
-    aws.memory.denied.add("kms:DescribeKey")
-    assert run(aws, "--region", REGION)[0] == 0, "no key is used"
+    aws.memory.denied.add("kms:GetKeyPolicy")
+    assert run(aws, "--region", REGION)[0] == 0, "no customer's key is used"
     aws.memory.denied.add("events:DescribeRule")
     assert run(aws, "--region", REGION)[0] == 3
     quota("ml.g5.2xlarge for training job usage", 0)(aws.memory)
@@ -192,7 +192,7 @@ def test_without_the_stacks_nothing_is_examined(
 
 def test_the_report_says_what_why_and_how(run: Run) -> None:
     aws = FakeAws()
-    aws.memory.queue_length = 3
+    letters("DeadLetterQueue")(aws.memory)
     _, text = run(aws, "--region", REGION)
     queue = first("AWS::SQS::Queue", aws.memory)
     head, _, rest = text.partition("\n")
@@ -224,8 +224,8 @@ def test_a_stack_that_is_not_there_is_not_examined_further(run: Run) -> None:
 
 def test_a_check_can_be_left_out(run: Run) -> None:
     aws = FakeAws()
-    aws.memory.queue_length = 3
-    assert run(aws, "--region", REGION, "--skip", "dead_letters")[0] == 0
+    letters("DeadLetterQueue")(aws.memory)
+    assert run(aws, "--region", REGION, "--skip", "dead_letters", "--skip", "work_queues")[0] == 0
     assert "sqs:GetQueueAttributes" not in aws.called
 
 
