@@ -33,10 +33,10 @@ def test_the_studio_shows_the_current_text_and_no_other(language: str) -> None:
     }
     assert shown == TEXTS[CURRENT][language]._asdict()
     page = (SITE / "pages/consent.js").read_text()
-    said = {
+    shown_names = {
         name for name in ConsentText._fields if f'"{name}"' in page or f"consent.{name}" in page
     }
-    assert said == set(ConsentText._fields)
+    assert shown_names == set(ConsentText._fields)
 
 
 def test_every_language_of_the_studio_has_the_text() -> None:

@@ -372,7 +372,7 @@ def task_or_failure(
 
 
 def task_of(models: Storage, record: JobRecord) -> TrainingTask:
-    """Return the request and the photos that passed.
+    """Return the request and the photos that passed; the consent is no business of the trainer.
 
     Raises:
         TrainingFailedError: these documents are missing.
@@ -386,7 +386,7 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     of_class = () if report is None else class_photos_of(report)
     return TrainingTask(
         job_id=record.job_id,
-        request=accepted.request,
+        request=accepted.request.model_copy(update={"consent": None}),
         photos=photos,
         class_photos=of_class,
         adapter=None if adapter is None else in_channel(record.job_id, adapter),

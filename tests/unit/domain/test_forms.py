@@ -212,6 +212,15 @@ def test_consent_is_kept_with_the_accepted_request() -> None:
     assert (kept.given_by, kept.purposes, kept.retention_days) == ("person-17", ("avatar",), 30)
 
 
+def test_the_trainer_is_not_given_the_consent() -> None:
+    intake = asking("2026-01")
+    job = accepted(intake, GOOD, consent=CONSENT)
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    record = intake.jobs.get(job.job_id)
+    assert isinstance(record, JobRecord)
+    assert task_of(intake.models, record).request.consent is None
+
+
 def test_no_consent_is_asked_for_unless_the_stack_does() -> None:
     assert accept_request(announced(put_upload(memory := memory_intake(), GOOD)), memory, NOW)
 
