@@ -10,6 +10,7 @@ from aws.dead_letters import SqsDeadLetters
 from aws.erasures import DynamoErasures
 from aws.executions import StepFunctionsExecutions
 from aws.jobs.table import DynamoJobs
+from aws.marks import marks_from_env
 from aws.notifier import SnsNotifier
 from aws.rate_limit import RateLimiter
 from aws.signer import KmsSigner
@@ -63,6 +64,7 @@ def launch_services() -> LaunchServices:
         training=training_services(),
         bases=S3Storage.from_env("BASES_BUCKET"),
         settings=settings_from_env(),
+        marks=marks_from_env(),
         has_time=has_time,
     )
 

@@ -103,6 +103,27 @@ def derive_keys(seed: str, purpose: Purpose) -> MarkKeys:
     return MarkKeys(_derive(seed, f"{purpose} watermark"), _derive(seed, f"{purpose} signing"))
 
 
+def task_keys(training: MarkKeys, job_id: str) -> MarkKeys:
+    """Return the keys with which a training may mark the pictures of one job.
+
+    The signing key is this job's alone: whoever reads it can sign as this job and as nothing else.
+    The watermark's key is that of all trainings, because a reader must know it before the model.
+    The operator's own private key stays out of every plan.
+
+    Args:
+        training: the keys of the purpose ``training``.
+        job_id: the job that the pictures are of.
+    """
+    label = f"likeness marks 1: job {job_id}".encode()
+    return MarkKeys(training.watermark, hmac.digest(training.signing, label, "sha256"))
+
+
+def task_reading_keys(secret: MarkSecret, job_id: str) -> list[MarkKeys]:
+    """Return every key with which a training may have signed as this job, the one in use first."""
+    seeds = (secret.seed, *secret.previous_seeds)
+    return [task_keys(derive_keys(seed, "training"), job_id) for seed in seeds]
+
+
 def _derive(seed: str, label: str) -> bytes:
     return hmac.digest(seed.encode(), f"likeness marks 1: {label}".encode(), "sha256")
 
