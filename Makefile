@@ -146,6 +146,12 @@ $(ENVS)/node/.ready:
 	@npm install --silent --no-save --prefix $(@D) asl-validator@4.0.0
 	@touch $@
 
+# The TypeScript client's compiler and types, as its lock file has them.
+$(ENVS)/typescript/.ready: $(ENVS)/tools/.installers clients/typescript/package.json clients/typescript/package-lock.json
+	$(call SAY,typescript (the TypeScript client's compiler))
+	@mkdir -p $(@D) && cp clients/typescript/package.json clients/typescript/package-lock.json $(@D) && cd $(@D) && npm ci --silent
+	@touch $@
+
 # ---- the laptop ------------------------------------------------------------------------------------
 
 demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-file: your own)
@@ -225,6 +231,11 @@ smoke-training:
 smoke-serving:
 	@$(call ready,torch,torch/.tests)
 	$(TORCH)/pytest -m serving tests/smoke/test_serv*.py
+
+.PHONY: clients-typescript
+clients-typescript: ## the TypeScript client and the webhook example: compiled, run against the API's real routes, packed (20 seconds)
+	@$(call ready,clients,tools/.tests typescript/.ready)
+	$(TOOLS)/pytest -p no:randomly tests/clients
 
 corpus: ## 700 kinds of bad and odd uploads through intake, under Lambda's memory, and a naive reader beside it (15 minutes)
 	@$(call ready,unit,tools/.tests)
@@ -355,7 +366,7 @@ format: ## format the code, and mend what the linter can mend by itself
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
-GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/openapi.py docs/map.py
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/openapi.py docs/clients.py docs/map.py
 
 generated: ## write the committed files that scripts make: state machines, diagrams, schemas, tables, map
 	@$(call ready,lint,tools/.lint)

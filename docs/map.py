@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,7 +107,11 @@ SECTIONS = (
         "What `make images`, CodeBuild and GitHub run, and where the images are kept.",
         ("pipeline.yaml", "images/", ".github/workflows/", ".dockerignore"),
     ),
-    Section("The client", "The command `likeness` and its Python API.", ("likeness_client/",)),
+    Section(
+        "The clients",
+        "The command `likeness` and its Python API; the same API in TypeScript.",
+        ("likeness_client/", "clients/"),
+    ),
     Section(
         "The laptop",
         "The embedded AWS, the demo, the embedded base model and the drawn portraits.",
@@ -122,6 +126,7 @@ SECTIONS = (
             "tests/contract/",
             "tests/integration/",
             "tests/smoke/",
+            "tests/clients/",
             "tests/e2e/",
             "tests/fakes/",
             "tests/",
@@ -190,8 +195,11 @@ DATA = {
 
 LINES = {
     "template.yaml": "Every resource of the stack, its parameters and its outputs.",
+    "clients/typescript/package.json": "The npm package: its exports and its scripts.",
+    "clients/typescript/package-lock.json": "The compiler and Node's types, by version and hash.",
+    "clients/typescript/tsconfig.json": "How the package is compiled.",
+    "clients/typescript/tsconfig.test.json": "How its tests are compiled.",
     "Makefile": "Every command for people: `make help` lists them.",
-    "docs/examples/webhook_receiver.ts": "A receiver of webhooks in TypeScript, without a library.",
     "CHANGELOG.md": "What each version added, changed and fixed.",
     "likeness_client/py.typed": "Says that the client has types.",
     "CONTRIBUTING.md": "How to set up, test and change Likeness.",
@@ -364,6 +372,7 @@ def _reader(path: str) -> Callable[[str], str]:
     readers = {
         ".json": _comment_of_json,
         ".c": _comment_of_c,
+        ".ts": _comment_of_typescript,
         ".py": _docstring,
     }
     if PurePosixPath(path).suffix in readers:
@@ -383,6 +392,11 @@ def _comment_of_json(text: str) -> str:
 def _comment_of_c(text: str) -> str:
     found = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
     return re.sub(r"^\s*\*", "", found[1], flags=re.MULTILINE) if found else ""
+
+
+def _comment_of_typescript(text: str) -> str:
+    lines = takewhile(lambda line: line.startswith("//"), text.splitlines())
+    return "\n".join(line.removeprefix("//").strip() for line in lines)
 
 
 def _comment(text: str) -> str:

@@ -1,19 +1,40 @@
-"""Pictures from a personal model, in a line of Python or on the command line.
+"""From photos to pictures of a personal model, in some lines of Python or on the command line.
 
-    from likeness_client import Likeness
-    answer = Likeness("likeness-endpoint").generate("<target model>", "a photo of sks person")
-    answer.pictures[0].save("me.png")
+    from pathlib import Path
+    from likeness_client import LikenessApi, NewPicture
 
-The target model and its trigger word stand in the notice that ended the training. It speaks to AWS,
-or to the laptop when AWS_ENDPOINT_URL names it.
+    with LikenessApi() as api:  # LIKENESS_API and LIKENESS_API_KEY
+        upload = api.upload(Path("photos"))
+        job = api.train(upload.id, {"instance_prompt": "a photo of sks person",
+                                    "class_prompt": "a photo of a person"})
+        model = api.wait_for_job(job.id).model_id
+        picture = api.draw(model, NewPicture(prompt="a photo of sks person by the sea"))
+        api.save_pictures(picture, Path("me.png"))
+
+``AsyncLikenessApi`` has the same methods. ``Likeness`` asks the SageMaker endpoint itself, with AWS
+credentials: pip install 'likeness[aws]'.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contracts.documents.api.pictures import NewPicture
     from contracts.documents.hosting import ModelAnswer, ModelQuestion
+    from contracts.documents.upload.request import TrainingRequest
     from likeness_client.answer import Answer, Picture
+    from likeness_client.api._async.client import AsyncLikenessApi
+    from likeness_client.api._sync.client import LikenessApi
+    from likeness_client.api.errors import (
+        ApiError,
+        JobFailedError,
+        LikenessError,
+        NotReachedError,
+        PictureFailedError,
+        TransferError,
+        UploadRefusedError,
+    )
+    from likeness_client.api.webhooks import ForgedDeliveryError, verify_webhook
     from likeness_client.client import Likeness
     from likeness_client.errors import GenerationError
     from likeness_client.functions import FunctionFailedError
@@ -22,16 +43,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "ApiError",
+    "AsyncLikenessApi",
+    "ForgedDeliveryError",
     "FunctionFailedError",
     "GenerationError",
+    "JobFailedError",
     "Likeness",
+    "LikenessApi",
+    "LikenessError",
     "ModelAnswer",
     "ModelQuestion",
+    "NewPicture",
+    "NotReachedError",
     "NotStoredError",
     "Picture",
+    "PictureFailedError",
+    "TrainingRequest",
+    "TransferError",
+    "UploadRefusedError",
     "__version__",
     "ask",
     "choose",
+    "verify_webhook",
 ]
 
 __version__ = "0.2.0"
@@ -48,6 +82,19 @@ _HOMES = {
     "ask": "models",
     "choose": "models",
     "NotStoredError": "store",
+    "AsyncLikenessApi": "api._async.client",
+    "LikenessApi": "api._sync.client",
+    "NewPicture": "api.documents",
+    "TrainingRequest": "api.documents",
+    "ApiError": "api.errors",
+    "JobFailedError": "api.errors",
+    "LikenessError": "api.errors",
+    "NotReachedError": "api.errors",
+    "PictureFailedError": "api.errors",
+    "TransferError": "api.errors",
+    "UploadRefusedError": "api.errors",
+    "ForgedDeliveryError": "api.webhooks",
+    "verify_webhook": "api.webhooks",
 }
 
 

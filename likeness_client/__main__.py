@@ -1,76 +1,23 @@
-"""The command line: ``likeness check FOLDER`` before an upload; ``likeness generate`` after.
+"""The command line: ``likeness check FOLDER``, ``upload FOLDER --watch``, ``pictures MODEL WORDS``.
 
-In between, ``likeness status JOB --watch`` and ``likeness cancel JOB``.
-
-``likeness generate <target model> "a photo of sks" --endpoint NAME`` draws.
+Commands that name an API (--api, LIKENESS_API) speak HTTP; the others ask AWS, and need boto3.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import get_args
-from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-
-from contracts.documents.api.callers import Scope
 from contracts.errors import DecoderBrokenError
-from likeness_client import keys
-from likeness_client.answer import Answer
-from likeness_client.aws_errors import explain, is_about_access, is_missing
-from likeness_client.bases import add as base_add
-from likeness_client.bases import check as base_check
-from likeness_client.bases.calibrate import calibrate
-from likeness_client.bases.errors import BaseRefusedError
-from likeness_client.bases.mirror import open_bucket
-from likeness_client.bench import NotMeasuredError, Order, measure
-from likeness_client.check import check
-from likeness_client.client import Likeness
+from likeness_client.check import CheckOptions, check
 from likeness_client.command_line import make_parser
-from likeness_client.doctor.account import NotAskedError
-from likeness_client.doctor.command import Question, SamConfigError, check_names, diagnose
-from likeness_client.erase import NoSubjectError, NotErasedError, run_erase, run_receipt
-from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
-from likeness_client.functions import FunctionFailedError
-from likeness_client.imports import NotImportedError, import_lora
-from likeness_client.imports import Order as ImportOrder
-from likeness_client.jobs import UnknownJobError, show, stop
-from likeness_client.models import NoTenantError, show_models
-from likeness_client.replay import replay
-from likeness_client.stack import NoStackError
-from likeness_client.store import NotStoredError
-from likeness_client.uninstall import NotConfirmedError, NotUninstalledError, uninstall
-from likeness_client.verify import NotVerifiedError, print_root, verify
-from likeness_client.verify import Question as MarksQuestion
 
-NOT_ARGUMENTS = {
-    *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
-}
-ADDRESS = "AWS_ENDPOINT_URL"
-"""Botocore's variable, and the beginning of those for single services."""
+HTTP_ONLY = frozenset({"upload", "pictures", "files"})
+HTTP_FIRST = frozenset({"status", "cancel"})
+"""These also read a jobs table: with --table, or where no API is named."""
 
-
-class UsageError(Exception):
-    """The command cannot be carried out as it was given."""
-
-
-NOT_AS_GIVEN = (
-    *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
-    *(NotVerifiedError, SamConfigError, UnknownJobError),
-    *(keys.NoApiError, keys.NotAKeyError),
-)
-"""What the command names is not there."""
-
-ANSWERS = (
-    *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
-    *(NotConfirmedError, NotErasedError, NotImportedError, NotMeasuredError),
-    NotUninstalledError,
-)
-"""The answer is no, or AWS could not be asked."""
+OF_AWS = {"boto3", "botocore"}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -89,22 +36,46 @@ def main(words: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry out the command, and say in one sentence what went wrong."""
+    """Carry out the command on this machine, over HTTP, or by asking AWS."""
+    if options.command == "check":
+        return run_check(options)
+    if speaks_http(options):
+        from likeness_client.api.command import run as over_http  # noqa: PLC0415 - httpx waits
+
+        return over_http(options)
     try:
-        check_addresses()
-        return COMMANDS[options.command](options)
-    except NOT_AS_GIVEN as error:
+        from likeness_client.aws_commands import run as by_aws  # noqa: PLC0415 - boto3 waits
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in OF_AWS:
+            raise
+        words = f"`{options.command}` asks AWS itself: pip install 'likeness[aws]'"
+        more = ", or name an API by --api" if options.command in HTTP_FIRST else ""
+        return complain(words + more, ExitCode.NOT_FOUND)
+    return by_aws(options)
+
+
+def speaks_http(options: argparse.Namespace) -> bool:
+    """Return whether the command goes to an API: what is written goes before the environment."""
+    if options.command in HTTP_ONLY:
+        return True
+    if options.command not in HTTP_FIRST:
+        return False
+    if options.api or options.table:
+        return bool(options.api)
+    return bool(os.environ.get("LIKENESS_API"))
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Judge a folder."""
+    try:
+        wanted = CheckOptions(options.resolution, options.base, options.explain)
+        return check(options.folder, wanted)
+    except NoFolderError as error:
         return complain(str(error), ExitCode.NOT_FOUND)
-    except ANSWERS as error:
-        unasked = isinstance(error, NotAskedError) or is_about_access(error.__cause__)
-        return complain(str(error), ExitCode.NO_AWS if unasked else ExitCode.REFUSED)
-    except ParamValidationError as error:
-        return complain(explain(error), ExitCode.NOT_FOUND)
-    except BotoCoreError as error:
-        return complain(explain(error), ExitCode.NO_AWS)
-    except ClientError as error:
-        missing = is_missing(error)
-        return complain(explain(error), ExitCode.NOT_FOUND if missing else ExitCode.NO_AWS)
+    except DecoderBrokenError as error:
+        reason = error.facts["reason"]
+        words = f"no photo was judged: {reason}; is Pillow installed for {sys.executable}?"
+        return complain(words, ExitCode.NOT_FOUND)
 
 
 def complain(words: str, code: ExitCode) -> ExitCode:
@@ -112,271 +83,6 @@ def complain(words: str, code: ExitCode) -> ExitCode:
     sys.stderr.write(f"likeness: {words}\n")
     return code
 
-
-def check_addresses() -> None:
-    """Let only addresses pass that botocore can use: it ends in a traceback for others.
-
-    Raises:
-        UsageError: AWS_ENDPOINT_URL or one of its kind is no address.
-    """
-    for name, value in os.environ.items():
-        if name.startswith(ADDRESS) and value:
-            try:
-                address = urlsplit(value)
-                good = address.scheme in {"http", "https"} and address.hostname
-                _ = address.port
-            except ValueError:
-                good = None
-            if not good:
-                raise UsageError(f"{name} is no address such as http://127.0.0.1:4566")
-
-
-def run_check(options: argparse.Namespace) -> int:
-    """Judge a folder.
-
-    Raises:
-        UsageError: this installation cannot decode photos.
-    """
-    try:
-        return check(options.folder, options.resolution, explain=options.explain)
-    except DecoderBrokenError as error:
-        reason = error.facts["reason"]
-        raise UsageError(
-            f"no photo was judged: {reason}; is Pillow installed for {sys.executable}?"
-        ) from error
-
-
-def run_replay(options: argparse.Namespace) -> int:
-    """Empty the dead-letter queue."""
-    return replay(options.queue_url, dry_run=options.dry_run)
-
-
-def run_uninstall(options: argparse.Namespace) -> int:
-    """Remove a stack with all that it holds."""
-    return uninstall(options.stack, keep=options.keep, yes=options.yes, dry_run=options.dry_run)
-
-
-def run_doctor(options: argparse.Namespace) -> int:
-    """Examine a deployment, before or after it is made.
-
-    Raises:
-        UsageError: a check that is left out does not exist.
-    """
-    if unknown := set(options.skip) - {*check_names()}:
-        raise UsageError(
-            f"--skip {' '.join(sorted(unknown))}: checks are {' '.join(check_names())}"
-        )
-    return diagnose(
-        Question(
-            region=options.region,
-            stack=options.stack,
-            overrides=options.parameter_overrides,
-            config_env=options.config_env,
-            config_file=options.config_file,
-            skip=options.skip,
-            deep=options.hash,
-            json=options.json,
-        )
-    )
-
-
-def run_base(options: argparse.Namespace) -> int:
-    """Add, check or calibrate a base.
-
-    Raises:
-        UsageError: nothing says where the base is.
-    """
-    if options.part == "calibrate":
-        return calibrate(options.stack, options.photos, yes=options.yes)
-    bucket = open_bucket(options.to, options.stack)
-    if options.part == "add":
-        names = base_add.Order.__dataclass_fields__.keys() - {"base_id"}
-        chosen = {name: getattr(options, name) for name in names}
-        return base_add.add(base_add.Order(base_id=options.id, **chosen), bucket)
-    if Path(options.base).is_dir():
-        return base_check.check(base_check.FolderStore(Path(options.base)), options.base)
-    if bucket is None:
-        raise UsageError(f"there is no folder {options.base}; for an id give --to or --stack")
-    store = base_check.BucketStore(bucket, options.base, deep=options.hash)
-    return base_check.check(store, options.base)
-
-
-def run_bench(options: argparse.Namespace) -> int:
-    """Measure instance types."""
-    order = Order(options.photos, options.types, options.steps, options.save, options.yes)
-    return measure(options.stack, order)
-
-
-def run_verify(options: argparse.Namespace) -> int:
-    """Read a picture's marks, or print the certificates that they are checked with.
-
-    Raises:
-        UsageError: no file is named.
-    """
-    if options.file is None and not options.print_root:
-        raise UsageError("name the picture's file, or ask for --print-root")
-    file = options.file or Path()
-    question = MarksQuestion(file, options.stack, options.secret, options.json)
-    return print_root(question) if options.print_root else verify(question)
-
-
-def run_models(options: argparse.Namespace) -> int:
-    """List models."""
-    return show_models(options.function, options.tenant, wake=options.wake)
-
-
-def run_keys(options: argparse.Namespace) -> int:
-    """Make, list or end API keys.
-
-    Raises:
-        UsageError: a word is missing, or a scope does not exist.
-    """
-    if options.what == "revoke":
-        if not options.key:
-            raise UsageError("name the key to revoke by --key; `likeness keys list` shows it")
-        return keys.revoke(options.stack, options.key)
-    if not options.tenant:
-        raise UsageError(f"name the tenant by --tenant for `likeness keys {options.what}`")
-    if options.what == "list":
-        return keys.show(options.stack, options.tenant)
-    return keys.create(
-        options.stack,
-        options.tenant,
-        options.name,
-        scopes_of(options.scopes),
-        mode="mock" if options.mock else "live",
-        days=options.days,
-    )
-
-
-def scopes_of(words: str) -> list[Scope]:
-    """Return the scopes of a list with commas.
-
-    Raises:
-        UsageError: one of them does not exist.
-    """
-    known: dict[str, Scope] = {scope: scope for scope in get_args(Scope)}
-    wanted = [word.strip() for word in words.split(",")]
-    if unknown := [word for word in wanted if word not in known]:
-        raise UsageError(f"--scopes {','.join(unknown)}: scopes are {', '.join(known)}")
-    return [known[word] for word in wanted]
-
-
-def run_import(options: argparse.Namespace) -> int:
-    """Upload a LoRA that another tool has trained."""
-    words = options.tenant, options.trigger, options.subject
-    order = ImportOrder(options.file, *words, options.consent)
-    return import_lora(options.stack, order)
-
-
-def run_status(options: argparse.Namespace) -> int:
-    """Show or follow a job."""
-    table = table_of(options)
-    return show(table, options.job, watch=options.watch, patience_seconds=options.patience)
-
-
-def run_cancel(options: argparse.Namespace) -> int:
-    """Stop a job."""
-    table = table_of(options)
-    return stop(table, options.job, options.function, patience_seconds=options.patience)
-
-
-def table_of(options: argparse.Namespace) -> str:
-    """Return the jobs table's name.
-
-    Raises:
-        UsageError: nobody names it.
-    """
-    if not options.table:
-        raise UsageError(
-            "name the jobs table, the stack's output JobsTableName, by --table or"
-            " LIKENESS_JOBS_TABLE"
-        )
-    table: str = options.table
-    return table
-
-
-def run_generate(options: argparse.Namespace) -> int:
-    """Draw, save, and say where.
-
-    Raises:
-        UsageError: there is no endpoint, no picture to start from, or no folder to save in.
-        GenerationError: there is no picture.
-    """
-    if not options.endpoint:
-        raise UsageError("name the endpoint by --endpoint or LIKENESS_ENDPOINT")
-    if not options.out.parent.is_dir():
-        raise UsageError(f"--out: there is no folder {options.out.parent}")
-    chosen = {
-        name: value
-        for name, value in vars(options).items()
-        if name not in NOT_ARGUMENTS and value is not None
-    }
-    image = read_image(options.image)
-    client = Likeness(options.endpoint)
-    try:
-        answer = client.generate(
-            options.model, options.prompt, options.negative_prompt, options.store, image, **chosen
-        )
-    except NotStoredError as error:
-        save(error.answer, options.out)
-        raise
-    save(answer, options.out)
-    return ExitCode.DONE
-
-
-def read_image(path: Path | None) -> bytes | None:
-    """Return the picture to start from.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return None if path is None else path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"--image {path}: {error.strerror}") from error
-
-
-def save(answer: Answer, first: Path) -> None:
-    """Write the files, and say where.
-
-    Raises:
-        UsageError: the disk does not take them.
-    """
-    places = name_files(first, len(answer.pictures))
-    for place, picture in zip(places, answer.pictures, strict=True):
-        try:
-            picture.save(place)
-        except OSError as error:
-            raise UsageError(f"--out {place}: {error.strerror}") from error
-        sys.stdout.write(f"{place} seed={picture.seed}\n")
-    if answer.stored_at:
-        sys.stdout.write(f"{answer.stored_at}\n")
-
-
-def name_files(first: Path, count: int) -> list[Path]:
-    """Return one path for each picture: ``me.png``, ``me-2.png``, ..."""
-    more = [first.with_stem(f"{first.stem}-{number}") for number in range(2, count + 1)]
-    return [first, *more]
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "check": run_check,
-    "import": run_import,
-    "status": run_status,
-    "cancel": run_cancel,
-    "erase": run_erase,
-    "receipt": run_receipt,
-    "models": run_models,
-    "generate": run_generate,
-    "replay": run_replay,
-    "uninstall": run_uninstall,
-    "doctor": run_doctor,
-    "bench": run_bench,
-    "verify": run_verify,
-    "base": run_base,
-    "keys": run_keys,
-}
 
 if __name__ == "__main__":
     sys.exit(main())

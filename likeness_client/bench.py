@@ -30,7 +30,6 @@ from likeness_client.stack import Stack, find
 D = TypeVar("D", bound=Document)
 
 TENANT = "likeness-bench"
-STEPS = 200
 REQUEST = {
     "instance_prompt": "a photo of a sks person",
     "class_prompt": "a photo of a person",

@@ -17,9 +17,11 @@ from contracts.shared.layout import REQUEST_FILE, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.retention import UPLOADS
+from contracts.shared.tokens import trigger_codes
 from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
+from domain.intake.trigger_words import words_of
 from domain.intake.uploads import PinnedUpload, pin_upload
 from domain.ports.storage import ObjectTooLargeError
 from domain.requests.consent import ConsentRules, refuse_consent
@@ -40,6 +42,17 @@ class JudgedFolder(NamedTuple):
     photos: tuple[PhotoVerdict, ...]
     class_photos: int
     """How many class photos can be used."""
+
+
+class CheckOptions(NamedTuple):
+    """What ``likeness check`` is told beside the folder."""
+
+    resolution: int | None = None
+    """The base model's; None: the smallest."""
+    base: Path | None = None
+    """Folder of a base, whose tokenizer judges the trigger word."""
+    explain: bool = False
+    """Whether to list what became of each setting of another tool's files."""
 
 
 def judge_folder(storage: FolderStorage, upload: PinnedUpload, resolution: int) -> JudgedFolder:
@@ -65,7 +78,7 @@ def read_folder(storage: FolderStorage, upload: PinnedUpload) -> MergedRequest |
     return merge_sources(RequestSources(body, bodies, upload.names))
 
 
-def check(folder: Path, resolution: int | None = None, *, explain: bool = False) -> int:
+def check(folder: Path, wanted: CheckOptions = CheckOptions()) -> int:  # noqa: B008 - frozen
     """Say every verdict, and what is wrong with the request; REFUSED if it would be refused.
 
     Raises:
@@ -76,13 +89,13 @@ def check(folder: Path, resolution: int | None = None, *, explain: bool = False)
     if not found.files and not found.obstacles:
         _print(f"{shown(folder)} is empty.")
     try:
-        good = judge(FolderStorage(folder, found.files), resolution, explain=explain)
+        good = judge(FolderStorage(folder, found.files), wanted)
     except OSError as error:  # a file went, or a disk failed, since the walk
         raise NoFolderError(f"{shown(folder)} cannot be read: {error.strerror}") from error
     return ExitCode.DONE if good and not found.obstacles else ExitCode.REFUSED
 
 
-def judge(storage: FolderStorage, resolution: int | None, *, explain: bool = False) -> bool:
+def judge(storage: FolderStorage, wanted: CheckOptions) -> bool:
     """Say every verdict; return whether the folder would be accepted."""
     try:
         upload = pin_upload(storage, PLACE, ChildArchives())
@@ -101,13 +114,15 @@ def judge(storage: FolderStorage, resolution: int | None, *, explain: bool = Fal
         problems = 1
         _print(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
     asked = None if merged is None else merged.request.resolution
-    judged = judge_folder(storage, upload, asked or resolution or MIN_SIDE)
+    judged = judge_folder(storage, upload, asked or wanted.resolution or MIN_SIDE)
     print_request(merged)
     print_consent(merged, datetime.now(UTC))
-    if explain:
+    if wanted.explain:
         print_explained(merged)
     trigger_word = DEFAULT_TRIGGER_WORD if merged is None else merged.request.trigger_word
     good = print_verdicts(judged, trigger_word)
+    if wanted.base is not None:
+        print_trigger(trigger_word, wanted.base)
     return good >= MIN_PHOTOS and problems == 0
 
 
@@ -176,6 +191,21 @@ def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:
     good = sum(verdict.verdict != "refused" for verdict in judged.photos)
     _print(f"Photos that can be used: {good} of {len(judged.photos)}; needed: {MIN_PHOTOS}.")
     return good
+
+
+def print_trigger(trigger_word: str, base: Path) -> None:
+    """Print the advice on the trigger word that the base's tokenizer gives."""
+
+    def read(path: str) -> bytes | None:
+        file = base / path
+        return file.read_bytes() if file.is_file() else None
+
+    known = words_of(read)
+    if known is None:
+        _print(f"{shown(base)} has no tokenizer of CLIP's kind: the trigger word is not judged.")
+        return
+    for code in trigger_codes(trigger_word, known):
+        _print(f"advice    {CODES[code].text} {CODES[code].hint}")
 
 
 def words(verdict: PhotoVerdict) -> list[str]:

@@ -14,9 +14,8 @@ from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.samplers import find_sampler
 from contracts.shared.styles import Style
 from likeness_client import __version__
-from likeness_client.bench import STEPS
+from likeness_client.defaults import PATIENCE_SECONDS, STEPS
 from likeness_client.exit_codes import EXPLAINED
-from likeness_client.jobs import PATIENCE_SECONDS
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 _RAW = argparse.RawDescriptionHelpFormatter
@@ -33,9 +32,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"likeness {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_check(commands)
-    add_import(commands)
+    add_upload(commands)
     add_status(commands)
     add_cancel(commands)
+    add_pictures(commands)
+    add_files(commands)
+    add_import(commands)
     add_erase(commands)
     add_receipt(commands)
     add_models(commands)
@@ -70,9 +72,72 @@ def add_check(commands: Commands) -> None:
         help="the base model's; a request.json in the folder that names one wins",
     )
     check.add_argument(
+        "--base",
+        type=Path,
+        metavar="FOLDER",
+        help="a base's folder: its tokenizer says whether the trigger word is a rare, short one",
+    )
+    check.add_argument(
         "--explain",
         action="store_true",
         help="list which settings of another tool's files are carried, changed and ignored",
+    )
+
+
+def add_upload(commands: Commands) -> None:
+    """Add ``likeness upload``."""
+    upload = add_command(commands, "upload", "Upload photos over the HTTP API and train on them")
+    upload.add_argument(
+        "place", type=Path, metavar="FOLDER|ARCHIVE", help="photos with captions, or a zip or tar"
+    )
+    upload.add_argument(
+        "--request",
+        type=Path,
+        metavar="FILE",
+        help="what to train (default: the folder's request.json)",
+    )
+    upload.add_argument("--no-train", action="store_true", help="only upload")
+    upload.add_argument("--watch", action="store_true", help="print each change until the end")
+    add_api(upload)
+
+
+def add_pictures(commands: Commands) -> None:
+    """Add ``likeness pictures``."""
+    pictures = add_command(commands, "pictures", "Draw pictures over the HTTP API")
+    pictures.add_argument("model", metavar="MODEL", help="the model's id")
+    pictures.add_argument(
+        "prompt", metavar="PROMPT", help="name the subject by its trigger word, or <<TOK>>"
+    )
+    pictures.add_argument("--negative-prompt", metavar="TEXT", help="what to avoid")
+    add_out(pictures)
+    for name, words in WHOLE_NUMBERS.items():
+        pictures.add_argument(f"--{name}", type=int, metavar="N", help=words)
+    for name, words in BROKEN_NUMBERS.items():
+        pictures.add_argument(f"--{name}", type=float, metavar="X", help=words)
+    add_words(pictures)
+    add_api(pictures)
+
+
+def add_files(commands: Commands) -> None:
+    """Add ``likeness files``."""
+    files = add_command(commands, "files", "Download a model's files over the HTTP API")
+    files.add_argument("model", metavar="MODEL", help="the model's id")
+    files.add_argument(
+        "--out",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="where to save (default: this folder)",
+    )
+    add_api(files)
+
+
+def add_api(command: argparse.ArgumentParser) -> None:
+    """Add what names the HTTP API; its key stands in no command line, where others would see it."""
+    command.add_argument(
+        "--api",
+        metavar="URL",
+        help="the stack's output ApiUrl, also $LIKENESS_API; the key comes from $LIKENESS_API_KEY",
     )
 
 
@@ -181,11 +246,13 @@ def add_receipt(commands: Commands) -> None:
 
 def add_job(command: argparse.ArgumentParser) -> None:
     """Add what names a job."""
-    command.add_argument("job", metavar="JOB", help="the job id, or TENANT/UPLOAD")
+    command.add_argument(
+        "job", metavar="JOB", help="the job's or the upload's id; with a table also TENANT/UPLOAD"
+    )
+    add_api(command)
     command.add_argument(
         "--table",
-        default=os.environ.get("LIKENESS_JOBS_TABLE"),
-        help="the stack's output JobsTableName, also $LIKENESS_JOBS_TABLE",
+        help="without an API: the stack's output JobsTableName, also $LIKENESS_JOBS_TABLE",
     )
     command.add_argument(
         "--patience",
@@ -430,13 +497,7 @@ def add_generate(commands: Commands) -> None:
         default=os.environ.get("LIKENESS_ENDPOINT"),
         help="the endpoint's name, also $LIKENESS_ENDPOINT",
     )
-    generate.add_argument(
-        "--out",
-        type=Path,
-        default=Path("picture.png"),
-        metavar="FILE",
-        help="where to save; further pictures get -2, -3 ... (default: %(default)s)",
-    )
+    add_out(generate)
     generate.add_argument("--image", type=Path, metavar="FILE", help="a PNG or JPEG to start from")
     generate.add_argument(
         "--store", metavar="s3://BUCKET/tenants/TENANT", help="keep a copy of all in S3"
@@ -444,32 +505,51 @@ def add_generate(commands: Commands) -> None:
     add_picture_arguments(generate)
 
 
-def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
-    """Add PictureArguments; what is not given is left to the base model."""
-    whole = {
-        "num-inference-steps": "1 to 150",
-        "seed": "of the first picture; the next has the next seed",
-        "height": "pixels, a multiple of 8",
-        "width": "pixels, a multiple of 8",
-        "num-images-per-prompt": "1 to 4",
-        "quality": "of a JPEG or WebP, 1 to 100",
-    }
-    for name, words in whole.items():
-        generate.add_argument(f"--{name}", type=int, metavar="N", help=words)
-    broken = {
-        "guidance-scale": "0 to 30",
-        "lora-scale": "weight of the adapter, 0 (the bare base) to 2",
-        "strength": "with --image: how much of it may change, above 0 up to 1",
-    }
-    for name, words in broken.items():
-        generate.add_argument(f"--{name}", type=float, metavar="X", help=words)
-    generate.add_argument(
+WHOLE_NUMBERS = {
+    "num-inference-steps": "1 to 150",
+    "seed": "of the first picture; the next has the next seed",
+    "height": "pixels, a multiple of 8",
+    "width": "pixels, a multiple of 8",
+    "num-images-per-prompt": "1 to 4",
+}
+BROKEN_NUMBERS = {
+    "guidance-scale": "0 to 30",
+    "lora-scale": "weight of the adapter, 0 (the bare base) to 2",
+}
+"""Fields of an order of pictures, over either door."""
+
+
+def add_out(command: argparse.ArgumentParser) -> None:
+    """Add where pictures are saved."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("picture.png"),
+        metavar="FILE",
+        help="where to save; further pictures get -2, -3 ... (default: %(default)s)",
+    )
+
+
+def add_words(command: argparse.ArgumentParser) -> None:
+    """Add the sampler and the style."""
+    command.add_argument(
         "--scheduler",
         type=read_sampler,
         metavar="NAME",
         help="a sampler by A1111's or ComfyUI's name, or a diffusers class",
     )
-    generate.add_argument("--style", choices=get_args(Style), help="words around both prompts")
+    command.add_argument("--style", choices=get_args(Style), help="words around both prompts")
+
+
+def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
+    """Add PictureArguments; what is not given is left to the base model."""
+    whole = WHOLE_NUMBERS | {"quality": "of a JPEG or WebP, 1 to 100"}
+    for name, words in whole.items():
+        generate.add_argument(f"--{name}", type=int, metavar="N", help=words)
+    strength = {"strength": "with --image: how much of it may change, above 0 up to 1"}
+    for name, words in (BROKEN_NUMBERS | strength).items():
+        generate.add_argument(f"--{name}", type=float, metavar="X", help=words)
+    add_words(generate)
     generate.add_argument("--output-format", choices=get_args(OutputFormat), help="of the files")
     generate.add_argument(
         "--adapter",

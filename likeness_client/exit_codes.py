@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     """The command cannot be carried out as it was given: a missing option, file, job or table."""
 
     NO_AWS = 3
-    """AWS could not be asked: Region, credentials, permission or connection."""
+    """AWS or the API could not be asked: Region, credentials, permission or connection."""
 
     WARNED = 4
     """``doctor`` found nothing that stops the stack, but something that does not work as wanted."""
@@ -34,8 +34,9 @@ exit status:
      no picture was drawn; messages stay in the queue; doctor found an error;
      the picture has no mark of the stack
   2  the command cannot be carried out as given: an option, file, job, table or function is missing
-  3  AWS could not be asked: Region, credentials, permission or connection
+  3  AWS or the API could not be asked: Region, credentials, permission or connection
   4  doctor found warnings, but no error
 
+The API is found by --api or LIKENESS_API, and its key by LIKENESS_API_KEY.
 AWS is found as by the AWS CLI: AWS_PROFILE, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL and so on.
 """

@@ -14,13 +14,13 @@ from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, StatusChange, UploadRow
 from contracts.shared.layout import upload_prefix, upload_row
 from likeness_client.aws_errors import CONFIG
+from likeness_client.defaults import PATIENCE_SECONDS
 from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import call
+from likeness_client.job_lines import job_line, step_words, waiting_words
 
 ENDED = {"succeeded", "failed", "canceled"}
 EVERY_SECONDS = 2.0
-PATIENCE_SECONDS = 60.0
-"""How long ``--watch`` waits for an upload to be accepted: a cold start takes a few seconds."""
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 UPLOAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}/[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -189,8 +189,7 @@ def describe(found: Found) -> str:
     """
     if isinstance(found, RefusedUpload):
         return f"{'refused':<10}  {'AcceptRequest':<13}        {found.code}"
-    words = f"{found.status:<10}  {found.stage:<13} {found.percent:3} %  {details(found)}"
-    return words.rstrip()
+    return job_line(found.status, found.stage, found.percent, details(found))
 
 
 def details(status: StatusChange) -> str:
@@ -198,13 +197,10 @@ def details(status: StatusChange) -> str:
     if status.code is not None:
         return status.code
     if status.queue_place is not None:
-        reason = {"slot": "a training job to end", "capacity": "SageMaker to have an instance"}
-        waits = reason[status.waiting_for or "slot"]
         quote = f'; AWS answers: "{status.refusal}"' if status.refusal else ""
-        return f"place {status.queue_place} in the queue, waits for {waits}{quote}"
+        return waiting_words(status.queue_place, status.waiting_for) + quote
     if status.eta_seconds is not None:
-        left = f"about {status.eta_seconds} s to the last one"
-        return f"step {status.step} of {status.total_steps}, {left}"
+        return step_words(status.step, status.total_steps, status.eta_seconds)
     return ""
 
 

@@ -46,7 +46,7 @@ class Needs(NamedTuple):
     port: bool = False
 
 
-MIB = {"tools": 450, "lambda": 60, "sam": 350, "torch": 1700, "node": 60}
+MIB = {"tools": 450, "lambda": 60, "sam": 350, "torch": 1700, "node": 60, "typescript": 40}
 """Disk that each environment takes, with the bytecode that comes by use."""
 NEEDS: Dict[str, Needs] = {
     "demo": Needs(("tools", "lambda", "sam", "torch"), memory_mib=4000, run_mib=500, port=True),
@@ -57,6 +57,7 @@ NEEDS: Dict[str, Needs] = {
     "torch": Needs(("tools", "torch"), memory_mib=4000),
     "test": Needs(("tools", "lambda", "sam", "torch"), memory_mib=6000, run_mib=1000),
     "lint": Needs(("tools", "sam", "node"), memory_mib=2000, node=True),
+    "clients": Needs(("tools", "typescript"), node=True),
 }
 
 
@@ -216,8 +217,9 @@ def tool_problems(needs: Needs, machine: Machine) -> List[str]:
     if needs.node and (machine.node is None or machine.node < OLDEST_NODE or not machine.has_npm):
         found = "none" if machine.node is None else _text(machine.node)
         problems.append(
-            f"Node {_text(OLDEST_NODE)} or newer with npm is needed to check the state machines,"
-            f" found: {found}. Debian, Ubuntu: apt install nodejs npm. No other target needs it."
+            f"Node {_text(OLDEST_NODE)} or newer with npm is needed to check the state machines"
+            f" and the TypeScript client, found: {found}. Debian, Ubuntu: apt install nodejs npm."
+            " No target but lint and clients-typescript needs it."
         )
     return problems
 

@@ -31,7 +31,8 @@ NO_PEOPLE = Issuer("https://issuer.invalid", "nobody", "custom:tenant", "custom:
 class Gateway:
     """A WSGI application in front of the API's function.
 
-    ``lasting`` is the fuzzer's own key: it finds the key in the list, and revokes it.
+    ``lasting`` is the fuzzer's own key: it finds the key in the list, and revokes it. For it alone
+    files arrive by themselves, and each request has an Idempotency-Key of its own.
     """
 
     def __init__(self, stores: Services, lasting: ApiKey | None = None) -> None:
@@ -42,10 +43,13 @@ class Gateway:
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a request of WSGI."""
         self.asked += 1
-        if self.lasting is not None:
+        event = _event(environ)
+        if self.lasting is None:
+            answer = self.answer(event)
+        else:
             self.stores.keys.rows[self.lasting.key_id] = self.lasting  # type: ignore[attr-defined]
-        answer = self.answer(self._fresh(_event(environ)))
-        self._send(answer)
+            answer = self.answer(self._fresh(event))
+            self._send(answer)
         status = HTTPStatus(answer["statusCode"])
         body = answer["body"].encode()
         headers = {**answer["headers"], "Content-Length": f"{len(body)}"}

@@ -26,7 +26,7 @@ from bench.people.cases import (
 from bench.report import Figure, finish
 from contracts.documents.photos import PhotoVerdict
 from contracts.shared import layout
-from contracts.shared.faces import SAME_PERSON_DISTANCE
+from contracts.shared.thresholds import DEFAULTS
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces
 from runtime.imaging.faces import ChildFaceFinder
 from tests.fakes.storage import MemoryStorage
@@ -63,9 +63,10 @@ def pairs(finder: ChildFaceFinder) -> Iterator[Figure]:
     same = [d for (one, other), d in apart.items() if person[one] == person[other]]
     different = [d for (one, other), d in apart.items() if person[one] != person[other]]
     yield Figure("same person: pairs", len(same))
-    yield Figure("same person: largest distance", max(same), "", SAME_PERSON_DISTANCE, "less")
+    limit = DEFAULTS.max_person_distance
+    yield Figure("same person: largest distance", max(same), "", limit, "less")
     yield Figure("different people: pairs", len(different))
-    yield Figure("different people: smallest distance", min(different), "", SAME_PERSON_DISTANCE)
+    yield Figure("different people: smallest distance", min(different), "", limit)
     yield Figure("CPU a photo, start shared", finder.seconds / len(found), "s", MAX_SECONDS, "less")
 
 

@@ -3,7 +3,7 @@
 Usage: WEBHOOK_SECRET=whsec_... python webhook_receiver.py 8080
 
 It answers 204 to a message that we have signed in the last five minutes, and 401 to anything else.
-Answer quickly and work later: who has not answered after 15 seconds gets the message again.
+Answer quickly and work later: who has not answered after 10 seconds gets the message again.
 """
 
 import hmac

@@ -1,9 +1,10 @@
 // A receiver of Likeness's webhooks, with nothing but Node's own library (20 or newer).
 //
-// Usage: WEBHOOK_SECRET=whsec_... npx tsx webhook_receiver.ts 8080
+// Usage: npx tsc --module nodenext --target es2022 --types node webhook_receiver.ts
+//        WEBHOOK_SECRET=whsec_... node webhook_receiver.js 8080
 //
 // It answers 204 to a message that we have signed in the last five minutes, and 401 to anything else.
-// Answer quickly and work later: who has not answered after 15 seconds gets the message again.
+// Answer quickly and work later: who has not answered after 10 seconds gets the message again.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from time import monotonic
 
+from pydantic import ValidationError
+
 from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
 from aws.consents import DynamoConsents
@@ -18,6 +20,7 @@ from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
 from aws.versions import S3Versions
 from aws.warm_pools import SageMakerWarmPools
+from contracts.shared.thresholds import IntakeThresholds
 from domain.erasure.receipts import ReceiptServices
 from domain.erasure.services import ErasingServices, StoppingServices
 from domain.notices.services import NoticeServices
@@ -84,6 +87,20 @@ def prices_from_env() -> PriceTable:
     """Return the price table, with the operator's price of the stack's own instance type."""
     usd = settings.decimal("TRAINING_PRICE_USD_PER_HOUR")
     return PriceTable({settings.text("TRAINING_INSTANCE_TYPE"): usd} if usd else {})
+
+
+def thresholds_from_env() -> IntakeThresholds:
+    """Return the operator's thresholds of intake.
+
+    Raises:
+        MissingVariableError: the variable is not the JSON of thresholds within their bounds.
+    """
+    try:
+        return IntakeThresholds.model_validate_json(settings.text("INTAKE_THRESHOLDS"))
+    except ValidationError as error:
+        named = ", ".join(str(next(iter(one["loc"]), "all")) for one in error.errors())
+        message = f"environment variable INTAKE_THRESHOLDS: {named}; see template.yaml"
+        raise settings.MissingVariableError(message) from None
 
 
 def notice_services(notifier: Notifier | None = None) -> NoticeServices:

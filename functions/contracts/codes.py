@@ -293,6 +293,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "low_quality": CodeEntry(
+        "The photo is not good enough",
+        "Its sharpness, brightness or contrast is below what the request or the stack wants.",
+        "Upload a sharper or better lit photo, or lower quality_threshold in the request.",
+        "owner",
+        False,
+    ),
     "too_dark": CodeEntry(
         "The photo is dark",
         "The photo is used, but most of it is nearly black.",
@@ -398,6 +405,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "face_too_unclear": CodeEntry(
+        "The face is not clear enough",
+        "The face on the photo is less clear than the request or the stack wants.",
+        "Upload a sharper photo of the face, or lower min_face_clarity in the request.",
+        "owner",
+        False,
+    ),
     "face_cropped": CodeEntry(
         "Cropped to the face",
         "The photo was cropped to the face and its surroundings, as face_crop demands.",
@@ -472,6 +486,20 @@ CODES: dict[str, CodeEntry] = {
         "No caption names the subject",
         "No caption has the trigger word, so the instance prompt was put before each of them.",
         "Write TOK or the trigger word in the captions in the place of the subject.",
+        "nobody",
+        False,
+    ),
+    "trigger_split": CodeEntry(
+        "The trigger word is split into many parts",
+        "The base's tokenizer splits the trigger word into more than four parts.",
+        "Such a word is harder to learn. Choose a short rare one, for example zwx or ohwx.",
+        "nobody",
+        False,
+    ),
+    "trigger_known": CodeEntry(
+        "The trigger word means something already",
+        "The base knows the trigger word as common words, whose meaning the training changes.",
+        "Choose a short rare word, for example zwx or ohwx.",
         "nobody",
         False,
     ),

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of the HTTP API, made from its routes and the contracts."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from contracts.documents.api.problem import PROBLEM_TYPE, Problem
@@ -30,25 +30,24 @@ def document(front: Front) -> Json:
     found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     found["security"] = [{"bearer": []}]
     found["servers"] = [{"url": "/", "description": "the stack's output ApiUrl"}]
-    described = dict(_descriptions(front))
+    routes = dict(_routes(front))
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
-            operation["description"] = described[path, method]
+            operation["operationId"] = routes[path, method].__name__
+            operation["description"] = inspect.getdoc(routes[path, method]) or ""
             _complete(path, method, operation)
     return found
 
 
-def _descriptions(front: Front) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the docstring of each route."""
+def _routes(front: Front) -> Iterator[tuple[tuple[str, str], Callable[..., Any]]]:
+    """Yield the function of each route; its name is that of the clients' methods."""
     resolver: Any = front.resolver
     for route in resolver._static_routes + resolver._dynamic_routes:  # noqa: SLF001 - no other way
-        yield (route.openapi_path, route.method.lower()), inspect.getdoc(route.func) or ""
+        yield (route.openapi_path, route.method.lower()), route.func
 
 
 def _complete(path: str, method: str, operation: Json) -> None:
     """Add the errors, the id and the headers that all operations share."""
-    words = path.removeprefix("/v1/").replace("{", "").replace("}", "")
-    operation["operationId"] = f"{method}_{''.join(c if c.isalnum() else '_' for c in words)}"
     operation["responses"].pop("422", None)
     if path == ADDRESS:
         operation["security"] = []

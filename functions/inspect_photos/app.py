@@ -17,7 +17,7 @@ from aws import settings
 from aws.bases import bases_from_env
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from aws.wiring import prices_from_env
+from aws.wiring import prices_from_env, thresholds_from_env
 from contracts.documents.stages import InspectPhotosInput, PhotoInspection
 from domain.intake.inspection import InspectionServices, inspect_photos
 from runtime.clock import now, time_until
@@ -47,4 +47,5 @@ def services_with(finder: ChildFaceFinder) -> InspectionServices:
         has_time=time_until(DECODING_SECONDS),
         prices=prices_from_env(),
         faces=finder if settings.text("FACE_CHECKS") == "people" else None,
+        thresholds=thresholds_from_env(),
     )

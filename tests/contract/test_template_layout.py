@@ -151,7 +151,10 @@ def test_every_key_that_starts_the_workflow_is_one_that_it_understands() -> None
         assert place_of(key).prefix == UPLOAD
 
 
-@pytest.mark.parametrize("name", [layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml"])
+@pytest.mark.parametrize(
+    "name",
+    [layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml", "job.yaml", "job.yml"],
+)
 def test_every_request_that_is_understood_starts_the_workflow(name: str) -> None:
     assert place_of(UPLOAD + name)
     assert (UPLOAD + name).endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))

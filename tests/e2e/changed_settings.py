@@ -67,6 +67,7 @@ CHANGED = {
     "RequireConsent": "false",
     "ConsentTextVersion": CONSENT_TEXT,
     "FaceChecks": "off",
+    "IntakeThresholds": '{"quality_threshold": 0.25, "max_person_distance": 0.5}',
     "AllowedOrigins": "https://studio.example.org,http://localhost:3000",
     "WebhookAddresses": "any",
     "Studio": "off",
@@ -195,6 +196,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "TrainingsPerDay": arrived.functions["http_api"]["TRAININGS_PER_DAY"],
         "PicturesPerMinute": arrived.functions["http_api"]["PICTURES_PER_MINUTE"],
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
+        "IntakeThresholds": arrived.functions["inspect_photos"]["INTAKE_THRESHOLDS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
     }
 

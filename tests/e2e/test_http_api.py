@@ -5,11 +5,13 @@ import json
 import urllib.error
 import urllib.request
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
 
+from likeness_client import ApiError, LikenessApi, NewPicture
 from local.front_door import address, make_key
 from tests.e2e.stack import SMALL, Stack, photos
 
@@ -132,6 +134,32 @@ def test_from_a_key_to_the_files_of_a_model(stack: Stack) -> None:
     assert ask(stack, "/v1/usage", key).body["succeeded"] == 1
     pictures_are_drawn(stack, job_id, key, stranger)
     assert ask(stack, "/v1/openapi.json").body["openapi"].startswith("3.1")
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_the_python_client_goes_from_a_folder_to_pictures(stack: Stack, tmp_path: Path) -> None:
+    for name, body in photos(78).items():
+        (tmp_path / name).write_bytes(body)
+    (tmp_path / "photo-0.txt").write_text("a photo of a sks person, smiling")
+    key = make_key(stack.cloud, "client")
+    with LikenessApi(address(stack.cloud, stack.outputs), key) as api:
+        upload = api.upload(tmp_path)
+        assert upload.files == 7
+        started = api.train(upload.id, SMALL)
+        seen = [job.percent for job in api.follow_job(started.id)]
+        assert seen == sorted(seen)
+        model = api.wait_for_job(started.id).model_id
+        assert model is not None
+        assert stack.notice(upload.id)["code"] == "ready"
+        order = NewPicture(prompt="a photo of a sks person", num_inference_steps=2)
+        drawn = api.draw(model, order)
+        (picture,) = api.save_pictures(drawn, tmp_path / "out.png")
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        files = {path.name for path in api.save_files(model, tmp_path / "files")}
+        assert "pytorch_lora_weights.safetensors" in files
+        with pytest.raises(ApiError) as refused:
+            api.get_model("f" * 32)
+        assert refused.value.code == "not_found"
 
 
 def pictures_are_drawn(stack: Stack, model: str, key: str, stranger: str) -> None:

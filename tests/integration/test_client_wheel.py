@@ -72,6 +72,7 @@ def test_it_owns_one_top_level_package(wheel: Path) -> None:
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"likeness_client"}
     assert "likeness_client/py.typed" in names
+    assert {f"likeness_client/api/_{kind}/client.py" for kind in ("sync", "async")} <= set(names)
 
 
 def test_its_metadata_is_complete(metadata: email.message.Message) -> None:
@@ -115,7 +116,7 @@ def test_it_installs_alone(python: str, wheel: Path, tmp_path: Path) -> None:
     interpreter = shutil.which(python)
     assert interpreter, f"there is no {python}"
     run(interpreter, "-m", "venv", home, cwd=tmp_path)
-    run(home / "bin" / "pip", "install", "--quiet", str(wheel), cwd=tmp_path)
+    run(home / "bin" / "pip", "install", "--quiet", f"{wheel}[aws]", cwd=tmp_path)
     assert "No broken requirements" in run(home / "bin" / "pip", "check", cwd=tmp_path)
     use(home, tmp_path)
 
@@ -140,6 +141,9 @@ def use(home: Path, folder: Path) -> None:
     template = "from likeness_client.doctor.template import shipped; print(shipped().resources)"
     assert "UploadsBucket" in run(home / "bin" / "python", "-c", template, cwd=folder)
     assert "checks are parameters" in run(likeness, "doctor", "--skip", "x", cwd=folder, rc=2)
+    assert "LIKENESS_API_KEY" in run(
+        likeness, "files", "x", "--api", "https://x.org", cwd=folder, rc=2
+    )
     names = "from likeness_client import *; from likeness_client.jobs import Jobs; print(Likeness)"
     assert "likeness_client.client" in run(home / "bin" / "python", "-c", names, cwd=folder)
 

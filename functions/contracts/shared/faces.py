@@ -4,19 +4,6 @@ import re
 
 from contracts.documents.upload.request import TrainingRequest
 
-AMBIGUOUS_RATIO = 0.8
-"""A second face with this share of the largest one's height makes a photo ambiguous."""
-
-SMALL_SHARE = 0.15
-"""Height of a face as a share of the photo's shorter side, below which the face is small."""
-
-UNCLEAR_BELOW = 0.3
-"""Clarity below which a face is blurred, where the request sets no ``min_face_clarity``."""
-
-TURNED_ABOVE = 0.35
-"""Distance of the nose from the middle of the eyes, in distances between the eyes, from which on a
-face is turned away."""
-
 SAME_ANGLE_SPREAD = 0.1
 """Largest minus smallest turn of the faces, below which all look in one direction. A turn of 0.1 is
 a head turned by about 15 to 20 degrees; five official portraits of one man spread over 0.25."""
@@ -24,9 +11,6 @@ a head turned by about 15 to 20 degrees; five official portraits of one man spre
 SAME_SIZE_RATIO = 1.3
 """Largest by smallest share of the faces, below which all photos are from one distance. The five
 portraits have 2.0."""
-
-SAME_PERSON_DISTANCE = 0.6
-"""Largest mean distance of the face embeddings within one person's photos."""
 
 PEOPLE = re.compile(
     r"\b(persons?|people|somebody|someone|humans?|m[ae]n|wom[ae]n|boys?|girls?|child|children|kids?|bab(y|ies)"

@@ -20,6 +20,12 @@ CONSENT_FILE = "consent.json"
 TOML_SUFFIX = ".toml"
 """Suffix of a settings file of kohya's scripts."""
 
+YAML_SUFFIXES = (".yaml", ".yml")
+"""Suffixes of a job file of ai-toolkit."""
+
+BACKENDS_STEM = "multidatabackend"
+"""How the name of SimpleTuner's list of datasets begins; it ends with ``.json``."""
+
 
 def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
     """Return whether a file's name has one of the suffixes, in any case.
@@ -44,3 +50,20 @@ SUFFIX_OF_TYPE = {
 }
 """Suffix of each media type that the HTTP API takes. Callers' file names may name a person, so the
 keys of their files are made of numbers and these."""
+
+TYPE_OF_SUFFIX = {suffix: kind for kind, suffix in SUFFIX_OF_TYPE.items()} | {
+    ".jpeg": "image/jpeg",
+    ".tgz": "application/gzip",
+    CAPTION_SUFFIXES[1]: "text/plain",
+}
+"""Media type of each suffix that clients upload over the HTTP API."""
+
+
+def type_of(name: str) -> str | None:
+    """Return the media type of a file by its name; None: the HTTP API does not take it.
+
+    >>> type_of("a.JPEG"), type_of("set.tar.gz"), type_of("a.caption"), type_of("a.gif")
+    ('image/jpeg', 'application/gzip', 'text/plain', None)
+    """
+    found = [suffix for suffix in TYPE_OF_SUFFIX if name.lower().endswith(suffix)]
+    return TYPE_OF_SUFFIX[max(found, key=len)] if found else None

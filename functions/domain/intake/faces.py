@@ -10,6 +10,7 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import faces as rules
 from contracts.shared import layout
 from contracts.shared.limits import MAX_FACES_SECONDS, MIN_PHOTOS
+from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.normalisation import MAX_PHOTO_BYTES
 from domain.ports.faces import FaceFinder, FoundFace
 from domain.ports.storage import ObjectMissingError, Storage
@@ -25,6 +26,7 @@ class FaceServices(NamedTuple):
     finder: FaceFinder
     job_id: str
     has_time: Callable[[], bool] = lambda: True
+    thresholds: IntakeThresholds = DEFAULTS
 
 
 class CheckedFaces(NamedTuple):
@@ -53,6 +55,7 @@ def check_faces(photos: Sequence[PhotoVerdict], services: FaceServices) -> Check
     Raises:
         DecoderBrokenError: the finder does not start.
     """
+    limits = services.thresholds
     found: dict[int, tuple[FoundFace, ...]] = {}
     usable = [photo for photo in photos if photo.verdict != "refused"]
     for photo in usable:
@@ -62,12 +65,13 @@ def check_faces(photos: Sequence[PhotoVerdict], services: FaceServices) -> Check
         if faces is not None:
             found[photo.index] = faces
     judged = [
-        on_faces(photo, found[photo.index]) if photo.index in found else photo for photo in photos
+        on_faces(photo, found[photo.index], limits) if photo.index in found else photo
+        for photo in photos
     ]
-    people = people_on(judged, found)
+    people = people_on(judged, found, limits.max_person_distance)
     verdicts = tuple(on_person(photo, people.get(photo.index)) for photo in judged)
     unseen = () if len(found) == len(usable) else ("faces_not_checked",)
-    codes = (*unseen, *advice_on_variety(verdicts, found))
+    codes = (*unseen, *advice_on_variety(verdicts, found, limits))
     return CheckedFaces(verdicts, codes, 1 if has_majority(people) else len({*people.values()}))
 
 
@@ -81,31 +85,37 @@ def faces_on(photo: PhotoVerdict, services: FaceServices) -> tuple[FoundFace, ..
     return services.finder.find(png)
 
 
-def on_faces(photo: PhotoVerdict, faces: Sequence[FoundFace]) -> PhotoVerdict:
+def on_faces(
+    photo: PhotoVerdict, faces: Sequence[FoundFace], limits: IntakeThresholds = DEFAULTS
+) -> PhotoVerdict:
     """Return the verdict on a photo with these faces, the largest first."""
     if not faces:
         return refused(photo, "no_face")
     largest, *others = faces
-    if any(other.height >= rules.AMBIGUOUS_RATIO * largest.height for other in others):
+    if any(other.height >= limits.ambiguous_face_ratio * largest.height for other in others):
         return refused(photo, "ambiguous_faces")
+    if largest.clarity < limits.min_face_clarity:
+        return refused(photo, "face_too_unclear")
     advice = {
         "other_faces": bool(others),
-        "face_small": largest.share < rules.SMALL_SHARE,
-        "face_unclear": largest.clarity < rules.UNCLEAR_BELOW,
-        "face_turned": is_turned(largest),
+        "face_small": largest.share < limits.min_face_share,
+        "face_unclear": largest.clarity < limits.clear_face,
+        "face_turned": is_turned(largest, limits),
     }
     codes = tuple(code for code, applies in advice.items() if applies)
     metrics = FaceMetrics(share=largest.share, clarity=largest.clarity, score=largest.score)
     return photo.model_copy(update={"codes": (*photo.codes, *codes), "face": metrics})
 
 
-def is_turned(face: FoundFace) -> bool:
+def is_turned(face: FoundFace, limits: IntakeThresholds) -> bool:
     """Whether a face is seen from the side."""
-    return not face.upright or abs(face.turn) > rules.TURNED_ABOVE
+    return not face.upright or abs(face.turn) > limits.max_face_turn
 
 
 def advice_on_variety(
-    photos: Sequence[PhotoVerdict], found: Mapping[int, tuple[FoundFace, ...]]
+    photos: Sequence[PhotoVerdict],
+    found: Mapping[int, tuple[FoundFace, ...]],
+    limits: IntakeThresholds,
 ) -> tuple[str, ...]:
     """Return the codes of advice on the faces as a set.
 
@@ -121,7 +131,7 @@ def advice_on_variety(
         return ()
     turns, shares = [face.turn for face in faces], [face.share for face in faces]
     advice = {
-        "same_angle": not any(map(is_turned, faces))
+        "same_angle": not any(is_turned(face, limits) for face in faces)
         and max(turns) - min(turns) < rules.SAME_ANGLE_SPREAD,
         "same_distance": max(shares) < rules.SAME_SIZE_RATIO * min(shares),
     }
@@ -134,7 +144,9 @@ def refused(photo: PhotoVerdict, code: str) -> PhotoVerdict:
 
 
 def people_on(
-    photos: Sequence[PhotoVerdict], found: Mapping[int, tuple[FoundFace, ...]]
+    photos: Sequence[PhotoVerdict],
+    found: Mapping[int, tuple[FoundFace, ...]],
+    most: float = DEFAULTS.max_person_distance,
 ) -> dict[int, int]:
     """Return the person on each photo whose face can be compared; 1 is on the most photos.
 
@@ -146,15 +158,17 @@ def people_on(
         if photo.verdict != "refused" and found.get(photo.index)
     }
     compared = {index: face.embedding for index, face in faces.items() if face.upright}
-    groups = groups_of(list(compared.values()))
+    groups = groups_of(list(compared.values()), most)
     return dict(zip(compared, groups, strict=True))
 
 
-def groups_of(points: Sequence[tuple[float, ...]]) -> list[int]:
+def groups_of(
+    points: Sequence[tuple[float, ...]], most: float = DEFAULTS.max_person_distance
+) -> list[int]:
     """Return each point's group, from 1 for the largest; of equal groups the earlier one is first.
 
     The two nearest groups are joined as long as the mean distance of their members is not above
-    SAME_PERSON_DISTANCE.
+    ``most``.
 
     >>> groups_of([(0.0,), (2.0,), (2.1,), (0.5,), (2.2,)])
     [2, 1, 1, 2, 1]
@@ -167,7 +181,7 @@ def groups_of(points: Sequence[tuple[float, ...]]) -> list[int]:
             for j in range(len(groups))
             for i in range(j)
         )
-        if apart > rules.SAME_PERSON_DISTANCE:
+        if apart > most:
             break
         groups[first] += groups.pop(second)
     groups.sort(key=lambda group: (-len(group), min(group)))

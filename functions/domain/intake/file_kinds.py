@@ -13,9 +13,11 @@ from contracts.shared import layout
 from contracts.shared.suffixes import (
     ARCHIVE_SUFFIXES,
     AVATAR_FILE,
+    BACKENDS_STEM,
     CONSENT_FILE,
     JUMPSTART_FILE,
     TOML_SUFFIX,
+    YAML_SUFFIXES,
 )
 from domain.intake.captions import is_list, is_text, stem_of, texts_of
 
@@ -25,10 +27,12 @@ _CLASS_FOLDERS = re.compile(r"(reg|class|prior)([_ -]?(images?|pictures?|photos?
 _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos?|data|set))?")
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ARCHIVES = "|".join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)
+_ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
 _NAMED = "|".join(re.escape(name) for name in (AVATAR_FILE, JUMPSTART_FILE, CONSENT_FILE))
 _SETTINGS = re.compile(
     rf"(?P<archive>[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
-    rf"(?:{_NAMED}|{_PLAIN}{re.escape(TOML_SUFFIX)})",
+    rf"(?:{_NAMED}|{_PLAIN}(?:{_ENDINGS})"
+    rf"|{BACKENDS_STEM}[A-Za-z0-9_.-]{{0,48}}\.json)",
     re.IGNORECASE,
 )
 
@@ -76,10 +80,12 @@ def is_litter(name: str) -> bool:
 
 
 def is_settings(name: str) -> bool:
-    """Whether this is another tool's settings file or a consent, at most one folder deep.
+    """Whether this is another tool's settings file, at most one folder deep.
 
     >>> [is_settings(n) for n in ("config.json", "a.tar.gz/config.json", "config/kohya.toml")]
     [True, True, True]
+    >>> is_settings("job.yaml"), is_settings("multidatabackend-1024px.json"), is_settings("a.json")
+    (True, True, False)
     """
     return _SETTINGS.fullmatch(name) is not None
 

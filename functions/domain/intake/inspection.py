@@ -18,6 +18,7 @@ from contracts.shared import layout
 from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
+from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces, looks_for_faces
 from domain.intake.imports import store_import
 from domain.intake.inspection_progress import Progress
@@ -30,6 +31,7 @@ from domain.intake.normalisation import (
     store,
 )
 from domain.intake.photo_quality import advice_on, old_among, resembled
+from domain.intake.trigger_words import advice_on_trigger
 from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
 from domain.ports.faces import FaceFinder
@@ -58,6 +60,7 @@ class InspectionServices:
     prices: PriceTable = PUBLISHED
     faces: FaceFinder | None = None
     """None where the stack looks for no faces at intake."""
+    thresholds: IntakeThresholds = DEFAULTS
 
     @property
     def pricing(self) -> PricingServices:
@@ -128,7 +131,12 @@ def report_on(
     limits = limits_for(resolution_of(accepted, services.bases))
     job_id = accepted.job.job_id
     normalising = NormalisationServices(
-        services.uploads, services.decoder, limits, job_id, services.has_time
+        services.uploads,
+        services.decoder,
+        limits,
+        job_id,
+        services.has_time,
+        thresholds_of(accepted.request, services.thresholds),
     )
     plain = verdicts_of(accepted.photos, normalising, progress)
     checked = faces_checked(plain, accepted, services)
@@ -141,6 +149,11 @@ def report_on(
         codes=(
             *advice_on_set(verdicts),
             *checked.codes,
+            *advice_on_trigger(
+                accepted.request.trigger_word,
+                services.bases.card(accepted.job.base_id),
+                services.bases,
+            ),
             *advice_on_captions(verdicts, accepted.request.trigger_word),
             *(() if all_of_class else ("class_photos_ignored",)),
         ),
@@ -156,8 +169,21 @@ def faces_checked(
     card = services.bases.card(accepted.job.base_id)
     if services.faces is None or not looks_for_faces(accepted.request, card):
         return CheckedFaces(tuple(photos))
-    finder, job_id = services.faces, accepted.job.job_id
-    return check_faces(photos, FaceServices(services.uploads, finder, job_id, services.has_time))
+    thresholds = thresholds_of(accepted.request, services.thresholds)
+    faces = FaceServices(
+        services.uploads, services.faces, accepted.job.job_id, services.has_time, thresholds
+    )
+    return check_faces(photos, faces)
+
+
+def thresholds_of(request: TrainingRequest, stack: IntakeThresholds) -> IntakeThresholds:
+    """Return the stack's thresholds; a request may only demand more of its photos."""
+    raised = {
+        name: max(wanted, getattr(stack, name))
+        for name in ("quality_threshold", "min_face_clarity")
+        if (wanted := getattr(request, name)) is not None
+    }
+    return stack.model_copy(update=raised)
 
 
 def decide_training(request: TrainingRequest) -> TrainingDecision:
@@ -198,7 +224,7 @@ def inspect_each(
         known = progress.known(index)
         if known is None:
             verdict, metrics, taken = inspect_one(index, pin, services, progress, seen)
-            verdict = with_likeness(verdict, metrics, seen.values(), used)
+            verdict = with_likeness(verdict, metrics, (seen.values(), used), services.thresholds)
             progress.record(verdict, metrics)
         else:
             verdict, metrics = known
@@ -211,18 +237,19 @@ def inspect_each(
 def with_likeness(
     verdict: PhotoVerdict,
     metrics: PhotoMetrics | None,
-    earlier: Iterable[PhotoMetrics | None],
-    indices: Sequence[int],
+    earlier: tuple[Iterable[PhotoMetrics | None], Sequence[int]],
+    thresholds: IntakeThresholds,
 ) -> PhotoVerdict:
     """Return a verdict with the index of the earlier photo that the photo resembles, if any.
 
     Args:
         verdict: on the photo.
         metrics: the photo's figures.
-        earlier: figures of the earlier photos that are used.
-        indices: the indices of those photos, in the same order.
+        earlier: figures of the earlier photos that are used, and those photos' indices.
+        thresholds: how much two similar photos differ.
     """
-    place = None if metrics is None else resembled(metrics, earlier)
+    figures, indices = earlier
+    place = None if metrics is None else resembled(metrics, figures, thresholds)
     return verdict if place is None else verdict.model_copy(update={"resembles": indices[place]})
 
 
@@ -239,7 +266,7 @@ def inspect_one(
         photo = normalise(services, pin, seen)
     except PhotoRejectedError as error:
         return PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None, None
-    advice = advice_on(photo.metrics, seen.values())
+    advice = advice_on(photo.metrics, seen.values(), services.thresholds)
     verdict = good_verdict(index, pin, photo, advice, services)
     return verdict, photo.metrics, photo.taken
 

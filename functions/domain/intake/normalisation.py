@@ -9,6 +9,7 @@ from contracts.documents.photos import StoredFile
 from contracts.shared import layout
 from contracts.shared.limits import MAX_SIDE, MAX_UPLOAD_SECONDS, MIN_SIDE
 from contracts.shared.rejection import PhotoRejectedError
+from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.captions import (
     MAX_LIST_BYTES,
     MAX_TEXT_BYTES,
@@ -17,6 +18,7 @@ from domain.intake.captions import (
     parse_list,
     usable,
 )
+from domain.intake.photo_quality import quality_of
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, Decoder
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage
 
@@ -33,6 +35,7 @@ class NormalisationServices(NamedTuple):
     """The job that the stored copies belong to."""
     has_time: Callable[[], bool] = lambda: True
     """Whether the stage's own time is not over."""
+    thresholds: IntakeThresholds = DEFAULTS
 
     def may_decode(self, seconds_before: float) -> bool:
         """Whether one more file may be decoded, after so many seconds of earlier attempts."""
@@ -55,7 +58,19 @@ def normalise(
     body = read_pinned(services.uploads, pin, MAX_PHOTO_BYTES)
     photo = services.decoder.decode(body, services.limits)
     refuse_duplicate(photo, seen)
+    refuse_poor(photo, services.thresholds)
     return photo
+
+
+def refuse_poor(photo: DecodedPhoto, thresholds: IntakeThresholds) -> None:
+    """Refuse a photo whose quality is below what the request or the stack wants.
+
+    Raises:
+        PhotoRejectedError: ``low_quality``.
+    """
+    wanted = thresholds.quality_threshold
+    if wanted and photo.metrics is not None and quality_of(photo.metrics, thresholds) < wanted:
+        raise PhotoRejectedError("low_quality")
 
 
 def normalise_mask(

@@ -1,18 +1,9 @@
-"""Advice on photos that can be used but could be better. No photo is refused here."""
+"""The quality of photos: advice on those that could be better, and one number to refuse by."""
 
 from collections.abc import Iterable, Sequence
 
+from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
 from domain.ports.decoder import PhotoMetrics
-
-BLURRED_BELOW = 40.0
-DARK_BELOW, BRIGHT_ABOVE = 35.0, 225.0
-FLAT_BELOW = 12.0
-SIMILAR_BITS = 3
-"""Bits of 64 in which two similar photos differ at most: shots of one burst, not two poses."""
-
-MAX_VIEW_BITS = 48
-"""Bits of 768 in which a photo's colour hash differs from a window of another photo that shows the
-same picture: docs/intake.md has the measurement."""
 
 OLD_DAYS = 3 * 365
 """Days before the newest photo. A choice, not a measurement: faces and hair change."""
@@ -21,7 +12,9 @@ ADVICE = {"blurred", "too_dark", "too_bright", "low_contrast", "similar_photo", 
 
 
 def advice_on(
-    metrics: PhotoMetrics | None, earlier: Iterable[PhotoMetrics | None]
+    metrics: PhotoMetrics | None,
+    earlier: Iterable[PhotoMetrics | None],
+    limits: IntakeThresholds = DEFAULTS,
 ) -> tuple[str, ...]:
     """Return the codes of advice on a photo, given the photos before it.
 
@@ -31,13 +24,35 @@ def advice_on(
     if metrics is None:
         return ()
     advice = {
-        "blurred": metrics.sharpness < BLURRED_BELOW,
-        "too_dark": metrics.brightness < DARK_BELOW,
-        "too_bright": metrics.brightness > BRIGHT_ABOVE,
-        "low_contrast": metrics.contrast < FLAT_BELOW,
-        "similar_photo": resembled(metrics, earlier) is not None,
+        "blurred": metrics.sharpness < limits.min_sharpness,
+        "too_dark": metrics.brightness < limits.min_brightness,
+        "too_bright": metrics.brightness > limits.max_brightness,
+        "low_contrast": metrics.contrast < limits.min_contrast,
+        "similar_photo": resembled(metrics, earlier, limits) is not None,
     }
     return tuple(code for code, applies in advice.items() if applies)
+
+
+def quality_of(metrics: PhotoMetrics, limits: IntakeThresholds = DEFAULTS) -> float:
+    """Return a photo's quality, 0 to 1: its worst figure as a share of that figure's limit.
+
+    1 is a photo without advice on sharpness, brightness and contrast.
+
+    >>> quality_of(PhotoMetrics(sharpness=30, brightness=128, contrast=50, fingerprint=0))
+    0.75
+    """
+    room, used = 255 - limits.max_brightness, 255 - metrics.brightness
+    shares = (
+        _share(metrics.sharpness, limits.min_sharpness),
+        _share(metrics.brightness, limits.min_brightness),
+        _share(used, room),
+        _share(metrics.contrast, limits.min_contrast),
+    )
+    return min(shares)
+
+
+def _share(value: float, limit: float) -> float:
+    return 1.0 if value >= limit else max(0.0, value / limit)
 
 
 def old_among(days: Sequence[int | None]) -> list[bool]:
@@ -50,21 +65,26 @@ def old_among(days: Sequence[int | None]) -> list[bool]:
     return [day is not None and newest - day > OLD_DAYS for day in days]
 
 
-def similar(one: PhotoMetrics, other: PhotoMetrics) -> bool:
+def similar(one: PhotoMetrics, other: PhotoMetrics, limits: IntakeThresholds = DEFAULTS) -> bool:
     """Whether two photos show the same moment, or one is made from the other."""
-    same_moment = (one.fingerprint ^ other.fingerprint).bit_count() <= SIMILAR_BITS
-    return same_moment or is_part(one, other) or is_part(other, one)
+    same_moment = (one.fingerprint ^ other.fingerprint).bit_count() <= limits.max_burst_bits
+    most = limits.max_view_bits
+    return same_moment or is_part(one, other, most) or is_part(other, one, most)
 
 
-def is_part(part: PhotoMetrics, whole: PhotoMetrics) -> bool:
-    """Whether a photo is a copy, a crop or a mirror image of another."""
+def is_part(part: PhotoMetrics, whole: PhotoMetrics, most: int = DEFAULTS.max_view_bits) -> bool:
+    """Whether a photo is a copy, a crop or a mirror image of another, up to so many bits."""
     hashes = (*part.views[:1], part.mirrored) if part.views else ()
-    return any((own ^ view).bit_count() <= MAX_VIEW_BITS for own in hashes for view in whole.views)
+    return any((own ^ view).bit_count() <= most for own in hashes for view in whole.views)
 
 
-def resembled(metrics: PhotoMetrics, earlier: Iterable[PhotoMetrics | None]) -> int | None:
+def resembled(
+    metrics: PhotoMetrics,
+    earlier: Iterable[PhotoMetrics | None],
+    limits: IntakeThresholds = DEFAULTS,
+) -> int | None:
     """Return the place of the first earlier photo that a photo is similar to; None without one."""
     for place, other in enumerate(earlier):
-        if other is not None and similar(metrics, other):
+        if other is not None and similar(metrics, other, limits):
             return place
     return None

@@ -9,7 +9,7 @@ from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_ARCHIVES, MAX_PHOTOS, MAX_SETTINGS
-from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX
+from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX, YAML_SUFFIXES
 from domain.intake.archive_limits import MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter
@@ -22,7 +22,8 @@ MAX_OBJECTS = 1000
 
 _NAME = r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"
 _FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-_SETTINGS = rf"{re.escape(AVATAR_FILE)}|{_FILE}{re.escape(TOML_SUFFIX)}"
+_ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
+_SETTINGS = rf"{re.escape(AVATAR_FILE)}|{_FILE}(?:{_ENDINGS})"
 _REQUEST_KEY = re.compile(
     rf"tenants/{_NAME}/uploads/{_NAME}/"
     rf"({re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:{_SETTINGS}))"

@@ -1,14 +1,16 @@
-"""Read ostris' ai-toolkit's job file, as JSON, as settings under names that hosted.py knows.
+"""Read ostris' ai-toolkit's job file, JSON or YAML, as settings under the names of translation.py.
 
 A job file is ``{"job": "extension", "config": {"process": [{...}]}}``; its process has sections, as
-the files of github.com/ostris/ai-toolkit, config/examples, show. YAML is not read.
+the files of github.com/ostris/ai-toolkit, config/examples, show.
 """
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-Setting: TypeAlias = tuple[str, str, Any]
-"""Name that hosted.py knows, the setting's path in the file, and its value."""
+from contracts.documents.upload.problems import RequestProblem
+from domain.requests.hosted import MACHINE, PLACE, UPLOAD
+from domain.requests.request_json import printable
+from domain.requests.translation import Reading, Setting
 
 NAMES = {
     "trigger_word": "trigger_word",
@@ -21,77 +23,127 @@ NAMES = {
     "datasets.caption_dropout_rate": "caption_dropout_rate",
     "datasets.num_repeats": "repeats",
     "datasets.resolution": "resolution",
+    "datasets.mask_min_value": "mask_floor",
     "train.batch_size": "train_batch_size",
     "train.steps": "max_train_steps",
     "train.gradient_accumulation": "gradient_accumulation_steps",
     "train.gradient_accumulation_steps": "gradient_accumulation_steps",
     "train.gradient_checkpointing": "gradient_checkpointing",
+    "train.train_unet": "train_unet",
     "train.train_text_encoder": "train_text_encoder",
     "train.lr": "learning_rate",
+    "train.unet_lr": "learning_rate",
     "train.text_encoder_lr": "text_encoder_lr",
     "train.lr_scheduler": "lr_scheduler",
     "train.optimizer": "optimizer",
+    "train.optimizer_params.weight_decay": "adam_weight_decay",
     "train.max_grad_norm": "max_grad_norm",
     "train.noise_offset": "noise_offset",
     "train.min_snr_gamma": "snr_gamma",
+    "train.snr_gamma": "snr_gamma",
+    "train.dtype": "mixed_precision",
     "train.seed": "seed",
+    "train.ema_config.use_ema": "use_ema",
+    "train.ema_config.ema_decay": "ema_decay",
     "sample.sample_every": "validation_steps",
-    "sample.prompts": "sample_prompts",
+    "sample.prompts": "prompts",
+    "sample.samples": "prompts",
 }
-"""Path of a setting in a process -> the name that hosted.py carries."""
+"""Path of a setting in a process -> the name under which it is translated."""
 
-IGNORED = {
-    "datasets.folder_path": "images",
-    "model.name_or_path": "base_tune",
-    "save": "destination",
-    "device": "destination",
-    "training_folder": "destination",
-    "datasets.cache_latents_to_disk": "cache_latents_to_disk",
+PICTURES = "Sample pictures are drawn with the stack's own settings."
+NOTES = {
+    "datasets.folder_path": UPLOAD,
+    "datasets.mask_path": UPLOAD,
+    "datasets.caption_ext": "Captions are the text files beside the photos.",
+    "datasets.default_caption": "Photos without a caption have the instance prompt.",
+    "datasets.shuffle_tokens": "Captions are used unchanged.",
+    "datasets.cache_latents": MACHINE,
+    "datasets.cache_latents_to_disk": MACHINE,
+    "network.conv": "Convolutions get no adapter.",
+    "network.conv_alpha": "Convolutions get no adapter.",
+    "train.noise_scheduler": "The base model's card decides this.",
+    "model": "The stack's own base model is used.",
+    "save": PLACE,
+    "logging": PLACE,
+    "device": PLACE,
+    "training_folder": PLACE,
+    "sqlite_db_path": PLACE,
+    "performance_log_every": PLACE,
+    "sample": PICTURES,
+    "train.skip_first_sample": PICTURES,
+    "train.disable_sampling": PICTURES,
 }
-"""Path, or section, of a setting without effect here -> a name whose note in hosted.py fits."""
+"""Path, or section, of a setting without effect here -> the reason."""
 
-SECTIONS = ("network", "save", "train", "model", "sample")
+TRAINERS = frozenset({"sd_trainer", "ui_trainer", "diffusion_trainer"})
+"""Types of a process that trains an adapter."""
 
-
-def process_of(given: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the first process of a job file; None if the document is none."""
-    config = given.get("config")
-    processes = config.get("process") if isinstance(config, dict) else None
-    if not isinstance(processes, list) or not processes or not isinstance(processes[0], dict):
-        return None
-    return {str(name): value for name, value in processes[0].items()}
+ALPHA = 1.0
+"""ai-toolkit's alpha where the file has none."""
 
 
-def more_than_one(given: dict[str, Any]) -> str | None:
-    """Return which list of a job file has several entries, of which one can be trained here."""
-    process = process_of(given)
-    if process is None:
-        return None
-    if len(given["config"]["process"]) > 1:
-        return "config.process"
+def read_job(given: Mapping[str, Any]) -> Reading:
+    """Return the settings of a job file."""
+    processes = given["config"]["process"]
+    first = processes[0] if processes and isinstance(processes[0], dict) else {}
+    process = {str(name): value for name, value in first.items()}
+    settings = [] if _is_other(process) else [_named(*pair) for pair in _paths(process)]
+    names = {name for name, _, _ in settings}
+    alpha = {} if "lora_alpha" in names or "rank" not in names else {"lora_alpha": ALPHA}
+    return Reading(settings, {"": "", **NOTES}, alpha, tuple(_problems(process, len(processes))))
+
+
+def _is_other(process: Mapping[str, Any]) -> bool:
+    return str(process.get("type", "sd_trainer")) not in TRAINERS
+
+
+def _problems(process: Mapping[str, Any], processes: int) -> Iterator[RequestProblem]:
+    """Yield what makes a job file one that cannot be trained here."""
+    several = "Has several entries. Keep one; an adapter is of one subject."
+    if processes > 1:
+        yield RequestProblem(field="config.process", message=several)
+    if not process:
+        message = "Has no settings: the process of a training job is missing."
+        yield RequestProblem(field="config.process", message=message)
+    if _is_other(process):
+        message = f"Only jobs that train an adapter are read: {', '.join(sorted(TRAINERS))}."
+        yield RequestProblem(field="config.process.type", message=message)
     datasets = process.get("datasets")
-    return "datasets" if isinstance(datasets, list) and len(datasets) > 1 else None
+    if isinstance(datasets, list) and len(datasets) > 1:
+        yield RequestProblem(field="datasets", message=several)
 
 
-def job_settings(process: dict[str, Any]) -> Iterator[Setting]:
-    """Yield each setting of a process."""
-    for path, value in _paths(process):
-        section = path.split(".", 1)[0]
-        name = NAMES.get(path) or IGNORED.get(path) or IGNORED.get(section) or path
-        yield name, path, _as_ours(path, value)
-
-
-def _paths(process: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _paths(process: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each setting; sections are opened, of datasets the first."""
     for name, value in process.items():
         inner = value[0] if name == "datasets" and isinstance(value, list) and value else value
-        if isinstance(inner, dict) and (name in SECTIONS or name == "datasets"):
-            yield from ((f"{name}.{key}", each) for key, each in inner.items())
+        if isinstance(inner, dict) and name != "type":
+            yield from _inner(name, inner)
         elif name != "type":
             yield name, value
 
 
+def _inner(section: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        path = f"{section}.{name}"
+        if isinstance(value, dict) and path in {"train.ema_config", "train.optimizer_params"}:
+            yield from ((f"{path}.{key}", each) for key, each in value.items())
+        else:
+            yield path, value
+
+
+def _named(path: str, value: object) -> Setting:
+    """Return a setting under the name by which it is translated or noted."""
+    if path == "train.lr_scheduler" and isinstance(value, str):
+        value = value.lower()
+    section = path.split(".", 1)[0]
+    if path in NAMES:
+        return NAMES[path], path, _as_ours(path, value)
+    return path if path in NOTES or section not in NOTES else section, printable(path), value
+
+
 def _as_ours(path: str, value: object) -> object:
-    """Return a value as hosted.py reads it: several sides as one text."""
-    if path == "datasets.resolution" and isinstance(value, list):
-        return ",".join(map(str, value)) if len(value) > 1 else (value or [None])[0]
-    return value
+    """Return a value as it is translated: a list of one side is a side."""
+    is_single = path == "datasets.resolution" and isinstance(value, list) and len(value) == 1
+    return value[0] if is_single and isinstance(value, list) else value

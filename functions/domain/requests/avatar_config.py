@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
-from domain.requests.request_json import RequestRefusedError, parse_object, printable
+from domain.requests.request_json import RequestRefusedError, printable
 
 RENAMED = {
     "n_steps": "max_train_steps",
@@ -50,13 +50,13 @@ class AvatarImport(NamedTuple):
     report: ImportReport
 
 
-def import_avatar(body: bytes) -> AvatarImport:
-    """Return the request fields of the file, and a report on each setting.
+def import_avatar(content: dict[str, Any]) -> AvatarImport:
+    """Return the request fields of the file's content, and a report on each setting.
 
     Raises:
-        RequestRefusedError: the file is not a JSON object, or asks for an unsupported training.
+        RequestRefusedError: the file asks for an unsupported training.
     """
-    given = parse_object(body)
+    given = dict(content)
     refuse_biases(given)
     lists: dict[str, list[ImportedSetting]] = {
         kind: [] for kind in ("honoured", "mapped", "ignored", "assumed")

@@ -77,6 +77,7 @@ SAME = {
     "masked_loss": Meaning("flag", "use_masks"),
     "mixed_precision": Meaning("text", "mixed_precision"),
     "sample_every_n_steps": Meaning("whole", "validation_steps"),
+    "loraplus_lr_ratio": Meaning("number", "loraplus_lr_ratio"),
 }
 """Settings that are copied unchanged, if the request has the field and accepts the value."""
 
@@ -97,6 +98,9 @@ SPECIAL = {
     "seed": Meaning("whole"),
     "optimizer_type": Meaning("text"),
     "use_8bit_adam": Meaning("flag"),
+    "optimizer_args": Meaning("any"),
+    "network_args": Meaning("any"),
+    "sample_prompts": Meaning("any"),
 }
 """Settings that are translated, some of them together."""
 
@@ -136,7 +140,6 @@ NONE_HERE = {
             "save_precision",
             "save_state",
             "sample_every_n_epochs",
-            "sample_prompts",
             "sample_sampler",
             "log_with",
         ),
@@ -186,7 +189,22 @@ NONE_HERE = {
         ),
         Meaning("any", note=CAPTIONS),
     ),
-    "optimizer_args": Meaning("any", note=ADAMW),
+    **dict.fromkeys(
+        ("conv_dim", "conv_alpha"), Meaning("any", note="Convolutions get no adapter here.")
+    ),
+    **dict.fromkeys(
+        ("stop_text_encoder_training", "stop_text_encoder_training_pct"),
+        Meaning("any", note="The text encoders are trained to the end, or not at all."),
+    ),
+    **dict.fromkeys(
+        (
+            *("noise_offset_type", "adaptive_noise_scale", "multires_noise_iterations"),
+            *("multires_noise_discount", "ip_noise_gamma", "scale_weight_norms", "loss_type"),
+            *("huber_c", "huber_schedule", "debiased_estimation_loss", "min_timestep"),
+            *("max_timestep", "v_pred_like_loss", "scale_v_pred_loss_like_noise_pred"),
+        ),
+        Meaning("any", note="Noise and loss have noise_offset and snr_gamma only."),
+    ),
 }
 """Known settings without effect here."""
 

@@ -17,10 +17,12 @@ from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_TRAIN_STEPS, SIDE_STEP
 from domain.requests import kohya_settings as names
+from domain.requests.kohya_arguments import is_true, optimizer_fields, pairs_of
 from domain.requests.kohya_datasets import Flat, flatten
 from domain.requests.kohya_gui import read_window
 from domain.requests.kohya_syntax import Settings, Subject, parse_folder, parse_toml
 from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, printable
+from domain.requests.translation import FINDS_THE_RATE, MAX_SAMPLES, without_effect
 
 PIXELS = 'Must be pixels: 1024, or "1024,1024".'
 
@@ -33,28 +35,47 @@ class KohyaImport(NamedTuple):
 
 
 def import_kohya(body: bytes, subject: Subject | None, photos: int) -> KohyaImport:
-    """Return the request in the file, and a report on each setting.
+    """Return the request in a TOML file; otherwise as import_settings.
+
+    Raises:
+        RequestRefusedError: with every problem at once, under the file's own names.
+    """
+    return import_settings(parse_toml(body), subject, photos)
+
+
+def import_settings(content: Settings, subject: Subject | None, photos: int) -> KohyaImport:
+    """Return the request in settings of kohya's scripts, and a report on each setting.
 
     Args:
-        body: the TOML file; its sections are ignored, as kohya ignores them.
+        content: the settings; their sections are ignored, as kohya ignores them.
         subject: from the photos' folder; None: the file's ``class_tokens`` must name it.
         photos: number of photos, for files that count in epochs.
 
     Raises:
         RequestRefusedError: with every problem at once, under the file's own names.
     """
-    flat = flatten(parse_toml(body))
+    flat = flatten(content)
     return _import(_Work(flat.given, flat.problems, flat), subject, photos)
 
 
-def import_window(window: Settings, subject: Subject | None, photos: int) -> KohyaImport:
-    """Return the request in a JSON file of kohya_ss's window; otherwise as import_kohya.
+def import_window(
+    window: Settings, datasets: Settings | None, subject: Subject | None, photos: int
+) -> KohyaImport:
+    """Return the request in a JSON file of kohya_ss's window; otherwise as import_settings.
+
+    Args:
+        window: the file's content.
+        datasets: the dataset_config beside it, which goes before the window's own folder.
+        subject: see import_settings.
+        photos: see import_settings.
 
     Raises:
         RequestRefusedError: with every problem at once, under the file's own names.
     """
     settings = read_window(window)
     flat = Flat(settings.given, [], {}, (), 1)
+    if datasets is not None:
+        flat = flatten({name: _as_text(v) for name, v in settings.given.items()} | datasets)
     work = _Work(flat.given, flat.problems, flat, settings.called, settings.warm_up)
     work.lists["ignored"] += [
         ImportedSetting(name=name, note=note) for name, note in settings.left.items()
@@ -67,11 +88,14 @@ def _import(work: "_Work", of_folder: Subject | None, photos: int) -> KohyaImpor
     work.carry_same()
     work.carry_rates()
     work.carry_sizes()
+    work.carry_arguments()
+    work.carry_samples()
     subject = work.subject(of_folder)
     work.carry_prior()
     work.carry_steps(subject, photos)
     work.carry_warm_up()
     work.list_others()
+    work.drop_useless()
     return work.finish(subject)
 
 
@@ -198,6 +222,8 @@ class _Work:
             self.put("mapped", name, "use_8bit_adam", value=True)
         elif _takes("optimizer", optimizer):
             self.put("mapped", name, "optimizer", optimizer)
+        elif optimizer.startswith("dadapt"):
+            self.put("mapped", name, "optimizer", "prodigy", FINDS_THE_RATE)
         else:
             self.report("ignored", name, None, names.ADAMW)
 
@@ -314,6 +340,88 @@ class _Work:
         else:
             self.refuse("lr_warmup", "Must be a percentage, 0 to 100.")
 
+    def carry_arguments(self) -> None:
+        """Translate what kohya's scripts take as ``name=value`` lists."""
+        for name in ("optimizer_args", "network_args"):
+            given = self.take(name)
+            pairs = {} if given is None else pairs_of(given)
+            if pairs is None:
+                self.refuse(name, 'Must be name=value pairs: ["weight_decay=0.01"].')
+            elif name == "optimizer_args":
+                self._carry_optimizer_args(pairs, is_given=given is not None)
+            elif given is not None:
+                self._carry_network_args(pairs)
+
+    def _carry_optimizer_args(self, pairs: dict[str, str], *, is_given: bool) -> None:
+        name, fields = "optimizer_args", optimizer_fields(pairs)
+        if fields is None:
+            self.refuse(name, "weight_decay and betas must be numbers.")
+            return
+        if self.fields.get("optimizer") == "adafactor":
+            self._carry_relative_step(pairs)
+        if not is_given:
+            return
+        unused = [one for one in pairs if one not in ("weight_decay", "betas")]
+        note = f"Not used: {printable(', '.join(unused))}." if unused else ""
+        self.fields |= fields
+        self.theirs |= dict.fromkeys(fields, name)
+        if fields:
+            used = " and ".join(one for one in ("weight_decay", "betas") if one in pairs)
+            self.report("mapped", name, next(iter(fields)), f"{used}. {note}".strip())
+        else:
+            self.report("ignored", name, None, note or "Not set.")
+
+    def _carry_relative_step(self, pairs: dict[str, str]) -> None:
+        """Drop the rates where kohya's Adafactor is told to find its own."""
+        if not is_true(pairs, "relative_step", default=False):
+            return
+        note = "Adafactor's relative_step does not use it; the base's default is used."
+        for ours in ("learning_rate", "text_encoder_lr"):
+            if ours in self.fields:
+                self.take_back(ours, note)
+
+    def _carry_network_args(self, pairs: dict[str, str]) -> None:
+        ratio = pairs.get("loraplus_lr_ratio")
+        unused = [one for one in pairs if one != "loraplus_lr_ratio"]
+        note = f"Not used: {printable(', '.join(unused))}." if unused else ""
+        if ratio is None:
+            self.report("ignored", "network_args", None, note or "Not set.")
+            return
+        try:
+            self.put("mapped", "network_args", "loraplus_lr_ratio", float(ratio), note)
+        except ValueError:
+            self.refuse("network_args", "loraplus_lr_ratio must be a number.")
+
+    def carry_samples(self) -> None:
+        """Translate the window's sample prompts; the scripts name a file instead."""
+        value = self.take("sample_prompts")
+        if value is None:
+            return
+        if not self.called or not isinstance(value, str):
+            self.report("ignored", "sample_prompts", None, names.SAVING)
+            return
+        lines = [line.split(" --")[0].strip() for line in value.splitlines()]
+        prompts = [line for line in lines if line and not line.startswith(("#", "--"))]
+        if not prompts:
+            self.report("ignored", "sample_prompts", None, "Not set.")
+            return
+        note = f"The first {MAX_SAMPLES} prompts count." if len(prompts) > MAX_SAMPLES else ""
+        self.put("mapped", "sample_prompts", "sample_prompts", prompts[:MAX_SAMPLES], note)
+
+    def drop_useless(self) -> None:
+        """Drop what has no effect beside the others; the window writes every setting."""
+        for ours, why in without_effect(self.fields).items():
+            self.take_back(ours, f"It has no effect {why}.")
+
+    def take_back(self, ours: str, why: str) -> None:
+        """Take a field back, and report its setting as ignored."""
+        del self.fields[ours]
+        theirs = self.theirs.pop(ours, ours)
+        shown = self.called.get(theirs, theirs)
+        for kind, settings in self.lists.items():
+            self.lists[kind] = [s for s in settings if s.name != shown]
+        self.report("ignored", theirs, None, why)
+
     def list_others(self) -> None:
         """List the settings without effect, each with the reason."""
         for name in self.given:
@@ -384,6 +492,11 @@ class _Work:
         """Add a problem."""
         theirs = printable(self.called.get(name, name))
         self.problems.append(RequestProblem(field=theirs, message=message))
+
+
+def _as_text(value: Any) -> Any:  # noqa: ANN401 - a JSON value
+    """Return a value of the window that is no section, so that it is not opened as one."""
+    return repr(value) if isinstance(value, dict | list) else value
 
 
 def _takes(ours: str, value: object) -> bool:

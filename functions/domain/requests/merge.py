@@ -1,14 +1,14 @@
 """Merge the request sources of an upload into one TrainingRequest.
 
-From the strongest to the weakest, the sources are: request.json, consent.json, config.json, a TOML
-file, dataset_info.json, the name of the photos' folder, the preset. A source fills only the fields
-that no stronger source gives; a consent is given once.
+From the strongest to the weakest, the sources are: request.json, consent.json, config.json, a YAML
+file, a TOML file, dataset_info.json, the name of the photos' folder, the preset. A source fills
+only the fields that no stronger source gives; a consent is given once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,26 +17,40 @@ from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
-from contracts.shared.suffixes import AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, TOML_SUFFIX
+from contracts.shared.suffixes import (
+    AVATAR_FILE,
+    BACKENDS_STEM,
+    CONSENT_FILE,
+    JUMPSTART_FILE,
+    TOML_SUFFIX,
+    YAML_SUFFIXES,
+)
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.avatar_config import import_avatar
-from domain.requests.hosted import HostedRequest, read_hosted
+from domain.requests.foreign import read_foreign
 from domain.requests.kohya_folders import repeats_of, subjects_of
-from domain.requests.kohya_gui import is_kohya_gui
-from domain.requests.kohya_syntax import Subject
-from domain.requests.kohya_toml import KohyaImport, import_kohya, import_window
+from domain.requests.kohya_gui import RENAMED, is_window
+from domain.requests.kohya_settings import KNOWN
+from domain.requests.kohya_syntax import Settings, Subject, parse_toml
+from domain.requests.kohya_toml import KohyaImport, import_settings, import_window
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import (
     MAX_PROBLEMS,
+    OF_REQUEST,
     RequestRefusedError,
     doubled,
+    parse_list,
     parse_object,
     problem_of,
 )
+from domain.requests.tools import tool_of, undashed
+from domain.requests.translation import ForeignRequest
+from domain.requests.yaml_syntax import parse_yaml
 
 ORIGINS: tuple[Origin, ...] = (
     "consent.json",
     "config.json",
+    "yaml",
     "toml",
     "dataset_info.json",
     "folder",
@@ -51,6 +65,8 @@ NAMED: dict[str, Origin] = {
 }
 """Kind of each settings file that is known by its name."""
 
+FileKind = Origin | Literal["backends"]
+"""Kind of a settings file; ``backends`` are SimpleTuner's datasets, which its config.json names."""
 
 KohyaReader = Callable[[Subject | None, int], KohyaImport]
 """Takes the photos' subject and their number; reads a file of kohya's."""
@@ -84,20 +100,15 @@ def merge_sources(sources: RequestSources) -> MergedRequest:
     Raises:
         RequestRefusedError: with every problem at once.
     """
-    merge = _Merge()
+    merge = _Merge(sources.photos)
     merge.add_request(sources.request)
     bodies = of_kinds(sources.settings)
-    subject = merge.subject_of(sources.photos)
     if "consent.json" in bodies:
-        merge.add_consent(bodies["consent.json"])
-    if "config.json" in bodies:
-        merge.add_config(bodies["config.json"], subject, sources.photos)
-    if "toml" in bodies:
-        merge.add_kohya("toml", partial(import_kohya, bodies["toml"]), subject, sources.photos)
+        merge.add_consent(bodies["consent.json"][0])
+    merge.add_files(bodies)
     if "dataset_info.json" in bodies:
-        merge.add_dataset_info(bodies["dataset_info.json"])
-    if subject is not None:
-        merge.add_folder(subject)
+        merge.add_dataset_info(bodies["dataset_info.json"][0])
+    merge.add_folder()
     merge.add_preset()
     merge.add_assumed()
     return merge.finish()
@@ -112,58 +123,96 @@ def parse_request(body: bytes) -> MergedRequest:
     return merge_sources(RequestSources(body, {}, ()))
 
 
-def of_kinds(settings: Mapping[str, bytes]) -> dict[Origin, bytes]:
-    """Return one file of each kind.
+def of_kinds(settings: Mapping[str, bytes]) -> dict[FileKind, list[bytes]]:
+    """Return the files by kind: one of each, but two TOML files may complete each other.
 
     Raises:
-        RequestRefusedError: there are two files of one kind.
+        RequestRefusedError: there are too many files of one kind.
     """
-    found: dict[Origin, bytes] = {}
+    found: dict[FileKind, list[bytes]] = {}
     for name, body in settings.items():
-        kind = kind_of(name)
-        if kind in found:
-            message = f"The upload holds more than one {kind} file; keep one."
-            raise RequestRefusedError([RequestProblem(field="", message=message)])
-        found[kind] = body
+        found.setdefault(kind_of(name), []).append(body)
+    for kind, bodies in found.items():
+        if len(bodies) > (2 if kind == "toml" else 1):
+            raise _too_many(kind)
     return found
 
 
-def kind_of(name: str) -> Origin:
+def kind_of(name: str) -> FileKind:
     """Return the kind of a settings file.
 
-    >>> kind_of("set.zip/Config.json"), kind_of("config/kohya.toml")
-    ('config.json', 'toml')
+    >>> kind_of("set.zip/Config.json"), kind_of("config/kohya.toml"), kind_of("job.yml")
+    ('config.json', 'toml', 'yaml')
     """
     file = PurePosixPath(name).name.lower()
     if file.endswith(TOML_SUFFIX):
         return "toml"
+    if file.endswith(YAML_SUFFIXES):
+        return "yaml"
+    if file.startswith(BACKENDS_STEM):
+        return "backends"
     return NAMED[file]
+
+
+def joined(bodies: Sequence[bytes]) -> Settings:
+    """Return the content of kohya's TOML files: of one, or of settings and their dataset_config.
+
+    Raises:
+        RequestRefusedError: a file is not TOML, or nothing says which of two counts.
+    """
+    contents = [
+        {undashed(name): value for name, value in parse_toml(body).items()} for body in bodies
+    ]
+    if len(contents) == 1:
+        return contents[0]
+    datasets = [content for content in contents if isinstance(content.get("datasets"), list)]
+    if len(datasets) != 1 or set(datasets[0]) - {"datasets", "general"}:
+        raise _too_many("toml")
+    (training,) = (content for content in contents if content is not datasets[0])
+    return training | datasets[0]
+
+
+def _too_many(kind: FileKind) -> RequestRefusedError:
+    shown = f"{BACKENDS_STEM}.json" if kind == "backends" else kind
+    more = "; two count if one of them is a dataset_config" if kind == "toml" else ""
+    message = f"The upload holds more than one {shown} file; keep one{more}."
+    return RequestRefusedError([RequestProblem(field="", message=message)])
 
 
 class _Merge:
     """The state of a merge: fields so far, their sources, problems, reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, photos: Sequence[str]) -> None:
+        self.photos = photos
+        self.subject: Subject | None = None
         self.fields: dict[str, Any] = {}
         self.renamed: dict[str, str] = {}
         self.theirs: dict[str, str] = {}
         self.origins: dict[str, Origin] = {}
         self.imported: list[ImportReport] = []
-        self.hosted: HostedRequest | None = None
+        self.foreign: list[ForeignRequest] = []
+        self.toml: Settings | None = None
+        """kohya's TOML, until a document of kohya_ss takes the datasets in it."""
+        self.kohya_request: Settings | None = None
+        """request.json, if kohya_ss or a user of its scripts has written it."""
         self.problems: list[RequestProblem] = []
 
     def add_request(self, body: bytes | None) -> None:
         """Add request.json, whose fields go before all others."""
         given = {} if body is None else parse_object(body)
-        self.hosted = read_hosted(given)
-        if self.hosted is None:
+        tool = tool_of(given)
+        if tool == "kohya":
+            own = set(OF_REQUEST) & set(given) - set(KNOWN) - set(RENAMED)
+            self.kohya_request = {n: v for n, v in given.items() if n not in own}
+            self.add_own({name: given[name] for name in own})
+        elif tool is None or tool == "avatar":
             self.add_own(given)
         else:
-            self.fields, self.theirs = dict(self.hosted.fields), dict(self.hosted.theirs)
-            self.problems += self.hosted.problems
+            self.add_foreign(read_foreign(given, tool))
             self.renamed = {their: our for our, their in self.theirs.items() if their != our}
         if isinstance(run := self.fields.get("run"), dict):
             self.fields["run"] = self.rename_run(run)
+        self.choose_subject()
 
     def add_own(self, given: Mapping[str, Any]) -> None:
         """Add a request with our names and their aliases."""
@@ -181,20 +230,76 @@ class _Merge:
         self.theirs |= {our: their for their, our in paths.items()}
         return {renamed.get(name, name): value for name, value in run.items()}
 
-    def fill(self, fields: Mapping[str, Any], origin: Origin) -> None:
+    def fill(self, fields: Mapping[str, Any], origin: Origin | None) -> None:
         """Add the fields that no stronger source gives; a sweep gives the fields it varies."""
         sweep = self.fields.get("sweep")
         tried = set(sweep) if isinstance(sweep, dict) else set()
         for name, value in fields.items():
             if name not in self.fields and name not in tried:
                 self.fields[name] = value
-                self.origins[name] = origin
+                if origin is not None:
+                    self.origins[name] = origin
 
-    def subject_of(self, photos: Sequence[str]) -> Subject | None:
-        """Return the subject that the folders name, unless the request does; two are a problem."""
+    def add_files(self, bodies: Mapping[FileKind, Sequence[bytes]]) -> None:
+        """Add the settings files of other tools, in the order of their strength."""
+        backends = parse_list(bodies["backends"][0]) if "backends" in bodies else None
+        documents: list[tuple[Origin, dict[str, Any]]] = []
+        if "config.json" in bodies:
+            documents.append(("config.json", parse_object(bodies["config.json"][0])))
+        if "yaml" in bodies:
+            documents.append(("yaml", parse_yaml(bodies["yaml"][0])))
+        if backends is not None and not documents:
+            documents.append(("config.json", {}))
+        self.toml = joined(bodies["toml"]) if "toml" in bodies else None
+        if self.kohya_request is not None:
+            self.add_window(None, self.kohya_request)
+        for origin, given in documents:
+            self.add_document(origin, given, backends)
+        if self.toml is not None:
+            self.add_kohya("toml", partial(import_settings, self.toml))
+
+    def add_document(
+        self, origin: Origin, given: dict[str, Any], backends: Sequence[Any] | None
+    ) -> None:
+        """Add a document of the tool that its names tell."""
+        tool = tool_of(given, origin)
+        if backends is not None and tool in {None, "diffusers"}:
+            tool = "simpletuner"
+        if tool == "kohya":
+            self.add_window(origin, given)
+        elif origin == "config.json" and tool in {None, "avatar"}:
+            self.add_avatar(given)
+        elif tool is None or tool == "avatar":
+            message = (
+                "Nothing in the file says which tool wrote it. Remove it, or write request.json."
+            )
+            self.problems.append(RequestProblem(field=origin, message=message))
+        else:
+            self.add_foreign(read_foreign(given, tool, backends), origin)
+
+    def add_foreign(self, found: ForeignRequest, origin: Origin | None = None) -> None:
+        """Add a translated document; no origin: it is request.json."""
+        self.foreign.append(found)
+        self.imported.append(found.report)
+        self.problems += found.problems
+        self.theirs = found.theirs | self.theirs
+        self.fill(found.fields, origin)
+
+    def add_window(self, origin: Origin | None, given: Settings) -> None:
+        """Add a document with kohya's names; no origin: it is request.json."""
+        if not is_window(given):
+            self.add_kohya(origin, partial(import_settings, given))
+            return
+        datasets = None
+        if self.toml is not None and "datasets" in self.toml:
+            datasets, self.toml = self.toml, None
+        self.add_kohya(origin, partial(import_window, given, datasets))
+
+    def choose_subject(self) -> None:
+        """Choose the subject that the folders name, unless the request does; two are a problem."""
         if "trigger_word" in self.fields:
-            return None
-        found = subjects_of(photos)
+            return
+        found = subjects_of(self.photos)
         prompt = self.fields.get("instance_prompt")
         if prompt is not None:  # it may contain the folder's trigger word
             named = not isinstance(prompt, str) or names_subject(prompt, DEFAULT_TRIGGER_WORD)
@@ -202,7 +307,7 @@ class _Merge:
         if len(found) > 1:
             message = "The folders name more than one subject; one upload trains one."
             self.problems.append(RequestProblem(field="trigger_word", message=message))
-        return Subject(1, *found.pop()) if len(found) == 1 else None
+        self.subject = Subject(1, *found.pop()) if len(found) == 1 else None
 
     def add_consent(self, body: bytes) -> None:
         """Add consent.json; a consent in request.json beside it must be the same."""
@@ -212,29 +317,20 @@ class _Merge:
             self.problems.append(RequestProblem(field="consent", message=message))
         self.fill({"consent": consent}, "consent.json")
 
-    def add_config(self, body: bytes, subject: Subject | None, photos: Sequence[str]) -> None:
-        """Add config.json, which kohya_ss and the avatar guidance both write."""
-        given = parse_object(body)
-        if is_kohya_gui(given):
-            self.add_kohya("config.json", partial(import_window, given), subject, photos)
-        else:
-            self.add_avatar(body)
-
-    def add_avatar(self, body: bytes) -> None:
+    def add_avatar(self, given: dict[str, Any]) -> None:
         """Add the avatar guidance's config.json."""
-        found = import_avatar(body)
+        found = import_avatar(given)
         self.theirs = found.theirs | self.theirs
         self.fill(found.fields, "config.json")
         self.imported.append(found.report)
 
-    def add_kohya(
-        self, origin: Origin, read: KohyaReader, subject: Subject | None, photos: Sequence[str]
-    ) -> None:
+    def add_kohya(self, origin: Origin | None, read: KohyaReader) -> None:
         """Add a file of kohya's; the request may name the subject where no folder does."""
+        subject = self.subject
         if subject is None and {"instance_prompt", "trigger_word"} & set(self.fields):
             subject = Subject(1, str(self.fields.get("trigger_word", DEFAULT_TRIGGER_WORD)))
         try:
-            found = read(subject, sum(repeats_of(photo) for photo in photos))
+            found = read(subject, sum(repeats_of(photo) for photo in self.photos))
         except RequestRefusedError as refusal:
             self.problems += refusal.problems
             return
@@ -247,10 +343,12 @@ class _Merge:
         prompts = ("instance_prompt", "class_prompt")
         self.fill({name: given[name] for name in prompts if name in given}, "dataset_info.json")
 
-    def add_folder(self, subject: Subject) -> None:
+    def add_folder(self) -> None:
         """Add the fields from a folder's name."""
-        word = subject.class_word
-        fields: dict[str, Any] = {"trigger_word": subject.trigger_word}
+        if self.subject is None:
+            return
+        word = self.subject.class_word
+        fields: dict[str, Any] = {"trigger_word": self.subject.trigger_word}
         if "preset" not in self.fields or word is not None:
             fields["instance_prompt"] = " ".join(filter(None, ("a photo of TOK", word)))
             fields["class_prompt"] = f"a photo of a {word}" if word else "a photo"
@@ -262,13 +360,16 @@ class _Merge:
         self.fill(PRESETS.get(preset, {}) if isinstance(preset, str) else {}, "preset")
 
     def add_assumed(self) -> None:
-        """Add what a hosted service's body leaves out, if no other source gives it."""
-        if self.hosted is None:
-            return
-        assumed = {n: v for n, v in self.hosted.assumed.items() if n not in self.fields}
-        self.fields |= assumed
-        settings = tuple(ImportedSetting(name=name, ours=name) for name in assumed)
-        self.imported.insert(0, self.hosted.report.model_copy(update={"assumed": settings}))
+        """Add what another tool's document leaves out, if no other source gives it."""
+        for found in self.foreign:
+            assumed = {n: v for n, v in found.assumed.items() if n not in self.fields}
+            self.fields |= assumed
+            settings = tuple(
+                ImportedSetting(name=name, ours=name, note=found.notes.get(name, ""))
+                for name in assumed
+            )
+            place = self.imported.index(found.report)
+            self.imported[place] = found.report.model_copy(update={"assumed": settings})
 
     def finish(self) -> MergedRequest:
         """Return the request.

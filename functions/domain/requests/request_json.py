@@ -33,8 +33,23 @@ class RequestRefusedError(Exception):
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object; refuse names given twice, NaN and infinities."""
+    given = _parse(body)
+    if not isinstance(given, dict):
+        raise _refused("The file must hold one JSON object: { ... }.")
+    return given
+
+
+def parse_list(body: bytes) -> list[Any]:
+    """Return the JSON list, as strictly as an object."""
+    given = _parse(body)
+    if not isinstance(given, list):
+        raise _refused("The file must hold one JSON list: [ ... ].")
+    return given
+
+
+def _parse(body: bytes) -> Any:  # noqa: ANN401 - a JSON value
     try:
-        given = json.loads(
+        return json.loads(
             body.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_constant
         )
     except UnicodeDecodeError:
@@ -46,9 +61,6 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise _refused("The file is nested too deeply.") from None
     except ValueError:  # a number with thousands of digits
         raise _refused("The file holds a number that is too long.") from None
-    if not isinstance(given, dict):
-        raise _refused("The file must hold one JSON object: { ... }.")
-    return given
 
 
 def doubled(

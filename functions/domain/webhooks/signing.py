@@ -40,10 +40,11 @@ def headers(
     return {
         "webhook-id": message_id,
         "webhook-timestamp": seconds,
-        "webhook-signature": " ".join(_signature(one.secret, signed) for one in valid),
+        "webhook-signature": " ".join(signature(one.secret, signed) for one in valid),
     }
 
 
-def _signature(secret: str, signed: bytes) -> str:
+def signature(secret: str, signed: bytes) -> str:
+    """Return one signature of ``<id>.<seconds>.<body>``."""
     key = b64decode(secret.removeprefix(PREFIX))
     return "v1," + b64encode(hmac.new(key, signed, sha256).digest()).decode()

@@ -74,7 +74,7 @@ router = new_router()
 def create_picture(
     model_id: ModelPath, body: NewPicture, wait: QuickWait = QUICK_SECONDS
 ) -> Response[PictureView]:
-    """Order pictures of a model; they are in the answer if they are drawn within `wait` seconds.
+    """Order pictures of a model; what is drawn within `wait` seconds is in the answer.
 
     Otherwise the answer is 202: ask `GET /v1/pictures/{id}?wait=20` until its status is final.
     """

@@ -1,5 +1,6 @@
 """`likeness check` gives the verdicts of the upload on the user's own machine."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,28 @@ def test_explain_lists_what_became_of_each_setting(
     assert "ignored   ti_lr (No token embeddings are trained.) [replicate]" in printed
     assert main(["check", str(folder)]) == 0
     assert "[replicate]" not in capsys.readouterr().out
+
+
+PORTRAITS = Path(__file__).parents[3] / "local/embedded_base/portraits-sdxl"
+
+
+@pytest.mark.parametrize(("word", "code"), [("zwx", None), ("小明先生", "trigger_split")])
+def test_the_bases_tokenizer_judges_the_trigger_word(
+    word: str, code: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"instance_prompt": "TOK", "class_prompt": "b", "trigger_word": word}
+    folder = folder_with(tmp_path, {**photos(), "request.json": json.dumps(body).encode()})
+    assert main(["check", str(folder), "--base", str(PORTRAITS)]) == 0, "it is advice"
+    printed = capsys.readouterr().out
+    assert (CODES["trigger_split"].text in printed) is (code is not None)
+
+
+def test_a_base_without_a_tokenizer_judges_no_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_with(tmp_path, photos())
+    assert main(["check", str(folder), "--base", str(tmp_path)]) == 0
+    assert "no tokenizer of CLIP's kind" in capsys.readouterr().out
 
 
 def test_the_request_sets_the_least_side(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from domain.requests.avatar_config import import_avatar
-from domain.requests.request_json import RequestRefusedError
+from domain.requests.request_json import RequestRefusedError, parse_object
 from tests.unit.golden_kit import check_golden
 
 CONFIGS: dict[str, Any] = {
@@ -43,7 +43,7 @@ CONFIGS: dict[str, Any] = {
 
 def outcome(config: Any) -> dict[str, Any]:
     try:
-        found = import_avatar(json.dumps(config).encode())
+        found = import_avatar(parse_object(json.dumps(config).encode()))
     except RequestRefusedError as refusal:
         return {"problems": [problem.model_dump(mode="json") for problem in refusal.problems]}
     return {

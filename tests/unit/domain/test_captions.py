@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.documents.photos import PhotoReport
 from contracts.shared import layout
 from domain.intake.accepting import accept_request
-from domain.intake.captions import parse_list
+from domain.intake.captions import caption_for, parse_list
 from domain.intake.inspection import inspect_photos
 from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
@@ -65,3 +67,30 @@ def test_masks_are_no_photos() -> None:
 def test_a_list_that_says_nothing_is_harmless(text: str) -> None:
     assert parse_list(text, "metadata.csv") == {}
     assert parse_list(text, "metadata.jsonl") == {}
+
+
+META = {
+    "C:\\train\\10_ohwx man\\a.jpg": {"caption": "a man", "train_resolution": [1024, 1024]},
+    "/train/20_ohwx man/a.jpg": {"tags": "smiling, hat"},
+    "/train/b.png": {"caption": "a man at sea", "tags": "blue"},
+    "c": {"caption": "by its bare name"},
+    "d.jpg": {"tags": 3},
+}
+
+
+def test_sd_scripts_metadata_has_captions_by_path_name_or_stem() -> None:
+    listed = parse_list(json.dumps(META), "meta_lat.json")
+    wanted = {
+        "10_ohwx man/a.jpg": "a man",
+        "20_ohwx man/a.jpg": "smiling, hat",
+        "b.png": "a man at sea, blue",
+        "x/c.webp": "by its bare name",
+        "d.jpg": None,
+        "other/a.jpg": None,
+    }
+    assert {name: caption_for(name, listed) for name in wanted} == wanted
+
+
+@given(st.text(max_size=80) | st.binary(max_size=80).map(repr))
+def test_any_text_is_metadata_without_an_error(text: str) -> None:
+    assert isinstance(parse_list(text, "meta_cap.json"), dict)

@@ -10,11 +10,19 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PersonsMixedError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_FACES_SECONDS
-from domain.intake.faces import advice_on_variety, groups_of, looks_for_faces
+from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
+from domain.intake.faces import (
+    FaceServices,
+    advice_on_variety,
+    check_faces,
+    groups_of,
+    looks_for_faces,
+)
 from domain.intake.inspection import inspect_photos
 from domain.ports.storage import read_document
 from tests.fakes.faces import MemoryFaceFinder, face
 from tests.fakes.intake import NOW, REQUEST, base_card, memory_intake
+from tests.fakes.storage import MemoryStorage
 from tests.unit.domain.test_inspection import PlainDecoder, accepted, inspection_of, report_of
 
 
@@ -172,11 +180,11 @@ def test_copies_of_a_photo_are_no_further_view() -> None:
         PhotoVerdict(index=n, verdict="accepted", file=f"{n}.png", face=METRICS) for n in range(6)
     ]
     found = {n: finder.faces[b"photo %d" % n] or () for n in range(6)}
-    assert advice_on_variety(photos, found) == ("same_distance",)
+    assert advice_on_variety(photos, found, DEFAULTS) == ("same_distance",)
     photos[0] = photos[0].model_copy(update={"codes": ("similar_photo",)})
-    assert advice_on_variety(photos, found) == ("same_angle", "same_distance")
+    assert advice_on_variety(photos, found, DEFAULTS) == ("same_angle", "same_distance")
     photos[1] = photos[0].model_copy(update={"index": 1})
-    assert advice_on_variety(photos, found) == ()
+    assert advice_on_variety(photos, found, DEFAULTS) == ()
 
 
 METRICS = FaceMetrics(share=0.5, clarity=0.9, score=1.0)
@@ -185,3 +193,32 @@ METRICS = FaceMetrics(share=0.5, clarity=0.9, score=1.0)
 @pytest.mark.parametrize(("photos", "few"), [(5, True), (9, True), (10, False)])
 def test_five_photos_are_enough_and_ten_are_advised(photos: int, few: bool) -> None:
     assert ("few_photos" in inspected(MemoryFaceFinder(), photos=photos).codes) is few
+
+
+def test_an_unclear_face_is_refused_where_the_request_demands_a_clear_one() -> None:
+    unclear = {b"photo 2": (face(1, clarity=0.5),)}
+    report = inspected(MemoryFaceFinder(unclear), min_face_clarity=0.6)
+    assert max(codes(report)) == ("face_too_unclear",)
+    assert sum(photo.verdict == "refused" for photo in report.photos) == 1
+    assert not any(codes(inspected(MemoryFaceFinder(unclear))))
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"min_face_share": 1.0}, "face_small"),
+        ({"clear_face": 1.0}, "face_unclear"),
+        ({"max_person_distance": 0.0}, "other_person"),
+    ],
+)
+def test_an_operators_limits_decide_about_faces(limits: dict[str, float], code: str) -> None:
+    photos = tuple(PhotoVerdict(index=n, verdict="accepted", file=f"{n}.png") for n in range(6))
+    storage = MemoryStorage("uploads")
+    for photo in photos:
+        storage.write(layout.accepted_prefix("job") + str(photo.file), b"photo %d" % photo.index)
+    found = {b"photo %d" % n: (face(0.1 * n),) for n in range(6)}
+    services = FaceServices(
+        storage, MemoryFaceFinder(found), "job", thresholds=IntakeThresholds(**limits)
+    )
+    checked = check_faces(photos, services)
+    assert code in {each for photo in checked.photos for each in photo.codes}

@@ -270,8 +270,9 @@ def test_a_job_of_ai_toolkit_is_carried_and_every_setting_is_listed() -> None:
     assert report.tool == "ai-toolkit"
     listed = {s.name for s in (*report.honoured, *report.mapped, *report.ignored)}
     (process,) = AI_TOOLKIT["config"]["process"]  # type: ignore[index]
-    assert {"save.dtype", "train.ema_config", "model.is_flux", "datasets.caption_ext"} <= listed
-    assert {f"train.{name}" for name in process["train"]} <= listed
+    assert {"save.dtype", "model.is_flux", "datasets.caption_ext"} <= listed
+    assert {f"train.{name}" for name in process["train"] if name != "ema_config"} <= listed
+    assert request.use_ema
 
 
 @pytest.mark.parametrize(

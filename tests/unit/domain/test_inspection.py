@@ -21,9 +21,9 @@ from domain.intake.inspection import (
 )
 from domain.intake.normalisation import limits_for, read_caption, read_pinned
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
-from domain.ports.storage import read_document
+from domain.ports.storage import read_document, write_document
 from runtime.imaging.sandbox import ChildDecoder
-from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
+from tests.fakes.intake import BASE_ID, NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.pictures import encoded, jpegs, picture
 from tests.fakes.storage import MemoryStorage
 from tests.unit.domain.test_archives import zipped
@@ -417,3 +417,56 @@ def test_a_list_may_be_larger_and_says_nothing_of_a_photo_that_it_does_not_name(
     assert read_caption(uploads, photo.model_copy(update={"caption": None})) == (None, ())
     large, photo = pinned_text(line + b" " * 1_000_000, "x/metadata.jsonl")
     assert read_caption(large, photo) == (None, ("caption_ignored",))
+
+
+def test_the_bases_tokenizer_gives_advice_on_the_trigger_word() -> None:
+    intake = memory_intake()
+    body = json.dumps(
+        {
+            "model": {
+                "type": "BPE",
+                "end_of_word_suffix": "</w>",
+                "vocab": {"dog</w>": 0, "rare</w>": 9, **{str(n): n for n in range(1, 9)}},
+                "merges": ["d o", "do g</w>"],
+            }
+        }
+    ).encode()
+    card = intake.bases.card(BASE_ID)
+    path = "tokenizer/tokenizer.json"
+    files = {**card.files, path: sha256(body).hexdigest()}
+    prefix = layout.base_prefix(BASE_ID)
+    intake.bases.storage.write(prefix + path, body)
+    write_document(
+        intake.bases.storage, prefix + layout.BASE_FILE, card.model_copy(update={"files": files})
+    )
+    assert codes_with(intake, "dog") == {"trigger_known"}
+    assert codes_with(intake, "zwx") == set()
+    assert codes_with(intake, "zwxyz") == {"trigger_split"}
+    intake.bases.storage.write(prefix + path, body + b" ")
+    assert codes_with(intake, "dog") == set(), "the card names another file"
+
+
+def codes_with(intake: IntakeServices, word: str) -> set[str]:
+    """Return what the report of an upload with a trigger word says about it."""
+    request = {**REQUEST, "trigger_word": word, "instance_prompt": f"a photo of {word} person"}
+    job = accept_request(announced(put_upload(intake, GOOD, request)), intake, NOW).job
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+    return {code for code in report.codes if code.startswith("trigger_")}
+
+
+def test_a_photo_below_the_wanted_quality_is_refused() -> None:
+    class Measured(PlainDecoder):
+        def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
+            sharp = 20.0 if body.startswith(b"poor") else 400.0
+            metrics = PhotoMetrics(
+                sharp, 120, 50, fingerprint=int(sha256(body).hexdigest()[:16], 16)
+            )
+            return super().decode(body, limits)._replace(metrics=metrics)
+
+    intake = memory_intake()
+    files = {**{f"{n}.jpg": b"fine %d" % n for n in range(5)}, "p.jpg": b"poor"}
+    job = accepted(intake, files, quality_threshold=0.95)
+    inspect_photos(job, inspection_of(intake, Measured()), NOW)
+    refused = [photo.codes for photo in report_of(intake, job).photos if photo.verdict == "refused"]
+    assert refused == [("low_quality",)]

@@ -148,19 +148,101 @@ def test_our_own_names_in_a_config_are_no_marks_of_the_window() -> None:
     assert report.tool == "avatar"
 
 
+EXTRA: dict[str, Any] = {
+    "additional_parameters": "--network_train_unet_only --min_snr_gamma=3",
+    "optimizer": "DAdaptAdam",
+    "optimizer_args": '"decouple=True" "weight_decay=0.1" "betas=0.9,0.91"',
+    "unet_lr": 1.0,
+    "text_encoder_lr": 1.0,
+    "noise_offset": "0.05",
+    "noise_offset_type": "Multires",
+    "sample_prompts": "a man in a hat --w 768 --s 20\n# a comment\n\na man at sea --l 3",
+    "loraplus_lr_ratio": 0,
+    "lr_scheduler_power": 2,
+}
+
+
+def test_what_other_releases_of_the_window_write_is_read() -> None:
+    found = merged(WINDOW | EXTRA)
+    request, (report,) = found.request, found.imported
+    assert (request.train_text_encoder, request.snr_gamma) == (False, 3)
+    assert (request.optimizer, request.learning_rate) == ("prodigy", 1)
+    assert (request.adam_weight_decay, request.adam_beta2) == (0.1, 0.91)
+    assert (request.noise_offset, request.lr_power) == (0, 1)
+    assert request.sample_prompts == ("a man in a hat", "a man at sea")
+    assert request.loraplus_lr_ratio is None
+    listed = {s.name: s.note for s in (*report.honoured, *report.mapped, *report.ignored)}
+    arguments = {"additional_parameters --network_train_unet_only"}
+    arguments |= {"additional_parameters --min_snr_gamma"}
+    assert set(listed) == {*WINDOW, *EXTRA, *arguments}
+    assert "decouple" in listed["optimizer_args"]
+    assert listed["min_snr_gamma"] == "additional_parameters is used instead."
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"additional_parameters": "network_train_unet_only"}, "additional_parameters"),
+        ({"additional_parameters": '--a "'}, "additional_parameters"),
+        ({"optimizer_args": "weight_decay=much"}, "optimizer_args"),
+        ({"optimizer_args": "weight_decay"}, "optimizer_args"),
+        ({"LoRA_type": "LyCORIS/LoKr"}, "LoRA_type"),
+        ({"LoRA_type": "Flux1"}, "LoRA_type"),
+    ],
+)
+def test_arguments_that_cannot_be_read_are_refused(changed: dict[str, Any], field: str) -> None:
+    assert list(problems(WINDOW | changed)) == [field]
+
+
+def test_a_file_of_the_tab_for_whole_models_is_refused_by_name() -> None:
+    lora = {"LoRA_type", "network_alpha", "network_dim", "network_dropout", "unet_lr"}
+    config = {name: v for name, v in WINDOW.items() if name not in lora | {"text_encoder_lr"}}
+    assert "LoRA tab" in problems(config)["LoRA_type"]
+
+
+def test_adafactor_that_finds_its_own_rate_gets_none() -> None:
+    changed = {"optimizer": "Adafactor", "optimizer_args": "relative_step=True", "unet_lr": 1.0}
+    found = merged(WINDOW | changed | {"text_encoder_lr": 1.0})
+    assert (found.request.optimizer, found.request.learning_rate) == ("adafactor", None)
+    assert {"unet_lr", "text_encoder_lr"} <= {s.name for s in found.imported[0].ignored}
+
+
+def test_the_window_s_file_may_be_the_request_and_keeps_our_own_fields() -> None:
+    body = json.dumps(WINDOW | {"dry_run": True, "max_cost_usd": 2}).encode()
+    found = merge_sources(RequestSources(body, {}, PHOTOS))
+    assert (found.request.rank, found.request.dry_run, found.request.max_cost_usd) == (32, True, 2)
+    assert "dry_run" not in {s.name for s in found.imported[0].ignored}
+
+
+def test_the_datasets_beside_the_window_s_file_are_its_own() -> None:
+    toml = b"""
+    [[datasets]]
+    resolution = 768
+    [[datasets.subsets]]
+    class_tokens = "zwx cat"
+    num_repeats = 4
+    """
+    files = {"config.json": json.dumps(WINDOW).encode(), "data.toml": toml}
+    found = merge_sources(RequestSources(None, files, tuple("abcdefgh")))
+    assert (found.request.trigger_word, found.request.resolution) == ("zwx", 768)
+    assert found.request.max_train_steps == 8 * 4 * 2 / 2
+    assert len(found.imported) == 1
+
+
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5000), st.floats(), st.text("abc1, ", max_size=9)
 ) | st.sampled_from([10**400, [], {}, [1], {"a": 1}, "1e999", "0", "", "nan"])
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.dictionaries(st.sampled_from(sorted(WINDOW)), VALUES, max_size=6))
+@given(st.dictionaries(st.sampled_from(sorted(WINDOW | EXTRA)), VALUES, max_size=6))
 def test_any_file_of_the_window_is_a_request_or_a_list_of_problems(changed: dict[str, Any]) -> None:
     found = merged_or_refused(WINDOW | changed)
     if found is not None:
         (report,) = found.imported
         listed = [s.name for s in (*report.honoured, *report.mapped, *report.ignored)]
-        assert sorted(listed) == sorted(WINDOW | changed)
+        own = [name for name in listed if not name.startswith("additional_parameters --")]
+        assert sorted(own) == sorted(WINDOW | changed)
 
 
 def merged_or_refused(config: dict[str, Any]) -> MergedRequest | None:

@@ -2,8 +2,19 @@
 
 import pytest
 
-from domain.intake.photo_quality import OLD_DAYS, advice_on, old_among, resembled, similar
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.thresholds import IntakeThresholds
+from domain.intake.inspection import thresholds_of
+from domain.intake.photo_quality import (
+    OLD_DAYS,
+    advice_on,
+    old_among,
+    quality_of,
+    resembled,
+    similar,
+)
 from domain.ports.decoder import PhotoMetrics
+from tests.fakes.intake import REQUEST
 
 GOOD = PhotoMetrics(sharpness=400, brightness=120, contrast=50, fingerprint=0)
 
@@ -92,3 +103,34 @@ def test_so_many_bits_tell_a_crop_from_another_picture(bits: int, alike: bool) -
     crop = PhotoMetrics(500.0, 128.0, 50.0, 0xFF, views=(0,), mirrored=far >> 100)
     assert resembled(crop, [whole]) == (0 if alike else None)
     assert resembled(whole, [None, crop]) == (1 if alike else None)
+
+
+@pytest.mark.parametrize(
+    ("change", "quality"),
+    [
+        ({}, 1),
+        ({"sharpness": 38.0}, 0.95),
+        ({"brightness": 17.5}, 0.5),
+        ({"brightness": 240.0}, 0.5),
+        ({"brightness": 255.0}, 0),
+        ({"contrast": 3.0, "sharpness": 20.0}, 0.25),
+    ],
+)
+def test_quality_is_the_worst_share_of_a_limit(change: dict[str, float], quality: float) -> None:
+    assert quality_of(GOOD._replace(**change)) == quality  # type: ignore[arg-type]
+
+
+def test_an_operators_limits_decide_on_advice_and_quality() -> None:
+    strict = IntakeThresholds(min_sharpness=800, max_brightness=255, max_burst_bits=0)
+    assert advice_on(GOOD, [GOOD._replace(fingerprint=1)], strict) == ("blurred",)
+    assert quality_of(GOOD, strict) == 0.5
+    assert quality_of(GOOD._replace(brightness=255), IntakeThresholds(max_brightness=255)) == 1
+
+
+def test_a_request_may_only_demand_more_than_the_stack() -> None:
+    stack = IntakeThresholds(quality_threshold=0.5, min_face_clarity=0.4)
+    asked = {"quality_threshold": 0.2, "min_face_clarity": 0.9}
+    request = TrainingRequest.model_validate({**REQUEST, **asked})
+    found = thresholds_of(request, stack)
+    assert (found.quality_threshold, found.min_face_clarity) == (0.5, 0.9)
+    assert thresholds_of(TrainingRequest.model_validate(REQUEST), stack) == stack

@@ -64,8 +64,9 @@ def test_all_problems_are_said_at_once() -> None:
     assert text.endswith("Nothing was downloaded.")
 
 
-def test_node_is_asked_for_by_lint_alone() -> None:
+def test_node_is_asked_for_by_lint_and_the_typescript_client_alone() -> None:
     assert "nodejs" in problems("lint", node=None)[0]
+    assert "nodejs" in problems("clients", node=None)[0]
     assert "found: 12" in problems("lint", node=(12,))[0]
     assert problems("demo", node=None) == []
 

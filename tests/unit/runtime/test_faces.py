@@ -7,7 +7,7 @@ from math import dist
 import pytest
 
 from contracts.errors import DecoderBrokenError
-from contracts.shared.faces import SAME_PERSON_DISTANCE
+from contracts.shared.thresholds import DEFAULTS
 from runtime.imaging import faces
 from runtime.imaging.faces import ChildFaceFinder
 from tests.fakes.people import ASTRONAUT, PRESIDENT, photo, png
@@ -22,8 +22,8 @@ def finder() -> Iterator[ChildFaceFinder]:
 def test_people_are_told_apart_and_an_empty_photo_has_no_face(finder: ChildFaceFinder) -> None:
     names = (PRESIDENT[0], PRESIDENT[2], ASTRONAUT)
     one, same, other = (finder.find(png(photo(name))) or () for name in names)
-    assert dist(one[0].embedding, same[0].embedding) < SAME_PERSON_DISTANCE
-    assert dist(one[0].embedding, other[0].embedding) > SAME_PERSON_DISTANCE
+    assert dist(one[0].embedding, same[0].embedding) < DEFAULTS.max_person_distance
+    assert dist(one[0].embedding, other[0].embedding) > DEFAULTS.max_person_distance
     assert finder.find(png(photo(ASTRONAUT).crop((0, 260, 300, 512)))) == ()
     assert 0 < finder.seconds < 120
 

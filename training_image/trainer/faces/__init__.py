@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.documents.photos import FaceMetrics
-from contracts.shared.faces import AMBIGUOUS_RATIO, SMALL_SHARE, UNCLEAR_BELOW
+from contracts.shared.thresholds import DEFAULTS
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), RGB."""
@@ -70,7 +70,7 @@ def are_ambiguous(faces: Sequence[Face]) -> bool:
     (False, True)
     """
     largest, *others = by_size(faces)
-    return any(other.height >= AMBIGUOUS_RATIO * largest.height for other in others)
+    return any(other.height >= DEFAULTS.ambiguous_face_ratio * largest.height for other in others)
 
 
 def measure_face(face: Face, pixels: Pixels) -> FaceMetrics:
@@ -86,8 +86,8 @@ def measure_face(face: Face, pixels: Pixels) -> FaceMetrics:
 def advice_on(measures: FaceMetrics) -> tuple[str, ...]:
     """Return the codes of a face's faults."""
     advice = {
-        "face_small": measures.share < SMALL_SHARE,
-        "face_unclear": measures.clarity < UNCLEAR_BELOW,
+        "face_small": measures.share < DEFAULTS.min_face_share,
+        "face_unclear": measures.clarity < DEFAULTS.clear_face,
     }
     return tuple(code for code, applies in advice.items() if applies)
 

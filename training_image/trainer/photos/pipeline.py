@@ -16,6 +16,7 @@ from PIL import Image
 from contracts.codes import CODES
 from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.training import TaskPhoto, TrainingTask
+from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.faces import names_a_person
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.rejection import PhotoRejectedError
@@ -167,6 +168,7 @@ def process_photo(
         face = find_face(pipeline, pixels)
         if face is not None:
             measures = measure_face(face, pixels)
+            refuse_unclear(measures, pipeline.task.request)
         processed = apply_photo_options(pipeline, task_photo, pixels, face)
     except PhotoRejectedError as error:
         refusal = {"verdict": "refused", "codes": (error.code,), "face": measures}
@@ -206,6 +208,18 @@ def find_face(pipeline: PhotoPipeline, pixels: Pixels) -> Face | None:
             raise PhotoRejectedError("ambiguous_faces")
         return None
     return faces[0]
+
+
+def refuse_unclear(measures: FaceMetrics, request: TrainingRequest) -> None:
+    """Refuse a photo whose face is less clear than the request demands.
+
+    InspectPhotos has done so already, where it finds the faces of this base.
+
+    Raises:
+        PhotoRejectedError: ``face_too_unclear``.
+    """
+    if request.min_face_clarity is not None and measures.clarity < request.min_face_clarity:
+        raise PhotoRejectedError("face_too_unclear")
 
 
 def apply_photo_options(

@@ -6,6 +6,19 @@ from pydantic import Field
 
 from contracts.document import Document
 
+Tool = Literal[
+    "kohya",
+    "avatar",
+    "replicate",
+    "fal",
+    "astria",
+    "ai-toolkit",
+    "onetrainer",
+    "simpletuner",
+    "diffusers",
+]
+"""Tools whose settings are read as a request."""
+
 
 class ImportedSetting(Document):
     """One setting of the file, without its value."""
@@ -25,7 +38,7 @@ class ImportReport(Document):
 
     schema_version: Literal[1] = 1
 
-    tool: Literal["kohya", "avatar", "replicate", "fal", "astria", "ai-toolkit"]
+    tool: Tool
 
     honoured: tuple[ImportedSetting, ...] = ()
     """Settings with the same meaning and the same value."""

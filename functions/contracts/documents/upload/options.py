@@ -117,10 +117,9 @@ class TrainingOptions(AdapterOptions):
 
     @model_validator(mode="after")
     def _options_agree(self) -> "TrainingOptions":
-        for field, needed in self._without_effect():
-            if getattr(self, field) != type(self).model_fields[field].default:
-                message = f"{field} has no effect {needed}"
-                raise ValueError(message)
+        for field, why in self.without_effect().items():
+            message = f"{field} has no effect {why}"
+            raise ValueError(message)
         if self.use_8bit_adam and self.optimizer != "adamw":
             message = f"use_8bit_adam is not for optimizer {self.optimizer}"
             raise ValueError(message)
@@ -129,14 +128,24 @@ class TrainingOptions(AdapterOptions):
             raise ValueError(message)
         return self
 
-    def _without_effect(self) -> list[tuple[str, str]]:
-        """Return the fields that have no effect, and why."""
+    def without_effect(self) -> dict[str, str]:
+        """Return the given fields that have no effect beside the others, each with the reason."""
+        fields = type(self).model_fields
+        useless = dict(self._useless_options())
+        return {
+            name: why
+            for name, why in useless.items()
+            if getattr(self, name) != fields[name].default
+        }
+
+    def _useless_options(self) -> list[tuple[str, str]]:
+        """Return the fields that would have no effect, and why."""
         useless = []
         if self.lr_scheduler != "cosine_with_restarts":
             useless.append(("lr_num_cycles", "without lr_scheduler cosine_with_restarts"))
         if self.lr_scheduler != "polynomial":
             useless.append(("lr_power", "without lr_scheduler polynomial"))
-        if self.lr_scheduler == "constant":
+        if self.lr_scheduler == "constant" and self.lr_warmup_steps:  # 0 is what it has
             useless.append(("lr_warmup_steps", "with lr_scheduler constant"))
         if self.optimizer == "adafactor":
             useless += [(f, "with optimizer adafactor") for f in ("adam_beta1", "adam_beta2")]
@@ -144,9 +153,9 @@ class TrainingOptions(AdapterOptions):
             useless.append(("repeats", "without num_train_epochs"))
         if self.optimizer == "prodigy":
             useless.append(("loraplus_lr_ratio", "with optimizer prodigy"))
-        return useless + self._without_effect_on_the_adapter()
+        return useless + self._useless_for_the_adapter()
 
-    def _without_effect_on_the_adapter(self) -> list[tuple[str, str]]:
+    def _useless_for_the_adapter(self) -> list[tuple[str, str]]:
         useless = []
         if self.adapter_type == "lokr":
             only_lora = ("use_dora", "use_rslora", "loraplus_lr_ratio", "lora_dropout")

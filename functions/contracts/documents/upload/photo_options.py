@@ -32,6 +32,14 @@ class PhotoOptions(Document):
     """Whether InspectPhotos looks for faces on photos of real people, and compares the people.
     Absent: it does if a photo needs a face and the base is not of drawn people."""
 
+    quality_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Refuse photos of a lower quality: 1 is a photo that is sharp, neither dark nor bright, and
+    rich in contrast. Absent: the stack's threshold, below which no request goes."""
+
+    min_face_clarity: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Refuse photos on which the face is less clear. Absent: the stack's threshold, below which no
+    request goes."""
+
     face_crop: FaceCrop = "none"
     """Crop photos to the face and its surroundings; ``align`` also turns the eyes level."""
 
@@ -84,6 +92,9 @@ class PhotoOptions(Document):
             raise ValueError(message)
         if self.require_face is False and (self.face_crop != "none" or self.mask_of == "face"):
             message = "face_crop and mask_of face need a face, and require_face is false"
+            raise ValueError(message)
+        if self.require_face is False and self.min_face_clarity is not None:
+            message = "min_face_clarity needs a face, and require_face is false"
             raise ValueError(message)
         if self.require_face is False and self.face_checks == "photos":
             message = "face_checks photos looks for faces, and require_face is false"

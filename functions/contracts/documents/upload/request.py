@@ -193,12 +193,16 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
             raise ValueError(message)
         return self
 
+    def _useless_options(self) -> list[tuple[str, str]]:
+        useless = super()._useless_options()
+        useless += [(field, f"without {needed}") for field, needed in self._useless()]
+        if self.train_text_encoder is False:
+            of_encoder = ("text_encoder_lr", "text_encoder_rank", "text_encoder_alpha")
+            useless += [(field, "without train_text_encoder") for field in of_encoder]
+        return useless
+
     @model_validator(mode="after")
     def _consistent(self) -> "TrainingRequest":
-        for field in ("text_encoder_lr", "text_encoder_rank", "text_encoder_alpha"):
-            if self.train_text_encoder is False and getattr(self, field) is not None:
-                message = f"{field} has no effect without train_text_encoder"
-                raise ValueError(message)
         if self.with_prior_preservation and self.num_class_images == 0:
             message = "with_prior_preservation needs num_class_images of at least 1"
             raise ValueError(message)

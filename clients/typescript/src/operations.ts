@@ -1,0 +1,181 @@
+// Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
+
+import { Transport, part, withSeed, type CallOptions } from "./transport.js";
+import type { DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TrainingStarted, UploadCreated, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+
+export class Operations extends Transport {
+  /** Return forms for further files of an upload that has files, and no training yet. `POST /v1/uploads/{upload_id}/files` */
+  addFiles(uploadId: string, body: MoreFiles, options: CallOptions = {}): Promise<UploadCreated> {
+    return this.ask<UploadCreated>("POST", `/v1/uploads/${part(uploadId)}/files`, options, undefined, body);
+  }
+
+  /** Store an address that is told of the tenant's jobs; the secret is shown this once. `POST /v1/webhooks` */
+  addWebhook(body: WebhookRequest, options: CallOptions = {}): Promise<WebhookWithSecret> {
+    return this.ask<WebhookWithSecret>("POST", "/v1/webhooks", options, undefined, body);
+  }
+
+  /** Store whether the model may be used, and who has decided it; the newest decision counts. `POST /v1/models/{model_id}:approve` */
+  approveModel(modelId: string, body: NewApproval, options: CallOptions = {}): Promise<ModelDetails> {
+    return this.ask<ModelDetails>("POST", `/v1/models/${part(modelId)}:approve`, options, undefined, body);
+  }
+
+  /** Cancel a job; its owner gets one notice. `POST /v1/jobs/{job_id}:cancel` */
+  cancelJob(jobId: string, options: CallOptions = {}): Promise<JobCanceled> {
+    return this.ask<JobCanceled>("POST", `/v1/jobs/${part(jobId)}:cancel`, options);
+  }
+
+  /** Cancel an order; what is being drawn for it is thrown away. `POST /v1/pictures/{picture_id}:cancel` */
+  cancelPicture(pictureId: string, options: CallOptions = {}): Promise<PictureCanceled> {
+    return this.ask<PictureCanceled>("POST", `/v1/pictures/${part(pictureId)}:cancel`, options);
+  }
+
+  /** Return what a training on so many photos would take and cost; nothing is stored or begun. `POST /v1/estimates` */
+  createEstimate(body: NewEstimate, options: CallOptions = {}): Promise<EstimateView> {
+    return this.ask<EstimateView>("POST", "/v1/estimates", options, undefined, body);
+  }
+
+  /** Return a new key; a key can give away only the scopes that it has. `POST /v1/keys` */
+  createKey(body: NewKey, options: CallOptions = {}): Promise<KeyView> {
+    return this.ask<KeyView>("POST", "/v1/keys", options, undefined, body);
+  }
+
+  /** Start a training on an upload: the same as putting `request.json` beside its photos. The same content is trained once; a second request for it answers with the first one's job. `POST /v1/models` */
+  createModel(body: NewTraining, options: CallOptions = {}): Promise<TrainingStarted> {
+    return this.ask<TrainingStarted>("POST", "/v1/models", options, undefined, body);
+  }
+
+  /** Order pictures of a model; what is drawn within `wait` seconds is in the answer. Otherwise the answer is 202: ask `GET /v1/pictures/{id}?wait=20` until its status is final. `POST /v1/models/{model_id}/pictures` */
+  createPicture(modelId: string, body: NewPicture, options: { wait?: number } & CallOptions = {}): Promise<PictureView> {
+    return this.ask<PictureView>("POST", `/v1/models/${part(modelId)}/pictures`, options, { wait: options.wait }, withSeed(body));
+  }
+
+  /** Return a form for each file, bound to one key, its size and its type. `POST /v1/uploads` */
+  createUpload(body: NewUpload, options: CallOptions = {}): Promise<UploadCreated> {
+    return this.ask<UploadCreated>("POST", "/v1/uploads", options, undefined, body);
+  }
+
+  /** Erase a model and what it has drawn; photos stay. Ask again for the receipt. `DELETE /v1/models/{model_id}` */
+  eraseModel(modelId: string, options: CallOptions = {}): Promise<ErasureAnswer> {
+    return this.ask<ErasureAnswer>("DELETE", `/v1/models/${part(modelId)}`, options);
+  }
+
+  /** Erase everything of the tenant, its API keys too; nothing of it is ever accepted again. `DELETE /v1/me` */
+  eraseTenant(options: CallOptions = {}): Promise<ErasureAnswer> {
+    return this.ask<ErasureAnswer>("DELETE", "/v1/me", options);
+  }
+
+  /** Erase an upload with its photos, its models and what they have drawn. `DELETE /v1/uploads/{upload_id}` */
+  eraseUpload(uploadId: string, options: CallOptions = {}): Promise<ErasureAnswer> {
+    return this.ask<ErasureAnswer>("DELETE", `/v1/uploads/${part(uploadId)}`, options);
+  }
+
+  /** Draw pictures in the shape of OpenAI's images endpoint; `model` is a model's id. What is not drawn within 25 seconds is cancelled, and the answer is 503: a cold endpoint is better asked with `POST /v1/models/{id}/pictures`. `POST /v1/images/generations` */
+  generateImages(body: OpenAiImages, options: CallOptions = {}): Promise<OpenAiAnswer> {
+    return this.ask<OpenAiAnswer>("POST", "/v1/images/generations", options, undefined, body);
+  }
+
+  /** Return a link to every file of a model, with its hash. `GET /v1/models/{model_id}/files` */
+  getFiles(modelId: string, options: CallOptions = {}): Promise<ModelFiles> {
+    return this.ask<ModelFiles>("GET", `/v1/models/${part(modelId)}/files`, options);
+  }
+
+  /** Return how a job stands; with `wait`, at its next change or its end. `GET /v1/jobs/{job_id}` */
+  getJob(jobId: string, options: { wait?: number; after?: string } & CallOptions = {}): Promise<JobView> {
+    return this.ask<JobView>("GET", `/v1/jobs/${part(jobId)}`, options, { wait: options.wait, after: options.after });
+  }
+
+  /** Return what the credential says. `GET /v1/me` */
+  getMe(options: CallOptions = {}): Promise<Me> {
+    return this.ask<Me>("GET", "/v1/me", options);
+  }
+
+  /** Return one model with its version, what its gate measured, and whether it is approved. `GET /v1/models/{model_id}` */
+  getModel(modelId: string, options: CallOptions = {}): Promise<ModelDetails> {
+    return this.ask<ModelDetails>("GET", `/v1/models/${part(modelId)}`, options);
+  }
+
+  /** Return the OpenAPI 3.1 document. `GET /v1/openapi.json` */
+  getOpenapi(options: CallOptions = {}): Promise<Record<string, unknown>> {
+    return this.ask<Record<string, unknown>>("GET", "/v1/openapi.json", options);
+  }
+
+  /** Return an order, with links once it is drawn; with `wait`, at its end. `GET /v1/pictures/{picture_id}` */
+  getPicture(pictureId: string, options: { wait?: number } & CallOptions = {}): Promise<PictureView> {
+    return this.ask<PictureView>("GET", `/v1/pictures/${part(pictureId)}`, options, { wait: options.wait });
+  }
+
+  /** Return what has arrived, and the job or the refusal; wait for one of the two. `GET /v1/uploads/{upload_id}` */
+  getUpload(uploadId: string, options: { wait?: number } & CallOptions = {}): Promise<UploadState> {
+    return this.ask<UploadState>("GET", `/v1/uploads/${part(uploadId)}`, options, { wait: options.wait });
+  }
+
+  /** Return the trainings of a month (UTC) and what they cost. `GET /v1/usage` */
+  getUsage(options: { month?: string } & CallOptions = {}): Promise<Usage> {
+    return this.ask<Usage>("GET", "/v1/usage", options, { month: options.month });
+  }
+
+  /** Return the verdict on one photo at the base's resolution; nothing is stored. `POST /v1/uploads/{upload_id}/photos/{number}:inspect` */
+  inspectPhoto(uploadId: string, number: number, options: CallOptions = {}): Promise<PhotoInspected> {
+    return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options);
+  }
+
+  /** Return what became of the newest messages of the last seven days. `GET /v1/webhooks/{webhook_id}/deliveries` */
+  listDeliveries(webhookId: string, options: { limit?: number } & CallOptions = {}): Promise<DeliveryPage> {
+    return this.ask<DeliveryPage>("GET", `/v1/webhooks/${part(webhookId)}/deliveries`, options, { limit: options.limit });
+  }
+
+  /** Return the tenant's jobs, the newest first. `GET /v1/jobs` */
+  listJobs(options: { limit?: number; after?: string } & CallOptions = {}): Promise<JobPage> {
+    return this.ask<JobPage>("GET", "/v1/jobs", options, { limit: options.limit, after: options.after });
+  }
+
+  /** Return the tenant's keys, without their secrets. `GET /v1/keys` */
+  listKeys(options: CallOptions = {}): Promise<KeyList> {
+    return this.ask<KeyList>("GET", "/v1/keys", options);
+  }
+
+  /** Return the tenant's models, the newest first. `GET /v1/models` */
+  listModels(options: { limit?: number; after?: string } & CallOptions = {}): Promise<ModelPage> {
+    return this.ask<ModelPage>("GET", "/v1/models", options, { limit: options.limit, after: options.after });
+  }
+
+  /** Return the tenant's orders, the newest first; an order's own address has its links. `GET /v1/pictures` */
+  listPictures(options: { limit?: number; after?: string } & CallOptions = {}): Promise<PicturePage> {
+    return this.ask<PicturePage>("GET", "/v1/pictures", options, { limit: options.limit, after: options.after });
+  }
+
+  /** Return the tenant's webhooks, the newest first. `GET /v1/webhooks` */
+  listWebhooks(options: CallOptions = {}): Promise<WebhookPage> {
+    return this.ask<WebhookPage>("GET", "/v1/webhooks", options);
+  }
+
+  /** Remove a webhook; nothing more is sent to it. `DELETE /v1/webhooks/{webhook_id}` */
+  removeWebhook(webhookId: string, options: CallOptions = {}): Promise<WebhookView> {
+    return this.ask<WebhookView>("DELETE", `/v1/webhooks/${part(webhookId)}`, options);
+  }
+
+  /** Queue a message of the last seven days again, with the id that it had. `POST /v1/webhooks/{webhook_id}/deliveries/{message_id}:replay` */
+  replayDelivery(webhookId: string, messageId: string, options: CallOptions = {}): Promise<DeliveryView> {
+    return this.ask<DeliveryView>("POST", `/v1/webhooks/${part(webhookId)}/deliveries/${part(messageId)}:replay`, options);
+  }
+
+  /** End a key; API Gateway forgets it within a minute. `DELETE /v1/keys/{key_id}` */
+  revokeKey(keyId: string, options: CallOptions = {}): Promise<KeyView> {
+    return this.ask<KeyView>("DELETE", `/v1/keys/${part(keyId)}`, options);
+  }
+
+  /** Return a new key like the old one, which ends after the overlap. `POST /v1/keys/{key_id}:rotate` */
+  rotateKey(keyId: string, body: Rotation, options: CallOptions = {}): Promise<KeyView> {
+    return this.ask<KeyView>("POST", `/v1/keys/${part(keyId)}:rotate`, options, undefined, body);
+  }
+
+  /** Make a new secret; for a day each message is signed with the old one too. `POST /v1/webhooks/{webhook_id}:rotate` */
+  rotateSecret(webhookId: string, options: CallOptions = {}): Promise<WebhookWithSecret> {
+    return this.ask<WebhookWithSecret>("POST", `/v1/webhooks/${part(webhookId)}:rotate`, options);
+  }
+
+  /** Queue a message of type `ping`; a webhook that was disabled is enabled again. `POST /v1/webhooks/{webhook_id}:test` */
+  testWebhook(webhookId: string, options: CallOptions = {}): Promise<DeliveryView> {
+    return this.ask<DeliveryView>("POST", `/v1/webhooks/${part(webhookId)}:test`, options);
+  }
+}

@@ -1,0 +1,721 @@
+// Every document of the HTTP API as a type; written by docs/clients.py from docs/openapi.json.
+
+/** Whether somebody of the tenant lets a model be used, and who said so. */
+export interface Approval {
+  approved: boolean;
+  at: string;
+  /** Subject of the caller: opaque. */
+  by: string;
+}
+
+/** Stored with the accepted request; required if the operator says so: docs/intake.md. */
+export interface Consent {
+  /** Time of the consent with its time zone, e.g. `2026-11-21T09:00:00Z`. */
+  given_at: string;
+  /** Opaque id of the person on the photos, or of their representative; never a name. */
+  given_by: string;
+  /** Purpose in one word of your choice, e.g. `avatar`. */
+  purpose: string;
+  /** Days for which the photos may be kept; not fewer than the stack keeps them. */
+  retention_days: number;
+  /** Version of the text that they agreed to. */
+  text_version: string;
+}
+
+/** The webhook's newest deliveries. */
+export interface DeliveryPage {
+  data: Array<DeliveryView>;
+  object: "list";
+}
+
+/** One delivery. */
+export interface DeliveryView {
+  attempts: number;
+  failure?: "address_refused" | "no_answer" | "too_slow" | "not_accepted" | "redirected" | null;
+  http_status?: number | null;
+  id: string;
+  object: "webhook_delivery";
+  outcome: "waiting" | "delivered" | "failed" | "given_up" | "gone";
+  type: "job.changed" | "job.ended" | "ping";
+  updated_at: string;
+}
+
+/** One store in a receipt. */
+export interface ErasedStore {
+  /** Versions, delete markers, unfinished uploads, rows or messages before the erasure. */
+  found: number;
+  /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
+  remaining: number | null;
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows";
+}
+
+/** Answer of request_erasure. */
+export interface ErasureAnswer {
+  erasure_id: string;
+  /** `erasing`: nothing of it is drawn or trained any more, and its bytes go now; `erased`: it was erased before, the receipt is there; `unknown`: the tenant has no such thing. */
+  outcome: "erasing" | "erased" | "unknown";
+  /** The receipt itself, once it is there: for callers who cannot read the bucket. */
+  receipt?: SignedReceipt | null;
+  /** Place of the SignedReceipt, which is written when everything is gone. */
+  receipt_uri?: string | null;
+  schema_version: 1;
+}
+
+/** What was erased, when, and what follows by itself. */
+export interface ErasureReceipt {
+  erased_at: string;
+  erasure_id: string;
+  expiring: Array<ExpiringStore>;
+  /** Trainings whose data was erased. */
+  jobs: number;
+  kind: "photo" | "upload" | "model" | "tenant";
+  requested_at: string;
+  schema_version: 1;
+  stores: Array<ErasedStore>;
+  /** `ErasureSubject.sha256`: who knows the ids can check that the receipt is theirs. */
+  subject_sha256: string;
+}
+
+/** Answer of `POST /v1/estimates`: what a dry run says, without photos and without a job. */
+export interface EstimateView {
+  /** Batches in all steps; a step may have several. Absent in estimates from before 2026-12. */
+  batches?: number | null;
+  object: "estimate";
+  /** Seconds from the start of the instance to the end of the training job. */
+  seconds: number;
+  /** Optimiser steps, as the trainer will count them; an import has none. */
+  steps: number;
+  /** Cost in USD; null: the instance type has no price (domain/pricing/prices.py). */
+  usd: number | null;
+}
+
+/** What AWS deletes with time alone. It holds opaque ids, never a photo, a name or a prompt. */
+export interface ExpiringStore {
+  /** Date when the last of it is gone; null: AWS keeps it until the account deletes it. */
+  gone_at: string | null;
+  holds: string;
+  store: string;
+}
+
+/** One field of a request that cannot be used. */
+export interface FieldProblem {
+  /** Where it stands: `body.rank`, `query.limit`. */
+  field: string;
+  message: string;
+}
+
+/** One file of an upload. */
+export interface FileToUpload {
+  /** For `text/plain`: number of the photo that this file is the caption of. */
+  of_photo?: number | null;
+  /** Bytes; the form takes a file of exactly this size. A photo has at most 20 MB. */
+  size: number;
+  type: "image/jpeg" | "image/png" | "image/webp" | "image/heic" | "image/heif" | "image/avif" | "text/plain" | "application/zip" | "application/x-tar" | "application/gzip";
+}
+
+/** The evaluation of one checkpoint with a few quick pictures. */
+export interface GateCandidate {
+  class_drift: number | null;
+  identity: number | null;
+  /** Whether the checkpoint reaches every threshold. */
+  passed: boolean;
+  prompt_following: number | null;
+  step: number;
+}
+
+/** The scores of an adapter, and whether they reach the thresholds. */
+export interface GateReport {
+  /** The checkpoints that were evaluated, best first; the adapter has the first one's weights. Empty: the adapter has the last step's weights. */
+  candidates?: Array<GateCandidate>;
+  /** Share of the class that was lost: to the subject, or in prompt following. */
+  class_drift?: number | null;
+  /** Codes of the thresholds that were missed. */
+  codes?: Array<string>;
+  /** Mean absolute change of the pictures, 0 to 1. */
+  effect: number;
+  /** Cosine similarity of generated pictures and held-out photos. */
+  identity?: number | null;
+  /** The same similarity for the base without the adapter. */
+  identity_base?: number | null;
+  /** Whether the photos that likeness was measured on were kept from training; null in results from before 2026-12. */
+  identity_held_out?: boolean | null;
+  /** Cosine similarity of the photos with one another: the highest value to expect. */
+  identity_photos?: number | null;
+  passed: boolean;
+  /** The largest `photo_similarity` of a picture. */
+  photo_similarity?: number | null;
+  prompt_following?: number | null;
+  /** The pictures of the subject and of the sample prompts, those most like the photos first. */
+  ranking?: Array<RankedPicture>;
+}
+
+/** One picture. */
+export interface ImageLink {
+  seed: number;
+  sha256: string;
+  /** Address to download the PNG from, until the answer's `expires_at`. */
+  url: string;
+}
+
+/** Answer of `POST /v1/jobs/{id}:cancel`. */
+export interface JobCanceled {
+  id: string;
+  object: "cancellation";
+  /** `too_late`: the job has ended, or its model is being delivered. */
+  outcome: "canceling" | "too_late";
+}
+
+/** Why a job has ended without a model. */
+export interface JobFailure {
+  code: string;
+  detail: string;
+  /** What to do. */
+  hint: string;
+  retryable: boolean;
+  title: string;
+}
+
+/** Some jobs, the newest first. */
+export interface JobPage {
+  data: Array<JobView>;
+  /** Send it as `after` for the next page; null: this is the last page. */
+  next?: string | null;
+  object: "list";
+}
+
+/** One job: a training from its acceptance to its model. */
+export interface JobView {
+  created_at: string;
+  eta_seconds: number | null;
+  failure: JobFailure | null;
+  id: string;
+  /** The model, once the job has succeeded. */
+  model_id: string | null;
+  object: "job";
+  percent: number;
+  queue_place: number | null;
+  stage: "AcceptRequest" | "InspectPhotos" | "TrainAdapter" | "SweepAdapter" | "PublishAdapter" | "WarmModel" | "NotifyOwner" | "NotifyFailure";
+  status: "starting" | "processing" | "succeeded" | "failed" | "canceled";
+  step: number | null;
+  total_steps: number | null;
+  updated_at: string;
+  upload_id: string;
+  /** Changes whenever the job does: `?wait=20&after=<version>` answers at the next change. */
+  version: string;
+  waiting_for: "slot" | "capacity" | null;
+}
+
+/** The tenant's keys, the newest first. */
+export interface KeyList {
+  data: Array<KeyView>;
+  object: "list";
+}
+
+/** One key, without its secret. */
+export interface KeyView {
+  created_at: string;
+  expires_at: string | null;
+  id: string;
+  /** Accurate to a minute. */
+  last_used_at: string | null;
+  mode: "live" | "mock";
+  name: string;
+  object: "key";
+  revoked_at: string | null;
+  scopes: Array<"read" | "train" | "draw" | "erase" | "admin">;
+  /** The key itself: only in the answer that makes it, and never again. */
+  token?: string | null;
+}
+
+/** Who calls. */
+export interface Me {
+  mode: "live" | "mock";
+  object: "caller";
+  scopes: Array<"read" | "train" | "draw" | "erase" | "admin">;
+  subject: string;
+  tenant: string;
+}
+
+/** One model with what the registry knows of it. */
+export interface ModelDetails {
+  /** Null: nobody of the tenant has decided yet. */
+  approval: Approval | null;
+  base_id: string;
+  created_at: string;
+  /** What was measured before the model was published; null for a model of an older release. */
+  gate: GateReport | null;
+  /** Also the id of the job that trained it. */
+  id: string;
+  object: "model";
+  /** Write it in a prompt to draw the subject. */
+  trigger_word: string;
+  /** Counts the tenant's models of the same trigger word, the oldest first. */
+  version: number;
+  weights_sha256: string;
+}
+
+/** One file of a model. */
+export interface ModelFile {
+  path: string;
+  sha256: string;
+  /** Address to download it from, until `expires_at`. */
+  url: string;
+}
+
+/** Every file of a model: for diffusers, kohya, A1111 and ComfyUI, PEFT; card and sheet. */
+export interface ModelFiles {
+  data: Array<ModelFile>;
+  expires_at: string;
+  object: "files";
+}
+
+/** Some models, the newest first. */
+export interface ModelPage {
+  data: Array<ModelView>;
+  /** Send it as `after` for the next page; null: this is the last page. */
+  next?: string | null;
+  object: "list";
+}
+
+/** One model. */
+export interface ModelView {
+  base_id: string;
+  created_at: string;
+  /** Also the id of the job that trained it. */
+  id: string;
+  object: "model";
+  /** Write it in a prompt to draw the subject. */
+  trigger_word: string;
+  weights_sha256: string;
+}
+
+/** Body of `POST /v1/uploads/{id}/files`. */
+export interface MoreFiles {
+  files: Array<FileToUpload>;
+  /** Number of the first of these files: how many the upload has already. A file that was sent under the same number before is replaced if its type is the same. */
+  first: number;
+}
+
+/** Body of `POST /v1/models/{id}:approve`. */
+export interface NewApproval {
+  approved: boolean;
+}
+
+/** Body of `POST /v1/estimates`. */
+export interface NewEstimate {
+  /** Photos that can be used. */
+  photos: number;
+  /** The same as `request.json`. */
+  request: TrainingRequest;
+}
+
+/** Body of `POST /v1/keys`. */
+export interface NewKey {
+  /** The key is refused after so many days; absent: it does not expire. */
+  days?: number | null;
+  mode?: "live" | "mock";
+  name: string;
+  scopes: Array<"read" | "train" | "draw" | "erase" | "admin">;
+}
+
+/** Body of `POST /v1/models/{id}/pictures`; the fields are those of PictureArguments. */
+export interface NewPicture {
+  guidance_scale?: number | null;
+  height?: number | null;
+  lora_scale?: number;
+  negative_prompt?: string | null;
+  num_images_per_prompt?: number;
+  num_inference_steps?: number | null;
+  /** What to draw. Name the subject by the model's trigger word, or write `<<TOK>>`. */
+  prompt: string;
+  scheduler?: "DDIMScheduler" | "DDPMScheduler" | "DEISMultistepScheduler" | "DPMSolverMultistepScheduler" | "DPMSolverSinglestepScheduler" | "EulerAncestralDiscreteScheduler" | "EulerDiscreteScheduler" | "HeunDiscreteScheduler" | "KDPM2AncestralDiscreteScheduler" | "KDPM2DiscreteScheduler" | "LCMScheduler" | "PNDMScheduler" | "UniPCMultistepScheduler" | "DDIM" | "DDPM" | "Euler a" | "LCM" | "PLMS" | "DEIS" | "DEIS Karras" | "DEIS Exponential" | "DPM++ 2M" | "DPM++ 2M Karras" | "DPM++ 2M Exponential" | "DPM++ 2M SDE" | "DPM++ 2M SDE Karras" | "DPM++ 2M SDE Exponential" | "DPM++ SDE" | "DPM++ SDE Karras" | "DPM++ SDE Exponential" | "DPM2" | "DPM2 Karras" | "DPM2 Exponential" | "DPM2 a" | "DPM2 a Karras" | "DPM2 a Exponential" | "Euler" | "Euler Karras" | "Euler Exponential" | "Heun" | "Heun Karras" | "Heun Exponential" | "UniPC" | "UniPC Karras" | "UniPC Exponential" | null;
+  /** Absent: one is drawn, and the answer names it. */
+  seed?: number | null;
+  style?: "photo" | "cinematic" | "studio" | "analog" | "watercolor" | "oil" | "pencil" | "comic" | "anime" | "3d" | null;
+  width?: number | null;
+}
+
+/** Body of `POST /v1/models`: train a model on an upload. */
+export interface NewTraining {
+  /** The same as `request.json`. */
+  request: TrainingRequest;
+  upload_id: string;
+}
+
+/** Body of `POST /v1/uploads`. */
+export interface NewUpload {
+  files: Array<FileToUpload>;
+}
+
+/** Answer of `POST /v1/images/generations`. */
+export interface OpenAiAnswer {
+  /** Second of the epoch. */
+  created: number;
+  data: Array<OpenAiImage>;
+}
+
+/** One picture; only the field of the asked `response_format` is there. */
+export interface OpenAiImage {
+  b64_json?: string | null;
+  url?: string | null;
+}
+
+/** Body of `POST /v1/images/generations`, as OpenAI's clients send it. */
+export interface OpenAiImages {
+  /** A model's id. */
+  model: string;
+  n?: number;
+  prompt: string;
+  response_format?: "url" | "b64_json";
+  /** `<width>x<height>` in pixels; absent: the base's own size. */
+  size?: string | null;
+  /** OpenAI's name of an end user; it is not stored. */
+  user?: string | null;
+}
+
+/** The verdict on one photo, before anything is trained. */
+export interface PhotoInspected {
+  /** What to do, one sentence for each code. */
+  advice: Array<string>;
+  /** Codes of docs/codes.md: why the photo is refused, what was repaired, and advice. */
+  codes: Array<string>;
+  height?: number | null;
+  number: number;
+  object: "photo";
+  verdict: "accepted" | "repaired" | "refused";
+  width?: number | null;
+}
+
+/** Answer of `POST /v1/pictures/{id}:cancel`. */
+export interface PictureCanceled {
+  id: string;
+  object: "cancellation";
+  /** `too_late`: it has ended already. */
+  outcome: "canceled" | "too_late";
+}
+
+/** Some of the tenant's orders, the newest first, without links. */
+export interface PicturePage {
+  data: Array<PictureView>;
+  /** Send it as `after` for the next page; null: this is the last page. */
+  next?: string | null;
+  object: "list";
+}
+
+/** An order and, once it has succeeded, its pictures. */
+export interface PictureView {
+  attempts: number;
+  created_at: string;
+  /** When the links end; ask again for new ones. */
+  expires_at: string | null;
+  failure: JobFailure | null;
+  height: number | null;
+  id: string;
+  images: Array<ImageLink>;
+  model_id: string;
+  object: "picture";
+  /** Seed of the first picture; each further picture has the next number. */
+  seed: number;
+  status: "queued" | "drawing" | "succeeded" | "failed" | "canceled";
+  updated_at: string;
+  /** A code of docs/codes.md: why it is not drawn yet, for example `endpoint_starting`. */
+  waiting_for: string | null;
+  width: number | null;
+}
+
+/** An error: what happened, why, and what to do. */
+export interface Problem {
+  /** A code of docs/codes.md. */
+  code: string;
+  /** What happened and why; never user text. */
+  detail: string;
+  errors?: Array<FieldProblem>;
+  /** What to do. */
+  hint: string;
+  /** Name it when you ask for help. */
+  request_id: string;
+  /** Whether the same request may succeed later. */
+  retryable: boolean;
+  status: number;
+  title: string;
+  /** Address of the code's description. */
+  type: string;
+}
+
+/** A picture that the gate drew with the adapter, and how it compares with the photos. */
+export interface RankedPicture {
+  /** File in the adapter's folder; absent: the picture is on `samples.png` alone. */
+  file?: string | null;
+  /** Mean cosine similarity with the photos; 0 when nobody is recognised on the picture, absent without a judge. */
+  identity?: number | null;
+  /** Similarity of its edges with those of the nearest photo that was learnt, -1 to 1; 1 is a copy. */
+  photo_similarity?: number | null;
+  /** Row on `samples.png`, whose second column shows it. */
+  row: number;
+}
+
+/** Body of `POST /v1/keys/{id}:rotate`. */
+export interface Rotation {
+  /** Seconds for which the old key is still accepted. */
+  overlap_seconds?: number;
+}
+
+/** The machine of one training; the stack's operator sets defaults and limits. */
+export interface RunOptions {
+  /** Instance type of the training job; absent: the stack's TrainingInstanceType. */
+  instance_type?: string | null;
+  /** Seconds after which the training ends with what it has learnt; such a training has a training job of its own. Absent: the stack's MaxRuntimeSeconds. */
+  max_run?: number | null;
+  /** True: a spot instance, which costs less, may be interrupted, and keeps no warm pool. False: never a spot instance. Absent: the stack chooses. */
+  use_spot_instances?: boolean | null;
+  /** Size of the training job's storage volume in GB; absent: the stack's VolumeSizeInGB. */
+  volume_size?: number | null;
+}
+
+/** `receipts/<erasure id>.json` in the models bucket. */
+export interface SignedReceipt {
+  algorithm: "ECDSA_SHA_256";
+  /** The KMS key of the stack that signed; a receipt is only worth what this key is. */
+  key_arn: string;
+  receipt: ErasureReceipt;
+  schema_version: 1;
+  /** Base64 of the signature over `digest_of(receipt)`. */
+  signature: string;
+}
+
+/** Every combination of the values is one trial: one training of the same photos. */
+export interface SweepGrid {
+  learning_rate?: Array<number> | null;
+  max_train_steps?: Array<number> | null;
+  rank?: Array<number> | null;
+}
+
+/** What to train and how. Every field has a default except the two prompts. */
+export interface TrainingRequest {
+  adam_beta1?: number;
+  adam_beta2?: number;
+  /** Weight decay, for every optimiser. */
+  adam_weight_decay?: number;
+  /** A LoRA in the upload that another tool has trained: it is checked and published, and nothing is trained; docs/import.md. */
+  adapter_file?: string | null;
+  /** `lokr`: a Kronecker product of a small and a low-rank matrix; delivered as a plain LoRA. */
+  adapter_type?: "lora" | "lokr";
+  /** Let a captioner describe the photos without a caption. */
+  autocaption?: boolean;
+  /** Largest length of a generated caption in the captioner's tokens; what the base's text encoder does not read is reported as `caption_truncated`. */
+  autocaption_max_tokens?: number;
+  /** Smallest length of a generated caption in the captioner's tokens. */
+  autocaption_min_tokens?: number;
+  /** Beams of the captioner's search; more are slower and describe better. */
+  autocaption_num_beams?: number;
+  /** Text before the generated caption, e.g. `a photo of TOK,`; absent: the instance prompt. */
+  autocaption_prefix?: string | null;
+  /** Prompt for the captioner: a question (InstructBLIP) or the caption's first words (BLIP). */
+  autocaption_prompt?: string | null;
+  /** Text after the generated caption. */
+  autocaption_suffix?: string | null;
+  /** Blur the background, or replace it by random colours that depend on the seed. */
+  background?: "keep" | "blur" | "random";
+  /** Probability that a photo is trained with an empty caption. */
+  caption_dropout_rate?: number;
+  /** Steps between two checkpoints; absent: a tenth of all steps, at least 10. */
+  checkpointing_steps?: number | null;
+  /** Describes the class without the trigger word, e.g. `a photo of a person`. */
+  class_prompt: string;
+  /** Consent to the use of the photos; required where the stack says so. */
+  consent?: Consent | null;
+  /** Side of LoKr's small matrix; the delivered LoRA has up to `rank` times this rank. */
+  decompose_factor?: number;
+  /** Answer with the verdicts and the estimate of time and cost; train nothing. */
+  dry_run?: boolean;
+  /** Largest decay of the average; after n steps it is at most (1 + n) / (10 + n). */
+  ema_decay?: number;
+  /** Keep each photo's aspect ratio: train it at the bucket size nearest to its own. */
+  enable_bucket?: boolean;
+  /** Whether InspectPhotos looks for faces on photos of real people, and compares the people. Absent: it does if a photo needs a face and the base is not of drawn people. */
+  face_checks?: "photos" | "off" | null;
+  /** Crop photos to the face and its surroundings; `align` also turns the eyes level. */
+  face_crop?: "none" | "crop" | "align";
+  /** Batches per optimiser step: the effect of a larger batch in the same memory. */
+  gradient_accumulation_steps?: number;
+  /** Recompute activations instead of storing them; absent: the training image's setting. */
+  gradient_checkpointing?: boolean | null;
+  /** Another key trains the same content again; absent: the same content is trained once. */
+  idempotency_key?: string | null;
+  /** Describes the subject, which the trigger word or a placeholder names: `a photo of sks person` or `a photo of TOK person`. */
+  instance_prompt: string;
+  /** Peak learning rate of the UNet's adapter, at most 0.1; absent: the base's default. With prodigy it is a factor; absent: 1. */
+  learning_rate?: number | null;
+  /** The adapter is scaled by alpha / rank; absent: equal to `rank`. */
+  lora_alpha?: number | null;
+  /** Dropout probability of the adapter's input during training. */
+  lora_dropout?: number;
+  /** Learning rate of the B matrices divided by that of the A matrices (LoRA+); absent: 1. */
+  loraplus_lr_ratio?: number | null;
+  /** Number of cycles of `cosine_with_restarts`. */
+  lr_num_cycles?: number;
+  /** Exponent of `polynomial`. */
+  lr_power?: number;
+  /** Scheduler of the learning rate, as in diffusers; absent: warm-up, then a cosine. */
+  lr_scheduler?: "constant" | "constant_with_warmup" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | null;
+  /** Steps until the peak rate; absent: a twentieth of all steps, 0 for `constant`. */
+  lr_warmup_steps?: number | null;
+  /** Weight of the pixels that a mask does not show. */
+  mask_floor?: number;
+  /** What a generated mask shows. */
+  mask_of?: "subject" | "face";
+  /** Largest cost of the training. A higher estimate is refused; a training that takes longer than this pays for ends early with what was learnt. */
+  max_cost_usd?: number | null;
+  /** Gradients with a larger norm are clipped to this norm. */
+  max_grad_norm?: number;
+  /** Optimiser steps; absent: computed from the number of photos. */
+  max_train_steps?: number | null;
+  /** Precision of the frozen networks; adapters are always float32. Absent: bf16 if the GPU supports it. */
+  mixed_precision?: "no" | "fp16" | "bf16" | null;
+  /** Strength of the noise that is equal in a whole channel, for very dark or bright pictures. */
+  noise_offset?: number;
+  /** Number of class images; drawn once for a class prompt and shared between trainings. */
+  num_class_images?: number;
+  /** Epochs, each with every photo as often as its `repeats`; sets the number of steps. */
+  num_train_epochs?: number | null;
+  /** What to do about a photo that cannot be used: train without it, or fail. */
+  on_reject?: "continue" | "fail";
+  optimizer?: "adamw" | "adafactor" | "prodigy";
+  /** What the photos show; fills fields without another source (domain/requests/presets.py). */
+  preset?: "face" | "object" | "style" | null;
+  /** Weight of the loss on class images; absent: the base's default. */
+  prior_loss_weight?: number | null;
+  /** Rank of the adapter; absent: the base's default. */
+  rank?: number | null;
+  /** Number of times that each photo comes in an epoch. */
+  repeats?: number;
+  /** Refuse photos that do not show one face clearly. Absent: true if the class prompt names a person and the base or the training image has a face detector. */
+  require_face?: boolean | null;
+  /** Side of the training images in pixels; absent: the base's resolution. */
+  resolution?: number | null;
+  /** Train on every photo at each of these sides; the gate judges at `resolution`. */
+  resolutions?: Array<number>;
+  /** What the training job runs on, and for how long, within what the stack allows. */
+  run?: RunOptions | null;
+  /** Prompts of the pictures that are drawn after training and delivered with the model. */
+  sample_prompts?: Array<string>;
+  schema_version?: 1;
+  seed?: number;
+  /** Gamma of Min-SNR loss weighting; 0 gives all timesteps the same weight; absent: 5. */
+  snr_gamma?: number | null;
+  /** Train once for each combination of this grid, and publish the best; docs/sweep.md. */
+  sweep?: SweepGrid | null;
+  /** Layers of the UNet that get an adapter; absent: the base's default. */
+  target_modules?: Array<"to_q" | "to_k" | "to_v" | "to_out.0" | "ff.net.0.proj" | "ff.net.2"> | null;
+  /** Alpha of the text encoders' adapters; absent: the same alpha / rank as in the UNet. */
+  text_encoder_alpha?: number | null;
+  /** Peak learning rate of the text encoders' adapters, at most 0.1; absent: the base's default, or `learning_rate` if it has none. With prodigy it must equal `learning_rate`. */
+  text_encoder_lr?: number | null;
+  /** Rank of the text encoders' adapters; absent: `rank`. */
+  text_encoder_rank?: number | null;
+  /** Photos in one batch; absent: the base's default. */
+  train_batch_size?: number | null;
+  /** Also train adapters for the text encoders; absent: the base's default. */
+  train_text_encoder?: boolean | null;
+  /** Rare words that name the subject in prompts: 2 to 24 letters of any script, digits, `_`, `-`, and single spaces inside; kept in Unicode's composed form. */
+  trigger_word?: string;
+  /** Store AdamW's moments in 8 bits. */
+  use_8bit_adam?: boolean;
+  /** Also train the length of every row of the UNet's adapted weights (DoRA); text encoders stay plain LoRA, since diffusers does not load their lengths. */
+  use_dora?: boolean;
+  /** Deliver an exponential moving average of the weights instead of the last weights. */
+  use_ema?: boolean;
+  /** Learn only what a mask shows. Absent: use the uploaded masks; true: also make masks for the other photos; false: use no masks. */
+  use_masks?: boolean | null;
+  /** Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (rsLoRA). */
+  use_rslora?: boolean;
+  /** Steps between two sets of validation images; absent: no validation images. */
+  validation_steps?: number | null;
+  /** Also train on class images, so that other members of the class do not become the subject. */
+  with_prior_preservation?: boolean;
+}
+
+/** Answer of `POST /v1/models`. */
+export interface TrainingStarted {
+  /** Null while the request is being accepted: ask `GET /v1/uploads/{id}?wait=20`. */
+  job: JobView | null;
+  object: "training";
+  upload_id: string;
+}
+
+/** Answer of `POST /v1/uploads`. */
+export interface UploadCreated {
+  /** Until then the forms are accepted. */
+  expires_at: string;
+  forms: Array<UploadForm>;
+  id: string;
+  object: "upload";
+}
+
+/** How to send one file: a multipart/form-data POST with these fields, and then the file. */
+export interface UploadForm {
+  /** The form's fields; the last one after them is `file`. */
+  fields: Record<string, string>;
+  /** Place in `files`; names the photo in `/photos/{number}:inspect`. */
+  number: number;
+  url: string;
+}
+
+/** What became of an upload. */
+export interface UploadState {
+  /** Files that have arrived. */
+  files: number;
+  id: string;
+  /** The job of the newest accepted request. */
+  job_id?: string | null;
+  object: "upload";
+  /** Why the newest request never became a job. */
+  refused?: string | null;
+}
+
+/** What a tenant has used in a month. */
+export interface Usage {
+  canceled: number;
+  failed: number;
+  month: string;
+  object: "usage";
+  succeeded: number;
+  /** Trainings that were begun, without the trials of sweeps. */
+  trainings: number;
+  /** Cost of the trainings as far as it is known; null where a price is unknown. */
+  usd: number | null;
+}
+
+/** The tenant's webhooks. */
+export interface WebhookPage {
+  data: Array<WebhookView>;
+  object: "list";
+}
+
+/** Body of `POST /v1/webhooks`. */
+export interface WebhookRequest {
+  events?: Array<"job.changed" | "job.ended" | "ping">;
+  url: string;
+}
+
+/** One webhook, without its secrets. */
+export interface WebhookView {
+  created_at: string;
+  disabled_at?: string | null;
+  events: Array<"job.changed" | "job.ended" | "ping">;
+  id: string;
+  object: "webhook";
+  url: string;
+}
+
+/** A webhook that was just made or whose secret was just changed. */
+export interface WebhookWithSecret {
+  created_at: string;
+  disabled_at?: string | null;
+  events: Array<"job.changed" | "job.ended" | "ping">;
+  id: string;
+  object: "webhook";
+  /** Shown this once; null when the same request is repeated with its Idempotency-Key. */
+  secret: string | null;
+  url: string;
+}

@@ -1,0 +1,46 @@
+"""Advice on the trigger word: how the base's own tokenizer splits it, and what it knows already."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from contracts.base import BaseCard
+from contracts.shared import layout
+from contracts.shared.tokens import (
+    Vocabulary,
+    trigger_codes,
+    vocabulary_of,
+    vocabulary_of_pairs,
+)
+from domain.ports.bases import Bases
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError
+
+FOLDER = "tokenizer/"
+MAX_TOKENIZER_BYTES = 16 << 20
+"""Largest tokenizer file that is read; CLIP's has 3.6 MB."""
+
+
+def advice_on_trigger(trigger_word: str, card: BaseCard, bases: Bases) -> tuple[str, ...]:
+    """Return the codes for a trigger word; none where the base has another kind of tokenizer."""
+
+    def read(path: str) -> bytes | None:
+        if path not in card.files:
+            return None
+        try:
+            body = bases.storage.read(layout.base_prefix(card.base_id) + path, MAX_TOKENIZER_BYTES)
+        except (ObjectMissingError, ObjectTooLargeError):
+            return None
+        return body if sha256(body).hexdigest() == card.files[path] else None
+
+    known = words_of(read)
+    return () if known is None else trigger_codes(trigger_word, known)
+
+
+def words_of(read: Callable[[str], bytes | None]) -> Vocabulary | None:
+    """Return the words of the base whose files are read; None where they are not those of CLIP."""
+    tokenizer = read(FOLDER + "tokenizer.json")
+    if tokenizer is not None:
+        return vocabulary_of(tokenizer)
+    vocabulary, merges = read(FOLDER + "vocab.json"), read(FOLDER + "merges.txt")
+    if vocabulary is None or merges is None:
+        return None
+    return vocabulary_of_pairs(vocabulary, merges)

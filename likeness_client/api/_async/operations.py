@@ -1,0 +1,681 @@
+"""Every operation of docs/openapi.json as a method; written by docs/clients.py."""
+
+from contracts.documents.api.estimates import EstimateView, NewEstimate
+from contracts.documents.api.jobs import JobCanceled, JobPage, JobView, TrainingStarted
+from contracts.documents.api.keys import KeyList, KeyView, Me, NewKey, Rotation, Usage
+from contracts.documents.api.models import ModelDetails, ModelFiles, ModelPage, NewApproval
+from contracts.documents.api.pictures import (
+    NewPicture,
+    OpenAiAnswer,
+    OpenAiImages,
+    PictureCanceled,
+    PicturePage,
+    PictureView,
+)
+from contracts.documents.api.uploads import (
+    MoreFiles,
+    NewTraining,
+    NewUpload,
+    PhotoInspected,
+    UploadCreated,
+    UploadState,
+)
+from contracts.documents.api.webhooks import (
+    DeliveryPage,
+    DeliveryView,
+    WebhookPage,
+    WebhookRequest,
+    WebhookView,
+    WebhookWithSecret,
+)
+from contracts.documents.erasure import ErasureAnswer
+from likeness_client.api._async.transport import AsyncTransport
+from likeness_client.api.requests import AnyObject, Call, part
+
+
+class AsyncOperations(AsyncTransport):
+    """The operations by name; ids go first, and an answer is a document of the contracts."""
+
+    async def add_files(
+        self,
+        upload_id: str,
+        body: MoreFiles,
+        *,
+        idempotency_key: str | None = None,
+    ) -> UploadCreated:
+        """Return forms for further files of an upload that has files, and no training yet.
+
+        ``POST /v1/uploads/{upload_id}/files``
+        """
+        call = Call(
+            "POST",
+            f"/v1/uploads/{part(upload_id)}/files",
+            UploadCreated,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def add_webhook(
+        self,
+        body: WebhookRequest,
+        *,
+        idempotency_key: str | None = None,
+    ) -> WebhookWithSecret:
+        """Store an address that is told of the tenant's jobs; the secret is shown this once.
+
+        ``POST /v1/webhooks``
+        """
+        call = Call(
+            "POST",
+            "/v1/webhooks",
+            WebhookWithSecret,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def approve_model(
+        self,
+        model_id: str,
+        body: NewApproval,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ModelDetails:
+        """Store whether the model may be used, and who has decided it; the newest decision counts.
+
+        ``POST /v1/models/{model_id}:approve``
+        """
+        call = Call(
+            "POST",
+            f"/v1/models/{part(model_id)}:approve",
+            ModelDetails,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def cancel_job(
+        self,
+        job_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> JobCanceled:
+        """Cancel a job; its owner gets one notice.
+
+        ``POST /v1/jobs/{job_id}:cancel``
+        """
+        call = Call(
+            "POST",
+            f"/v1/jobs/{part(job_id)}:cancel",
+            JobCanceled,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def cancel_picture(
+        self,
+        picture_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> PictureCanceled:
+        """Cancel an order; what is being drawn for it is thrown away.
+
+        ``POST /v1/pictures/{picture_id}:cancel``
+        """
+        call = Call(
+            "POST",
+            f"/v1/pictures/{part(picture_id)}:cancel",
+            PictureCanceled,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def create_estimate(
+        self,
+        body: NewEstimate,
+        *,
+        idempotency_key: str | None = None,
+    ) -> EstimateView:
+        """Return what a training on so many photos would take and cost; nothing is stored or begun.
+
+        ``POST /v1/estimates``
+        """
+        call = Call(
+            "POST",
+            "/v1/estimates",
+            EstimateView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def create_key(
+        self,
+        body: NewKey,
+        *,
+        idempotency_key: str | None = None,
+    ) -> KeyView:
+        """Return a new key; a key can give away only the scopes that it has.
+
+        ``POST /v1/keys``
+        """
+        call = Call(
+            "POST",
+            "/v1/keys",
+            KeyView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def create_model(
+        self,
+        body: NewTraining,
+        *,
+        idempotency_key: str | None = None,
+    ) -> TrainingStarted:
+        """Start a training on an upload: the same as putting ``request.json`` beside its photos.
+
+        ``POST /v1/models``
+
+        The same content is trained once; a second request for it answers with the first one's job.
+        """
+        call = Call(
+            "POST",
+            "/v1/models",
+            TrainingStarted,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def create_picture(
+        self,
+        model_id: str,
+        body: NewPicture,
+        *,
+        wait: int = 10,
+        idempotency_key: str | None = None,
+    ) -> PictureView:
+        """Order pictures of a model; what is drawn within ``wait`` seconds is in the answer.
+
+        ``POST /v1/models/{model_id}/pictures``
+
+        Otherwise the answer is 202: ask ``GET /v1/pictures/{id}?wait=20`` until its status is
+        final.
+
+        ``wait``: Seconds to wait for the pictures before the answer.
+        """
+        call = Call(
+            "POST",
+            f"/v1/models/{part(model_id)}/pictures",
+            PictureView,
+            query={"wait": wait},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def create_upload(
+        self,
+        body: NewUpload,
+        *,
+        idempotency_key: str | None = None,
+    ) -> UploadCreated:
+        """Return a form for each file, bound to one key, its size and its type.
+
+        ``POST /v1/uploads``
+        """
+        call = Call(
+            "POST",
+            "/v1/uploads",
+            UploadCreated,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def erase_model(
+        self,
+        model_id: str,
+    ) -> ErasureAnswer:
+        """Erase a model and what it has drawn; photos stay. Ask again for the receipt.
+
+        ``DELETE /v1/models/{model_id}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/models/{part(model_id)}",
+            ErasureAnswer,
+        )
+        return await self._ask(call)
+
+    async def erase_tenant(
+        self,
+    ) -> ErasureAnswer:
+        """Erase everything of the tenant, its API keys too; nothing of it is ever accepted again.
+
+        ``DELETE /v1/me``
+        """
+        call = Call(
+            "DELETE",
+            "/v1/me",
+            ErasureAnswer,
+        )
+        return await self._ask(call)
+
+    async def erase_upload(
+        self,
+        upload_id: str,
+    ) -> ErasureAnswer:
+        """Erase an upload with its photos, its models and what they have drawn.
+
+        ``DELETE /v1/uploads/{upload_id}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/uploads/{part(upload_id)}",
+            ErasureAnswer,
+        )
+        return await self._ask(call)
+
+    async def generate_images(
+        self,
+        body: OpenAiImages,
+        *,
+        idempotency_key: str | None = None,
+    ) -> OpenAiAnswer:
+        """Draw pictures in the shape of OpenAI's images endpoint; ``model`` is a model's id.
+
+        ``POST /v1/images/generations``
+
+        What is not drawn within 25 seconds is cancelled, and the answer is 503: a cold endpoint is
+        better asked with ``POST /v1/models/{id}/pictures``.
+        """
+        call = Call(
+            "POST",
+            "/v1/images/generations",
+            OpenAiAnswer,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def get_files(
+        self,
+        model_id: str,
+    ) -> ModelFiles:
+        """Return a link to every file of a model, with its hash.
+
+        ``GET /v1/models/{model_id}/files``
+        """
+        call = Call(
+            "GET",
+            f"/v1/models/{part(model_id)}/files",
+            ModelFiles,
+        )
+        return await self._ask(call)
+
+    async def get_job(
+        self,
+        job_id: str,
+        *,
+        wait: int = 0,
+        after: str | None = None,
+    ) -> JobView:
+        """Return how a job stands; with ``wait``, at its next change or its end.
+
+        ``GET /v1/jobs/{job_id}``
+
+        ``wait``: Seconds to wait for a change before the answer.
+
+        ``after``: ``version`` of the job as it is known already.
+        """
+        call = Call(
+            "GET",
+            f"/v1/jobs/{part(job_id)}",
+            JobView,
+            query={"wait": wait, "after": after},
+        )
+        return await self._ask(call)
+
+    async def get_me(
+        self,
+    ) -> Me:
+        """Return what the credential says.
+
+        ``GET /v1/me``
+        """
+        call = Call(
+            "GET",
+            "/v1/me",
+            Me,
+        )
+        return await self._ask(call)
+
+    async def get_model(
+        self,
+        model_id: str,
+    ) -> ModelDetails:
+        """Return one model with its version, what its gate measured, and whether it is approved.
+
+        ``GET /v1/models/{model_id}``
+        """
+        call = Call(
+            "GET",
+            f"/v1/models/{part(model_id)}",
+            ModelDetails,
+        )
+        return await self._ask(call)
+
+    async def get_openapi(
+        self,
+    ) -> AnyObject:
+        """Return the OpenAPI 3.1 document.
+
+        ``GET /v1/openapi.json``
+        """
+        call = Call(
+            "GET",
+            "/v1/openapi.json",
+            AnyObject,
+        )
+        return await self._ask(call)
+
+    async def get_picture(
+        self,
+        picture_id: str,
+        *,
+        wait: int = 0,
+    ) -> PictureView:
+        """Return an order, with links once it is drawn; with ``wait``, at its end.
+
+        ``GET /v1/pictures/{picture_id}``
+
+        ``wait``: Seconds to wait for a change before the answer.
+        """
+        call = Call(
+            "GET",
+            f"/v1/pictures/{part(picture_id)}",
+            PictureView,
+            query={"wait": wait},
+        )
+        return await self._ask(call)
+
+    async def get_upload(
+        self,
+        upload_id: str,
+        *,
+        wait: int = 0,
+    ) -> UploadState:
+        """Return what has arrived, and the job or the refusal; wait for one of the two.
+
+        ``GET /v1/uploads/{upload_id}``
+
+        ``wait``: Seconds to wait for a change before the answer.
+        """
+        call = Call(
+            "GET",
+            f"/v1/uploads/{part(upload_id)}",
+            UploadState,
+            query={"wait": wait},
+        )
+        return await self._ask(call)
+
+    async def get_usage(
+        self,
+        *,
+        month: str | None = None,
+    ) -> Usage:
+        """Return the trainings of a month (UTC) and what they cost.
+
+        ``GET /v1/usage``
+
+        ``month``: As 2026-11; absent: this month.
+        """
+        call = Call(
+            "GET",
+            "/v1/usage",
+            Usage,
+            query={"month": month},
+        )
+        return await self._ask(call)
+
+    async def inspect_photo(
+        self,
+        upload_id: str,
+        number: int,
+        *,
+        idempotency_key: str | None = None,
+    ) -> PhotoInspected:
+        """Return the verdict on one photo at the base's resolution; nothing is stored.
+
+        ``POST /v1/uploads/{upload_id}/photos/{number}:inspect``
+        """
+        call = Call(
+            "POST",
+            f"/v1/uploads/{part(upload_id)}/photos/{part(number)}:inspect",
+            PhotoInspected,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def list_deliveries(
+        self,
+        webhook_id: str,
+        *,
+        limit: int = 20,
+    ) -> DeliveryPage:
+        """Return what became of the newest messages of the last seven days.
+
+        ``GET /v1/webhooks/{webhook_id}/deliveries``
+
+        ``limit``: Largest number of entries on the page.
+        """
+        call = Call(
+            "GET",
+            f"/v1/webhooks/{part(webhook_id)}/deliveries",
+            DeliveryPage,
+            query={"limit": limit},
+        )
+        return await self._ask(call)
+
+    async def list_jobs(
+        self,
+        *,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> JobPage:
+        """Return the tenant's jobs, the newest first.
+
+        ``GET /v1/jobs``
+
+        ``limit``: Largest number of entries on the page.
+
+        ``after``: ``next`` of the page before; absent: from the start.
+        """
+        call = Call(
+            "GET",
+            "/v1/jobs",
+            JobPage,
+            query={"limit": limit, "after": after},
+        )
+        return await self._ask(call)
+
+    async def list_keys(
+        self,
+    ) -> KeyList:
+        """Return the tenant's keys, without their secrets.
+
+        ``GET /v1/keys``
+        """
+        call = Call(
+            "GET",
+            "/v1/keys",
+            KeyList,
+        )
+        return await self._ask(call)
+
+    async def list_models(
+        self,
+        *,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> ModelPage:
+        """Return the tenant's models, the newest first.
+
+        ``GET /v1/models``
+
+        ``limit``: Largest number of entries on the page.
+
+        ``after``: ``next`` of the page before; absent: from the start.
+        """
+        call = Call(
+            "GET",
+            "/v1/models",
+            ModelPage,
+            query={"limit": limit, "after": after},
+        )
+        return await self._ask(call)
+
+    async def list_pictures(
+        self,
+        *,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> PicturePage:
+        """Return the tenant's orders, the newest first; an order's own address has its links.
+
+        ``GET /v1/pictures``
+
+        ``limit``: Largest number of entries on the page.
+
+        ``after``: ``next`` of the page before; absent: from the start.
+        """
+        call = Call(
+            "GET",
+            "/v1/pictures",
+            PicturePage,
+            query={"limit": limit, "after": after},
+        )
+        return await self._ask(call)
+
+    async def list_webhooks(
+        self,
+    ) -> WebhookPage:
+        """Return the tenant's webhooks, the newest first.
+
+        ``GET /v1/webhooks``
+        """
+        call = Call(
+            "GET",
+            "/v1/webhooks",
+            WebhookPage,
+        )
+        return await self._ask(call)
+
+    async def remove_webhook(
+        self,
+        webhook_id: str,
+    ) -> WebhookView:
+        """Remove a webhook; nothing more is sent to it.
+
+        ``DELETE /v1/webhooks/{webhook_id}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/webhooks/{part(webhook_id)}",
+            WebhookView,
+        )
+        return await self._ask(call)
+
+    async def replay_delivery(
+        self,
+        webhook_id: str,
+        message_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeliveryView:
+        """Queue a message of the last seven days again, with the id that it had.
+
+        ``POST /v1/webhooks/{webhook_id}/deliveries/{message_id}:replay``
+        """
+        call = Call(
+            "POST",
+            f"/v1/webhooks/{part(webhook_id)}/deliveries/{part(message_id)}:replay",
+            DeliveryView,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def revoke_key(
+        self,
+        key_id: str,
+    ) -> KeyView:
+        """End a key; API Gateway forgets it within a minute.
+
+        ``DELETE /v1/keys/{key_id}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/keys/{part(key_id)}",
+            KeyView,
+        )
+        return await self._ask(call)
+
+    async def rotate_key(
+        self,
+        key_id: str,
+        body: Rotation,
+        *,
+        idempotency_key: str | None = None,
+    ) -> KeyView:
+        """Return a new key like the old one, which ends after the overlap.
+
+        ``POST /v1/keys/{key_id}:rotate``
+        """
+        call = Call(
+            "POST",
+            f"/v1/keys/{part(key_id)}:rotate",
+            KeyView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def rotate_secret(
+        self,
+        webhook_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> WebhookWithSecret:
+        """Make a new secret; for a day each message is signed with the old one too.
+
+        ``POST /v1/webhooks/{webhook_id}:rotate``
+        """
+        call = Call(
+            "POST",
+            f"/v1/webhooks/{part(webhook_id)}:rotate",
+            WebhookWithSecret,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def test_webhook(
+        self,
+        webhook_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeliveryView:
+        """Queue a message of type ``ping``; a webhook that was disabled is enabled again.
+
+        ``POST /v1/webhooks/{webhook_id}:test``
+        """
+        call = Call(
+            "POST",
+            f"/v1/webhooks/{part(webhook_id)}:test",
+            DeliveryView,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)

@@ -1,0 +1,1 @@
+"""The sync client; docs/clients.py writes it from likeness_client/api/_async/."""

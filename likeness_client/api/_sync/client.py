@@ -1,0 +1,201 @@
+"""What applications do with the API: folders, trainings, pictures and files, each in one call."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from contracts.documents.api.jobs import JobView
+from contracts.documents.api.models import ModelView
+from contracts.documents.api.pictures import NewPicture, PictureView
+from contracts.documents.api.uploads import NewTraining, NewUpload, UploadForm, UploadState
+from contracts.documents.upload.request import TrainingRequest
+from likeness_client.api._sync.operations import Operations
+from likeness_client.api.errors import JobFailedError, PictureFailedError, UploadRefusedError
+from likeness_client.api.folder import LocalFile, OnProgress, UploadProgress, files_of
+from likeness_client.api.requests import WAIT_SECONDS, Page
+from likeness_client.api.transfers import PartFile, not_received, not_sent, opened
+
+D = TypeVar("D")
+ENDED = {"succeeded", "failed", "canceled"}
+
+
+class LikenessApi(Operations):
+    """Every operation of the HTTP API, and what applications make of them.
+
+    Ids, statuses and codes are those of docs/api.md. Errors are subclasses of LikenessError.
+    """
+
+    def upload(self, place: Path, on_progress: OnProgress | None = None) -> UploadState:
+        """Upload a folder's photos with their captions, or one archive; nothing is trained yet.
+
+        Raises:
+            NotUploadableError: the folder cannot be uploaded as it is.
+            TransferError: S3 did not take a file.
+        """
+        files = files_of(place)
+        made = self.create_upload(NewUpload(files=tuple(one.announced for one in files)))
+        total, sent = sum(one.announced.size for one in files), 0
+        for number, (file, form) in enumerate(zip(files, made.forms, strict=True), 1):
+            self._send_file(file, form)
+            sent += file.announced.size
+            if on_progress is not None:
+                on_progress(UploadProgress(number, len(files), sent, total))
+        return self.get_upload(made.id)
+
+    def train(
+        self,
+        upload_id: str,
+        request: TrainingRequest | Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> JobView:
+        """Train a model on an upload; return its job as soon as the request is accepted.
+
+        Raises:
+            UploadRefusedError: the request was refused; its code says why.
+        """
+        wanted = TrainingRequest.model_validate(request)
+        body = NewTraining(upload_id=upload_id, request=wanted)
+        started = self.create_model(body, idempotency_key=idempotency_key)
+        if started.job is not None:
+            return started.job
+        while True:
+            state = self.get_upload(upload_id, wait=WAIT_SECONDS)
+            if state.refused is not None:
+                raise UploadRefusedError(upload_id, state.refused)
+            if state.job_id is not None:
+                return self.get_job(state.job_id)
+
+    def follow_job(self, job_id: str) -> Iterator[JobView]:
+        """Yield a job as it stands now and at each change, to its end."""
+        job = self.get_job(job_id)
+        yield job
+        while job.status not in ENDED:
+            before = job.version
+            job = self.get_job(job_id, wait=WAIT_SECONDS, after=before)
+            if job.version != before:
+                yield job
+
+    def wait_for_job(self, job_id: str) -> JobView:
+        """Return a job once it has succeeded; its ``model_id`` names the model.
+
+        Raises:
+            JobFailedError: it has failed or was cancelled.
+        """
+        job = self.get_job(job_id)
+        while job.status not in ENDED:
+            job = self.get_job(job_id, wait=WAIT_SECONDS, after=job.version)
+        if job.status != "succeeded":
+            raise JobFailedError(job)
+        return job
+
+    def draw(
+        self, model_id: str, order: NewPicture, *, idempotency_key: str | None = None
+    ) -> PictureView:
+        """Order pictures and return them drawn; a cold endpoint may take some minutes.
+
+        Raises:
+            PictureFailedError: the order has failed or was cancelled.
+        """
+        made = self.create_picture(
+            model_id, order, wait=WAIT_SECONDS, idempotency_key=idempotency_key
+        )
+        return self.wait_for_picture(made.id)
+
+    def wait_for_picture(self, picture_id: str) -> PictureView:
+        """Return an order once it is drawn, with fresh links.
+
+        Raises:
+            PictureFailedError: it has failed or was cancelled.
+        """
+        picture = self.get_picture(picture_id)
+        while picture.status not in ENDED:
+            picture = self.get_picture(picture_id, wait=WAIT_SECONDS)
+        if picture.status != "succeeded":
+            raise PictureFailedError(picture)
+        return picture
+
+    def save_pictures(self, picture: PictureView, first: Path) -> list[Path]:
+        """Download an order's pictures: ``me.png``, ``me-2.png``, ...
+
+        Raises:
+            TransferError: a picture did not arrive as it was drawn; its link may have expired.
+        """
+        paths = []
+        for number, image in enumerate(picture.images, 1):
+            path = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+            self._fetch(image.url, path, image.sha256)
+            paths.append(path)
+        return paths
+
+    def save_files(self, model_id: str, folder: Path) -> list[Path]:
+        """Download every file of a model, each compared with its hash.
+
+        Raises:
+            TransferError: a file did not arrive as it was stored.
+        """
+        found = self.get_files(model_id)
+        paths = []
+        for file in found.data:
+            path = folder / file.path
+            self._fetch(file.url, path, file.sha256)
+            paths.append(path)
+        return paths
+
+    def all_jobs(self) -> Iterator[JobView]:
+        """Yield every job of the tenant, the newest first."""
+        found = self._every(lambda after: self.list_jobs(limit=100, after=after))
+        yield from found
+
+    def all_models(self) -> Iterator[ModelView]:
+        """Yield every model of the tenant, the newest first."""
+        found = self._every(lambda after: self.list_models(limit=100, after=after))
+        yield from found
+
+    def all_pictures(self) -> Iterator[PictureView]:
+        """Yield every order of the tenant, the newest first, without links."""
+        found = self._every(lambda after: self.list_pictures(limit=100, after=after))
+        yield from found
+
+    def _every(self, ask: Callable[[str | None], Page[D]]) -> Iterator[D]:
+        """Yield the entries of all pages."""
+        page = ask(None)
+        while True:
+            yield from page.data
+            if page.next is None:
+                return
+            page = ask(page.next)
+
+    def _send_file(self, file: LocalFile, form: UploadForm) -> None:
+        """Send a file with its signed form; the API's key is not sent along.
+
+        Raises:
+            TransferError: S3 did not take it.
+        """
+
+        def once() -> None:
+            with opened(file.path) as body:
+                parts = {"file": ("file", body)}
+                answer = self._http.post(form.url, data=form.fields, files=parts)
+            if not answer.is_success:
+                raise not_sent(answer.status_code)
+
+        self._repeat(once)
+
+    def _fetch(self, url: str, path: Path, digest: str) -> None:
+        """Download a file, and put it in place once it is whole.
+
+        Raises:
+            TransferError: the link has expired, or other bytes came.
+        """
+
+        def once() -> None:
+            with self._http.stream("GET", url) as answer:
+                if not answer.is_success:
+                    raise not_received(answer.status_code)
+                with PartFile(path) as file:
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+                    file.finish(digest)
+
+        self._repeat(once)

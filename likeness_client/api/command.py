@@ -1,0 +1,227 @@
+"""The commands that speak HTTP: upload, status, cancel, pictures and files."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+
+from pydantic import ValidationError
+
+from contracts.documents.api.jobs import JobView
+from contracts.documents.api.pictures import NewPicture
+from contracts.documents.upload.request import TrainingRequest
+from domain.requests.merge import parse_request
+from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
+from likeness_client.api._sync.client import LikenessApi
+from likeness_client.api.errors import (
+    ApiError,
+    LikenessError,
+    NotReachedError,
+    NotUnderstoodError,
+    UploadRefusedError,
+)
+from likeness_client.api.folder import NotUploadableError, UploadProgress, request_file
+from likeness_client.api.requests import WAIT_SECONDS, NoAddressError
+from likeness_client.exit_codes import ExitCode
+from likeness_client.folder import NoFolderError, shown
+from likeness_client.job_lines import job_line, step_words, waiting_words
+
+JOB_ID = re.compile(r"[0-9a-f]{32}")
+BAR_CELLS = 24
+NOT_ASKED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+
+class NotAsGivenError(Exception):
+    """The command cannot be carried out as it was given; the text says why."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out a command, and say in one sentence what went wrong."""
+    try:
+        with LikenessApi(options.api) as api:
+            return COMMANDS[options.command](api, options)
+    except (NoAddressError, NoFolderError, NotAsGivenError, NotUploadableError) as error:
+        return complain(str(error), ExitCode.NOT_FOUND)
+    except LikenessError as error:
+        return complain(str(error), status_of(error))
+
+
+def status_of(error: LikenessError) -> ExitCode:
+    """Return the exit status of an error."""
+    if isinstance(error, NotReachedError | NotUnderstoodError):
+        return ExitCode.NO_AWS
+    if isinstance(error, ApiError) and error.status in NOT_ASKED:
+        return ExitCode.NO_AWS
+    missing = isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND
+    return ExitCode.NOT_FOUND if missing else ExitCode.REFUSED
+
+
+def complain(words: str, code: ExitCode) -> ExitCode:
+    """Say what went wrong."""
+    sys.stderr.write(f"likeness: {words}\n")
+    return code
+
+
+def upload(api: LikenessApi, options: argparse.Namespace) -> int:
+    """Upload a folder or an archive, and train on it if something says what to train.
+
+    Raises:
+        NotAsGivenError: nothing says what to train.
+    """
+    wanted = None if options.no_train else read_request(options)
+    state = api.upload(options.place, show_progress)
+    print_line(f"upload {state.id}: {state.files} files")
+    if wanted is None:
+        return ExitCode.DONE
+    job = api.train(state.id, wanted)
+    print_line(f"job {job.id}")
+    return follow(api, job.id) if options.watch else ExitCode.DONE
+
+
+def read_request(options: argparse.Namespace) -> TrainingRequest:
+    """Return what is to be trained.
+
+    Raises:
+        NotAsGivenError: nothing says so, or the file cannot be used.
+    """
+    path = options.request or request_file(options.place)
+    if path is None:
+        raise NotAsGivenError(
+            "nothing says what to train: put request.json into the folder, name one by --request,"
+            " or upload alone by --no-train"
+        )
+    try:
+        with path.open("rb") as file:
+            return parse_request(file.read(MAX_REQUEST_BYTES)).request
+    except OSError as error:
+        raise NotAsGivenError(f"{shown(path)}: {error.strerror}") from error
+    except RequestRefusedError as error:
+        problems = "; ".join(f"{one.field}: {one.message}" for one in error.problems)
+        raise NotAsGivenError(f"{shown(path)}: {problems}") from None
+
+
+def show_progress(progress: UploadProgress) -> None:
+    """Draw a bar on a terminal; elsewhere nothing is shown."""
+    if sys.stderr.isatty():
+        end = "\n" if progress.files == progress.of_files else ""
+        sys.stderr.write(f"\r{bar(progress)}{end}")
+        sys.stderr.flush()
+
+
+def bar(progress: UploadProgress) -> str:
+    """Return the bar.
+
+    >>> bar(UploadProgress(3, 6, 1_500_000, 3_000_000))
+    '[############............] 3 of 6 files, 1.5 of 3.0 MB'
+    """
+    full = BAR_CELLS * progress.sent_bytes // max(progress.of_bytes, 1)
+    cells = "#" * full + "." * (BAR_CELLS - full)
+    sizes = f"{progress.sent_bytes / 1e6:.1f} of {progress.of_bytes / 1e6:.1f} MB"
+    return f"[{cells}] {progress.files} of {progress.of_files} files, {sizes}"
+
+
+def status(api: LikenessApi, options: argparse.Namespace) -> int:
+    """Show how a job stands, once or at each change."""
+    job_id = job_of(api, options.job)
+    return follow(api, job_id) if options.watch else show(api.get_job(job_id))
+
+
+def follow(api: LikenessApi, job_id: str) -> int:
+    """Show a job at each change, to its end."""
+    code: int = ExitCode.DONE
+    for job in api.follow_job(job_id):
+        code = show(job)
+    return code
+
+
+def show(job: JobView) -> int:
+    """Print one line about a job, and what to do when it has ended badly."""
+    print_line(job_line(job.status, job.stage, job.percent, details(job)))
+    if job.failure is not None:
+        print_line(f"  {job.failure.title}. {job.failure.detail}\n  {job.failure.hint}")
+    if job.model_id is not None:
+        print_line(f"model {job.model_id}")
+    return ExitCode.REFUSED if job.status in {"failed", "canceled"} else ExitCode.DONE
+
+
+def details(job: JobView) -> str:
+    """Return what there is to say beyond the stage."""
+    if job.failure is not None:
+        return job.failure.code
+    if job.queue_place is not None:
+        return waiting_words(job.queue_place, job.waiting_for)
+    if job.eta_seconds is not None:
+        return step_words(job.step, job.total_steps, job.eta_seconds)
+    return ""
+
+
+def job_of(api: LikenessApi, name: str) -> str:
+    """Return the id of a job that goes by its own id or by that of its upload.
+
+    Raises:
+        NotAsGivenError: it names neither, or the upload has no training.
+        UploadRefusedError: the upload's request was refused.
+    """
+    if "/" in name:
+        raise NotAsGivenError(
+            "over the API a job goes by its own id or by its upload's; TENANT/UPLOAD needs --table"
+        )
+    if JOB_ID.fullmatch(name):
+        return name
+    found = api.get_upload(name, wait=WAIT_SECONDS)
+    if found.refused is not None:
+        raise UploadRefusedError(name, found.refused)
+    if found.job_id is None:
+        raise NotAsGivenError(f"the upload {found.id} has no training")
+    return found.job_id
+
+
+def cancel(api: LikenessApi, options: argparse.Namespace) -> int:
+    """Stop a job."""
+    answer = api.cancel_job(job_of(api, options.job))
+    print_line(answer.outcome)
+    return ExitCode.DONE if answer.outcome == "canceling" else ExitCode.REFUSED
+
+
+def pictures(api: LikenessApi, options: argparse.Namespace) -> int:
+    """Draw pictures, save them, and say where.
+
+    Raises:
+        NotAsGivenError: an option is out of its bounds, or there is no folder to save in.
+    """
+    if not options.out.parent.is_dir():
+        raise NotAsGivenError(f"--out: there is no folder {shown(options.out.parent)}")
+    given = {name: getattr(options, name) for name in NewPicture.model_fields}
+    try:
+        order = NewPicture.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"])).replace("_", "-")
+        raise NotAsGivenError(f"--{place}: {fault['msg']}") from None
+    drawn = api.draw(options.model, order)
+    for path, image in zip(api.save_pictures(drawn, options.out), drawn.images, strict=True):
+        print_line(f"{shown(path)} seed={image.seed}")
+    return ExitCode.DONE
+
+
+def files(api: LikenessApi, options: argparse.Namespace) -> int:
+    """Download a model's files, and say where they are."""
+    for path in api.save_files(options.model, options.out):
+        print_line(shown(path))
+    return ExitCode.DONE
+
+
+def print_line(line: str) -> None:
+    """Print at once, also into a pipe."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+COMMANDS: dict[str, Callable[[LikenessApi, argparse.Namespace], int]] = {
+    "upload": upload,
+    "status": status,
+    "cancel": cancel,
+    "pictures": pictures,
+    "files": files,
+}

@@ -1,0 +1,24 @@
+"""The documents that callers send: every body of docs/openapi.json, by its name."""
+
+from contracts.documents.api.estimates import NewEstimate
+from contracts.documents.api.keys import NewKey, Rotation
+from contracts.documents.api.models import NewApproval
+from contracts.documents.api.pictures import NewPicture, OpenAiImages
+from contracts.documents.api.uploads import FileToUpload, MoreFiles, NewTraining, NewUpload
+from contracts.documents.api.webhooks import WebhookRequest
+from contracts.documents.upload.request import TrainingRequest
+
+__all__ = [
+    "FileToUpload",
+    "MoreFiles",
+    "NewApproval",
+    "NewEstimate",
+    "NewKey",
+    "NewPicture",
+    "NewTraining",
+    "NewUpload",
+    "OpenAiImages",
+    "Rotation",
+    "TrainingRequest",
+    "WebhookRequest",
+]

@@ -1,0 +1,192 @@
+"""The commands that speak HTTP, against the API's real routes on a port of this machine."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from likeness_client.__main__ import HTTP_ONLY, main
+from likeness_client.api.command import COMMANDS
+from tests.contract.files import ROOT
+from tests.fakes.api_server import ApiServer, serve
+from tests.unit.client.api_kit import REQUEST, folder_of
+from tests.unit.runtime.api_kit import job
+
+
+@pytest.fixture(name="server")
+def _server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
+    server = ApiServer()
+    with serve(server) as known:
+        monkeypatch.setenv("LIKENESS_API", known.address)
+        monkeypatch.setenv("LIKENESS_API_KEY", known.key)
+        monkeypatch.delenv("LIKENESS_JOBS_TABLE", raising=False)
+        yield server
+
+
+@pytest.fixture(name="photos")
+def _photos(tmp_path: Path) -> Path:
+    place = folder_of(tmp_path / "photos")
+    (place / "request.json").write_text(json.dumps(REQUEST | {"steps": 300}))
+    return place
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def test_from_a_folder_to_a_picture(
+    server: ApiServer, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["upload", str(photos), "--watch"]) == 0
+    upload, job_line, *steps, last, model = lines(capsys)
+    assert upload.endswith(": 7 files")
+    assert steps
+    assert last == "succeeded   NotifyOwner   100 %"
+    name, model_id = model.split()
+    assert name == "model"
+    assert main(["status", job_line.split()[1]]) == 0
+    assert main(["status", upload.split()[1].rstrip(":")]) == 0
+    assert lines(capsys) == [last, model] * 2
+    out = tmp_path / "me.png"
+    assert main(["pictures", model_id, "a photo of sks", "--seed", "7", "--out", str(out)]) == 0
+    assert lines(capsys) == [f"{out} seed=0"]
+    assert main(["files", model_id, "--out", str(tmp_path / "files")]) == 0
+    (weights,) = lines(capsys)
+    assert Path(weights).read_bytes()
+    assert "HTTP_AUTHORIZATION" in server.requests[0][2]
+
+
+def test_settings_of_other_tools_are_understood(server: ApiServer, photos: Path) -> None:
+    assert main(["upload", str(photos)]) == 0
+    (stored,) = [
+        json.loads(body)
+        for key, body in server.stores.uploads.objects.items()  # type: ignore[attr-defined]
+        if key.endswith("request.json")
+    ]
+    assert stored["max_train_steps"] == 300
+
+
+def test_an_upload_alone_trains_nothing(
+    server: ApiServer, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["upload", str(photos), "--no-train"]) == 0
+    (line,) = lines(capsys)
+    assert list(server.stores.jobs.of_tenant("acme")) == []
+    assert main(["status", line.split()[1].rstrip(":")]) == 2
+    assert "has no training" in capsys.readouterr().err
+
+
+def test_a_job_is_stopped(server: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    server.stores.jobs.records[f"{1:032x}"] = job(1)  # type: ignore[attr-defined]
+    assert main(["cancel", f"{1:032x}"]) == 0
+    assert lines(capsys) == ["canceling"]
+
+
+def test_a_failed_job_says_what_to_do(
+    server: ApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.stores.jobs.records[f"{1:032x}"] = job(  # type: ignore[attr-defined]
+        1, status="failed", code="no_face"
+    )
+    assert main(["status", f"{1:032x}", "--watch"]) == 1
+    first, *rest = lines(capsys)
+    assert first.endswith("no_face")
+    assert len(rest) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "part"),
+    [
+        (["status", "f" * 32], 2, "not_found"),
+        (["status", "acme/u1"], 2, "--table"),
+        (["files", "f" * 32], 2, "not_found"),
+        (["upload", "/missing"], 2, "nothing says what to train"),
+        (["upload", "/missing", "--no-train"], 2, "there is no folder"),
+        (["upload", "/missing", "--request", "/missing.json"], 2, "No such file"),
+        (["pictures", "m", "p", "--width", "7"], 2, "--width:"),
+        (["pictures", "m", "p", "--out", "/missing/a.png"], 2, "--out"),
+        (["status", "u1", "--api", "http://api.example.org"], 2, "https"),
+        (["status", "u1", "--api", "http://127.0.0.1:9/x"], 3, "did not answer"),
+    ],
+)
+@pytest.mark.usefixtures("server")
+def test_what_goes_wrong_is_told_in_one_sentence(
+    words: list[str],
+    status: int,
+    part: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("likeness_client.api._sync.transport.Retries", Impatient)
+    assert main(words) == status
+    error = capsys.readouterr().err
+    assert error.startswith("likeness: ")
+    assert part in error
+
+
+class Impatient:
+    """Raises every failure at once."""
+
+    def __init__(self, _patience_seconds: float) -> None: ...
+
+    def pause(self, failure: Exception) -> float:
+        raise failure
+
+
+def test_a_key_that_is_wrong_or_missing_is_no_permission(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIKENESS_API_KEY", server.key("draw"))
+    assert main(["status", "f" * 32]) == 3
+    assert "forbidden" in capsys.readouterr().err
+    monkeypatch.setenv("LIKENESS_API_KEY", "lk_live_nobody")
+    assert main(["status", "f" * 32]) == 3
+    monkeypatch.delenv("LIKENESS_API_KEY")
+    assert main(["status", "f" * 32]) == 2
+    assert "LIKENESS_API_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("server")
+def test_a_table_on_the_command_line_goes_before_an_api_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/missing")
+    assert main(["status", "acme/u1", "--table", "jobs"]) == 3
+    assert "Region" in capsys.readouterr().err
+
+
+WITHOUT_BOTO3 = """
+import sys
+sys.modules["boto3"] = sys.modules["botocore"] = None
+from likeness_client import LikenessApi, AsyncLikenessApi, verify_webhook
+from likeness_client.__main__ import main
+print(*(main(words.split()) for words in sys.argv[1:]))
+"""
+
+
+def test_http_needs_no_boto3_and_the_rest_says_so() -> None:
+    commands = {
+        "check /missing": "there is no folder",
+        "files m --api https://api.example.org": "LIKENESS_API_KEY",
+        "models acme": "pip install 'likeness[aws]'",
+        "status u1": "pip install 'likeness[aws]', or name an API by --api",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_BOTO3, *commands],
+        env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "2 2 2 2\n", done.stderr
+    errors = done.stderr.splitlines()
+    assert all(part in error for part, error in zip(commands.values(), errors, strict=True))
+
+
+def test_every_command_over_http_is_carried_out() -> None:
+    assert set(COMMANDS) >= HTTP_ONLY
