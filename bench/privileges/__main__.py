@@ -63,7 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.privileges", description=__doc__)
     parser.add_argument("--record", type=Path, help="a record of earlier tests")
     options = parser.parse_args()
-    file = options.record or record_tests()
+    file, status = (options.record, 0) if options.record else record_tests()
     grants = grants_of(expanded_template())
     unused = read_toml("unused.toml", "unused")
     roles = compare(grants, read_record(file), unused)
@@ -75,18 +75,22 @@ def main() -> int:
     if stale:
         print("unused.toml explains what is not granted:", ", ".join(stale))
     found.append(Figure("reasons of permissions that are gone", len(stale), "", 0, "less"))
+    found.append(Figure("exit status of the tests", status, "", 0, "less"))
     return finish("privileges", found)
 
 
-def record_tests() -> Path:
-    """Run the end-to-end tests; return the record of their calls."""
+def record_tests() -> tuple[Path, int]:
+    """Run the end-to-end tests; return the record of their calls, and pytest's exit status.
+
+    The table is shown also when a test fails: the other tests' calls took many minutes.
+    """
     file = REPORTS / "calls.jsonl"
     REPORTS.mkdir(exist_ok=True)
     file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *TESTS]
     environment = os.environ | {"LIKENESS_CALL_RECORD": str(file)}
-    subprocess.run(command, cwd=ROOT, check=True, env=environment)
-    return file
+    done = subprocess.run(command, cwd=ROOT, check=False, env=environment)
+    return file, done.returncode
 
 
 def read_record(file: Path) -> dict[str, set[str]]:

@@ -27,6 +27,8 @@ from bench.walkthrough.shell import Outcome, Shell, ShellEndedError
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/intake.md", "docs/status.md", "docs/training.md", "docs/serving.md")
 MORE = ("docs/sweep.md", "docs/bases.md")
+LAST = ("docs/erasure.md", "docs/runbooks/erasure_failed.md")
+"""They forget the upload that the other pages speak of."""
 LEFT = ("photos", "out", ".local/client", ".local/demo")
 """What the pages' commands make; removed before, so that the laptop is fresh."""
 LIKE_PYTHON = '"$(dirname "$(command -v likeness)")/python" '
@@ -88,8 +90,10 @@ def pages(named: list[str]) -> list[Path]:
     """Return the pages in a reader's order: later ones use what README.md has made."""
     if named:
         return [ROOT / page for page in dict.fromkeys(["README.md", *named])]
+    last = [ROOT / page for page in LAST]
     runbooks = sorted((ROOT / "docs" / "runbooks").glob("*.md"), key=lambda page: page.name)
-    return [*(ROOT / page for page in (*PAGES, *MORE)), *runbooks]
+    first = [*(ROOT / page for page in (*PAGES, *MORE)), *runbooks]
+    return [*(page for page in first if page not in last), *last]
 
 
 def walk(blocks: list[Block], *, run_long: bool) -> Iterator[Result]:
