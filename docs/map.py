@@ -214,6 +214,7 @@ LINES = {
     "tests/integration/step_functions_wiring.yaml": "A small stack with every wire of ours.",
     "tests/integration/foreign_page.html": "A web page that tries to use the laptop's AWS.",
     "docs/map.md": "This page.",
+    "docs/quickstart.ipynb": "From photos to pictures over the HTTP API, cell by cell.",
     "docs/openapi.json": "The HTTP API in OpenAPI 3.1, by docs/openapi.py.",
     "functions/http_api/openapi.json": "The same, for GET /v1/openapi.json.",
     "docs/doctor-policy.json": "The IAM policy that allows every call of `likeness doctor`.",

@@ -55,14 +55,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def speaks_http(options: argparse.Namespace) -> bool:
-    """Return whether the command goes to an API: what is written goes before the environment."""
+    """Return whether the command goes to an API: what is written goes before the environment.
+
+    The name TENANT/UPLOAD is one of a table: an API's key says whose uploads they are.
+    """
     if options.command in HTTP_ONLY:
         return True
     if options.command not in HTTP_FIRST:
         return False
     if options.api or options.table:
         return bool(options.api)
-    return bool(os.environ.get("LIKENESS_API"))
+    return bool(os.environ.get("LIKENESS_API")) and "/" not in options.job
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -74,7 +77,10 @@ def run_check(options: argparse.Namespace) -> int:
         return complain(str(error), ExitCode.NOT_FOUND)
     except DecoderBrokenError as error:
         reason = error.facts["reason"]
-        words = f"no photo was judged: {reason}; is Pillow installed for {sys.executable}?"
+        words = (
+            f"no photo was judged: {reason}; is Pillow installed for {sys.executable}?"
+            " pip install 'likeness[check]'"
+        )
         return complain(words, ExitCode.NOT_FOUND)
 
 

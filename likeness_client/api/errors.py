@@ -131,6 +131,19 @@ class UploadRefusedError(FailedError):
         self.upload_id = upload_id
 
 
+class NotAcceptedError(LikenessError):
+    """Nobody has looked at the request of an upload for minutes."""
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            "not_accepted",
+            "The training has not begun yet",
+            f"The request of the upload {upload_id} was neither accepted nor refused for minutes.",
+            "Ask for the upload later; if this goes on, an operator should look at the workflow.",
+        )
+        self.upload_id = upload_id
+
+
 class TransferError(LikenessError):
     """A file was not sent, or not received as it should be."""
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
+from urllib.parse import urlsplit
 
 from likeness_client.api.errors import TransferError
 
@@ -56,6 +57,24 @@ class PartFile:
             )
         self._file.close()
         self._part.replace(self._path)
+
+
+def is_made_up(url: str) -> bool:
+    """Return whether an address is one of a mock key's answers, which lead nowhere (RFC 2606).
+
+    >>> is_made_up("https://mock.invalid/a.png"), is_made_up("https://s3.example.org/x.invalid")
+    (True, False)
+    """
+    return (urlsplit(url).hostname or "").endswith(".invalid")
+
+
+def made_up() -> TransferError:
+    """Return why a mock key's file cannot be had."""
+    return TransferError(
+        "made_up",
+        "The link is an answer to a mock key, and leads nowhere.",
+        "Use a live key to download files.",
+    )
 
 
 def not_sent(status: int) -> TransferError:

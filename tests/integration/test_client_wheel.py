@@ -116,7 +116,7 @@ def test_it_installs_alone(python: str, wheel: Path, tmp_path: Path) -> None:
     interpreter = shutil.which(python)
     assert interpreter, f"there is no {python}"
     run(interpreter, "-m", "venv", home, cwd=tmp_path)
-    run(home / "bin" / "pip", "install", "--quiet", f"{wheel}[aws]", cwd=tmp_path)
+    run(home / "bin" / "pip", "install", "--quiet", f"{wheel}[aws,check]", cwd=tmp_path)
     assert "No broken requirements" in run(home / "bin" / "pip", "check", cwd=tmp_path)
     use(home, tmp_path)
 

@@ -1,6 +1,6 @@
 // What applications do with the API: uploads, trainings, pictures and files, each in one call.
 
-import { JobFailedError, PictureFailedError, TransferError, UploadRefusedError } from "./errors.js";
+import { JobFailedError, NotAcceptedError, PictureFailedError, TransferError, UploadRefusedError } from "./errors.js";
 import { Operations } from "./operations.js";
 import type { CallOptions, ClientOptions } from "./transport.js";
 import type { FileToUpload, JobView, ModelView, NewPicture, PictureView, TrainingRequest, UploadForm, UploadState } from "./schema.js";
@@ -26,6 +26,8 @@ interface Page<T> {
 }
 
 const WAIT_SECONDS = 20;
+/** How often it is asked, for 20 seconds each, whether a request was accepted. */
+const MAX_QUESTIONS = 15;
 const ENDED = new Set(["succeeded", "failed", "canceled"]);
 
 /** Every operation of the HTTP API, and what applications make of them. Errors are subclasses of LikenessError. */
@@ -57,11 +59,12 @@ export class LikenessApi extends Operations {
   async train(uploadId: string, request: TrainingRequest, options: CallOptions = {}): Promise<JobView> {
     const started = await this.createModel({ upload_id: uploadId, request }, options);
     if (started.job !== null) return started.job;
-    for (;;) {
+    for (let question = 0; question < MAX_QUESTIONS; question++) {
       const state = await this.getUpload(uploadId, { wait: WAIT_SECONDS, signal: options.signal });
       if (state.refused) throw new UploadRefusedError(uploadId, state.refused);
       if (state.job_id) return this.getJob(state.job_id, { signal: options.signal });
     }
+    throw new NotAcceptedError(uploadId);
   }
 
   /** A job as it stands now and at each change, to its end. */
@@ -99,6 +102,7 @@ export class LikenessApi extends Operations {
 
   /** The bytes behind a link of a picture or a file, compared with their hash. */
   async download(file: { url: string; sha256: string }, options: CallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    if (isMadeUp(file.url)) throw new TransferError("made_up", "The link is an answer to a mock key, and leads nowhere.", "Use a live key to download files.");
     return this.repeat(async () => {
       const answer = await this.send(file.url, {}, options.signal);
       if (!answer.ok) throw new TransferError("download_failed", `S3 answered ${answer.status}.`, "A link is good for some minutes: ask for it again.", answer.status);
@@ -123,7 +127,9 @@ export class LikenessApi extends Operations {
     return every((after) => this.listPictures({ ...options, limit: 100, after }));
   }
 
+  /** A mock key's forms lead nowhere, so nothing is sent. */
   async #sendFile(data: Blob, form: UploadForm, signal?: AbortSignal): Promise<void> {
+    if (isMadeUp(form.url)) return;
     await this.repeat(async () => {
       const body = new FormData();
       for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
@@ -142,6 +148,11 @@ async function* every<T>(ask: (after: string | undefined) => Promise<Page<T>>): 
     yield* page.data;
     after = page.next ?? undefined;
   } while (after !== undefined);
+}
+
+/** Whether an address is one of a mock key's answers (RFC 2606). */
+function isMadeUp(address: string): boolean {
+  return new URL(address).hostname.endsWith(".invalid");
 }
 
 function blobOf(data: Blob | Uint8Array<ArrayBuffer>, type: string): Blob {

@@ -109,6 +109,13 @@ export class UploadRefusedError extends FailedError {
   }
 }
 
+/** Nobody has looked at the request of an upload for minutes. */
+export class NotAcceptedError extends LikenessError {
+  constructor(readonly uploadId: string) {
+    super("not_accepted", "The training has not begun yet", `The request of the upload ${uploadId} was neither accepted nor refused for minutes.`, "Ask for the upload later; if this goes on, an operator should look at the workflow.");
+  }
+}
+
 /** A file was not sent, or not received as it should be. */
 export class TransferError extends LikenessError {
   constructor(

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { ApiError, LikenessApi, NotReachedError, NotUnderstoodError, TransferError, type JobView } from "../src/index.js";
+import { ApiError, LikenessApi, NotAcceptedError, NotReachedError, NotUnderstoodError, TransferError, type JobView } from "../src/index.js";
 import { photosOf, saveFiles } from "../src/node.js";
 
 const address = process.env["LIKENESS_API"]!;
@@ -159,6 +159,22 @@ test("a damaged download is an error", async () => {
   const found = await api.getFiles(await model(api));
   const impatient = new LikenessApi({ address, key, patienceSeconds: 0 });
   await assert.rejects(impatient.download({ ...found.data[0]!, sha256: "0".repeat(64) }), (error) => error instanceof TransferError && error.code === "download_damaged");
+});
+
+test("a mock key's files are neither sent nor fetched", async () => {
+  const form = { number: 0, url: "https://mock.invalid", fields: {} };
+  const created = { object: "upload", id: "u", expires_at: "", forms: [form] };
+  const { api, sent } = faulty(Response.json(created), Response.json({ object: "upload", id: "u", files: 1 }));
+  assert.equal((await api.upload([{ data: new Blob(["x"]), type: "image/png" }])).files, 1);
+  await assert.rejects(api.download({ url: "https://mock.invalid/a.png", sha256: "" }), (error) => error instanceof TransferError && error.code === "made_up");
+  assert.equal(sent.length, 2);
+});
+
+test("a request that nobody looks at is told after minutes", async () => {
+  const waiting = () => Response.json({ object: "upload", id: "u", files: 1 });
+  const { api, sent } = faulty(Response.json({ object: "training", upload_id: "u", job: null }), ...Array.from({ length: 15 }, waiting));
+  await assert.rejects(api.train("u", REQUEST), NotAcceptedError);
+  assert.equal(sent.length, 16);
 });
 
 test("a caller that gives up gets its own reason", async () => {

@@ -94,8 +94,12 @@ def marking_keys(secret: MarkSecret, purpose: Purpose) -> MarkKeys:
 
 def reading_keys(secret: MarkSecret) -> list[MarkKeys]:
     """Return every key whose marks count as this operator's, the ones in use first."""
-    seeds = (secret.seed, *secret.previous_seeds)
-    return [derive_keys(seed, purpose) for seed in seeds for purpose in PURPOSES]
+    return [derive_keys(seed, purpose) for seed in seeds_of(secret) for purpose in PURPOSES]
+
+
+def seeds_of(secret: MarkSecret) -> tuple[str, ...]:
+    """Return every seed whose marks count, the one in use first."""
+    return (secret.seed, *secret.previous_seeds)
 
 
 def derive_keys(seed: str, purpose: Purpose) -> MarkKeys:
@@ -120,8 +124,7 @@ def task_keys(training: MarkKeys, job_id: str) -> MarkKeys:
 
 def task_reading_keys(secret: MarkSecret, job_id: str) -> list[MarkKeys]:
     """Return every key with which a training may have signed as this job, the one in use first."""
-    seeds = (secret.seed, *secret.previous_seeds)
-    return [task_keys(derive_keys(seed, "training"), job_id) for seed in seeds]
+    return [task_keys(derive_keys(seed, "training"), job_id) for seed in seeds_of(secret)]
 
 
 def _derive(seed: str, label: str) -> bytes:

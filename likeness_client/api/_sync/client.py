@@ -10,12 +10,27 @@ from contracts.documents.api.pictures import NewPicture, PictureView
 from contracts.documents.api.uploads import NewTraining, NewUpload, UploadForm, UploadState
 from contracts.documents.upload.request import TrainingRequest
 from likeness_client.api._sync.operations import Operations
-from likeness_client.api.errors import JobFailedError, PictureFailedError, UploadRefusedError
+from likeness_client.api.errors import (
+    JobFailedError,
+    NotAcceptedError,
+    PictureFailedError,
+    UploadRefusedError,
+)
 from likeness_client.api.folder import LocalFile, OnProgress, UploadProgress, files_of
 from likeness_client.api.requests import WAIT_SECONDS, Page
-from likeness_client.api.transfers import PartFile, not_received, not_sent, opened
+from likeness_client.api.transfers import (
+    PartFile,
+    is_made_up,
+    made_up,
+    not_received,
+    not_sent,
+    opened,
+)
 
 D = TypeVar("D")
+MAX_QUESTIONS = 15
+"""How often it is asked, for 20 seconds each, whether a request was accepted."""
+
 ENDED = {"succeeded", "failed", "canceled"}
 
 
@@ -53,18 +68,20 @@ class LikenessApi(Operations):
 
         Raises:
             UploadRefusedError: the request was refused; its code says why.
+            NotAcceptedError: it was neither accepted nor refused for some minutes.
         """
         wanted = TrainingRequest.model_validate(request)
         body = NewTraining(upload_id=upload_id, request=wanted)
         started = self.create_model(body, idempotency_key=idempotency_key)
         if started.job is not None:
             return started.job
-        while True:
+        for _ in range(MAX_QUESTIONS):
             state = self.get_upload(upload_id, wait=WAIT_SECONDS)
             if state.refused is not None:
                 raise UploadRefusedError(upload_id, state.refused)
             if state.job_id is not None:
                 return self.get_job(state.job_id)
+        raise NotAcceptedError(upload_id)
 
     def follow_job(self, job_id: str) -> Iterator[JobView]:
         """Yield a job as it stands now and at each change, to its end."""
@@ -169,9 +186,13 @@ class LikenessApi(Operations):
     def _send_file(self, file: LocalFile, form: UploadForm) -> None:
         """Send a file with its signed form; the API's key is not sent along.
 
+        A mock key's forms lead nowhere, so nothing is sent.
+
         Raises:
             TransferError: S3 did not take it.
         """
+        if is_made_up(form.url):
+            return
 
         def once() -> None:
             with opened(file.path) as body:
@@ -186,8 +207,10 @@ class LikenessApi(Operations):
         """Download a file, and put it in place once it is whole.
 
         Raises:
-            TransferError: the link has expired, or other bytes came.
+            TransferError: the link has expired, other bytes came, or the link is a mock key's.
         """
+        if is_made_up(url):
+            raise made_up()
 
         def once() -> None:
             with self._http.stream("GET", url) as answer:

@@ -1,4 +1,4 @@
-"""Erasures are started once, redriven when they have failed, and started anew after 14 days."""
+"""Executions of erase_subject: started once, continued after a failure."""
 
 from typing import Any
 
@@ -6,75 +6,46 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws.executions import StepFunctionsExecutions
-from contracts.documents.erasure import ErasureInput, ErasureSubject
+from contracts.documents.erasure import ErasureSubject
 
-MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:likeness-erase-subject"
-SUBJECT = ErasureSubject(tenant="acme")
-FIRST = SUBJECT.erasure_id
-
-
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code}}, "StepFunctions")
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:likeness-erase-subject"
+SUBJECT = ErasureSubject(tenant="acme", upload="u1")
 
 
 class MemoryStates:
-    """Executions by name; those in ``old`` cannot be redriven any more."""
+    """Step Functions with the executions of one machine, by name."""
 
-    def __init__(self) -> None:
-        self.statuses: dict[str, str] = {}
-        self.inputs: list[str] = []
-        self.old: set[str] = set()
+    def __init__(self, **executions: str) -> None:
+        self.executions = executions
+        self.redriven: list[str] = []
 
-    def start_execution(self, **given: str) -> dict[str, Any]:
-        if given["name"] in self.statuses:
-            raise refused("ExecutionAlreadyExists")
-        self.statuses[given["name"]] = "RUNNING"
-        self.inputs.append(given["input"])
-        return {}
+    def start_execution(self, **given: Any) -> None:
+        if given["name"] in self.executions:
+            error = {"Error": {"Code": "ExecutionAlreadyExists", "Message": ""}}
+            raise ClientError(error, "StartExecution")
+        self.executions[given["name"]] = "RUNNING"
 
-    def describe_execution(self, executionArn: str) -> dict[str, str]:  # noqa: N803 - boto3's name
-        return {"status": self.statuses[executionArn.rpartition(":")[2]]}
+    def describe_execution(self, **given: Any) -> dict[str, str]:
+        return {"status": self.executions[given["executionArn"].rpartition(":")[2]]}
 
-    def redrive_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        name = executionArn.rpartition(":")[2]
-        if name in self.old:
-            raise refused("ExecutionNotRedrivable")
-        self.statuses[name] = "RUNNING"
-        return {}
+    def redrive_execution(self, **given: Any) -> None:
+        self.redriven.append(given["executionArn"])
 
 
-@pytest.fixture
-def states() -> MemoryStates:
-    return MemoryStates()
-
-
-def start(states: MemoryStates) -> None:
+def test_an_erasure_is_started_under_its_own_id() -> None:
+    states = MemoryStates()
     StepFunctionsExecutions(MACHINE, states).start_erasure(SUBJECT)
+    assert states.executions == {SUBJECT.erasure_id: "RUNNING"}
 
 
-def test_an_erasure_that_runs_or_has_succeeded_is_not_started_again(states: MemoryStates) -> None:
-    for status in ("RUNNING", "SUCCEEDED"):
-        start(states)
-        states.statuses[FIRST] = status
-        start(states)
-        assert states.statuses == {FIRST: status}
-    assert ErasureInput.model_validate_json(states.inputs[0]).subject == SUBJECT
-
-
-@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
-def test_an_erasure_that_has_failed_is_redriven(states: MemoryStates, status: str) -> None:
-    states.statuses[FIRST] = status
-    start(states)
-    assert states.statuses == {FIRST: "RUNNING"}
-
-
-def test_an_erasure_that_cannot_be_redriven_any_more_is_started_anew(states: MemoryStates) -> None:
-    states.statuses[FIRST] = "FAILED"
-    states.old.add(FIRST)
-    start(states)
-    start(states)
-    assert states.statuses == {FIRST: "FAILED", f"{FIRST}-2": "RUNNING"}
-    states.statuses[f"{FIRST}-2"] = "TIMED_OUT"
-    states.old.add(f"{FIRST}-2")
-    start(states)
-    assert states.statuses[f"{FIRST}-3"] == "RUNNING"
+@pytest.mark.parametrize(
+    ("status", "continued"),
+    [("FAILED", True), ("TIMED_OUT", True), ("ABORTED", True), ("RUNNING", False)],
+)
+def test_the_same_request_continues_an_erasure_that_has_failed(
+    status: str, continued: bool
+) -> None:
+    states = MemoryStates(**{SUBJECT.erasure_id: status})
+    StepFunctionsExecutions(MACHINE, states).start_erasure(SUBJECT)
+    arn = f"{MACHINE.replace('stateMachine', 'execution')}:{SUBJECT.erasure_id}"
+    assert states.redriven == ([arn] if continued else [])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,11 @@ from likeness_client import (
     UploadRefusedError,
 )
 from likeness_client.api.documents import NewKey
-from likeness_client.api.errors import TEMPORARY_CODES, NotUnderstoodError
+from likeness_client.api.errors import (
+    TEMPORARY_CODES,
+    NotAcceptedError,
+    NotUnderstoodError,
+)
 from likeness_client.api.folder import NotUploadableError, UploadProgress, files_of
 from likeness_client.api.requests import NoAddressError, problem_with
 from likeness_client.api.retries import MAX_PAUSE_SECONDS, Retries
@@ -232,6 +237,37 @@ def test_a_refused_request_raises_its_code() -> None:
     with pytest.raises(UploadRefusedError) as refused:
         Connected(answer).api.train("u", REQUEST)
     assert (refused.value.upload_id, refused.value.code) == ("u", "too_few_photos")
+
+
+def test_a_request_that_nobody_looks_at_is_told_after_minutes() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={"object": "training", "upload_id": "u", "job": None})
+        return httpx.Response(200, json={"object": "upload", "id": "u", "files": 1})
+
+    it = Connected(answer)
+    with pytest.raises(NotAcceptedError):
+        it.api.train("u", REQUEST)
+    assert it.wire.requests[-1].url.params["wait"] == "20"
+    assert len(it.wire.requests) == 16
+
+
+def test_a_mock_key_goes_the_whole_way_up_to_the_files(tmp_path: Path) -> None:
+    it = Connected()
+    key = it.server.key(mode="mock")
+    api = LikenessApi("http://127.0.0.1", key, http=httpx.Client(transport=it.wire))
+    upload = api.upload(folder_of(tmp_path / "photos"))
+    model = api.wait_for_job(api.train(upload.id, REQUEST).id).model_id
+    assert model is not None
+    picture = api.draw(model, ORDER)
+    for save in (
+        partial(api.save_pictures, picture, tmp_path / "x.png"),
+        partial(api.save_files, model, tmp_path),
+    ):
+        with pytest.raises(TransferError) as failed:
+            save()
+        assert failed.value.code == "made_up"
+    assert {request.url.host for request in it.wire.requests} == {"127.0.0.1"}
 
 
 def test_an_order_that_fails_raises_its_code(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def test_a_failed_job_says_what_to_do(
     [
         (["status", "f" * 32], 2, "not_found"),
         (["status", "acme/u1"], 2, "--table"),
+        (["status", "acme/u1", "--api", "http://127.0.0.1"], 2, "needs --table"),
         (["files", "f" * 32], 2, "not_found"),
         (["upload", "/missing"], 2, "nothing says what to train"),
         (["upload", "/missing", "--no-train"], 2, "there is no folder"),
