@@ -233,7 +233,7 @@ smoke-serving:
 	$(TORCH)/pytest -m serving tests/smoke/test_serv*.py
 
 .PHONY: clients-typescript
-clients-typescript: ## the TypeScript client and the webhook example: compiled, run against the API's real routes, packed (20 seconds)
+clients-typescript: ## the TypeScript client and the webhook example: compiled, run against the API's real routes, packed (half a minute)
 	@$(call ready,clients,tools/.tests typescript/.ready)
 	$(TOOLS)/pytest -p no:randomly tests/clients
 

@@ -61,7 +61,7 @@ def speaks_http(options: argparse.Namespace) -> bool:
     """
     if options.command in HTTP_ONLY:
         return True
-    if options.command not in HTTP_FIRST:
+    if options.command not in HTTP_FIRST or getattr(options, "signed_api", None):
         return False
     if options.api or options.table:
         return bool(options.api)

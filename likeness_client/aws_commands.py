@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from contracts.documents.api.callers import Scope
-from likeness_client import keys
+from likeness_client import keys, signed_api
 from likeness_client.answer import Answer
 from likeness_client.aws_errors import explain, is_about_access, is_missing
 from likeness_client.bases import add as base_add
@@ -63,7 +63,7 @@ NOT_AS_GIVEN = (
 ANSWERS = (
     *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
     *(NotConfirmedError, NotErasedError, NotImportedError, NotMeasuredError),
-    NotUninstalledError,
+    *(NotUninstalledError, signed_api.ApiRefusedError),
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -186,7 +186,15 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def run_models(options: argparse.Namespace) -> int:
-    """List models."""
+    """List models.
+
+    Raises:
+        UsageError: only the function, which operators may invoke, starts an endpoint.
+    """
+    if options.signed_api and options.wake:
+        raise UsageError("leave out --wake with --signed-api: an ordered picture starts it")
+    if options.signed_api:
+        return signed_api.show_models(options.signed_api, options.tenant)
     return show_models(options.function, options.tenant, wake=options.wake)
 
 
@@ -241,7 +249,15 @@ def run_status(options: argparse.Namespace) -> int:
 
 
 def run_cancel(options: argparse.Namespace) -> int:
-    """Stop a job."""
+    """Stop a job.
+
+    Raises:
+        UsageError: nobody says whose job it is.
+    """
+    if options.signed_api and not options.tenant:
+        raise UsageError("name the tenant by --tenant, beside --signed-api")
+    if options.signed_api:
+        return signed_api.stop(options.signed_api, options.tenant, options.job)
     table = table_of(options)
     return stop(table, options.job, options.function, patience_seconds=options.patience)
 

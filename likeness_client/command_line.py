@@ -155,9 +155,11 @@ def add_cancel(commands: Commands) -> None:
     cancel.add_argument(
         "--function",
         default=os.environ.get("LIKENESS_CANCEL_FUNCTION", "likeness-cancel-job"),
-        help="the stack's output CancelFunctionName, also $LIKENESS_CANCEL_FUNCTION"
+        help="for operators: the stack's output CancelFunctionName, also $LIKENESS_CANCEL_FUNCTION"
         " (default: %(default)s)",
     )
+    add_signed_api(cancel)
+    cancel.add_argument("--tenant", help="with --signed-api: whose job it is; IAM checks it")
 
 
 def add_import(commands: Commands) -> None:
@@ -272,8 +274,18 @@ def add_models(commands: Commands) -> None:
     models.add_argument(
         "--function",
         default=os.environ.get("LIKENESS_STATUS_FUNCTION", "likeness-model-status"),
-        help="the stack's output ModelStatusFunctionName, also $LIKENESS_STATUS_FUNCTION"
-        " (default: %(default)s)",
+        help="for operators: the stack's output ModelStatusFunctionName, also"
+        " $LIKENESS_STATUS_FUNCTION (default: %(default)s)",
+    )
+    add_signed_api(models)
+
+
+def add_signed_api(command: argparse.ArgumentParser) -> None:
+    """Add the option of callers whose tenant IAM knows."""
+    command.add_argument(
+        "--signed-api",
+        metavar="URL",
+        help="for a tenant's own AWS credentials: the stack's output ApiUrl (docs/tenants.md)",
     )
 
 

@@ -59,6 +59,10 @@ def add(cloud: Cloud, work: Path) -> str:
     """Add the checkpoint; return what was printed."""
     words = ["base", "add", str(work / f"{BASE_ID}.safetensors"), "--to", f"s3://{BASES_BUCKET}"]
     words += ["--tokenizer", str(work / "tokenizer"), "--prediction-type", "epsilon"]
+    words += [
+        "--face-detector",
+        "none",
+    ]  # its photos are drawn: no detector of real faces sees them
     done = python("-m", "likeness_client", *words, cloud=cloud)
     print(done.stdout, flush=True)
     return done.stdout

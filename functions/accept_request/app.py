@@ -2,35 +2,48 @@
 
 In     AcceptRequestInput   S3's "Object Created" for request.json or its like, and the execution
 Out    Acceptance           to inspect_photos; or the end, for content that was accepted before
+       UploadPending        look again after some seconds; or the end, when another file starts it
 Fails  InvalidUploadError   final; the request's key is wrong
        InvalidRequestError  final; the owner's notice lists every problem
        ConsentRefusedError  final; the owner must ask the person on the photos
+       QuotaUsedUpError     final; the owner waits for an end or for the next month
        SubjectErasedError   final; what was erased does not come back
        ArchiveRefusedError  final; the owner must pack the photos again
        TooManyPhotosError   final; the owner must choose
        DecoderBrokenError   the workflow tries again: the process that unpacks did not start
 """
 
+from aws import settings
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
 from aws.consents import DynamoConsents
 from aws.erasures import DynamoTombstones
 from aws.expiries import DynamoConsentEnds
+from aws.front_door import DynamoTenantJobs
 from aws.jobs.table import DynamoJobs
+from aws.quotas import quotas_from_env
 from aws.run_limits import run_limits_from_env
 from aws.storage import S3Storage
-from contracts.documents.job import Acceptance
+from contracts.documents.job import Acceptance, UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.waiting import Patience, pending
 from runtime.clock import now
 from runtime.handlers import stage
 from runtime.imaging.unpacking import ChildArchives
 
 
 @stage
-def lambda_handler(given: AcceptRequestInput) -> Acceptance:
+def lambda_handler(given: AcceptRequestInput) -> Acceptance | UploadPending:
+    uploads = S3Storage.from_env("UPLOADS_BUCKET")
+    patience = Patience(seconds=settings.number("UPLOAD_WAIT_SECONDS"))
+    return pending(given, uploads, patience, now()) or accepted(given, uploads)
+
+
+def accepted(given: AcceptRequestInput, uploads: S3Storage) -> Acceptance:
+    """Accept an upload that is whole."""
     services = IntakeServices(
-        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        uploads=uploads,
         models=S3Storage.from_env("MODELS_BUCKET"),
         bases=bases_from_env(),
         jobs=DynamoJobs.from_env(),
@@ -38,6 +51,8 @@ def lambda_handler(given: AcceptRequestInput) -> Acceptance:
         archives=ChildArchives(),
         captioner_id=captioner_from_env(),
         run_limits=run_limits_from_env(),
+        tenant_jobs=DynamoTenantJobs.from_env(),
+        quotas=quotas_from_env(),
         tombstones=DynamoTombstones.from_env(),
         consents=DynamoConsents.from_env(),
         consent_ends=DynamoConsentEnds.from_env(),

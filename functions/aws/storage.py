@@ -39,7 +39,9 @@ class S3Storage:
             PaginationConfig={"MaxItems": limit, "PageSize": min(limit, 1000)},
         )
         return [
-            StoredObject(item["Key"], item["ETag"].strip('"'), item["Size"])
+            StoredObject(
+                item["Key"], item["ETag"].strip('"'), item["Size"], modified=item["LastModified"]
+            )
             for page in pages
             for item in page.get("Contents", [])
         ]

@@ -1015,6 +1015,27 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         True,
     ),
+    "too_many_trainings": CodeEntry(
+        "Too many trainings at once",
+        "Your tenant trains as many models as it may at the same time.",
+        "Wait until one has ended, or cancel one; then send the request again.",
+        "owner",
+        True,
+    ),
+    "monthly_budget_spent": CodeEntry(
+        "The month's budget is spent",
+        "Trainings of this month (UTC) cost what your tenant may spend; open ones are estimated.",
+        "Wait for the next month, or ask the operator to raise UsdPerMonth.",
+        "owner",
+        True,
+    ),
+    "model_not_approved": CodeEntry(
+        "The model is not approved",
+        "This stack draws only with approved models, and nobody has approved this one.",
+        "Somebody with the scope admin approves it: POST /v1/models/{id}:approve.",
+        "owner",
+        False,
+    ),
     "key_has_ended": CodeEntry(
         "The API key has ended already",
         "The key has expired or was revoked, so nothing can replace it.",

@@ -52,6 +52,12 @@ class ConsentRefusedError(StageError):
     code = "consent_missing"
 
 
+class QuotaUsedUpError(StageError):
+    """The tenant has used up a quota. Final: the owner waits and sends the request again."""
+
+    code = "too_many_trainings"
+
+
 class DecoderBrokenError(StageError):
     """The photo decoder or the face finder did not start: a fault of the runtime. Tried again."""
 

@@ -22,6 +22,7 @@ from aws.front_door import (
 )
 from aws.models import DynamoModels
 from aws.pictures import DynamoPictures, SqsPictureQueue
+from aws.quotas import quotas_from_env
 from aws.storage import S3Storage
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
 from aws.wiring import prices_from_env
@@ -65,6 +66,8 @@ def _services() -> Services:
             requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
             trainings_per_day=settings.number("TRAININGS_PER_DAY"),
             pictures_per_minute=settings.number("PICTURES_PER_MINUTE"),
+            quotas=quotas_from_env(),
+            approval_required=settings.text("APPROVAL_REQUIRED") == "true",
             retention_days=settings.number("PHOTO_RETENTION_DAYS"),
         ),
         webhooks=WebhookServices(

@@ -19,6 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contracts.documents.api.callers import Caller
 from contracts.documents.api.problem import PROBLEM_TYPE, FieldProblem
 from domain.callers.calling import RefusedCallerError, caller_from
+from http_api.aws_callers import PREFIX, signed_caller, without_prefix
 from http_api.idempotency import once
 from http_api.mock import HEADER as MOCK_HEADER
 from http_api.mock import mocked
@@ -51,7 +52,8 @@ class Front:
 
     def answer(self, event: dict[str, Any], services: Services) -> dict[str, Any]:
         """Return the response to one request."""
-        authorizer = event.get("requestContext", {}).get("authorizer", {}).get("lambda", {})
+        authorizer = _caller_of(event)
+        event = without_prefix(event)
         remember: Any = self.resolver.append_context  # Powertools gives it no types
         remember(services=services, authorizer=authorizer)
         answer = self._checked(event, services, authorizer)
@@ -140,6 +142,14 @@ class Front:
 
     def _request_id(self) -> str:
         return self.resolver.current_event.request_context.request_id
+
+
+def _caller_of(event: dict[str, Any]) -> dict[str, str]:
+    """Return what is known of the caller: by ``authorize``, or by a signature that IAM checked."""
+    if event.get("rawPath", "").startswith(PREFIX):
+        return signed_caller(event)
+    found: dict[str, str] = (event["requestContext"].get("authorizer") or {}).get("lambda", {})
+    return found
 
 
 def _is_json(event: dict[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Rate limits and quotas of a tenant: what is too much is answered 429 with Retry-After."""
 
+from domain.pricing.quotas import exhausted
 from http_api.problems import ApiError
 from http_api.services import Services
 
@@ -17,3 +18,19 @@ def spend(services: Services, name: str, seconds: int, most: int) -> None:
     if services.memory.count(f"rate#{name}", seconds, now) > most:
         rest = seconds - int(now.timestamp()) % seconds
         raise ApiError("too_many_requests", headers={"Retry-After": str(rest)})
+
+
+def check_quotas(services: Services, tenant: str) -> None:
+    """Let no further training begin where the tenant has used up a quota.
+
+    AcceptRequest asks the same again, so that the S3 door has no other rule.
+
+    Raises:
+        ApiError: it has; Retry-After says when to try again.
+    """
+    quotas = services.limits.quotas
+    if not quotas.any:
+        return
+    used = exhausted(services.jobs.of_tenant(tenant), quotas, services.now())
+    if used is not None:
+        raise ApiError(used.code, headers={"Retry-After": f"{used.seconds}"})

@@ -15,6 +15,7 @@ from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, T
 from domain.ports.models import Models
 from domain.ports.storage import Storage
 from domain.pricing.prices import PUBLISHED, PriceTable
+from domain.pricing.quotas import NO_QUOTAS, Quotas
 from domain.requests.consent import ConsentRules
 from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
@@ -27,6 +28,9 @@ class Limits:
     requests_per_minute: int = 600
     trainings_per_day: int = 100
     pictures_per_minute: int = 60
+    quotas: Quotas = NO_QUOTAS
+    approval_required: bool = False
+    """Whether only approved models draw."""
     retention_days: int = 30
     """How long pictures are kept."""
 

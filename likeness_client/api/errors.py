@@ -5,9 +5,20 @@ from contracts.documents.api.jobs import JobFailure, JobView
 from contracts.documents.api.pictures import PictureView
 from contracts.documents.api.problem import FieldProblem, Problem
 
+CLIENT_CODES = frozenset(
+    {
+        *("no_answer", "not_understood", "not_accepted"),
+        *("upload_failed", "download_failed", "download_damaged", "made_up"),
+    }
+)
+"""The client's own codes; docs/clients.md lists them."""
+
 
 class LikenessError(Exception):
-    """The base of every error of the HTTP client; ``code`` is a word of docs/codes.md."""
+    """The base of every error of the HTTP client.
+
+    ``code`` is a word of docs/codes.md, or one of CLIENT_CODES where no service has answered.
+    """
 
     def __init__(self, code: str, title: str, detail: str, hint: str) -> None:
         super().__init__(f"{title} ({code}). {detail} {hint}".strip())

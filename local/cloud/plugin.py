@@ -20,6 +20,7 @@ from local.cloud import (
     sessions,
     stacks,
     streams,
+    tenant_policies,
     xray,
 )
 from local.cloud.lambdas import installation as lambdas
@@ -59,6 +60,7 @@ def install() -> Stock:
     call_record.install()
     if find_spec("local.sagemaker") is not None:
         import_module("local.sagemaker").register()
+    tenant_policies.install()  # last: it reads the headers of SageMaker's requests too
     return import_module("ministack.app")
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from contracts.codes import CODES
 from likeness_client import AsyncLikenessApi, LikenessApi
 from likeness_client.api import documents
+from likeness_client.api.errors import CLIENT_CODES
 from likeness_client.api.requests import AnyObject, Call
 from tests.contract.files import ROOT
 
@@ -126,6 +128,19 @@ def test_the_clients_are_written_from_the_document_as_it_is() -> None:
         check=False,
     )
     assert done.returncode == 0, "run `make generated`"
+
+
+def test_the_clients_own_codes_are_listed_and_are_none_of_the_services() -> None:
+    assert not CLIENT_CODES & set(CODES)
+    text = (ROOT / "docs/clients.md").read_text()
+    assert all(f"`{code}`" in text for code in CLIENT_CODES)
+    python = "".join(path.read_text() for path in (ROOT / "likeness_client/api").glob("*.py"))
+    typescript = "".join(
+        path.read_text() for path in (ROOT / "clients/typescript/src").glob("*.ts")
+    )
+    for code in CLIENT_CODES:
+        assert python.count(f'"{code}"') >= 2
+        assert f'"{code}"' in typescript
 
 
 def test_the_client_alone_needs_few_packages() -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from contracts.shared import layout
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, TOML_SUFFIX, YAML_SUFFIXES
 from tests.contract.files import ROOT
 
 JOB, PLAN = "1" * 32, "2" * 32
@@ -57,4 +58,7 @@ def test_the_templates_filters_wait_for_the_files_that_are_written() -> None:
     template = (ROOT / "template.yaml").read_text()
     suffixes = set(re.findall(r"\{ suffix: /([^ }]+) \}", template))
     trained = {layout.RESULT_FILE, layout.PROGRESS_FILE, layout.CLASS_IMAGES_FILE}
-    assert suffixes == trained | {layout.REQUEST_FILE, "config.json"}
+    assert suffixes == trained
+    starting = set(re.findall(r"suffix: \{ equals-ignore-case: /?([^ }]+) \}", template))
+    settings = {AVATAR_FILE, TOML_SUFFIX, *YAML_SUFFIXES}
+    assert starting == {layout.REQUEST_FILE, *settings, *ARCHIVE_SUFFIXES}

@@ -11,6 +11,7 @@ import pytest
 from contracts.documents.record import JobRecord
 from contracts.documents.stages import ExecutionOutcome
 from contracts.shared import layout
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES
 from domain.intake.uploads import place_of
 from domain.training.planning import LaunchOrder
 from local.template import folded
@@ -68,7 +69,9 @@ def event(function: str, name: str) -> dict[str, Any]:
 
 
 def suffixes(function: str, name: str) -> set[str]:
-    return {key["suffix"] for key in event(function, name)["Pattern"]["detail"]["object"]["key"]}
+    """The endings that an event's pattern asks for; of those in any case, in lower case."""
+    found = [key["suffix"] for key in event(function, name)["Pattern"]["detail"]["object"]["key"]]
+    return {one if isinstance(one, str) else one["equals-ignore-case"] for one in found}
 
 
 def new_image(function: str, name: str) -> dict[str, list[Any]]:
@@ -151,13 +154,26 @@ def test_every_key_that_starts_the_workflow_is_one_that_it_understands() -> None
         assert place_of(key).prefix == UPLOAD
 
 
+ARCHIVES = [f"photos{suffix}" for suffix in ARCHIVE_SUFFIXES]
+
+
 @pytest.mark.parametrize(
     "name",
-    [layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml", "job.yaml", "job.yml"],
+    [
+        *(layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml", "job.yaml", "job.yml"),
+        *ARCHIVES,
+    ],
 )
 def test_every_request_that_is_understood_starts_the_workflow(name: str) -> None:
     assert place_of(UPLOAD + name)
     assert (UPLOAD + name).endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+
+
+def test_what_starts_the_workflow_starts_it_in_any_case() -> None:
+    pattern = event("TrainAdapterStateMachine", "RequestUploaded")["Pattern"]
+    for key in pattern["detail"]["object"]["key"]:
+        ending = key["suffix"]["equals-ignore-case"]
+        assert place_of(UPLOAD + ("Kohya" if ending[0] == "." else "") + ending.upper().lstrip("/"))
 
 
 def test_kept_pictures_start_no_training() -> None:

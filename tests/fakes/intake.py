@@ -18,6 +18,7 @@ from domain.requests.consent import ConsentRules
 from domain.requests.run_limits import RunLimits
 from tests.fakes.consents import MemoryConsents
 from tests.fakes.erasure import MemoryErasures, MemoryExpiries
+from tests.fakes.front_door import MemoryTenantJobs
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
 
@@ -90,6 +91,7 @@ def memory_intake(captioner_id: str | None = None) -> IntakeServices:
         bases=Bases(bases, BASE_ID),
         run_limits=RUN_LIMITS,
         jobs=MemoryJobs(),
+        tenant_jobs=MemoryTenantJobs(),
         tombstones=MemoryErasures(),
         consents=MemoryConsents(),
         consent_ends=MemoryExpiries(),

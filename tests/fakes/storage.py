@@ -1,9 +1,12 @@
 """domain.ports.storage.Storage in memory."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
+
+FIRST_WRITE = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 class MemoryStorage:
@@ -13,6 +16,8 @@ class MemoryStorage:
         self._bucket = bucket
         self.versions: dict[str, list[bytes]] = {}
         self.deleted: set[str] = set()
+        self.stored: dict[str, datetime] = {}
+        """When each key was written: each write is a second after the one before."""
 
     @property
     def objects(self) -> dict[str, bytes]:
@@ -28,7 +33,7 @@ class MemoryStorage:
 
     def list(self, prefix: str, limit: int) -> "list[StoredObject]":
         found = [
-            StoredObject(key, _etag(body), len(body))
+            StoredObject(key, _etag(body), len(body), modified=self.stored.get(key))
             for key, body in self.objects.items()
             if key.startswith(prefix)
         ]
@@ -52,6 +57,7 @@ class MemoryStorage:
     def write(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         assert content_type
         self.versions.setdefault(key, []).append(body)
+        self.stored[key] = FIRST_WRITE + timedelta(seconds=sum(map(len, self.versions.values())))
         self.deleted.discard(key)
 
     def copy(self, source: str, target: str) -> None:

@@ -97,7 +97,7 @@ def test_a_picture_of_nobody_is_like_nobody(judge: FaceJudge) -> None:
 def test_it_reads_no_attributes(judge: FaceJudge) -> None:
     any_judge: Judge = judge
     assert any_judge.follows("a photo of sks person, smiling", empty_room()) == (0, 0)
-    assert (any_judge.circumstances(), any_judge.describe(empty_room())) == ((), "")
+    assert (any_judge.circumstances("a person"), any_judge.describe(empty_room())) == ((), "")
 
 
 def evidence_of(subject: Character) -> Evidence:

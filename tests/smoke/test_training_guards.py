@@ -35,7 +35,7 @@ from trainer.evaluation.gate import (  # noqa: E402
 )
 from trainer.export.adapter_files import to_diffusers  # noqa: E402
 from trainer.faces import Face, advice_on, are_ambiguous, by_size, measure_face  # noqa: E402
-from trainer.faces.choice import detector_of  # noqa: E402
+from trainer.faces.choice import chosen_detector, detector_of  # noqa: E402
 from trainer.model.lora import initial_lora_a  # noqa: E402
 from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.optimisation.step import divergence_at  # noqa: E402
@@ -133,20 +133,32 @@ def test_a_face_is_measured_by_the_photo_s_shorter_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "card", "chosen"),
-    [(None, None, None), (None, "none", None), ("none", "haar", None), (None, "haar", "haar")],
+    ("others", "card", "chosen"),
+    [
+        ((None, None), None, "none"),
+        ((None, None), "none", "none"),
+        (("none", "dlib"), "haar", "none"),
+        ((None, "dlib"), "haar", "haar"),
+        ((None, "dlib"), "drawn", "drawn"),
+        ((None, "dlib"), None, "dlib"),
+        (("haar", "dlib"), None, "haar"),
+    ],
 )
-def test_the_image_chooses_a_detector_before_the_base(
-    monkeypatch: pytest.MonkeyPatch, image: str | None, card: str | None, chosen: str | None
+def test_the_operator_chooses_a_detector_before_the_base_and_the_base_before_the_image(
+    monkeypatch: pytest.MonkeyPatch,
+    others: tuple[str | None, str | None],
+    card: str | None,
+    chosen: str,
 ) -> None:
-    monkeypatch.delenv("LIKENESS_FACE_DETECTOR", raising=False)
-    if image is not None:
-        monkeypatch.setenv("LIKENESS_FACE_DETECTOR", image)
+    names = ("LIKENESS_FACE_DETECTOR", "LIKENESS_IMAGE_FACE_DETECTOR")
+    for name, value in zip(names, others, strict=True):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
     base: Any = SimpleNamespace(
         card=SimpleNamespace(face_detector=card), folder=Path(), device=torch.device("cpu")
     )
-    found = detector_of(base)
-    assert (found is None) is (chosen is None)
+    assert chosen_detector(base) == chosen
 
 
 def test_a_detector_that_nobody_knows_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ class ColourJudge:
         red, green, _ = np.asarray(image).mean(axis=(0, 1))
         return int(red > green), 1
 
-    def circumstances(self) -> tuple[str, ...]:
+    def circumstances(self, class_prompt: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
     def describe(self, image: Image.Image) -> str:  # noqa: ARG002
@@ -324,7 +324,7 @@ def test_judge_json_says_how_the_outputs_of_the_classifier_are_read(tmp_path: Pa
     judge, image = ClassifierJudge(tmp_path), Image.new("RGB", (32, 32))
 
     assert judge.identities([image]).tolist() == [pytest.approx([0.6, 0.8])]
-    assert judge.circumstances() == ("red shirt",)
+    assert judge.circumstances("a photo of a man") == ("red shirt",)
     assert judge.describe(image) == "blue shirt"
     assert judge.follows("sks, Blue shirt", image) == (1, 1)
     assert judge.follows("sks, red shirt, hat", image) == (0, 1)

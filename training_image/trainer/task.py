@@ -287,7 +287,7 @@ def prompt_variants(prompt: str, judge: Judge | None) -> list[str]:
         prompt,
         *(
             f"{prompt}, {circumstances}"
-            for circumstances in (judge.circumstances() if judge else ())
+            for circumstances in (judge.circumstances(prompt) if judge else ())
         ),
     ]
 

@@ -2,7 +2,7 @@
 
 import type { FieldProblem, JobFailure, JobView, PictureView, Problem } from "./schema.js";
 
-/** The base of every error of this client; `code` is a word of docs/codes.md. */
+/** The base of every error of this client; `code` is a word of docs/codes.md, or one of the client's (docs/clients.md). */
 export class LikenessError extends Error {
   constructor(
     readonly code: string,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.upload.imported import ImportReport
@@ -102,3 +102,17 @@ class Acceptance(Document):
     status: Literal["accepted", "repeat"]
 
     job: JobSpec
+
+
+class UploadPending(Document):
+    """What AcceptRequest answers while an upload is not whole."""
+
+    schema_version: Literal[1] = 1
+
+    status: Literal["waiting", "nothing"]
+    """``waiting``: look again after ``seconds``; ``nothing``: another file starts this upload."""
+
+    seconds: Annotated[int, Field(ge=0, le=300)]
+
+    seen: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    """What the upload looked like; the next look compares."""

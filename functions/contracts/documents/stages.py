@@ -1,5 +1,6 @@
 """The input of each stage, field for field as the state machine sends it."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,6 +47,12 @@ class AcceptRequestInput(Document):
     event: ObjectCreated
 
     execution_arn: str
+
+    started_at: datetime | None = None
+    """When the execution began; null from a definition that does not wait for files."""
+
+    seen: str | None = None
+    """What the upload looked like at the look before this one."""
 
 
 class InspectPhotosInput(Document):

@@ -12,6 +12,9 @@ SAME_SIZE_RATIO = 1.3
 """Largest by smallest share of the faces, below which all photos are from one distance. The five
 portraits have 2.0."""
 
+REAL_FACES = frozenset({"dlib", "retinaface", "haar"})
+"""Detectors of real faces, as a base's card names them."""
+
 PEOPLE = re.compile(
     r"\b(persons?|people|somebody|someone|humans?|m[ae]n|wom[ae]n|boys?|girls?|child|children|kids?|bab(y|ies)"
     r"|lad(y|ies)|guys?|gentlem[ae]n|faces?|portraits?"

@@ -14,6 +14,19 @@ def upload_prefix(tenant: str, upload: str) -> str:
     return f"tenants/{tenant}/uploads/{upload}/"
 
 
+API_UPLOAD_BYTES = 12
+"""Random bytes in the name of an upload that began over the HTTP API."""
+
+
+def is_of_api(upload: str) -> bool:
+    """Whether an upload's name is one of the HTTP API's: only its own call starts such an upload.
+
+    >>> is_of_api("0123456789abcdef01234567"), is_of_api("holiday-2026")
+    (True, False)
+    """
+    return re.fullmatch(rf"[0-9a-f]{{{2 * API_UPLOAD_BYTES}}}", upload) is not None
+
+
 def pictures_prefix(tenant: str, answer: str) -> str:
     """Prefix of one picture request and its pictures."""
     return f"tenants/{tenant}/pictures/{answer}/"

@@ -5,22 +5,28 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from contracts.base import BaseCard
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import Acceptance, AcceptedUpload, JobSpec, PinnedObject
 from contracts.documents.stages import AcceptRequestInput
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import InvalidRequestError, SubjectErasedError
+from contracts.errors import InvalidRequestError, QuotaUsedUpError, SubjectErasedError
 from contracts.shared import layout
+from contracts.shared.faces import REAL_FACES
 from contracts.shared.limits import MAX_IMPORT_BYTES
+from domain.intake.archives import is_archive
+from domain.intake.file_kinds import is_request
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
 from domain.ports.consents import Consents
 from domain.ports.erasure import Expiries, Tombstones
+from domain.ports.front_door import TenantJobs
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
+from domain.pricing.quotas import NO_QUOTAS, Quotas, exhausted
 from domain.requests.consent import ConsentRules, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
@@ -44,6 +50,8 @@ class IntakeServices:
     tombstones: Tombstones
     consents: Consents
     consent_ends: Expiries
+    tenant_jobs: TenantJobs
+    quotas: Quotas = NO_QUOTAS
     captioner_id: str | None = None
     """The model that describes photos without a caption; None: the stack has none."""
 
@@ -61,6 +69,7 @@ def accept_request(
         TooManyPhotosError: there are more photos than one training may use.
         SubjectErasedError: the tenant, the upload or a model of the same content was erased.
         ArchiveRefusedError: an archive is damaged, unsafe, too large or too slow.
+        QuotaUsedUpError: the tenant may not begin a further training now.
     """
     place = place_of(given.event.detail.object.key)
     of_place = (ErasureSubject(tenant=place.tenant), ErasureSubject(**place._asdict()))
@@ -94,6 +103,7 @@ def accept_place(
     check_captioner(merged.request, services.captioner_id)
     check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
+    merged = crop_to_faces(merged, base)
     captioner = services.captioner_id if merged.request.autocaption else None
     models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
     job = JobSpec(
@@ -105,12 +115,53 @@ def accept_place(
     )
     of_job = ErasureSubject(tenant=place.tenant, model_id=job.job_id)
     check_not_erased(services.tombstones, of_job)
+    check_quotas(job, merged.request, given.execution_arn, services, now)
     status = services.jobs.claim(job, given.execution_arn, now)
     if status == "accepted":
         accepted = accepted_upload(job, upload, merged, adapter)
         write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
         record_consent(job, merged.request, services, now)
     return Acceptance(status=status, job=job)
+
+
+def crop_to_faces(merged: MergedRequest, base: BaseCard) -> MergedRequest:
+    """Return the request with the crop that ``preset: face`` means on a base of real faces.
+
+    A base that names no detector of real faces keeps its photos as they are: whether its jobs have
+    a detector is known to the training image alone, and a crop without one would fail.
+    """
+    request = merged.request
+    is_open = "face_crop" not in request.model_fields_set and request.require_face is not False
+    if request.preset != "face" or not is_open or base.face_detector not in REAL_FACES:
+        return merged
+    cropped = request.model_copy(update={"face_crop": "crop"})
+    return merged._replace(request=cropped, origins={**merged.origins, "face_crop": "preset"})
+
+
+def check_quotas(
+    job: JobSpec,
+    request: TrainingRequest,
+    execution_arn: str,
+    services: IntakeServices,
+    now: datetime,
+) -> None:
+    """Refuse a further training of a tenant that has used up a quota.
+
+    A dry run trains nothing. Content that is trained or was trained already begins no training, and
+    neither does an attempt after a crash of this stage.
+
+    Raises:
+        QuotaUsedUpError: the quota is used up.
+    """
+    known = services.jobs.get(job.job_id)
+    again = known is not None and (
+        known.execution_arn == execution_arn or known.status not in {"failed", "canceled"}
+    )
+    if request.dry_run or again or not services.quotas.any:
+        return
+    used = exhausted(services.tenant_jobs.of_tenant(job.tenant), services.quotas, now)
+    if used is not None:
+        raise QuotaUsedUpError(code=used.code)
 
 
 def split_import(
@@ -254,9 +305,11 @@ def sources_of(
     settings = {name_of(pin, place): read(pin) for pin in upload.settings}
     request = None if upload.request is None else read(upload.request)
     name = announced.key.removeprefix(place.prefix)
-    if name == layout.REQUEST_FILE and request is None:  # deleted since; its version remains
+    if is_archive(name):
+        return RequestSources(request, settings, upload.names)
+    if is_request(name) and request is None:  # deleted since; its version remains
         request = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
-    elif name != layout.REQUEST_FILE and name not in settings:
+    elif not is_request(name) and name not in settings:
         settings[name] = uploads.read(announced.key, MAX_REQUEST_BYTES, announced.version_id)
     return RequestSources(request, settings, upload.names)
 

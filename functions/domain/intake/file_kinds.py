@@ -56,7 +56,7 @@ def file_kinds_of(names: Iterable[str]) -> FileKinds:
     >>> file_kinds_of(["a.jpg", "a.txt", "a_mask.png", "reg/1_person/x.png", "config.json"])[2:]
     ({'a.jpg': 'a_mask.png'}, ['reg/1_person/x.png'], ['config.json'])
     """
-    wanted = [name for name in names if not is_litter(name) and name != layout.REQUEST_FILE]
+    wanted = [name for name in names if not is_litter(name) and not is_request(name)]
     settings = [name for name in wanted if is_settings(name)]
     texts = {name for name in wanted if is_text(name) or is_list(name)}
     pictures = [name for name in wanted if name not in texts and name not in settings]
@@ -79,6 +79,15 @@ def is_litter(name: str) -> bool:
     return hidden or name.endswith("/") or path.name.lower() in _LITTER
 
 
+def is_request(name: str) -> bool:
+    """Whether this is the upload's request.json, in whatever case it was typed.
+
+    >>> [is_request(n) for n in ("request.json", "Request.JSON", "sub/request.json")]
+    [True, True, False]
+    """
+    return name.lower() == layout.REQUEST_FILE
+
+
 def is_settings(name: str) -> bool:
     """Whether this is another tool's settings file, at most one folder deep.
 
@@ -88,6 +97,15 @@ def is_settings(name: str) -> bool:
     (True, True, False)
     """
     return _SETTINGS.fullmatch(name) is not None
+
+
+def is_consent(name: str) -> bool:
+    """Whether this is a consent beside settings; it starts nothing.
+
+    >>> is_consent("a.zip/Consent.json"), is_consent("config.json")
+    (True, False)
+    """
+    return PurePosixPath(name).name.lower() == CONSENT_FILE
 
 
 def is_of_class(name: str) -> bool:

@@ -9,10 +9,15 @@ from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_ARCHIVES, MAX_PHOTOS, MAX_SETTINGS
-from contracts.shared.suffixes import AVATAR_FILE, TOML_SUFFIX, YAML_SUFFIXES
+from contracts.shared.suffixes import (
+    ARCHIVE_SUFFIXES,
+    AVATAR_FILE,
+    TOML_SUFFIX,
+    YAML_SUFFIXES,
+)
 from domain.intake.archive_limits import MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES
 from domain.intake.archives import is_archive
-from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter
+from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter, is_request
 from domain.ports.archives import Archives, Header, Member
 from domain.ports.storage import Storage, StoredObject
 from domain.requests.kohya_folders import repeats_of
@@ -24,9 +29,10 @@ _NAME = r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"
 _FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
 _SETTINGS = rf"{re.escape(AVATAR_FILE)}|{_FILE}(?:{_ENDINGS})"
+_ARCHIVE = rf"[^/\x00-\x1f]{{1,200}}(?:{'|'.join(map(re.escape, ARCHIVE_SUFFIXES))})"
 _REQUEST_KEY = re.compile(
     rf"tenants/{_NAME}/uploads/{_NAME}/"
-    rf"({re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:{_SETTINGS}))"
+    rf"(?i:{re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:{_SETTINGS})|{_ARCHIVE})"
 )
 
 
@@ -57,11 +63,13 @@ class PinnedUpload(NamedTuple):
 
 
 def place_of(key: str) -> Place:
-    """Return the upload that a request's key belongs to.
+    """Return the upload that a key belongs to: of a request, of settings or of an archive.
 
     >>> place_of("tenants/acme/uploads/u1/request.json")
     Place(tenant='acme', upload='u1')
     >>> place_of("tenants/acme/uploads/u1/config/kohya.toml")
+    Place(tenant='acme', upload='u1')
+    >>> place_of("tenants/acme/uploads/u1/Photos of Jo.ZIP")
     Place(tenant='acme', upload='u1')
 
     Raises:
@@ -185,10 +193,16 @@ def sorted_out(pins: Mapping[str, PinnedObject]) -> PinnedUpload:
     return PinnedUpload(
         photos=tuple(sorted(photos, key=_by_content)),
         class_photos=tuple(sorted((pins[name] for name in kinds.class_photos), key=_by_content)),
-        request=pins.get(layout.REQUEST_FILE),
+        request=request_among(pins),
         settings=tuple(pins[name] for name in kinds.settings),
         names=tuple(kinds.photos),
     )
+
+
+def request_among(pins: Mapping[str, PinnedObject]) -> PinnedObject | None:
+    """Return the upload's request.json; one that is spelt so goes before ``Request.json``."""
+    named = sorted((name for name in pins if is_request(name)), reverse=True)
+    return pins[named[0]] if named else None
 
 
 def _by_content(pin: PinnedObject) -> tuple[str, str]:

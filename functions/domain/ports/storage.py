@@ -1,6 +1,7 @@
 """What the rules need of a bucket. Keys come from contracts.shared.layout."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -23,6 +24,8 @@ class StoredObject(NamedTuple):
     """Size in bytes."""
     version_id: str | None = None
     """S3 version; None in a listing, and where the bucket keeps no versions."""
+    modified: datetime | None = None
+    """When it was stored, to the second; only in a listing."""
 
 
 class ObjectMissingError(Exception):

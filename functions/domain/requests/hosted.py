@@ -17,7 +17,12 @@ placeholder here, so prompts that are written with it name the subject under any
 
 _FORM = re.compile(r"tune\[([a-z_]+)\]((?:\[[A-Za-z0-9_]*\])*)")
 
-RENAMED = {"prompts_attributes": "prompts", "wandb_sample_prompts": "prompts"}
+RENAMED = {
+    "prompts_attributes": "prompts",
+    "wandb_sample_prompts": "prompts",
+    "training_style": "lora_type",
+    "number_of_steps": "max_train_steps",
+}
 """Name of a service -> the name under which it is translated."""
 
 UPLOAD = "The photos of the upload are used."
@@ -28,7 +33,8 @@ NOTES = {
     **dict.fromkeys(
         (
             *("input_images", "images_data_url", "images", "image_urls", "data_archive_format"),
-            *("input_images_filetype", "resume_from_checkpoint"),
+            *("input_images_filetype", "resume_from_checkpoint", "image_data_url"),
+            "training_data_url",
         ),
         UPLOAD,
     ),

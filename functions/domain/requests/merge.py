@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from contracts.documents.job import Origin
-from contracts.documents.upload.imported import ImportedSetting, ImportReport
+from contracts.documents.upload.imported import ImportedSetting, ImportReport, Tool
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
@@ -67,6 +67,10 @@ NAMED: dict[str, Origin] = {
 
 FileKind = Origin | Literal["backends"]
 """Kind of a settings file; ``backends`` are SimpleTuner's datasets, which its config.json names."""
+
+NOT_KOHYAS: frozenset[Tool | None] = frozenset({"simpletuner", "onetrainer", "ai-toolkit"})
+"""Tools whose settings may be TOML; other TOML files are kohya's, whose names diffusers shares."""
+
 
 KohyaReader = Callable[[Subject | None, int], KohyaImport]
 """Takes the photos' subject and their number; reads a file of kohya's."""
@@ -248,9 +252,12 @@ class _Merge:
             documents.append(("config.json", parse_object(bodies["config.json"][0])))
         if "yaml" in bodies:
             documents.append(("yaml", parse_yaml(bodies["yaml"][0])))
+        self.toml = joined(bodies["toml"]) if "toml" in bodies else None
+        if self.toml is not None and tool_of(self.toml, "toml") in NOT_KOHYAS:
+            documents.append(("toml", self.toml))
+            self.toml = None
         if backends is not None and not documents:
             documents.append(("config.json", {}))
-        self.toml = joined(bodies["toml"]) if "toml" in bodies else None
         if self.kohya_request is not None:
             self.add_window(None, self.kohya_request)
         for origin, given in documents:
@@ -287,6 +294,7 @@ class _Merge:
 
     def add_window(self, origin: Origin | None, given: Settings) -> None:
         """Add a document with kohya's names; no origin: it is request.json."""
+        given = {undashed(name): value for name, value in given.items()}
         if not is_window(given):
             self.add_kohya(origin, partial(import_settings, given))
             return

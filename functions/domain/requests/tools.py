@@ -44,6 +44,7 @@ STRONG: dict[Tool, frozenset[str]] = {
         {
             *("images_data_url", "is_style", "is_input_format_already_preprocessed"),
             *("data_archive_format", "subject_crop", "multiresolution_training", "iter_multiplier"),
+            *("training_style", "image_data_url", "training_data_url"),
         }
     ),
     "astria": frozenset(

@@ -28,7 +28,7 @@ from domain.requests.consent import refuse_consent
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page
 from http_api.problems import ApiError
-from http_api.rates import DAY_SECONDS, spend
+from http_api.rates import DAY_SECONDS, check_quotas, spend
 from http_api.services import Services
 from http_api.waiting import until
 
@@ -90,10 +90,11 @@ def start(stores: Services, body: NewTraining, tenant: str, before: UploadRow) -
     """Write the request, and return what the workflow makes of it within some seconds.
 
     Raises:
-        ApiError: the upload has its training, or the tenant's trainings of the day are used up.
+        ApiError: the upload has its training, or a quota of the tenant is used up.
     """
     if before.points_to is not None:
         raise ApiError("already_started")
+    check_quotas(stores, tenant)
     spend(stores, f"trainings#{tenant}", DAY_SECONDS, stores.limits.trainings_per_day)
     key = layout.upload_prefix(tenant, body.upload_id) + layout.REQUEST_FILE
     request = body.request.model_dump_json(exclude_defaults=True).encode()
@@ -178,6 +179,20 @@ def own_model(stores: Services, tenant: str, model_id: str) -> ModelRecord:
     if not found:
         raise ApiError("not_found")
     return found[0]
+
+
+def drawable_model(stores: Services, tenant: str, model_id: str) -> ModelRecord:
+    """Return a model of the tenant that may draw.
+
+    Raises:
+        ApiError: it is not the tenant's, or the stack asks for an approval that it lacks.
+    """
+    found = own_model(stores, tenant, model_id)
+    if stores.limits.approval_required:
+        approval = stores.approvals.get(tenant, model_id)
+        if approval is None or not approval.approved:
+            raise ApiError("model_not_approved")
+    return found
 
 
 def _place(record: ModelRecord) -> str:

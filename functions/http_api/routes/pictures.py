@@ -34,7 +34,7 @@ from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page, read_cursor
 from http_api.problems import ApiError
 from http_api.rates import MINUTE_SECONDS, spend
-from http_api.routes.models import ModelPath, own_model
+from http_api.routes.models import ModelPath, drawable_model
 from http_api.services import Services
 from http_api.waiting import Wait, until
 
@@ -157,7 +157,7 @@ def ordered(stores: Services, tenant: str, model_id: str, wanted: NewPicture) ->
     Raises:
         ApiError: there is no such model of the tenant, or it has ordered too much.
     """
-    model = own_model(stores, tenant, model_id)
+    model = drawable_model(stores, tenant, model_id)
     spend(stores, f"pictures#{tenant}", MINUTE_SECONDS, stores.limits.pictures_per_minute)
     kept = timedelta(days=stores.limits.retention_days)
     return order(stores.pictures, model, wanted, kept, stores.now())

@@ -48,7 +48,7 @@ def create_upload(body: NewUpload) -> UploadCreated:
     """Return a form for each file, bound to one key, its size and its type."""
     tenant, stores = caller(router, "train").tenant, services(router)
     check_files(body.files)
-    return forms_for(stores, tenant, token_hex(12), body.files, 0)
+    return forms_for(stores, tenant, token_hex(layout.API_UPLOAD_BYTES), body.files, 0)
 
 
 @router.post("/v1/uploads/<upload_id>/files", summary="Add files to an upload", tags=["uploads"])

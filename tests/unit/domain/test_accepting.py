@@ -13,8 +13,16 @@ from contracts.shared import layout
 from contracts.shared.limits import MAX_PHOTOS
 from domain.intake.accepting import IntakeServices, accept_request, name_job
 from domain.intake.uploads import PinnedUpload
-from domain.ports.storage import read_document
-from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
+from domain.ports.storage import read_document, write_document
+from tests.fakes.intake import (
+    BASE_ID,
+    NOW,
+    REQUEST,
+    announced,
+    base_card,
+    memory_intake,
+    put_upload,
+)
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
 
@@ -208,3 +216,27 @@ def test_the_order_and_the_places_of_photos_are_not_in_its_name() -> None:
     assert name_job("t", one, request, "m") == name_job("t", other, request, "m")
     message = TrainingRequest(**REQUEST, seed=0)
     assert name_job("t", one, message, "m") == name_job("t", one, request, "m"), "its default"
+
+
+@pytest.mark.parametrize(
+    ("detector", "request_", "crop"),
+    [
+        ("dlib", {"preset": "face"}, "crop"),
+        ("dlib", {"preset": "face", "face_crop": "none"}, "none"),
+        ("dlib", {"preset": "face", "require_face": False}, "none"),
+        ("dlib", {"preset": "object"}, "none"),
+        ("dlib", {}, "none"),
+        ("drawn", {"preset": "face"}, "none"),
+        (None, {"preset": "face"}, "none"),
+    ],
+)
+def test_the_face_preset_crops_to_faces_where_the_base_can_find_them(
+    detector: str | None, request_: dict[str, Any], crop: str
+) -> None:
+    intake = memory_intake()
+    key = layout.base_prefix(BASE_ID) + layout.BASE_FILE
+    write_document(intake.bases.storage, key, base_card(face_detector=detector))
+    answer = accept_request(announced(put_upload(intake, PHOTOS, REQUEST | request_)), intake, NOW)
+    stored = accepted_upload(intake, answer.job.job_id)
+    assert stored.request.face_crop == crop
+    assert ("face_crop" in stored.origins) is (crop == "crop")

@@ -389,6 +389,22 @@ def test_two_files_of_kohya_complete_each_other() -> None:
     assert (found.request.trigger_word, found.request.max_train_steps) == ("ohwx", 8 * 3 * 2 / 2)
 
 
+def test_a_toml_file_of_another_tool_is_not_taken_for_kohyas() -> None:
+    body = b'model_family = "sdxl"\nlora_rank = 32\nmax_train_steps = 7\n'
+    found = merge_sources(RequestSources(None, {"config.toml": body}, PHOTOS))
+    assert found.imported[0].tool == "simpletuner"
+    assert (found.request.rank, found.origins["rank"]) == (32, "toml")
+
+
+@pytest.mark.parametrize("name", ["run.toml", "config.json"])
+def test_kohyas_arguments_may_have_the_dashes_of_a_command_line(name: str) -> None:
+    given = {"--network_module": "networks.lora", "--network_dim": 32, "--max_train_steps": 7}
+    lines = [f'"{key}" = {json.dumps(value)}' for key, value in given.items()]
+    body = json.dumps(given) if name.endswith("json") else "\n".join(lines)
+    found = merge_sources(RequestSources(None, {name: body.encode()}, PHOTOS))
+    assert (found.request.rank, found.request.max_train_steps) == (32, 7)
+
+
 def test_two_files_of_kohya_that_both_have_settings_are_asked_about() -> None:
     files = {"a.toml": b"network_dim = 8\n", "b.toml": b"network_dim = 9\n"}
     with pytest.raises(RequestRefusedError) as caught:

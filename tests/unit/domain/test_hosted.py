@@ -172,6 +172,62 @@ def test_fals_body_is_mapped_and_a_style_is_a_preset() -> None:
     assert "is_style" in names(style.imported[0], "mapped")
 
 
+def test_fals_other_trainers_are_mapped() -> None:
+    turbo = {"images_data_url": "a.zip", "trigger_phrase": "zwx", "training_style": "style"}
+    found = merged(turbo | {"face_crop": True, "steps": 500})
+    assert (found.request.preset, found.request.face_crop) == ("style", "crop")
+    portrait = {
+        "images_data_url": "a.zip",
+        "trigger_phrase": "zwx",
+        "learning_rate": 0.00009,
+        "steps": 2500,
+        "multiresolution_training": True,
+        "subject_crop": True,
+        "create_masks": False,
+        "webhookUrl": "https://example.com/hook",
+    }
+    found = merged(portrait)
+    assert (found.request.trigger_word, found.request.max_train_steps) == ("zwx", 2500)
+    ignored = {"images_data_url", "multiresolution_training", "subject_crop", "webhookUrl"}
+    assert names(found.imported[0], "ignored") == ignored
+
+
+def test_replicates_whole_body_with_its_defaults_and_lines_of_prompts_is_mapped() -> None:
+    body = {
+        "version": "ostris/flux-dev-lora-trainer:abc",
+        "destination": "me/model",
+        "webhook": "https://example.com/hook",
+        "webhook_events_filter": ["start", "completed"],
+        "input": {
+            **REPLICATE_SDXL,
+            "lr_scheduler": "constant",
+            "lr_warmup_steps": 100,
+            "checkpointing_steps": 999999,
+            "wandb_sample_prompts": "TOK at the sea\n\nTOK in\ta hat\n",
+            "clipseg_temperature": 1.0,
+            "verbose": True,
+        },
+    }
+    found = merged(body)
+    assert found.request.sample_prompts == ("TOK at the sea", "TOK in a hat")
+    assert found.request.lr_warmup_steps is None
+    assert "lr_warmup_steps" in names(found.imported[0], "ignored")
+
+
+def test_astrias_form_may_list_prompts_of_several_lines() -> None:
+    form = {
+        "tune[title]": "a",
+        "tune[name]": "woman",
+        "tune[prompts_attributes][0][text]": "ohwx woman\n  in space",
+        "tune[prompts_attributes][0][callback]": "https://example.com",
+        "tune[prompts_attributes][1][text]": "ohwx woman at sea",
+        "tune[characteristics][eye_color]": "blue",
+    }
+    found = merged(form)
+    assert found.request.sample_prompts == ("ohwx woman in space", "ohwx woman at sea")
+    assert names(found.imported[0], "honoured", "mapped", "ignored") == {n[:40] for n in form}
+
+
 @pytest.mark.parametrize("form", ["astria", "astria form", "astria flat"])
 def test_astrias_body_is_mapped_in_all_its_forms(form: str) -> None:
     request = merged(BODIES[form]).request

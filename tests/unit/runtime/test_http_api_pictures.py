@@ -74,6 +74,21 @@ def test_what_takes_longer_is_202_and_asked_for_by_its_id() -> None:
     }
 
 
+def test_only_approved_models_draw_where_the_operator_demands_it() -> None:
+    stores = stack(limits=Limits(approval_required=True))
+    approval = f"/v1/models/{MODEL.model_id}:approve"
+    doors = ((PATH, WANTED), ("/v1/images/generations", OPENAI))
+    for decision, status in ((None, 409), (True, 200), (False, 409)):
+        if decision is not None:
+            assert call(stores, "POST", approval, {"approved": decision}).status == 200
+        for path, body in doors:
+            answer = call(stores, "POST", path, body)
+            assert answer.status == status, (path, decision, answer.body)
+            assert status == 200 or answer.body["code"] == "model_not_approved"
+    other = call(stores, "POST", PATH, WANTED, who=context("globex", "draw"))
+    assert other.status == 404
+
+
 def test_an_order_is_cancelled() -> None:
     stores = stack()
     name = call(stores, "POST", PATH, WANTED, query={"wait": "0"}).body["id"]

@@ -14,11 +14,13 @@ from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
+from contracts.documents.money import Estimate
 from contracts.documents.status import UploadRow
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from domain.callers.keys import make_key
 from domain.ports.storage import write_document
+from domain.pricing.quotas import Quotas
 from domain.webhooks.registering import enqueue, register
 from http_api.document import document
 from http_api.services import Limits, Services
@@ -361,6 +363,24 @@ def test_too_much_is_refused_until_a_time_that_is_told(
     answers = [call(stores, method, path, body) for _ in range(2)]
     assert (answers[1].status, answers[1].body["code"]) == (429, "too_many_requests")
     assert answers[1].headers["Retry-After"] == wait
+
+
+@pytest.mark.parametrize(
+    ("quotas", "code", "wait"),
+    [
+        (Quotas(trainings_at_once=1), "too_many_trainings", "60"),
+        (Quotas(usd_per_month=2), "monthly_budget_spent", f"{9 * 86400 + 43200}"),
+    ],
+)
+def test_a_used_up_quota_begins_no_training(quotas: Quotas, code: str, wait: str) -> None:
+    stores = services(Limits(quotas=quotas))
+    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x")
+    spent = job(1, estimate=Estimate(steps=1, seconds=1, usd=2.0))
+    stores.jobs.records[spent.job_id] = spent  # type: ignore[attr-defined]
+    answer = call(stores, "POST", "/v1/models", TRAINING)
+    assert (answer.status, answer.body["code"]) == (429, code)
+    assert answer.headers["Retry-After"] == wait
+    assert len(stores.uploads.list("tenants/acme/", 9)) == 1, "no request was written"
 
 
 OPERATIONS = sorted(

@@ -66,7 +66,7 @@ class FaceJudge:
         """Return (0, 0): this judge reads no attributes."""
         return 0, 0
 
-    def circumstances(self) -> tuple[str, ...]:
+    def circumstances(self, _class_prompt: str) -> tuple[str, ...]:
         """Return (): this judge knows no circumstances."""
         return ()
 

@@ -80,7 +80,8 @@ def make_sampling_requests(
     A judge that knows circumstances gets the subject and the class in each of them. Otherwise the
     images vary by seed alone.
     """
-    circumstances = [f", {words}" for words in judge.circumstances()] if judge is not None else []
+    known = () if judge is None else judge.circumstances(recipe.class_prompt)
+    circumstances = [f", {words}" for words in known]
     suffixes = [
         circumstances[i % len(circumstances)] if circumstances else "" for i in range(PICTURES)
     ]

@@ -41,8 +41,8 @@ class Judge(Protocol):
         """
         ...
 
-    def circumstances(self) -> tuple[str, ...]:
-        """Return suffixes that put a prompt's subject in several situations; () for none."""
+    def circumstances(self, class_prompt: str) -> tuple[str, ...]:
+        """Return suffixes that put a class in several situations; () for none."""
         ...
 
     def describe(self, image: Image.Image) -> str:
@@ -159,8 +159,11 @@ class ClassifierJudge:
         shown = self._read(image)
         return sum(shown[name] == label for name, label in wanted.items()), len(wanted)
 
-    def circumstances(self) -> tuple[str, ...]:
+    def circumstances(self, _class_prompt: str) -> tuple[str, ...]:
         """Return the circumstances of the base's examination prompts."""
+        return self._circumstances()
+
+    def _circumstances(self) -> tuple[str, ...]:
         return tuple(prompt.partition(",")[2].strip() for prompt in self._settings.prompts)
 
     def describe(self, image: Image.Image) -> str:
@@ -178,7 +181,7 @@ class ClassifierJudge:
         return ", ".join(phrase for phrase in phrases if phrase is not None)
 
     def _named(self) -> list[str]:
-        return [word.strip() for words in self.circumstances() for word in words.split(",")]
+        return [word.strip() for words in self._circumstances() for word in words.split(",")]
 
     def _read(self, image: Image.Image) -> dict[str, str]:
         outputs = self._outputs([image])[0]

@@ -1,7 +1,9 @@
-"""The choice of the face detector: the image's choice, otherwise the base's.
+"""The choice of the face detector: the operator's, otherwise the base's, otherwise the image's.
 
-``$LIKENESS_FACE_DETECTOR`` is ``dlib``, ``retinaface``, ``haar``, ``drawn`` or ``none``; without
-it the base's card decides. If the chosen detector cannot be loaded, the job's tasks fail.
+``$LIKENESS_FACE_DETECTOR`` (the stack's FaceDetector) is ``dlib``, ``retinaface``, ``haar``,
+``drawn`` or ``none``; without it the base's card decides, which knows whether its people are drawn;
+without a card's choice ``$LIKENESS_IMAGE_FACE_DETECTOR`` does, which the image was built with. If
+the chosen detector cannot be loaded, the job's tasks fail.
 """
 
 import os
@@ -13,17 +15,19 @@ from trainer.model.base import Base
 from trainer.process.results import TrainingError
 
 DETECTOR_VARIABLE, WEIGHTS_VARIABLE = "LIKENESS_FACE_DETECTOR", "LIKENESS_RETINAFACE_WEIGHTS"
+IMAGE_VARIABLE = "LIKENESS_IMAGE_FACE_DETECTOR"
 WEIGHTS = Path("/opt/program/retinaface.safetensors")
 """The file that the Dockerfile writes."""
 
 
 def chosen_detector(base: Base) -> str:
-    """Return the name of the detector that the image or the base chose; ``none`` for neither."""
-    return os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector or "none"
+    """Return the name of the chosen detector; ``none`` where nobody chose one."""
+    of_operator = os.environ.get(DETECTOR_VARIABLE)
+    return of_operator or base.card.face_detector or os.environ.get(IMAGE_VARIABLE) or "none"
 
 
 def detector_of(base: Base) -> Detector | None:
-    """Return the detector that the image or the base chose; None if neither did.
+    """Return the chosen detector; None where nobody chose one.
 
     Raises:
         TrainingError: ``face_detector_missing``; the chosen detector cannot be loaded.

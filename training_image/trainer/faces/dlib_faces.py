@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from contracts.shared.faces import names_a_person
 from trainer.evaluation.ranking import MAX_SIMILARITY
 from trainer.faces import Face, Pixels, Point
 
@@ -114,9 +115,12 @@ class DlibJudge:
         """Return (0, 0): this judge reads no attributes."""
         return 0, 0
 
-    def circumstances(self) -> tuple[str, ...]:
-        """Return the suffixes that vary setting, clothing and expression."""
-        return CIRCUMSTANCES
+    def circumstances(self, class_prompt: str) -> tuple[str, ...]:
+        """Return the suffixes that vary setting, clothing and expression of people; () for others.
+
+        One judge serves all tasks of a job, so the prompts are chosen by the task's class.
+        """
+        return CIRCUMSTANCES if names_a_person(class_prompt) else ()
 
     def describe(self, _image: Image.Image) -> str:
         """Return "": this judge describes nothing."""
