@@ -6,6 +6,7 @@
 import argparse
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -43,7 +44,17 @@ from likeness_client.verify import NotVerifiedError, print_root, verify
 from likeness_client.verify import Question as MarksQuestion
 
 NOT_ARGUMENTS = {
-    *("command", "model", "prompt", "negative_prompt", "endpoint", "out", "store", "image")
+    *(
+        "command",
+        "model",
+        "prompt",
+        "negative_prompt",
+        "endpoint",
+        "out",
+        "store",
+        "image",
+        "mask_image",
+    )
 }
 ADDRESS = "AWS_ENDPOINT_URL"
 """Botocore's variable, and the beginning of those for single services."""
@@ -294,7 +305,10 @@ def run_generate(options: argparse.Namespace) -> int:
         for name, value in vars(options).items()
         if name not in NOT_ARGUMENTS and value is not None
     }
-    image = read_image(options.image)
+    image = read_image("--image", options.image)
+    mask = read_image("--mask", options.mask_image)
+    if mask is not None:
+        chosen["mask_image"] = b64encode(mask).decode()
     client = Likeness(options.endpoint)
     try:
         answer = client.generate(
@@ -307,8 +321,8 @@ def run_generate(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def read_image(path: Path | None) -> bytes | None:
-    """Return the picture to start from.
+def read_image(option: str, path: Path | None) -> bytes | None:
+    """Return an option's picture.
 
     Raises:
         UsageError: it cannot be read.
@@ -316,7 +330,7 @@ def read_image(path: Path | None) -> bytes | None:
     try:
         return None if path is None else path.read_bytes()
     except OSError as error:
-        raise UsageError(f"--image {path}: {error.strerror}") from error
+        raise UsageError(f"{option} {path}: {error.strerror}") from error
 
 
 def save(answer: Answer, first: Path) -> None:

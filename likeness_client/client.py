@@ -86,7 +86,7 @@ class Likeness:
             model=model,
             prompt=prompt,
             negative_prompt=negative_prompt,
-            arguments=checked,
+            arguments=checked.model_copy(update={"mask_image": None}),  # its hash is in the info
         )
         return replace(answer, stored_at=place.keep(sent, answer))
 

@@ -115,6 +115,7 @@ def add_pictures(commands: Commands) -> None:
     for name, words in BROKEN_NUMBERS.items():
         pictures.add_argument(f"--{name}", type=float, metavar="X", help=words)
     add_words(pictures)
+    add_start(pictures)
     add_api(pictures)
 
 
@@ -510,7 +511,6 @@ def add_generate(commands: Commands) -> None:
         help="the endpoint's name, also $LIKENESS_ENDPOINT",
     )
     add_out(generate)
-    generate.add_argument("--image", type=Path, metavar="FILE", help="a PNG or JPEG to start from")
     generate.add_argument(
         "--store", metavar="s3://BUCKET/tenants/TENANT", help="keep a copy of all in S3"
     )
@@ -523,12 +523,33 @@ WHOLE_NUMBERS = {
     "height": "pixels, a multiple of 8",
     "width": "pixels, a multiple of 8",
     "num-images-per-prompt": "1 to 4",
+    "clip-skip": "of the text encoders, as diffusers counts; A1111's and kohya's 2 is 1",
 }
 BROKEN_NUMBERS = {
     "guidance-scale": "0 to 30",
     "lora-scale": "weight of the adapter, 0 (the bare base) to 2",
+    "strength": "with --image: how much of it may change, above 0 up to 1",
 }
 """Fields of an order of pictures, over either door."""
+
+
+def add_start(command: argparse.ArgumentParser) -> None:
+    """Add a picture to start from, and how prompts are read."""
+    command.add_argument("--image", type=Path, metavar="FILE", help="a PNG or JPEG to start from")
+    command.add_argument(
+        "--mask",
+        dest="mask_image",
+        type=Path,
+        metavar="FILE",
+        help="with --image: white where it may change",
+    )
+    command.add_argument(
+        "--no-prompt-weights",
+        dest="prompt_weights",
+        action="store_const",
+        const=False,
+        help="(word:1.2), (word) and [word] are text, not weights",
+    )
 
 
 def add_out(command: argparse.ArgumentParser) -> None:
@@ -558,10 +579,10 @@ def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
     whole = WHOLE_NUMBERS | {"quality": "of a JPEG or WebP, 1 to 100"}
     for name, words in whole.items():
         generate.add_argument(f"--{name}", type=int, metavar="N", help=words)
-    strength = {"strength": "with --image: how much of it may change, above 0 up to 1"}
-    for name, words in (BROKEN_NUMBERS | strength).items():
+    for name, words in BROKEN_NUMBERS.items():
         generate.add_argument(f"--{name}", type=float, metavar="X", help=words)
     add_words(generate)
+    add_start(generate)
     generate.add_argument("--output-format", choices=get_args(OutputFormat), help="of the files")
     generate.add_argument(
         "--adapter",

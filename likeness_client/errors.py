@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.documents.picture import ERROR_PREFIX
+from contracts.documents.picture import ERROR_PREFIX, NO_VERSION
 from likeness_client.aws_errors import explain
 
 PASSING = {
@@ -14,6 +14,7 @@ PASSING = {
     "not_in_time",
     "memory_pressure",
     "model_not_ready",
+    "model_unloaded",
     "no_answer",
 }
 """Codes of what passes by itself."""
@@ -70,6 +71,8 @@ def translate_status(status: int, text: str) -> GenerationError:
     """Return our word for what Triton itself said."""
     if any(words in text for words in QUEUE_ERRORS):
         return GenerationError("busy", "the model has too many requests, try again")
+    if NO_VERSION in text:
+        return GenerationError("model_unloaded", "the model is being unloaded, try again")
     if status == NO_STATUS:
         return GenerationError("no_answer", "the model did not answer in time")
     if status >= SERVER_ERROR:

@@ -15,7 +15,8 @@ from diffusers import StableDiffusionXLPipeline
 
 from bench.report import Figure
 from bench.serving import fixtures
-from serving.server import SHARED_MEMORY, region_prefix
+from serving.names import region_prefix
+from serving.server import SHARED_MEMORY
 from tests.smoke import serving_kit as kit
 
 RANK = 20
@@ -25,6 +26,9 @@ CONCURRENT_REQUESTS = 4
 CONCURRENT_RELOADS = 8
 """Number of requests that tritonserver's SageMaker front end handles at once."""
 WARM_UP = 160
+MANY_STEPS = 40
+HANG_SECONDS = 5
+"""A request whose model is unloaded meanwhile has its answer within this time."""
 UNLOAD_SECONDS = 60
 PAUSE_SECONDS = 0.05
 """Pause between two requests of the constant user."""
@@ -112,6 +116,7 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         whole = fixtures.process_megabytes(fixtures.server_pid(server))
         with constant_requests(server, constant_user) as answers:
             reloads.run(cycles)
+        met = reloads.met_requests
         if reloads.died:
             return [Figure(f"tritonserver died in {cycles} reloads, times", 1, "", 0, "less")]
         after, base_after = own_megabytes(server)
@@ -125,6 +130,9 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         Figure("the same after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
         Figure("unloads that Triton did not confirm", reloads.unconfirmed, "", 0, "less"),
+        Figure("requests that met an unload", sum(n for status, n in met.items() if status >= 0)),
+        Figure("of which had no answer of ours", met[0], "", 0, "less"),
+        Figure(f"of which took more than {HANG_SECONDS} s", met[-1], "", 0, "less"),
         Figure("answers to the constant user meanwhile", answers.total()),
         Figure("of which failed", answers.total() - answers[200], "", 0, "less"),
         Figure("regions of shared memory left behind", lost, "", 0, "less"),
@@ -163,6 +171,9 @@ class ReloadLoop:
         self.waiting = deque(users)
         self.died = False
         """True when the server has ended; 2.51 aborts when a model's process dies with a lock."""
+        self.met_requests: Counter[int] = Counter()
+        """Answers by status to the requests that were in flight when their model was unloaded; 0:
+        none, -1: one that took more than HANG_SECONDS."""
         self.unconfirmed = 0
         """Number of unloads without an answer within UNLOAD_SECONDS."""
 
@@ -177,13 +188,26 @@ class ReloadLoop:
             return
         user = self.waiting.popleft()
         try:
-            self.server.unload(user, timeout=UNLOAD_SECONDS)
+            with ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(self.ask, user)
+                self.server.unload(user, timeout=UNLOAD_SECONDS)
+                asked.result()
             fixtures.load_model(self.server, user)
             self.waiting.append(user)
         except TimeoutError:
             self.unconfirmed += 1
         except OSError:
             self.died = True
+
+    def ask(self, user: kit.User) -> None:
+        """Ask for a picture of many steps while the model is unloaded."""
+        began = time.monotonic()
+        try:
+            status = self.server.draw(user, num_inference_steps=MANY_STEPS).status
+        except OSError:
+            status = 0
+        self.met_requests[status] += 1
+        self.met_requests[-1] += time.monotonic() - began > HANG_SECONDS
 
 
 def regions(server: kit.Server) -> int:

@@ -7,7 +7,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from aws import settings
-from contracts.documents.picture import ERROR_PREFIX, PictureCode
+from contracts.documents.picture import ERROR_PREFIX, NO_VERSION, PictureCode
 from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
 
 _CONFIG = Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1})
@@ -20,8 +20,11 @@ _BUSY = {
     "ServiceUnavailable",
     "ThrottlingException",
 }
-_TEMPORARY = tuple(f"{ERROR_PREFIX}{code}: " for code in ("busy", "base_unavailable"))
-"""Error texts of our base model that are temporary; Triton answers them with status 400."""
+_TEMPORARY = (
+    *(f"{ERROR_PREFIX}{code}: " for code in ("busy", "base_unavailable", "model_unloaded")),
+    NO_VERSION,
+)
+"""Error texts of our base model, of the front and of Triton that are temporary."""
 
 _NO_ANSWER, _FIRST_SERVER_ERROR = 0, 500
 

@@ -826,6 +826,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         True,
     ),
+    "model_unloaded": CodeEntry(
+        "The model is being unloaded",
+        "The endpoint unloads the model to make room for others, or is about to load it again.",
+        "Send the request again after a few seconds; that loads the model.",
+        "owner",
+        True,
+    ),
     "generation_failed": CodeEntry(
         "The picture could not be drawn",
         "The base model failed on this request with an unexpected error.",
@@ -858,6 +865,13 @@ CODES: dict[str, CodeEntry] = {
         "The request is too much work",
         "Pixels x steps x pictures are more than the operator allows for one request.",
         "Ask for fewer steps, or for fewer or smaller pictures.",
+        "owner",
+        False,
+    ),
+    "answer_too_large": CodeEntry(
+        "The pictures are too large for one answer",
+        "The pictures were drawn, but SageMaker takes at most 6,291,456 bytes in an answer.",
+        "Ask for fewer or smaller pictures, or for output_format jpeg.",
         "owner",
         False,
     ),

@@ -37,6 +37,7 @@ STATUS: dict[str, HTTPStatus] = {
     "picture_too_slow": HTTPStatus.UNPROCESSABLE_ENTITY,
     "picture_degenerate": HTTPStatus.UNPROCESSABLE_ENTITY,
     "over_budget": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "answer_too_large": HTTPStatus.UNPROCESSABLE_ENTITY,
     "picture_not_in_time": HTTPStatus.SERVICE_UNAVAILABLE,
     "erased": HTTPStatus.GONE,
     "canceled": HTTPStatus.GONE,

@@ -3,8 +3,10 @@
 import argparse
 import re
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -188,11 +190,17 @@ def pictures(api: LikenessApi, options: argparse.Namespace) -> int:
     """Draw pictures, save them, and say where.
 
     Raises:
-        NotAsGivenError: an option is out of its bounds, or there is no folder to save in.
+        NotAsGivenError: an option is out of its bounds, a file cannot be read, or there is no
+            folder to save in.
     """
     if not options.out.parent.is_dir():
         raise NotAsGivenError(f"--out: there is no folder {shown(options.out.parent)}")
-    given = {name: getattr(options, name) for name in NewPicture.model_fields}
+    start = {
+        "image": encoded("--image", options.image),
+        "mask_image": encoded("--mask", options.mask_image),
+    }
+    plain = NewPicture.model_fields.keys() - start.keys()
+    given = start | {name: getattr(options, name) for name in plain}
     try:
         order = NewPicture.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
@@ -203,6 +211,20 @@ def pictures(api: LikenessApi, options: argparse.Namespace) -> int:
     for path, image in zip(api.save_pictures(drawn, options.out), drawn.images, strict=True):
         print_line(f"{shown(path)} seed={image.seed}")
     return ExitCode.DONE
+
+
+def encoded(option: str, path: Path | None) -> str | None:
+    """Return an option's file in base64.
+
+    Raises:
+        NotAsGivenError: it cannot be read.
+    """
+    if path is None:
+        return None
+    try:
+        return b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise NotAsGivenError(f"{option}: {shown(path)}: {error.strerror}") from None
 
 
 def files(api: LikenessApi, options: argparse.Namespace) -> int:

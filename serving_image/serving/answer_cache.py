@@ -99,6 +99,13 @@ def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -
         (request.height, request.width),
         request.scheduler,
         (arguments.output_format, quality),
-        (request.image.sha256, request.strength) if request.image else None,
+        start_of(request),
+        (arguments.prompt_weights, arguments.clip_skip),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def start_of(request: PictureRequest) -> tuple[str | float | None, ...]:
+    """Return what a picture starts from; empty: noise alone."""
+    image = request.image
+    return (image.sha256, image.mask_sha256, request.strength) if image else ()

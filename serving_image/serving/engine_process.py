@@ -6,6 +6,7 @@ unanswered.
 """
 
 import gc
+import itertools
 import os
 import sys
 from contextlib import suppress
@@ -22,10 +23,9 @@ from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import AdapterReader
 from serving.answer_cache import Answer, AnswerCache
 from serving.device import INSTANCE_TYPE, refuse_cpu
-from serving.engine.departures import Departures
 from serving.engine.engine import Engine
 from serving.engine.warm_up import NoMemoryError, OverflowingBaseError, make_plan, try_plan, warm_up
-from serving.forwarding import HELLO, SOCKET, Request, Response, short_name
+from serving.forwarding import HELLO, SOCKET, Cancel, Request, Response, short_name
 from serving.generator import Generator
 from serving.output.marks import make_marker
 from serving.output.safety import make_checker
@@ -100,7 +100,6 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
             settings.rows_per_pass,
             free_memory=lambda: adapters.shrink(0),
             weights=settings.tenant_weights,
-            find_dropped=Departures(run_dir).take,
         ),
         card=card,
         adapters=adapters,
@@ -122,33 +121,46 @@ def answer_requests(service: PictureService, address: Path) -> None:
     """Take requests from every connection; one comes when the forwarding model starts."""
     address.unlink(missing_ok=True)  # of a process that died
     with short_name(address) as name, Listener(name, family="AF_UNIX") as listener:
-        while True:
+        for number in itertools.count():
             connection = listener.accept()
-            Thread(target=take_requests, args=(service, connection), daemon=True).start()
+            arguments = (service, connection, f"{number}.")
+            Thread(target=take_requests, args=arguments, daemon=True).start()
 
 
-def take_requests(service: PictureService, connection: "Connection[Response, Request]") -> None:
-    """Hand the requests of one connection to the service until the other side has gone."""
+def take_requests(
+    service: PictureService, connection: "Connection[Response, Request | Cancel]", prefix: str
+) -> None:
+    """Hand the requests of one connection to the service until the other side has gone.
+
+    Then nobody waits for what is not drawn yet. ``prefix`` makes the ids of the connection's
+    requests different from those of others.
+    """
     sending = Lock()
     with suppress(EOFError, OSError):
         connection.send(HELLO)
         while True:
-            request = connection.recv()
+            message = connection.recv()
+            if isinstance(message, Cancel):
+                service.drop(f"{prefix}{message.number}")
+                continue
             service.submit(
                 Inputs(
-                    prompt=request.prompt,
-                    negative_prompt=request.negative_prompt,
-                    gen_args=request.gen_args,
-                    image=request.image,
-                    adapter=request.adapter,
-                    request_id=request.request_id,
-                    received=request.received,
-                    reply=make_reply(connection, sending, request.number),
+                    prompt=message.prompt,
+                    negative_prompt=message.negative_prompt,
+                    gen_args=message.gen_args,
+                    image=message.image,
+                    adapter=message.adapter,
+                    request_id=f"{prefix}{message.number}",
+                    received=message.received,
+                    reply=make_reply(connection, sending, message.number),
                 )
             )
+    service.drop_all(prefix)
 
 
-def make_reply(connection: "Connection[Response, Request]", sending: Lock, number: int) -> Reply:
+def make_reply(
+    connection: "Connection[Response, Request | Cancel]", sending: Lock, number: int
+) -> Reply:
     """Return the function that answers one request."""
 
     def reply(result: Answer | Exception) -> None:

@@ -12,8 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, NamedTuple
+
+from serving.departures import Departures, is_meant
 
 SOCKET = "engine.sock"
 """The engine's socket in LIKENESS_RUN_DIR; it exists when the engine has warmed up."""
@@ -22,6 +24,9 @@ RETRY_SECONDS = 0.05
 LOOK_SECONDS = 0.5
 """How often requests without an answer are looked through."""
 
+DEPARTURE_SECONDS = 0.1
+"""How often requests whose callers have gone are looked for."""
+
 GRACE_SECONDS = 5.0
 """Time beyond a request's own in which the engine itself says that it is late."""
 
@@ -29,6 +34,7 @@ MAX_SENDINGS = 2
 """A request during which the engine died twice is not sent again: it may be the cause."""
 
 DIED = "likeness/base_unavailable: the base has died, and is being started again"
+CANCELLED = "likeness/cancelled: the caller has gone"
 LATE = "likeness/not_in_time: the base did not answer in time, try again"
 
 
@@ -70,6 +76,12 @@ class Response(NamedTuple):
     """Empty when there are pictures."""
 
 
+class Cancel(NamedTuple):
+    """Says that nobody waits for a request any more."""
+
+    number: int
+
+
 HELLO = Response(0, (), b"", "")
 """What the engine says first; requests are numbered from 1."""
 
@@ -101,10 +113,13 @@ class Forwarder:
         self.last = 0
         self.closed = False
         self.connection = self.connect()
-        self.thread = Thread(target=self.run, daemon=True)
-        self.thread.start()
+        self.departures = Departures(address.parent)
+        self.ended = Event()
+        self.threads = [Thread(target=work, daemon=True) for work in (self.run, self.watch)]
+        for thread in self.threads:
+            thread.start()
 
-    def connect(self) -> "Connection[Request, Response]":
+    def connect(self) -> "Connection[Request | Cancel, Response]":
         """Return a connection; wait for the engine as long as it takes, and answer who cannot."""
         while True:
             # A process that is being killed may still accept, so the engine speaks first.
@@ -158,6 +173,22 @@ class Forwarder:
         for waiting in guilty:
             self.answer(Response(waiting.request.number, (), b"", DIED))
 
+    def watch(self) -> None:
+        """Answer requests whose callers have gone, whatever the engine is doing."""
+        while not self.ended.wait(DEPARTURE_SECONDS):
+            if names := self.departures.take():
+                self.drop(names)
+
+    def drop(self, names: list[str]) -> None:
+        """Answer the requests that are meant, and tell the engine not to draw them."""
+        with self.lock:
+            requests = [waiting.request for waiting in self.waiting.values()]
+        for request in requests:
+            if is_meant(names, request.request_id, request.adapter):
+                self.answer(Response(request.number, (), b"", CANCELLED))
+                with self.lock, suppress(OSError):
+                    self.connection.send(Cancel(request.number))
+
     def answer_late(self, error: str) -> None:
         """Answer requests whose time is over; nobody waits for ever."""
         latest = time.monotonic() - self.seconds - GRACE_SECONDS
@@ -176,7 +207,9 @@ class Forwarder:
     def close(self) -> None:
         """End the thread, and answer what is unfinished."""
         self.closed = True
-        self.thread.join()
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
         self.connection.close()
         for number in list(self.waiting):
             self.answer(Response(number, (), b"", DIED))

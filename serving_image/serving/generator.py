@@ -23,8 +23,10 @@ import torch
 import transformers
 from diffusers import (
     StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
 )
 from PIL.Image import Image
@@ -35,8 +37,9 @@ from contracts.shared.pipeline_files import variant_of
 from contracts.shared.samplers import SAMPLERS
 from serving.adapters.hooks import AdapterHooks, Mix
 from serving.adapters.reader import COMPONENTS, find_layers
-from serving.long_prompts import count_chunks, encode_prompts
 from serving.precision import DTYPE, choose_dtype
+from serving.prompt_weights import WeightedPrompt, literal, read_weights
+from serving.prompts import check_clip_skip, count_chunks, encode_prompts
 from serving.tensors import Sampling
 
 SCHEDULER_OPTIONS = {"PNDMScheduler": {"skip_prk_steps": True}}
@@ -49,6 +52,17 @@ PIPELINES: dict[str, Any] = {
     "sd2": StableDiffusionPipeline,
     "sdxl": StableDiffusionXLPipeline,
 }
+
+
+class Kinds(NamedTuple):
+    """One task's pipelines."""
+
+    sd: Any
+    sdxl: Any
+
+
+FROM_IMAGE = Kinds(StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline)
+INSIDE_MASK = Kinds(StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline)
 
 Pixels = np.ndarray[Any, Any]
 """A picture, (height, width, 3) float32 in [0, 1]; not finite where numbers overflowed."""
@@ -66,6 +80,16 @@ class Row:
     mix: Mix = ()
     image: Image | None = None
     """The image to start from, in the picture's size; needs ``sampling.strength``."""
+    mask: Image | None = None
+    """Where the image may change: white; in the picture's size, of one channel."""
+    weighted: bool = False
+    """Whether brackets in the prompts are weights (serving.prompt_weights)."""
+    clip_skip: int | None = None
+    """Number of the text encoders' last layers that are left out, as diffusers counts."""
+
+    def read(self, text: str) -> WeightedPrompt:
+        """Return a prompt's words and weights."""
+        return read_weights(text) if self.weighted else literal(text)
 
 
 class Conditions(NamedTuple):
@@ -82,6 +106,17 @@ class Conditions(NamedTuple):
     """(E, 6): sizes and crop, SDXL's."""
     guidance_embedding: Tensor | None
     """(E, width), of bases that were distilled with their guidance."""
+
+
+class Kept(NamedTuple):
+    """What a masked row keeps of its image; all are (1, channels, height, width)."""
+
+    mask: Tensor
+    """1 where the picture may change, otherwise 0."""
+    latents: Tensor
+    """The image's own."""
+    noise: Tensor
+    """Added to them as the row has it at each step."""
 
 
 class Shape(NamedTuple):
@@ -105,6 +140,7 @@ class Drawing:
     timesteps: Tensor
     latents: Tensor
     """(1, channels, height, width)"""
+    kept: Kept | None = None
     step_options: dict[str, Any] = field(default_factory=dict)
     index: int = 0
     """Number of timesteps that are done."""
@@ -139,7 +175,8 @@ class Generator:
         self.dtype = self.present_dtype = dtype
         self.pipeline = load_pipeline(self.folder, self.card, dtype).to(self.device)
         self.scheduler_config = self.pipeline.scheduler.config
-        self.from_image = share_pipeline(self.pipeline, self.card)
+        self.from_image = share_pipeline(self.pipeline, self.card, FROM_IMAGE)
+        self.inside_mask = share_pipeline(self.pipeline, self.card, INSIDE_MASK)
         self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})
         self.hooks = AdapterHooks(self.layers)
         self.counter, self.counting = copy.deepcopy(self.pipeline.tokenizer), Lock()
@@ -156,9 +193,14 @@ class Generator:
         """Return the number of CLIP's chunks of 75 tokens in the longer of a row's prompts.
 
         Any thread may call it: a tokenizer serves one thread at a time, so this one is a copy.
+
+        Raises:
+            PictureError: a weight in a prompt, or ``clip_skip``, cannot be.
         """
+        check_clip_skip(self.pipeline, row.clip_skip)
+        prompts = [row.read(row.prompt), row.read(row.negative_prompt or "")]
         with self.counting:
-            return count_chunks(self.counter, row.prompt, row.negative_prompt)
+            return count_chunks(self.counter, *prompts)
 
     # ---- the beginning of a row -------------------------------------------------------------
 
@@ -178,7 +220,7 @@ class Generator:
             if conditions is None:
                 self.attach([row.mix], dtype)
                 conditions = self.encode(row)
-            scheduler, timesteps, latents, noise = self.start(row)
+            scheduler, timesteps, latents, noise, kept = self.start(row)
         shape = Shape(row.sampling.height, row.sampling.width, conditions.text.shape[1], dtype)
         accepted = inspect.signature(scheduler.step).parameters
         options = {"eta": 0.0, "generator": noise}
@@ -189,6 +231,7 @@ class Generator:
             scheduler=scheduler,
             timesteps=timesteps,
             latents=latents,
+            kept=kept,
             step_options={name: options[name] for name in options if name in accepted},
         )
 
@@ -217,20 +260,23 @@ class Generator:
         return Conditions(text, pooled.to(self.device), time_ids, embedding)
 
     def texts_of(self, row: Row, *, guided: bool) -> dict[str, Any]:
-        """Return the arguments of ``encode_prompt``; long prompts are encoded here."""
-        prompts = [row.prompt]
-        negative = None if row.negative_prompt is None else [row.negative_prompt]
+        """Return the arguments of ``encode_prompt``; what diffusers cannot read is encoded here."""
+        prompt = row.read(row.prompt)
+        negative = None if row.negative_prompt is None else row.read(row.negative_prompt)
         chunks = self.count_chunks(row)
-        if chunks == 1:
-            return {"prompt": prompts, "negative_prompt": negative}
+        plain = prompt.plain, "" if negative is None else negative.plain
+        if chunks == 1 and None not in plain and row.clip_skip is None:
+            avoided = None if negative is None else [plain[1]]
+            return {"prompt": [plain[0]], "negative_prompt": avoided}
         zeros = self.pipeline.config.get("force_zeros_for_empty_prompt", False)
         if negative is None and guided and not zeros:
-            negative = [""]
-        return {"prompt": None, **encode_prompts(self.pipeline, prompts, negative, chunks)}
+            negative = literal("")
+        encoded = encode_prompts(self.pipeline, prompt, negative, chunks, row.clip_skip)
+        return {"prompt": None, **encoded}
 
-    def start(self, row: Row) -> tuple[Any, Tensor, Tensor, torch.Generator]:
-        """Return a row's scheduler, timesteps, first latents and source of noise."""
-        sampling, dtype = row.sampling, self.present_dtype
+    def start(self, row: Row) -> tuple[Any, Tensor, Tensor, torch.Generator, Kept | None]:
+        """Return a row's scheduler, timesteps, first latents, noise, and what it keeps."""
+        sampling, dtype, kept = row.sampling, self.present_dtype, None
         scheduler = self.make_scheduler(sampling.scheduler)
         noise = torch.Generator().manual_seed(row.seed)
         scheduler.set_timesteps(sampling.num_inference_steps, device=self.device)
@@ -242,14 +288,44 @@ class Generator:
             latents = pipeline.prepare_latents(1, channels, *size, dtype, self.device, [noise])
             if self.card.family == "sdxl" and hasattr(scheduler, "set_begin_index"):
                 scheduler.set_begin_index(0)
-            return scheduler, timesteps, latents, noise
-        pipeline = self.from_image
+            return scheduler, timesteps, latents, noise, None
+        pipeline = self.from_image if row.mask is None else self.inside_mask
         pipeline.scheduler = scheduler
         steps = (sampling.num_inference_steps, sampling.strength, self.device)
         timesteps, _ = pipeline.get_timesteps(*steps)
         image = pipeline.image_processor.preprocess([row.image])
-        latents = pipeline.prepare_latents(image, timesteps[:1], 1, 1, dtype, self.device, [noise])
-        return scheduler, timesteps, latents, noise
+        if row.mask is None:
+            first = (timesteps[:1], 1, 1)
+            latents = pipeline.prepare_latents(image, *first, dtype, self.device, [noise])
+        else:
+            latents, kept = self.start_inside(row, image, timesteps[:1], noise)
+        return scheduler, timesteps, latents, noise, kept
+
+    def start_inside(
+        self, row: Row, image: Tensor, first: Tensor, noise: torch.Generator
+    ) -> tuple[Tensor, Kept]:
+        """Return a masked row's first latents, and what it keeps, as diffusers' pipeline does."""
+        pipeline, sampling, dtype = self.inside_mask, row.sampling, self.present_dtype
+        size = (sampling.height, sampling.width)
+        latents, added, own = pipeline.prepare_latents(
+            1,
+            pipeline.vae.config.latent_channels,
+            *size,
+            dtype,
+            self.device,
+            noise,
+            image=image,
+            timestep=first,
+            is_strength_max=sampling.strength == 1,
+            return_noise=True,
+            return_image_latents=True,
+        )
+        changing = pipeline.mask_processor.preprocess(row.mask, *size)
+        visible = image * (changing < 0.5)  # noqa: PLR2004 (diffusers' own)
+        # Its encoding is for UNets of nine channels; it is made here as it takes from the noise.
+        rest = (1, *size, dtype, self.device, noise, False)
+        mask, _ = pipeline.prepare_mask_latents(changing, visible, *rest)
+        return latents, Kept(mask, own, added)
 
     def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
         """Return a new scheduler, as a scheduler keeps the state of its row."""
@@ -376,7 +452,18 @@ def advance(drawing: Drawing, prediction: Tensor) -> None:
         return_dict=False,
     )[0]
     drawing.index += 1
+    if drawing.kept is not None:
+        drawing.latents = keep(drawing, drawing.kept)
     drawing.broken = False
+
+
+def keep(drawing: Drawing, kept: Kept) -> Tensor:
+    """Return a row's latents with the image's own, as noisy as they are, outside of the mask."""
+    own = kept.latents
+    if drawing.remaining:
+        now = drawing.timesteps[drawing.index]
+        own = drawing.scheduler.add_noise(own, kept.noise, torch.tensor([now]))
+    return (1 - kept.mask) * own + kept.mask * drawing.latents
 
 
 @contextmanager
@@ -413,14 +500,14 @@ def load_pipeline(folder: Path, card: BaseCard, dtype: torch.dtype) -> Any:  # n
     return pipeline
 
 
-def share_pipeline(pipeline: Any, card: BaseCard) -> Any:  # noqa: ANN401
-    """Return an image-to-image pipeline that shares the same networks."""
+def share_pipeline(pipeline: Any, card: BaseCard, kinds: Kinds) -> Any:  # noqa: ANN401
+    """Return a pipeline of another kind that shares the same networks."""
     if card.family == "sdxl":
         zeros = pipeline.config.force_zeros_for_empty_prompt
-        return StableDiffusionXLImg2ImgPipeline(
+        return kinds.sdxl(
             **pipeline.components, force_zeros_for_empty_prompt=zeros, add_watermarker=False
         )
-    return StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
+    return kinds.sd(**pipeline.components, requires_safety_checker=False)
 
 
 def silence_loggers() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from contracts.documents.package import GenerationInfo, MixedAdapter
+from contracts.documents.package import GenerationInfo, Ignored, MixedAdapter
 from contracts.marks.marking import Marker
 from contracts.shared.prompts import name_subject
 from contracts.shared.samplers import SAMPLERS
@@ -106,6 +106,9 @@ class PendingRequest:
                 sampling=request.sampling,
                 mix=mix,
                 image=request.image.pixels if request.image else None,
+                mask=request.image.mask if request.image else None,
+                weighted=request.arguments.prompt_weights,
+                clip_skip=request.arguments.clip_skip,
             )
             for seed in request.seeds
         )
@@ -127,12 +130,21 @@ def describe(pending: PendingRequest, base_sha256: str, seconds: float) -> Gener
         ),
         strength=request.strength,
         image_sha256=request.image.sha256 if request.image else None,
+        mask_sha256=request.image.mask_sha256 if request.image else None,
+        clip_skip=request.arguments.clip_skip,
+        ignored=ignored_in(pending.rows[0]),
         scheduler=SAMPLERS[request.scheduler].scheduler,
         scheduler_options=SAMPLERS[request.scheduler].options,
         width=request.width,
         height=request.height,
         seconds=round(seconds, 3),
     )
+
+
+def ignored_in(row: Row) -> tuple[Ignored, ...]:
+    """Return what is left out of a row's prompts."""
+    texts = (row.prompt, row.negative_prompt or "")
+    return tuple(sorted({kind for text in texts for kind in row.read(text).ignored}))
 
 
 def make_answer(

@@ -10,6 +10,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -18,19 +19,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import NamedTuple
 
 from contracts.documents.package import RESIDENT_BASE
+from serving.front.settings import is_wanted
+from serving.names import BASE_PID_FILE, region_prefix
 from serving.preload import LOOPBACK, REPOSITORY_LOCK, find_preload
-from serving.supervision import STARTUP_ERROR, EngineProcess
+from serving.supervision import STARTUP_ERROR, Process
 
 IMAGE_TRITON = Path("/opt/tritonserver")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (Triton's Python backend keeps its regions there)
 PR_SET_PDEATHSIG = 1
-BASE_PID_FILE = "base.pid"
-"""File in LIKENESS_RUN_DIR into which the forwarding model writes its process id."""
-
 LOOK_SECONDS = 0.5
-"""How often the engine's process is looked at."""
+"""How often the processes beside tritonserver are looked at."""
 
 THREADS_PER_MODEL = 8
 """Threads of each user's model, each of which waits for one answer of the base.
@@ -70,8 +71,10 @@ def find_triton(run_dir: Path) -> Triton:
         NoCompilerError: a preload library was not built with the image, and there is no C compiler.
     """
     if (program := IMAGE_TRITON / "bin/tritonserver").is_file():
-        lock = find_preload(REPOSITORY_LOCK, run_dir)
-        return Triton(program, IMAGE_TRITON / "backends", (), (lock,))
+        # Behind the front nobody else may reach Triton's port, as on a laptop.
+        names = (REPOSITORY_LOCK, LOOPBACK) if is_wanted() else (REPOSITORY_LOCK,)
+        preloads = tuple(find_preload(name, run_dir) for name in names)
+        return Triton(program, IMAGE_TRITON / "backends", (), preloads)
     try:
         root = Path(str(distribution("nvidia-pytriton").locate_file("pytriton/tritonserver")))
     except PackageNotFoundError:
@@ -106,8 +109,35 @@ def make_repository(base_model: Path, run_dir: Path) -> Path:
     return repository
 
 
-def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
-    """Return tritonserver's command line."""
+class Ports(NamedTuple):
+    """Where SageMaker's calls arrive, and where Triton takes them."""
+
+    sagemaker: int
+    triton: int
+    """The same when there is no front."""
+
+
+def choose_ports() -> Ports:
+    """Return SageMaker's port, and a free one for Triton when the front stands before it."""
+    sagemaker = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+    if not is_wanted():
+        return Ports(sagemaker, sagemaker)
+    if allowed := os.environ.get("SAGEMAKER_SAFE_PORT_RANGE"):
+        first, _, last = allowed.partition("-")
+        free = (port for port in range(int(first), int(last) + 1) if port != sagemaker)
+        return Ports(sagemaker, next(free))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return Ports(sagemaker, int(probe.getsockname()[1]))
+
+
+def listening_host() -> str:
+    """Return the address on which the front listens: a laptop is not called from outside."""
+    return "0.0.0.0" if (IMAGE_TRITON / "bin/tritonserver").is_file() else "127.0.0.1"  # noqa: S104
+
+
+def make_command(triton: Triton, repository: Path, run_dir: Path, port: int) -> list[str]:
+    """Return tritonserver's command line; ``port`` is where it takes SageMaker's calls."""
     empty = run_dir / "no_models"
     empty.mkdir()
     return [
@@ -116,7 +146,7 @@ def make_command(triton: Triton, repository: Path, run_dir: Path) -> list[str]:
         "--allow-http=false",
         "--allow-grpc=false",
         "--allow-metrics=false",
-        f"--sagemaker-port={os.environ.get('SAGEMAKER_BIND_TO_PORT', '8080')}",
+        f"--sagemaker-port={port}",
         "--model-control-mode=explicit",
         # SageMaker's script turns it on; then the load of another model can lose a request's model
         "--model-namespacing=false",
@@ -170,8 +200,14 @@ def prepend(environment: dict[str, str], name: str, paths: Sequence[Path]) -> No
     environment[name] = ":".join([*map(str, paths), *present])
 
 
-def run(command: list[str], environment: dict[str, str], engine: EngineProcess) -> int:
-    """Run the server to its end, forward our signals to it, and return its exit status."""
+def run(command: list[str], environment: dict[str, str], beside: Sequence[Process]) -> int:
+    """Run the server to its end, forward our signals to it, and return its exit status.
+
+    Args:
+        command: tritonserver's.
+        environment: tritonserver's.
+        beside: the processes that run beside it: the engine, and the front where there is one.
+    """
     forward = Forward()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, forward)  # before the server starts: a signal may come at any time
@@ -184,7 +220,7 @@ def run(command: list[str], environment: dict[str, str], engine: EngineProcess) 
         erased.watch(markers, Path(environment["LIKENESS_RUN_DIR"]))
     try:
         while server.poll() is None:
-            reason = engine.look()
+            reason = next(filter(None, [process.look() for process in beside]), None)
             if base.gone_seconds() > DEAD_BASE_SECONDS:
                 reason = "the base's model has died and no request restarted it"
             if reason:
@@ -196,7 +232,8 @@ def run(command: list[str], environment: dict[str, str], engine: EngineProcess) 
                 server.wait(LOOK_SECONDS)
         return server.returncode
     finally:
-        engine.stop()
+        for process in beside:
+            process.stop()
         sweep_regions()
 
 
@@ -239,11 +276,6 @@ class BaseWatch:
 def die_with_parent() -> None:
     """Ask the kernel to send SIGTERM when the parent dies, even by SIGKILL."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def region_prefix(pid: int) -> str:
-    """Return the prefix of the names of one server's shared memory regions."""
-    return f"likeness_{pid}_"
 
 
 def sweep_regions() -> None:

@@ -20,7 +20,14 @@ from contracts.marks.marking import Marker
 from serving.adapters.cache import AdapterCache, Lease
 from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
 from serving.answer_cache import Answer, AnswerCache, answer_key
-from serving.engine.engine import Engine, Job, is_shortage, log_failure, out_of_memory_error
+from serving.engine.engine import (
+    CANCELLED,
+    Engine,
+    Job,
+    is_shortage,
+    log_failure,
+    out_of_memory_error,
+)
 from serving.generator import Pixels, Row
 from serving.metrics import emit
 from serving.output.safety import Checker
@@ -73,6 +80,10 @@ class PictureService:
         self.writing = ThreadPoolExecutor(WRITING_THREADS, "write")
         self.lock = Lock()
         self.unanswered = 0
+        self.open: set[str] = set()
+        """Ids of the unanswered requests; a request without an id is not among them."""
+        self.dropped: set[str] = set()
+        """Those of them that nobody waits for any more."""
         self.work: defaultdict[Path, float] = defaultdict(float)
         """By model, the megapixel steps of its unanswered requests."""
         self.equal: dict[str, list[PendingRequest]] = {}
@@ -93,11 +104,27 @@ class PictureService:
         with self.lock:
             full = self.unanswered >= self.limits.requests
             self.unanswered += not full
+            if not full:
+                self.open.add(inputs.request_id)
         if full:
             inputs.reply(PictureError("busy", BUSY))
             self.report({"Requests": 1, "Refused": 1})
         else:
             self.parsing.submit(self.take, inputs)
+
+    def drop(self, request_id: str) -> None:
+        """Draw no more of a request, wherever it is: nobody waits for it."""
+        with self.lock:
+            if request_id in self.open:
+                self.dropped.add(request_id)
+        self.engine.drop(request_id)
+
+    def drop_all(self, prefix: str) -> None:
+        """Draw no more of all requests whose ids begin so."""
+        with self.lock:
+            ids = [one for one in self.open if one.startswith(prefix)]
+        for request_id in ids:
+            self.drop(request_id)
 
     def drop_models(self, job_ids: set[str]) -> None:
         """Forget erased models: their rows under way, their tensors and their cached answers."""
@@ -149,7 +176,10 @@ class PictureService:
     def begin(self, pending: PendingRequest) -> None:
         """Have a request drawn, unless an equal one is being drawn already."""
         chunks = check_chunks(self.count_chunks(pending.rows[0]))
+        request_id = pending.inputs.request_id
         with self.lock:
+            if request_id in self.dropped:
+                raise PictureError("cancelled", CANCELLED)
             if pending.key is not None and pending.key in self.equal:
                 self.equal[pending.key].append(pending)
                 return
@@ -169,9 +199,11 @@ class PictureService:
                 done=lambda job: self.hand_over(pending, job),
                 deadline=received + self.limits.seconds,
                 received=received,
-                request_id=pending.inputs.request_id,
+                request_id=request_id,
             )
         )
+        if request_id in self.dropped:  # since the look above
+            self.engine.drop(request_id)
 
     def hand_over(self, pending: PendingRequest, job: Job) -> None:
         """Leave the engine's thread with a job that has ended."""
@@ -252,6 +284,8 @@ class PictureService:
         lease.release()
         with self.lock:
             self.unanswered -= 1
+            self.open.discard(inputs.request_id)
+            self.dropped.discard(inputs.request_id)
         self.report({"Requests": 1, **values})
         inputs.reply(result)
 

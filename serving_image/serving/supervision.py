@@ -1,4 +1,4 @@
-"""Starts the engine's process, and starts it again when it dies."""
+"""Starts the processes beside tritonserver, and starts them again when they die."""
 
 import os
 import subprocess
@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from serving.forwarding import SOCKET
+from serving.front.settings import HOPELESS
+from serving.front.settings import READY as FRONT_READY
 
 MAX_FAILED_STARTS = 3
-"""Starts in a row after which the engine did not become ready; then the container ends, and
+"""Starts in a row after which a process did not become ready; then the container ends, and
 SageMaker replaces it."""
 
 EXIT_SECONDS = 10
@@ -52,26 +54,28 @@ def engine_environment(base: Path, run_dir: Path, found: Found | None = None) ->
     return environment
 
 
-class EngineProcess:
-    """The engine's process; ``look`` is called about once a second."""
+class Process:
+    """A process beside tritonserver; ``look`` is called about once a second."""
 
     def __init__(
         self,
+        what: str,
         command: Sequence[str],
         environment: dict[str, str],
-        socket: Path,
+        ready: Path,
         before_start: Callable[[], None],
     ) -> None:
-        """Start the engine.
+        """Start the process.
 
         Args:
+            what: its name in the log.
             command: starts it.
             environment: its environment.
-            socket: exists when the engine is ready.
+            ready: a file or socket that exists when it is ready.
             before_start: runs in the new process before its program.
         """
-        self.command, self.environment, self.socket = list(command), environment, socket
-        self.before_start = before_start
+        self.what, self.command, self.environment = what, list(command), environment
+        self.ready, self.before_start = ready, before_start
         self.failed_starts = 0
         self.process = self.start()
 
@@ -84,18 +88,21 @@ class EngineProcess:
         )
 
     def look(self) -> str | None:
-        """Start a dead engine again; return why the container must end, if it must."""
+        """Start a dead process again; return why the container must end, if it must."""
         if self.process.poll() is None:
-            if self.socket.exists():
+            if self.ready.exists():
                 self.failed_starts = 0
             return None
-        self.failed_starts = 0 if self.socket.exists() else self.failed_starts + 1
-        self.socket.unlink(missing_ok=True)
+        self.failed_starts = 0 if self.ready.exists() else self.failed_starts + 1
+        self.ready.unlink(missing_ok=True)
         if self.process.returncode == STARTUP_ERROR:
-            return "the engine cannot start with this base or these settings"
+            return f"{self.what} cannot start with this base or these settings"
+        if self.process.returncode == HOPELESS:
+            return "a model's process died with requests, so Triton can never unload it"
         if self.failed_starts >= MAX_FAILED_STARTS:
-            return f"the engine did not start {MAX_FAILED_STARTS} times in a row"
-        sys.stderr.write(f"serve: the engine died ({self.process.returncode}); starting it again\n")
+            return f"{self.what} did not start {MAX_FAILED_STARTS} times in a row"
+        status = self.process.returncode
+        sys.stderr.write(f"serve: {self.what} died ({status}); starting it again\n")
         self.process = self.start()
         return None
 
@@ -110,12 +117,23 @@ class EngineProcess:
 
 
 STARTUP_ERROR = 2
-"""Exit status of an engine that names what is wrong; another start would say the same."""
+"""Exit status of a process that names what is wrong; another start would say the same."""
 
 
 def start_engine(
     base: Path, run_dir: Path, found: Found, before_start: Callable[[], None]
-) -> EngineProcess:
+) -> Process:
     """Start the engine that ``serve`` needs."""
     environment = engine_environment(base, run_dir, found)
-    return EngineProcess(engine_command(), environment, run_dir / SOCKET, before_start)
+    return Process("the engine", engine_command(), environment, run_dir / SOCKET, before_start)
+
+
+def start_front(
+    ports: tuple[int, int], host: str, run_dir: Path, before_start: Callable[[], None]
+) -> Process:
+    """Start the front on the first port, before Triton on the second."""
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, ROOMS))
+    environment["LIKENESS_RUN_DIR"] = str(run_dir)
+    command = [sys.executable, "-m", "serving.front", *map(str, ports), host]
+    return Process("the front", command, environment, run_dir / FRONT_READY, before_start)

@@ -18,6 +18,8 @@ from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     ERROR_PREFIX,
     MAX_IMAGE_BYTES,
+    MAX_MASK_BYTES,
+    MAX_MASK_CHARACTERS,
     MAX_PROMPT_CHARACTERS,
     PictureArguments,
     PictureCode,
@@ -27,6 +29,11 @@ from contracts.shared.samplers import SAMPLERS, rename_arguments
 from contracts.shared.styles import apply_style
 
 MAX_ARGUMENTS_BYTES = 4096
+"""Largest size of ``gen_args`` without a mask."""
+
+
+WHITE = 128
+"""Smallest grey value of a mask at which the image may change."""
 
 
 class PictureError(Exception):
@@ -62,6 +69,10 @@ class StartImage:
     """RGB pixels in the size of the picture."""
     sha256: str
     """Hash of the image's file."""
+    mask: Image.Image | None = None
+    """White where the image may change, otherwise black, in the size of the picture."""
+    mask_sha256: str | None = None
+    """Hash of the mask's file."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,9 @@ def parse_request(
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     steps = arguments.num_inference_steps or defaults.num_inference_steps
     strength = check_strength(arguments.strength, steps, has_image=bool(image))
+    if arguments.mask_image is not None and not image:
+        text = "mask_image: it needs an image, and the request has none"
+        raise PictureError("invalid_argument", text)
     texts = (
         parse_text(prompt, "prompt", at_least=1),
         parse_text(pick_negative(negative_prompt, arguments), "negative_prompt", at_least=0),
@@ -129,25 +143,51 @@ def parse_request(
         lora_scale=arguments.lora_scale,
         scheduler=check_scheduler(arguments.scheduler, defaults.scheduler, steps),
         arguments=arguments,
-        image=parse_image(image, (width, height)) if image else None,  # last: it takes longest
+        # Last, as it takes longest.
+        image=parse_image(image, arguments.mask_image, (width, height)) if image else None,
         strength=strength,
     )
 
 
-def parse_image(value: bytes, size: tuple[int, int]) -> StartImage:
-    """Decode the image and crop it around its middle to the picture's proportions."""
-    if len(value) > MAX_IMAGE_BYTES * 4 // 3 + 4:
-        raise PictureError("invalid_argument", f"image: at most {MAX_IMAGE_BYTES >> 20} MB")
+def parse_image(value: bytes, mask: str | None, size: tuple[int, int]) -> StartImage:
+    """Decode the image and its mask; crop both around their middle to the picture's proportions."""
+    file, image = decode_image(value, "image", MAX_IMAGE_BYTES)
+    changing, mask_sha256 = None, None
+    if mask is not None:
+        mask_file, shown = decode_image(mask.encode(), "mask_image", MAX_MASK_BYTES)
+        changing, mask_sha256 = fit_mask(shown, image.size, size), sha256(mask_file).hexdigest()
+    fitted = ImageOps.fit(put_on_white(image), size, Image.Resampling.LANCZOS)
+    return StartImage(fitted, sha256(file).hexdigest(), changing, mask_sha256)
+
+
+def decode_image(value: bytes, name: str, limit: int) -> tuple[bytes, Image.Image]:
+    """Return a file and its picture, upright; line breaks in the base64 are skipped."""
+    value = value.translate(None, b"\r\n")
+    if len(value) > limit * 4 // 3 + 4:
+        size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
+        raise PictureError("invalid_argument", f"{name}: at most {size}")
     try:
         file = base64.b64decode(value, validate=True)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
-            check_pixels(image)
-            pixels = put_on_white(ImageOps.exif_transpose(image))
+            check_pixels(image, name)
+            return file, ImageOps.exif_transpose(image)
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        text = "image: not the base64 of a complete PNG or JPEG file"
+        text = f"{name}: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
-    fitted = ImageOps.fit(pixels, size, Image.Resampling.LANCZOS)
-    return StartImage(fitted, sha256(file).hexdigest())
+
+
+def fit_mask(mask: Image.Image, image_size: tuple[int, int], size: tuple[int, int]) -> Image.Image:
+    """Return a mask of black and white in the size of the picture."""
+    if mask.has_transparency_data:
+        text = "mask_image: it is transparent; make it white where the image may change, else black"
+        raise PictureError("invalid_argument", text)
+    if mask.size != image_size:
+        raise PictureError("invalid_argument", "mask_image: its size is not the image's")
+    grey = ImageOps.fit(mask.convert("L"), size, Image.Resampling.LANCZOS)
+    fitted = grey.point(lambda value: 255 if value >= WHITE else 0)
+    if fitted.getextrema() == (0, 0):
+        raise PictureError("invalid_argument", "mask_image: nothing in it is white")
+    return fitted
 
 
 def put_on_white(image: Image.Image) -> Image.Image:
@@ -158,10 +198,10 @@ def put_on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
-def check_pixels(image: Image.Image) -> None:
+def check_pixels(image: Image.Image, name: str) -> None:
     """Raise before pixels are decoded, as a small file can hold a huge picture."""
     if image.width * image.height > MAX_START_IMAGE_PIXELS:
-        text = f"image: at most {MAX_START_IMAGE_PIXELS // 1_000_000} million pixels"
+        text = f"{name}: at most {MAX_START_IMAGE_PIXELS // 1_000_000} million pixels"
         raise PictureError("invalid_argument", text)
 
 
@@ -181,8 +221,9 @@ def check_strength(requested: float | None, steps: int, *, has_image: bool) -> f
 
 def parse_arguments(text: bytes) -> PictureArguments:
     """Parse ``gen_args``; an empty text stands for the defaults."""
-    if len(text) > MAX_ARGUMENTS_BYTES:
-        raise PictureError("invalid_argument", f"gen_args: at most {MAX_ARGUMENTS_BYTES} bytes")
+    limit = MAX_ARGUMENTS_BYTES + (MAX_MASK_CHARACTERS if b'"mask' in text else 0)
+    if len(text) > limit:
+        raise PictureError("invalid_argument", f"gen_args: at most {limit} bytes")
     try:
         given = from_json(text.strip() or b"{}")
         ours = rename_arguments(given) if isinstance(given, dict) else given

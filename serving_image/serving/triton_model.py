@@ -9,7 +9,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from serving.forwarding import SOCKET, Forwarder, Request, Response, request_seconds
-from serving.server import BASE_PID_FILE
+from serving.names import BASE_PID_FILE
 
 
 class TritonPythonModel:

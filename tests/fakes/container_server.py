@@ -81,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             "pid": os.getpid(),
             "calls": calls,
             "environment": dict(os.environ),
+            "padding": "=" * behaviour.get("answer_bytes", 0),
         }
         self.answer(behaviour.get("status", 200), answer)
 

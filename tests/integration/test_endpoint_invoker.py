@@ -63,6 +63,16 @@ def test_the_answer_of_the_model_is_handed_on() -> None:
             OriginalStatusCode=400,
             OriginalMessage='{"error":"likeness/busy: the base has too many requests, try again"}',
         ),
+        refusal(
+            "ModelError",
+            OriginalStatusCode=404,
+            OriginalMessage='{"error":"likeness/model_unloaded: the model is being unloaded"}',
+        ),
+        refusal(
+            "ModelError",
+            OriginalStatusCode=404,
+            OriginalMessage="Request for unknown model: 'm' has no available versions",
+        ),
         ReadTimeoutError(endpoint_url="x"),
     ],
     ids=repr,

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from sagemaker.core.resources import Endpoint
 
+from contracts.shared.limits import MAX_PAYLOAD_BYTES
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import SERVER, restore_defaults, tar_gz
 
@@ -173,8 +174,16 @@ def test_other_refusals(kit: SageMakerKit, shared: str) -> None:
         kit.runtime.invoke_endpoint(EndpointName=shared, Body=b"")
     with pytest.raises(ClientError, match=r"\(413\)|larger than"):
         kit.runtime.invoke_endpoint(
-            EndpointName=shared, TargetModel="x", Body=bytes((25 << 20) + 1)
+            EndpointName=shared, TargetModel="x", Body=bytes(MAX_PAYLOAD_BYTES + 1)
         )
+
+
+def test_an_answer_has_the_limit_of_a_request(kit: SageMakerKit, shared: str) -> None:
+    fits = kit.package(new_target(), answer_bytes=MAX_PAYLOAD_BYTES - 100_000)
+    assert kit.invoke(shared, fits)["target"] == fits
+    answer = refusal(kit, shared, kit.package(new_target(), answer_bytes=MAX_PAYLOAD_BYTES))
+    assert answer["Error"]["Code"] == "ModelError"
+    assert "larger than 6291456 bytes" in answer["OriginalMessage"]
 
 
 def test_output_goes_to_cloudwatch(kit: SageMakerKit, shared: str) -> None:

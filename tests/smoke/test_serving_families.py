@@ -15,15 +15,16 @@ pytest.importorskip("diffusers")
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
+from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, DiffusionPipeline
 from PIL import Image
 
 from contracts.shared.samplers import CLASSES, SAMPLERS
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row
-from serving.long_prompts import encode
-from serving.tensors import Sampling
+from serving.prompt_weights import literal, read_weights
+from serving.prompts import encode
+from serving.tensors import PictureError, Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke.tiny_pipelines import Family
 
@@ -90,6 +91,10 @@ class BothSides:
             plain = AutoPipelineForImage2Image.from_pipe(self.plain)
             plain.set_progress_bar_config(disable=True)
             start = {"image": row.image, "strength": strength}
+        if row.mask is not None:
+            plain = AutoPipelineForInpainting.from_pipe(self.plain)
+            plain.set_progress_bar_config(disable=True)
+            start |= {"mask_image": row.mask, "height": 64, "width": 64}
         kind, options, _ = SAMPLERS[scheduler]
         plain.scheduler = getattr(diffusers, kind).from_config(self.config, **more, **options)
         answer = plain(
@@ -194,7 +199,7 @@ def test_one_chunk_is_encoded_as_the_pipeline_encodes_a_prompt(sides: BothSides,
             num_images_per_prompt=1,
             do_classifier_free_guidance=False,
         )
-        ours = encode(pipeline, [text], 1)
+        ours = encode(pipeline, [literal(text)], 1)
     assert torch.equal(ours["prompt_embeds"], theirs[0])
     if "pooled_prompt_embeds" in ours:
         assert torch.equal(ours["pooled_prompt_embeds"], theirs[2])
@@ -203,12 +208,91 @@ def test_one_chunk_is_encoded_as_the_pipeline_encodes_a_prompt(sides: BothSides,
 def test_chunks_are_encoded_each_as_a_prompt_and_the_first_is_pooled(sides: BothSides) -> None:
     pipeline = sides.generator.pipeline
     with torch.inference_mode():
-        whole = encode(pipeline, [f"{FULL} c d", "e"], 2)
-        parts = [encode(pipeline, texts, 1) for texts in ([FULL, "e"], ["c d", ""])]
+        whole = encode(pipeline, [literal(f"{FULL} c d"), literal("e")], 2)
+        parts = [
+            encode(pipeline, [*map(literal, texts)], 1) for texts in ([FULL, "e"], ["c d", ""])
+        ]
     joined = torch.cat([part["prompt_embeds"] for part in parts], dim=1)
     assert torch.equal(whole["prompt_embeds"], joined)
     if "pooled_prompt_embeds" in whole:
         assert torch.equal(whole["pooled_prompt_embeds"], parts[0]["pooled_prompt_embeds"])
+
+
+def test_weights_multiply_their_words_and_keep_the_mean(sides: BothSides) -> None:
+    pipeline = sides.generator.pipeline
+    with torch.inference_mode():
+        plain = encode(pipeline, [literal("a b c")], 1)
+        weighed = encode(pipeline, [read_weights("a (b:1.5) c")], 1)
+    a, b = plain["prompt_embeds"].double(), weighed["prompt_embeds"].double()
+    widths = [one.config.hidden_size for one in encoders(pipeline)]
+    for before, after in zip(a.split(widths, -1), b.split(widths, -1), strict=True):
+        scale = after[0, 0] / before[0, 0]
+        assert torch.allclose(scale, scale[0].expand_as(scale), atol=1e-4)
+        assert torch.allclose(after[0, 2], 1.5 * scale[0] * before[0, 2], atol=1e-4)  # b
+        assert after.mean() == pytest.approx(before.mean().item(), abs=1e-5)
+    if "pooled_prompt_embeds" in plain:
+        assert torch.equal(plain["pooled_prompt_embeds"], weighed["pooled_prompt_embeds"])
+
+
+def encoders(pipeline: Any) -> list[Any]:
+    both = [pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)]
+    return [one for one in both if one is not None]
+
+
+def test_a_weighted_row_is_the_same_beside_others_and_the_plain_one_is_diffusers_own(
+    sides: BothSides,
+) -> None:
+    plain = make_row("a photo", "hat", 3, 4.0)
+    bracketed = replace(plain, weighted=True)
+    weighed = replace(bracketed, prompt="a (photo:1.8)")
+    drawn = sides.draw([plain, bracketed, weighed], "DDIMScheduler", negative=True)
+    assert difference(drawn[0], sides.draw_plainly(plain, "DDIMScheduler")) <= 1
+    assert difference(drawn[1], drawn[0]) <= 1
+    assert difference(drawn[2], drawn[0]) > 0
+    alone = sides.draw([weighed], "DDIMScheduler", negative=True)[0]
+    assert difference(drawn[2], alone) <= 1
+
+
+def test_clip_skip_leaves_out_the_last_layers_as_diffusers_does(sides: BothSides) -> None:
+    pipeline, row = sides.generator.pipeline, make_row("a photo", None, 0, 1.0)
+    with torch.inference_mode():
+        ours = encode(pipeline, [literal("a photo")], 1, clip_skip=1)
+        if "pooled_prompt_embeds" in ours:  # diffusers 0.42 has no clip_skip for SD and this CLIP
+            theirs = pipeline.encode_prompt(
+                prompt=["a photo"],
+                device=DEVICE,
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=False,
+                clip_skip=1,
+            )
+            assert torch.equal(ours["prompt_embeds"], theirs[0])
+    rows = [row, replace(row, clip_skip=1)]
+    assert difference(*sides.draw(rows, "DDIMScheduler")) > 0
+    with pytest.raises(PictureError, match="clip_skip: at most"):
+        sides.generator.count_chunks(replace(row, clip_skip=11))
+
+
+HALF = Image.fromarray(np.kron([[0, 255]], np.ones((64, 32))).astype(np.uint8))
+"""A mask whose right half is white."""
+
+
+MASKED = [
+    ("DDIMScheduler", 1.0),
+    ("EulerAncestralDiscreteScheduler", 0.7),
+    ("HeunDiscreteScheduler", 0.7),
+    ("PNDMScheduler", 0.7),
+]
+
+
+@pytest.mark.parametrize(("scheduler", "strength"), MASKED)
+def test_a_picture_inside_a_mask_is_diffusers_own(
+    sides: BothSides, scheduler: str, strength: float
+) -> None:
+    row = make_row("a photo", "hat", 3, 4.0, image=make_image(0))
+    masked = replace(row, mask=HALF)
+    drawn = sides.draw([masked, row], scheduler, negative=True, strength=strength)
+    assert difference(drawn[0], sides.draw_plainly(masked, scheduler, strength)) <= 1
+    assert difference(drawn[0], drawn[1]) > 1
 
 
 def make_image(seed: int) -> Image.Image:

@@ -359,17 +359,27 @@ export interface NewKey {
 
 /** Body of `POST /v1/models/{id}/pictures`; the fields are those of PictureArguments. */
 export interface NewPicture {
+  /** Number of the text encoders' last layers that are left out. */
+  clip_skip?: number | null;
   guidance_scale?: number | null;
   height?: number | null;
+  /** Base64 of a PNG or JPEG to start from, at most 2 MB. */
+  image?: string | null;
   lora_scale?: number;
+  /** Base64 of a PNG or JPEG of the image's size: the image changes only where it is white. */
+  mask_image?: string | null;
   negative_prompt?: string | null;
   num_images_per_prompt?: number;
   num_inference_steps?: number | null;
   /** What to draw. Name the subject by the model's trigger word, or write `<<TOK>>`. */
   prompt: string;
+  /** Whether `(word:1.2)`, `(word)` and `[word]` in the prompts weigh words. */
+  prompt_weights?: boolean;
   scheduler?: "DDIMScheduler" | "DDPMScheduler" | "DEISMultistepScheduler" | "DPMSolverMultistepScheduler" | "DPMSolverSinglestepScheduler" | "EulerAncestralDiscreteScheduler" | "EulerDiscreteScheduler" | "HeunDiscreteScheduler" | "KDPM2AncestralDiscreteScheduler" | "KDPM2DiscreteScheduler" | "LCMScheduler" | "PNDMScheduler" | "UniPCMultistepScheduler" | "DDIM" | "DDPM" | "Euler a" | "LCM" | "PLMS" | "DEIS" | "DEIS Karras" | "DEIS Exponential" | "DPM++ 2M" | "DPM++ 2M Karras" | "DPM++ 2M Exponential" | "DPM++ 2M SDE" | "DPM++ 2M SDE Karras" | "DPM++ 2M SDE Exponential" | "DPM++ SDE" | "DPM++ SDE Karras" | "DPM++ SDE Exponential" | "DPM2" | "DPM2 Karras" | "DPM2 Exponential" | "DPM2 a" | "DPM2 a Karras" | "DPM2 a Exponential" | "Euler" | "Euler Karras" | "Euler Exponential" | "Heun" | "Heun Karras" | "Heun Exponential" | "UniPC" | "UniPC Karras" | "UniPC Exponential" | null;
   /** Absent: one is drawn, and the answer names it. */
   seed?: number | null;
+  /** With an image: the share of it that may change; absent: 0.8. */
+  strength?: number | null;
   style?: "photo" | "cinematic" | "studio" | "analog" | "watercolor" | "oil" | "pencil" | "comic" | "anime" | "3d" | null;
   width?: number | null;
 }

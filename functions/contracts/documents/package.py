@@ -99,6 +99,10 @@ class MixedAdapter(Document):
     weight: float
 
 
+Ignored = Literal["lora_tag"]
+"""``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here."""
+
+
 class GenerationInfo(Document):
     """The ``info`` output of every answer: the weights and settings that made its pictures."""
 
@@ -124,6 +128,15 @@ class GenerationInfo(Document):
 
     image_sha256: Sha256 | None = None
     """SHA-256 of the start image's file."""
+
+    mask_sha256: Sha256 | None = None
+    """SHA-256 of the mask's file; absent: the whole image could change."""
+
+    clip_skip: int | None = None
+    """Number of the text encoders' last layers that were left out; absent: none."""
+
+    ignored: tuple[Ignored, ...] = ()
+    """What was left out of the prompts."""
 
     scheduler: str
     """Class name in diffusers."""

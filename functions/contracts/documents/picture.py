@@ -35,6 +35,12 @@ MAX_PROMPT_CHARACTERS = 2000
 MAX_IMAGE_BYTES = 6 << 20
 """Largest size of the start image's file. SageMaker takes requests of up to 25 MB."""
 
+MAX_MASK_BYTES = 512 << 10
+"""Largest size of the mask's file; a mask of one channel in PNG is far below it."""
+
+MAX_MASK_CHARACTERS = MAX_MASK_BYTES * 4 // 3 + 4
+"""The same in base64."""
+
 DEFAULT_STRENGTH = 0.8
 """The default of diffusers."""
 
@@ -89,6 +95,17 @@ class PictureArguments(Document):
     """Share of the start image that may change: 1 keeps nothing of it. The same share of the steps
     is run."""
 
+    mask_image: Annotated[str, Field(max_length=MAX_MASK_CHARACTERS)] | None = None
+    """Base64 of a PNG or JPEG of the image's size: the image changes only where it is white."""
+
+    prompt_weights: bool = True
+    """Whether ``(word:1.2)``, ``(word)`` and ``[word]`` weigh words, as in AUTOMATIC1111; false:
+    brackets are text."""
+
+    clip_skip: Annotated[int, Field(ge=1, le=11)] | None = None
+    """Number of the text encoders' last layers that are left out. AUTOMATIC1111 and kohya count one
+    more: their 2 is 1 here."""
+
     num_images_per_prompt: Annotated[int, Field(ge=1, le=4)] = 1
 
     scheduler: Scheduler | None = None
@@ -138,6 +155,7 @@ PictureCode = Literal[
     "wrong_base",
     "busy",
     "base_unavailable",
+    "model_unloaded",
     "generation_failed",
     "memory_pressure",
     "unsafe_picture",
@@ -145,9 +163,13 @@ PictureCode = Literal[
     "picture_degenerate",
     "not_in_time",
     "over_budget",
+    "answer_too_large",
     "cancelled",
 ]
 """The code of a failed picture request."""
 
 ERROR_PREFIX = "likeness/"
 """Prefix of an error's text, ``likeness/<PictureCode>: <fixed text>``; never a user's text."""
+
+NO_VERSION = "has no available versions"
+"""Triton's own words for a model that is being loaded or unloaded: it will be there again."""

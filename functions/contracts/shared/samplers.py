@@ -117,6 +117,7 @@ ALIASES = {
     "batch_size": "num_images_per_prompt",
     "num_outputs": "num_images_per_prompt",
     "num_images": "num_images_per_prompt",
+    "mask": "mask_image",
     "denoise": "strength",
     "denoising_strength": "strength",
     "prompt_strength": "strength",

@@ -113,7 +113,7 @@ def _ask(services: DrawingServices, wanted: PictureOrder, model: ModelRecord) ->
         PictureWaitsError: the endpoint may draw it later.
         PictureFailedError: it will not.
     """
-    body = kserve_request(wanted.prompt, wanted.negative_prompt, wanted.arguments)
+    body = kserve_request(wanted.prompt, wanted.negative_prompt, wanted.arguments, wanted.image)
     try:
         drawn = parse_pictures(services.endpoint.invoke(model.target_model, body))
     except EndpointMissingError:
@@ -153,7 +153,7 @@ def _keep(
         model=model.target_model,
         prompt=wanted.prompt,
         negative_prompt=wanted.negative_prompt,
-        arguments=wanted.arguments,
+        arguments=wanted.arguments.model_copy(update={"mask_image": None}),
         info=drawn.info,
         files={file.file: file.sha256 for file in files},
         created_at=services.now().isoformat(),

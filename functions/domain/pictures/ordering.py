@@ -53,6 +53,7 @@ def order(
         model_id=model.model_id,
         prompt=wanted.prompt,
         negative_prompt=wanted.negative_prompt,
+        image=wanted.image,
         arguments=arguments,
         created_at=now.isoformat(),
     )

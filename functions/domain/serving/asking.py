@@ -21,12 +21,25 @@ class Drawn(NamedTuple):
     """PNG files, one for each of ``info.seeds``."""
 
 
-def kserve_request(prompt: str, negative_prompt: str | None, arguments: PictureArguments) -> bytes:
-    """Return the body of a request; what is not set is left to the model's base."""
+def kserve_request(
+    prompt: str,
+    negative_prompt: str | None,
+    arguments: PictureArguments,
+    image: str | None = None,
+) -> bytes:
+    """Return the body of a request; what is not set is left to the model's base.
+
+    Args:
+        prompt: what to draw.
+        negative_prompt: what to avoid.
+        arguments: beside the prompts.
+        image: base64 of a PNG or JPEG to start from.
+    """
     values = {
         picture.PROMPT: prompt,
         picture.NEGATIVE_PROMPT: negative_prompt,
         picture.GEN_ARGS: arguments.model_dump_json(exclude_unset=True),
+        picture.IMAGE: image,
     }
     inputs = [
         {"name": name, "datatype": "BYTES", "shape": list(picture.WIRE_SHAPE), "data": [value]}

@@ -6,6 +6,7 @@ import time
 from http import HTTPStatus
 from importlib import import_module
 
+from contracts.shared.limits import MAX_PAYLOAD_BYTES
 from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import host
 from local.sagemaker.api.errors import ServiceError
@@ -14,7 +15,6 @@ from local.sagemaker.hosting.model_errors import ModelError
 
 Answer = tuple[int, dict[str, str], bytes]
 
-MAX_PAYLOAD = 25 << 20
 TARGET = "x-amzn-sagemaker-target-model"
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
@@ -43,8 +43,8 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
     if not target:
         message = "Target Model must be specified when invoking a multi-model endpoint."
         raise ServiceError("ValidationError", message)
-    if len(body) > MAX_PAYLOAD:
-        message = f"The payload is larger than {MAX_PAYLOAD} bytes."
+    if len(body) > MAX_PAYLOAD_BYTES:
+        message = f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."
         raise ServiceError("ValidationError", message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     passed = {
         title: headers[title.lower()]
@@ -53,6 +53,9 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
     }
     started = time.monotonic()
     reply = instance.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
+    if len(reply.body) > MAX_PAYLOAD_BYTES:
+        reason = f"The response is larger than {MAX_PAYLOAD_BYTES} bytes."
+        raise ModelError(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
     _count(name, instance.variant, time.monotonic() - started)
     answer = {
         # In lower case, because ministack replaces "Content-Type" by the service's default.

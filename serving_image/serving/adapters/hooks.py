@@ -40,9 +40,12 @@ class AdapterHooks:
     def use(self, mixes: Sequence[Mix], dtype: torch.dtype | None = None) -> None:
         """Apply ``mixes[i]`` to batch row i from now on, in the type of the layers.
 
-        A batch may be a multiple of the mixes, whose order repeats.
+        A batch may be a multiple of the mixes, whose order repeats. So rows that are all alike are
+        one mix: the hooks of one user's rows stay, however many rows a pass has.
         """
-        if self.used == (wanted := (list(mixes), dtype)):
+        alike = all(mix == mixes[0] for mix in mixes[1:])
+        mixes = list(mixes[:1] if alike else mixes)
+        if self.used == (wanted := (mixes, dtype)):
             return
         self.clear()
         for name, hook in make_hooks(mixes, dtype):

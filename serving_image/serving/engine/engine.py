@@ -37,7 +37,7 @@ HOPE = 0.8
 """A row is given up when even this share of its expected time does not fit before its deadline."""
 
 IDLE_SECONDS = 0.2
-"""How often an idle engine looks for requests that were dropped."""
+"""How long an idle engine waits at most before it looks around."""
 
 OVERFLOW = "the picture's numbers overflow; lower lora_scale or the weights of the adapters"
 DEGENERATE = "the picture is of one colour or saturated; lower guidance_scale or lora_scale"
@@ -185,7 +185,6 @@ class Engine:
         *,
         free_memory: Callable[[], None] = lambda: None,
         weights: Mapping[str, float] | None = None,
-        find_dropped: Callable[[], Sequence[str]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make an engine.
@@ -197,11 +196,10 @@ class Engine:
             rows: largest number of rows in a pass.
             free_memory: frees what can be read again, such as idle adapters.
             weights: by user, how much more of the device than others; absent: 1.
-            find_dropped: returns the ids of requests whose callers have gone since the last call.
             clock: seconds.
         """
         self.artist, self.plan, self.speed, self.rows = artist, plan, speed, rows
-        self.free_memory, self.find_dropped, self.clock = free_memory, find_dropped, clock
+        self.free_memory, self.clock = free_memory, clock
         self.tags = StartTags(weights)
         self.pieces: list[Piece] = []
         self.shortages: dict[Bucket, tuple[int, int]] = {}
@@ -309,7 +307,7 @@ class Engine:
     def drop_departed(self) -> None:
         """Give up the requests whose callers have gone."""
         with self.wake:
-            gone, self.gone = {*self.gone, *self.find_dropped()}, []
+            gone, self.gone = set(self.gone), []
         if gone:
             named = [job for job in self.jobs() if job.request_id and job.request_id in gone]
             for job in named:
@@ -377,7 +375,12 @@ class Engine:
             self.shortages[bucket] = (2 * entries, self.counts.passes + RECOVERY_TICKS)
             if 2 * entries >= fitting:
                 del self.shortages[bucket]
-        return self.speed.worthwhile_entries(bucket.pixels, min(entries, fitting))
+        together = [p.entries for p in self.pieces if p.bucket == bucket and not p.alone]
+        # All rows of a pass are whole rows, so they are counted in rows' entries.
+        unit = max(together, default=1)
+        room = max(min(min(entries, fitting) // unit, self.rows), 1)
+        rows = self.speed.worthwhile_entries(unit * bucket.pixels, room, len(together))
+        return unit * rows
 
     # ---- the work ---------------------------------------------------------------------------
 

@@ -45,19 +45,32 @@ class Speed:
         ratio = min(max(ratio, 1 / MAX_CORRECTION), MAX_CORRECTION)
         self.correction = MEMORY * self.correction + (1 - MEMORY) * ratio
 
-    def worthwhile_entries(self, pixels: int, limit: int) -> int:
+    def worthwhile_entries(self, pixels: int, limit: int, waiting: int = 0) -> int:
         """Return how many entries are worth a pass, at most ``limit``.
+
+        Entries that wait are drawn in whole passes: of 32 that wait, 16 a pass take two passes, and
+        14 a pass take three. So all that ``waiting`` entries take is compared; 0: very many wait.
 
         >>> Speed(0.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
         1
-        >>> Speed(9.0, per_megapixel=1.0, decode_per_megapixel=1.0).worthwhile_entries(10**6, 16)
+        >>> speed = Speed(9.0, per_megapixel=1.0, decode_per_megapixel=1.0)
+        >>> speed.worthwhile_entries(10**6, 16)
         15
+        >>> speed.worthwhile_entries(10**6, 16, waiting=32)
+        16
         """
-        best = self._raw(limit, pixels) / limit
+        best = self._each(limit, pixels, waiting)
         for entries in range(1, limit):
-            if self._raw(entries, pixels) / entries <= WORTHWHILE * best:
+            if self._each(entries, pixels, waiting) <= WORTHWHILE * best:
                 return entries
         return limit
+
+    def _each(self, entries: int, pixels: int, waiting: int) -> float:
+        """Return the seconds of one entry's step in passes of so many."""
+        if not waiting:
+            return self._raw(entries, pixels) / entries
+        passes = -(-waiting // entries)
+        return passes * self.fixed / waiting + self.per_megapixel * pixels / 1e6
 
     def _raw(self, entries: int, pixels: int) -> float:
         return self.fixed + self.per_megapixel * entries * pixels / 1e6

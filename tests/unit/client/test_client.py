@@ -118,8 +118,10 @@ def test_a_request_that_is_sent_again_asks_for_the_same_picture() -> None:
         error("ModelError", 507, "no room"),
         error("ModelError", 0, "timed out"),
         error("ModelError", 400, '{"error":"[request id: <id>] Exceeds maximum queue size"}'),
+        error("ModelError", 404, "Request for unknown model: 'm' has no available versions"),
         refused("busy"),
         refused("base_unavailable"),
+        refused("model_unloaded", 404),
         refused("memory_pressure", 507),
     ],
 )
@@ -264,6 +266,11 @@ def test_the_command_line_starts_from_a_file(
     assert main([*words, *more]) == 0
     assert base64.b64decode(endpoint.sent()["image"]) == b"a file"
     assert json.loads(endpoint.sent()["gen_args"]) == {"seed": 7, "strength": 0.4}
+    masked = ["--mask", str(tmp_path / "start.png"), "--no-prompt-weights", "--clip-skip", "1"]
+    assert main([*words, *more, *masked]) == 0
+    sent = json.loads(endpoint.sent()["gen_args"])
+    assert base64.b64decode(sent["mask_image"]) == b"a file"
+    assert (sent["prompt_weights"], sent["clip_skip"]) == (False, 1)
 
 
 def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from contracts.documents.api.pictures import PictureOrder
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject, SignedReceipt, digest_of
-from contracts.documents.picture import PictureArguments
+from contracts.documents.picture import OtherModel, PictureArguments, StoredPictures
 from contracts.documents.training import TrainingPlan
 from contracts.documents.upload.consent import Consent
 from contracts.errors import StageInputError, SubjectErasedError
@@ -42,6 +43,8 @@ from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 TOGETHER = replace(SETTINGS, quota=1, max_batch=4)
 TENANT = ErasureSubject(tenant="acme")
 MODEL = ErasureSubject(tenant="acme", model_id=job_id(1))
+
+GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "golden"
 
 
 class Erasing(World):
@@ -216,6 +219,24 @@ def test_a_photo_takes_the_models_with_it_that_have_learnt_it() -> None:
     assert job_id(1) not in world.jobs.records
 
 
+def test_an_upload_takes_its_models_with_it_and_no_other_upload_s() -> None:
+    world = Erasing()
+    for number in (1, 2):
+        world.enter(number, f"token-{number}")
+    stop_and_erase(world, ErasureSubject(tenant="acme", upload="u1"))
+    assert list(world.jobs.records) == [job_id(2)]
+
+
+def test_a_sweep_s_model_takes_its_trials_with_it() -> None:
+    world = Erasing()
+    for number in (1, 2, 3):
+        world.enter(number, f"token-{number}")
+    trial = world.jobs.records[job_id(2)].model_copy(update={"trial_of": job_id(1)})
+    world.jobs.records[job_id(2)] = trial
+    stop_and_erase(world, MODEL)
+    assert list(world.jobs.records) == [job_id(3)]
+
+
 def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     world = Erasing()
     world.enter(1, "token-1")
@@ -250,6 +271,22 @@ def test_a_model_takes_its_orders_with_it_and_no_other_s() -> None:
     left = [key for key in world.uploads.versions if "/pictures/" in key]
     prefix = layout.pictures_prefix("acme", f"pic_{2:024x}")
     assert left == [prefix + layout.ORDER_FILE, prefix + layout.picture_file(0, "png")]
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_a_model_takes_the_pictures_with_it_into_which_it_was_mixed(mixed: bool) -> None:
+    world = Erasing()
+    world.train(1, 2)
+    stored = StoredPictures.model_validate_json((GOLDEN / "StoredPictures.v1.json").read_bytes())
+    erased = OtherModel(model=f"{job_id(1)}-0123456789ab.tar.gz", weight=0.5)
+    arguments = stored.arguments.model_copy(update={"adapters": (erased,) if mixed else ()})
+    changes = {"model": f"{job_id(2)}-0123456789ab.tar.gz", "arguments": arguments}
+    prefix = layout.pictures_prefix("acme", "p1")
+    write_document(world.uploads, prefix + layout.PICTURES_FILE, stored.model_copy(update=changes))
+    stop_and_erase(world, MODEL)
+    assert [key for key in world.uploads.versions if key.startswith(prefix)] == (
+        [] if mixed else [prefix + layout.PICTURES_FILE]
+    )
 
 
 def test_without_time_the_rows_stay_for_the_next_round() -> None:
@@ -429,6 +466,34 @@ def test_what_was_erased_is_not_accepted_again(subject: ErasureSubject) -> None:
     with pytest.raises(SubjectErasedError):
         accept_request(announced(key), intake, NOON)
     assert erasures.leases == {}, "no row of it comes back"
+
+
+def test_the_content_of_an_erased_model_is_not_accepted_under_another_upload() -> None:
+    erasures = MemoryErasures()
+    intake = replace(memory_intake(), tombstones=erasures)
+    key = put_upload(intake, {"a.jpg": b"photo"})
+    model_id = accept_request(announced(key), intake, NOON).job.job_id
+    erasures.entomb(ErasureSubject(tenant="acme", model_id=model_id), NOON)
+    again = put_upload(intake, {"b.jpg": b"photo"}, place=("acme", "second"))
+    with pytest.raises(SubjectErasedError):
+        accept_request(announced(again, "arn:2"), intake, NOON)
+
+
+class ErasedMeanwhile(MemoryErasures):
+    """Somebody erases the tenant between the first look for a tombstone and the lease."""
+
+    def begin_accepting(self, tenant: str, upload: str, now: datetime) -> None:
+        self.entomb(ErasureSubject(tenant=tenant), now)
+        super().begin_accepting(tenant, upload, now)
+
+
+def test_an_erasure_that_comes_before_the_lease_ends_the_acceptance() -> None:
+    erasures = ErasedMeanwhile()
+    intake = replace(memory_intake(), tombstones=erasures)
+    key = put_upload(intake, {"a.jpg": b"photo"})
+    with pytest.raises(SubjectErasedError):
+        accept_request(announced(key), intake, NOON)
+    assert set(erasures.leases.values()) == {None}, "the lease has ended"
 
 
 def test_erasing_waits_for_an_upload_that_is_being_accepted() -> None:

@@ -148,6 +148,8 @@ def test_groups_are_joined_by_their_mean_distance() -> None:
     chain = [(0.5 * n, 0.0) for n in range(6)]
     assert len({*groups_of(chain)}) > 1, "a chain of near neighbours is not one person"
     assert groups_of([]) == []
+    assert groups_of([(0.0,), (0.59,)]) == [1, 1], "strangers are 0.8 apart, one person up to 0.44"
+    assert groups_of([(0.0,), (0.61,)]) == [1, 2]
 
 
 def views(turns: tuple[float, ...], shares: tuple[float, ...]) -> MemoryFaceFinder:

@@ -6,9 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.documents.api.pictures import NewPicture, PictureRow, PictureTask
+from contracts.documents.api.pictures import (
+    MAX_API_IMAGE_CHARACTERS,
+    NewPicture,
+    PictureRow,
+    PictureTask,
+)
 from contracts.documents.model import ModelRecord
-from contracts.documents.picture import StoredPictures
+from contracts.documents.picture import (
+    MAX_MASK_CHARACTERS,
+    MAX_PROMPT_CHARACTERS,
+    StoredPictures,
+)
 from contracts.errors import (
     EndpointMissingError,
     ModelNotReadyError,
@@ -34,7 +43,7 @@ from domain.pictures.ordering import (
     own_picture,
     prefix_of,
 )
-from domain.ports.storage import read_document
+from domain.ports.storage import DOCUMENT_LIMIT, read_document
 from tests.fakes.endpoint_invoker import MemoryEndpointInvoker
 from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
 from tests.fakes.models import MemoryModels
@@ -129,6 +138,29 @@ def test_an_order_is_drawn_and_lies_beside_its_picture() -> None:
     assert about.arguments.num_inference_steps == 5
     assert about.files == {"000.png": row.files[0].sha256}
     assert (made.seed, seeds_asked(world)) == (row.seed, {row.seed})
+
+
+def test_an_image_and_its_mask_reach_the_endpoint_and_stay_in_the_order() -> None:
+    world = World()
+    changing = {"image": "aW1hZ2U=", "mask_image": "bWFzaw==", "strength": 0.5}
+    row = world.order(prompt_weights=False, clip_skip=2, **changing)
+    world.draw()
+    sent = {one["name"]: one["data"][0] for one in json.loads(world.endpoint.asked[0])["inputs"]}
+    arguments = json.loads(sent["gen_args"])
+    assert sent["image"] == "aW1hZ2U="
+    assert arguments["mask_image"] == "bWFzaw=="
+    assert (arguments["strength"], arguments["clip_skip"]) == (0.5, 2)
+    assert arguments["prompt_weights"] is False
+    about = world.uploads.read(prefix_of(row) + "pictures.json", 1 << 20)
+    for encoded in (b"aW1hZ2U=", b"bWFzaw=="):
+        assert encoded not in about + row.model_dump_json().encode()
+        assert encoded not in world.queue.messages[0].task.model_dump_json().encode()
+        assert encoded in world.uploads.read(prefix_of(row) + "order.json", 1 << 20)
+
+
+def test_the_largest_order_is_a_document_that_can_be_read() -> None:
+    sizes = MAX_API_IMAGE_CHARACTERS + MAX_MASK_CHARACTERS + 4 * 2 * MAX_PROMPT_CHARACTERS
+    assert sizes + 10_000 < DOCUMENT_LIMIT
 
 
 def test_row_and_message_have_no_word_of_the_user() -> None:

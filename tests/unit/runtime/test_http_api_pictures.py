@@ -208,5 +208,6 @@ def test_what_openais_client_does_not_get_in_time_is_cancelled() -> None:
 def test_every_code_of_an_order_has_a_status() -> None:
     waits = {"endpoint_starting", "model_not_ready"}
     may_wait = {"busy", "base_unavailable", "memory_pressure", "adapter_not_loaded", "not_in_time"}
+    may_wait |= {"model_unloaded"}
     ends = {*get_args(OrderCode), *get_args(PictureCode)} - waits - may_wait
     assert ends <= set(STATUS)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +17,20 @@ from tests.unit.serving.test_tensors import BASE, ask
 ASKED: dict[str, Any] = {"seed": 7, "num_inference_steps": 10}
 
 
-def start_image(colour: str, strength: float) -> PictureRequest:
-    """A request with an image to start from."""
+def start_image(colour: str, strength: float, mask: str | None = None) -> PictureRequest:
+    """A request with an image to start from, and a mask of one grey."""
+    words: dict[str, Any] = {**ASKED, "strength": strength}
+    if mask is not None:
+        words["mask_image"] = encoded(Image.new("L", (8, 8), mask))
+    image = encoded(Image.new("RGB", (8, 8), colour)).encode()
+    return parse_request(b"a photo", b"", json.dumps(words).encode(), BASE, image)
+
+
+def encoded(image: Image.Image) -> str:
+    """Return a PNG in base64."""
     file = io.BytesIO()
-    Image.new("RGB", (8, 8), colour).save(file, "PNG")
-    words = f'{{"seed": 7, "num_inference_steps": 10, "strength": {strength}}}'
-    return parse_request(b"a photo", b"", words.encode(), BASE, base64.b64encode(file.getvalue()))
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def key(request: PictureRequest, caller: str = "a", weights: tuple[str, ...] = ("w 1.0",)) -> str:
@@ -48,10 +57,17 @@ def test_the_same_request_has_the_same_key() -> None:
         {"output_format": "jpeg"},
         {"output_format": "webp"},
         {"style": "cinematic"},
+        {"prompt_weights": False},
+        {"clip_skip": 1},
     ],
 )
 def test_whatever_changes_the_picture_changes_the_key(change: dict[str, Any]) -> None:
     assert key(ask(**{**ASKED, **change})) != key(ask(**ASKED))
+
+
+def test_a_mask_changes_the_key() -> None:
+    requests = [start_image("red", 0.5, mask) for mask in (None, "white", "grey")]
+    assert len({key(request) for request in requests}) == 3
 
 
 def test_words_models_and_weights_change_the_key() -> None:

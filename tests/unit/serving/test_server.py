@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from serving import base_folder, server, supervision
-from serving.preload import REPOSITORY_LOCK
+from serving.names import BASE_PID_FILE
+from serving.preload import LOOPBACK, REPOSITORY_LOCK
 from tests.unit.serving.test_tensors import BASE
 
 
@@ -70,7 +71,7 @@ def test_the_base_is_gone_only_while_its_process_is(tmp_path: Path) -> None:
     watch = server.BaseWatch(tmp_path)
     assert watch.gone_seconds() < 1  # it has not started yet
     base = subprocess.Popen(["sleep", "60"])
-    (tmp_path / server.BASE_PID_FILE).write_text(str(base.pid))
+    (tmp_path / BASE_PID_FILE).write_text(str(base.pid))
     assert watch.gone_seconds() < 1
     base.kill()
     base.wait()
@@ -78,7 +79,7 @@ def test_the_base_is_gone_only_while_its_process_is(tmp_path: Path) -> None:
     assert watch.gone_seconds() >= 0.05
 
 
-class MemoryEngine(supervision.EngineProcess):
+class MemoryEngine(supervision.Process):
     """An engine without a process; ``reasons`` are what ``look`` says in turn."""
 
     def __init__(self, *reasons: str) -> None:
@@ -97,10 +98,10 @@ def test_a_server_whose_forwarding_model_stays_dead_is_ended(
 ) -> None:
     monkeypatch.setattr(server, "DEAD_BASE_SECONDS", 0.1)
     monkeypatch.setattr("signal.signal", lambda _number, _handler: None)
-    (tmp_path / server.BASE_PID_FILE).write_text("none")
+    (tmp_path / BASE_PID_FILE).write_text("none")
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
     engine = MemoryEngine()
-    assert server.run(["sleep", "60"], environment, engine) != 0
+    assert server.run(["sleep", "60"], environment, [engine]) != 0
     assert "the base's model has died" in capsys.readouterr().err
     assert engine.stopped
 
@@ -110,13 +111,13 @@ def test_a_server_without_an_engine_is_ended_and_says_why(
 ) -> None:
     monkeypatch.setattr("signal.signal", lambda _number, _handler: None)
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
-    assert server.run(["sleep", "600"], environment, MemoryEngine("it is gone")) == 2
+    assert server.run(["sleep", "600"], environment, [MemoryEngine("it is gone")]) == 2
     assert "serve: it is gone; stopping" in capsys.readouterr().err
 
 
-def engine_of(script: str, tmp_path: Path) -> supervision.EngineProcess:
-    return supervision.EngineProcess(
-        ["sh", "-c", script], dict(os.environ), tmp_path / "socket", lambda: None
+def engine_of(script: str, tmp_path: Path) -> supervision.Process:
+    return supervision.Process(
+        "the engine", ["sh", "-c", script], dict(os.environ), tmp_path / "socket", lambda: None
     )
 
 
@@ -124,13 +125,13 @@ def test_an_engine_that_was_ready_is_started_again(tmp_path: Path) -> None:
     engine = engine_of("exec sleep 600", tmp_path)
     try:
         for _ in range(2 * supervision.MAX_FAILED_STARTS):
-            engine.socket.touch()
+            engine.ready.touch()
             assert engine.look() is None
             engine.process.kill()
             engine.process.wait()
             assert engine.look() is None
             assert engine.process.poll() is None, "it runs again"
-            assert not engine.socket.exists(), "nobody connects to the dead one"
+            assert not engine.ready.exists(), "nobody connects to the dead one"
     finally:
         engine.stop()
     assert engine.process.poll() is not None
@@ -190,11 +191,14 @@ def test_the_image_s_server_comes_first(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(server, "IMAGE_TRITON", tmp_path)
     triton = server.find_triton(tmp_path)
     assert (triton.program, triton.libraries) == (tmp_path / "bin/tritonserver", ())
-    command = server.make_command(triton, tmp_path / "repository", tmp_path)
+    command = server.make_command(triton, tmp_path / "repository", tmp_path, 8080)
     assert "--allow-http=false" in command
     assert "--load-model=likeness_base" in command
     assert "--model-namespacing=false" in command
-    assert [library.stem for library in triton.preloads] == [REPOSITORY_LOCK]
+    assert [library.stem for library in triton.preloads] == [REPOSITORY_LOCK, LOOPBACK]
+    monkeypatch.setenv("LIKENESS_FRONT", "off")
+    (alone,) = server.find_triton(tmp_path).preloads
+    assert alone.stem == REPOSITORY_LOCK, "then SageMaker reaches Triton itself"
 
 
 def test_an_operator_s_own_library_stays_preloaded(
@@ -204,3 +208,26 @@ def test_an_operator_s_own_library_stays_preloaded(
     triton = server.Triton(tmp_path, tmp_path, (), (tmp_path / "lock.so",))
     environment = server.make_environment(triton, tmp_path)
     assert environment["LD_PRELOAD"] == f"{tmp_path}/lock.so:/usr/lib/libjemalloc.so"
+
+
+def test_triton_takes_a_port_of_sagemaker_s_range_behind_the_front(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "9000")
+    monkeypatch.setenv("SAGEMAKER_SAFE_PORT_RANGE", "9000-9015")
+    assert server.choose_ports() == (9000, 9001)
+    monkeypatch.setenv("LIKENESS_FRONT", "off")
+    assert server.choose_ports() == (9000, 9000)
+    monkeypatch.delenv("SAGEMAKER_SAFE_PORT_RANGE")
+    monkeypatch.delenv("LIKENESS_FRONT")
+    sagemaker, triton = server.choose_ports()
+    assert sagemaker == 9000
+    assert triton not in {0, 9000}
+
+
+def test_a_front_that_sees_no_way_out_ends_the_container(tmp_path: Path) -> None:
+    front = supervision.Process(
+        "the front", ["sh", "-c", "exit 3"], dict(os.environ), tmp_path / "ready", lambda: None
+    )
+    front.process.wait()
+    assert front.look() == "a model's process died with requests, so Triton can never unload it"

@@ -21,6 +21,7 @@ from serving.base_folder import (
     sha256_of,
     verify,
 )
+from serving.names import BASE_PID_FILE
 from tests.unit.serving.test_server import MemoryEngine, write_base
 
 TRITON = server.Triton(Path("/t/bin/tritonserver"), Path("/t/backends"), (), ())
@@ -50,7 +51,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_line_is_this(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
-    assert server.make_command(TRITON, repository, tmp_path) == [
+    assert server.make_command(TRITON, repository, tmp_path, 8080) == [
         "/t/bin/tritonserver",
         "--allow-sagemaker=true",
         "--allow-http=false",
@@ -77,7 +78,7 @@ def test_sagemaker_s_variables_become_flags(
     for number, name in enumerate(SAGEMAKER[:6]):
         monkeypatch.setenv(name, f"{number}")
     monkeypatch.setenv("SAGEMAKER_TRITON_ADDITIONAL_ARGS", "--one=1  --two")
-    command = server.make_command(TRITON, tmp_path, tmp_path)
+    command = server.make_command(TRITON, tmp_path, tmp_path, 0)
     assert command[5] == "--sagemaker-port=0"
     assert command[16:] == [
         "--sagemaker-safe-port-range=1",
@@ -169,7 +170,7 @@ def test_our_signals_reach_the_server_and_its_status_is_ours(
     left = tmp_path / f"likeness_{os.getpid()}_x"
     left.touch()
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path), "CODE": "3"}
-    assert server.run(["sh", "-c", "exit $CODE"], environment, MemoryEngine()) == 3
+    assert server.run(["sh", "-c", "exit $CODE"], environment, [MemoryEngine()]) == 3
     assert set(handlers) == {signal.SIGTERM, signal.SIGINT}
     assert not left.exists(), "what it left in shared memory is swept"
 
@@ -182,7 +183,7 @@ def test_a_server_is_told_to_end_by_the_signal_that_we_get(
     environment = os.environ | {"LIKENESS_RUN_DIR": str(tmp_path)}
     end_us = "trap 'exit 9' TERM; kill -TERM $PPID; while true; do sleep 0.1; done"
     try:
-        assert server.run(["sh", "-c", end_us], environment, MemoryEngine()) == 9
+        assert server.run(["sh", "-c", end_us], environment, [MemoryEngine()]) == 9
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
@@ -199,11 +200,11 @@ def test_a_signal_that_comes_before_the_server_has_started_reaches_it() -> None:
 def test_a_base_that_comes_back_is_not_gone(tmp_path: Path) -> None:
     watch = server.BaseWatch(tmp_path)
     watch.seen_alive = time.monotonic() - 100
-    (tmp_path / server.BASE_PID_FILE).write_text("999999999")
+    (tmp_path / BASE_PID_FILE).write_text("999999999")
     assert watch.gone_seconds() >= 100
-    (tmp_path / server.BASE_PID_FILE).write_text(str(os.getpid()))
+    (tmp_path / BASE_PID_FILE).write_text(str(os.getpid()))
     assert watch.gone_seconds() < 60
-    assert server.BASE_PID_FILE == "base.pid"
+    assert BASE_PID_FILE == "base.pid"
 
 
 # --- metrics --------------------------------------------------------------------------------

@@ -11,7 +11,12 @@ import pytest
 from PIL import Image, ImageFile
 
 from contracts.base import BaseCard
-from contracts.documents.picture import DEFAULT_STRENGTH, MAX_IMAGE_BYTES, PictureArguments
+from contracts.documents.picture import (
+    DEFAULT_STRENGTH,
+    MAX_IMAGE_BYTES,
+    MAX_MASK_CHARACTERS,
+    PictureArguments,
+)
 from contracts.shared.samplers import ALIASES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
@@ -220,6 +225,58 @@ def test_a_strength_needs_an_image_and_a_step() -> None:
     with pytest.raises(PictureError, match="strength: it leaves no step"):
         ask_from(WHOLE, strength=0.3, num_inference_steps=3)
     assert ask_from(WHOLE, strength=0.34, num_inference_steps=3).strength == 0.34
+
+
+def mask_of(image: Image.Image, kind: str = "PNG") -> str:
+    return base64.b64encode(file_of(image, kind)).decode()
+
+
+def test_a_mask_is_cut_as_its_image_is_and_has_two_values() -> None:
+    grey = Image.new("L", (300, 100), 0)
+    grey.paste(200, (150, 0, 300, 100))
+    photo = file_of(Image.new("RGB", (300, 100), "red"))
+    request = ask_from(photo, width=128, height=128, mask_image=mask_of(grey))
+    assert request.image is not None
+    assert request.image.mask is not None
+    assert request.image.mask.size == (128, 128)
+    assert [request.image.mask.getpixel((x, 64)) for x in (5, 122)] == [0, 255]
+    assert set(request.image.mask.tobytes()) == {0, 255}
+    assert request.image.mask_sha256 == sha256(file_of(grey)).hexdigest()
+    renamed = ask_from(photo, width=128, height=128, mask=mask_of(grey))
+    assert renamed.image is not None
+    assert renamed.image.mask_sha256 == request.image.mask_sha256
+
+
+@pytest.mark.parametrize(
+    ("mask", "why"),
+    [
+        (Image.new("L", (64, 63), 255), "its size is not the image's"),
+        (Image.new("L", (64, 64), 127), "nothing in it is white"),
+        (Image.new("RGBA", (64, 64), "white"), "it is transparent"),
+        (Image.new("1", (8000, 6000)), "at most 25 million pixels"),
+    ],
+)
+def test_a_mask_that_masks_nothing_sensible_is_refused(mask: Image.Image, why: str) -> None:
+    with pytest.raises(PictureError, match=f"invalid_argument: mask_image: {why}"):
+        ask_from(WHOLE, mask_image=mask_of(mask))
+
+
+def test_a_mask_needs_an_image_and_is_a_picture_of_a_sensible_size() -> None:
+    white = mask_of(Image.new("L", (64, 64), 255))
+    with pytest.raises(PictureError, match="mask_image: it needs an image"):
+        ask(mask_image=white)
+    with pytest.raises(PictureError, match="mask_image: not the base64"):
+        ask_from(WHOLE, mask_image="OOM!")
+    with pytest.raises(PictureError, match="mask_image: String should have at most"):
+        ask_from(WHOLE, mask_image="A" * (MAX_MASK_CHARACTERS + 1))
+
+
+def test_base64_with_line_breaks_is_read() -> None:
+    broken = base64.encodebytes(WHOLE)
+    assert broken.count(b"\n") > 1
+    request = parse_request(b"a", b"", b"", BASE, broken.replace(b"\n", b"\r\n"))
+    assert request.image is not None
+    assert request.image.sha256 == sha256(WHOLE).hexdigest()
 
 
 def test_an_error_never_repeats_the_user() -> None:

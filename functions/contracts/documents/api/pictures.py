@@ -9,6 +9,7 @@ from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
 from contracts.documents.api.jobs import JobFailure
 from contracts.documents.api.numbers import NUMBER
 from contracts.documents.picture import (
+    MAX_MASK_CHARACTERS,
     MAX_PROMPT_CHARACTERS,
     PictureArguments,
     PictureCode,
@@ -44,6 +45,14 @@ Prompt = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CH
 NegativePrompt = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS)]
 
 
+MAX_API_IMAGE_CHARACTERS = (2 << 20) * 4 // 3 + 4
+"""Largest start image in base64: with its mask it fits into a stored document of 4 MB, and into the
+6 MB of a function's request."""
+
+BESIDE = {"prompt", "negative_prompt", "seed", "image"}
+"""Fields that are no PictureArguments, or are set otherwise."""
+
+
 class NewPicture(Document):
     """Body of ``POST /v1/models/{id}/pictures``; the fields are those of PictureArguments."""
 
@@ -71,9 +80,24 @@ class NewPicture(Document):
 
     style: Style | None = None
 
+    image: Annotated[str, StringConstraints(max_length=MAX_API_IMAGE_CHARACTERS)] | None = None
+    """Base64 of a PNG or JPEG to start from, at most 2 MB."""
+
+    strength: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
+    """With an image: the share of it that may change; absent: 0.8."""
+
+    mask_image: Annotated[str, StringConstraints(max_length=MAX_MASK_CHARACTERS)] | None = None
+    """Base64 of a PNG or JPEG of the image's size: the image changes only where it is white."""
+
+    prompt_weights: bool = True
+    """Whether ``(word:1.2)``, ``(word)`` and ``[word]`` in the prompts weigh words."""
+
+    clip_skip: Annotated[int, Field(ge=1, le=11), NUMBER] | None = None
+    """Number of the text encoders' last layers that are left out."""
+
     def arguments(self, seed: int) -> PictureArguments:
         """Return what the endpoint gets beside the prompts."""
-        given = self.model_dump(exclude={"prompt", "negative_prompt", "seed"}, exclude_unset=True)
+        given = self.model_dump(exclude=BESIDE, exclude_unset=True)
         return PictureArguments(**given, seed=seed if self.seed is None else self.seed)
 
 
@@ -91,6 +115,9 @@ class PictureOrder(Document):
     prompt: str
 
     negative_prompt: str | None
+
+    image: str | None = None
+    """The picture to start from, in base64."""
 
     arguments: PictureArguments
     """With a seed: drawing again draws the same pictures."""

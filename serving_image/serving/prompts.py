@@ -1,0 +1,162 @@
+"""Encodes prompts that diffusers' pipelines do not: with weights, of more than CLIP's 75 tokens.
+
+CLIP reads 77 tokens, of which the first and the last are its own. A longer text is split after each
+75 tokens, and each chunk is encoded as a text of its own, as AUTOMATIC1111 does (but chunks are not
+moved to a comma). The pooled embedding is the first chunk's. The embeddings of a chunk are
+multiplied by its tokens' weights, and then scaled so that their mean is as before.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from serving.prompt_weights import WeightedPrompt
+from serving.tensors import PictureError
+
+
+class Token(NamedTuple):
+    """A token of a text, without CLIP's own ones."""
+
+    id: int
+    weight: float
+
+
+Chunks = list[list[Token]]
+"""Tokens of a text by chunk."""
+
+
+def count_chunks(tokenizer: Any, *prompts: WeightedPrompt) -> int:  # noqa: ANN401
+    """Return how many chunks the longest prompt needs, at least 1."""
+    return max(len(split(tokenizer, prompt)) for prompt in prompts)
+
+
+def split(tokenizer: Any, prompt: WeightedPrompt) -> Chunks:  # noqa: ANN401
+    """Split a prompt's tokens into chunks; an empty prompt is one empty chunk."""
+    size, chunks = tokenizer.model_max_length - 2, Chunks()
+    for part in prompt.parts:
+        tokens = [
+            Token(id_, span.weight)
+            for span in part
+            for id_ in tokenizer(span.text, add_special_tokens=False).input_ids
+        ]
+        chunks += [tokens[start : start + size] for start in range(0, len(tokens), size)] or [[]]
+    return chunks
+
+
+def check_clip_skip(pipeline: Any, clip_skip: int | None) -> None:  # noqa: ANN401
+    """Raise if a base's text encoders have too few layers for ``clip_skip``."""
+    skipped_already = 0 if getattr(pipeline, "text_encoder_2", None) is None else 1
+    encoders = [pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)]
+    layers = min(one.config.num_hidden_layers for one in encoders if one is not None)
+    most = layers - skipped_already
+    if clip_skip is not None and clip_skip > most:
+        message = f"clip_skip: at most {most} with this base"
+        raise PictureError("invalid_argument", message)
+
+
+def encode_prompts(
+    pipeline: Any,  # noqa: ANN401
+    prompt: WeightedPrompt,
+    negative_prompt: WeightedPrompt | None,
+    chunks: int,
+    clip_skip: int | None = None,
+) -> dict[str, Tensor]:
+    """Return the pipeline's arguments in place of its prompts.
+
+    ``negative_prompt`` is None where the pipeline needs none, or fills it with zeros. Embeddings
+    are (1, chunks * 77, width), pooled ones (1, width).
+    """
+    arguments = encode(pipeline, [prompt], chunks, clip_skip)
+    if negative_prompt is not None:
+        negative = encode(pipeline, [negative_prompt], chunks, clip_skip)
+        arguments |= {f"negative_{name}": tensor for name, tensor in negative.items()}
+    return arguments
+
+
+def encode(
+    pipeline: Any,  # noqa: ANN401
+    prompts: Sequence[WeightedPrompt],
+    chunks: int,
+    clip_skip: int | None = None,
+) -> dict[str, Tensor]:
+    """Encode prompts with every text encoder; shorter ones get empty chunks.
+
+    Args:
+        pipeline: a Stable Diffusion or SDXL pipeline.
+        prompts: a row each.
+        chunks: of the longest prompt.
+        clip_skip: number of the text encoders' last layers that are left out, as diffusers counts.
+    """
+    skipped = clip_skip or 0
+    if getattr(pipeline, "text_encoder_2", None) is None:
+        encoder, chunked = pipeline.text_encoder, make_chunks(pipeline.tokenizer, prompts, chunks)
+        parts = []
+        for ids, weights in chunked:
+            output = encoder(ids.to(pipeline.device), output_hidden_states=True)
+            states = output.last_hidden_state
+            if skipped:
+                states = final_norm(encoder)(output.hidden_states[-(skipped + 1)])
+            parts.append(weigh(states, weights))
+        return {"prompt_embeds": torch.cat(parts, dim=1)}
+    sides = []
+    for tokenizer, encoder in (
+        (pipeline.tokenizer, pipeline.text_encoder),
+        (pipeline.tokenizer_2, pipeline.text_encoder_2),
+    ):
+        parts, pooled = [], []
+        for ids, weights in make_chunks(tokenizer, prompts, chunks):
+            output = encoder(ids.to(pipeline.device), output_hidden_states=True)
+            parts.append(weigh(output.hidden_states[-(skipped + 2)], weights))
+            pooled.append(output[0])
+        sides.append(torch.cat(parts, dim=1))
+    return {"prompt_embeds": torch.cat(sides, dim=-1), "pooled_prompt_embeds": pooled[0]}
+
+
+def final_norm(encoder: Any) -> Any:  # noqa: ANN401
+    """Return the norm behind a text encoder's last layer, which has two places in transformers."""
+    return getattr(encoder, "text_model", encoder).final_layer_norm
+
+
+def weigh(states: Tensor, weights: Tensor) -> Tensor:
+    """Multiply a chunk's embeddings by its tokens' weights; each row keeps its mean.
+
+    Args:
+        states: (rows, 77, width)
+        weights: (rows, 77)
+    """
+    if bool((weights == 1).all()):
+        return states
+    wide = states.float()
+    weighed = wide * weights.to(wide.device)[..., None]
+    scale = wide.mean(dim=(1, 2), keepdim=True) / weighed.mean(dim=(1, 2), keepdim=True)
+    return (weighed * torch.where(scale.isfinite(), scale, 1.0)).to(states.dtype)
+
+
+def make_chunks(
+    tokenizer: Any,  # noqa: ANN401
+    prompts: Sequence[WeightedPrompt],
+    chunks: int,
+) -> list[tuple[Tensor, Tensor]]:
+    """Return token ids and weights of each chunk, (rows, 77) both, between CLIP's own tokens."""
+    rows = [split(tokenizer, prompt) for prompt in prompts]
+    padded = [row + [[]] * (chunks - len(row)) for row in rows]
+    framed = [[frame(tokenizer, row[index]) for row in padded] for index in range(chunks)]
+    return [
+        (
+            torch.tensor([[token.id for token in row] for row in chunk]),
+            torch.tensor([[token.weight for token in row] for row in chunk]),
+        )
+        for chunk in framed
+    ]
+
+
+def frame(tokenizer: Any, tokens: list[Token]) -> list[Token]:  # noqa: ANN401
+    """Return one chunk as the tokenizer returns a text of these tokens."""
+    first, last, padding = (
+        Token(id_, 1.0)
+        for id_ in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    )
+    framed = [first, *tokens, last]
+    return framed + [padding] * (tokenizer.model_max_length - len(framed))

@@ -1,0 +1,99 @@
+"""Weights in prompts, as A1111's users write them, and what is refused rather than misread."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.prompt_weights import literal, read_weights
+from serving.tensors import PictureError
+
+
+def spans(text: str) -> list[tuple[str, float]]:
+    (part,) = read_weights(text).parts
+    return [(span.text, round(span.weight, 4)) for span in part]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", []),
+        ("a photo of sks", [("a photo of sks", 1)]),
+        ("a (photo)", [("a ", 1), ("photo", 1.1)]),
+        ("a ((photo))", [("a ", 1), ("photo", 1.21)]),
+        ("a [photo]", [("a ", 1), ("photo", 0.9091)]),
+        ("(photo:1.3)", [("photo", 1.3)]),
+        ("( photo : 1.3 )", [(" photo ", 1.3)]),
+        ("(photo:.5)", [("photo", 0.5)]),
+        ("(photo:-1)", [("photo", -1)]),
+        ("(a (b:2) c:1.5)", [("a ", 1.5), ("b", 3), (" c", 1.5)]),
+        ("([a])", [("a", 1)]),
+        (r"\(photo\)", [("(photo)", 1)]),
+        (r"(a \(b\):1.2)", [("a (b)", 1.2)]),
+        (r"a \\ b", [("a \\ b", 1)]),
+        (r"C:\dogs", [(r"C:\dogs", 1)]),
+        ("(never closed", [("never closed", 1.1)]),
+        ("never opened)", [("never opened)", 1)]),
+        ("never opened:1.2)", [("never opened:1.2)", 1)]),
+        ("ratio 16:9", [("ratio 16:9", 1)]),
+        ("(ratio 16:9, dog)", [("ratio 16:9, dog", 1.1)]),
+        ("one|other", [("one|other", 1)]),
+        ("(one|other)", [("one|other", 1.1)]),
+        ("小明 (微笑:1.2)", [("小明 ", 1), ("微笑", 1.2)]),
+        ("()", []),
+    ],
+)
+def test_brackets_weigh_what_is_in_them(text: str, read: list[tuple[str, float]]) -> None:
+    assert spans(text) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["[cat:dog:0.5]", "[dog:10]", "a [cat|dog] b", "[(cat):dog: .5 ]", "[a|b"]
+)
+def test_what_changes_between_steps_is_refused_or_never_misread(text: str) -> None:
+    if text == "[a|b":  # not closed, so A1111 reads it as text too
+        assert spans(text) == [("a|b", 0.9091)]
+        return
+    with pytest.raises(PictureError, match="are not supported"):
+        read_weights(text)
+
+
+@pytest.mark.parametrize("text", ["(dog:11)", "(((dog:5):5):5)", "(dog:-10.5)", "(" * 60 + "dog"])
+def test_a_weight_beyond_all_sense_is_refused(text: str) -> None:
+    with pytest.raises(PictureError, match="prompt: a weight is beyond 10"):
+        read_weights(text)
+
+
+def test_break_begins_a_new_chunk_as_a_word_of_its_own() -> None:
+    parts = read_weights("a dog BREAK (red:1.2) BREAKFAST").parts
+    assert [[span.text for span in part] for part in parts] == [["a dog"], ["red", " BREAKFAST"]]
+    assert read_weights("a BREAK b").plain is None
+
+
+def test_a_file_of_another_tool_is_left_out_and_reported() -> None:
+    prompt = read_weights("a dog <lora:my_style:0.8>, <LYCO:x:1>red")
+    assert (prompt.plain, prompt.ignored) == ("a dog , red", ("lora_tag",))
+    assert read_weights("a < b").ignored == ()
+
+
+def test_a_literal_prompt_has_no_weights() -> None:
+    text = r"a (dog:2) \( BREAK <lora:a:1>"
+    assert (literal(text).plain, literal(text).ignored) == (text, ())
+
+
+SIGNS = st.text(alphabet="ab ()[]:|\\.12<>-", max_size=40)
+
+
+@given(SIGNS)
+def test_every_text_is_read_or_refused_in_our_words(text: str) -> None:
+    try:
+        prompt = read_weights(text)
+    except PictureError as error:
+        assert str(error).startswith("likeness/invalid_argument: prompt: ")  # noqa: PT017 (not always)
+        return
+    for part in prompt.parts:
+        assert all(span.text for span in part)
+
+
+@given(st.text(alphabet="abc ,.é小", max_size=40))
+def test_a_text_without_brackets_is_as_it_was(text: str) -> None:
+    assert read_weights(text).plain == text
