@@ -6,7 +6,7 @@ const DAY = 86_400_000;
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 export function render({ me, settings, go }) {
-  const found = draft();
+  const found = draft(me.tenant);
   const days = settings.photo_retention_days;
   const problem = h("p", { class: "bad-text", id: "consent-problem", role: "alert" });
   const ticks = ["person", "purpose", "age"].map((name) => {
@@ -41,6 +41,7 @@ export function render({ me, settings, go }) {
       purposes: ["avatar"], text_version: settings.consent_text_version, language, retention_days: days,
       expires_at: new Date(now + settings.consent_days * DAY).toISOString(),
     };
+    found.save();
     go("/new/photos");
   };
   return { title: t("consent.title"), step: "consent", body: h("form", { class: "card narrow", onsubmit: submit, novalidate: true },
