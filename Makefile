@@ -146,6 +146,11 @@ $(ENVS)/node/.ready:
 	@npm install --silent --no-save --prefix $(@D) asl-validator@4.0.0
 	@touch $@
 
+$(ENVS)/axe/.ready:
+	$(call SAY,axe (axe-core: accessibility rules for the Studio's pages))
+	@npm install --silent --no-save --prefix $(@D) axe-core@4.14.1
+	@touch $@
+
 # The TypeScript client's compiler and types, as its lock file has them.
 $(ENVS)/typescript/.ready: $(ENVS)/tools/.installers clients/typescript/package.json clients/typescript/package-lock.json
 	$(call SAY,typescript (the TypeScript client's compiler))
@@ -255,6 +260,11 @@ doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good one
 api-test: ## the HTTP API fuzzed against its own document, and every door tried by owner, other tenant and nobody (3 minutes)
 	@$(call ready,unit,tools/.tests schemathesis/.ready)
 	PYTHONPATH=functions:. OMP_NUM_THREADS=1 $(TOOLS)/python -m bench.api $(API)
+
+.PHONY: studio-test
+studio-test: ## the whole Studio in Chromium with the real trainer: axe, keyboard, 320 px, screenshots (15 minutes; STUDIO=--quick: 4)
+	@$(call ready,demo,$(DEMO_READY) tools/.tests axe/.ready)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.studio $(STUDIO)
 
 .PHONY: people
 people: ## faces of real people from packages: same and different, every verdict, the outline with its hair (2 minutes)

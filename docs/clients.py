@@ -187,8 +187,13 @@ def python_option(parameter: Parameter, kind: str) -> str:
     return (
         f"{parameter.name}: {kind} | None = None"
         if default is None
-        else (f"{parameter.name}: {kind} = {default!r}")
+        else (f"{parameter.name}: {kind} = {spelt(default)}")
     )
+
+
+def spelt(value: object) -> str:
+    """Return a default as Python's code has it, a text in double quotes."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def python_arguments(one: Operation, answer: str) -> Iterator[str]:

@@ -187,6 +187,7 @@ DATA = {
     "tests/contract/golden/": "Documents as earlier versions stored them; they stay readable.",
     "tests/unit/domain/goldens/": "Whole answers of the rules, which tests compare.",
     "tests/smoke/released/": "Model packages as they were released; every server runs them.",
+    "docs/studio/": "Pictures of the Studio's pages, taken by `make studio-test STUDIO=--docs`.",
     "local/embedded_base/portraits-sdxl/": "The embedded base model, of SDXL's architecture.",
     "local/embedded_base/portraits-sd2/": "A second one, of Stable Diffusion 2's architecture.",
     ".github/ISSUE_TEMPLATE/": "Forms for a bug, a wrongly rejected photo, and a feature.",

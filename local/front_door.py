@@ -4,9 +4,11 @@ The stack's output names the address on AWS, which does not exist here. The key 
 operator makes it: by `likeness keys`.
 """
 
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 from urllib.parse import urlsplit
 
 from local.cloud.access.guard import HTTP_API
@@ -51,12 +53,39 @@ def make_key(
 def lines(cloud: Cloud, outputs: dict[str, str], tenant: str) -> list[str]:
     """Return what a person exports to call the API, with a new key; last the Studio's address."""
     return [
+        *api_lines(cloud, outputs, make_key(cloud, tenant)),
+        *studio_lines(cloud, outputs, tenant),
+    ]
+
+
+def api_lines(cloud: Cloud, outputs: dict[str, str], key: str) -> list[str]:
+    """Return what a person exports to call the API with this key."""
+    return [
         f"export LIKENESS_API='{address(cloud, outputs)}'",
-        f"export LIKENESS_API_KEY={make_key(cloud, tenant)}",
+        f"export LIKENESS_API_KEY={key}",
         'curl -H "Authorization: Bearer $LIKENESS_API_KEY" "$LIKENESS_API/v1/models"',
+    ]
+
+
+def studio_lines(cloud: Cloud, outputs: dict[str, str], tenant: str) -> list[str]:
+    """Return the Studio's address with what is to be known of its sign-in."""
+    return [
         "The Studio, with a sign-in that is good once and for a day (docs/studio.md):",
         studio(cloud, outputs, tenant),
     ]
+
+
+def order_picture(
+    cloud: Cloud, outputs: dict[str, str], key: str, model_id: str, prompt: str
+) -> str:
+    """Order a picture of a model, as any client does; return how it stands after 20 seconds."""
+    request = urllib.request.Request(  # noqa: S310 - the laptop's own address
+        f"{address(cloud, outputs)}/v1/models/{model_id}/pictures?wait=20",
+        data=json.dumps({"prompt": prompt}).encode(),
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return str(json.load(answer)["status"])
 
 
 def studio(cloud: Cloud, outputs: dict[str, str], tenant: str, stack: str = "likeness") -> str:

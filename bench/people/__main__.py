@@ -4,6 +4,7 @@ The photos come out of packages (local/people.json). It prints the table, writes
 ``reports/people.json`` and exits with 1 when a target is missed.
 """
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,11 +25,17 @@ from bench.people.cases import (
     png,
 )
 from bench.report import Figure, finish
+from contracts.documents.api.uploads import PhotoToInspect
 from contracts.documents.photos import PhotoVerdict
 from contracts.shared import layout
 from contracts.shared.thresholds import DEFAULTS
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces
+from domain.intake.one_photo import OnePhotoServices, inspect_one_photo
+from domain.ports.bases import Bases
+from domain.ports.storage import write_document
 from runtime.imaging.faces import ChildFaceFinder
+from runtime.imaging.sandbox import ChildDecoder
+from tests.fakes.intake import base_card
 from tests.fakes.storage import MemoryStorage
 from trainer.evaluation.ranking import MAX_SIMILARITY, similarities
 from trainer.faces.dlib_faces import MIN_IDENTITY, DlibDetector, DlibJudge
@@ -43,12 +50,14 @@ HAIR = (slice(20, 75), slice(150, 290))
 """Rows and columns of the astronaut's photo between crown and forehead: nearly all is hair."""
 
 MIN_HAIR, MAX_SECONDS = 0.7, 1.0
+CAMERA_SIDE, MAX_ALONE_SECONDS = 4032, 3.0
 
 
 def main() -> int:
     """Print the table; return 1 when a target was missed."""
     with closing(ChildFaceFinder()) as finder:
         figures = [*pairs(finder), *verdicts(finder)]
+    figures += alone()
     return finish("people", [*figures, *likeness(), *copies(), *outline()])
 
 
@@ -80,6 +89,43 @@ def verdicts(finder: ChildFaceFinder) -> Iterator[Figure]:
         wrong += checked.people != case.people
         wrong += checked.codes != case.advice
         yield Figure(f"wrong verdicts: {case.name}", wrong, "", 0, "less")
+
+
+def alone() -> Iterator[Figure]:
+    """Yield the processor seconds of ``:inspect`` for camera photos, which have 12 megapixels.
+
+    InspectPhotos has more than one processor on Lambda, and the work of one photo runs on one.
+    """
+    uploads, bases, card = MemoryStorage("uploads"), MemoryStorage("bases"), base_card()
+    write_document(bases, f"bases/{card.base_id}/base.json", card)
+    sides = {"first": photo(PRESIDENT[0]), "compared": photo(PRESIDENT[2])}
+    sides |= {"without a face": photo(ASTRONAUT).crop((0, 260, 300, 512))}
+    with closing(ChildFaceFinder()) as finder:
+        services = OnePhotoServices(uploads, Bases(bases, card.base_id), ChildDecoder(), finder)
+        for number, (name, image) in enumerate(sides.items()):
+            key = f"tenants/people/uploads/alone/{number:03d}.jpg"
+            uploads.write(key, camera_photo(image))
+            other = None if number == 0 else "tenants/people/uploads/alone/000.jpg"
+            asked = PhotoToInspect(
+                number=number, key=key, compared=other, preset="face", face_checks="photos"
+            )
+            before = finder.seconds
+            found = inspect_one_photo(asked, services)
+            used = finder.seconds - before
+            yield Figure(
+                f"inspect one photo: {name}", used, "s of a CPU", MAX_ALONE_SECONDS, "less"
+            )
+            expected = "refused" if name == "without a face" else "repaired"
+            yield Figure(f"wrong verdicts: alone, {name}", found.verdict != expected, "", 0, "less")
+
+
+def camera_photo(image: Image.Image) -> bytes:
+    """Return a photo at the size and in the format of a camera."""
+    out = io.BytesIO()
+    scale = CAMERA_SIDE / max(image.size)
+    size = round(image.width * scale), round(image.height * scale)
+    image.resize(size).save(out, "JPEG", quality=90)
+    return out.getvalue()
 
 
 def checked_faces(case: Case, finder: ChildFaceFinder) -> CheckedFaces:

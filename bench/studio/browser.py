@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -106,6 +106,12 @@ class Page:
         self.send("Page.navigate", url=address)
         return self
 
+    def reload(self) -> None:
+        """Load the page anew, as when a closed tab is opened again."""
+        self.ask("window.before = true")
+        self.send("Page.reload")
+        self.wait("!window.before && document.querySelector('h1')")
+
     def ask(self, expression: str) -> object:
         """Return the value of an expression of the page.
 
@@ -182,7 +188,9 @@ class Page:
     def screenshot(self, file: Path) -> None:
         """Write the whole page as a PNG."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        answer = self.send("Page.captureScreenshot", captureBeyondViewport=True)
+        size = self.send("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        answer = self.send("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(answer["data"]))
 
     def close(self) -> None:
@@ -198,9 +206,8 @@ def browsing(program: str, folder: Path, more: Sequence[str] = ()) -> Iterator[P
         [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        page = Page(_address(folder, lambda: running.poll() is None))
-        yield page
-        page.close()
+        with closing(Page(_address(folder, lambda: running.poll() is None))) as page:
+            yield page
     finally:
         running.terminate()
         running.wait(60)

@@ -13,6 +13,7 @@ from aws import settings
 from aws.api_table import newest_first, open_api_table
 from aws.clients import CONFIG, client
 from contracts.documents.api.models import Approval
+from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, UploadRow
 from contracts.shared.layout import approval_row, upload_row
@@ -20,6 +21,8 @@ from domain.ports.front_door import Form, Remembered
 
 KEPT_SECONDS = 86_400
 """How long an answer is remembered under its Idempotency-Key."""
+
+_PAST = {"ExecutionNotRedrivable", "ExecutionDoesNotExist"}
 
 CLAIM_SECONDS = 60
 """Seconds after which a request without an answer has failed; API Gateway waits for 30."""
@@ -133,6 +136,55 @@ class LambdaCanceller:
             FunctionName=self._function, Payload=given.model_dump_json().encode()
         )
         return Cancellation.model_validate_json(answer["Payload"].read())
+
+
+class StatesRedriver:
+    """Asks Step Functions: implements domain.ports.front_door.Redriver."""
+
+    def redrive(self, execution_arn: str) -> bool:
+        """Continue a failed execution; False when it has not failed, or too long ago."""
+        try:
+            client("stepfunctions").redrive_execution(executionArn=execution_arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _PAST:
+                raise
+            return False
+        return True
+
+
+class InspectorFailedError(Exception):
+    """The function has failed; its log says why."""
+
+
+INSPECT_SECONDS = 26
+"""API Gateway waits for 30 seconds; a second try would come too late."""
+
+
+class LambdaPhotoInspector:
+    """Asks the function inspect_photos: implements domain.ports.front_door.PhotoInspector."""
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        once = Config(read_timeout=INSPECT_SECONDS, retries={"total_max_attempts": 1})
+        self._functions = boto3.client("lambda", config=CONFIG.merge(once))
+
+    @classmethod
+    def from_env(cls) -> "LambdaPhotoInspector":
+        """Ask the function that INSPECT_FUNCTION names."""
+        return cls(settings.text("INSPECT_FUNCTION"))
+
+    def inspect(self, asked: PhotoToInspect) -> PhotoInspected:
+        """Return the verdict on one photo.
+
+        Raises:
+            InspectorFailedError: the function has failed.
+        """
+        answer = self._functions.invoke(
+            FunctionName=self._function, Payload=asked.model_dump_json().encode()
+        )
+        if "FunctionError" in answer:
+            raise InspectorFailedError
+        return PhotoInspected.model_validate_json(answer["Payload"].read())
 
 
 class DynamoShortMemory:

@@ -16,12 +16,15 @@ from aws.front_door import (
     DynamoShortMemory,
     DynamoTenantJobs,
     LambdaCanceller,
+    LambdaPhotoInspector,
     S3Signer,
+    StatesRedriver,
 )
 from aws.models import DynamoModels
 from aws.pictures import DynamoPictures, SqsPictureQueue
 from aws.quotas import quotas_from_env
 from aws.storage import S3Storage
+from aws.versions import S3Versions
 from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
 from aws.wiring import prices_from_env
 from domain.pictures.ordering import OrderServices
@@ -29,7 +32,6 @@ from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
 from runtime.handlers import stage
-from runtime.imaging.sandbox import ChildDecoder
 
 APP = make_app()
 
@@ -51,9 +53,11 @@ def _services() -> Services:
         documents=S3Storage.from_env("MODELS_BUCKET"),
         links=S3Signer.from_env("MODELS_BUCKET"),
         approvals=DynamoApprovals.from_env(),
-        decoder=ChildDecoder(),
+        inspector=LambdaPhotoInspector.from_env(),
         bases=bases_from_env(),
         canceller=LambdaCanceller.from_env(),
+        redriver=StatesRedriver(),
+        photo_versions=S3Versions.from_env("UPLOADS_BUCKET"),
         memory=DynamoShortMemory.from_env(),
         pictures=OrderServices(
             DynamoPictures.from_env(),

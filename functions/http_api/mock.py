@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from contracts.codes import CODES
+from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.erasure import ErasureAnswer, ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.record import JobRecord, Status
 from contracts.documents.status import Cancellation, UploadRow
 from contracts.documents.training import GateReport, TrainingResult
 from contracts.shared import layout
+from contracts.shared.limits import MIN_SIDE
 from domain.pictures.ordering import OrderServices
-from domain.ports.decoder import DecodedPhoto, DecodeLimits
+from domain.ports.erasure import Held
 from domain.ports.front_door import Form
 from domain.ports.storage import ObjectMissingError, StoredObject
 from http_api.mock_pictures import MockPictureQueue, MockPictures, mock_picture
@@ -156,18 +158,45 @@ class MockBucket:
         """Forget it."""
 
 
-class MockDecoder:
+class MockRedriver:
+    """Says of every execution that it goes on."""
+
+    def redrive(self, _execution_arn: str) -> bool:
+        """Return that the execution goes on."""
+        return True
+
+
+class MockVersions:
+    """Holds nothing."""
+
+    def held(self, _prefix: str) -> Held:
+        """Return that nothing lies there."""
+        return Held(0, 0)
+
+    def purge(self, prefix: str) -> None:
+        """Delete nothing."""
+
+    def purge_older(self, key: str) -> None:
+        """Delete nothing."""
+
+    def keys(self, _prefix: str) -> list[str]:
+        """Return that nothing lies there."""
+        return []
+
+
+class MockInspector:
     """Takes every photo for a good one."""
 
-    seconds = 0.0
-
-    def decode(self, body: bytes, limits: DecodeLimits) -> DecodedPhoto:
-        """Return a photo of the smallest size that is allowed."""
-        return DecodedPhoto(body, limits.min_side, limits.min_side, ())
-
-    def decode_mask(self, body: bytes, width: int, height: int, limits: DecodeLimits) -> bytes:  # noqa: ARG002
-        """Return the mask as it is."""
-        return body
+    def inspect(self, asked: PhotoToInspect) -> PhotoInspected:
+        """Return the verdict on a photo of the smallest size that is allowed."""
+        return PhotoInspected(
+            number=asked.number,
+            verdict="accepted",
+            codes=(),
+            advice=(),
+            width=MIN_SIDE,
+            height=MIN_SIDE,
+        )
 
 
 class MockEraser:
@@ -191,8 +220,10 @@ def mocked(services: Services, tenant: str) -> Services:
         documents=MockBucket(),
         forms=stores,
         links=stores,
-        decoder=MockDecoder(),
+        inspector=MockInspector(),
         canceller=stores,
+        redriver=MockRedriver(),
+        photo_versions=MockVersions(),
         pictures=OrderServices(pictures, MockPictureQueue(), MockBucket()),
         sleep=lambda _seconds: None,
     )

@@ -8,9 +8,16 @@ from datetime import datetime
 from domain.pictures.ordering import OrderServices
 from domain.ports.api_keys import ApiKeys
 from domain.ports.bases import Bases
-from domain.ports.decoder import Decoder
-from domain.ports.erasure import Eraser
-from domain.ports.front_door import Approvals, Canceller, ShortMemory, Signer, TenantJobs
+from domain.ports.erasure import Eraser, VersionedBucket
+from domain.ports.front_door import (
+    Approvals,
+    Canceller,
+    PhotoInspector,
+    Redriver,
+    ShortMemory,
+    Signer,
+    TenantJobs,
+)
 from domain.ports.models import Models
 from domain.ports.storage import Storage
 from domain.pricing.prices import PUBLISHED, PriceTable
@@ -57,9 +64,12 @@ class Services:
     links: Signer
     """Signs for the models bucket."""
     approvals: Approvals
-    decoder: Decoder
+    inspector: PhotoInspector
     bases: Bases
     canceller: Canceller
+    redriver: Redriver
+    photo_versions: VersionedBucket
+    """The uploads bucket with all versions."""
     memory: ShortMemory
     webhooks: WebhookServices
     pictures: OrderServices

@@ -121,7 +121,9 @@ class Demo:
         shown = [photo.image for photo in photos] if self._own is None else self._own.pictures
         self._show_pictures(shown, notice["model"])
         self._print("done")
-        self._look_further(outputs, execution, notice["model"])
+        key = front_door.make_key(self._cloud, upload.TENANT)
+        self._fill_gallery(outputs, key, notice)
+        self._look_further(outputs, execution, notice["model"], key)
 
     def _read_inputs(self) -> None:
         """Read own photos, add an own base, and warn where they do not fit."""
@@ -211,7 +213,16 @@ class Demo:
             after = picture.answers(self._cloud, endpoint, target, prompts, 1.0)
         picture.save(picture.contact_sheet(photos, before, after, prompts), SHEET)
 
-    def _look_further(self, outputs: dict[str, str], execution: str, model: dict[str, Any]) -> None:
+    def _fill_gallery(self, outputs: dict[str, str], key: str, notice: dict[str, Any]) -> None:
+        """Order one picture as people do, so that the Studio's gallery has one."""
+        request = upload.request() | (self._own.request if self._own else {})
+        prompt = picture.prompts_about(request["trigger_word"])[0]
+        with doing(self._console, "Ordering a picture for the Studio's gallery"):
+            front_door.order_picture(self._cloud, outputs, key, notice["job_id"], prompt)
+
+    def _look_further(
+        self, outputs: dict[str, str], execution: str, model: dict[str, Any], key: str
+    ) -> None:
         cloud = self._cloud
         aws = f".venv/tools/bin/aws --endpoint-url {cloud.endpoint_url}"
         python = f".venv/tools/bin/python -m local.demo.ask --port {cloud.port}"
@@ -231,10 +242,12 @@ class Demo:
             f"  {aws} sagemaker list-training-jobs",
             f"  {aws} s3 ls --recursive s3://{outputs['ModelsBucketName']}/",
             "[bold]The HTTP API[/] (docs/api.md):",
-            *(f"  {line}" for line in front_door.lines(cloud, outputs, upload.TENANT)),
+            *(f"  {line}" for line in front_door.api_lines(cloud, outputs, key)),
             "[bold]Ask again:[/]",
             f"  {ask} 'a photo of a sks person, smiling, green shirt'",
             f"[bold]Stop:[/]        make down PORT={cloud.port}",
+            "",
+            *front_door.studio_lines(cloud, outputs, upload.TENANT),
         ]
         for line in lines:
             self._console.print(line, soft_wrap=True)

@@ -11,7 +11,9 @@ import pytest
 from contracts.codes import CODES
 from contracts.documents.api.callers import ROLE_SCOPES
 from contracts.documents.api.uploads import MAX_FILES, MAX_PHOTO_BYTES
+from contracts.documents.erasure import STORES
 from contracts.documents.record import JobRecord
+from contracts.shared.styles import STYLES
 from studio.app import ALLOWED, SITE, TYPES, files
 from tests.contract.files import ROOT, template
 
@@ -102,6 +104,20 @@ def test_every_code_has_a_title_and_a_hint_in_every_language(language: str) -> N
     found = words(f"codes.{language}")
     assert set(found) == set(CODES)
     assert all(len(pair) == 2 and all(pair) for pair in found.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_code_is_translated(language: str) -> None:
+    english, other = words("codes.en"), words(f"codes.{language}")
+    assert [code for code, pair in english.items() if pair == other[code]] == []
+
+
+def test_every_store_of_a_receipt_and_every_style_has_words() -> None:
+    english = words("en")
+    assert {f"store.{one.replace(' ', '_')}" for one in STORES} <= set(english)
+    assert {f"style.{one}" for one in STYLES} <= set(english)
+    listed = SCRIPTS["pages/gallery.js"].split("const STYLES")[1].split("]")[0]
+    assert set(re.findall(r"\w+", listed)) == set(STYLES)
 
 
 def test_every_word_that_a_page_asks_for_is_in_the_catalogue_and_none_is_idle() -> None:

@@ -10,6 +10,7 @@ from tests.e2e.stack import Stack, photos
 
 TENANT = "studio"
 SHORT = 90.0
+CUT = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +28,12 @@ def headline(words: str) -> str:
 @pytest.mark.usefixtures("quick_training")
 def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_path: Path) -> None:
     link = studio(stack.cloud, stack.outputs, TENANT)
-    good = [tmp_path / name for name in photos(91)]
-    for path, body in zip(good, photos(91).values(), strict=True):
-        path.write_bytes(body)
-    (bad := tmp_path / "broken.jpg").write_bytes(b"no photo")
+    good, bad = written(tmp_path)
     with browsing(browser, tmp_path / "profile") as page:
         page.open(link)
         page.wait(headline("first model"))
         assert page.ask("location.hash") == "#/models"  # the key is not in the history
-        page.ask("location.hash = '#/operator'")
+        page.ask("location.hash = '#/operator/keys'")
         page.wait(
             "document.querySelector('main')?.innerText.includes('Revoked')"
         )  # the printed key
@@ -45,17 +43,30 @@ def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_pa
         page.ask("document.querySelectorAll('input[type=checkbox]').forEach((box) => box.click())")
         page.click("I agree, go on to the photos")
         page.wait("document.querySelector('.drop')")
-        page.choose("input[type=file]", [*good[:3], bad])
+        page.choose("input[type=file]", [*good[:3], *bad])
         page.choose("input[type=file]", good[3:])
-        page.wait("document.querySelectorAll('.grid .good, .grid .advice').length === 6", SHORT)
-        page.wait("document.querySelector('.grid .refused').innerText.includes('Not an image')")
+        judged = "document.querySelectorAll('.grid .good, .grid .advice').length"
+        page.wait(f"{judged} === {len(good)}", SHORT)
+        page.wait(f"document.querySelectorAll('.grid .refused').length === {len(bad)}", SHORT)
+        page.wait("document.querySelector('.grid').innerText.includes('Not an image')")
         page.wait("document.body.innerText.includes('$')")
+        page.reload()
+        page.wait(f"{judged} === {len(good)}", SHORT)
+        page.ask("document.querySelector('.grid .good button, .grid .advice button').click()")
+        page.wait(f"{judged} === {len(good) - 1}")
         page.click("Start training")
         page.wait("location.hash.startsWith('#/jobs/')")
         page.wait("document.querySelector('.stages')")
         page.wait(headline("ready"))
         page.click("See your model")
+        page.click("Draw")
+        page.wait("document.querySelectorAll('.order img').length === 1")
+        page.click("Favourite")
+        page.reload()
+        page.wait("document.querySelector('.order [aria-pressed=true]')")
+        page.click("Downloads")
         page.wait("document.querySelector('a[href*=safetensors]')")
+        page.click("Back to the model")
         delete(page)
         assert page.events("Runtime.exceptionThrown") == []
         assert [one for one in page.events("Log.entryAdded") if "Policy" in str(one)] == []
@@ -63,10 +74,21 @@ def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_pa
     assert upload
 
 
+def written(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Write eight good photos and four bad ones."""
+    bad = {"broken.jpg": b"no photo", "moving.gif": b"GIF89a", "empty.jpg": b"", "cut.png": CUT}
+    files = photos(91, 8) | bad
+    for name, body in files.items():
+        (folder / name).write_bytes(body)
+    paths = [folder / name for name in files]
+    return paths[:-4], paths[-4:]
+
+
 def delete(page: Page) -> None:
-    """Delete the model and its photos, as the dialog asks."""
+    """Delete the model and its photos, as the dialog asks; the receipt follows."""
     page.click("Delete model and photos")
     page.wait("document.querySelector('dialog')?.open")
     page.click("Delete model and photos")
-    page.wait("location.hash === '#/models'")
-    page.wait("document.getElementById('live').innerText.includes('Deleted')")
+    page.wait("location.hash === '#/erased'")
+    page.wait("document.querySelector('a[download^=receipt]')")
+    assert page.ask("document.querySelector('main').innerText.includes('uploaded files')")

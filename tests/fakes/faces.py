@@ -22,6 +22,9 @@ class MemoryFaceFinder:
     def seconds(self) -> float:
         return float(len(self.seen))
 
+    def begin(self) -> None:
+        """Nothing has to start."""
+
     def find(self, png: bytes) -> tuple[FoundFace, ...] | None:
         self.seen.append(png)
         return self.faces.get(png, (face(1),))

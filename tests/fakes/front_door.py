@@ -4,10 +4,15 @@ from datetime import datetime
 from typing import Literal
 
 from contracts.documents.api.models import Approval
+from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.record import JobRecord
 from contracts.documents.status import Cancellation, UploadRow
+from domain.intake.one_photo import OnePhotoServices, inspect_one_photo
+from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
+from domain.ports.faces import FaceFinder
 from domain.ports.front_door import Form, Remembered
+from domain.ports.storage import Storage
 
 
 class MemorySigner:
@@ -50,6 +55,20 @@ class MemoryCanceller:
         return Cancellation(job_id=job_id, outcome="canceling", status=record.status)
 
 
+class MemoryRedriver:
+    """Redrives every execution but the ones that a test names."""
+
+    def __init__(self, *past: str) -> None:
+        self.past = past
+        self.redriven: list[str] = []
+
+    def redrive(self, execution_arn: str) -> bool:
+        if execution_arn in self.past:
+            return False
+        self.redriven.append(execution_arn)
+        return True
+
+
 class MemoryApprovals:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], Approval] = {}
@@ -85,6 +104,16 @@ class MemoryShortMemory:
         window = (name, int(now.timestamp()) // seconds)
         self.counts[window] = self.counts.get(window, 0) + 1
         return self.counts[window]
+
+
+class RealInspector:
+    """Judges by the real rules, with a decoder and a finder in memory."""
+
+    def __init__(self, uploads: Storage, bases: Bases, faces: FaceFinder | None = None) -> None:
+        self._services = OnePhotoServices(uploads, bases, PlainDecoder(), faces)
+
+    def inspect(self, asked: PhotoToInspect) -> PhotoInspected:
+        return inspect_one_photo(asked, self._services)
 
 
 class PlainDecoder:

@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TrainingStarted, UploadCreated, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Return forms for further files of an upload that has files, and no training yet. `POST /v1/uploads/{upload_id}/files` */
@@ -59,6 +59,11 @@ export class Operations extends Transport {
     return this.ask<ErasureAnswer>("DELETE", `/v1/models/${part(modelId)}`, options);
   }
 
+  /** Erase a photo and its caption, every version of them, before the upload is trained. `DELETE /v1/uploads/{upload_id}/photos/{number}` */
+  erasePhoto(uploadId: string, number: number, options: CallOptions = {}): Promise<PhotoErased> {
+    return this.ask<PhotoErased>("DELETE", `/v1/uploads/${part(uploadId)}/photos/${part(number)}`, options);
+  }
+
   /** Erase everything of the tenant, its API keys too; nothing of it is ever accepted again. `DELETE /v1/me` */
   eraseTenant(options: CallOptions = {}): Promise<ErasureAnswer> {
     return this.ask<ErasureAnswer>("DELETE", "/v1/me", options);
@@ -104,19 +109,24 @@ export class Operations extends Transport {
     return this.ask<PictureView>("GET", `/v1/pictures/${part(pictureId)}`, options, { wait: options.wait });
   }
 
+  /** Return the images that a training draws every `validation_steps`, while it goes on. `GET /v1/jobs/{job_id}/samples` */
+  getSamples(jobId: string, options: CallOptions = {}): Promise<JobSamples> {
+    return this.ask<JobSamples>("GET", `/v1/jobs/${part(jobId)}/samples`, options);
+  }
+
   /** Return what has arrived, and the job or the refusal; wait for one of the two. `GET /v1/uploads/{upload_id}` */
   getUpload(uploadId: string, options: { wait?: number } & CallOptions = {}): Promise<UploadState> {
     return this.ask<UploadState>("GET", `/v1/uploads/${part(uploadId)}`, options, { wait: options.wait });
   }
 
-  /** Return the trainings of a month (UTC) and what they cost. `GET /v1/usage` */
+  /** Return the trainings of a month (UTC), what they cost, and the tenant's quotas. `GET /v1/usage` */
   getUsage(options: { month?: string } & CallOptions = {}): Promise<Usage> {
     return this.ask<Usage>("GET", "/v1/usage", options, { month: options.month });
   }
 
-  /** Return the verdict on one photo at the base's resolution; nothing is stored. `POST /v1/uploads/{upload_id}/photos/{number}:inspect` */
-  inspectPhoto(uploadId: string, number: number, options: CallOptions = {}): Promise<PhotoInspected> {
-    return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options);
+  /** Return the verdict on one photo at the base's resolution; nothing is stored. With `preset=face` faces are looked for as in a training, where the stack and the base want it. `POST /v1/uploads/{upload_id}/photos/{number}:inspect` */
+  inspectPhoto(uploadId: string, number: number, options: { preset?: string; face_checks?: string; same_person_as?: number } & CallOptions = {}): Promise<PhotoInspected> {
+    return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options, { preset: options.preset, face_checks: options.face_checks, same_person_as: options.same_person_as });
   }
 
   /** Return what became of the newest messages of the last seven days. `GET /v1/webhooks/{webhook_id}/deliveries` */
@@ -139,6 +149,11 @@ export class Operations extends Transport {
     return this.ask<ModelPage>("GET", "/v1/models", options, { limit: options.limit, after: options.after });
   }
 
+  /** Return a link to each photo that is still kept, for who may train on it. `GET /v1/uploads/{upload_id}/photos` */
+  listPhotos(uploadId: string, options: CallOptions = {}): Promise<UploadPhotos> {
+    return this.ask<UploadPhotos>("GET", `/v1/uploads/${part(uploadId)}/photos`, options);
+  }
+
   /** Return the tenant's orders, the newest first; an order's own address has its links. `GET /v1/pictures` */
   listPictures(options: { limit?: number; after?: string } & CallOptions = {}): Promise<PicturePage> {
     return this.ask<PicturePage>("GET", "/v1/pictures", options, { limit: options.limit, after: options.after });
@@ -147,6 +162,11 @@ export class Operations extends Transport {
   /** Return the tenant's webhooks, the newest first. `GET /v1/webhooks` */
   listWebhooks(options: CallOptions = {}): Promise<WebhookPage> {
     return this.ask<WebhookPage>("GET", "/v1/webhooks", options);
+  }
+
+  /** Continue a failed job at the stage that failed, once what it failed for is mended. `POST /v1/jobs/{job_id}:redrive` */
+  redriveJob(jobId: string, options: CallOptions = {}): Promise<JobRedriven> {
+    return this.ask<JobRedriven>("POST", `/v1/jobs/${part(jobId)}:redrive`, options);
   }
 
   /** Remove a webhook; nothing more is sent to it. `DELETE /v1/webhooks/{webhook_id}` */

@@ -183,6 +183,21 @@ export interface JobPage {
   object: "list";
 }
 
+/** Answer of `POST /v1/jobs/{id}:redrive`. */
+export interface JobRedriven {
+  id: string;
+  object: "redrive";
+  /** `too_late`: the job has not failed, or failed more than 14 days ago. */
+  outcome: "redriven" | "too_late";
+}
+
+/** What a training has drawn so far, in the order of its steps. */
+export interface JobSamples {
+  data: Array<Sample>;
+  expires_at: string;
+  object: "list";
+}
+
 /** One job: a training from its acceptance to its model. */
 export interface JobView {
   created_at: string;
@@ -383,6 +398,14 @@ export interface OpenAiImages {
   user?: string | null;
 }
 
+/** Answer of `DELETE /v1/uploads/{id}/photos/{number}`: every version of it is gone. */
+export interface PhotoErased {
+  erased_at: string;
+  number: number;
+  object: "photo.erased";
+  upload_id: string;
+}
+
 /** The verdict on one photo, before anything is trained. */
 export interface PhotoInspected {
   /** What to do, one sentence for each code. */
@@ -394,6 +417,16 @@ export interface PhotoInspected {
   object: "photo";
   verdict: "accepted" | "repaired" | "refused";
   width?: number | null;
+}
+
+/** One photo of an upload. */
+export interface PhotoLink {
+  /** As in `/photos/{number}:inspect`. */
+  number: number;
+  /** Bytes. */
+  size: number;
+  /** Address to download it from, until the answer's `expires_at`. */
+  url: string;
 }
 
 /** Answer of `POST /v1/pictures/{id}:cancel`. */
@@ -424,6 +457,8 @@ export interface PictureView {
   images: Array<ImageLink>;
   model_id: string;
   object: "picture";
+  /** What was ordered, with its prompts; null in lists, and once the order has expired. */
+  order: NewPicture | null;
   /** Seed of the first picture; each further picture has the next number. */
   seed: number;
   status: "queued" | "drawing" | "succeeded" | "failed" | "canceled";
@@ -450,6 +485,15 @@ export interface Problem {
   title: string;
   /** Address of the code's description. */
   type: string;
+}
+
+/** How much the tenant may ask for, and what is used of it. */
+export interface Quotas {
+  pictures_per_minute: number;
+  requests_per_minute: number;
+  trainings_per_day: number;
+  /** Trainings that were begun since midnight (UTC). */
+  trainings_today: number;
 }
 
 /** A picture that the gate drew with the adapter, and how it compares with the photos. */
@@ -480,6 +524,13 @@ export interface RunOptions {
   use_spot_instances?: boolean | null;
   /** Size of the training job's storage volume in GB; absent: the stack's VolumeSizeInGB. */
   volume_size?: number | null;
+}
+
+/** One image that was drawn while the model was trained. */
+export interface Sample {
+  step: number;
+  /** Address of the PNG, until the answer's `expires_at`. */
+  url: string;
 }
 
 /** `receipts/<erasure id>.json` in the models bucket. */
@@ -675,6 +726,13 @@ export interface UploadForm {
   url: string;
 }
 
+/** The photos of an upload that are still kept, each with a link for its owner. */
+export interface UploadPhotos {
+  data: Array<PhotoLink>;
+  expires_at: string;
+  object: "list";
+}
+
 /** What became of an upload. */
 export interface UploadState {
   /** Files that have arrived. */
@@ -693,6 +751,7 @@ export interface Usage {
   failed: number;
   month: string;
   object: "usage";
+  quotas: Quotas;
   succeeded: number;
   /** Trainings that were begun, without the trials of sweeps. */
   trainings: number;

@@ -165,6 +165,26 @@ def result_key(plan_id: str, job_id: str) -> str:
     return f"{checkpoints_prefix(plan_id)}{job_id}/{RESULT_FILE}"
 
 
+def samples_prefix(plan_id: str, job_id: str) -> str:
+    """Prefix of the images that a task draws every ``validation_steps`` while it trains."""
+    return f"{checkpoints_prefix(plan_id)}{job_id}/{ADAPTER_FOLDER}/{SAMPLES_FOLDER}/"
+
+
+def sample_file(step: int, number: int) -> str:
+    """Return the name of such an image."""
+    return f"step-{step:06d}-{number:02d}.png"
+
+
+def step_of_sample(name: str) -> int | None:
+    """Return the step of such an image; None for another file.
+
+    >>> step_of_sample(sample_file(150, 1)), step_of_sample("sheet.png")
+    (150, None)
+    """
+    found = re.fullmatch(r"step-([0-9]{6})-[0-9]{2}\.png", name)
+    return None if found is None else int(found[1])
+
+
 def progress_key(plan_id: str, job_id: str) -> str:
     """Key of a task's TrainingProgress."""
     return f"{checkpoints_prefix(plan_id)}{job_id}/{PROGRESS_FILE}"
@@ -319,6 +339,8 @@ BASE_FILE = "base.json"
 RESULT_FILE = "result.json"
 PROGRESS_FILE = "progress.json"
 ADAPTER_FOLDER = "adapter"
+SAMPLES_FOLDER = "samples"
+"""Folder in the adapter's folder for the images that are drawn while it is trained."""
 MANIFEST_FILE = "manifest.json"
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
 

@@ -30,6 +30,10 @@ class FaceFinder(Protocol):
         """Processor seconds that this finder has used so far."""
         ...
 
+    def begin(self) -> None:
+        """Start without waiting: the first search is then faster."""
+        ...
+
     def find(self, png: bytes) -> tuple[FoundFace, ...] | None:
         """Return the faces, the largest first; None if a limit ended the search.
 

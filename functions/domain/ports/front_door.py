@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from contracts.documents.api.models import Approval
+from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.record import JobRecord
 from contracts.documents.status import Cancellation, UploadRow
 
@@ -60,6 +61,22 @@ class Canceller(Protocol):
 
     def cancel(self, job_id: str, tenant: str) -> Cancellation:
         """Cancel the tenant's job; ``unknown`` for any other."""
+        ...
+
+
+class Redriver(Protocol):
+    """Continues failed executions."""
+
+    def redrive(self, execution_arn: str) -> bool:
+        """Continue a failed execution; False when it has not failed, or too long ago."""
+        ...
+
+
+class PhotoInspector(Protocol):
+    """Judges single photos."""
+
+    def inspect(self, asked: PhotoToInspect) -> PhotoInspected:
+        """Return the verdict on one photo; nothing is stored."""
         ...
 
 

@@ -1,17 +1,28 @@
 """/v1/jobs: how trainings stand, awaited if wanted, and cancelled."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from contracts.documents.api.jobs import JobCanceled, JobPage, JobView
+from contracts.documents.api.jobs import (
+    JobCanceled,
+    JobPage,
+    JobRedriven,
+    JobSamples,
+    JobView,
+    Sample,
+)
 from contracts.documents.record import JobRecord
+from contracts.shared import layout
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page
 from http_api.problems import ApiError
 from http_api.services import Services
 from http_api.waiting import Wait, until
 
+SAMPLE_SECONDS = 900
+MAX_SAMPLES = 200
 ENDED = {"succeeded", "failed", "canceled"}
 JobPath = Annotated[str, Path(min_length=1, max_length=64)]
 Version = Annotated[
@@ -52,6 +63,34 @@ def cancel_job(job_id: JobPath) -> JobCanceled:
     if answer.outcome == "unknown":
         raise ApiError("not_found")
     return JobCanceled(id=job_id, outcome=answer.outcome)
+
+
+@router.get("/v1/jobs/<job_id>/samples", summary="A training's images so far", tags=["jobs"])
+def get_samples(job_id: JobPath) -> JobSamples:
+    """Return the images that a training draws every `validation_steps`, while it goes on."""
+    tenant, stores = caller(router, "read").tenant, services(router)
+    record = own_job(stores, tenant, job_id)
+    prefix = layout.samples_prefix(record.plan_id or job_id, job_id)
+    end = stores.now() + timedelta(seconds=SAMPLE_SECONDS)
+    found = [
+        (step, one.key)
+        for one in stores.documents.list(prefix, MAX_SAMPLES)
+        if (step := layout.step_of_sample(one.key.removeprefix(prefix))) is not None
+    ]
+    data = tuple(
+        Sample(step=step, url=stores.links.link(key, f"step-{step}.png", SAMPLE_SECONDS))
+        for step, key in found
+    )
+    return JobSamples(expires_at=end.isoformat(), data=data)
+
+
+@router.post("/v1/jobs/<job_id>:redrive", summary="Redrive a failed job", tags=["jobs"])
+def redrive_job(job_id: JobPath) -> JobRedriven:
+    """Continue a failed job at the stage that failed, once what it failed for is mended."""
+    tenant, stores = caller(router, "admin").tenant, services(router)
+    record = own_job(stores, tenant, job_id)
+    redriven = record.status == "failed" and stores.redriver.redrive(record.execution_arn)
+    return JobRedriven(id=job_id, outcome="redriven" if redriven else "too_late")
 
 
 def own_job(stores: Services, tenant: str, job_id: str) -> JobRecord:

@@ -15,6 +15,7 @@ from contracts.documents.api.pictures import (
     OpenAiImages,
     PictureCanceled,
     PictureId,
+    PictureOrder,
     PicturePage,
     PictureRow,
     PictureView,
@@ -25,11 +26,12 @@ from domain.pictures.ordering import (
     UnknownPictureError,
     cancel,
     order,
+    order_key,
     own_picture,
     prefix_of,
 )
 from domain.ports.pictures import place_of
-from domain.ports.storage import ObjectMissingError
+from domain.ports.storage import ObjectMissingError, find_readable
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page, read_cursor
 from http_api.problems import ApiError
@@ -188,7 +190,13 @@ def own(stores: Services, tenant: str, picture_id: str) -> PictureRow:
 def shown(stores: Services, row: PictureRow) -> PictureView:
     """Return what a caller may see of an order, with new links."""
     end = stores.now() + timedelta(seconds=LINK_SECONDS)
-    return PictureView.of(row, links(stores, row), end.isoformat() if row.files else None)
+    text = find_readable(stores.uploads, order_key(row), PictureOrder)
+    return PictureView.of(
+        row,
+        links(stores, row),
+        end.isoformat() if row.files else None,
+        None if text is None else text.wanted(),
+    )
 
 
 def links(stores: Services, row: PictureRow) -> tuple[ImageLink, ...]:

@@ -4,9 +4,8 @@ from datetime import timedelta
 from secrets import token_hex
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from contracts.codes import CODES
 from contracts.documents.api.problem import FieldProblem
 from contracts.documents.api.uploads import (
     MAX_FILES,
@@ -14,31 +13,43 @@ from contracts.documents.api.uploads import (
     FileToUpload,
     MoreFiles,
     NewUpload,
+    PhotoErased,
     PhotoInspected,
+    PhotoLink,
+    PhotoToInspect,
+    Preset,
     UploadCreated,
     UploadForm,
+    UploadPhotos,
     UploadState,
 )
+from contracts.documents.upload.photo_options import FaceChecks
 from contracts.shared import layout
-from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.suffixes import (
     ARCHIVE_SUFFIXES,
     CAPTION_SUFFIXES,
     SUFFIX_OF_TYPE,
     has_suffix,
 )
-from domain.intake.normalisation import MAX_PHOTO_BYTES as MAX_READ
-from domain.intake.normalisation import limits_for
-from domain.intake.photo_quality import ADVICE, advice_on
-from domain.ports.storage import ObjectMissingError, ObjectTooLargeError
 from http_api.asking import caller, new_router, services
 from http_api.problems import ApiError
 from http_api.services import Services
 from http_api.waiting import Wait, until
 
 FORM_SECONDS = 3600
+PHOTO_LINK_SECONDS = 900
+NUMBER_DIGITS = 3
+PHOTO_SUFFIXES = tuple(
+    suffix for kind, suffix in SUFFIX_OF_TYPE.items() if kind.startswith("image/")
+)
 UploadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Number = Annotated[int, Path(ge=0, lt=MAX_FILES)]
+Shows = Annotated[Preset, Query(description="What the photo shows.")]
+Checks = Annotated[FaceChecks | None, Query(description="As in `request.json`.")]
+Compared = Annotated[
+    int | None,
+    Query(ge=0, lt=MAX_FILES, description="Another photo, which should show the same person."),
+]
 
 router = new_router()
 
@@ -88,49 +99,87 @@ def get_upload(upload_id: UploadId, wait: Wait = 0) -> UploadState:
 @router.post(
     "/v1/uploads/<upload_id>/photos/<number>:inspect", summary="Judge one photo", tags=["uploads"]
 )
-def inspect_photo(upload_id: UploadId, number: Number) -> PhotoInspected:
-    """Return the verdict on one photo at the base's resolution; nothing is stored."""
-    tenant, stores = caller(router, "train").tenant, services(router)
-    prefix = f"{layout.upload_prefix(tenant, upload_id)}{number:03d}"
-    found = [
-        one for one in stores.uploads.list(prefix, 3) if not has_suffix(one.key, CAPTION_SUFFIXES)
-    ]
-    if not found or has_suffix(found[0].key, ARCHIVE_SUFFIXES):
-        raise ApiError("not_found")
-    return verdict_on(stores, found[0].key, number)
+def inspect_photo(
+    upload_id: UploadId,
+    number: Number,
+    preset: Shows = "object",
+    face_checks: Checks = None,
+    same_person_as: Compared = None,
+) -> PhotoInspected:
+    """Return the verdict on one photo at the base's resolution; nothing is stored.
 
-
-def verdict_on(stores: Services, key: str, number: int) -> PhotoInspected:
-    """Return the verdict on a stored photo.
-
-    Raises:
-        ApiError: the photo is gone.
+    With `preset=face` faces are looked for as in a training, where the stack and the base want it.
     """
-    try:
-        body = stores.uploads.read(key, MAX_READ)
-        resolution = stores.bases.card(stores.bases.base_id).resolution
-        photo = stores.decoder.decode(body, limits_for(resolution))
-    except ObjectMissingError:
-        raise ApiError("not_found") from None
-    except ObjectTooLargeError:
-        return refused(number, "too_many_bytes")
-    except PhotoRejectedError as error:
-        return refused(number, error.code)
-    codes = (*photo.codes, *advice_on(photo.metrics, ()))
-    return PhotoInspected(
+    tenant, stores = caller(router, "train").tenant, services(router)
+    prefix = layout.upload_prefix(tenant, upload_id)
+    key = photo_key(stores, prefix, number)
+    if key is None:
+        raise ApiError("not_found")
+    other = None if same_person_as in {None, number} else same_person_as
+    asked = PhotoToInspect(
         number=number,
-        verdict="repaired" if photo.codes else "accepted",
-        codes=codes,
-        advice=tuple(CODES[code].hint for code in codes if code in ADVICE),
-        width=photo.width,
-        height=photo.height,
+        key=key,
+        compared=None if other is None else photo_key(stores, prefix, other),
+        preset=preset,
+        face_checks=face_checks,
     )
+    return stores.inspector.inspect(asked)
 
 
-def refused(number: int, code: str) -> PhotoInspected:
-    """Return the verdict on a photo that cannot be used."""
-    hint = CODES[code].hint
-    return PhotoInspected(number=number, verdict="refused", codes=(code,), advice=(hint,))
+@router.get("/v1/uploads/<upload_id>/photos", summary="An upload's photos", tags=["uploads"])
+def list_photos(upload_id: UploadId) -> UploadPhotos:
+    """Return a link to each photo that is still kept, for who may train on it."""
+    tenant, stores = caller(router, "train").tenant, services(router)
+    prefix = layout.upload_prefix(tenant, upload_id)
+    listed = stores.uploads.list(prefix, 3 * MAX_FILES)
+    if not listed:
+        raise ApiError("not_found")
+    photos = {
+        number: one
+        for one in listed
+        if (number := photo_number(one.key.removeprefix(prefix))) is not None
+    }
+    end = stores.now() + timedelta(seconds=PHOTO_LINK_SECONDS)
+    data = [
+        PhotoLink(
+            number=number,
+            url=stores.forms.link(one.key, one.key.removeprefix(prefix), PHOTO_LINK_SECONDS),
+            size=one.size,
+        )
+        for number, one in sorted(photos.items())
+    ]
+    return UploadPhotos(expires_at=end.isoformat(), data=tuple(data))
+
+
+@router.delete("/v1/uploads/<upload_id>/photos/<number>", summary="Erase a photo", tags=["uploads"])
+def erase_photo(upload_id: UploadId, number: Number) -> PhotoErased:
+    """Erase a photo and its caption, every version of them, before the upload is trained."""
+    tenant, stores = caller(router, "train").tenant, services(router)
+    prefix = layout.upload_prefix(tenant, upload_id)
+    if photo_key(stores, prefix, number) is None:
+        raise ApiError("not_found")
+    if stores.jobs.of_upload(f"{tenant}/{upload_id}").points_to is not None:
+        raise ApiError("already_started")
+    stores.photo_versions.purge(f"{prefix}{number:03d}.")
+    return PhotoErased(upload_id=upload_id, number=number, erased_at=stores.now().isoformat())
+
+
+def photo_number(name: str) -> int | None:
+    """Return the number in the name of a photo that came through a form; None for other files.
+
+    >>> photo_number("007.heic"), photo_number("007.txt"), photo_number("sofia.jpg")
+    (7, None, None)
+    """
+    stem, _, suffix = name.partition(".")
+    known = has_suffix(f".{suffix}", PHOTO_SUFFIXES) and len(stem) == NUMBER_DIGITS
+    return int(stem) if known and stem.isascii() and stem.isdecimal() else None
+
+
+def photo_key(stores: Services, prefix: str, number: int) -> str | None:
+    """Return the key of an upload's photo; None where there is none."""
+    listed = stores.uploads.list(f"{prefix}{number:03d}.", 3)
+    found = [one.key for one in listed if not has_suffix(one.key, CAPTION_SUFFIXES)]
+    return found[0] if found and not has_suffix(found[0], ARCHIVE_SUFFIXES) else None
 
 
 def state_of(stores: Services, tenant: str, upload: str) -> UploadState:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from contracts.documents.api.keys import Usage
+from contracts.documents.api.keys import Quotas, Usage
 from http_api.asking import caller, new_router, services
 
 Month = Annotated[
@@ -18,10 +18,13 @@ router = new_router()
 
 @router.get("/v1/usage", summary="What the tenant has used", tags=["usage"])
 def get_usage(month: Month = None) -> Usage:
-    """Return the trainings of a month (UTC) and what they cost."""
+    """Return the trainings of a month (UTC), what they cost, and the tenant's quotas."""
     tenant, stores = caller(router, "read").tenant, services(router)
+    today = stores.now().strftime("%Y-%m-%d")
     wanted = month or stores.now().strftime("%Y-%m")
-    jobs = [job for job in stores.jobs.of_tenant(tenant) if job.created_at.startswith(wanted)]
+    known_jobs = stores.jobs.of_tenant(tenant)
+    begun = sum(job.trial_of is None and job.created_at.startswith(today) for job in known_jobs)
+    jobs = [job for job in known_jobs if job.created_at.startswith(wanted)]
     ended = Counter(job.status for job in jobs if job.trial_of is None)
     costs = [receipt.usd for job in jobs for receipt in job.receipts.values()]
     known = [usd for usd in costs if usd is not None]
@@ -32,4 +35,10 @@ def get_usage(month: Month = None) -> Usage:
         failed=ended["failed"],
         canceled=ended["canceled"],
         usd=round(sum(known), 4) if len(known) == len(costs) else None,
+        quotas=Quotas(
+            trainings_per_day=stores.limits.trainings_per_day,
+            trainings_today=begun,
+            requests_per_minute=stores.limits.requests_per_minute,
+            pictures_per_minute=stores.limits.pictures_per_minute,
+        ),
     )

@@ -27,15 +27,20 @@ class ChildFaceFinder:
     def __init__(self) -> None:
         self._before = cpu_seconds_of_children()
         self._child: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
 
     @property
     def seconds(self) -> float:
         """Processor seconds of all children that have ended, and of the one that runs."""
         return cpu_seconds_of_children() - self._before + self._running()
 
+    def begin(self) -> None:
+        """Start the child, which loads its networks while the photo is decoded."""
+        self._begun()
+
     def find(self, png: bytes) -> tuple[FoundFace, ...] | None:
         """Return the faces, the largest first; see the Protocol."""
-        child = self._child or self._start()
+        child = self._started()
         try:
             _pipe(child.stdin).write(len(png).to_bytes(4) + png)
             _pipe(child.stdin).flush()
@@ -55,19 +60,33 @@ class ChildFaceFinder:
             child.kill()
             child.communicate()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        """Start the child.
+    def close_after(self, seconds: float) -> None:
+        """End the child if it has used so many processor seconds: its own limit is near."""
+        if self._running() > seconds:
+            self.close()
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        """Return the child, which may still load its networks."""
+        if self._child is None:
+            self._is_ready = False
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-m", f"{__package__}.face_child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment_of_child() | {"OPENBLAS_NUM_THREADS": "1"},
+            )
+        return self._child
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """Return the child with its networks loaded.
 
         Raises:
             DecoderBrokenError: it does not start.
         """
-        child = self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.face_child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment_of_child() | {"OPENBLAS_NUM_THREADS": "1"},
-        )
+        child = self._begun()
+        if self._is_ready:
+            return child
         try:
             started = _line(_pipe(child.stdout), START_SECONDS)
         except TimeoutError:
@@ -75,6 +94,7 @@ class ChildFaceFinder:
         if started != STARTED:
             self.close()
             raise DecoderBrokenError(reason=f"the face finder ended with {child.returncode}")
+        self._is_ready = True
         return child
 
     def _running(self) -> float:

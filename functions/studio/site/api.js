@@ -2,6 +2,7 @@
 
 const BASE = new URL("../", document.baseURI);
 const PLACE = "likeness-credential";
+const OWN = "likeness-own-key";
 
 /** Method and address of every call that the Studio makes; a contract test compares it with the document. */
 export const CALLS = {
@@ -9,6 +10,8 @@ export const CALLS = {
   createUpload: ["POST", "/v1/uploads"],
   addFiles: ["POST", "/v1/uploads/{upload_id}/files"],
   upload: ["GET", "/v1/uploads/{upload_id}"],
+  photos: ["GET", "/v1/uploads/{upload_id}/photos"],
+  erasePhoto: ["DELETE", "/v1/uploads/{upload_id}/photos/{number}"],
   inspect: ["POST", "/v1/uploads/{upload_id}/photos/{number}:inspect"],
   estimate: ["POST", "/v1/estimates"],
   train: ["POST", "/v1/models"],
@@ -20,6 +23,12 @@ export const CALLS = {
   files: ["GET", "/v1/models/{model_id}/files"],
   jobs: ["GET", "/v1/jobs"],
   job: ["GET", "/v1/jobs/{job_id}"],
+  samples: ["GET", "/v1/jobs/{job_id}/samples"],
+  redrive: ["POST", "/v1/jobs/{job_id}:redrive"],
+  draw: ["POST", "/v1/models/{model_id}/pictures"],
+  pictures: ["GET", "/v1/pictures"],
+  picture: ["GET", "/v1/pictures/{picture_id}"],
+  cancelPicture: ["POST", "/v1/pictures/{picture_id}:cancel"],
   cancel: ["POST", "/v1/jobs/{job_id}:cancel"],
   keys: ["GET", "/v1/keys"],
   createKey: ["POST", "/v1/keys"],
@@ -42,8 +51,11 @@ export class Problem extends Error {
 export const credential = {
   get: () => sessionStorage.getItem(PLACE) ?? localStorage.getItem(PLACE),
   set: (token, stay) => (stay ? localStorage : sessionStorage).setItem(PLACE, token),
-  clear: () => { sessionStorage.removeItem(PLACE); localStorage.removeItem(PLACE); },
+  clear: () => { for (const place of [PLACE, OWN]) { sessionStorage.removeItem(place); localStorage.removeItem(place); } },
 };
+
+/** The key that this browser has made for itself; it is revoked when the person signs out. */
+export const ownKey = { get: () => localStorage.getItem(OWN), set: (id) => localStorage.setItem(OWN, id) };
 
 /**
  * Call the API. `ids` fill the address, `query` and `body` are sent as they are.

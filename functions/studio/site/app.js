@@ -1,11 +1,14 @@
 // The frame around every page: bar, steps, language, and which page an address shows.
 
-import { call, credential } from "./api.js";
+import { call, credential, ownKey } from "./api.js";
 import { h, announce } from "./dom.js";
 import { LANGUAGES, choose, code, language, load, preferred, t } from "./words.js";
 import * as account from "./pages/account.js";
 import * as consent from "./pages/consent.js";
+import * as erased from "./pages/erased.js";
+import * as files from "./pages/files.js";
 import * as job from "./pages/job.js";
+import * as keys from "./pages/keys.js";
 import * as model from "./pages/model.js";
 import * as models from "./pages/models.js";
 import * as operator from "./pages/operator.js";
@@ -15,7 +18,7 @@ import * as signIn from "./pages/sign_in.js";
 const PAGES = [
   [/^\/models$/, models], [/^\/models\/(?<id>[0-9a-f]{32})$/, model], [/^\/new$/, consent],
   [/^\/new\/photos$/, photos], [/^\/jobs\/(?<id>[0-9a-f]{32})$/, job], [/^\/operator$/, operator],
-  [/^\/account$/, account],
+  [/^\/account$/, account], [/^\/models\/(?<id>[0-9a-f]{32})\/files$/, files], [/^\/erased$/, erased], [/^\/operator\/keys$/, keys],
 ];
 const STEPS = ["consent", "photos", "training", "pictures"];
 const state = { me: null, settings: null };
@@ -27,6 +30,7 @@ async function show() {
   leaving = new AbortController();
   const address = location.hash.slice(1) || "/models";
   const [pattern, page] = PAGES.find(([one]) => one.test(address)) ?? PAGES[0];
+  document.getElementById("frame").setAttribute("aria-busy", "true");
   const context = { ...pattern.exec(address)?.groups, ...state, signal: leaving.signal, go, redraw: draw, fail };
   if (credential.get() === null) return draw(signIn.render({ ...context, enter }));
   try {
@@ -43,7 +47,9 @@ function draw({ title, step, body, facts, waiting = false }) {
   const heading = h("h1", { tabindex: "-1" }, title);
   const main = h("main", { id: "main", class: facts ? "with-facts" : "", "aria-busy": waiting },
     h("section", { class: facts ? "" : "single" }, heading, body), facts && h("aside", { class: "facts" }, facts));
-  document.getElementById("frame").replaceChildren(
+  const frame = document.getElementById("frame");
+  frame.removeAttribute("aria-busy");
+  frame.replaceChildren(
     h("button", { class: "skip", type: "button", onclick: () => heading.focus() }, t("skip")),
     bar(), step ? steps(step) : "", main, foot());
   heading.focus({ preventScroll: true });
@@ -52,7 +58,7 @@ function draw({ title, step, body, facts, waiting = false }) {
 
 function bar() {
   const link = (address, words) => h("a", {
-    href: `#${address}`, "aria-current": location.hash.slice(1) === address ? "page" : false,
+    href: `#${address}`, "aria-current": location.hash.slice(1) === address ? "page" : location.hash.slice(1).startsWith(`${address}/`) ? "true" : false,
   }, words);
   const home = h("a", { class: "name", href: "#/models" }, "Likeness");
   if (!state.me) return h("header", { class: "bar" }, home);
@@ -109,7 +115,10 @@ export function leave(reason = "") {
   announce(reason);
 }
 
-/** The printed link holds a key that is good for one sign-in: it is replaced by one for this tab, and ended. */
+/**
+ * The printed link holds a key that is good for one sign-in: it is replaced by one for this browser, and ended. The new
+ * one ends after a day or at the sign-out, so a closed tab can be opened again.
+ */
 async function redeem() {
   const found = /^#sign-in=(lk_[\w-]+)$/.exec(location.hash);
   if (!found) return;
@@ -118,7 +127,9 @@ async function redeem() {
   const { subject, scopes } = await call("me", { token });
   const made = await call("createKey", { token, body: { name: "studio", scopes, days: 1 } });
   credential.clear();
-  credential.set(made.token, false);
+  credential.set(made.token, true);
+  ownKey.set(made.id);
+  state.me = null;
   await call("revokeKey", { token: made.token, ids: { key_id: subject.replace("key:", "") } });
 }
 

@@ -1,2 +1,2 @@
-// What a good set of photos of a person shows.
-export const POSES = ["front", "smile", "left", "right", "up", "down", "laugh", "body", "light", "clothes"];
+// What a good set of photos of a person shows: every side of the face, and different expressions.
+export const POSES = ["front", "smile", "frown", "half_left", "half_right", "left", "right", "body", "light", "clothes"];

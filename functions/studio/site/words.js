@@ -42,7 +42,7 @@ export function code(name) {
 export const date = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(iso));
 export const moment = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" })
   .format(new Date(iso));
-export const percent = (value) => new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(value);
+export const percent = (value) => new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
 export const money = (usd) => usd === null || usd === undefined ? t("money.unknown")
   : new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 2 }).format(usd);
 

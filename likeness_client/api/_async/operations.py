@@ -1,7 +1,14 @@
 """Every operation of docs/openapi.json as a method; written by docs/clients.py."""
 
 from contracts.documents.api.estimates import EstimateView, NewEstimate
-from contracts.documents.api.jobs import JobCanceled, JobPage, JobView, TrainingStarted
+from contracts.documents.api.jobs import (
+    JobCanceled,
+    JobPage,
+    JobRedriven,
+    JobSamples,
+    JobView,
+    TrainingStarted,
+)
 from contracts.documents.api.keys import KeyList, KeyView, Me, NewKey, Rotation, Usage
 from contracts.documents.api.models import ModelDetails, ModelFiles, ModelPage, NewApproval
 from contracts.documents.api.pictures import (
@@ -16,8 +23,10 @@ from contracts.documents.api.uploads import (
     MoreFiles,
     NewTraining,
     NewUpload,
+    PhotoErased,
     PhotoInspected,
     UploadCreated,
+    UploadPhotos,
     UploadState,
 )
 from contracts.documents.api.webhooks import (
@@ -251,6 +260,22 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._ask(call)
 
+    async def erase_photo(
+        self,
+        upload_id: str,
+        number: int,
+    ) -> PhotoErased:
+        """Erase a photo and its caption, every version of them, before the upload is trained.
+
+        ``DELETE /v1/uploads/{upload_id}/photos/{number}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/uploads/{part(upload_id)}/photos/{part(number)}",
+            PhotoErased,
+        )
+        return await self._ask(call)
+
     async def erase_tenant(
         self,
     ) -> ErasureAnswer:
@@ -403,6 +428,21 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._ask(call)
 
+    async def get_samples(
+        self,
+        job_id: str,
+    ) -> JobSamples:
+        """Return the images that a training draws every ``validation_steps``, while it goes on.
+
+        ``GET /v1/jobs/{job_id}/samples``
+        """
+        call = Call(
+            "GET",
+            f"/v1/jobs/{part(job_id)}/samples",
+            JobSamples,
+        )
+        return await self._ask(call)
+
     async def get_upload(
         self,
         upload_id: str,
@@ -428,7 +468,7 @@ class AsyncOperations(AsyncTransport):
         *,
         month: str | None = None,
     ) -> Usage:
-        """Return the trainings of a month (UTC) and what they cost.
+        """Return the trainings of a month (UTC), what they cost, and the tenant's quotas.
 
         ``GET /v1/usage``
 
@@ -447,16 +487,29 @@ class AsyncOperations(AsyncTransport):
         upload_id: str,
         number: int,
         *,
+        preset: str = "object",
+        face_checks: str | None = None,
+        same_person_as: int | None = None,
         idempotency_key: str | None = None,
     ) -> PhotoInspected:
         """Return the verdict on one photo at the base's resolution; nothing is stored.
 
         ``POST /v1/uploads/{upload_id}/photos/{number}:inspect``
+
+        With ``preset=face`` faces are looked for as in a training, where the stack and the base
+        want it.
+
+        ``preset``: What the photo shows.
+
+        ``face_checks``: As in ``request.json``.
+
+        ``same_person_as``: Another photo, which should show the same person.
         """
         call = Call(
             "POST",
             f"/v1/uploads/{part(upload_id)}/photos/{part(number)}:inspect",
             PhotoInspected,
+            query={"preset": preset, "face_checks": face_checks, "same_person_as": same_person_as},
             idempotency_key=idempotency_key,
         )
         return await self._ask(call)
@@ -539,6 +592,21 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._ask(call)
 
+    async def list_photos(
+        self,
+        upload_id: str,
+    ) -> UploadPhotos:
+        """Return a link to each photo that is still kept, for who may train on it.
+
+        ``GET /v1/uploads/{upload_id}/photos``
+        """
+        call = Call(
+            "GET",
+            f"/v1/uploads/{part(upload_id)}/photos",
+            UploadPhotos,
+        )
+        return await self._ask(call)
+
     async def list_pictures(
         self,
         *,
@@ -572,6 +640,24 @@ class AsyncOperations(AsyncTransport):
             "GET",
             "/v1/webhooks",
             WebhookPage,
+        )
+        return await self._ask(call)
+
+    async def redrive_job(
+        self,
+        job_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> JobRedriven:
+        """Continue a failed job at the stage that failed, once what it failed for is mended.
+
+        ``POST /v1/jobs/{job_id}:redrive``
+        """
+        call = Call(
+            "POST",
+            f"/v1/jobs/{part(job_id)}:redrive",
+            JobRedriven,
+            idempotency_key=idempotency_key,
         )
         return await self._ask(call)
 

@@ -13,14 +13,15 @@ from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
 from tests.fakes.api_keys import MemoryApiKeys
-from tests.fakes.erasure import MemoryEraser
+from tests.fakes.erasure import MemoryEraser, MemoryVersions
 from tests.fakes.front_door import (
     MemoryApprovals,
     MemoryCanceller,
+    MemoryRedriver,
     MemoryShortMemory,
     MemorySigner,
     MemoryTenantJobs,
-    PlainDecoder,
+    RealInspector,
 )
 from tests.fakes.intake import base_card
 from tests.fakes.models import MemoryModels
@@ -55,9 +56,11 @@ def services(limits: Limits | None = None) -> Services:
         documents=MemoryStorage("models"),
         links=MemorySigner(),
         approvals=MemoryApprovals(),
-        decoder=PlainDecoder(),
+        inspector=RealInspector(uploads, Bases(bases, card.base_id)),
         bases=Bases(bases, card.base_id),
         canceller=MemoryCanceller(jobs),
+        redriver=MemoryRedriver(),
+        photo_versions=MemoryVersions(uploads),
         memory=MemoryShortMemory(),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),

@@ -40,3 +40,16 @@ def test_a_finder_that_does_not_start_says_so(
     monkeypatch.setattr(faces, "environment_of_child", nowhere.copy)
     with pytest.raises(DecoderBrokenError):
         finder.find(b"")
+
+
+def test_a_finder_that_was_begun_early_finds_and_one_near_its_limit_is_replaced(
+    finder: ChildFaceFinder,
+) -> None:
+    finder.begin()
+    finder.begin()
+    assert len(finder.find(png(photo(ASTRONAUT))) or ()) == 1
+    finder.close_after(10_000)
+    first = finder.seconds
+    finder.close_after(0)
+    assert len(finder.find(png(photo(ASTRONAUT))) or ()) == 1
+    assert finder.seconds > first, "the seconds of both children count"

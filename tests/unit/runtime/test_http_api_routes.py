@@ -25,6 +25,8 @@ from http_api.document import document
 from http_api.services import Limits, Services
 from tests.contract.files import ROOT
 from tests.fakes.erasure import MemoryEraser
+from tests.fakes.faces import MemoryFaceFinder, face
+from tests.fakes.front_door import MemoryRedriver, RealInspector
 from tests.unit.runtime.api_kit import ALL, APP, NOON, Answer, call, context, job, services
 
 REQUEST = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
@@ -145,6 +147,91 @@ def test_one_photo_is_judged_at_once() -> None:
         missing = call(stores, "POST", f"/v1/uploads/{name}/photos/{number}:inspect")
         assert missing.status == 404
     assert call(stores, "POST", f"/v1/uploads/{name}/photos/x:inspect").status == 422
+
+
+def test_a_photo_is_judged_by_its_face_and_by_the_person_on_others() -> None:
+    stores = services()
+    finder = MemoryFaceFinder(
+        {b"none": (), b"two": (face(1, 200), face(2, 190)), b"other": (face(9),)}
+        | {b"small": (face(1, share=0.1),), b"side": (face(9, upright=False),), b"late": None}
+    )
+    stores = replace(stores, inspector=RealInspector(stores.uploads, stores.bases, finder))
+    for number, body in enumerate((b"good", b"none", b"two", b"other", b"small", b"side", b"late")):
+        stores.uploads.write(f"tenants/acme/uploads/u1/{number:03d}.jpg", body)
+
+    def judged(number: int, **query: str) -> Any:
+        asked = {"preset": "face", "face_checks": "photos", **query}
+        answer = call(stores, "POST", f"/v1/uploads/u1/photos/{number}:inspect", query=asked)
+        assert answer.status == 200
+        return answer.body
+
+    assert judged(0)["codes"] == []
+    assert [judged(number)["codes"] for number in (1, 2)] == [["no_face"], ["ambiguous_faces"]]
+    assert "face from the front" in judged(1)["advice"][0]
+    assert (judged(4)["verdict"], judged(4)["codes"]) == ("accepted", ["face_small"])
+    assert judged(6)["codes"] == ["faces_not_checked"]
+    assert judged(3)["verdict"] == "accepted"
+    other = judged(3, same_person_as="0")
+    assert (other["verdict"], other["codes"]) == ("refused", ["other_person"])
+    seen = len(finder.seen)
+    side = judged(5, same_person_as="0")
+    assert side["codes"] == ["face_turned", "similar_photo"]
+    assert len(finder.seen) == seen + 1, "a face from the side is compared with no other"
+    assert judged(1, face_checks="off")["codes"] == []
+
+
+def test_a_photo_is_shown_and_erased_until_the_upload_is_trained() -> None:
+    stores, prefix = services(), "tenants/acme/uploads/u1/"
+    for name in ("000.jpg", "001.heic", "001.txt", "request.json", "0011.jpg"):
+        stores.uploads.write(prefix + name, b"x")
+    stores.uploads.write(f"{prefix}001.heic", b"a second version")
+    photos = call(stores, "GET", "/v1/uploads/u1/photos").body["data"]
+    assert [(one["number"], one["size"]) for one in photos] == [(0, 1), (1, 16)]
+    assert f"{prefix}001.heic" in photos[1]["url"]
+    assert call(stores, "GET", "/v1/uploads/u2/photos").status == 404
+    erased = call(stores, "DELETE", "/v1/uploads/u1/photos/1")
+    assert (erased.status, erased.body["number"]) == (200, 1)
+    left = {f"{prefix}{name}" for name in ("000.jpg", "request.json", "0011.jpg")}
+    assert set(stores.uploads.versions) == left  # type: ignore[attr-defined]
+    assert call(stores, "DELETE", "/v1/uploads/u1/photos/1").status == 404
+    stores.jobs.uploads["acme/u1"] = UploadRow(points_to=f"{1:032x}")  # type: ignore[attr-defined]
+    refused = call(stores, "DELETE", "/v1/uploads/u1/photos/0")
+    assert (refused.status, refused.body["code"]) == (409, "already_started")
+
+
+def test_the_images_of_a_training_are_shown_while_it_goes_on() -> None:
+    stores, one = services(), f"{1:032x}"
+    stores.jobs.records[one] = job(1, plan_id=f"{2:032x}")  # type: ignore[attr-defined]
+    prefix = layout.samples_prefix(f"{2:032x}", one)
+    for name in (layout.sample_file(300, 0), layout.sample_file(150, 0), "other.png"):
+        stores.documents.write(prefix + name, b"x")
+    samples = call(stores, "GET", f"/v1/jobs/{one}/samples").body["data"]
+    assert [sample["step"] for sample in samples] == [150, 300]
+    assert call(stores, "GET", f"/v1/jobs/{one}/samples", who=OTHER).status == 404
+
+
+def test_an_admin_redrives_a_failed_job_and_no_other() -> None:
+    stores = replace(services(), redriver=MemoryRedriver("arn:3"))
+    for number, status in enumerate(("succeeded", "failed", "failed"), 1):
+        stores.jobs.records[f"{number:032x}"] = job(number, status=status)  # type: ignore[attr-defined]
+
+    def redriven(number: int, *scopes: Scope) -> Answer:
+        who = context("acme", *scopes)
+        return call(stores, "POST", f"/v1/jobs/{number:032x}:redrive", who=who)
+
+    outcomes = [redriven(number, *ALL).body["outcome"] for number in (1, 2, 3)]
+    assert outcomes == ["too_late", "redriven", "too_late"]
+    assert stores.redriver.redriven == ["arn:2"]  # type: ignore[attr-defined]
+    assert redriven(2, "read", "train").status == 403
+
+
+def test_the_usage_says_what_is_left_of_the_quotas() -> None:
+    stores = services(Limits(trainings_per_day=7))
+    stores.jobs.records[f"{1:032x}"] = job(1)  # type: ignore[attr-defined]
+    before = job(2, created_at="2026-11-20T11:00:00+00:00")
+    stores.jobs.records[f"{2:032x}"] = before  # type: ignore[attr-defined]
+    quotas = call(stores, "GET", "/v1/usage").body["quotas"]
+    assert (quotas["trainings_today"], quotas["trainings_per_day"]) == (1, 7)
 
 
 def test_a_job_is_awaited_until_it_changes() -> None:

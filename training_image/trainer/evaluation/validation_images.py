@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from contracts.shared import layout
 from contracts.shared.steps import MAX_VALIDATION_PICTURES, VALIDATION_SUBJECTS
 from trainer.config.recipe import Recipe
 from trainer.evaluation.gate import is_healthy, likeness, measure_following, recognised
@@ -20,7 +21,6 @@ from trainer.process.results import write_atomically
 from trainer.process.time_limit import TimeLimit
 
 FIRST_SEED = 2000
-SAMPLES_FOLDER = "samples"
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class ValidationSampler:
             unet.train()
             lora.set_dropout(networks, active=True)
         for number, image in enumerate(to_images(pictures)):
-            name = f"step-{step:06d}-{number:02d}.png"
-            write_atomically(self.folder / SAMPLES_FOLDER / name, to_png(image))
+            path = self.folder / layout.SAMPLES_FOLDER / layout.sample_file(step, number)
+            write_atomically(path, to_png(image))
         return pictures
 
     def measure(self, pictures: Pictures) -> dict[str, float]:

@@ -1,6 +1,8 @@
 """A tenant's trainings as the HTTP API shows them, in Replicate's words."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.codes import CODES
 from contracts.document import Document, JobId, OpaqueId
@@ -120,6 +122,36 @@ class TrainingStarted(Document):
 
     job: JobView | None
     """Null while the request is being accepted: ask ``GET /v1/uploads/{id}?wait=20``."""
+
+
+class Sample(Document):
+    """One image that was drawn while the model was trained."""
+
+    step: Annotated[int, Field(ge=0)]
+
+    url: str
+    """Address of the PNG, until the answer's ``expires_at``."""
+
+
+class JobSamples(Document):
+    """What a training has drawn so far, in the order of its steps."""
+
+    object: Literal["list"] = "list"
+
+    expires_at: str
+
+    data: tuple[Sample, ...]
+
+
+class JobRedriven(Document):
+    """Answer of ``POST /v1/jobs/{id}:redrive``."""
+
+    object: Literal["redrive"] = "redrive"
+
+    id: JobId
+
+    outcome: Literal["redriven", "too_late"]
+    """``too_late``: the job has not failed, or failed more than 14 days ago."""
 
 
 class JobCanceled(Document):

@@ -92,6 +92,19 @@ class Me(Document):
     mode: Mode
 
 
+class Quotas(Document):
+    """How much the tenant may ask for, and what is used of it."""
+
+    trainings_per_day: int
+
+    trainings_today: int
+    """Trainings that were begun since midnight (UTC)."""
+
+    requests_per_minute: int
+
+    pictures_per_minute: int
+
+
 class Usage(Document):
     """What a tenant has used in a month."""
 
@@ -110,3 +123,5 @@ class Usage(Document):
 
     usd: float | None
     """Cost of the trainings as far as it is known; null where a price is unknown."""
+
+    quotas: Quotas

@@ -124,6 +124,12 @@ class PictureOrder(Document):
 
     created_at: str
 
+    def wanted(self) -> NewPicture:
+        """Return the order as its caller has sent it, with the seed."""
+        shared = set(NewPicture.model_fields) & set(PictureArguments.model_fields)
+        given = self.arguments.model_dump(include=shared, exclude={"negative_prompt"})
+        return NewPicture(prompt=self.prompt, negative_prompt=self.negative_prompt, **given)
+
 
 class DrawnFile(Document):
     """One picture that was stored."""
@@ -228,6 +234,9 @@ class PictureView(Document):
 
     images: tuple[ImageLink, ...]
 
+    order: NewPicture | None
+    """What was ordered, with its prompts; null in lists, and once the order has expired."""
+
     expires_at: str | None
     """When the links end; ask again for new ones."""
 
@@ -237,7 +246,11 @@ class PictureView(Document):
 
     @classmethod
     def of(
-        cls, row: PictureRow, images: tuple[ImageLink, ...] = (), expires_at: str | None = None
+        cls,
+        row: PictureRow,
+        images: tuple[ImageLink, ...] = (),
+        expires_at: str | None = None,
+        order: NewPicture | None = None,
     ) -> "PictureView":
         """Return what a caller may see of an order."""
         return cls(
@@ -245,6 +258,7 @@ class PictureView(Document):
             failure=failure_of(row),
             images=images,
             expires_at=expires_at,
+            order=order,
             **row.model_dump(include=_SHOWN),
         )
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.api.numbers import NUMBER
 from contracts.documents.photos import Code
+from contracts.documents.upload.photo_options import FaceChecks
 from contracts.documents.upload.request import TrainingRequest
 
 MAX_FILES = 100
@@ -93,6 +94,62 @@ class UploadState(Document):
 
     refused: Code | None = None
     """Why the newest request never became a job."""
+
+
+class PhotoLink(Document):
+    """One photo of an upload."""
+
+    number: Annotated[int, Field(ge=0)]
+    """As in ``/photos/{number}:inspect``."""
+
+    url: str
+    """Address to download it from, until the answer's ``expires_at``."""
+
+    size: Annotated[int, Field(ge=0)]
+    """Bytes."""
+
+
+class UploadPhotos(Document):
+    """The photos of an upload that are still kept, each with a link for its owner."""
+
+    object: Literal["list"] = "list"
+
+    expires_at: str
+
+    data: tuple[PhotoLink, ...]
+
+
+class PhotoErased(Document):
+    """Answer of ``DELETE /v1/uploads/{id}/photos/{number}``: every version of it is gone."""
+
+    object: Literal["photo.erased"] = "photo.erased"
+
+    upload_id: OpaqueId
+
+    number: Annotated[int, Field(ge=0)]
+
+    erased_at: str
+
+
+Preset = Literal["face", "object", "style"]
+
+
+class PhotoToInspect(Document):
+    """What the HTTP API asks of InspectPhotos: a verdict on one photo before its training."""
+
+    number: Annotated[int, Field(ge=0)]
+
+    key: Annotated[str, Field(pattern=r"^tenants/", max_length=1024)]
+    """The photo's key in the uploads bucket."""
+
+    compared: Annotated[str, Field(pattern=r"^tenants/", max_length=1024)] | None = None
+    """Key of another photo of the upload, which should show the same person."""
+
+    preset: Preset = "object"
+    """What the photo shows; of ``face``, faces are looked for as in a training."""
+
+    face_checks: FaceChecks | None = None
+    """As in ``request.json``."""
 
 
 class PhotoInspected(Document):

@@ -1,12 +1,17 @@
-import { call, credential } from "../api.js";
+import { call, credential, ownKey } from "../api.js";
+import { forgetDraft } from "../draft.js";
 import { ask, h } from "../dom.js";
 import { money, t } from "../words.js";
+import { begin } from "./erased.js";
 import { facts } from "./parts.js";
 
 export async function render({ me, signal, fail }) {
   const usage = await call("usage", { signal });
   const out = async () => {
+    const made = ownKey.get();
+    if (made !== null) await call("revokeKey", { ids: { key_id: made } }).catch(() => {}); // it ends within a day
     credential.clear();
+    forgetDraft();
     location.hash = "/models";
     location.reload();
   };
@@ -14,7 +19,8 @@ export async function render({ me, signal, fail }) {
     const body = [t("erase.all_goes"), t("erase.all_stays"), t("erase.final")];
     if (!await ask({ title: t("erase.all_title"), body, yes: t("erase.all"), no: t("cancel"), danger: true })) return;
     try {
-      await call("eraseMe");
+      const { erasure_id: id } = await begin("eraseMe");
+      await ask({ title: t("erase.going"), body: [t("erase.me_text"), `${t("receipt.id")}: ${id}`], yes: t("account.leave"), no: t("close") });
       await out();
     } catch (error) {
       fail(error);

@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { t } from "../words.js";
 
 export function render({ me, settings, go }) {
-  const found = draft();
+  const found = draft(me.tenant);
   const days = settings.photo_retention_days;
   const problem = h("p", { class: "bad-text", id: "consent-problem", role: "alert" });
   const ticks = ["person", "purpose", "age"].map((name) => {
@@ -22,6 +22,7 @@ export function render({ me, settings, go }) {
       text_version: settings.consent_text_version === "none" ? "studio-1" : settings.consent_text_version,
       retention_days: days,
     };
+    found.save();
     go("/new/photos");
   };
   return { title: t("consent.title"), step: "consent", body: h("form", { class: "card narrow", onsubmit: submit, novalidate: true },

@@ -9,12 +9,16 @@ const WAIT = 20;
 
 export async function render({ id, me, signal, redraw, fail }) {
   const first = await call("job", { ids: { job_id: id }, signal });
-  follow(first, { id, me, signal, redraw, fail });
-  return page(first, me);
+  const drawn = h("div", {});
+  const context = { id, me, signal, redraw, fail, drawn };
+  samples(context);
+  follow(first, context);
+  return page(first, context);
 }
 
 /** Ask again and again until the job has ended; a closed tab may come back at any time. */
-async function follow(known, { id, me, signal, redraw, fail }) {
+async function follow(known, context) {
+  const { id, signal, redraw, fail } = context;
   let job = known;
   while (!ENDED.includes(job.status) && !signal.aborted) {
     try {
@@ -23,13 +27,24 @@ async function follow(known, { id, me, signal, redraw, fail }) {
       if (now.version === job.version) continue;
       const turned = now.status !== job.status || now.stage !== job.stage;
       job = now;
-      if (turned) { redraw(page(job, me)); announce(headline(job)); } else update(job);
+      if (turned) { redraw(page(job, context)); announce(headline(job)); } else update(job);
+      if (job.step) await samples(context);
     } catch (error) {
       if (signal.aborted) return;
       if (error.status && error.status !== 429 && error.status < 500) { fail(error); return; }
       await pause(3000);
     }
   }
+}
+
+/** Show what the training has drawn so far, one row a step. */
+async function samples({ id, signal, drawn }) {
+  const { data } = await call("samples", { ids: { job_id: id }, signal }).catch(() => ({ data: [] }));
+  if (signal.aborted || data.length === drawn.querySelectorAll("img").length) return;
+  drawn.className = "card";
+  drawn.replaceChildren(h("h2", {}, t("job.samples")), h("p", { class: "muted" }, t("job.samples_text")),
+    h("ul", { class: "pictures small" }, data.map(({ step, url }, index) => h("li", {}, h("figure", {},
+      h("img", { src: url, alt: t("model.picture", { n: index + 1 }), loading: "lazy" }), h("figcaption", {}, t("job.sample", { step })))))));
 }
 
 function headline(job) {
@@ -50,7 +65,8 @@ function update(job) {
   if (bar) { bar.value = job.percent; bar.nextElementSibling.textContent = stepsDone(job); }
 }
 
-function page(job, me) {
+function page(job, context) {
+  const { me, drawn } = context;
   const ended = ENDED.includes(job.status);
   const place = job.status === "succeeded" ? STAGES.length : STAGES.findIndex(([, stages]) => stages.includes(job.stage));
   const lines = STAGES.map(([name], index) => {
@@ -67,7 +83,7 @@ function page(job, me) {
     job.failure && failure(job.failure),
     (job.status === "failed" || job.status === "canceled") && h("p", {}, h("a", { class: "button primary", href: "#/new" }, t("job.anew"))),
     !ended && h("p", { class: "muted" }, t("job.close")),
-    h("div", { class: "card" }, h("ol", { class: "stages" }, lines)),
+    h("div", { class: "card" }, h("ol", { class: "stages" }, lines)), drawn,
   ];
   const stop = !ended && me.scopes.includes("train") && h("button", { type: "button", class: "danger wide", onclick: () => cancel(job) }, t("job.stop"));
   return { title: headline(job), step: job.status === "succeeded" ? "pictures" : "training", body, facts: h("div", { class: "card" },

@@ -1,40 +1,66 @@
 import { call } from "../api.js";
-import { announce, ask, h } from "../dom.js";
+import { ask, h } from "../dom.js";
 import { date, percent, t } from "../words.js";
+import { begin } from "./erased.js";
+import { gallery } from "./gallery.js";
 import { facts } from "./parts.js";
 
-const PICTURES = /\.(png|jpe?g)$/;
+const SHOWN = 4;
 
-export async function render({ id, me, signal, go, fail }) {
+export async function render({ id, me, settings, signal, go, fail }) {
   const ids = { model_id: id };
   const [model, files, job] = await Promise.all([
     call("model", { ids, signal }), call("files", { ids, signal }), call("job", { ids: { job_id: id }, signal }),
   ]);
-  const pictures = files.data.filter(({ path }) => PICTURES.test(path));
+  const upload = { upload_id: job.upload_id };
+  const photos = me.scopes.includes("train") ? await call("photos", { ids: upload, signal }).catch(gone) : { data: [] };
+  const may = (scope) => me.scopes.includes(scope);
   return { title: headline(model.gate), step: "pictures", body: [
     h("p", { class: "muted" }, likeness(model.gate)),
-    pictures.length > 0 && h("div", { class: "card" }, h("h2", {}, t("model.sheet")),
-      h("ul", { class: "pictures" }, pictures.map(({ path, url }) => h("li", {}, h("figure", {},
-        h("img", { src: url, alt: path, loading: "lazy" }), h("figcaption", {}, path.split("/").pop())))))),
-    h("div", { class: "card" }, h("h2", {}, t("model.downloads")), groups(files.data),
-      h("p", { class: "muted" }, t("model.links", { until: date(files.expires_at) }))),
+    beside(photos.data, drawn(files.data)),
+    may("draw") && gallery({ model, settings, signal }),
   ], facts: [h("div", { class: "card" }, h("h2", {}, t("model.yours")), facts([
     [t("model.word"), h("code", {}, model.trigger_word)], [t("model.version"), String(model.version)],
     [t("model.made"), date(model.created_at)], [t("model.base"), model.base_id],
-  ])), me.scopes.includes("erase") && h("div", { class: "card" }, h("h2", {}, t("erase.title")), h("p", {}, t("erase.promise")),
+  ]), h("a", { class: "button wide", href: `#/models/${id}/files` }, t("model.downloads")),
+  may("train") && h("a", { class: "button wide", href: "#/new" }, t("models.begin"))),
+  may("erase") && h("div", { class: "card" }, h("h2", {}, t("erase.title")), h("p", {}, t("erase.promise")),
     h("button", { type: "button", class: "danger wide", onclick: () => erase("model", "eraseModel", ids, go, fail) }, t("erase.model")),
-    h("button", { type: "button", class: "danger wide", onclick: () => erase("upload", "eraseUpload", { upload_id: job.upload_id }, go, fail) },
+    h("button", { type: "button", class: "danger wide", onclick: () => erase("upload", "eraseUpload", upload, go, fail) },
       t("erase.upload")))].filter(Boolean) };
 }
 
-/** Ask, with what goes and what stays, and erase. The receipt is made when the last byte has gone. */
+function gone(error) {
+  if (error.status === 404) return { data: [] };
+  throw error;
+}
+
+/** What the model has drawn before it was published, without the sheet: the latest steps come after the rest. */
+const drawn = (files) => files.filter(({ path }) => /\.(png|jpe?g)$/.test(path) && !path.endsWith("/samples.png"))
+  .sort((one, other) => step(other.path) - step(one.path));
+
+const step = (path) => Number(/step-(\d+)/.exec(path)?.[1] ?? Infinity);
+
+function beside(photos, pictures) {
+  if (!pictures.length && !photos.length) return "";
+  const shown = (links, alt) => h("ul", { class: "pair" }, links.slice(0, SHOWN).map(({ url }, index) => {
+    const picture = h("img", { src: url, alt: t(alt, { n: index + 1 }), loading: "lazy" });
+    const line = h("li", {}, picture);
+    picture.onerror = () => line.remove(); // HEIC is no picture for most browsers
+    return line;
+  }));
+  return h("div", { class: "card beside" },
+    photos.length > 0 && h("div", {}, h("h2", {}, t("model.photos")), shown(photos, "photos.number")),
+    pictures.length > 0 && h("div", {}, h("h2", {}, t("model.sheet")), shown(pictures, "model.picture")));
+}
+
+/** Ask, with what goes and what stays, and erase; the next page waits for the receipt. */
 async function erase(what, name, ids, go, fail) {
   const body = [t(`erase.${what}_goes`), t(`erase.${what}_stays`), t("erase.final")];
   if (!await ask({ title: t(`erase.${what}_title`), body, yes: t(`erase.${what}`), no: t("cancel"), danger: true })) return;
   try {
-    await call(name, { ids });
-    go("/models");
-    announce(t("erase.done"));
+    await begin(name, ids);
+    go("/erased");
   } catch (error) {
     fail(error);
   }
@@ -51,19 +77,4 @@ function likeness(gate) {
   if (!gate || gate.identity === null) return t("model.unmeasured");
   const values = { identity: percent(gate.identity), photos: percent(gate.identity_photos ?? 1), follows: percent(gate.prompt_following ?? 0) };
   return [t("model.likeness", values), gate.prompt_following !== null && t("model.follows", values)].filter(Boolean).join(" ");
-}
-
-const KINDS = [["webui", /^webui\//], ["diffusers", /^adapter\//], ["peft", /^peft\//], ["other", /./]];
-
-function groups(files) {
-  const rest = [...files];
-  return KINDS.map(([name, pattern]) => {
-    const of = rest.filter(({ path }) => pattern.test(path));
-    of.forEach((file) => rest.splice(rest.indexOf(file), 1));
-    if (!of.length) return "";
-    const links = h("ul", {}, of.map(({ path, url, sha256 }) => h("li", {}, h("a", { href: url, download: true }, path.split("/").pop()),
-      " ", h("small", {}, `SHA-256 ${sha256.slice(0, 12)}…`))));
-    return name === "other" ? h("details", {}, h("summary", {}, t("files.rest")), links)
-      : [h("h3", {}, t(`files.${name}`)), h("p", { class: "muted" }, t(`files.${name}_hint`)), links];
-  });
 }

@@ -1,4 +1,5 @@
 import { call } from "../api.js";
+import { draft } from "../draft.js";
 import { h } from "../dom.js";
 import { date, moment, t } from "../words.js";
 import { state } from "./parts.js";
@@ -12,7 +13,10 @@ export async function render({ me, signal }) {
   const title = open.length ? t("models.busy", { n: open.length })
     : models.data.length ? t("models.title", { n: models.data.length }) : t("models.none");
   const begin = me.scopes.includes("train") && h("p", {}, h("a", { class: "button primary", href: "#/new" }, t("models.begin")));
+  const unfinished = draft(me.tenant).photos.length;
   return { title, body: [
+    unfinished > 0 && h("div", { class: "notice" }, h("p", {}, t("models.unfinished", { n: unfinished })),
+      h("p", {}, h("a", { class: "button", href: "#/new/photos" }, t("models.go_on")))),
     !models.data.length && !open.length && h("p", { class: "muted" }, t("models.explained")),
     begin,
     open.length > 0 && section(t("models.training"), open.map(jobCard)),

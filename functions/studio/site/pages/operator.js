@@ -1,66 +1,75 @@
 import { call } from "../api.js";
 import { announce, ask, h } from "../dom.js";
-import { code, date, moment, money, t } from "../words.js";
-import { state } from "./parts.js";
+import { code, moment, money, t } from "../words.js";
+import { ENDED, numbers, pages, state, table } from "./parts.js";
 
-export async function render({ signal, go }) {
-  const [jobs, usage, keys] = await Promise.all([
-    call("jobs", { query: { limit: 100 }, signal }), call("usage", { signal }), call("keys", { signal }),
-  ]);
+export async function render({ me, signal, go, fail }) {
+  const [jobs, usage] = await Promise.all([call("jobs", { query: { limit: 100 }, signal }), call("usage", { signal })]);
   const failed = jobs.data.filter((job) => job.status === "failed");
-  const number = (value, name) => h("div", {}, h("b", {}, value), h("span", { class: "muted" }, name));
+  const open = jobs.data.filter((job) => !ENDED.includes(job.status));
+  const waiting = open.filter((job) => job.waiting_for || job.queue_place !== null);
+  const today = new Date().toISOString().slice(0, 10);
+  const ended = jobs.data.filter((job) => ENDED.includes(job.status) && job.updated_at.startsWith(today));
+  const well = ended.filter((job) => job.status === "succeeded").length;
+  const quota = usage.quotas;
   return { title: failed.length ? t("operator.failed", { n: failed.length }) : t("operator.well"), body: [
-    h("div", { class: "card" }, h("h2", {}, t("operator.month", { month: usage.month })), h("div", { class: "numbers" },
-      number(String(usage.trainings), t("operator.trainings")), number(String(usage.succeeded), t("status.succeeded")),
-      number(String(usage.failed), t("status.failed")), number(money(usage.usd), t("operator.spent")))),
-    h("div", { class: "card" }, table(t("operator.jobs"), ["job", "state", "what", "changed"].map((name) => t(`operator.${name}`)),
-      jobs.data.map((job) => [h("a", { href: `#/jobs/${job.id}` }, h("code", {}, job.id.slice(0, 8))), state(job), what(job), moment(job.updated_at)]))),
-    h("div", { class: "card" }, table(t("keys.title"), ["name", "scopes", "used", "ends", "do"].map((name) => t(`keys.${name}`)),
-      keys.data.map((key) => [key.name, key.scopes.join(", "), key.last_used_at ? moment(key.last_used_at) : t("keys.never"),
-        key.revoked_at ? t("keys.revoked") : key.expires_at ? date(key.expires_at) : t("keys.endless"),
-        key.revoked_at ? "" : h("button", { type: "button", class: "quiet danger", onclick: () => revoke(key, go) }, t("keys.revoke"),
-          h("span", { class: "unseen" }, ` ${key.name}`))])), newKey(go)),
+    pages(me, "/operator"),
+    h("div", { class: "card" }, h("h2", {}, t("operator.now")), numbers([
+      [String(open.length - waiting.length), t("operator.running")], [String(waiting.length), t("operator.waiting")],
+      [ended.length ? `${well} / ${ended.length}` : "–", t("operator.ended_well")],
+      [money(usage.usd), t("operator.spent_in", { month: usage.month })],
+    ])),
+    h("div", { class: "card" }, h("h2", {}, t("quota.title")), numbers([
+      [`${quota.trainings_today} / ${quota.trainings_per_day}`, t("quota.trainings")],
+      [String(quota.pictures_per_minute), t("quota.pictures")], [String(quota.requests_per_minute), t("quota.requests")],
+    ]), h("p", { class: "muted after" }, t("quota.change"))),
+    jobs.data.length === 0 ? h("p", { class: "muted" }, t("operator.none")) : h("div", { class: "card" },
+      table(t("operator.jobs"), ["job", "state", "what", "changed", "do"].map((name) => t(`operator.${name}`)),
+        jobs.data.map((job) => [h("a", { href: `#/jobs/${job.id}` }, h("code", {}, job.id.slice(0, 8))), state(job), what(job),
+          moment(job.updated_at), action(job, go, fail)]))),
   ] };
 }
 
 function what(job) {
-  if (!job.failure) return job.status === "processing" ? `${t(`job.now.${job.stage}`)} (${job.percent} %)` : "";
+  if (!job.failure) {
+    if (job.status !== "processing") return "";
+    const place = job.queue_place === null ? "" : ` ${t("job.queue")}: ${job.queue_place}`;
+    return `${job.waiting_for ? t(`job.waiting.${job.waiting_for}`) : t(`job.now.${job.stage}`)} (${job.percent} %)${place}`;
+  }
   const { hint } = code(job.failure.code);
   return [hint, h("br"), h("code", {}, job.failure.code)];
 }
 
-function table(caption, heads, rows) {
-  return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption),
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, index) =>
-      h("td", { data: { label: heads[index] }, class: index === 2 ? "words" : "" }, h("div", {}, cell))))))));
+function action(job, go, fail) {
+  const id = h("span", { class: "unseen" }, ` ${job.id.slice(0, 8)}`);
+  if (job.status === "failed") {
+    return h("button", { type: "button", class: "small", onclick: () => redrive(job, go, fail) }, t("operator.redrive"), id);
+  }
+  if (ENDED.includes(job.status)) return "";
+  return h("button", { type: "button", class: "small danger", onclick: () => stop(job, go, fail) }, t("operator.stop"), id);
 }
 
-async function revoke(key, go) {
-  const sure = await ask({ title: t("keys.revoke_title", { name: key.name }), body: [t("keys.revoke_text")], yes: t("keys.revoke"),
-    no: t("cancel"), danger: true });
+async function redrive(job, go, fail) {
+  const sure = await ask({ title: t("operator.redrive_title"), body: [code(job.failure.code).hint, t("operator.redrive_text")],
+    yes: t("operator.redrive"), no: t("cancel") });
   if (!sure) return;
-  await call("revokeKey", { ids: { key_id: key.id } });
-  announce(t("keys.revoked"));
-  go("/operator");
+  try {
+    const { outcome } = await call("redrive", { ids: { job_id: job.id } });
+    await go("/operator");
+    announce(t(`operator.${outcome}`));
+  } catch (error) {
+    fail(error);
+  }
 }
 
-function newKey() {
-  const name = h("input", { type: "text", required: true, maxlength: "64" });
-  const scopes = h("select", {}, ["read", "read,train", "read,train,draw"].map((one) => h("option", { value: one }, one.replaceAll(",", ", "))));
-  const made = h("p", { role: "status" });
-  const submit = async (event) => {
-    event.preventDefault();
-    if (!name.value.trim()) { name.focus(); return; }
-    try {
-      const { token } = await call("createKey", { body: { name: name.value.trim(), scopes: scopes.value.split(",") } });
-      made.replaceChildren(t("keys.once"), " ", h("code", {}, token));
-    } catch (error) {
-      made.textContent = code(error.code ?? "offline").title;
-    }
-  };
-  return h("form", { onsubmit: submit, novalidate: true, class: "narrow after" }, h("h2", {}, t("keys.new")),
-    h("label", { class: "field" }, h("span", {}, t("keys.name")), name),
-    h("label", { class: "field" }, h("span", {}, t("keys.scopes")), scopes),
-    h("button", { type: "submit" }, t("keys.make")), made);
+async function stop(job, go, fail) {
+  const sure = await ask({ title: t("job.stop_title"), body: [t("job.stop_text")], yes: t("job.stop"), no: t("job.keep"), danger: true });
+  if (!sure) return;
+  try {
+    const { outcome } = await call("cancel", { ids: { job_id: job.id } });
+    await go("/operator");
+    announce(t(`job.${outcome}`));
+  } catch (error) {
+    fail(error);
+  }
 }

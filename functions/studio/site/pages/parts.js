@@ -15,3 +15,20 @@ export function failure(found) {
 }
 
 export const facts = (rows) => h("dl", {}, rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+
+/** Large figures with what they count. */
+export const numbers = (rows) => h("div", { class: "numbers" }, rows.map(([value, name]) =>
+  h("div", {}, h("b", {}, value), h("span", { class: "muted" }, name))));
+
+/** A table that becomes a list of cards on a phone. */
+export function table(caption, heads, rows) {
+  return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption),
+    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, index) =>
+      h("td", { data: { label: heads[index] }, class: index === 2 ? "words" : "" }, h("div", {}, cell))))))));
+}
+
+/** The operator's pages. */
+export const pages = (me, here) => h("nav", { class: "tabs", "aria-label": t("bar.operator") },
+  [["/operator", "operator.jobs"], ["/operator/keys", "keys.title"]].map(([address, words]) =>
+    h("a", { href: `#${address}`, "aria-current": address === here ? "page" : false }, t(words))));

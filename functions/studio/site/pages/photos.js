@@ -1,15 +1,23 @@
 import { call } from "../api.js";
 import { takePhotos } from "../camera.js";
-import { ACCEPT, GOOD, MAX_PHOTOS, draft, startAnew } from "../draft.js";
-import { announce, h } from "../dom.js";
+import { ACCEPT, GOOD, MAX_PHOTOS, draft, forgetDraft } from "../draft.js";
+import { announce, ask, h } from "../dom.js";
 import { POSES } from "../poses.js";
 import { code, date, money, t, time } from "../words.js";
 
 const ENOUGH = 10;
 
-export function render({ settings, signal, go, fail }) {
-  const found = draft();
+export async function render({ me, settings, signal, go, fail }) {
+  const found = draft(me.tenant);
   if (found.consent === null) { go("/new"); return null; }
+  try {
+    await found.restored();
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    forgetDraft(); // the photos of an old visit have expired
+    go("/new");
+    return null;
+  }
   const min = settings.min_photos;
   const list = h("ul", { class: "grid" });
   const items = new Map();
@@ -32,7 +40,7 @@ export function render({ settings, signal, go, fail }) {
     const verdict = h("div", { class: "verdict" });
     const line = h("li", {}, picture, verdict, h("div", { class: "row" },
       h("button", { type: "button", class: "quiet", onclick: () => { const next = line.nextElementSibling ?? line.previousElementSibling;
-        found.remove(photo); (next?.querySelector("button") ?? choose).focus(); } },
+        found.remove(photo).catch(fail); (next?.querySelector("button") ?? choose).focus(); } },
       t("photos.remove"), h("span", { class: "unseen" }, ` ${picture.alt ?? ""}`))));
     return { line, verdict };
   }
@@ -105,7 +113,7 @@ export function render({ settings, signal, go, fail }) {
         job = now.job_id && { id: now.job_id };
       }
       if (refused) throw Object.assign(new Error(refused), { code: refused });
-      startAnew();
+      forgetDraft();
       go(`/jobs/${job.id}`);
     } catch (error) {
       if (!signal.aborted) fail(error);
@@ -122,15 +130,26 @@ export function render({ settings, signal, go, fail }) {
     ondrop: (event) => { event.preventDefault(); delete drop.dataset.over; add(event.dataTransfer.files); },
   }, h("p", {}, t("photos.drop")), h("div", { class: "row" }, choose, camera), file, h("small", {}, t("photos.types")));
   begin.addEventListener("click", start);
+  const discard = h("button", { type: "button", class: "quiet danger wide", onclick: async () => {
+    const body = [t("photos.discard_goes"), t("erase.final")];
+    if (!await ask({ title: t("photos.discard_title"), body, yes: t("photos.discard"), no: t("cancel"), danger: true })) return;
+    try {
+      for (const photo of [...found.photos]) await found.remove(photo);
+      forgetDraft();
+      go("/models");
+    } catch (error) {
+      fail(error);
+    }
+  } }, t("photos.discard"));
   found.changed = (photo) => { if (!signal.aborted) refresh(photo); };
 
   const title = refresh();
   const word = h("input", { type: "text", value: found.word, maxlength: "24", autocapitalize: "off", spellcheck: "false",
-    onchange: () => { found.word = word.value.trim() || "sks"; word.value = found.word; } });
+    onchange: () => { found.word = word.value.trim() || "sks"; word.value = found.word; found.save(); } });
   return { title, step: "photos", body: [says, drop, list], facts: [
-    found.subject === "face" && h("div", { class: "card" }, h("h2", {}, t("poses.title")), poses),
+    found.subject === "face" && h("div", { class: "card" }, h("h2", {}, t("poses.title")), poses, h("p", { class: "hint" }, t("poses.counted"))),
     h("div", { class: "card" }, h("h2", {}, t("photos.before")), price,
       h("label", { class: "field" }, h("span", {}, t("photos.word")), word, h("span", { class: "hint" }, t("photos.word_hint"))),
-      begin, why),
+      begin, why, discard),
   ].filter(Boolean) };
 }
