@@ -152,6 +152,7 @@ FUNCTIONS = {
 }
 
 SERVING = {
+    ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
     ("base_folder.move_into_place", "rename"): Writer(1, "weights", "scratch"),

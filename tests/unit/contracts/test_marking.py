@@ -260,3 +260,11 @@ def test_credentials_that_cannot_sign_are_refused(key: str, reason: str) -> None
 def test_what_is_no_picture_is_an_error(file: bytes) -> None:
     with pytest.raises(verifying.UnreadablePictureError):
         verifying.verify(file, SECRET)
+
+
+def test_the_code_beside_an_id_depends_on_the_key() -> None:
+    codes = {
+        tuple(watermark.pattern_of(bytes([number]) * 32).word(7)[: watermark.CODE_BITS])
+        for number in range(4)
+    }
+    assert len(codes) == 4, "without the key nobody can write a mark that is believed"
