@@ -7,13 +7,17 @@ Out    ErasureAnswer   at once nothing of it is drawn or trained; erase_subject 
 Fails  nothing on purpose; the same call again continues what is left undone
 """
 
+from aws.consents import DynamoConsents
 from aws.wiring import stopping_services
 from contracts.documents.erasure import ErasureAnswer, ErasureInput
-from domain.erasure.stopping import request_erasure
+from domain.erasure.stopping import request_erasure, withdraw_consent
 from runtime.clock import now
 from runtime.handlers import stage
 
 
 @stage
 def lambda_handler(given: ErasureInput) -> ErasureAnswer:
-    return request_erasure(given.subject, stopping_services(), now())
+    services = stopping_services()
+    if given.withdrawn:
+        return withdraw_consent(given.subject, services, DynamoConsents.from_env(), now())
+    return request_erasure(given.subject, services, now())

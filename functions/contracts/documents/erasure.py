@@ -106,6 +106,9 @@ class ErasureInput(Document):
 
     subject: ErasureSubject
 
+    withdrawn: bool = False
+    """Whether the erasure follows from the withdrawal of a consent, whose record then says so."""
+
 
 class WorkStopped(Document):
     """Answer of StopWork."""

@@ -7,6 +7,8 @@ tests/contract/test_retention.py compares them.
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
+from contracts.shared.consent_texts import EVIDENCE_DAYS
+
 PHOTOS_AFTER_TRAINING = timedelta(hours=24)
 """Default of the template's parameter PhotosAfterTrainingHours."""
 
@@ -16,9 +18,12 @@ UPLOADS = timedelta(days=30)
 LOGS = timedelta(days=30)
 """Default of the template's parameter LogRetentionDays."""
 
-By = Literal["lifecycle", "noncurrent", "unfinished", "expire_photos", "queue", "logs", "erasure"]
+By = Literal[
+    "lifecycle", "noncurrent", "unfinished", "expire_photos", "queue", "logs", "erasure", "ttl"
+]
 """What deletes it: a lifecycle rule by age, by the age of old versions, or of unfinished uploads;
-the function expire_photos; the queue's or the log group's own retention; or only an erasure."""
+the function expire_photos; the queue's or the log group's own retention; only an erasure; or the
+table's time to live, counted from the end of what the row is about."""
 
 
 class Kept(NamedTuple):
@@ -64,5 +69,6 @@ RETENTION: tuple[Kept, ...] = (
     Kept("unfinished models", "ModelsBucket", "", "unfinished", timedelta(days=7)),
     Kept("models, their reports and rows", "ModelsBucket", "", "erasure", None),
     Kept("events that could not be delivered", "DeadLetterQueue", "", "queue", timedelta(days=14)),
+    Kept("records of consents", "ApiTable", "", "ttl", timedelta(days=EVIDENCE_DAYS)),
     Kept("logs", "LogGroups", "", "logs", LOGS, "LogRetentionDays"),
 )

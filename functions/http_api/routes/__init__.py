@@ -1,6 +1,7 @@
 """One router for each resource of the HTTP API."""
 
 from http_api.routes import (
+    consents,
     erasure,
     estimates,
     jobs,
@@ -22,6 +23,7 @@ ROUTERS = (
     keys.router,
     usage.router,
     erasure.router,
+    consents.router,
     webhooks.router,
     openapi.router,
 )
