@@ -249,7 +249,8 @@ def scopes_of(words: str) -> list[Scope]:
 
 def run_import(options: argparse.Namespace) -> int:
     """Upload a LoRA that another tool has trained."""
-    order = ImportOrder(options.file, options.tenant, options.trigger, options.subject)
+    words = options.tenant, options.trigger, options.subject
+    order = ImportOrder(options.file, *words, options.consent)
     return import_lora(options.stack, order)
 
 

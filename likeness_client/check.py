@@ -4,6 +4,7 @@ The very rules that run after the upload; nothing leaves the machine.
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +12,11 @@ from contracts.codes import CODES
 from contracts.documents.job import PinnedObject
 from contracts.documents.photos import PhotoVerdict
 from contracts.errors import StageError
+from contracts.shared.consent_texts import CURRENT
 from contracts.shared.layout import REQUEST_FILE, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
+from contracts.shared.retention import UPLOADS
 from contracts.shared.tokens import trigger_codes
 from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
 from domain.intake.inspection_progress import Progress
@@ -21,6 +24,7 @@ from domain.intake.normalisation import NormalisationServices, limits_for
 from domain.intake.trigger_words import words_of
 from domain.intake.uploads import PinnedUpload, pin_upload
 from domain.ports.storage import ObjectTooLargeError
+from domain.requests.consent import ConsentRules, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from likeness_client.exit_codes import ExitCode
@@ -112,6 +116,7 @@ def judge(storage: FolderStorage, wanted: CheckOptions) -> bool:
     asked = None if merged is None else merged.request.resolution
     judged = judge_folder(storage, upload, asked or wanted.resolution or MIN_SIDE)
     print_request(merged)
+    print_consent(merged, datetime.now(UTC))
     if wanted.explain:
         print_explained(merged)
     trigger_word = DEFAULT_TRIGGER_WORD if merged is None else merged.request.trigger_word
@@ -134,7 +139,24 @@ def print_request(merged: MergedRequest | None) -> None:
     for theirs, ours in merged.renamed.items():
         _print(f"request   {theirs} is {ours} here")
     for field, origin in merged.origins.items():
-        _print(f"request   {field} = {getattr(merged.request, field)} (from {origin})")
+        value = "" if field == "consent" else f" = {getattr(merged.request, field)}"
+        _print(f"request   {field}{value} (from {origin})")
+
+
+def print_consent(merged: MergedRequest | None, now: datetime) -> None:
+    """Print what a stack that asks for a consent would miss; whether it asks is not known here."""
+    if merged is None:
+        return
+    given = merged.request.consent
+    version = CURRENT if given is None else given.text_version
+    rules = ConsentRules(required=True, text_version=version, photos_kept_days=UPLOADS.days)
+    refusal = refuse_consent(merged.request, rules, now)
+    if refusal is not None:
+        _print(
+            f"consent   {CODES[refusal.code].text} A stack refuses it unless RequireConsent is off."
+        )
+        for problem in refusal.problems:
+            _print(f"          {problem.field}: {problem.message}")
 
 
 def print_explained(merged: MergedRequest | None) -> None:

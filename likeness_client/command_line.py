@@ -188,6 +188,12 @@ def add_import(commands: Commands) -> None:
         metavar="WORDS",
         help="what it shows, for the check's prompts: person, dog, house (default: %(default)s)",
     )
+    take.add_argument(
+        "--consent",
+        type=Path,
+        metavar="FILE",
+        help="JSON with the consent of the person whom it shows (docs/consent.md)",
+    )
     take.add_argument("--stack", default="likeness", help="the stack's name (default: %(default)s)")
 
 
@@ -195,6 +201,11 @@ def add_erase(commands: Commands) -> None:
     """Add ``likeness erase``."""
     erase = add_command(
         commands, "erase", "Forget a tenant, an upload, a photo or a model for ever"
+    )
+    erase.add_argument(
+        "--withdrawn",
+        action="store_true",
+        help="the person has withdrawn their consent; its record then says so (docs/consent.md)",
     )
     erase.add_argument(
         "tenant", metavar="TENANT", help="as in the upload's prefix; alone: all of it"

@@ -67,14 +67,19 @@ def erase(
     subject: ErasureSubject,
     function: str,
     session: Any = None,  # noqa: ANN401 (boto3 ships no types)
+    *,
+    withdrawn: bool = False,
 ) -> ErasureAnswer:
     """Ask a stack to forget; return at once.
+
+    ``withdrawn``: a consent was taken back; its record, which stays, then says when.
 
     Raises:
         FunctionFailedError: the function failed.
         NotErasedError: the tenant has no such thing.
     """
-    answer = call(function, ErasureInput(subject=subject), ErasureAnswer, session)
+    given = ErasureInput(subject=subject, withdrawn=withdrawn)
+    answer = call(function, given, ErasureAnswer, session)
     if answer.outcome == "unknown":
         raise NotErasedError(
             f"the tenant {subject.tenant} has no such {subject.kind}: check the name. What was"
@@ -123,7 +128,7 @@ def run_erase(options: Any) -> int:  # noqa: ANN401 (argparse's namespace)
     """Carry out the command."""
     subject = subject_of(options.tenant, options.upload, options.photo, options.model)
     confirm(subject, options.yes)
-    answer = erase(subject, options.function)
+    answer = erase(subject, options.function, withdrawn=options.withdrawn)
     sys.stdout.write(f"{answer.outcome}: nothing of this {subject.kind} is drawn or trained now\n")
     if options.receipt is not None and answer.receipt_uri is not None:
         body = wait_for_receipt(answer.receipt_uri, patience_seconds=options.patience)

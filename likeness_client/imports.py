@@ -6,6 +6,7 @@ last, because its arrival starts the workflow.
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,9 +17,11 @@ import boto3
 from pydantic import ValidationError
 
 from contracts.codes import CODES
+from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import ImportRefusedError
 from contracts.shared import layout
+from contracts.shared.faces import may_show_people
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from domain.intake.imports import check_import
 from likeness_client.aws_errors import CONFIG
@@ -27,6 +30,7 @@ from likeness_client.stack import NoStackError, described
 
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 OUTPUT = "UploadsBucketName"
+PARAMETER = "RequireConsent"
 UPLOADED_FILE = "lora.safetensors"
 """The file's name in the upload: a person's own file name may name somebody."""
 
@@ -44,6 +48,8 @@ class Order:
     trigger: str
     subject: str
     """What the LoRA shows, for the gate's prompts: person, dog, style."""
+    consent: Path | None = None
+    """A file with the consent of the person whom the LoRA shows: docs/consent.md."""
 
 
 def import_lora(stack: str, order: Order) -> int:
@@ -55,7 +61,9 @@ def import_lora(stack: str, order: Order) -> int:
     """
     request = request_of(order)
     body = read(order.file)
-    bucket = bucket_of(boto3.client("cloudformation", config=CONFIG), stack)
+    found = stack_of(boto3.client("cloudformation", config=CONFIG), stack)
+    check_consent(request, found)
+    bucket = bucket_of(found, stack)
     upload = name_upload(body, datetime.now(UTC))
     prefix = layout.upload_prefix(order.tenant, upload)
     s3 = boto3.client("s3", config=CONFIG)
@@ -81,10 +89,40 @@ def request_of(order: Order) -> TrainingRequest:
             trigger_word=order.trigger,
             instance_prompt=f"a photo of a {order.trigger} {order.subject}",
             class_prompt=f"a photo of a {order.subject}",
+            consent=None if order.consent is None else read_consent(order.consent),
         )
     except ValidationError as error:
         reasons = "; ".join(each["msg"] for each in error.errors())
         raise NotImportedError(f"--trigger or --subject: {reasons}") from None
+
+
+def read_consent(file: Path) -> Consent:
+    """Return the consent of a file.
+
+    Raises:
+        NotImportedError: it cannot be read, or is none.
+    """
+    try:
+        return Consent.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise NotImportedError(f"--consent: {file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        fields = {".".join(map(str, each["loc"])) or "the file" for each in error.errors()}
+        raise NotImportedError(
+            f"--consent: {file}: {', '.join(sorted(fields))}: see docs/consent.md"
+        ) from None
+
+
+def check_consent(request: TrainingRequest, stack: Mapping[str, Any]) -> None:
+    """Refuse what the stack would refuse after the upload: a person's LoRA without a consent.
+
+    Raises:
+        NotImportedError: there is none, and the stack asks for one.
+    """
+    given = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", ())}
+    if given.get(PARAMETER) == "true" and request.consent is None and may_show_people(request):
+        entry = CODES["consent_missing"]
+        raise NotImportedError(f"{entry.text} Write it into a file, and name the file by --consent")
 
 
 def read(file: Path) -> bytes:
@@ -113,14 +151,19 @@ def name_upload(body: bytes, now: datetime) -> str:
     return f"import-{now:%Y%m%dT%H%M%S}-{sha256(body).hexdigest()[:8]}"
 
 
-def bucket_of(cloudformation: Any, stack: str) -> str:  # noqa: ANN401 (boto3 ships no types)
+def stack_of(cloudformation: Any, stack: str) -> Mapping[str, Any]:  # noqa: ANN401 (untyped boto3)
+    """Return CloudFormation's description of the stack; an empty one where there is none."""
+    found: Mapping[str, Any] | None = described(cloudformation, stack)
+    return {} if found is None else found
+
+
+def bucket_of(found: Mapping[str, Any], stack: str) -> str:
     """Return the stack's uploads bucket.
 
     Raises:
         NoStackError: there is no such stack, or it is none of Likeness.
     """
-    found = described(cloudformation, stack)
-    outputs = {} if found is None else {o["OutputKey"]: o["OutputValue"] for o in found["Outputs"]}
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", ())}
     if OUTPUT not in outputs:
         raise NoStackError(f"there is no stack {stack} of Likeness here; name it by --stack")
     return str(outputs[OUTPUT])

@@ -175,7 +175,7 @@ FAULTS = (
     before("a batch that cannot end", "batch_is_cut",
            given={"LargestBatch": "100", "MaxRuntimeSeconds": "86400"}),
     before("photos for two years", "photos_kept_long", given={"PhotoRetentionDays": "730"}),
-    before("no consent", "consent_not_required", given={"ConsentTextVersion": "none"}),
+    before("no consent", "consent_not_required", given={"RequireConsent": "false"}),
     before("no budget", "no_budget", given={"MonthlyBudgetUsd": "0"}),
     # ---- Region, account, quotas ----
     before("a Region without budgets", "region_lacks_type",

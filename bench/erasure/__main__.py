@@ -30,7 +30,7 @@ from likeness_client.erase import erase, is_signed_by, wait_for_receipt
 from local import deployment, sagemaker
 from local.cloud import paths
 from local.cloud.server import Cloud, serve
-from local.demo.upload import TENANT, put_base, put_files
+from local.demo.upload import TENANT, consent, put_base, put_files
 from local.embedded_base import PORTRAITS
 from local.portraits import album, upload_bytes
 
@@ -148,7 +148,8 @@ def in_state(state: Stage, cloud: Cloud, outputs: dict[str, str]) -> Figure:
     upload = f"in-{state}"
     photos = album(100 + STATES.index(state), 6, size=128)
     files = {f"photo-{n}.jpg": upload_bytes(photo.image) for n, photo in enumerate(photos)}
-    request = {"instance_prompt": "a photo of a sks person", "class_prompt": "a photo of a person"}
+    prompts = {"instance_prompt": "a photo of a sks person", "class_prompt": "a photo of a person"}
+    request = {**prompts, "consent": consent()}
     put_files(cloud, outputs["UploadsBucketName"], upload, files, request)
     table = boto3.resource("dynamodb").Table(outputs["JobsTableName"])
     wait_until(lambda: has_reached(table, upload, state))

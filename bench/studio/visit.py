@@ -31,7 +31,7 @@ CARELESS = """(async () => {
   const files = Array.from({ length: 5 }, () => ({ type: 'image/jpeg', size }));
   const upload = await call('createUpload', { body: { files } });
   for (const form of upload.forms) await send(form, new File([bytes], 'photo.jpg'));
-  const request = { instance_prompt: 'a photo of sks person', class_prompt: 'a person' };
+  const request = { instance_prompt: 'a photo of sks person', class_prompt: 'a house' };
   await call('train', { body: { upload_id: upload.id, request } });
   for (let turn = 0; turn < 90; turn += 1) {
     const { data } = await call('jobs');

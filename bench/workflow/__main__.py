@@ -27,7 +27,7 @@ from local import deployment, sagemaker
 from local.cloud import paths
 from local.cloud.server import Cloud, serve
 from local.demo.subscriber import Subscriber
-from local.demo.upload import BASES_BUCKET, put_base
+from local.demo.upload import BASES_BUCKET, consent, put_base
 from local.embedded_base import PORTRAITS
 from local.sagemaker.container.images import Images, product_images, python_program
 
@@ -35,7 +35,11 @@ STUB_IMAGE = "likeness-stub-trainer"
 STUB = Path(__file__).with_name("stub_trainer.py")
 MAX_TRANSITIONS, MAX_EVENTS = 10, 80
 MIN_SHARED = 2
-PROMPTS = {"instance_prompt": "a photo of a sks person", "class_prompt": "a photo of a person"}
+PROMPTS = {
+    "instance_prompt": "a photo of a sks person",
+    "class_prompt": "a photo of a person",
+    "consent": consent(),
+}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from aws import settings
 from aws.audit import DynamoAudit
 from aws.bases import bases_from_env, captioner_from_env
 from aws.consent import consent_rules_from_env
+from aws.consents import DynamoConsents
 from aws.erasures import DynamoTombstones
+from aws.expiries import DynamoConsentEnds
 from aws.front_door import DynamoTenantJobs
 from aws.jobs.table import DynamoJobs
 from aws.quotas import quotas_from_env
@@ -55,6 +57,8 @@ def accepted(given: AcceptRequestInput, uploads: S3Storage) -> Acceptance:
         tenant_jobs=DynamoTenantJobs.from_env(),
         quotas=quotas_from_env(),
         tombstones=DynamoTombstones.from_env(),
+        consents=DynamoConsents.from_env(),
+        consent_ends=DynamoConsentEnds.from_env(),
     )
     acceptance = accept_request(given, services, now())
     if acceptance.status == "accepted":

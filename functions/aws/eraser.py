@@ -23,13 +23,14 @@ class LambdaEraser:
         """Call the function that ERASE_FUNCTION_NAME names."""
         return cls(settings.text("ERASE_FUNCTION_NAME"), client("lambda"))
 
-    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
-        """Ask for an erasure, or how far it is.
+    def erase(self, subject: ErasureSubject, *, withdrawn: bool = False) -> ErasureAnswer:
+        """Ask for an erasure, or how far it is; see the Protocol.
 
         Raises:
             EraserFailedError: the function has failed.
         """
-        payload = ErasureInput(subject=subject, door="api").model_dump_json().encode()
+        given = ErasureInput(subject=subject, withdrawn=withdrawn, door="api")
+        payload = given.model_dump_json().encode()
         answer = self._functions.invoke(FunctionName=self._function, Payload=payload)
         if "FunctionError" in answer:
             raise EraserFailedError

@@ -127,7 +127,8 @@ class DynamoErasures(DynamoTombstones):
         """Delete the job's row and the row of its notice."""
         if record.notice_id is not None:
             self._table.delete_item(Key={"job_id": notice_row(record.notice_id)})
-        self._table.delete_item(Key={"job_id": layout.expiry_row(record.job_id)})
+        for row in (layout.expiry_row, layout.consent_end_row):
+            self._table.delete_item(Key={"job_id": row(record.job_id)})
         self._table.delete_item(Key={"job_id": record.job_id})
 
     def forget_upload(self, tenant: str, upload: str) -> None:
@@ -170,7 +171,12 @@ class DynamoErasures(DynamoTombstones):
 
 
 def _names(row: Mapping[str, Any], named: set[str]) -> bool:
-    """Return whether a row of the HTTP API is about one of these tenants or jobs."""
+    """Return whether a row of the HTTP API is about one of these tenants or jobs.
+
+    The record of a consent is evidence, and stays: docs/consent.md.
+    """
+    if row["row"].startswith(layout.CONSENT_ROWS):
+        return False
     parts = {*re.split("[#/]", row["row"]), *re.split("[#/]", row.get("tenant", ""))}
     text = str(row.get("document", ""))
     owner = json.loads(text).get("tenant") if text else None

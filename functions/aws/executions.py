@@ -9,6 +9,9 @@ from aws.clients import client
 from contracts.documents.erasure import ErasureInput, ErasureSubject
 
 _UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn"}
+_FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
+_MAX_STARTS = 9
+"""Largest number of executions of one erasure within the 90 days in which a name is not free."""
 
 
 class StepFunctionsExecutions:
@@ -28,11 +31,21 @@ class StepFunctionsExecutions:
         return self._status(execution_arn) == "RUNNING"
 
     def start_erasure(self, subject: ErasureSubject) -> None:
-        """Start erase_subject, or redrive an execution that has failed."""
+        """Start erase_subject, or redrive an execution that has failed.
+
+        After 14 days an execution cannot be redriven; then another one is started.
+        """
+        first = subject.erasure_id
+        for name in (first, *(f"{first}-{number}" for number in range(2, _MAX_STARTS + 1))):
+            if self._start(name, subject) or self._goes_on(name):
+                return
+
+    def _start(self, name: str, subject: ErasureSubject) -> bool:
+        """Return whether an execution was started; no where there is one of this name."""
         try:
             self._states.start_execution(
                 stateMachineArn=self._machine_arn,
-                name=subject.erasure_id,
+                name=name,
                 input=ErasureInput(subject=subject).model_dump_json(
                     exclude_none=True, exclude_defaults=True
                 ),
@@ -40,12 +53,21 @@ class StepFunctionsExecutions:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
-            self._redrive(subject.erasure_id)
+            return False
+        return True
 
-    def _redrive(self, name: str) -> None:
+    def _goes_on(self, name: str) -> bool:
+        """Return whether the execution runs or has succeeded; a failed one is redriven."""
         arn = f"{self._machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-        if self._status(arn) in {"FAILED", "TIMED_OUT", "ABORTED"}:
+        if self._status(arn) not in _FAILED:
+            return True
+        try:
             self._states.redrive_execution(executionArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionNotRedrivable":
+                raise
+            return False
+        return True
 
     def _status(self, execution_arn: str) -> str | None:
         try:

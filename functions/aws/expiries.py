@@ -1,9 +1,11 @@
-"""Photos that are to go, as rows of the ``jobs`` table: implements domain.ports.erasure.Expiries.
+"""What is to go at a time, as rows of the ``jobs`` table: implements domain.ports.erasure.Expiries.
 
-A row of its own, ``expiry#<job>``, stands in the ``queue`` index under ``expiring``, by its time.
+A row of its own stands in the ``queue`` index by its time: ``expiry#<job>`` for photos, and
+``consent-end#<job>`` for a consent.
 """
 
 from datetime import datetime
+from typing import Self
 
 import boto3
 
@@ -15,28 +17,29 @@ from contracts.documents.status import UploadRow
 from contracts.shared import layout
 from domain.ports.erasure import DuePhotos
 
-_EXPIRING = "expiring"
-
 
 class DynamoExpiries(DynamoRows):
-    """See the Protocol for what each method promises."""
+    """Photos; see the Protocol for what each method promises."""
+
+    _queue = "expiring"
+    _row_of = staticmethod(layout.expiry_row)
 
     @classmethod
-    def from_env(cls) -> "DynamoExpiries":
+    def from_env(cls) -> Self:
         """Open the table that JOBS_TABLE names."""
         dynamodb = boto3.resource("dynamodb", config=CONFIG)
         return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
 
     def add(self, job: JobSpec, at: datetime) -> None:
         """Store when the photos of a job are to go; the first time stays."""
-        row = {"tenant": job.tenant, "upload": job.upload, "queue": _EXPIRING}
-        self._update(layout.expiry_row(job.job_id), None, row, {"queued_at": at.isoformat()})
+        row = {"tenant": job.tenant, "upload": job.upload, "queue": self._queue}
+        self._update(self._row_of(job.job_id), None, row, {"queued_at": at.isoformat()})
 
     def due(self, now: datetime) -> list[DuePhotos]:
         """Return what is to go by now, the oldest first."""
         return [
             DuePhotos(row["job_id"].partition("#")[2], row["tenant"], row["upload"])
-            for row in self._rows_in(_EXPIRING)
+            for row in self._rows_in(self._queue)
             if row["queued_at"] <= now.isoformat()
         ]
 
@@ -48,4 +51,11 @@ class DynamoExpiries(DynamoRows):
 
     def forget(self, job_id: str) -> None:
         """Delete the row; its photos are gone."""
-        self._table.delete_item(Key={"job_id": layout.expiry_row(job_id)})
+        self._table.delete_item(Key={"job_id": self._row_of(job_id)})
+
+
+class DynamoConsentEnds(DynamoExpiries):
+    """Ends of consents."""
+
+    _queue = "consents-ending"
+    _row_of = staticmethod(layout.consent_end_row)

@@ -7,10 +7,12 @@ from pydantic import ValidationError
 
 from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
+from aws.consents import DynamoConsents
 from aws.dead_letters import SqsDeadLetters
 from aws.erasures import DynamoErasures
 from aws.executions import StepFunctionsExecutions
 from aws.jobs.table import DynamoJobs
+from aws.marks import marks_from_env
 from aws.notifier import SnsNotifier
 from aws.rate_limit import RateLimiter
 from aws.signer import KmsSigner
@@ -65,6 +67,7 @@ def launch_services() -> LaunchServices:
         training=training_services(),
         bases=S3Storage.from_env("BASES_BUCKET"),
         settings=settings_from_env(),
+        marks=marks_from_env(),
         has_time=has_time,
     )
 
@@ -151,4 +154,5 @@ def receipt_services() -> ReceiptServices:
         models=S3Storage.from_env("MODELS_BUCKET"),
         signer=KmsSigner.from_env(),
         log_retention_days=settings.number("LOG_RETENTION_DAYS"),
+        consents=DynamoConsents.from_env(),
     )

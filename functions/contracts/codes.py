@@ -56,15 +56,23 @@ CODES: dict[str, CodeEntry] = {
     ),
     "consent_missing": CodeEntry(
         "Consent is missing",
-        "This service requires the consent of the person on the photos; the request has none.",
-        "Ask the person, add consent to request.json and upload it again.",
+        "Photos of people need the consent of the person on them, and this request has none.",
+        "Ask the person and add what is listed: as consent in request.json or the API call, or "
+        "as consent.json beside another tool's settings.",
         "owner",
         False,
     ),
     "consent_not_enough": CodeEntry(
         "The consent is not enough",
-        "It is for another text, for less time than photos are kept, or its date is in the future.",
-        "Ask again with the present text, and upload request.json again.",
+        "The consent lacks something that this stack asks for, or is for another text.",
+        "Correct what is listed here, ask the person again if you must, and send it again.",
+        "owner",
+        False,
+    ),
+    "consent_expired": CodeEntry(
+        "The consent has expired",
+        "The person on the photos gave their consent until a time that is over.",
+        "Ask the person again, and send the request with the new consent.",
         "owner",
         False,
     ),
@@ -862,7 +870,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "answer_too_large": CodeEntry(
         "The pictures are too large for one answer",
-        "The pictures were drawn, but SageMaker takes at most 6,291,456 bytes in an answer.",
+        "The pictures were drawn, but SageMaker takes at most 25 MB in an answer.",
         "Ask for fewer or smaller pictures, or for output_format jpeg.",
         "owner",
         False,

@@ -47,7 +47,7 @@ class ArchiveRefusedError(StageError):
 
 
 class ConsentRefusedError(StageError):
-    """The stack requires a consent that the request lacks. Final: the owner must ask."""
+    """The request lacks the consent that the stack requires. Final: the owner must ask."""
 
     code = "consent_missing"
 

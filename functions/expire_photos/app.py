@@ -1,14 +1,15 @@
-"""Beside the states, expire_photos: delete the photos of trainings that succeeded a day ago.
+"""Beside the states, expire_photos: delete photos a day after training, and unconsented models.
 
 In     nothing; a schedule calls it every hour
 Out    nothing
 Fails  nothing on purpose; the next hour finds what is left
 """
 
-from aws.expiries import DynamoExpiries
+from aws.eraser import LambdaEraser
+from aws.expiries import DynamoConsentEnds, DynamoExpiries
 from aws.jobs.table import DynamoJobs
 from aws.versions import S3Versions
-from domain.erasure.expiry import ExpiryServices, expire_photos
+from domain.erasure.expiry import ExpiryServices, erase_unconsented, expire_photos
 from runtime.clock import now
 from runtime.handlers import listener
 
@@ -16,5 +17,12 @@ from runtime.handlers import listener
 @listener
 def lambda_handler() -> None:
     versions = S3Versions.from_env("UPLOADS_BUCKET")
-    services = ExpiryServices(DynamoExpiries.from_env(), DynamoJobs.from_env(), versions)
+    services = ExpiryServices(
+        expiries=DynamoExpiries.from_env(),
+        jobs=DynamoJobs.from_env(),
+        uploads_versions=versions,
+        consent_ends=DynamoConsentEnds.from_env(),
+        eraser=LambdaEraser.from_env(),
+    )
     expire_photos(services, now())
+    erase_unconsented(services, now())

@@ -11,6 +11,8 @@ from aws import settings
 from aws.api_keys import DynamoApiKeys
 from aws.audit import DynamoAudit
 from aws.bases import bases_from_env
+from aws.consent import consent_rules_from_env
+from aws.consents import DynamoConsents
 from aws.eraser import LambdaEraser
 from aws.front_door import (
     DynamoApprovals,
@@ -85,5 +87,7 @@ def _services() -> Services:
             SqsWebhookQueue.from_env(),
             private=settings.text("WEBHOOK_ADDRESSES") == "any",
         ),
+        consent=consent_rules_from_env(),
+        consents=DynamoConsents.from_env(),
         pricing=Pricing(settings.text("TRAINING_INSTANCE_TYPE"), prices_from_env()),
     )

@@ -12,6 +12,7 @@ from hashlib import sha256
 from contracts.codes import CODES
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.audit import AuditEntry
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureAnswer, ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.record import JobRecord, Status
@@ -231,10 +232,28 @@ class MockInspector:
         )
 
 
+class MockConsents:
+    """Nobody has agreed to anything, because nothing real is trained."""
+
+    def record(self, record: ConsentRecord) -> None:
+        """Forget it."""
+
+    def get(self, _model_id: str) -> ConsentRecord | None:
+        """There is none."""
+        return None
+
+    def of(self, _tenant: str) -> list[ConsentRecord]:
+        """There are none."""
+        return []
+
+    def withdraw(self, subject: ErasureSubject, now: datetime) -> None:
+        """Nothing is there to be taken back."""
+
+
 class MockEraser:
     """Erases nothing: every subject is said to be going."""
 
-    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+    def erase(self, subject: ErasureSubject, *, withdrawn: bool = False) -> ErasureAnswer:  # noqa: ARG002
         """Return an answer without an erasure."""
         return ErasureAnswer(erasure_id=subject.erasure_id, outcome="erasing")
 
@@ -248,6 +267,7 @@ def mocked(services: Services, tenant: str) -> Services:
         audit=MockAudit(),
         eraser=MockEraser(),
         takedowns=MockTakedowns(),
+        consents=MockConsents(),
         models=MockModels(),
         jobs=stores,
         uploads=MockBucket(),

@@ -18,6 +18,10 @@ STATUS: dict[str, HTTPStatus] = {
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "invalid_call": HTTPStatus.UNPROCESSABLE_ENTITY,
     "key_has_ended": HTTPStatus.CONFLICT,
+    **dict.fromkeys(
+        ("consent_missing", "consent_not_enough", "consent_expired"),
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
     "already_started": HTTPStatus.CONFLICT,
     "request_in_progress": HTTPStatus.CONFLICT,
     "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,

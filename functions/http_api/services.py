@@ -9,6 +9,7 @@ from domain.pictures.ordering import OrderServices
 from domain.ports.api_keys import ApiKeys
 from domain.ports.audit import AuditTrail
 from domain.ports.bases import Bases
+from domain.ports.consents import Consents
 from domain.ports.decoder import Decoder
 from domain.ports.erasure import Eraser, VersionedBucket
 from domain.ports.front_door import (
@@ -25,6 +26,7 @@ from domain.ports.storage import Storage
 from domain.ports.takedown import Decider, TakedownCases
 from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.pricing.quotas import NO_QUOTAS, Quotas
+from domain.requests.consent import ConsentRules
 from domain.webhooks.registering import WebhookServices
 from runtime.clock import now
 
@@ -86,6 +88,8 @@ class Services:
     webhooks: WebhookServices
     pictures: OrderServices
     pricing: Pricing
+    consent: ConsentRules
+    consents: Consents
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

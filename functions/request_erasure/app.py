@@ -8,20 +8,29 @@ Fails  nothing on purpose; the same call again continues what is left undone
 """
 
 from aws.audit import DynamoAudit
+from aws.consents import DynamoConsents
 from aws.wiring import stopping_services
 from contracts.documents.audit import OPERATOR
 from contracts.documents.erasure import ErasureAnswer, ErasureInput
 from domain.audit.entries import Deed, record
-from domain.erasure.stopping import request_erasure
+from domain.erasure.stopping import request_erasure, withdraw_consent
 from runtime.clock import now
 from runtime.handlers import stage
 
 
 @stage
 def lambda_handler(given: ErasureInput) -> ErasureAnswer:
-    answer = request_erasure(given.subject, stopping_services(), now())
+    answer = erasure(given)
     if given.door == OPERATOR and answer.outcome != "unknown":
         ids = [("erasure_id", answer.erasure_id)]
         deed = Deed(OPERATOR, f"erasure.requested {given.subject.kind}", ids)
         record(DynamoAudit.from_env(), given.subject.tenant, deed, now())
     return answer
+
+
+def erasure(given: ErasureInput) -> ErasureAnswer:
+    """Begin an erasure, or one that follows from a withdrawal."""
+    services = stopping_services()
+    if given.withdrawn:
+        return withdraw_consent(given.subject, services, DynamoConsents.from_env(), now())
+    return request_erasure(given.subject, services, now())

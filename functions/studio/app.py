@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from aws import settings
+from aws.consent import text_version_from_env
+from contracts.shared.consent_texts import VALID_DAYS
 from contracts.shared.limits import MIN_PHOTOS
 from runtime.handlers import stage
 
@@ -68,10 +70,10 @@ def files() -> dict[str, str]:
 
 def _settings() -> str:
     """Return what the pages must know of the stack."""
-    version = settings.text("CONSENT_TEXT_VERSION")
     return json.dumps(
         {
-            "consent_text_version": version,
+            "consent_text_version": text_version_from_env(),
+            "consent_days": VALID_DAYS,
             "photo_retention_days": settings.number("PHOTO_RETENTION_DAYS"),
             "min_photos": MIN_PHOTOS,
         }

@@ -132,8 +132,8 @@ CATALOGUE: dict[str, Entry] = {
     "consent_not_required": Entry(
         NOTE,
         "No consent is required",
-        "ConsentTextVersion is none: anybody's photos are trained on without a word of consent.",
-        DEPLOY + "ConsentTextVersion=VERSION",
+        "RequireConsent is false: anybody's photos are trained on without a word of consent.",
+        DEPLOY + "RequireConsent=true",
     ),
     "no_budget": Entry(
         NOTE,

@@ -129,6 +129,7 @@ class Demo:
         """Read own photos, add an own base, and warn where they do not fit."""
         if self._inputs.photos is not None:
             self._own = own.read_photos(self._inputs.photos)
+            own.check_consent(self._own, upload.plain_request() | self._own.request)
             self._print(f"{len(self._own.pictures)} pictures of {self._inputs.photos}")
         if self._inputs.base != PORTRAITS:
             with doing(self._console, f"Adding the base {self._inputs.base.name}"):
@@ -142,7 +143,7 @@ class Demo:
         if self._own is None:
             upload.put_upload(self._cloud, bucket, photos)
         else:
-            fields = upload.request() | self._own.request
+            fields = upload.plain_request() | self._own.request
             upload.put_files(self._cloud, bucket, upload.UPLOAD, self._own.files, fields)
         count = len(photos) if self._own is None else len(self._own.pictures)
         self._print(f"uploaded {count} photos and request.json")

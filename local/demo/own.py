@@ -15,10 +15,14 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from pydantic import ValidationError
 
 from contracts.base import BaseCard
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.faces import may_show_people
 from contracts.shared.gpu_check import find_gpus
 from contracts.shared.layout import BASE_FILE, REQUEST_FILE
+from contracts.shared.suffixes import CONSENT_FILE
 from local.cloud.paths import ROOT, STATE
 from local.embedded_base import PORTRAITS
 
@@ -47,7 +51,7 @@ class OwnPhotos:
     """The files of a folder, and the pictures among them."""
 
     files: dict[str, bytes]
-    """Without request.json."""
+    """Without request.json; with consent.json, if the folder has one."""
     pictures: list[Image.Image]
     request: dict[str, Any]
     """The fields of the folder's request.json; empty: it has none."""
@@ -87,6 +91,25 @@ def read_request(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise OwnInputError(f"{path} is no JSON object")
     return found
+
+
+def check_consent(photos: OwnPhotos, fields: Mapping[str, Any]) -> None:
+    """Refuse photos of people without the consent of the person on them, as the stack does.
+
+    Raises:
+        OwnInputError: there is none, in request.json or beside it.
+    """
+    if "consent" in photos.request or CONSENT_FILE in photos.files:
+        return
+    try:
+        asked = may_show_people(TrainingRequest.model_validate(fields))
+    except ValidationError:  # the stack says what is wrong
+        return
+    if asked:
+        raise OwnInputError(
+            f"the photos may show a person, and nothing says that this person agrees: write"
+            f" {CONSENT_FILE} into the folder, or consent into its request.json (docs/consent.md)"
+        )
 
 
 def open_picture(path: Path) -> Image.Image | None:

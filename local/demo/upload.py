@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image
 
+from contracts.shared.consent_texts import CURRENT
 from contracts.shared.layout import BASE_FILE, REQUEST_FILE, base_prefix, upload_prefix
 from local.cloud.server import Cloud
 from local.embedded_base import PORTRAITS
@@ -33,8 +34,28 @@ def sample_pictures() -> list[Image.Image]:
     return [photo.image for photo in sample_photos()]
 
 
+def consent() -> dict[str, Any]:
+    """Return a consent for drawn people; its dates are fixed, so that an upload is one job."""
+    return {
+        "given_by": "drawn-person",
+        "given_for": "self",
+        "given_at": "2026-11-01T09:00:00Z",
+        "adult": True,
+        "purposes": ["avatar"],
+        "text_version": CURRENT,
+        "language": "en",
+        "retention_days": 365,
+        "expires_at": "2099-12-31T00:00:00Z",
+    }
+
+
 def request() -> dict[str, Any]:
-    """Return the request: only what has no default."""
+    """Return the request for the drawn photos: only what has no default, and the consent."""
+    return {**plain_request(), "consent": consent()}
+
+
+def plain_request() -> dict[str, Any]:
+    """Return the request without a consent, which photos of a real person bring themselves."""
     return {
         "instance_prompt": f"a photo of a {TRIGGER_WORD} person",
         "class_prompt": "a photo of a person",

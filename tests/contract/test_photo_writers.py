@@ -142,6 +142,8 @@ FUNCTIONS = {
     ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
+    ("consents.DynamoConsents.record", "put_item"): Writer(1, "text", "table"),
+    ("consents.DynamoConsents._replace", "update_item"): Writer(1, "text", "table"),
     ("pictures.DynamoPictures.add", "put_item"): Writer(1, "text", "table"),
     ("api_table.replace_document", "update_item"): Writer(1, "text", "table"),
     # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
@@ -155,6 +157,7 @@ FUNCTIONS = {
 }
 
 SERVING = {
+    ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
     ("base_folder.move_into_place", "rename"): Writer(1, "weights", "scratch"),

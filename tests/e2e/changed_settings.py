@@ -10,7 +10,7 @@ BASES_BUCKET = "another-bases-bucket"
 TRAINER, SERVER = "settings-trainer", "settings-server"
 REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
-CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "2026-11"
+CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "ours-2"
 MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks-AbCdEf"
 
 CHANGED = {
@@ -68,6 +68,7 @@ CHANGED = {
     "UploadWaitSeconds": "44",
     "PhotoRetentionDays": "12",
     "PhotosAfterTrainingHours": "13",
+    "RequireConsent": "false",
     "ConsentTextVersion": CONSENT_TEXT,
     "FaceChecks": "off",
     "IntakeThresholds": '{"quality_threshold": 0.25, "max_person_distance": 0.5}',
@@ -186,6 +187,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "SpotAllowed": accept["SPOT_ALLOWED"],
         "MaxRunLimit": accept["MAX_RUN_LIMIT"],
         "MaxVolumeSizeInGB": accept["MAX_VOLUME_SIZE_GB"],
+        "RequireConsent": accept["REQUIRE_CONSENT"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "UploadWaitSeconds": accept["UPLOAD_WAIT_SECONDS"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],

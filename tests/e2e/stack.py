@@ -18,7 +18,7 @@ from contracts.shared.suffixes import ARCHIVE_SUFFIXES, has_suffix
 from local.cloud.paths import ROOT
 from local.cloud.server import REGION, Cloud
 from local.demo.subscriber import Subscriber
-from local.demo.upload import TENANT, put_files
+from local.demo.upload import TENANT, consent, put_files
 from local.portraits import album, upload_bytes
 
 D = TypeVar("D", bound=Document)
@@ -32,6 +32,7 @@ SMALL = {
     "num_class_images": 2,
     "max_train_steps": 2,
     "train_batch_size": 2,
+    "consent": consent(),
 }
 """A request with the shortest training."""
 

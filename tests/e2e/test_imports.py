@@ -1,5 +1,6 @@
 """A LoRA that was trained elsewhere becomes a model of its tenant, through the deployed stack."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from local.cloud.paths import ROOT
 from local.demo.picture import generate
-from local.demo.upload import TENANT
+from local.demo.upload import TENANT, consent
 from tests.e2e.stack import Stack
 
 
@@ -27,11 +28,12 @@ def foreign_lora(base: Path, tmp_path: Path) -> Path:
 
 
 def test_an_imported_lora_draws_other_pictures_than_the_base(
-    stack: Stack, foreign_lora: Path
+    stack: Stack, foreign_lora: Path, tmp_path: Path
 ) -> None:
-    printed = stack.likeness(
-        "import", str(foreign_lora), "--tenant", TENANT, "--trigger", "ohwx", "--stack", "likeness"
-    )
+    words = ("import", str(foreign_lora), "--tenant", TENANT, "--trigger", "ohwx")
+    assert "--consent" in stack.likeness(*words, "--stack", "likeness")
+    (agreed := tmp_path / "consent.json").write_text(json.dumps(consent()))
+    printed = stack.likeness(*words, "--stack", "likeness", "--consent", str(agreed))
     (name,) = (line for line in printed.splitlines() if line.startswith(f"{TENANT}/"))
     upload = name.removeprefix(f"{TENANT}/")
     execution = stack.execution(upload)

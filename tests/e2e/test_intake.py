@@ -12,7 +12,10 @@ from PIL import Image, ImageDraw
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport
 from contracts.documents.training import TrainingPlan
+from contracts.documents.upload.consent import Consent
 from contracts.shared.layout import accepted_upload_key, photo_report_key, plan_key
+from contracts.shared.suffixes import CONSENT_FILE
+from local.demo.upload import consent
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
 FORMS_SECONDS = 1800
@@ -67,6 +70,10 @@ def listed(names: list[str]) -> bytes:
     return "\n".join(json.dumps(row) for row in rows).encode()
 
 
+CONSENT = {CONSENT_FILE: json.dumps(consent()).encode()}
+"""What carries the consent beside settings of other tools."""
+
+
 def small(**more: Any) -> bytes:
     return json.dumps({**SMALL, **more}).encode()
 
@@ -80,15 +87,21 @@ def forms() -> dict[str, Form]:
         "loose": Form({**plain, "photo-0.txt": b"portrait 0"}, "request.json", small()),
         "zip": Form({"photos.zip": zipped(packed)}, "request.json", small()),
         "tar": Form(
-            {"photos.tar.gz": tarred({**tar, "config.json": json.dumps(CONFIG).encode()})},
+            {
+                "photos.tar.gz": tarred(
+                    {**tar, **CONSENT, "config.json": json.dumps(CONFIG).encode()}
+                )
+            },
             "request.json",
             b"{}",
         ),
-        "kohya": Form({f"2_dwjz/{name}": b for name, b in kohya.items()}, "config/k.toml", TOML),
+        "kohya": Form(
+            {**{f"2_dwjz/{name}": b for name, b in kohya.items()}, **CONSENT}, "config/k.toml", TOML
+        ),
         "jsonl": Form({**lines, "metadata.jsonl": listed([*lines])}, "request.json", small()),
         "csv": Form({**table, "caption.csv": csv.encode()}, "request.json", small()),
         "masks": Form({**masked, **of_class, "photo-0_mask.png": mask()}, "request.json", small()),
-        "avatar": Form(avatar, "config.json", json.dumps(CONFIG).encode()),
+        "avatar": Form({**avatar, **CONSENT}, "config.json", json.dumps(CONFIG).encode()),
     }
 
 
@@ -157,6 +170,26 @@ def test_masks_and_class_pictures_are_in_the_plan(
     (task,) = [task for task in plan.tasks if task.job_id == job.job_id]
     assert len(task.class_photos) == 2
     assert sum(photo.mask is not None for photo in task.photos) == 1
+
+
+@pytest.mark.parametrize("name", list(forms()))
+def test_every_form_of_upload_carries_its_consent(outcomes: dict[str, Outcome], name: str) -> None:
+    given = outcomes[name].accepted.request.consent
+    assert given == Consent.model_validate_json(json.dumps(consent()))
+
+
+@pytest.mark.parametrize("last", ["request.json", "config/k.toml", "config.json"])
+def test_a_form_without_a_consent_is_told_what_to_add(stack: Stack, last: str) -> None:
+    form = next(form for form in forms().values() if form.last == last)
+    files = {name: body for name, body in form.files.items() if name != CONSENT_FILE}
+    body = small(consent=None) if last == "request.json" else form.body
+    upload = f"unasked-{last.partition('/')[0].partition('.')[0]}-{len(last)}"
+    stack.put(upload, {**files, last: body})
+    stack.execution(upload)
+    notice = stack.notice(upload)
+    assert notice["code"] == "consent_missing"
+    assert [problem["field"] for problem in notice["request"]] == ["consent", CONSENT_FILE]
+    assert '"adult": true' in notice["request"][0]["message"]
 
 
 def test_a_dry_run_trains_nothing(stack: Stack) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.stack import WORKFLOW_SECONDS, Stack, photos
-from tests.e2e.test_intake import TOML, small, tarred, zipped
+from tests.e2e.test_intake import CONSENT, TOML, small, tarred, zipped
 
 WAIT_SECONDS = 12
 
@@ -31,11 +31,11 @@ def test_each_upload_starts_once_or_is_told_why_not(stack: Stack) -> None:
     toml = {f"2_zwx person/{name}": body for name, body in people[0].items()}
     both = {f"2_zwx person/{name}": body for name, body in people[1].items()}
     zip_of = {f"2_zwx person/{name}": body for name, body in people[2].items()}
-    stack.put("late-toml", {"kohya.toml": TOML})
+    stack.put("late-toml", {**CONSENT, "kohya.toml": TOML})
     stack.put("late-case", {"Request.json": small()})
-    stack.put("late-two", {"kohya.toml": TOML, "request.json": b"{}"})
+    stack.put("late-two", {**CONSENT, "kohya.toml": TOML, "request.json": b"{}"})
     stack.put("late-never", {"request.json": small()})
-    stack.put("late-zip", {"Photos of Jo.ZIP": zipped(zip_of)})
+    stack.put("late-zip", {"Photos of Jo.ZIP": zipped({**CONSENT, **zip_of})})
     stack.put("late-tar", {"photos.tar.gz": tarred(people[3])})
     stack.put("late-pair", {"photos.zip": zipped(people[4])})
     time.sleep(3)  # the executions have looked once

@@ -22,7 +22,6 @@ from tests.e2e.changed_settings import (
     CAPTIONER,
     CHANGED,
     CHECKER,
-    CONSENT_TEXT,
     STACK,
     STAYING,
     STAYING_STACK,
@@ -37,14 +36,8 @@ from tests.fakes.recorded_resources import recorded
 from tests.fakes.settings_server import REPORT
 from tests.fakes.settings_trainer import SEEN_FILE
 
-CONSENT = {
-    "given_by": "p1",
-    "given_at": "2026-11-21T09:00:00Z",
-    "text_version": CONSENT_TEXT,
-    "purpose": "avatar",
-    "retention_days": 30,
-}
-REQUEST = {**SMALL, "consent": CONSENT, "autocaption": True}
+REQUEST = {**SMALL, "consent": None, "autocaption": True}
+"""Without a consent, which the changed stack does not ask for."""
 
 
 class Deployed(NamedTuple):

@@ -174,9 +174,12 @@ class MemoryEraser:
         self.known = set(known)
         self.asked: list[ErasureSubject] = []
         self.done: set[ErasureSubject] = set()
+        self.withdrawn: list[ErasureSubject] = []
 
-    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
+    def erase(self, subject: ErasureSubject, *, withdrawn: bool = False) -> ErasureAnswer:
         self.asked.append(subject)
+        if withdrawn:
+            self.withdrawn.append(subject)
         if subject not in self.known:
             return ErasureAnswer(erasure_id=subject.erasure_id, outcome="unknown")
         outcome = "erased" if subject in self.done else "erasing"

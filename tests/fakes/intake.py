@@ -16,7 +16,8 @@ from domain.ports.bases import Bases
 from domain.ports.storage import write_document
 from domain.requests.consent import ConsentRules
 from domain.requests.run_limits import RunLimits
-from tests.fakes.erasure import MemoryErasures
+from tests.fakes.consents import MemoryConsents
+from tests.fakes.erasure import MemoryErasures, MemoryExpiries
 from tests.fakes.front_door import MemoryTenantJobs
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
@@ -92,7 +93,9 @@ def memory_intake(captioner_id: str | None = None) -> IntakeServices:
         jobs=MemoryJobs(),
         tenant_jobs=MemoryTenantJobs(),
         tombstones=MemoryErasures(),
-        consent=ConsentRules(text_version=None, photos_kept_days=30),
+        consents=MemoryConsents(),
+        consent_ends=MemoryExpiries(),
+        consent=ConsentRules(required=False, text_version="2026-11", photos_kept_days=30),
         archives=PlainArchives(),
         captioner_id=captioner_id,
     )

@@ -6,15 +6,19 @@ from typing import Any
 import pytest
 
 from aws.api_keys import DynamoApiKeys
+from aws.consents import DynamoConsents
 from aws.erasures import DynamoErasures
 from aws.front_door import DynamoApprovals, DynamoShortMemory
 from aws.webhooks import DynamoWebhooks
 from contracts.documents.api.callers import ApiKey
 from contracts.documents.api.models import Approval
 from contracts.documents.api.webhooks import WebhookDelivery, WebhookMessage, WebhookTask
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
+from contracts.documents.upload.consent import Consent
 from contracts.shared.layout import idempotency_row
 from domain.ports.front_door import Remembered
+from local.demo.upload import consent
 from tests.integration.tables import table
 from tests.integration.test_webhooks import webhook
 from tests.moto_cloud import Moto
@@ -103,3 +107,20 @@ def test_the_first_count_stays_and_the_last_count_of_what_is_left_is_kept(moto: 
     row = erasures.find(subject.erasure_id)
     assert row is not None
     assert (row.found, row.remaining, row.jobs) == ({"job rows": 3}, {"job rows": 0}, 3)
+
+
+def test_the_record_of_a_consent_outlives_its_tenant(api: Api) -> None:
+    record = ConsentRecord(
+        model_id=JOB,
+        tenant="acme",
+        upload="u1",
+        consent=Consent.model_validate(consent()),
+        recorded_at=NOON.isoformat(),
+    )
+    consents = DynamoConsents(api.table)
+    consents.record(record)
+    before = api.erasures.count_api_rows(["acme", JOB])
+    api.erasures.forget_api_rows(["acme", JOB])
+    assert before > 0
+    assert api.erasures.count_api_rows(["acme", JOB]) == 0
+    assert consents.of("acme") == [record]

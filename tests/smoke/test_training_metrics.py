@@ -13,6 +13,10 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
 
+from contracts.marks.verifying import verify  # noqa: E402
+from contracts.marks.watermark import MIN_SIDE  # noqa: E402
+from contracts.shared.mark_keys import MarkSecret  # noqa: E402
+from domain.training.marks import MarksOfTrainings  # noqa: E402
 from domain.training.sagemaker_job import METRICS  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from tests.smoke.job_dir import JobDir, job_id  # noqa: E402
@@ -21,6 +25,7 @@ from tests.smoke.tiny_pipelines import make_base, write_card  # noqa: E402
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
 MakeJobDir = Callable[[], JobDir]
+SECRET = MarkSecret(seed="s" * 32)
 WEIGHTS = Path("adapter") / "pytorch_lora_weights.safetensors"
 
 
@@ -45,6 +50,8 @@ def test_a_training_reports_its_metrics(make_job_dir: MakeJobDir) -> None:
     job_dir = make_job_dir()
     without_images = job_dir.add_task(max_train_steps=4, sample_prompts=["TOK, smiling"])
     with_images = add_twin(job_dir, validation_steps=2)
+    for task in job_dir.tasks:
+        task["marks"] = MarksOfTrainings(SECRET).of(task["job_id"]).model_dump()
     job_dir.write_plan()
     done = job_dir.run()
     assert done.returncode == 0, done.stderr
@@ -72,6 +79,13 @@ def test_a_training_reports_its_metrics(make_job_dir: MakeJobDir) -> None:
     with Image.open(job_dir.folder(with_images) / min(names)) as picture:
         assert picture.size == (64, 64)
     assert not (job_dir.folder(without_images) / "adapter" / "samples").exists()
+    for name in (without_images, with_images):
+        pictures = [file for file in job_dir.result(name).files if file.endswith(".png")]
+        assert {"adapter/samples.png", "adapter/pictures/00.png"} <= set(pictures)
+        for file in pictures:
+            verdict = verify((job_dir.folder(name) / file).read_bytes(), SECRET)
+            assert (verdict.credentials, verdict.model) == ("ours", name), file
+            assert (verdict.watermark is not None) == (min(verdict.size) >= MIN_SIDE), file
     one, other = (
         load_file(job_dir.folder(name) / WEIGHTS) for name in (without_images, with_images)
     )

@@ -20,7 +20,7 @@ from local import deployment, sagemaker
 from local.cloud.paths import ROOT
 from local.cloud.server import Cloud, serve
 from local.demo.subscriber import Subscriber
-from local.demo.upload import put_base
+from local.demo.upload import consent, put_base
 from local.sagemaker.container.images import python_program
 from tests.cloud import eventually
 from tests.e2e.conftest import untrained_base
@@ -37,6 +37,9 @@ RELEASED = (
 """What release 0.2.0 deploys."""
 
 HOLDING = ("UploadsBucketName", "ModelsBucketName", "JobsTableName", "ModelsTableName")
+CONSENT = {"consent": consent()}
+"""The last release knows no such consent; this one asks for it."""
+
 REQUEST = {name: SMALL[name] for name in ("instance_prompt", "class_prompt")}
 
 
@@ -101,7 +104,7 @@ def test_jobs_that_began_before_an_update_end_well_after_it(
     assert states == ["RUNNING", "RUNNING"]
 
     gate.touch()
-    stack.upload("after", photos(2), REQUEST)
+    stack.upload("after", photos(2), REQUEST | CONSENT)
     codes = {}
     for _ in range(3):
         notice = stack.subscriber.receive()

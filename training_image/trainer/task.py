@@ -28,6 +28,7 @@ from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.contact_sheet import make_contact_sheet
 from trainer.evaluation.gate import draw_evidence, examine, make_sampling_requests, recognised
 from trainer.evaluation.judge import Judge
+from trainer.evaluation.marked_pictures import encoder_of
 from trainer.evaluation.ranking import file_of
 from trainer.evaluation.validation_images import ValidationSampler
 from trainer.examples.batches import Examples
@@ -40,7 +41,7 @@ from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.model import lora
 from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
-from trainer.model.sampling import cache_prompts, to_images, to_png
+from trainer.model.sampling import cache_prompts, to_images
 from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose, read_candidates
 from trainer.optimisation.forecast import forecast
 from trainer.optimisation.loop import train
@@ -168,7 +169,10 @@ def make_sampler(
     folder = task_folder(job.root, task) / ADAPTER_FOLDER
     photos = tuple(photo.image for photo in reference_photos)
     prompts = tuple(sample_prompts_of(task))
-    return ValidationSampler(job.base, recipe, prompts, folder, job.limit, job.judge, photos)
+    encode = encoder_of(task.job_id, task.marks)
+    return ValidationSampler(
+        job.base, recipe, prompts, folder, job.limit, job.judge, photos, encode
+    )
 
 
 def sample_prompts_of(task: TrainingTask) -> list[str]:
@@ -361,9 +365,10 @@ def judge_adapter(job: Job, judged: Judged, networks: lora.Networks) -> GateRepo
     log_gate_report(recipe, report)
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
-    write_atomically(adapter / SHEET_FILE, make_contact_sheet(evidence))
+    encode = encoder_of(task.job_id, task.marks)
+    write_atomically(adapter / SHEET_FILE, make_contact_sheet(evidence, encode))
     for number, picture in enumerate(to_images(evidence.with_adapter[evidence.sample_prompts()])):
-        write_atomically(adapter / file_of(number), to_png(picture))
+        write_atomically(adapter / file_of(number), encode(picture))
     return report
 
 

@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { AuditPage, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
@@ -89,6 +89,11 @@ export class Operations extends Transport {
     return this.ask<OpenAiAnswer>("POST", "/v1/images/generations", options, undefined, body);
   }
 
+  /** Return one consent. Its id is that of the job and the model that it was given for. `GET /v1/consents/{consent_id}` */
+  getConsent(consentId: string, options: CallOptions = {}): Promise<ConsentView> {
+    return this.ask<ConsentView>("GET", `/v1/consents/${part(consentId)}`, options);
+  }
+
   /** Return the reporter's words and a link to the picture; the scope is `operate`. `GET /v1/takedowns/{case_id}/evidence` */
   getEvidence(caseId: string, options: CallOptions = {}): Promise<TakedownEvidence> {
     return this.ask<TakedownEvidence>("GET", `/v1/takedowns/${part(caseId)}/evidence`, options);
@@ -147,6 +152,11 @@ export class Operations extends Transport {
   /** Return the verdict on one photo at the base's resolution; nothing is stored. With `preset=face` faces are looked for as in a training, where the stack and the base want it. `POST /v1/uploads/{upload_id}/photos/{number}:inspect` */
   inspectPhoto(uploadId: string, number: number, options: { preset?: string; face_checks?: string; same_person_as?: number } & CallOptions = {}): Promise<PhotoInspected> {
     return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options, { preset: options.preset, face_checks: options.face_checks, same_person_as: options.same_person_as });
+  }
+
+  /** Return the tenant's consents, the newest first; also those whose models are erased. `GET /v1/consents` */
+  listConsents(options: { limit?: number; after?: string } & CallOptions = {}): Promise<ConsentPage> {
+    return this.ask<ConsentPage>("GET", "/v1/consents", options, { limit: options.limit, after: options.after });
   }
 
   /** Return what became of the newest messages of the last seven days. `GET /v1/webhooks/{webhook_id}/deliveries` */
@@ -242,5 +252,10 @@ export class Operations extends Transport {
   /** Queue a message of type `ping`; a webhook that was disabled is enabled again. `POST /v1/webhooks/{webhook_id}:test` */
   testWebhook(webhookId: string, options: CallOptions = {}): Promise<DeliveryView> {
     return this.ask<DeliveryView>("POST", `/v1/webhooks/${part(webhookId)}:test`, options);
+  }
+
+  /** Take a consent back: its upload with the photos, the models and the pictures are erased. The record of the consent stays as evidence, with the time of the withdrawal. Ask again to see how far the erasure is, and for its receipt. `POST /v1/consents/{consent_id}:withdraw` */
+  withdrawConsent(consentId: string, options: CallOptions = {}): Promise<ConsentWithdrawn> {
+    return this.ask<ConsentWithdrawn>("POST", `/v1/consents/${part(consentId)}:withdraw`, options);
   }
 }

@@ -28,18 +28,57 @@ export interface AuditPage {
   object: "list";
 }
 
-/** Stored with the accepted request; required if the operator says so: docs/intake.md. */
+/** Stored with the accepted request; required for photos of people (docs/consent.md). A consent of an earlier version of Likeness lacks the optional fields. It stays readable, and a new request with it is refused. */
 export interface Consent {
+  /** Whether everybody on the photos is 18 or older. */
+  adult?: boolean | null;
+  /** Time from which on the consent no longer holds. */
+  expires_at?: string | null;
   /** Time of the consent with its time zone, e.g. `2026-11-21T09:00:00Z`. */
   given_at: string;
   /** Opaque id of the person on the photos, or of their representative; never a name. */
   given_by: string;
-  /** Purpose in one word of your choice, e.g. `avatar`. */
-  purpose: string;
+  /** Whom the photos show: `self` is the person who uploads them; `other` is somebody else, whose permission has an id in `permission`. */
+  given_for?: "self" | "other" | null;
+  /** Language in which they read the text. */
+  language?: string | null;
+  /** Opaque id under which the uploader keeps the other person's permission as proof. */
+  permission?: string | null;
+  /** One purpose, as earlier versions of Likeness have it; `purposes` is its successor. */
+  purpose?: string | null;
+  /** Purposes, one word of your choice each, e.g. `avatar`. */
+  purposes?: Array<string>;
   /** Days for which the photos may be kept; not fewer than the stack keeps them. */
   retention_days: number;
   /** Version of the text that they agreed to. */
   text_version: string;
+}
+
+/** A page of consents, the newest first. */
+export interface ConsentPage {
+  data: Array<ConsentView>;
+  /** Value of `after` for the next page; null: this is the last one. */
+  next?: string | null;
+  object: "list";
+}
+
+/** A consent that was given for one training. */
+export interface ConsentView {
+  consent: Consent;
+  /** The id of the job and of the model. */
+  id: string;
+  object: "consent";
+  recorded_at: string;
+  upload_id: string;
+  withdrawn_at?: string | null;
+}
+
+/** Answer of `POST /v1/consents/{id}:withdraw`. */
+export interface ConsentWithdrawn {
+  consent: ConsentView;
+  /** How far the erasure of the upload and its models is; `unknown`: nothing was left of it. */
+  erasure: ErasureAnswer;
+  object: "withdrawal";
 }
 
 /** The webhook's newest deliveries. */

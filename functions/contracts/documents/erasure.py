@@ -110,6 +110,9 @@ class ErasureInput(Document):
     """Who has asked: the HTTP API, which writes its callers into the audit trail itself, or an
     operator."""
 
+    withdrawn: bool = False
+    """Whether the erasure follows from the withdrawal of a consent, whose record then says so."""
+
 
 class WorkStopped(Document):
     """Answer of StopWork."""

@@ -10,7 +10,9 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.run import RunOptions
 from contracts.shared.limits import MAX_REPEATS
 
-Origin = Literal["config.json", "yaml", "toml", "dataset_info.json", "folder", "preset"]
+Origin = Literal[
+    "consent.json", "config.json", "yaml", "toml", "dataset_info.json", "folder", "preset"
+]
 """The source of a field that request.json does not give."""
 
 

@@ -30,6 +30,23 @@ class TaskPhoto(Document):
     """Number of times that the photo comes in an epoch, times the request's ``repeats``."""
 
 
+class TaskMarks(Document):
+    """How the trainer marks what it draws for one task; see contracts/shared/mark_keys.py."""
+
+    watermark_key: str
+    """Base64 of the key of the watermarks of all trainings."""
+
+    signing_key: str
+    """Base64 of the key that signs as this task's job, and as no other."""
+
+    watermark: bool = True
+
+    credentials: bool = True
+
+    label: Annotated[str, Field(max_length=64)] = ""
+    """Visible text; empty: none."""
+
+
 class TrainingTask(Document):
     """One user's adapter to train."""
 
@@ -47,6 +64,10 @@ class TrainingTask(Document):
     adapter: StoredFile | None = None
     """A LoRA that another tool has trained, in the ``photos`` channel; it is converted and judged,
     and nothing is trained. Absent: the photos are trained."""
+
+    marks: TaskMarks | None = None
+    """How sample pictures and the contact sheet are marked; absent: in a plan of an earlier
+    version, whose pictures get the metadata only."""
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "TrainingTask":

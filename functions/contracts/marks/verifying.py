@@ -1,6 +1,7 @@
 """Whose stack made a picture: reads both layers of a file, with the operator's secret."""
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,10 +11,11 @@ from PIL import Image, ImageOps
 
 from contracts.marks import credentials, watermark
 from contracts.marks.certificates import root_pem, signing_serial
-from contracts.shared.mark_keys import MarkSecret, reading_keys
+from contracts.shared.mark_keys import MarkSecret, reading_keys, task_reading_keys
 
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
 MAX_PIXELS = 64_000_000
+_JOB_ID = re.compile("[0-9a-f]{32}")
 
 CredentialsState = Literal["ours", "others", "damaged", "absent"]
 
@@ -54,7 +56,7 @@ def verify(file: bytes, secret: MarkSecret) -> Verdict:
     """
     image, kind = open_picture(file)
     keys = reading_keys(secret)
-    state, statement = read_credentials(file, kind, *_trusted(secret))
+    state, statement = _stated(file, kind, secret)
     found = watermark.read(image, [watermark.pattern_of(one.watermark) for one in keys])
     return Verdict(
         credentials=state,
@@ -73,8 +75,16 @@ def stated_model(file: bytes, secret: MarkSecret) -> tuple[CredentialsState, str
         UnreadablePictureError: see ``verify``.
     """
     _, kind = open_picture(file)
-    state, statement = read_credentials(file, kind, *_trusted(secret))
+    state, statement = _stated(file, kind, secret)
     return state, statement.get("model") if state == "ours" else None
+
+
+def _stated(file: bytes, kind: str, secret: MarkSecret) -> tuple[CredentialsState, dict[str, Any]]:
+    """Return whose manifest the file has, a server's or a training's, and our assertion in it."""
+    state, statement = read_credentials(file, kind, *_trusted(secret))
+    if state == "others":
+        return read_of_training(file, kind, secret, statement)
+    return state, statement
 
 
 def _trusted(secret: MarkSecret) -> tuple[list[str], tuple[str, ...]]:
@@ -124,6 +134,21 @@ def read_credentials(
     if state == "Invalid":
         return "damaged", {}
     return ("ours" if state == "Trusted" else "others"), _statement(manifest)
+
+
+def read_of_training(
+    file: bytes, kind: str, secret: MarkSecret, stated: dict[str, Any]
+) -> tuple[CredentialsState, dict[str, Any]]:
+    """Return whose manifest it is when a training may have signed it.
+
+    A training signs with a key that is derived for its job. So the model that the manifest names
+    says which key must have signed: a key of another job does not do.
+    """
+    model = stated.get("model")
+    if not isinstance(model, str) or _JOB_ID.fullmatch(model) is None:
+        return "others", stated
+    roots = [root_pem(one) for one in task_reading_keys(secret, model)]
+    return read_credentials(file, kind, roots, ())
 
 
 def _is_signed_with(file: bytes, kind: str, chain: str) -> bool:

@@ -16,9 +16,20 @@ REAL_FACES = frozenset({"dlib", "retinaface", "haar"})
 """Detectors of real faces, as a base's card names them."""
 
 PEOPLE = re.compile(
-    r"\b(person|people|human|man|woman|boy|girl|child|kid|baby|lady|guy|gentleman|face|portrait)\b",
+    r"\b(persons?|people|somebody|someone|humans?|m[ae]n|wom[ae]n|boys?|girls?|child|children|kids?|bab(y|ies)"
+    r"|lad(y|ies)|guys?|gentlem[ae]n|faces?|portraits?"
+    r"|personen|mensch|menschen|mann|männer|frau|frauen|jungen?|mädchen|gesicht|porträt"
+    r"|personas?|hombres?|mujer(es)?|niñ[oa]s?|chic[oa]s?|rostro|retrato)\b",
     re.IGNORECASE,
 )
+"""Words for people in English, German and Spanish, the languages of the Studio."""
+
+UNNAMED = re.compile(
+    r"\W*((an?|one|the|photo|photos|photograph|picture|image|pic|of|ein|eine|foto|bild|von|una?|de)"
+    r"(\W+|$))*",
+    re.IGNORECASE,
+)
+"""A class prompt that names no class; settings of other tools may leave it out."""
 
 
 def names_a_person(class_prompt: str) -> bool:
@@ -28,6 +39,16 @@ def names_a_person(class_prompt: str) -> bool:
     (True, False)
     """
     return PEOPLE.search(class_prompt) is not None
+
+
+def may_show_people(request: TrainingRequest) -> bool:
+    """Return whether the photos may show people, so that the stack asks for their consent.
+
+    They may where the class is of people, where faces are looked for, and where no class is named.
+    """
+    if names_a_person(request.class_prompt) or request.preset == "face" or needs_face(request):
+        return True
+    return request.preset is None and UNNAMED.fullmatch(request.class_prompt) is not None
 
 
 def needs_face(request: TrainingRequest) -> bool:

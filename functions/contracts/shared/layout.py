@@ -294,6 +294,11 @@ def expiry_row(job_id: str) -> str:
     return f"expiry#{job_id}"
 
 
+def consent_end_row(job_id: str) -> str:
+    """Key of the row that says when the consent to a job's model ends."""
+    return f"consent-end#{job_id}"
+
+
 def erasure_row(erasure_id: str) -> str:
     """Key of the row that is an erasure's tombstone and its state."""
     return f"erased#{erasure_id}"
@@ -335,6 +340,20 @@ def delivery_row(webhook_id: str, message_id: str) -> str:
 def deliveries_index(webhook_id: str) -> str:
     """Value of the index's key under which a webhook's deliveries stand."""
     return f"deliveries#{webhook_id}"
+
+
+CONSENT_ROWS = "consent#"
+"""How the keys of the records of consents begin; an erasure leaves these rows as evidence."""
+
+
+def consent_row(job_id: str) -> str:
+    """Key of the row of a job's ConsentRecord."""
+    return f"{CONSENT_ROWS}{job_id}"
+
+
+def consents_index(tenant: str) -> str:
+    """Value of the index's key under which a tenant's consents stand."""
+    return f"consents#{tenant}"
 
 
 def picture_row(picture_id: str) -> str:

@@ -94,13 +94,37 @@ def marking_keys(secret: MarkSecret, purpose: Purpose) -> MarkKeys:
 
 def reading_keys(secret: MarkSecret) -> list[MarkKeys]:
     """Return every key whose marks count as this operator's, the ones in use first."""
-    seeds = (secret.seed, *secret.previous_seeds)
-    return [derive_keys(seed, purpose) for seed in seeds for purpose in PURPOSES]
+    return [derive_keys(seed, purpose) for seed in seeds_of(secret) for purpose in PURPOSES]
+
+
+def seeds_of(secret: MarkSecret) -> tuple[str, ...]:
+    """Return every seed whose marks count, the one in use first."""
+    return (secret.seed, *secret.previous_seeds)
 
 
 def derive_keys(seed: str, purpose: Purpose) -> MarkKeys:
     """Return the keys of a seed; HMAC-SHA256 of the seed over a label for each."""
     return MarkKeys(_derive(seed, f"{purpose} watermark"), _derive(seed, f"{purpose} signing"))
+
+
+def task_keys(training: MarkKeys, job_id: str) -> MarkKeys:
+    """Return the keys with which a training may mark the pictures of one job.
+
+    The signing key is this job's alone: whoever reads it can sign as this job and as nothing else.
+    The watermark's key is that of all trainings, because a reader must know it before the model.
+    The operator's own private key stays out of every plan.
+
+    Args:
+        training: the keys of the purpose ``training``.
+        job_id: the job that the pictures are of.
+    """
+    label = f"likeness marks 1: job {job_id}".encode()
+    return MarkKeys(training.watermark, hmac.digest(training.signing, label, "sha256"))
+
+
+def task_reading_keys(secret: MarkSecret, job_id: str) -> list[MarkKeys]:
+    """Return every key with which a training may have signed as this job, the one in use first."""
+    return [task_keys(derive_keys(seed, "training"), job_id) for seed in seeds_of(secret)]
 
 
 def _derive(seed: str, label: str) -> bytes:

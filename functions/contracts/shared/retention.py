@@ -7,6 +7,8 @@ tests/contract/test_retention.py compares them.
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
+from contracts.shared.consent_texts import EVIDENCE_DAYS
+
 PHOTOS_AFTER_TRAINING = timedelta(hours=24)
 """Default of the template's parameter PhotosAfterTrainingHours."""
 
@@ -72,5 +74,6 @@ RETENTION: tuple[Kept, ...] = (
     Kept("events that could not be delivered", "DeadLetterQueue", "", "queue", timedelta(days=14)),
     Kept("cases of takedowns", "ApiTable", "", "ttl", AUDIT, "AuditRetentionDays"),
     Kept("audit trail", "AuditTable", "", "ttl", AUDIT, "AuditRetentionDays"),
+    Kept("records of consents", "ApiTable", "", "ttl", timedelta(days=EVIDENCE_DAYS)),
     Kept("logs", "LogGroups", "", "logs", LOGS, "LogRetentionDays"),
 )

@@ -14,6 +14,9 @@ AVATAR_FILE = "config.json"
 JUMPSTART_FILE = "dataset_info.json"
 """Name of JumpStart's file with two prompts."""
 
+CONSENT_FILE = "consent.json"
+"""Name of the file with a consent alone, for uploads whose settings are another tool's."""
+
 TOML_SUFFIX = ".toml"
 """Suffix of a settings file of kohya's scripts."""
 

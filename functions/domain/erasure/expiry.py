@@ -1,10 +1,11 @@
-"""Photos go a day after their training has succeeded: nothing needs them any more."""
+"""Photos go a day after their training has succeeded, and models when their consent ends."""
 
 from datetime import datetime
 from typing import NamedTuple
 
+from contracts.documents.erasure import ErasureSubject
 from contracts.shared import layout
-from domain.ports.erasure import Expiries, VersionedBucket
+from domain.ports.erasure import Eraser, Expiries, VersionedBucket
 from domain.ports.jobs import Jobs
 
 
@@ -14,6 +15,8 @@ class ExpiryServices(NamedTuple):
     expiries: Expiries
     jobs: Jobs
     uploads_versions: VersionedBucket
+    consent_ends: Expiries
+    eraser: Eraser
 
 
 def expire_photos(services: ExpiryServices, now: datetime) -> int:
@@ -34,6 +37,18 @@ def expire_photos(services: ExpiryServices, now: datetime) -> int:
         services.expiries.forget(due.job_id)
         gone += 1
     return gone
+
+
+def erase_unconsented(services: ExpiryServices, now: datetime) -> int:
+    """Erase the models whose consent has ended; return how many.
+
+    The erasure's own row says that it was asked for, so the end may be forgotten afterwards.
+    """
+    ended = services.consent_ends.due(now)
+    for due in ended:
+        services.eraser.erase(ErasureSubject(tenant=due.tenant, model_id=due.job_id))
+        services.consent_ends.forget(due.job_id)
+    return len(ended)
 
 
 def is_used(tenant: str, upload: str, services: ExpiryServices) -> bool:

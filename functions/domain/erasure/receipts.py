@@ -1,10 +1,11 @@
 """The receipt of an erasure: what was there, what is left, and what goes with time alone."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import (
     STORES,
     ErasedStore,
@@ -18,8 +19,14 @@ from contracts.documents.erasure import (
 )
 from contracts.errors import StageInputError
 from contracts.shared import layout
+from contracts.shared.consent_texts import EVIDENCE_DAYS
+from domain.ports.consents import Consents
 from domain.ports.erasure import Erasure, Erasures, Signer
 from domain.ports.storage import Storage, find_document, write_document
+from domain.requests.consent import concerns
+
+QUEUED_DAYS = 18
+"""Four days in the webhooks' queue, and then fourteen among its dead letters."""
 
 POINT_IN_TIME_DAYS, STREAM_HOURS, HISTORY_DAYS = 35, 24, 90
 """How long DynamoDB can bring rows back, how long its streams and Step Functions keep theirs."""
@@ -39,6 +46,7 @@ class ReceiptServices(NamedTuple):
     models: Storage
     signer: Signer
     log_retention_days: int
+    consents: Consents
 
 
 def sign_receipt(subject: ErasureSubject, services: ReceiptServices, now: datetime) -> ReceiptPlace:
@@ -53,6 +61,8 @@ def sign_receipt(subject: ErasureSubject, services: ReceiptServices, now: dateti
     key = layout.receipt_key(erasure.erasure_id)
     if find_document(services.models, key, SignedReceipt) is None:
         receipt = receipt_of(erasure, subject, services.log_retention_days, now)
+        kept = tuple(evidence(subject, services.consents.of(subject.tenant), now))
+        receipt = receipt.model_copy(update={"expiring": (*receipt.expiring, *kept)})
         write_document(services.models, key, signed(receipt, services.signer))
     services.erasures.finish(erasure.erasure_id, now)
     return ReceiptPlace(erasure_id=erasure.erasure_id, receipt_uri=services.models.uri(key))
@@ -90,6 +100,27 @@ def receipt_of(
     )
 
 
+def evidence(
+    subject: ErasureSubject, records: Iterable[ConsentRecord], now: datetime
+) -> Iterator[ExpiringStore]:
+    """Yield until when it is kept that somebody had agreed; nothing where nobody had."""
+    days = timedelta(days=EVIDENCE_DAYS)
+    ends = [ended_at(record, now) for record in records if concerns(record, subject)]
+    if ends:
+        yield ExpiringStore(
+            store="records of consents",
+            holds="ids and times, as proof; no photo",
+            gone_at=(max(ends) + days).isoformat(),
+        )
+
+
+def ended_at(record: ConsentRecord, now: datetime) -> datetime:
+    """Return when a consent has ended or will end."""
+    if record.withdrawn_at is not None:
+        return datetime.fromisoformat(record.withdrawn_at)
+    return record.consent.expires_at or now
+
+
 def remaining_in(store: Store, erasure: Erasure) -> int | None:
     """Return what the last round has left in a store; None where it was not counted."""
     if store == ON_SERVERS or erasure.remaining is None:
@@ -106,6 +137,11 @@ def expiring(log_retention_days: int, now: datetime) -> Iterator[ExpiringStore]:
         ("DynamoDB point-in-time recovery", "ids and states", POINT_IN_TIME_DAYS * day),
         ("Step Functions histories", "ids and hashes", HISTORY_DAYS * day),
         ("CloudWatch logs", "ids", log_retention_days * day),
+        (
+            "webhook messages that were queued before",
+            "ids and codes; sent to the tenant's own address, or dropped",
+            QUEUED_DAYS * day,
+        ),
     ):
         yield ExpiringStore(store=store, holds=holds, gone_at=(now + after).isoformat())
     yield ExpiringStore(

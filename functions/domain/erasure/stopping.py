@@ -17,9 +17,22 @@ from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
 from domain.erasure.reach import Reach, reach_of
 from domain.erasure.services import StoppingServices
+from domain.ports.consents import Consents
 from domain.ports.erasure import Executions
 from domain.ports.storage import find_document
 from domain.training.following import LAUNCH_GRACE
+
+
+def withdraw_consent(
+    subject: ErasureSubject, services: StoppingServices, consents: Consents, now: datetime
+) -> ErasureAnswer:
+    """Store that the consent was taken back, and erase what it had allowed.
+
+    The withdrawal is stored first: whoever dies in between has it in the record, and the same call
+    again erases. It is stored too where nothing is left to be erased.
+    """
+    consents.withdraw(subject, now)
+    return request_erasure(subject, services, now)
 
 
 def request_erasure(

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from contracts.base import BaseCard
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import Acceptance, AcceptedUpload, JobSpec, PinnedObject
 from contracts.documents.stages import AcceptRequestInput
@@ -20,12 +21,13 @@ from domain.intake.file_kinds import is_request
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
-from domain.ports.erasure import Tombstones
+from domain.ports.consents import Consents
+from domain.ports.erasure import Expiries, Tombstones
 from domain.ports.front_door import TenantJobs
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
 from domain.pricing.quotas import NO_QUOTAS, Quotas, exhausted
-from domain.requests.consent import ConsentRules, check_consent
+from domain.requests.consent import ConsentRules, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from domain.requests.run_limits import RunLimits, run_problems
@@ -46,6 +48,8 @@ class IntakeServices:
     archives: Archives
     run_limits: RunLimits
     tombstones: Tombstones
+    consents: Consents
+    consent_ends: Expiries
     tenant_jobs: TenantJobs
     quotas: Quotas = NO_QUOTAS
     captioner_id: str | None = None
@@ -61,7 +65,7 @@ def accept_request(
         InvalidUploadError: the request's key is not one of a request.
         InvalidRequestError: the request has problems, which are stored for the notice, or asks for
             a captioner or a machine that the stack does not have.
-        ConsentRefusedError: the stack requires a consent that the request does not contain.
+        ConsentRefusedError: the request lacks the consent that the stack requires for people.
         TooManyPhotosError: there are more photos than one training may use.
         SubjectErasedError: the tenant, the upload or a model of the same content was erased.
         ArchiveRefusedError: an archive is damaged, unsafe, too large or too slow.
@@ -95,7 +99,7 @@ def accept_place(
     upload = pin_upload(services.uploads, place, services.archives)
     merged = read_upload(given, services, place, upload)
     upload, adapter = split_import(upload, merged.request, services, place)
-    check_consent(merged.request.consent, services.consent, now)
+    check_consent(merged.request, services, place, now)
     check_captioner(merged.request, services.captioner_id)
     check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
@@ -116,6 +120,7 @@ def accept_place(
     if status == "accepted":
         accepted = accepted_upload(job, upload, merged, adapter)
         write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
+        record_consent(job, merged.request, services, now)
     return Acceptance(status=status, job=job)
 
 
@@ -182,6 +187,38 @@ def split_import(
         raise InvalidRequestError(problems=1)
     adapter = PinnedObject(**{name: getattr(named[0], name) for name in PinnedObject.model_fields})
     return upload._replace(photos=(), names=()), adapter
+
+
+def check_consent(
+    request: TrainingRequest, services: IntakeServices, place: Place, now: datetime
+) -> None:
+    """Refuse photos of people without the consent that the stack requires.
+
+    Raises:
+        ConsentRefusedError: what is missing is stored for the notice.
+    """
+    refusal = refuse_consent(request, services.consent, now)
+    if refusal is not None:
+        store_problems(services, place, refusal.problems)
+        raise refusal.error()
+
+
+def record_consent(
+    job: JobSpec, request: TrainingRequest, services: IntakeServices, now: datetime
+) -> None:
+    """Keep the consent apart from the photos, as evidence, and when it ends; once for a job."""
+    if request.consent is not None:
+        services.consents.record(
+            ConsentRecord(
+                model_id=job.job_id,
+                tenant=job.tenant,
+                upload=job.upload,
+                consent=request.consent,
+                recorded_at=now.isoformat(),
+            )
+        )
+        if request.consent.expires_at is not None:
+            services.consent_ends.add(job, request.consent.expires_at.astimezone(UTC))
 
 
 def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:

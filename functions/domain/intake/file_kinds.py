@@ -14,6 +14,7 @@ from contracts.shared.suffixes import (
     ARCHIVE_SUFFIXES,
     AVATAR_FILE,
     BACKENDS_STEM,
+    CONSENT_FILE,
     JUMPSTART_FILE,
     TOML_SUFFIX,
     YAML_SUFFIXES,
@@ -27,9 +28,10 @@ _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ARCHIVES = "|".join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)
 _ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
+_NAMED = "|".join(re.escape(name) for name in (AVATAR_FILE, JUMPSTART_FILE, CONSENT_FILE))
 _SETTINGS = re.compile(
     rf"(?P<archive>[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
-    rf"(?:{re.escape(AVATAR_FILE)}|{re.escape(JUMPSTART_FILE)}|{_PLAIN}(?:{_ENDINGS})"
+    rf"(?:{_NAMED}|{_PLAIN}(?:{_ENDINGS})"
     rf"|{BACKENDS_STEM}[A-Za-z0-9_.-]{{0,48}}\.json)",
     re.IGNORECASE,
 )
@@ -45,7 +47,7 @@ class FileKinds(NamedTuple):
     """Photo -> its mask."""
     class_photos: list[str]
     settings: list[str]
-    """Settings files of other tools."""
+    """Settings files of other tools, and the consent beside them."""
 
 
 def file_kinds_of(names: Iterable[str]) -> FileKinds:
@@ -95,6 +97,15 @@ def is_settings(name: str) -> bool:
     (True, True, False)
     """
     return _SETTINGS.fullmatch(name) is not None
+
+
+def is_consent(name: str) -> bool:
+    """Whether this is a consent beside settings; it starts nothing.
+
+    >>> is_consent("a.zip/Consent.json"), is_consent("config.json")
+    (True, False)
+    """
+    return PurePosixPath(name).name.lower() == CONSENT_FILE
 
 
 def is_of_class(name: str) -> bool:

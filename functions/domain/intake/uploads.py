@@ -57,7 +57,7 @@ class PinnedUpload(NamedTuple):
     """Sorted by content."""
     request: PinnedObject | None
     settings: tuple[PinnedObject, ...]
-    """Settings files of other tools."""
+    """Settings files of other tools, and the consent beside them."""
     names: tuple[str, ...]
     """Names of the photos; a folder's name may name the subject."""
 

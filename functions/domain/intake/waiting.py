@@ -15,7 +15,7 @@ from contracts.documents.job import UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from contracts.shared import layout
 from domain.intake.archives import is_archive
-from domain.intake.file_kinds import file_kinds_of, is_request
+from domain.intake.file_kinds import file_kinds_of, is_consent, is_request
 from domain.intake.uploads import MAX_OBJECTS, Place, find_place
 from domain.ports.storage import Storage, StoredObject
 
@@ -62,7 +62,8 @@ def starts_elsewhere(key: str, place: Place, listed: Sequence[StoredObject]) -> 
     if layout.is_of_api(place.upload) or key != first:
         return True
     names = [item.key.removeprefix(place.prefix) for item in listed]
-    return any(is_request(name) for name in names) or bool(file_kinds_of(names).settings)
+    settings = [name for name in file_kinds_of(names).settings if not is_consent(name)]
+    return any(is_request(name) for name in names) or bool(settings)
 
 
 def seconds_to_wait(

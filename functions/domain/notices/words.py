@@ -28,6 +28,14 @@ JUDGED = "gate_"
 """How the codes begin of a model that was trained and not good enough: advice on the photos may say
 why."""
 
+LISTED = frozenset(
+    {
+        *("invalid_request", "run_not_allowed"),
+        *("consent_missing", "consent_not_enough", "consent_expired"),
+    }
+)
+"""Codes whose problems AcceptRequest has stored, one by one."""
+
 _FACTS = {
     "too_few_photos": "Photos that can be used: {found}; needed: {needed}.",
     "photos_too_slow": "Photos that can be used: {found}; needed: {needed}.",
@@ -206,7 +214,7 @@ def request_problems(
     code: str, place: Place | None, documents: Storage
 ) -> tuple[RequestProblem, ...]:
     """Return the problems that AcceptRequest found, without names that only the owner knows."""
-    if code not in {"invalid_request", "run_not_allowed"} or place is None:
+    if code not in LISTED or place is None:
         return ()
     found = find_document(documents, layout.problems_key(*place), RequestProblems)
     return () if found is None else tuple(map(without_words, found.problems))

@@ -190,8 +190,11 @@ class Signer(Protocol):
 class Eraser(Protocol):
     """Who starts erasures."""
 
-    def erase(self, subject: ErasureSubject) -> ErasureAnswer:
-        """Ask for an erasure, or how far it is; asking again changes nothing."""
+    def erase(self, subject: ErasureSubject, *, withdrawn: bool = False) -> ErasureAnswer:
+        """Ask for an erasure, or how far it is; asking again changes nothing.
+
+        ``withdrawn``: a consent was taken back, and its record is to say so.
+        """
         ...
 
 

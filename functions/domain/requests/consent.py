@@ -1,37 +1,125 @@
 """Check the consent of a request against the rules of the stack's operator."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from contracts.documents.consent_record import ConsentRecord
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.upload.consent import Consent
+from contracts.documents.upload.problems import RequestProblem
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import ConsentRefusedError
+from contracts.shared.consent_texts import VALID_DAYS, languages_of
+from contracts.shared.faces import may_show_people
+from contracts.shared.suffixes import CONSENT_FILE
 
 CLOCK_SKEW = timedelta(minutes=5)
+EXPIRED = "expires_at"
 
 
 class ConsentRules(NamedTuple):
     """The consent that the stack requires."""
 
-    text_version: str | None
-    """Version of the text to agree to; None: no consent is required."""
+    required: bool
+    """Whether photos of people need one."""
+    text_version: str
+    """Version of the text to agree to."""
     photos_kept_days: int
 
 
-def check_consent(consent: Consent | None, rules: ConsentRules, now: datetime) -> None:
-    """Refuse a request without the consent that the stack requires.
+class ConsentRefusal(NamedTuple):
+    """Why a consent is refused, and what to add."""
 
-    Raises:
-        ConsentRefusedError: the consent is missing, or does not cover this stack.
+    code: str
+    problems: tuple[RequestProblem, ...]
+
+    def error(self) -> ConsentRefusedError:
+        """Return the refusal as a stage raises it."""
+        fields = ", ".join(problem.field for problem in self.problems)
+        return ConsentRefusedError(code=self.code, fields=fields)
+
+
+def refuse_consent(
+    request: TrainingRequest, rules: ConsentRules, now: datetime
+) -> ConsentRefusal | None:
+    """Return why the stack refuses the request's consent; None: it does not."""
+    if not rules.required or not may_show_people(request):
+        return None
+    if request.consent is None:
+        return ConsentRefusal("consent_missing", what_to_add(rules, now))
+    wrong = dict(what_is_wrong(request.consent, rules, now))
+    if not wrong:
+        return None
+    expired = set(wrong) == {EXPIRED} and request.consent.expires_at is not None
+    problems = tuple(
+        RequestProblem(field=f"consent.{field}", message=message)
+        for field, message in wrong.items()
+    )
+    return ConsentRefusal("consent_expired" if expired else "consent_not_enough", problems)
+
+
+def concerns(record: ConsentRecord, subject: ErasureSubject) -> bool:
+    """Return whether the withdrawal of a subject's consent takes this consent back.
+
+    One photo is no consent's: without it the others may still be used.
     """
-    if rules.text_version is None:
-        return
-    if consent is None:
-        raise ConsentRefusedError
-    reasons = {
-        "text_version": consent.text_version != rules.text_version,
-        "retention_days": consent.retention_days < rules.photos_kept_days,
-        "given_at": consent.given_at > now + CLOCK_SKEW,
+    if record.tenant != subject.tenant or subject.kind == "photo":
+        return False
+    return subject.kind == "tenant" or (record.upload, record.model_id) in {
+        (subject.upload, record.model_id),
+        (record.upload, subject.model_id),
     }
-    wrong = [field for field, applies in reasons.items() if applies]
-    if wrong:
-        raise ConsentRefusedError(code="consent_not_enough", fields=", ".join(wrong))
+
+
+def what_to_add(rules: ConsentRules, now: datetime) -> tuple[RequestProblem, ...]:
+    """Return the object that a request without a consent lacks, and where it may stand."""
+    given, ends = now.replace(microsecond=0), now + timedelta(days=VALID_DAYS)
+    whole = (
+        '{"given_by": "<opaque id>", "given_for": "self", '
+        f'"given_at": "{given.isoformat()}", "adult": true, "purposes": ["avatar"], '
+        f'"text_version": "{rules.text_version}", "language": "en", '
+        f'"retention_days": {rules.photos_kept_days}, '
+        f'"expires_at": "{ends.replace(microsecond=0).isoformat()}"}}'
+    )
+    beside = f"Beside another tool's settings, upload this object as {CONSENT_FILE} before them."
+    return (
+        RequestProblem(field="consent", message=f"Ask the person, then add {whole}"),
+        RequestProblem(field=CONSENT_FILE, message=beside),
+    )
+
+
+def what_is_wrong(
+    consent: Consent, rules: ConsentRules, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Yield each field that is not enough, and what it must be."""
+    if consent.given_for is None:
+        yield "given_for", "Write self, or other where the photos show somebody else."
+    if consent.given_for == "other" and consent.permission is None:
+        yield "permission", "Write the opaque id under which you keep the person's permission."
+    if consent.given_at > now + CLOCK_SKEW:
+        yield "given_at", "The time is in the future."
+    if not consent.adult:
+        yield "adult", "Must be true: everybody on the photos is 18 or older."
+    if not consent.purposes and consent.purpose is None:
+        yield "purposes", 'Name at least one purpose, e.g. ["avatar"].'
+    if consent.text_version != rules.text_version:
+        yield "text_version", f"Must be {rules.text_version}: ask again with this text."
+    yield from _wrong_language(consent, rules)
+    if consent.retention_days < rules.photos_kept_days:
+        yield (
+            "retention_days",
+            f"Must be at least {rules.photos_kept_days}: photos are kept so long.",
+        )
+    if consent.expires_at is None:
+        yield EXPIRED, "Write the time until which the consent holds."
+    elif consent.expires_at <= now:
+        yield EXPIRED, "The consent has expired: ask the person again."
+
+
+def _wrong_language(consent: Consent, rules: ConsentRules) -> Iterator[tuple[str, str]]:
+    known = languages_of(rules.text_version)
+    if consent.language is None:
+        yield "language", "Write the language in which the text was read, e.g. en."
+    elif known is not None and consent.language not in known:
+        yield "language", f"The text exists in {', '.join(sorted(known))} only."

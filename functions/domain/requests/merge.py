@@ -1,8 +1,8 @@
 """Merge the request sources of an upload into one TrainingRequest.
 
-From the strongest to the weakest, the sources are: request.json, config.json, a YAML file, a TOML
-file, dataset_info.json, the name of the photos' folder, the preset. A source fills only the fields
-that no stronger source gives.
+From the strongest to the weakest, the sources are: request.json, consent.json, config.json, a YAML
+file, a TOML file, dataset_info.json, the name of the photos' folder, the preset. A source fills
+only the fields that no stronger source gives; a consent is given once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,14 @@ from contracts.documents.upload.imported import ImportedSetting, ImportReport, T
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
-from contracts.shared.suffixes import AVATAR_FILE, BACKENDS_STEM, TOML_SUFFIX, YAML_SUFFIXES
+from contracts.shared.suffixes import (
+    AVATAR_FILE,
+    BACKENDS_STEM,
+    CONSENT_FILE,
+    JUMPSTART_FILE,
+    TOML_SUFFIX,
+    YAML_SUFFIXES,
+)
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.avatar_config import import_avatar
 from domain.requests.foreign import read_foreign
@@ -41,6 +48,7 @@ from domain.requests.translation import ForeignRequest
 from domain.requests.yaml_syntax import parse_yaml
 
 ORIGINS: tuple[Origin, ...] = (
+    "consent.json",
     "config.json",
     "yaml",
     "toml",
@@ -49,6 +57,13 @@ ORIGINS: tuple[Origin, ...] = (
     "preset",
 )
 """From the strongest to the weakest."""
+
+NAMED: dict[str, Origin] = {
+    AVATAR_FILE: "config.json",
+    CONSENT_FILE: "consent.json",
+    JUMPSTART_FILE: "dataset_info.json",
+}
+"""Kind of each settings file that is known by its name."""
 
 FileKind = Origin | Literal["backends"]
 """Kind of a settings file; ``backends`` are SimpleTuner's datasets, which its config.json names."""
@@ -92,6 +107,8 @@ def merge_sources(sources: RequestSources) -> MergedRequest:
     merge = _Merge(sources.photos)
     merge.add_request(sources.request)
     bodies = of_kinds(sources.settings)
+    if "consent.json" in bodies:
+        merge.add_consent(bodies["consent.json"][0])
     merge.add_files(bodies)
     if "dataset_info.json" in bodies:
         merge.add_dataset_info(bodies["dataset_info.json"][0])
@@ -138,7 +155,7 @@ def kind_of(name: str) -> FileKind:
         return "yaml"
     if file.startswith(BACKENDS_STEM):
         return "backends"
-    return "config.json" if file == AVATAR_FILE else "dataset_info.json"
+    return NAMED[file]
 
 
 def joined(bodies: Sequence[bytes]) -> Settings:
@@ -299,6 +316,14 @@ class _Merge:
             message = "The folders name more than one subject; one upload trains one."
             self.problems.append(RequestProblem(field="trigger_word", message=message))
         self.subject = Subject(1, *found.pop()) if len(found) == 1 else None
+
+    def add_consent(self, body: bytes) -> None:
+        """Add consent.json; a consent in request.json beside it must be the same."""
+        consent = parse_object(body)
+        if self.fields.get("consent", consent) != consent:
+            message = "Given twice: in request.json, and otherwise in consent.json. Keep one."
+            self.problems.append(RequestProblem(field="consent", message=message))
+        self.fill({"consent": consent}, "consent.json")
 
     def add_avatar(self, given: dict[str, Any]) -> None:
         """Add the avatar guidance's config.json."""

@@ -44,6 +44,7 @@ from domain.training.following import (
     verdict_of_result,
 )
 from domain.training.keep_alive import expect_pool
+from domain.training.marks import MarksOfTrainings
 from domain.training.planning import (
     LaunchOrder,
     PlanningRules,
@@ -274,6 +275,7 @@ def start(
         for record in claim(training.jobs, order, choice, now)
         if (task := task_or_failure(training, record, now)) is not None
     ]
+    tasks = [task if services.marks is None else marked(task, services.marks) for task in tasks]
     if not tasks:
         return "nothing_left"
     plan = TrainingPlan(
@@ -372,7 +374,7 @@ def task_or_failure(
 
 
 def task_of(models: Storage, record: JobRecord) -> TrainingTask:
-    """Return the request and the photos that passed.
+    """Return the request and the photos that passed; the consent is no business of the trainer.
 
     Raises:
         TrainingFailedError: these documents are missing.
@@ -386,11 +388,16 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     of_class = () if report is None else class_photos_of(report)
     return TrainingTask(
         job_id=record.job_id,
-        request=accepted.request,
+        request=accepted.request.model_copy(update={"consent": None}),
         photos=photos,
         class_photos=of_class,
         adapter=None if adapter is None else in_channel(record.job_id, adapter),
     )
+
+
+def marked(task: TrainingTask, marks: MarksOfTrainings) -> TrainingTask:
+    """Return the task with the keys that mark its pictures."""
+    return task.model_copy(update={"marks": marks.of(task.job_id)})
 
 
 def class_photos_of(report: PhotoReport) -> tuple[StoredFile, ...]:

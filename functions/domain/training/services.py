@@ -8,6 +8,7 @@ from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage
 from domain.ports.trainer import Trainer
 from domain.pricing.prices import PUBLISHED, PriceTable
+from domain.training.marks import MarksOfTrainings
 from domain.training.sagemaker_job import TrainingSettings
 
 
@@ -31,6 +32,8 @@ class LaunchServices:
     bases: Storage
     """The bucket of base models."""
     settings: TrainingSettings
+    marks: MarksOfTrainings | None = None
+    """How trainings mark their pictures; None: with the metadata only."""
     has_time: Callable[[], bool] = lambda: True
     """Asked before each training job: whether there is time to launch one more.
 

@@ -2,6 +2,7 @@
 
 from http_api.routes import (
     audit,
+    consents,
     erasure,
     estimates,
     jobs,
@@ -26,6 +27,7 @@ ROUTERS = (
     erasure.router,
     audit.router,
     takedowns.router,
+    consents.router,
     webhooks.router,
     openapi.router,
 )

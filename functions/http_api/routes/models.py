@@ -15,13 +15,16 @@ from contracts.documents.api.models import (
     ModelView,
     NewApproval,
 )
+from contracts.documents.api.problem import FieldProblem
 from contracts.documents.api.uploads import NewTraining
 from contracts.documents.model import ModelRecord
 from contracts.documents.status import UploadRow
 from contracts.documents.sweep import SweepReport
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
+from contracts.shared.suffixes import CONSENT_FILE
 from domain.ports.storage import find_document, find_readable
+from domain.requests.consent import refuse_consent
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page
 from http_api.problems import ApiError
@@ -59,11 +62,28 @@ def create_model(body: NewTraining) -> TrainingStarted:
     if not stores.uploads.list(prefix, 1):
         raise ApiError("not_found")
     place = f"{who.tenant}/{body.upload_id}"
+    check_consent(stores, body)
     row = stores.jobs.of_upload(place)
     if who.mode == "live":
         row = start(stores, body, who.tenant, row)
     job = None if row.points_to is None else stores.jobs.get(row.points_to)
     return TrainingStarted(upload_id=body.upload_id, job=None if job is None else JobView.of(job))
+
+
+def check_consent(stores: Services, body: NewTraining) -> None:
+    """Refuse photos of people without the consent that the stack requires; nothing is stored then.
+
+    Raises:
+        ApiError: every field that is missing or wrong is listed.
+    """
+    refusal = refuse_consent(body.request, stores.consent, stores.now())
+    if refusal is not None:
+        errors = [
+            FieldProblem(field=f"body.request.{found.field}", message=found.message)
+            for found in refusal.problems
+            if found.field != CONSENT_FILE
+        ]
+        raise ApiError(refusal.code, errors=errors)
 
 
 def start(stores: Services, body: NewTraining, tenant: str, before: UploadRow) -> UploadRow:

@@ -22,6 +22,7 @@ export class Draft {
     this.tenant = tenant;
     this.consent = null;
     this.subject = "face";
+    this.shows = "self";
     this.word = "sks";
     this.photos = [];
     this.uploadId = null;

@@ -1,5 +1,6 @@
 """Every operation of docs/openapi.json as a method; written by docs/clients.py."""
 
+from contracts.documents.api.consents import ConsentPage, ConsentView, ConsentWithdrawn
 from contracts.documents.api.estimates import EstimateView, NewEstimate
 from contracts.documents.api.jobs import (
     JobCanceled,
@@ -375,6 +376,21 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._ask(call)
 
+    async def get_consent(
+        self,
+        consent_id: str,
+    ) -> ConsentView:
+        """Return one consent. Its id is that of the job and the model that it was given for.
+
+        ``GET /v1/consents/{consent_id}``
+        """
+        call = Call(
+            "GET",
+            f"/v1/consents/{part(consent_id)}",
+            ConsentView,
+        )
+        return await self._ask(call)
+
     async def get_evidence(
         self,
         case_id: str,
@@ -589,6 +605,28 @@ class AsyncOperations(AsyncTransport):
             PhotoInspected,
             query={"preset": preset, "face_checks": face_checks, "same_person_as": same_person_as},
             idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def list_consents(
+        self,
+        *,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> ConsentPage:
+        """Return the tenant's consents, the newest first; also those whose models are erased.
+
+        ``GET /v1/consents``
+
+        ``limit``: Largest number of entries on the page.
+
+        ``after``: ``next`` of the page before; absent: from the start.
+        """
+        call = Call(
+            "GET",
+            "/v1/consents",
+            ConsentPage,
+            query={"limit": limit, "after": after},
         )
         return await self._ask(call)
 
@@ -944,6 +982,27 @@ class AsyncOperations(AsyncTransport):
             "POST",
             f"/v1/webhooks/{part(webhook_id)}:test",
             DeliveryView,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def withdraw_consent(
+        self,
+        consent_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ConsentWithdrawn:
+        """Take a consent back: its upload with the photos, the models and the pictures are erased.
+
+        ``POST /v1/consents/{consent_id}:withdraw``
+
+        The record of the consent stays as evidence, with the time of the withdrawal. Ask again to
+        see how far the erasure is, and for its receipt.
+        """
+        call = Call(
+            "POST",
+            f"/v1/consents/{part(consent_id)}:withdraw",
+            ConsentWithdrawn,
             idempotency_key=idempotency_key,
         )
         return await self._ask(call)

@@ -158,8 +158,8 @@ def check_choices(deployment: Deployment, _account: Account) -> Iterator[Finding
     if deployment.number("PhotoRetentionDays") > LONG_RETENTION_DAYS:
         days = deployment.value("PhotoRetentionDays")
         yield find(deployment, "photos_kept_long", "PhotoRetentionDays", value=days)
-    if deployment.value("ConsentTextVersion") == "none":
-        yield find(deployment, "consent_not_required", "ConsentTextVersion")
+    if deployment.value("RequireConsent", "true") == "false":
+        yield find(deployment, "consent_not_required", "RequireConsent")
     if deployment.number("MonthlyBudgetUsd") == 0:
         yield find(deployment, "no_budget", "MonthlyBudgetUsd")
 

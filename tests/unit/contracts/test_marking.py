@@ -22,6 +22,7 @@ from contracts.shared.mark_keys import (
     derive_keys,
     mark_id,
     marking_keys,
+    task_keys,
 )
 
 SECRET, OTHER = MarkSecret(seed="s" * 32), MarkSecret(seed="t" * 32)
@@ -87,6 +88,39 @@ def test_the_watermark_outlives_edits_that_lose_the_manifest(
     assert verdict.credentials == "absent"
     assert verdict.watermark is not None
     assert verdict.watermark.ident == mark_id(derive_keys(SECRET.seed, "serving").watermark, MODEL)
+
+
+def of_training(job_id: str, claimed: str | None = None, secret: MarkSecret = SECRET) -> bytes:
+    """Return a picture that the training of a job has marked, as another job's if it lies."""
+    keys = task_keys(derive_keys(secret.seed, "training"), job_id)
+    origin = Origin(claimed or job_id, "Likeness training")
+    return Marker(keys).mark(picture(320), origin, Output()).file
+
+
+def test_a_training_s_pictures_are_recognised_by_the_key_of_their_job() -> None:
+    for secret in (SECRET, MarkSecret(seed="n" * 32, previous_seeds=(SECRET.seed,))):
+        verdict = verifying.verify(of_training(MODEL), secret)
+        assert (verdict.credentials, verdict.model) == ("ours", MODEL)
+        assert verdict.watermark is not None
+        assert verdict.watermark_key == derive_keys(SECRET.seed, "training").watermark
+    stranger = verifying.verify(of_training(MODEL), OTHER)
+    assert (stranger.credentials, stranger.watermark) == ("others", None)
+
+
+def test_the_key_of_one_job_signs_for_no_other_job() -> None:
+    other = "f" * 32
+    verdict = verifying.verify(of_training(other, claimed=MODEL), SECRET)
+    assert (verdict.credentials, verdict.model) == ("others", None)
+
+
+def test_a_job_s_key_is_neither_the_stack_s_nor_another_job_s() -> None:
+    own = MarkSecret(seed="s" * 32, certificates="chain", private_key="the operator's own")
+    training = derive_keys(own.seed, "training")
+    keys = task_keys(training, MODEL)
+    assert keys.certificates is keys.private_key is None
+    signing = {keys.signing, training.signing, task_keys(training, "f" * 32).signing}
+    assert len(signing | {derive_keys(own.seed, "serving").signing}) == 4
+    assert keys.watermark != derive_keys(own.seed, "serving").watermark
 
 
 def test_a_previous_seed_still_counts() -> None:
@@ -226,3 +260,11 @@ def test_credentials_that_cannot_sign_are_refused(key: str, reason: str) -> None
 def test_what_is_no_picture_is_an_error(file: bytes) -> None:
     with pytest.raises(verifying.UnreadablePictureError):
         verifying.verify(file, SECRET)
+
+
+def test_the_code_beside_an_id_depends_on_the_key() -> None:
+    codes = {
+        tuple(watermark.pattern_of(bytes([number]) * 32).word(7)[: watermark.CODE_BITS])
+        for number in range(4)
+    }
+    assert len(codes) == 4, "without the key nobody can write a mark that is believed"

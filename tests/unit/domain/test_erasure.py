@@ -10,20 +10,25 @@ from pathlib import Path
 import pytest
 
 from contracts.documents.api.pictures import PictureOrder
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject, SignedReceipt, digest_of
 from contracts.documents.picture import OtherModel, PictureArguments, StoredPictures
 from contracts.documents.training import TrainingPlan
+from contracts.documents.upload.consent import Consent
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
+from contracts.shared.consent_texts import EVIDENCE_DAYS
 from domain.erasure.erasing import erase_stores
 from domain.erasure.receipts import ReceiptServices, sign_receipt
 from domain.erasure.services import ErasingServices, StoppingServices
-from domain.erasure.stopping import request_erasure, stop_work
+from domain.erasure.stopping import request_erasure, stop_work, withdraw_consent
 from domain.intake.accepting import accept_request
 from domain.ports.storage import read_document, write_document
 from domain.training.following import follow_training_job, reconcile
 from domain.training.launching import launch
 from domain.training.services import LaunchServices
+from local.demo.upload import consent
+from tests.fakes.consents import MemoryConsents
 from tests.fakes.erasure import (
     MemoryDeadLetters,
     MemoryErasures,
@@ -52,6 +57,7 @@ class Erasing(World):
         self.executions = MemoryExecutions()
         self.letters = MemoryDeadLetters()
         self.pools = MemoryPools()
+        self.consents = MemoryConsents()
 
     @property
     def parts(self) -> dict[str, object]:
@@ -304,7 +310,7 @@ class KnownSigner:
 
 
 def receipts(world: Erasing) -> ReceiptServices:
-    return ReceiptServices(world.erasures, world.models, KnownSigner(), 30)
+    return ReceiptServices(world.erasures, world.models, KnownSigner(), 30, world.consents)
 
 
 def test_the_receipt_counts_what_was_there_before_and_is_written_once() -> None:
@@ -322,6 +328,48 @@ def test_the_receipt_counts_what_was_there_before_and_is_written_once() -> None:
     assert b"acme" not in body
     assert signed.receipt.subject_sha256 == MODEL.sha256
     assert KnownSigner().sign(digest_of(signed.receipt)) != KnownSigner().sign(b"")
+
+
+def test_the_receipt_says_until_when_the_evidence_of_a_consent_is_kept() -> None:
+    world = Erasing()
+    world.train(1)
+    record = ConsentRecord(
+        model_id=job_id(1),
+        tenant="acme",
+        upload="u1",
+        consent=Consent.model_validate(consent()),
+        recorded_at=NOON.isoformat(),
+    )
+    world.consents.record(record)
+    withdraw_consent(MODEL, world.stopping, world.consents, NOON)
+    stop_and_erase(world, MODEL)
+    sign_receipt(MODEL, receipts(world), NOON + timedelta(days=1))
+    kept = world.consents.get(job_id(1))
+    assert kept is not None
+    assert kept.withdrawn_at == NOON.isoformat()
+    body = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    expiring = {one.store: one for one in SignedReceipt.model_validate_json(body).receipt.expiring}
+    until = (NOON + timedelta(days=EVIDENCE_DAYS)).isoformat()
+    assert expiring["records of consents"].gone_at == until
+    assert "tenant's own address" in expiring["webhook messages that were queued before"].holds
+
+
+def test_a_withdrawal_is_stored_where_nothing_is_left_to_be_erased() -> None:
+    world = Erasing()
+    world.consents.record(
+        ConsentRecord(
+            model_id=job_id(9),
+            tenant="acme",
+            upload="gone",
+            consent=Consent.model_validate(consent()),
+            recorded_at=NOON.isoformat(),
+        )
+    )
+    subject = ErasureSubject(tenant="acme", upload="gone")
+    answer = withdraw_consent(subject, world.stopping, world.consents, NOON)
+    kept = world.consents.get(job_id(9))
+    assert kept is not None
+    assert (answer.outcome, kept.withdrawn_at) == ("unknown", NOON.isoformat())
 
 
 def remaining_in(world: Erasing, subject: ErasureSubject) -> dict[str, int | None]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from contracts.shared import layout
 from domain.erasure.expiry import ExpiryServices, expire_photos
-from tests.fakes.erasure import MemoryExpiries, MemoryVersions
+from tests.fakes.erasure import MemoryEraser, MemoryExpiries, MemoryVersions
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.storage import MemoryStorage
 from tests.unit.training_kit import NOON, job_id, spec
@@ -21,7 +21,8 @@ def world() -> tuple[ExpiryServices, MemoryStorage]:
     jobs.claim(spec(1), "arn:1", NOON)
     expiries = MemoryExpiries()
     expiries.add(spec(1), NOON + DAY)
-    return ExpiryServices(expiries, jobs, MemoryVersions(uploads)), uploads
+    versions = MemoryVersions(uploads)
+    return ExpiryServices(expiries, jobs, versions, MemoryExpiries(), MemoryEraser()), uploads
 
 
 def test_photos_stay_for_a_day_and_then_go_in_every_version() -> None:

@@ -188,15 +188,20 @@ def test_no_name_leads_to_another_upload_or_tenant() -> None:
 
 CONSENT = {
     "given_by": "person-17",
+    "given_for": "self",
     "given_at": "2026-11-20T10:00:00Z",
+    "adult": True,
     "text_version": "2026-01",
-    "purpose": "avatar",
+    "language": "en",
+    "purposes": ["avatar"],
     "retention_days": 30,
+    "expires_at": "2027-11-20T10:00:00Z",
 }
 
 
-def asking(text_version: str | None) -> IntakeServices:
-    return replace(memory_intake(), consent=ConsentRules(text_version, photos_kept_days=30))
+def asking(text_version: str) -> IntakeServices:
+    rules = ConsentRules(required=True, text_version=text_version, photos_kept_days=30)
+    return replace(memory_intake(), consent=rules)
 
 
 def test_consent_is_kept_with_the_accepted_request() -> None:
@@ -204,7 +209,16 @@ def test_consent_is_kept_with_the_accepted_request() -> None:
     put_upload(intake, GOOD, {**REQUEST, "consent": CONSENT})
     kept = upload_of(intake, "request.json").request.consent
     assert kept is not None
-    assert (kept.given_by, kept.purpose, kept.retention_days) == ("person-17", "avatar", 30)
+    assert (kept.given_by, kept.purposes, kept.retention_days) == ("person-17", ("avatar",), 30)
+
+
+def test_the_trainer_is_not_given_the_consent() -> None:
+    intake = asking("2026-01")
+    job = accepted(intake, GOOD, consent=CONSENT)
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    record = intake.jobs.get(job.job_id)
+    assert isinstance(record, JobRecord)
+    assert task_of(intake.models, record).request.consent is None
 
 
 def test_no_consent_is_asked_for_unless_the_stack_does() -> None:
@@ -218,6 +232,7 @@ def test_no_consent_is_asked_for_unless_the_stack_does() -> None:
         ({**CONSENT, "text_version": "2025-09"}, "consent_not_enough"),
         ({**CONSENT, "retention_days": 7}, "consent_not_enough"),
         ({**CONSENT, "given_at": "2027-01-01T00:00:00Z"}, "consent_not_enough"),
+        ({**CONSENT, "expires_at": "2026-11-20T12:00:00Z"}, "consent_expired"),
     ],
 )
 def test_a_request_without_enough_consent_is_refused_before_a_photo_is_read(

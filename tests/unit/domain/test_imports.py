@@ -185,7 +185,7 @@ def test_a_report_of_before_has_no_adapter() -> None:
 
 def order(file: Path, **more: str) -> Order:
     words = {"tenant": "acme", "trigger": "ohwx", "subject": "person"} | more
-    return Order(file, **words)
+    return Order(file, words["tenant"], words["trigger"], words["subject"])
 
 
 def test_the_command_asks_as_a_request_json_would(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from contracts.documents.stages import LaunchEvent
 from contracts.documents.training import TaskPhoto, TrainingPlan
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
+from contracts.shared.mark_keys import PURPOSES, MarkSecret, derive_keys, to_text
 from contracts.shared.quotas import refusal_sentence
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt
@@ -32,12 +33,14 @@ from domain.training.launching import (
     tenants_of,
     untrained,
 )
+from domain.training.marks import MarksOfTrainings
 from domain.training.planning import LaunchOrder, order_of
 from tests.contract.files import ROOT
 from tests.fakes.faults import before_next, die
 from tests.fakes.training import MemoryTrainer
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id, record
 
+SECRET = MarkSecret(seed="s" * 32)
 CHOICE = CapacityChoice(capacity="warm", reason="stack", users=1)
 
 
@@ -60,6 +63,23 @@ def test_the_trainer_finds_its_plan_and_the_photos_that_passed() -> None:
         f"{job_id(1)}/000.png",
         f"{job_id(1)}/002.png",
     ]
+
+
+def test_each_task_gets_keys_that_mark_as_its_own_job_and_never_the_stack_s() -> None:
+    world = World()
+    for number in (1, 2):
+        world.enter(number)
+    marks = MarksOfTrainings(SECRET, label="made by AI")
+    launch(replace(world.launching, marks=marks), NOON)
+    texts = [body.decode() for key, body in world.models.objects.items() if "/plan/" in key]
+    tasks = [task for text in texts for task in TrainingPlan.model_validate_json(text).tasks]
+    given = [task.marks for task in tasks if task.marks is not None]
+    assert len(given) == len({one.signing_key for one in given}) == 2
+    assert {one.label for one in given} == {"made by AI"}
+    serving, training = (derive_keys(SECRET.seed, each) for each in PURPOSES)
+    for secret in (serving.watermark, serving.signing, training.signing):
+        assert all(to_text(secret) not in text for text in texts)
+    assert all(SECRET.seed not in text for text in texts)
 
 
 def test_a_launch_that_is_repeated_starts_nothing_more() -> None:

@@ -169,3 +169,10 @@ def test_a_request_in_another_case_is_read_and_the_right_one_goes_before_it() ->
 
 def request_body(seed: int) -> bytes:
     return json.dumps({**REQUEST, "seed": seed}).encode()
+
+
+def test_a_consent_beside_an_archive_is_no_start() -> None:
+    assert (
+        Door("a.zip", "a.zip", "consent.json").look() == Door("a.zip", "a.zip").look() != "nothing"
+    )
+    assert Door("a.zip", "a.zip", "consent.json", "config.json").look() == "nothing"

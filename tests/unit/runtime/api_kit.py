@@ -9,12 +9,14 @@ from contracts.documents.record import JobRecord
 from domain.pictures.ordering import OrderServices
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
+from domain.requests.consent import ConsentRules
 from domain.takedown.deciding import DecidingServices
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.audit import MemoryAudit
+from tests.fakes.consents import MemoryConsents
 from tests.fakes.erasure import MemoryEraser, MemoryVersions
 from tests.fakes.front_door import (
     MemoryApprovals,
@@ -71,6 +73,8 @@ def services(limits: Limits | None = None) -> Services:
         takedowns=takedowns,
         decoder=PlainDecoder(),
         decider=DirectDecider(DecidingServices(takedowns, documents, jobs, audit), NOON),
+        consents=MemoryConsents(),
+        consent=ConsentRules(required=False, text_version="2026-11", photos_kept_days=30),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
         pricing=Pricing("ml.g5.2xlarge"),

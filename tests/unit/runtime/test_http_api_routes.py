@@ -11,6 +11,7 @@ import pytest
 from contracts.documents.api.callers import Scope
 from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
+from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.money import Estimate
@@ -25,6 +26,7 @@ from domain.webhooks.registering import enqueue, register
 from http_api.document import document
 from http_api.front import OPEN
 from http_api.services import Limits, Services
+from local.demo.upload import consent
 from tests.contract.files import ROOT
 from tests.fakes.erasure import MemoryEraser
 from tests.fakes.faces import MemoryFaceFinder, face
@@ -138,6 +140,30 @@ def test_a_request_is_checked_before_anything_is_written(change: dict[str, Any])
     assert (answer.status, answer.body["code"]) == (422, "invalid_call")
     assert [one["field"].split(".")[:2] for one in answer.body["errors"]] == [["body", "request"]]
     assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+
+
+def test_photos_of_people_need_a_consent_before_anything_is_written() -> None:
+    stores = services()
+    stores = replace(stores, consent=stores.consent._replace(required=True))
+    body = {"upload_id": (name := sent(stores, upload(stores))), "request": REQUEST}
+    answer = call(stores, "POST", "/v1/models", body)
+    assert (answer.status, answer.body["code"]) == (422, "consent_missing")
+    (problem,) = answer.body["errors"]
+    assert problem["field"] == "body.request.consent"
+    assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+    shown = problem["message"]
+    consent = json.loads(shown[shown.index("{") :].replace("<opaque id>", "person-1"))
+    late = consent | {"adult": False, "expires_at": "2026-11-01T00:00:00+00:00"}
+    late["given_at"] = "2026-10-01T00:00:00+00:00"
+    refused = call(stores, "POST", "/v1/models", body | {"request": REQUEST | {"consent": late}})
+    assert [one["field"] for one in refused.body["errors"]] == [
+        "body.request.consent.adult",
+        "body.request.consent.expires_at",
+    ]
+    taken = call(stores, "POST", "/v1/models", body | {"request": REQUEST | {"consent": consent}})
+    assert taken.status == 200
+    key = f"tenants/acme/uploads/{name}/{layout.REQUEST_FILE}"
+    assert json.loads(stores.uploads.read(key, 9999))["consent"]["given_by"] == "person-1"
 
 
 def test_one_photo_is_judged_at_once() -> None:
@@ -287,6 +313,17 @@ def with_everything() -> Services:
             trigger_word="sks",
             endpoint_name="e",
             created_at=NOON.isoformat(),
+        )
+    )
+    stores.consents.record(
+        ConsentRecord.model_validate(
+            {
+                "model_id": one,
+                "tenant": "acme",
+                "upload": "u1",
+                "consent": consent(),
+                "recorded_at": NOON.isoformat(),
+            }
         )
     )
     result = TrainingResult(
@@ -456,6 +493,7 @@ MINE = {
     "upload_id": "u1",
     "key_id": "1" * 16,
     "webhook_id": f"wh_{1:016x}",
+    "consent_id": f"{1:032x}",
     "message_id": f"msg_{1:032x}",
     "picture_id": f"pic_{1:024x}",
 }

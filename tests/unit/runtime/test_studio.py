@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contracts.shared.consent_texts import CURRENT
 from studio.app import lambda_handler
 
 BUCKET = "https://uploads.s3.amazonaws.com"
@@ -56,5 +57,13 @@ def test_a_file_that_the_browser_has_is_not_sent_again() -> None:
 def test_the_settings_say_what_the_stack_asks_for() -> None:
     found = json.loads(get("settings.json")["body"])
     assert found == {
-        "consent_text_version": "2026-11", "photo_retention_days": 30, "min_photos": 5,
+        "consent_text_version": "2026-11", "consent_days": 365, "photo_retention_days": 30,
+        "min_photos": 5,
     }  # fmt: skip
+
+
+def test_a_stack_of_an_earlier_release_asks_for_the_current_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CONSENT_TEXT_VERSION", "none")
+    assert json.loads(get("settings.json")["body"])["consent_text_version"] == CURRENT

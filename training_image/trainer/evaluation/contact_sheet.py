@@ -11,6 +11,7 @@ docs/decisions/0016-photos-stay-in-the-uploads-bucket.md.
 from PIL import Image, ImageDraw
 
 from trainer.evaluation.gate import Evidence
+from trainer.evaluation.marked_pictures import PictureEncoder
 from trainer.model.sampling import to_images, to_png
 
 GAP, MARGIN, HEADER = 4, 24, 16
@@ -20,8 +21,8 @@ PAPER, INK = (255, 255, 255), (60, 60, 60)
 Column = tuple[str, list[Image.Image]]
 
 
-def make_contact_sheet(evidence: Evidence) -> bytes:
-    """Return the PNG of the sheet."""
+def make_contact_sheet(evidence: Evidence, encode: PictureEncoder = to_png) -> bytes:
+    """Return the file of the sheet; ``encode`` marks it."""
     without, adapted = to_images(evidence.without), to_images(evidence.with_adapter)
     end = evidence.of_class().start
     subject: list[Column] = [("base", without[:end]), ("yours", adapted[:end])]
@@ -36,7 +37,7 @@ def make_contact_sheet(evidence: Evidence) -> bytes:
             draw_column(sheet, left, side, title, images)
             left += side + GAP
         left += MARGIN
-    return to_png(sheet)
+    return encode(sheet)
 
 
 def draw_column(

@@ -14,6 +14,7 @@ from contracts.shared.steps import MAX_VALIDATION_PICTURES, VALIDATION_SUBJECTS
 from trainer.config.recipe import Recipe
 from trainer.evaluation.gate import is_healthy, likeness, measure_following, recognised
 from trainer.evaluation.judge import Judge
+from trainer.evaluation.marked_pictures import PictureEncoder
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images, to_png
@@ -37,6 +38,8 @@ class ValidationSampler:
     judge: Judge | None = None
     photos: tuple[Image.Image, ...] = ()
     """The photos that likeness is measured against, the same as the gate's."""
+    encode: PictureEncoder = to_png
+    """Returns the file of an image, with its marks."""
 
     def is_due(self, step: int) -> bool:
         """Return whether images are requested after this step."""
@@ -65,7 +68,7 @@ class ValidationSampler:
             lora.set_dropout(networks, active=True)
         for number, image in enumerate(to_images(pictures)):
             path = self.folder / layout.SAMPLES_FOLDER / layout.sample_file(step, number)
-            write_atomically(path, to_png(image))
+            write_atomically(path, self.encode(image))
         return pictures
 
     def measure(self, pictures: Pictures) -> dict[str, float]:

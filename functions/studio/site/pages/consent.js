@@ -1,6 +1,9 @@
 import { draft } from "../draft.js";
 import { h } from "../dom.js";
-import { t } from "../words.js";
+import { language, t } from "../words.js";
+
+const DAY = 86_400_000;
+const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 export function render({ me, settings, go }) {
   const found = draft(me.tenant);
@@ -10,25 +13,42 @@ export function render({ me, settings, go }) {
     const box = h("input", { type: "checkbox", checked: found.consent !== null, "aria-describedby": "consent-problem" });
     return { box, line: h("label", { class: "tick" }, box, h("span", {}, t(`consent.${name}`))) };
   });
-  const kind = (name) => h("label", { class: "tick" },
-    h("input", { type: "radio", name: "subject", class: "radio", checked: found.subject === name,
-      onchange: () => { found.subject = name; } }), h("span", {}, t(`consent.${name}`)));
+  const proof = h("input", { type: "text", maxlength: "64", autocomplete: "off", "aria-describedby": "permission-hint",
+    value: found.consent?.permission ?? "" });
+  const asked = h("div", { hidden: found.shows !== "permitted" }, h("label", {}, h("span", {}, t("consent.permission")), proof),
+    h("p", { id: "permission-hint" }, t("consent.permission.hint")));
+  const whom = h("fieldset", { class: "plain", hidden: found.subject !== "face" }, h("legend", {}, t("consent.for")),
+    choice("shows", "self"), choice("shows", "permitted"), asked);
+  function choice(field, name) {
+    const picked = () => {
+      found[field] = name;
+      whom.hidden = found.subject !== "face";
+      asked.hidden = found.shows !== "permitted";
+    };
+    return h("label", { class: "tick" }, h("input", { type: "radio", name: field, class: "radio",
+      checked: found[field] === name, onchange: picked }), h("span", {}, t(`consent.${name}`)));
+  }
   const submit = (event) => {
     event.preventDefault();
     const missing = ticks.find(({ box }) => !box.checked);
     if (missing) { problem.textContent = t("consent.missing"); missing.box.focus(); return; }
+    const permitted = found.subject === "face" && found.shows === "permitted";
+    if (permitted && !ID.test(proof.value)) { problem.textContent = t("consent.permission.hint"); proof.focus(); return; }
+    const now = Date.now();
     found.consent = {
-      given_by: me.subject.replace(/^\w+:/, "").slice(0, 64), given_at: new Date().toISOString(), purpose: "avatar",
-      text_version: settings.consent_text_version === "none" ? "studio-1" : settings.consent_text_version,
-      retention_days: days,
+      given_by: me.subject.replace(/^\w+:/, "").slice(0, 64), given_for: permitted ? "other" : "self",
+      ...(permitted ? { permission: proof.value } : {}), given_at: new Date(now).toISOString(), adult: true,
+      purposes: ["avatar"], text_version: settings.consent_text_version, language, retention_days: days,
+      expires_at: new Date(now + settings.consent_days * DAY).toISOString(),
     };
     found.save();
     go("/new/photos");
   };
   return { title: t("consent.title"), step: "consent", body: h("form", { class: "card narrow", onsubmit: submit, novalidate: true },
     h("p", {}, t("consent.text")),
-    h("ul", {}, ["kept", "used", "marked", "deleted"].map((name) => h("li", {}, t(`consent.${name}`, { n: days })))),
-    h("fieldset", { class: "plain" }, h("legend", {}, t("consent.subject")), kind("face"), kind("object")),
+    h("ul", {}, ["kept", "used", "marked", "deleted", "expires", "proof"].map((name) => h("li", {}, t(`consent.${name}`, { n: days })))),
+    h("fieldset", { class: "plain" }, h("legend", {}, t("consent.subject")), choice("subject", "face"), choice("subject", "object")),
+    whom,
     h("fieldset", { class: "plain" }, h("legend", {}, t("consent.agree")), ticks.map(({ line }) => line)),
     problem,
     h("button", { class: "primary", type: "submit" }, t("consent.next"))) };

@@ -1,0 +1,27 @@
+"""ConsentRecord: that somebody agreed, kept as evidence after the photos and the model are gone."""
+
+from typing import Literal
+
+from contracts.document import Document, JobId, OpaqueId
+from contracts.documents.upload.consent import Consent
+
+
+class ConsentRecord(Document):
+    """A row of the ``api`` table: opaque ids and times, no photo, name, prompt or file name."""
+
+    schema_version: Literal[1] = 1
+
+    model_id: JobId
+    """The job that the consent was given for; the id of the record."""
+
+    tenant: OpaqueId
+
+    upload: OpaqueId
+
+    consent: Consent
+
+    recorded_at: str
+    """When the request with the consent was accepted."""
+
+    withdrawn_at: str | None = None
+    """When the person took the consent back; null: they have not."""
