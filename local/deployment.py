@@ -211,7 +211,7 @@ def _wait(client: Any, stack: str) -> dict[str, Any]:
             return found
         if not status.endswith("IN_PROGRESS"):
             break
-        events = len(client.describe_stack_events(StackName=stack)["StackEvents"])
+        events = len(_events(client, stack))
         if events != seen:
             seen, since = events, time.monotonic()
         time.sleep(0.5)
@@ -220,8 +220,13 @@ def _wait(client: Any, stack: str) -> dict[str, Any]:
     raise DeploymentError(message)
 
 
+def _events(client: Any, stack: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
+    return [event for page in pages for event in page["StackEvents"]]
+
+
 def _failures(client: Any, stack: str) -> Iterator[str]:
-    for event in client.describe_stack_events(StackName=stack)["StackEvents"]:
+    for event in _events(client, stack):
         if "FAILED" in event["ResourceStatus"]:
             yield f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason')}"
 

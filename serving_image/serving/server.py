@@ -109,6 +109,10 @@ def make_repository(base_model: Path, run_dir: Path) -> Path:
     return repository
 
 
+class NoPortError(Exception):
+    """Something else listens on every port that the server may use."""
+
+
 class Ports(NamedTuple):
     """Where SageMaker's calls arrive, and where Triton takes them."""
 
@@ -118,17 +122,35 @@ class Ports(NamedTuple):
 
 
 def choose_ports() -> Ports:
-    """Return SageMaker's port, and a free one for Triton when the front stands before it."""
+    """Return SageMaker's port, and a free one for Triton when the front stands before it.
+
+    Raises:
+        NoPortError: SageMaker's range has no free port.
+    """
     sagemaker = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
     if not is_wanted():
         return Ports(sagemaker, sagemaker)
     if allowed := os.environ.get("SAGEMAKER_SAFE_PORT_RANGE"):
         first, _, last = allowed.partition("-")
-        free = (port for port in range(int(first), int(last) + 1) if port != sagemaker)
-        return Ports(sagemaker, next(free))
+        given = range(int(first), int(last) + 1)
+        free = next((port for port in given if port != sagemaker and is_free(port)), None)
+        if free is None:
+            message = f"no port of SAGEMAKER_SAFE_PORT_RANGE {allowed} is free for tritonserver"
+            raise NoPortError(message)
+        return Ports(sagemaker, free)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return Ports(sagemaker, int(probe.getsockname()[1]))
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server can listen on this port."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def listening_host() -> str:

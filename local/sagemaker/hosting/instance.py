@@ -1,5 +1,6 @@
 """An endpoint's instance: one serving container, restarted when it ends, with its models."""
 
+import secrets
 import shutil
 import socket
 import threading
@@ -23,6 +24,8 @@ from local.sagemaker.hosting.multi_model import Model, MultiModel
 from local.sagemaker.hosting.packages import Packages
 
 SAFE_PORTS = 16
+LOWEST_PORT, EPHEMERAL_PORTS = 20_000, 32_768
+"""Linux gives ports from the second on to outgoing connections, unless it is set otherwise."""
 STARTUP_SECONDS = 600
 STOP_SECONDS = 10
 PING_EVERY = 0.1
@@ -163,15 +166,21 @@ class Instance:
 
 
 def _free_ports(count: int) -> int:
-    """Return the first of `count` consecutive free ports."""
+    """Return the first of `count` consecutive free ports.
+
+    They lie below those that Linux gives to outgoing connections: the container binds them only
+    when its base is loaded, and until then a connection may have taken them.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first + count < 65536 and all(map(_is_free, range(first, first + count))):  # noqa: PLR2004
+        first = LOWEST_PORT + secrets.randbelow(EPHEMERAL_PORTS - LOWEST_PORT - count)
+        if all(map(_is_free, range(first, first + count))):
             return first
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -214,8 +215,14 @@ def test_triton_takes_a_port_of_sagemaker_s_range_behind_the_front(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "9000")
-    monkeypatch.setenv("SAGEMAKER_SAFE_PORT_RANGE", "9000-9015")
-    assert server.choose_ports() == (9000, 9001)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("SAGEMAKER_SAFE_PORT_RANGE", f"{port}-{port}")
+        with pytest.raises(server.NoPortError, match=f"{port}-{port}"):
+            server.choose_ports()
+        monkeypatch.setenv("SAGEMAKER_SAFE_PORT_RANGE", f"{port}-{port + 15}")
+        assert port < server.choose_ports().triton <= port + 15
     monkeypatch.setenv("LIKENESS_FRONT", "off")
     assert server.choose_ports() == (9000, 9000)
     monkeypatch.delenv("SAGEMAKER_SAFE_PORT_RANGE")
