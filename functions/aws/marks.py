@@ -17,7 +17,7 @@ def marks_from_env() -> MarksOfTrainings | None:
         MarkSecretError: the secret is not a MarkSecret.
     """
     watermark, credentials = (
-        settings.text(name) == ON for name in ("WATERMARK", "CONTENT_CREDENTIALS")
+        one == ON for one in (settings.text("WATERMARK"), settings.text("CONTENT_CREDENTIALS"))
     )
     label = settings.text("VISIBLE_LABEL")
     if not (watermark or credentials or label != NO_LABEL):
