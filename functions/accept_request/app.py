@@ -40,7 +40,8 @@ from runtime.imaging.unpacking import ChildArchives
 def lambda_handler(given: AcceptRequestInput) -> Acceptance | UploadPending:
     uploads = S3Storage.from_env("UPLOADS_BUCKET")
     patience = Patience(seconds=settings.number("UPLOAD_WAIT_SECONDS"))
-    return pending(given, uploads, patience, now()) or accepted(given, uploads)
+    tombstones = DynamoTombstones.from_env()
+    return pending(given, uploads, tombstones, patience, now()) or accepted(given, uploads)
 
 
 def accepted(given: AcceptRequestInput, uploads: S3Storage) -> Acceptance:

@@ -18,7 +18,7 @@ from contracts.shared.faces import REAL_FACES
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
-from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of
+from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of, subjects_of
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
 from domain.ports.consents import Consents
@@ -72,7 +72,7 @@ def accept_request(
         QuotaUsedUpError: the tenant may not begin a further training now.
     """
     place = place_of(given.event.detail.object.key)
-    of_place = (ErasureSubject(tenant=place.tenant), ErasureSubject(**place._asdict()))
+    of_place = subjects_of(place)
     check_not_erased(services.tombstones, *of_place)  # before the upload gets a row again
     services.tombstones.begin_accepting(*place, now)
     try:

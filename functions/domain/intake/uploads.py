@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.errors import ArchiveRefusedError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
@@ -79,6 +80,11 @@ def place_of(key: str) -> Place:
     if match is None:
         raise InvalidUploadError
     return Place(match[1], match[2])
+
+
+def subjects_of(place: Place) -> tuple[ErasureSubject, ErasureSubject]:
+    """Return whose erasure ends an upload: its tenant's, and its own."""
+    return ErasureSubject(tenant=place.tenant), ErasureSubject(**place._asdict())
 
 
 def find_place(key: str) -> Place | None:

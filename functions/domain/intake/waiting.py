@@ -16,7 +16,8 @@ from contracts.documents.stages import AcceptRequestInput
 from contracts.shared import layout
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import file_kinds_of, is_consent, is_request
-from domain.intake.uploads import MAX_OBJECTS, Place, find_place
+from domain.intake.uploads import MAX_OBJECTS, Place, find_place, subjects_of
+from domain.ports.erasure import Tombstones
 from domain.ports.storage import Storage, StoredObject
 
 FIRST_LOOK, LOOK = 5, 15
@@ -32,15 +33,20 @@ class Patience:
 
 
 def pending(
-    given: AcceptRequestInput, uploads: Storage, patience: Patience, now: datetime
+    given: AcceptRequestInput,
+    uploads: Storage,
+    tombstones: Tombstones,
+    patience: Patience,
+    now: datetime,
 ) -> UploadPending | None:
     """Return that the upload is not whole yet, or that another file starts it; None: go on.
 
-    An execution that began under a definition without a wait goes on at once.
+    An execution that began under a definition without a wait goes on at once. So does one of an
+    upload that was erased: it is refused, and no file will come.
     """
     key = given.event.detail.object.key
     place = find_place(key)
-    if place is None or given.started_at is None:
+    if place is None or given.started_at is None or tombstones.is_erased(*subjects_of(place)):
         return None
     listed = uploads.list(place.prefix, MAX_OBJECTS + 1)
     look = look_of(listed)

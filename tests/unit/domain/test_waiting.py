@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from contracts.errors import InvalidRequestError
 from contracts.shared.layout import upload_prefix
 from domain.intake.accepting import accept_request
 from domain.intake.waiting import Patience, pending
+from tests.fakes.erasure import MemoryErasures
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake
 from tests.fakes.storage import MemoryStorage
 from tests.unit.domain.test_archives import zipped
@@ -25,7 +27,7 @@ class Door:
     """An execution that looks again and again, while files arrive."""
 
     def __init__(self, name: str, *files: str, upload: str = "first") -> None:
-        self.uploads = MemoryStorage("uploads")
+        self.uploads, self.erasures = MemoryStorage("uploads"), MemoryErasures()
         self.prefix = upload_prefix("acme", upload)
         self.event = announced(self.prefix + name)
         self.now = BEGIN
@@ -42,7 +44,7 @@ class Door:
         asked = AcceptRequestInput.model_validate(
             self.event.model_copy(update=more).model_dump(by_alias=True)
         )
-        found = pending(asked, self.uploads, PATIENCE, self.now)
+        found = pending(asked, self.uploads, self.erasures, PATIENCE, self.now)
         if found is None:
             return None
         assert UploadPending.model_validate_json(found.model_dump_json()) == found
@@ -101,7 +103,9 @@ def test_the_wait_ends_and_what_is_missing_is_told() -> None:
     looks = [door.look() for _ in range(5)]
     assert looks == ["waiting"] * 4 + [None]
     assert door.now - BEGIN == timedelta(seconds=60)
-    short = pending(given(f"{PREFIX}kohya.toml"), door.uploads, Patience(seconds=7), BEGIN)
+    short = pending(
+        given(f"{PREFIX}kohya.toml"), door.uploads, door.erasures, Patience(seconds=7), BEGIN
+    )
     assert short is not None
     assert short.seconds == 7
 
@@ -114,6 +118,13 @@ def test_an_archive_waits_for_its_settings_and_leaves_the_start_to_them(name: st
     assert [door.look(), door.look()] == ["waiting", "waiting"]
     door.put("Request.json")
     assert door.look() == "nothing"
+
+
+@pytest.mark.parametrize("upload", [None, "first"])
+def test_an_erased_upload_waits_for_nothing(upload: str | None) -> None:
+    door = Door("request.json", "request.json")
+    door.erasures.entomb(ErasureSubject(tenant="acme", upload=upload), BEGIN)
+    assert door.look() is None
 
 
 def test_an_archive_alone_is_opened_after_the_wait() -> None:
@@ -131,13 +142,13 @@ def test_the_apis_archives_start_nothing_by_themselves() -> None:
 
 
 def test_an_execution_of_an_older_definition_and_a_door_without_patience_go_on() -> None:
-    uploads = MemoryStorage("uploads")
+    uploads, erasures = MemoryStorage("uploads"), MemoryErasures()
     event = announced(f"{PREFIX}kohya.toml")
-    assert pending(event, uploads, PATIENCE, BEGIN) is None
+    assert pending(event, uploads, erasures, PATIENCE, BEGIN) is None
     now = event.model_copy(update={"started_at": BEGIN})
-    assert pending(now, uploads, Patience(), BEGIN) is None
+    assert pending(now, uploads, erasures, Patience(), BEGIN) is None
     elsewhere = announced("dataset/kohya.toml").model_copy(update={"started_at": BEGIN})
-    assert pending(elsewhere, uploads, PATIENCE, BEGIN) is None
+    assert pending(elsewhere, uploads, erasures, PATIENCE, BEGIN) is None
 
 
 def test_an_archive_with_settings_starts_and_one_without_is_told() -> None:
