@@ -21,7 +21,7 @@ UNOFFERED = {
 }
 """Calls that the laptop's AWS does not answer; an account does."""
 
-ITS_OWN = {"consent_not_required", "image_uri_refused", "no_budget", "topic_without_subscriber"}
+ITS_OWN = {"image_uri_refused", "no_budget", "topic_without_subscriber"}
 """What is right about the laptop: its images are programs, and nobody has subscribed."""
 
 FIRST_MINUTES = {"alarm_raised"}
