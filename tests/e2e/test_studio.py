@@ -26,7 +26,7 @@ def headline(words: str) -> str:
 
 
 @pytest.mark.usefixtures("quick_training")
-def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_path: Path) -> None:
+def test_a_person_signs_in_trains_and_withdraws(stack: Stack, browser: str, tmp_path: Path) -> None:
     link = studio(stack.cloud, stack.outputs, TENANT)
     good, bad = written(tmp_path)
     with browsing(browser, tmp_path / "profile") as page:
@@ -67,7 +67,7 @@ def test_a_person_signs_in_trains_and_deletes(stack: Stack, browser: str, tmp_pa
         page.click("Downloads")
         page.wait("document.querySelector('a[href*=safetensors]')")
         page.click("Back to the model")
-        delete(page)
+        withdraw(page)
         assert page.events("Runtime.exceptionThrown") == []
         assert [one for one in page.events("Log.entryAdded") if "Policy" in str(one)] == []
     upload = next(iter(stack.unheard()), {"upload": ""})["upload"]
@@ -84,11 +84,15 @@ def written(folder: Path) -> tuple[list[Path], list[Path]]:
     return paths[:-4], paths[-4:]
 
 
-def delete(page: Page) -> None:
-    """Delete the model and its photos, as the dialog asks; the receipt follows."""
-    page.click("Delete model and photos")
+def withdraw(page: Page) -> None:
+    """Take the consent back; the photos and the model go, and the receipt follows."""
+    page.click("Account")
+    page.wait("document.querySelector('table .danger')")
+    page.ask("document.querySelector('table .danger').click()")  # the newest consent comes first
     page.wait("document.querySelector('dialog')?.open")
-    page.click("Delete model and photos")
+    page.click("Withdraw")
     page.wait("location.hash === '#/erased'")
     page.wait("document.querySelector('a[download^=receipt]')")
     assert page.ask("document.querySelector('main').innerText.includes('uploaded files')")
+    page.click("Account")
+    page.wait("document.querySelector('main').innerText.includes('withdrawn on')")

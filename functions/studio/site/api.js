@@ -34,6 +34,8 @@ export const CALLS = {
   createKey: ["POST", "/v1/keys"],
   revokeKey: ["DELETE", "/v1/keys/{key_id}"],
   usage: ["GET", "/v1/usage"],
+  consents: ["GET", "/v1/consents"],
+  withdraw: ["POST", "/v1/consents/{consent_id}:withdraw"],
   reportPicture: ["POST", "/v1/takedowns"],
   takedown: ["GET", "/v1/takedowns/{case_id}"],
 };

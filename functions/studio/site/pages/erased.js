@@ -7,9 +7,15 @@ import { facts } from "./parts.js";
 
 const PLACE = "likeness-erasure";
 
+/** Ask for an erasure, or how far it is; a withdrawal's answer has the erasure beside the consent. */
+async function ask(name, ids, signal) {
+  const answer = await call(name, { ids, signal });
+  return answer.erasure ?? answer;
+}
+
 /** Begin an erasure; a reload of the page goes on waiting for its receipt. */
 export async function begin(name, ids = {}) {
-  const answer = await call(name, { ids });
+  const answer = await ask(name, ids);
   sessionStorage.setItem(PLACE, JSON.stringify({ name, ids, id: answer.erasure_id }));
   return answer;
 }
@@ -17,7 +23,7 @@ export async function begin(name, ids = {}) {
 export async function render({ signal, redraw, go }) {
   const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
   if (kept === null) { go("/models"); return null; }
-  const answer = await call(kept.name, { ids: kept.ids, signal });
+  const answer = await ask(kept.name, kept.ids, signal);
   if (!answer.receipt) follow(kept, { signal, redraw });
   return answer.receipt ? done(answer.receipt) : waiting(kept);
 }
@@ -26,7 +32,7 @@ async function follow(kept, { signal, redraw }) {
   while (!signal.aborted) {
     await pause(2000);
     try {
-      const answer = await call(kept.name, { ids: kept.ids, signal });
+      const answer = await ask(kept.name, kept.ids, signal);
       if (answer.receipt && !signal.aborted) {
         redraw(done(answer.receipt));
         announce(t("erase.done"));
