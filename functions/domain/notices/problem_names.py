@@ -10,9 +10,14 @@ from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.suffixes import AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE
+from domain.requests import diffusers_scripts, onetrainer, simpletuner
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.hosted import RENAMED
 from domain.requests.kohya_settings import KNOWN
+from domain.requests.tools import STRONG, WEAK
+
+TOOLS = (diffusers_scripts, onetrainer, simpletuner)
 
 UNKNOWN = "(an unknown name)"
 
@@ -29,9 +34,17 @@ def without_words(problem: RequestProblem) -> RequestProblem:
 @cache
 def known_names() -> frozenset[str]:
     """Return every name of a request, and of the tools whose settings are read."""
-    files = {"config.json", "kohya.toml", "request.json", "dataset_info.json"}
+    files = {AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, "kohya.toml", "request.json"}
     ours = set(_properties(TrainingRequest.model_json_schema()))
-    return frozenset(ours | files | {*ALIASES, *RUN_ALIASES, *RENAMED, *KNOWN})
+    marks = {name for names in (*STRONG.values(), *WEAK.values()) for name in names}
+    return frozenset(ours | files | marks).union(
+        ALIASES,
+        RUN_ALIASES,
+        RENAMED,
+        KNOWN,
+        *(tool.NAMES for tool in TOOLS),
+        *(tool.NOTES for tool in TOOLS),
+    )
 
 
 def _properties(schema: Any) -> Iterator[str]:  # noqa: ANN401 - JSON

@@ -16,6 +16,9 @@ from domain.notices.problem_names import UNKNOWN, without_words
         "network_dim",
         "text_encoder_lr",
         "config.json",
+        "consent.json",
+        "learning_rate_scheduler",
+        "validation_prompt",
     ],
 )
 def test_a_name_that_is_known_stays(field: str) -> None:
