@@ -130,9 +130,9 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         Figure("the same after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
         Figure("unloads that Triton did not confirm", reloads.unconfirmed, "", 0, "less"),
-        Figure("requests that met an unload", sum(n for status, n in met.items() if status >= 0)),
+        Figure("requests that met an unload", met.total()),
         Figure("of which had no answer of ours", met[0], "", 0, "less"),
-        Figure(f"of which took more than {HANG_SECONDS} s", met[-1], "", 0, "less"),
+        Figure(f"of which took more than {HANG_SECONDS} s", reloads.hung, "", 0, "less"),
         Figure("answers to the constant user meanwhile", answers.total()),
         Figure("of which failed", answers.total() - answers[200], "", 0, "less"),
         Figure("regions of shared memory left behind", lost, "", 0, "less"),
@@ -172,8 +172,10 @@ class ReloadLoop:
         self.died = False
         """True when the server has ended; 2.51 aborts when a model's process dies with a lock."""
         self.met_requests: Counter[int] = Counter()
-        """Answers by status to the requests that were in flight when their model was unloaded; 0:
-        none, -1: one that took more than HANG_SECONDS."""
+        """Answers by status to the requests that were in flight when their model was unloaded; 0 is
+        no answer."""
+        self.hung = 0
+        """Number of these that took more than HANG_SECONDS."""
         self.unconfirmed = 0
         """Number of unloads without an answer within UNLOAD_SECONDS."""
 
@@ -207,7 +209,7 @@ class ReloadLoop:
         except OSError:
             status = 0
         self.met_requests[status] += 1
-        self.met_requests[-1] += time.monotonic() - began > HANG_SECONDS
+        self.hung += time.monotonic() - began > HANG_SECONDS
 
 
 def regions(server: kit.Server) -> int:

@@ -74,12 +74,17 @@ class Server:
     def __init__(self, *answers: Exception | None) -> None:
         self.answers = list(answers)
         self.loaded: list[int] = []
+        self.asked: list[int] = []
 
     def unload(self, _user: kit.User, timeout: float) -> None:
         assert timeout > 0
         answer = self.answers.pop(0) if self.answers else None
         if answer:
             raise answer
+
+    def draw(self, user: kit.User, **_arguments: object) -> kit.Reply:
+        self.asked.append(user.number)
+        return kit.Reply(200, b"", {})
 
     def load(self, user: kit.User) -> kit.Reply:
         self.loaded.append(user.number)
