@@ -7,6 +7,7 @@ from contracts.shared import layout
 from contracts.shared.names import parse_training_job_name
 
 _ID = "([0-9a-f]{32})"
+_API_FILE = re.compile(rf"tenants/[^/]+/uploads/([0-9a-f]{{{2 * layout.API_UPLOAD_BYTES}}})/")
 _TASK_FILE = re.compile(f"{layout.checkpoints_prefix(_ID)}{_ID}/")
 
 
@@ -14,11 +15,14 @@ def ids_in(document: object) -> dict[str, str]:
     """Return ``job_id``, or ``plan_id`` for a training that several jobs may share.
 
     A document has the job's id itself, in its ``job``, or in the input of the stage that failed. An
-    event about a training has the plan's id, and the job's id if it is about one job's file.
+    event about a training has the plan's id, and the job's id if it is about one job's file. A photo
+    that is judged before its training has only the ``upload_id`` that the HTTP API gave.
     """
     job_id = _job_id(document) or _job_id(getattr(document, "job", None)) or _of_failed(document)
     if job_id is not None:
         return {"job_id": job_id}
+    if upload := _API_FILE.match(str(getattr(document, "key", ""))):
+        return {"upload_id": upload[1]}
     return _of_event(getattr(document, "detail", None))
 
 

@@ -23,13 +23,22 @@ def processes(has: Callable[[Path], bool]) -> Iterator[int]:
             continue  # it has just ended, or belongs to another user
 
 
-def busy_worker(stack: Stack, stage: str) -> int | None:
-    """Return a worker of this function that has started a child, so it runs an invocation."""
+def children_of_workers(stack: Stack, stage: str) -> dict[int, set[str]]:
+    """Return the children of this function's workers, by worker."""
     code = f"/{stack.cloud.port}/likeness-{stage}/".encode()
-    workers = list(processes(lambda folder: code in (folder / "cmdline").read_bytes()))
-    children = (Path(f"/proc/{pid}/task/{pid}/children") for pid in workers)
-    busy = [pid for pid, file in zip(workers, children, strict=True) if file.read_text().strip()]
-    return busy[0] if busy else None
+    workers = processes(lambda folder: code in (folder / "cmdline").read_bytes())
+    return {
+        pid: set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()) for pid in workers
+    }
+
+
+def busy_worker(stack: Stack, stage: str, idle: dict[int, set[str]]) -> int | None:
+    """Return a worker that has started a child since, so it runs an invocation.
+
+    A worker that has judged a single photo keeps the child that finds its face.
+    """
+    now = children_of_workers(stack, stage)
+    return next((pid for pid, found in now.items() if found - idle.get(pid, set())), None)
 
 
 def trainer_of(stack: Stack, upload: str) -> int | None:
@@ -62,8 +71,9 @@ def kill(find: Callable[[], int | None]) -> int:
 
 @pytest.mark.usefixtures("quick_training")
 def test_a_lambda_worker_that_is_killed_at_work_is_called_again(stack: Stack) -> None:
+    idle = children_of_workers(stack, "inspect-photos")
     stack.upload("worker-killed", photos(21, count=12), SMALL)
-    kill(lambda: busy_worker(stack, "inspect-photos"))
+    kill(lambda: busy_worker(stack, "inspect-photos", idle))
     execution = stack.execution("worker-killed")
     assert execution["status"] == "SUCCEEDED", execution
     assert stack.states(execution).count("InspectPhotos") == 1, "a retry, not a redrive"

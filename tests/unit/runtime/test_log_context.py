@@ -39,6 +39,13 @@ def test_only_ids_of_ours_reach_the_log() -> None:
     assert ids_in(SimpleNamespace(job_id="my aunt", failed=failed)) == {}
 
 
+def test_a_photo_before_its_training_has_the_id_that_the_api_gave_its_upload() -> None:
+    upload = "0123456789abcdef01234567"
+    found = ids_in(SimpleNamespace(key=f"tenants/my-aunt/uploads/{upload}/000.jpg"))
+    assert found == {"upload_id": upload}
+    assert ids_in(SimpleNamespace(key="tenants/acme/uploads/my-aunt/000.jpg")) == {}
+
+
 class Question(Document):
     job_id: str | None = None
 
