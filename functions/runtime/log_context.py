@@ -15,8 +15,8 @@ def ids_in(document: object) -> dict[str, str]:
     """Return ``job_id``, or ``plan_id`` for a training that several jobs may share.
 
     A document has the job's id itself, in its ``job``, or in the input of the stage that failed. An
-    event about a training has the plan's id, and the job's id if it is about one job's file. A photo
-    that is judged before its training has only the ``upload_id`` that the HTTP API gave.
+    event about a training has the plan's id, and the job's id if it is about one job's file. A
+    photo that is judged before its training has only the ``upload_id`` that the HTTP API gave.
     """
     job_id = _job_id(document) or _job_id(getattr(document, "job", None)) or _of_failed(document)
     if job_id is not None:
