@@ -11,7 +11,8 @@ TRAINER, SERVER = "settings-trainer", "settings-server"
 REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
 CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "ours-2"
-MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks-AbCdEf"
+MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks"
+"""Without the six characters that Secrets Manager appends, which nobody knows beforehand."""
 
 CHANGED = {
     "TrainingImageUri": f"{TRAINER}:2",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from contracts.shared.layout import checkpoints_prefix
+from contracts.shared.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber
@@ -22,6 +23,7 @@ from tests.e2e.changed_settings import (
     CAPTIONER,
     CHANGED,
     CHECKER,
+    MARKS_SECRET,
     STACK,
     STAYING,
     STAYING_STACK,
@@ -53,6 +55,9 @@ def deployed(stack: Stack, base: Path) -> Iterator[Deployed]:
     cloud = stack.cloud
     put_base(cloud, base, BASES_BUCKET)
     put_folders(cloud)
+    name = MARKS_SECRET.rpartition(":")[2]
+    body = MarkSecret(seed="x" * 64).model_dump_json()
+    cloud.client("secretsmanager").create_secret(Name=name, SecretString=body)
     with recorded("AWS::Budgets::Budget") as resources:
         outputs = deployment.deploy(cloud, STACK, **CHANGED)
         changed = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
