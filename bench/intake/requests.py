@@ -92,6 +92,6 @@ def object_keys() -> Iterator[tuple[str, bool]]:
         yield f"tenants/t/uploads/{part}/request.json", False
     for key in ("request.json", "/tenants/a/uploads/b/request.json", "tenants/a/request.json"):
         yield key, False
-    yield "tenants/a/uploads/b/REQUEST.JSON", False
+    yield "tenants/a/uploads/b/REQUEST.JSON", True
     yield "tenants/a/uploads/b/request.json\n", False
     yield "accepted/a/request.json", False

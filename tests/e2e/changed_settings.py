@@ -12,7 +12,7 @@ REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
 CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "ours-2"
 MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks"
-"""Without the six characters that Secrets Manager appends, which nobody knows beforehand."""
+"""The test's own secret has this ARN with six characters more, which Secrets Manager chooses."""
 
 CHANGED = {
     "TrainingImageUri": f"{TRAINER}:2",

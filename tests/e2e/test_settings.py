@@ -43,9 +43,10 @@ REQUEST = {**SMALL, "consent": None, "autocaption": True}
 
 
 class Deployed(NamedTuple):
-    """The changed stack, the job of its first upload, and resources that the laptop records."""
+    """The changed stack, its parameters, its first upload, and what the laptop records."""
 
     stack: Stack
+    parameters: Mapping[str, str]
     upload: str
     recorded: Mapping[str, Mapping[str, Any]]
 
@@ -55,15 +56,20 @@ def deployed(stack: Stack, base: Path) -> Iterator[Deployed]:
     cloud = stack.cloud
     put_base(cloud, base, BASES_BUCKET)
     put_folders(cloud)
-    name = MARKS_SECRET.rpartition(":")[2]
-    body = MarkSecret(seed="x" * 64).model_dump_json()
-    cloud.client("secretsmanager").create_secret(Name=name, SecretString=body)
+    values = CHANGED | {"MarksSecretArn": make_secret(cloud)}
     with recorded("AWS::Budgets::Budget") as resources:
-        outputs = deployment.deploy(cloud, STACK, **CHANGED)
+        outputs = deployment.deploy(cloud, STACK, **values)
         changed = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
-        yield Deployed(changed, "first", resources)
+        yield Deployed(changed, values, "first", resources)
         empty(cloud, outputs)
         delete(cloud, STACK)
+
+
+def make_secret(cloud: Cloud) -> str:
+    """Make the secret that trainings and endpoint mark pictures with; return its ARN."""
+    name = MARKS_SECRET.rpartition(":")[2]
+    body = MarkSecret(seed="x" * 64).model_dump_json()
+    return str(cloud.client("secretsmanager").create_secret(Name=name, SecretString=body)["ARN"])
 
 
 def put_folders(cloud: Cloud) -> None:
@@ -101,7 +107,7 @@ def test_every_changed_setting_arrives(deployed: Deployed) -> None:
         for place in (in_job, in_server, in_functions, in_resources)
         for name, value in place(arrived).items()
     }
-    assert {name: str(value) for name, value in places.items()} == CHANGED
+    assert {name: str(value) for name, value in places.items()} == deployed.parameters
     assert arrived.checker == sorted(FILES)
     estimate = stack.record(deployed.upload).estimate
     assert estimate is not None

@@ -84,7 +84,7 @@ def about(kind: str, ident: str) -> str:
     >>> about("job_id", "0123456789abcdef0123456789abcdef")
     'job_id:0123456789abcdef0123456789abcdef'
     >>> about("upload_id", "birthday-of-anna")
-    'upload_id:sha256-a9b5f6a2e4f17a3ba9e2ee8d'
+    'upload_id:sha256-9b3dc7493405214a89b0703b'
     """
     if _OPAQUE.fullmatch(ident):
         return f"{kind}:{ident}"
