@@ -16,7 +16,7 @@ FOCUSABLE = """
   .filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility()
     && !(one.type === 'radio' && !one.checked))
 """
-"""Of a group of radio buttons, Tab reaches the chosen one; the arrows reach the others."""
+"""A script: Tab reaches the chosen one of a group of radio buttons; the arrows reach the others."""
 
 
 class Finding(NamedTuple):

@@ -7,6 +7,7 @@ from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 
 from aws.api_table import newest_first, open_api_table
+from aws.conditional import was_refused
 from contracts.documents.api.callers import ApiKey
 from contracts.shared.layout import api_key_row
 
@@ -63,7 +64,7 @@ class DynamoApiKeys:
                 ExpressionAttributeValues={f":{name}": value for name, value in changes.items()},
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            if was_refused(error):
                 return False
             raise
         return True

@@ -1,13 +1,14 @@
 """The ``api`` table: what its stores share. A row may be a document as JSON text."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
-from boto3.dynamodb.conditions import Key
+from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
 from aws import settings
 from aws.clients import CONFIG
+from aws.conditional import was_refused
 from contracts.document import Document
 
 INDEX = "tenant"
@@ -15,6 +16,18 @@ INDEX = "tenant"
 
 DOCUMENT = "document"
 """Attribute with a row's document."""
+
+
+class NewRow(NamedTuple):
+    """A row whose document is stored for the first time."""
+
+    row: str
+    owner: str
+    """The index's key."""
+    created_at: str
+    document: Document
+    delete_at: int | None = None
+    """Second in which DynamoDB may delete it; None: it stays."""
 
 
 def open_api_table() -> Any:  # noqa: ANN401 - a boto3 Table
@@ -61,26 +74,56 @@ def read_text(table: Any, row: str) -> str | None:  # noqa: ANN401 - a boto3 Tab
     return None if item is None else str(item[DOCUMENT])
 
 
+def add_document(table: Any, new: NewRow) -> None:  # noqa: ANN401 - a boto3 Table
+    """Store a new row.
+
+    Raises:
+        ClientError: there is one of this key (``was_refused``), which stays as it is.
+    """
+    item: dict[str, str | int] = {
+        "row": new.row,
+        INDEX: new.owner,
+        "created_at": new.created_at,
+        DOCUMENT: new.document.model_dump_json(),
+    }
+    if new.delete_at is not None:
+        item["delete_at"] = new.delete_at
+    table.put_item(Item=item, ConditionExpression=Attr("row").not_exists())
+
+
 def replace_document(
     table: Any,  # noqa: ANN401 - a boto3 Table
     row: str,
     before: Document,
     after: Document,
+    delete_at: int | None = None,
 ) -> bool:
-    """Store a changed document; False: somebody else has changed or removed the row."""
+    """Store a changed document; False: somebody else has changed or removed the row.
+
+    Args:
+        table: the api table.
+        row: the row's key.
+        before: the document as it was read.
+        after: the document as it is to be.
+        delete_at: second in which DynamoDB may delete the row; None: as before.
+    """
+    values: dict[str, str | int] = {
+        ":before": before.model_dump_json(),
+        ":after": after.model_dump_json(),
+    }
+    change = "SET #document = :after"
+    if delete_at is not None:
+        change, values[":end"] = f"{change}, delete_at = :end", delete_at
     try:
         table.update_item(
             Key={"row": row},
-            UpdateExpression="SET #document = :after",
+            UpdateExpression=change,
             ConditionExpression="#document = :before",
             ExpressionAttributeNames={"#document": DOCUMENT},
-            ExpressionAttributeValues={
-                ":before": before.model_dump_json(),
-                ":after": after.model_dump_json(),
-            },
+            ExpressionAttributeValues=values,
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        if was_refused(error):
             return False
         raise
     return True

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from aws import settings
 from aws.clients import CONFIG
+from aws.conditional import was_refused
 from contracts.documents.audit import OWNER, PLACE, AuditEntry, owner_of, row_of
 
 
@@ -36,7 +37,7 @@ class DynamoAudit:
         try:
             self._table.put_item(Item=row, ConditionExpression=Attr(PLACE).not_exists())
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not was_refused(error):
                 raise
 
     def of(self, tenant: str, limit: int, before: str | None) -> Sequence[AuditEntry]:

@@ -3,16 +3,18 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 
 from aws.api_table import (
     DOCUMENT,
-    INDEX,
+    NewRow,
+    add_document,
     newest_first,
     open_api_table,
     read_text,
+    replace_document,
 )
+from aws.conditional import was_refused
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.shared.consent_texts import EVIDENCE_DAYS
@@ -33,19 +35,12 @@ class DynamoConsents:
 
     def record(self, record: ConsentRecord) -> None:
         """Store a record; the first one of a job stays."""
+        row = consent_row(record.model_id)
+        owner, end = consents_index(record.tenant), kept_until(ends_of(record))
         try:
-            self._table.put_item(
-                Item={
-                    "row": consent_row(record.model_id),
-                    INDEX: consents_index(record.tenant),
-                    "created_at": record.recorded_at,
-                    DOCUMENT: record.model_dump_json(),
-                    "delete_at": kept_until(ends_of(record)),
-                },
-                ConditionExpression=Attr("row").not_exists(),
-            )
+            add_document(self._table, NewRow(row, owner, record.recorded_at, record, end))
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not was_refused(error):
                 raise
 
     def get(self, model_id: str) -> ConsentRecord | None:
@@ -63,21 +58,8 @@ class DynamoConsents:
         for record in self.of(subject.tenant):
             if concerns(record, subject) and record.withdrawn_at is None:
                 changed = record.model_copy(update={"withdrawn_at": now.isoformat()})
-                self._replace(record, changed, min(kept_until(now), kept_until(ends_of(record))))
-
-    def _replace(self, before: ConsentRecord, after: ConsentRecord, delete_at: int) -> None:
-        """Store a changed record; do nothing if somebody else has changed it."""
-        try:
-            self._table.update_item(
-                Key={"row": consent_row(before.model_id)},
-                UpdateExpression="SET #document = :after, delete_at = :end",
-                ConditionExpression=Attr(DOCUMENT).eq(before.model_dump_json()),
-                ExpressionAttributeNames={"#document": DOCUMENT},
-                ExpressionAttributeValues={":after": after.model_dump_json(), ":end": delete_at},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+                end = min(kept_until(now), kept_until(ends_of(record)))
+                replace_document(self._table, consent_row(record.model_id), record, changed, end)
 
 
 def ends_of(record: ConsentRecord) -> datetime:

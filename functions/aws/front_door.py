@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from aws import settings
 from aws.api_table import newest_first, open_api_table
 from aws.clients import CONFIG, client
+from aws.conditional import was_refused
 from contracts.documents.api.models import Approval
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.record import JobRecord
@@ -210,7 +211,7 @@ class DynamoShortMemory:
                 ConditionExpression=free | given_up,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not was_refused(error):
                 raise
             return self._earlier(key)
         return "new"

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from boto3.dynamodb.conditions import Attr
-
 from aws import settings
 from aws.api_table import (
     DOCUMENT,
-    INDEX,
+    NewRow,
+    add_document,
     newest_first,
     open_api_table,
     read_text,
@@ -32,16 +31,8 @@ class DynamoPictures:
 
     def add(self, row: PictureRow) -> None:
         """Store a new order's row."""
-        self._table.put_item(
-            Item={
-                "row": picture_row(row.picture_id),
-                INDEX: pictures_index(row.tenant),
-                "created_at": place_of(row),
-                DOCUMENT: row.model_dump_json(),
-                "delete_at": row.delete_at,
-            },
-            ConditionExpression=Attr("row").not_exists(),
-        )
+        key, owner = picture_row(row.picture_id), pictures_index(row.tenant)
+        add_document(self._table, NewRow(key, owner, place_of(row), row, row.delete_at))
 
     def get(self, picture_id: str) -> PictureRow | None:
         """Return the row as last written; None when there is none."""

@@ -10,7 +10,8 @@ from boto3.dynamodb.conditions import Attr
 from aws import settings
 from aws.api_table import (
     DOCUMENT,
-    INDEX,
+    NewRow,
+    add_document,
     newest_first,
     open_api_table,
     read_text,
@@ -36,16 +37,8 @@ class DynamoTakedowns:
     def add(self, case: TakedownCase) -> None:
         """Store a new case."""
         end = datetime.fromisoformat(case.received_at) + timedelta(days=self._kept_days)
-        self._table.put_item(
-            Item={
-                "row": takedown_row(case.case_id),
-                INDEX: TAKEDOWNS_INDEX,
-                "created_at": place_of(case),
-                DOCUMENT: case.model_dump_json(),
-                "delete_at": int(end.timestamp()),
-            },
-            ConditionExpression=Attr("row").not_exists(),
-        )
+        row, place = takedown_row(case.case_id), place_of(case)
+        add_document(self._table, NewRow(row, TAKEDOWNS_INDEX, place, case, int(end.timestamp())))
 
     def get(self, case_id: str) -> TakedownCase | None:
         """Return the case as last written; None when there is none."""

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from boto3.dynamodb.conditions import Attr
-
 from aws import settings
 from aws.api_table import (
     DOCUMENT,
     INDEX,
+    NewRow,
+    add_document,
     newest_first,
     open_api_table,
     read_text,
@@ -37,15 +37,8 @@ class DynamoWebhooks:
 
     def add(self, webhook: Webhook) -> None:
         """Store a new webhook."""
-        self._table.put_item(
-            Item={
-                "row": webhook_row(webhook.webhook_id),
-                INDEX: webhooks_index(webhook.tenant),
-                "created_at": webhook.created_at,
-                DOCUMENT: webhook.model_dump_json(),
-            },
-            ConditionExpression=Attr("row").not_exists(),
-        )
+        row, owner = webhook_row(webhook.webhook_id), webhooks_index(webhook.tenant)
+        add_document(self._table, NewRow(row, owner, webhook.created_at, webhook))
 
     def get(self, webhook_id: str) -> Webhook | None:
         """Return the webhook as last written; None when there is none."""

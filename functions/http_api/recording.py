@@ -14,7 +14,7 @@ from http_api.services import Services
 READS = frozenset({"GET /v1/models/{model_id}/files"})
 """Addresses whose reading is recorded too: whoever has a model's files has the model."""
 
-ANSWERED = {"id": "id", "erasure_id": "erasure_id"}
+ANSWERED = ("id", "erasure_id")
 """Fields of an answer that name what was made."""
 
 
@@ -39,6 +39,6 @@ def write_down(
 def _made(body: str) -> Iterator[tuple[str, str]]:
     found: Any = json.loads(body)
     if isinstance(found, dict):
-        for field, kind in ANSWERED.items():
-            if isinstance(found.get(field), str):
-                yield kind, found[field]
+        for kind in ANSWERED:
+            if isinstance(found.get(kind), str):
+                yield kind, found[kind]

@@ -29,7 +29,7 @@ WAIT_SECONDS = 20
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
-GATEWAY_CODES = {
+GATEWAY_CODES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "unauthorized",
     HTTPStatus.FORBIDDEN: "forbidden",
     HTTPStatus.NOT_FOUND: "not_found",
@@ -172,7 +172,7 @@ def problem_of(response: httpx.Response) -> ApiError | NotUnderstoodError:
     try:
         found = Problem.model_validate_json(response.content, extra="ignore")
     except ValidationError:
-        code = GATEWAY_CODES.get(HTTPStatus(response.status_code))
+        code = GATEWAY_CODES.get(response.status_code)
         if code is None:
             return NotUnderstoodError(str(response.url.copy_with(query=None)))
         found = problem_with(code, response.status_code)

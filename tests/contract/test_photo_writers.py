@@ -127,7 +127,6 @@ FUNCTIONS = {
     ("models.DynamoModels.record", "put_item"): Writer(1, "text", "table"),
     ("api_keys.DynamoApiKeys.add", "put_item"): Writer(1, "text", "table"),
     ("audit.DynamoAudit.add", "put_item"): Writer(1, "text", "table"),
-    ("takedowns.DynamoTakedowns.add", "put_item"): Writer(1, "text", "table"),
     ("reporting.report", "write"): Writer(2, "photos", "uploads"),
     ("reporting.report", "write_document"): Writer(1, "text", "uploads"),
     ("deciding.accept", "write"): Writer(1, "text", "models"),
@@ -140,11 +139,8 @@ FUNCTIONS = {
     # marks of drawn pictures; one that starts from a caller's image shows some of it
     ("metadata.encode", "save"): Writer(1, "photos", "memory"),
     ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
-    ("webhooks.DynamoWebhooks.add", "put_item"): Writer(1, "text", "table"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
-    ("consents.DynamoConsents.record", "put_item"): Writer(1, "text", "table"),
-    ("consents.DynamoConsents._replace", "update_item"): Writer(1, "text", "table"),
-    ("pictures.DynamoPictures.add", "put_item"): Writer(1, "text", "table"),
+    ("api_table.add_document", "put_item"): Writer(1, "text", "table"),
     ("api_table.replace_document", "update_item"): Writer(1, "text", "table"),
     # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
     ("ordering.order", "write_document"): Writer(1, "text", "uploads"),

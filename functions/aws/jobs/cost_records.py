@@ -14,6 +14,7 @@ from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
+from aws.conditional import was_refused
 from contracts.documents.capacity import StepShape
 from contracts.documents.money import Estimate, Receipt
 from domain.ports.cost_records import RECENT_RUNS, CostRecord
@@ -60,7 +61,7 @@ class DynamoRows:
         try:
             self._table.update_item(**request)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            if was_refused(error):
                 return False
             raise
         return True

@@ -19,7 +19,7 @@ class Quotas:
     trainings_at_once: int = 0
 
     usd_per_month: float = 0.0
-    """Of a calendar month in UTC."""
+    """Dollars of a calendar month in UTC."""
 
     @property
     def any(self) -> bool:

@@ -9,7 +9,7 @@ from contracts.shared import layout
 from domain.audit.entries import Deed, record
 from domain.ports.audit import AuditTrail
 from domain.ports.storage import Storage
-from domain.ports.takedown import JobRows, TakedownCases
+from domain.ports.takedown import JobRows, TakedownCases, place_of
 
 LISTED = 100
 
@@ -144,7 +144,7 @@ def every(cases: TakedownCases) -> list[TakedownCase]:
     found: list[TakedownCase] = []
     while page := cases.newest(LISTED, from_row):
         found += page
-        from_row = f"{page[-1].received_at}#{page[-1].case_id}"
+        from_row = place_of(page[-1])
     return found
 
 

@@ -197,7 +197,7 @@ def test_the_gateways_own_words_have_a_code_too() -> None:
     assert refused.value.code == "unauthorized"
 
 
-@pytest.mark.parametrize("status", [200, 302, 418])
+@pytest.mark.parametrize("status", [200, 302, 418, 520])
 def test_another_program_at_the_address_is_told(status: int) -> None:
     it = Connected(lambda _request: httpx.Response(status, html="<h1>Welcome</h1>"))
     with pytest.raises(NotUnderstoodError, match="ApiUrl"):
