@@ -11,13 +11,15 @@ from typing import Any
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.suffixes import AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE
-from domain.requests import diffusers_scripts, onetrainer, simpletuner
+from domain.requests import ai_toolkit, diffusers_scripts, onetrainer, simpletuner
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.hosted import RENAMED
 from domain.requests.kohya_settings import KNOWN
 from domain.requests.tools import STRONG, WEAK
 
-TOOLS = (diffusers_scripts, onetrainer, simpletuner)
+TOOLS = (ai_toolkit, diffusers_scripts, onetrainer, simpletuner)
+SECTIONS = {"config", "process", "type", "multidatabackend"}
+"""Sections of their files, and what is said of a whole section."""
 
 UNKNOWN = "(an unknown name)"
 
@@ -37,13 +39,10 @@ def known_names() -> frozenset[str]:
     files = {AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, "kohya.toml", "request.json"}
     ours = set(_properties(TrainingRequest.model_json_schema()))
     marks = {name for names in (*STRONG.values(), *WEAK.values()) for name in names}
-    return frozenset(ours | files | marks).union(
-        ALIASES,
-        RUN_ALIASES,
-        RENAMED,
-        KNOWN,
-        *(tool.NAMES for tool in TOOLS),
-        *(tool.NOTES for tool in TOOLS),
+    paths = {path for tool in TOOLS for path in (*tool.NAMES, *tool.NOTES)}
+    parts = {part for path in paths for part in path.split(".")}
+    return frozenset(ours | files | marks | SECTIONS | parts).union(
+        ALIASES, RUN_ALIASES, RENAMED, KNOWN
     )
 
 

@@ -19,6 +19,10 @@ from domain.notices.problem_names import UNKNOWN, without_words
         "consent.json",
         "learning_rate_scheduler",
         "validation_prompt",
+        "config.process.type",
+        "train.lr_scheduler",
+        "multidatabackend.repeats",
+        "text_encoder_2.train",
     ],
 )
 def test_a_name_that_is_known_stays(field: str) -> None:
