@@ -7,13 +7,16 @@ from pydantic import ValidationError
 
 from aws import settings
 from aws.callbacks import StepFunctionsCallbacks
+from aws.clients import client
 from aws.consents import DynamoConsents
 from aws.dead_letters import SqsDeadLetters
 from aws.erasures import DynamoErasures
 from aws.executions import StepFunctionsExecutions
+from aws.hub import hub_bucket_from_env
 from aws.jobs.table import DynamoJobs
 from aws.marks import marks_from_env
 from aws.notifier import SnsNotifier
+from aws.people import CognitoPeople
 from aws.rate_limit import RateLimiter
 from aws.signer import KmsSigner
 from aws.storage import S3Storage
@@ -128,8 +131,16 @@ def erasing_services() -> ErasingServices:
         models_versions=S3Versions.from_env("MODELS_BUCKET"),
         dead_letters=SqsDeadLetters.from_env(),
         pools=SageMakerWarmPools.from_env(),
+        people=CognitoPeople.from_env(),
+        hub_versions=hub_versions(),
         has_time=time_for(ERASING_SECONDS),
     )
+
+
+def hub_versions() -> S3Versions | None:
+    """Return the hub's bucket; None where the operator has named none."""
+    bucket = hub_bucket_from_env()
+    return None if bucket is None else S3Versions(bucket, client("s3"))
 
 
 def stopping_services() -> StoppingServices:

@@ -64,7 +64,8 @@ def _complete(path: str, method: str, operation: Json) -> None:
         operation["responses"][own]["content"]["application/json"] = {
             "schema": {"type": "object", "properties": {"message": {"type": "string"}}}
         }
-    if method == "post":
+    # Nobody's tenant remembers what a door for everybody was answered.
+    if method == "post" and f"POST {path}" not in OPEN:
         operation.setdefault("parameters", []).append(
             {
                 "name": "Idempotency-Key",

@@ -2,6 +2,7 @@
 
 from contracts.documents.api.estimates import NewEstimate
 from contracts.documents.api.keys import NewKey, Rotation
+from contracts.documents.api.members import NewMember, NewRole
 from contracts.documents.api.models import NewApproval
 from contracts.documents.api.pictures import NewPicture, OpenAiImages
 from contracts.documents.api.uploads import FileToUpload, MoreFiles, NewTraining, NewUpload
@@ -15,7 +16,9 @@ __all__ = [
     "NewApproval",
     "NewEstimate",
     "NewKey",
+    "NewMember",
     "NewPicture",
+    "NewRole",
     "NewTakedown",
     "NewTraining",
     "NewUpload",

@@ -46,6 +46,7 @@ LAYOUT = {
         layout.safety_prefix("s"),
         layout.speeds_key("b"),
     },
+    "HubBucket": {layout.hub_prefix("t", "m")},
 }
 """A key of each folder at the top of each bucket."""
 

@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, MemberList, MemberRemoved, MemberView, ModelDetails, ModelFiles, ModelPage, ModelPushed, MoreFiles, NewApproval, NewEstimate, NewKey, NewMember, NewPicture, NewRole, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
@@ -37,6 +37,11 @@ export class Operations extends Transport {
   /** Cancel an order; what is being drawn for it is thrown away. `POST /v1/pictures/{picture_id}:cancel` */
   cancelPicture(pictureId: string, options: CallOptions = {}): Promise<PictureCanceled> {
     return this.ask<PictureCanceled>("POST", `/v1/pictures/${part(pictureId)}:cancel`, options);
+  }
+
+  /** Change what a person may do; it counts with the person's next token, within 15 minutes. `POST /v1/members/{member_id}:role` */
+  changeRole(memberId: string, body: NewRole, options: CallOptions = {}): Promise<MemberView> {
+    return this.ask<MemberView>("POST", `/v1/members/${part(memberId)}:role`, options, undefined, body);
   }
 
   /** Return what a training on so many photos would take and cost; nothing is stored or begun. `POST /v1/estimates` */
@@ -154,6 +159,11 @@ export class Operations extends Transport {
     return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options, { preset: options.preset, face_checks: options.face_checks, same_person_as: options.same_person_as });
   }
 
+  /** Make a sign-in for a person, who gets a first password by e-mail; it is good for a week. `POST /v1/members` */
+  inviteMember(body: NewMember, options: CallOptions = {}): Promise<MemberView> {
+    return this.ask<MemberView>("POST", "/v1/members", options, undefined, body);
+  }
+
   /** Return the tenant's consents, the newest first; also those whose models are erased. `GET /v1/consents` */
   listConsents(options: { limit?: number; after?: string } & CallOptions = {}): Promise<ConsentPage> {
     return this.ask<ConsentPage>("GET", "/v1/consents", options, { limit: options.limit, after: options.after });
@@ -177,6 +187,11 @@ export class Operations extends Transport {
   /** Return the tenant's keys, without their secrets. `GET /v1/keys` */
   listKeys(options: CallOptions = {}): Promise<KeyList> {
     return this.ask<KeyList>("GET", "/v1/keys", options);
+  }
+
+  /** Return the tenant's people, with what each may do. `GET /v1/members` */
+  listMembers(options: CallOptions = {}): Promise<MemberList> {
+    return this.ask<MemberList>("GET", "/v1/members", options);
   }
 
   /** Return the tenant's models, the newest first. `GET /v1/models` */
@@ -204,6 +219,11 @@ export class Operations extends Transport {
     return this.ask<WebhookPage>("GET", "/v1/webhooks", options);
   }
 
+  /** Copy a model's files into its own folder of the operator's hub bucket. The folder is `models/<tenant>/<model>/`; it is laid out as a repository of Hugging Face's hub, with the model card as README.md. Another push replaces it, and the model's erasure deletes it. `POST /v1/models/{model_id}:push` */
+  pushModel(modelId: string, options: CallOptions = {}): Promise<ModelPushed> {
+    return this.ask<ModelPushed>("POST", `/v1/models/${part(modelId)}:push`, options);
+  }
+
   /** Continue a failed job at the stage that failed, once what it failed for is mended. `POST /v1/jobs/{job_id}:redrive` */
   redriveJob(jobId: string, options: CallOptions = {}): Promise<JobRedriven> {
     return this.ask<JobRedriven>("POST", `/v1/jobs/${part(jobId)}:redrive`, options);
@@ -212,6 +232,11 @@ export class Operations extends Transport {
   /** Close a case with a reason; the scope is `operate`. `POST /v1/takedowns/{case_id}:refuse` */
   refuseTakedown(caseId: string, body: TakedownRefusal, options: CallOptions = {}): Promise<TakedownCase> {
     return this.ask<TakedownCase>("POST", `/v1/takedowns/${part(caseId)}:refuse`, options, undefined, body);
+  }
+
+  /** Delete a person's sign-in; a token that was given out ends within 15 minutes. `DELETE /v1/members/{member_id}` */
+  removeMember(memberId: string, options: CallOptions = {}): Promise<MemberRemoved> {
+    return this.ask<MemberRemoved>("DELETE", `/v1/members/${part(memberId)}`, options);
   }
 
   /** Remove a webhook; nothing more is sent to it. `DELETE /v1/webhooks/{webhook_id}` */

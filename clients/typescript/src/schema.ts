@@ -105,7 +105,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people";
 }
 
 /** Answer of request_erasure. */
@@ -310,6 +310,28 @@ export interface Me {
   tenant: string;
 }
 
+/** The tenant's people, the newest first. */
+export interface MemberList {
+  data: Array<MemberView>;
+  object: "list";
+}
+
+/** Answer of `DELETE /v1/members/{id}`. */
+export interface MemberRemoved {
+  id: string;
+  object: "removal";
+}
+
+/** One person of the tenant. */
+export interface MemberView {
+  created_at: string;
+  email: string;
+  id: string;
+  object: "member";
+  role: "owner" | "member" | "viewer";
+  status: "invited" | "active" | "disabled";
+}
+
 /** One model with what the registry knows of it. */
 export interface ModelDetails {
   /** Null: nobody of the tenant has decided yet. */
@@ -353,6 +375,16 @@ export interface ModelPage {
   object: "list";
 }
 
+/** A model's folder in the operator's hub, laid out as Hugging Face's repositories are. */
+export interface ModelPushed {
+  files: number;
+  id: string;
+  object: "push";
+  pushed_at: string;
+  /** The folder: `README.md` is the model card, beside it the files of each tool. */
+  uri: string;
+}
+
 /** One model. */
 export interface ModelView {
   base_id: string;
@@ -394,6 +426,12 @@ export interface NewKey {
   scopes: Array<"read" | "train" | "draw" | "erase" | "admin" | "operate">;
 }
 
+/** Body of `POST /v1/members`. */
+export interface NewMember {
+  email: string;
+  role?: "owner" | "member" | "viewer";
+}
+
 /** Body of `POST /v1/models/{id}/pictures`; the fields are those of PictureArguments. */
 export interface NewPicture {
   /** Number of the text encoders' last layers that are left out. */
@@ -419,6 +457,11 @@ export interface NewPicture {
   strength?: number | null;
   style?: "photo" | "cinematic" | "studio" | "analog" | "watercolor" | "oil" | "pencil" | "comic" | "anime" | "3d" | null;
   width?: number | null;
+}
+
+/** Body of `POST /v1/members/{id}:role`. */
+export interface NewRole {
+  role: "owner" | "member" | "viewer";
 }
 
 /** Body of `POST /v1/takedowns`. */

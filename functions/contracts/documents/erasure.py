@@ -30,6 +30,7 @@ Store = Literal[
     "training output",
     "packages in the making",
     "packaged models",
+    "pushed models",
     "endpoint memory and disk",
     "warm pools",
     "dead letters",
@@ -38,9 +39,11 @@ Store = Literal[
     "upload rows",
     "notice rows",
     "api rows",
+    "people",
 ]
 """What erasure empties. "endpoint memory and disk" counts the models with a marker in S3, at which
-every server looks; "warm pools" those that a training of the subject had left."""
+every server looks; "warm pools" those that a training of the subject had left; "people" the
+sign-ins of a tenant."""
 
 STORES: tuple[Store, ...] = Store.__args__  # type: ignore[attr-defined]
 

@@ -92,6 +92,7 @@ def rows_in(reach: Reach, services: ErasingServices) -> "Counter[Store]":
             "notice rows": sum(record.notice_id is not None for record in reach.records),
             "upload rows": len(reach.uploads),
             "api rows": services.erasures.count_api_rows(names_of(reach)),
+            "people": services.people.count(reach.subject.tenant) if reach.is_tenant else 0,
         }
     )
 
@@ -116,6 +117,9 @@ def places_of(reach: Reach, services: ErasingServices) -> Iterator[Place]:
         yield Place("job documents", models, layout.job_prefix(job_id))
         yield Place("packages in the making", models, layout.staging_key(job_id))
         yield Place("packaged models", models, f"{layout.ENDPOINT_PREFIX}{job_id}-")
+        if services.hub_versions is not None:
+            pushed = layout.hub_prefix(reach.subject.tenant, job_id)
+            yield Place("pushed models", services.hub_versions, pushed)
     for plan_id in plans_of(reach):
         whole = is_whole(plan_id, reach.job_ids, services.models)
         prefixes = whole_plan(plan_id) if whole else part_of_plan(plan_id, reach, services)
@@ -230,6 +234,8 @@ def release_pools(reach: Reach, services: ErasingServices) -> None:
 
 def forget_rows(reach: Reach, services: ErasingServices) -> None:
     """Delete the rows; those that lead to others come last."""
+    if reach.is_tenant:
+        services.people.forget(reach.subject.tenant)
     services.erasures.forget_api_rows(names_of(reach))
     for job_id in reach.models:
         services.erasures.forget_model(reach.subject.tenant, job_id)

@@ -1,5 +1,6 @@
 import { call, credential, ownKey } from "../api.js";
 import { forgetDraft } from "../draft.js";
+import { revoke } from "../people.js";
 import { ask, h } from "../dom.js";
 import { date, money, t } from "../words.js";
 import { begin } from "./erased.js";
@@ -30,6 +31,7 @@ export async function render({ me, signal, fail, go }) {
   const out = async () => {
     const made = ownKey.get();
     if (made !== null) await call("revokeKey", { ids: { key_id: made } }).catch(() => {}); // it ends within a day
+    await revoke();
     credential.clear();
     forgetDraft();
     location.hash = "/models";
