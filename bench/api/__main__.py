@@ -29,7 +29,15 @@ from tests.unit.runtime.test_http_api_routes import MINE, OPERATIONS, with_every
 ROOT = Path(__file__).resolve().parents[2]
 FUZZER = ROOT / ".venv" / "schemathesis" / "bin" / "schemathesis"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-NO_LIMITS = Limits(requests_per_minute=10**9, trainings_per_day=10**9)
+MANY = 10**9
+NO_LIMITS = Limits(
+    requests_per_minute=MANY,
+    trainings_per_day=MANY,
+    pictures_per_minute=MANY,
+    reports_per_hour=MANY,
+    reports_per_day=MANY,
+)
+"""Requests, trainings, pictures and reports, as many as the fuzzer likes."""
 MAX_SECONDS = 1500
 MIN_DOORS = len(OPERATIONS) - 2
 """All but the two that are for everybody and tell nothing: the document, and a new report."""

@@ -51,7 +51,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
     operation["responses"].pop("422", None)
     if f"{method.upper()} {path}" in OPEN:
         operation["security"] = []
-    if "erasure" in operation["tags"]:
+    if "erasure" in operation["tags"] or path.endswith(":withdraw"):
         begun = operation["responses"]["200"] | {"description": "Accepted: the erasure goes on"}
         operation["responses"]["202"] = begun
     for status in sorted({*STATUS.values()}):

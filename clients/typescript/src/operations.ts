@@ -219,7 +219,7 @@ export class Operations extends Transport {
     return this.ask<WebhookPage>("GET", "/v1/webhooks", options);
   }
 
-  /** Copy a model's files into its own folder of the operator's hub bucket. The folder is `models/<tenant>/<model>/`; it is laid out as a repository of Hugging Face's hub, with the model card as README.md. Another push replaces it, and the model's erasure deletes it. `POST /v1/models/{model_id}:push` */
+  /** Copy a model's files into its own folder of the operator's hub bucket. The folder is `models/<tenant>/<model>/`, laid out as a repository of Hugging Face's hub, with the model card as README.md. Another push replaces it, and the model's erasure deletes it. `POST /v1/models/{model_id}:push` */
   pushModel(modelId: string, options: CallOptions = {}): Promise<ModelPushed> {
     return this.ask<ModelPushed>("POST", `/v1/models/${part(modelId)}:push`, options);
   }

@@ -152,8 +152,8 @@ def get_files(model_id: ModelPath) -> ModelFiles:
 def push_model(model_id: ModelPath) -> ModelPushed:
     """Copy a model's files into its own folder of the operator's hub bucket.
 
-    The folder is `models/<tenant>/<model>/`; it is laid out as a repository of Hugging Face's hub, with the model card as README.md.
-    Another push replaces it, and the model's erasure deletes it.
+    The folder is `models/<tenant>/<model>/`, laid out as a repository of Hugging Face's hub, with
+    the model card as README.md. Another push replaces it, and the model's erasure deletes it.
     """
     who, stores = caller(router, "admin"), services(router)
     check_enabled(stores, own_model(stores, who.tenant, model_id))

@@ -879,9 +879,9 @@ class Operations(Transport):
 
         ``POST /v1/models/{model_id}:push``
 
-        The folder is ``models/<tenant>/<model>/``; it is laid out as a repository of Hugging Face's
-        hub, with the model card as README.md. Another push replaces it, and the model's erasure
-        deletes it.
+        The folder is ``models/<tenant>/<model>/``, laid out as a repository of Hugging Face's hub,
+        with the model card as README.md. Another push replaces it, and the model's erasure deletes
+        it.
         """
         call = Call(
             "POST",
