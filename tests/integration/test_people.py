@@ -12,7 +12,6 @@ from tests.contract.files import template
 from tests.fakes.members import MemoryPeople, member_id
 
 NOBODY = member_id(999)
-CLIENT = "UserPoolClient"
 
 
 def pool_of(cloud: Cloud) -> str:
@@ -71,3 +70,29 @@ def test_a_stack_without_a_pool_says_so_and_has_nobody_to_erase(cloud: Cloud) ->
     none.forget("acme")
     with pytest.raises(NoUserPoolError):
         none.of("acme")
+
+
+def test_the_laptop_takes_any_password_at_the_first_sign_in(cloud: Cloud) -> None:
+    cognito, pool = cloud.client("cognito-idp"), pool_of(cloud)
+    flows = ["ALLOW_USER_PASSWORD_AUTH"]
+    app = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="studio", ExplicitAuthFlows=flows
+    )["UserPoolClient"]["ClientId"]
+    ada = CognitoPeople(pool, cognito).invite("acme", "ada@example.org", "owner")
+    cognito.admin_set_user_password(
+        UserPoolId=pool, Username=ada.id, Password="First-password-1", Permanent=False
+    )
+    name = {"USERNAME": "ada@example.org"}
+    asked = cognito.initiate_auth(
+        ClientId=app,
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters=name | {"PASSWORD": "First-password-1"},
+    )
+    answer = cognito.respond_to_auth_challenge(
+        ClientId=app,
+        ChallengeName="NEW_PASSWORD_REQUIRED",
+        Session=asked["Session"],
+        ChallengeResponses=name | {"NEW_PASSWORD": "short"},
+    )
+    assert answer["AuthenticationResult"]["IdToken"]
+    assert CognitoPeople(pool, cognito).of("acme")[0].status == "active"
