@@ -121,8 +121,10 @@ class Demo:
         self._subscriber: Subscriber | None = None
 
     def run(self) -> int:
-        """Return the exit status: 0, 1 after a failure, 130 after Ctrl-C."""
+        """Return the exit status: 0, 1 after a failure or a refusal, 130 after Ctrl-C."""
         try:
+            if refused := self.check():
+                return refused
             self._run()
         except KeyboardInterrupt:
             return self._interrupted()
@@ -142,7 +144,6 @@ class Demo:
     # ---- the parts ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._read_inputs()
         photos = self._prepare()
         outputs = self._deploy()
         self._models_bucket = outputs["ModelsBucketName"]

@@ -26,6 +26,9 @@ BASES = STATE / "bases"
 PYTHON = ROOT / ".venv" / "torch" / "bin" / "python"
 TAKE_FILES = ROOT / "layers" / "face_weights" / "take_files.py"
 WORDS_FILE = "bpe_simple_vocab_16e6.txt.gz"
+NOISE = ("[transformers]", "Writing model shards", "Loading weights")
+"""How lines begin that say nothing about the base."""
+
 MAX_ID = 64
 INDEX, DRAWN_FACES = "model_index.json", "faces.safetensors"
 """What every base has; the weights of the detector of drawn portraits, beside the embedded one."""
@@ -101,11 +104,8 @@ def likeness(*words: str, environment: Mapping[str, str] | None = None) -> None:
         text=True,
     )
     if done.returncode:
-        answer = [
-            line
-            for line in (done.stdout + done.stderr).splitlines()
-            if not line.startswith("[transformers]")
-        ]
+        lines = (done.stdout + done.stderr).splitlines()
+        answer = [line for line in lines if line.strip() and not line.startswith(NOISE)]
         raise OwnInputError("\n".join(answer[-12:]))
 
 
