@@ -144,6 +144,7 @@ SECTIONS = (
             "CONTRIBUTING.md",
             "SECURITY.md",
             "docs/",
+            "docs/rights/",
             "docs/runbooks/",
             "docs/decisions/",
         ),
