@@ -184,6 +184,11 @@ def test_kept_pictures_start_no_training() -> None:
     assert not kept.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
 
 
+def test_an_archive_of_exported_data_starts_no_training() -> None:
+    key = layout.export_key("acme", f"exp_{0:024x}")
+    assert not key.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+
+
 def test_follow_training_hears_of_exactly_what_a_training_job_reports() -> None:
     reports = {
         layout.result_key("p", "j"),

@@ -104,8 +104,13 @@ def exports_prefix(tenant: str) -> str:
 
 
 def export_key(tenant: str, export_id: str) -> str:
-    """Key of one archive."""
-    return f"{exports_prefix(tenant)}{export_id}.zip"
+    """Key of one archive; an ending of archives would start a training."""
+    return f"{exports_prefix(tenant)}{export_id}"
+
+
+def export_name(export_id: str) -> str:
+    """Name under which an archive is downloaded."""
+    return f"{export_id}.zip"
 
 
 TAKEDOWNS_PREFIX = "takedowns/"

@@ -75,7 +75,7 @@ def get_export_file(export_id: OwnExport) -> ExportFile:
     end = stores.now() + timedelta(seconds=LINK_SECONDS)
     return ExportFile(
         id=export_id,
-        url=stores.forms.link(key, key.rpartition("/")[2], LINK_SECONDS),
+        url=stores.forms.link(key, layout.export_name(export_id), LINK_SECONDS),
         size=row.size,
         sha256=row.sha256,
         expires_at=end.isoformat(),

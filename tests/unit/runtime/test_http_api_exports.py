@@ -45,7 +45,7 @@ def test_an_export_is_begun_looked_at_and_downloaded() -> None:
     finished(stores, made["id"])
     assert call(stores, "GET", place).body["status"] == "succeeded"
     link = call(stores, "GET", f"{place}/file").body
-    assert f"exports/acme/{made['id']}.zip" in link["url"]
+    assert f"exports/acme/{made['id']}?name={made['id']}.zip" in link["url"]
     assert "seconds=900" in link["url"]
     assert [one["id"] for one in call(stores, "GET", "/v1/exports").body["data"]] == [made["id"]]
 
