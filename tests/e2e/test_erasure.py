@@ -99,7 +99,7 @@ def is_exported(stack: Stack, copy: Path, given: dict[str, bytes]) -> None:
     manifest = ExportManifest.model_validate_json(files["manifest.json"])
     assert set(given.values()) <= set(files.values())
     endings = {one.name.rpartition("/")[2] for one in manifest.files}
-    assert {"README.md", "pytorch_lora_weights.safetensors", "accepted.json"} <= endings
+    assert {"pytorch_lora_weights.safetensors", "accepted.json"} <= endings
     stores = {one.store: one for one in manifest.stores}
     assert [one for one in stores.values() if one.why is None and one.held != one.exported] == []
     assert (stores["packaged models"].held, stores["model rows"].exported) == (1, 1)
