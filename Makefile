@@ -166,9 +166,9 @@ $(ENVS)/typescript/.ready: $(ENVS)/tools/.installers clients/typescript/package.
 
 # ---- the laptop ------------------------------------------------------------------------------------
 
-demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-file: your own)
+demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-safetensors: your own, either or both; CHECK=1: only whether they fit)
 	@$(call ready,demo,$(DEMO_READY))
-	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh) $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(BASE),--base '$(BASE)')
+	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh) $(if $(CHECK),--check) $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(BASE),--base '$(BASE)')
 
 up: ## start the laptop's AWS
 	@$(call ready,up,tools/.ready lambda/.ready)
@@ -394,7 +394,7 @@ format: ## format the code, and mend what the linter can mend by itself
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
-GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/openapi.py docs/clients.py docs/map.py
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/openapi.py docs/clients.py docs/data_flow.py docs/map.py
 
 generated: ## write the committed files that scripts make: state machines, diagrams, schemas, tables, map
 	@$(call ready,lint,tools/.lint)

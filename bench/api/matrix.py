@@ -76,6 +76,7 @@ MAKERS: dict[tuple[str, str], object] = {
     ("POST", "/v1/uploads"): {"files": [{"type": "image/jpeg", "size": 9}]},
     ("POST", "/v1/estimates"): {"photos": 9, "request": REQUEST},
     ("POST", "/v1/keys"): {"name": "k", "scopes": ["read"]},
+    ("POST", "/v1/exports"): {"upload_id": MINE["upload_id"]},
     ("POST", "/v1/members"): {"email": "new@example.org"},
     ("POST", "/v1/webhooks"): {"url": "https://hooks.example.org/", "events": ["job.ended"]},
     ("DELETE", "/v1/me"): None,
@@ -299,5 +300,6 @@ def _kept(stores: Any) -> str:  # noqa: ANN401 - the fakes behind the ports
             stores.canceller.canceled, stores.redriver.redriven, pictures.of("acme", 99, None),
             stores.consents.records, stores.takedowns.cases, stores.audit.of("acme", 99, None),
             len(stores.eraser.asked) - len(strangers), stores.people.of("acme"),
+            stores.exports.of("acme", 99, None),
         )
     )  # fmt: skip

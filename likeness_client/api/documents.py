@@ -1,6 +1,7 @@
 """The documents that callers send: every body of docs/openapi.json, by its name."""
 
 from contracts.documents.api.estimates import NewEstimate
+from contracts.documents.api.exports import NewExport
 from contracts.documents.api.keys import NewKey, Rotation
 from contracts.documents.api.members import NewMember, NewRole
 from contracts.documents.api.models import NewApproval
@@ -15,6 +16,7 @@ __all__ = [
     "MoreFiles",
     "NewApproval",
     "NewEstimate",
+    "NewExport",
     "NewKey",
     "NewMember",
     "NewPicture",

@@ -28,6 +28,7 @@ LAYOUT = {
         layout.unpacked_prefix("t", "u"),
         layout.accepted_prefix("j"),
         layout.takedown_prefix("c"),
+        layout.export_key("t", "e"),
     },
     "ModelsBucket": {
         layout.accepted_upload_key("j"),
@@ -109,6 +110,10 @@ def test_every_key_of_the_layout_lies_in_a_folder_that_a_bucket_has() -> None:
     assert folders <= {folder for found in TOP_FOLDERS.values() for folder in found}
 
 
+def test_no_folder_of_ours_can_be_given_to_a_tenant() -> None:
+    assert set(layout.OWN_FOLDERS) == TOP_FOLDERS["UploadsBucket"]
+
+
 @pytest.mark.parametrize("bucket", LAYOUT)
 def test_rights_name_the_folders_of_the_layout_and_no_other(bucket: str) -> None:
     named = re.compile(rf"\$\{{{bucket}(?:\.Arn)?\}}/(\w+)/")
@@ -182,6 +187,11 @@ def test_what_starts_the_workflow_starts_it_in_any_case() -> None:
 def test_kept_pictures_start_no_training() -> None:
     kept = layout.pictures_prefix("acme", "a1") + layout.PICTURES_FILE
     assert not kept.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+
+
+def test_an_archive_of_exported_data_starts_no_training() -> None:
+    key = layout.export_key("acme", f"exp_{0:024x}")
+    assert not key.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
 
 
 def test_follow_training_hears_of_exactly_what_a_training_job_reports() -> None:

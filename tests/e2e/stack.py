@@ -27,6 +27,8 @@ D = TypeVar("D", bound=Document)
 WORKFLOW_SECONDS = 600
 BASE_ID = "untrained-sdxl"
 """The base of every stack here, which is small and loads quickly."""
+SEVERAL_GPUS = "ml.p4d.24xlarge"
+"""The instance type that a request may choose to be trained by two processes."""
 
 SMALL = {
     "instance_prompt": "a photo of a sks person",

@@ -105,7 +105,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people";
 }
 
 /** Answer of request_erasure. */
@@ -144,6 +144,8 @@ export interface EstimateView {
   seconds: number;
   /** Optimiser steps, as the trainer will count them; an import has none. */
   steps: number;
+  /** Training jobs; a sweep has one for each trial, or one for each rung of a trial. */
+  trainings?: number;
   /** Cost in USD; null: the instance type has no price (domain/pricing/prices.py). */
   usd: number | null;
 }
@@ -154,6 +156,44 @@ export interface ExpiringStore {
   gone_at: string | null;
   holds: string;
   store: string;
+}
+
+/** A link to the archive of an export. */
+export interface ExportFile {
+  /** When the link ends; ask again for a new one. */
+  expires_at: string;
+  id: string;
+  object: "export_file";
+  sha256: string;
+  size: number;
+  /** Address to download the zip from, until `expires_at`. */
+  url: string;
+}
+
+/** Some exports, the newest first. */
+export interface ExportPage {
+  data: Array<ExportView>;
+  /** Send it as `after` for the next page; null: this is the last page. */
+  next?: string | null;
+  object: "list";
+}
+
+/** How an export stands. */
+export interface ExportView {
+  created_at: string;
+  failure: JobFailure | null;
+  /** Files in it. */
+  files: number;
+  given_by: string | null;
+  id: string;
+  kind: "tenant" | "person" | "upload";
+  object: "export";
+  /** Bytes of the archive. */
+  size: number;
+  /** `expired`: the archive is gone, by its age or by an erasure; ask for another one. */
+  status: "processing" | "succeeded" | "failed" | "expired";
+  updated_at: string;
+  upload_id: string | null;
 }
 
 /** One field of a request that cannot be used. */
@@ -206,6 +246,14 @@ export interface GateReport {
   prompt_following?: number | null;
   /** The pictures of the subject and of the sample prompts, those most like the photos first. */
   ranking?: Array<RankedPicture>;
+}
+
+/** Successive halving: all trials begin, and at the end of each rung the best of them go on. */
+export interface Halving {
+  /** Smallest number of steps of the first rung: with fewer, the gate's scores say too little. */
+  min_resource?: number;
+  /** One of so many trials goes on, and a rung ends after so many times the steps of the one before it. */
+  reduction_factor?: number;
 }
 
 /** One picture. */
@@ -415,6 +463,14 @@ export interface NewEstimate {
   photos: number;
   /** The same as `request.json`. */
   request: TrainingRequest;
+}
+
+/** Body of `POST /v1/exports`; with neither field everything of the tenant. */
+export interface NewExport {
+  /** Only what one person has agreed to: the `given_by` of their consents. */
+  given_by?: string | null;
+  /** Only one upload, its models and what they have drawn. */
+  upload_id?: string | null;
 }
 
 /** Body of `POST /v1/keys`. */
@@ -663,6 +719,8 @@ export interface SignedReceipt {
 
 /** Every combination of the values is one trial: one training of the same photos. */
 export interface SweepGrid {
+  /** How worse trials are stopped early; absent: every trial is trained to its end. */
+  halving?: Halving | null;
   learning_rate?: Array<number> | null;
   max_train_steps?: Array<number> | null;
   rank?: Array<number> | null;
@@ -783,8 +841,8 @@ export interface TrainingRequest {
   enable_bucket?: boolean;
   /** Whether InspectPhotos looks for faces on photos of real people, and compares the people. Absent: it does if a photo needs a face and the base is not of drawn people. */
   face_checks?: "photos" | "off" | null;
-  /** Crop photos to the face and its surroundings; `align` also turns the eyes level. */
-  face_crop?: "none" | "crop" | "align";
+  /** Crop photos to the face and its surroundings; `align` also turns the eyes level. `auto` crops where the training finds faces of real people, and keeps other photos as they are. */
+  face_crop?: "none" | "auto" | "crop" | "align";
   /** Batches per optimiser step: the effect of a larger batch in the same memory. */
   gradient_accumulation_steps?: number;
   /** Recompute activations instead of storing them; absent: the training image's setting. */

@@ -24,6 +24,7 @@ Store = Literal[
     "drawn pictures",
     "job documents",
     "refused requests",
+    "data exports",
     "training plans",
     "checkpoints and adapters",
     "training logs",
@@ -43,7 +44,8 @@ Store = Literal[
 ]
 """What erasure empties. "endpoint memory and disk" counts the models with a marker in S3, at which
 every server looks; "warm pools" those that a training of the subject had left; "people" the
-sign-ins of a tenant."""
+sign-ins of a tenant. "data exports" are all archives of the tenant, whatever is erased of it: a
+copy may hold it."""
 
 STORES: tuple[Store, ...] = Store.__args__  # type: ignore[attr-defined]
 

@@ -52,7 +52,7 @@ REQUEST_FILE = "request.json"
 ACCEPTED_PREFIX = "accepted/"
 """Prefix of every job's normalised photos."""
 
-OWN_FOLDERS = ("accepted", "takedowns", "tenants", "unpacked")
+OWN_FOLDERS = ("accepted", "exports", "takedowns", "tenants", "unpacked")
 """Folders at the root that are ours; any other is a client's, who knows no tenants."""
 
 
@@ -99,6 +99,21 @@ def accepted_class_file(index: int) -> str:
 def takedown_prefix(case_id: str) -> str:
     """Prefix of a takedown's picture and report."""
     return f"{TAKEDOWNS_PREFIX}{case_id}/"
+
+
+def exports_prefix(tenant: str) -> str:
+    """Prefix of the archives with a tenant's data."""
+    return f"exports/{tenant}/"
+
+
+def export_key(tenant: str, export_id: str) -> str:
+    """Key of one archive; an ending of archives would start a training."""
+    return f"{exports_prefix(tenant)}{export_id}"
+
+
+def export_name(export_id: str) -> str:
+    """Name under which an archive is downloaded."""
+    return f"{export_id}.zip"
 
 
 TAKEDOWNS_PREFIX = "takedowns/"
@@ -170,6 +185,20 @@ def photos_manifest_key(plan_id: str) -> str:
 def checkpoints_prefix(plan_id: str) -> str:
     """Prefix in CheckpointConfig's S3Uri: SageMaker mirrors ``/opt/ml/checkpoints`` there."""
     return f"training/{plan_id}/checkpoints/"
+
+
+TRAINING_PREFIX = "training/"
+"""Prefix of what belongs to one plan each."""
+
+
+def state_prefix(plan_id: str, job_id: str) -> str:
+    """Prefix of a task's checkpoints while it is trained; with a sweep's rung they stay."""
+    return f"{checkpoints_prefix(plan_id)}{job_id}/{STATE_FOLDER}/"
+
+
+def states_manifest_key(plan_id: str) -> str:
+    """Key of SageMaker's ManifestFile for the ``state`` channel."""
+    return f"{TRAINING_PREFIX}{plan_id}/states.manifest"
 
 
 def tensorboard_prefix(plan_id: str) -> str:
@@ -374,6 +403,20 @@ def pictures_index(tenant: str) -> str:
     return f"pictures#{tenant}"
 
 
+EXPORT_ROWS = "export#"
+"""How the keys of the rows of exports begin."""
+
+
+def export_row(export_id: str) -> str:
+    """Key of the row of how an export stands."""
+    return f"{EXPORT_ROWS}{export_id}"
+
+
+def exports_index(tenant: str) -> str:
+    """Value of the index's key under which a tenant's exports stand."""
+    return f"exports#{tenant}"
+
+
 def takedown_row(case_id: str) -> str:
     """Key of the row of a takedown's case."""
     return f"takedown#{case_id}"
@@ -390,6 +433,9 @@ CAPTIONER_CHANNEL = "captioner"
 """Channel with a model that describes pictures; absent where the stack has none."""
 CLASS_IMAGES_CHANNEL = "prior"
 """Channel with class images; absent where no set is stored."""
+STATE_CHANNEL = "state"
+"""Channel with the last checkpoints of the rungs that tasks go on from; absent without any."""
+STATE_FOLDER = "state"
 PLAN_FILE = "plan.json"
 CLASS_IMAGES_FILE = "prior.json"
 CLASS_IMAGES_FOLDER = "priors"
