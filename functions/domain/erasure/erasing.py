@@ -40,7 +40,7 @@ def erase_stores(subject: ErasureSubject, services: ErasingServices) -> StoresEr
     Without time for all, the rest waits for the next call.
     """
     reach = reach_of(subject, services)
-    places = list(places_of(reach, services))
+    places = [*places_of(reach, services), *pushed_places(reach, services)]
     count_first(reach, places, services)
     for place in places:
         if not services.has_time():
@@ -117,13 +117,18 @@ def places_of(reach: Reach, services: ErasureServices) -> Iterator[Place]:
         yield Place("job documents", models, layout.job_prefix(job_id))
         yield Place("packages in the making", models, layout.staging_key(job_id))
         yield Place("packaged models", models, f"{layout.ENDPOINT_PREFIX}{job_id}-")
-        if services.hub_versions is not None:
-            pushed = layout.hub_prefix(reach.subject.tenant, job_id)
-            yield Place("pushed models", services.hub_versions, pushed)
     for plan_id in plans_of(reach):
         whole = is_whole(plan_id, reach.job_ids, services.models)
         prefixes = whole_plan(plan_id) if whole else part_of_plan(plan_id, reach, services)
         yield from (Place(store, models, prefix) for store, prefix in prefixes)
+
+
+def pushed_places(reach: Reach, services: ErasingServices) -> Iterator[Place]:
+    """Yield the models' folders in the operator's hub, where there is one."""
+    if services.hub_versions is not None:
+        for job_id in reach.job_ids:
+            pushed = layout.hub_prefix(reach.subject.tenant, job_id)
+            yield Place("pushed models", services.hub_versions, pushed)
 
 
 def uploaded_places(reach: Reach, services: ErasureServices) -> Iterator[Place]:
