@@ -61,6 +61,13 @@ RETENTION: tuple[Kept, ...] = (
         UPLOADS,
         "PhotoRetentionDays",
     ),
+    Kept(
+        "pictures that were too large for an answer of the endpoint",
+        "UploadsBucket",
+        "answers/",
+        "lifecycle",
+        timedelta(days=1),
+    ),
     Kept("old versions of uploads", "UploadsBucket", "", "noncurrent", timedelta(days=1)),
     Kept("unfinished uploads", "UploadsBucket", "", "unfinished", timedelta(days=1)),
     Kept("packages in the making", "ModelsBucket", "staging/", "lifecycle", timedelta(days=1)),
