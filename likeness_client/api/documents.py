@@ -1,5 +1,6 @@
 """The documents that callers send: every body of docs/openapi.json, by its name."""
 
+from contracts.documents.api.aliases import NewAlias, NewRating, Promotion
 from contracts.documents.api.estimates import NewEstimate
 from contracts.documents.api.keys import NewKey, Rotation
 from contracts.documents.api.models import NewApproval
@@ -12,14 +13,17 @@ from contracts.documents.upload.request import TrainingRequest
 __all__ = [
     "FileToUpload",
     "MoreFiles",
+    "NewAlias",
     "NewApproval",
     "NewEstimate",
     "NewKey",
     "NewPicture",
+    "NewRating",
     "NewTakedown",
     "NewTraining",
     "NewUpload",
     "OpenAiImages",
+    "Promotion",
     "Rotation",
     "TakedownAcceptance",
     "TakedownRefusal",

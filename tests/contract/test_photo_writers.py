@@ -140,6 +140,8 @@ FUNCTIONS = {
     ("metadata.encode", "save"): Writer(1, "photos", "memory"),
     ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
+    ("aliases.DynamoAliases.put", "put_item"): Writer(1, "text", "table"),
+    ("aliases.DynamoAliases.add", "update_item"): Writer(1, "text", "table"),
     ("api_table.add_document", "put_item"): Writer(1, "text", "table"),
     ("api_table.replace_document", "update_item"): Writer(1, "text", "table"),
     # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
@@ -153,6 +155,8 @@ FUNCTIONS = {
 }
 
 SERVING = {
+    # an answer that is too large to be sent; a lifecycle rule expires it after a day
+    ("pictures_bucket.S3Bucket.put", "put_object"): Writer(1, "photos", "uploads"),
     ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
@@ -269,7 +273,8 @@ def test_photos_are_written_nowhere_but_where_they_expire() -> None:
 
 def test_whatever_lies_in_the_uploads_bucket_expires() -> None:
     bucket = template()["Resources"]["UploadsBucket"]["Properties"]
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    rule, *sooner = bucket["LifecycleConfiguration"]["Rules"]
+    assert all(one["ExpirationInDays"] == 1 for one in sooner)
     assert rule["Status"] == "Enabled"
     assert rule["ExpirationInDays"] == {"Ref": "PhotoRetentionDays"}
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}

@@ -38,7 +38,8 @@ EVENTS = dict(events())
 
 
 def test_uploaded_photos_and_their_old_versions_expire() -> None:
-    (rule,) = BUCKETS["UploadsBucket"]["LifecycleConfiguration"]["Rules"]
+    rule, answers = BUCKETS["UploadsBucket"]["LifecycleConfiguration"]["Rules"]
+    assert (answers["Prefix"], answers["ExpirationInDays"]) == ("answers/", 1)
     assert rule["Status"] == "Enabled"
     assert not {"Prefix", "Filter", "TagFilters"} & set(rule), "every object of the bucket"
     assert rule["ExpirationInDays"] == {"Ref": "PhotoRetentionDays"}
@@ -161,10 +162,11 @@ PHOTOS = {
         "tenants/*",
         "unpacked/*",
         "accepted/*",
+        "answers/*",
         "tenants/*/pictures.json",
         "tenants/*/order.json",
     },
-    "DrawPictureFunction": {"tenants/*/pictures/pic_*"},
+    "DrawPictureFunction": {"tenants/*/pictures/pic_*", "answers/*"},
 }
 """Who may touch photos, and where."""
 

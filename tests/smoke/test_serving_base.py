@@ -23,10 +23,10 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
+from contracts.documents.package import PackageCard
 from contracts.marks.marking import Marked, Marker, Origin, Output
 from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
-from serving.adapters.mixing import read_tenant
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
 from serving.engine.engine import Engine
@@ -401,6 +401,8 @@ def large_base(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Base, Memor
     monkeypatch.setattr("serving.service.MAX_INLINE_BYTES", 10)
     base, bucket = Base(MemoryArtist(), root), MemoryBucket()
     base.service.bucket = bucket
+    card = PackageCard(tenant_sha256="7" * 64, adapter=True)
+    (make_folder(root, "1").parent / "package.json").write_text(card.model_dump_json())
     return base, bucket
 
 
@@ -415,7 +417,7 @@ def test_a_large_answer_is_stored_for_its_tenant_and_has_links(
     ((files, kind, owner),) = bucket.kept
     assert [file[:2] for file in files] == [b"\xff\xd8"] * 2
     assert (kind, owner.job_ids) == ("jpeg", {"job-1"})
-    assert owner.tenant == read_tenant(make_folder(tmp_path, "1"))
+    assert owner.tenant == "7" * 64
     again = base.draw(asked)
     assert (again.info.cached, len(bucket.kept)) == (True, 2), "from memory, with new links"
 
