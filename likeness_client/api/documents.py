@@ -2,6 +2,7 @@
 
 from contracts.documents.api.aliases import NewAlias, NewRating, Promotion
 from contracts.documents.api.estimates import NewEstimate
+from contracts.documents.api.exports import NewExport
 from contracts.documents.api.keys import NewKey, Rotation
 from contracts.documents.api.models import NewApproval
 from contracts.documents.api.pictures import NewPicture, OpenAiImages
@@ -16,6 +17,7 @@ __all__ = [
     "NewAlias",
     "NewApproval",
     "NewEstimate",
+    "NewExport",
     "NewKey",
     "NewPicture",
     "NewRating",

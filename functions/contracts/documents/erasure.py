@@ -25,6 +25,7 @@ Store = Literal[
     "large answers",
     "job documents",
     "refused requests",
+    "data exports",
     "training plans",
     "checkpoints and adapters",
     "training logs",
@@ -41,7 +42,8 @@ Store = Literal[
     "api rows",
 ]
 """What erasure empties. "endpoint memory and disk" counts the models with a marker in S3, at which
-every server looks; "warm pools" those that a training of the subject had left."""
+every server looks; "warm pools" those that a training of the subject had left. "data exports" are
+all archives of the tenant, whatever is erased of it: a copy may hold it."""
 
 STORES: tuple[Store, ...] = Store.__args__  # type: ignore[attr-defined]
 

@@ -6,6 +6,7 @@ from http_api.routes import (
     consents,
     erasure,
     estimates,
+    exports,
     jobs,
     keys,
     models,
@@ -30,6 +31,7 @@ ROUTERS = (
     audit.router,
     takedowns.router,
     consents.router,
+    exports.router,
     webhooks.router,
     openapi.router,
 )
