@@ -547,6 +547,7 @@ def add_base_add(parts: Commands) -> None:
         "config": "a FILE's configs and tokenizers, from a diffusers folder of the same model",
         "tokenizer": "a FILE's tokenizer: a folder, or OpenAI's bpe_simple_vocab_16e6.txt.gz",
         "judge": "the judge of likeness, which is copied into the base",
+        "clip": "a CLIP model of transformers that scores prompt following, copied into the base",
     }
     for name, words in folders.items():
         add.add_argument(f"--{name}", type=Path, metavar="PATH", help=words)

@@ -199,6 +199,7 @@ CLIENT = {
     ("add.convert_file", "copytree"): Writer(1, "weights", "caller"),
     ("add.convert_file", "write_text"): Writer(1, "text", "caller"),
     ("add.copy_judge", "copytree"): Writer(1, "weights", "caller"),
+    ("add.copy_clip", "copytree"): Writer(1, "weights", "caller"),
     ("add.correct_prediction", "write_text"): Writer(1, "text", "caller"),
     ("add.write_configs", "copyfile"): Writer(1, "text", "caller"),
     ("add.write_configs", "write_text"): Writer(1, "text", "caller"),
@@ -216,6 +217,11 @@ CLIENT = {
 
 DEMO = {
     ("__main__.Demo._show_pictures", "save"): Writer(1, "photos", "laptop"),
+    ("__main__.Demo._show_rejected", "write_bytes"): Writer(1, "drawn", "laptop"),
+    ("own_base.fitted", "write_text"): Writer(1, "text", "laptop"),
+    ("own_base.for_drawings", "copyfile"): Writer(1, "weights", "laptop"),
+    ("own_base.for_drawings", "copytree"): Writer(1, "weights", "laptop"),
+    ("own_base.link_files", "symlink_to"): Writer(1, "weights", "laptop"),
     # what a demo trained, kept for the next: files of the models bucket, which hold no photo
     ("ending.save_all", "save"): Writer(1, "weights", "laptop"),
     ("kept.Kept._write", "replace"): Writer(1, "weights", "laptop"),

@@ -845,8 +845,8 @@ export interface TrainingRequest {
   enable_bucket?: boolean;
   /** Whether InspectPhotos looks for faces on photos of real people, and compares the people. Absent: it does if a photo needs a face and the base is not of drawn people. */
   face_checks?: "photos" | "off" | null;
-  /** Crop photos to the face and its surroundings; `align` also turns the eyes level. */
-  face_crop?: "none" | "crop" | "align";
+  /** Crop photos to the face and its surroundings; `align` also turns the eyes level. `auto` crops where the training finds faces of real people, and keeps other photos as they are. */
+  face_crop?: "none" | "auto" | "crop" | "align";
   /** Batches per optimiser step: the effect of a larger batch in the same memory. */
   gradient_accumulation_steps?: number;
   /** Recompute activations instead of storing them; absent: the training image's setting. */
