@@ -65,8 +65,13 @@ def _openai(ids: Ids) -> object:
     return {"model": ids["model_id"], "prompt": "a photo of sks person"}
 
 
+def _alias(ids: Ids) -> object:
+    return {"name": "b1", "versions": [{"model_id": ids["model_id"], "weight": 1}]}
+
+
 IN_BODIES: dict[str, Callable[[Ids], object]] = {
     "/v1/models": _training,
+    "/v1/aliases": _alias,
     "/v1/images/generations": _openai,
 }
 """Doors whose body names a thing of the tenant."""

@@ -164,11 +164,12 @@ PHOTOS = {
         "tenants/*",
         "unpacked/*",
         "accepted/*",
+        "answers/*",
         "exports/*",
         "tenants/*/pictures.json",
         "tenants/*/order.json",
     },
-    "DrawPictureFunction": {"tenants/*/pictures/pic_*"},
+    "DrawPictureFunction": {"tenants/*/pictures/pic_*", "answers/*"},
     # All but our own folders, which it is denied (test_layout.py): an operator maps any other.
     "MoveUploadFunction": {"*", "tenants/*/uploads/*"},
 }
