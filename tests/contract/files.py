@@ -30,6 +30,7 @@ BESIDE_THE_STATES = {
     "publish_status",
     "studio",
     "find_marked_model",
+    "log_experiment",
     "decide_takedown",
     "watch_takedowns",
 }
