@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.workflow.__main__ import STUB_IMAGE, images
+from bench.workflow.__main__ import images
 from local import deployment, sagemaker
 from local.cloud.paths import ROOT
 from local.cloud.server import serve
@@ -90,7 +90,5 @@ def _no_message_too_many(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def quick_training(stack: Stack) -> Iterator[None]:
     """Use the stub trainer for one test."""
-    settings = stack.settings("launch-training")
-    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{STUB_IMAGE}:1"})
-    yield
-    stack.configure("launch-training", settings)
+    with stack.stub_trainer():
+        yield
