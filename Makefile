@@ -382,7 +382,7 @@ format: ## format the code, and mend what the linter can mend by itself
 	$(TOOLS)/ruff format --no-cache .
 
 # Scripts that write committed files; with --check they compare only.
-GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/openapi.py docs/clients.py docs/map.py
+GENERATORS := statemachine/assemble.py docs/diagram.py docs/schemas.py docs/settings.py docs/hosting.py docs/doctor.py docs/openapi.py docs/clients.py docs/data_flow.py docs/map.py
 
 generated: ## write the committed files that scripts make: state machines, diagrams, schemas, tables, map
 	@$(call ready,lint,tools/.lint)

@@ -30,6 +30,7 @@ from likeness_client.doctor.command import Question, SamConfigError, check_names
 from likeness_client.erase import NoSubjectError, NotErasedError, run_erase, run_receipt
 from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
+from likeness_client.export import NoExportError, NotExportedError, run_export
 from likeness_client.folder import NoFolderError
 from likeness_client.functions import FunctionFailedError
 from likeness_client.imports import NotImportedError, import_lora
@@ -67,7 +68,7 @@ class UsageError(Exception):
 
 NOT_AS_GIVEN = (
     *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
-    *(NotVerifiedError, SamConfigError, UnknownJobError),
+    *(NoExportError, NotVerifiedError, SamConfigError, UnknownJobError),
     *(keys.NoApiError, keys.NotAKeyError),
 )
 """What the command names is not there."""
@@ -75,7 +76,7 @@ NOT_AS_GIVEN = (
 ANSWERS = (
     *(BaseRefusedError, FunctionFailedError, GenerationError, NotAskedError),
     *(NotConfirmedError, NotDecidedError, NotErasedError, NotImportedError, NotMeasuredError),
-    *(NotUninstalledError, signed_api.ApiRefusedError),
+    *(NotExportedError, NotUninstalledError, signed_api.ApiRefusedError),
 )
 """The answer is no, or AWS could not be asked."""
 
@@ -363,6 +364,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "cancel": run_cancel,
     "erase": run_erase,
     "receipt": run_receipt,
+    "export": run_export,
     "models": run_models,
     "generate": run_generate,
     "replay": run_replay,

@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_import(commands)
     add_erase(commands)
     add_receipt(commands)
+    add_export(commands)
     add_models(commands)
     add_generate(commands)
     add_verify(commands)
@@ -246,6 +247,34 @@ def add_receipt(commands: Commands) -> None:
         "--key",
         default=os.environ.get("LIKENESS_RECEIPT_KEY"),
         help="the stack's output ReceiptKeyArn, also $LIKENESS_RECEIPT_KEY",
+    )
+
+
+def add_export(commands: Commands) -> None:
+    """Add ``likeness export``."""
+    export = add_command(
+        commands, "export", "Save everything that is held about a tenant or a person in one zip"
+    )
+    export.add_argument(
+        "tenant", metavar="TENANT", help="as in the upload's prefix; alone: all of it"
+    )
+    export.add_argument(
+        "--person", metavar="ID", help="only what this person has agreed to: given_by of consents"
+    )
+    export.add_argument("--upload", metavar="UPLOAD", help="only this upload and its models")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to save it")
+    export.add_argument(
+        "--patience",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="how long to wait for the archive (default: %(default)s)",
+    )
+    export.add_argument(
+        "--function",
+        default=os.environ.get("LIKENESS_EXPORT_FUNCTION", "likeness-export-data"),
+        help="the stack's output ExportFunctionName, also $LIKENESS_EXPORT_FUNCTION"
+        " (default: %(default)s)",
     )
 
 

@@ -4,16 +4,22 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 
+from contracts.documents.export import ExportSubject
 from contracts.documents.package import TargetModel
 from contracts.shared import layout
 from contracts.shared.names import build_training_job_name
+from domain.exporting.asking import new_row
 
 EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution:likeness-train-adapter:"
 """How ARNs of the workflow begin; Step Functions does not know those of seeded jobs any more."""
+
+
+SEEDED_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Places:
     models: str
     jobs_table: str
     models_table: str
+    api_table: str
     queue_url: str
 
     @classmethod
@@ -34,6 +41,7 @@ class Places:
             outputs["ModelsBucketName"],
             outputs["JobsTableName"],
             outputs["ModelsTableName"],
+            outputs["ApiTableName"],
             outputs["DeadLetterQueueUrl"],
         )
 
@@ -61,6 +69,11 @@ class Person:
     def plan_id(self) -> str:
         """A plan that trains the first model together with a neighbour's."""
         return hashlib.sha256(f"plan of {self.tenant}".encode()).hexdigest()[:32]
+
+    @property
+    def export_id(self) -> str:
+        """An export whose archive holds everything once more."""
+        return f"exp_{hashlib.sha256(self.tenant.encode()).hexdigest()[:24]}"
 
     def body(self, number: int) -> bytes:
         """Return the bytes of photo ``number``."""
@@ -113,6 +126,7 @@ def objects(person: Person, places: Places, neighbour: str) -> Iterator[tuple[st
         accepted = layout.accepted_prefix(job_id) + layout.accepted_photo_file(number)
         yield places.uploads, accepted, person.body(number)
     yield places.models, layout.problems_key(person.tenant, "u0"), text
+    yield places.uploads, layout.export_key(person.tenant, person.export_id), person.body(3)
     drawn = layout.pictures_prefix(person.tenant, "a1")
     yield places.uploads, drawn + layout.picture_file(0, "png"), person.body(2)
     for job_id in person.job_ids:
@@ -161,6 +175,11 @@ def task(job_id: str, prompt: str) -> dict[str, Any]:
 def rows(person: Person, places: Places) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield table and row of everything that the tables have about the person."""
     now = "2026-11-28T12:00:00+00:00"
+    exported = new_row(person.export_id, ExportSubject(tenant=person.tenant), SEEDED_AT)
+    yield places.api_table, {
+        "row": layout.export_row(exported.export_id), "created_at": now,
+        "tenant": layout.exports_index(person.tenant), "document": exported.model_dump_json(),
+    }  # fmt: skip
     for number, job_id in enumerate(person.job_ids):
         upload = f"u{number}"
         plan_id = person.plan_id if number == 0 else job_id

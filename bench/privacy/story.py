@@ -122,6 +122,8 @@ def through_api(client: Client, job_id: str) -> None:
     client.ask("POST", "/v1/takedowns", report | {"picture": picture, "words": report["contact"]})
     client.ask("POST", f"/v1/models/{job_id}/pictures", order | {"style": CANARIES["query"]})
     client.ask("POST", "/v1/images/generations", order | {"model": job_id, "n": 99})
+    copy = client.ask("POST", "/v1/exports", {})
+    until(lambda: client.ask("GET", f"/v1/exports/{copy['id']}")["status"] == "succeeded")
 
 
 def wait(client: Client, upload: str) -> str:

@@ -13,10 +13,12 @@ import boto3
 from boto3.dynamodb.conditions import Attr, Key
 
 from aws import settings
+from aws.api_table import DOCUMENT
 from aws.clients import CONFIG
 from aws.jobs.cost_records import DynamoRows
 from aws.jobs.table import notice_row
 from contracts.documents.erasure import ErasureSubject, Store
+from contracts.documents.export import ExportRow
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 from contracts.shared import layout
@@ -146,6 +148,17 @@ class DynamoErasures(DynamoTombstones):
             )
             items += page["Items"]
         return [item["model_id"] for item in items]
+
+    def exporting(self, tenant: str) -> list[str]:
+        """Return the ends of the leases of the tenant's exports that are written now.
+
+        The index may be late, so the table itself is read.
+        """
+        own = Attr("row").begins_with(layout.EXPORT_ROWS) & Attr("tenant").eq(
+            layout.exports_index(tenant)
+        )
+        rows = (ExportRow.model_validate_json(row[DOCUMENT]) for row in _scan(self._api, own))
+        return [row.busy_until for row in rows if row.busy_until is not None]
 
     def count_api_rows(self, words: Sequence[str]) -> int:
         """Return how many rows of the HTTP API name a tenant or a model, such as keys."""

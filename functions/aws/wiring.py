@@ -1,28 +1,37 @@
 """The services of the functions around a training, made from the environment."""
 
 from collections.abc import Callable
+from datetime import datetime
 from time import monotonic
 
 from pydantic import ValidationError
 
 from aws import settings
+from aws.api_keys import DynamoApiKeys
+from aws.audit import DynamoAudit
 from aws.callbacks import StepFunctionsCallbacks
 from aws.consents import DynamoConsents
 from aws.dead_letters import SqsDeadLetters
 from aws.erasures import DynamoErasures
 from aws.executions import StepFunctionsExecutions
+from aws.exports import DynamoExports, S3Archives, S3Reader
+from aws.front_door import DynamoApprovals
 from aws.jobs.table import DynamoJobs
 from aws.marks import marks_from_env
+from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
+from aws.pictures import DynamoPictures
 from aws.rate_limit import RateLimiter
 from aws.signer import KmsSigner
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
 from aws.versions import S3Versions
 from aws.warm_pools import SageMakerWarmPools
+from aws.webhooks import DynamoWebhooks
 from contracts.shared.thresholds import IntakeThresholds
 from domain.erasure.receipts import ReceiptServices
 from domain.erasure.services import ErasingServices, StoppingServices
+from domain.exporting.services import ExportServices
 from domain.notices.services import NoticeServices
 from domain.ports.notifier import Notifier
 from domain.pricing.agreement import PricingServices
@@ -129,6 +138,30 @@ def erasing_services() -> ErasingServices:
         dead_letters=SqsDeadLetters.from_env(),
         pools=SageMakerWarmPools.from_env(),
         has_time=time_for(ERASING_SECONDS),
+    )
+
+
+def export_services(now: Callable[[], datetime]) -> ExportServices:
+    """Return what exporting somebody's data needs."""
+    return ExportServices(
+        erasures=DynamoErasures.from_env(),
+        uploads=S3Storage.from_env("UPLOADS_BUCKET"),
+        models=S3Storage.from_env("MODELS_BUCKET"),
+        uploads_versions=S3Versions.from_env("UPLOADS_BUCKET"),
+        models_versions=S3Versions.from_env("MODELS_BUCKET"),
+        exports=DynamoExports.from_env(),
+        archives=S3Archives.from_env(),
+        upload_files=S3Reader.from_env("UPLOADS_BUCKET"),
+        model_files=S3Reader.from_env("MODELS_BUCKET"),
+        model_rows=DynamoModels.from_env(),
+        consents=DynamoConsents.from_env(),
+        audit=DynamoAudit.from_env(),
+        keys=DynamoApiKeys.from_env(),
+        webhooks=DynamoWebhooks.from_env(),
+        pictures=DynamoPictures.from_env(),
+        approvals=DynamoApprovals.from_env(),
+        log_retention_days=settings.number("LOG_RETENTION_DAYS"),
+        now=now,
     )
 
 

@@ -1029,6 +1029,13 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         False,
     ),
+    "export_too_large": CodeEntry(
+        "The data do not fit into one archive",
+        "An archive of exported data holds at most 10 GB.",
+        "Export one person (given_by) or one upload (upload_id) at a time.",
+        "owner",
+        False,
+    ),
     "too_many_webhooks": CodeEntry(
         "The tenant has as many webhooks as it may have",
         "A tenant may have ten webhooks.",

@@ -14,6 +14,7 @@ from aws.bases import bases_from_env
 from aws.consent import consent_rules_from_env
 from aws.consents import DynamoConsents
 from aws.eraser import LambdaEraser
+from aws.exports import DynamoExports, LambdaExporter
 from aws.front_door import (
     DynamoApprovals,
     DynamoShortMemory,
@@ -89,5 +90,7 @@ def _services() -> Services:
         ),
         consent=consent_rules_from_env(),
         consents=DynamoConsents.from_env(),
+        exports=DynamoExports.from_env(),
+        exporter=LambdaExporter.from_env(),
         pricing=Pricing(settings.text("TRAINING_INSTANCE_TYPE"), prices_from_env()),
     )

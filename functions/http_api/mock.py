@@ -14,6 +14,7 @@ from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.audit import AuditEntry
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureAnswer, ErasureSubject
+from contracts.documents.export import ExportInput, ExportRow
 from contracts.documents.model import ModelRecord
 from contracts.documents.record import JobRecord, Status
 from contracts.documents.status import Cancellation, UploadRow
@@ -250,6 +251,32 @@ class MockConsents:
         """Nothing is there to be taken back."""
 
 
+class MockExports:
+    """Nothing was exported; a mock key sees no real archive."""
+
+    def add(self, _row: ExportRow) -> None:
+        """Forget it."""
+
+    def get(self, _export_id: str) -> ExportRow | None:
+        """Return that there is none."""
+        return None
+
+    def of(self, tenant: str, limit: int, before: str | None) -> list[ExportRow]:  # noqa: ARG002
+        """Return that there is none."""
+        return []
+
+    def replace(self, before: ExportRow, after: ExportRow) -> bool:  # noqa: ARG002
+        """Forget the change."""
+        return True
+
+
+class MockExporter:
+    """Reads nobody's data."""
+
+    def start(self, given: ExportInput) -> None:
+        """Forget it."""
+
+
 class MockEraser:
     """Erases nothing: every subject is said to be going."""
 
@@ -268,6 +295,8 @@ def mocked(services: Services, tenant: str) -> Services:
         eraser=MockEraser(),
         takedowns=MockTakedowns(),
         consents=MockConsents(),
+        exports=MockExports(),
+        exporter=MockExporter(),
         models=MockModels(),
         jobs=stores,
         uploads=MockBucket(),

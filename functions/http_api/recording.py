@@ -11,8 +11,9 @@ from contracts.documents.api.callers import Caller
 from domain.audit.entries import Deed, record
 from http_api.services import Services
 
-READS = frozenset({"GET /v1/models/{model_id}/files"})
-"""Addresses whose reading is recorded too: whoever has a model's files has the model."""
+READS = frozenset({"GET /v1/models/{model_id}/files", "GET /v1/exports/{export_id}/file"})
+"""Addresses whose reading is recorded too: whoever has a model's files has the model, and whoever
+has an archive has everything."""
 
 ANSWERED = ("id", "erasure_id")
 """Fields of an answer that name what was made."""

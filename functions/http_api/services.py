@@ -12,6 +12,7 @@ from domain.ports.bases import Bases
 from domain.ports.consents import Consents
 from domain.ports.decoder import Decoder
 from domain.ports.erasure import Eraser, VersionedBucket
+from domain.ports.exports import Exporter, Exports
 from domain.ports.front_door import (
     Approvals,
     Canceller,
@@ -42,6 +43,8 @@ class Limits:
     """Takedown reports from one network address."""
     reports_per_day: int = 1000
     """Takedown reports of all; each stores a picture."""
+    exports_per_day: int = 20
+    """Archives of a tenant; each reads all that it has."""
     quotas: Quotas = NO_QUOTAS
     approval_required: bool = False
     """Whether only approved models draw."""
@@ -90,6 +93,8 @@ class Services:
     pricing: Pricing
     consent: ConsentRules
     consents: Consents
+    exports: Exports
+    exporter: Exporter
     limits: Limits = Limits()
     now: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep

@@ -1,6 +1,7 @@
 """The documents that callers send: every body of docs/openapi.json, by its name."""
 
 from contracts.documents.api.estimates import NewEstimate
+from contracts.documents.api.exports import NewExport
 from contracts.documents.api.keys import NewKey, Rotation
 from contracts.documents.api.models import NewApproval
 from contracts.documents.api.pictures import NewPicture, OpenAiImages
@@ -14,6 +15,7 @@ __all__ = [
     "MoreFiles",
     "NewApproval",
     "NewEstimate",
+    "NewExport",
     "NewKey",
     "NewPicture",
     "NewTakedown",

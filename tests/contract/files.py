@@ -26,6 +26,7 @@ BESIDE_THE_STATES = {
     "reconcile",
     "request_erasure",
     "expire_photos",
+    "export_data",
     "release_endpoint",
     "publish_status",
     "studio",

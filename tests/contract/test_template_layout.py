@@ -28,6 +28,7 @@ LAYOUT = {
         layout.unpacked_prefix("t", "u"),
         layout.accepted_prefix("j"),
         layout.takedown_prefix("c"),
+        layout.export_key("t", "e"),
     },
     "ModelsBucket": {
         layout.accepted_upload_key("j"),
@@ -181,6 +182,11 @@ def test_what_starts_the_workflow_starts_it_in_any_case() -> None:
 def test_kept_pictures_start_no_training() -> None:
     kept = layout.pictures_prefix("acme", "a1") + layout.PICTURES_FILE
     assert not kept.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+
+
+def test_an_archive_of_exported_data_starts_no_training() -> None:
+    key = layout.export_key("acme", f"exp_{0:024x}")
+    assert not key.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
 
 
 def test_follow_training_hears_of_exactly_what_a_training_job_reports() -> None:

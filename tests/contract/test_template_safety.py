@@ -38,9 +38,9 @@ EVENTS = dict(events())
 
 
 def test_uploaded_photos_and_their_old_versions_expire() -> None:
-    (rule,) = BUCKETS["UploadsBucket"]["LifecycleConfiguration"]["Rules"]
-    assert rule["Status"] == "Enabled"
-    assert not {"Prefix", "Filter", "TagFilters"} & set(rule), "every object of the bucket"
+    rules = BUCKETS["UploadsBucket"]["LifecycleConfiguration"]["Rules"]
+    (rule,) = (one for one in rules if not {"Prefix", "Filter", "TagFilters"} & set(one))
+    assert {one["Status"] for one in rules} == {"Enabled"}
     assert rule["ExpirationInDays"] == {"Ref": "PhotoRetentionDays"}
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
@@ -153,7 +153,8 @@ def objects_of(function: str, bucket: str) -> set[str]:
 PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
-    "HttpApiFunction": {"tenants/*", "takedowns/*"},
+    "HttpApiFunction": {"tenants/*", "takedowns/*", "exports/*"},
+    "ExportDataFunction": {"tenants/*", "unpacked/*", "accepted/*", "exports/*"},
     "FindMarkedModelFunction": {"takedowns/*"},
     "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     # It deletes them, and reads no photo: of what is read only these documents are there.
@@ -161,6 +162,7 @@ PHOTOS = {
         "tenants/*",
         "unpacked/*",
         "accepted/*",
+        "exports/*",
         "tenants/*/pictures.json",
         "tenants/*/order.json",
     },
@@ -180,6 +182,18 @@ def test_no_right_of_a_function_is_for_a_whole_bucket_or_every_action(function: 
         assert "*" not in objects_of(function, bucket)
     actions = [action for s in rights(function) for action in as_list(s["Action"])]
     assert not [action for action in actions if action.endswith("*")]
+
+
+def test_who_exports_reads_everything_and_writes_archives_alone() -> None:
+    writing = {"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}
+    changed = [
+        s["Resource"] for s in rights("ExportDataFunction") if writing & {*as_list(s["Action"])}
+    ]
+    assert changed == [{"Fn::Sub": "${UploadsBucket.Arn}/exports/*"}]
+    stored = [s for s in rights("ExportDataFunction") if "dynamodb:UpdateItem" in s["Action"]]
+    assert [s["Condition"]["ForAllValues:StringLike"] for s in stored] == [
+        {"dynamodb:LeadingKeys": ["export#*"]}
+    ]
 
 
 def test_one_function_stands_behind_the_authorizer() -> None:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from botocore.exceptions import ClientError
 
 from contracts.documents.erasure import ErasureSubject, SignedReceipt
+from contracts.documents.export import ExportManifest
 from contracts.shared import layout
 from local.demo.upload import TENANT
 from tests.cloud import eventually
@@ -55,6 +57,7 @@ def test_an_erased_upload_is_gone_with_its_model_and_never_comes_back(
     half = layout.upload_prefix(TENANT, "forget-me") + "half.jpg"
     s3.create_multipart_upload(Bucket=bucket, Key=half)
     assert keys_naming(stack, "/forget-me/", job_id)
+    is_exported(stack, tmp_path / "copy.zip", given)
     receipt = tmp_path / "receipt.json"
     answer = stack.likeness(
         *(
@@ -77,6 +80,7 @@ def test_an_erased_upload_is_gone_with_its_model_and_never_comes_back(
     assert f'"{job_id}"' not in rows(stack)
     signed = SignedReceipt.model_validate_json(receipt.read_bytes())
     counts = {store.store: store.found for store in signed.receipt.stores}
+    assert (counts["data exports"], keys_naming(stack, f"exports/{TENANT}/")) == (1, [])
     assert counts["uploaded files"] == len(given) + 1
     assert counts["unfinished uploads"] == counts["packaged models"] == counts["model rows"] == 1
     key = "--key", stack.outputs["ReceiptKeyArn"]
@@ -84,6 +88,23 @@ def test_an_erased_upload_is_gone_with_its_model_and_never_comes_back(
     receipt.write_text(receipt.read_text().replace('"jobs": 1', '"jobs": 2'))
     assert "NOT SIGNED" in stack.likeness("receipt", "verify", str(receipt), *key)
     late_event_revives_nothing(stack)
+
+
+def is_exported(stack: Stack, copy: Path, given: dict[str, bytes]) -> None:
+    """The person whose upload it is gets everything in one archive, somebody else nothing."""
+    answer = stack.likeness("export", TENANT, "--upload", "forget-me", "--out", str(copy))
+    assert "sha256" in answer, answer
+    with ZipFile(copy) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = ExportManifest.model_validate_json(files["manifest.json"])
+    assert set(given.values()) <= set(files.values())
+    endings = {one.name.rpartition("/")[2] for one in manifest.files}
+    assert {"pytorch_lora_weights.safetensors", "accepted.json"} <= endings
+    stores = {one.store: one for one in manifest.stores}
+    assert [one for one in stores.values() if one.why is None and one.held != one.exported] == []
+    assert (stores["packaged models"].held, stores["model rows"].exported) == (1, 1)
+    answer = stack.likeness("export", TENANT, "--person", "nobody", "--out", str(copy))
+    assert answer.startswith("likeness: "), answer
 
 
 def late_event_revives_nothing(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """The HTTP API of the deployed stack: keys, people, and nobody."""
 
 import base64
+import io
 import json
 import urllib.error
 import urllib.request
@@ -8,11 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
+from zipfile import ZipFile
 
 import pytest
 
 from likeness_client import ApiError, LikenessApi, NewPicture
 from local.front_door import address, make_key
+from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, photos
 
 PASSWORD = "Correct-horse-battery-9"
@@ -133,8 +136,25 @@ def test_from_a_key_to_the_files_of_a_model(stack: Stack) -> None:
     assert ask(stack, f"/v1/jobs/{job_id}:cancel", key, "POST").body["outcome"] == "too_late"
     assert ask(stack, "/v1/usage", key).body["succeeded"] == 1
     pictures_are_drawn(stack, job_id, key, stranger)
+    data_are_exported(stack, job_id, key, stranger)
     everything_is_written_down(stack, job_id, key, stranger)
     assert ask(stack, "/v1/openapi.json").body["openapi"].startswith("3.1")
+
+
+def data_are_exported(stack: Stack, job_id: str, key: str, stranger: str) -> None:
+    """The tenant's archive is begun, waited for, and downloaded by its link."""
+    made = ask(stack, "/v1/exports", key, "POST", {})
+    place = f"/v1/exports/{made.body['id']}"
+    assert (made.status, ask(stack, place, stranger).status) == (202, 404)
+    eventually(lambda: ask(stack, place, key).body["status"] == "succeeded")
+    link = ask(stack, f"{place}/file", key).body
+    with urllib.request.urlopen(link["url"], timeout=60) as answer:  # noqa: S310
+        body = answer.read()
+    assert sha256(body).hexdigest() == link["sha256"]
+    with ZipFile(io.BytesIO(body)) as archive:
+        assert job_id in archive.read("records/models.json").decode()
+        assert b'"action": "training.accepted"' in archive.read("records/audit.json")
+        assert b"secret_sha256" not in archive.read("records/keys.json")
 
 
 def everything_is_written_down(stack: Stack, job_id: str, key: str, stranger: str) -> None:

@@ -8,6 +8,7 @@ from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 from domain.ports.erasure import DuePhotos, Erasure, Held, TenantRows
+from tests.fakes.exports import MemoryExports
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.models import MemoryModels
 from tests.fakes.storage import MemoryStorage
@@ -23,6 +24,7 @@ class MemoryErasures:
         self.models = models or MemoryModels()
         self.rows: dict[str, Erasure] = {}
         self.api_rows: list[str] = []
+        self.exports = MemoryExports()
         self.leases: dict[tuple[str, str], str | None] = {}
 
     def is_erased(self, *subjects: ErasureSubject) -> bool:
@@ -83,6 +85,10 @@ class MemoryErasures:
 
     def models_of(self, tenant: str) -> list[str]:
         return [name for owner, name in self.models.rows if owner == tenant]
+
+    def exporting(self, tenant: str) -> list[str]:
+        rows = (row for row in self.exports.rows.values() if row.subject.tenant == tenant)
+        return [row.busy_until for row in rows if row.busy_until is not None]
 
     def count_api_rows(self, words: Sequence[str]) -> int:
         return sum(row in words for row in self.api_rows)

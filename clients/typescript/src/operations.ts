@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewExport, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
@@ -42,6 +42,11 @@ export class Operations extends Transport {
   /** Return what a training on so many photos would take and cost; nothing is stored or begun. `POST /v1/estimates` */
   createEstimate(body: NewEstimate, options: CallOptions = {}): Promise<EstimateView> {
     return this.ask<EstimateView>("POST", "/v1/estimates", options, undefined, body);
+  }
+
+  /** Begin an archive of everything that is held: photos, models, pictures, consents, records. It takes up to 15 minutes. Ask `GET /v1/exports/{id}` until it has succeeded. The archive is kept for seven days. `POST /v1/exports` */
+  createExport(body: NewExport, options: CallOptions = {}): Promise<ExportView> {
+    return this.ask<ExportView>("POST", "/v1/exports", options, undefined, body);
   }
 
   /** Return a new key; a key can give away only the scopes that it has. `POST /v1/keys` */
@@ -97,6 +102,16 @@ export class Operations extends Transport {
   /** Return the reporter's words and a link to the picture; the scope is `operate`. `GET /v1/takedowns/{case_id}/evidence` */
   getEvidence(caseId: string, options: CallOptions = {}): Promise<TakedownEvidence> {
     return this.ask<TakedownEvidence>("GET", `/v1/takedowns/${part(caseId)}/evidence`, options);
+  }
+
+  /** Return how an export stands. `GET /v1/exports/{export_id}` */
+  getExport(exportId: string, options: CallOptions = {}): Promise<ExportView> {
+    return this.ask<ExportView>("GET", `/v1/exports/${part(exportId)}`, options);
+  }
+
+  /** Return a link to the archive, good for 15 minutes. The audit trail says who has asked. `GET /v1/exports/{export_id}/file` */
+  getExportFile(exportId: string, options: CallOptions = {}): Promise<ExportFile> {
+    return this.ask<ExportFile>("GET", `/v1/exports/${part(exportId)}/file`, options);
   }
 
   /** Return a link to every file of a model, with its hash. `GET /v1/models/{model_id}/files` */
@@ -167,6 +182,11 @@ export class Operations extends Transport {
   /** Return the tenant's entries, the newest first; they hold ids, never a prompt or a name. `GET /v1/audit` */
   listEntries(options: { limit?: number; after?: string } & CallOptions = {}): Promise<AuditPage> {
     return this.ask<AuditPage>("GET", "/v1/audit", options, { limit: options.limit, after: options.after });
+  }
+
+  /** Return the tenant's exports, the newest first. `GET /v1/exports` */
+  listExports(options: { limit?: number; after?: string } & CallOptions = {}): Promise<ExportPage> {
+    return this.ask<ExportPage>("GET", "/v1/exports", options, { limit: options.limit, after: options.after });
   }
 
   /** Return the tenant's jobs, the newest first. `GET /v1/jobs` */

@@ -105,7 +105,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows";
 }
 
 /** Answer of request_erasure. */
@@ -156,6 +156,44 @@ export interface ExpiringStore {
   gone_at: string | null;
   holds: string;
   store: string;
+}
+
+/** A link to the archive of an export. */
+export interface ExportFile {
+  /** When the link ends; ask again for a new one. */
+  expires_at: string;
+  id: string;
+  object: "export_file";
+  sha256: string;
+  size: number;
+  /** Address to download the zip from, until `expires_at`. */
+  url: string;
+}
+
+/** Some exports, the newest first. */
+export interface ExportPage {
+  data: Array<ExportView>;
+  /** Send it as `after` for the next page; null: this is the last page. */
+  next?: string | null;
+  object: "list";
+}
+
+/** How an export stands. */
+export interface ExportView {
+  created_at: string;
+  failure: JobFailure | null;
+  /** Files in it. */
+  files: number;
+  given_by: string | null;
+  id: string;
+  kind: "tenant" | "person" | "upload";
+  object: "export";
+  /** Bytes of the archive. */
+  size: number;
+  /** `expired`: the archive is gone, by its age or by an erasure; ask for another one. */
+  status: "processing" | "succeeded" | "failed" | "expired";
+  updated_at: string;
+  upload_id: string | null;
 }
 
 /** One field of a request that cannot be used. */
@@ -393,6 +431,14 @@ export interface NewEstimate {
   photos: number;
   /** The same as `request.json`. */
   request: TrainingRequest;
+}
+
+/** Body of `POST /v1/exports`; with neither field everything of the tenant. */
+export interface NewExport {
+  /** Only what one person has agreed to: the `given_by` of their consents. */
+  given_by?: string | null;
+  /** Only one upload, its models and what they have drawn. */
+  upload_id?: string | null;
 }
 
 /** Body of `POST /v1/keys`. */

@@ -24,6 +24,7 @@ Store = Literal[
     "drawn pictures",
     "job documents",
     "refused requests",
+    "data exports",
     "training plans",
     "checkpoints and adapters",
     "training logs",
@@ -40,7 +41,8 @@ Store = Literal[
     "api rows",
 ]
 """What erasure empties. "endpoint memory and disk" counts the models with a marker in S3, at which
-every server looks; "warm pools" those that a training of the subject had left."""
+every server looks; "warm pools" those that a training of the subject had left. "data exports" are
+all archives of the tenant, whatever is erased of it: a copy may hold it."""
 
 STORES: tuple[Store, ...] = Store.__args__  # type: ignore[attr-defined]
 

@@ -6,7 +6,7 @@ picture, and expires there.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.document import Document, JobId
 from contracts.documents.audit import OPERATOR, Actor
@@ -186,6 +186,13 @@ class TakedownOrder(Document):
 
     by: Actor = OPERATOR
     """Who has decided."""
+
+    @model_validator(mode="after")
+    def _refuses_with_a_reason(self) -> "TakedownOrder":
+        if self.action == "refuse" and self.why is None:
+            message = "a refusal says why"
+            raise ValueError(message)
+        return self
 
 
 class TakedownAnswer(Document):

@@ -98,6 +98,21 @@ def takedown_prefix(case_id: str) -> str:
     return f"{TAKEDOWNS_PREFIX}{case_id}/"
 
 
+def exports_prefix(tenant: str) -> str:
+    """Prefix of the archives with a tenant's data."""
+    return f"exports/{tenant}/"
+
+
+def export_key(tenant: str, export_id: str) -> str:
+    """Key of one archive; an ending of archives would start a training."""
+    return f"{exports_prefix(tenant)}{export_id}"
+
+
+def export_name(export_id: str) -> str:
+    """Name under which an archive is downloaded."""
+    return f"{export_id}.zip"
+
+
 TAKEDOWNS_PREFIX = "takedowns/"
 TAKEDOWN_FILE = "original"
 """File name of the reported picture as it was sent; its arrival starts the look for marks."""
@@ -378,6 +393,20 @@ def picture_row(picture_id: str) -> str:
 def pictures_index(tenant: str) -> str:
     """Value of the index's key under which a tenant's pictures stand."""
     return f"pictures#{tenant}"
+
+
+EXPORT_ROWS = "export#"
+"""How the keys of the rows of exports begin."""
+
+
+def export_row(export_id: str) -> str:
+    """Key of the row of how an export stands."""
+    return f"{EXPORT_ROWS}{export_id}"
+
+
+def exports_index(tenant: str) -> str:
+    """Value of the index's key under which a tenant's exports stand."""
+    return f"exports#{tenant}"
 
 
 def takedown_row(case_id: str) -> str:

@@ -21,6 +21,9 @@ LOGS = timedelta(days=30)
 AUDIT = timedelta(days=400)
 """Default of the template's parameter AuditRetentionDays."""
 
+EXPORTS = timedelta(days=7)
+"""An archive is a copy: who needs it longer has downloaded it, or asks again."""
+
 By = Literal[
     "lifecycle", "noncurrent", "unfinished", "expire_photos", "queue", "logs", "ttl", "erasure"
 ]
@@ -61,6 +64,8 @@ RETENTION: tuple[Kept, ...] = (
         UPLOADS,
         "PhotoRetentionDays",
     ),
+    Kept("archives of exported data", "UploadsBucket", "exports/", "lifecycle", EXPORTS),
+    Kept("rows of exports", "ApiTable", "", "ttl", EXPORTS),
     Kept("old versions of uploads", "UploadsBucket", "", "noncurrent", timedelta(days=1)),
     Kept("unfinished uploads", "UploadsBucket", "", "unfinished", timedelta(days=1)),
     Kept("packages in the making", "ModelsBucket", "staging/", "lifecycle", timedelta(days=1)),

@@ -21,7 +21,7 @@ from domain.erasure.reach import (
     shared_with,
     training_jobs_of,
 )
-from domain.erasure.services import ErasingServices
+from domain.erasure.services import ErasingServices, ErasureServices
 from domain.ports.erasure import VersionedBucket
 from domain.ports.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, write_document
 
@@ -105,7 +105,7 @@ def kept_pools(reach: Reach, services: ErasingServices) -> int:
 # --- places ---------------------------------------------------------------------------------
 
 
-def places_of(reach: Reach, services: ErasingServices) -> Iterator[Place]:
+def places_of(reach: Reach, services: ErasureServices) -> Iterator[Place]:
     """Yield every prefix of both buckets that belongs to the subject alone."""
     yield from uploaded_places(reach, services)
     uploads, models = services.uploads_versions, services.models_versions
@@ -122,10 +122,11 @@ def places_of(reach: Reach, services: ErasingServices) -> Iterator[Place]:
         yield from (Place(store, models, prefix) for store, prefix in prefixes)
 
 
-def uploaded_places(reach: Reach, services: ErasingServices) -> Iterator[Place]:
-    """Yield what the client has uploaded, and what was unpacked and refused of it."""
+def uploaded_places(reach: Reach, services: ErasureServices) -> Iterator[Place]:
+    """Yield what the client has uploaded, what was unpacked and refused of it, and its archives."""
     subject = reach.subject
     uploads, models = services.uploads_versions, services.models_versions
+    yield Place("data exports", uploads, layout.exports_prefix(subject.tenant))
     if subject.kind == "tenant":
         yield Place("uploaded files", uploads, layout.tenant_prefix(subject.tenant))
         yield Place("unpacked archives", uploads, layout.unpacked_tenant_prefix(subject.tenant))
@@ -155,7 +156,7 @@ def whole_plan(plan_id: str) -> Iterator[tuple[Store, str]]:
 
 
 def part_of_plan(
-    plan_id: str, reach: Reach, services: ErasingServices
+    plan_id: str, reach: Reach, services: ErasureServices
 ) -> Iterator[tuple[Store, str]]:
     """Yield what is of the erased jobs in a plan that has trained others too."""
     yield "training output", layout.training_output_prefix(plan_id)

@@ -1,7 +1,7 @@
 """The tombstone, and the end of all work on what is to be erased.
 
-Whoever accepts an upload stores a lease before asking for tombstones, and whoever erases stores the
-tombstone before looking for leases: one of both sees the other.
+Whoever accepts an upload or exports data stores a lease before asking for tombstones, and whoever
+erases stores the tombstone before looking for leases: one of both sees the other.
 """
 
 from datetime import datetime
@@ -82,7 +82,9 @@ def stop_work(subject: ErasureSubject, services: StoppingServices, now: datetime
     stop_reached(reach, services, now)
     working = sum(is_worked_on(record, services, now) for record in reach.records)
     accepting = sum(until > now.isoformat() for until in reach.accepting)
-    return WorkStopped(open=working + accepting)
+    leases = services.erasures.exporting(subject.tenant)
+    exporting = sum(until > now.isoformat() for until in leases)
+    return WorkStopped(open=working + accepting + exporting)
 
 
 def stop_reached(reach: Reach, services: StoppingServices, now: datetime) -> None:

@@ -96,6 +96,10 @@ class Erasures(Tombstones, Protocol):
         """Return the ids of the tenant's models that have a row."""
         ...
 
+    def exporting(self, tenant: str) -> list[str]:
+        """Return the ends of the leases of the tenant's exports that are written now."""
+        ...
+
     def count_api_rows(self, words: Sequence[str]) -> int:
         """Return how many rows of the HTTP API name a tenant or a model, such as keys."""
         ...

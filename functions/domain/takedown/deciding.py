@@ -67,7 +67,7 @@ def refuse(
     case: TakedownCase, given: TakedownOrder, services: DecidingServices, now: datetime
 ) -> TakedownAnswer:
     """Close an open case with a reason."""
-    if case.status != "open" or given.why is None:
+    if case.status != "open":
         outcome = "refused" if case.status == "refused" else "decided"
         return TakedownAnswer.model_validate({"outcome": outcome, "cases": [case]})
     change = {"status": "refused", "why": given.why, "decided_at": now.isoformat()}

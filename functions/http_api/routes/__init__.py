@@ -5,6 +5,7 @@ from http_api.routes import (
     consents,
     erasure,
     estimates,
+    exports,
     jobs,
     keys,
     models,
@@ -28,6 +29,7 @@ ROUTERS = (
     audit.router,
     takedowns.router,
     consents.router,
+    exports.router,
     webhooks.router,
     openapi.router,
 )

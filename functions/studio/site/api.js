@@ -36,6 +36,10 @@ export const CALLS = {
   usage: ["GET", "/v1/usage"],
   consents: ["GET", "/v1/consents"],
   withdraw: ["POST", "/v1/consents/{consent_id}:withdraw"],
+  createExport: ["POST", "/v1/exports"],
+  exports: ["GET", "/v1/exports"],
+  export: ["GET", "/v1/exports/{export_id}"],
+  exportFile: ["GET", "/v1/exports/{export_id}/file"],
   reportPicture: ["POST", "/v1/takedowns"],
   takedown: ["GET", "/v1/takedowns/{case_id}"],
 };

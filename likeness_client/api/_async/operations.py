@@ -2,6 +2,7 @@
 
 from contracts.documents.api.consents import ConsentPage, ConsentView, ConsentWithdrawn
 from contracts.documents.api.estimates import EstimateView, NewEstimate
+from contracts.documents.api.exports import ExportFile, ExportPage, ExportView, NewExport
 from contracts.documents.api.jobs import (
     JobCanceled,
     JobPage,
@@ -208,6 +209,28 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._ask(call)
 
+    async def create_export(
+        self,
+        body: NewExport,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ExportView:
+        """Begin an archive of everything that is held: photos, models, pictures, consents, records.
+
+        ``POST /v1/exports``
+
+        It takes up to 15 minutes. Ask ``GET /v1/exports/{id}`` until it has succeeded. The archive
+        is kept for seven days.
+        """
+        call = Call(
+            "POST",
+            "/v1/exports",
+            ExportView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
     async def create_key(
         self,
         body: NewKey,
@@ -403,6 +426,36 @@ class AsyncOperations(AsyncTransport):
             "GET",
             f"/v1/takedowns/{part(case_id)}/evidence",
             TakedownEvidence,
+        )
+        return await self._ask(call)
+
+    async def get_export(
+        self,
+        export_id: str,
+    ) -> ExportView:
+        """Return how an export stands.
+
+        ``GET /v1/exports/{export_id}``
+        """
+        call = Call(
+            "GET",
+            f"/v1/exports/{part(export_id)}",
+            ExportView,
+        )
+        return await self._ask(call)
+
+    async def get_export_file(
+        self,
+        export_id: str,
+    ) -> ExportFile:
+        """Return a link to the archive, good for 15 minutes. The audit trail says who has asked.
+
+        ``GET /v1/exports/{export_id}/file``
+        """
+        call = Call(
+            "GET",
+            f"/v1/exports/{part(export_id)}/file",
+            ExportFile,
         )
         return await self._ask(call)
 
@@ -668,6 +721,28 @@ class AsyncOperations(AsyncTransport):
             "GET",
             "/v1/audit",
             AuditPage,
+            query={"limit": limit, "after": after},
+        )
+        return await self._ask(call)
+
+    async def list_exports(
+        self,
+        *,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> ExportPage:
+        """Return the tenant's exports, the newest first.
+
+        ``GET /v1/exports``
+
+        ``limit``: Largest number of entries on the page.
+
+        ``after``: ``next`` of the page before; absent: from the start.
+        """
+        call = Call(
+            "GET",
+            "/v1/exports",
+            ExportPage,
             query={"limit": limit, "after": after},
         )
         return await self._ask(call)

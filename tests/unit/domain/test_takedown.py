@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from contracts.documents.job import JobSpec
 from contracts.documents.takedown import NewTakedown, TakedownAnswer, TakedownCase, TakedownOrder
@@ -172,8 +173,10 @@ def test_a_no_has_a_reason_and_is_final() -> None:
     cases = MemoryTakedowns()
     services = deciding(cases)
     cases.add(case(models=(ONE,)))
-    orders = [order("refuse"), order("refuse", why="consent_shown"), order("accept")]
-    assert after(services, *orders) == ["decided", "refused", "decided"]
+    with pytest.raises(ValidationError, match="says why"):
+        order("refuse")
+    orders = [order("refuse", why="consent_shown"), order("accept")]
+    assert after(services, *orders) == ["refused", "decided"]
     assert cases.cases[case().case_id].why == "consent_shown"
     assert markers(services) == []
 

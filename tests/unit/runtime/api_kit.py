@@ -18,6 +18,7 @@ from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.consents import MemoryConsents
 from tests.fakes.erasure import MemoryEraser, MemoryVersions
+from tests.fakes.exports import MemoryExporter, MemoryExports
 from tests.fakes.front_door import (
     MemoryApprovals,
     MemoryCanceller,
@@ -74,6 +75,8 @@ def services(limits: Limits | None = None) -> Services:
         decoder=PlainDecoder(),
         decider=DirectDecider(DecidingServices(takedowns, documents, jobs, audit), NOON),
         consents=MemoryConsents(),
+        exports=MemoryExports(),
+        exporter=MemoryExporter(),
         consent=ConsentRules(required=False, text_version="2026-11", photos_kept_days=30),
         webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),

@@ -13,6 +13,7 @@ from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
+from contracts.documents.export import ExportSubject
 from contracts.documents.model import ModelRecord
 from contracts.documents.money import Estimate
 from contracts.documents.status import UploadRow
@@ -20,6 +21,7 @@ from contracts.documents.takedown import TakedownCase
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from domain.callers.keys import make_key
+from domain.exporting.asking import new_row
 from domain.ports.storage import write_document
 from domain.pricing.quotas import Quotas
 from domain.webhooks.registering import enqueue, register
@@ -339,6 +341,10 @@ def with_everything() -> Services:
     message = WebhookMessage(type="ping", timestamp=NOON.isoformat(), data={})
     task = WebhookTask(webhook_id=mine.webhook_id, message_id=MINE["message_id"], message=message)
     enqueue(stores.webhooks.webhooks, stores.webhooks.queue, "acme", task, NOON)
+    exported = new_row(MINE["export_id"], ExportSubject(tenant="acme"), NOON)
+    whole = {"status": "succeeded", "size": 1, "sha256": "0" * 64}
+    stores.exports.add(exported.model_copy(update=whole))
+    stores.uploads.write(layout.export_key("acme", exported.export_id), b"x")
     ordered = PictureRow(
         picture_id=MINE["picture_id"],
         tenant="acme",
@@ -496,6 +502,7 @@ MINE = {
     "consent_id": f"{1:032x}",
     "message_id": f"msg_{1:032x}",
     "picture_id": f"pic_{1:024x}",
+    "export_id": f"exp_{1:024x}",
 }
 MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {

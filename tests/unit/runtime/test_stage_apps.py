@@ -24,6 +24,14 @@ def test_a_bad_event_fails_under_its_own_name(stage: str) -> None:
         handler({"nonsense": 1}, context())
 
 
+def test_a_refusal_without_a_reason_decides_nothing() -> None:
+    event = json.loads((ROOT / "events/decide_takedown/refuse.json").read_text())
+    del event["why"]
+    handler = importlib.import_module("decide_takedown.app").lambda_handler
+    with pytest.raises(StageInputError):
+        handler(event, context())
+
+
 def test_fail_job_needs_no_service_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBS_TABLE", "jobs")
     event = json.loads((ROOT / "events/fail_job/first_time.json").read_text())

@@ -1,7 +1,7 @@
-import { call, credential, ownKey } from "../api.js";
+import { call, credential, ownKey, pause } from "../api.js";
 import { forgetDraft } from "../draft.js";
-import { ask, h } from "../dom.js";
-import { date, money, t } from "../words.js";
+import { announce, ask, h } from "../dom.js";
+import { code, date, moment, money, t } from "../words.js";
 import { begin } from "./erased.js";
 import { facts, table } from "./parts.js";
 
@@ -24,8 +24,56 @@ function consents(found, { may, fail, go }) {
       one.consent.purposes.join(", "), action(one)]));
 }
 
+/** A copy of everything: asked for, waited for, downloaded. A reload of the page goes on waiting. */
+function copy(newest, { fail, signal }) {
+  const state = h("p", {});
+  const begin = async () => {
+    try {
+      follow(await call("createExport", { body: {}, signal }));
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const download = async (one) => {
+    try {
+      const file = await call("exportFile", { ids: { export_id: one.id }, signal });
+      h("a", { href: file.url, download: true }).click();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const show = (one) => {
+    const wrong = one.failure && code(one.failure.code);
+    state.replaceChildren(...{
+      processing: () => [t("export.processing")],
+      failed: () => [`${wrong.title}. ${wrong.hint}`],
+      expired: () => [t("export.expired")],
+      succeeded: () => [t("export.succeeded", { day: moment(one.updated_at), mb: (one.size / 1e6).toFixed(1), files: one.files }), " ",
+        h("button", { type: "button", onclick: () => download(one) }, t("export.download"))],
+    }[one.status]());
+    button.disabled = one.status === "processing";
+  };
+  const follow = async (one) => {
+    show(one);
+    if (one.status !== "processing") return;
+    for (let now = one; !signal.aborted;) {
+      await pause(2000);
+      now = await call("export", { ids: { export_id: one.id }, signal }).catch(() => now);
+      if (now.status === "processing" || signal.aborted) continue;
+      show(now);
+      announce(state.textContent);
+      return;
+    }
+  };
+  const button = h("button", { type: "button", onclick: begin }, t("export.begin"));
+  if (newest) follow(newest);
+  return h("div", { class: "card narrow" }, h("h2", {}, t("export.title")), h("p", {}, t("export.text")), state, button);
+}
+
 export async function render({ me, signal, fail, go }) {
-  const [usage, given] = await Promise.all([call("usage", { signal }), call("consents", { query: { limit: 50 }, signal })]);
+  const owns = me.scopes.includes("admin");
+  const [usage, given, exported] = await Promise.all([call("usage", { signal }), call("consents", { query: { limit: 50 }, signal }),
+    owns && call("exports", { query: { limit: 1 }, signal })]);
   const may = me.scopes.includes("erase");
   const out = async () => {
     const made = ownKey.get();
@@ -52,6 +100,7 @@ export async function render({ me, signal, fail, go }) {
     h("button", { type: "button", onclick: out }, t("account.leave"))),
     given.data.length > 0 && h("div", { class: "card" }, h("h2", {}, t("consents.title")), h("p", {}, t("consent.deleted")),
       consents(given.data, { may, fail, go })),
+    exported && copy(exported.data[0], { fail, signal }),
     may && h("div", { class: "card narrow" }, h("h2", {}, t("erase.all_title")), h("p", {}, t("erase.all_goes")),
       h("button", { type: "button", class: "danger", onclick: erase }, t("erase.all")))] };
 }

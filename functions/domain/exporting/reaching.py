@@ -1,0 +1,53 @@
+"""What an export reaches: the same places as an erasure of the same subject empties."""
+
+from collections.abc import Iterable
+
+from contracts.documents.consent_record import ConsentRecord
+from contracts.documents.erasure import ErasureSubject
+from contracts.documents.export import ExportSubject
+from domain.erasure.reach import Reach, reach_of
+from domain.exporting.services import ExportServices
+
+
+def subjects_of(subject: ExportSubject, consents: Iterable[ConsentRecord]) -> list[ErasureSubject]:
+    """Return what would be erased to erase the subject: a person's uploads, or one thing."""
+    if subject.kind == "tenant":
+        return [ErasureSubject(tenant=subject.tenant)]
+    return [
+        ErasureSubject(tenant=subject.tenant, upload=upload)
+        for upload in uploads_of(subject, consents)
+    ]
+
+
+def uploads_of(subject: ExportSubject, consents: Iterable[ConsentRecord]) -> list[str]:
+    """Return the upload, or those that the person has agreed to."""
+    if subject.upload is not None:
+        return [subject.upload]
+    given = (one.upload for one in consents if one.consent.given_by == subject.given_by)
+    return list(dict.fromkeys(given))
+
+
+def own_consents(subject: ExportSubject, consents: Iterable[ConsentRecord]) -> list[ConsentRecord]:
+    """Return the consents that the subject's archive holds."""
+    return [
+        one
+        for one in consents
+        if subject.kind == "tenant"
+        or (subject.upload, subject.given_by) in {(one.upload, None), (None, one.consent.given_by)}
+    ]
+
+
+def reaches_of(subjects: Iterable[ErasureSubject], services: ExportServices) -> list[Reach]:
+    """Return what belongs to each subject, as the tables have it now."""
+    return [reach_of(subject, services) for subject in subjects]
+
+
+def joined(reaches: list[Reach]) -> Reach:
+    """Return several reaches of one tenant as one, for what is read by ids alone."""
+    return Reach(
+        subject=reaches[0].subject,
+        records=tuple({r.job_id: r for reach in reaches for r in reach.records}.values()),
+        uploads=tuple(dict.fromkeys(u for reach in reaches for u in reach.uploads)),
+        accepting=(),
+        models=tuple(dict.fromkeys(m for reach in reaches for m in reach.models)),
+    )

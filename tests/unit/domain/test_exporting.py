@@ -1,0 +1,376 @@
+"""Data export: what is in an archive, what is not and why, and that none outlives an erasure."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zipfile import ZipFile
+
+import pytest
+
+from contracts.documents.api.callers import ApiKey
+from contracts.documents.api.webhooks import Webhook
+from contracts.documents.audit import AuditEntry, about
+from contracts.documents.consent_record import ConsentRecord
+from contracts.documents.erasure import STORES, ErasureSubject
+from contracts.documents.export import (
+    ExportInput,
+    ExportManifest,
+    ExportRow,
+    ExportSubject,
+)
+from contracts.documents.model import ModelRecord
+from contracts.documents.upload.consent import Consent
+from contracts.shared import layout
+from domain.erasure.erasing import erase_stores
+from domain.erasure.stopping import request_erasure, stop_work
+from domain.exporting import writing
+from domain.exporting.contents import LEFT_OUT, UNCOUNTED, contents_of
+from domain.exporting.reaching import reaches_of, subjects_of
+from domain.exporting.services import ExportServices
+from domain.exporting.writing import LEASE, write_export
+from local.demo.upload import consent
+from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.audit import MemoryAudit
+from tests.fakes.exports import MemoryArchives, MemoryReader
+from tests.fakes.front_door import MemoryApprovals
+from tests.fakes.ordered_pictures import MemoryPictures
+from tests.fakes.webhooks import MemoryWebhooks
+from tests.unit.domain.test_erasure import Erasing
+from tests.unit.training_kit import NOON, job_id
+
+ID = "exp_" + "0" * 24
+SECRET = "whsec_" + "A" * 43 + "="
+TENANT = ExportSubject(tenant="acme")
+FILES = {"adapter/README.md": b"# a card", "adapter/samples.png": b"samples", "result.json": b"{}"}
+
+
+class Exporting(Erasing):
+    """A world in which somebody asks for their data."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.now = NOON
+        self.audit, self.keys, self.webhooks = MemoryAudit(), MemoryApiKeys(), MemoryWebhooks()
+        self.archives = MemoryArchives(self.uploads)
+
+    @property
+    def exporting(self) -> ExportServices:
+        return ExportServices(
+            **self.parts,  # type: ignore[arg-type]
+            exports=self.erasures.exports,
+            archives=self.archives,
+            upload_files=MemoryReader(self.uploads),
+            model_files=MemoryReader(self.models),
+            model_rows=self.erasures.models,
+            consents=self.consents,
+            audit=self.audit,
+            keys=self.keys,
+            webhooks=self.webhooks,
+            pictures=MemoryPictures(),
+            approvals=MemoryApprovals(),
+            log_retention_days=30,
+            now=lambda: self.now,
+        )
+
+    def people(self, *numbers: int) -> None:
+        """Let each person upload, agree, and get a model, trained together."""
+        self.train(1, 2, 3, 4)
+        for number in numbers:
+            self.person(number)
+
+    def person(self, number: int, tenant: str = "acme") -> None:
+        """Leave what one person has after their training."""
+        self.write_result(number)
+        upload = layout.upload_prefix(tenant, f"u{number}")
+        self.uploads.write(f"{upload}../Me & Anna.JPG", f"photo {number}".encode())
+        self.uploads.write(layout.accepted_prefix(job_id(number)) + "000.png", b"prepared")
+        plan = self.jobs.records[job_id(number)].plan_id
+        folder = f"{layout.checkpoints_prefix(plan or '')}{job_id(number)}/"
+        for name, body in FILES.items():
+            self.models.write(folder + name, body)
+        self.models.write(f"{folder}state/step-1/lora.safetensors", b"moments")
+        self.models.write(f"{layout.ENDPOINT_PREFIX}{job_id(number)}-0123456789ab.tar.gz", b"pack")
+        given = Consent.model_validate(consent() | {"given_by": f"person-{number}"})
+        self.consents.record(
+            ConsentRecord(
+                model_id=job_id(number),
+                tenant=tenant,
+                upload=f"u{number}",
+                consent=given,
+                recorded_at=NOON.isoformat(),
+            )
+        )
+        self.erasures.models.record(
+            ModelRecord(
+                tenant=tenant,
+                model_id=job_id(number),
+                target_model=f"{job_id(number)}-0123456789ab.tar.gz",
+                weights_sha256="0" * 64,
+                base_id="base",
+                trigger_word="sks",
+                endpoint_name="e",
+                created_at=NOON.isoformat(),
+            )
+        )
+
+
+def export(world: Exporting, subject: ExportSubject = TENANT) -> ExportRow:
+    return write_export(ExportInput(export_id=ID, subject=subject), world.exporting)
+
+
+def unpacked(world: Exporting, tenant: str = "acme") -> tuple[ExportManifest, dict[str, bytes]]:
+    body = world.uploads.objects[layout.export_key(tenant, ID)]
+    with ZipFile(io.BytesIO(body)) as archive:
+        assert archive.testzip() is None
+        files = {name: archive.read(name) for name in archive.namelist()}
+    return ExportManifest.model_validate_json(files.pop("manifest.json")), files
+
+
+def test_a_tenant_gets_photos_models_with_cards_and_records() -> None:
+    world = Exporting()
+    world.people(1)
+    row = export(world)
+    manifest, files = unpacked(world)
+    assert (row.status, row.size) == ("succeeded", len(world.uploads.objects[_key()]))
+    for body in (b"photo 1", b"prepared", b"# a card", b"samples"):
+        assert body in files.values()
+    assert {file.path: file.size for file in manifest.files} == {
+        name: len(body) for name, body in files.items()
+    }
+    records = {name: json.loads(body) for name, body in files.items() if "records/" in name}
+    assert records["records/jobs.json"][0]["job_id"] == job_id(1)
+    assert records["records/models.json"][0]["trigger_word"] == "sks"
+    assert records["records/consents.json"][0]["consent"]["given_by"] == "person-1"
+    assert records["records/prices.json"][0]["job_id"] == job_id(1)
+
+
+def _key() -> str:
+    return layout.export_key("acme", ID)
+
+
+def test_names_of_uploads_stand_in_the_manifest_alone() -> None:
+    world = Exporting()
+    world.people(1)
+    export(world)
+    manifest, files = unpacked(world)
+    assert not [name for name in files if ".." in name or "Anna" in name]
+    (photo,) = [file for file in manifest.files if "Anna" in file.name]
+    assert photo.path.startswith("uploaded_files/")
+    assert photo.path.endswith(".jpg")
+
+
+def test_every_store_is_counted_and_what_is_not_in_the_archive_has_a_reason() -> None:
+    world = Exporting()
+    world.people(1)
+    world.uploads.write(layout.upload_prefix("acme", "u1") + "../Me & Anna.JPG", b"newer")
+    export(world)
+    stores = {one.store: one for one in unpacked(world)[0].stores}
+    for one in stores.values():
+        assert one.why is not None or one.held == one.exported, one
+    assert (stores["packaged models"].held, stores["packaged models"].exported) == (1, 0)
+    assert (stores["uploaded files"].held, stores["uploaded files"].exported) == (2, 1)
+    assert stores["checkpoints and adapters"].exported == len(FILES)
+    assert stores["warm pools"].held is None
+
+
+def test_every_store_of_an_erasure_is_in_an_archive_or_has_its_reason() -> None:
+    world = Exporting()
+    world.people(1)
+    subject = subjects_of(TENANT, ())
+    held = contents_of(reaches_of(subject, world.exporting), world.exporting).held
+    rows = {store for store in STORES if store.endswith(" rows")}
+    assert set(STORES) == {*held, *LEFT_OUT, *UNCOUNTED, *rows, "endpoint memory and disk"}
+
+
+def test_secrets_stay_where_they_are() -> None:
+    world = Exporting()
+    world.people(1)
+    world.keys.add(
+        ApiKey(
+            key_id="0" * 16, tenant="acme", name="mine", scopes=("read",),
+            secret_sha256="5e" * 32, created_at=NOON.isoformat(),
+        )
+    )  # fmt: skip
+    secrets = ({"secret": SECRET},)
+    world.webhooks.add(
+        Webhook.model_validate(
+            {"webhook_id": "wh_" + "0" * 16, "tenant": "acme", "url": "https://acme.test/hook",
+             "events": ("ping",), "secrets": secrets, "created_at": NOON.isoformat()}
+        )
+    )  # fmt: skip
+    export(world)
+    files = unpacked(world)[1]
+    assert b"mine" in files["records/keys.json"]
+    assert b"https://acme.test/hook" in files["records/webhooks.json"]
+    everything = b"".join(files.values())
+    assert b"5e5e5e" not in everything
+    assert SECRET.encode() not in everything
+    assert b"token-1" not in everything
+
+
+def test_a_person_gets_what_they_have_agreed_to_and_nothing_of_others() -> None:
+    world = Exporting()
+    world.people(1, 2)
+    upload = about("upload_id", "u1")
+    for number, named in enumerate((upload, about("upload_id", "u2"))):
+        entry = AuditEntry(
+            entry_id=f"{number:024x}",
+            at=NOON.isoformat(),
+            who="operator",
+            action="x",
+            about=(named,),
+        )
+        world.audit.add("acme", entry)
+    export(world, ExportSubject(tenant="acme", given_by="person-1"))
+    manifest, files = unpacked(world)
+    assert b"photo 1" in files.values()
+    everything = b"".join(files.values())
+    assert b"photo 2" not in everything
+    assert job_id(2).encode() not in everything
+    assert job_id(2) not in manifest.model_dump_json()
+    assert [one["about"] for one in json.loads(files["records/audit.json"])] == [[upload]]
+    assert "records/keys.json" not in files
+
+
+def test_a_plan_that_tenants_share_gives_away_nothing_of_the_other() -> None:
+    world = Exporting()
+    for number, tenant in enumerate(("acme", "other", "acme", "other"), start=1):
+        world.enter(number, f"token-{number}", tenant)
+    world.train()
+    assert world.name_of(1) == world.name_of(2)
+    for number in (1, 2):
+        world.write_result(number)
+    export(world)
+    everything = b"".join(unpacked(world)[1].values())
+    assert job_id(1).encode() in everything
+    assert job_id(2).encode() not in everything
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        ExportSubject(tenant="nobody"),
+        ExportSubject(tenant="acme", given_by="person-9"),
+        ExportSubject(tenant="acme", upload="u9"),
+        ExportSubject(tenant="other", given_by="person-1"),
+    ],
+)
+def test_who_is_not_there_has_no_archive(subject: ExportSubject) -> None:
+    world = Exporting()
+    world.people(1)
+    row = export(world, subject)
+    assert (row.status, row.code) == ("failed", "not_found")
+    assert not [key for key in world.uploads.objects if key.startswith("exports/")]
+
+
+def test_too_much_is_refused_before_the_first_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Exporting()
+    world.people(1)
+    monkeypatch.setattr(writing, "MAX_BYTES", 10)
+    assert export(world).code == "export_too_large"
+    assert _key() not in world.uploads.objects
+
+
+def test_a_photo_that_expires_meanwhile_is_left_out() -> None:
+    world = Exporting()
+    world.people(1)
+    services = world.exporting
+    upload_files = MemoryReader(world.uploads)
+
+    class Expiring:
+        def chunks(self, key: str) -> Iterator[bytes]:
+            if "Anna" in key:
+                world.uploads.delete(key)
+            return upload_files.chunks(key)
+
+    given = ExportInput(export_id=ID, subject=TENANT)
+    assert write_export(given, replace(services, upload_files=Expiring())).status == "succeeded"
+    assert b"photo 1" not in unpacked(world)[1].values()
+
+
+def test_a_second_run_after_the_end_changes_nothing() -> None:
+    world = Exporting()
+    world.people(1)
+    first, versions = export(world), len(world.uploads.versions[_key()])
+    assert export(world) == first
+    assert len(world.uploads.versions[_key()]) == versions
+
+
+class BrokenError(Exception):
+    """A run dies here."""
+
+
+class Dying(MemoryReader):
+    def chunks(self, key: str) -> Iterator[bytes]:
+        raise BrokenError(key)
+
+
+def test_a_run_that_dies_leaves_no_half_archive_and_the_next_one_ends_it() -> None:
+    world = Exporting()
+    world.people(1)
+    dying = replace(world.exporting, model_files=Dying(world.models))
+    with pytest.raises(BrokenError):
+        write_export(ExportInput(export_id=ID, subject=TENANT), dying)
+    assert (world.archives.unfinished, _key() in world.uploads.objects) == ([], False)
+    assert world.erasures.exporting("acme") == [], "no erasure waits for it"
+    assert export(world).status == "succeeded"
+
+
+def test_an_erasure_waits_for_an_archive_that_is_written_and_takes_it() -> None:
+    world = Exporting()
+    world.people(1)
+    gone = ErasureSubject(tenant="acme", upload="u1")
+    during: list[int] = []
+
+    class Asked(MemoryReader):
+        def chunks(self, key: str) -> Iterator[bytes]:
+            if not during:
+                request_erasure(gone, world.stopping, world.now)
+                during.append(stop_work(gone, world.stopping, world.now).open)
+                world.now += timedelta(seconds=6)
+            return super().chunks(key)
+
+    asked = replace(world.exporting, upload_files=Asked(world.uploads))
+    row = write_export(ExportInput(export_id=ID, subject=TENANT), asked)
+    assert row.status == "succeeded", "a tenant's export goes on without the upload's tombstone"
+    assert during[0] >= 1
+    assert erased(world, gone)
+
+
+def erased(world: Exporting, subject: ErasureSubject) -> bool:
+    assert stop_work(subject, world.stopping, world.now).open == 0
+    assert erase_stores(subject, world.erasing).remaining == 0
+    return not [key for key in world.uploads.versions if key.startswith("exports/")]
+
+
+def test_an_export_of_what_is_being_erased_ends_without_an_archive() -> None:
+    world = Exporting()
+    world.people(1)
+    gone = ErasureSubject(tenant="acme", upload="u1")
+    request_erasure(gone, world.stopping, world.now)
+    row = export(world, ExportSubject(tenant="acme", upload="u1"))
+    assert (row.status, row.code) == ("failed", "erased")
+    request_erasure(ErasureSubject(tenant="acme"), world.stopping, world.now)
+    other = ExportInput(export_id="exp_" + "1" * 24, subject=TENANT)
+    assert write_export(other, world.exporting).code == "erased"
+
+
+def test_an_erasure_waits_no_longer_than_a_lease_for_a_run_that_was_killed() -> None:
+    world = Exporting()
+    world.people(1)
+    writing.begun(ExportInput(export_id=ID, subject=TENANT), world.exporting)
+    gone = ErasureSubject(tenant="acme", model_id=job_id(1))
+    request_erasure(gone, world.stopping, NOON)
+    assert stop_work(gone, world.stopping, NOON).open == 1
+    assert stop_work(gone, world.stopping, NOON + LEASE + timedelta(seconds=1)).open == 0
+
+
+def test_another_s_id_is_nobody_s_archive() -> None:
+    world = Exporting()
+    world.people(1)
+    export(world)
+    given = ExportInput(export_id=ID, subject=ExportSubject(tenant="other"))
+    assert write_export(given, world.exporting).code == "not_found"
+    assert datetime.fromisoformat(world.erasures.exports.rows[ID].created_at) == NOON
