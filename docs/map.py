@@ -185,6 +185,7 @@ LISTENERS = (
     "log_experiment",
     "decide_takedown",
     "watch_takedowns",
+    "move_upload",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

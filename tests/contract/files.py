@@ -34,6 +34,7 @@ BESIDE_THE_STATES = {
     "log_experiment",
     "decide_takedown",
     "watch_takedowns",
+    "move_upload",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 
