@@ -55,6 +55,7 @@ WAYS = (
     ("OperationsTopic", "operators", "alarms and reports; ids"),
     ("WebhooksQueue", "addresses of tenants", "changes of jobs; ids"),
     ("UploadsBucket", "tenants with AWS credentials", "their own folder (`TenantPolicy`)"),
+    ("LogExperimentFunction", "MLflow, with `MlflowTracking`", "numbers of trainings; ids of jobs"),
     ("ServingModel", "who may invoke the endpoint", "prompts and pictures"),
 )
 """Resources through which data enter or leave the stack."""
