@@ -46,6 +46,7 @@ LAYOUT = {
         layout.captioner_prefix("c"),
         layout.safety_prefix("s"),
         layout.speeds_key("b"),
+        layout.names_key("n"),
     },
 }
 """A key of each folder at the top of each bucket."""
