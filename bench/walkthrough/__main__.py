@@ -26,7 +26,10 @@ from bench.walkthrough.shell import Outcome, Shell, ShellEndedError
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/intake.md", "docs/status.md", "docs/training.md", "docs/serving.md")
-MORE = ("docs/sweep.md", "docs/bases.md", "docs/clients.md")
+MORE = (
+    *("docs/sweep.md", "docs/bases.md", "docs/clients.md", "docs/api.md"),
+    *("docs/marks.md", "docs/audit.md", "docs/takedown.md"),
+)
 LAST = ("docs/erasure.md", "docs/runbooks/erasure_failed.md")
 """They forget the upload that the other pages speak of."""
 LEFT = ("photos", "out", ".local/client", ".local/demo")

@@ -13,8 +13,8 @@ import pytest
 from contracts.base import BaseCard
 from tests.contract.files import ROOT, template
 
-PAPERS = sorted((ROOT / "docs" / "rights").glob("*.md"))
-OWN = [path for path in PAPERS if path.name not in {"data_flow.md", "README.md"}]
+PAGES = sorted((ROOT / "docs" / "rights").glob("*.md"))
+OWN = [path for path in PAGES if path.name not in {"data_flow.md", "README.md"}]
 STATEMENT = re.compile(r"^- \*\*.*?(?=^- |^#|\Z)", re.MULTILINE | re.DOTALL)
 TEST = re.compile(r"`(test_\w+)`")
 SETTING = re.compile(r"`([A-Z][a-z]+(?:[A-Z]\w*)+)`")
@@ -29,8 +29,8 @@ def names_of_tests() -> frozenset[str]:
     return frozenset(name for text in found for name in named.findall(text))
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.stem)
-def test_every_test_that_a_paper_names_is_there(paper: Path) -> None:
+@pytest.mark.parametrize("paper", PAGES, ids=lambda path: path.stem)
+def test_every_test_that_a_page_names_is_there(paper: Path) -> None:
     assert set(TEST.findall(paper.read_text())) - names_of_tests() == set()
 
 

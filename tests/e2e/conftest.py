@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.workflow.__main__ import STUB_IMAGE, images
+from bench.workflow.__main__ import images
 from local import deployment, sagemaker
 from local.cloud.paths import ROOT
 from local.cloud.server import serve
@@ -20,7 +20,7 @@ from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET
 from local.sagemaker.container.images import python_program
 from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
-from tests.e2e.stack import BASE_ID, Stack
+from tests.e2e.stack import BASE_ID, SEVERAL_GPUS, Stack
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,8 @@ def stack(base: Path) -> Iterator[Stack]:
     with serve() as cloud:
         cloud.client("s3").create_bucket(Bucket=BASES_BUCKET)
         add_base(base, f"s3://{BASES_BUCKET}", cloud.environment())
-        outputs = deployment.deploy(cloud, BaseId=BASE_ID)
+        two_gpus = {"AllowedInstanceTypes": SEVERAL_GPUS, "TrainerProcesses": "2"}
+        outputs = deployment.deploy(cloud, BaseId=BASE_ID, **two_gpus)
         yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
 
 
@@ -89,7 +90,5 @@ def _no_message_too_many(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def quick_training(stack: Stack) -> Iterator[None]:
     """Use the stub trainer for one test."""
-    settings = stack.settings("launch-training")
-    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{STUB_IMAGE}:1"})
-    yield
-    stack.configure("launch-training", settings)
+    with stack.stub_trainer():
+        yield

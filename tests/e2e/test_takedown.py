@@ -23,9 +23,12 @@ from tests.e2e.test_http_api import Answer, ask
 
 def marked(stack: Stack, model: str) -> bytes:
     """Return a picture as a server of this stack marks those of the model, saved as a JPEG."""
+    made = stack.cloud.client("cloudformation").describe_stack_resource(
+        StackName="likeness", LogicalResourceId="MarksSecret"
+    )["StackResourceDetail"]
     secrets = stack.cloud.client("secretsmanager")
-    (name,) = [one["Name"] for one in secrets.list_secrets()["SecretList"]]
-    secret = parse_secret(secrets.get_secret_value(SecretId=name)["SecretString"])
+    held = secrets.get_secret_value(SecretId=made["PhysicalResourceId"])
+    secret = parse_secret(held["SecretString"])
     pattern = watermark.pattern_of(marking_keys(secret, "serving").watermark)
     pixels = np.random.default_rng(5).integers(60, 200, (320, 320, 3), np.uint8)
     image = watermark.embed(Image.fromarray(pixels), pattern, mark_id(pattern.key, model))

@@ -48,7 +48,8 @@ class MemoryJobs(MemoryCostRecords):
         self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
     ) -> None:
         if sweep_id in self.records:
-            self._change(sweep_id, now, trials=tuple(trial.job.job_id for trial in trials))
+            ids = (*self.records[sweep_id].trials, *(trial.job.job_id for trial in trials))
+            self._change(sweep_id, now, trials=tuple(dict.fromkeys(ids)))
         for trial in trials:
             if self._begin(trial.job, execution_arn, "TrainAdapter", now):
                 self._change(trial.job.job_id, now, trial_of=sweep_id, trial=trial.name)

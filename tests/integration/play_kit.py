@@ -32,7 +32,7 @@ def handler(event, context):
     if stage == "FailJob":
         return fail_job(event)
     asked = event.get("event", {})
-    decision = {name: asked.get(name, False) for name in ("dry_run", "sweep")}
+    decision = {name: asked.get(name, False) for name in ("dry_run", "sweep", "rungs")}
     job = event.get("job", {"job_id": "j", **decision})
     if "FAULT" in os.environ and job["job_id"] in os.environ.get("JOBS", job["job_id"]):
         raise type(os.environ["FAULT"], (Exception,), {})("as asked")
@@ -41,13 +41,19 @@ def handler(event, context):
         decision = {name: job[name] for name in ("dry_run", "sweep")}
         return {"schema_version": 1, "job_id": "j", "accepted": 5, "refused": 0, **decision}
     if stage == "PlanSweep":
-        return {"points": [{"name": name, "job": {"job_id": name}} for name in TRIALS]}
+        return rung(job["rungs"], event["outcomes"])
     if stage == "RankSweep":
         return rank(event["outcomes"])
     if "task_token" in event:
         states = boto3.client("stepfunctions")
         states.send_task_success(taskToken=event["task_token"], output=json.dumps(answer))
     return answer
+
+def rung(rungs, outcomes):
+    number = max((1 + outcome["job"].get("rung", 0) for outcome in outcomes), default=0)
+    own = {"rung": number} if rungs else {}
+    points = [{"name": name, "job": {"job_id": name, **own}} for name in TRIALS[number:]]
+    return {"points": points, "is_last": not points or number + 1 >= rungs}
 
 def rank(outcomes):
     trained = [each["trained"] for each in outcomes if "trained" in each]
@@ -109,11 +115,13 @@ class Play:
             self.fault(stage, None)
         self._faulty.clear()
 
-    def start(self, *, sweep: bool = False, dry_run: bool = False) -> str:
+    def start(self, *, sweep: bool = False, dry_run: bool = False, rungs: int = 0) -> str:
+        """Start a job; ``rungs`` of a sweep: each has one trial less than the one before."""
         event = {
             "detail": {"object": {"key": "tenants/t/uploads/u/request.json"}},
             "sweep": sweep,
             "dry_run": dry_run,
+            "rungs": rungs,
         }
         begun = self._states.start_execution(stateMachineArn=self._arn, input=json.dumps(event))
         return str(begun["executionArn"])

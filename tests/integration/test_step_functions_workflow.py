@@ -81,9 +81,25 @@ def test_a_sweep_is_one_execution_for_its_owner_and_one_for_its_trials(play: Pla
     assert play.entered(arn) == Counter([*stages, "IsRepeat", "WhatToTrain"])
     (child,) = play.children(arn)
     assert play.entered(child) == Counter(
-        ["PlanSweep", "RunTrials", *["TrainAdapter"] * len(TRIALS), "RankSweep"]
+        ["PlanSweep", "RunTrials", *["TrainAdapter"] * len(TRIALS), "WasLastRung", "RankSweep"]
     )
     assert play.given(arn, "PublishAdapter")["trained"]["job"] == {"job_id": TRIALS[-1]}
+
+
+@pytest.mark.parametrize(("rungs", "rounds"), [(2, [3, 2]), (5, [3, 2, 1, 0])])
+def test_a_sweep_with_rungs_plans_each_of_them_and_ranks_what_all_have_left(
+    play: Play, rungs: int, rounds: list[int]
+) -> None:
+    arn = play.start(sweep=True, rungs=rungs)
+    assert play.ended(arn)["status"] == "SUCCEEDED"
+    (child,) = play.children(arn)
+    entered = play.entered(child)
+    assert (entered["PlanSweep"], entered["RunTrials"]) == (len(rounds), len(rounds))
+    assert (entered["TrainAdapter"], entered["RankSweep"]) == (sum(rounds), 1)
+    outcomes = play.given(child, "RankSweep")["outcomes"]
+    assert [each["job"]["rung"] for each in outcomes] == [
+        number for number, count in enumerate(rounds) for _ in range(count)
+    ]
 
 
 def test_trials_that_fail_do_not_sink_the_sweep(play: Play) -> None:

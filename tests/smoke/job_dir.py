@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from PIL import Image
 
 from contracts.base import BaseCard
 from contracts.documents.training import TrainingPlan, TrainingResult
+from tests.smoke.forked_program import ForkedProgram
 
 STOP_SECONDS = 20
 """The longest time from SIGTERM to the end of the program; SageMaker kills it after 120 s."""
@@ -72,33 +72,26 @@ class JobDir:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
 
-    def run(self) -> subprocess.CompletedProcess[str]:
+    def run(self, clock_speed: float = 1) -> subprocess.CompletedProcess[str]:
         """Run the program as SageMaker does and wait for its end."""
-        return subprocess.run(
-            [sys.executable, str(PROGRAM), "train"],
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        with self.start(clock_speed) as running:
+            status = running.wait(timeout=300)
+            output = running.stdout.read_text()
+            return subprocess.CompletedProcess(
+                "train.py", status, output, running.stderr.read_text()
+            )
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, clock_speed: float = 1) -> ForkedProgram:
         """Start the program; the caller reads its log and ends it."""
-        return subprocess.Popen(
-            [sys.executable, str(PROGRAM), "train"],
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        log = self.root.with_name(f"{self.root.name}-log")
+        log.mkdir(exist_ok=True)
+        return ForkedProgram(PROGRAM, self.environment(), log, clock_speed)
 
     def preempt(self, line: str) -> int:
         """Run the program, send SIGTERM when it logs ``line``, and return its exit status."""
         with self.start() as running:
-            for logged in running.stdout or ():
-                if logged.startswith(line):
-                    running.send_signal(signal.SIGTERM)
-                    break
+            if any(logged.startswith(line) for logged in running.lines()):
+                running.send_signal(signal.SIGTERM)
             return running.wait(timeout=STOP_SECONDS)
 
     def environment(self) -> dict[str, str]:

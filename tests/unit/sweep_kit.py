@@ -77,10 +77,12 @@ class Sweep:
     def notice_services(self) -> NoticeServices:
         return NoticeServices(self.intake.models, self.intake.jobs, self.notifier)
 
-    def plan(self) -> SweepTrials:
+    def plan(self, outcomes: tuple[TrialOutcome, ...] = ()) -> SweepTrials:
         bases = self.intake.bases.storage
         services = PricingServices(self.intake.jobs, self.intake.models, bases, INSTANCE)
-        given = PlanSweepInput(job=self.job, photos=self.photos, execution_arn=CHILD)
+        given = PlanSweepInput(
+            job=self.job, photos=self.photos, execution_arn=CHILD, outcomes=outcomes
+        )
         return plan_sweep(given, services, NOW)
 
     def enter(self, planned: SweepTrials, attempt: int = 1) -> None:

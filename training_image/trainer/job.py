@@ -227,10 +227,16 @@ def run_multi_user(
 
 
 def first_group(waiting: list[PreparedTask]) -> list[PreparedTask]:
-    """Return the users that can share a step with the first one, who comes first."""
+    """Return the users that can share a step with the first one, who comes first.
+
+    A rung of a sweep shares no step: it goes on from a step of its own.
+    """
     if not waiting:
         return []
     first, *others = waiting
+    if first.task.rung is not None:
+        return [first]
+    others = [other for other in others if other.task.rung is None]
     recipe = first.run.recipe
     return [first, *(other for other in others if can_share_step(recipe, other.run.recipe))]
 

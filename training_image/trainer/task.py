@@ -13,6 +13,7 @@ from torch import Tensor
 from contracts.codes import CODES
 from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import PhotoVerdict
+from contracts.documents.rung import Rung
 from contracts.documents.training import (
     GateCandidate,
     GateReport,
@@ -21,7 +22,7 @@ from contracts.documents.training import (
     TrainingResult,
     TrainingTask,
 )
-from contracts.shared.layout import ADAPTER_FOLDER
+from contracts.shared.layout import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
 from contracts.shared.prompts import name_subject
 from contracts.shared.steps import StepBudget
 from trainer.config.recipe import Recipe, make_recipe, plan_task
@@ -42,7 +43,7 @@ from trainer.model import lora
 from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
 from trainer.model.sampling import cache_prompts, to_images
-from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose, read_candidates
+from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose
 from trainer.optimisation.forecast import forecast
 from trainer.optimisation.loop import train
 from trainer.optimisation.metrics import TENSORBOARD_FOLDER
@@ -111,10 +112,12 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     run = TrainingRun(
         recipe,
         gather_examples(job, task, recipe, learnt),
-        task_folder(job.root, task) / "state",
+        task_folder(job.root, task) / STATE_FOLDER,
         fingerprint(task, recipe, job.base),
         job.root / TENSORBOARD_FOLDER / task.job_id,
         make_sampler(job, task, recipe, reference_photos),
+        rung_end=None if task.rung is None else task.rung.last_step,
+        earlier=earlier_states(job.root, task),
     )
     if recipe.text_encoder_lr is None:
         requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
@@ -133,8 +136,9 @@ def finish(
         task, recipe, prepared.reference_photos, prepared.learnt_photos, candidates=candidates
     )
     report = judge_adapter(job, judged, networks)
-    failure = None if report.passed else failure_of(report, trained)
-    metrics = metrics_of(trained, prepared.plan)
+    goes_on = task.rung is not None and not task.rung.is_last
+    failure = None if report.passed or goes_on else failure_of(report, trained)
+    metrics = metrics_of(trained, prepared.plan, task.rung)
     adapter, plan, verdicts = folder / ADAPTER_FOLDER, prepared.plan, prepared.photos
     write_card(adapter, job.base.card, recipe, metrics, report, plan=plan, photos=verdicts)
     result = TrainingResult(
@@ -148,7 +152,8 @@ def finish(
         failure=failure,
     )
     write_result(folder, result)
-    shutil.rmtree(prepared.run.folder, ignore_errors=True)
+    if not goes_on:  # the next rung goes on from the last checkpoint
+        shutil.rmtree(prepared.run.folder, ignore_errors=True)
     log(f"task {task.job_id} {result.status}")
     return result
 
@@ -319,7 +324,7 @@ def choose_checkpoint(
 ) -> tuple[GateCandidate, ...]:
     """Load the best candidate weights into ``networks``; the last weights if there is no choice."""
     run = prepared.run
-    candidates_by_step = read_candidates(run.folder, run.fingerprint)
+    candidates_by_step = run.candidates()
     if job.judge is None or not candidates_by_step or trained.partial:
         return ()
     evaluation = CheckpointEvaluation(
@@ -397,13 +402,16 @@ def failure_of_gate(report: GateReport) -> TrainingFailure:
     return TrainingFailure(code=code, message=CODES[code].text)
 
 
-def metrics_of(trained: TrainingOutcome, plan: StepBudget) -> TrainingMetrics:
-    """Return the result's figures about the training."""
+def metrics_of(
+    trained: TrainingOutcome, plan: StepBudget, rung: Rung | None = None
+) -> TrainingMetrics:
+    """Return the result's figures about the training; the steps before ``rung`` cost it nothing."""
+    begun = 0 if rung is None else rung.first_step
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingMetrics(
         steps=trained.progress.step,
-        images=trained.progress.step * plan.images_per_step,
+        images=max(0, trained.progress.step - begun) * plan.images_per_step,
         final_loss=sum(last) / len(last) if last else None,
         train_seconds=trained.progress.seconds,
         resumed_from_step=trained.resumed_from,
@@ -431,9 +439,25 @@ def task_folder(root: Path, task: TrainingTask) -> Path:
     return root / "checkpoints" / task.job_id
 
 
+def earlier_states(root: Path, task: TrainingTask) -> Path | None:
+    """Return the folder of the checkpoints of the rung before, in its channel; None without."""
+    if task.rung is None or task.rung.continues is None:
+        return None
+    channel = root / "input" / "data" / STATE_CHANNEL
+    found = sorted(channel.glob(f"*/checkpoints/{task.rung.continues}/{STATE_FOLDER}"))
+    if not found:
+        log(f"the checkpoint of the rung before is gone: step 0 is next job_id={task.job_id}")
+        return None
+    return found[0]
+
+
 def fingerprint(task: TrainingTask, recipe: Recipe, base: Base) -> str:
     """Return the hash of everything that a checkpoint depends on."""
-    given = task.model_dump(mode="json", exclude={"job_id"})
+    given = task.model_dump(mode="json", exclude={"job_id", "rung"})
+    if task.rung is not None:  # every rung is a job of its own, with its own price and keys
+        recipe = replace(recipe, job_id=task.rung.training_id)
+        given.pop("marks")
+        given["request"].pop("max_cost_usd")
     finder = os.environ.get(DETECTOR_VARIABLE) or base.card.face_detector
     parts = [asdict(recipe), given, base.card.sha256, finder]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -144,6 +144,8 @@ export interface EstimateView {
   seconds: number;
   /** Optimiser steps, as the trainer will count them; an import has none. */
   steps: number;
+  /** Training jobs; a sweep has one for each trial, or one for each rung of a trial. */
+  trainings?: number;
   /** Cost in USD; null: the instance type has no price (domain/pricing/prices.py). */
   usd: number | null;
 }
@@ -244,6 +246,14 @@ export interface GateReport {
   prompt_following?: number | null;
   /** The pictures of the subject and of the sample prompts, those most like the photos first. */
   ranking?: Array<RankedPicture>;
+}
+
+/** Successive halving: all trials begin, and at the end of each rung the best of them go on. */
+export interface Halving {
+  /** Smallest number of steps of the first rung: with fewer, the gate's scores say too little. */
+  min_resource?: number;
+  /** One of so many trials goes on, and a rung ends after so many times the steps of the one before it. */
+  reduction_factor?: number;
 }
 
 /** One picture. */
@@ -666,6 +676,8 @@ export interface SignedReceipt {
 
 /** Every combination of the values is one trial: one training of the same photos. */
 export interface SweepGrid {
+  /** How worse trials are stopped early; absent: every trial is trained to its end. */
+  halving?: Halving | null;
   learning_rate?: Array<number> | null;
   max_train_steps?: Array<number> | null;
   rank?: Array<number> | null;

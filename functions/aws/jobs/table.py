@@ -78,8 +78,10 @@ class DynamoJobs(DynamoCostRecords):
         self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
     ) -> None:
         """Store a sweep's trials, and make a job of each; a failed trial starts again."""
-        ids = {"points": [trial.job.job_id for trial in trials]}
-        self._update(sweep_id, Attr("job_id").exists(), ids)
+        sweep = self.get(sweep_id)
+        if sweep is not None:
+            ids = dict.fromkeys((*sweep.trials, *(trial.job.job_id for trial in trials)))
+            self._update(sweep_id, Attr("job_id").exists(), {"points": list(ids)})
         for trial in trials:
             of_sweep = {"point_of": sweep_id, "point": trial.name}
             if not self._begin(trial.job, execution_arn, "TrainAdapter", now, **of_sweep):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from contracts.document import Document, JobId, OpaqueId
+from contracts.documents.rung import Rung
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.run import RunOptions
@@ -92,6 +93,9 @@ class AcceptedUpload(Document):
 
     imported: tuple[ImportReport, ...] = ()
     """Reports on the settings files of other tools."""
+
+    rung: Rung | None = None
+    """The part of a trial's training that this job is; absent: the job trains all steps."""
 
 
 class Acceptance(Document):

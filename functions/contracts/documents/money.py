@@ -25,6 +25,9 @@ class Estimate(Document):
     usd: Usd | None
     """Cost in USD; null: the instance type has no price (domain/pricing/prices.py)."""
 
+    trainings: Annotated[int, Field(ge=1)] = 1
+    """Training jobs; a sweep has one for each trial, or one for each rung of a trial."""
+
 
 class Receipt(Document):
     """This adapter's share of the cost of its training jobs, all attempts included."""

@@ -66,6 +66,10 @@ class DryRunNotice(Document):
     trainings: Annotated[int, Field(ge=1)] = 1
     """Number of trainings; more than one for a sweep."""
 
+    is_most: bool = False
+    """Whether the estimate is the most that can be needed, as trials of the sweep may fail or be
+    stopped early."""
+
     origins: dict[str, str] = Field(default_factory=dict)
     """The source of each field that request.json does not give."""
 

@@ -127,17 +127,6 @@ class LaunchEvent(_Foreign):
         return detail.training_job_name if isinstance(detail, TrainingJobDetail) else ""
 
 
-class PlanSweepInput(Document):
-    """Input of PlanSweep, the first state of sweep_adapter."""
-
-    job: JobSpec
-
-    photos: PhotoSummary
-
-    execution_arn: str
-    """The execution of sweep_adapter."""
-
-
 class PublishAdapterInput(Document):
     """Input of PublishAdapter."""
 
@@ -192,6 +181,20 @@ class TrialOutcome(Document):
     trained: TrainedAdapter | None = None
 
     failure: Failure | None = None
+
+
+class PlanSweepInput(Document):
+    """Input of PlanSweep, the first state of sweep_adapter."""
+
+    job: JobSpec
+
+    photos: PhotoSummary
+
+    execution_arn: str
+    """The execution of sweep_adapter."""
+
+    outcomes: tuple[TrialOutcome, ...] = ()
+    """How the trials of earlier rungs ended; none at the beginning."""
 
 
 class RankSweepInput(Document):

@@ -26,7 +26,11 @@ class SweepTrials(Document):
 
     schema_version: Literal[1] = 1
 
-    trials: Annotated[tuple[SweepTrial, ...], Field(min_length=1, alias="points")]
+    trials: Annotated[tuple[SweepTrial, ...], Field(alias="points")]
+    """Trials to train now; none: nobody is left for another rung."""
+
+    is_last: bool = True
+    """Whether the ranking follows; otherwise PlanSweep chooses who goes on."""
 
 
 class BestTrial(Document):
@@ -54,7 +58,12 @@ class TrialReport(Document):
     rank: int | None = None
 
     place: Annotated[int, Field(ge=1)] | None = None
-    """Rank among the trials; 1 is the best. Absent: no adapter of the trial passed the gate."""
+    """Rank among the trials; 1 is the best. Absent: no adapter of the trial passed the gate, or
+    the trial was stopped early."""
+
+    stopped_after_steps: Annotated[int, Field(ge=1)] | None = None
+    """Steps after which the trial was stopped, because others were better; its scores are those of
+    that step. Absent: the trial was trained to its end, or failed."""
 
     code: Code | None = None
     """Code of the failure, for a trial without a place."""
@@ -68,7 +77,7 @@ class TrialReport(Document):
 
 
 class SweepReport(Document):
-    """``jobs/<job_id>/sweep.json``: every trial, best first; failed trials are last."""
+    """``jobs/<job_id>/sweep.json``: every trial, best first, then stopped and failed ones."""
 
     schema_version: Literal[1] = 1
 

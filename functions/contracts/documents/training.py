@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha256
 from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import Code, PhotoVerdict, StoredFile
+from contracts.documents.rung import Rung
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_REPEATS
 
@@ -64,6 +65,9 @@ class TrainingTask(Document):
     adapter: StoredFile | None = None
     """A LoRA that another tool has trained, in the ``photos`` channel; it is converted and judged,
     and nothing is trained. Absent: the photos are trained."""
+
+    rung: Rung | None = None
+    """The part of a trial's training that this task is; absent: the task trains all steps."""
 
     marks: TaskMarks | None = None
     """How sample pictures and the contact sheet are marked; absent: in a plan of an earlier
@@ -235,7 +239,7 @@ class TrainingMetrics(Document):
     resumed_from_step: Annotated[int, Field(ge=0)] = 0
 
     partial: bool = False
-    """Whether the deadline, or a loss that was not a number, ended the training early."""
+    """Whether the deadline, a loss that was not a number or a sweep's rung ended it early."""
 
     gradient_explosions: Annotated[int, Field(ge=0)] = 0
     """Steps whose gradient norm was more than ten times ``max_grad_norm``."""

@@ -184,6 +184,20 @@ def checkpoints_prefix(plan_id: str) -> str:
     return f"training/{plan_id}/checkpoints/"
 
 
+TRAINING_PREFIX = "training/"
+"""Prefix of what belongs to one plan each."""
+
+
+def state_prefix(plan_id: str, job_id: str) -> str:
+    """Prefix of a task's checkpoints while it is trained; with a sweep's rung they stay."""
+    return f"{checkpoints_prefix(plan_id)}{job_id}/{STATE_FOLDER}/"
+
+
+def states_manifest_key(plan_id: str) -> str:
+    """Key of SageMaker's ManifestFile for the ``state`` channel."""
+    return f"{TRAINING_PREFIX}{plan_id}/states.manifest"
+
+
 def tensorboard_prefix(plan_id: str) -> str:
     """Prefix of the TensorBoard event files of a plan's tasks."""
     return f"training/{plan_id}/tensorboard/"
@@ -416,6 +430,9 @@ CAPTIONER_CHANNEL = "captioner"
 """Channel with a model that describes pictures; absent where the stack has none."""
 CLASS_IMAGES_CHANNEL = "prior"
 """Channel with class images; absent where no set is stored."""
+STATE_CHANNEL = "state"
+"""Channel with the last checkpoints of the rungs that tasks go on from; absent without any."""
+STATE_FOLDER = "state"
 PLAN_FILE = "plan.json"
 CLASS_IMAGES_FILE = "prior.json"
 CLASS_IMAGES_FOLDER = "priors"

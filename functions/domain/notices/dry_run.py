@@ -12,7 +12,6 @@ from domain.notices.notices import deliver
 from domain.notices.services import NoticeServices
 from domain.notices.words import advice_text, names_key, photo_notices
 from domain.ports.storage import read_document
-from domain.pricing.grid import grid_trials
 
 
 def answer_dry_run(given: DryRunInput, services: NoticeServices, now: datetime) -> Notice:
@@ -31,12 +30,15 @@ def dry_run_notice(given: DryRunInput, services: NoticeServices) -> Notice:
     accepted = read_document(services.documents, key, AcceptedUpload)
     report = read_document(services.documents, layout.photo_report_key(job.job_id), PhotoReport)
     record = services.jobs.get(job.job_id)
+    estimate = None if record is None else record.estimate
+    sweep = accepted.request.sweep
     dry_run = DryRunNotice(
         photos=given.photos.accepted,
         refused=given.photos.refused,
         class_photos=len(report.class_photos),
-        estimate=None if record is None else record.estimate,
-        trainings=len(grid_trials(accepted.request)),
+        estimate=estimate,
+        trainings=1 if estimate is None else estimate.trainings,
+        is_most=sweep is not None and sweep.halving is not None,
         origins={field: str(origin) for field, origin in accepted.origins.items()},
     )
     advice = advice_text(report)
@@ -76,4 +78,5 @@ def dry_run_text(dry_run: DryRunNotice) -> str:
     if dry_run.estimate.batches not in {None, dry_run.estimate.steps}:
         steps += f" of {dry_run.estimate.batches} batches"
     steps += f" in {dry_run.trainings} trainings" if dry_run.trainings > 1 else ""
-    return f"{photos} It would take {steps}, about {minutes} minutes{cost}."
+    most = "at most " if dry_run.is_most else ""
+    return f"{photos} It would take {most}{steps}, about {minutes} minutes{cost}."

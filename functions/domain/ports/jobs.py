@@ -62,9 +62,10 @@ class Jobs(CostRecords, Protocol):
     def add_trials(
         self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
     ) -> None:
-        """Store a sweep's trials, and make a job of each; a failed trial starts again.
+        """Store trials beside those that a sweep has, and make a job of each.
 
-        A trial that is open or has succeeded stays unchanged, but its cancellation is withdrawn.
+        A failed trial starts again. A trial that is open or has succeeded stays unchanged, but its
+        cancellation is withdrawn.
         """
         ...
 

@@ -19,8 +19,15 @@ from contracts.shared.limits import MAX_COST_USD
 from contracts.shared.steps import Dataset
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, find_document, find_readable, read_document
-from domain.pricing.estimating import estimate_one, instance_of, make_offer
-from domain.pricing.prices import PUBLISHED, PriceTable, sum_usd
+from domain.pricing.estimating import (
+    Part,
+    estimate_one,
+    instance_of,
+    make_estimate,
+    make_offer,
+    offer_at,
+)
+from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.pricing.step_sharing import shape_of
 
 MIN_SHARE_USD = 1e-6
@@ -52,32 +59,42 @@ def agree_on_price(job_id: str, services: PricingServices) -> None:
         return  # the stage itself reports what is missing
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
     prices = with_speeds(services.prices, services.bases, card)
-    offer = make_offer(accepted.request, dataset, card, services.instance_type, prices)
-    services.jobs.record_estimate(
-        job_id, offer.estimate, offer.max_runtime_seconds, shape_of(accepted.request, dataset, card)
-    )
+    request, rung = accepted.request, accepted.rung
+    if rung is None:
+        offer = make_offer(request, dataset, card, services.instance_type, prices)
+    else:
+        part = Part(request, rung)
+        estimate = estimate_one(part, dataset, card, services.instance_type, prices)
+        offer = offer_at(estimate, request, services.instance_type, prices)
+    shape = shape_of(request, dataset, card) if rung is None else None  # it shares no step
+    services.jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds, shape)
 
 
 def share_cost_limit(
-    job_id: str, trials: Sequence[TrainingRequest], report: PhotoReport, services: PricingServices
+    job_id: str,
+    sweep: TrainingRequest,
+    parts: Sequence[Part],
+    report: PhotoReport,
+    services: PricingServices,
 ) -> list[float | None]:
-    """Return each trial's share of a sweep's ``max_cost_usd``, in proportion to its estimate.
+    """Return each part's share of a sweep's ``max_cost_usd``, in proportion to its estimate.
 
-    No share is below the trial's own estimate. None: the sweep has no ``max_cost_usd``.
+    The shares of all jobs that the sweep can have are the limit together. No share is below the
+    part's own estimate. None: the sweep has no ``max_cost_usd``.
 
     Raises:
         PriceUnknownError: the instance type has no price, so no share can be computed.
     """
-    limit, record = trials[0].max_cost_usd, services.jobs.get(job_id)
+    limit, record = sweep.max_cost_usd, services.jobs.get(job_id)
     if limit is None or record is None:
-        return [None for _ in trials]
+        return [None for _ in parts]
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
     kind, prices = services.instance_type, with_speeds(services.prices, services.bases, card)
-    estimates = [estimate_one(trial, dataset, card, kind, prices) for trial in trials]
-    costs = [one.usd for one in estimates if one.usd is not None]
-    total = sum_usd(one.usd for one in estimates)
+    total = make_estimate(sweep, dataset, card, kind, prices).usd
     if total is None:
-        raise PriceUnknownError(instance_type=instance_of(trials[0], kind))
+        raise PriceUnknownError(instance_type=instance_of(sweep, kind))
+    estimates = [estimate_one(part, dataset, card, kind, prices) for part in parts]
+    costs = [one.usd for one in estimates if one.usd is not None]
     return [
         min(float(MAX_COST_USD), max(MIN_SHARE_USD, cost, limit * cost / total)) for cost in costs
     ]

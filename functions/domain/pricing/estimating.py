@@ -5,14 +5,17 @@ accuracy of the estimate: docs/cost.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from contracts.base import Architecture, BaseCard
 from contracts.documents.money import Estimate
+from contracts.documents.rung import Rung
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PriceUnknownError, TooExpensiveError
 from contracts.shared.steps import Dataset, StepBudget, count_steps
 from domain.pricing.grid import grid_trials
+from domain.pricing.halving import Rungs, plan_rungs
 from domain.pricing.prices import PEAK_TFLOPS, PUBLISHED, PriceTable, sum_usd
 
 START_SECONDS = 240
@@ -26,6 +29,15 @@ JUDGED_PICTURES = 24
 
 DRAWING_SHARE = 0.5 * 2
 """Work of a denoising step as a share of a training pass: forward only, but for two prompts."""
+
+
+class Part(NamedTuple):
+    """What one training job trains."""
+
+    request: TrainingRequest
+    """Without a grid."""
+    rung: Rung | None = None
+    """The part of the training; None: all of it."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,17 @@ def make_offer(
         PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
     """
     estimate = make_estimate(request, dataset, card, instance_type, prices)
+    return offer_at(estimate, request, instance_type, prices)
+
+
+def offer_at(
+    estimate: Estimate, request: TrainingRequest, instance_type: str, prices: PriceTable
+) -> Offer:
+    """Return an estimate with the seconds that the request's ``max_cost_usd`` pays for.
+
+    Raises:
+        TooExpensiveError, PriceUnknownError: as ``make_offer``.
+    """
     kind, limit = instance_of(request, instance_type), request.max_cost_usd
     hourly = prices.usd_per_hour(kind)
     if limit is None:
@@ -101,20 +124,46 @@ def make_estimate(
     instance_type: str,
     prices: PriceTable = PUBLISHED,
 ) -> Estimate:
-    """Return steps, seconds and USD of a cold training job; for a sweep, of all trials together."""
-    trials = [trial.request for trial in grid_trials(request)]
-    return sum_of([estimate_one(trial, dataset, card, instance_type, prices) for trial in trials])
+    """Return steps, seconds and USD of a cold training job; for a sweep, of all trials together.
+
+    With successive halving it is the most that the sweep can take: who goes on is not known, so
+    the longest trials of each rung are counted.
+    """
+    rungs = rungs_of(request, dataset, card)
+    longest: list[Estimate] = []
+    for number, count in enumerate(rungs.counts):
+        parts = [Part(trial.request, rungs.rung_of(NO_ID, trial, number)) for trial in rungs.trials]
+        found = [estimate_one(part, dataset, card, instance_type, prices) for part in parts]
+        longest += sorted(found, key=lambda one: one.seconds, reverse=True)[:count]
+    return sum_of(longest)
+
+
+NO_ID = "0" * 32
+"""Id of a sweep whose rungs are only estimated."""
+
+
+def rungs_of(request: TrainingRequest, dataset: Dataset, card: BaseCard) -> Rungs:
+    """Return the rungs of a request's sweep; without a grid, one rung of one training."""
+    halving = None if request.sweep is None else request.sweep.halving
+    return plan_rungs(
+        halving,
+        grid_trials(request),
+        lambda trial: count_steps(trial, card.training, dataset).steps,
+    )
 
 
 def estimate_one(
-    request: TrainingRequest,
+    part: Part,
     dataset: Dataset,
     card: BaseCard,
     instance_type: str,
     prices: PriceTable = PUBLISHED,
 ) -> Estimate:
-    """Return the estimate of a request without a grid."""
+    """Return the estimate of one job."""
+    request, rung = part
     budget = count_steps(request, card.training, dataset)
+    if rung is not None:
+        budget = budget_of(rung, budget, request.validation_steps)
     instance_type = instance_of(request, instance_type)
     speed = speed_of(instance_type, card, prices)
     work = work_tflop(budget, request, card, speed.judged_pictures)
@@ -124,6 +173,17 @@ def estimate_one(
         batches=budget.batches,
         seconds=seconds,
         usd=prices.cost_usd(instance_type, seconds),
+    )
+
+
+def budget_of(rung: Rung, whole: StepBudget, validation_steps: int | None) -> StepBudget:
+    """Return what one rung trains; the first one draws the class images for all."""
+    every = validation_steps or whole.steps + 1
+    return replace(
+        whole,
+        steps=rung.last_step - rung.first_step,
+        drawn_class_images=0 if rung.continues else whole.drawn_class_images,
+        validation_rounds=rung.last_step // every - rung.first_step // every,
     )
 
 
@@ -164,6 +224,7 @@ def sum_of(parts: Sequence[Estimate]) -> Estimate:
         batches=sum(batches) if len(batches) == len(parts) else None,
         seconds=sum(part.seconds for part in parts),
         usd=sum_usd(part.usd for part in parts),
+        trainings=len(parts),
     )
 
 

@@ -67,8 +67,10 @@ def changed(request: TrainingRequest, **fields: object) -> TrainingRequest:
     return TrainingRequest.model_validate(given | fields)
 
 
-def sweep_trial(sweep: JobSpec, trial: GridTrial) -> SweepTrial:
+def sweep_trial(sweep: JobSpec, trial: GridTrial, rung: int = 0) -> SweepTrial:
     """Return a trial's job; the same for the same sweep and parameters, so it is trained once.
+
+    With successive halving each rung of a trial is a job of its own.
 
     >>> sweep = JobSpec(job_id="0" * 32, tenant="t", upload="u", base_id="b")
     >>> request = TrainingRequest(instance_prompt="a", class_prompt="b", sweep={"rank": [4, 8]})
@@ -76,6 +78,11 @@ def sweep_trial(sweep: JobSpec, trial: GridTrial) -> SweepTrial:
     >>> few.name, few.job.job_id != many.job.job_id != sweep.job_id
     ('rank4', True)
     """
-    content = json.dumps(["sweep", sweep.job_id, trial.name])
-    job_id = hashlib.sha256(content.encode()).hexdigest()[:32]
+    job_id = trial_id(sweep.job_id, trial, rung)
     return SweepTrial(name=trial.name, job=sweep.model_copy(update={"job_id": job_id}))
+
+
+def trial_id(sweep_id: str, trial: GridTrial, rung: int) -> str:
+    """Return the job id of a trial's rung; 0 is the first one, or the only one."""
+    content = json.dumps(["sweep", sweep_id, trial.name, *([rung] if rung else [])])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""How far a sweep is: the average percent of its trials."""
+"""How far a sweep is: the average percent of its trials' newest jobs."""
 
 from datetime import datetime
 
@@ -11,6 +11,9 @@ def raise_sweep_percent(trial_id: str, jobs: Jobs, now: datetime) -> None:
     sweep = None if trial is None or trial.trial_of is None else jobs.get(trial.trial_of)
     if sweep is None or not sweep.trials:
         return
-    rows = [jobs.get(job_id) for job_id in sweep.trials]
-    percents = [0 if row is None else row.percent for row in rows]
-    jobs.raise_percent(sweep.job_id, sum(percents) // len(percents), now)
+    newest: dict[str, int] = {}
+    for job_id in sweep.trials:  # a trial's later rungs come later
+        row = jobs.get(job_id)
+        name = job_id if row is None or row.trial is None else row.trial
+        newest[name] = 0 if row is None else row.percent
+    jobs.raise_percent(sweep.job_id, sum(newest.values()) // len(newest), now)

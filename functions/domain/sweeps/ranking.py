@@ -6,11 +6,26 @@ from contracts.documents.sweep import TrialReport
 
 
 def rank_trials(trials: Iterable[TrialReport]) -> tuple[TrialReport, ...]:
-    """Return the trials with their places, best first; failed trials are last."""
+    """Return the trials with their places, best first.
+
+    Trials that were stopped early follow, those that came farthest first; failed trials are last.
+    """
     found = list(trials)
-    ranked = sorted((trial for trial in found if trial.code is None), key=merit, reverse=True)
+    ranked = by_merit(trial for trial in found if trial.stopped_after_steps is None)
     placed = [trial.model_copy(update={"place": n}) for n, trial in enumerate(ranked, start=1)]
-    return (*placed, *(trial for trial in found if trial.code is not None))
+    stopped = by_merit(trial for trial in found if trial.stopped_after_steps is not None)
+    stopped.sort(key=lambda trial: trial.stopped_after_steps or 0, reverse=True)  # stable
+    return (*placed, *stopped, *(trial for trial in found if trial.code is not None))
+
+
+def best_of(trials: Iterable[TrialReport], count: int) -> set[str]:
+    """Return the names of the ``count`` best trials; of fewer, if fewer have not failed."""
+    return {trial.name for trial in by_merit(trials)[:count]}
+
+
+def by_merit(trials: Iterable[TrialReport]) -> list[TrialReport]:
+    """Return the trials that have not failed, best first."""
+    return sorted((trial for trial in trials if trial.code is None), key=merit, reverse=True)
 
 
 def merit(trial: TrialReport) -> tuple[float, ...]:
@@ -36,13 +51,21 @@ def rounded(score: float | None, unknown: float = -1.0) -> float:
 
 
 def ranking_text(trials: Sequence[TrialReport]) -> str:
-    """Return sentences that name the delivered trial and the failed ones.
+    """Return sentences that name the delivered trial, the stopped ones and the failed ones.
 
     >>> best = TrialReport(name="rank8", job_id="0" * 32, place=1)
     >>> lost = TrialReport(name="rank64", job_id="1" * 32, code="gate_failed")
     >>> ranking_text([best, lost])
     'It is the best of 2 trials: rank8. Without a model: rank64 (gate_failed).'
+    >>> ranking_text([best, TrialReport(name="rank4", job_id="2" * 32, stopped_after_steps=100)])
+    'It is the best of 2 trials: rank8. Stopped early: rank4 (after 100 steps).'
     """
     best = [f"It is the best of {len(trials)} trials: {t.name}." for t in trials if t.place == 1]
+    stopped = [
+        f"{trial.name} (after {trial.stopped_after_steps} steps)"
+        for trial in trials
+        if trial.stopped_after_steps is not None
+    ]
+    early = [f"Stopped early: {', '.join(stopped)}."] if stopped else []
     lost = [f"{trial.name} ({trial.code})" for trial in trials if trial.code is not None]
-    return " ".join([*best, *([f"Without a model: {', '.join(lost)}."] if lost else [])])
+    return " ".join([*best, *early, *([f"Without a model: {', '.join(lost)}."] if lost else [])])

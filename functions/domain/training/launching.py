@@ -67,6 +67,9 @@ from domain.training.sagemaker_job import (
 )
 from domain.training.services import LaunchServices, TrainingServices
 
+MAX_STATE_FILES = 10
+"""More than a task's checkpoints and candidates together."""
+
 Start = Literal["started", "nothing_left", "no_capacity", "no_spot", "quota_zero"]
 
 
@@ -286,9 +289,12 @@ def start(
         deadline_seconds=runtime_of(order, services.settings) - EXPORT_SECONDS,
     )
     class_images = find_class_images(training.models, plan.tasks, card)
-    write_inputs(services, plan, class_images)
+    states = find_states(training, plan.tasks)
+    write_inputs(services, plan, class_images, states)
     captions = any(task.request.autocaption for task in plan.tasks)
-    inputs = Inputs(base_id, class_images=bool(class_images), captioner=captions)
+    inputs = Inputs(
+        base_id, class_images=bool(class_images), captioner=captions, states=bool(states)
+    )
     placement = Placement(choice, order.run)
     request = training_job_request(
         order.training_job_name, plan, inputs, placement, services.settings
@@ -392,6 +398,7 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
         photos=photos,
         class_photos=of_class,
         adapter=None if adapter is None else in_channel(record.job_id, adapter),
+        rung=accepted.rung,
     )
 
 
@@ -426,10 +433,32 @@ def in_channel(job_id: str, stored: StoredFile) -> StoredFile:
     return StoredFile(file=f"{job_id}/{stored.file}", sha256=stored.sha256)
 
 
+def find_states(services: TrainingServices, tasks: Sequence[TrainingTask]) -> list[str]:
+    """Return the keys of the checkpoints that tasks go on from, below ``training/``."""
+    rungs = [task.rung for task in tasks if task.rung is not None]
+    earlier = [rung.continues for rung in rungs if rung.continues is not None]
+    stored = [one for job_id in earlier for one in state_of(services, job_id)]
+    return [key.removeprefix(layout.TRAINING_PREFIX) for key in stored]
+
+
+def state_of(services: TrainingServices, job_id: str) -> list[str]:
+    """Return the keys of the checkpoints that a rung's job has left; none if they have expired."""
+    record = services.jobs.get(job_id)
+    plans = [job_id] if record is None or record.plan_id is None else [record.plan_id, job_id]
+    for plan_id in plans:
+        prefix = layout.state_prefix(plan_id, job_id)
+        if stored := services.models.list(prefix, MAX_STATE_FILES):
+            return [one.key for one in stored]
+    return []
+
+
 def write_inputs(
-    services: LaunchServices, plan: TrainingPlan, class_images: Sequence[ClassImageSet]
+    services: LaunchServices,
+    plan: TrainingPlan,
+    class_images: Sequence[ClassImageSet],
+    states: Sequence[str] = (),
 ) -> None:
-    """Write the plan and both manifests where the request's channels expect them."""
+    """Write the plan and the manifests where the request's channels expect them."""
     models, plan_id = services.training.models, plan.plan_id
     write_document(models, layout.plan_key(plan_id), plan)
     manifest = photos_manifest(plan, services.settings.uploads_bucket)
@@ -438,6 +467,9 @@ def write_inputs(
     if class_images:
         body = json.dumps(class_images_manifest(models, class_images)).encode()
         models.write(layout.class_images_manifest_key(plan_id), body, "application/json")
+    if states:
+        body = json.dumps([{"prefix": models.uri(layout.TRAINING_PREFIX)}, *states]).encode()
+        models.write(layout.states_manifest_key(plan_id), body, "application/json")
 
 
 def photos_manifest(plan: TrainingPlan, uploads_bucket: str) -> list[object]:

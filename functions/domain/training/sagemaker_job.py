@@ -108,6 +108,8 @@ class Inputs(NamedTuple):
     """Whether there are stored class images."""
     captioner: bool = False
     """Whether a task asks for captions: others do not wait for the download."""
+    states: bool = False
+    """Whether a task goes on from the checkpoint of a sweep's earlier rung."""
 
 
 class Placement(NamedTuple):
@@ -197,7 +199,7 @@ def environment(settings: TrainingSettings) -> dict[str, str]:
 
 
 def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """Return InputDataConfig: plan, photos, base, and the captioner and class images if any."""
+    """Return InputDataConfig: plan, photos, base; captioner, checkpoints, class images if any."""
     plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
     base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(inputs.base_id)}"
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
@@ -205,6 +207,10 @@ def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[d
     if inputs.class_images:
         uri = models_uri(layout.class_images_manifest_key(plan_id), settings)
         class_images = [channel(layout.CLASS_IMAGES_CHANNEL, "ManifestFile", uri)]
+    states = []
+    if inputs.states:
+        uri = models_uri(layout.states_manifest_key(plan_id), settings)
+        states = [channel(layout.STATE_CHANNEL, "ManifestFile", uri)]
     captioner = []
     if settings.captioner_id is not None and inputs.captioner:
         folder = layout.captioner_prefix(settings.captioner_id)
@@ -215,6 +221,7 @@ def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[d
         channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
         channel(layout.BASE_CHANNEL, "S3Prefix", base_uri),
         *captioner,
+        *states,
         *class_images,
     ]
 

@@ -23,6 +23,7 @@ from domain.notices.dry_run import answer_dry_run
 from domain.notices.uncaught import notify_outcome
 from domain.ports.storage import read_document
 from domain.pricing.agreement import PricingServices, share_cost_limit
+from domain.pricing.estimating import Part
 from domain.pricing.grid import grid_trials
 from domain.pricing.prices import PriceTable
 from domain.training.billing import settle_cost_records
@@ -240,12 +241,13 @@ def test_a_trial_without_a_price_is_not_taken_for_a_free_one() -> None:
     notice_services = PricingServices(
         sweep.intake.jobs, sweep.intake.models, sweep.intake.bases.storage, "ml.new"
     )
-    trials = [trial.request for trial in grid_trials(sweep_request(sweep))]
+    asked = sweep_request(sweep)
+    trials = [Part(trial.request) for trial in grid_trials(asked)]
     with pytest.raises(PriceUnknownError) as caught:
-        share_cost_limit(sweep.job.job_id, trials, report, notice_services)
+        share_cost_limit(sweep.job.job_id, asked, trials, report, notice_services)
     assert caught.value.facts["instance_type"] == "ml.new"
     priced = replace(notice_services, prices=PriceTable({"ml.new": 2.0}))
-    shares = share_cost_limit(sweep.job.job_id, trials, report, priced)
+    shares = share_cost_limit(sweep.job.job_id, asked, trials, report, priced)
     assert sum(share or 0 for share in shares) == pytest.approx(100)
 
 

@@ -14,7 +14,7 @@ from contracts.shared import layout
 from contracts.shared.steps import Dataset
 from domain.ports.storage import read_document, write_document
 from domain.pricing.agreement import PricingServices
-from domain.pricing.estimating import make_estimate
+from domain.pricing.estimating import Part, make_estimate
 from domain.pricing.grid import grid_trials
 from domain.sweeps.progress import raise_sweep_percent
 from domain.sweeps.ranking import merit, rank_trials, rounded
@@ -44,12 +44,12 @@ def shares(most: float | None, *, known: bool = True) -> list[float | None]:
     world = World()
     if known:
         world.jobs.claim(spec(1), "arn", NOON)
-    grid = grid_trials(swept_request(max_cost_usd=most))
-    found = priced(grid, spec(1), REPORT, room_of(world))
-    assert [(point.name, point.fields) for point in found] == [
-        (point.name, point.fields) for point in grid
-    ]
-    return [point.request.max_cost_usd for point in found]
+    asked = swept_request(max_cost_usd=most)
+    accepted = AcceptedUpload(job=spec(1), request=asked, photos=())
+    parts = [Part(point.request) for point in grid_trials(asked)]
+    found = priced(accepted, parts, REPORT, room_of(world))
+    assert [one.max_train_steps for one in found] == [100, 300]
+    return [one.max_cost_usd for one in found]
 
 
 def costs() -> list[float]:
@@ -61,15 +61,6 @@ def test_a_price_is_split_by_what_each_point_is_estimated_at() -> None:
     short, long = costs()
     assert shares(2.0) == pytest.approx([2 * short / (short + long), 2 * long / (short + long)])
     assert sum(share or 0 for share in shares(2.0)) == pytest.approx(2.0)
-
-
-def test_a_grid_of_one_gets_the_whole_price() -> None:
-    world = World()
-    world.jobs.claim(spec(1), "arn", NOON)
-    (one,) = priced(
-        grid_trials(swept_request(max_cost_usd=2.0))[:1], spec(1), REPORT, room_of(world)
-    )
-    assert one.request.max_cost_usd == pytest.approx(2.0)
 
 
 def test_no_point_gets_less_than_it_is_estimated_at() -> None:
@@ -121,13 +112,13 @@ def test_a_point_has_measures_or_a_reason(
     facts: dict[str, object], found: dict[str, object]
 ) -> None:
     models = MemoryStorage("models")
-    assert facts_of_trial(outcome(models, **facts), models) == found
+    assert facts_of_trial(outcome(models, **facts), None, models) == found
 
 
 def test_a_failure_counts_before_an_adapter() -> None:
     models = MemoryStorage("models")
     both = outcome(models, gate=GOOD).model_copy(update={"failure": FAILURE})
-    assert facts_of_trial(both, models) == {"code": "training_diverged"}
+    assert facts_of_trial(both, None, models) == {"code": "training_diverged"}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +126,7 @@ def test_a_failure_counts_before_an_adapter() -> None:
     [(None, "succeeded"), ("canceled", "canceled"), ("gate_failed", "failed")],
 )
 def test_a_point_ends_in_the_words_of_its_row(code: str | None, status: Status) -> None:
-    assert status_of(TrialReport(name="p", job_id=job_id(1), code=code)) == status
+    assert status_of(code) == status
 
 
 def ranked_world() -> tuple[World, RankSweepInput]:

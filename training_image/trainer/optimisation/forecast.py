@@ -51,7 +51,7 @@ def forecast(
     a_step = seconds * recipe.gradient_accumulation_steps  # the ranks work side by side
     return Forecast(
         step_seconds=a_step,
-        training_seconds=a_step * recipe.steps,
+        training_seconds=a_step * run.last_step,
         export_seconds=passes * seconds * FORWARD_SHARE / recipe.examples_per_batch,
         memory_bytes=memory_of(base) + MOMENTS_BYTES * count(networks),
     )

@@ -42,7 +42,7 @@ def train(
     texts = [run.examples.encode_frozen(base)] if recipe.text_encoder_lr is None else []
     with training_mode(base, networks, recipe, texts) as frozen, closing(tracker):
         user_step = UserStep(base, run, stepper, process_group, frozen)
-        while tracker.progress.step < recipe.steps:
+        while tracker.progress.step < run.last_step:
             if process_group.any_rank(limit.training_is_over):
                 break
             if not user_step.take(tracker):
@@ -54,6 +54,8 @@ def train(
                     tracker.validate(networks)
 
     raise_if_untrained(tracker.progress)
+    if run.rung_end is not None and tracker.progress.step < run.last_step:
+        run.save(stepper.state_dict(tracker.progress))  # the next rung goes on from here
     stepper.use_average()
     process_group.check_equal(stepper.weights.values())
     return tracker.outcome()

@@ -27,8 +27,15 @@ TENSORBOARD_FOLDER = Path("output") / "tensorboard"
 class MetricsLogger:
     """The metrics of one training, from its first step to ``close``."""
 
-    def __init__(self, recipe: Recipe, progress_file: ProgressFile, events: Path | None) -> None:
-        """Take the folder of the event files; None to write none."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        progress_file: ProgressFile,
+        events: Path | None,
+        last_step: int | None = None,
+    ) -> None:
+        """Take the folder of the event files, None to write none; and the last step of this run."""
+        self._last_step = last_step or recipe.steps
         self._recipe = recipe
         self._progress_file = progress_file
         self._folder = events
@@ -41,7 +48,7 @@ class MetricsLogger:
         """Record one step of ``images`` images; log a line every few steps and at the end."""
         self._images += images
         self._record(progress.step, "train", loss=progress.losses[-1], lr=rate, grad_norm=norm)
-        if progress.step % self._every and progress.step != self._recipe.steps:
+        if progress.step % self._every and progress.step != self._last_step:
             return
         speed = self._images / max(1e-9, time.monotonic() - self._since)
         log(

@@ -13,7 +13,12 @@ from trainer.optimisation.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from trainer.optimisation.checkpoint_choice import candidate_steps, save_candidate
+from trainer.optimisation.checkpoint_choice import (
+    Candidates,
+    candidate_steps,
+    read_candidates,
+    save_candidate,
+)
 from trainer.optimisation.metrics import MetricsLogger
 from trainer.optimisation.progress import ProgressFile
 from trainer.optimisation.step import StepStats
@@ -45,6 +50,15 @@ class TrainingRun:
     """The folder of TensorBoard's event files; None to write none."""
     sampler: ValidationSampler | None = None
     """The validation images of the request; None to draw none."""
+    rung_end: int | None = None
+    """The step after which a sweep's rung ends; None to do all steps."""
+    earlier: Path | None = None
+    """The folder of the checkpoints of the rung before; None without one."""
+
+    @property
+    def last_step(self) -> int:
+        """Return the number of steps after which this run ends."""
+        return min(self.recipe.steps, self.rung_end or self.recipe.steps)
 
     def validation_is_due(self, step: int) -> bool:
         """Return whether validation images are drawn after ``step`` steps."""
@@ -58,11 +72,19 @@ class TrainingRun:
         """
         steps = self.recipe.steps
         is_due = step % self.recipe.checkpoint_every == 0 or self.validation_is_due(step)
-        return is_due or step in {*candidate_steps(steps), steps}
+        return is_due or step in {*candidate_steps(steps), self.last_step}
 
     def load(self) -> TrainingState | None:
         """Return the newest checkpoint; None to begin at step 0."""
-        return load_checkpoint(self.folder, self.fingerprint)
+        own = load_checkpoint(self.folder, self.fingerprint)
+        if own is not None or self.earlier is None:
+            return own
+        return load_checkpoint(self.earlier, self.fingerprint)
+
+    def candidates(self) -> Candidates:
+        """Return the weights that were kept for the export, of earlier rungs too."""
+        kept = {} if self.earlier is None else read_candidates(self.earlier, self.fingerprint)
+        return kept | read_candidates(self.folder, self.fingerprint)
 
     def load_worthwhile(self) -> TrainingState | None:
         """Return the newest checkpoint if at least half of the steps are done in it."""
@@ -85,8 +107,8 @@ class RunTracker:
         self.progress = progress
         self.resumed_from = progress.step
         self.diverged_at: int | None = None
-        progress_file = ProgressFile(run.folder.parent, run.recipe.job_id, run.recipe.steps)
-        self._metrics = MetricsLogger(run.recipe, progress_file, run.events)
+        progress_file = ProgressFile(run.folder.parent, run.recipe.job_id, run.last_step)
+        self._metrics = MetricsLogger(run.recipe, progress_file, run.events, run.last_step)
 
     def record(self, stats: StepStats, seconds: float, images: int, learning_rate: float) -> None:
         """Count one step of ``images`` images that took ``seconds``, and report it."""

@@ -20,6 +20,21 @@ Ranks = Annotated[
 ]
 
 
+GRID_FIELDS = ("learning_rate", "max_train_steps", "rank")
+"""The fields that a sweep may vary."""
+
+
+class Halving(Document):
+    """Successive halving: all trials begin, and at the end of each rung the best of them go on."""
+
+    reduction_factor: Annotated[int, Field(ge=2, le=10)] = 3
+    """One of so many trials goes on, and a rung ends after so many times the steps of the one
+    before it."""
+
+    min_resource: Annotated[int, Field(ge=1, le=MAX_TRAIN_STEPS)] = 100
+    """Smallest number of steps of the first rung: with fewer, the gate's scores say too little."""
+
+
 class SweepGrid(Document):
     """Every combination of the values is one trial: one training of the same photos."""
 
@@ -29,9 +44,12 @@ class SweepGrid(Document):
 
     rank: Ranks | None = None
 
+    halving: Halving | None = None
+    """How worse trials are stopped early; absent: every trial is trained to its end."""
+
     def lists(self) -> dict[str, tuple[float, ...]]:
         """Return the values of each field that the sweep varies."""
-        found = {name: getattr(self, name) for name in type(self).model_fields}
+        found = {name: getattr(self, name) for name in GRID_FIELDS}
         return {name: values for name, values in found.items() if values is not None}
 
     @model_validator(mode="after")
