@@ -339,6 +339,21 @@ def test_an_erasure_waits_for_an_archive_that_is_written_and_takes_it() -> None:
     assert erased(world, gone)
 
 
+def test_a_tombstone_that_comes_with_the_last_file_leaves_no_archive() -> None:
+    world = Exporting()
+    world.people(1)
+
+    class Entombed(MemoryReader):
+        def chunks(self, key: str) -> Iterator[bytes]:
+            world.erasures.entomb(ErasureSubject(tenant="acme", upload="u1"), world.now)
+            return super().chunks(key)
+
+    given = ExportInput(export_id=ID, subject=ExportSubject(tenant="acme", upload="u1"))
+    row = write_export(given, replace(world.exporting, upload_files=Entombed(world.uploads)))
+    assert (row.status, row.code) == ("failed", "erased")
+    assert (world.archives.unfinished, _key() in world.uploads.objects) == ([], False)
+
+
 def erased(world: Exporting, subject: ErasureSubject) -> bool:
     assert stop_work(subject, world.stopping, world.now).open == 0
     assert erase_stores(subject, world.erasing).remaining == 0
@@ -355,6 +370,25 @@ def test_an_export_of_what_is_being_erased_ends_without_an_archive() -> None:
     request_erasure(ErasureSubject(tenant="acme"), world.stopping, world.now)
     other = ExportInput(export_id="exp_" + "1" * 24, subject=TENANT)
     assert write_export(other, world.exporting).code == "erased"
+
+
+def test_what_was_erased_of_a_person_before_does_not_keep_the_rest_from_them() -> None:
+    world = Exporting()
+    world.people(1, 2)
+    person = ExportSubject(tenant="acme", given_by="person-1")
+    both = world.consents.of("acme")
+    for record in both:
+        agreed = record.consent.model_copy(update={"given_by": "person-1"})
+        world.consents.records[record.model_id] = record.model_copy(update={"consent": agreed})
+    world.erasures.entomb(ErasureSubject(tenant="acme", upload="u1"), world.now)
+    assert export(world, person).status == "succeeded"
+    files = unpacked(world)[1]
+    assert b"photo 2" in files.values()
+    assert b"photo 1" not in files.values()
+    assert len(json.loads(files["records/consents.json"])) == 2
+    world.erasures.entomb(ErasureSubject(tenant="acme", upload="u2"), world.now)
+    last = ExportInput(export_id="exp_" + "2" * 24, subject=person)
+    assert write_export(last, world.exporting).status == "succeeded", "the consents are left"
 
 
 def test_an_erasure_waits_no_longer_than_a_lease_for_a_run_that_was_killed() -> None:
