@@ -159,9 +159,9 @@ $(ENVS)/typescript/.ready: $(ENVS)/tools/.installers clients/typescript/package.
 
 # ---- the laptop ------------------------------------------------------------------------------------
 
-demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-file: your own)
+demo: ## ten photos in, a picture from a personal model out (FRESH=1: anew; PHOTOS=dir BASE=folder-or-safetensors: your own, either or both; CHECK=1: only whether they fit)
 	@$(call ready,demo,$(DEMO_READY))
-	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh) $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(BASE),--base '$(BASE)')
+	@$(TOOLS)/python -m local.demo --port $(PORT) $(if $(FRESH),--fresh) $(if $(CHECK),--check) $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(BASE),--base '$(BASE)')
 
 up: ## start the laptop's AWS
 	@$(call ready,up,tools/.ready lambda/.ready)

@@ -14,7 +14,7 @@ from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
 from likeness_client.hash_names import hash_names
 
-HTTP_ONLY = frozenset({"upload", "pictures", "files"})
+HTTP_ONLY = frozenset({"upload", "pictures", "files", "alias"})
 HTTP_FIRST = frozenset({"status", "cancel"})
 """These also read a jobs table: with --table, or where no API is named."""
 

@@ -114,6 +114,10 @@ class BaseCard(Document):
     judge: RelativePath | None = None
     """Folder of the model that judges likeness; absent: identity is not scored."""
 
+    clip: RelativePath | None = None
+    """Folder of a CLIP model that scores prompt following where the judge reads no prompts; absent:
+    it is then not scored."""
+
 
 def hash_of_files(files: Mapping[str, str]) -> str:
     """Return the hash of a base, computed from its files' hashes as BaseCard.sha256 says."""

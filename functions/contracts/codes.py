@@ -870,8 +870,8 @@ CODES: dict[str, CodeEntry] = {
     ),
     "answer_too_large": CodeEntry(
         "The pictures are too large for one answer",
-        "The pictures were drawn, but SageMaker takes at most 25 MB in an answer.",
-        "Ask for fewer or smaller pictures, or for output_format jpeg.",
+        "The pictures were drawn, but an answer has at most 6 MB, and no bucket takes them.",
+        "Ask for fewer or smaller pictures, or for output_format jpeg; or train the model anew.",
         "owner",
         False,
     ),

@@ -8,6 +8,7 @@ Fails  nothing on purpose: what goes wrong is answered as ``internal_error``
 from typing import Any
 
 from aws import settings
+from aws.aliases import DynamoAliases
 from aws.api_keys import DynamoApiKeys
 from aws.audit import DynamoAudit
 from aws.bases import bases_from_env
@@ -60,6 +61,7 @@ def _services() -> Services:
         documents=S3Storage.from_env("MODELS_BUCKET"),
         links=S3Signer.from_env("MODELS_BUCKET"),
         approvals=DynamoApprovals.from_env(),
+        aliases=DynamoAliases.from_env(),
         inspector=LambdaPhotoInspector.from_env(),
         bases=bases_from_env(),
         canceller=LambdaCanceller.from_env(),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from contracts.codes import CODES
+from contracts.documents.api.aliases import Alias, Figures, Version
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.audit import AuditEntry
 from contracts.documents.consent_record import ConsentRecord
@@ -23,6 +24,7 @@ from contracts.documents.training import GateReport, TrainingResult
 from contracts.shared import layout
 from contracts.shared.limits import MIN_SIDE
 from domain.pictures.ordering import OrderServices
+from domain.ports.aliases import VersionKey
 from domain.ports.erasure import Held
 from domain.ports.front_door import Form
 from domain.ports.storage import ObjectMissingError, StoredObject
@@ -153,7 +155,7 @@ class MockBucket:
 
     def uri(self, key: str) -> str:
         """Return an address that leads nowhere."""
-        return f"{ADDRESS}/{key}"
+        return f"s3://mock.invalid/{key}"
 
     def list(self, prefix: str, limit: int) -> "list[StoredObject]":  # noqa: ARG002
         """Return one photo."""
@@ -233,6 +235,37 @@ class MockInspector:
         )
 
 
+class MockAliases:
+    """One alias of the made-up model."""
+
+    def __init__(self, tenant: str, model_id: str) -> None:
+        versions = (Version(model_id=model_id, weight=1),)
+        self._alias = Alias(
+            tenant=tenant, name="mock", versions=versions, created_at=MADE_AT, updated_at=MADE_AT
+        )
+
+    def get(self, _tenant: str, name: str) -> Alias | None:
+        """Return the alias under every name."""
+        return self._alias.model_copy(update={"name": name})
+
+    def of(self, _tenant: str) -> list[Alias]:
+        """Return the alias."""
+        return [self._alias]
+
+    def put(self, alias: Alias) -> None:
+        """Forget it."""
+
+    def remove(self, tenant: str, name: str) -> None:
+        """Remove nothing."""
+
+    def add(self, key: VersionKey, more: Figures) -> None:
+        """Add nothing."""
+
+    def figures(self, _tenant: str, _name: str) -> dict[str, Figures]:
+        """Nothing was measured."""
+        return {}
+
+
 class MockConsents:
     """Nobody has agreed to anything, because nothing real is trained."""
 
@@ -298,6 +331,7 @@ def mocked(services: Services, tenant: str) -> Services:
         exports=MockExports(),
         exporter=MockExporter(),
         models=MockModels(),
+        aliases=MockAliases(tenant, model_id),
         jobs=stores,
         uploads=MockBucket(),
         documents=MockBucket(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.pictures.ordering import OrderServices
+from domain.ports.aliases import Aliases
 from domain.ports.api_keys import ApiKeys
 from domain.ports.audit import AuditTrail
 from domain.ports.bases import Bases
@@ -77,6 +78,7 @@ class Services:
     links: Signer
     """Signs for the models bucket."""
     approvals: Approvals
+    aliases: Aliases
     inspector: PhotoInspector
     bases: Bases
     canceller: Canceller

@@ -1,5 +1,6 @@
 """The documents that callers send: every body of docs/openapi.json, by its name."""
 
+from contracts.documents.api.aliases import NewAlias, NewRating, Promotion
 from contracts.documents.api.estimates import NewEstimate
 from contracts.documents.api.exports import NewExport
 from contracts.documents.api.keys import NewKey, Rotation
@@ -13,15 +14,18 @@ from contracts.documents.upload.request import TrainingRequest
 __all__ = [
     "FileToUpload",
     "MoreFiles",
+    "NewAlias",
     "NewApproval",
     "NewEstimate",
     "NewExport",
     "NewKey",
     "NewPicture",
+    "NewRating",
     "NewTakedown",
     "NewTraining",
     "NewUpload",
     "OpenAiImages",
+    "Promotion",
     "Rotation",
     "TakedownAcceptance",
     "TakedownRefusal",

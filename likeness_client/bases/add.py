@@ -45,7 +45,8 @@ PICTURE, SOURCE_FILE = "first_picture.png", ".source.sha256"
 CPU_STEPS = 8
 """Steps of the first picture without a GPU: enough to see that the parts belong together."""
 
-JUDGE = "judge"
+JUDGE, CLIP = "judge", "clip"
+CLIP_FILES = ("config.json", "tokenizer_config.json", "preprocessor_config.json")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Order:
     resolution: int | None = None
     license: str | None = None
     judge: Path | None = None
+    clip: Path | None = None
     face_detector: str | None = None
     picture: bool = True
 
@@ -106,6 +108,7 @@ def describe(order: Order, folder: Path) -> BaseCard:
     found = prediction(order, pipeline, loaded)
     say(f"prediction type {found.prediction_type}: {found.how}")
     judge = copy_judge(order.judge, folder)
+    has_clip = copy_clip(order.clip, folder)
     files = hash_files(folder, [*paths, *judge], say)
     facts = {
         "base_id": order.base_id or (earlier.base_id if earlier else id_of(folder.name)),
@@ -114,6 +117,7 @@ def describe(order: Order, folder: Path) -> BaseCard:
         "resolution": order.resolution or (earlier.resolution if earlier else pipeline.resolution),
         "license": order.license or license_of(folder),
         "judge": JUDGE if judge else None,
+        "clip": CLIP if has_clip else None,
         "face_detector": order.face_detector,
     }
     card = make_card(facts, files, earlier)
@@ -285,6 +289,30 @@ def copy_judge(source: Path | None, folder: Path) -> list[str]:
     return [f"{JUDGE}/{path}" for path in files_below(target)]
 
 
+def copy_clip(source: Path | None, folder: Path) -> bool:
+    """Copy a CLIP model beside the base; return whether there is one.
+
+    It is no file that a picture depends on, so the base's hash and its adapters stay.
+
+    Raises:
+        BaseRefusedError: it is none.
+    """
+    target = folder / CLIP
+    if source is None:
+        return (target / CLIP_FILES[0]).is_file()
+    lacks = [name for name in CLIP_FILES if not (source / name).is_file()]
+    if not any(source.glob("*.safetensors")):
+        lacks.append("model.safetensors")
+    if lacks:
+        raise BaseRefusedError(f"--clip {source}: {', '.join(lacks)} is missing (docs/bases.md)")
+    kind = read_json(source / CLIP_FILES[0], "what the network is").get("model_type")
+    if kind != "clip":
+        raise BaseRefusedError(f"--clip {source}: its model_type is {kind!r} and must be 'clip'")
+    if source.resolve() != target.resolve():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    return True
+
+
 def tools(name: str = "draw") -> ModuleType:
     """Return a module that needs torch and diffusers.
 
@@ -320,10 +348,18 @@ def summary(folder: Path, card: BaseCard) -> str:
         f"  licence     {card.license or 'not known: give --license'}",
         f"  training    {rate}, {training.steps_per_photo} steps a photo",
         f"  pictures    {drawing}, {inference.scheduler}",
-        f"  judge       {card.judge or 'none: likeness is not measured'}",
+        f"  judge       {card.judge or of_people(card)}",
+        f"  CLIP        {card.clip or 'none: prompts are scored only by a judge that reads them'}",
         f"  gate        {', '.join(f'{name} {value:g}' for name, value in floors.items())}",
     ]
     return "\n".join(lines)
+
+
+def of_people(card: BaseCard) -> str:
+    """Return who judges likeness on a base that brings no judge."""
+    if card.face_detector in {None, "dlib"}:
+        return "dlib's for photos of people, where the training image has it (docs/faces.md)"
+    return "none: likeness is not measured"
 
 
 def say(text: str) -> None:

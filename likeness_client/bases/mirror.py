@@ -112,9 +112,9 @@ def mirror(folder: Path, card: BaseCard, bucket: Bucket, say: Callable[[str], No
 
 
 def mirrored(folder: Path, card: BaseCard) -> Iterator[tuple[str, str]]:
-    """Yield path and hash of the files of the card, of its judge, and beside them."""
+    """Yield path and hash of the files of the card, of its judge and CLIP, and beside them."""
     yield from card.files.items()
-    beside = (f"{card.judge}/", *BESIDE) if card.judge else BESIDE
+    beside = (*(f"{name}/" for name in (card.judge, card.clip) if name), *BESIDE)
     for path in files_below(folder):
         if path.startswith(beside) and path not in card.files:
             yield path, sha256_of(folder / path)

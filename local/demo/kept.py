@@ -6,6 +6,7 @@ restores it into the container, and the trainer goes on from the last saved step
 result.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,8 +63,8 @@ class Kept:
 
     @property
     def has_adapter(self) -> bool:
-        """Whether a training has come to its result."""
-        return any(self._folder.rglob(RESULT_FILE))
+        """Whether a training has come to a result that passed the gate."""
+        return any(is_good(path) for path in self._folder.rglob(RESULT_FILE))
 
     @property
     def has_state(self) -> bool:
@@ -88,6 +89,12 @@ class Kept:
         half = path.with_name(path.name + ".half")
         half.write_bytes(body)
         half.replace(path)
+
+
+def is_good(path: Path) -> bool:
+    """Return whether a result is one of an adapter that passed."""
+    found = json.loads(path.read_bytes())
+    return isinstance(found, dict) and found.get("status") == "succeeded"
 
 
 def _is_state(path: Path) -> bool:

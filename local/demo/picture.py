@@ -9,14 +9,19 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from contracts.documents.picture import GEN_ARGS, GENERATED_IMAGE, INFO, PROMPT, WIRE_SHAPE
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.faces import names_a_person
+from contracts.shared.prompts import name_subject
 from local.cloud.server import Cloud
-from local.demo.upload import TRIGGER_WORD
 
-PROMPTS = (
-    "a photo of a sks person, smiling, white shirt, blue background",
-    "a photo of a sks person, surprised, red shirt, beach background",
-    "a photo of a sks person, neutral, yellow shirt, night background",
+OF_PEOPLE = (
+    "smiling, white shirt, blue background",
+    "surprised, red shirt, beach background",
+    "neutral, yellow shirt, night background",
 )
+OF_OTHERS = ("in a garden", "on a beach", "at night")
+"""What the pictures vary beside the subject."""
+
 SEED = 11
 CELL, GAP, LINE = 192, 12, 26
 INK, PAPER, QUIET = (28, 28, 34), (250, 250, 248), (110, 110, 118)
@@ -48,9 +53,11 @@ def generate(
     return Image.open(io.BytesIO(base64.b64decode(outputs[GENERATED_IMAGE][0]))).convert("RGB")
 
 
-def prompts_about(trigger_word: str) -> list[str]:
-    """Return the prompts with another trigger word."""
-    return [prompt.replace(TRIGGER_WORD, trigger_word) for prompt in PROMPTS]
+def prompts_about(request: TrainingRequest) -> list[str]:
+    """Return three prompts about the subject of a request."""
+    subject = name_subject(request.instance_prompt, request.trigger_word)
+    varied = OF_PEOPLE if names_a_person(request.class_prompt) else OF_OTHERS
+    return [f"{subject}, {words}" for words in varied]
 
 
 def answers(
@@ -70,10 +77,10 @@ def contact_sheet(
     prompts: list[str],
 ) -> Image.Image:
     """Lay out photos | the base's answers | the personal model's answers."""
-    shown = [squared(photo) for photo in photos[: 2 * len(PROMPTS)]]
+    shown = [squared(photo) for photo in photos[: 2 * len(prompts)]]
     columns = [shown[0::2], shown[1::2], before, after]
     width = 4 * (CELL + GAP) + 3 * GAP
-    height = 2 * LINE + len(PROMPTS) * (CELL + LINE + GAP) + GAP
+    height = 2 * LINE + len(prompts) * (CELL + LINE + GAP) + GAP
     page = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(page)
     lefts = [GAP, GAP + CELL + 4, 3 * GAP + 2 * (CELL + 4), 4 * GAP + 3 * CELL + 8]

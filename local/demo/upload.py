@@ -6,8 +6,16 @@ from typing import Any
 
 from PIL import Image
 
+from contracts.documents.job import AcceptedUpload
+from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.consent_texts import CURRENT
-from contracts.shared.layout import BASE_FILE, REQUEST_FILE, base_prefix, upload_prefix
+from contracts.shared.layout import (
+    BASE_FILE,
+    REQUEST_FILE,
+    accepted_upload_key,
+    base_prefix,
+    upload_prefix,
+)
 from local.cloud.server import Cloud
 from local.embedded_base import PORTRAITS
 from local.portraits import Photo, album, upload_bytes
@@ -62,6 +70,13 @@ def plain_request() -> dict[str, Any]:
         "trigger_word": TRIGGER_WORD,
         "seed": 1,
     }
+
+
+def accepted_request(cloud: Cloud, models_bucket: str, job_id: str) -> TrainingRequest:
+    """Return the request of a job as the stack has understood it."""
+    key = accepted_upload_key(job_id)
+    body = cloud.client("s3").get_object(Bucket=models_bucket, Key=key)["Body"].read()
+    return AcceptedUpload.model_validate_json(body).request
 
 
 def put_base(cloud: Cloud, folder: Path = PORTRAITS, bucket: str = BASES_BUCKET) -> None:

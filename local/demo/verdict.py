@@ -1,8 +1,21 @@
 """What the gate measured, for a person at a terminal."""
 
+from typing import NamedTuple
+
 from contracts.documents.training import GateReport, TrainingResult
 from contracts.shared.layout import RESULT_FILE
 from local.cloud.server import Cloud
+
+REPORT, SHEET = "report.json", "samples.png"
+"""The trainer's files in an adapter's folder."""
+
+
+class Rejected(NamedTuple):
+    """An adapter that did not pass the gate."""
+
+    report: GateReport
+    picture: bytes
+    """Its contact sheet: a PNG."""
 
 
 class NoResultError(Exception):
@@ -25,6 +38,22 @@ def read_report(cloud: Cloud, models_bucket: str, job_id: str) -> GateReport:
             return gate
     message = "the training left no gate report"
     raise NoResultError(message)
+
+
+def rejected_sheet(cloud: Cloud, models_bucket: str) -> Rejected | None:
+    """Return what the newest training's gate has rejected; None: nothing came before the gate."""
+    s3 = cloud.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=models_bucket, Prefix="training/")
+    found = [entry for page in pages for entry in page.get("Contents", ())]
+    sheets = [entry for entry in found if entry["Key"].endswith(f"/{SHEET}")]
+    if not sheets:
+        return None
+    key = max(sheets, key=lambda entry: entry["LastModified"])["Key"]
+    bodies = [
+        s3.get_object(Bucket=models_bucket, Key=name)["Body"].read()
+        for name in (key.removesuffix(SHEET) + REPORT, key)
+    ]
+    return Rejected(GateReport.model_validate_json(bodies[0]), bodies[1])
 
 
 def lines_of(report: GateReport) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from images import lock
 from images.engine import INVENTORY
 from images.recipes import RECIPES, ROOT, copied
+from local.sagemaker.container.images import TRAINING_REPOSITORY, product_images
 
 NAMES = list(RECIPES)
 TORCH_FROM_ITS_INDEX = "pip install --index-url ${TORCH_INDEX_URL} torch==2.13.0"
@@ -37,6 +38,12 @@ def installs(name: str) -> list[str]:
     between = r"&&|\|\||;|\bthen\b|\belse\b"
     calls = [call.strip() for run in instructions(name, "RUN") for call in re.split(between, run)]
     return [re.sub(r"\s+", " ", call) for call in calls if re.search(r"\bpip\b.* install\b", call)]
+
+
+def test_the_laptop_s_trainer_finds_faces_as_a_plain_build_does() -> None:
+    variables = product_images()[TRAINING_REPOSITORY].environment
+    assert f"\nARG FACE_DETECTOR={variables['LIKENESS_IMAGE_FACE_DETECTOR']}\n" in text("training")
+    assert "ENV LIKENESS_IMAGE_FACE_DETECTOR=${FACE_DETECTOR}" in text("training")
 
 
 @pytest.mark.parametrize("name", NAMES)

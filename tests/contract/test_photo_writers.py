@@ -141,6 +141,8 @@ FUNCTIONS = {
     ("metadata.encode", "save"): Writer(1, "photos", "memory"),
     ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
+    ("aliases.DynamoAliases.put", "put_item"): Writer(1, "text", "table"),
+    ("aliases.DynamoAliases.add", "update_item"): Writer(1, "text", "table"),
     ("api_table.add_document", "put_item"): Writer(1, "text", "table"),
     ("api_table.replace_document", "update_item"): Writer(1, "text", "table"),
     # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
@@ -161,6 +163,8 @@ FUNCTIONS = {
 }
 
 SERVING = {
+    # an answer that is too large to be sent; a lifecycle rule expires it after a day
+    ("pictures_bucket.S3Bucket.put", "put_object"): Writer(1, "photos", "uploads"),
     ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
@@ -195,6 +199,7 @@ CLIENT = {
     ("add.convert_file", "copytree"): Writer(1, "weights", "caller"),
     ("add.convert_file", "write_text"): Writer(1, "text", "caller"),
     ("add.copy_judge", "copytree"): Writer(1, "weights", "caller"),
+    ("add.copy_clip", "copytree"): Writer(1, "weights", "caller"),
     ("add.correct_prediction", "write_text"): Writer(1, "text", "caller"),
     ("add.write_configs", "copyfile"): Writer(1, "text", "caller"),
     ("add.write_configs", "write_text"): Writer(1, "text", "caller"),
@@ -212,6 +217,11 @@ CLIENT = {
 
 DEMO = {
     ("__main__.Demo._show_pictures", "save"): Writer(1, "photos", "laptop"),
+    ("__main__.Demo._show_rejected", "write_bytes"): Writer(1, "drawn", "laptop"),
+    ("own_base.fitted", "write_text"): Writer(1, "text", "laptop"),
+    ("own_base.for_drawings", "copyfile"): Writer(1, "weights", "laptop"),
+    ("own_base.for_drawings", "copytree"): Writer(1, "weights", "laptop"),
+    ("own_base.link_files", "symlink_to"): Writer(1, "weights", "laptop"),
     # what a demo trained, kept for the next: files of the models bucket, which hold no photo
     ("ending.save_all", "save"): Writer(1, "weights", "laptop"),
     ("kept.Kept._write", "replace"): Writer(1, "weights", "laptop"),

@@ -28,6 +28,7 @@ LAYOUT = {
         layout.unpacked_prefix("t", "u"),
         layout.accepted_prefix("j"),
         layout.takedown_prefix("c"),
+        layout.answers_prefix("h"),
         layout.export_key("t", "e"),
     },
     "ModelsBucket": {

@@ -162,11 +162,12 @@ PHOTOS = {
         "tenants/*",
         "unpacked/*",
         "accepted/*",
+        "answers/*",
         "exports/*",
         "tenants/*/pictures.json",
         "tenants/*/order.json",
     },
-    "DrawPictureFunction": {"tenants/*/pictures/pic_*"},
+    "DrawPictureFunction": {"tenants/*/pictures/pic_*", "answers/*"},
 }
 """Who may touch photos, and where."""
 

@@ -1,5 +1,6 @@
 """Real people in the trainer: dlib's detector and judge, and the outline that keeps the hair."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import numpy as np  # noqa: E402
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps  # noqa: E402
 
 from contracts.base import GateFloors  # noqa: E402
+from contracts.documents.training import TrainingTask  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from tests.fakes.people import ASTRONAUT, PRESIDENT, photo  # noqa: E402
 from trainer.evaluation.gate import (  # noqa: E402
@@ -21,12 +23,22 @@ from trainer.evaluation.gate import (  # noqa: E402
 )
 from trainer.evaluation.judge import load_judge  # noqa: E402
 from trainer.evaluation.ranking import MAX_SIMILARITY, edges, similarities  # noqa: E402
-from trainer.faces.choice import DETECTOR_VARIABLE, detector_of  # noqa: E402
+from trainer.faces.choice import (  # noqa: E402
+    DETECTOR_VARIABLE,
+    IMAGE_VARIABLE,
+    detector_of,
+)
 from trainer.faces.dlib_faces import MIN_IDENTITY, WIDTH, DlibJudge  # noqa: E402
 from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.photos.background import GrabCutSegmenter  # noqa: E402
 from trainer.photos.person import PersonSegmenter, segmenter_of  # noqa: E402
 from trainer.photos.photos import square  # noqa: E402
+from trainer.photos.pipeline import (  # noqa: E402
+    ProcessedPhoto,
+    crop_to_face,
+    find_face,
+    make_photo_pipeline,
+)
 
 pytestmark = pytest.mark.training
 
@@ -36,7 +48,7 @@ HAIR = (slice(20, 75), slice(150, 290))
 
 def base(detector: str | None) -> Any:
     return SimpleNamespace(
-        card=SimpleNamespace(face_detector=detector, judge=None),
+        card=SimpleNamespace(face_detector=detector, judge=None, clip=None),
         folder=None,
         device=torch.device("cpu"),
     )
@@ -55,6 +67,22 @@ def test_the_largest_face_and_its_eyes_are_found_in_the_photos_own_pixels() -> N
     assert 85 < face.height < 110
     assert face.eyes is not None
     assert [round(x, -1) for x, _ in face.eyes] == [200, 250]
+
+
+def test_the_image_s_own_detector_crops_where_the_card_names_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prompts = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
+    only = {"index": 0, "file": "1/000.png", "sha256": "0" * 64}
+    wanted = {"request": prompts | {"face_crop": "auto"}, "photos": [only], "job_id": "1" * 32}
+    task, pixels = TrainingTask.model_validate(wanted), np.asarray(photo(ASTRONAUT))
+    codes = {}
+    for detector in ("dlib", "none"):
+        monkeypatch.setenv(IMAGE_VARIABLE, detector)
+        pipeline = make_photo_pipeline(Path(), task, 64, base(None))
+        whole = ProcessedPhoto(pixels, None, ())
+        codes[detector] = crop_to_face(whole, find_face(pipeline, pixels), pipeline).codes
+    assert codes == {"dlib": ("face_cropped",), "none": ()}
 
 
 def test_the_judge_that_comes_with_dlib_tells_people_apart() -> None:

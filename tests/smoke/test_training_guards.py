@@ -108,6 +108,7 @@ def test_a_person_s_photo_without_one_clear_face_is_refused(
         ({}, True),
         ({"class_prompt": "a dog"}, False),
         ({"class_prompt": "a dog", "face_crop": "crop"}, True),
+        ({"class_prompt": "a dog", "face_crop": "auto"}, False),
         ({"class_prompt": "a dog", "require_face": True}, True),
         ({"require_face": False}, False),
     ],

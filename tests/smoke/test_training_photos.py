@@ -241,6 +241,7 @@ def test_a_missing_detector_is_an_error_and_never_replaced(
 ) -> None:
     silent = base(face_detector=None)
     assert len(portraits.process(silent)[0]) == 5
+    assert len(portraits.process(silent, face_crop="auto")[0]) == 5
     for options in ({"require_face": True}, {"face_crop": "crop"}):
         with pytest.raises(TrainingError, match="face_detector_missing"):
             portraits.process(silent, **options)

@@ -22,6 +22,7 @@ Store = Literal[
     "unpacked archives",
     "prepared photos",
     "drawn pictures",
+    "large answers",
     "job documents",
     "refused requests",
     "data exports",

@@ -2,6 +2,7 @@
 
 import re
 
+from contracts.documents.upload.photo_options import CROPS
 from contracts.documents.upload.request import TrainingRequest
 
 SAME_ANGLE_SPREAD = 0.1
@@ -55,5 +56,5 @@ def needs_face(request: TrainingRequest) -> bool:
     """Return whether a photo without a face is refused, where there is a face detector."""
     if request.require_face is not None:
         return request.require_face
-    is_requested = request.face_crop != "none" or request.mask_of == "face"
+    is_requested = request.face_crop in CROPS or request.mask_of == "face"
     return is_requested or names_a_person(request.class_prompt)

@@ -5,6 +5,7 @@ No other module spells a key.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # --- the uploads bucket: personal photos, expired by a lifecycle rule ---------------------------
 
@@ -91,6 +92,23 @@ def accepted_mask_file(index: int) -> str:
 def accepted_class_file(index: int) -> str:
     """File name of the normalised class picture ``index``."""
     return f"class/{index:03d}.png"
+
+
+def answers_prefix(owner: str) -> str:
+    """Prefix of a tenant's pictures that were too large for an answer of the endpoint.
+
+    ``owner`` is the hash by which the endpoint knows the tenant: picture_places.tenant_hash.
+    """
+    return f"answers/{owner}/"
+
+
+def answer_prefix(owner: str, job_ids: Iterable[str], name: str) -> str:
+    """Prefix of one such answer.
+
+    ``job_ids`` are all models that have drawn it, as an erased model's pictures are found by its
+    id; ``name`` has 32 random digits.
+    """
+    return f"{answers_prefix(owner)}{'-'.join(sorted(job_ids)) or 'none'}/{name}/"
 
 
 def takedown_prefix(case_id: str) -> str:
@@ -398,6 +416,26 @@ def picture_row(picture_id: str) -> str:
 def pictures_index(tenant: str) -> str:
     """Value of the index's key under which a tenant's pictures stand."""
     return f"pictures#{tenant}"
+
+
+def alias_row(tenant: str, name: str) -> str:
+    """Key of the row of an alias."""
+    return f"alias#{tenant}#{name}"
+
+
+def aliases_index(tenant: str) -> str:
+    """Value of the index's key under which a tenant's aliases stand."""
+    return f"aliases#{tenant}"
+
+
+def version_row(tenant: str, name: str, model_id: str) -> str:
+    """Key of the row of what was measured of one version of an alias."""
+    return f"version#{tenant}#{name}#{model_id}"
+
+
+def versions_index(tenant: str, name: str) -> str:
+    """Value of the index's key under which the versions of an alias stand."""
+    return f"versions#{tenant}#{name}"
 
 
 EXPORT_ROWS = "export#"

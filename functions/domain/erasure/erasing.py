@@ -15,6 +15,7 @@ from domain.erasure.reach import (
     Reach,
     is_photo,
     is_whole,
+    large_answers_of,
     pictures_of,
     plans_of,
     reach_of,
@@ -111,6 +112,8 @@ def places_of(reach: Reach, services: ErasureServices) -> Iterator[Place]:
     uploads, models = services.uploads_versions, services.models_versions
     for prefix in pictures_of(reach, services):
         yield Place("drawn pictures", uploads, prefix)
+    for prefix in large_answers_of(reach, services):
+        yield Place("large answers", uploads, prefix)
     for job_id in reach.job_ids:
         yield Place("prepared photos", uploads, layout.accepted_prefix(job_id))
         yield Place("job documents", models, layout.job_prefix(job_id))

@@ -131,16 +131,17 @@ def accept_place(
 
 
 def crop_to_faces(merged: MergedRequest, base: BaseCard) -> MergedRequest:
-    """Return the request with the crop that ``preset: face`` means on a base of real faces.
+    """Return the request with the crop that ``preset: face`` means on this base.
 
-    A base that names no detector of real faces keeps its photos as they are: whether its jobs have
-    a detector is known to the training image alone, and a crop without one would fail.
+    A base whose card names no detector leaves the choice to the training image, which has dlib's
+    unless its build says otherwise: ``auto`` crops where it finds real faces, and never fails.
     """
     request = merged.request
     is_open = "face_crop" not in request.model_fields_set and request.require_face is not False
-    if request.preset != "face" or not is_open or base.face_detector not in REAL_FACES:
+    if request.preset != "face" or not is_open or base.face_detector not in {None, *REAL_FACES}:
         return merged
-    cropped = request.model_copy(update={"face_crop": "crop"})
+    crop = "auto" if base.face_detector is None else "crop"
+    cropped = request.model_copy(update={"face_crop": crop})
     return merged._replace(request=cropped, origins={**merged.origins, "face_crop": "preset"})
 
 

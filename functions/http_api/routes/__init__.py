@@ -1,6 +1,7 @@
 """One router for each resource of the HTTP API."""
 
 from http_api.routes import (
+    aliases,
     audit,
     consents,
     erasure,
@@ -21,6 +22,7 @@ ROUTERS = (
     uploads.router,
     models.router,
     pictures.router,
+    aliases.router,
     estimates.router,
     jobs.router,
     keys.router,

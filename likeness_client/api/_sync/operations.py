@@ -1,5 +1,6 @@
 """Every operation of docs/openapi.json as a method; written by docs/clients.py."""
 
+from contracts.documents.api.aliases import AliasPage, AliasView, NewAlias, NewRating, Promotion
 from contracts.documents.api.consents import ConsentPage, ConsentView, ConsentWithdrawn
 from contracts.documents.api.estimates import EstimateView, NewEstimate
 from contracts.documents.api.exports import ExportFile, ExportPage, ExportView, NewExport
@@ -279,7 +280,7 @@ class Operations(Transport):
         wait: int = 10,
         idempotency_key: str | None = None,
     ) -> PictureView:
-        """Order pictures of a model; what is drawn within ``wait`` seconds is in the answer.
+        """Order pictures of a model, or of an alias; what is drawn within ``wait`` seconds is here.
 
         ``POST /v1/models/{model_id}/pictures``
 
@@ -396,6 +397,21 @@ class Operations(Transport):
             OpenAiAnswer,
             body=body,
             idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def get_alias(
+        self,
+        alias: str,
+    ) -> AliasView:
+        """Return an alias: each version's share, times, refusals and likeness.
+
+        ``GET /v1/aliases/{alias}``
+        """
+        call = Call(
+            "GET",
+            f"/v1/aliases/{part(alias)}",
+            AliasView,
         )
         return self._ask(call)
 
@@ -661,6 +677,20 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def list_aliases(
+        self,
+    ) -> AliasPage:
+        """Return the tenant's aliases with what was measured of their versions.
+
+        ``GET /v1/aliases``
+        """
+        call = Call(
+            "GET",
+            "/v1/aliases",
+            AliasPage,
+        )
+        return self._ask(call)
+
     def list_consents(
         self,
         *,
@@ -878,6 +908,46 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def promote_version(
+        self,
+        alias: str,
+        body: Promotion,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AliasView:
+        """Give all callers one of the versions; the others stay, with weight 0.
+
+        ``POST /v1/aliases/{alias}:promote``
+        """
+        call = Call(
+            "POST",
+            f"/v1/aliases/{part(alias)}:promote",
+            AliasView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def rate_picture(
+        self,
+        picture_id: str,
+        body: NewRating,
+        *,
+        idempotency_key: str | None = None,
+    ) -> PictureView:
+        """Say how much an order's pictures look like the subject; the newest rating counts.
+
+        ``POST /v1/pictures/{picture_id}:rate``
+        """
+        call = Call(
+            "POST",
+            f"/v1/pictures/{part(picture_id)}:rate",
+            PictureView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
     def redrive_job(
         self,
         job_id: str,
@@ -913,6 +983,21 @@ class Operations(Transport):
             TakedownCase,
             body=body,
             idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def remove_alias(
+        self,
+        alias: str,
+    ) -> AliasView:
+        """Remove an alias and its figures; the models stay. The answer has the last figures.
+
+        ``DELETE /v1/aliases/{alias}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/aliases/{part(alias)}",
+            AliasView,
         )
         return self._ask(call)
 
@@ -1039,6 +1124,27 @@ class Operations(Transport):
             "POST",
             f"/v1/webhooks/{part(webhook_id)}:rotate",
             WebhookWithSecret,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def set_alias(
+        self,
+        body: NewAlias,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AliasView:
+        """Make an alias, or change the versions and weights of one.
+
+        ``POST /v1/aliases``
+
+        Draw with its name in place of a model's id. A caller moves only as far as the weights move.
+        """
+        call = Call(
+            "POST",
+            "/v1/aliases",
+            AliasView,
+            body=body,
             idempotency_key=idempotency_key,
         )
         return self._ask(call)

@@ -58,7 +58,8 @@ def product_images() -> Images:
     wait depends on what is free when it starts. The server runs beside all that and gets one.
 
     An instance of the laptop has no GPU, whatever its type's name says. Trainer and server refuse
-    that on AWS; LIKENESS_ALLOW_CPU tells them that it is meant.
+    that on AWS; LIKENESS_ALLOW_CPU tells them that it is meant. The face detector is the one that
+    the Dockerfile's build chooses by default.
     """
     cores = len(os.sched_getaffinity(0))
     return {
@@ -73,6 +74,7 @@ def product_images() -> Images:
                 "OMP_NUM_THREADS": "1",
                 "LIKENESS_MAX_THREADS": str(cores),
                 "LIKENESS_ALLOW_CPU": "1",
+                "LIKENESS_IMAGE_FACE_DETECTOR": "dlib",
             },
             at_start=lambda: free_cores.waiting(cores),
         ),

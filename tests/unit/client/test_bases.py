@@ -11,6 +11,7 @@ from contracts.base import BaseCard
 from likeness_client.__main__ import main
 from likeness_client.bases.checkpoint import read_checkpoint
 from likeness_client.bases.errors import BaseRefusedError
+from likeness_client.bases.mirror import mirrored
 
 Capture = pytest.CaptureFixture[str]
 
@@ -153,6 +154,27 @@ def test_a_judge_becomes_part_of_the_base(tmp_path: Path, capsys: Capture) -> No
     assert add(folder, "--judge", str(judge), "--face-detector", "haar") == 0
     assert (card_of(folder).judge, card_of(folder).face_detector) == ("judge", "haar")
     assert "judge/judge.json" in card_of(folder).files
+
+
+def test_a_clip_lies_beside_the_base_and_leaves_its_hash(tmp_path: Path, capsys: Capture) -> None:
+    folder, clip = write_pipeline(tmp_path / "base"), tmp_path / "my-clip"
+    assert add(folder) == 0
+    before = card_of(folder)
+    clip.mkdir()
+    assert add(folder, "--clip", str(clip)) == 1
+    assert "model.safetensors is missing" in capsys.readouterr().err
+    for name in ("tokenizer_config.json", "preprocessor_config.json", "model.safetensors"):
+        (clip / name).write_text("{}")
+    (clip / "config.json").write_text('{"model_type": "blip"}')
+    assert add(folder, "--clip", str(clip)) == 1
+    assert "its model_type is 'blip'" in capsys.readouterr().err
+    (clip / "config.json").write_text('{"model_type": "clip"}')
+    assert add(folder, "--clip", str(clip)) == 0
+    card = card_of(folder)
+    assert (card.clip, card.sha256, card.files) == ("clip", before.sha256, before.files)
+    assert {f"clip/{path.name}" for path in clip.iterdir()} <= dict(mirrored(folder, card)).keys()
+    assert add(folder) == 0
+    assert card_of(folder).clip == "clip"
 
 
 def test_check_names_what_is_missing_or_changed(tmp_path: Path, capsys: Capture) -> None:

@@ -246,7 +246,9 @@ def test_the_order_and_the_places_of_photos_are_not_in_its_name() -> None:
         ("dlib", {"preset": "object"}, "none"),
         ("dlib", {}, "none"),
         ("drawn", {"preset": "face"}, "none"),
-        (None, {"preset": "face"}, "none"),
+        (None, {"preset": "face"}, "auto"),
+        (None, {"preset": "face", "require_face": False}, "none"),
+        ("none", {"preset": "face"}, "none"),
     ],
 )
 def test_the_face_preset_crops_to_faces_where_the_base_can_find_them(
@@ -258,4 +260,4 @@ def test_the_face_preset_crops_to_faces_where_the_base_can_find_them(
     answer = accept_request(announced(put_upload(intake, PHOTOS, REQUEST | request_)), intake, NOW)
     stored = accepted_upload(intake, answer.job.job_id)
     assert stored.request.face_crop == crop
-    assert ("face_crop" in stored.origins) is (crop == "crop")
+    assert ("face_crop" in stored.origins) is (crop != "none")

@@ -18,6 +18,7 @@ from contracts.documents.upload.consent import Consent
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
 from contracts.shared.consent_texts import EVIDENCE_DAYS
+from contracts.shared.picture_places import tenant_hash
 from domain.erasure.erasing import erase_stores
 from domain.erasure.receipts import ReceiptServices, sign_receipt
 from domain.erasure.services import ErasingServices, StoppingServices
@@ -244,11 +245,32 @@ def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     world.letters = MemoryDeadLetters("tenants/acme/uploads/u9/request.json", "tenants/acme2/x")
     for tenant in ("acme", "acme2"):
         world.uploads.write(layout.pictures_prefix(tenant, "a") + "000.png", b"drawn")
+        world.uploads.write(large_answer(tenant, job_id(1)), b"drawn")
     world.uploads.write("tenants/acme/lost.jpg", b"in no upload")
     stop_and_erase(world, TENANT)
     assert world.letters.messages == ["tenants/acme2/x"]
-    assert list(world.uploads.versions) == ["tenants/acme2/pictures/a/000.png"]
+    assert list(world.uploads.versions) == [
+        "tenants/acme2/pictures/a/000.png",
+        large_answer("acme2", job_id(1)),
+    ]
     assert [record.tenant for record in world.jobs.records.values()] == ["other"]
+
+
+def large_answer(tenant: str, *models: str) -> str:
+    """Return the key of a picture that the endpoint stored, drawn with these models."""
+    return layout.answer_prefix(tenant_hash(tenant), models, "0" * 32) + "000.png"
+
+
+def test_a_model_takes_its_large_answers_with_it_and_those_it_was_mixed_into() -> None:
+    world = Erasing()
+    world.train(1, 2)
+    gone = [large_answer("acme", job_id(1)), large_answer("acme", job_id(2), job_id(1))]
+    left = [large_answer("acme", job_id(2)), large_answer("globex", job_id(1))]
+    for key in (*gone, *left):
+        world.uploads.write(key, b"drawn")
+    stop_and_erase(world, MODEL)
+    assert sorted(k for k in world.uploads.versions if k.startswith("answers/")) == sorted(left)
+    assert remaining_in(world, MODEL)["large answers"] == 0
 
 
 def test_a_model_takes_its_orders_with_it_and_no_other_s() -> None:

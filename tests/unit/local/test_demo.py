@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STATE = "training/p/checkpoints/j/state/step-10.safetensors"
 RESULT = "training/p/checkpoints/j/result.json"
+PASSED = b'{"status": "succeeded"}'
 
 
 class Clock:
@@ -379,7 +380,11 @@ def test_saved_steps_go_once_there_is_a_result_and_no_sooner(tmp_path: Path) -> 
     kept.save()
     kept.forget_states()
     assert kept.has_state
-    s3.objects[RESULT] = b"{}"
+    s3.objects[RESULT] = b'{"status": "failed"}'
+    kept.save()
+    kept.forget_states()
+    assert (kept.has_state, kept.has_adapter) == (True, False), "a rejected adapter is none"
+    s3.objects[RESULT] = PASSED
     kept.save()
     kept.forget_states()
     assert (kept.has_state, kept.has_adapter) == (False, True)
@@ -435,7 +440,7 @@ def test_a_stopped_demo_waits_until_the_training_has_saved_its_state() -> None:
     ("objects", "says"),
     [
         ({STATE: b"x"}, "the training's last saved step (step 5 of 9 was reached)"),
-        ({RESULT: b"{}"}, "the trained adapter"),
+        ({RESULT: PASSED}, "the trained adapter"),
         ({}, "the environments (.venv), the build (.aws-sam)."),
     ],
 )

@@ -14,6 +14,7 @@ from domain.takedown.deciding import DecidingServices
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
+from tests.fakes.aliases import MemoryAliases
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.consents import MemoryConsents
@@ -65,6 +66,7 @@ def services(limits: Limits | None = None) -> Services:
         documents=documents,
         links=MemorySigner(),
         approvals=MemoryApprovals(),
+        aliases=MemoryAliases(),
         inspector=RealInspector(uploads, Bases(bases, card.base_id)),
         bases=Bases(bases, card.base_id),
         canceller=MemoryCanceller(jobs),

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from contracts.documents.api.aliases import Alias, Version
 from contracts.documents.api.callers import Scope
 from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
@@ -317,6 +318,9 @@ def with_everything() -> Services:
             created_at=NOON.isoformat(),
         )
     )
+    version = Version(model_id=one, weight=1)
+    made = {"created_at": NOON.isoformat(), "updated_at": NOON.isoformat()}
+    stores.aliases.put(Alias(tenant="acme", name="a1", versions=(version,), **made))
     stores.consents.record(
         ConsentRecord.model_validate(
             {
@@ -349,6 +353,7 @@ def with_everything() -> Services:
         picture_id=MINE["picture_id"],
         tenant="acme",
         model_id=one,
+        status="succeeded",
         seed=1,
         count=1,
         created_at=NOON.isoformat(),
@@ -502,6 +507,7 @@ MINE = {
     "consent_id": f"{1:032x}",
     "message_id": f"msg_{1:032x}",
     "picture_id": f"pic_{1:024x}",
+    "alias": "a1",
     "export_id": f"exp_{1:024x}",
 }
 MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
@@ -509,6 +515,8 @@ BODIES: dict[str, object] = {
     "/v1/uploads/{upload_id}/files": {"files": [{"type": "image/jpeg", "size": 9}], "first": 1},
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
+    "/v1/aliases/{alias}:promote": {"model_id": f"{1:032x}"},
+    "/v1/pictures/{picture_id}:rate": {"stars": 5},
     "/v1/models/{model_id}/pictures": {"prompt": "a photo of sks person"},
 }
 

@@ -18,6 +18,7 @@ METRICS = TrainingMetrics(steps=400, final_loss=0.123456, train_seconds=9)
 REPORT = GateReport(
     passed=True, effect=0.21, identity=0.83, identity_base=0.1, prompt_following=0.5
 )
+NOBODY_READ = "not measured: the base has no CLIP, and no judge that reads these prompts"
 KIND = "LoRA, DoRA, rsLoRA (alpha / sqrt(rank)), LoRA+ of ratio 16, average of the weights (EMA)"
 CARD_TEXT = """---
 base_model: tiny
@@ -121,12 +122,24 @@ def test_what_was_not_done_is_said_as_such() -> None:
 def test_a_missed_floor_is_named() -> None:
     codes = ("gate_no_effect", "gate_class_drift")
     report = GateReport(passed=False, effect=0.0, class_drift=0.4, identity_photos=0.9, codes=codes)
-    assert about_gate(report).splitlines()[2:] == [
+    assert about_gate(report, CARD).splitlines()[2:] == [
         "| verdict | failed: gate_no_effect, gate_class_drift |",
         "| change of the pictures, 0 to 1 | 0.000 |",
         "| the photos among themselves | 0.900 |",
         "| share of the class that was lost | 0.400 |",
+        f"| share of what prompts ask for that is shown | {NOBODY_READ} |",
     ]
+
+
+def test_the_card_says_who_read_the_prompts() -> None:
+    with_clip = CARD.model_copy(update={"clip": "clip"})
+    assert "| prompts were read by | CLIP, where the judge read none |" in about_gate(
+        REPORT, with_clip
+    )
+    silent = REPORT.model_copy(update={"prompt_following": None})
+    assert "not measured: neither judge nor CLIP" in about_gate(silent, with_clip)
+    broken = silent.model_copy(update={"codes": ("gate_broken_pictures",)})
+    assert "not measured" not in about_gate(broken, CARD)
 
 
 def test_photos_that_were_left_out_are_counted_with_their_reasons() -> None:
@@ -153,10 +166,10 @@ def test_the_card_ranks_the_pictures_and_says_what_they_were_compared_with() -> 
         RankedPicture(row=3, identity=0.5, photo_similarity=0.1),
     )
     more = {"ranking": pictures, "identity_held_out": True, "photo_similarity": 0.2}
-    text = about_gate(REPORT.model_copy(update=more))
+    text = about_gate(REPORT.model_copy(update=more), CARD)
     assert "| nearest of a picture and a photo, 1 for a copy | 0.200 |" in text
     assert "| photos that likeness was measured on | held out of training |" in text
     assert "row of samples.png: 9 `pictures/00.png` (0.912), 3 (0.500)." in text
-    seen = about_gate(REPORT.model_copy(update={"identity_held_out": False}))
+    seen = about_gate(REPORT.model_copy(update={"identity_held_out": False}), CARD)
     assert "| that training has seen |" in seen
     assert "Pictures by" not in seen

@@ -2,7 +2,8 @@
 
 A base brings its own judge (``BaseCard.judge``): a folder with ``judge.json``. The judge is an
 image classifier of transformers, and the file says which of its outputs are an identity and which
-are attributes; or it is a face encoder (``"kind": "face"``, see face_judge.py).
+are attributes; or it is a face encoder (``"kind": "face"``, see face_judge.py). A base may bring a
+CLIP network beside it, which reads prompts (``BaseCard.clip``, see clip.py).
 """
 
 import json
@@ -13,9 +14,11 @@ import numpy as np
 import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
+from trainer.evaluation.clip import ClipJudge, load_clip
 from trainer.evaluation.face_judge import FaceJudge, FaceJudgeSettings
 from trainer.faces.choice import chosen_detector, detector_of
 from trainer.model.base import Base
@@ -54,6 +57,23 @@ class Judge(Protocol):
 
 
 def load_judge(base: Base) -> Judge | None:
+    """Return what measures likeness and prompt following; None: neither is measured.
+
+    Where the base brings a CLIP network, it reads the prompts that the judge does not read.
+
+    Raises:
+        TrainingError: ``base_mismatch``, judge or CLIP cannot be loaded; ``face_detector_missing``.
+    """
+    judge = load_judge_of_likeness(base)
+    if base.card.clip is None:
+        return judge
+    try:
+        return ClipJudge(judge, load_clip(base.folder / base.card.clip))
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise TrainingError("base_mismatch", "the base's CLIP cannot be loaded") from error
+
+
+def load_judge_of_likeness(base: Base) -> Judge | None:
     """Return the base's judge; None if it has none, and then identity is not measured.
 
     A base without a judge whose faces dlib finds is judged by dlib's encoder.

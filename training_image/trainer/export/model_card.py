@@ -60,7 +60,7 @@ def write_card(
             else about_training(recipe, metrics, plan, photos)
         ),
         "## Checks before publishing",
-        about_gate(report),
+        about_gate(report, base),
         "## Use",
         usage(adapter, base, recipe),
         "## Limits and licence",
@@ -156,7 +156,7 @@ def about_left_out(photos: Sequence[PhotoVerdict]) -> str:
     return f"{len(refused)} of {len(photos)} photos were left out:\n\n{listed}"
 
 
-def about_gate(report: GateReport) -> str:
+def about_gate(report: GateReport, base: BaseCard) -> str:
     """Return the table of the gate's metrics; the images are in samples.png."""
     measured = report.model_dump(include=set(METRIC_LABELS))
     rows = {
@@ -168,7 +168,20 @@ def about_gate(report: GateReport) -> str:
     if report.identity is not None and report.identity_held_out is not None:
         seen = "held out of training" if report.identity_held_out else "that training has seen"
         rows["photos that likeness was measured on"] = seen
+    rows |= about_prompts(report, base)
     return "\n\n".join(filter(None, [table({"verdict": verdict, **rows}), ranked(report)]))
+
+
+def about_prompts(report: GateReport, base: BaseCard) -> dict[str, str]:
+    """Return how prompt following was measured, or why it was not."""
+    label = METRIC_LABELS["prompt_following"]
+    if "gate_broken_pictures" in report.codes:
+        return {}
+    if report.prompt_following is None and base.clip is None:
+        return {label: "not measured: the base has no CLIP, and no judge that reads these prompts"}
+    if report.prompt_following is None:
+        return {label: "not measured: neither judge nor CLIP reads these prompts"}
+    return {} if base.clip is None else {"prompts were read by": "CLIP, where the judge read none"}
 
 
 def ranked(report: GateReport) -> str:

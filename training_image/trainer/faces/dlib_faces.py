@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from contracts.shared.faces import names_a_person
+from trainer.evaluation.circumstances import OF_PEOPLE
 from trainer.evaluation.ranking import MAX_SIMILARITY
 from trainer.faces import Face, Pixels, Point
 
@@ -39,14 +40,6 @@ MIN_SCORE, MIN_NETWORK_SCORE = 0.3, 0.7
 MIN_IDENTITY = 0.907
 """The gate's floor where a base sets none: the cosine of two embeddings that lie 0.6 apart, dlib's
 threshold. Photos of one person have 0.95 to 1.00, those of different people 0.80 to 0.83."""
-
-CIRCUMSTANCES = (
-    "smiling, wearing a red jacket, in a park",
-    "with a serious face, wearing a white shirt, in an office",
-    "laughing, wearing a black coat, in a street at night",
-    "looking to the side, wearing a blue sweater, at the beach",
-)
-"""Setting, clothing and expression that the gate varies: an adapter must follow more than one."""
 
 
 class Models(NamedTuple):
@@ -120,7 +113,7 @@ class DlibJudge:
 
         One judge serves all tasks of a job, so the prompts are chosen by the task's class.
         """
-        return CIRCUMSTANCES if names_a_person(class_prompt) else ()
+        return OF_PEOPLE if names_a_person(class_prompt) else ()
 
     def describe(self, _image: Image.Image) -> str:
         """Return "": this judge describes nothing."""

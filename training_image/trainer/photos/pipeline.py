@@ -16,12 +16,13 @@ from PIL import Image
 from contracts.codes import CODES
 from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.training import TaskPhoto, TrainingTask
+from contracts.documents.upload.photo_options import CROPS, FaceCrop
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.faces import names_a_person
+from contracts.shared.faces import REAL_FACES, names_a_person
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.rejection import PhotoRejectedError
 from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_size, measure_face
-from trainer.faces.choice import detector_of
+from trainer.faces.choice import chosen_detector, detector_of
 from trainer.model.base import Base
 from trainer.photos.background import Segmenter, change_background
 from trainer.photos.captions import (
@@ -56,6 +57,16 @@ class PhotoPipeline:
     """None when no face is looked for."""
     segmenter: Segmenter
     captioner: Captioner | None
+    sees_people: bool = False
+    """Whether the detector is one of real faces."""
+
+    @property
+    def face_crop(self) -> FaceCrop:
+        """Return how photos are cropped; ``auto`` is decided."""
+        asked = self.task.request.face_crop
+        if asked != "auto":
+            return asked
+        return "crop" if self.sees_people and self.detector is not None else "none"
 
     @property
     def needs_face(self) -> bool:
@@ -63,7 +74,7 @@ class PhotoPipeline:
         request = self.task.request
         if request.require_face is not None:
             return request.require_face
-        is_requested = request.face_crop != "none" or request.mask_of == "face"
+        is_requested = request.face_crop in CROPS or request.mask_of == "face"
         return is_requested or (self.detector is not None and names_a_person(request.class_prompt))
 
 
@@ -86,7 +97,9 @@ def make_photo_pipeline(root: Path, task: TrainingTask, side: int, base: Base) -
     request = task.request
     detector = None if request.require_face is False else detector_of(base)
     captioner = captioner_of(root, request)
-    pipeline = PhotoPipeline(root, task, side, detector, segmenter_of(base, request), captioner)
+    people = chosen_detector(base) in REAL_FACES
+    segmenter = segmenter_of(base, request)
+    pipeline = PhotoPipeline(root, task, side, detector, segmenter, captioner, people)
     if pipeline.needs_face and detector is None:
         code = "face_detector_missing"
         raise TrainingError(code, CODES[code].text)
@@ -258,7 +271,7 @@ def crop_to_face(
     processed: ProcessedPhoto, face: Face | None, pipeline: PhotoPipeline
 ) -> ProcessedPhoto:
     """Return a photo cropped to the face, if requested; padded edges get weight 0."""
-    how = pipeline.task.request.face_crop
+    how = pipeline.face_crop
     if how == "none" or face is None:
         return processed
     height, width = processed.pixels.shape[:2]

@@ -16,7 +16,10 @@ CaptionerPrompt = Annotated[
 ]
 
 AUTOCAPTION_PARTS = ("prompt", "prefix", "suffix", "max_tokens", "min_tokens", "num_beams")
-FaceCrop = Literal["none", "crop", "align"]
+FaceCrop = Literal["none", "auto", "crop", "align"]
+CROPS = frozenset[FaceCrop]({"crop", "align"})
+"""Crops that each photo needs a face for."""
+
 FaceChecks = Literal["photos", "off"]
 Background = Literal["keep", "blur", "random"]
 
@@ -41,7 +44,8 @@ class PhotoOptions(Document):
     request goes."""
 
     face_crop: FaceCrop = "none"
-    """Crop photos to the face and its surroundings; ``align`` also turns the eyes level."""
+    """Crop photos to the face and its surroundings; ``align`` also turns the eyes level. ``auto``
+    crops where the training finds faces of real people, and keeps other photos as they are."""
 
     background: Background = "keep"
     """Blur the background, or replace it by random colours that depend on the seed."""
@@ -90,7 +94,8 @@ class PhotoOptions(Document):
         if self.autocaption_min_tokens > self.autocaption_max_tokens:
             message = "autocaption_min_tokens is above autocaption_max_tokens"
             raise ValueError(message)
-        if self.require_face is False and (self.face_crop != "none" or self.mask_of == "face"):
+        crops = self.face_crop in CROPS
+        if self.require_face is False and (crops or self.mask_of == "face"):
             message = "face_crop and mask_of face need a face, and require_face is false"
             raise ValueError(message)
         if self.require_face is False and self.min_face_clarity is not None:
