@@ -23,7 +23,7 @@ from contracts.documents.export import (
 from contracts.documents.model import ModelRecord
 from contracts.documents.upload.consent import Consent
 from contracts.shared import layout
-from domain.erasure.erasing import erase_stores
+from domain.erasure.erasing import erase_stores, places_of
 from domain.erasure.stopping import request_erasure, stop_work
 from domain.exporting import writing
 from domain.exporting.contents import LEFT_OUT, UNCOUNTED, contents_of
@@ -31,6 +31,7 @@ from domain.exporting.reaching import reaches_of, subjects_of
 from domain.exporting.services import ExportServices
 from domain.exporting.writing import LEASE, write_export
 from local.demo.upload import consent
+from tests.contract.files import template
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.exports import MemoryArchives, MemoryReader
@@ -182,6 +183,20 @@ def test_every_store_of_an_erasure_is_in_an_archive_or_has_its_reason() -> None:
     held = contents_of(reaches_of(subject, world.exporting), world.exporting).held
     rows = {store for store in STORES if store.endswith(" rows")}
     assert set(STORES) == {*held, *LEFT_OUT, *UNCOUNTED, *rows, "endpoint memory and disk"}
+
+
+def test_export_data_may_read_every_store_that_it_puts_into_an_archive() -> None:
+    """A store that an erasure gains is in the archive at once, so the role must have it too."""
+    world = Exporting()
+    world.people(1)
+    prefixes = {
+        place.prefix.partition("/")[0]
+        for reach in reaches_of(subjects_of(TENANT, ()), world.exporting)
+        for place in places_of(reach, world.exporting)
+        if place.store not in LEFT_OUT
+    }
+    rights = str(template()["Resources"]["ExportDataFunction"]["Properties"]["Policies"])
+    assert [one for one in prefixes if f"/{one}/*" not in rights] == []
 
 
 def test_secrets_stay_where_they_are() -> None:
