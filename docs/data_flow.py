@@ -8,6 +8,7 @@ gains or loses changes the page. --check writes nothing and fails when the page 
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,8 +106,8 @@ def rights_of(resource: dict[str, Any]) -> Iterator[Right]:
             continue
         for action in as_list(statement["Action"]):
             for kind in kinds_of(action):
-                for text in texts(statement["Resource"]):
-                    if place := place_of(text, kind, rows_of(statement)):
+                for text, rows in product(texts(statement["Resource"]), rows_of(statement)):
+                    if place := place_of(text, kind, rows):
                         yield Right(kind, place)
 
 
@@ -143,11 +144,11 @@ def place_of(text: str, kind: str, rows: str) -> str | None:
     return f"`{store}`" + (f" `{folder}`" if folder else "")
 
 
-def rows_of(statement: dict[str, Any]) -> str:
-    """Return which rows of a table a statement is about; empty: all."""
+def rows_of(statement: dict[str, Any]) -> list[str]:
+    """Return which rows of a table a statement is about; one empty text: all."""
     condition = statement.get("Condition", {})
     found = [test.get("dynamodb:LeadingKeys") for test in condition.values()]
-    return ", ".join(key for keys in found if isinstance(keys, list) for key in keys)
+    return [key for keys in found if isinstance(keys, list) for key in keys] or [""]
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON

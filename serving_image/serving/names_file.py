@@ -64,7 +64,7 @@ def download(uri: str, cache: Path) -> Path:
     import boto3  # noqa: PLC0415 (a file needs no AWS)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    target = cache / f"names-{hashlib.sha256(uri.encode()).hexdigest()[:16]}.txt"
+    target = cache / f"names-{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
     try:
         fetch(boto3.client("s3"), urlsplit(uri).netloc, urlsplit(uri).path.strip("/"), target)
     except (BotoCoreError, ClientError) as error:
