@@ -8,8 +8,8 @@ gains or loses changes the page. --check writes nothing and fails when the page 
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import product
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from local.template import folded, read
@@ -35,9 +35,9 @@ ROLES = """
 
 STORES = (
     *("UploadsBucket", "ModelsBucket", "JobsTable", "ModelsTable", "ApiTable", "AuditTable"),
-    *("BasesBucket", "MarksSecret", "ReceiptKey"),
+    *("BasesBucket", "HubBucket", "UserPool", "MarksSecret", "ReceiptKey"),
 )
-"""What data lie in, and the keys that sign."""
+"""What data lie in, where people sign in, and the keys that sign."""
 
 KINDS = ("reads", "writes", "deletes", "sends to")
 
@@ -55,6 +55,7 @@ WAYS = (
     ("OperationsTopic", "operators", "alarms and reports; ids"),
     ("WebhooksQueue", "addresses of tenants", "changes of jobs; ids"),
     ("UploadsBucket", "tenants with AWS credentials", "their own folder (`TenantPolicy`)"),
+    ("LogExperimentFunction", "MLflow, with `MlflowTracking`", "numbers of trainings; ids of jobs"),
     ("ServingModel", "who may invoke the endpoint", "prompts and pictures"),
 )
 """Resources through which data enter or leave the stack."""
@@ -96,7 +97,17 @@ def lines(kind: str, places: list[str]) -> Iterator[str]:
     """Yield a kind's places, one in a line of a list."""
     if places:
         yield f"- {kind}\n"
-        yield from (f"  - {place}\n" for place in places)
+        yield from (entry(place) for place in places)
+
+
+def entry(place: str) -> str:
+    """Return a place as an entry of an inner list, in lines that can be read."""
+    first, later = "  - ", "    "
+    lines = wrap(
+        place, 116, initial_indent=first, subsequent_indent=later,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 def rights_of(resource: dict[str, Any]) -> Iterator[Right]:
@@ -106,8 +117,8 @@ def rights_of(resource: dict[str, Any]) -> Iterator[Right]:
             continue
         for action in as_list(statement["Action"]):
             for kind in kinds_of(action):
-                for text, rows in product(texts(statement["Resource"]), rows_of(statement)):
-                    if place := place_of(text, kind, rows):
+                for text in texts(statement["Resource"]):
+                    if place := place_of(text, kind, rows_of(statement)):
                         yield Right(kind, place)
 
 
@@ -144,11 +155,11 @@ def place_of(text: str, kind: str, rows: str) -> str | None:
     return f"`{store}`" + (f" `{folder}`" if folder else "")
 
 
-def rows_of(statement: dict[str, Any]) -> list[str]:
-    """Return which rows of a table a statement is about; one empty text: all."""
+def rows_of(statement: dict[str, Any]) -> str:
+    """Return which rows of a table a statement is about; empty: all."""
     condition = statement.get("Condition", {})
     found = [test.get("dynamodb:LeadingKeys") for test in condition.values()]
-    return [key for keys in found if isinstance(keys, list) for key in keys] or [""]
+    return ", ".join(key for keys in found if isinstance(keys, list) for key in keys)
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
