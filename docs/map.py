@@ -184,6 +184,7 @@ LISTENERS = (
     "find_marked_model",
     "decide_takedown",
     "watch_takedowns",
+    "move_upload",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

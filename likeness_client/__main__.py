@@ -13,7 +13,7 @@ from likeness_client.command_line import make_parser
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
 
-HTTP_ONLY = frozenset({"upload", "pictures", "files"})
+HTTP_ONLY = frozenset({"upload", "pictures", "files", "alias"})
 HTTP_FIRST = frozenset({"status", "cancel"})
 """These also read a jobs table: with --table, or where no API is named."""
 

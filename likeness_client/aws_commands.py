@@ -310,7 +310,7 @@ def run_generate(options: argparse.Namespace) -> int:
     image = read_image("--image", options.image)
     mask = read_image("--mask", options.mask_image)
     if mask is not None:
-        chosen["mask_image"] = b64encode(mask).decode()
+        chosen["mask_image"] = mask if isinstance(mask, str) else b64encode(mask).decode()
     client = Likeness(options.endpoint)
     try:
         answer = client.generate(
@@ -323,14 +323,14 @@ def run_generate(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def read_image(option: str, path: Path | None) -> bytes | None:
-    """Return an option's picture.
+def read_image(option: str, path: Path | str | None) -> bytes | str | None:
+    """Return an option's picture, or its address.
 
     Raises:
         UsageError: it cannot be read.
     """
     try:
-        return None if path is None else path.read_bytes()
+        return path.read_bytes() if isinstance(path, Path) else path
     except OSError as error:
         raise UsageError(f"{option} {path}: {error.strerror}") from error
 

@@ -56,7 +56,7 @@ class Likeness:
         prompt: str,
         negative_prompt: str | None = None,
         store: str | None = None,
-        image: bytes | None = None,
+        image: bytes | str | None = None,
         **arguments: Any,  # noqa: ANN401 (PictureArguments checks them)
     ) -> Answer:
         """Return pictures of a model.
@@ -66,7 +66,8 @@ class Likeness:
             prompt: what to draw; name the subject by its trigger word, or write ``<<TOK>>``.
             negative_prompt: what to avoid.
             store: ``s3://<bucket>/tenants/<tenant>``: keep request and pictures there.
-            image: a PNG or JPEG file's bytes to start from; ``strength`` says how far to go.
+            image: a PNG or JPEG to start from: the file's bytes, or the ``s3://`` address of a
+                picture of the tenant's own. ``strength`` says how far to go.
             arguments: fields of PictureArguments, e.g. ``seed=1, lora_scale=0.8``, or A1111's
                 names for them.
 
@@ -112,7 +113,7 @@ class Likeness:
         prompt: str,
         negative_prompt: str | None = None,
         store: str | None = None,
-        image: bytes | None = None,
+        image: bytes | str | None = None,
         **arguments: Any,  # noqa: ANN401 (as generate)
     ) -> Answer:
         """Do the same without holding up the event loop."""

@@ -8,12 +8,15 @@ from typing import TypeAlias, get_args
 from pydantic_core import PydanticCustomError
 
 from contracts.base import BaseCard, PredictionType
+from contracts.documents.api.aliases import Version
 from contracts.documents.api.callers import Scope
 from contracts.documents.picture import OutputFormat
 from contracts.documents.takedown import Why
+from contracts.shared.picture_places import is_s3
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.samplers import find_sampler
 from contracts.shared.styles import Style
+from contracts.shared.upscalers import UPSCALERS, find_upscaler
 from likeness_client import __version__
 from likeness_client.defaults import PATIENCE_SECONDS, STEPS
 from likeness_client.exit_codes import EXPLAINED
@@ -37,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_status(commands)
     add_cancel(commands)
     add_pictures(commands)
+    add_alias(commands)
     add_files(commands)
     add_import(commands)
     add_erase(commands)
@@ -107,7 +111,7 @@ def add_upload(commands: Commands) -> None:
 def add_pictures(commands: Commands) -> None:
     """Add ``likeness pictures``."""
     pictures = add_command(commands, "pictures", "Draw pictures over the HTTP API")
-    pictures.add_argument("model", metavar="MODEL", help="the model's id")
+    pictures.add_argument("model", metavar="MODEL", help="the model's id, or an alias")
     pictures.add_argument(
         "prompt", metavar="PROMPT", help="name the subject by its trigger word, or <<TOK>>"
     )
@@ -117,9 +121,27 @@ def add_pictures(commands: Commands) -> None:
         pictures.add_argument(f"--{name}", type=int, metavar="N", help=words)
     for name, words in BROKEN_NUMBERS.items():
         pictures.add_argument(f"--{name}", type=float, metavar="X", help=words)
+    pictures.add_argument(
+        "--user", metavar="ID", help="with an alias: whose version is drawn with; an opaque id"
+    )
     add_words(pictures)
     add_start(pictures)
     add_api(pictures)
+
+
+def add_alias(commands: Commands) -> None:
+    """Add ``likeness alias set|show|promote|remove``."""
+    alias = add_command(commands, "alias", "Compare versions of a model under one name")
+    alias.add_argument("what", choices=["set", "show", "promote", "remove"], help="what is done")
+    alias.add_argument("name", nargs="?", metavar="NAME", help="the alias; for show: of all")
+    alias.add_argument(
+        "models",
+        nargs="*",
+        metavar="MODEL[=WEIGHT]",
+        type=read_version,
+        help="set: the versions and their shares of the callers; promote: the one that gets all",
+    )
+    add_api(alias)
 
 
 def add_files(commands: Commands) -> None:
@@ -583,23 +605,30 @@ WHOLE_NUMBERS = {
     "height": "pixels, a multiple of 8",
     "width": "pixels, a multiple of 8",
     "num-images-per-prompt": "1 to 4",
+    "hr-second-pass-steps": "with --hr-scale: of its second pass, 0 (as the first) to 150",
     "clip-skip": "of the text encoders, as diffusers counts; A1111's and kohya's 2 is 1",
 }
 BROKEN_NUMBERS = {
     "guidance-scale": "0 to 30",
     "lora-scale": "weight of the adapter, 0 (the bare base) to 2",
-    "strength": "with --image: how much of it may change, above 0 up to 1",
+    "strength": "with --image or --hr-scale: how much of it may change, above 0 up to 1",
+    "hr-scale": "draw, make it so many times as large, and draw again from that: above 1 up to 4",
 }
 """Fields of an order of pictures, over either door."""
 
 
 def add_start(command: argparse.ArgumentParser) -> None:
     """Add a picture to start from, and how prompts are read."""
-    command.add_argument("--image", type=Path, metavar="FILE", help="a PNG or JPEG to start from")
+    command.add_argument(
+        "--image",
+        type=file_or_address,
+        metavar="FILE",
+        help="a PNG or JPEG to start from; or the s3:// address of a picture of your own",
+    )
     command.add_argument(
         "--mask",
         dest="mask_image",
-        type=Path,
+        type=file_or_address,
         metavar="FILE",
         help="with --image: white where it may change",
     )
@@ -631,6 +660,12 @@ def add_words(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a sampler by A1111's or ComfyUI's name, or a diffusers class",
     )
+    command.add_argument(
+        "--hr-upscaler",
+        type=read_upscaler,
+        metavar="NAME",
+        help=f"with --hr-scale: {', '.join(UPSCALERS)}",
+    )
     command.add_argument("--style", choices=get_args(Style), help="words around both prompts")
 
 
@@ -661,6 +696,11 @@ def add_picture_arguments(generate: argparse.ArgumentParser) -> None:
     )
 
 
+def file_or_address(text: str) -> Path | str:
+    """Return a file's path, or a picture's address in S3."""
+    return text if is_s3(text) else Path(text)
+
+
 def read_sampler(text: str) -> str:
     """Return our name of a sampler.
 
@@ -669,6 +709,35 @@ def read_sampler(text: str) -> str:
     """
     try:
         return find_sampler(text)
+    except PydanticCustomError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def read_version(text: str) -> Version:
+    """Return one of an alias's versions.
+
+    >>> read_version("0123456789abcdef0123456789abcdef=9").weight
+    9.0
+
+    Raises:
+        ArgumentTypeError: it is no model's id with a weight.
+    """
+    model, _, weight = text.partition("=")
+    try:
+        return Version(model_id=model, weight=float(weight or 1))
+    except ValueError:
+        words = f"{text!r} is no model's id with a weight: 0123...=0.5"
+        raise argparse.ArgumentTypeError(words) from None
+
+
+def read_upscaler(text: str) -> str:
+    """Return our spelling of an upscaler's name.
+
+    Raises:
+        ArgumentTypeError: no upscaler has the name.
+    """
+    try:
+        return find_upscaler(text)
     except PydanticCustomError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -877,8 +877,8 @@ CODES: dict[str, CodeEntry] = {
     ),
     "answer_too_large": CodeEntry(
         "The pictures are too large for one answer",
-        "The pictures were drawn, but SageMaker takes at most 25 MB in an answer.",
-        "Ask for fewer or smaller pictures, or for output_format jpeg.",
+        "The pictures were drawn, but an answer has at most 6 MB, and no bucket takes them.",
+        "Ask for fewer or smaller pictures, or for output_format jpeg; or train the model anew.",
         "owner",
         False,
     ),
@@ -1097,6 +1097,27 @@ CODES: dict[str, CodeEntry] = {
         "This stack draws only with approved models, and nobody has approved this one.",
         "Somebody with the scope admin approves it: POST /v1/models/{id}:approve.",
         "owner",
+        False,
+    ),
+    "no_hub": CodeEntry(
+        "This stack has no hub",
+        "The operator has named no bucket to which models can be pushed (HubBucket).",
+        "Download the model's files, or ask the operator for a hub bucket.",
+        "operator",
+        False,
+    ),
+    "person_known": CodeEntry(
+        "This address has a sign-in already",
+        "Somebody of this or of another tenant signs in with it; a person belongs to one tenant.",
+        "Invite the person under another address, or ask them to leave their tenant first.",
+        "owner",
+        False,
+    ),
+    "no_user_pool": CodeEntry(
+        "People sign in elsewhere",
+        "The operator has named an issuer (OidcIssuer), so the stack has no user pool.",
+        "Add and remove people at that issuer; its claims name tenant and role.",
+        "operator",
         False,
     ),
     "key_has_ended": CodeEntry(

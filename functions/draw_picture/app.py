@@ -5,6 +5,7 @@ Out    QueueAnswer   the messages that are to go to the dead-letter queue
 Fails  anything      the message comes again after the queue's visibility time-out
 """
 
+from aws.aliases import DynamoAliases
 from aws.endpoint_invoker import SageMakerEndpointInvoker
 from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
 from aws.models import DynamoModels
@@ -44,4 +45,5 @@ def _services() -> DrawingServices:
         endpoint=SageMakerEndpointInvoker.from_env(),
         lifecycle=SageMakerEndpointLifecycle.from_env(),
         now=now,
+        aliases=DynamoAliases.from_env(),
     )

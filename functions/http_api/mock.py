@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from contracts.codes import CODES
+from contracts.documents.api.aliases import Alias, Figures, Version
+from contracts.documents.api.members import MemberRole, MemberView
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.audit import AuditEntry
 from contracts.documents.consent_record import ConsentRecord
@@ -23,6 +25,7 @@ from contracts.documents.training import GateReport, TrainingResult
 from contracts.shared import layout
 from contracts.shared.limits import MIN_SIDE
 from domain.pictures.ordering import OrderServices
+from domain.ports.aliases import VersionKey
 from domain.ports.erasure import Held
 from domain.ports.front_door import Form
 from domain.ports.storage import ObjectMissingError, StoredObject
@@ -35,6 +38,7 @@ UPLOAD = "mock-upload"
 ADDRESS = "https://mock.invalid"
 """A name that can never be resolved (RFC 2606)."""
 
+MOCK_MEMBER = "00000000-0000-4000-8000-000000000000"
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
 PLAIN: tuple[Status, ...] = ("succeeded", "starting", "processing", "canceled")
 
@@ -153,7 +157,7 @@ class MockBucket:
 
     def uri(self, key: str) -> str:
         """Return an address that leads nowhere."""
-        return f"{ADDRESS}/{key}"
+        return f"s3://mock.invalid/{key}"
 
     def list(self, prefix: str, limit: int) -> "list[StoredObject]":  # noqa: ARG002
         """Return one photo."""
@@ -185,10 +189,10 @@ class MockBucket:
     def write(self, key: str, body: bytes, content_type: str = "") -> None:
         """Forget it."""
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, version_id: str | None = None) -> None:
         """Forget it."""
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, version_id: str | None = None) -> None:
         """Forget it."""
 
 
@@ -233,6 +237,37 @@ class MockInspector:
         )
 
 
+class MockAliases:
+    """One alias of the made-up model."""
+
+    def __init__(self, tenant: str, model_id: str) -> None:
+        versions = (Version(model_id=model_id, weight=1),)
+        self._alias = Alias(
+            tenant=tenant, name="mock", versions=versions, created_at=MADE_AT, updated_at=MADE_AT
+        )
+
+    def get(self, _tenant: str, name: str) -> Alias | None:
+        """Return the alias under every name."""
+        return self._alias.model_copy(update={"name": name})
+
+    def of(self, _tenant: str) -> list[Alias]:
+        """Return the alias."""
+        return [self._alias]
+
+    def put(self, alias: Alias) -> None:
+        """Forget it."""
+
+    def remove(self, tenant: str, name: str) -> None:
+        """Remove nothing."""
+
+    def add(self, key: VersionKey, more: Figures) -> None:
+        """Add nothing."""
+
+    def figures(self, _tenant: str, _name: str) -> dict[str, Figures]:
+        """Nothing was measured."""
+        return {}
+
+
 class MockConsents:
     """Nobody has agreed to anything, because nothing real is trained."""
 
@@ -249,6 +284,41 @@ class MockConsents:
 
     def withdraw(self, subject: ErasureSubject, now: datetime) -> None:
         """Nothing is there to be taken back."""
+
+
+class MockHub:
+    """A hub that keeps nothing."""
+
+    def copy(self, source: str, target: str) -> None:
+        """Forget it."""
+
+    def uri(self, prefix: str) -> str:
+        """Return an address that leads nowhere."""
+        return f"s3://{TENANT}/{prefix}"
+
+
+class MockPeople:
+    """Nobody signs in: a mock key sees no real person, and whom it invites is forgotten."""
+
+    def of(self, _tenant: str) -> list[MemberView]:
+        """There are none."""
+        return []
+
+    def find(self, _tenant: str, _member_id: str) -> MemberView | None:
+        """There is none."""
+        return None
+
+    def invite(self, tenant: str, email: str, role: MemberRole) -> MemberView:
+        """Return a person who gets no e-mail."""
+        del tenant
+        made = {"email": email, "role": role, "status": "invited", "created_at": MADE_AT}
+        return MemberView.model_validate(made | {"id": MOCK_MEMBER})
+
+    def give_role(self, member_id: str, role: MemberRole) -> None:
+        """There is nobody."""
+
+    def remove(self, member_id: str) -> None:
+        """There is nobody."""
 
 
 class MockExports:
@@ -295,9 +365,12 @@ def mocked(services: Services, tenant: str) -> Services:
         eraser=MockEraser(),
         takedowns=MockTakedowns(),
         consents=MockConsents(),
+        people=MockPeople(),
+        hub=MockHub(),
         exports=MockExports(),
         exporter=MockExporter(),
         models=MockModels(),
+        aliases=MockAliases(tenant, model_id),
         jobs=stores,
         uploads=MockBucket(),
         documents=MockBucket(),

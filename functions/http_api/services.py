@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.pictures.ordering import OrderServices
+from domain.ports.aliases import Aliases
 from domain.ports.api_keys import ApiKeys
 from domain.ports.audit import AuditTrail
 from domain.ports.bases import Bases
@@ -22,7 +23,9 @@ from domain.ports.front_door import (
     Signer,
     TenantJobs,
 )
+from domain.ports.hub import Hub
 from domain.ports.models import Models
+from domain.ports.people import People
 from domain.ports.storage import Storage
 from domain.ports.takedown import Decider, TakedownCases
 from domain.pricing.prices import PUBLISHED, PriceTable
@@ -68,15 +71,18 @@ class Services:
     audit: AuditTrail
     eraser: Eraser
     keys: ApiKeys
+    people: People
     models: Models
     jobs: TenantJobs
     uploads: Storage
     forms: Signer
     documents: Storage
     """The models bucket."""
+    hub: Hub
     links: Signer
     """Signs for the models bucket."""
     approvals: Approvals
+    aliases: Aliases
     inspector: PhotoInspector
     bases: Bases
     canceller: Canceller

@@ -1,4 +1,4 @@
-"""The commands that speak HTTP: upload, status, cancel, pictures and files."""
+"""The commands that speak HTTP: upload, status, cancel, pictures, files and alias."""
 
 import argparse
 import re
@@ -10,6 +10,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from contracts.documents.api.aliases import (
+    MAX_VERSIONS,
+    AliasView,
+    NewAlias,
+    Promotion,
+    VersionView,
+)
 from contracts.documents.api.jobs import JobView
 from contracts.documents.api.pictures import NewPicture
 from contracts.documents.upload.request import TrainingRequest
@@ -213,18 +220,85 @@ def pictures(api: LikenessApi, options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def encoded(option: str, path: Path | None) -> str | None:
-    """Return an option's file in base64.
+def encoded(option: str, path: Path | str | None) -> str | None:
+    """Return an option's file in base64, or its address.
 
     Raises:
         NotAsGivenError: it cannot be read.
     """
-    if path is None:
-        return None
+    if not isinstance(path, Path):
+        return path
     try:
         return b64encode(path.read_bytes()).decode()
     except OSError as error:
         raise NotAsGivenError(f"{option}: {shown(path)}: {error.strerror}") from None
+
+
+def alias(api: LikenessApi, options: argparse.Namespace) -> int:
+    """Set, show, promote or remove an alias; print a line for each version.
+
+    Raises:
+        NotAsGivenError: a name or a model is missing.
+    """
+    if options.what == "show" and options.name is None:
+        for one in api.list_aliases().data:
+            print_alias(one)
+        return ExitCode.DONE
+    needed = {"set": range(1, MAX_VERSIONS + 1), "promote": range(1, 2)}
+    if options.name is None or len(options.models) not in needed.get(options.what, range(1)):
+        raise NotAsGivenError(
+            "alias set NAME MODEL=WEIGHT ..., alias show [NAME], alias promote NAME MODEL,"
+            " or alias remove NAME"
+        )
+    print_alias(changed_alias(api, options))
+    return ExitCode.DONE
+
+
+def changed_alias(api: LikenessApi, options: argparse.Namespace) -> AliasView:
+    """Return an alias after what was asked for, or before its removal."""
+    name, versions = options.name, tuple(options.models)
+    if options.what == "set":
+        try:
+            wanted = NewAlias(name=name, versions=versions)
+        except ValidationError:
+            words = "an alias has a-z, 0-9 and -, at most 31, the first a letter"
+            raise NotAsGivenError(words) from None
+        return api.set_alias(wanted)
+    if options.what == "promote":
+        return api.promote_version(name, Promotion(model_id=versions[0].model_id))
+    return api.remove_alias(name) if options.what == "remove" else api.get_alias(name)
+
+
+def print_alias(found: AliasView) -> None:
+    """Print an alias: a line for it, and one for each version."""
+    print_line(found.id)
+    for one in found.versions:
+        print_line(f"  {version_line(one)}")
+
+
+def version_line(found: VersionView) -> str:
+    """Return a version with its figures.
+
+    >>> version_line(VersionView(
+    ...     model_id="0" * 32, weight=1, share=0.25, present=True, drawn=20, pictures=40, refused=1,
+    ...     failed=0, mean_seconds=3.1, half_within_seconds=4, most_within_seconds=8, likeness=0.61,
+    ...     rating=4.5, ratings=2))[33:]
+    '25 %  drawn 20  refused 1  failed 0  95 % within 8 s  likeness 0.61  rated 4.5 by 2'
+    """
+    words = [
+        f"{found.model_id} {found.share:.0%}".replace("%", " %"),
+        *([] if found.present else ["erased"]),
+        f"drawn {found.drawn}",
+        f"refused {found.refused}",
+        f"failed {found.failed}",
+    ]
+    if found.most_within_seconds is not None:
+        words.append(f"95 % within {found.most_within_seconds} s")
+    if found.likeness is not None:
+        words.append(f"likeness {found.likeness:.2f}")
+    if found.rating is not None:
+        words.append(f"rated {found.rating:g} by {found.ratings}")
+    return "  ".join(words)
 
 
 def files(api: LikenessApi, options: argparse.Namespace) -> int:
@@ -246,4 +320,5 @@ COMMANDS: dict[str, Callable[[LikenessApi, argparse.Namespace], int]] = {
     "cancel": cancel,
     "pictures": pictures,
     "files": files,
+    "alias": alias,
 }

@@ -1,8 +1,10 @@
 """The documents that callers send: every body of docs/openapi.json, by its name."""
 
+from contracts.documents.api.aliases import NewAlias, NewRating, Promotion
 from contracts.documents.api.estimates import NewEstimate
 from contracts.documents.api.exports import NewExport
 from contracts.documents.api.keys import NewKey, Rotation
+from contracts.documents.api.members import NewMember, NewRole
 from contracts.documents.api.models import NewApproval
 from contracts.documents.api.pictures import NewPicture, OpenAiImages
 from contracts.documents.api.uploads import FileToUpload, MoreFiles, NewTraining, NewUpload
@@ -13,15 +15,20 @@ from contracts.documents.upload.request import TrainingRequest
 __all__ = [
     "FileToUpload",
     "MoreFiles",
+    "NewAlias",
     "NewApproval",
     "NewEstimate",
     "NewExport",
     "NewKey",
+    "NewMember",
     "NewPicture",
+    "NewRating",
+    "NewRole",
     "NewTakedown",
     "NewTraining",
     "NewUpload",
     "OpenAiImages",
+    "Promotion",
     "Rotation",
     "TakedownAcceptance",
     "TakedownRefusal",

@@ -7,10 +7,11 @@ asks for a new picture each time, so it is neither looked up nor stored.
 import hashlib
 from collections import OrderedDict
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from contracts.documents.package import GenerationInfo
+from contracts.documents.picture import OutputFormat
 from serving.tensors import PictureRequest
 
 
@@ -23,6 +24,8 @@ class Answer:
     info: GenerationInfo
     job_ids: frozenset[str] = frozenset()
     """Ids of the jobs whose models they belong to."""
+    kind: OutputFormat = "png"
+    """Format of the files."""
 
     @property
     def size(self) -> int:
@@ -50,11 +53,8 @@ class AnswerCache:
             self.answers.move_to_end(key)
             self.hits += 1
             answer = self.answers[key]
-        return Answer(
-            answer.pictures,
-            answer.info.model_copy(update={"cached": True, "seconds": 0.0}),
-            answer.job_ids,
-        )
+        info = answer.info.model_copy(update={"cached": True, "seconds": 0.0})
+        return replace(answer, info=info)
 
     def put(self, key: str | None, answer: Answer) -> None:
         """Store an answer, and drop the least recently used ones beyond the capacity."""
@@ -106,6 +106,7 @@ def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -
         (arguments.output_format, quality),
         start_of(request),
         (arguments.prompt_weights, arguments.clip_skip),
+        request.second_pass,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -28,6 +28,7 @@ from serving.engine.warm_up import NoMemoryError, OverflowingBaseError, make_pla
 from serving.forwarding import HELLO, SOCKET, Cancel, Request, Response, short_name
 from serving.generator import Generator
 from serving.output.marks import make_marker
+from serving.output.pictures_bucket import open_bucket
 from serving.output.safety import make_checker
 from serving.precision import PrecisionError
 from serving.requests import Inputs, Reply
@@ -106,6 +107,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
         answers=AnswerCache(settings.answer_bytes),
         marker=make_marker(os.environ.get(MARKS_FILE), os.environ),
         checker=make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device),
+        bucket=open_bucket(settings.pictures_bucket),
         limits=Limits(
             requests=settings.queue_size + settings.rows_per_pass,
             seconds=settings.request_seconds,
@@ -182,8 +184,9 @@ def make_response(number: int, result: Answer | Exception) -> Response:
 def dump_info(info: GenerationInfo) -> bytes:
     """Return JSON without the fields that say nothing here: older readers refuse them."""
     omitted = {"strength", "image_sha256"} if info.image_sha256 is None else set()
-    if not info.scheduler_options:
-        omitted.add("scheduler_options")
+    omitted |= {
+        name for name in ("scheduler_options", "stored", "hires") if not getattr(info, name)
+    }
     return info.model_dump_json(exclude=omitted).encode()
 
 

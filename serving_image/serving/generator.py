@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from diffusers import (
     StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
 )
-from PIL.Image import Image
+from PIL.Image import Image, fromarray
 from torch import Tensor
 
 from contracts.base import BaseCard
@@ -40,7 +40,8 @@ from serving.adapters.reader import COMPONENTS, find_layers
 from serving.precision import DTYPE, choose_dtype
 from serving.prompt_weights import WeightedPrompt, literal, read_weights
 from serving.prompts import check_clip_skip, count_chunks, encode_prompts
-from serving.tensors import Sampling
+from serving.tensors import Sampling, SecondPass
+from serving.upscaling import ENLARGERS
 
 SCHEDULER_OPTIONS = {"PNDMScheduler": {"skip_prk_steps": True}}
 """Options that a base's configuration lacks when it was written for another scheduler.
@@ -86,10 +87,16 @@ class Row:
     """Whether brackets in the prompts are weights (serving.prompt_weights)."""
     clip_skip: int | None = None
     """Number of the text encoders' last layers that are left out, as diffusers counts."""
+    second_pass: SecondPass | None = None
+    """How the finished picture is enlarged and drawn again; None: it is not."""
 
     def read(self, text: str) -> WeightedPrompt:
         """Return a prompt's words and weights."""
         return read_weights(text) if self.weighted else literal(text)
+
+
+class OverflowedError(Exception):
+    """A picture's numbers are not finite, so it cannot be enlarged."""
 
 
 class Conditions(NamedTuple):
@@ -186,8 +193,14 @@ class Generator:
         steps = row.sampling.num_inference_steps
         if row.sampling.strength is not None:
             steps = int(steps * row.sampling.strength)
-        order = getattr(diffusers, SAMPLERS[row.sampling.scheduler].scheduler).order
-        return int(steps * order)
+        return int(steps * order_of(row))
+
+    def second_steps_of(self, row: Row) -> int:
+        """Return the same of the row's second pass; 0 where it has none."""
+        second = row.second_pass
+        if second is None:
+            return 0
+        return int(int(second.num_inference_steps * second.strength) * order_of(row))
 
     def count_chunks(self, row: Row) -> int:
         """Return the number of CLIP's chunks of 75 tokens in the longer of a row's prompts.
@@ -205,7 +218,11 @@ class Generator:
     # ---- the beginning of a row -------------------------------------------------------------
 
     def begin(
-        self, row: Row, dtype: torch.dtype | None = None, conditions: Conditions | None = None
+        self,
+        row: Row,
+        dtype: torch.dtype | None = None,
+        conditions: Conditions | None = None,
+        latents: Tensor | None = None,
     ) -> Drawing:
         """Encode a row's prompts and make its first latents.
 
@@ -213,6 +230,7 @@ class Generator:
             row: the picture.
             dtype: the type to draw in; None: the base's own.
             conditions: the prompts where they are encoded already, in that type.
+            latents: those to start from instead of the row's image.
         """
         dtype = dtype or self.dtype
         self.use_dtype(dtype)
@@ -220,7 +238,7 @@ class Generator:
             if conditions is None:
                 self.attach([row.mix], dtype)
                 conditions = self.encode(row)
-            scheduler, timesteps, latents, noise, kept = self.start(row)
+            scheduler, timesteps, latents, noise, kept = self.start(row, latents)
         shape = Shape(row.sampling.height, row.sampling.width, conditions.text.shape[1], dtype)
         accepted = inspect.signature(scheduler.step).parameters
         options = {"eta": 0.0, "generator": noise}
@@ -234,6 +252,41 @@ class Generator:
             kept=kept,
             step_options={name: options[name] for name in options if name in accepted},
         )
+
+    def enlarge(self, drawing: Drawing, *, tiled: bool = False) -> Drawing:
+        """Return the second pass of a row whose first pass is done.
+
+        It is the picture that diffusers' image-to-image pipeline begins from the enlarged latents
+        or image with the row's own seed.
+
+        Args:
+            drawing: the first pass.
+            tiled: as in ``decode``, where the upscaler needs the picture.
+
+        Raises:
+            OverflowedError: the picture that the upscaler needs is not finite.
+        """
+        row, second = drawing.row, drawing.row.second_pass
+        if second is None:
+            raise RuntimeError("a row of one pass")
+        self.use_dtype(drawing.shape.dtype)
+        size = (second.height, second.width)
+        sampling = Sampling(
+            second.num_inference_steps, *size, row.sampling.scheduler, second.strength
+        )
+        with torch.inference_mode():
+            start = ENLARGERS[second.upscaler](
+                drawing.latents,
+                lambda: to_finite_image(self.decode(drawing, tiled=tiled)),
+                self.pipeline.vae_scale_factor,
+                size,
+            )
+            old = drawing.conditions
+            times = None if old.time_ids is None else self.time_ids(size, len(old.text))
+        image, latents = (None, start) if isinstance(start, Tensor) else (start, None)
+        again = replace(row, sampling=sampling, second_pass=None, image=image)
+        conditions = old._replace(time_ids=times)
+        return self.begin(again, drawing.shape.dtype, conditions, latents)
 
     def encode(self, row: Row) -> Conditions:
         """Return what the UNet knows of a row."""
@@ -255,9 +308,13 @@ class Generator:
             return Conditions(text, None, None, embedding)
         pooled = torch.cat([encoded[3], encoded[2]]) if guided else encoded[2]
         size = (row.sampling.height, row.sampling.width)
-        ids = [[*size, 0, 0, *size]] * text.shape[0]
-        time_ids = torch.tensor(ids, dtype=text.dtype, device=self.device)
+        time_ids = self.time_ids(size, len(text)).to(text.dtype)
         return Conditions(text, pooled.to(self.device), time_ids, embedding)
+
+    def time_ids(self, size: tuple[int, int], entries: int) -> Tensor:
+        """Return SDXL's sizes and crop of a picture, (entries, 6), in the present type."""
+        ids = [[*size, 0, 0, *size]] * entries
+        return torch.tensor(ids, dtype=self.present_dtype, device=self.device)
 
     def texts_of(self, row: Row, *, guided: bool) -> dict[str, Any]:
         """Return the arguments of ``encode_prompt``; what diffusers cannot read is encoded here."""
@@ -274,13 +331,18 @@ class Generator:
         encoded = encode_prompts(self.pipeline, prompt, negative, chunks, row.clip_skip)
         return {"prompt": None, **encoded}
 
-    def start(self, row: Row) -> tuple[Any, Tensor, Tensor, torch.Generator, Kept | None]:
-        """Return a row's scheduler, timesteps, first latents, noise, and what it keeps."""
+    def start(
+        self, row: Row, given: Tensor | None = None
+    ) -> tuple[Any, Tensor, Tensor, torch.Generator, Kept | None]:
+        """Return a row's scheduler, timesteps, first latents, noise, and what it keeps.
+
+        ``given`` are latents to start from instead of the row's image.
+        """
         sampling, dtype, kept = row.sampling, self.present_dtype, None
         scheduler = self.make_scheduler(sampling.scheduler)
         noise = torch.Generator().manual_seed(row.seed)
         scheduler.set_timesteps(sampling.num_inference_steps, device=self.device)
-        if row.image is None:
+        if row.image is None and given is None:
             pipeline, timesteps = self.pipeline, scheduler.timesteps
             pipeline.scheduler = scheduler
             channels = pipeline.unet.config.in_channels
@@ -293,7 +355,9 @@ class Generator:
         pipeline.scheduler = scheduler
         steps = (sampling.num_inference_steps, sampling.strength, self.device)
         timesteps, _ = pipeline.get_timesteps(*steps)
-        image = pipeline.image_processor.preprocess([row.image])
+        image = given
+        if image is None:
+            image = pipeline.image_processor.preprocess([row.image])
         if row.mask is None:
             first = (timesteps[:1], 1, 1)
             latents = pipeline.prepare_latents(image, *first, dtype, self.device, [noise])
@@ -436,6 +500,24 @@ class Generator:
         """Hold no adapter: nothing is drawn now."""
         self.hooks.clear()
         self.use_dtype(self.dtype)
+
+
+def order_of(row: Row) -> int:
+    """Return the passes of one step of a row's scheduler."""
+    order: int = getattr(diffusers, SAMPLERS[row.sampling.scheduler].scheduler).order
+    return order
+
+
+def to_image(pixels: Pixels) -> Image:
+    """Return a picture of values in [0, 1], as diffusers makes it."""
+    return fromarray((pixels * 255).round().astype(np.uint8))
+
+
+def to_finite_image(pixels: Pixels) -> Image:
+    """Return a picture, or raise OverflowedError."""
+    if not np.isfinite(pixels).all():
+        raise OverflowedError
+    return to_image(pixels)
 
 
 def advance(drawing: Drawing, prediction: Tensor) -> None:

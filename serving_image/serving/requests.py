@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from contracts.documents.package import GenerationInfo, Ignored, MixedAdapter
+from contracts.documents.package import GenerationInfo, HiresInfo, Ignored, MixedAdapter
 from contracts.marks.marking import Marker
 from contracts.shared.prompts import name_subject
 from contracts.shared.samplers import SAMPLERS
@@ -109,6 +109,7 @@ class PendingRequest:
                 mask=request.image.mask if request.image else None,
                 weighted=request.arguments.prompt_weights,
                 clip_skip=request.arguments.clip_skip,
+                second_pass=request.second_pass,
             )
             for seed in request.seeds
         )
@@ -117,6 +118,7 @@ class PendingRequest:
 def describe(pending: PendingRequest, base_sha256: str, seconds: float) -> GenerationInfo:
     """Return the provenance of a request's pictures: weights, seeds and settings."""
     request = pending.request
+    height, width = request.size
     return GenerationInfo(
         base_sha256=base_sha256,
         adapter_sha256=pending.adapter.sha256 if pending.adapter else None,
@@ -131,13 +133,28 @@ def describe(pending: PendingRequest, base_sha256: str, seconds: float) -> Gener
         strength=request.strength,
         image_sha256=request.image.sha256 if request.image else None,
         mask_sha256=request.image.mask_sha256 if request.image else None,
+        hires=describe_second_pass(request),
         clip_skip=request.arguments.clip_skip,
         ignored=ignored_in(pending.rows[0]),
         scheduler=SAMPLERS[request.scheduler].scheduler,
         scheduler_options=SAMPLERS[request.scheduler].options,
+        width=width,
+        height=height,
+        seconds=round(seconds, 3),
+    )
+
+
+def describe_second_pass(request: PictureRequest) -> HiresInfo | None:
+    """Return how a request's pictures were drawn a second time."""
+    second = request.second_pass
+    if second is None:
+        return None
+    return HiresInfo(
+        upscaler=second.upscaler,
         width=request.width,
         height=request.height,
-        seconds=round(seconds, 3),
+        num_inference_steps=second.num_inference_steps,
+        strength=second.strength,
     )
 
 
@@ -158,4 +175,5 @@ def make_answer(
         for image, seed in zip(images, seeds, strict=True)
     ]
     files = tuple(base64.b64encode(one.file) for one in marked)
-    return Answer(files, info, pending.model_ids), sum(not one.has_watermark for one in marked)
+    answer = Answer(files, info, pending.model_ids, arguments.output_format)
+    return answer, sum(not one.has_watermark for one in marked)

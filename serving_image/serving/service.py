@@ -4,20 +4,19 @@ Only the engine's thread draws. Parsing, looking answers up, reading adapters, d
 and writing files happen on other threads, so a cached answer waits for nobody's picture.
 """
 
+import base64
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-
-import numpy as np
-from PIL.Image import Image, fromarray
 
 from contracts.base import BaseCard
 from contracts.marks.marking import Marker
 from contracts.shared.blocked_words import has_blocked
+from contracts.shared.limits import MAX_INLINE_BYTES
 from serving.adapters.cache import AdapterCache, Lease
 from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
 from serving.answer_cache import Answer, AnswerCache, answer_key
@@ -29,8 +28,9 @@ from serving.engine.engine import (
     log_failure,
     out_of_memory_error,
 )
-from serving.generator import Pixels, Row
+from serving.generator import Row, to_image
 from serving.metrics import emit
+from serving.output.pictures_bucket import NotStoredError, Owner, PicturesBucket
 from serving.output.safety import Checker
 from serving.requests import Inputs, PendingRequest, describe, make_answer
 from serving.tensors import (
@@ -78,13 +78,14 @@ class PictureService:
         answers: AnswerCache,
         marker: Marker,
         checker: Checker,
+        bucket: PicturesBucket,
         limits: Limits,
         count_chunks: Callable[[Row], int],
         run_dir: Path,
     ) -> None:
         self.engine, self.card, self.adapters, self.answers = engine, card, adapters, answers
         self.marker, self.checker, self.limits = marker, checker, limits
-        self.count_chunks, self.run_dir = count_chunks, run_dir
+        self.bucket, self.count_chunks, self.run_dir = bucket, count_chunks, run_dir
         self.parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
         self.writing = ThreadPoolExecutor(WRITING_THREADS, "write")
         self.lock = Lock()
@@ -168,12 +169,17 @@ class PictureService:
         Raises:
             PictureError: the request or one of its adapters cannot be used.
         """
+        caller = inputs.caller
         request = parse_request(
-            inputs.prompt, inputs.negative_prompt, inputs.gen_args, self.card, inputs.image
+            inputs.prompt,
+            inputs.negative_prompt,
+            inputs.gen_args,
+            self.card,
+            inputs.image,
+            find_image=lambda uri, limit: self.bucket.read(uri, read_tenant(caller), limit),
         )
         check_work(request.work, self.limits.request_work)
         check_words(request, self.limits.blocked_words)
-        caller = inputs.caller
         others = find_mixed_adapters(caller, request.arguments.adapters, self.run_dir)
         owner = lease.find(caller) if has_adapter(caller) else None
         pending = PendingRequest(
@@ -251,7 +257,7 @@ class PictureService:
         """Answer a request as its equal was answered."""
         if isinstance(result, Answer):
             info = result.info.model_copy(update={"cached": True})
-            again = Answer(result.pictures, info, result.job_ids)
+            again = replace(result, info=info)
             self.finish(pending.inputs, pending.lease, again, {"AnswerHits": 1})
         elif result.code in GIVEN_UP:  # the other caller had gone, or that one's time was over
             self.parsing.submit(self.restart, pending)
@@ -298,12 +304,38 @@ class PictureService:
     ) -> None:
         """Answer one request, and write its line of metrics."""
         lease.release()
+        result = self.deliver(inputs, result)
         with self.lock:
             self.unanswered -= 1
             self.open.discard(inputs.request_id)
             self.dropped.discard(inputs.request_id)
         self.report({"Requests": 1, **values})
         inputs.reply(result)
+
+    def deliver(self, inputs: Inputs, result: Answer | PictureError) -> Answer | PictureError:
+        """Return what the caller gets: large pictures are stored, and the answer has links.
+
+        An error here costs no drawing: the same request gets the pictures from memory.
+        """
+        if not isinstance(result, Answer) or result.size <= MAX_INLINE_BYTES:
+            return result
+        try:
+            owner = Owner(read_tenant(inputs.caller), result.job_ids)
+            return self.store(result, owner) if self.bucket.takes(owner) else result
+        except NotStoredError:
+            return PictureError("busy", "the pictures could not be stored in S3, try again")
+        except Exception as error:  # noqa: BLE001 (any error fails only this request)
+            return self.explain(error, set(result.job_ids))
+
+    def store(self, answer: Answer, owner: Owner) -> Answer | PictureError:
+        """Return an answer with links to its pictures."""
+        files = [base64.b64decode(picture) for picture in answer.pictures]
+        stored = self.bucket.store(files, answer.kind, owner)
+        if self.adapters.erased & answer.job_ids:  # its erasure may have looked there already
+            self.bucket.forget(stored)
+            return erased_error()
+        info = answer.info.model_copy(update={"stored": tuple(one.uri for one in stored)})
+        return replace(answer, pictures=tuple(one.link.encode() for one in stored), info=info)
 
     def values_of(self, pending: PendingRequest, job: Job) -> dict[str, float]:
         """Return the metrics of a job."""
@@ -366,8 +398,3 @@ def check_words(request: PictureRequest, blocked: Sequence[str]) -> None:
     texts = (request.prompt, request.negative_prompt or "")
     if any(has_blocked(text, blocked) for text in texts):
         raise PictureError("prompt_refused", "a word of the prompt is not allowed on this endpoint")
-
-
-def to_image(pixels: Pixels) -> Image:
-    """Return a picture of values in [0, 1], as diffusers makes it."""
-    return fromarray((pixels * 255).round().astype(np.uint8))

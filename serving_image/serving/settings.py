@@ -1,12 +1,12 @@
 """What an operator sets: the environment variables that the engine reads."""
 
-import hashlib
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.shared.blocked_words import NONE, parse_words
+from contracts.shared.picture_places import tenant_hash
 
 QUEUE_SIZE = 64
 """Requests that may wait, beside those of one pass."""
@@ -43,6 +43,8 @@ class Settings:
     """By the hash of the tenant's id."""
     blocked_words: tuple[str, ...]
     """Words and phrases that no prompt may have, in their plain form."""
+    pictures_bucket: str
+    """Bucket with tenants' pictures, where large answers are stored; empty: none is."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -72,6 +74,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         answer_bytes=int(number("LIKENESS_ANSWER_MEGABYTES", ANSWER_MEGABYTES)) << 20,
         tenant_weights=parse_weights(environment.get("LIKENESS_TENANT_WEIGHTS", "")),
         blocked_words=parse_words(environment.get("LIKENESS_BLOCKED_WORDS", NONE)),
+        pictures_bucket=environment.get("LIKENESS_PICTURES_BUCKET", ""),
     )
 
 
@@ -96,5 +99,5 @@ def parse_weights(text: str) -> dict[str, float]:
         if not (name and 0 < weight < math.inf):
             message = "LIKENESS_TENANT_WEIGHTS must be like acme=4,globex=0.5"
             raise SettingError(message)
-        weights[hashlib.sha256(name.encode()).hexdigest()] = weight
+        weights[tenant_hash(name)] = weight
     return weights

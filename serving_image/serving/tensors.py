@@ -5,6 +5,7 @@ import binascii
 import io
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -15,22 +16,29 @@ from pydantic_core import PydanticCustomError, from_json
 
 from contracts.base import BaseCard
 from contracts.documents.picture import (
+    DEFAULT_HR_STRENGTH,
     DEFAULT_STRENGTH,
     ERROR_PREFIX,
     MAX_IMAGE_BYTES,
     MAX_MASK_BYTES,
     MAX_MASK_CHARACTERS,
     MAX_PROMPT_CHARACTERS,
+    MAX_SIDE,
     PictureArguments,
     PictureCode,
 )
-from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS
+from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS, SIDE_STEP
 from contracts.shared.samplers import SAMPLERS, rename_arguments
 from contracts.shared.styles import apply_style
+from contracts.shared.upscalers import DEFAULT_UPSCALER
+from serving.output.pictures_bucket import NoPictureError
 
 MAX_ARGUMENTS_BYTES = 4096
 """Largest size of ``gen_args`` without a mask."""
 
+
+S3, MAX_ADDRESS = b"s3://", 400
+"""How the address of an image in S3 begins, and its largest length: own_place takes no longer."""
 
 WHITE = 128
 """Smallest grey value of a mask at which the image may change."""
@@ -59,6 +67,17 @@ class Sampling(NamedTuple):
     """A key of SAMPLERS."""
     strength: float | None = None
     """None when the picture starts from noise alone."""
+
+
+class SecondPass(NamedTuple):
+    """How a finished picture is enlarged and drawn again."""
+
+    upscaler: str
+    """A name of contracts.shared.upscalers."""
+    num_inference_steps: int
+    height: int
+    width: int
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,13 @@ class PictureRequest:
     image: StartImage | None = None
     strength: float | None = None
     """Share of the image that may change; None without an image."""
+    second_pass: SecondPass | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the answer's pictures."""
+        last = self.second_pass or self
+        return last.height, last.width
 
     @property
     def sampling(self) -> Sampling:
@@ -107,11 +133,30 @@ class PictureRequest:
         steps = self.num_inference_steps
         if self.strength is not None:
             steps = int(steps * self.strength)
-        return self.height * self.width * steps * len(self.seeds) / 1e6
+        pixels = self.height * self.width * steps
+        if (second := self.second_pass) is not None:
+            steps = int(second.num_inference_steps * second.strength)
+            pixels += second.height * second.width * steps
+        return pixels * len(self.seeds) / 1e6
 
 
-def parse_request(
-    prompt: bytes, negative_prompt: bytes, gen_args: bytes, base: BaseCard, image: bytes = b""
+FindImage = Callable[[str, int], bytes]
+"""Returns the file at an address in S3, of at most so many bytes; raises NoPictureError."""
+
+
+def find_nothing(_uri: str, _limit: int) -> bytes:
+    """Stand for S3 where a request may name no image there."""
+    raise NoPictureError
+
+
+def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
+    prompt: bytes,
+    negative_prompt: bytes,
+    gen_args: bytes,
+    base: BaseCard,
+    image: bytes = b"",
+    *,
+    find_image: FindImage = find_nothing,
 ) -> PictureRequest:
     """Parse the inputs; fill in the defaults of the base.
 
@@ -122,7 +167,9 @@ def parse_request(
     defaults = base.inference
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     steps = arguments.num_inference_steps or defaults.num_inference_steps
-    strength = check_strength(arguments.strength, steps, has_image=bool(image))
+    second_pass = plan_second_pass(arguments, steps, (height, width), has_image=bool(image))
+    given = None if second_pass else arguments.strength
+    strength = check_strength(given, steps, has_image=bool(image))
     if arguments.mask_image is not None and not image:
         text = "mask_image: it needs an image, and the request has none"
         raise PictureError("invalid_argument", text)
@@ -141,39 +188,94 @@ def parse_request(
         height=height,
         width=width,
         lora_scale=arguments.lora_scale,
-        scheduler=check_scheduler(arguments.scheduler, defaults.scheduler, steps),
+        scheduler=check_scheduler(
+            arguments.scheduler,
+            defaults.scheduler,
+            max(steps, second_pass.num_inference_steps if second_pass else 0),
+        ),
         arguments=arguments,
         # Last, as it takes longest.
-        image=parse_image(image, arguments.mask_image, (width, height)) if image else None,
+        image=parse_image(image, arguments.mask_image, (width, height), find_image)
+        if image
+        else None,
         strength=strength,
+        second_pass=second_pass,
     )
 
 
-def parse_image(value: bytes, mask: str | None, size: tuple[int, int]) -> StartImage:
+def plan_second_pass(
+    arguments: PictureArguments, steps: int, size: tuple[int, int], *, has_image: bool
+) -> SecondPass | None:
+    """Return how the picture is drawn a second time; None: it is not.
+
+    Raises:
+        PictureError: an argument has no effect, or the picture would be too large.
+    """
+    scale = arguments.hr_scale
+    if scale is None:
+        beside = ("hr_upscaler", "hr_second_pass_steps")
+        if any(getattr(arguments, name) is not None for name in beside):
+            raise PictureError("invalid_argument", f"{', '.join(beside)}: they need hr_scale")
+        return None
+    if has_image:
+        text = "hr_scale: not with an image; ask for a larger width and height instead"
+        raise PictureError("invalid_argument", text)
+    height, width = (int(side * scale) // SIDE_STEP * SIDE_STEP for side in size)
+    if max(height, width) > MAX_SIDE:
+        text = f"hr_scale: the picture would be larger than {MAX_SIDE} pixels"
+        raise PictureError("invalid_argument", text)
+    again = arguments.hr_second_pass_steps or steps
+    strength = DEFAULT_HR_STRENGTH if arguments.strength is None else arguments.strength
+    check_strength(strength, again, has_image=True)
+    return SecondPass(arguments.hr_upscaler or DEFAULT_UPSCALER, again, height, width, strength)
+
+
+def parse_image(
+    value: bytes, mask: str | None, size: tuple[int, int], find_image: FindImage
+) -> StartImage:
     """Decode the image and its mask; crop both around their middle to the picture's proportions."""
-    file, image = decode_image(value, "image", MAX_IMAGE_BYTES)
+    file, image = decode_image(value, "image", MAX_IMAGE_BYTES, find_image)
     changing, mask_sha256 = None, None
     if mask is not None:
-        mask_file, shown = decode_image(mask.encode(), "mask_image", MAX_MASK_BYTES)
+        given = mask.encode()
+        mask_file, shown = decode_image(given, "mask_image", MAX_MASK_BYTES, find_image)
         changing, mask_sha256 = fit_mask(shown, image.size, size), sha256(mask_file).hexdigest()
     fitted = ImageOps.fit(put_on_white(image), size, Image.Resampling.LANCZOS)
     return StartImage(fitted, sha256(file).hexdigest(), changing, mask_sha256)
 
 
-def decode_image(value: bytes, name: str, limit: int) -> tuple[bytes, Image.Image]:
+def decode_image(
+    value: bytes, name: str, limit: int, find_image: FindImage
+) -> tuple[bytes, Image.Image]:
     """Return a file and its picture, upright; line breaks in the base64 are skipped."""
-    value = value.translate(None, b"\r\n")
-    if len(value) > limit * 4 // 3 + 4:
-        size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
-        raise PictureError("invalid_argument", f"{name}: at most {size}")
+    size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
     try:
-        file = base64.b64decode(value, validate=True)
+        file = read_image(value, limit, find_image)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
             check_pixels(image, name)
             return file, ImageOps.exif_transpose(image)
+    except NoPictureError:
+        text = f"{name}: not an address of a picture of this tenant's, or it has more than {size}"
+        raise PictureError("invalid_argument", text) from None
+    except OverflowError:
+        raise PictureError("invalid_argument", f"{name}: at most {size}") from None
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         text = f"{name}: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
+
+
+def read_image(value: bytes, limit: int, find_image: FindImage) -> bytes:
+    """Return the file that was sent, or named by its address in S3.
+
+    Raises:
+        OverflowError: what was sent is too long.
+    """
+    value = value.translate(None, b"\r\n")
+    if value.startswith(S3):
+        return find_image(value[: MAX_ADDRESS + 1].decode(errors="replace"), limit)
+    if len(value) > limit * 4 // 3 + 4:
+        raise OverflowError
+    return base64.b64decode(value, validate=True)
 
 
 def fit_mask(mask: Image.Image, image_size: tuple[int, int], size: tuple[int, int]) -> Image.Image:
@@ -241,7 +343,7 @@ def explain(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         known = ", ".join(PictureArguments.model_fields)
-        return f"gen_args: unknown name; the known names are {known}"
+        return f"gen_args: unknown name; known are {known}"
     if not first["loc"]:
         return "gen_args: not a JSON object"
     return f"{first['loc'][0]}: {first['msg']}"

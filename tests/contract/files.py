@@ -33,6 +33,7 @@ BESIDE_THE_STATES = {
     "find_marked_model",
     "decide_takedown",
     "watch_takedowns",
+    "move_upload",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 

@@ -120,6 +120,10 @@ FUNCTIONS = {
     ("publishing.store", "copy"): Writer(1, "weights", "models"),
     ("publishing.store", "write"): Writer(1, "weights", "models"),
     # what the others write with; each Storage is one bucket
+    # what an operator's tools put at the root, and what owners push to an operator's own bucket
+    ("root_folders.move_newest", "copy"): Writer(1, "photos", "uploads"),
+    ("models.push_model", "copy"): Writer(1, "weights", "caller"),
+    ("hub.S3Hub.copy", "copy_object"): Writer(1, "given", "caller"),
     ("storage.S3Storage.copy", "copy_object"): Writer(1, "given", "uploads"),
     ("storage.S3Storage.write", "put_object"): Writer(1, "given", "uploads"),
     ("storage.write_document", "write"): Writer(1, "text", "models"),
@@ -141,6 +145,8 @@ FUNCTIONS = {
     ("metadata.encode", "save"): Writer(1, "photos", "memory"),
     ("watermark._outlives", "save"): Writer(1, "photos", "memory"),
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
+    ("aliases.DynamoAliases.put", "put_item"): Writer(1, "text", "table"),
+    ("aliases.DynamoAliases.add", "update_item"): Writer(1, "text", "table"),
     ("api_table.add_document", "put_item"): Writer(1, "text", "table"),
     ("api_table.replace_document", "update_item"): Writer(1, "text", "table"),
     # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
@@ -161,6 +167,8 @@ FUNCTIONS = {
 }
 
 SERVING = {
+    # an answer that is too large to be sent; a lifecycle rule expires it after a day
+    ("pictures_bucket.S3Bucket.put", "put_object"): Writer(1, "photos", "uploads"),
     ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),

@@ -74,11 +74,25 @@ def test_the_container_may_read_its_packages_and_its_base_and_nothing_else() -> 
     ]
     places = [place["Fn::Sub"] for group in reads for place in group if "Fn::Sub" in place]
     assert [place.split("}/")[-1] for place in places if "ModelsBucket" in place] == ["endpoint/*"]
-    assert len(places) == 2
+    pictures = [place.split("}/")[-1] for place in places if "UploadsBucket" in place]
+    assert pictures == ["tenants/*/pictures/*", "answers/*"], "no photo of a training"
+    assert len(places) == 4
     (chosen,) = [place["Fn::If"] for group in reads for place in group if "Fn::If" in place]
     condition, checker, nothing = chosen
     assert (condition, nothing) == ("HasSafetyChecker", {"Ref": "AWS::NoValue"})
     assert checker["Fn::Sub"].endswith(f":::${{BasesBucket}}/{SAFETY_FOLDER}*")
+
+
+def test_the_container_writes_large_answers_and_nothing_else() -> None:
+    (policy,) = RESOURCES["EndpointRole"]["Properties"]["Policies"]
+    (writes,) = [
+        statement
+        for statement in policy["PolicyDocument"]["Statement"]
+        if any(action.startswith(("s3:Put", "s3:Del")) for action in statement["Action"])
+    ]
+    assert writes["Resource"] == {"Fn::Sub": "${UploadsBucket.Arn}/answers/*"}
+    container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
+    assert container["Environment"]["LIKENESS_PICTURES_BUCKET"] == {"Ref": "UploadsBucket"}
 
 
 def test_the_server_fetches_the_checker_that_its_role_may_read() -> None:

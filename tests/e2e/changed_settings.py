@@ -67,6 +67,8 @@ CHANGED = {
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
     "UploadWaitSeconds": "44",
+    "RootFolders": "*-dataset=acme",
+    "HubBucket": "our-model-hub",
     "PhotoRetentionDays": "12",
     "PhotosAfterTrainingHours": "13",
     "RequireConsent": "false",
@@ -191,6 +193,8 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "RequireConsent": accept["REQUIRE_CONSENT"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "UploadWaitSeconds": accept["UPLOAD_WAIT_SECONDS"],
+        "HubBucket": arrived.functions["http_api"]["HUB_BUCKET"],
+        "RootFolders": arrived.functions["move_upload"]["ROOT_FOLDERS"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
             "PHOTOS_AFTER_TRAINING_HOURS"

@@ -197,7 +197,7 @@ class ApiServer(Gateway):
         orders = self.stores.pictures
         return DrawingServices(
             orders.pictures, orders.queue, self.stores.uploads, self.stores.models, self.endpoint,
-            MemoryEndpointLifecycle(), self.clock,
+            MemoryEndpointLifecycle(), self.clock, self.stores.aliases,
         )  # fmt: skip
 
 

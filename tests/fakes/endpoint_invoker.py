@@ -22,6 +22,8 @@ class MemoryEndpointInvoker:
         """The sha256 of each model's weights."""
         self.picture = COLOURFUL
         self.size = COLOURFUL.size
+        self.stored: str | None = None
+        """Address in S3 of the picture, where it is too large for an answer."""
         self.babble: bytes | None = None
         """What it answers instead of a picture."""
         self.bodies: list[bytes] = []
@@ -38,10 +40,16 @@ class MemoryEndpointInvoker:
             raise ModelNotReadyError(status=507)
         if self.babble is not None:
             return self.babble
-        return answer_of(self.picture, self.size, self.models[target_model])
+        weights = self.models[target_model]
+        return answer_of(self.picture, self.size, weights, self.stored)
 
 
-def answer_of(picture: Image.Image, size: tuple[int, int], weights_sha256: str) -> bytes:
+def answer_of(
+    picture: Image.Image,
+    size: tuple[int, int],
+    weights_sha256: str,
+    stored: str | None = None,
+) -> bytes:
     """KServe v2 JSON, as tritonserver writes it."""
     info = GenerationInfo(
         base_sha256="b" * 64,
@@ -54,11 +62,12 @@ def answer_of(picture: Image.Image, size: tuple[int, int], weights_sha256: str) 
         width=size[0],
         height=size[1],
         seconds=0.5,
+        stored=() if stored is None else (stored,),
     )
     png = io.BytesIO()
     picture.save(png, "PNG")
     values = {
-        "generated_image": base64.b64encode(png.getvalue()).decode(),
+        "generated_image": stored or base64.b64encode(png.getvalue()).decode(),
         "info": info.model_dump_json(),
     }
     outputs = [

@@ -183,7 +183,7 @@ def test_an_answer_has_the_limit_of_a_request(kit: SageMakerKit, shared: str) ->
     assert kit.invoke(shared, fits)["target"] == fits
     answer = refusal(kit, shared, kit.package(new_target(), answer_bytes=MAX_PAYLOAD_BYTES))
     assert answer["Error"]["Code"] == "ModelError"
-    assert "larger than 25000000 bytes" in answer["OriginalMessage"]
+    assert "larger than 6291456 bytes" in answer["OriginalMessage"]
 
 
 def test_output_goes_to_cloudwatch(kit: SageMakerKit, shared: str) -> None:

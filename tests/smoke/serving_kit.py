@@ -33,8 +33,7 @@ from contracts.documents.training import AdapterManifest
 from serving.engine.engine import Engine, Job
 from serving.engine.memory import MemoryPlan, Needs
 from serving.engine.speed import Speed
-from serving.generator import Generator, Row
-from serving.service import to_image
+from serving.generator import Generator, Row, to_image
 from serving.tensors import PictureError
 from tests.smoke import tiny_pipelines
 

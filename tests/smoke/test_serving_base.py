@@ -5,7 +5,7 @@ Runs in the serving environment.
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
+from contracts.documents.package import PackageCard
 from contracts.marks.marking import Marked, Marker, Origin, Output
 from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
@@ -31,7 +32,8 @@ from serving.answer_cache import AnswerCache
 from serving.engine.engine import Engine
 from serving.engine.speed import Speed
 from serving.engine_process import dump_info
-from serving.generator import Row
+from serving.generator import OverflowedError, Row
+from serving.output.pictures_bucket import NoBucket, NotStoredError, Owner, Stored
 from serving.output.safety import NoChecker, make_checker
 from serving.requests import Inputs
 from serving.service import Limits, PictureService
@@ -78,6 +80,13 @@ class MemoryArtist:
 
     def steps_of(self, row: Row) -> int:
         return row.sampling.num_inference_steps
+
+    def second_steps_of(self, row: Row) -> int:
+        return row.second_pass.num_inference_steps if row.second_pass else 0
+
+    def enlarge(self, drawing: Any, *, tiled: bool = False) -> Any:
+        self.tiled.append(tiled)
+        return MemoryDrawing(drawing.row, self.second_steps_of(drawing.row))
 
     def begin(self, row: Row, _dtype: Any = None, _conditions: Any = None) -> Any:
         self.begun.append(row)
@@ -128,6 +137,7 @@ class Base:
             answers=AnswerCache(capacity_bytes=10_000),
             marker=Marker(None),
             checker=NoChecker(),
+            bucket=NoBucket(),
             limits=Limits(seconds=1e12, **limits),
             count_chunks=artist.count_chunks,
             run_dir=root,
@@ -194,6 +204,58 @@ def test_rows_of_one_size_share_a_pass_of_at_most_eight(tmp_path: Path) -> None:
     answers = Base(artist, tmp_path).execute([*requests, request(tmp_path, width=256, **arguments)])
     assert sorted(artist.passes) == [1, 6, 6]
     assert [text_of(answer) for answer in answers] == [None] * 4
+
+
+def test_a_large_picture_is_drawn_twice_and_its_second_pass_is_of_its_own_size(
+    tmp_path: Path,
+) -> None:
+    artist = MemoryArtist()
+    one = {"num_inference_steps": 2}
+    large = one | {"width": 64, "height": 64, "hr_scale": 2, "hr_second_pass_steps": 3}
+    asked = [request(tmp_path, "1", **large), request(tmp_path, "2", **one, width=64, height=64)]
+    answers = Base(artist, tmp_path).execute(asked)
+    assert artist.passes == [2, 2, 1, 1, 1]
+    assert len(artist.tiled) == 3, "one enlargement, two decodings"
+    info = answers[0].info
+    assert (info.width, info.height) == (128, 128)
+    assert info.hires is not None
+    assert (info.hires.width, info.hires.upscaler, info.hires.strength) == (64, "Latent", 0.7)
+    assert answers[1].info.hires is None
+    assert "hires" not in json.loads(dump_info(answers[1].info))
+
+
+def test_a_second_pass_that_fails_begins_again_with_the_first(tmp_path: Path) -> None:
+    artist = MemoryArtist()
+    step = artist.step
+
+    def fail_once(drawings: Sequence[Any]) -> None:
+        if len(artist.passes) == 2:
+            artist.passes.append(0)
+            for drawing in drawings:
+                drawing.broken = True
+            raise OUT_OF_MEMORY
+        step(drawings)
+
+    artist.step = fail_once  # type: ignore[method-assign]
+    asked = {"num_inference_steps": 2, "hr_scale": 2, "width": 64, "height": 64}
+    assert text_of(Base(artist, tmp_path).draw(request(tmp_path, **asked))) is None
+    assert artist.passes == [1, 1, 0, 1, 1, 1, 1]
+
+
+def test_a_first_pass_that_overflows_is_drawn_again_in_float32(tmp_path: Path) -> None:
+    artist = MemoryArtist()
+    artist.dtype = torch.float16
+    enlarge = artist.enlarge
+
+    def overflow(_drawing: Any, *, tiled: bool = False) -> Any:  # noqa: ARG001
+        artist.enlarge = enlarge  # type: ignore[method-assign]
+        raise OverflowedError
+
+    artist.enlarge = overflow  # type: ignore[method-assign]
+    asked = {"num_inference_steps": 1, "hr_scale": 2, "hr_upscaler": "lanczos", "strength": 1}
+    answer = Base(artist, tmp_path).draw(request(tmp_path, width=64, height=64, **asked))
+    assert text_of(answer) is None
+    assert artist.passes == [1, 1, 1]
 
 
 def test_a_row_leaves_when_it_is_done_and_the_others_go_on(tmp_path: Path) -> None:
@@ -308,6 +370,78 @@ def test_a_model_that_is_erased_while_its_file_is_written_is_not_answered(tmp_pa
         "likeness/adapter_invalid: the model was erased, or is disabled"
     )
     assert not base.service.answers.answers
+
+
+class MemoryBucket(NoBucket):
+    """Takes everything, unless it is told to fail; does something before it answers."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[list[bytes], str, Owner]] = []
+        self.fails = False
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def takes(self, owner: Owner) -> bool:
+        return owner.tenant is not None
+
+    def store(self, files: Sequence[bytes], kind: str, owner: Owner) -> list[Stored]:
+        if self.fails:
+            raise NotStoredError
+        self.kept.append((list(files), kind, owner))
+        self.meanwhile()
+        names = [f"{number}.{kind}" for number in range(len(files))]
+        return [Stored(name, None, f"s3://b/{name}", f"https://b/{name}") for name in names]
+
+    def forget(self, stored: Sequence[Stored]) -> None:
+        assert stored
+        self.kept.clear()
+
+
+def large_base(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Base, MemoryBucket]:
+    """Return a base all of whose answers are too large, and its bucket."""
+    monkeypatch.setattr("serving.service.MAX_INLINE_BYTES", 10)
+    base, bucket = Base(MemoryArtist(), root), MemoryBucket()
+    base.service.bucket = bucket
+    card = PackageCard(tenant_sha256="7" * 64, adapter=True)
+    (make_folder(root, "1").parent / "package.json").write_text(card.model_dump_json())
+    return base, bucket
+
+
+def test_a_large_answer_is_stored_for_its_tenant_and_has_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, bucket = large_base(tmp_path, monkeypatch)
+    asked = request(tmp_path, num_images_per_prompt=2, output_format="jpeg", seed=3)
+    answer = base.draw(asked)
+    assert answer.pictures == (b"https://b/0.jpeg", b"https://b/1.jpeg")
+    assert answer.info.stored == ("s3://b/0.jpeg", "s3://b/1.jpeg")
+    ((files, kind, owner),) = bucket.kept
+    assert [file[:2] for file in files] == [b"\xff\xd8"] * 2
+    assert (kind, owner.job_ids) == ("jpeg", {"job-1"})
+    assert owner.tenant == "7" * 64
+    again = base.draw(asked)
+    assert (again.info.cached, len(bucket.kept)) == (True, 2), "from memory, with new links"
+
+
+def test_when_s3_does_not_take_the_pictures_the_next_request_gets_them_undrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, bucket = large_base(tmp_path, monkeypatch)
+    bucket.fails = True
+    assert str(base.draw(request(tmp_path, seed=1))).startswith("likeness/busy: ")
+    bucket.fails = False
+    passes = len(base.artist.passes)
+    assert base.draw(request(tmp_path, seed=1)).info.stored == ("s3://b/0.png",)
+    assert len(base.artist.passes) == passes
+
+
+def test_a_model_that_is_erased_while_its_answer_is_stored_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, bucket = large_base(tmp_path, monkeypatch)
+    bucket.meanwhile = lambda: base.service.drop_models({"job-1"})
+    refused = "likeness/adapter_invalid: the model was erased, or is disabled"
+    assert text_of(base.draw(request(tmp_path, seed=1))) == refused
+    assert bucket.kept == []
 
 
 def test_a_bad_request_fails_alone(tmp_path: Path) -> None:

@@ -21,8 +21,7 @@ from serving.engine.engine import Engine, Job
 from serving.engine.memory import MemoryPlan, peak_bytes, trace_needs
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
-from serving.generator import Generator, Row
-from serving.service import to_image
+from serving.generator import Generator, Row, to_image
 from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 

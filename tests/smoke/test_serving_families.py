@@ -24,7 +24,7 @@ from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row
 from serving.prompt_weights import literal, read_weights
 from serving.prompts import encode
-from serving.tensors import PictureError, Sampling
+from serving.tensors import PictureError, Sampling, SecondPass
 from tests.smoke import serving_kit as kit
 from tests.smoke.tiny_pipelines import Family
 
@@ -301,6 +301,63 @@ def test_a_picture_from_an_image_is_diffusers_own(sides: BothSides, scheduler: s
     row = make_row("a photo", "hat", 3, 4.0, image=make_image(0))
     drawn = sides.draw([row], scheduler, negative=True, strength=0.7)[0]
     assert difference(drawn, sides.draw_plainly(row, scheduler, strength=0.7)) <= 1
+
+
+HIRES = [
+    ("Latent", "EulerAncestralDiscreteScheduler"),
+    ("Lanczos", "HeunDiscreteScheduler"),
+]
+
+
+@pytest.mark.parametrize(("upscaler", "scheduler"), HIRES)
+def test_a_second_pass_is_diffusers_own_image_to_image_from_the_enlarged_first(
+    sides: BothSides, upscaler: str, scheduler: str
+) -> None:
+    """A row of another user and size is drawn beside it."""
+    row = make_row("a photo", "hat", 3, 4.0)
+    twice = replace(row, second_pass=SecondPass(upscaler, 3, 96, 80, 0.7))
+    other = make_row("a house", "hat", 4, 2.0, ((sides.adapters[0], 1.0),))
+    drawn = sides.draw([twice, other], scheduler, negative=True)
+    assert drawn[0].shape == (96, 80, 3)
+    assert difference(drawn[0], draw_twice(sides, row, upscaler, scheduler)) <= 1
+    assert difference(drawn[1], sides.draw([other], scheduler, negative=True)[0]) <= 1
+
+
+def draw_twice(sides: BothSides, row: Row, upscaler: str, scheduler: str) -> kit.Picture:
+    """Return what diffusers' two pipelines draw one after the other, in 80 x 96."""
+    kind, options, _ = SAMPLERS[scheduler]
+    sides.plain.scheduler = getattr(diffusers, kind).from_config(sides.config, **options)
+    asked = {
+        "prompt": row.prompt,
+        "negative_prompt": row.negative_prompt,
+        "guidance_scale": row.guidance_scale,
+    }
+    latent = upscaler.startswith("Latent")
+    first = sides.plain(
+        **asked,
+        height=64,
+        width=64,
+        num_inference_steps=3,
+        generator=torch.Generator().manual_seed(row.seed),
+        output_type="latent" if latent else "pil",
+    ).images
+    second = AutoPipelineForImage2Image.from_pipe(sides.plain)
+    second.set_progress_bar_config(disable=True)
+    if latent:
+        side = sides.plain.vae_scale_factor
+        size = (96 // side, 80 // side)
+        start = torch.nn.functional.interpolate(first, size=size, mode="bilinear")
+    else:
+        start = first[0].resize((80, 96), Image.Resampling.LANCZOS)
+    answer = second(
+        **asked,
+        image=start,
+        strength=0.7,
+        num_inference_steps=3,
+        generator=torch.Generator().manual_seed(row.seed),
+    )
+    picture: kit.Picture = np.array(answer.images[0], np.int16)
+    return picture
 
 
 def test_rows_from_images_equal_the_pictures_drawn_alone(sides: BothSides) -> None:

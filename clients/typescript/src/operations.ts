@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewApproval, NewEstimate, NewExport, NewKey, NewPicture, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AliasPage, AliasView, AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, MemberList, MemberRemoved, MemberView, ModelDetails, ModelFiles, ModelPage, ModelPushed, MoreFiles, NewAlias, NewApproval, NewEstimate, NewExport, NewKey, NewMember, NewPicture, NewRating, NewRole, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Promotion, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
@@ -39,6 +39,11 @@ export class Operations extends Transport {
     return this.ask<PictureCanceled>("POST", `/v1/pictures/${part(pictureId)}:cancel`, options);
   }
 
+  /** Change what a person may do; it counts with the person's next token, within 15 minutes. `POST /v1/members/{member_id}:role` */
+  changeRole(memberId: string, body: NewRole, options: CallOptions = {}): Promise<MemberView> {
+    return this.ask<MemberView>("POST", `/v1/members/${part(memberId)}:role`, options, undefined, body);
+  }
+
   /** Return what a training on so many photos would take and cost; nothing is stored or begun. `POST /v1/estimates` */
   createEstimate(body: NewEstimate, options: CallOptions = {}): Promise<EstimateView> {
     return this.ask<EstimateView>("POST", "/v1/estimates", options, undefined, body);
@@ -59,7 +64,7 @@ export class Operations extends Transport {
     return this.ask<TrainingStarted>("POST", "/v1/models", options, undefined, body);
   }
 
-  /** Order pictures of a model; what is drawn within `wait` seconds is in the answer. Otherwise the answer is 202: ask `GET /v1/pictures/{id}?wait=20` until its status is final. `POST /v1/models/{model_id}/pictures` */
+  /** Order pictures of a model, or of an alias; what is drawn within `wait` seconds is here. Otherwise the answer is 202: ask `GET /v1/pictures/{id}?wait=20` until its status is final. `POST /v1/models/{model_id}/pictures` */
   createPicture(modelId: string, body: NewPicture, options: { wait?: number } & CallOptions = {}): Promise<PictureView> {
     return this.ask<PictureView>("POST", `/v1/models/${part(modelId)}/pictures`, options, { wait: options.wait }, withSeed(body));
   }
@@ -92,6 +97,11 @@ export class Operations extends Transport {
   /** Draw pictures in the shape of OpenAI's images endpoint; `model` is a model's id. What is not drawn within 25 seconds is cancelled, and the answer is 503: a cold endpoint is better asked with `POST /v1/models/{id}/pictures`. `POST /v1/images/generations` */
   generateImages(body: OpenAiImages, options: CallOptions = {}): Promise<OpenAiAnswer> {
     return this.ask<OpenAiAnswer>("POST", "/v1/images/generations", options, undefined, body);
+  }
+
+  /** Return an alias: each version's share, times, refusals and likeness. `GET /v1/aliases/{alias}` */
+  getAlias(alias: string, options: CallOptions = {}): Promise<AliasView> {
+    return this.ask<AliasView>("GET", `/v1/aliases/${part(alias)}`, options);
   }
 
   /** Return one consent. Its id is that of the job and the model that it was given for. `GET /v1/consents/{consent_id}` */
@@ -169,6 +179,16 @@ export class Operations extends Transport {
     return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options, { preset: options.preset, face_checks: options.face_checks, same_person_as: options.same_person_as });
   }
 
+  /** Make a sign-in for a person, who gets a first password by e-mail; it is good for a week. `POST /v1/members` */
+  inviteMember(body: NewMember, options: CallOptions = {}): Promise<MemberView> {
+    return this.ask<MemberView>("POST", "/v1/members", options, undefined, body);
+  }
+
+  /** Return the tenant's aliases with what was measured of their versions. `GET /v1/aliases` */
+  listAliases(options: CallOptions = {}): Promise<AliasPage> {
+    return this.ask<AliasPage>("GET", "/v1/aliases", options);
+  }
+
   /** Return the tenant's consents, the newest first; also those whose models are erased. `GET /v1/consents` */
   listConsents(options: { limit?: number; after?: string } & CallOptions = {}): Promise<ConsentPage> {
     return this.ask<ConsentPage>("GET", "/v1/consents", options, { limit: options.limit, after: options.after });
@@ -199,6 +219,11 @@ export class Operations extends Transport {
     return this.ask<KeyList>("GET", "/v1/keys", options);
   }
 
+  /** Return the tenant's people, with what each may do. `GET /v1/members` */
+  listMembers(options: CallOptions = {}): Promise<MemberList> {
+    return this.ask<MemberList>("GET", "/v1/members", options);
+  }
+
   /** Return the tenant's models, the newest first. `GET /v1/models` */
   listModels(options: { limit?: number; after?: string } & CallOptions = {}): Promise<ModelPage> {
     return this.ask<ModelPage>("GET", "/v1/models", options, { limit: options.limit, after: options.after });
@@ -224,6 +249,21 @@ export class Operations extends Transport {
     return this.ask<WebhookPage>("GET", "/v1/webhooks", options);
   }
 
+  /** Give all callers one of the versions; the others stay, with weight 0. `POST /v1/aliases/{alias}:promote` */
+  promoteVersion(alias: string, body: Promotion, options: CallOptions = {}): Promise<AliasView> {
+    return this.ask<AliasView>("POST", `/v1/aliases/${part(alias)}:promote`, options, undefined, body);
+  }
+
+  /** Copy a model's files into its own folder of the operator's hub bucket. The folder is `models/<tenant>/<model>/`, laid out as a repository of Hugging Face's hub, with the model card as README.md. Another push replaces it, and the model's erasure deletes it. `POST /v1/models/{model_id}:push` */
+  pushModel(modelId: string, options: CallOptions = {}): Promise<ModelPushed> {
+    return this.ask<ModelPushed>("POST", `/v1/models/${part(modelId)}:push`, options);
+  }
+
+  /** Say how much an order's pictures look like the subject; the newest rating counts. `POST /v1/pictures/{picture_id}:rate` */
+  ratePicture(pictureId: string, body: NewRating, options: CallOptions = {}): Promise<PictureView> {
+    return this.ask<PictureView>("POST", `/v1/pictures/${part(pictureId)}:rate`, options, undefined, body);
+  }
+
   /** Continue a failed job at the stage that failed, once what it failed for is mended. `POST /v1/jobs/{job_id}:redrive` */
   redriveJob(jobId: string, options: CallOptions = {}): Promise<JobRedriven> {
     return this.ask<JobRedriven>("POST", `/v1/jobs/${part(jobId)}:redrive`, options);
@@ -232,6 +272,16 @@ export class Operations extends Transport {
   /** Close a case with a reason; the scope is `operate`. `POST /v1/takedowns/{case_id}:refuse` */
   refuseTakedown(caseId: string, body: TakedownRefusal, options: CallOptions = {}): Promise<TakedownCase> {
     return this.ask<TakedownCase>("POST", `/v1/takedowns/${part(caseId)}:refuse`, options, undefined, body);
+  }
+
+  /** Remove an alias and its figures; the models stay. The answer has the last figures. `DELETE /v1/aliases/{alias}` */
+  removeAlias(alias: string, options: CallOptions = {}): Promise<AliasView> {
+    return this.ask<AliasView>("DELETE", `/v1/aliases/${part(alias)}`, options);
+  }
+
+  /** Delete a person's sign-in; a token that was given out ends within 15 minutes. `DELETE /v1/members/{member_id}` */
+  removeMember(memberId: string, options: CallOptions = {}): Promise<MemberRemoved> {
+    return this.ask<MemberRemoved>("DELETE", `/v1/members/${part(memberId)}`, options);
   }
 
   /** Remove a webhook; nothing more is sent to it. `DELETE /v1/webhooks/{webhook_id}` */
@@ -267,6 +317,11 @@ export class Operations extends Transport {
   /** Make a new secret; for a day each message is signed with the old one too. `POST /v1/webhooks/{webhook_id}:rotate` */
   rotateSecret(webhookId: string, options: CallOptions = {}): Promise<WebhookWithSecret> {
     return this.ask<WebhookWithSecret>("POST", `/v1/webhooks/${part(webhookId)}:rotate`, options);
+  }
+
+  /** Make an alias, or change the versions and weights of one. Draw with its name in place of a model's id. A caller moves only as far as the weights move. `POST /v1/aliases` */
+  setAlias(body: NewAlias, options: CallOptions = {}): Promise<AliasView> {
+    return this.ask<AliasView>("POST", "/v1/aliases", options, undefined, body);
   }
 
   /** Queue a message of type `ping`; a webhook that was disabled is enabled again. `POST /v1/webhooks/{webhook_id}:test` */

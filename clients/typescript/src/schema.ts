@@ -1,5 +1,20 @@
 // Every document of the HTTP API as a type; written by docs/clients.py from docs/openapi.json.
 
+/** The tenant's aliases, the newest first. */
+export interface AliasPage {
+  data: Array<AliasView>;
+  object: "list";
+}
+
+/** An alias. */
+export interface AliasView {
+  created_at: string;
+  id: string;
+  object: "alias";
+  updated_at: string;
+  versions: Array<VersionView>;
+}
+
 /** Whether somebody of the tenant lets a model be used, and who said so. */
 export interface Approval {
   approved: boolean;
@@ -105,7 +120,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people";
 }
 
 /** Answer of request_erasure. */
@@ -260,6 +275,8 @@ export interface Halving {
 export interface ImageLink {
   seed: number;
   sha256: string;
+  /** Address in S3: another order may have it as its `image`. */
+  uri: string;
   /** Address to download the PNG from, until the answer's `expires_at`. */
   url: string;
 }
@@ -358,6 +375,28 @@ export interface Me {
   tenant: string;
 }
 
+/** The tenant's people, the newest first. */
+export interface MemberList {
+  data: Array<MemberView>;
+  object: "list";
+}
+
+/** Answer of `DELETE /v1/members/{id}`. */
+export interface MemberRemoved {
+  id: string;
+  object: "removal";
+}
+
+/** One person of the tenant. */
+export interface MemberView {
+  created_at: string;
+  email: string;
+  id: string;
+  object: "member";
+  role: "owner" | "member" | "viewer";
+  status: "invited" | "active" | "disabled";
+}
+
 /** One model with what the registry knows of it. */
 export interface ModelDetails {
   /** Null: nobody of the tenant has decided yet. */
@@ -401,6 +440,16 @@ export interface ModelPage {
   object: "list";
 }
 
+/** A model's folder in the operator's hub, laid out as Hugging Face's repositories are. */
+export interface ModelPushed {
+  files: number;
+  id: string;
+  object: "push";
+  pushed_at: string;
+  /** The folder: `README.md` is the model card, beside it the files of each tool. */
+  uri: string;
+}
+
 /** One model. */
 export interface ModelView {
   base_id: string;
@@ -418,6 +467,12 @@ export interface MoreFiles {
   files: Array<FileToUpload>;
   /** Number of the first of these files: how many the upload has already. A file that was sent under the same number before is replaced if its type is the same. */
   first: number;
+}
+
+/** Body of `POST /v1/aliases`: an alias is made, or gets these versions instead of its own. */
+export interface NewAlias {
+  name: string;
+  versions: Array<Version>;
 }
 
 /** Body of `POST /v1/models/{id}:approve`. */
@@ -450,16 +505,28 @@ export interface NewKey {
   scopes: Array<"read" | "train" | "draw" | "erase" | "admin" | "operate">;
 }
 
+/** Body of `POST /v1/members`. */
+export interface NewMember {
+  email: string;
+  role?: "owner" | "member" | "viewer";
+}
+
 /** Body of `POST /v1/models/{id}/pictures`; the fields are those of PictureArguments. */
 export interface NewPicture {
   /** Number of the text encoders' last layers that are left out. */
   clip_skip?: number | null;
   guidance_scale?: number | null;
   height?: number | null;
-  /** Base64 of a PNG or JPEG to start from, at most 2 MB. */
+  /** Draw in `width` x `height`, make it so many times as large, and draw again from that. */
+  hr_scale?: number | null;
+  /** Steps of the second pass; absent or 0: as many as the first. */
+  hr_second_pass_steps?: number | null;
+  /** How it is made larger; absent: `Latent`. */
+  hr_upscaler?: "Latent" | "Latent (antialiased)" | "Latent (bicubic)" | "Latent (nearest)" | "Lanczos" | "Nearest" | null;
+  /** A PNG or JPEG to start from: its base64, at most 2 MB, or the `uri` of a picture of the tenant's own, at most 6 MB. */
   image?: string | null;
   lora_scale?: number;
-  /** Base64 of a PNG or JPEG of the image's size: the image changes only where it is white. */
+  /** Base64 of a PNG or JPEG of the image's size, or its `uri`: the image changes only where it is white. */
   mask_image?: string | null;
   negative_prompt?: string | null;
   num_images_per_prompt?: number;
@@ -471,10 +538,23 @@ export interface NewPicture {
   scheduler?: "DDIMScheduler" | "DDPMScheduler" | "DEISMultistepScheduler" | "DPMSolverMultistepScheduler" | "DPMSolverSinglestepScheduler" | "EulerAncestralDiscreteScheduler" | "EulerDiscreteScheduler" | "HeunDiscreteScheduler" | "KDPM2AncestralDiscreteScheduler" | "KDPM2DiscreteScheduler" | "LCMScheduler" | "PNDMScheduler" | "UniPCMultistepScheduler" | "DDIM" | "DDPM" | "Euler a" | "LCM" | "PLMS" | "DEIS" | "DEIS Karras" | "DEIS Exponential" | "DPM++ 2M" | "DPM++ 2M Karras" | "DPM++ 2M Exponential" | "DPM++ 2M SDE" | "DPM++ 2M SDE Karras" | "DPM++ 2M SDE Exponential" | "DPM++ SDE" | "DPM++ SDE Karras" | "DPM++ SDE Exponential" | "DPM2" | "DPM2 Karras" | "DPM2 Exponential" | "DPM2 a" | "DPM2 a Karras" | "DPM2 a Exponential" | "Euler" | "Euler Karras" | "Euler Exponential" | "Heun" | "Heun Karras" | "Heun Exponential" | "UniPC" | "UniPC Karras" | "UniPC Exponential" | null;
   /** Absent: one is drawn, and the answer names it. */
   seed?: number | null;
-  /** With an image: the share of it that may change; absent: 0.8. */
+  /** With an image: the share of it that may change; absent: 0.8. With `hr_scale`: the same of the first pass's picture; absent: 0.7. */
   strength?: number | null;
   style?: "photo" | "cinematic" | "studio" | "analog" | "watercolor" | "oil" | "pencil" | "comic" | "anime" | "3d" | null;
+  /** An opaque id of your own user, for a model that is an alias: the same user gets the same version. It is not stored. Absent: whoever calls. */
+  user?: string | null;
   width?: number | null;
+}
+
+/** Body of `POST /v1/pictures/{id}:rate`. */
+export interface NewRating {
+  /** How much the pictures look like the subject: 1, not at all, to 5. */
+  stars: number;
+}
+
+/** Body of `POST /v1/members/{id}:role`. */
+export interface NewRole {
+  role: "owner" | "member" | "viewer";
 }
 
 /** Body of `POST /v1/takedowns`. */
@@ -517,14 +597,14 @@ export interface OpenAiImage {
 
 /** Body of `POST /v1/images/generations`, as OpenAI's clients send it. */
 export interface OpenAiImages {
-  /** A model's id. */
+  /** A model's id, or an alias. */
   model: string;
   n?: number;
   prompt: string;
   response_format?: "url" | "b64_json";
   /** `<width>x<height>` in pixels; absent: the base's own size. */
   size?: string | null;
-  /** OpenAI's name of an end user; it is not stored. */
+  /** OpenAI's name of an end user, for an alias; it is not stored. */
   user?: string | null;
 }
 
@@ -577,6 +657,8 @@ export interface PicturePage {
 
 /** An order and, once it has succeeded, its pictures. */
 export interface PictureView {
+  /** The alias that was asked; null: the model itself was. */
+  alias: string | null;
   attempts: number;
   created_at: string;
   /** When the links end; ask again for new ones. */
@@ -591,6 +673,8 @@ export interface PictureView {
   order: NewPicture | null;
   /** Seed of the first picture; each further picture has the next number. */
   seed: number;
+  /** Your rating of the likeness, 1 to 5. */
+  stars: number | null;
   status: "queued" | "drawing" | "succeeded" | "failed" | "canceled";
   updated_at: string;
   /** A code of docs/codes.md: why it is not drawn yet, for example `endpoint_starting`. */
@@ -615,6 +699,12 @@ export interface Problem {
   title: string;
   /** Address of the code's description. */
   type: string;
+}
+
+/** Body of `POST /v1/aliases/{alias}:promote`. */
+export interface Promotion {
+  /** One of the alias's versions: all callers get it from now on. */
+  model_id: string;
 }
 
 /** How much the tenant may ask for, and what is used of it. */
@@ -960,6 +1050,38 @@ export interface Usage {
   trainings: number;
   /** Cost of the trainings as far as it is known; null where a price is unknown. */
   usd: number | null;
+}
+
+/** One model of an alias. */
+export interface Version {
+  model_id: string;
+  /** Its share of the callers, compared with the other versions' weights; 0: none. */
+  weight: number;
+}
+
+/** One version, and what was measured of it. */
+export interface VersionView {
+  drawn: number;
+  failed: number;
+  /** Half of the drawn orders took at most so long; null: nothing was drawn, or more than 64. */
+  half_within_seconds: number | null;
+  /** Likeness that the gate measured on held-out photos when the model was trained, -1 to 1. */
+  likeness: number | null;
+  /** Null: nothing was drawn yet. */
+  mean_seconds: number | null;
+  model_id: string;
+  /** The same of 95 of 100. */
+  most_within_seconds: number | null;
+  pictures: number;
+  /** Whether the model is still there: callers of an erased one get another version. */
+  present: boolean;
+  /** Mean of the callers' ratings of likeness, 1 to 5; null: nobody has rated. */
+  rating: number | null;
+  ratings: number;
+  refused: number;
+  /** Share of the callers, 0 to 1. */
+  share: number;
+  weight: number;
 }
 
 /** The tenant's webhooks. */

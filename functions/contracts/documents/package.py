@@ -99,6 +99,22 @@ class MixedAdapter(Document):
     weight: float
 
 
+class HiresInfo(Document):
+    """The second pass of a picture."""
+
+    upscaler: str
+
+    width: int
+    """Of the first pass."""
+
+    height: int
+
+    num_inference_steps: int
+    """Of the second pass, of which the share ``strength`` was run."""
+
+    strength: float
+
+
 Ignored = Literal["lora_tag"]
 """``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here."""
 
@@ -132,6 +148,9 @@ class GenerationInfo(Document):
     mask_sha256: Sha256 | None = None
     """SHA-256 of the mask's file; absent: the whole image could change."""
 
+    hires: HiresInfo | None = None
+    """How the picture was drawn a second time; absent: it was not."""
+
     clip_skip: int | None = None
     """Number of the text encoders' last layers that were left out; absent: none."""
 
@@ -150,6 +169,9 @@ class GenerationInfo(Document):
 
     seconds: float
     """Seconds that the base took for the whole pass."""
+
+    stored: tuple[S3Uri, ...] = ()
+    """Addresses of the pictures' files, where they were too large for the answer: it has links."""
 
     cached: bool = False
     """Whether the answer comes from the cache of an earlier, identical request."""

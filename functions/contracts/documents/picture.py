@@ -12,6 +12,7 @@ from contracts.document import Document, RelativePath, Sha256
 from contracts.documents.package import GenerationInfo, TargetModel
 from contracts.shared.samplers import SAMPLERS, find_sampler
 from contracts.shared.styles import Style
+from contracts.shared.upscalers import UPSCALERS, find_upscaler
 
 WIRE_SHAPE = (1, 1)
 """Shape of every input tensor."""
@@ -22,10 +23,12 @@ GEN_ARGS = "gen_args"
 """Name of the input with the JSON of PictureArguments."""
 
 IMAGE = "image"
-"""Name of the input with the base64 of a PNG or JPEG start image. Only PROMPT is required."""
+"""Name of the input with the start image: the base64 of a PNG or JPEG, or the address of one in S3
+that is the tenant's own (contracts.shared.picture_places). Only PROMPT is required."""
 
 GENERATED_IMAGE = "generated_image"
-"""Name of the output with the pictures: ``[1, n]`` BYTES, base64 text, one element each."""
+"""Name of the output with the pictures: ``[1, n]`` BYTES, one element each: base64 text, or a link
+where all of them together are larger than MAX_INLINE_BYTES."""
 
 INFO = "info"
 """Name of the output with the JSON of GenerationInfo: ``[1, 1]`` BYTES."""
@@ -33,7 +36,8 @@ INFO = "info"
 MAX_PROMPT_CHARACTERS = 2000
 
 MAX_IMAGE_BYTES = 6 << 20
-"""Largest size of the start image's file. SageMaker takes requests of up to 25 MB."""
+"""Largest size of the start image's file. Above about 4 MB it must lie in S3: the whole request
+has at most MAX_PAYLOAD_BYTES, and base64 makes a third more."""
 
 MAX_MASK_BYTES = 512 << 10
 """Largest size of the mask's file; a mask of one channel in PNG is far below it."""
@@ -44,14 +48,25 @@ MAX_MASK_CHARACTERS = MAX_MASK_BYTES * 4 // 3 + 4
 DEFAULT_STRENGTH = 0.8
 """The default of diffusers."""
 
+DEFAULT_HR_STRENGTH = 0.7
+"""AUTOMATIC1111's default of the second pass."""
+
+MAX_SIDE = 1536
+"""Largest side of a picture, in pixels."""
+
 Scheduler = Annotated[
     str, AfterValidator(find_sampler), Field(json_schema_extra={"enum": [*SAMPLERS]})
 ]
 """A key of contracts.shared.samplers.SAMPLERS. Other spellings and ComfyUI's names become one."""
 
+Upscaler = Annotated[
+    str, AfterValidator(find_upscaler), Field(json_schema_extra={"enum": [*UPSCALERS]})
+]
+"""A name of contracts.shared.upscalers.UPSCALERS, in any case."""
+
 OutputFormat = Literal["png", "jpeg", "webp"]
 
-Side = Annotated[int, Field(ge=64, le=1536, multiple_of=8)]
+Side = Annotated[int, Field(ge=64, le=MAX_SIDE, multiple_of=8)]
 """Side of a picture, in pixels."""
 
 
@@ -92,11 +107,22 @@ class PictureArguments(Document):
     """Style whose words are put around both prompts; see contracts.shared.styles."""
 
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of the start image that may change: 1 keeps nothing of it. The same share of the steps
-    is run."""
+    """Share of the start image, or with ``hr_scale`` of the first pass's picture, that may change:
+    1 keeps nothing of it. The same share of the steps is run."""
+
+    hr_scale: Annotated[float, Field(gt=1, le=4)] | None = None
+    """AUTOMATIC1111's hires fix: the picture is drawn in ``width`` x ``height``, made so many times
+    as large, and drawn again from that, as from a start image. Absent: one pass."""
+
+    hr_upscaler: Upscaler | None = None
+    """How it is made larger; absent: ``Latent``."""
+
+    hr_second_pass_steps: Annotated[int, Field(ge=0, le=150)] | None = None
+    """Steps of the second pass, of which ``strength`` is run; absent or 0: as many as the first."""
 
     mask_image: Annotated[str, Field(max_length=MAX_MASK_CHARACTERS)] | None = None
-    """Base64 of a PNG or JPEG of the image's size: the image changes only where it is white."""
+    """Base64 of a PNG or JPEG of the image's size, or its address in S3, as the image's: the image
+    changes only where it is white."""
 
     prompt_weights: bool = True
     """Whether ``(word:1.2)``, ``(word)`` and ``[word]`` weigh words, as in AUTOMATIC1111; false:

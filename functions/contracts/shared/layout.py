@@ -5,6 +5,7 @@ No other module spells a key.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # --- the uploads bucket: personal photos, expired by a lifecycle rule ---------------------------
 
@@ -52,6 +53,9 @@ REQUEST_FILE = "request.json"
 ACCEPTED_PREFIX = "accepted/"
 """Prefix of every job's normalised photos."""
 
+OWN_FOLDERS = ("accepted", "answers", "exports", "takedowns", "tenants", "unpacked")
+"""Folders at the root that are ours; any other is a client's, who knows no tenants."""
+
 
 def tenant_prefix(tenant: str) -> str:
     """Prefix of everything that a tenant has put into the uploads bucket."""
@@ -91,6 +95,23 @@ def accepted_mask_file(index: int) -> str:
 def accepted_class_file(index: int) -> str:
     """File name of the normalised class picture ``index``."""
     return f"class/{index:03d}.png"
+
+
+def answers_prefix(owner: str) -> str:
+    """Prefix of a tenant's pictures that were too large for an answer of the endpoint.
+
+    ``owner`` is the hash by which the endpoint knows the tenant: picture_places.tenant_hash.
+    """
+    return f"answers/{owner}/"
+
+
+def answer_prefix(owner: str, job_ids: Iterable[str], name: str) -> str:
+    """Prefix of one such answer.
+
+    ``job_ids`` are all models that have drawn it, as an erased model's pictures are found by its
+    id; ``name`` has 32 random digits.
+    """
+    return f"{answers_prefix(owner)}{'-'.join(sorted(job_ids)) or 'none'}/{name}/"
 
 
 def takedown_prefix(case_id: str) -> str:
@@ -297,6 +318,11 @@ def training_output_prefix(plan_id: str) -> str:
     return f"training/{plan_id}/output/"
 
 
+def hub_prefix(tenant: str, model_id: str) -> str:
+    """Prefix of a pushed model in the operator's hub: no word of a user is in it."""
+    return f"models/{tenant}/{model_id}/"
+
+
 ERASED_PREFIX = "erased/"
 """Prefix of the erased models' markers, which the servers list every few seconds."""
 
@@ -393,6 +419,26 @@ def picture_row(picture_id: str) -> str:
 def pictures_index(tenant: str) -> str:
     """Value of the index's key under which a tenant's pictures stand."""
     return f"pictures#{tenant}"
+
+
+def alias_row(tenant: str, name: str) -> str:
+    """Key of the row of an alias."""
+    return f"alias#{tenant}#{name}"
+
+
+def aliases_index(tenant: str) -> str:
+    """Value of the index's key under which a tenant's aliases stand."""
+    return f"aliases#{tenant}"
+
+
+def version_row(tenant: str, name: str, model_id: str) -> str:
+    """Key of the row of what was measured of one version of an alias."""
+    return f"version#{tenant}#{name}#{model_id}"
+
+
+def versions_index(tenant: str, name: str) -> str:
+    """Value of the index's key under which the versions of an alias stand."""
+    return f"versions#{tenant}#{name}"
 
 
 EXPORT_ROWS = "export#"

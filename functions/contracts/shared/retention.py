@@ -64,6 +64,13 @@ RETENTION: tuple[Kept, ...] = (
         UPLOADS,
         "PhotoRetentionDays",
     ),
+    Kept(
+        "pictures that were too large for an answer of the endpoint",
+        "UploadsBucket",
+        "answers/",
+        "lifecycle",
+        timedelta(days=1),
+    ),
     Kept("archives of exported data", "UploadsBucket", "exports/", "lifecycle", EXPORTS),
     Kept("rows of exports", "ApiTable", "", "ttl", EXPORTS),
     Kept("old versions of uploads", "UploadsBucket", "", "noncurrent", timedelta(days=1)),

@@ -124,6 +124,9 @@ ALIASES = {
 }
 """Name of an argument in another tool -> PictureArguments' name."""
 
+HR_SCALE = 2.0
+"""AUTOMATIC1111's default of ``hr_scale`` beside ``enable_hr``."""
+
 RANDOM_SEED = -1
 """AUTOMATIC1111's seed of a picture that is new each time."""
 
@@ -161,7 +164,7 @@ def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PydanticCustomError: two names of one argument are given.
     """
-    joined = join_spacing(given)
+    joined = switch_hires(join_spacing(given))
     origins: dict[str, str] = {}
     for name in joined:
         our = ALIASES.get(name, name)
@@ -176,6 +179,22 @@ def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     if type(renamed.get("seed")) is int and renamed["seed"] == RANDOM_SEED:
         del renamed["seed"]
     return renamed
+
+
+def switch_hires(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without AUTOMATIC1111's ``enable_hr``; false turns off what is beside.
+
+    Raises:
+        PydanticCustomError: it is neither true nor false.
+    """
+    if "enable_hr" not in given:
+        return dict(given)
+    rest = {name: value for name, value in given.items() if name != "enable_hr"}
+    if given["enable_hr"] is True:
+        return {"hr_scale": HR_SCALE, **rest}
+    if given["enable_hr"] is False:
+        return {name: value for name, value in rest.items() if not name.startswith("hr_")}
+    raise PydanticCustomError("enable_hr", "enable_hr: true or false")
 
 
 def join_spacing(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from contracts.documents.record import JobRecord
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from contracts.shared.names import parse_training_job_name
+from contracts.shared.picture_places import names_model, tenant_hash
 from domain.erasure.services import ErasureServices
 from domain.ports.erasure import TenantRows
 from domain.ports.storage import Storage, find_readable
@@ -30,6 +31,11 @@ class Reach:
     """Ends of the leases of the tenant's uploads that are being accepted."""
     models: tuple[str, ...]
     """Ids of the models that have a row."""
+
+    @property
+    def is_tenant(self) -> bool:
+        """Whether the whole tenant goes."""
+        return self.subject.kind == "tenant"
 
     @property
     def job_ids(self) -> tuple[str, ...]:
@@ -145,6 +151,17 @@ def pictures_of(reach: Reach, services: ErasureServices) -> list[str]:
         if drawn_by(services.uploads, key, set(reach.job_ids))
     )
     return list(dict.fromkeys(prefixes))
+
+
+def large_answers_of(reach: Reach, services: ErasureServices) -> list[str]:
+    """Return the prefixes of answers that the endpoint stored as they were too large to be sent."""
+    owner = tenant_hash(reach.subject.tenant)
+    prefix = layout.answers_prefix(owner)
+    if reach.subject.kind == "tenant":
+        return [prefix]
+    found = services.uploads_versions.keys(prefix) if reach.job_ids else []
+    named = (key for key in found if names_model(key, owner, reach.job_ids))
+    return list(dict.fromkeys(f"{key.rpartition('/')[0]}/" for key in named))
 
 
 def drawn_by(uploads: Storage, key: str, job_ids: set[str]) -> bool:

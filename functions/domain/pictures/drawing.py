@@ -18,10 +18,12 @@ from contracts.documents.picture import StoredPictures
 from contracts.errors import EndpointMissingError, ModelNotReadyError, WarmUpFailedError
 from contracts.shared import layout
 from domain.pictures.ordering import ENDED, order_key, prefix_of
+from domain.ports.aliases import Aliases, VersionKey
 from domain.ports.endpoint import EndpointInvoker, EndpointLifecycle
 from domain.ports.models import Models
 from domain.ports.pictures import PictureQueue, Pictures
-from domain.ports.storage import Storage, find_document, write_document
+from domain.ports.storage import ObjectMissingError, Storage, find_document, write_document
+from domain.serving.aliases import figures_of
 from domain.serving.asking import Drawn, kserve_request, parse_pictures
 from domain.serving.endpoint import wake
 
@@ -56,6 +58,7 @@ class DrawingServices(NamedTuple):
     endpoint: EndpointInvoker
     lifecycle: EndpointLifecycle
     now: Callable[[], datetime]
+    aliases: Aliases
 
 
 class PictureFailedError(Exception):
@@ -82,12 +85,24 @@ def draw(services: DrawingServices, task: PictureTask) -> PictureRow | None:
     row = _changed(before, services, status="drawing", attempts=before.attempts + 1)
     if not services.pictures.replace(before, row):  # cancelled, or another worker has it
         return services.pictures.get(task.picture_id)
+    began = services.now()
     try:
-        return _draw(services, row)
+        after = _draw(services, row)
     except PictureWaitsError as error:
-        return _again(services, row, error)
+        after = _again(services, row, error)
     except PictureFailedError as error:
-        return _ended(services, row, status="failed", code=error.code)
+        after = _ended(services, row, status="failed", code=error.code)
+    _measure(services, after, (services.now() - began).total_seconds())
+    return after
+
+
+def _measure(services: DrawingServices, row: PictureRow | None, seconds: float) -> None:
+    """Add an order that has ended to the figures of its alias's version."""
+    if row is None or row.alias is None:
+        return
+    more = figures_of(row.status, row.code, len(row.files), seconds)
+    if more is not None:
+        services.aliases.add(VersionKey(row.tenant, row.alias, row.model_id), more)
 
 
 def give_up(services: DrawingServices, task: PictureTask) -> None:
@@ -115,7 +130,10 @@ def _ask(services: DrawingServices, wanted: PictureOrder, model: ModelRecord) ->
     """
     body = kserve_request(wanted.prompt, wanted.negative_prompt, wanted.arguments, wanted.image)
     try:
-        drawn = parse_pictures(services.endpoint.invoke(model.target_model, body))
+        answer = services.endpoint.invoke(model.target_model, body)
+        drawn = parse_pictures(answer, model, services.uploads)
+    except ObjectMissingError:
+        raise PictureFailedError("erased") from None
     except EndpointMissingError:
         if wake(services.lifecycle, services.now()) == "absent":
             raise PictureFailedError("endpoint_missing") from None

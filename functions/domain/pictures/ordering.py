@@ -35,16 +35,19 @@ class UnknownPictureError(Exception):
     """There is no such order of this tenant."""
 
 
-def order(
+def order(  # noqa: PLR0913 - what an order is made of
     services: OrderServices,
     model: ModelRecord,
     wanted: NewPicture,
     retention: timedelta,
     now: datetime,
+    *,
+    alias: str | None = None,
 ) -> PictureRow:
     """Store an order and queue it.
 
     The order's text lies in the uploads bucket alone; the row and the message have only ids.
+    ``alias`` is the name that was asked for.
     """
     arguments = wanted.arguments(seed=randbelow(MAX_SEED))
     made = PictureOrder(
@@ -61,6 +64,7 @@ def order(
         picture_id=made.picture_id,
         tenant=model.tenant,
         model_id=model.model_id,
+        alias=alias,
         seed=arguments.seed or 0,
         count=arguments.num_images_per_prompt,
         created_at=made.created_at,

@@ -21,6 +21,7 @@ from contracts.documents.training import AdapterManifest, TrainedAdapter, Traini
 from contracts.errors import AdapterInvalidError, GateFailedError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_ADAPTER_BYTES
+from contracts.shared.picture_places import tenant_hash
 from contracts.shared.safetensors import WeightsError
 from domain.ports.storage import ObjectMissingError, Storage, read_document
 from domain.publishing.lora_file import check_lora
@@ -133,7 +134,7 @@ def base_card_key(base_id: str) -> str:
 
 def package_contents(weights: bytes, manifest: bytes, tenant: str) -> Mapping[str, bytes]:
     """Return the archive's files: the released text, the adapter and the tenant's card."""
-    card = PackageCard(tenant_sha256=sha256(tenant.encode()).hexdigest(), adapter=True)
+    card = PackageCard(tenant_sha256=tenant_hash(tenant), adapter=True)
     return {
         PACKAGE_CONFIG: released_text(PACKAGE_CONFIG),
         PACKAGE_CODE: released_text(PACKAGE_CODE),

@@ -59,6 +59,8 @@ def first_picture(package: ModelPackage, endpoint: EndpointInvoker) -> None:
     answer = endpoint.invoke(package.target_model, picture_request(package.trigger_word))
     info, image = parse_answer(answer)
     check(info.adapter_sha256 == package.weights_sha256, "other_weights")
+    if image is None:
+        return
     check(image.size == (info.width, info.height), "size_wrong")
     check(image.getcolors(maxcolors=1) is None, "picture_is_empty")
 
@@ -68,11 +70,16 @@ def picture_request(trigger_word: str) -> bytes:
     return kserve_request(f"a photo of {trigger_word}", None, ARGUMENTS)
 
 
-def parse_answer(answer: bytes) -> tuple[GenerationInfo, Image.Image]:
-    """Return the server's info on its picture, and the picture in RGB."""
+def parse_answer(answer: bytes) -> tuple[GenerationInfo, Image.Image | None]:
+    """Return the server's info on its picture, and the picture in RGB.
+
+    None: the file has more than MAX_INLINE_BYTES and lies in S3. No empty picture is so large.
+    """
     try:
         outputs = {output["name"]: output["data"][0] for output in json.loads(answer)["outputs"]}
         info = GenerationInfo.model_validate_json(outputs[picture.INFO])
+        if info.stored:
+            return info, None
         return info, decode(outputs[picture.GENERATED_IMAGE])
     except (ValueError, KeyError, IndexError, TypeError, OSError):
         raise WarmUpFailedError(reason="answer_unreadable") from None

@@ -1,6 +1,7 @@
 """One router for each resource of the HTTP API."""
 
 from http_api.routes import (
+    aliases,
     audit,
     consents,
     erasure,
@@ -8,6 +9,7 @@ from http_api.routes import (
     exports,
     jobs,
     keys,
+    members,
     models,
     openapi,
     pictures,
@@ -21,9 +23,11 @@ ROUTERS = (
     uploads.router,
     models.router,
     pictures.router,
+    aliases.router,
     estimates.router,
     jobs.router,
     keys.router,
+    members.router,
     usage.router,
     erasure.router,
     audit.router,

@@ -1,5 +1,6 @@
 """/v1/models/{id}/pictures, /v1/pictures and /v1/images/generations: a model's pictures."""
 
+import re
 from base64 import b64encode
 from datetime import timedelta
 from typing import Annotated
@@ -7,6 +8,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
+from contracts.documents.api.aliases import Figures, NewRating
+from contracts.documents.api.callers import Caller
 from contracts.documents.api.pictures import (
     ImageLink,
     NewPicture,
@@ -21,6 +24,7 @@ from contracts.documents.api.pictures import (
     PictureView,
 )
 from contracts.documents.api.problem import FieldProblem
+from contracts.shared.picture_places import is_s3, own_place, tenant_hash
 from domain.pictures.ordering import (
     ENDED,
     UnknownPictureError,
@@ -30,8 +34,10 @@ from domain.pictures.ordering import (
     own_picture,
     prefix_of,
 )
+from domain.ports.aliases import VersionKey
 from domain.ports.pictures import place_of
 from domain.ports.storage import ObjectMissingError, find_readable
+from domain.serving.aliases import assign
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page, read_cursor
 from http_api.problems import ApiError
@@ -40,6 +46,7 @@ from http_api.routes.models import ModelPath, check_enabled, drawable_model
 from http_api.services import Services
 from http_api.waiting import Wait, until
 
+ALIAS = re.compile("[a-z][a-z0-9-]{0,30}")
 QUICK_SECONDS = 10
 OPENAI_SECONDS = 25
 """API Gateway waits for 30; OpenAI's clients know no answer but the pictures."""
@@ -76,12 +83,12 @@ router = new_router()
 def create_picture(
     model_id: ModelPath, body: NewPicture, wait: QuickWait = QUICK_SECONDS
 ) -> Response[PictureView]:
-    """Order pictures of a model; what is drawn within `wait` seconds is in the answer.
+    """Order pictures of a model, or of an alias; what is drawn within `wait` seconds is here.
 
     Otherwise the answer is 202: ask `GET /v1/pictures/{id}?wait=20` until its status is final.
     """
-    tenant, stores = caller(router, "draw").tenant, services(router)
-    row = drawn(stores, ordered(stores, tenant, model_id, body), wait)
+    who, stores = caller(router, "draw"), services(router)
+    row = drawn(stores, ordered(stores, who, model_id, body), wait)
     status = 200 if row.status in ENDED else 202
     return Response(status_code=status, content_type="application/json", body=shown(stores, row))
 
@@ -114,6 +121,24 @@ def cancel_picture(picture_id: OwnPicture) -> PictureCanceled:
     return PictureCanceled(id=picture_id, outcome=outcome)
 
 
+@router.post("/v1/pictures/<picture_id>:rate", summary="Rate the likeness", tags=["pictures"])
+def rate_picture(picture_id: OwnPicture, body: NewRating) -> PictureView:
+    """Say how much an order's pictures look like the subject; the newest rating counts."""
+    tenant, stores = caller(router, "draw").tenant, services(router)
+    before = own(stores, tenant, picture_id)
+    if before.status != "succeeded":
+        words = "an order that has its pictures can be rated"
+        field = FieldProblem(field="path.picture_id", message=words)
+        raise ApiError("invalid_call", errors=[field])
+    after = before.model_copy(update={"stars": body.stars})
+    if not stores.pictures.pictures.replace(before, after):
+        return rate_picture(picture_id, body)
+    if before.alias is not None:
+        more = Figures(ratings=before.stars is None, stars=body.stars - (before.stars or 0))
+        stores.aliases.add(VersionKey(tenant, before.alias, before.model_id), more)
+    return shown(stores, after)
+
+
 @router.post("/v1/images/generations", summary="Draw as OpenAI's clients ask", tags=["pictures"])
 def generate_images(body: OpenAiImages) -> OpenAiAnswer:
     """Draw pictures in the shape of OpenAI's images endpoint; `model` is a model's id.
@@ -121,11 +146,11 @@ def generate_images(body: OpenAiImages) -> OpenAiAnswer:
     What is not drawn within 25 seconds is cancelled, and the answer is 503: a cold endpoint is
     better asked with `POST /v1/models/{id}/pictures`.
     """
-    tenant, stores = caller(router, "draw").tenant, services(router)
-    made = ordered(stores, tenant, body.model, picture_of(body))
+    who, stores = caller(router, "draw"), services(router)
+    made = ordered(stores, who, body.model, picture_of(body))
     row = drawn(stores, made, OPENAI_SECONDS)
     if row.status not in ENDED:
-        cancel(stores.pictures.pictures, tenant, row.picture_id, stores.now())
+        cancel(stores.pictures.pictures, who.tenant, row.picture_id, stores.now())
         raise ApiError("picture_not_in_time", headers={"Retry-After": "20"})
     if row.status != "succeeded":
         raise ApiError(row.code or "canceled")
@@ -150,19 +175,56 @@ def picture_of(body: OpenAiImages) -> NewPicture:
             words = "each side has 64 to 1536 pixels and is a multiple of 8"
             raise ApiError("invalid_call", errors=[FieldProblem(field="body.size", message=words)])
         size = {"width": width, "height": height}
-    return NewPicture(prompt=body.prompt, num_images_per_prompt=body.n, **size)
+    more = {"num_images_per_prompt": body.n, "user": body.user, **size}
+    return NewPicture.model_validate({"prompt": body.prompt, **more})
 
 
-def ordered(stores: Services, tenant: str, model_id: str, wanted: NewPicture) -> PictureRow:
-    """Order pictures of one of the tenant's models.
+def ordered(stores: Services, who: Caller, model_id: str, wanted: NewPicture) -> PictureRow:
+    """Order pictures of one of the tenant's models, or of the caller's version of an alias.
 
     Raises:
         ApiError: there is no such model of the tenant, or it has ordered too much.
     """
+    tenant, alias = who.tenant, None
+    check_own(stores, tenant, wanted)
+    if ALIAS.fullmatch(model_id):
+        alias = model_id
+        model_id = assigned(stores, who, alias, wanted.user)
     model = check_enabled(stores, drawable_model(stores, tenant, model_id))
     spend(stores, f"pictures#{tenant}", MINUTE_SECONDS, stores.limits.pictures_per_minute)
     kept = timedelta(days=stores.limits.retention_days)
-    return order(stores.pictures, model, wanted, kept, stores.now())
+    return order(stores.pictures, model, wanted, kept, stores.now(), alias=alias)
+
+
+def assigned(stores: Services, who: Caller, name: str, user: str | None) -> str:
+    """Return the id of the version that a user of an alias gets: the same one each time.
+
+    Raises:
+        ApiError: there is no such alias, or none of its models.
+    """
+    alias, models = stores.aliases.get(who.tenant, name), stores.models.of(who.tenant)
+    found = None if alias is None else assign(alias, models, user or who.subject)
+    if found is None:
+        raise ApiError("not_found")
+    return found.model_id
+
+
+def check_own(stores: Services, tenant: str, wanted: NewPicture) -> None:
+    """Refuse the address of an image that is not the tenant's own picture.
+
+    Raises:
+        ApiError: it is not; whether anything lies there, nobody learns.
+    """
+    named = {"image": wanted.image, "mask_image": wanted.mask_image}
+    faults = []
+    for name, text in named.items():
+        if text is not None and is_s3(text):
+            place = own_place(text, tenant_hash(tenant))
+            if place is None or stores.uploads.uri(place.key) != text:
+                words = "the `uri` of a picture of your own, or base64"
+                faults.append(FieldProblem(field=f"body.{name}", message=words))
+    if faults:
+        raise ApiError("invalid_call", errors=faults)
 
 
 def drawn(stores: Services, row: PictureRow, seconds: float) -> PictureRow:
@@ -204,6 +266,7 @@ def links(stores: Services, row: PictureRow) -> tuple[ImageLink, ...]:
     return tuple(
         ImageLink(
             url=stores.forms.link(prefix_of(row) + one.file, one.file, LINK_SECONDS),
+            uri=stores.uploads.uri(prefix_of(row) + one.file),
             seed=one.seed,
             sha256=one.sha256,
         )

@@ -1,5 +1,6 @@
 """Every operation of docs/openapi.json as a method; written by docs/clients.py."""
 
+from contracts.documents.api.aliases import AliasPage, AliasView, NewAlias, NewRating, Promotion
 from contracts.documents.api.consents import ConsentPage, ConsentView, ConsentWithdrawn
 from contracts.documents.api.estimates import EstimateView, NewEstimate
 from contracts.documents.api.exports import ExportFile, ExportPage, ExportView, NewExport
@@ -12,7 +13,20 @@ from contracts.documents.api.jobs import (
     TrainingStarted,
 )
 from contracts.documents.api.keys import KeyList, KeyView, Me, NewKey, Rotation, Usage
-from contracts.documents.api.models import ModelDetails, ModelFiles, ModelPage, NewApproval
+from contracts.documents.api.members import (
+    MemberList,
+    MemberRemoved,
+    MemberView,
+    NewMember,
+    NewRole,
+)
+from contracts.documents.api.models import (
+    ModelDetails,
+    ModelFiles,
+    ModelPage,
+    ModelPushed,
+    NewApproval,
+)
 from contracts.documents.api.pictures import (
     NewPicture,
     OpenAiAnswer,
@@ -190,6 +204,26 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def change_role(
+        self,
+        member_id: str,
+        body: NewRole,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberView:
+        """Change what a person may do; it counts with the person's next token, within 15 minutes.
+
+        ``POST /v1/members/{member_id}:role``
+        """
+        call = Call(
+            "POST",
+            f"/v1/members/{part(member_id)}:role",
+            MemberView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
     def create_estimate(
         self,
         body: NewEstimate,
@@ -279,7 +313,7 @@ class Operations(Transport):
         wait: int = 10,
         idempotency_key: str | None = None,
     ) -> PictureView:
-        """Order pictures of a model; what is drawn within ``wait`` seconds is in the answer.
+        """Order pictures of a model, or of an alias; what is drawn within ``wait`` seconds is here.
 
         ``POST /v1/models/{model_id}/pictures``
 
@@ -396,6 +430,21 @@ class Operations(Transport):
             OpenAiAnswer,
             body=body,
             idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def get_alias(
+        self,
+        alias: str,
+    ) -> AliasView:
+        """Return an alias: each version's share, times, refusals and likeness.
+
+        ``GET /v1/aliases/{alias}``
+        """
+        call = Call(
+            "GET",
+            f"/v1/aliases/{part(alias)}",
+            AliasView,
         )
         return self._ask(call)
 
@@ -661,6 +710,39 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def invite_member(
+        self,
+        body: NewMember,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberView:
+        """Make a sign-in for a person, who gets a first password by e-mail; it is good for a week.
+
+        ``POST /v1/members``
+        """
+        call = Call(
+            "POST",
+            "/v1/members",
+            MemberView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def list_aliases(
+        self,
+    ) -> AliasPage:
+        """Return the tenant's aliases with what was measured of their versions.
+
+        ``GET /v1/aliases``
+        """
+        call = Call(
+            "GET",
+            "/v1/aliases",
+            AliasPage,
+        )
+        return self._ask(call)
+
     def list_consents(
         self,
         *,
@@ -783,6 +865,20 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def list_members(
+        self,
+    ) -> MemberList:
+        """Return the tenant's people, with what each may do.
+
+        ``GET /v1/members``
+        """
+        call = Call(
+            "GET",
+            "/v1/members",
+            MemberList,
+        )
+        return self._ask(call)
+
     def list_models(
         self,
         *,
@@ -878,6 +974,68 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def promote_version(
+        self,
+        alias: str,
+        body: Promotion,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AliasView:
+        """Give all callers one of the versions; the others stay, with weight 0.
+
+        ``POST /v1/aliases/{alias}:promote``
+        """
+        call = Call(
+            "POST",
+            f"/v1/aliases/{part(alias)}:promote",
+            AliasView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def push_model(
+        self,
+        model_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ModelPushed:
+        """Copy a model's files into its own folder of the operator's hub bucket.
+
+        ``POST /v1/models/{model_id}:push``
+
+        The folder is ``models/<tenant>/<model>/``, laid out as a repository of Hugging Face's hub,
+        with the model card as README.md. Another push replaces it, and the model's erasure deletes
+        it.
+        """
+        call = Call(
+            "POST",
+            f"/v1/models/{part(model_id)}:push",
+            ModelPushed,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def rate_picture(
+        self,
+        picture_id: str,
+        body: NewRating,
+        *,
+        idempotency_key: str | None = None,
+    ) -> PictureView:
+        """Say how much an order's pictures look like the subject; the newest rating counts.
+
+        ``POST /v1/pictures/{picture_id}:rate``
+        """
+        call = Call(
+            "POST",
+            f"/v1/pictures/{part(picture_id)}:rate",
+            PictureView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
     def redrive_job(
         self,
         job_id: str,
@@ -913,6 +1071,36 @@ class Operations(Transport):
             TakedownCase,
             body=body,
             idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def remove_alias(
+        self,
+        alias: str,
+    ) -> AliasView:
+        """Remove an alias and its figures; the models stay. The answer has the last figures.
+
+        ``DELETE /v1/aliases/{alias}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/aliases/{part(alias)}",
+            AliasView,
+        )
+        return self._ask(call)
+
+    def remove_member(
+        self,
+        member_id: str,
+    ) -> MemberRemoved:
+        """Delete a person's sign-in; a token that was given out ends within 15 minutes.
+
+        ``DELETE /v1/members/{member_id}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/members/{part(member_id)}",
+            MemberRemoved,
         )
         return self._ask(call)
 
@@ -1039,6 +1227,27 @@ class Operations(Transport):
             "POST",
             f"/v1/webhooks/{part(webhook_id)}:rotate",
             WebhookWithSecret,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def set_alias(
+        self,
+        body: NewAlias,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AliasView:
+        """Make an alias, or change the versions and weights of one.
+
+        ``POST /v1/aliases``
+
+        Draw with its name in place of a model's id. A caller moves only as far as the weights move.
+        """
+        call = Call(
+            "POST",
+            "/v1/aliases",
+            AliasView,
+            body=body,
             idempotency_key=idempotency_key,
         )
         return self._ask(call)

@@ -19,9 +19,9 @@ import torch
 from serving.engine.memory import MemoryPlan
 from serving.engine.order import StartTags, turn
 from serving.engine.speed import Speed
-from serving.generator import Conditions, Drawing, Pixels, Row
+from serving.generator import Conditions, Drawing, OverflowedError, Pixels, Row
 from serving.output.truth import is_degenerate, is_finite
-from serving.tensors import PictureError, erased_error
+from serving.tensors import PictureError, SecondPass, erased_error
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
 ALLOCATOR_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -55,6 +55,10 @@ class Artist(Protocol):
         """Return the number of passes that a row takes, nearly."""
         ...
 
+    def second_steps_of(self, row: Row) -> int:
+        """Return the same of a row's second pass."""
+        ...
+
     def begin(
         self,
         row: Row,
@@ -66,6 +70,10 @@ class Artist(Protocol):
 
     def step(self, drawings: Sequence[Drawing]) -> None:
         """Advance rows of one shape by one step each."""
+        ...
+
+    def enlarge(self, drawing: Drawing, *, tiled: bool = False) -> Drawing:
+        """Return the second pass of a row whose first pass is done."""
         ...
 
     def decode(self, drawing: Drawing, *, tiled: bool = False) -> Pixels:
@@ -136,9 +144,12 @@ class Piece:
     steps: int
     """Expected number of steps."""
     bucket: Bucket
+    """Of the pass under way."""
     drawing: Drawing | None = None
     alone: bool = False
     """Whether a pass with this row and others failed, so that it is drawn by itself."""
+    second: bool = False
+    """Whether the pass under way is the row's second one."""
 
     @property
     def row(self) -> Row:
@@ -146,8 +157,25 @@ class Piece:
         return self.job.rows[self.index]
 
     @property
+    def to_come(self) -> SecondPass | None:
+        """The second pass, while it has not begun."""
+        return None if self.second else self.row.second_pass
+
+    @property
+    def last_pixels(self) -> int:
+        """Number of the finished picture's pixels."""
+        second = self.to_come
+        return self.bucket.pixels if second is None else second.height * second.width
+
+    def restart(self) -> None:
+        """Begin again with the first pass."""
+        sampling = self.row.sampling
+        self.drawing, self.second = None, False
+        self.bucket = self.bucket._replace(height=sampling.height, width=sampling.width)
+
+    @property
     def remaining(self) -> int:
-        """Number of steps to come."""
+        """Number of steps to come in the pass under way."""
         return self.steps if self.drawing is None else self.drawing.remaining
 
     @property
@@ -287,7 +315,8 @@ class Engine:
         order = sorted(self.pieces, key=lambda piece: self.turn_of(piece, now))
         finished = next((piece for piece in order if not piece.remaining), None)
         if finished is not None:
-            self.guarded([finished], lambda: self.decode(finished))
+            work = self.enlarge if finished.to_come else self.decode
+            self.guarded([finished], lambda: work(finished))
         else:
             chosen = self.choose(order)
             self.guarded(chosen, lambda: self.draw(chosen))
@@ -348,11 +377,18 @@ class Engine:
 
     def seconds_alone(self, pieces: Sequence[Piece]) -> float:
         """Return the seconds that one job's pieces still take when nothing else is drawn."""
-        pixels = pieces[0].bucket.pixels
-        entries = sum(piece.entries for piece in pieces)
-        steps = max(piece.remaining for piece in pieces)
-        each = self.speed.pass_seconds(entries, pixels)
-        return steps * each + len(pieces) * self.speed.decode_seconds(pixels)
+        seconds = sum(self.speed.decode_seconds(piece.last_pixels) for piece in pieces)
+        for pixels in {piece.bucket.pixels for piece in pieces}:
+            together = [piece for piece in pieces if piece.bucket.pixels == pixels]
+            entries = sum(piece.entries for piece in together)
+            steps = max(piece.remaining for piece in together)
+            seconds += steps * self.speed.pass_seconds(entries, pixels)
+        later = [piece for piece in pieces if piece.to_come]
+        if later:
+            entries = sum(piece.entries for piece in later)
+            steps = self.artist.second_steps_of(later[0].row)
+            seconds += steps * self.speed.pass_seconds(entries, later[0].last_pixels)
+        return seconds
 
     def choose(self, order: Sequence[Piece]) -> list[Piece]:
         """Return the rows of the next pass: the first in order, and others of its bucket."""
@@ -416,15 +452,31 @@ class Engine:
         if own:
             job.conditions = piece.drawing.conditions
 
+    def enlarge(self, piece: Piece) -> None:
+        """Begin the second pass of a row."""
+        drawing, second = piece.drawing, piece.to_come
+        if drawing is None or second is None:
+            raise RuntimeError("a row without a first or a second pass")
+        try:
+            piece.drawing = self.artist.enlarge(drawing, tiled=self.must_tile(piece))
+        except OverflowedError:
+            self.again_wider(piece, PictureError("picture_overflow", OVERFLOW))
+            return
+        piece.bucket = piece.bucket._replace(height=second.height, width=second.width)
+        piece.second = True
+
+    def must_tile(self, piece: Piece) -> bool:
+        """Return whether a picture of the pass under way must be decoded in tiles."""
+        wide = piece.bucket.dtype is not self.artist.dtype
+        short = self.is_short(piece.bucket._replace(chunks=DECODING))
+        return short or self.plan.tiled(piece.bucket.pixels, wide=wide)
+
     def decode(self, piece: Piece) -> None:
         """Decode one picture; its job is answered when it was the last one."""
         drawing, job = piece.drawing, piece.job
         if drawing is None:
             raise RuntimeError("a row without steps")
-        wide = piece.bucket.dtype is not self.artist.dtype
-        short = self.is_short(piece.bucket._replace(chunks=DECODING))
-        tiled = short or self.plan.tiled(piece.bucket.pixels, wide=wide)
-        pixels = self.artist.decode(drawing, tiled=tiled)
+        pixels = self.artist.decode(drawing, tiled=self.must_tile(piece))
         if not is_finite(pixels):
             self.again_wider(piece, PictureError("picture_overflow", OVERFLOW))
             return
@@ -446,7 +498,7 @@ class Engine:
             return
         log(f"{error.code} in {piece.bucket.dtype}: drawn again in float32")
         piece.bucket = piece.bucket._replace(dtype=torch.float32)
-        piece.drawing = None
+        piece.restart()
 
     # ---- what goes wrong --------------------------------------------------------------------
 
@@ -463,12 +515,13 @@ class Engine:
         # Outside the except block: its traceback would keep the failed pass's tensors alive.
         for piece in pieces:
             if piece.drawing is not None and piece.drawing.broken:
-                piece.drawing = None
+                piece.restart()
         if failure == "memory":
             self.find_room(pieces)
         elif len(pieces) > 1:
             for piece in pieces:
-                piece.alone, piece.drawing = True, None
+                piece.alone = True
+                piece.restart()
         else:
             self.fail(pieces[0].job, PictureError("generation_failed", UNDRAWN))
 

@@ -13,6 +13,7 @@ from likeness_client.api.command import COMMANDS
 from tests.contract.files import ROOT
 from tests.fakes.api_server import ApiServer, serve
 from tests.unit.client.api_kit import REQUEST, folder_of
+from tests.unit.domain.test_pictures import MODEL
 from tests.unit.runtime.api_kit import job
 
 
@@ -57,6 +58,39 @@ def test_from_a_folder_to_a_picture(
     (weights,) = lines(capsys)
     assert Path(weights).read_bytes()
     assert "HTTP_AUTHORIZATION" in server.requests[0][2]
+
+
+def test_versions_are_compared_under_one_name(
+    server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    versions = [f"{number:032x}" for number in (1, 2)]
+    for version in versions:
+        made = MODEL.model_copy(update={"model_id": version})
+        server.stores.models.record(made)
+    server.endpoint.deploy(MODEL.target_model, MODEL.weights_sha256)
+    assert main(["alias", "set", "me", f"{versions[0]}=3", versions[1]]) == 0
+    assert lines(capsys) == [
+        "me",
+        f"  {versions[0]} 75 %  drawn 0  refused 0  failed 0",
+        f"  {versions[1]} 25 %  drawn 0  refused 0  failed 0",
+    ]
+    assert main(["alias", "promote", "me", versions[1]]) == 0
+    out = str(tmp_path / "me.png")
+    assert main(["pictures", "me", "a photo of sks", "--user", "u-1", "--out", out]) == 0
+    capsys.readouterr()
+    assert main(["alias", "show"]) == 0
+    shown = lines(capsys)
+    assert shown[2].startswith(f"  {versions[1]} 100 %  drawn 1  refused 0  failed 0  95 % within")
+    assert main(["alias", "show", "me"]) == main(["alias", "remove", "me"]) == 0
+    assert lines(capsys) == shown * 2
+    for wrong in (
+        ["set", "me"],
+        ["promote", "me", *versions],
+        ["remove"],
+        ["set", "Me", *versions],
+    ):
+        assert main(["alias", *wrong]) == 2
+    assert main(["alias", "show", "me"]) == 2
 
 
 def test_settings_of_other_tools_are_understood(server: ApiServer, photos: Path) -> None:

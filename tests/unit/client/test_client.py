@@ -5,7 +5,9 @@ import base64
 import io
 import json
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -40,6 +42,8 @@ class MemoryEndpointInvoker:
         self.calls: list[dict[str, Any]] = []
         self.objects: dict[str, bytes] = {}
         self.bucket_is_there = True
+        self.link: str | None = None
+        """Where the picture lies that is too large for an answer."""
 
     def client(self, _service: str, **_more: Any) -> "MemoryEndpointInvoker":
         return self
@@ -66,8 +70,9 @@ class MemoryEndpointInvoker:
             width=64,
             height=64,
             seconds=0,
+            stored=() if self.link is None else ("s3://uploads/answers/000.png",),
         )
-        images = [base64.b64encode(b"picture").decode() for _ in seeds]
+        images = [self.link or base64.b64encode(b"picture").decode() for _ in seeds]
         outputs = [
             {"name": "generated_image", "data": images},
             {"name": "info", "data": [info.model_dump_json()]},
@@ -98,6 +103,58 @@ def test_an_image_goes_along() -> None:
     sent = endpoint.sent()
     assert base64.b64decode(sent["image"]) == b"a file"
     assert sent["gen_args"] == '{"seed":1,"strength":0.5}'
+
+
+def test_an_image_in_s3_is_named_and_not_sent() -> None:
+    endpoint = MemoryEndpointInvoker()
+    mine = "s3://uploads/tenants/acme/pictures/me.png"
+    likeness(endpoint).generate(MODEL, "a photo", image=mine, mask_image=mine, seed=1)
+    assert endpoint.sent()["image"] == mine
+    assert json.loads(endpoint.sent()["gen_args"])["mask_image"] == mine
+
+
+def test_a_request_that_sagemaker_would_refuse_is_not_sent() -> None:
+    endpoint = MemoryEndpointInvoker()
+    with pytest.raises(GenerationError, match="s3://") as caught:
+        likeness(endpoint).generate(MODEL, "a photo", image=bytes(4_800_000))
+    assert (caught.value.code, endpoint.calls) == ("invalid_argument", [])
+
+
+class LinkedPicture(BaseHTTPRequestHandler):
+    """A bucket with one picture, behind a link that answers 503 at first."""
+
+    refusals = 1
+
+    def do_GET(self) -> None:
+        assert "Authorization" not in self.headers
+        refused = type(self).refusals > 0
+        type(self).refusals -= refused
+        self.send_response(503 if refused else 200)
+        self.end_headers()
+        self.wfile.write(b"" if refused else b"a large picture")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_link_is_followed_and_asked_for_again_when_it_does_not_answer() -> None:
+    endpoint = MemoryEndpointInvoker()
+    with HTTPServer(("127.0.0.1", 0), LinkedPicture) as bucket:
+        Thread(target=bucket.serve_forever, daemon=True).start()
+        endpoint.link = f"http://127.0.0.1:{bucket.server_port}/answers/000.png?signed"
+        answer = likeness(endpoint).generate(MODEL, "a photo")
+        bucket.shutdown()
+    assert answer.pictures[0].data == b"a large picture"
+    first, second = (call["Body"] for call in endpoint.calls)
+    assert first == second
+
+
+@pytest.mark.parametrize("link", ["http://example.com/000.png", "file:///etc/hostname", "000.png"])
+def test_only_links_of_s3_are_followed(link: str) -> None:
+    endpoint = MemoryEndpointInvoker()
+    endpoint.link = link
+    with pytest.raises(GenerationError, match="unreadable_answer"):
+        likeness(endpoint).generate(MODEL, "a photo")
 
 
 def test_a_request_that_is_sent_again_asks_for_the_same_picture() -> None:

@@ -18,6 +18,7 @@ from contracts.documents.upload.consent import Consent
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
 from contracts.shared.consent_texts import EVIDENCE_DAYS
+from contracts.shared.picture_places import tenant_hash
 from domain.erasure.erasing import erase_stores
 from domain.erasure.receipts import ReceiptServices, sign_receipt
 from domain.erasure.services import ErasingServices, StoppingServices
@@ -37,6 +38,7 @@ from tests.fakes.erasure import (
     MemoryVersions,
 )
 from tests.fakes.intake import announced, memory_intake, put_upload
+from tests.fakes.members import MemoryPeople
 from tests.fakes.storage import MemoryStorage
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 
@@ -58,6 +60,8 @@ class Erasing(World):
         self.letters = MemoryDeadLetters()
         self.pools = MemoryPools()
         self.consents = MemoryConsents()
+        self.people = MemoryPeople()
+        self.hub = MemoryStorage("hub")
 
     @property
     def parts(self) -> dict[str, object]:
@@ -85,6 +89,8 @@ class Erasing(World):
             **self.parts,  # type: ignore[arg-type]
             dead_letters=self.letters,
             pools=self.pools,
+            people=self.people,
+            hub_versions=MemoryVersions(self.hub),
         )
 
     def train(self, *numbers: int, tenant: str = "acme") -> None:
@@ -244,11 +250,32 @@ def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     world.letters = MemoryDeadLetters("tenants/acme/uploads/u9/request.json", "tenants/acme2/x")
     for tenant in ("acme", "acme2"):
         world.uploads.write(layout.pictures_prefix(tenant, "a") + "000.png", b"drawn")
+        world.uploads.write(large_answer(tenant, job_id(1)), b"drawn")
     world.uploads.write("tenants/acme/lost.jpg", b"in no upload")
     stop_and_erase(world, TENANT)
     assert world.letters.messages == ["tenants/acme2/x"]
-    assert list(world.uploads.versions) == ["tenants/acme2/pictures/a/000.png"]
+    assert list(world.uploads.versions) == [
+        "tenants/acme2/pictures/a/000.png",
+        large_answer("acme2", job_id(1)),
+    ]
     assert [record.tenant for record in world.jobs.records.values()] == ["other"]
+
+
+def large_answer(tenant: str, *models: str) -> str:
+    """Return the key of a picture that the endpoint stored, drawn with these models."""
+    return layout.answer_prefix(tenant_hash(tenant), models, "0" * 32) + "000.png"
+
+
+def test_a_model_takes_its_large_answers_with_it_and_those_it_was_mixed_into() -> None:
+    world = Erasing()
+    world.train(1, 2)
+    gone = [large_answer("acme", job_id(1)), large_answer("acme", job_id(2), job_id(1))]
+    left = [large_answer("acme", job_id(2)), large_answer("globex", job_id(1))]
+    for key in (*gone, *left):
+        world.uploads.write(key, b"drawn")
+    stop_and_erase(world, MODEL)
+    assert sorted(k for k in world.uploads.versions if k.startswith("answers/")) == sorted(left)
+    assert remaining_in(world, MODEL)["large answers"] == 0
 
 
 def test_a_model_takes_its_orders_with_it_and_no_other_s() -> None:
@@ -432,6 +459,31 @@ def test_a_row_that_comes_back_during_the_deletion_is_deleted_in_the_next_round(
     assert erase_stores(TENANT, world.erasing).remaining == 1
     assert erase_stores(TENANT, world.erasing).remaining == 0
     assert remaining_in(world, TENANT)["api rows"] == 0
+
+
+def test_a_model_is_erased_in_the_hub_too_and_others_stay_there() -> None:
+    world = Erasing()
+    world.train(1, 2)
+    for number in (1, 2):
+        world.hub.write(f"{layout.hub_prefix('acme', job_id(number))}README.md", b"card")
+    stop_and_erase(world, MODEL)
+    assert list(world.hub.versions) == [f"{layout.hub_prefix('acme', job_id(2))}README.md"]
+    assert remaining_in(world, MODEL)["pushed models"] == 0
+
+
+def test_with_a_tenant_go_the_sign_ins_of_its_people_and_with_a_model_none() -> None:
+    world = Erasing()
+    world.train(1, 2)
+    for tenant in ("acme", "globex"):
+        world.people.invite(tenant, f"ada@{tenant}.example", "owner")
+    stop_and_erase(world, MODEL)
+    assert len(world.people.of("acme")) == 1
+    stop_and_erase(world, TENANT)
+    assert (world.people.of("acme"), len(world.people.of("globex"))) == ([], 1)
+    assert remaining_in(world, TENANT)["people"] == 0
+    found = world.erasures.rows[TENANT.erasure_id].found
+    assert found is not None
+    assert found["people"] == 1
 
 
 def test_an_erasure_that_was_not_counted_again_does_not_say_that_nothing_is_left() -> None:

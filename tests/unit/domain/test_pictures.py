@@ -24,6 +24,8 @@ from contracts.errors import (
     StageError,
     WarmUpFailedError,
 )
+from contracts.shared import layout
+from contracts.shared.picture_places import tenant_hash
 from domain.pictures.drawing import (
     MAX_AGE,
     MAX_SLOW,
@@ -44,6 +46,8 @@ from domain.pictures.ordering import (
     prefix_of,
 )
 from domain.ports.storage import DOCUMENT_LIMIT, read_document
+from domain.serving.asking import PNG_SIGNATURE
+from tests.fakes.aliases import MemoryAliases
 from tests.fakes.endpoint_invoker import MemoryEndpointInvoker
 from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
 from tests.fakes.models import MemoryModels
@@ -93,6 +97,7 @@ class World:
         self.pictures, self.queue = MemoryPictures(), MemoryPictureQueue()
         self.uploads, self.models = MemoryStorage("uploads"), MemoryModels()
         self.models.record(MODEL)
+        self.aliases = MemoryAliases()
         self.orders = OrderServices(self.pictures, self.queue, self.uploads)
         self.services = DrawingServices(
             self.pictures,
@@ -102,6 +107,7 @@ class World:
             self.endpoint,
             self.lifecycle,
             lambda: self.time,
+            self.aliases,
         )
 
     def order(self, **wanted: object) -> PictureRow:
@@ -125,6 +131,37 @@ def seeds_asked(world: World) -> set[int]:
     bodies = [json.loads(body)["inputs"] for body in world.endpoint.asked]
     arguments = [i["data"][0] for body in bodies for i in body if i["name"] == "gen_args"]
     return {json.loads(text)["seed"] for text in arguments}
+
+
+def large_answer(tenant: str) -> str:
+    """Return the key of a picture that the endpoint has stored."""
+    return layout.answer_prefix(tenant_hash(tenant), [MODEL.model_id], "7" * 32) + "000.png"
+
+
+def test_a_picture_that_was_too_large_for_an_answer_is_read_from_s3() -> None:
+    world = World()
+    world.order()
+    world.endpoint.stored = f"s3://uploads/{large_answer('acme')}"
+    world.uploads.write(large_answer("acme"), PNG_SIGNATURE + b"large")
+    row = world.draw()
+    assert row.status == "succeeded"
+    assert world.uploads.read(prefix_of(row) + "000.png", 99) == PNG_SIGNATURE + b"large"
+
+
+@pytest.mark.parametrize(
+    ("stored", "code"),
+    [
+        (f"s3://uploads/{large_answer('acme')}", "erased"),
+        (f"s3://uploads/{large_answer('globex')}", "warm_up_failed"),
+        (f"s3://elsewhere/{large_answer('acme')}", "warm_up_failed"),
+    ],
+)
+def test_another_s_picture_is_not_read_and_a_missing_one_was_erased(stored: str, code: str) -> None:
+    world = World()
+    world.order()
+    world.uploads.write(large_answer("globex"), PNG_SIGNATURE + b"theirs")
+    world.endpoint.stored = stored
+    assert (world.draw().status, world.draw().code) == ("failed", code)
 
 
 def test_an_order_is_drawn_and_lies_beside_its_picture() -> None:

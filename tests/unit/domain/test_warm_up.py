@@ -88,6 +88,14 @@ def test_an_empty_picture_is_refused() -> None:
     assert why(served) == "picture_is_empty"
 
 
+def test_a_picture_that_was_too_large_for_the_answer_is_one() -> None:
+    served = endpoint()
+    served.stored = "s3://uploads/answers/a/b/c/000.png"
+    warm(PACKAGE, served, HOSTING, clock)
+    served.deploy(PACKAGE.target_model, "d" * 64)
+    assert why(served) == "other_weights"
+
+
 def test_a_picture_of_another_size_is_refused() -> None:
     served = endpoint()
     served.size = (128, 128)

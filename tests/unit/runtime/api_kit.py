@@ -14,6 +14,7 @@ from domain.takedown.deciding import DecidingServices
 from domain.webhooks.registering import WebhookServices
 from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
+from tests.fakes.aliases import MemoryAliases
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.consents import MemoryConsents
@@ -29,7 +30,9 @@ from tests.fakes.front_door import (
     PlainDecoder,
     RealInspector,
 )
+from tests.fakes.hub import MemoryHub
 from tests.fakes.intake import base_card
+from tests.fakes.members import MemoryPeople
 from tests.fakes.models import MemoryModels
 from tests.fakes.ordered_pictures import MemoryPictureQueue, MemoryPictures
 from tests.fakes.storage import MemoryStorage
@@ -58,13 +61,16 @@ def services(limits: Limits | None = None) -> Services:
         audit=audit,
         eraser=MemoryEraser(),
         keys=MemoryApiKeys(),
+        people=MemoryPeople(),
         models=MemoryModels(),
         jobs=jobs,
         uploads=uploads,
         forms=MemorySigner(),
         documents=documents,
+        hub=MemoryHub(documents, MemoryStorage("hub")),
         links=MemorySigner(),
         approvals=MemoryApprovals(),
+        aliases=MemoryAliases(),
         inspector=RealInspector(uploads, Bases(bases, card.base_id)),
         bases=Bases(bases, card.base_id),
         canceller=MemoryCanceller(jobs),

@@ -7,10 +7,11 @@ from typing import Any, get_args
 
 import pytest
 
-from contracts.documents.api.pictures import OrderCode
+from contracts.documents.api.pictures import OrderCode, PictureOrder
 from contracts.documents.picture import PictureCode
 from contracts.errors import StageError, WarmUpFailedError
 from domain.pictures.drawing import DrawingServices, draw
+from domain.ports.storage import read_document
 from http_api.problems import STATUS
 from http_api.services import Limits, Services
 from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
@@ -35,6 +36,7 @@ def stack(*errors: StageError, limits: Limits | None = None) -> Services:
         endpoint,
         MemoryEndpointLifecycle(),
         stores.now,
+        stores.aliases,
     )
     return replace(stores, sleep=worker(work))
 
@@ -59,6 +61,21 @@ def test_a_quick_picture_is_in_the_answer() -> None:
     assert made.body["expires_at"] == "2026-11-21T13:00:00+00:00"
     again = call(stores, "GET", f"/v1/pictures/{made.body['id']}")
     assert again.body == made.body
+
+
+def test_a_picture_is_the_start_of_another_by_its_address_and_nobody_else_s_is() -> None:
+    stores = stack()
+    uri = call(stores, "POST", PATH, WANTED).body["images"][0]["uri"]
+    again = call(stores, "POST", PATH, WANTED | {"image": uri, "strength": 0.5})
+    assert again.body["status"] == "succeeded"
+    order = read_document(
+        stores.uploads, f"tenants/acme/pictures/{again.body['id']}/order.json", PictureOrder
+    )
+    assert order.image == uri
+    for theirs in (uri.replace("/acme/", "/globex/"), uri.replace("s3://", "s3://x"), "s3://"):
+        refused = call(stores, "POST", PATH, WANTED | {"image": uri, "mask_image": theirs})
+        assert (refused.status, refused.body["code"]) == (422, "invalid_call")
+        assert [one["field"] for one in refused.body["errors"]] == ["body.mask_image"]
 
 
 def test_what_takes_longer_is_202_and_asked_for_by_its_id() -> None:
@@ -179,7 +196,8 @@ def test_openais_request_is_answered_in_openais_shape() -> None:
     [
         ({"size": "65x64"}, 422, "invalid_call"),
         ({"size": "big"}, 422, "invalid_call"),
-        ({"model": "dall-e-3"}, 422, "invalid_call"),
+        ({"model": "dall-e-3"}, 404, "not_found"),
+        ({"model": "DALL-E 3"}, 422, "invalid_call"),
         ({"model": "0" * 32}, 404, "not_found"),
         ({"quality": "hd"}, 422, "invalid_call"),
     ],

@@ -14,13 +14,22 @@ from contracts.base import BaseCard
 from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     MAX_IMAGE_BYTES,
+    MAX_MASK_BYTES,
     MAX_MASK_CHARACTERS,
     PictureArguments,
 )
 from contracts.shared.samplers import ALIASES
 from contracts.shared.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.tensors import PictureError, PictureRequest, Sampling, parse_request, put_on_white
+from serving.output.pictures_bucket import NoPictureError
+from serving.tensors import (
+    PictureError,
+    PictureRequest,
+    Sampling,
+    SecondPass,
+    parse_request,
+    put_on_white,
+)
 
 ROOT = Path(__file__).parents[3]
 BASE = BaseCard.model_validate(
@@ -52,6 +61,69 @@ BASE = BaseCard.model_validate(
 
 def ask(prompt: str = "a photo", negative: str = "", **arguments: Any) -> PictureRequest:
     return parse_request(prompt.encode(), negative.encode(), json.dumps(arguments).encode(), BASE)
+
+
+def test_an_image_and_its_mask_may_lie_in_s3() -> None:
+    white = file_of(Image.new("RGB", (64, 64), "white"))
+    files = {"s3://b/me.png": (WHOLE, MAX_IMAGE_BYTES), "s3://b/mask.png": (white, MAX_MASK_BYTES)}
+
+    def find(uri: str, limit: int) -> bytes:
+        file, most = files[uri]
+        assert limit == most
+        return file
+
+    arguments = json.dumps({"mask_image": "s3://b/mask.png"}).encode()
+    found = parse_request(b"a", b"", arguments, BASE, b"s3://b/me.png", find_image=find).image
+    assert found is not None
+    assert found.sha256 == sha256(WHOLE).hexdigest()
+    assert found.mask_sha256 == sha256(white).hexdigest()
+
+
+@pytest.mark.parametrize("address", [b"s3://b/x.png", b"s3://" + b"a" * 9_000_000, b"s3://\xff"])
+def test_an_image_that_is_not_found_is_a_bad_argument(address: bytes) -> None:
+    asked: list[int] = []
+
+    def find(uri: str, _limit: int) -> bytes:
+        asked.append(len(uri))
+        raise NoPictureError
+
+    with pytest.raises(PictureError, match="invalid_argument: image: not an address") as caught:
+        parse_request(b"a", b"", b"", BASE, address, find_image=find)
+    assert "b/x" not in str(caught.value)
+    assert asked[0] <= 401
+
+
+def test_a_second_pass_is_planned_from_a1111_s_arguments() -> None:
+    request = ask(enable_hr=True, denoising_strength=0.5, hr_upscaler="latent (BICUBIC)", steps=8)
+    assert request.second_pass == SecondPass("Latent (bicubic)", 8, 1024, 1024, 0.5)
+    assert (request.strength, request.size, request.width) == (None, (1024, 1024), 512)
+    assert request.work == pytest.approx((512**2 * 8 + 1024**2 * 4) / 1e6)
+    plain = ask(hr_scale=1.3, width=96, height=64, hr_second_pass_steps=0)
+    assert plain.second_pass == SecondPass("Latent", 20, 80, 120, 0.7)
+    assert ask(enable_hr=False, hr_scale=2, hr_upscaler="None").second_pass is None
+    assert ask().second_pass is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"hr_scale": 3.1}, "hr_scale: the picture would be larger than 1536 pixels"),
+        ({"hr_upscaler": "Latent"}, "hr_upscaler, hr_second_pass_steps: they need hr_scale"),
+        ({"hr_scale": 2, "hr_upscaler": "ESRGAN"}, "hr_upscaler: unknown; known are Latent"),
+        ({"enable_hr": 1}, "enable_hr: true or false"),
+        ({"hr_scale": 2, "steps": 1, "strength": 0.5}, "strength: it leaves no step"),
+        ({"hr_scale": 2, "hr_second_pass_steps": 60, "scheduler": "LCM"}, "at most 50"),
+    ],
+)
+def test_a_second_pass_that_cannot_be_is_refused(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(PictureError, match="invalid_argument") as caught:
+        ask(**arguments)
+    assert words in str(caught.value)
+
+
+def test_a_second_pass_and_an_image_exclude_each_other() -> None:
+    with pytest.raises(PictureError, match="hr_scale: not with an image"):
+        parse_request(b"a", b"", b'{"hr_scale": 2}', BASE, base64.b64encode(WHOLE))
 
 
 def test_an_absent_argument_is_the_base_s_default() -> None:
@@ -344,7 +416,7 @@ def test_a_bad_request_is_told_in_these_words(given: dict[str, bytes], text: str
 
 def test_an_unknown_name_is_answered_with_those_that_are_known() -> None:
     assert why(arguments=b'{"stepz": 3}').startswith(
-        "gen_args: unknown name; the known names are num_inference_steps, guidance_scale, seed, "
+        "gen_args: unknown name; known are num_inference_steps, guidance_scale, seed, "
     )
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, Strict, StringConstraints
 
 from contracts.codes import CODES
-from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
+from contracts.document import Document, JobId, OpaqueId, RelativePath, S3Uri, Sha256
+from contracts.documents.api.aliases import AliasName, ModelOrAlias
 from contracts.documents.api.jobs import JobFailure
 from contracts.documents.api.numbers import NUMBER
 from contracts.documents.picture import (
@@ -15,6 +16,7 @@ from contracts.documents.picture import (
     PictureCode,
     Scheduler,
     Side,
+    Upscaler,
 )
 from contracts.shared.styles import Style
 
@@ -49,7 +51,7 @@ MAX_API_IMAGE_CHARACTERS = (2 << 20) * 4 // 3 + 4
 """Largest start image in base64: with its mask it fits into a stored document of 4 MB, and into the
 6 MB of a function's request."""
 
-BESIDE = {"prompt", "negative_prompt", "seed", "image"}
+BESIDE = {"prompt", "negative_prompt", "seed", "image", "user"}
 """Fields that are no PictureArguments, or are set otherwise."""
 
 
@@ -81,19 +83,35 @@ class NewPicture(Document):
     style: Style | None = None
 
     image: Annotated[str, StringConstraints(max_length=MAX_API_IMAGE_CHARACTERS)] | None = None
-    """Base64 of a PNG or JPEG to start from, at most 2 MB."""
+    """A PNG or JPEG to start from: its base64, at most 2 MB, or the ``uri`` of a picture of the
+    tenant's own, at most 6 MB."""
 
     strength: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
-    """With an image: the share of it that may change; absent: 0.8."""
+    """With an image: the share of it that may change; absent: 0.8. With ``hr_scale``: the same of
+    the first pass's picture; absent: 0.7."""
+
+    hr_scale: Annotated[float, Field(gt=1, le=4), NUMBER] | None = None
+    """Draw in ``width`` x ``height``, make it so many times as large, and draw again from that."""
+
+    hr_upscaler: Upscaler | None = None
+    """How it is made larger; absent: ``Latent``."""
+
+    hr_second_pass_steps: Annotated[int, Field(ge=0, le=150), NUMBER] | None = None
+    """Steps of the second pass; absent or 0: as many as the first."""
 
     mask_image: Annotated[str, StringConstraints(max_length=MAX_MASK_CHARACTERS)] | None = None
-    """Base64 of a PNG or JPEG of the image's size: the image changes only where it is white."""
+    """Base64 of a PNG or JPEG of the image's size, or its ``uri``: the image changes only where it
+    is white."""
 
-    prompt_weights: bool = True
+    prompt_weights: Annotated[bool, Strict()] = True
     """Whether ``(word:1.2)``, ``(word)`` and ``[word]`` in the prompts weigh words."""
 
     clip_skip: Annotated[int, Field(ge=1, le=11), NUMBER] | None = None
     """Number of the text encoders' last layers that are left out."""
+
+    user: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """An opaque id of your own user, for a model that is an alias: the same user gets the same
+    version. It is not stored. Absent: whoever calls."""
 
     def arguments(self, seed: int) -> PictureArguments:
         """Return what the endpoint gets beside the prompts."""
@@ -117,7 +135,7 @@ class PictureOrder(Document):
     negative_prompt: str | None
 
     image: str | None = None
-    """The picture to start from, in base64."""
+    """The picture to start from: base64, or an address in S3."""
 
     arguments: PictureArguments
     """With a seed: drawing again draws the same pictures."""
@@ -152,6 +170,9 @@ class PictureRow(Document):
 
     model_id: JobId
 
+    alias: AliasName | None = None
+    """The alias that was asked, and whose version the model is."""
+
     status: PictureStatus = "queued"
 
     seed: int
@@ -176,6 +197,9 @@ class PictureRow(Document):
     width: int | None = None
 
     height: int | None = None
+
+    stars: Annotated[int, Field(ge=1, le=5)] | None = None
+    """How the caller has rated the likeness."""
 
     created_at: str
 
@@ -202,6 +226,9 @@ class ImageLink(Document):
     url: str
     """Address to download the PNG from, until the answer's ``expires_at``."""
 
+    uri: S3Uri
+    """Address in S3: another order may have it as its ``image``."""
+
     seed: int
 
     sha256: Sha256
@@ -215,6 +242,9 @@ class PictureView(Document):
     id: PictureId
 
     model_id: JobId
+
+    alias: AliasName | None
+    """The alias that was asked; null: the model itself was."""
 
     status: PictureStatus
 
@@ -231,6 +261,9 @@ class PictureView(Document):
     width: int | None
 
     height: int | None
+
+    stars: int | None
+    """Your rating of the likeness, 1 to 5."""
 
     images: tuple[ImageLink, ...]
 
@@ -265,7 +298,7 @@ class PictureView(Document):
 
 _SHOWN = {
     "model_id", "status", "seed", "attempts", "waiting_for", "width", "height", "created_at",
-    "updated_at",
+    "updated_at", "alias", "stars",
 }  # fmt: skip
 
 
@@ -313,8 +346,8 @@ OpenAiSize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0
 class OpenAiImages(Document):
     """Body of ``POST /v1/images/generations``, as OpenAI's clients send it."""
 
-    model: JobId
-    """A model's id."""
+    model: ModelOrAlias
+    """A model's id, or an alias."""
 
     prompt: Prompt
 
@@ -326,7 +359,7 @@ class OpenAiImages(Document):
     response_format: Literal["url", "b64_json"] = "url"
 
     user: Annotated[str, StringConstraints(max_length=64)] | None = None
-    """OpenAI's name of an end user; it is not stored."""
+    """OpenAI's name of an end user, for an alias; it is not stored."""
 
 
 class OpenAiImage(Document):

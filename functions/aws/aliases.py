@@ -1,0 +1,85 @@
+"""Aliases in the ``api`` table: implements domain.ports.aliases.Aliases."""
+
+from decimal import Decimal
+from typing import Any
+
+from aws.api_table import DOCUMENT, INDEX, newest_first, open_api_table, read_text
+from contracts.documents.api.aliases import Alias, Figures
+from contracts.shared.layout import alias_row, aliases_index, version_row, versions_index
+from domain.ports.aliases import VersionKey
+
+CLASSES = "by_seconds"
+MODEL = "model_id"
+
+
+class DynamoAliases:
+    """One row for each alias, with the document as JSON text, and one of sums for each version."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
+        self._table = table
+
+    @classmethod
+    def from_env(cls) -> "DynamoAliases":
+        """Open the table that API_TABLE names."""
+        return cls(open_api_table())
+
+    def get(self, tenant: str, name: str) -> Alias | None:
+        """Return the alias as last written; None when there is none."""
+        found = read_text(self._table, alias_row(tenant, name))
+        return None if found is None else Alias.model_validate_json(found)
+
+    def of(self, tenant: str) -> list[Alias]:
+        """Return the tenant's aliases, the newest first."""
+        rows = newest_first(self._table, aliases_index(tenant))
+        return [Alias.model_validate_json(row[DOCUMENT]) for row in rows]
+
+    def put(self, alias: Alias) -> None:
+        """Store the alias in place of the one before."""
+        self._table.put_item(
+            Item={
+                "row": alias_row(alias.tenant, alias.name),
+                INDEX: aliases_index(alias.tenant),
+                "created_at": alias.created_at,
+                DOCUMENT: alias.model_dump_json(),
+            }
+        )
+
+    def remove(self, tenant: str, name: str) -> None:
+        """Remove the alias, and what was measured of its versions."""
+        for row in newest_first(self._table, versions_index(tenant, name)):
+            self._table.delete_item(Key={"row": row["row"]})
+        self._table.delete_item(Key={"row": alias_row(tenant, name)})
+
+    def add(self, key: VersionKey, more: Figures) -> None:
+        """Add to a version's figures, whoever else does at the same time."""
+        sums = {
+            name: value for name, value in more.model_dump(exclude={CLASSES}).items() if value
+        } | {f"{CLASSES}_{place}": n for place, n in enumerate(more.by_seconds) if n}
+        names = {f"#{place}": name for place, name in enumerate(sums)}
+        values = {f":{place}": Decimal(value) for place, value in enumerate(sums.values())}
+        self._table.update_item(
+            Key={"row": version_row(*key)},
+            UpdateExpression=(
+                f"SET #index = :index, created_at = :name, {MODEL} = :name"
+                f" ADD {', '.join(f'{name} :{name[1:]}' for name in names)}"
+            ),
+            ExpressionAttributeNames={**names, "#index": INDEX},
+            ExpressionAttributeValues={
+                **values,
+                ":index": versions_index(key.tenant, key.alias),
+                ":name": key.model_id,
+            },
+        )
+
+    def figures(self, tenant: str, name: str) -> dict[str, Figures]:
+        """Return the figures of an alias by model id."""
+        rows = newest_first(self._table, versions_index(tenant, name))
+        return {row[MODEL]: _figures(row) for row in rows}
+
+
+def _figures(row: dict[str, Any]) -> Figures:
+    """Return a row's sums."""
+    plain = {name: int(row.get(name, 0)) for name in Figures.model_fields if name != CLASSES}
+    classes = len(Figures().by_seconds)
+    found = tuple(int(row.get(f"{CLASSES}_{place}", 0)) for place in range(classes))
+    return Figures(**plain, by_seconds=found)
