@@ -1092,6 +1092,27 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "no_hub": CodeEntry(
+        "This stack has no hub",
+        "The operator has named no bucket to which models can be pushed (HubBucket).",
+        "Download the model's files, or ask the operator for a hub bucket.",
+        "operator",
+        False,
+    ),
+    "person_known": CodeEntry(
+        "This address has a sign-in already",
+        "Somebody of this or of another tenant signs in with it; a person belongs to one tenant.",
+        "Invite the person under another address, or ask them to leave their tenant first.",
+        "owner",
+        False,
+    ),
+    "no_user_pool": CodeEntry(
+        "People sign in elsewhere",
+        "The operator has named an issuer (OidcIssuer), so the stack has no user pool.",
+        "Add and remove people at that issuer; its claims name tenant and role.",
+        "operator",
+        False,
+    ),
     "key_has_ended": CodeEntry(
         "The API key has ended already",
         "The key has expired or was revoked, so nothing can replace it.",

@@ -67,6 +67,8 @@ CHANGED = {
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
     "UploadWaitSeconds": "44",
+    "RootFolders": "*-dataset=acme",
+    "HubBucket": "our-model-hub",
     "PhotoRetentionDays": "12",
     "PhotosAfterTrainingHours": "13",
     "RequireConsent": "false",
@@ -92,6 +94,7 @@ CHANGED = {
     "AuditRetentionDays": "500",
     "QueueAgeAlarmSeconds": "1234",
     "AdapterCostAlarmUsd": "2.5",
+    "MlflowTracking": "http://localhost:5000",
 }
 
 STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
@@ -191,6 +194,8 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "RequireConsent": accept["REQUIRE_CONSENT"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "UploadWaitSeconds": accept["UPLOAD_WAIT_SECONDS"],
+        "HubBucket": arrived.functions["http_api"]["HUB_BUCKET"],
+        "RootFolders": arrived.functions["move_upload"]["ROOT_FOLDERS"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
             "PHOTOS_AFTER_TRAINING_HOURS"
@@ -218,6 +223,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "IntakeThresholds": arrived.functions["inspect_photos"]["INTAKE_THRESHOLDS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
+        "MlflowTracking": arrived.functions["log_experiment"]["MLFLOW_TRACKING"],
     }
 
 

@@ -53,6 +53,9 @@ REQUEST_FILE = "request.json"
 ACCEPTED_PREFIX = "accepted/"
 """Prefix of every job's normalised photos."""
 
+OWN_FOLDERS = ("accepted", "answers", "exports", "takedowns", "tenants", "unpacked")
+"""Folders at the root that are ours; any other is a client's, who knows no tenants."""
+
 
 def tenant_prefix(tenant: str) -> str:
     """Prefix of everything that a tenant has put into the uploads bucket."""
@@ -313,6 +316,11 @@ def disabled_model_key(job_id: str) -> str:
 def training_output_prefix(plan_id: str) -> str:
     """Prefix in OutputDataConfig's S3OutputPath."""
     return f"training/{plan_id}/output/"
+
+
+def hub_prefix(tenant: str, model_id: str) -> str:
+    """Prefix of a pushed model in the operator's hub: no word of a user is in it."""
+    return f"models/{tenant}/{model_id}/"
 
 
 ERASED_PREFIX = "erased/"
