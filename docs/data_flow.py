@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from local.template import folded, read
@@ -34,9 +35,9 @@ ROLES = """
 
 STORES = (
     *("UploadsBucket", "ModelsBucket", "JobsTable", "ModelsTable", "ApiTable", "AuditTable"),
-    *("BasesBucket", "MarksSecret", "ReceiptKey"),
+    *("BasesBucket", "HubBucket", "UserPool", "MarksSecret", "ReceiptKey"),
 )
-"""What data lie in, and the keys that sign."""
+"""What data lie in, where people sign in, and the keys that sign."""
 
 KINDS = ("reads", "writes", "deletes", "sends to")
 
@@ -54,6 +55,7 @@ WAYS = (
     ("OperationsTopic", "operators", "alarms and reports; ids"),
     ("WebhooksQueue", "addresses of tenants", "changes of jobs; ids"),
     ("UploadsBucket", "tenants with AWS credentials", "their own folder (`TenantPolicy`)"),
+    ("LogExperimentFunction", "MLflow, with `MlflowTracking`", "numbers of trainings; ids of jobs"),
     ("ServingModel", "who may invoke the endpoint", "prompts and pictures"),
 )
 """Resources through which data enter or leave the stack."""
@@ -95,7 +97,17 @@ def lines(kind: str, places: list[str]) -> Iterator[str]:
     """Yield a kind's places, one in a line of a list."""
     if places:
         yield f"- {kind}\n"
-        yield from (f"  - {place}\n" for place in places)
+        yield from (entry(place) for place in places)
+
+
+def entry(place: str) -> str:
+    """Return a place as an entry of an inner list, in lines that can be read."""
+    first, later = "  - ", "    "
+    lines = wrap(
+        place, 116, initial_indent=first, subsequent_indent=later,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 def rights_of(resource: dict[str, Any]) -> Iterator[Right]:

@@ -182,6 +182,7 @@ LISTENERS = (
     "draw_picture",
     "studio",
     "find_marked_model",
+    "log_experiment",
     "decide_takedown",
     "watch_takedowns",
     "move_upload",

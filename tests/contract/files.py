@@ -31,6 +31,7 @@ BESIDE_THE_STATES = {
     "publish_status",
     "studio",
     "find_marked_model",
+    "log_experiment",
     "decide_takedown",
     "watch_takedowns",
     "move_upload",

@@ -94,6 +94,7 @@ CHANGED = {
     "AuditRetentionDays": "500",
     "QueueAgeAlarmSeconds": "1234",
     "AdapterCostAlarmUsd": "2.5",
+    "MlflowTracking": "http://localhost:5000",
 }
 
 STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
@@ -222,6 +223,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "IntakeThresholds": arrived.functions["inspect_photos"]["INTAKE_THRESHOLDS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
+        "MlflowTracking": arrived.functions["log_experiment"]["MLFLOW_TRACKING"],
     }
 
 
