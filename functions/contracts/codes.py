@@ -370,6 +370,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "eyes_hidden": CodeEntry(
+        "The eyes are closed or covered",
+        "The photo is used, but the eyes on it look closed or covered, as by sunglasses.",
+        "Photos with open eyes and without sunglasses show a person best.",
+        "nobody",
+        False,
+    ),
     "face_turned": CodeEntry(
         "The face is turned away",
         "The photo is used, but it shows the face from the side.",
