@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 from local.template import folded, read
@@ -59,6 +60,9 @@ WAYS = (
 """Resources through which data enter or leave the stack."""
 
 
+MAX_LINE = 120
+
+
 class Right(NamedTuple):
     """One right of a role."""
 
@@ -95,7 +99,8 @@ def lines(kind: str, places: list[str]) -> Iterator[str]:
     """Yield a kind's places, one in a line of a list."""
     if places:
         yield f"- {kind}\n"
-        yield from (f"  - {place}\n" for place in places)
+        for place in places:
+            yield fill(place, MAX_LINE, initial_indent="  - ", subsequent_indent="    ") + "\n"
 
 
 def rights_of(resource: dict[str, Any]) -> Iterator[Right]:
@@ -147,7 +152,7 @@ def rows_of(statement: dict[str, Any]) -> str:
     """Return which rows of a table a statement is about; empty: all."""
     condition = statement.get("Condition", {})
     found = [test.get("dynamodb:LeadingKeys") for test in condition.values()]
-    return ", ".join(key for keys in found if isinstance(keys, list) for key in keys)
+    return "`, `".join(key for keys in found if isinstance(keys, list) for key in keys)
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON

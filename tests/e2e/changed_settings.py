@@ -47,6 +47,9 @@ CHANGED = {
     "ServingImageCuda": "13",
     "ServingDtype": "float32",
     "EndpointMinInstances": "2",
+    "EndpointMaxInstances": "4",
+    "EndpointWaitingRequests": "5",
+    "PrewarmSchedule": "cron(45 7 ? * MON-FRI *)",
     "EndpointStartSeconds": "900",
     "AdapterCacheMegabytes": "99",
     "AnswerCacheMegabytes": "9",
@@ -94,7 +97,10 @@ CHANGED = {
     "AdapterCostAlarmUsd": "2.5",
 }
 
-STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
+STAYING = {
+    "EndpointCallsPerMinute": "45",
+    "PrewarmEndSchedule": "cron(0 18 ? * MON-FRI *)",
+}
 """Have an effect only with an endpoint that stays, so a second stack has them."""
 
 NOT_CHANGED = {
