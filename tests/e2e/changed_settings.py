@@ -224,6 +224,8 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "IntakeThresholds": arrived.functions["inspect_photos"]["INTAKE_THRESHOLDS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
+        "EndpointMaxInstances": arrived.functions["reap_endpoint"]["ENDPOINT_MAX_INSTANCES"],
+        "EndpointWaitingRequests": arrived.functions["reap_endpoint"]["ENDPOINT_WAITING_REQUESTS"],
     }
 
 
@@ -234,6 +236,7 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
         "AllowedOrigins": ",".join(made["HttpApi"]["CorsConfiguration"]["AllowOrigins"]),
+        "PrewarmSchedule": made["Prewarm"]["ScheduleExpression"],
         "Studio": "on" if "StudioRoute" in made else "off",
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],

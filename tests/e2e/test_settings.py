@@ -197,6 +197,9 @@ def resources(deployed: Deployed) -> dict[str, Mapping[str, Any]]:
         **{name: {"PhysicalResourceId": value} for name, value in made.items()},
         "ServingModel": cloud.client("sagemaker").describe_model(ModelName=model["ModelName"]),
         "Budget": deployed.recorded["Budget"]["Budget"]["BudgetLimit"],
+        "Prewarm": cloud.client("events").describe_rule(
+            Name=made["ReapEndpointFunctionPrewarm"].rpartition("/")[2]
+        ),
         "HttpApi": cloud.client("apigatewayv2").get_api(ApiId=made["HttpApi"]),
         "WorkflowLogGroup": group,
         "QueueAge": metrics["QueueAge"],
