@@ -141,6 +141,13 @@ $(ENVS)/schemathesis/.ready: $(ENVS)/tools/.installers local/requirements-api.tx
 	@$(call INSTALL,-r local/requirements-api.txt)
 	@touch $@
 
+# locust patches the standard library with gevent's when it is imported.
+$(ENVS)/locust/.ready: $(ENVS)/tools/.installers local/requirements-load.txt
+	$(call SAY,locust (people for the HTTP API))
+	@$(VENV)
+	@$(call INSTALL,-r local/requirements-load.txt)
+	@touch $@
+
 $(ENVS)/node/.ready:
 	$(call SAY,node (the state machines' validator))
 	@npm install --silent --no-save --prefix $(@D) asl-validator@4.0.0
@@ -260,6 +267,11 @@ doctor-test: ## `likeness doctor` on accounts with a hundred faults, on good one
 api-test: ## the HTTP API fuzzed against its own document, and every door tried by owner, other tenant and nobody (3 minutes)
 	@$(call ready,unit,tools/.tests schemathesis/.ready)
 	PYTHONPATH=functions:. OMP_NUM_THREADS=1 $(TOOLS)/python -m bench.api $(API)
+
+.PHONY: load-test
+load-test: ## 200 people read the HTTP API of the laptop's stack for 2 minutes, by locust (5 minutes; LOAD='--users 50')
+	@$(call ready,demo,tools/.ready lambda/.ready sam/.ready locust/.ready)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.load $(LOAD)
 
 .PHONY: studio-test
 studio-test: ## the whole Studio in Chromium with the real trainer: axe, keyboard, 320 px, screenshots (15 minutes; STUDIO=--quick: 4)

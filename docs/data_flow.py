@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from local.template import folded, read
@@ -35,9 +35,9 @@ ROLES = """
 
 STORES = (
     *("UploadsBucket", "ModelsBucket", "JobsTable", "ModelsTable", "ApiTable", "AuditTable"),
-    *("BasesBucket", "MarksSecret", "ReceiptKey"),
+    *("BasesBucket", "HubBucket", "UserPool", "MarksSecret", "ReceiptKey"),
 )
-"""What data lie in, and the keys that sign."""
+"""What data lie in, where people sign in, and the keys that sign."""
 
 KINDS = ("reads", "writes", "deletes", "sends to")
 
@@ -55,12 +55,10 @@ WAYS = (
     ("OperationsTopic", "operators", "alarms and reports; ids"),
     ("WebhooksQueue", "addresses of tenants", "changes of jobs; ids"),
     ("UploadsBucket", "tenants with AWS credentials", "their own folder (`TenantPolicy`)"),
+    ("LogExperimentFunction", "MLflow, with `MlflowTracking`", "numbers of trainings; ids of jobs"),
     ("ServingModel", "who may invoke the endpoint", "prompts and pictures"),
 )
 """Resources through which data enter or leave the stack."""
-
-
-MAX_LINE = 120
 
 
 class Right(NamedTuple):
@@ -99,8 +97,17 @@ def lines(kind: str, places: list[str]) -> Iterator[str]:
     """Yield a kind's places, one in a line of a list."""
     if places:
         yield f"- {kind}\n"
-        for place in places:
-            yield fill(place, MAX_LINE, initial_indent="  - ", subsequent_indent="    ") + "\n"
+        yield from (entry(place) for place in places)
+
+
+def entry(place: str) -> str:
+    """Return a place as an entry of an inner list, in lines that can be read."""
+    first, later = "  - ", "    "
+    lines = wrap(
+        place, 116, initial_indent=first, subsequent_indent=later,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 def rights_of(resource: dict[str, Any]) -> Iterator[Right]:
@@ -152,7 +159,7 @@ def rows_of(statement: dict[str, Any]) -> str:
     """Return which rows of a table a statement is about; empty: all."""
     condition = statement.get("Condition", {})
     found = [test.get("dynamodb:LeadingKeys") for test in condition.values()]
-    return "`, `".join(key for keys in found if isinstance(keys, list) for key in keys)
+    return ", ".join(key for keys in found if isinstance(keys, list) for key in keys)
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON

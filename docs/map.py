@@ -182,8 +182,10 @@ LISTENERS = (
     "draw_picture",
     "studio",
     "find_marked_model",
+    "log_experiment",
     "decide_takedown",
     "watch_takedowns",
+    "move_upload",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

@@ -162,14 +162,14 @@ class FolderStorage:
         if key.startswith(unpacked_prefix(*PLACE)):
             self._written[key] = body
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, version_id: str | None = None) -> None:  # noqa: ARG002
         """Keep a second name for the same bytes."""
         path = self._path(source)
         if source not in self._written and path is None:
             raise ObjectMissingError
         self._written[target] = self._written[source] if path is None else path.read_bytes()
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, version_id: str | None = None) -> None:  # noqa: ARG002
         """Forget what was written; the folder itself is never changed."""
         self._written.pop(key, None)
 

@@ -18,10 +18,14 @@ from contracts.documents.api.callers import ApiKey
 from contracts.documents.erasure import ErasureSubject
 from domain.callers.calling import Doors, identify
 from domain.callers.jwt import Issuer
+from http_api.aws_callers import PREFIX
 from http_api.idempotency import HEADER as KEY_HEADER
 from http_api.idempotency import MAX_CHARACTERS
 from http_api.services import Services
 from tests.unit.runtime.api_kit import APP
+
+USER = "AROAEXAMPLE:session"
+"""Whose signature it is, as API Gateway says it."""
 
 NO_PEOPLE = Issuer("https://issuer.invalid", "nobody", "custom:tenant", "custom:role")
 """Only API keys call here; the issuer knows no key, so that every JWT is refused."""
@@ -74,15 +78,24 @@ class Gateway:
             ErasureSubject(tenant=tenant, upload=found["id"])
         )
 
-    def answer(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return what a caller gets: the authorizer's refusal, or the function's answer."""
+    def answer(self, event: dict[str, Any], *, signed: bool = False) -> dict[str, Any]:
+        """Return what a caller gets: the authorizer's refusal, or the function's answer.
+
+        ``signed``: IAM has checked the signature, and lets its sender use this address. Whether it
+        does is up to the tenant's policies (tests/e2e/test_tenant_policy.py), and no part of this.
+        """
+        doors = Doors(self.stores.keys, NO_PEOPLE, lambda _key: None)
+        if signed or event["rawPath"].startswith(PREFIX):
+            keyed = identify(event["headers"], doors, self.stores.now()).model_dump()
+            found = {"iam": {"userId": USER}} if signed else {"lambda": keyed}
+            event["requestContext"]["authorizer"] = found
+            return APP.answer(event, self.stores)
         context: dict[str, str] = {}
         if not APP.is_open(event["requestContext"]["http"]["method"], event["rawPath"]):
             if not event["rawPath"].startswith("/v1/"):
                 return _own(HTTPStatus.NOT_FOUND, "Not Found")
             if not event["headers"].get("authorization"):
                 return _own(HTTPStatus.UNAUTHORIZED, "Unauthorized")
-            doors = Doors(self.stores.keys, NO_PEOPLE, lambda _key: None)
             context = identify(event["headers"], doors, self.stores.now()).model_dump()
         event["requestContext"]["authorizer"] = {"lambda": context}
         return APP.answer(event, self.stores)

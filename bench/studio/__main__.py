@@ -12,15 +12,16 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from aws.people import CognitoPeople
 from bench.report import REPORTS, finish
 from bench.studio.accessibility import AXE
 from bench.studio.browser import browsing, find_browser
 from bench.studio.docs import write_pictures
-from bench.studio.visit import TENANT, Visit
+from bench.studio.visit import EMAIL, FIRST_PASSWORD, TENANT, Visit
 from bench.workflow.__main__ import STUB_IMAGE, images
 from local import deployment, front_door, sagemaker
 from local.cloud import paths
-from local.cloud.server import serve
+from local.cloud.server import Cloud, serve
 from local.demo.upload import put_base
 
 SHOTS = REPORTS / "studio"
@@ -46,6 +47,7 @@ def main() -> int:
         trainer = {"TrainingImageUri": f"{STUB_IMAGE}:1"} if given.quick else {}
         outputs = deployment.deploy(cloud, **trainer)
         link = front_door.studio(cloud, outputs, TENANT)
+        invite(cloud, outputs["UserPoolId"])
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         page = stack.enter_context(browsing(browser, folder / "profile"))
         visit = Visit(page, SHOTS, folder, draws=not given.quick)
@@ -53,6 +55,15 @@ def main() -> int:
     if given.docs:
         write_pictures(SHOTS)
     return finish("studio-test", visit.figures())
+
+
+def invite(cloud: Cloud, pool: str) -> None:
+    """Give a person a first password, as the e-mail of an invitation does."""
+    people = CognitoPeople(pool, cloud.client("cognito-idp"))
+    person = people.invite(TENANT, EMAIL, "owner")
+    cloud.client("cognito-idp").admin_set_user_password(
+        UserPoolId=pool, Username=person.id, Password=FIRST_PASSWORD, Permanent=False
+    )
 
 
 if __name__ == "__main__":

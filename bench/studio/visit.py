@@ -16,6 +16,8 @@ from local.portraits import album, upload_bytes
 
 TENANT = "studio"
 PERSON = 5001
+EMAIL, FIRST_PASSWORD, OWN_PASSWORD = "ada@example.org", "First-password-1", "Own-password-22"
+"""The person who was invited, as ``invite`` of bench/studio/__main__.py does."""
 GOOD, BAD = 8, 4
 OTHER_FORMATS = (".png", ".webp", ".heic")
 LANGUAGES = ("de", "es")
@@ -52,6 +54,7 @@ class Visit:
     """What a person does, and what is measured of every page on the way."""
 
     def __init__(self, page: Page, shots: Path, folder: Path, *, draws: bool) -> None:
+        """Remember the browser's page, and where screenshots and photos go."""
         self._page, self._shots, self._folder, self._draws = page, shots, folder, draws
         self._found: list[Finding] = []
         self._lost: list[str] = []
@@ -80,9 +83,34 @@ class Visit:
         self._page.open(link.partition("#")[0])
         self._page.wait("document.querySelector('#key')")
         self._check("sign-in")
+        self._enter("a wrong password")
+        self._says_under("do not belong together")
+        self._check("sign-in-refused")
+        self._enter(FIRST_PASSWORD)
+        self._page.wait("document.querySelector('input[autocomplete=new-password]')")
+        self._check("sign-in-first")
+        self._page.type("input[autocomplete=new-password]", OWN_PASSWORD)
+        self._page.click("Sign in")
+        self._headline("first model")
+        self._page.click("Account")
+        self._page.click("Sign out")
+        self._page.wait("document.querySelector('#email')")
+        self._page.click("Password forgotten")
+        self._page.wait("document.querySelectorAll('input[type=email]').length === 1")
+        self._check("sign-in-forgotten")
         self._page.open(link)
         self._headline("first model")
         self._check("models-empty")
+
+    def _enter(self, password: str) -> None:
+        for field, text in (("#email", EMAIL), ("#password", password)):
+            self._page.ask(f"document.querySelector('{field}').value = ''")
+            self._page.type(field, text)
+        self._page.click("Sign in")
+
+    def _says_under(self, words: str) -> None:
+        alerts = "[...document.querySelectorAll('[role=alert]')].map((one) => one.innerText).join()"
+        self._page.wait(f"{alerts}.includes({words!r})")
 
     def _consent(self) -> None:
         self._page.click("New model")
@@ -170,17 +198,38 @@ class Visit:
             ("models", "/models"),
             ("operator", "/operator"),
             ("keys", "/operator/keys"),
+            ("people", "/operator/people"),
             ("account", "/account"),
         ):
             self._go(address)
             self._check(name)
         self._redrive()
+        self._invite()
         for language in LANGUAGES:
             self._speak(language)
-            for name, address in (("operator", "/operator"), ("model", str(model)[1:])):
+            for name, address in (
+                ("operator", "/operator"),
+                ("people", "/operator/people"),
+                ("model", str(model)[1:]),
+            ):
                 self._go(address)
                 self._check(f"{name}-{language}")
         self._speak("en")
+
+    def _invite(self) -> None:
+        self._go("/operator/people")
+        self._page.type("#invite", "no address")
+        self._page.click("Send the invitation")
+        self._says_under("no e-mail address")
+        self._page.ask("document.querySelector('#invite').value = ''")
+        self._page.type("#invite", "guest@example.org")
+        self._page.click("Send the invitation")
+        self._page.wait("document.getElementById('live').innerText.includes('was invited')")
+        self._page.wait("document.querySelectorAll('tbody tr').length === 2")
+        self._page.ask("document.querySelector('tbody .danger').click()")
+        self._page.wait("document.querySelector('dialog')?.open")
+        self._check("remove-person", dialog=True)
+        self._page.click("Cancel")
 
     def _redrive(self) -> None:
         self._go("/operator")

@@ -2,7 +2,8 @@
 
 In     AcceptRequestInput   S3's "Object Created" for request.json or its like, and the execution
 Out    Acceptance           to inspect_photos; or the end, for content that was accepted before
-       UploadPending        look again after some seconds; or the end, when another file starts it
+       UploadPending        look again after some seconds; or the end, when another file starts it,
+                            or when this one is moved to its tenant's uploads and starts it there
 Fails  InvalidUploadError   final; the request's key is wrong
        InvalidRequestError  final; the owner's notice lists every problem
        ConsentRefusedError  final; the owner must ask the person on the photos
@@ -15,7 +16,7 @@ Fails  InvalidUploadError   final; the request's key is wrong
 
 from aws import settings
 from aws.audit import DynamoAudit
-from aws.bases import bases_from_env, captioner_from_env
+from aws.bases import bases_from_env, captioner_from_env, names_from_env
 from aws.consent import consent_rules_from_env
 from aws.consents import DynamoConsents
 from aws.erasures import DynamoTombstones
@@ -23,6 +24,7 @@ from aws.expiries import DynamoConsentEnds
 from aws.front_door import DynamoTenantJobs
 from aws.jobs.table import DynamoJobs
 from aws.quotas import quotas_from_env
+from aws.root_folders import root_folders_from_env
 from aws.run_limits import run_limits_from_env
 from aws.storage import S3Storage
 from contracts.documents.audit import STACK
@@ -30,7 +32,8 @@ from contracts.documents.job import Acceptance, UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from domain.audit.entries import Deed, record
 from domain.intake.accepting import IntakeServices, accept_request
-from domain.intake.waiting import Patience, pending
+from domain.intake.root_folders import home_of
+from domain.intake.waiting import MOVED, Patience, pending
 from runtime.clock import now
 from runtime.handlers import stage
 from runtime.imaging.unpacking import ChildArchives
@@ -38,6 +41,8 @@ from runtime.imaging.unpacking import ChildArchives
 
 @stage
 def lambda_handler(given: AcceptRequestInput) -> Acceptance | UploadPending:
+    if home_of(given.event.detail.object.key, root_folders_from_env()) is not None:
+        return MOVED
     uploads = S3Storage.from_env("UPLOADS_BUCKET")
     patience = Patience(seconds=settings.number("UPLOAD_WAIT_SECONDS"))
     tombstones = DynamoTombstones.from_env()
@@ -54,6 +59,7 @@ def accepted(given: AcceptRequestInput, uploads: S3Storage) -> Acceptance:
         consent=consent_rules_from_env(),
         archives=ChildArchives(),
         captioner_id=captioner_from_env(),
+        names=names_from_env(),
         run_limits=run_limits_from_env(),
         tenant_jobs=DynamoTenantJobs.from_env(),
         quotas=quotas_from_env(),

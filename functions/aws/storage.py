@@ -82,20 +82,21 @@ class S3Storage:
         """Store the bytes, with the bucket's default encryption."""
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, version_id: str | None = None) -> None:
         """Copy an object within the bucket; readers see the whole copy or nothing."""
+        version = {} if version_id is None else {"VersionId": version_id}
+        found = {"Bucket": self._bucket, "Key": source, **version}
         try:
-            self._s3.copy_object(
-                Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
-            )
+            self._s3.copy_object(Bucket=self._bucket, Key=target, CopySource=found)
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 raise ObjectMissingError from error
             raise
 
-    def delete(self, key: str) -> None:
-        """Delete the object; do nothing when it does not exist."""
-        self._s3.delete_object(Bucket=self._bucket, Key=key)
+    def delete(self, key: str, version_id: str | None = None) -> None:
+        """Delete the object, or one version of it for good."""
+        version = {} if version_id is None else {"VersionId": version_id}
+        self._s3.delete_object(Bucket=self._bucket, Key=key, **version)
 
 
 def _version(answer: "dict[str, Any]") -> str | None:

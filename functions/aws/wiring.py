@@ -10,16 +10,19 @@ from aws import settings
 from aws.api_keys import DynamoApiKeys
 from aws.audit import DynamoAudit
 from aws.callbacks import StepFunctionsCallbacks
+from aws.clients import client
 from aws.consents import DynamoConsents
 from aws.dead_letters import SqsDeadLetters
 from aws.erasures import DynamoErasures
 from aws.executions import StepFunctionsExecutions
 from aws.exports import DynamoExports, S3Archives, S3Reader
 from aws.front_door import DynamoApprovals
+from aws.hub import hub_bucket_from_env
 from aws.jobs.table import DynamoJobs
 from aws.marks import marks_from_env
 from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
+from aws.people import CognitoPeople
 from aws.pictures import DynamoPictures
 from aws.rate_limit import RateLimiter
 from aws.signer import KmsSigner
@@ -137,8 +140,16 @@ def erasing_services() -> ErasingServices:
         models_versions=S3Versions.from_env("MODELS_BUCKET"),
         dead_letters=SqsDeadLetters.from_env(),
         pools=SageMakerWarmPools.from_env(),
+        people=CognitoPeople.from_env(),
+        hub_versions=hub_versions(),
         has_time=time_for(ERASING_SECONDS),
     )
+
+
+def hub_versions() -> S3Versions | None:
+    """Return the hub's bucket; None where the operator has named none."""
+    bucket = hub_bucket_from_env()
+    return None if bucket is None else S3Versions(bucket, client("s3"))
 
 
 def export_services(now: Callable[[], datetime]) -> ExportServices:
@@ -160,6 +171,7 @@ def export_services(now: Callable[[], datetime]) -> ExportServices:
         webhooks=DynamoWebhooks.from_env(),
         pictures=DynamoPictures.from_env(),
         approvals=DynamoApprovals.from_env(),
+        people=CognitoPeople.from_env(),
         log_retention_days=settings.number("LOG_RETENTION_DAYS"),
         now=now,
     )

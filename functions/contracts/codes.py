@@ -370,6 +370,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "eyes_hidden": CodeEntry(
+        "The eyes are closed or covered",
+        "The photo is used, but the eyes on it look closed or covered, as by sunglasses.",
+        "Photos with open eyes and without sunglasses show a person best.",
+        "nobody",
+        False,
+    ),
     "face_turned": CodeEntry(
         "The face is turned away",
         "The photo is used, but it shows the face from the side.",
@@ -896,6 +903,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "name_refused": CodeEntry(
+        "The request has a name that is not allowed",
+        "The operator lets nobody train a name that stands in the request.",
+        "Train under a word that names nobody. If the name is right, ask the operator.",
+        "owner",
+        False,
+    ),
     "unsafe_picture": CodeEntry(
         "The picture was withheld",
         "The endpoint's safety checker refused the picture.",
@@ -1090,6 +1104,27 @@ CODES: dict[str, CodeEntry] = {
         "This stack draws only with approved models, and nobody has approved this one.",
         "Somebody with the scope admin approves it: POST /v1/models/{id}:approve.",
         "owner",
+        False,
+    ),
+    "no_hub": CodeEntry(
+        "This stack has no hub",
+        "The operator has named no bucket to which models can be pushed (HubBucket).",
+        "Download the model's files, or ask the operator for a hub bucket.",
+        "operator",
+        False,
+    ),
+    "person_known": CodeEntry(
+        "This address has a sign-in already",
+        "Somebody of this or of another tenant signs in with it; a person belongs to one tenant.",
+        "Invite the person under another address, or ask them to leave their tenant first.",
+        "owner",
+        False,
+    ),
+    "no_user_pool": CodeEntry(
+        "People sign in elsewhere",
+        "The operator has named an issuer (OidcIssuer), so the stack has no user pool.",
+        "Add and remove people at that issuer; its claims name tenant and role.",
+        "operator",
         False,
     ),
     "key_has_ended": CodeEntry(

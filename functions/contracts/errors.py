@@ -145,6 +145,10 @@ class SweepFailedError(StageError):
     code = "sweep_failed"
 
 
+class TrackerRefusedError(StageError):
+    """MLflow did not take a run. Lambda tries again; no job waits for it."""
+
+
 class AdapterInvalidError(StageError):
     """The trained files do not match their manifest. Final: nothing is published."""
 

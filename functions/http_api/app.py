@@ -25,7 +25,9 @@ from aws.front_door import (
     S3Signer,
     StatesRedriver,
 )
+from aws.hub import S3Hub
 from aws.models import DynamoModels
+from aws.people import CognitoPeople
 from aws.pictures import DynamoPictures, SqsPictureQueue
 from aws.quotas import quotas_from_env
 from aws.storage import S3Storage
@@ -54,11 +56,13 @@ def _services() -> Services:
         audit=DynamoAudit.from_env(),
         eraser=LambdaEraser.from_env(),
         keys=DynamoApiKeys.from_env(),
+        people=CognitoPeople.from_env(),
         models=DynamoModels.from_env(),
         jobs=DynamoTenantJobs.from_env(),
         uploads=S3Storage.from_env("UPLOADS_BUCKET"),
         forms=S3Signer.from_env("UPLOADS_BUCKET"),
         documents=S3Storage.from_env("MODELS_BUCKET"),
+        hub=S3Hub.from_env(),
         links=S3Signer.from_env("MODELS_BUCKET"),
         approvals=DynamoApprovals.from_env(),
         aliases=DynamoAliases.from_env(),

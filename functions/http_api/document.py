@@ -51,7 +51,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
     operation["responses"].pop("422", None)
     if f"{method.upper()} {path}" in OPEN:
         operation["security"] = []
-    if "erasure" in operation["tags"]:
+    if "erasure" in operation["tags"] or path.endswith(":withdraw"):
         begun = operation["responses"]["200"] | {"description": "Accepted: the erasure goes on"}
         operation["responses"]["202"] = begun
     for status in sorted({*STATUS.values()}):
@@ -64,7 +64,8 @@ def _complete(path: str, method: str, operation: Json) -> None:
         operation["responses"][own]["content"]["application/json"] = {
             "schema": {"type": "object", "properties": {"message": {"type": "string"}}}
         }
-    if method == "post":
+    # Nobody's tenant remembers what a door for everybody was answered.
+    if method == "post" and f"POST {path}" not in OPEN:
         operation.setdefault("parameters", []).append(
             {
                 "name": "Idempotency-Key",

@@ -20,6 +20,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contracts.documents.api.callers import Caller
 from contracts.documents.api.problem import PROBLEM_TYPE, FieldProblem
 from domain.callers.calling import RefusedCallerError, caller_from
+from domain.ports.hub import NoHubError
+from domain.ports.people import NoUserPoolError
 from http_api.aws_callers import PREFIX, signed_caller, without_prefix
 from http_api.idempotency import Answer, once
 from http_api.mock import HEADER as MOCK_HEADER
@@ -32,7 +34,7 @@ from http_api.services import Services
 
 logger = Logger()
 MOCK_WRITES = re.compile(
-    r"/v1/(uploads(/.*)?|models(/[^/]+/pictures)?|pictures/.*|images/.*|jobs/.*)"
+    r"/v1/(uploads(/.*)?|models(/[^/]+(/pictures|:push))?|pictures/.*|images/.*|jobs/.*|members)"
 )
 """What a mock key may write to, because its stores for it are made up."""
 OPEN = frozenset({"GET /v1/openapi.json", "POST /v1/takedowns", "GET /v1/takedowns/{case_id}"})
@@ -147,6 +149,8 @@ class Front:
         """Answer every error in our words; Powertools looks for an exception's own class first."""
         on: Any = self.resolver.exception_handler  # Powertools gives it no types
         on(ApiError)(lambda error: response(error, self._request_id()))
+        on(NoHubError)(lambda _error: response(ApiError("no_hub"), self._request_id()))
+        on(NoUserPoolError)(lambda _error: response(ApiError("no_user_pool"), self._request_id()))
         on(RefusedCallerError)(lambda error: response(ApiError(error.code), self._request_id()))
         on(RequestValidationError)(self._invalid)
         on(RequestUnsupportedContentType)(lambda _error: response(NO_BODY, self._request_id()))

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from contracts.codes import CODES
 from contracts.documents.api.aliases import Alias, Figures, Version
+from contracts.documents.api.members import MemberRole, MemberView
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.audit import AuditEntry
 from contracts.documents.consent_record import ConsentRecord
@@ -37,6 +38,7 @@ UPLOAD = "mock-upload"
 ADDRESS = "https://mock.invalid"
 """A name that can never be resolved (RFC 2606)."""
 
+MOCK_MEMBER = "00000000-0000-4000-8000-000000000000"
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
 PLAIN: tuple[Status, ...] = ("succeeded", "starting", "processing", "canceled")
 
@@ -187,10 +189,10 @@ class MockBucket:
     def write(self, key: str, body: bytes, content_type: str = "") -> None:
         """Forget it."""
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, version_id: str | None = None) -> None:
         """Forget it."""
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, version_id: str | None = None) -> None:
         """Forget it."""
 
 
@@ -284,6 +286,41 @@ class MockConsents:
         """Nothing is there to be taken back."""
 
 
+class MockHub:
+    """A hub that keeps nothing."""
+
+    def copy(self, source: str, target: str) -> None:
+        """Forget it."""
+
+    def uri(self, prefix: str) -> str:
+        """Return an address that leads nowhere."""
+        return f"s3://{TENANT}/{prefix}"
+
+
+class MockPeople:
+    """Nobody signs in: a mock key sees no real person, and whom it invites is forgotten."""
+
+    def of(self, _tenant: str) -> list[MemberView]:
+        """There are none."""
+        return []
+
+    def find(self, _tenant: str, _member_id: str) -> MemberView | None:
+        """There is none."""
+        return None
+
+    def invite(self, tenant: str, email: str, role: MemberRole) -> MemberView:
+        """Return a person who gets no e-mail."""
+        del tenant
+        made = {"email": email, "role": role, "status": "invited", "created_at": MADE_AT}
+        return MemberView.model_validate(made | {"id": MOCK_MEMBER})
+
+    def give_role(self, member_id: str, role: MemberRole) -> None:
+        """There is nobody."""
+
+    def remove(self, member_id: str) -> None:
+        """There is nobody."""
+
+
 class MockExports:
     """Nothing was exported; a mock key sees no real archive."""
 
@@ -328,6 +365,8 @@ def mocked(services: Services, tenant: str) -> Services:
         eraser=MockEraser(),
         takedowns=MockTakedowns(),
         consents=MockConsents(),
+        people=MockPeople(),
+        hub=MockHub(),
         exports=MockExports(),
         exporter=MockExporter(),
         models=MockModels(),

@@ -18,6 +18,9 @@ STATUS: dict[str, HTTPStatus] = {
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "invalid_call": HTTPStatus.UNPROCESSABLE_ENTITY,
     "key_has_ended": HTTPStatus.CONFLICT,
+    "person_known": HTTPStatus.CONFLICT,
+    "no_user_pool": HTTPStatus.CONFLICT,
+    "no_hub": HTTPStatus.CONFLICT,
     **dict.fromkeys(
         ("consent_missing", "consent_not_enough", "consent_expired"),
         HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -23,7 +23,9 @@ from domain.ports.front_door import (
     Signer,
     TenantJobs,
 )
+from domain.ports.hub import Hub
 from domain.ports.models import Models
+from domain.ports.people import People
 from domain.ports.storage import Storage
 from domain.ports.takedown import Decider, TakedownCases
 from domain.pricing.prices import PUBLISHED, PriceTable
@@ -69,12 +71,14 @@ class Services:
     audit: AuditTrail
     eraser: Eraser
     keys: ApiKeys
+    people: People
     models: Models
     jobs: TenantJobs
     uploads: Storage
     forms: Signer
     documents: Storage
     """The models bucket."""
+    hub: Hub
     links: Signer
     """Signs for the models bucket."""
     approvals: Approvals

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aws import settings
+from aws.clients import client
 from aws.consent import text_version_from_env
 from contracts.shared.consent_texts import VALID_DAYS
 from contracts.shared.limits import MIN_PHOTOS
@@ -33,13 +34,14 @@ ALLOWED = (
     "style-src 'self'",
     "img-src 'self' blob: {buckets}",
     "media-src 'self' blob:",
-    "connect-src 'self' {buckets}",
+    "connect-src 'self' {buckets}{pool}",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
 )
-"""Content-Security-Policy: photos go to the stack's own buckets, and nothing anywhere else."""
+"""Content-Security-Policy: photos go to the stack's own buckets, passwords to its user pool, and
+nothing anywhere else."""
 
 
 @stage
@@ -76,12 +78,26 @@ def _settings() -> str:
             "consent_days": VALID_DAYS,
             "photo_retention_days": settings.number("PHOTO_RETENTION_DAYS"),
             "min_photos": MIN_PHOTOS,
+            "people": _people(),
         }
     )
 
 
+def _people() -> dict[str, str] | None:
+    """Return where people sign in; None where the stack has no user pool."""
+    app = settings.optional("USER_POOL_CLIENT_ID")
+    return None if app is None else {"url": f"{pool_url()}/", "client": app}
+
+
+@cache
+def pool_url() -> str:
+    """Return the address of Cognito in this Region, which the pages ask without any right."""
+    return str(client("cognito-idp").meta.endpoint_url)
+
+
 def _answer(status: int, headers: dict[str, str], body: str = "") -> dict[str, Any]:
-    policy = "; ".join(ALLOWED).format(buckets=settings.text("STUDIO_BUCKETS"))
+    pool = f" {pool_url()}" if settings.optional("USER_POOL_CLIENT_ID") else ""
+    policy = "; ".join(ALLOWED).format(buckets=settings.text("STUDIO_BUCKETS"), pool=pool)
     safe = {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",

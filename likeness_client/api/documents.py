@@ -4,6 +4,7 @@ from contracts.documents.api.aliases import NewAlias, NewRating, Promotion
 from contracts.documents.api.estimates import NewEstimate
 from contracts.documents.api.exports import NewExport
 from contracts.documents.api.keys import NewKey, Rotation
+from contracts.documents.api.members import NewMember, NewRole
 from contracts.documents.api.models import NewApproval
 from contracts.documents.api.pictures import NewPicture, OpenAiImages
 from contracts.documents.api.uploads import FileToUpload, MoreFiles, NewTraining, NewUpload
@@ -19,8 +20,10 @@ __all__ = [
     "NewEstimate",
     "NewExport",
     "NewKey",
+    "NewMember",
     "NewPicture",
     "NewRating",
+    "NewRole",
     "NewTakedown",
     "NewTraining",
     "NewUpload",

@@ -31,8 +31,10 @@ BESIDE_THE_STATES = {
     "publish_status",
     "studio",
     "find_marked_model",
+    "log_experiment",
     "decide_takedown",
     "watch_takedowns",
+    "move_upload",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 

@@ -62,3 +62,12 @@ def test_the_templates_filters_wait_for_the_files_that_are_written() -> None:
     starting = set(re.findall(r"suffix: \{ equals-ignore-case: /?([^ }]+) \}", template))
     settings = {AVATAR_FILE, TOML_SUFFIX, *YAML_SUFFIXES}
     assert starting == {layout.REQUEST_FILE, *settings, *ARCHIVE_SUFFIXES}
+
+
+def test_files_at_the_root_are_all_but_those_in_our_folders() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    (folders,) = re.findall(r"anything-but: \{ prefix: \[([^\]]+)\]", template)
+    assert [one.strip().rstrip("/") for one in folders.split(",")] == list(layout.OWN_FOLDERS)
+    denied = re.search(r"Sid: NotFromOurFolders(.+?)- \{ Effect", template, re.DOTALL)
+    assert denied is not None
+    assert re.findall(r"Arn\}/(\w+)/\*", denied[1]) == list(layout.OWN_FOLDERS)

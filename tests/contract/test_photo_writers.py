@@ -120,6 +120,10 @@ FUNCTIONS = {
     ("publishing.store", "copy"): Writer(1, "weights", "models"),
     ("publishing.store", "write"): Writer(1, "weights", "models"),
     # what the others write with; each Storage is one bucket
+    # what an operator's tools put at the root, and what owners push to an operator's own bucket
+    ("root_folders.move_newest", "copy"): Writer(1, "photos", "uploads"),
+    ("models.push_model", "copy"): Writer(1, "weights", "caller"),
+    ("hub.S3Hub.copy", "copy_object"): Writer(1, "given", "caller"),
     ("storage.S3Storage.copy", "copy_object"): Writer(1, "given", "uploads"),
     ("storage.S3Storage.write", "put_object"): Writer(1, "given", "uploads"),
     ("storage.write_document", "write"): Writer(1, "text", "models"),

@@ -86,8 +86,9 @@ def plain(path: str) -> str:
 
 def test_only_one_file_speaks_to_the_api_and_its_calls_are_used() -> None:
     speaking = {name for name, text in SCRIPTS.items() if "fetch(" in text}
-    assert speaking == {"api.js", "app.js", "words.js"}  # the latter two read the Studio's files
-    assert "/v1/" not in SCRIPTS["app.js"] + SCRIPTS["words.js"]
+    assert speaking == {"api.js", "app.js", "people.js", "words.js"}
+    # app.js and words.js read the Studio's files, people.js asks the user pool
+    assert "/v1/" not in SCRIPTS["app.js"] + SCRIPTS["words.js"] + SCRIPTS["people.js"]
     names = re.findall(r'^  (\w+): \["', SCRIPTS["api.js"], re.MULTILINE)
     used = set(re.findall(r'call\("(\w+)"', "".join(SCRIPTS.values())))
     assert used <= set(names)

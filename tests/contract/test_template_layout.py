@@ -47,7 +47,9 @@ LAYOUT = {
         layout.captioner_prefix("c"),
         layout.safety_prefix("s"),
         layout.speeds_key("b"),
+        layout.names_key("n"),
     },
+    "HubBucket": {layout.hub_prefix("t", "m")},
 }
 """A key of each folder at the top of each bucket."""
 
@@ -108,6 +110,10 @@ def test_every_key_of_the_layout_lies_in_a_folder_that_a_bucket_has() -> None:
     made = {maker(*"x" * len(inspect.signature(maker).parameters)) for maker in makers.values()}
     folders = {key.split("/")[0] for key in made}
     assert folders <= {folder for found in TOP_FOLDERS.values() for folder in found}
+
+
+def test_no_folder_of_ours_can_be_given_to_a_tenant() -> None:
+    assert set(layout.OWN_FOLDERS) == TOP_FOLDERS["UploadsBucket"]
 
 
 @pytest.mark.parametrize("bucket", LAYOUT)

@@ -11,6 +11,7 @@ TRAINER, SERVER = "settings-trainer", "settings-server"
 REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
 CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "ours-2"
+NAMES = "figures"
 MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks"
 """The test's own secret has this ARN with six characters more, which Secrets Manager chooses."""
 
@@ -60,6 +61,7 @@ CHANGED = {
     "ModelWork": "4000",
     "TenantWeights": "acme=4,globex=0.5",
     "BlockedWords": "famous person,naked",
+    "BlockedNamesId": NAMES,
     "ServingFront": "off",
     "DrainSeconds": "7",
     "Watermark": "off",
@@ -70,6 +72,8 @@ CHANGED = {
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
     "UploadWaitSeconds": "44",
+    "RootFolders": "*-dataset=acme",
+    "HubBucket": "our-model-hub",
     "PhotoRetentionDays": "12",
     "PhotosAfterTrainingHours": "13",
     "RequireConsent": "false",
@@ -95,6 +99,7 @@ CHANGED = {
     "AuditRetentionDays": "500",
     "QueueAgeAlarmSeconds": "1234",
     "AdapterCostAlarmUsd": "2.5",
+    "MlflowTracking": "http://localhost:5000",
 }
 
 STAYING = {
@@ -180,6 +185,7 @@ def in_server(arrived: Arrived) -> dict[str, object]:
         "ContentCredentials": server["LIKENESS_CONTENT_CREDENTIALS"],
         "VisibleLabel": server["LIKENESS_VISIBLE_LABEL"],
         "MarksSecretArn": server["LIKENESS_MARKS_SECRET"],
+        "BlockedNamesId": server["LIKENESS_NAMES_URI"].split("/")[4].removesuffix(".txt"),
         "SafetyCheckerId": server["LIKENESS_SAFETY_URI"].split("/")[4],
         "TritonLogVerbose": server["SAGEMAKER_TRITON_LOG_VERBOSE"],
         "ModelLoadThreads": server["SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT"],
@@ -197,6 +203,8 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "RequireConsent": accept["REQUIRE_CONSENT"],
         "ConsentTextVersion": accept["CONSENT_TEXT_VERSION"],
         "UploadWaitSeconds": accept["UPLOAD_WAIT_SECONDS"],
+        "HubBucket": arrived.functions["http_api"]["HUB_BUCKET"],
+        "RootFolders": arrived.functions["move_upload"]["ROOT_FOLDERS"],
         "PhotoRetentionDays": accept["PHOTO_RETENTION_DAYS"],
         "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
             "PHOTOS_AFTER_TRAINING_HOURS"
@@ -226,6 +234,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
         "EndpointMaxInstances": arrived.functions["reap_endpoint"]["ENDPOINT_MAX_INSTANCES"],
         "EndpointWaitingRequests": arrived.functions["reap_endpoint"]["ENDPOINT_WAITING_REQUESTS"],
+        "MlflowTracking": arrived.functions["log_experiment"]["MLFLOW_TRACKING"],
     }
 
 

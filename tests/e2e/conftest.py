@@ -17,7 +17,7 @@ from local import deployment, sagemaker
 from local.cloud.paths import ROOT
 from local.cloud.server import serve
 from local.demo.subscriber import Subscriber
-from local.demo.upload import BASES_BUCKET
+from local.demo.upload import BASES_BUCKET, TENANT
 from local.sagemaker.container.images import python_program
 from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
 from tests.e2e.stack import BASE_ID, SEVERAL_GPUS, Stack
@@ -73,8 +73,9 @@ def stack(base: Path) -> Iterator[Stack]:
     with serve() as cloud:
         cloud.client("s3").create_bucket(Bucket=BASES_BUCKET)
         add_base(base, f"s3://{BASES_BUCKET}", cloud.environment())
-        two_gpus = {"AllowedInstanceTypes": SEVERAL_GPUS, "TrainerProcesses": "2"}
-        outputs = deployment.deploy(cloud, BaseId=BASE_ID, **two_gpus)
+        changed = {"AllowedInstanceTypes": SEVERAL_GPUS, "TrainerProcesses": "2"}
+        changed |= {"RootFolders": f"*-dataset={TENANT}"}
+        outputs = deployment.deploy(cloud, BaseId=BASE_ID, **changed)
         yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
 
 

@@ -16,6 +16,13 @@ def code_of(stack: Stack, upload: str) -> str:
     return str(stack.subscriber.receive(WORKFLOW_SECONDS, upload)["code"])
 
 
+def at_root(stack: Stack, folder: str, files: dict[str, bytes]) -> None:
+    """Put files into a folder at the bucket's root, as tools do that know no tenants."""
+    s3, bucket = stack.cloud.client("s3"), stack.outputs["UploadsBucketName"]
+    for name, body in files.items():
+        s3.put_object(Bucket=bucket, Key=f"{folder}/{name}", Body=body)
+
+
 @pytest.fixture
 def short_wait(stack: Stack) -> Iterator[None]:
     """Let the S3 door wait for seconds, not for minutes."""
@@ -27,7 +34,7 @@ def short_wait(stack: Stack) -> Iterator[None]:
 
 @pytest.mark.usefixtures("quick_training", "short_wait")
 def test_each_upload_starts_once_or_is_told_why_not(stack: Stack) -> None:
-    people = [photos(seed, 5) for seed in range(60, 67)]
+    *people, rooted = [photos(seed, 5) for seed in range(60, 68)]
     toml = {f"2_zwx person/{name}": body for name, body in people[0].items()}
     both = {f"2_zwx person/{name}": body for name, body in people[1].items()}
     zip_of = {f"2_zwx person/{name}": body for name, body in people[2].items()}
@@ -38,15 +45,21 @@ def test_each_upload_starts_once_or_is_told_why_not(stack: Stack) -> None:
     stack.put("late-zip", {"Photos of Jo.ZIP": zipped({**CONSENT, **zip_of})})
     stack.put("late-tar", {"photos.tar.gz": tarred(people[3])})
     stack.put("late-pair", {"photos.zip": zipped(people[4])})
+    at_root(stack, "late-dataset", {**CONSENT, "kohya.toml": TOML})
     time.sleep(3)  # the executions have looked once
+    at_root(stack, "late-dataset", {f"2_zwx person/{name}": body for name, body in rooted.items()})
     stack.put("late-toml", toml)
     stack.put("late-two", both)
     stack.put("late-case", people[5])
     stack.put("late-pair", {"request.json": small()})
-    started = ("late-toml", "late-case", "late-two", "late-zip", "late-pair")
+    started = ("late-toml", "late-case", "late-two", "late-zip", "late-pair", "late-dataset")
     refused = {"late-never": "too_few_photos", "late-tar": "invalid_request"}
     codes = {upload: code_of(stack, upload) for upload in (*started, *refused)}
     assert codes == {**dict.fromkeys(started, "ready"), **refused}
+
+    bucket = stack.outputs["UploadsBucketName"]
+    left = stack.cloud.client("s3").list_object_versions(Bucket=bucket, Prefix="late-dataset/")
+    assert not left.get("Versions"), "all of it lies among the tenant's uploads"
 
     stack.put("late-never", people[6])  # too late: the settings start it when they come again
     stack.put("late-never", {"request.json": small(seed=2)})

@@ -11,19 +11,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from contracts.shared.layout import checkpoints_prefix
+from contracts.shared.layout import checkpoints_prefix, names_key
 from contracts.shared.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber
 from local.demo.upload import put_base
 from serving.safety_folder import FILES
+from tests.cloud import eventually
 from tests.e2e.changed_settings import (
     BASES_BUCKET,
     CAPTIONER,
     CHANGED,
     CHECKER,
     MARKS_SECRET,
+    NAMES,
     STACK,
     STAYING,
     STAYING_STACK,
@@ -34,6 +36,7 @@ from tests.e2e.changed_settings import (
     in_server,
 )
 from tests.e2e.stack import SMALL, Stack, photos
+from tests.fakes.mlflow import MlflowMemory, mlflow_server
 from tests.fakes.recorded_resources import recorded
 from tests.fakes.settings_server import REPORT
 from tests.fakes.settings_trainer import SEEN_FILE
@@ -49,6 +52,7 @@ class Deployed(NamedTuple):
     parameters: Mapping[str, str]
     upload: str
     recorded: Mapping[str, Mapping[str, Any]]
+    mlflow: MlflowMemory
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +61,11 @@ def deployed(stack: Stack, base: Path) -> Iterator[Deployed]:
     put_base(cloud, base, BASES_BUCKET)
     put_folders(cloud)
     values = CHANGED | {"MarksSecretArn": make_secret(cloud)}
-    with recorded("AWS::Budgets::Budget") as resources:
+    with recorded("AWS::Budgets::Budget") as resources, mlflow_server() as (address, mlflow):
+        values |= {"MlflowTracking": address}
         outputs = deployment.deploy(cloud, STACK, **values)
         changed = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
-        yield Deployed(changed, values, "first", resources)
+        yield Deployed(changed, values, "first", resources, mlflow)
         empty(cloud, outputs)
         delete(cloud, STACK)
 
@@ -73,10 +78,11 @@ def make_secret(cloud: Cloud) -> str:
 
 
 def put_folders(cloud: Cloud) -> None:
-    """Put a captioner and a safety checker where the changed stack expects them."""
+    """Put captioner, safety checker and list of names where the changed stack expects them."""
     files = [f"captioners/{CAPTIONER}/config.json", *(f"safety/{CHECKER}/{name}" for name in FILES)]
-    for key in files:
-        cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=b"{}")
+    bodies = dict.fromkeys(files, b"{}") | {names_key(NAMES): b"Famous Person"}
+    for key, body in bodies.items():
+        cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=body)
 
 
 def delete(cloud: Cloud, stack: str) -> None:
@@ -109,6 +115,10 @@ def test_every_changed_setting_arrives(deployed: Deployed) -> None:
     }
     assert {name: str(value) for name, value in places.items()} == deployed.parameters
     assert arrived.checker == sorted(FILES)
+    job_id = stack.record(deployed.upload).job_id
+    (run,) = eventually(lambda: list(deployed.mlflow.runs.values()))
+    assert run["tags"]["job_id"] == job_id
+    assert deployed.mlflow.experiments == {STACK: "1"}
     estimate = stack.record(deployed.upload).estimate
     assert estimate is not None
     own_price = float(CHANGED["TrainingPriceUsdPerHour"])

@@ -153,7 +153,9 @@ class MemoryVersions:
 
     def held(self, prefix: str) -> Held:
         versions = sum(
-            len(found) + (key in self.storage.deleted)
+            len(found)
+            - sum(gone == key for gone, _ in self.storage.gone)
+            + (key in self.storage.deleted)
             for key, found in self.storage.versions.items()
             if key.startswith(prefix)
         )
@@ -166,8 +168,8 @@ class MemoryVersions:
         self.unfinished = [key for key in self.unfinished if not key.startswith(prefix)]
 
     def purge_older(self, key: str) -> None:
-        if key in self.storage.versions:
-            self.storage.versions[key] = self.storage.versions[key][-1:]
+        for number in range(1, len(self.storage.versions.get(key, []))):
+            self.storage.forget_version(key, number)
 
     def keys(self, prefix: str) -> list[str]:
         return [key for key in self.storage.versions if key.startswith(prefix)]

@@ -16,6 +16,8 @@ class MemoryStorage:
         self._bucket = bucket
         self.versions: dict[str, list[bytes]] = {}
         self.deleted: set[str] = set()
+        self.gone: set[tuple[str, int]] = set()
+        """Versions that were deleted for good."""
         self.stored: dict[str, datetime] = {}
         """When each key was written: each write is a second after the one before."""
 
@@ -23,10 +25,20 @@ class MemoryStorage:
     def objects(self) -> dict[str, bytes]:
         """The newest bytes under each key."""
         return {
-            key: versions[-1]
-            for key, versions in sorted(self.versions.items())
-            if key not in self.deleted
+            key: self.versions[key][newest - 1]
+            for key in sorted(self.versions)
+            if key not in self.deleted and (newest := self._newest(key)) is not None
         }
+
+    def forget_version(self, key: str, number: int) -> None:
+        """Delete a version's bytes for good; the other versions keep their ids."""
+        self.gone.add((key, number))
+        self.versions[key][number - 1] = b""
+
+    def _newest(self, key: str) -> int | None:
+        """Return the id of the newest version that is left."""
+        left = [n for n in range(1, len(self.versions[key]) + 1) if (key, n) not in self.gone]
+        return left[-1] if left else None
 
     def uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
@@ -43,7 +55,7 @@ class MemoryStorage:
         body = self.objects.get(key)
         if body is None:
             return None
-        return StoredObject(key, _etag(body), len(body), str(len(self.versions[key])))
+        return StoredObject(key, _etag(body), len(body), str(self._newest(key)))
 
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
         return tuple(found for key in keys if (found := self.head(key)) is not None)
@@ -60,22 +72,28 @@ class MemoryStorage:
         self.stored[key] = FIRST_WRITE + timedelta(seconds=sum(map(len, self.versions.values())))
         self.deleted.discard(key)
 
-    def copy(self, source: str, target: str) -> None:
-        self.write(target, self._find(source, None))
+    def copy(self, source: str, target: str, version_id: str | None = None) -> None:
+        self.write(target, self._find(source, version_id))
 
-    def delete(self, key: str) -> None:
-        self.deleted.add(key)
+    def delete(self, key: str, version_id: str | None = None) -> None:
+        if version_id is None:
+            self.deleted.add(key)
+        elif int(version_id) <= len(self.versions.get(key, [])):
+            self.forget_version(key, int(version_id))
+            if self._newest(key) is None:
+                del self.versions[key]
+                self.gone = {(other, n) for other, n in self.gone if other != key}
 
     def _find(self, key: str, version_id: str | None) -> bytes:
         versions = self.versions.get(key, [])
         if version_id is not None:
             index = int(version_id) - 1
-            if index >= len(versions):
+            if index >= len(versions) or (key, index + 1) in self.gone:
                 raise ObjectMissingError
             return versions[index]
-        if not versions or key in self.deleted:
+        if key not in self.objects:
             raise ObjectMissingError
-        return versions[-1]
+        return self.objects[key]
 
 
 def _etag(body: bytes) -> str:

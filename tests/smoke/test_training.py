@@ -139,6 +139,12 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
     assert metrics is not None
     assert metrics.resumed_from_step >= 2
     assert broken.result(name).files == whole.result(name).files
+    losses = [
+        [(point.step, point.values["loss"]) for point in one.result(name).curve]
+        for one in (whole, broken)
+    ]
+    assert losses[0] == losses[1]
+    assert [step for step, _ in losses[0]] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("moment", ["class images:", "pictures of the base:"])

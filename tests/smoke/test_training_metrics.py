@@ -73,6 +73,16 @@ def test_a_training_reports_its_metrics(make_job_dir: MakeJobDir) -> None:
     for name in ("identity", "prompt_following"):
         assert [event.step for event in events.Scalars(f"samples/{name}")] == [2, 4]
 
+    points = {point.step: point.values for point in job_dir.result(with_images).curve}
+    always = {"loss", "learning_rate", "grad_norm", "images_per_second"}
+    measured = {"sample_identity", "sample_prompt_following"}
+    assert {step: set(values) for step, values in points.items()} == {
+        1: always, 2: always | measured, 3: always, 4: always | measured,
+    }  # fmt: skip
+    assert [value["loss"] for value in points.values()] == pytest.approx(
+        [event.value for event in events.Scalars("train/loss")]
+    )
+
     names = {name for name in job_dir.result(with_images).files if "/samples/" in name}
     wanted = {f"adapter/samples/step-{s:06d}-{n:02d}.png" for s in (2, 4) for n in range(3)}
     assert names == wanted

@@ -149,6 +149,7 @@ def finish(
         metrics=metrics,
         gate=report,
         photos=prepared.photos,
+        curve=trained.curve,
         failure=failure,
     )
     write_result(folder, result)

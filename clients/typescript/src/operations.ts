@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { AliasPage, AliasView, AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, ModelDetails, ModelFiles, ModelPage, MoreFiles, NewAlias, NewApproval, NewEstimate, NewExport, NewKey, NewPicture, NewRating, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Promotion, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AliasPage, AliasView, AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, MemberList, MemberRemoved, MemberView, ModelDetails, ModelFiles, ModelPage, ModelPushed, MoreFiles, NewAlias, NewApproval, NewEstimate, NewExport, NewKey, NewMember, NewPicture, NewRating, NewRole, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Promotion, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
@@ -37,6 +37,11 @@ export class Operations extends Transport {
   /** Cancel an order; what is being drawn for it is thrown away. `POST /v1/pictures/{picture_id}:cancel` */
   cancelPicture(pictureId: string, options: CallOptions = {}): Promise<PictureCanceled> {
     return this.ask<PictureCanceled>("POST", `/v1/pictures/${part(pictureId)}:cancel`, options);
+  }
+
+  /** Change what a person may do; it counts with the person's next token, within 15 minutes. `POST /v1/members/{member_id}:role` */
+  changeRole(memberId: string, body: NewRole, options: CallOptions = {}): Promise<MemberView> {
+    return this.ask<MemberView>("POST", `/v1/members/${part(memberId)}:role`, options, undefined, body);
   }
 
   /** Return what a training on so many photos would take and cost; nothing is stored or begun. `POST /v1/estimates` */
@@ -174,6 +179,11 @@ export class Operations extends Transport {
     return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options, { preset: options.preset, face_checks: options.face_checks, same_person_as: options.same_person_as });
   }
 
+  /** Make a sign-in for a person, who gets a first password by e-mail; it is good for a week. `POST /v1/members` */
+  inviteMember(body: NewMember, options: CallOptions = {}): Promise<MemberView> {
+    return this.ask<MemberView>("POST", "/v1/members", options, undefined, body);
+  }
+
   /** Return the tenant's aliases with what was measured of their versions. `GET /v1/aliases` */
   listAliases(options: CallOptions = {}): Promise<AliasPage> {
     return this.ask<AliasPage>("GET", "/v1/aliases", options);
@@ -209,6 +219,11 @@ export class Operations extends Transport {
     return this.ask<KeyList>("GET", "/v1/keys", options);
   }
 
+  /** Return the tenant's people, with what each may do. `GET /v1/members` */
+  listMembers(options: CallOptions = {}): Promise<MemberList> {
+    return this.ask<MemberList>("GET", "/v1/members", options);
+  }
+
   /** Return the tenant's models, the newest first. `GET /v1/models` */
   listModels(options: { limit?: number; after?: string } & CallOptions = {}): Promise<ModelPage> {
     return this.ask<ModelPage>("GET", "/v1/models", options, { limit: options.limit, after: options.after });
@@ -239,6 +254,11 @@ export class Operations extends Transport {
     return this.ask<AliasView>("POST", `/v1/aliases/${part(alias)}:promote`, options, undefined, body);
   }
 
+  /** Copy a model's files into its own folder of the operator's hub bucket. The folder is `models/<tenant>/<model>/`, laid out as a repository of Hugging Face's hub, with the model card as README.md. Another push replaces it, and the model's erasure deletes it. `POST /v1/models/{model_id}:push` */
+  pushModel(modelId: string, options: CallOptions = {}): Promise<ModelPushed> {
+    return this.ask<ModelPushed>("POST", `/v1/models/${part(modelId)}:push`, options);
+  }
+
   /** Say how much an order's pictures look like the subject; the newest rating counts. `POST /v1/pictures/{picture_id}:rate` */
   ratePicture(pictureId: string, body: NewRating, options: CallOptions = {}): Promise<PictureView> {
     return this.ask<PictureView>("POST", `/v1/pictures/${part(pictureId)}:rate`, options, undefined, body);
@@ -257,6 +277,11 @@ export class Operations extends Transport {
   /** Remove an alias and its figures; the models stay. The answer has the last figures. `DELETE /v1/aliases/{alias}` */
   removeAlias(alias: string, options: CallOptions = {}): Promise<AliasView> {
     return this.ask<AliasView>("DELETE", `/v1/aliases/${part(alias)}`, options);
+  }
+
+  /** Delete a person's sign-in; a token that was given out ends within 15 minutes. `DELETE /v1/members/{member_id}` */
+  removeMember(memberId: string, options: CallOptions = {}): Promise<MemberRemoved> {
+    return this.ask<MemberRemoved>("DELETE", `/v1/members/${part(memberId)}`, options);
   }
 
   /** Remove a webhook; nothing more is sent to it. `DELETE /v1/webhooks/{webhook_id}` */

@@ -120,7 +120,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people";
 }
 
 /** Answer of request_erasure. */
@@ -375,6 +375,28 @@ export interface Me {
   tenant: string;
 }
 
+/** The tenant's people, the newest first. */
+export interface MemberList {
+  data: Array<MemberView>;
+  object: "list";
+}
+
+/** Answer of `DELETE /v1/members/{id}`. */
+export interface MemberRemoved {
+  id: string;
+  object: "removal";
+}
+
+/** One person of the tenant. */
+export interface MemberView {
+  created_at: string;
+  email: string;
+  id: string;
+  object: "member";
+  role: "owner" | "member" | "viewer";
+  status: "invited" | "active" | "disabled";
+}
+
 /** One model with what the registry knows of it. */
 export interface ModelDetails {
   /** Null: nobody of the tenant has decided yet. */
@@ -416,6 +438,16 @@ export interface ModelPage {
   /** Send it as `after` for the next page; null: this is the last page. */
   next?: string | null;
   object: "list";
+}
+
+/** A model's folder in the operator's hub, laid out as Hugging Face's repositories are. */
+export interface ModelPushed {
+  files: number;
+  id: string;
+  object: "push";
+  pushed_at: string;
+  /** The folder: `README.md` is the model card, beside it the files of each tool. */
+  uri: string;
 }
 
 /** One model. */
@@ -473,6 +505,12 @@ export interface NewKey {
   scopes: Array<"read" | "train" | "draw" | "erase" | "admin" | "operate">;
 }
 
+/** Body of `POST /v1/members`. */
+export interface NewMember {
+  email: string;
+  role?: "owner" | "member" | "viewer";
+}
+
 /** Body of `POST /v1/models/{id}/pictures`; the fields are those of PictureArguments. */
 export interface NewPicture {
   /** Number of the text encoders' last layers that are left out. */
@@ -512,6 +550,11 @@ export interface NewPicture {
 export interface NewRating {
   /** How much the pictures look like the subject: 1, not at all, to 5. */
   stars: number;
+}
+
+/** Body of `POST /v1/members/{id}:role`. */
+export interface NewRole {
+  role: "owner" | "member" | "viewer";
 }
 
 /** Body of `POST /v1/takedowns`. */

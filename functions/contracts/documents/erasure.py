@@ -32,6 +32,7 @@ Store = Literal[
     "training output",
     "packages in the making",
     "packaged models",
+    "pushed models",
     "endpoint memory and disk",
     "warm pools",
     "dead letters",
@@ -40,10 +41,12 @@ Store = Literal[
     "upload rows",
     "notice rows",
     "api rows",
+    "people",
 ]
 """What erasure empties. "endpoint memory and disk" counts the models with a marker in S3, at which
-every server looks; "warm pools" those that a training of the subject had left. "data exports" are
-all archives of the tenant, whatever is erased of it: a copy may hold it."""
+every server looks; "warm pools" those that a training of the subject had left; "people" the
+sign-ins of a tenant. "data exports" are all archives of the tenant, whatever is erased of it: a
+copy may hold it."""
 
 STORES: tuple[Store, ...] = Store.__args__  # type: ignore[attr-defined]
 

@@ -50,6 +50,10 @@ class ReportStored(ObjectCreated):
         return self.detail.object.key.split("/")[1]
 
 
+class FileStored(ObjectCreated):
+    """The same event of a file at the bucket's root: input of move_upload."""
+
+
 class AcceptRequestInput(Document):
     """Input of AcceptRequest."""
 

@@ -248,6 +248,17 @@ class TrainingMetrics(Document):
     """Step at which the loss was not a number; the adapter comes from the checkpoint before it."""
 
 
+class CurvePoint(Document):
+    """What was measured after one step, under the names of MetricDefinitions."""
+
+    step: Annotated[int, Field(ge=0)]
+
+    values: dict[str, float]
+    """``loss``, ``learning_rate``, ``grad_norm``, ``images_per_second``; with validation images
+    ``sample_identity`` and ``sample_prompt_following`` too. Of steps before an interruption only
+    the loss is known."""
+
+
 class TrainingFailure(Document):
     """Why a task has no adapter."""
 
@@ -284,6 +295,10 @@ class TrainingResult(Document):
     gate: GateReport | None = None
 
     photos: tuple[PhotoVerdict, ...] = ()
+
+    curve: tuple[CurvePoint, ...] = ()
+    """About a hundred points of the training. Empty: nothing was trained, or the result is from
+    before 2026-12."""
 
     failure: TrainingFailure | None = None
 

@@ -53,6 +53,9 @@ REQUEST_FILE = "request.json"
 ACCEPTED_PREFIX = "accepted/"
 """Prefix of every job's normalised photos."""
 
+OWN_FOLDERS = ("accepted", "answers", "exports", "takedowns", "tenants", "unpacked")
+"""Folders at the root that are ours; any other is a client's, who knows no tenants."""
+
 
 def tenant_prefix(tenant: str) -> str:
     """Prefix of everything that a tenant has put into the uploads bucket."""
@@ -290,6 +293,11 @@ def safety_prefix(checker_id: str) -> str:
     return f"safety/{checker_id}/"
 
 
+def names_key(list_id: str) -> str:
+    """Key in the bases bucket of a list of names that nobody may train or draw with."""
+    return f"names/{list_id}.txt"
+
+
 def staging_key(job_id: str) -> str:
     """Key of a package that is not published yet."""
     return f"staging/{job_id}.tar.gz"
@@ -313,6 +321,11 @@ def disabled_model_key(job_id: str) -> str:
 def training_output_prefix(plan_id: str) -> str:
     """Prefix in OutputDataConfig's S3OutputPath."""
     return f"training/{plan_id}/output/"
+
+
+def hub_prefix(tenant: str, model_id: str) -> str:
+    """Prefix of a pushed model in the operator's hub: no word of a user is in it."""
+    return f"models/{tenant}/{model_id}/"
 
 
 ERASED_PREFIX = "erased/"

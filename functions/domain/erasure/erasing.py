@@ -41,7 +41,7 @@ def erase_stores(subject: ErasureSubject, services: ErasingServices) -> StoresEr
     Without time for all, the rest waits for the next call.
     """
     reach = reach_of(subject, services)
-    places = list(places_of(reach, services))
+    places = [*places_of(reach, services), *pushed_places(reach, services)]
     count_first(reach, places, services)
     for place in places:
         if not services.has_time():
@@ -93,6 +93,7 @@ def rows_in(reach: Reach, services: ErasingServices) -> "Counter[Store]":
             "notice rows": sum(record.notice_id is not None for record in reach.records),
             "upload rows": len(reach.uploads),
             "api rows": services.erasures.count_api_rows(names_of(reach)),
+            "people": services.people.count(reach.subject.tenant) if reach.is_tenant else 0,
         }
     )
 
@@ -123,6 +124,14 @@ def places_of(reach: Reach, services: ErasureServices) -> Iterator[Place]:
         whole = is_whole(plan_id, reach.job_ids, services.models)
         prefixes = whole_plan(plan_id) if whole else part_of_plan(plan_id, reach, services)
         yield from (Place(store, models, prefix) for store, prefix in prefixes)
+
+
+def pushed_places(reach: Reach, services: ErasingServices) -> Iterator[Place]:
+    """Yield the models' folders in the operator's hub, where there is one."""
+    if services.hub_versions is not None:
+        for job_id in reach.job_ids:
+            pushed = layout.hub_prefix(reach.subject.tenant, job_id)
+            yield Place("pushed models", services.hub_versions, pushed)
 
 
 def uploaded_places(reach: Reach, services: ErasureServices) -> Iterator[Place]:
@@ -234,6 +243,8 @@ def release_pools(reach: Reach, services: ErasingServices) -> None:
 
 def forget_rows(reach: Reach, services: ErasingServices) -> None:
     """Delete the rows; those that lead to others come last."""
+    if reach.is_tenant:
+        services.people.forget(reach.subject.tenant)
     services.erasures.forget_api_rows(names_of(reach))
     for job_id in reach.models:
         services.erasures.forget_model(reach.subject.tenant, job_id)

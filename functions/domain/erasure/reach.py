@@ -33,6 +33,11 @@ class Reach:
     """Ids of the models that have a row."""
 
     @property
+    def is_tenant(self) -> bool:
+        """Whether the whole tenant goes."""
+        return self.subject.kind == "tenant"
+
+    @property
     def job_ids(self) -> tuple[str, ...]:
         """Ids of the trainings, also of those of which only the model's row is left."""
         return tuple(dict.fromkeys((*(r.job_id for r in self.records), *self.models)))

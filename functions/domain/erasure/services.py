@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from domain.ports.callbacks import Callbacks
 from domain.ports.erasure import DeadLetters, Erasures, Executions, VersionedBucket, WarmPools
 from domain.ports.jobs import Jobs
+from domain.ports.people import TenantPeople
 from domain.ports.storage import Storage
 from domain.ports.trainer import Trainer
 
@@ -37,5 +38,8 @@ class ErasingServices(ErasureServices):
 
     dead_letters: DeadLetters
     pools: WarmPools
+    people: TenantPeople
+    hub_versions: VersionedBucket | None
+    """The hub's bucket; None: the stack has none."""
     has_time: Callable[[], bool] = lambda: True
     """Asked before each training's data: whether there is time for it."""

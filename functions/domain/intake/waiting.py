@@ -23,6 +23,9 @@ from domain.ports.storage import Storage, StoredObject
 FIRST_LOOK, LOOK = 5, 15
 """Seconds to the second look at an upload that seems whole, and between looks at any other."""
 
+MOVED = UploadPending(status="nothing", seconds=0, seen="0" * 16)
+"""The file lies at the bucket's root and is moved; its new place starts the upload."""
+
 
 @dataclass(frozen=True)
 class Patience:

@@ -68,16 +68,19 @@ class Storage(Protocol):
         """Store the bytes, with the bucket's default encryption."""
         ...
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, version_id: str | None = None) -> None:
         """Copy an object within the bucket; readers see the whole copy or nothing.
 
         Raises:
-            ObjectMissingError: the source does not exist.
+            ObjectMissingError: the source, or this version of it, does not exist.
         """
         ...
 
-    def delete(self, key: str) -> None:
-        """Delete the object; do nothing when it does not exist."""
+    def delete(self, key: str, version_id: str | None = None) -> None:
+        """Delete the object; do nothing when it does not exist.
+
+        A version is gone for good; without one a bucket with versions keeps the bytes for a while.
+        """
         ...
 
 

@@ -1,5 +1,6 @@
 """/v1/models: the tenant's models."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from contracts.documents.api.models import (
     ModelFile,
     ModelFiles,
     ModelPage,
+    ModelPushed,
     ModelView,
     NewApproval,
 )
@@ -36,6 +38,9 @@ ACCEPT_SECONDS = 8
 """Seconds to wait for the workflow to accept a request; a cold start takes some."""
 
 LINK_SECONDS = 900
+
+COPIES_AT_ONCE = 8
+"""Copies within S3; a model has some twenty files."""
 
 ModelPath = Annotated[str, Path(min_length=1, max_length=64)]
 
@@ -141,6 +146,32 @@ def get_files(model_id: ModelPath) -> ModelFiles:
         for path, sha256 in sorted(result.files.items())
     )
     return ModelFiles(expires_at=end.isoformat(), data=files)
+
+
+@router.post("/v1/models/<model_id>:push", summary="Push a model to the hub", tags=["models"])
+def push_model(model_id: ModelPath) -> ModelPushed:
+    """Copy a model's files into its own folder of the operator's hub bucket.
+
+    The folder is `models/<tenant>/<model>/`, laid out as a repository of Hugging Face's hub, with
+    the model card as README.md. Another push replaces it, and the model's erasure deletes it.
+    """
+    who, stores = caller(router, "admin"), services(router)
+    check_enabled(stores, own_model(stores, who.tenant, model_id))
+    key, result = result_of(stores, who.tenant, model_id)
+    if result is None:
+        raise ApiError("not_found")
+    folder, prefix = key.removesuffix(layout.RESULT_FILE), layout.hub_prefix(who.tenant, model_id)
+    uri = stores.hub.uri(prefix)
+    inner = f"{layout.ADAPTER_FOLDER}/"
+    with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
+        list(
+            pool.map(
+                lambda path: stores.hub.copy(folder + path, prefix + path.removeprefix(inner)),
+                result.files,
+            )
+        )
+    pushed_at = stores.now().isoformat()
+    return ModelPushed(id=model_id, uri=uri, files=len(result.files), pushed_at=pushed_at)
 
 
 def details(stores: Services, record: ModelRecord) -> ModelDetails:

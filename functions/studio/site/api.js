@@ -1,5 +1,7 @@
 // The only file that speaks to the HTTP API (docs/openapi.json).
 
+import { renewed, session } from "./people.js";
+
 const BASE = new URL("../", document.baseURI);
 const PLACE = "likeness-credential";
 const OWN = "likeness-own-key";
@@ -32,6 +34,10 @@ export const CALLS = {
   cancel: ["POST", "/v1/jobs/{job_id}:cancel"],
   keys: ["GET", "/v1/keys"],
   createKey: ["POST", "/v1/keys"],
+  members: ["GET", "/v1/members"],
+  inviteMember: ["POST", "/v1/members"],
+  changeRole: ["POST", "/v1/members/{member_id}:role"],
+  removeMember: ["DELETE", "/v1/members/{member_id}"],
   revokeKey: ["DELETE", "/v1/keys/{key_id}"],
   usage: ["GET", "/v1/usage"],
   consents: ["GET", "/v1/consents"],
@@ -59,8 +65,18 @@ export class Problem extends Error {
 export const credential = {
   get: () => sessionStorage.getItem(PLACE) ?? localStorage.getItem(PLACE),
   set: (token, stay) => (stay ? localStorage : sessionStorage).setItem(PLACE, token),
-  clear: () => { for (const place of [PLACE, OWN]) { sessionStorage.removeItem(place); localStorage.removeItem(place); } },
+  clear: () => {
+    for (const place of [PLACE, OWN]) { sessionStorage.removeItem(place); localStorage.removeItem(place); }
+    session.clear();
+  },
 };
+
+/** A person's token is renewed before it ends; a refused renewal is answered by the API, as 401. */
+async function current() {
+  const token = await renewed().catch(() => null);
+  if (token !== null) credential.set(token, session.stays());
+  return credential.get();
+}
 
 /** The key that this browser has made for itself; it is revoked when the person signs out. */
 export const ownKey = { get: () => localStorage.getItem(OWN), set: (id) => localStorage.setItem(OWN, id) };
@@ -74,7 +90,7 @@ export async function call(name, { ids = {}, query = {}, body, signal, token } =
   const filled = path.replace(/\{(\w+)\}/g, (_, id) => encodeURIComponent(ids[id]));
   const url = new URL(`.${filled}`, BASE);
   for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, value);
-  const headers = token === null ? {} : { Authorization: `Bearer ${token ?? credential.get()}` };
+  const headers = token === null ? {} : { Authorization: `Bearer ${token ?? await current()}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method === "POST") headers["Idempotency-Key"] = crypto.randomUUID();
   const request = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };

@@ -2,6 +2,7 @@
 
 import { call, credential, ownKey } from "./api.js";
 import { h, announce } from "./dom.js";
+import { session, usePool } from "./people.js";
 import { LANGUAGES, choose, code, language, load, preferred, t } from "./words.js";
 import * as account from "./pages/account.js";
 import * as consent from "./pages/consent.js";
@@ -9,6 +10,7 @@ import * as erased from "./pages/erased.js";
 import * as files from "./pages/files.js";
 import * as job from "./pages/job.js";
 import * as keys from "./pages/keys.js";
+import * as members from "./pages/members.js";
 import * as model from "./pages/model.js";
 import * as models from "./pages/models.js";
 import * as operator from "./pages/operator.js";
@@ -19,6 +21,7 @@ const PAGES = [
   [/^\/models$/, models], [/^\/models\/(?<id>[0-9a-f]{32})$/, model], [/^\/new$/, consent],
   [/^\/new\/photos$/, photos], [/^\/jobs\/(?<id>[0-9a-f]{32})$/, job], [/^\/operator$/, operator],
   [/^\/account$/, account], [/^\/models\/(?<id>[0-9a-f]{32})\/files$/, files], [/^\/erased$/, erased], [/^\/operator\/keys$/, keys],
+  [/^\/operator\/people$/, members],
 ];
 const STEPS = ["consent", "photos", "training", "pictures"];
 const state = { me: null, settings: null };
@@ -100,10 +103,11 @@ export function go(address) {
   location.hash = address;
 }
 
-async function enter(token, stay) {
+async function enter(token, stay, person = null) {
   state.me = await call("me", { token });
   credential.clear();
   credential.set(token, stay);
+  if (person !== null) session.set(person, stay);
   await show();
 }
 
@@ -136,6 +140,7 @@ async function redeem() {
 async function start() {
   await load(preferred());
   state.settings = await (await fetch(new URL("settings.json", document.baseURI))).json();
+  usePool(state.settings.people);
   await redeem().catch((error) => announce(code(error.code ?? "internal_error").title));
   addEventListener("hashchange", async () => { await redeem().catch(() => {}); show(); });
   await show();

@@ -13,7 +13,20 @@ from contracts.documents.api.jobs import (
     TrainingStarted,
 )
 from contracts.documents.api.keys import KeyList, KeyView, Me, NewKey, Rotation, Usage
-from contracts.documents.api.models import ModelDetails, ModelFiles, ModelPage, NewApproval
+from contracts.documents.api.members import (
+    MemberList,
+    MemberRemoved,
+    MemberView,
+    NewMember,
+    NewRole,
+)
+from contracts.documents.api.models import (
+    ModelDetails,
+    ModelFiles,
+    ModelPage,
+    ModelPushed,
+    NewApproval,
+)
 from contracts.documents.api.pictures import (
     NewPicture,
     OpenAiAnswer,
@@ -187,6 +200,26 @@ class Operations(Transport):
             "POST",
             f"/v1/pictures/{part(picture_id)}:cancel",
             PictureCanceled,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def change_role(
+        self,
+        member_id: str,
+        body: NewRole,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberView:
+        """Change what a person may do; it counts with the person's next token, within 15 minutes.
+
+        ``POST /v1/members/{member_id}:role``
+        """
+        call = Call(
+            "POST",
+            f"/v1/members/{part(member_id)}:role",
+            MemberView,
+            body=body,
             idempotency_key=idempotency_key,
         )
         return self._ask(call)
@@ -677,6 +710,25 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def invite_member(
+        self,
+        body: NewMember,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MemberView:
+        """Make a sign-in for a person, who gets a first password by e-mail; it is good for a week.
+
+        ``POST /v1/members``
+        """
+        call = Call(
+            "POST",
+            "/v1/members",
+            MemberView,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
     def list_aliases(
         self,
     ) -> AliasPage:
@@ -813,6 +865,20 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def list_members(
+        self,
+    ) -> MemberList:
+        """Return the tenant's people, with what each may do.
+
+        ``GET /v1/members``
+        """
+        call = Call(
+            "GET",
+            "/v1/members",
+            MemberList,
+        )
+        return self._ask(call)
+
     def list_models(
         self,
         *,
@@ -928,6 +994,28 @@ class Operations(Transport):
         )
         return self._ask(call)
 
+    def push_model(
+        self,
+        model_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ModelPushed:
+        """Copy a model's files into its own folder of the operator's hub bucket.
+
+        ``POST /v1/models/{model_id}:push``
+
+        The folder is ``models/<tenant>/<model>/``, laid out as a repository of Hugging Face's hub,
+        with the model card as README.md. Another push replaces it, and the model's erasure deletes
+        it.
+        """
+        call = Call(
+            "POST",
+            f"/v1/models/{part(model_id)}:push",
+            ModelPushed,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
     def rate_picture(
         self,
         picture_id: str,
@@ -998,6 +1086,21 @@ class Operations(Transport):
             "DELETE",
             f"/v1/aliases/{part(alias)}",
             AliasView,
+        )
+        return self._ask(call)
+
+    def remove_member(
+        self,
+        member_id: str,
+    ) -> MemberRemoved:
+        """Delete a person's sign-in; a token that was given out ends within 15 minutes.
+
+        ``DELETE /v1/members/{member_id}``
+        """
+        call = Call(
+            "DELETE",
+            f"/v1/members/{part(member_id)}",
+            MemberRemoved,
         )
         return self._ask(call)
 

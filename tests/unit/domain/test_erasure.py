@@ -38,6 +38,7 @@ from tests.fakes.erasure import (
     MemoryVersions,
 )
 from tests.fakes.intake import announced, memory_intake, put_upload
+from tests.fakes.members import MemoryPeople
 from tests.fakes.storage import MemoryStorage
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 
@@ -59,6 +60,8 @@ class Erasing(World):
         self.letters = MemoryDeadLetters()
         self.pools = MemoryPools()
         self.consents = MemoryConsents()
+        self.people = MemoryPeople()
+        self.hub = MemoryStorage("hub")
 
     @property
     def parts(self) -> dict[str, object]:
@@ -86,6 +89,8 @@ class Erasing(World):
             **self.parts,  # type: ignore[arg-type]
             dead_letters=self.letters,
             pools=self.pools,
+            people=self.people,
+            hub_versions=MemoryVersions(self.hub),
         )
 
     def train(self, *numbers: int, tenant: str = "acme") -> None:
@@ -454,6 +459,31 @@ def test_a_row_that_comes_back_during_the_deletion_is_deleted_in_the_next_round(
     assert erase_stores(TENANT, world.erasing).remaining == 1
     assert erase_stores(TENANT, world.erasing).remaining == 0
     assert remaining_in(world, TENANT)["api rows"] == 0
+
+
+def test_a_model_is_erased_in_the_hub_too_and_others_stay_there() -> None:
+    world = Erasing()
+    world.train(1, 2)
+    for number in (1, 2):
+        world.hub.write(f"{layout.hub_prefix('acme', job_id(number))}README.md", b"card")
+    stop_and_erase(world, MODEL)
+    assert list(world.hub.versions) == [f"{layout.hub_prefix('acme', job_id(2))}README.md"]
+    assert remaining_in(world, MODEL)["pushed models"] == 0
+
+
+def test_with_a_tenant_go_the_sign_ins_of_its_people_and_with_a_model_none() -> None:
+    world = Erasing()
+    world.train(1, 2)
+    for tenant in ("acme", "globex"):
+        world.people.invite(tenant, f"ada@{tenant}.example", "owner")
+    stop_and_erase(world, MODEL)
+    assert len(world.people.of("acme")) == 1
+    stop_and_erase(world, TENANT)
+    assert (world.people.of("acme"), len(world.people.of("globex"))) == ([], 1)
+    assert remaining_in(world, TENANT)["people"] == 0
+    found = world.erasures.rows[TENANT.erasure_id].found
+    assert found is not None
+    assert found["people"] == 1
 
 
 def test_an_erasure_that_was_not_counted_again_does_not_say_that_nothing_is_left() -> None:

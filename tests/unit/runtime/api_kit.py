@@ -30,7 +30,9 @@ from tests.fakes.front_door import (
     PlainDecoder,
     RealInspector,
 )
+from tests.fakes.hub import MemoryHub
 from tests.fakes.intake import base_card
+from tests.fakes.members import MemoryPeople
 from tests.fakes.models import MemoryModels
 from tests.fakes.ordered_pictures import MemoryPictureQueue, MemoryPictures
 from tests.fakes.storage import MemoryStorage
@@ -59,11 +61,13 @@ def services(limits: Limits | None = None) -> Services:
         audit=audit,
         eraser=MemoryEraser(),
         keys=MemoryApiKeys(),
+        people=MemoryPeople(),
         models=MemoryModels(),
         jobs=jobs,
         uploads=uploads,
         forms=MemorySigner(),
         documents=documents,
+        hub=MemoryHub(documents, MemoryStorage("hub")),
         links=MemorySigner(),
         approvals=MemoryApprovals(),
         aliases=MemoryAliases(),

@@ -52,6 +52,9 @@ def test_a_whole_training_goes_through_and_leaves_nothing() -> None:
     files = {"files": [{"type": "image/jpeg", "size": 10}]}
     upload = ask(stores, "POST", "/v1/uploads", files).body
     assert upload["forms"][0]["url"] == "https://mock.invalid"
+    more = {"files": files["files"], "first": 1}
+    assert ask(stores, "POST", f"/v1/uploads/{upload['id']}/files", more).status == 200
+    assert ask(stores, "DELETE", f"/v1/uploads/{upload['id']}/photos/0").status == 200
     body = {"upload_id": upload["id"], "request": REQUEST}
     model = ask(stores, "POST", "/v1/models", body).body["job"]["model_id"]
     assert ask(stores, "POST", f"/v1/uploads/{upload['id']}/photos/0:inspect").status == 200

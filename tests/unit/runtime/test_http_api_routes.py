@@ -34,6 +34,9 @@ from tests.contract.files import ROOT
 from tests.fakes.erasure import MemoryEraser
 from tests.fakes.faces import MemoryFaceFinder, face
 from tests.fakes.front_door import MemoryRedriver, RealInspector
+from tests.fakes.hub import MemoryHub
+from tests.fakes.members import member_id
+from tests.fakes.storage import MemoryStorage
 from tests.unit.runtime.api_kit import ALL, APP, NOON, Answer, call, context, job, services
 
 REQUEST = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
@@ -336,8 +339,11 @@ def with_everything() -> Services:
         job_id=one, status="succeeded", files={"adapter/a.safetensors": "0" * 64}
     )
     write_document(stores.documents, layout.result_key(one, one), result)
+    trained = layout.result_key(one, one).removesuffix(layout.RESULT_FILE)
+    stores.documents.write(f"{trained}adapter/a.safetensors", b"weights")
     key = make_key("acme", "k", ["read"], NOON).stored.model_copy(update={"key_id": "1" * 16})
     stores.keys.add(key)
+    stores.people.invite("acme", "person@example.org", "viewer")
     hook = register(stores.webhooks, "acme", "https://hooks.example.org/", ["job.ended"], NOON)
     stores.webhooks.webhooks.remove(hook.webhook_id)
     mine = hook.model_copy(update={"webhook_id": MINE["webhook_id"]})
@@ -382,6 +388,27 @@ def test_every_file_of_a_model_has_a_link() -> None:
     (file,) = answer.body["data"]
     assert file["path"] == "adapter/a.safetensors"
     assert f"training/{one}/checkpoints/{one}/adapter/a.safetensors" in file["url"]
+
+
+def test_a_model_is_pushed_to_the_hub_as_a_repository() -> None:
+    stores, one = with_everything(), f"{1:032x}"
+    answer = call(stores, "POST", f"/v1/models/{one}:push")
+    assert (answer.status, answer.body["uri"], answer.body["files"]) == (
+        200, f"s3://hub/models/acme/{one}/", 1,
+    )  # fmt: skip
+    hub: Any = stores.hub
+    assert hub.bucket.objects == {f"models/acme/{one}/a.safetensors": b"weights"}
+    stores.documents.write(layout.disabled_model_key(one), b"")
+    assert call(stores, "POST", f"/v1/models/{one}:push").body["code"] == "model_disabled"
+    member = context("acme", "read", "train", "draw")
+    assert call(stores, "POST", f"/v1/models/{one}:push", who=member).status == 403
+
+
+def test_a_stack_without_a_hub_says_so() -> None:
+    stores = with_everything()
+    stores = replace(stores, hub=MemoryHub(MemoryStorage()))
+    answer = call(stores, "POST", f"/v1/models/{1:032x}:push")
+    assert (answer.status, answer.body["code"]) == (409, "no_hub")
 
 
 def test_a_model_says_its_version_and_who_has_approved_it() -> None:
@@ -507,6 +534,7 @@ MINE = {
     "consent_id": f"{1:032x}",
     "message_id": f"msg_{1:032x}",
     "picture_id": f"pic_{1:024x}",
+    "member_id": member_id(1),
     "alias": "a1",
     "export_id": f"exp_{1:024x}",
 }
@@ -515,6 +543,7 @@ BODIES: dict[str, object] = {
     "/v1/uploads/{upload_id}/files": {"files": [{"type": "image/jpeg", "size": 9}], "first": 1},
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
+    "/v1/members/{member_id}:role": {"role": "member"},
     "/v1/aliases/{alias}:promote": {"model_id": f"{1:032x}"},
     "/v1/pictures/{picture_id}:rate": {"stars": 5},
     "/v1/models/{model_id}/pictures": {"prompt": "a photo of sks person"},

@@ -58,8 +58,19 @@ def test_the_settings_say_what_the_stack_asks_for() -> None:
     found = json.loads(get("settings.json")["body"])
     assert found == {
         "consent_text_version": "2026-11", "consent_days": 365, "photo_retention_days": 30,
-        "min_photos": 5,
+        "min_photos": 5, "people": None,
     }  # fmt: skip
+
+
+def test_people_sign_in_at_the_stack_s_own_user_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER_POOL_CLIENT_ID", "studio-client")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    pool = "https://cognito-idp.eu-central-1.amazonaws.com"
+    found = json.loads(get("settings.json")["body"])["people"]
+    assert found == {"url": f"{pool}/", "client": "studio-client"}
+    policy = get("index.html")["headers"]["Content-Security-Policy"]
+    assert f"connect-src 'self' {BUCKET} {pool};" in policy
 
 
 def test_a_stack_of_an_earlier_release_asks_for_the_current_text(

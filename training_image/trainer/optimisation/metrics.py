@@ -1,17 +1,19 @@
-"""The metrics of a training: log lines, progress.json and TensorBoard's event files.
+"""The metrics of a training: log lines, progress.json, TensorBoard's event files and the curve.
 
 SageMaker's MetricDefinitions parse the log lines (METRICS in domain). The job's status is read from
 progress.json.
 """
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.tensorboard import SummaryWriter
 
+from contracts.documents.training import CurvePoint
 from trainer.config.recipe import Recipe
 from trainer.optimisation.checkpoint import Progress
 from trainer.optimisation.progress import ProgressFile
@@ -43,6 +45,7 @@ class MetricsLogger:
         self._since = time.monotonic()
         self._images = 0
         self._writer: SummaryWriter | None = None
+        self._points: dict[int, dict[str, float]] = {}
 
     def record_step(self, progress: Progress, rate: float, norm: float, images: int) -> None:
         """Record one step of ``images`` images; log a line every few steps and at the end."""
@@ -57,6 +60,13 @@ class MetricsLogger:
             f"steps={self._recipe.steps} job_id={self._recipe.job_id}"
         )
         self._record(progress.step, "train", images_per_second=speed)
+        self._add_point(
+            progress.step,
+            loss=progress.losses[-1],
+            learning_rate=rate,
+            grad_norm=norm,
+            images_per_second=speed,
+        )
         self._progress_file.update(progress.step)
         self._since, self._images = time.monotonic(), 0
 
@@ -67,14 +77,32 @@ class MetricsLogger:
         if self._folder is not None:
             self._events(step).add_images("samples", pictures, step, dataformats="NHWC")
         self._record(step, "samples", **measured)
+        self._add_point(step, **{f"sample_{name}": value for name, value in measured.items()})
         if measured:
             figures = " ".join(f"sample_{name}={value:.4f}" for name, value in measured.items())
             log(f"step={step} {figures} job_id={self._recipe.job_id}")
+
+    def curve(self, losses: Sequence[float]) -> tuple[CurvePoint, ...]:
+        """Return what was logged; of steps before this attempt, the loss every few steps.
+
+        Args:
+            losses: the loss of each step done, of earlier attempts too.
+        """
+        first = min(self._points, default=len(losses) + 1)
+        earlier = range(self._every, min(first, len(losses) + 1), self._every)
+        points = {step: {"loss": losses[step - 1]} for step in earlier} | self._points
+        return tuple(
+            CurvePoint(step=step, values={n: v for n, v in values.items() if math.isfinite(v)})
+            for step, values in sorted(points.items())
+        )
 
     def close(self) -> None:
         """Close the event file."""
         if self._writer is not None:
             self._writer.close()
+
+    def _add_point(self, step: int, **values: float) -> None:
+        self._points[step] = self._points.get(step, {}) | values
 
     def _record(self, step: int, group: str, **figures: float) -> None:
         if self._folder is None:

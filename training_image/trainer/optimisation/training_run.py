@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.documents.training import CurvePoint
 from trainer.config.recipe import Recipe
 from trainer.evaluation.validation_images import ValidationSampler
 from trainer.examples.batches import Examples
@@ -34,6 +35,8 @@ class TrainingOutcome:
     """Whether the deadline or a divergence ended the training before its last step."""
     diverged_at: int | None = None
     """The step whose loss or gradient was not finite; None when there was none."""
+    curve: tuple[CurvePoint, ...] = ()
+    """What was logged on the way."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,11 @@ class RunTracker:
         """Return how the training ended."""
         is_partial = self.progress.step < self.run.recipe.steps
         return TrainingOutcome(
-            self.progress, self.resumed_from, partial=is_partial, diverged_at=self.diverged_at
+            self.progress,
+            self.resumed_from,
+            partial=is_partial,
+            diverged_at=self.diverged_at,
+            curve=self._metrics.curve(self.progress.losses),
         )
 
     def close(self) -> None:

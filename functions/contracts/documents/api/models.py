@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
+from contracts.document import Document, JobId, OpaqueId, RelativePath, S3Uri, Sha256
 from contracts.documents.model import ModelRecord
 from contracts.documents.training import GateReport
 
@@ -90,6 +90,21 @@ class ModelFiles(Document):
     expires_at: str
 
     data: tuple[ModelFile, ...]
+
+
+class ModelPushed(Document):
+    """A model's folder in the operator's hub, laid out as Hugging Face's repositories are."""
+
+    object: Literal["push"] = "push"
+
+    id: JobId
+
+    uri: S3Uri
+    """The folder: ``README.md`` is the model card, beside it the files of each tool."""
+
+    files: Annotated[int, Field(ge=1)]
+
+    pushed_at: str
 
 
 class ModelPage(Document):

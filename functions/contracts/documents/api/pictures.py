@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, Strict, StringConstraints
 
 from contracts.codes import CODES
 from contracts.document import Document, JobId, OpaqueId, RelativePath, S3Uri, Sha256
@@ -103,7 +103,7 @@ class NewPicture(Document):
     """Base64 of a PNG or JPEG of the image's size, or its ``uri``: the image changes only where it
     is white."""
 
-    prompt_weights: bool = True
+    prompt_weights: Annotated[bool, Strict()] = True
     """Whether ``(word:1.2)``, ``(word)`` and ``[word]`` in the prompts weigh words."""
 
     clip_skip: Annotated[int, Field(ge=1, le=11), NUMBER] | None = None

@@ -1,6 +1,7 @@
 import { call, credential, ownKey, pause } from "../api.js";
 import { forgetDraft } from "../draft.js";
 import { announce, ask, h } from "../dom.js";
+import { revoke } from "../people.js";
 import { code, date, moment, money, t } from "../words.js";
 import { begin } from "./erased.js";
 import { facts, table } from "./parts.js";
@@ -78,6 +79,7 @@ export async function render({ me, signal, fail, go }) {
   const out = async () => {
     const made = ownKey.get();
     if (made !== null) await call("revokeKey", { ids: { key_id: made } }).catch(() => {}); // it ends within a day
+    await revoke();
     credential.clear();
     forgetDraft();
     location.hash = "/models";

@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { hasPool } from "../people.js";
 import { code, t } from "../words.js";
 
 export const ENDED = ["succeeded", "failed", "canceled"];
@@ -30,5 +31,5 @@ export function table(caption, heads, rows) {
 
 /** The operator's pages. */
 export const pages = (me, here) => h("nav", { class: "tabs", "aria-label": t("bar.operator") },
-  [["/operator", "operator.jobs"], ["/operator/keys", "keys.title"]].map(([address, words]) =>
+  [["/operator", "operator.jobs"], ["/operator/keys", "keys.title"], hasPool() && ["/operator/people", "members.title"]].filter(Boolean).map(([address, words]) =>
     h("a", { href: `#${address}`, "aria-current": address === here ? "page" : false }, t(words))));

@@ -1,0 +1,1 @@
+"""Trainings as runs of an experiment tracker, for people who compare them."""

@@ -1,0 +1,20 @@
+"""Beside the states, move_upload: a file at the bucket's root goes to the tenant of its folder.
+
+In     FileStored     from EventBridge, for each object of the uploads bucket outside of our folders
+Out    nothing        the file lies under tenants/<tenant>/uploads/<folder>/, and nowhere else
+Fails  anything       EventBridge tries again, and keeps the event in the end
+"""
+
+from aws.root_folders import root_folders_from_env
+from aws.storage import S3Storage
+from aws.versions import S3Versions
+from contracts.documents.stages import FileStored
+from domain.intake.root_folders import RootBucket, move
+from runtime.handlers import listener
+
+
+@listener
+def lambda_handler(event: FileStored) -> None:
+    stored = event.detail.object
+    bucket = RootBucket(S3Storage.from_env("UPLOADS_BUCKET"), S3Versions.from_env("UPLOADS_BUCKET"))
+    move(stored.key, stored.version_id, bucket, root_folders_from_env())
