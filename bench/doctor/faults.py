@@ -258,6 +258,7 @@ FAULTS = (
            do=write(WEIGHTS, bytes(5 * 2**20))),
     before("no captioner", "captioner_missing", given={"CaptionerId": "blip"}),
     before("no safety checker", "safety_checker_missing", given={"SafetyCheckerId": "sd"}),
+    before("no list of names", "names_missing", given={"BlockedNamesId": "figures"}),
     # ---- keys ----
     before("a key that is switched off", "key_disabled", do=bases_key("Disabled")),
     before("a key that is being deleted", "key_disabled", do=bases_key("PendingDeletion")),

@@ -8,10 +8,11 @@ from contracts.shared.endpoint_tags import (
     MADE_BY,
     is_made_on_demand,
 )
-from contracts.shared.layout import safety_prefix
+from contracts.shared.layout import names_key, safety_prefix
 from domain.serving.endpoint import RELEASE_CHECKS, RELEASE_PAUSE_SECONDS
-from tests.contract.files import template
+from tests.contract.files import functions, template
 
+NAMES_FILE = names_key("${BlockedNamesId}")
 SAFETY_FOLDER = safety_prefix("${SafetyCheckerId}")
 RESOURCES: dict[str, Any] = template()["Resources"]
 CONDITIONS: dict[str, Any] = template()["Conditions"]
@@ -77,10 +78,23 @@ def test_the_container_may_read_its_packages_and_its_base_and_nothing_else() -> 
     pictures = [place.split("}/")[-1] for place in places if "UploadsBucket" in place]
     assert pictures == ["tenants/*/pictures/*", "answers/*"], "no photo of a training"
     assert len(places) == 4
-    (chosen,) = [place["Fn::If"] for group in reads for place in group if "Fn::If" in place]
-    condition, checker, nothing = chosen
-    assert (condition, nothing) == ("HasSafetyChecker", {"Ref": "AWS::NoValue"})
-    assert checker["Fn::Sub"].endswith(f":::${{BasesBucket}}/{SAFETY_FOLDER}*")
+    chosen = [place["Fn::If"] for group in reads for place in group if "Fn::If" in place]
+    assert {nothing["Ref"] for _, _, nothing in chosen} == {"AWS::NoValue"}
+    found = {condition: place["Fn::Sub"].partition(":::")[2] for condition, place, _ in chosen}
+    assert found == {
+        "HasSafetyChecker": f"${{BasesBucket}}/{SAFETY_FOLDER}*",
+        "HasBlockedNames": f"${{BasesBucket}}/{NAMES_FILE}",
+    }
+
+
+def test_server_and_intake_read_one_list_of_names() -> None:
+    container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
+    condition, uri, _ = container["Environment"]["LIKENESS_NAMES_URI"]["Fn::If"]
+    assert condition == "HasBlockedNames"
+    assert uri == {"Fn::Sub": f"s3://${{BasesBucket}}/{NAMES_FILE}"}
+    intake = functions()["accept_request"]
+    assert intake["Environment"]["Variables"]["BLOCKED_NAMES_ID"] == {"Ref": "BlockedNamesId"}
+    assert f"${{BasesBucket}}/{NAMES_FILE}" in str(intake["Policies"])
 
 
 def test_the_container_writes_large_answers_and_nothing_else() -> None:

@@ -11,6 +11,7 @@ TRAINER, SERVER = "settings-trainer", "settings-server"
 REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
 CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "ours-2"
+NAMES = "figures"
 MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks"
 """The test's own secret has this ARN with six characters more, which Secrets Manager chooses."""
 
@@ -57,6 +58,7 @@ CHANGED = {
     "ModelWork": "4000",
     "TenantWeights": "acme=4,globex=0.5",
     "BlockedWords": "famous person,naked",
+    "BlockedNamesId": NAMES,
     "ServingFront": "off",
     "DrainSeconds": "7",
     "Watermark": "off",
@@ -177,6 +179,7 @@ def in_server(arrived: Arrived) -> dict[str, object]:
         "ContentCredentials": server["LIKENESS_CONTENT_CREDENTIALS"],
         "VisibleLabel": server["LIKENESS_VISIBLE_LABEL"],
         "MarksSecretArn": server["LIKENESS_MARKS_SECRET"],
+        "BlockedNamesId": server["LIKENESS_NAMES_URI"].split("/")[4].removesuffix(".txt"),
         "SafetyCheckerId": server["LIKENESS_SAFETY_URI"].split("/")[4],
         "TritonLogVerbose": server["SAGEMAKER_TRITON_LOG_VERBOSE"],
         "ModelLoadThreads": server["SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT"],

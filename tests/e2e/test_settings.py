@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from contracts.shared.layout import checkpoints_prefix
+from contracts.shared.layout import checkpoints_prefix, names_key
 from contracts.shared.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
@@ -25,6 +25,7 @@ from tests.e2e.changed_settings import (
     CHANGED,
     CHECKER,
     MARKS_SECRET,
+    NAMES,
     STACK,
     STAYING,
     STAYING_STACK,
@@ -77,10 +78,11 @@ def make_secret(cloud: Cloud) -> str:
 
 
 def put_folders(cloud: Cloud) -> None:
-    """Put a captioner and a safety checker where the changed stack expects them."""
+    """Put captioner, safety checker and list of names where the changed stack expects them."""
     files = [f"captioners/{CAPTIONER}/config.json", *(f"safety/{CHECKER}/{name}" for name in FILES)]
-    for key in files:
-        cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=b"{}")
+    bodies = dict.fromkeys(files, b"{}") | {names_key(NAMES): b"Famous Person"}
+    for key, body in bodies.items():
+        cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=body)
 
 
 def delete(cloud: Cloud, stack: str) -> None:

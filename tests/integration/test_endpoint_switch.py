@@ -69,6 +69,22 @@ class Switched:
         answer = self.cloud.client("lambda").invoke(FunctionName=f"{NAME}-reap-endpoint")
         assert "FunctionError" not in answer, answer["Payload"].read()
 
+    def is_idle_at_once(self) -> None:
+        """Let no time count in which the endpoint was made or called."""
+        function, functions = f"{NAME}-reap-endpoint", self.cloud.client("lambda")
+        found = functions.get_function_configuration(FunctionName=function)
+        variables = found["Environment"]["Variables"] | {"ENDPOINT_IDLE_MINUTES": "0"}
+        functions.update_function_configuration(
+            FunctionName=function, Environment={"Variables": variables}
+        )
+
+    def status(self) -> str | None:
+        """Return SageMaker's word for the endpoint; None when there is none."""
+        try:
+            return str(self.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"])
+        except ClientError:
+            return None
+
     def made_by(self) -> str | None:
         """Who has made the endpoint that is in service; None when there is none."""
         try:
@@ -128,8 +144,12 @@ def made_after_the_other_one_is_gone(events: list[dict[str, Any]]) -> None:
     assert max(released) < order.index("ServingEndpoint")
 
 
-def test_an_endpoint_on_demand_goes_with_its_stack(switched: Switched) -> None:
+def test_an_endpoint_on_demand_goes_when_it_is_idle_and_with_its_stack(switched: Switched) -> None:
     switched.deploy("on-demand")
+    switched.awake()
+    switched.is_idle_at_once()
+    switched.reap()
+    eventually(lambda: switched.status() is None)
     switched.awake()
     switched.stacks.delete_stack(StackName=NAME)
     eventually(lambda: not gone(switched))
