@@ -142,6 +142,7 @@ def keys_of_job(job_id: str, person: Person) -> Iterator[str]:
     yield layout.photo_report_key(job_id)
     yield layout.plan_key(job_id)
     yield layout.photos_manifest_key(job_id)
+    yield layout.states_manifest_key(job_id)
     yield layout.result_key(job_id, job_id)
     yield f"{layout.checkpoints_prefix(job_id)}{job_id}/state/step-1/lora.safetensors"
     yield f"{layout.checkpoints_prefix(job_id)}{job_id}/adapter/samples.png"
@@ -164,6 +165,9 @@ def shared_plan(person: Person, places: Places, neighbour: str) -> Iterator[tupl
     manifest = [{"prefix": "s3://x/accepted/"}, *(f"{job_id}/000.png" for job_id in jobs)]
     manifest_key = layout.photos_manifest_key(person.plan_id)
     yield places.models, manifest_key, json.dumps(manifest).encode()
+    states = [f"{job_id}/checkpoints/{job_id}/state/step-1.safetensors" for job_id in jobs]
+    body = json.dumps([{"prefix": "s3://x/training/"}, *states]).encode()
+    yield places.models, layout.states_manifest_key(person.plan_id), body
     for job_id, words in zip(jobs, (person.canary, "a neighbour"), strict=True):
         yield places.models, layout.result_key(person.plan_id, job_id), words.encode()
 
