@@ -903,6 +903,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "name_refused": CodeEntry(
+        "The request has a name that is not allowed",
+        "The operator lets nobody train a name that stands in the request.",
+        "Train under a word that names nobody. If the name is right, ask the operator.",
+        "owner",
+        False,
+    ),
     "unsafe_picture": CodeEntry(
         "The picture was withheld",
         "The endpoint's safety checker refused the picture.",
