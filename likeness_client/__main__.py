@@ -12,6 +12,7 @@ from likeness_client.check import CheckOptions, check
 from likeness_client.command_line import make_parser
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError
+from likeness_client.hash_names import hash_names
 
 HTTP_ONLY = frozenset({"upload", "pictures", "files", "alias"})
 HTTP_FIRST = frozenset({"status", "cancel"})
@@ -39,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     """Carry out the command on this machine, over HTTP, or by asking AWS."""
     if options.command == "check":
         return run_check(options)
+    if options.command == "hash-names":
+        return hash_names(options.file)
     if speaks_http(options):
         from likeness_client.api.command import run as over_http  # noqa: PLC0415 - httpx waits
 

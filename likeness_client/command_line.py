@@ -56,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_base(commands)
     add_keys(commands)
     add_takedown(commands)
+    add_hash_names(commands)
     return parser
 
 
@@ -297,6 +298,14 @@ def add_export(commands: Commands) -> None:
         default=os.environ.get("LIKENESS_EXPORT_FUNCTION", "likeness-export-data"),
         help="the stack's output ExportFunctionName, also $LIKENESS_EXPORT_FUNCTION"
         " (default: %(default)s)",
+    )
+
+
+def add_hash_names(commands: Commands) -> None:
+    """Add ``likeness hash-names``."""
+    hashing = add_command(commands, "hash-names", "Write a list of names as hashes")
+    hashing.add_argument(
+        "file", type=Path, metavar="FILE", help="one name in a line; the list is for BlockedNamesId"
     )
 
 

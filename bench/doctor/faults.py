@@ -162,8 +162,8 @@ FAULTS = (
     before("a name with capitals", "stack_name_capitals", stack="Likeness"),
     before("a name with an underscore", "stack_name_refused", stack="like_ness"),
     before("a name of 60 characters", "name_too_long", stack="l" * 60),
-    before("growth of an endpoint on demand", "parameters_contradict",
-           given={"CreateEndpoint": "on-demand", "EndpointMaxInstances": "3"}),
+    before("growth of an endpoint that is left out", "parameters_contradict",
+           given={"CreateEndpoint": "false", "EndpointMaxInstances": "3"}),
     before("CUDA 13 with an old driver", "parameters_contradict", given={"ServingImageCuda": "13"},
            also=("image_other_cuda",)),
     before("an idle time of an endpoint that stays", "setting_without_effect",
@@ -258,6 +258,7 @@ FAULTS = (
            do=write(WEIGHTS, bytes(5 * 2**20))),
     before("no captioner", "captioner_missing", given={"CaptionerId": "blip"}),
     before("no safety checker", "safety_checker_missing", given={"SafetyCheckerId": "sd"}),
+    before("no list of names", "names_missing", given={"BlockedNamesId": "figures"}),
     # ---- keys ----
     before("a key that is switched off", "key_disabled", do=bases_key("Disabled")),
     before("a key that is being deleted", "key_disabled", do=bases_key("PendingDeletion")),

@@ -11,6 +11,7 @@ import boto3
 
 from contracts.documents.export import ExportSubject
 from contracts.documents.package import TargetModel
+from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from contracts.shared.names import build_training_job_name
 from domain.exporting.asking import new_row
@@ -141,6 +142,7 @@ def keys_of_job(job_id: str, person: Person) -> Iterator[str]:
     yield layout.photo_report_key(job_id)
     yield layout.plan_key(job_id)
     yield layout.photos_manifest_key(job_id)
+    yield layout.states_manifest_key(job_id)
     yield layout.result_key(job_id, job_id)
     yield f"{layout.checkpoints_prefix(job_id)}{job_id}/state/step-1/lora.safetensors"
     yield f"{layout.checkpoints_prefix(job_id)}{job_id}/adapter/samples.png"
@@ -156,11 +158,16 @@ def shared_plan(person: Person, places: Places, neighbour: str) -> Iterator[tupl
     tasks = [
         task(job_id, f"{person.canary if job_id != neighbour else 'a'} person") for job_id in jobs
     ]
-    plan = {"plan_id": person.plan_id, "base_sha256": "0" * 64, "tasks": tasks}
-    yield places.models, layout.plan_key(person.plan_id), json.dumps(plan).encode()
+    plan = TrainingPlan.model_validate(
+        {"plan_id": person.plan_id, "base_sha256": "0" * 64, "tasks": tasks}
+    )  # one that cannot be read is left as it is
+    yield places.models, layout.plan_key(person.plan_id), plan.model_dump_json().encode()
     manifest = [{"prefix": "s3://x/accepted/"}, *(f"{job_id}/000.png" for job_id in jobs)]
     manifest_key = layout.photos_manifest_key(person.plan_id)
     yield places.models, manifest_key, json.dumps(manifest).encode()
+    states = [f"{job_id}/checkpoints/{job_id}/state/step-1.safetensors" for job_id in jobs]
+    body = json.dumps([{"prefix": "s3://x/training/"}, *states]).encode()
+    yield places.models, layout.states_manifest_key(person.plan_id), body
     for job_id, words in zip(jobs, (person.canary, "a neighbour"), strict=True):
         yield places.models, layout.result_key(person.plan_id, job_id), words.encode()
 
@@ -168,7 +175,7 @@ def shared_plan(person: Person, places: Places, neighbour: str) -> Iterator[tupl
 def task(job_id: str, prompt: str) -> dict[str, Any]:
     """Return one task of a plan."""
     request = {"instance_prompt": f"a photo of sks {prompt}", "class_prompt": "a photo of a person"}
-    photo = {"file": f"{job_id}/000.png", "sha256": "0" * 64, "name": "a.jpg"}
+    photo = {"file": f"{job_id}/000.png", "sha256": "0" * 64, "index": 0}
     return {"job_id": job_id, "request": request, "photos": [photo]}
 
 

@@ -14,6 +14,7 @@ from math import dist
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from bench.people import eyes
 from bench.people.cases import (
     ASTRONAUT,
     PARTIAL,
@@ -56,7 +57,7 @@ CAMERA_SIDE, MAX_ALONE_SECONDS = 4032, 3.0
 def main() -> int:
     """Print the table; return 1 when a target was missed."""
     with closing(ChildFaceFinder()) as finder:
-        figures = [*pairs(finder), *verdicts(finder)]
+        figures = [*pairs(finder), *irises(finder), *verdicts(finder)]
     figures += alone()
     return finish("people", [*figures, *likeness(), *copies(), *outline()])
 
@@ -77,6 +78,18 @@ def pairs(finder: ChildFaceFinder) -> Iterator[Figure]:
     yield Figure("different people: pairs", len(different))
     yield Figure("different people: smallest distance", min(different), "", limit)
     yield Figure("CPU a photo, start shared", finder.seconds / len(found), "s", MAX_SECONDS, "less")
+
+
+def irises(finder: ChildFaceFinder) -> Iterator[Figure]:
+    """Yield the contrast of the iris with eyes open, closed and behind sunglasses."""
+    named = [photo(name) for group in PEOPLE for name in group]
+    limit = DEFAULTS.min_iris_contrast
+    seen = [found[0].iris_contrast for one in named if (found := finder.find(png(one)))]
+    yield Figure("open eyes: least contrast of the iris", min(seen), "", limit)
+    for name, change in (("closed eyes", eyes.closed), ("sunglasses", eyes.covered)):
+        faces = [found[0] for one in named if (found := finder.find(png(change(one))))]
+        known = sum(face.iris_contrast < limit for face in faces)
+        yield Figure(f"{name}: known, of {len(faces)}", known, "", len(faces) - 1)
 
 
 def verdicts(finder: ChildFaceFinder) -> Iterator[Figure]:

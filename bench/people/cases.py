@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from bench.people import eyes
+
 PRESIDENT = ("obama.jpg", "obama2.jpg", "obama3.jpg", "obama_partial_face.jpg")
 PARTIAL = "obama_partial_face2.jpg"
 ASTRONAUT, VICE_PRESIDENT = "astronaut.png", "biden.jpg"
@@ -65,6 +67,10 @@ def cases() -> Iterator[Case]:
     stray = (("other_person",),)
     yield Case("one stray photo", (*good, photo(VICE_PRESIDENT)), (*nothing * 4, *stray))
     yield Case("three and three", (*good[:3], *crops), (*nothing * 3, *stray * 3), 2)
+    sharp = (*good[:3], photo(PARTIAL))
+    hidden = (("eyes_hidden",),)
+    yield Case("closed eyes", tuple(map(eyes.closed, sharp)), hidden * 4)
+    yield Case("sunglasses", tuple(map(eyes.covered, good[:3])), hidden * 3)
     darker = tuple(ImageEnhance.Brightness(image).enhance(0.6) for image in good)
     yield Case("dark photos of one person", darker, nothing * 4)
 

@@ -16,7 +16,7 @@ Fails  InvalidUploadError   final; the request's key is wrong
 
 from aws import settings
 from aws.audit import DynamoAudit
-from aws.bases import bases_from_env, captioner_from_env
+from aws.bases import bases_from_env, captioner_from_env, names_from_env
 from aws.consent import consent_rules_from_env
 from aws.consents import DynamoConsents
 from aws.erasures import DynamoTombstones
@@ -59,6 +59,7 @@ def accepted(given: AcceptRequestInput, uploads: S3Storage) -> Acceptance:
         consent=consent_rules_from_env(),
         archives=ChildArchives(),
         captioner_id=captioner_from_env(),
+        names=names_from_env(),
         run_limits=run_limits_from_env(),
         tenant_jobs=DynamoTenantJobs.from_env(),
         quotas=quotas_from_env(),

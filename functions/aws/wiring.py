@@ -171,6 +171,7 @@ def export_services(now: Callable[[], datetime]) -> ExportServices:
         webhooks=DynamoWebhooks.from_env(),
         pictures=DynamoPictures.from_env(),
         approvals=DynamoApprovals.from_env(),
+        people=CognitoPeople.from_env(),
         log_retention_days=settings.number("LOG_RETENTION_DAYS"),
         now=now,
     )

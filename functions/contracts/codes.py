@@ -370,6 +370,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "eyes_hidden": CodeEntry(
+        "The eyes are closed or covered",
+        "The photo is used, but the eyes on it look closed or covered, as by sunglasses.",
+        "Photos with open eyes and without sunglasses show a person best.",
+        "nobody",
+        False,
+    ),
     "face_turned": CodeEntry(
         "The face is turned away",
         "The photo is used, but it shows the face from the side.",
@@ -893,6 +900,13 @@ CODES: dict[str, CodeEntry] = {
         "The prompt has a word that is not allowed",
         "The operator lets nobody draw with a word of the prompt or negative prompt.",
         "Write the prompt without it. If the word is right, ask the operator.",
+        "owner",
+        False,
+    ),
+    "name_refused": CodeEntry(
+        "The request has a name that is not allowed",
+        "The operator lets nobody train a name that stands in the request.",
+        "Train under a word that names nobody. If the name is right, ask the operator.",
         "owner",
         False,
     ),

@@ -426,6 +426,13 @@ CATALOGUE: dict[str, Entry] = {
         " not start.",
         "aws s3 sync FOLDER s3://{bucket}/{subject}  # or deploy with SafetyCheckerId=none",
     ),
+    "names_missing": Entry(
+        ERROR,
+        "The list of names is not there",
+        "BlockedNamesId is {value}, but there is no s3://{bucket}/{subject}: no upload is accepted,"
+        " and the endpoint does not start.",
+        "aws s3 cp NAMES.txt s3://{bucket}/{subject}  # or deploy with BlockedNamesId=none",
+    ),
     # ---- keys and secrets -------------------------------------------------------------------
     "marks_secret_missing": Entry(
         ERROR,

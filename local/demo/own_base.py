@@ -64,7 +64,8 @@ def tokenizer_for(file: Path) -> Path:
     if beside.is_dir():
         return beside
     folder = STATE / "clip_words"
-    command = [sys.executable, TAKE_FILES, ROOT / "local" / "clip_words.json", folder]
+    places = (TAKE_FILES, ROOT / "local" / "clip_words.json", folder)
+    command = [sys.executable, *map(str, places)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise OwnInputError(

@@ -27,6 +27,7 @@ from serving.engine.engine import Engine
 from serving.engine.warm_up import NoMemoryError, OverflowingBaseError, make_plan, try_plan, warm_up
 from serving.forwarding import HELLO, SOCKET, Cancel, Request, Response, short_name
 from serving.generator import Generator
+from serving.names_file import read_names
 from serving.output.marks import make_marker
 from serving.output.pictures_bucket import open_bucket
 from serving.output.safety import make_checker
@@ -34,7 +35,7 @@ from serving.precision import PrecisionError
 from serving.requests import Inputs, Reply
 from serving.service import Limits, PictureService
 from serving.settings import SettingError, read_settings
-from serving.supervision import MARKS_FILE
+from serving.supervision import MARKS_FILE, NAMES_FILE
 
 
 class UnloadableBaseError(Exception):
@@ -114,6 +115,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
             request_work=settings.request_work,
             model_work=settings.model_work,
             blocked_words=settings.blocked_words,
+            blocked_names=read_names(os.environ.get(NAMES_FILE)),
         ),
         count_chunks=generator.count_chunks,
         run_dir=run_dir,

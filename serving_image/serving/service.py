@@ -17,6 +17,7 @@ from contracts.base import BaseCard
 from contracts.marks.marking import Marker
 from contracts.shared.blocked_words import has_blocked
 from contracts.shared.limits import MAX_INLINE_BYTES
+from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from serving.adapters.cache import AdapterCache, Lease
 from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
 from serving.answer_cache import Answer, AnswerCache, answer_key
@@ -64,6 +65,8 @@ class Limits:
     """Megapixel steps that one model's unanswered requests may have together; 0: no limit."""
     blocked_words: tuple[str, ...] = ()
     """Words and phrases that no prompt may have, in the plain form of blocked_words.py."""
+    blocked_names: NameList = NO_NAMES
+    """Names that no prompt may have."""
 
 
 class PictureService:
@@ -179,7 +182,7 @@ class PictureService:
             find_image=lambda uri, limit: self.bucket.read(uri, read_tenant(caller), limit),
         )
         check_work(request.work, self.limits.request_work)
-        check_words(request, self.limits.blocked_words)
+        check_words(request, self.limits.blocked_words, self.limits.blocked_names)
         others = find_mixed_adapters(caller, request.arguments.adapters, self.run_dir)
         owner = lease.find(caller) if has_adapter(caller) else None
         pending = PendingRequest(
@@ -390,11 +393,11 @@ def check_work(work: float, limit: float) -> None:
         raise PictureError("over_budget", text)
 
 
-def check_words(request: PictureRequest, blocked: Sequence[str]) -> None:
-    """Refuse a request whose prompt, with its style, has a word that the operator blocks.
+def check_words(request: PictureRequest, blocked: Sequence[str], names: NameList) -> None:
+    """Refuse a request whose prompt, with its style, has a word or name that the operator blocks.
 
     It is asked for each request, before any cache: whoever asks gets the same answer.
     """
     texts = (request.prompt, request.negative_prompt or "")
-    if any(has_blocked(text, blocked) for text in texts):
+    if any(has_blocked(text, blocked) or has_name(text, names) for text in texts):
         raise PictureError("prompt_refused", "a word of the prompt is not allowed on this endpoint")

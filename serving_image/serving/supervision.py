@@ -20,6 +20,9 @@ EXIT_SECONDS = 10
 MARKS_FILE = "LIKENESS_MARKS_FILE"
 """Variable that names the file with the marks' secret; ``serve`` sets it."""
 
+NAMES_FILE = "LIKENESS_NAMES_FILE"
+"""Variable that names the file with names that nobody may draw; ``serve`` sets it."""
+
 ROOMS = (Path(__file__).resolve().parents[1], Path(__file__).resolve().parents[2] / "functions")
 
 
@@ -35,11 +38,13 @@ class Found(NamedTuple):
     """Folder of the safety checker."""
     marks: Path | None = None
     """File with the marks' secret."""
+    names: Path | None = None
+    """File with names that nobody may draw."""
 
 
 def engine_environment(base: Path, run_dir: Path, found: Found | None = None) -> dict[str, str]:
     """Return the environment of the engine's process."""
-    checker, marks = found or Found()
+    checker, marks, names = found or Found()
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(map(str, ROOMS))
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
@@ -48,6 +53,8 @@ def engine_environment(base: Path, run_dir: Path, found: Found | None = None) ->
         environment["LIKENESS_SAFETY_DIR"] = str(checker.resolve())
     if marks is not None:
         environment[MARKS_FILE] = str(marks.resolve())
+    if names is not None:
+        environment[NAMES_FILE] = str(names.resolve())
     environment.setdefault("MALLOC_ARENA_MAX", "2")
     # Two spinning threads on two busy cores are 12 times slower than one.
     environment.setdefault("OMP_NUM_THREADS", "1")

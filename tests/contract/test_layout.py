@@ -25,6 +25,7 @@ KEYS = {
     layout.plan_key(PLAN): f"training/{PLAN}/plan/plan.json",
     layout.photos_manifest_key(PLAN): f"training/{PLAN}/photos.manifest",
     layout.class_images_manifest_key(PLAN): f"training/{PLAN}/priors.manifest",
+    layout.states_manifest_key(PLAN): f"training/{PLAN}/states.manifest",
     layout.checkpoints_prefix(PLAN): f"training/{PLAN}/checkpoints/",
     layout.tensorboard_prefix(PLAN): f"training/{PLAN}/tensorboard/",
     layout.result_key(PLAN, JOB): f"training/{PLAN}/checkpoints/{JOB}/result.json",

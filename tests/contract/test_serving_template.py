@@ -2,16 +2,21 @@
 
 from typing import Any
 
+from aws.endpoint_lifecycle import NAMESPACE
+from contracts.documents.hosting import ReaperEvent
 from contracts.shared.endpoint_tags import (
     APPLICATION,
     CLOUDFORMATION,
     MADE_BY,
     is_made_on_demand,
 )
-from contracts.shared.layout import safety_prefix
+from contracts.shared.layout import names_key, safety_prefix
 from domain.serving.endpoint import RELEASE_CHECKS, RELEASE_PAUSE_SECONDS
-from tests.contract.files import template
+from serving.metrics import NAMESPACE as ENGINE_NAMESPACE
+from serving.metrics import UNITS
+from tests.contract.files import functions, template
 
+NAMES_FILE = names_key("${BlockedNamesId}")
 SAFETY_FOLDER = safety_prefix("${SafetyCheckerId}")
 RESOURCES: dict[str, Any] = template()["Resources"]
 CONDITIONS: dict[str, Any] = template()["Conditions"]
@@ -33,6 +38,36 @@ def test_an_endpoint_that_stays_grows_and_shrinks_with_its_calls() -> None:
     metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
     assert metric == "SageMakerVariantInvocationsPerInstance"
     assert tracking["ScaleInCooldown"] > tracking["ScaleOutCooldown"]
+
+
+def test_an_endpoint_that_stays_grows_with_the_requests_inside_it_too() -> None:
+    policy = RESOURCES["EndpointQueuePolicy"]
+    assert policy["Condition"] == "EndpointScales"
+    tracking = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == {"Ref": "EndpointWaitingRequests"}
+    assert tracking["DisableScaleIn"] is True, "an idle engine writes no metric"
+    metric = tracking["CustomizedMetricSpecification"]
+    assert metric["Namespace"] == NAMESPACE == ENGINE_NAMESPACE
+    assert metric["MetricName"] in UNITS
+    assert metric["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
+
+
+def test_a_schedule_warms_either_endpoint_ahead() -> None:
+    condition, actions, _ = RESOURCES["EndpointScalingTarget"]["Properties"]["ScheduledActions"][
+        "Fn::If"
+    ]
+    assert condition == "Prewarms"
+    assert [
+        (one["Schedule"]["Ref"], one["ScalableTargetAction"]["MinCapacity"]["Ref"])
+        for one in actions
+    ] == [
+        ("PrewarmSchedule", "EndpointMaxInstances"),
+        ("PrewarmEndSchedule", "EndpointMinInstances"),
+    ]
+    schedule = RESOURCES["ReapEndpointFunction"]["Properties"]["Events"]["Prewarm"]["Properties"]
+    assert schedule["Schedule"]["Fn::If"][:2] == ["PrewarmsOnDemand", {"Ref": "PrewarmSchedule"}]
+    assert schedule["State"] == {"Fn::If": ["PrewarmsOnDemand", "ENABLED", "DISABLED"]}
+    assert ReaperEvent.model_validate_json(schedule["Input"]).prewarm
 
 
 def test_an_endpoint_on_demand_is_not_cloudformations_and_goes_with_the_stack() -> None:
@@ -60,7 +95,7 @@ def test_who_made_an_endpoint_stands_on_it() -> None:
 
 
 def test_the_reaper_looks_more_often_than_an_endpoint_may_idle() -> None:
-    (event,) = RESOURCES["ReapEndpointFunction"]["Properties"]["Events"].values()
+    event = RESOURCES["ReapEndpointFunction"]["Properties"]["Events"]["EveryFiveMinutes"]
     assert event["Properties"]["Schedule"] == "rate(5 minutes)"
     assert template()["Parameters"]["EndpointIdleMinutes"]["MinValue"] > 5
 
@@ -77,10 +112,23 @@ def test_the_container_may_read_its_packages_and_its_base_and_nothing_else() -> 
     pictures = [place.split("}/")[-1] for place in places if "UploadsBucket" in place]
     assert pictures == ["tenants/*/pictures/*", "answers/*"], "no photo of a training"
     assert len(places) == 4
-    (chosen,) = [place["Fn::If"] for group in reads for place in group if "Fn::If" in place]
-    condition, checker, nothing = chosen
-    assert (condition, nothing) == ("HasSafetyChecker", {"Ref": "AWS::NoValue"})
-    assert checker["Fn::Sub"].endswith(f":::${{BasesBucket}}/{SAFETY_FOLDER}*")
+    chosen = [place["Fn::If"] for group in reads for place in group if "Fn::If" in place]
+    assert {nothing["Ref"] for _, _, nothing in chosen} == {"AWS::NoValue"}
+    found = {condition: place["Fn::Sub"].partition(":::")[2] for condition, place, _ in chosen}
+    assert found == {
+        "HasSafetyChecker": f"${{BasesBucket}}/{SAFETY_FOLDER}*",
+        "HasBlockedNames": f"${{BasesBucket}}/{NAMES_FILE}",
+    }
+
+
+def test_server_and_intake_read_one_list_of_names() -> None:
+    container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
+    condition, uri, _ = container["Environment"]["LIKENESS_NAMES_URI"]["Fn::If"]
+    assert condition == "HasBlockedNames"
+    assert uri == {"Fn::Sub": f"s3://${{BasesBucket}}/{NAMES_FILE}"}
+    intake = functions()["accept_request"]
+    assert intake["Environment"]["Variables"]["BLOCKED_NAMES_ID"] == {"Ref": "BlockedNamesId"}
+    assert f"${{BasesBucket}}/{NAMES_FILE}" in str(intake["Policies"])
 
 
 def test_the_container_writes_large_answers_and_nothing_else() -> None:

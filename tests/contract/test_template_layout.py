@@ -47,6 +47,7 @@ LAYOUT = {
         layout.captioner_prefix("c"),
         layout.safety_prefix("s"),
         layout.speeds_key("b"),
+        layout.names_key("n"),
     },
     "HubBucket": {layout.hub_prefix("t", "m")},
 }

@@ -156,7 +156,7 @@ PHOTOS = {
     "AcceptRequestFunction": {"tenants/*", "unpacked/*"},
     "InspectPhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     "HttpApiFunction": {"tenants/*", "takedowns/*", "exports/*"},
-    "ExportDataFunction": {"tenants/*", "unpacked/*", "accepted/*", "exports/*"},
+    "ExportDataFunction": {"tenants/*", "unpacked/*", "accepted/*", "answers/*", "exports/*"},
     "FindMarkedModelFunction": {"takedowns/*"},
     "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     # It deletes them, and reads no photo: of what is read only these documents are there.

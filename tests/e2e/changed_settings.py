@@ -11,6 +11,7 @@ TRAINER, SERVER = "settings-trainer", "settings-server"
 REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
 CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "ours-2"
+NAMES = "figures"
 MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks"
 """The test's own secret has this ARN with six characters more, which Secrets Manager chooses."""
 
@@ -47,6 +48,9 @@ CHANGED = {
     "ServingImageCuda": "13",
     "ServingDtype": "float32",
     "EndpointMinInstances": "2",
+    "EndpointMaxInstances": "4",
+    "EndpointWaitingRequests": "5",
+    "PrewarmSchedule": "cron(45 7 ? * MON-FRI *)",
     "EndpointStartSeconds": "900",
     "AdapterCacheMegabytes": "99",
     "AnswerCacheMegabytes": "9",
@@ -57,6 +61,7 @@ CHANGED = {
     "ModelWork": "4000",
     "TenantWeights": "acme=4,globex=0.5",
     "BlockedWords": "famous person,naked",
+    "BlockedNamesId": NAMES,
     "ServingFront": "off",
     "DrainSeconds": "7",
     "Watermark": "off",
@@ -97,7 +102,10 @@ CHANGED = {
     "MlflowTracking": "http://localhost:5000",
 }
 
-STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
+STAYING = {
+    "EndpointCallsPerMinute": "45",
+    "PrewarmEndSchedule": "cron(0 18 ? * MON-FRI *)",
+}
 """Have an effect only with an endpoint that stays, so a second stack has them."""
 
 NOT_CHANGED = {
@@ -177,6 +185,7 @@ def in_server(arrived: Arrived) -> dict[str, object]:
         "ContentCredentials": server["LIKENESS_CONTENT_CREDENTIALS"],
         "VisibleLabel": server["LIKENESS_VISIBLE_LABEL"],
         "MarksSecretArn": server["LIKENESS_MARKS_SECRET"],
+        "BlockedNamesId": server["LIKENESS_NAMES_URI"].split("/")[4].removesuffix(".txt"),
         "SafetyCheckerId": server["LIKENESS_SAFETY_URI"].split("/")[4],
         "TritonLogVerbose": server["SAGEMAKER_TRITON_LOG_VERBOSE"],
         "ModelLoadThreads": server["SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT"],
@@ -223,6 +232,8 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "IntakeThresholds": arrived.functions["inspect_photos"]["INTAKE_THRESHOLDS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
+        "EndpointMaxInstances": arrived.functions["reap_endpoint"]["ENDPOINT_MAX_INSTANCES"],
+        "EndpointWaitingRequests": arrived.functions["reap_endpoint"]["ENDPOINT_WAITING_REQUESTS"],
         "MlflowTracking": arrived.functions["log_experiment"]["MLFLOW_TRACKING"],
     }
 
@@ -234,6 +245,7 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
         "AllowedOrigins": ",".join(made["HttpApi"]["CorsConfiguration"]["AllowOrigins"]),
+        "PrewarmSchedule": made["Prewarm"]["ScheduleExpression"],
         "Studio": "on" if "StudioRoute" in made else "off",
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],

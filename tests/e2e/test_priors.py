@@ -76,5 +76,9 @@ def test_class_images_are_made_by_the_first_job_and_given_to_the_second_of_two_p
     job = training_job(stack, "uses")
     assert channels(job)[-1] == CLASS_IMAGES_CHANNEL
     assert job["HyperParameters"]["num_processes"] == "2"
+    output = job["TensorBoardOutputConfig"]["S3OutputPath"]
+    events = f"{output.removeprefix(f's3://{bucket}/')}{stack.record('uses').job_id}/events.out."
+    (curve,) = s3.list_objects_v2(Bucket=bucket, Prefix=events)["Contents"]
+    assert curve["Size"] > 0, "of two processes one writes TensorBoard's file"
     one, two = (images_trained(stack, upload) for upload in ("makes", "uses"))
     assert two == 2 * (one or 0), "two processes train twice the images in as many steps"

@@ -53,6 +53,13 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     assert f"{file} seed=5" in printed
     with Image.open(file) as image:
         assert image.size == (64, 64)
+    verdict = json.loads(stack.likeness("verify", str(file), "--json"))
+    assert (verdict["made_here"], verdict["credentials"], verdict["model"]) == (
+        True,
+        "ours",
+        job_of(execution),
+    )
+    assert verdict["watermark_stated"] == "too-small"
     assert "invalid_argument: height" in stack.likeness(*arguments, "--height", "65")
 
 

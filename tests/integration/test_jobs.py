@@ -340,6 +340,15 @@ def test_trials_become_jobs_that_their_upload_does_not_lead_to(jobs: Jobs) -> No
     assert owner.job_id == job_id()
 
 
+def test_the_trials_of_a_later_rung_come_after_those_before(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON)
+    jobs.add_trials(job_id(), trials(2, 3), "arn:child", at(1))
+    jobs.finish(job_id(2), "succeeded", None, at(2))
+    jobs.add_trials(job_id(), trials(4), "arn:child", at(3))
+    jobs.add_trials(job_id(), trials(2, 3), "arn:redriven", at(4))
+    assert found(jobs).trials == (job_id(2), job_id(3), job_id(4))
+
+
 def test_a_trial_that_failed_begins_anew_and_one_under_way_goes_on(jobs: Jobs) -> None:
     jobs.add_trials(job_id(), trials(2, 3), "arn:child", NOON)
     jobs.enqueue(job_id(2), "token", at(1))

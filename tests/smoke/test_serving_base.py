@@ -25,6 +25,7 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.documents.package import PackageCard
 from contracts.marks.marking import Marked, Marker, Origin, Output
+from contracts.shared.name_list import hash_of, parse_names
 from contracts.shared.prompts import name_subject
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
@@ -574,8 +575,18 @@ def test_one_model_s_waiting_work_is_limited_and_others_are_not_refused(tmp_path
     assert text_of(base.draw(request(tmp_path, "1", **asked))) is None, "it was only then"
 
 
-def test_a_blocked_word_is_refused_before_any_cache_and_never_repeated(tmp_path: Path) -> None:
-    base = Base(MemoryArtist(), tmp_path, blocked_words=("famous person",))
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"blocked_words": ("famous person",)},
+        {"blocked_names": parse_names("Famous Person")},
+        {"blocked_names": parse_names(hash_of("Famous Person"))},
+    ],
+)
+def test_a_blocked_word_is_refused_before_any_cache_and_never_repeated(
+    tmp_path: Path, limit: dict[str, Any]
+) -> None:
+    base = Base(MemoryArtist(), tmp_path, **limit)
     refused = "likeness/prompt_refused: a word of the prompt is not allowed on this endpoint"
     for prompt, negative in (("a FAMOUS-person", ""), ("a face", "f\u200bamous person")):
         one = request(tmp_path, "1", seed=1)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,3 +86,12 @@ def test_a_rung_whose_checkpoint_has_expired_trains_all_steps(
     metrics = job_dir.result(own).metrics
     assert metrics is not None
     assert (metrics.resumed_from_step, metrics.steps) == (0, 4)
+
+
+def test_a_rung_shares_no_step_because_it_goes_on_from_a_step_of_its_own() -> None:
+    rung, plain = (
+        SimpleNamespace(task=SimpleNamespace(rung=rung), run=SimpleNamespace(recipe=None))
+        for rung in ("a rung", None)
+    )
+    for waiting in ([rung, plain], [rung, rung], [plain, rung]):
+        assert job.first_group(waiting) == waiting[:1]  # type: ignore[arg-type]

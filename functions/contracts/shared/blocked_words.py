@@ -91,7 +91,7 @@ def parse_words(text: str) -> tuple[str, ...]:
     """
     if text.strip() == NONE:
         return ()
-    return tuple(" ".join(words) for one in text.split(",") if (words := _words_of(plain(one))))
+    return tuple(" ".join(words) for one in text.split(",") if (words := words_of(one)))
 
 
 def has_blocked(text: str, blocked: Sequence[str]) -> bool:
@@ -102,10 +102,13 @@ def has_blocked(text: str, blocked: Sequence[str]) -> bool:
     >>> has_blocked("infamous personality", ("famous person",))
     False
     """
-    words = f" {' '.join(_words_of(plain(text)))} "
+    words = f" {' '.join(words_of(text))} "
     return any(f" {one} " in words for one in blocked)
 
 
-def _words_of(text: str) -> list[str]:
-    """Return the runs of letters and digits; the signs of unspaced scripts are words of one."""
-    return re.findall(f"[{UNSPACED}]|[^\\W_{UNSPACED}]+", text)
+def words_of(text: str) -> list[str]:
+    """Return the plain words of a text: runs of letters and digits.
+
+    The signs of unspaced scripts are words of one.
+    """
+    return re.findall(f"[{UNSPACED}]|[^\\W_{UNSPACED}]+", plain(text))

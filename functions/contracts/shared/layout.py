@@ -293,6 +293,11 @@ def safety_prefix(checker_id: str) -> str:
     return f"safety/{checker_id}/"
 
 
+def names_key(list_id: str) -> str:
+    """Key in the bases bucket of a list of names that nobody may train or draw with."""
+    return f"names/{list_id}.txt"
+
+
 def staging_key(job_id: str) -> str:
     """Key of a package that is not published yet."""
     return f"staging/{job_id}.tar.gz"

@@ -52,6 +52,10 @@ class IntakeThresholds(Document):
     """Distance of the nose from the middle of the eyes, in distances between the eyes, above which
     a face is turned away."""
 
+    min_iris_contrast: Share = 0.13
+    """How much darker an iris is than what is beside it, as a share of the skin's brightness, below
+    which both eyes are closed or covered."""
+
     max_person_distance: Annotated[float, Field(ge=0, le=2)] = 0.6
     """Largest mean distance of the face embeddings of one person's photos."""
 

@@ -165,6 +165,7 @@ def whole_plan(plan_id: str) -> Iterator[tuple[Store, str]]:
     yield "training plans", layout.plan_prefix(plan_id)
     yield "training plans", layout.photos_manifest_key(plan_id)
     yield "training plans", layout.class_images_manifest_key(plan_id)
+    yield "training plans", layout.states_manifest_key(plan_id)
 
 
 def part_of_plan(
@@ -198,19 +199,20 @@ def leave_plan(plan: TrainingPlan, reach: Reach, services: ErasingServices) -> N
     if tasks != plan.tasks:
         left = plan.model_copy(update={"tasks": tasks, "shares": ()})
         write_document(services.models, plan_key, left)
-    manifest_key = layout.photos_manifest_key(plan.plan_id)
-    leave_manifest(manifest_key, reach.job_ids, services.models)
     services.models_versions.purge_older(plan_key)
-    services.models_versions.purge_older(manifest_key)
+    of_photos = layout.photos_manifest_key(plan.plan_id)
+    for manifest_key in (of_photos, layout.states_manifest_key(plan.plan_id)):
+        leave_manifest(manifest_key, reach.job_ids, services.models)
+        services.models_versions.purge_older(manifest_key)
 
 
 def leave_manifest(key: str, job_ids: tuple[str, ...], models: Storage) -> None:
-    """Write SageMaker's manifest without the erased jobs' photos."""
+    """Write SageMaker's manifest without what lies in the erased jobs' folders."""
     try:
         first, *files = json.loads(models.read(key, DOCUMENT_LIMIT))
     except ObjectMissingError:
         return
-    left = [file for file in files if file.partition("/")[0] not in job_ids]
+    left = [file for file in files if not set(file.split("/")) & set(job_ids)]
     if left != files:
         models.write(key, json.dumps([first, *left]).encode(), "application/json")
 

@@ -30,6 +30,7 @@ ONLY_ADAPTERS = "state between the steps of a training; the adapter and its resu
 OLDER = "older versions of files, which go within days"
 UNCOUNTED: dict[Store, str] = {
     "endpoint memory and disk": "copies of adapters and answers on the servers",
+    "pushed models": "copies of models in the operator's hub; their files are in the archive",
     "warm pools": "an instance that waits; SageMaker empties it between two trainings",
     "dead letters": "events with ids; reading them would hide them from the operators",
 }

@@ -9,22 +9,17 @@ from domain.erasure.reach import Reach, reach_of
 from domain.exporting.services import ExportServices
 
 
-def subjects_of(subject: ExportSubject, consents: Iterable[ConsentRecord]) -> list[ErasureSubject]:
-    """Return what would be erased to erase the subject: a person's uploads, or one thing."""
+def subjects_of(subject: ExportSubject, own: Iterable[ConsentRecord]) -> list[ErasureSubject]:
+    """Return what would be erased to erase the subject: a person's uploads, or one thing.
+
+    Args:
+        subject: whose data.
+        own: its ``own_consents``, which name a person's uploads.
+    """
     if subject.kind == "tenant":
         return [ErasureSubject(tenant=subject.tenant)]
-    return [
-        ErasureSubject(tenant=subject.tenant, upload=upload)
-        for upload in uploads_of(subject, consents)
-    ]
-
-
-def uploads_of(subject: ExportSubject, consents: Iterable[ConsentRecord]) -> list[str]:
-    """Return the upload, or those that the person has agreed to."""
-    if subject.upload is not None:
-        return [subject.upload]
-    given = (one.upload for one in consents if one.consent.given_by == subject.given_by)
-    return list(dict.fromkeys(given))
+    named = [subject.upload] if subject.upload else [one.upload for one in own]
+    return [ErasureSubject(tenant=subject.tenant, upload=one) for one in dict.fromkeys(named)]
 
 
 def own_consents(subject: ExportSubject, consents: Iterable[ConsentRecord]) -> list[ConsentRecord]:
@@ -42,10 +37,10 @@ def reaches_of(subjects: Iterable[ErasureSubject], services: ExportServices) -> 
     return [reach_of(subject, services) for subject in subjects]
 
 
-def joined(reaches: list[Reach]) -> Reach:
-    """Return several reaches of one tenant as one, for what is read by ids alone."""
+def joined(subject: ErasureSubject, reaches: list[Reach]) -> Reach:
+    """Return the reaches of some uploads, or of a tenant, as one: for what is read by ids alone."""
     return Reach(
-        subject=reaches[0].subject,
+        subject=subject,
         records=tuple({r.job_id: r for reach in reaches for r in reach.records}.values()),
         uploads=tuple(dict.fromkeys(u for reach in reaches for u in reach.uploads)),
         accepting=(),

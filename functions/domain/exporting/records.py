@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from contracts.document import Document
+from contracts.documents.api.members import MemberView
 from contracts.documents.audit import AuditEntry, about
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.export import ExportSubject
@@ -11,6 +12,7 @@ from contracts.documents.record import JobRecord
 from domain.erasure.erasing import names_of
 from domain.erasure.reach import Reach
 from domain.exporting.services import ExportServices
+from domain.ports.people import NoUserPoolError
 from domain.ports.pictures import place_of
 
 PAGE = 500
@@ -71,7 +73,8 @@ def records_of_jobs(reach: Reach, services: ExportServices) -> Iterator[Records]
 
 
 def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records]:
-    """Yield the rows that belong to no upload: keys and webhooks, without what signs."""
+    """Yield what belongs to no upload: people, keys and webhooks, without what signs."""
+    yield Records("people", "people.json", dumped(people_of(tenant, services)))
     keys = services.keys.of(tenant)
     yield Records(
         "api keys",
@@ -92,6 +95,14 @@ def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records
         for delivery in services.webhooks.deliveries(one.webhook_id, MAX_DELIVERIES)
     ]
     yield Records("webhook deliveries", "deliveries.json", dumped(sent))
+
+
+def people_of(tenant: str, services: ExportServices) -> list[MemberView]:
+    """Return who signs in for the tenant; nobody where people sign in elsewhere."""
+    try:
+        return services.people.of(tenant)
+    except NoUserPoolError:
+        return []
 
 
 def api_rows_of(reach: Reach, services: ExportServices) -> int:

@@ -11,6 +11,7 @@ from domain.ports.consents import Consents
 from domain.ports.exports import Archives, Exports, ObjectReader
 from domain.ports.front_door import Approvals
 from domain.ports.models import Models
+from domain.ports.people import People
 from domain.ports.pictures import Pictures
 from domain.ports.webhooks import Webhooks
 
@@ -31,5 +32,6 @@ class ExportServices(ErasureServices):
     webhooks: Webhooks
     pictures: Pictures
     approvals: Approvals
+    people: People
     log_retention_days: int
     now: Callable[[], datetime]

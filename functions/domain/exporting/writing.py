@@ -100,11 +100,18 @@ def archived(row: ExportRow, services: ExportServices) -> dict[str, Any]:
     """
     subject = row.subject
     consents = own_consents(subject, services.consents.of(subject.tenant))
-    subjects = subjects_of(subject, consents)
-    refuse_erased(subjects, subject, services)
+    named = subjects_of(subject, consents)
+    if not named:
+        raise ExportRefusedError("not_found")
+    refuse_erased([], subject, services)
+    # What was erased of a person before is gone; the consent to it is still theirs to see.
+    subjects = [one for one in named if not services.erasures.is_erased(one)]
+    if subject.kind == "upload" and not subjects:
+        raise ExportRefusedError("erased")
     reaches = reaches_of(subjects, services)
+    reach = joined(named[0], reaches)
     contents = contents_of(reaches, services)
-    records = [*records_of(subject, joined(reaches), consents, services)] if reaches else []
+    records = [*records_of(subject, reach, consents, services)]
     if not contents.files and not any(one.rows for one in records):
         raise ExportRefusedError("not_found")
     if sum(file.size for file in contents.files) > MAX_BYTES:
@@ -118,7 +125,7 @@ def archived(row: ExportRow, services: ExportServices) -> dict[str, Any]:
             writer.add_file(file)
         for one in records:
             writer.add_records(one)
-        rows = stores_of_records(records, joined(reaches), services)
+        rows = stores_of_records(records, reach, services)
         writer.close(manifest_of(row, contents, writer.files, rows, services))
         refuse_erased(subjects, subject, services)
         target.finish()

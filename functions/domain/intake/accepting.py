@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from contracts.errors import InvalidRequestError, QuotaUsedUpError, SubjectErase
 from contracts.shared import layout
 from contracts.shared.faces import REAL_FACES
 from contracts.shared.limits import MAX_IMPORT_BYTES
+from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
 from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of, subjects_of
@@ -54,6 +56,8 @@ class IntakeServices:
     quotas: Quotas = NO_QUOTAS
     captioner_id: str | None = None
     """The model that describes photos without a caption; None: the stack has none."""
+    names: NameList = NO_NAMES
+    """Names that nobody may train."""
 
 
 def accept_request(
@@ -64,7 +68,8 @@ def accept_request(
     Raises:
         InvalidUploadError: the request's key is not one of a request.
         InvalidRequestError: the request has problems, which are stored for the notice, or asks for
-            a captioner or a machine that the stack does not have.
+            a captioner or a machine that the stack does not have, or names somebody on the
+            operator's list.
         ConsentRefusedError: the request lacks the consent that the stack requires for people.
         TooManyPhotosError: there are more photos than one training may use.
         SubjectErasedError: the tenant, the upload or a model of the same content was erased.
@@ -100,6 +105,7 @@ def accept_place(
     merged = read_upload(given, services, place, upload)
     upload, adapter = split_import(upload, merged.request, services, place)
     check_consent(merged.request, services, place, now)
+    check_names(merged.request, services, place)
     check_captioner(merged.request, services.captioner_id)
     check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
@@ -220,6 +226,35 @@ def record_consent(
         )
         if request.consent.expires_at is not None:
             services.consent_ends.add(job, request.consent.expires_at.astimezone(UTC))
+
+
+def check_names(request: TrainingRequest, services: IntakeServices, place: Place) -> None:
+    """Refuse a request whose words name somebody on the operator's list.
+
+    Raises:
+        InvalidRequestError: with the code ``name_refused``; the notice names the fields alone.
+    """
+    problems = tuple(
+        RequestProblem(field=field, message="It has a name that this stack does not train.")
+        for field, value in request.model_dump(mode="json", exclude={"consent"}).items()
+        if any(has_name(text, services.names) for text in texts_in(value))
+    )
+    if problems:
+        store_problems(services, place, problems)
+        raise InvalidRequestError(code="name_refused", problems=len(problems))
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield the texts in a field.
+
+    >>> list(texts_in({"a": ["b", 1], "c": "d"}))
+    ['b', 'd']
+    """
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(part)
 
 
 def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:

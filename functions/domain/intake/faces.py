@@ -101,6 +101,7 @@ def on_faces(
         "face_small": largest.share < limits.min_face_share,
         "face_unclear": largest.clarity < limits.clear_face,
         "face_turned": is_turned(largest, limits),
+        "eyes_hidden": has_hidden_eyes(largest, limits),
     }
     codes = tuple(code for code, applies in advice.items() if applies)
     metrics = FaceMetrics(share=largest.share, clarity=largest.clarity, score=largest.score)
@@ -110,6 +111,15 @@ def on_faces(
 def is_turned(face: FoundFace, limits: IntakeThresholds) -> bool:
     """Whether a face is seen from the side."""
     return not face.upright or abs(face.turn) > limits.max_face_turn
+
+
+def has_hidden_eyes(face: FoundFace, limits: IntakeThresholds) -> bool:
+    """Whether both eyes of a face from the front are closed or covered.
+
+    The landmarks of a face from the side lie beside its eyes, and a blurred one has no iris.
+    """
+    seen = not is_turned(face, limits) and face.clarity >= limits.clear_face
+    return seen and face.iris_contrast < limits.min_iris_contrast
 
 
 def advice_on_variety(

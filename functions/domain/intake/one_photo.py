@@ -23,7 +23,10 @@ Faces = tuple[FoundFace, ...]
 COMPARED_SIDE = 1024
 """Longer side in pixels of the photo that this one is compared with: only its face counts."""
 
-FACE_ADVICE = {"other_faces", "face_small", "face_unclear", "face_turned", "faces_not_checked"}
+FACE_ADVICE = {
+    *("other_faces", "face_small", "face_unclear", "face_turned", "eyes_hidden"),
+    "faces_not_checked",
+}
 
 
 @dataclass(frozen=True)

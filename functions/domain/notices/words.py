@@ -30,7 +30,7 @@ why."""
 
 LISTED = frozenset(
     {
-        *("invalid_request", "run_not_allowed"),
+        *("invalid_request", "run_not_allowed", "name_refused"),
         *("consent_missing", "consent_not_enough", "consent_expired"),
     }
 )
@@ -47,6 +47,7 @@ _FACTS = {
     "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",
     "run_not_allowed": "Problems found: {problems}.",
+    "name_refused": "Fields with such a name: {problems}.",
 }
 
 

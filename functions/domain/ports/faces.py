@@ -16,6 +16,8 @@ class FoundFace(NamedTuple):
     """The detector's confidence, on the detector's own scale."""
     turn: float
     """Distance of the nose from the middle of the eyes, in distances between the eyes."""
+    iris_contrast: float
+    """How much darker the iris is than what is beside it, as a share of the skin's brightness."""
     upright: bool
     """Whether the detector of upright frontal faces found it; otherwise it is turned or covered."""
     embedding: tuple[float, ...]

@@ -24,6 +24,7 @@ from PIL import Image
 
 from contracts.shared.limits import MAX_FACE_SECONDS, MAX_FACES_SECONDS
 from runtime.imaging.child_limits import STARTED, limit_process
+from runtime.imaging.eyes import iris_contrast
 
 MEMORY_BYTES = 1536 * 1024 * 1024
 WEIGHTS_PACKAGE = "face_weights"
@@ -130,13 +131,15 @@ def measured(
 ) -> dict[str, Any]:
     """Return what a face measures; its clarity comes from the photo in full size."""
     points = models.landmarks(small, box)
+    places = [(point.x, point.y) for point in points.parts()]
     descriptor = models.encoder.compute_face_descriptor(small, points)
     height = box.height() / scale
     return {
         "height": round(height, 1),
         "share": round(height / min(full.size), 3),
         "clarity": round(clarity(full, [side / scale for side in corners(box)]), 3),
-        "turn": round(turn_of([(point.x, point.y) for point in points.parts()]), 3),
+        "turn": round(turn_of(places), 3),
+        "iris_contrast": round(iris_contrast(Image.fromarray(small).convert("L"), places), 3),
         "embedding": list(descriptor),
     }
 

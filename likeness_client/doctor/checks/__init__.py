@@ -53,6 +53,7 @@ CHECKS = (
     Check("base", bases.check_base),
     Check("captioner", bases.check_captioner),
     Check("safety_checker", bases.check_safety_checker),
+    Check("name_list", bases.check_name_list),
     Check("bases_key", keys.check_bases_key),
     Check("named_keys", keys.check_named_keys),
     Check("marks_secret", marks.check_marks_secret),

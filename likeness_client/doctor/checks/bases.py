@@ -9,7 +9,13 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from contracts.base import BaseCard, hash_of_files
-from contracts.shared.layout import BASE_FILE, base_prefix, captioner_prefix, safety_prefix
+from contracts.shared.layout import (
+    BASE_FILE,
+    base_prefix,
+    captioner_prefix,
+    names_key,
+    safety_prefix,
+)
 from likeness_client.doctor.account import Account, code_in
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment
@@ -205,3 +211,13 @@ def lacking(
     """Return what a folder lacks, in words; empty: nothing."""
     names = {key.removeprefix(folder) for key in listing(account, bucket, folder)}
     return " and ".join(need for need, files in needs.items() if not names & {*files})
+
+
+def check_name_list(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find out whether the list of names is there."""
+    names, bucket = deployment.value("BlockedNamesId", NONE), deployment.value("BasesBucket")
+    if names in {"", NONE} or not bucket_exists(account, bucket):
+        return
+    key = names_key(names)
+    if key not in listing(account, bucket, key):
+        yield find(deployment, "names_missing", key, value=names, bucket=bucket)

@@ -3,9 +3,11 @@
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from contracts.shared.name_list import hash_of
 from likeness_client import __all__ as public
 from likeness_client import __version__
 from likeness_client.__main__ import main
@@ -40,10 +42,10 @@ def test_the_module_can_be_run() -> None:
 
 
 def test_every_command_can_be_carried_out() -> None:
-    assert subcommands().keys() == {"check", *OVER_HTTP, *BY_AWS}
+    assert subcommands().keys() == {"check", "hash-names", *OVER_HTTP, *BY_AWS}
 
 
-@pytest.mark.parametrize("name", sorted({"check", *OVER_HTTP, *BY_AWS}))
+@pytest.mark.parametrize("name", sorted({"check", "hash-names", *OVER_HTTP, *BY_AWS}))
 def test_every_option_says_what_it_is_for(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = subcommands()[name]
     silent = [action.dest for action in parser._actions if not action.help]  # noqa: SLF001
@@ -51,6 +53,19 @@ def test_every_option_says_what_it_is_for(name: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         main([name, "--help"])
     assert "exit status:" in capsys.readouterr().out
+
+
+def test_a_list_of_names_is_written_as_hashes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("# figures\nFamous Person\nFAMOUS-person\n")
+    assert main(["hash-names", str(file)]) == 0
+    assert capsys.readouterr().out == f"{hash_of('famous person')}\n"
+    file.write_text("!!!\n")
+    assert main(["hash-names", str(file)]) == 2
+    assert "line 1" in capsys.readouterr().err
+    assert main(["hash-names", str(tmp_path / "none.txt")]) == 2
 
 
 def test_a_weight_that_is_no_number_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_PHOTOS
+from contracts.shared.name_list import hash_of, parse_names
 from domain.intake.accepting import IntakeServices, accept_request, name_job
 from domain.intake.uploads import PinnedUpload
 from domain.ports.storage import read_document, write_document
@@ -139,6 +140,24 @@ def test_a_photo_that_vanishes_meanwhile_is_left_out() -> None:
     intake = replace(intake, uploads=Vanishing())
     answer = accept_request(announced(put_upload(intake, PHOTOS)), intake, NOW)
     assert len(accepted_upload(intake, answer.job.job_id).photos) == len(PHOTOS) - 1
+
+
+NAMED = {**REQUEST, "validation_prompts": ["a photo of FAMOUS-person"]}
+
+
+@pytest.mark.parametrize("listed", ["Famous Person", hash_of("famous person")])
+def test_a_name_on_the_list_is_not_trained(listed: str) -> None:
+    intake = replace(memory_intake(), names=parse_names(listed))
+    event = announced(put_upload(intake, PHOTOS, NAMED))
+    with pytest.raises(InvalidRequestError) as caught:
+        accept_request(event, intake, NOW)
+    assert caught.value.facts["code"] == "name_refused"
+    key = layout.problems_key("acme", "first")
+    stored = read_document(intake.models, key, RequestProblems)
+    assert [one.field for one in stored.problems] == ["sample_prompts"]
+    assert "famous" not in stored.model_dump_json().lower()
+    other = announced(put_upload(intake, PHOTOS, REQUEST))
+    assert accept_request(other, intake, NOW).status == "accepted"
 
 
 WORDLESS = {**REQUEST, "autocaption": True}

@@ -23,7 +23,7 @@ from contracts.documents.export import (
 from contracts.documents.model import ModelRecord
 from contracts.documents.upload.consent import Consent
 from contracts.shared import layout
-from domain.erasure.erasing import erase_stores
+from domain.erasure.erasing import erase_stores, places_of
 from domain.erasure.stopping import request_erasure, stop_work
 from domain.exporting import writing
 from domain.exporting.contents import LEFT_OUT, UNCOUNTED, contents_of
@@ -31,6 +31,7 @@ from domain.exporting.reaching import reaches_of, subjects_of
 from domain.exporting.services import ExportServices
 from domain.exporting.writing import LEASE, write_export
 from local.demo.upload import consent
+from tests.contract.files import template
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.exports import MemoryArchives, MemoryReader
@@ -70,11 +71,12 @@ class Exporting(Erasing):
             webhooks=self.webhooks,
             pictures=MemoryPictures(),
             approvals=MemoryApprovals(),
+            people=self.people,
             log_retention_days=30,
             now=lambda: self.now,
         )
 
-    def people(self, *numbers: int) -> None:
+    def live(self, *numbers: int) -> None:
         """Let each person upload, agree, and get a model, trained together."""
         self.train(1, 2, 3, 4)
         for number in numbers:
@@ -130,7 +132,7 @@ def unpacked(world: Exporting, tenant: str = "acme") -> tuple[ExportManifest, di
 
 def test_a_tenant_gets_photos_models_with_cards_and_records() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     row = export(world)
     manifest, files = unpacked(world)
     assert (row.status, row.size) == ("succeeded", len(world.uploads.objects[_key()]))
@@ -152,7 +154,7 @@ def _key() -> str:
 
 def test_names_of_uploads_stand_in_the_manifest_alone() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     export(world)
     manifest, files = unpacked(world)
     assert not [name for name in files if ".." in name or "Anna" in name]
@@ -163,7 +165,7 @@ def test_names_of_uploads_stand_in_the_manifest_alone() -> None:
 
 def test_every_store_is_counted_and_what_is_not_in_the_archive_has_a_reason() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     world.uploads.write(layout.upload_prefix("acme", "u1") + "../Me & Anna.JPG", b"newer")
     export(world)
     stores = {one.store: one for one in unpacked(world)[0].stores}
@@ -177,16 +179,30 @@ def test_every_store_is_counted_and_what_is_not_in_the_archive_has_a_reason() ->
 
 def test_every_store_of_an_erasure_is_in_an_archive_or_has_its_reason() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     subject = subjects_of(TENANT, ())
     held = contents_of(reaches_of(subject, world.exporting), world.exporting).held
     rows = {store for store in STORES if store.endswith(" rows")}
-    assert set(STORES) == {*held, *LEFT_OUT, *UNCOUNTED, *rows, "endpoint memory and disk"}
+    assert set(STORES) == {*held, *LEFT_OUT, *UNCOUNTED, *rows, "people"}
+
+
+def test_export_data_may_read_every_store_that_it_puts_into_an_archive() -> None:
+    """A store that an erasure gains is in the archive at once, so the role must have it too."""
+    world = Exporting()
+    world.live(1)
+    prefixes = {
+        place.prefix.partition("/")[0]
+        for reach in reaches_of(subjects_of(TENANT, ()), world.exporting)
+        for place in places_of(reach, world.exporting)
+        if place.store not in LEFT_OUT
+    }
+    rights = str(template()["Resources"]["ExportDataFunction"]["Properties"]["Policies"])
+    assert [one for one in prefixes if f"/{one}/*" not in rights] == []
 
 
 def test_secrets_stay_where_they_are() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     world.keys.add(
         ApiKey(
             key_id="0" * 16, tenant="acme", name="mine", scopes=("read",),
@@ -200,8 +216,10 @@ def test_secrets_stay_where_they_are() -> None:
              "events": ("ping",), "secrets": secrets, "created_at": NOON.isoformat()}
         )
     )  # fmt: skip
+    world.people.invite("acme", "ada@acme.example", "owner")
     export(world)
     files = unpacked(world)[1]
+    assert b"ada@acme.example" in files["records/people.json"]
     assert b"mine" in files["records/keys.json"]
     assert b"https://acme.test/hook" in files["records/webhooks.json"]
     everything = b"".join(files.values())
@@ -212,7 +230,7 @@ def test_secrets_stay_where_they_are() -> None:
 
 def test_a_person_gets_what_they_have_agreed_to_and_nothing_of_others() -> None:
     world = Exporting()
-    world.people(1, 2)
+    world.live(1, 2)
     upload = about("upload_id", "u1")
     for number, named in enumerate((upload, about("upload_id", "u2"))):
         entry = AuditEntry(
@@ -259,7 +277,7 @@ def test_a_plan_that_tenants_share_gives_away_nothing_of_the_other() -> None:
 )
 def test_who_is_not_there_has_no_archive(subject: ExportSubject) -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     row = export(world, subject)
     assert (row.status, row.code) == ("failed", "not_found")
     assert not [key for key in world.uploads.objects if key.startswith("exports/")]
@@ -267,7 +285,7 @@ def test_who_is_not_there_has_no_archive(subject: ExportSubject) -> None:
 
 def test_too_much_is_refused_before_the_first_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     monkeypatch.setattr(writing, "MAX_BYTES", 10)
     assert export(world).code == "export_too_large"
     assert _key() not in world.uploads.objects
@@ -275,7 +293,7 @@ def test_too_much_is_refused_before_the_first_byte(monkeypatch: pytest.MonkeyPat
 
 def test_a_photo_that_expires_meanwhile_is_left_out() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     services = world.exporting
     upload_files = MemoryReader(world.uploads)
 
@@ -292,7 +310,7 @@ def test_a_photo_that_expires_meanwhile_is_left_out() -> None:
 
 def test_a_second_run_after_the_end_changes_nothing() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     first, versions = export(world), len(world.uploads.versions[_key()])
     assert export(world) == first
     assert len(world.uploads.versions[_key()]) == versions
@@ -309,7 +327,7 @@ class Dying(MemoryReader):
 
 def test_a_run_that_dies_leaves_no_half_archive_and_the_next_one_ends_it() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     dying = replace(world.exporting, model_files=Dying(world.models))
     with pytest.raises(BrokenError):
         write_export(ExportInput(export_id=ID, subject=TENANT), dying)
@@ -320,7 +338,7 @@ def test_a_run_that_dies_leaves_no_half_archive_and_the_next_one_ends_it() -> No
 
 def test_an_erasure_waits_for_an_archive_that_is_written_and_takes_it() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     gone = ErasureSubject(tenant="acme", upload="u1")
     during: list[int] = []
 
@@ -339,6 +357,21 @@ def test_an_erasure_waits_for_an_archive_that_is_written_and_takes_it() -> None:
     assert erased(world, gone)
 
 
+def test_a_tombstone_that_comes_with_the_last_file_leaves_no_archive() -> None:
+    world = Exporting()
+    world.live(1)
+
+    class Entombed(MemoryReader):
+        def chunks(self, key: str) -> Iterator[bytes]:
+            world.erasures.entomb(ErasureSubject(tenant="acme", upload="u1"), world.now)
+            return super().chunks(key)
+
+    given = ExportInput(export_id=ID, subject=ExportSubject(tenant="acme", upload="u1"))
+    row = write_export(given, replace(world.exporting, upload_files=Entombed(world.uploads)))
+    assert (row.status, row.code) == ("failed", "erased")
+    assert (world.archives.unfinished, _key() in world.uploads.objects) == ([], False)
+
+
 def erased(world: Exporting, subject: ErasureSubject) -> bool:
     assert stop_work(subject, world.stopping, world.now).open == 0
     assert erase_stores(subject, world.erasing).remaining == 0
@@ -347,7 +380,7 @@ def erased(world: Exporting, subject: ErasureSubject) -> bool:
 
 def test_an_export_of_what_is_being_erased_ends_without_an_archive() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     gone = ErasureSubject(tenant="acme", upload="u1")
     request_erasure(gone, world.stopping, world.now)
     row = export(world, ExportSubject(tenant="acme", upload="u1"))
@@ -357,9 +390,28 @@ def test_an_export_of_what_is_being_erased_ends_without_an_archive() -> None:
     assert write_export(other, world.exporting).code == "erased"
 
 
+def test_what_was_erased_of_a_person_before_does_not_keep_the_rest_from_them() -> None:
+    world = Exporting()
+    world.live(1, 2)
+    person = ExportSubject(tenant="acme", given_by="person-1")
+    both = world.consents.of("acme")
+    for record in both:
+        agreed = record.consent.model_copy(update={"given_by": "person-1"})
+        world.consents.records[record.model_id] = record.model_copy(update={"consent": agreed})
+    world.erasures.entomb(ErasureSubject(tenant="acme", upload="u1"), world.now)
+    assert export(world, person).status == "succeeded"
+    files = unpacked(world)[1]
+    assert b"photo 2" in files.values()
+    assert b"photo 1" not in files.values()
+    assert len(json.loads(files["records/consents.json"])) == 2
+    world.erasures.entomb(ErasureSubject(tenant="acme", upload="u2"), world.now)
+    last = ExportInput(export_id="exp_" + "2" * 24, subject=person)
+    assert write_export(last, world.exporting).status == "succeeded", "the consents are left"
+
+
 def test_an_erasure_waits_no_longer_than_a_lease_for_a_run_that_was_killed() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     writing.begun(ExportInput(export_id=ID, subject=TENANT), world.exporting)
     gone = ErasureSubject(tenant="acme", model_id=job_id(1))
     request_erasure(gone, world.stopping, NOON)
@@ -369,7 +421,7 @@ def test_an_erasure_waits_no_longer_than_a_lease_for_a_run_that_was_killed() -> 
 
 def test_another_s_id_is_nobody_s_archive() -> None:
     world = Exporting()
-    world.people(1)
+    world.live(1)
     export(world)
     given = ExportInput(export_id=ID, subject=ExportSubject(tenant="other"))
     assert write_export(given, world.exporting).code == "not_found"

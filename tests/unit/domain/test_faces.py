@@ -86,6 +86,9 @@ def test_the_largest_face_is_taken_unless_another_is_nearly_as_large() -> None:
         ((face(1, clarity=0.2),), "face_unclear"),
         ((face(1, turn=-0.5),), "face_turned"),
         ((face(1, upright=False),), "face_turned"),
+        ((face(1, iris_contrast=0.1),), "eyes_hidden"),
+        ((face(1, iris_contrast=0.1, turn=0.5),), "face_turned"),
+        ((face(1, iris_contrast=0.1, clarity=0.2),), "face_unclear"),
     ],
 )
 def test_each_photo_gets_a_verdict_on_its_face(faces: tuple[object, ...], code: str) -> None:

@@ -6,6 +6,7 @@ from math import dist
 
 import pytest
 
+from bench.people import eyes
 from contracts.errors import DecoderBrokenError
 from contracts.shared.thresholds import DEFAULTS
 from runtime.imaging import faces
@@ -26,6 +27,18 @@ def test_people_are_told_apart_and_an_empty_photo_has_no_face(finder: ChildFaceF
     assert dist(one[0].embedding, other[0].embedding) > DEFAULTS.max_person_distance
     assert finder.find(png(photo(ASTRONAUT).crop((0, 260, 300, 512)))) == ()
     assert 0 < finder.seconds < 120
+
+
+def test_open_eyes_are_told_from_closed_and_covered_ones(finder: ChildFaceFinder) -> None:
+    least = DEFAULTS.min_iris_contrast
+    for name in (PRESIDENT[2], ASTRONAUT):
+        small = photo(name)
+        small.thumbnail((512, 512))
+        changes = (small, eyes.closed(small), eyes.covered(small))
+        open_, closed, covered = (finder.find(png(one)) or () for one in changes)
+        assert open_[0].iris_contrast > least + 0.03
+        assert closed[0].iris_contrast < least - 0.03
+        assert covered[0].iris_contrast == 0
 
 
 def test_what_is_no_photo_ends_the_child_but_not_the_search(finder: ChildFaceFinder) -> None:
