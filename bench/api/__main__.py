@@ -88,7 +88,7 @@ def known_ids() -> str:
     The fuzzer would guess none of them, and see no answer but 404 at their doors.
     """
     known = {f"path.{name}": value for name, value in (MINE | {"case_id": CASE}).items()}
-    known |= {"body.model": MINE["model_id"], "body.upload_id": MINE["upload_id"]}
+    known |= {"body.upload_id": MINE["upload_id"]}
     lists, bound = [], ["\n[parameters]"]
     for number, (place, value) in enumerate(known.items()):
         lists.append(f'\n[dictionaries.d{number}]\nvalues = ["{value}"]')

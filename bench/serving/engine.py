@@ -26,8 +26,7 @@ from serving.adapters.hooks import Mix
 from serving.adapters.reader import AdapterReader
 from serving.engine.engine import Engine, Job
 from serving.engine.warm_up import make_plan, try_plan
-from serving.generator import Drawing, Generator, Row
-from serving.service import to_image
+from serving.generator import Drawing, Generator, Row, to_image
 from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 

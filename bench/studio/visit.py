@@ -146,7 +146,7 @@ class Visit:
         begun = time.monotonic()
         self._page.click("Start training")
         self._page.wait("location.hash.startsWith('#/jobs/')")
-        self._page.wait("document.querySelector('.stages')")
+        self._page.wait("document.querySelector('.stages') && !document.querySelector('.drop')")
         if self._draws:
             ready = "document.querySelectorAll('.pictures.small img').length >= 2"
             self._page.wait(f"{ready} || {self._says('ready')}", TRAINING_SECONDS)

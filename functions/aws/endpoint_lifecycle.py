@@ -22,6 +22,8 @@ _STATUS: dict[str, EndpointStatus] = {
     "UpdateRollbackFailed": "failed",
 }
 VARIANT = "AllTraffic"
+NAMESPACE = "Likeness"
+"""Of the metrics that the engine writes (serving_image/serving/metrics.py)."""
 TAGS = dict((APPLICATION, (MADE_BY, ON_DEMAND)))
 """Tags of an endpoint that a function makes."""
 
@@ -107,6 +109,38 @@ class SageMakerEndpointLifecycle:
         except ClientError as error:
             if not _is_missing(error):
                 raise
+
+    def instances(self) -> int | None:
+        """Return how many instances the endpoint has; None while it is not running or changes."""
+        found = self._describe()
+        if found is None or found["EndpointStatus"] != "InService":
+            return None
+        (variant,) = found["ProductionVariants"]
+        return int(variant["DesiredInstanceCount"])
+
+    def waiting(self, now: datetime, within: timedelta) -> float:
+        """Return the most requests that were inside each instance's server, as a minute's mean.
+
+        The engine writes the metric with each request, so an idle endpoint has none. It reads
+        CloudWatch, for which only reap_endpoint has a permission.
+        """
+        found = self._cloudwatch.get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName="RequestsInBase",
+            Dimensions=[{"Name": "service", "Value": settings.text("POWERTOOLS_SERVICE_NAME")}],
+            StartTime=now - within,
+            EndTime=now,
+            Period=60,
+            Statistics=["Average"],
+        )
+        return max((float(point["Average"]) for point in found["Datapoints"]), default=0.0)
+
+    def resize(self, instances: int) -> None:
+        """Give the endpoint so many instances; it answers meanwhile."""
+        wanted = {"VariantName": VARIANT, "DesiredInstanceCount": instances}
+        self._sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=self.name, DesiredWeightsAndCapacities=[wanted]
+        )
 
     def changed(self, now: datetime, within: timedelta) -> bool:
         """Return whether the endpoint was created, came up or failed within this time."""

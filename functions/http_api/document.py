@@ -51,8 +51,9 @@ def _complete(path: str, method: str, operation: Json) -> None:
     operation["responses"].pop("422", None)
     if f"{method.upper()} {path}" in OPEN:
         operation["security"] = []
-    if "erasure" in operation["tags"] or path.endswith(":withdraw"):
-        begun = operation["responses"]["200"] | {"description": "Accepted: the erasure goes on"}
+    begins = path.endswith(":withdraw") or (method == "post" and path == "/v1/exports")
+    if begins or "erasure" in operation["tags"]:
+        begun = operation["responses"]["200"] | {"description": "Accepted: it goes on"}
         operation["responses"]["202"] = begun
     for status in sorted({*STATUS.values()}):
         operation["responses"][str(int(status))] = {

@@ -1,7 +1,7 @@
-"""Beside the states, reap_endpoint: delete an endpoint on demand that nobody has called lately.
+"""Beside the states, reap_endpoint: an endpoint on demand goes when nobody calls it, and grows.
 
-In     anything            a schedule
-Out    nothing             the endpoint is deleted, or was used; WarmModel or model_status wake it
+In     ReaperEvent         a schedule, or PrewarmSchedule
+Out    nothing             the endpoint is deleted, resized, created, or as before
 Fails  anything            the next schedule tries again
 """
 
@@ -9,13 +9,28 @@ from datetime import timedelta
 
 from aws import settings
 from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
-from domain.serving.endpoint import reap
+from contracts.documents.hosting import ReaperEvent
+from domain.serving.endpoint import reap, wake
+from domain.serving.growth import Growth, grow
 from runtime.clock import now
 from runtime.handlers import listener, logger
 
 
 @listener
-def lambda_handler() -> None:
+def lambda_handler(event: ReaperEvent) -> None:
+    lifecycle = SageMakerEndpointLifecycle.from_env()
+    if event.prewarm:
+        logger.info("endpoint warmed ahead", status=wake(lifecycle, now()))
+        return
     idle = timedelta(minutes=settings.number("ENDPOINT_IDLE_MINUTES"))
-    if reap(SageMakerEndpointLifecycle.from_env(), idle, now()):
+    if reap(lifecycle, idle, now()):
         logger.info("endpoint deleted", idle_minutes=idle.total_seconds() / 60)
+        return
+    growth = Growth(
+        least=settings.number("ENDPOINT_MIN_INSTANCES"),
+        most=settings.number("ENDPOINT_MAX_INSTANCES"),
+        waiting=settings.number("ENDPOINT_WAITING_REQUESTS"),
+    )
+    instances = grow(lifecycle, growth, now())
+    if instances is not None:
+        logger.info("endpoint resized", instances=instances)

@@ -16,6 +16,7 @@ IMPORTED_FROM = (ROOT / "functions", ROOT / "training_image", ROOT / "serving_im
 
 LAYERS_OF_FUNCTIONS = {"aws", "contracts", "domain", "runtime"}
 NOT_PACKAGES = {
+    "build",  # what `pip install .` leaves
     "dependencies",
     "docs",
     "events",

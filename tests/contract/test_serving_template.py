@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from aws.endpoint_lifecycle import NAMESPACE
+from contracts.documents.hosting import ReaperEvent
 from contracts.shared.endpoint_tags import (
     APPLICATION,
     CLOUDFORMATION,
@@ -10,6 +12,8 @@ from contracts.shared.endpoint_tags import (
 )
 from contracts.shared.layout import names_key, safety_prefix
 from domain.serving.endpoint import RELEASE_CHECKS, RELEASE_PAUSE_SECONDS
+from serving.metrics import NAMESPACE as ENGINE_NAMESPACE
+from serving.metrics import UNITS
 from tests.contract.files import functions, template
 
 NAMES_FILE = names_key("${BlockedNamesId}")
@@ -34,6 +38,36 @@ def test_an_endpoint_that_stays_grows_and_shrinks_with_its_calls() -> None:
     metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
     assert metric == "SageMakerVariantInvocationsPerInstance"
     assert tracking["ScaleInCooldown"] > tracking["ScaleOutCooldown"]
+
+
+def test_an_endpoint_that_stays_grows_with_the_requests_inside_it_too() -> None:
+    policy = RESOURCES["EndpointQueuePolicy"]
+    assert policy["Condition"] == "EndpointScales"
+    tracking = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == {"Ref": "EndpointWaitingRequests"}
+    assert tracking["DisableScaleIn"] is True, "an idle engine writes no metric"
+    metric = tracking["CustomizedMetricSpecification"]
+    assert metric["Namespace"] == NAMESPACE == ENGINE_NAMESPACE
+    assert metric["MetricName"] in UNITS
+    assert metric["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
+
+
+def test_a_schedule_warms_either_endpoint_ahead() -> None:
+    condition, actions, _ = RESOURCES["EndpointScalingTarget"]["Properties"]["ScheduledActions"][
+        "Fn::If"
+    ]
+    assert condition == "Prewarms"
+    assert [
+        (one["Schedule"]["Ref"], one["ScalableTargetAction"]["MinCapacity"]["Ref"])
+        for one in actions
+    ] == [
+        ("PrewarmSchedule", "EndpointMaxInstances"),
+        ("PrewarmEndSchedule", "EndpointMinInstances"),
+    ]
+    schedule = RESOURCES["ReapEndpointFunction"]["Properties"]["Events"]["Prewarm"]["Properties"]
+    assert schedule["Schedule"]["Fn::If"][:2] == ["PrewarmsOnDemand", {"Ref": "PrewarmSchedule"}]
+    assert schedule["State"] == {"Fn::If": ["PrewarmsOnDemand", "ENABLED", "DISABLED"]}
+    assert ReaperEvent.model_validate_json(schedule["Input"]).prewarm
 
 
 def test_an_endpoint_on_demand_is_not_cloudformations_and_goes_with_the_stack() -> None:
@@ -61,7 +95,7 @@ def test_who_made_an_endpoint_stands_on_it() -> None:
 
 
 def test_the_reaper_looks_more_often_than_an_endpoint_may_idle() -> None:
-    (event,) = RESOURCES["ReapEndpointFunction"]["Properties"]["Events"].values()
+    event = RESOURCES["ReapEndpointFunction"]["Properties"]["Events"]["EveryFiveMinutes"]
     assert event["Properties"]["Schedule"] == "rate(5 minutes)"
     assert template()["Parameters"]["EndpointIdleMinutes"]["MinValue"] > 5
 

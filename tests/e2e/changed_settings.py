@@ -48,6 +48,9 @@ CHANGED = {
     "ServingImageCuda": "13",
     "ServingDtype": "float32",
     "EndpointMinInstances": "2",
+    "EndpointMaxInstances": "4",
+    "EndpointWaitingRequests": "5",
+    "PrewarmSchedule": "cron(45 7 ? * MON-FRI *)",
     "EndpointStartSeconds": "900",
     "AdapterCacheMegabytes": "99",
     "AnswerCacheMegabytes": "9",
@@ -99,7 +102,10 @@ CHANGED = {
     "MlflowTracking": "http://localhost:5000",
 }
 
-STAYING = {"EndpointMaxInstances": "4", "EndpointCallsPerMinute": "45"}
+STAYING = {
+    "EndpointCallsPerMinute": "45",
+    "PrewarmEndSchedule": "cron(0 18 ? * MON-FRI *)",
+}
 """Have an effect only with an endpoint that stays, so a second stack has them."""
 
 NOT_CHANGED = {
@@ -226,6 +232,8 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],
         "IntakeThresholds": arrived.functions["inspect_photos"]["INTAKE_THRESHOLDS"],
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
+        "EndpointMaxInstances": arrived.functions["reap_endpoint"]["ENDPOINT_MAX_INSTANCES"],
+        "EndpointWaitingRequests": arrived.functions["reap_endpoint"]["ENDPOINT_WAITING_REQUESTS"],
         "MlflowTracking": arrived.functions["log_experiment"]["MLFLOW_TRACKING"],
     }
 
@@ -237,6 +245,7 @@ def in_resources(arrived: Arrived) -> dict[str, object]:
         "ServingImageUri": made["ServingModel"]["PrimaryContainer"]["Image"],
         "CreateEndpoint": "on-demand" if "EndpointOnDemandRelease" in made else "other",
         "AllowedOrigins": ",".join(made["HttpApi"]["CorsConfiguration"]["AllowOrigins"]),
+        "PrewarmSchedule": made["Prewarm"]["ScheduleExpression"],
         "Studio": "on" if "StudioRoute" in made else "off",
         "MonthlyBudgetUsd": made["Budget"]["Amount"],
         "LogRetentionDays": made["WorkflowLogGroup"]["retentionInDays"],

@@ -207,6 +207,9 @@ def resources(deployed: Deployed) -> dict[str, Mapping[str, Any]]:
         **{name: {"PhysicalResourceId": value} for name, value in made.items()},
         "ServingModel": cloud.client("sagemaker").describe_model(ModelName=model["ModelName"]),
         "Budget": deployed.recorded["Budget"]["Budget"]["BudgetLimit"],
+        "Prewarm": cloud.client("events").describe_rule(
+            Name=made["ReapEndpointFunctionPrewarm"].rpartition("/")[2]
+        ),
         "HttpApi": cloud.client("apigatewayv2").get_api(ApiId=made["HttpApi"]),
         "WorkflowLogGroup": group,
         "QueueAge": metrics["QueueAge"],
@@ -263,6 +266,10 @@ def test_a_machine_that_is_not_allowed_is_refused_with_those_that_are(deployed: 
     assert set(problems) == {"run.instance_type", "run.use_spot_instances", "run.volume_size"}
 
 
+GROWTH = ("EndpointMaxInstances", "EndpointWaitingRequests", "PrewarmSchedule")
+"""They have an effect with either kind of endpoint."""
+
+
 def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) -> None:
     del base
     kinds = (
@@ -271,12 +278,19 @@ def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) ->
     )
     own = {"ServingImageUri": CHANGED["ServingImageUri"], "EndpointMinInstances": "2"}
     with recorded(*kinds) as resources:
+        own |= {name: CHANGED[name] for name in GROWTH}
         deployment.deploy(stack.cloud, STAYING_STACK, CreateEndpoint="true", **own, **STAYING)
         delete(stack.cloud, STAYING_STACK)
     target = resources["EndpointScalingTarget"]
     tracking = resources["EndpointScalingPolicy"]["TargetTrackingScalingPolicyConfiguration"]
     assert str(target["MinCapacity"]) == "2"
-    assert str(target["MaxCapacity"]) == STAYING["EndpointMaxInstances"]
+    assert str(target["MaxCapacity"]) == CHANGED["EndpointMaxInstances"]
+    assert [one["Schedule"] for one in target["ScheduledActions"]] == [
+        CHANGED["PrewarmSchedule"],
+        STAYING["PrewarmEndSchedule"],
+    ]
+    queue = resources["EndpointQueuePolicy"]["TargetTrackingScalingPolicyConfiguration"]
+    assert str(queue["TargetValue"]) == CHANGED["EndpointWaitingRequests"]
     assert str(tracking["TargetValue"]) == STAYING["EndpointCallsPerMinute"]
 
 
@@ -284,7 +298,7 @@ def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) ->
     ("values", "refusal"),
     [
         ({"TrainerProcesses": "2"}, "several GPUs"),
-        ({"CreateEndpoint": "on-demand", "EndpointMaxInstances": "2"}, "does not scale"),
+        ({"CreateEndpoint": "false", "EndpointMaxInstances": "2"}, "need an endpoint"),
         ({"AllowedInstanceTypes": "ml.g5.2xlarge,ml.m5.large"}, "AllowedInstanceTypes"),
         ({"VolumeSizeInGB": "251"}, "VolumeSizeInGB"),
         ({"Watermark": "perhaps"}, "Watermark"),

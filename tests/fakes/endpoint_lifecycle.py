@@ -23,6 +23,10 @@ class MemoryEndpointLifecycle:
         """Whether CloudFormation has made the endpoint that exists."""
         self.stack_is_busy = False
         self.created = 0
+        self.count: int | None = 1
+        """Instances; None while the endpoint changes."""
+        self.crowd = (0.0, 0.0)
+        """Requests inside each instance, within the last five minutes and within a longer time."""
 
     def made_on_demand(self) -> bool:
         return self.now != "absent" and not self.cloudformations
@@ -43,6 +47,16 @@ class MemoryEndpointLifecycle:
 
     def delete(self) -> None:
         self.now = "absent"
+
+    def instances(self) -> int | None:
+        return self.count if self.now == "in_service" else None
+
+    def waiting(self, now: datetime, within: timedelta) -> float:
+        assert now
+        return self.crowd[within > timedelta(minutes=5)]
+
+    def resize(self, instances: int) -> None:
+        self.count = instances
 
     def changed(self, now: datetime, within: timedelta) -> bool:
         return self.last_used(now, within)

@@ -13,6 +13,7 @@ from aws.endpoint_lifecycle import SageMakerEndpointLifecycle, Stack
 from aws.models import DynamoModels
 from contracts.shared.endpoint_tags import CLOUDFORMATION, MADE_BY
 from domain.serving.endpoint import reap, wake
+from domain.serving.growth import Growth, grow
 from tests.cloud import eventually
 from tests.integration.tables import table
 from tests.unit.domain.test_endpoint import tenant_models
@@ -33,14 +34,28 @@ def lifecycle(kit: SageMakerKit) -> SageMakerEndpointLifecycle:
 
 
 def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
-    lifecycle: SageMakerEndpointLifecycle,
+    lifecycle: SageMakerEndpointLifecycle, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert lifecycle.status() == "absent"
+    assert lifecycle.instances() is None
     assert wake(lifecycle, datetime.now(UTC)) == "starting"
     lifecycle.create()  # twice at once: the second finds it there
     assert lifecycle.made_on_demand()
     eventually(lambda: lifecycle.status() == "in_service")
     assert wake(lifecycle, datetime.now(UTC)) == "in_service"
+
+    now = datetime.now(UTC)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", lifecycle.name)
+    growth = Growth(least=1, most=4, waiting=8)
+    assert grow(lifecycle, growth, now) is None, "nobody has asked for anything"
+    crowd = {"MetricName": "RequestsInBase", "Value": 20.0, "Timestamp": now}
+    cloud.client("cloudwatch").put_metric_data(
+        Namespace="Likeness",
+        MetricData=[{**crowd, "Dimensions": [{"Name": "service", "Value": lifecycle.name}]}],
+    )
+    soon = now + timedelta(minutes=1)
+    assert (lifecycle.instances(), grow(lifecycle, growth, soon)) == (1, 3)
+    assert (lifecycle.status(), lifecycle.instances()) == ("in_service", 3)
 
     now = datetime.now(UTC)
     assert not reap(lifecycle, IDLE, now), "just made"

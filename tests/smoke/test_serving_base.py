@@ -211,7 +211,7 @@ def test_a_large_picture_is_drawn_twice_and_its_second_pass_is_of_its_own_size(
     tmp_path: Path,
 ) -> None:
     artist = MemoryArtist()
-    one = {"num_inference_steps": 2}
+    one: dict[str, Any] = {"num_inference_steps": 2}
     large = one | {"width": 64, "height": 64, "hr_scale": 2, "hr_second_pass_steps": 3}
     asked = [request(tmp_path, "1", **large), request(tmp_path, "2", **one, width=64, height=64)]
     answers = Base(artist, tmp_path).execute(asked)
@@ -238,7 +238,7 @@ def test_a_second_pass_that_fails_begins_again_with_the_first(tmp_path: Path) ->
         step(drawings)
 
     artist.step = fail_once  # type: ignore[method-assign]
-    asked = {"num_inference_steps": 2, "hr_scale": 2, "width": 64, "height": 64}
+    asked: dict[str, Any] = {"num_inference_steps": 2, "hr_scale": 2, "width": 64, "height": 64}
     assert text_of(Base(artist, tmp_path).draw(request(tmp_path, **asked))) is None
     assert artist.passes == [1, 1, 0, 1, 1, 1, 1]
 
@@ -252,8 +252,9 @@ def test_a_first_pass_that_overflows_is_drawn_again_in_float32(tmp_path: Path) -
         artist.enlarge = enlarge  # type: ignore[method-assign]
         raise OverflowedError
 
-    artist.enlarge = overflow  # type: ignore[method-assign]
-    asked = {"num_inference_steps": 1, "hr_scale": 2, "hr_upscaler": "lanczos", "strength": 1}
+    artist.enlarge = overflow  # type: ignore[method-assign,assignment]
+    asked: dict[str, Any] = {"num_inference_steps": 1, "hr_scale": 2, "hr_upscaler": "lanczos"}
+    asked["strength"] = 1
     answer = Base(artist, tmp_path).draw(request(tmp_path, width=64, height=64, **asked))
     assert text_of(answer) is None
     assert artist.passes == [1, 1, 1]
@@ -417,7 +418,7 @@ def test_a_large_answer_is_stored_for_its_tenant_and_has_links(
     assert answer.info.stored == ("s3://b/0.jpeg", "s3://b/1.jpeg")
     ((files, kind, owner),) = bucket.kept
     assert [file[:2] for file in files] == [b"\xff\xd8"] * 2
-    assert (kind, owner.job_ids) == ("jpeg", {"job-1"})
+    assert (kind, owner.job_ids) == ("jpeg", frozenset({"job-1"}))
     assert owner.tenant == "7" * 64
     again = base.draw(asked)
     assert (again.info.cached, len(bucket.kept)) == (True, 2), "from memory, with new links"

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.model import ModelRecord
 
@@ -28,3 +30,12 @@ class ModelAnswer(Document):
 
     models: tuple[ModelRecord, ...]
     """The models, newest first."""
+
+
+class ReaperEvent(BaseModel):
+    """Input of reap_endpoint: a schedule's event, or what the schedule of PrewarmSchedule sends."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    prewarm: bool = False
+    """Create the endpoint, if the stack runs it on demand and it is absent."""

@@ -34,6 +34,18 @@ class EndpointLifecycle(Protocol):
         """Delete the endpoint; do nothing when it is gone already."""
         ...
 
+    def instances(self) -> int | None:
+        """Return how many instances the endpoint has; None while it is not running or changes."""
+        ...
+
+    def waiting(self, now: datetime, within: timedelta) -> float:
+        """Return the most requests that were inside each instance's server, as a minute's mean."""
+        ...
+
+    def resize(self, instances: int) -> None:
+        """Give the endpoint so many instances; it answers meanwhile."""
+        ...
+
     def changed(self, now: datetime, within: timedelta) -> bool:
         """Return whether the endpoint was created, came up or failed within this time."""
         ...

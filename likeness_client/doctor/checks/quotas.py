@@ -91,9 +91,8 @@ def needs_of(deployment: Deployment) -> Iterator[Need]:
     if deployment.number("KeepAliveSeconds") > 0:
         yield Need(training, "training warm pool", jobs, "TrainingInstanceType", refused=False)
     if deployment.holds("HasEndpoint"):
-        grown = deployment.holds("EndpointScales")
-        most = "EndpointMaxInstances" if grown else "EndpointMinInstances"
-        instances = int(deployment.number(most, 1))
+        bounds = ("EndpointMinInstances", "EndpointMaxInstances")
+        instances = int(max(deployment.number(name, 1) for name in bounds))
         yield Need(
             deployment.value("EndpointInstanceType"), "endpoint", instances, "EndpointInstanceType"
         )

@@ -33,6 +33,7 @@ OPERATIONS: dict[str, Callable[[Json], Json]] = {
     "CreateEndpoint": endpoints.create_endpoint,
     "DescribeEndpoint": endpoints.describe_endpoint,
     "UpdateEndpoint": endpoints.update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": endpoints.update_capacities,
     "DeleteEndpoint": endpoints.delete_endpoint,
     "ListEndpoints": endpoints.list_endpoints,
     "AddTags": tagging.add,

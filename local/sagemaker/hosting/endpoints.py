@@ -163,6 +163,21 @@ def update_endpoint(request: Json) -> Json:
     return {"EndpointArn": document["EndpointArn"]}
 
 
+def update_capacities(request: Json) -> Json:
+    """UpdateEndpointWeightsAndCapacities: another number, and still one container that answers."""
+    wanted = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
+    with store.lock:
+        document = _idle(request)
+        (variant,) = document["ProductionVariants"]
+        if set(wanted) != {variant["VariantName"]}:
+            _refuse("The variants of the request are not those of the endpoint.")
+        count = wanted[variant["VariantName"]].get("DesiredInstanceCount")
+        if count is not None:
+            variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
+    _set_status(document, "InService", None)
+    return {"EndpointArn": document["EndpointArn"]}
+
+
 def delete_endpoint(request: Json) -> Json:
     """DeleteEndpoint."""
     with store.lock:

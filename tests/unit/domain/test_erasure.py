@@ -181,8 +181,8 @@ def test_all_of_a_job_goes_and_its_neighbour_keeps_the_plan_they_shared() -> Non
     world.models.write(f"{layout.ENDPOINT_PREFIX}{job_id(1)}-0123456789ab.tar.gz", b"weights")
     states = [f"{job_id(9)}/checkpoints/{job_id(n)}/state/step-000001.safetensors" for n in (1, 2)]
     body = json.dumps([{"prefix": "s3://models/training/"}, *states]).encode()
-    for plan in (plan_id, job_id(1)):  # of a rung that others share, and of one alone
-        world.models.write(layout.states_manifest_key(plan), body)
+    for of_plan in (plan_id, job_id(1)):  # of a rung that others share, and of one alone
+        world.models.write(layout.states_manifest_key(of_plan), body)
     stop_and_erase(world, MODEL)
     assert keys_of(world.models, job_id(1)) == keys_of(world.uploads, job_id(1)) == []
     left = world.models.objects[layout.states_manifest_key(plan_id)]

@@ -51,7 +51,8 @@ function person(enter) {
     return show(h("p", {}, t(first ? "signin.first" : "signin.second")),
       form([field], "signin.enter", async (answer) => enterWith(await respond(found, answer))), back());
   };
-  const back = () => h("button", { type: "button", class: "small", onclick: () => show(...start()) }, t("signin.back"));
+  const back = () => h("div", { class: "after" },
+    h("button", { type: "button", class: "small", onclick: () => show(...start()) }, t("signin.back")));
   const lost = () => show(h("p", {}, t("signin.forgot_text")),
     form([["signin.email", input("email", "username")]], "signin.send", async (name) => {
       await forgot(name);

@@ -1,0 +1,54 @@
+"""An endpoint on demand grows with its requests, and shrinks one by one when it is calm."""
+
+import doctest
+
+import pytest
+
+from domain.serving import growth
+from domain.serving.growth import Growth, grow
+from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
+from tests.unit.training_kit import NOON
+
+LIMITS = Growth(least=1, most=4, waiting=8)
+
+
+def running(instances: int, lately: float, before: float) -> MemoryEndpointLifecycle:
+    lifecycle = MemoryEndpointLifecycle(status="in_service", used=NOON)
+    lifecycle.count, lifecycle.crowd = instances, (lately, before)
+    return lifecycle
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(growth).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("present", "lately", "before", "after"),
+    [
+        (1, 20.0, 20.0, 3),
+        (1, 99.0, 99.0, 4),
+        (3, 0.0, 20.0, None),
+        (3, 0.0, 0.0, 2),
+        (2, 3.0, 3.0, None),
+        (1, 0.0, 0.0, None),
+        (4, 99.0, 99.0, None),
+    ],
+)
+def test_growth_follows_the_crowd(
+    present: int, lately: float, before: float, after: int | None
+) -> None:
+    lifecycle = running(present, lately, before)
+    assert grow(lifecycle, LIMITS, NOON) == after
+    assert lifecycle.count == (after or present)
+
+
+def test_an_endpoint_that_changes_or_is_cloudformation_s_is_left_alone() -> None:
+    changing = running(1, 99.0, 99.0)
+    changing.count = None
+    other = MemoryEndpointLifecycle(status="in_service", used=NOON, cloudformations=True)
+    other.count, other.crowd = 1, (99.0, 99.0)
+    stays = MemoryEndpointLifecycle(on_demand=False, status="in_service", used=NOON)
+    stays.count, stays.crowd = 1, (99.0, 99.0)
+    for lifecycle in (changing, other, stays):
+        assert grow(lifecycle, LIMITS, NOON) is None
+    assert grow(running(1, 99.0, 99.0), Growth(least=1, most=1, waiting=8), NOON) is None
