@@ -15,7 +15,7 @@ from urllib.parse import quote
 from bench.privacy.canaries import CANARIES, with_exif
 from contracts.shared.layout import upload_prefix
 from local.cloud.server import Cloud
-from local.demo.upload import TENANT, put_files
+from local.demo.upload import TENANT, consent, put_files
 from local.portraits import album, upload_bytes
 
 REQUEST = {
@@ -25,6 +25,7 @@ REQUEST = {
     "num_class_images": 2,
     "max_train_steps": 2,
     "train_batch_size": 2,
+    "consent": consent(),
 }
 ENDED = {"succeeded", "failed", "canceled"}
 SECONDS = 600
