@@ -12,7 +12,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from aws.people import CognitoPeople
+from aws.api.people import CognitoPeople
 from bench.report import REPORTS, finish
 from bench.studio.accessibility import AXE
 from bench.studio.browser import browsing, find_browser

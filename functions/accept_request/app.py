@@ -15,17 +15,17 @@ Fails  InvalidUploadError   final; the request's key is wrong
 """
 
 from aws import settings
+from aws.api.consents import DynamoConsents
+from aws.api.front_door import DynamoTenantJobs
 from aws.audit import DynamoAudit
-from aws.bases import bases_from_env, captioner_from_env, names_from_env
-from aws.consent import consent_rules_from_env
-from aws.consents import DynamoConsents
-from aws.erasures import DynamoTombstones
-from aws.expiries import DynamoConsentEnds
-from aws.front_door import DynamoTenantJobs
+from aws.erasure.erasures import DynamoTombstones
+from aws.erasure.expiries import DynamoConsentEnds
 from aws.jobs.table import DynamoJobs
-from aws.quotas import quotas_from_env
-from aws.root_folders import root_folders_from_env
-from aws.run_limits import run_limits_from_env
+from aws.parameters.bases import bases_from_env, captioner_from_env, names_from_env
+from aws.parameters.consent import consent_rules_from_env
+from aws.parameters.quotas import quotas_from_env
+from aws.parameters.root_folders import root_folders_from_env
+from aws.parameters.run_limits import run_limits_from_env
 from aws.storage import S3Storage
 from contracts.documents.audit import STACK
 from contracts.documents.job import Acceptance, UploadPending

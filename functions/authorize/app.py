@@ -7,8 +7,8 @@ Fails  IssuerUnreachableError    the issuer of people's tokens does not answer; 
 
 from functools import cache
 
-from aws.api_keys import DynamoApiKeys
-from aws.issuer import IssuerKeys, issuer_from_env, issuer_keys_from_env
+from aws.api.api_keys import DynamoApiKeys
+from aws.api.issuer import IssuerKeys, issuer_from_env, issuer_keys_from_env
 from contracts.documents.api.callers import AuthorizerAnswer, AuthorizerEvent
 from domain.callers.calling import Doors, identify
 from runtime.clock import now

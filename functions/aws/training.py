@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from aws import settings
-from aws.bases import captioner_from_env
 from aws.clients import client
+from aws.parameters.bases import captioner_from_env
 from contracts.documents.capacity import CapacityMode
 from contracts.documents.upload.options import Precision
 from contracts.shared.quotas import MAX_SENTENCE, quota_in

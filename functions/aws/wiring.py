@@ -7,30 +7,30 @@ from time import monotonic
 from pydantic import ValidationError
 
 from aws import settings
-from aws.api_keys import DynamoApiKeys
+from aws.api.api_keys import DynamoApiKeys
+from aws.api.consents import DynamoConsents
+from aws.api.exports import DynamoExports, S3Archives, S3Reader
+from aws.api.front_door import DynamoApprovals
+from aws.api.hub import hub_bucket_from_env
+from aws.api.people import CognitoPeople
+from aws.api.pictures import DynamoPictures
+from aws.api.webhooks import DynamoWebhooks
 from aws.audit import DynamoAudit
 from aws.callbacks import StepFunctionsCallbacks
 from aws.clients import client
-from aws.consents import DynamoConsents
-from aws.dead_letters import SqsDeadLetters
-from aws.erasures import DynamoErasures
-from aws.executions import StepFunctionsExecutions
-from aws.exports import DynamoExports, S3Archives, S3Reader
-from aws.front_door import DynamoApprovals
-from aws.hub import hub_bucket_from_env
+from aws.endpoint.models import DynamoModels
+from aws.erasure.dead_letters import SqsDeadLetters
+from aws.erasure.erasures import DynamoErasures
+from aws.erasure.executions import StepFunctionsExecutions
+from aws.erasure.signer import KmsSigner
+from aws.erasure.versions import S3Versions
+from aws.erasure.warm_pools import SageMakerWarmPools
 from aws.jobs.table import DynamoJobs
-from aws.marks import marks_from_env
-from aws.models import DynamoModels
 from aws.notifier import SnsNotifier
-from aws.people import CognitoPeople
-from aws.pictures import DynamoPictures
+from aws.parameters.marks import marks_from_env
 from aws.rate_limit import RateLimiter
-from aws.signer import KmsSigner
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
-from aws.versions import S3Versions
-from aws.warm_pools import SageMakerWarmPools
-from aws.webhooks import DynamoWebhooks
 from contracts.shared.thresholds import IntakeThresholds
 from domain.erasure.receipts import ReceiptServices
 from domain.erasure.services import ErasingServices, StoppingServices

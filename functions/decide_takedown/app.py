@@ -5,10 +5,10 @@ Out    TakedownAnswer   disabled models draw nothing more within seconds
 Fails  nothing on purpose; the same order again finishes what is left undone
 """
 
+from aws.api.takedowns import DynamoTakedowns
 from aws.audit import DynamoAudit
 from aws.jobs.table import DynamoJobs
 from aws.storage import S3Storage
-from aws.takedowns import DynamoTakedowns
 from contracts.documents.takedown import TakedownAnswer, TakedownOrder
 from domain.takedown.deciding import DecidingServices, decide
 from runtime.clock import now

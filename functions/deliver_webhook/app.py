@@ -5,8 +5,8 @@ Out    QueueAnswer   the messages that stay in the queue and are tried again lat
 Fails  anything      the message is tried again after the queue's visibility time-out
 """
 
-from aws.webhook_sender import HttpSender
-from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
+from aws.api.webhook_sender import HttpSender
+from aws.api.webhooks import DynamoWebhooks, SqsWebhookQueue
 from contracts.documents.api.webhooks import QueueAnswer, QueueEvent, WebhookTask
 from domain.webhooks.delivering import DeliveryServices, deliver
 from runtime.clock import now

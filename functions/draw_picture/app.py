@@ -5,11 +5,11 @@ Out    QueueAnswer   the messages that are to go to the dead-letter queue
 Fails  anything      the message comes again after the queue's visibility time-out
 """
 
-from aws.aliases import DynamoAliases
-from aws.endpoint_invoker import SageMakerEndpointInvoker
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
-from aws.models import DynamoModels
-from aws.pictures import DynamoPictures, SqsPictureQueue
+from aws.api.aliases import DynamoAliases
+from aws.api.pictures import DynamoPictures, SqsPictureQueue
+from aws.endpoint.invoker import SageMakerEndpointInvoker
+from aws.endpoint.lifecycle import SageMakerEndpointLifecycle
+from aws.endpoint.models import DynamoModels
 from aws.storage import S3Storage
 from contracts.documents.api.pictures import PictureTask
 from contracts.documents.api.webhooks import QueueAnswer, QueueEvent

@@ -5,10 +5,10 @@ Out    nothing
 Fails  nothing on purpose; the next hour finds what is left
 """
 
-from aws.eraser import LambdaEraser
-from aws.expiries import DynamoConsentEnds, DynamoExpiries
+from aws.erasure.eraser import LambdaEraser
+from aws.erasure.expiries import DynamoConsentEnds, DynamoExpiries
+from aws.erasure.versions import S3Versions
 from aws.jobs.table import DynamoJobs
-from aws.versions import S3Versions
 from domain.erasure.expiry import ExpiryServices, erase_unconsented, expire_photos
 from runtime.clock import now
 from runtime.handlers import listener

@@ -5,9 +5,9 @@ Out    nothing          the case names the models, and the operators are told
 Fails  anything         EventBridge tries again, and keeps the event in the end
 """
 
-from aws.mark_reader import SecretMarkReader
+from aws.api.mark_reader import SecretMarkReader
+from aws.api.takedowns import DynamoModelIds, DynamoTakedowns, SnsOperators
 from aws.storage import S3Storage
-from aws.takedowns import DynamoModelIds, DynamoTakedowns, SnsOperators
 from contracts.documents.stages import ReportStored
 from domain.takedown.finding import FindingServices, find_model
 from runtime.clock import now

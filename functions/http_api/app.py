@@ -8,15 +8,11 @@ Fails  nothing on purpose: what goes wrong is answered as ``internal_error``
 from typing import Any
 
 from aws import settings
-from aws.aliases import DynamoAliases
-from aws.api_keys import DynamoApiKeys
-from aws.audit import DynamoAudit
-from aws.bases import bases_from_env
-from aws.consent import consent_rules_from_env
-from aws.consents import DynamoConsents
-from aws.eraser import LambdaEraser
-from aws.exports import DynamoExports, LambdaExporter
-from aws.front_door import (
+from aws.api.aliases import DynamoAliases
+from aws.api.api_keys import DynamoApiKeys
+from aws.api.consents import DynamoConsents
+from aws.api.exports import DynamoExports, LambdaExporter
+from aws.api.front_door import (
     DynamoApprovals,
     DynamoShortMemory,
     DynamoTenantJobs,
@@ -25,15 +21,19 @@ from aws.front_door import (
     S3Signer,
     StatesRedriver,
 )
-from aws.hub import S3Hub
-from aws.models import DynamoModels
-from aws.people import CognitoPeople
-from aws.pictures import DynamoPictures, SqsPictureQueue
-from aws.quotas import quotas_from_env
+from aws.api.hub import S3Hub
+from aws.api.people import CognitoPeople
+from aws.api.pictures import DynamoPictures, SqsPictureQueue
+from aws.api.takedowns import DynamoTakedowns, LambdaDecider
+from aws.api.webhooks import DynamoWebhooks, SqsWebhookQueue
+from aws.audit import DynamoAudit
+from aws.endpoint.models import DynamoModels
+from aws.erasure.eraser import LambdaEraser
+from aws.erasure.versions import S3Versions
+from aws.parameters.bases import bases_from_env
+from aws.parameters.consent import consent_rules_from_env
+from aws.parameters.quotas import quotas_from_env
 from aws.storage import S3Storage
-from aws.takedowns import DynamoTakedowns, LambdaDecider
-from aws.versions import S3Versions
-from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
 from aws.wiring import prices_from_env
 from domain.pictures.ordering import OrderServices
 from domain.webhooks.registering import WebhookServices

@@ -16,8 +16,8 @@ Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
 from contextlib import closing
 
 from aws import settings
-from aws.bases import bases_from_env
 from aws.jobs.table import DynamoJobs
+from aws.parameters.bases import bases_from_env
 from aws.storage import S3Storage
 from aws.wiring import prices_from_env, thresholds_from_env
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect

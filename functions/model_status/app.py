@@ -5,8 +5,8 @@ Out    ModelAnswer
 Fails  StageInputError     the input is not a ModelQuestion
 """
 
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
-from aws.models import DynamoModels
+from aws.endpoint.lifecycle import SageMakerEndpointLifecycle
+from aws.endpoint.models import DynamoModels
 from contracts.documents.hosting import ModelAnswer, ModelQuestion
 from domain.serving.endpoint import answer
 from runtime.clock import now

@@ -5,9 +5,9 @@ Out    nothing        the file lies under tenants/<tenant>/uploads/<folder>/, an
 Fails  anything       EventBridge tries again, and keeps the event in the end
 """
 
-from aws.root_folders import root_folders_from_env
+from aws.erasure.versions import S3Versions
+from aws.parameters.root_folders import root_folders_from_env
 from aws.storage import S3Storage
-from aws.versions import S3Versions
 from contracts.documents.stages import FileStored
 from domain.intake.root_folders import RootBucket, move
 from runtime.handlers import listener

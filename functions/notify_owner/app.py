@@ -9,8 +9,8 @@ Fails  nothing on purpose
 from datetime import timedelta
 
 from aws import settings
-from aws.expiries import DynamoExpiries
-from aws.models import DynamoModels
+from aws.endpoint.models import DynamoModels
+from aws.erasure.expiries import DynamoExpiries
 from aws.wiring import notice_services, training_services
 from contracts.documents.notice import DeliveryReceipt
 from contracts.documents.stages import DryRunInput, NotifyOwnerInput

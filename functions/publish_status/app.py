@@ -6,8 +6,8 @@ Out    nothing            for each change a StatusChange on EventBridge and on t
 Fails  anything           the batch is tried again, so a change may be published twice
 """
 
-from aws.changes import Broadcaster, changes_in
-from aws.webhooks import DynamoWebhooks, SqsWebhookQueue
+from aws.api.webhooks import DynamoWebhooks, SqsWebhookQueue
+from aws.jobs.changes import Broadcaster, changes_in
 from contracts.documents.status import TableStreamEvent
 from domain.training.progress import changes_of
 from domain.webhooks.fan_out import fan_out

@@ -8,7 +8,7 @@ Fails  anything            the next schedule tries again
 from datetime import timedelta
 
 from aws import settings
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
+from aws.endpoint.lifecycle import SageMakerEndpointLifecycle
 from contracts.documents.hosting import ReaperEvent
 from domain.serving.endpoint import reap, wake
 from domain.serving.growth import Growth, grow

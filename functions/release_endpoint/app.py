@@ -13,7 +13,7 @@ import time
 from functools import partial
 from urllib.request import Request, urlopen
 
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
+from aws.endpoint.lifecycle import SageMakerEndpointLifecycle
 from contracts.documents.stages import StackRequest
 from domain.serving.endpoint import RELEASE_PAUSE_SECONDS, EndpointStaysError, release
 from runtime.handlers import listener

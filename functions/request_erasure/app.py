@@ -7,8 +7,8 @@ Out    ErasureAnswer   at once nothing of it is drawn or trained; erase_subject 
 Fails  nothing on purpose; the same call again continues what is left undone
 """
 
+from aws.api.consents import DynamoConsents
 from aws.audit import DynamoAudit
-from aws.consents import DynamoConsents
 from aws.wiring import stopping_services
 from contracts.documents.audit import OPERATOR
 from contracts.documents.erasure import ErasureAnswer, ErasureInput

@@ -13,7 +13,7 @@ from typing import Any
 
 from aws import settings
 from aws.clients import client
-from aws.consent import text_version_from_env
+from aws.parameters.consent import text_version_from_env
 from contracts.shared.consent_texts import VALID_DAYS
 from contracts.shared.limits import MIN_PHOTOS
 from runtime.handlers import stage

@@ -8,8 +8,8 @@ Fails  ModelNotReadyError    the workflow waits and tries again
        WarmUpFailedError     final; an operator looks at the endpoint's log
 """
 
-from aws.endpoint_invoker import SageMakerEndpointInvoker
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
+from aws.endpoint.invoker import SageMakerEndpointInvoker
+from aws.endpoint.lifecycle import SageMakerEndpointLifecycle
 from aws.jobs.table import DynamoJobs
 from contracts.documents.package import WarmModelReport
 from contracts.documents.stages import WarmModelInput

@@ -5,7 +5,7 @@ Out    nothing          the metric TakedownHours, which raises an alarm before 4
 Fails  anything         the next look may succeed
 """
 
-from aws.takedowns import DynamoTakedowns
+from aws.api.takedowns import DynamoTakedowns
 from domain.takedown.deciding import oldest_waiting
 from runtime.clock import now
 from runtime.handlers import listener

@@ -147,8 +147,8 @@ FUNCTIONS = {
     ("webhooks.DynamoWebhooks.record", "put_item"): Writer(1, "text", "table"),
     ("aliases.DynamoAliases.put", "put_item"): Writer(1, "text", "table"),
     ("aliases.DynamoAliases.add", "update_item"): Writer(1, "text", "table"),
-    ("api_table.add_document", "put_item"): Writer(1, "text", "table"),
-    ("api_table.replace_document", "update_item"): Writer(1, "text", "table"),
+    ("table.add_document", "put_item"): Writer(1, "text", "table"),
+    ("table.replace_document", "update_item"): Writer(1, "text", "table"),
     # ordered through the HTTP API: the prompts and the pictures expire and are erased as photos are
     # a copy of everything that somebody has here, in the uploads bucket for seven days
     ("exports.S3Archive._send", "upload_part"): Writer(1, "photos", "uploads"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws.endpoint_lifecycle import NAMESPACE
+from aws.endpoint.lifecycle import NAMESPACE
 from contracts.documents.hosting import ReaperEvent
 from contracts.shared.endpoint_tags import (
     APPLICATION,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aws.run_limits import run_limits_from_env
+from aws.parameters.run_limits import run_limits_from_env
 from aws.training import settings_from_env
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
 from contracts.shared.accelerators import INSTANCES, training_types

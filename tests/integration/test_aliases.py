@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from aws.aliases import DynamoAliases
+from aws.api.aliases import DynamoAliases
 from contracts.documents.api.aliases import Alias, Figures, Version
 from contracts.shared.picture_places import tenant_hash
 from domain.ports.aliases import Aliases, VersionKey

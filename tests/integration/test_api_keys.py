@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aws.api_keys import DynamoApiKeys
+from aws.api.api_keys import DynamoApiKeys
 from contracts.documents.api.callers import ApiKey
 from domain.callers.keys import make_key
 from domain.ports.api_keys import ApiKeys

@@ -1,4 +1,4 @@
-"""aws.endpoint_invoker: what SageMaker's runtime says, in the workflow's words."""
+"""aws.endpoint.invoker: what SageMaker's runtime says, in the workflow's words."""
 
 import io
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from aws.endpoint_invoker import SageMakerEndpointInvoker
+from aws.endpoint.invoker import SageMakerEndpointInvoker
 from contracts.errors import EndpointMissingError, ModelNotReadyError, WarmUpFailedError
 from local.cloud.server import Cloud
 

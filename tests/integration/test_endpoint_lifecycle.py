@@ -1,4 +1,4 @@
-"""aws.endpoint_lifecycle and aws.models against the embedded AWS: created, used and deleted."""
+"""aws.endpoint against the embedded AWS: an endpoint created, used and deleted, and its models."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle, Stack
-from aws.models import DynamoModels
+from aws.endpoint.lifecycle import SageMakerEndpointLifecycle, Stack
+from aws.endpoint.models import DynamoModels
 from contracts.shared.endpoint_tags import CLOUDFORMATION, MADE_BY
 from domain.serving.endpoint import reap, wake
 from domain.serving.growth import Growth, grow

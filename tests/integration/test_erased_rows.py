@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from aws.api_keys import DynamoApiKeys
-from aws.consents import DynamoConsents
-from aws.erasures import DynamoErasures
-from aws.front_door import DynamoApprovals, DynamoShortMemory
-from aws.webhooks import DynamoWebhooks
+from aws.api.api_keys import DynamoApiKeys
+from aws.api.consents import DynamoConsents
+from aws.api.front_door import DynamoApprovals, DynamoShortMemory
+from aws.api.webhooks import DynamoWebhooks
+from aws.erasure.erasures import DynamoErasures
 from contracts.documents.api.callers import ApiKey
 from contracts.documents.api.models import Approval
 from contracts.documents.api.webhooks import WebhookDelivery, WebhookMessage, WebhookTask

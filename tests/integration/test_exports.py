@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aws.erasures import DynamoErasures
-from aws.exports import DynamoExports, S3Archives, S3Reader
+from aws.api.exports import DynamoExports, S3Archives, S3Reader
+from aws.erasure.erasures import DynamoErasures
 from contracts.documents.export import ExportRow, ExportSubject
 from contracts.shared.layout import export_row
 from domain.exporting.asking import new_row
@@ -93,7 +93,7 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
 def test_an_archive_of_several_parts_is_read_as_it_was_written(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aws.exports.PART_BYTES", PART)
+    monkeypatch.setattr("aws.api.exports.PART_BYTES", PART)
     file, parts = bucket.archives.open("exports/a.zip"), (b"a" * PART, b"b" * 10, b"")
     assert [file.write(part) for part in parts] == [len(part) for part in parts]
     with pytest.raises(ObjectMissingError):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aws.front_door import DynamoApprovals, DynamoShortMemory, DynamoTenantJobs
+from aws.api.front_door import DynamoApprovals, DynamoShortMemory, DynamoTenantJobs
 from aws.jobs.table import DynamoJobs
 from contracts.documents.api.models import Approval
 from contracts.documents.job import JobSpec

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aws.hub import S3Hub
+from aws.api.hub import S3Hub
 from domain.ports.hub import NoHubError
 from local.cloud.server import Cloud
 from tests.fakes.hub import MemoryHub

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aws.models import DynamoModels
+from aws.endpoint.models import DynamoModels
 from aws.notifier import SnsNotifier
 from contracts.documents.model import ModelRecord
 from contracts.documents.notice import Notice

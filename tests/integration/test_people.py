@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aws.people import CognitoPeople
+from aws.api.people import CognitoPeople
 from domain.ports.people import NoUserPoolError, PersonKnownError
 from local.cloud.server import Cloud
 from tests.contract.files import template

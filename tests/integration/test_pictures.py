@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aws.pictures import DynamoPictures, SqsPictureQueue
+from aws.api.pictures import DynamoPictures, SqsPictureQueue
 from contracts.documents.api.pictures import PictureRow, PictureTask
 from domain.ports.pictures import Pictures, place_of
 from local.cloud.server import Cloud

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 import pytest
 
-from aws.endpoint_lifecycle import SageMakerEndpointLifecycle
+from aws.endpoint.lifecycle import SageMakerEndpointLifecycle
 from aws.training import SageMakerTrainer
 from tests.integration.test_trainer import Bench
 from tests.unit.training_kit import SETTINGS

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aws.takedowns import DynamoModelIds, DynamoTakedowns
+from aws.api.takedowns import DynamoModelIds, DynamoTakedowns
 from contracts.documents.takedown import TakedownCase
 from domain.ports.takedown import TakedownCases, place_of
 from local.cloud.server import Cloud

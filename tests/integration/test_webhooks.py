@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from aws.webhook_sender import HttpSender
-from aws.webhooks import DynamoWebhooks
+from aws.api.webhook_sender import HttpSender
+from aws.api.webhooks import DynamoWebhooks
 from contracts.documents.api.webhooks import (
     Webhook,
     WebhookDelivery,
@@ -126,7 +126,7 @@ def test_an_answer_is_judged_by_its_status_and_a_redirect_is_not_followed(
 def test_a_private_address_is_never_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """A public name that means a private address, as with DNS rebinding."""
     monkeypatch.setattr(
-        "aws.webhook_sender.socket.getaddrinfo",
+        "aws.api.webhook_sender.socket.getaddrinfo",
         lambda *_args, **_more: [(2, 1, 6, "", ("127.0.0.1", 443))],
     )
     with receiver(200):

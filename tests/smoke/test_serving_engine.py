@@ -17,7 +17,7 @@ from PIL import Image
 
 from contracts.shared.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
-from serving.engine.engine import Engine, Job
+from serving.engine.engine import Engine, Job, is_shortage
 from serving.engine.memory import MemoryPlan, peak_bytes, trace_needs
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
@@ -222,3 +222,17 @@ def test_the_trace_of_sdxl_is_the_one_that_was_measured(sdxl: MemoryPlan) -> Non
     pixels = 1024 * 1024
     assert sdxl.needs.entry_bytes_per_pixel * pixels / GIGABYTE == pytest.approx(0.154, rel=0.05)
     assert sdxl.needs.decode_bytes_per_pixel * pixels / GIGABYTE == pytest.approx(3.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory", True),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("could not create a primitive", True),
+        ("could not create a primitive descriptor for a convolution", False),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_a_shortage_of_memory_is_known_by_its_text(text: str, short: bool) -> None:  # noqa: FBT001
+    assert is_shortage(RuntimeError(text)) is short

@@ -5,6 +5,7 @@ leave, or are dropped. The engine knows nothing of Triton, of files or of format
 """
 
 import gc
+import re
 import sys
 import time
 import traceback
@@ -24,8 +25,11 @@ from serving.output.truth import is_degenerate, is_finite
 from serving.tensors import PictureError, SecondPass, erased_error
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
-ALLOCATOR_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""Texts of a RuntimeError that also mean out of memory, on the CPU and in cuBLAS."""
+ALLOCATOR_MESSAGES = re.compile(
+    "can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive$"
+)
+"""Texts of a RuntimeError that also mean out of memory: on the CPU, in cuBLAS, and in oneDNN, whose
+"primitive descriptor" is another error."""
 
 RECOVERY_TICKS = 500
 """Ticks after which a pass that was halved for want of memory may be twice as large again."""
@@ -572,7 +576,7 @@ def is_shortage(error: Exception) -> bool:
     """Return whether an error means that memory ran out."""
     if isinstance(error, MEMORY_ERRORS):
         return True
-    return isinstance(error, RuntimeError) and any(w in str(error) for w in ALLOCATOR_MESSAGES)
+    return isinstance(error, RuntimeError) and bool(ALLOCATOR_MESSAGES.search(str(error)))
 
 
 def out_of_memory_error() -> PictureError:

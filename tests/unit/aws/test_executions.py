@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aws.executions import StepFunctionsExecutions
+from aws.erasure.executions import StepFunctionsExecutions
 from contracts.documents.erasure import ErasureSubject
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:likeness-erase-subject"

@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aws.warm_pools import SageMakerWarmPools
+from aws.erasure.warm_pools import SageMakerWarmPools
 
 
 class MemorySageMaker:

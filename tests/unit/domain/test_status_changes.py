@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aws.changes import Broadcaster, EventsRefusedError, changes_in
+from aws.jobs.changes import Broadcaster, EventsRefusedError, changes_in
 from contracts.documents.status import EVENT_SOURCE, EVENT_TYPE, StatusChange, TableStreamEvent
 from domain.training.launching import launch
 from domain.training.progress import MAX_RECORDED_PLACES, changes_of

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from aws.api_table import DOCUMENT, INDEX, newest_first, open_api_table, read_text
+from aws.api.table import DOCUMENT, INDEX, newest_first, open_api_table, read_text
 from contracts.documents.api.aliases import Alias, Figures
 from contracts.shared.layout import alias_row, aliases_index, version_row, versions_index
 from domain.ports.aliases import VersionKey

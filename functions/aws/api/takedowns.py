@@ -8,7 +8,7 @@ import boto3
 from boto3.dynamodb.conditions import Attr
 
 from aws import settings
-from aws.api_table import (
+from aws.api.table import (
     DOCUMENT,
     NewRow,
     add_document,

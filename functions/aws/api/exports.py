@@ -7,7 +7,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from aws import settings
-from aws.api_table import (
+from aws.api.table import (
     DOCUMENT,
     NewRow,
     add_document,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from aws import settings
-from aws.api_table import (
+from aws.api.table import (
     DOCUMENT,
     INDEX,
     NewRow,

@@ -13,7 +13,7 @@ import boto3
 from boto3.dynamodb.conditions import Attr, Key
 
 from aws import settings
-from aws.api_table import DOCUMENT
+from aws.api.table import DOCUMENT
 from aws.clients import CONFIG
 from aws.jobs.cost_records import DynamoRows
 from aws.jobs.table import notice_row

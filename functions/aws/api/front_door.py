@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws import settings
-from aws.api_table import newest_first, open_api_table
+from aws.api.table import newest_first, open_api_table
 from aws.clients import CONFIG, client
 from aws.conditional import was_refused
 from contracts.documents.api.models import Approval

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aws.api_table import (
+from aws.api.table import (
     DOCUMENT,
     NewRow,
     add_document,

@@ -6,7 +6,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 
-from aws.api_table import newest_first, open_api_table
+from aws.api.table import newest_first, open_api_table
 from aws.conditional import was_refused
 from contracts.documents.api.callers import ApiKey
 from contracts.shared.layout import api_key_row

@@ -3,7 +3,7 @@
 from typing import Any
 
 from aws import settings
-from aws.api_table import (
+from aws.api.table import (
     DOCUMENT,
     NewRow,
     add_document,

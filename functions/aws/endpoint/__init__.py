@@ -1,0 +1,1 @@
+"""The multi-model endpoint, and the `models` table of what it serves."""

@@ -1,0 +1,1 @@
+"""What an erasure reads, removes and signs: implements domain.ports.erasure."""

@@ -1,0 +1,1 @@
+"""What the stack's parameters say, from the environment of a function."""
