@@ -234,5 +234,5 @@ def test_the_trace_of_sdxl_is_the_one_that_was_measured(sdxl: MemoryPlan) -> Non
         ("mat1 and mat2 shapes cannot be multiplied", False),
     ],
 )
-def test_a_shortage_of_memory_is_known_by_its_text(text: str, short: bool) -> None:  # noqa: FBT001
+def test_a_shortage_of_memory_is_known_by_its_text(text: str, short: bool) -> None:
     assert is_shortage(RuntimeError(text)) is short
