@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+from likeness_client.doctor.checks.events import RULE, SWITCHED_ON_BY
 from likeness_client.doctor.checks.parameters import NAME_LIMITS, RUNTIMES
 from likeness_client.doctor.template import shipped
 from tests.contract.files import ROOT, functions, template
@@ -30,6 +31,16 @@ def test_the_doctor_knows_the_name_of_every_function() -> None:
 
 def test_the_doctor_offers_the_template_s_own_runtime() -> None:
     assert template()["Parameters"]["LambdaRuntime"]["Default"] in RUNTIMES
+
+
+def test_the_doctor_knows_the_rules_that_the_template_switches_off() -> None:
+    resources = json.loads((ROOT / "tests/contract/golden/expanded_template.json").read_text())
+    switched = {
+        name: one["Properties"]["State"]["Fn::If"][0]
+        for name, one in resources["Resources"].items()
+        if one["Type"] == RULE and "State" in one["Properties"]
+    }
+    assert switched == SWITCHED_ON_BY
 
 
 def test_every_condition_and_rule_can_be_evaluated() -> None:

@@ -12,6 +12,12 @@ from likeness_client.doctor.finding import Finding
 MISSING = "ResourceNotFoundException"
 RULE = "AWS::Events::Rule"
 
+SWITCHED_ON_BY = {
+    "MoveUploadFunctionFileStored": "HasRootFolders",
+    "ReapEndpointFunctionPrewarm": "PrewarmsOnDemand",
+}
+"""Rules that the template itself switches off, unless a condition holds."""
+
 LOSSES = {
     "NoticesTopic": "no owner hears what became of an upload",
     "OperationsTopic": "no operator hears an alarm",
@@ -61,7 +67,8 @@ def check_rules(deployment: Deployment, account: Account) -> Iterator[Finding]:
                 raise
             yield find(deployment, "rule_missing", name, logical_id=logical_id)
             continue
-        if state == "DISABLED":
+        condition = SWITCHED_ON_BY.get(logical_id)
+        if state == "DISABLED" and (condition is None or deployment.holds(condition)):
             yield find(deployment, "rule_disabled", name, logical_id=logical_id, state=state)
 
 
