@@ -20,7 +20,8 @@ from contracts.documents.api.aliases import (
 from contracts.documents.api.jobs import JobView
 from contracts.documents.api.pictures import NewPicture
 from contracts.documents.upload.request import TrainingRequest
-from domain.requests.merge import parse_request
+from contracts.shared.suffixes import CONSENT_FILE
+from domain.requests.merge import RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from likeness_client.api._sync.client import LikenessApi
 from likeness_client.api.errors import (
@@ -30,7 +31,12 @@ from likeness_client.api.errors import (
     NotUnderstoodError,
     UploadRefusedError,
 )
-from likeness_client.api.folder import NotUploadableError, UploadProgress, request_file
+from likeness_client.api.folder import (
+    NotUploadableError,
+    UploadProgress,
+    consent_file,
+    request_file,
+)
 from likeness_client.api.requests import WAIT_SECONDS, NoAddressError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError, shown
@@ -89,7 +95,7 @@ def upload(api: LikenessApi, options: argparse.Namespace) -> int:
 
 
 def read_request(options: argparse.Namespace) -> TrainingRequest:
-    """Return what is to be trained.
+    """Return what is to be trained, with the consent that lies beside the photos.
 
     Raises:
         NotAsGivenError: nothing says so, or the file cannot be used.
@@ -100,14 +106,22 @@ def read_request(options: argparse.Namespace) -> TrainingRequest:
             "nothing says what to train: put request.json into the folder, name one by --request,"
             " or upload alone by --no-train"
         )
+    consent = consent_file(options.place)
     try:
-        with path.open("rb") as file:
-            return parse_request(file.read(MAX_REQUEST_BYTES)).request
+        settings = {} if consent is None else {CONSENT_FILE: read(consent)}
+        return merge_sources(RequestSources(read(path), settings, ())).request
     except OSError as error:
-        raise NotAsGivenError(f"{shown(path)}: {error.strerror}") from error
+        raise NotAsGivenError(f"{shown(Path(error.filename))}: {error.strerror}") from error
     except RequestRefusedError as error:
         problems = "; ".join(f"{one.field}: {one.message}" for one in error.problems)
-        raise NotAsGivenError(f"{shown(path)}: {problems}") from None
+        files = shown(path) if consent is None else f"{shown(path)} with {consent.name}"
+        raise NotAsGivenError(f"{files}: {problems}") from None
+
+
+def read(path: Path) -> bytes:
+    """Return a settings file; of one that is too large only the beginning, which is no JSON."""
+    with path.open("rb") as file:
+        return file.read(MAX_REQUEST_BYTES)
 
 
 def show_progress(progress: UploadProgress) -> None:

@@ -15,7 +15,13 @@ from contracts.documents.api.uploads import (
     FileToUpload,
 )
 from contracts.shared.layout import REQUEST_FILE
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, TYPE_OF_SUFFIX, has_suffix, type_of
+from contracts.shared.suffixes import (
+    ARCHIVE_SUFFIXES,
+    CONSENT_FILE,
+    TYPE_OF_SUFFIX,
+    has_suffix,
+    type_of,
+)
 from domain.intake.captions import is_list
 from domain.intake.file_kinds import FileKinds, file_kinds_of
 from likeness_client.folder import shown, walk
@@ -85,6 +91,12 @@ def request_file(place: Path) -> Path | None:
     return path if path.is_file() else None
 
 
+def consent_file(place: Path) -> Path | None:
+    """Return the folder's consent.json, which is sent with the request; None: it has none."""
+    path = place / CONSENT_FILE
+    return path if path.is_file() else None
+
+
 def _kinds_in(folder: Path) -> FileKinds:
     """Sort a folder's files by kind.
 
@@ -98,7 +110,8 @@ def _kinds_in(folder: Path) -> FileKinds:
     names = [path.relative_to(folder).as_posix() for path in found.files]
     kinds = file_kinds_of(names)
     lists = {name for name in kinds.captions.values() if is_list(name)}
-    alone = [*kinds.masks.values(), *kinds.class_photos, *kinds.settings, *sorted(lists)]
+    settings = [name for name in kinds.settings if name != CONSENT_FILE]
+    alone = [*kinds.masks.values(), *kinds.class_photos, *settings, *sorted(lists)]
     if alone:
         raise NotUploadableError(
             f"{shown(Path(alone[0]))} is a mask, a picture of the class, a caption list or a"

@@ -15,10 +15,10 @@ const TYPES: Record<string, UploadFile["type"]> = {
   ".avif": "image/avif",
 };
 
-/** Return a folder's photos; `NAME.txt` beside a photo is its caption. Other files are an error, except request.json
- * and hidden ones. */
+/** Return a folder's photos; `NAME.txt` beside a photo is its caption. Other files are an error, except request.json,
+ * consent.json and hidden ones. */
 export async function photosOf(folder: string): Promise<UploadFile[]> {
-  const names = (await readdir(folder)).filter((name) => !name.startsWith(".") && name !== "request.json").sort();
+  const names = (await readdir(folder)).filter((name) => !name.startsWith(".") && !["request.json", "consent.json"].includes(name)).sort();
   const captions = new Map(names.filter((name) => extname(name).toLowerCase() === ".txt").map((name) => [parse(name).name, name]));
   const found: UploadFile[] = [];
   for (const name of names.filter((one) => ![...captions.values()].includes(one))) {

@@ -10,6 +10,7 @@ import pytest
 
 from likeness_client.__main__ import HTTP_ONLY, main
 from likeness_client.api.command import COMMANDS
+from local.demo.upload import consent
 from tests.contract.files import ROOT
 from tests.fakes.api_server import ApiServer, serve
 from tests.unit.client.api_kit import REQUEST, folder_of
@@ -58,6 +59,23 @@ def test_from_a_folder_to_a_picture(
     (weights,) = lines(capsys)
     assert Path(weights).read_bytes()
     assert "HTTP_AUTHORIZATION" in server.requests[0][2]
+
+
+def test_the_consent_beside_the_photos_goes_with_the_request(
+    server: ApiServer, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "consent.json").write_text(json.dumps(consent()))
+    assert main(["upload", str(photos)]) == 0
+    assert lines(capsys)[0].endswith(": 7 files"), "it is no file of the upload"
+    (stored,) = (
+        json.loads(body)
+        for key, body in server.stores.uploads.objects.items()  # type: ignore[attr-defined]
+        if key.endswith("/request.json")
+    )
+    assert stored["consent"]["given_by"] == "drawn-person"
+    (photos / "consent.json").write_text("[]")
+    assert main(["upload", str(photos)]) == 2
+    assert "request.json with consent.json: " in capsys.readouterr().err
 
 
 def test_versions_are_compared_under_one_name(
