@@ -30,7 +30,11 @@ MORE = (
     *("docs/sweep.md", "docs/bases.md", "docs/clients.md", "docs/api.md"),
     *("docs/marks.md", "docs/audit.md", "docs/takedown.md"),
 )
-LAST = ("docs/erasure.md", "docs/runbooks/erasure_failed.md")
+LAST = (
+    "docs/erasure.md",
+    "docs/runbooks/erasure_failed.md",
+    "docs/runbooks/erasure_timed_out.md",
+)
 """They forget the upload that the other pages speak of."""
 LEFT = ("photos", "out", ".local/client", ".local/demo")
 """What the pages' commands make; removed before, so that the laptop is fresh."""
