@@ -32,6 +32,10 @@ _OPAQUE = re.compile(r"(pic_|wh_|msg_|td_|exp_)?[0-9a-f]{12,64}|[0-9]{1,3}")
 """Ids that our own code has made."""
 
 
+MAX_IDS = 10
+"""Largest number of ids in an entry."""
+
+
 class AuditEntry(Document):
     """One row of the audit table. Rows are written once, and never changed."""
 
@@ -46,7 +50,7 @@ class AuditEntry(Document):
 
     action: Action
 
-    about: Annotated[tuple[About, ...], Field(max_length=10)] = ()
+    about: Annotated[tuple[About, ...], Field(max_length=MAX_IDS)] = ()
     """What it was done to. An id that a client has chosen is a hash, since it may be a name."""
 
     @property

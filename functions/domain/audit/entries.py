@@ -5,7 +5,7 @@ from datetime import datetime
 from secrets import token_hex
 from typing import NamedTuple
 
-from contracts.documents.audit import AuditEntry, about
+from contracts.documents.audit import MAX_IDS, AuditEntry, about
 from domain.ports.audit import AuditTrail
 
 
@@ -21,9 +21,18 @@ class Deed(NamedTuple):
 
 
 def record(trail: AuditTrail, tenant: str, deed: Deed, now: datetime) -> None:
-    """Store an entry of a tenant, which stands there as a hash."""
-    named = tuple(dict.fromkeys(about(kind, ident) for kind, ident in deed.ids))
-    entry = AuditEntry(
-        entry_id=token_hex(12), at=now.isoformat(), who=deed.who, action=deed.action, about=named
-    )
-    trail.add(tenant, entry)
+    """Store an entry of a tenant, which stands there as a hash.
+
+    A deed to more ids than an entry holds has several entries, each of which begins with its first.
+    """
+    first, *others = dict.fromkeys(about(kind, ident) for kind, ident in deed.ids) or [None]
+    step = MAX_IDS - 1
+    for start in range(0, max(len(others), 1), step):
+        entry = AuditEntry(
+            entry_id=token_hex(12),
+            at=now.isoformat(),
+            who=deed.who,
+            action=deed.action,
+            about=(() if first is None else (first, *others[start : start + step])),
+        )
+        trail.add(tenant, entry)

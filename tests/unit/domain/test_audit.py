@@ -43,3 +43,16 @@ def test_an_entry_says_who_what_and_when() -> None:
 def test_owners_of_two_tenants_differ() -> None:
     assert owner_of("acme") != owner_of("acme2")
     assert len(owner_of("acme")) == 32
+
+
+@pytest.mark.parametrize(
+    ("ids", "sizes"), [(0, [0]), (1, [1]), (10, [10]), (11, [10, 2]), (21, [10, 10, 3])]
+)
+def test_no_deed_has_too_many_ids_for_the_trail(ids: int, sizes: list[int]) -> None:
+    trail = MemoryAudit()
+    named = [("model_id", f"{number:032x}") for number in range(ids)]
+    record(trail, "acme", Deed("operator", "takedown.accepted", named), NOON)
+    entries = trail.of("acme", 100, None)
+    assert sorted((len(entry.about) for entry in entries), reverse=True) == sizes
+    assert {entry.about[:1] for entry in entries} == {tuple(about(*one) for one in named[:1])}
+    assert {one for entry in entries for one in entry.about} == {about(*one) for one in named}
