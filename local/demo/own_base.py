@@ -21,9 +21,9 @@ from local.cloud.paths import ROOT, STATE
 from local.demo.own import OwnInputError, OwnPhotos
 from local.demo.shown import Shown
 from local.embedded_base import PORTRAITS
+from local.sagemaker.container.images import TORCH_PYTHON
 
 BASES = STATE / "bases"
-PYTHON = ROOT / ".venv" / "torch" / "bin" / "python"
 TAKE_FILES = ROOT / "layers" / "face_weights" / "take_files.py"
 WORDS_FILE = "bpe_simple_vocab_16e6.txt.gz"
 NOISE = ("[transformers]", "Writing model shards", "Loading weights")
@@ -98,7 +98,7 @@ def likeness(*words: str, environment: Mapping[str, str] | None = None) -> None:
     """
     places = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
     done = subprocess.run(
-        [PYTHON, "-W", "ignore", "-m", "likeness_client", *words],
+        [TORCH_PYTHON, "-W", "ignore", "-m", "likeness_client", *words],
         env=os.environ | places | dict(environment or {}),
         check=False,
         capture_output=True,

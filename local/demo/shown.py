@@ -17,13 +17,13 @@ from contracts.base import BaseCard
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.faces import needs_face
 from contracts.shared.gpu_check import find_gpus
+from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
 from local.cloud.paths import ROOT
-from local.demo.own import MIN_PHOTOS, OwnInputError, OwnPhotos
+from local.demo.own import OwnInputError, OwnPhotos
 from local.embedded_base import PORTRAITS
+from local.sagemaker.container.images import TORCH_PYTHON
 
 Shown = Literal["people", "drawn portraits", "no faces"]
-
-PYTHON = ROOT / ".venv" / "torch" / "bin" / "python"
 
 BLOCK = 4
 FLAT_LEVELS = 0.75
@@ -35,8 +35,6 @@ seven photos of people 0.02 to 0.23 (2026-11-28)."""
 
 LARGE_SIDE = 512
 """Pixels from which on a training without a GPU takes hours."""
-
-ADVISED_PHOTOS = 10
 
 
 class Sight(NamedTuple):
@@ -69,7 +67,17 @@ def faces_on(photos: OwnPhotos) -> list[dict[str, int]]:
     paths = [str(picture.path) for picture in photos.pictures]
     places = os.pathsep.join(str(ROOT / room) for room in ("functions", "training_image"))
     done = subprocess.run(
-        [PYTHON, "-W", "ignore", "-m", "trainer.faces.look", "--drawn", PORTRAITS, "--", *paths],
+        [
+            TORCH_PYTHON,
+            "-W",
+            "ignore",
+            "-m",
+            "trainer.faces.look",
+            "--drawn",
+            PORTRAITS,
+            "--",
+            *paths,
+        ],
         env=os.environ | {"PYTHONPATH": places},
         check=False,
         capture_output=True,

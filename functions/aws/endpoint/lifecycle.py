@@ -23,7 +23,7 @@ _STATUS: dict[str, EndpointStatus] = {
 }
 VARIANT = "AllTraffic"
 NAMESPACE = "Likeness"
-"""Of the metrics that the engine writes (serving_image/serving/metrics.py)."""
+"""Namespace of the metrics that the engine writes (serving_image/serving/metrics.py)."""
 TAGS = dict((APPLICATION, (MADE_BY, ON_DEMAND)))
 """Tags of an endpoint that a function makes."""
 

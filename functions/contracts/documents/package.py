@@ -105,12 +105,12 @@ class HiresInfo(Document):
     upscaler: str
 
     width: int
-    """Of the first pass."""
+    """Width and height of the first pass, in pixels."""
 
     height: int
 
     num_inference_steps: int
-    """Of the second pass, of which the share ``strength`` was run."""
+    """Steps of the second pass, of which the share ``strength`` was run."""
 
     strength: float
 

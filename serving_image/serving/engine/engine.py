@@ -148,7 +148,7 @@ class Piece:
     steps: int
     """Expected number of steps."""
     bucket: Bucket
-    """Of the pass under way."""
+    """Bucket of the pass under way."""
     drawing: Drawing | None = None
     alone: bool = False
     """Whether a pass with this row and others failed, so that it is drawn by itself."""

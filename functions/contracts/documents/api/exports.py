@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from contracts.codes import CODES
 from contracts.document import Document, OpaqueId, Sha256
 from contracts.documents.api.jobs import JobFailure
 from contracts.documents.export import ExportId, ExportKind, ExportRow
@@ -55,7 +54,7 @@ class ExportView(Document):
             given_by=row.subject.given_by,
             upload_id=row.subject.upload,
             status="expired" if gone and row.status == "succeeded" else row.status,
-            failure=_failure(row),
+            failure=JobFailure.of(row.code),
             size=row.size,
             files=row.files,
             created_at=row.created_at,
@@ -90,16 +89,3 @@ class ExportFile(Document):
 
     expires_at: str
     """When the link ends; ask again for a new one."""
-
-
-def _failure(row: ExportRow) -> JobFailure | None:
-    if row.code is None:
-        return None
-    entry = CODES[row.code]
-    return JobFailure(
-        code=row.code,
-        title=entry.title,
-        detail=entry.text,
-        hint=entry.hint,
-        retryable=entry.retryable,
-    )

@@ -24,6 +24,20 @@ class JobFailure(Document):
 
     retryable: bool
 
+    @classmethod
+    def of(cls, code: Code | None) -> "JobFailure | None":
+        """Return what a code says; None for no code, and for one of a later release."""
+        entry = CODES.get(code or "")
+        if entry is None or code is None:
+            return None
+        return cls(
+            code=code,
+            title=entry.title,
+            detail=entry.text,
+            hint=entry.hint,
+            retryable=entry.retryable,
+        )
+
 
 class JobView(Document):
     """One job: a training from its acceptance to its model."""
@@ -65,18 +79,6 @@ class JobView(Document):
     @classmethod
     def of(cls, record: JobRecord) -> "JobView":
         """Return what a caller may see of a job."""
-        entry = CODES.get(record.code or "")
-        failure = (
-            None
-            if entry is None or record.code is None
-            else JobFailure(
-                code=record.code,
-                title=entry.title,
-                detail=entry.text,
-                hint=entry.hint,
-                retryable=entry.retryable,
-            )
-        )
         return cls(
             id=record.job_id,
             upload_id=record.upload,
@@ -88,7 +90,7 @@ class JobView(Document):
             eta_seconds=record.eta_seconds,
             queue_place=record.queue_place,
             waiting_for=record.waiting_for,
-            failure=failure,
+            failure=JobFailure.of(record.code),
             model_id=record.job_id if record.status == "succeeded" else None,
             created_at=record.created_at,
             updated_at=record.updated_at,

@@ -4,7 +4,6 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, Strict, StringConstraints
 
-from contracts.codes import CODES
 from contracts.document import Document, JobId, OpaqueId, RelativePath, S3Uri, Sha256
 from contracts.documents.api.aliases import AliasName, ModelOrAlias
 from contracts.documents.api.jobs import JobFailure
@@ -288,7 +287,7 @@ class PictureView(Document):
         """Return what a caller may see of an order."""
         return cls(
             id=row.picture_id,
-            failure=failure_of(row),
+            failure=JobFailure.of(row.code),
             images=images,
             expires_at=expires_at,
             order=order,
@@ -300,20 +299,6 @@ _SHOWN = {
     "model_id", "status", "seed", "attempts", "waiting_for", "width", "height", "created_at",
     "updated_at", "alias", "stars",
 }  # fmt: skip
-
-
-def failure_of(row: PictureRow) -> JobFailure | None:
-    """Return why an order has failed; None when it has not."""
-    if row.code is None:
-        return None
-    entry = CODES[row.code]
-    return JobFailure(
-        code=row.code,
-        title=entry.title,
-        detail=entry.text,
-        hint=entry.hint,
-        retryable=entry.retryable,
-    )
 
 
 class PicturePage(Document):
