@@ -23,7 +23,8 @@ PSEUDO = {
     f"{'s' * 40}/12345678-1234-1234-1234-123456789012",
 }
 MAX_NAMES = {"AWS::S3::Bucket": 63, "AWS::IAM::Role": 64, "AWS::Lambda::Function": 64}
-"""Characters of the names that CloudFormation makes up; others are stack, logical id and 13 characters."""
+"""Characters of the names that CloudFormation makes up; the others are of the stack's name, the
+logical id and a suffix of 13."""
 
 
 class UnboundedError(Exception):

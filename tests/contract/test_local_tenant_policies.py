@@ -39,10 +39,12 @@ POLICY = {
 }
 
 
-def client(cloud: Cloud, service: str, name: str, **tags: str) -> Any:
+def client(cloud: Cloud, service: str, name: str, path: str = "/", **tags: str) -> Any:
     """Return a client with a new role's session; the session has the tags."""
     iam, sts = cloud.client("iam"), cloud.client("sts")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(TRUST))[
+        "Role"
+    ]
     iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(POLICY))
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="test", Tags=listed)["Credentials"]
@@ -138,3 +140,26 @@ def test_a_variable_is_the_callers_tag_and_nothing_else(cloud: Cloud) -> None:
         files = client(cloud, "s3", f"policy-files-role-{number}", **tags)
         place = {"Bucket": "policy-files", "Key": "acme/x"}
         assert is_allowed(files.put_object, **place, Body=b"x") is allowed, tags
+
+
+def test_a_session_s_principal_arn_is_its_role_s_with_the_path(cloud: Cloud) -> None:
+    own = "arn:aws:iam::000000000000:role/own-stack/*"
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": "arn:aws:s3:::policy-principals/*",
+        "Condition": {"ArnNotLike": {"aws:PrincipalArn": ["arn:aws:iam::1:role/x", own]}},
+    }
+    bucket = {"Bucket": "policy-principals"}
+    cloud.client("s3").create_bucket(**bucket)
+    document = {"Version": "2012-10-17", "Statement": [deny]}
+    cloud.client("s3").put_bucket_policy(**bucket, Policy=json.dumps(document))
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    for name, path in (("principal-in", "/own-stack/"), ("own-stack-principal-out", "/")):
+        files = client(cloud, "s3", name, path)
+        cloud.client("iam").put_role_policy(
+            RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Statement": [statement]})
+        )
+        is_in = name == "principal-in"
+        assert is_allowed(files.put_object, **bucket, Key="x", Body=b"x") is is_in, name

@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from contracts.shared.limits import MAX_INLINE_BYTES
 from likeness_client import ApiError, LikenessApi, NewPicture
 from local.front_door import address, make_key
 from tests.cloud import eventually
@@ -79,6 +80,20 @@ def test_keys_and_people_are_let_in_and_nobody_else(stack: Stack) -> None:
         refused = ask(stack, "/v1/models", token)
         assert (refused.status, refused.body["code"]) == (401, "unauthorized")
     assert ask(stack, "/v1/models").status == 401
+
+
+def test_an_owner_invites_changes_and_removes_people(stack: Stack) -> None:
+    key = make_key(stack.cloud, "people-door")
+    invited = ask(stack, "/v1/members", key, "POST", {"email": "ada@example.org", "role": "owner"})
+    assert invited.status == 200, invited.body
+    member = f"/v1/members/{invited.body['id']}"
+    assert ask(stack, f"{member}:role", key, "POST", {"role": "viewer"}).body["role"] == "viewer"
+    listed = ask(stack, "/v1/members", key).body["data"]
+    assert [(one["id"], one["role"]) for one in listed] == [(invited.body["id"], "viewer")]
+    stranger = make_key(stack.cloud, "stranger")
+    assert ask(stack, member, stranger, "DELETE").status == 404
+    assert ask(stack, member, key, "DELETE").status == 200
+    assert ask(stack, "/v1/members", key).body["data"] == []
 
 
 def send(form: dict[str, Any], body: bytes) -> int:
@@ -196,18 +211,31 @@ def test_the_python_client_goes_from_a_folder_to_pictures(stack: Stack, tmp_path
         assert refused.value.code == "not_found"
 
 
+def drawn_bytes(stack: Stack, order: dict[str, Any], key: str) -> int:
+    """Wait for an order's pictures, compare each file with its hash; return their size."""
+    size = 0
+    while order["status"] in {"queued", "drawing"}:
+        order = ask(stack, f"/v1/pictures/{order['id']}?wait=20", key).body
+    assert order["status"] == "succeeded", order
+    for image in order["images"]:
+        with urllib.request.urlopen(image["url"], timeout=60) as answer:  # noqa: S310
+            picture = answer.read()
+        assert sha256(picture).hexdigest() == image["sha256"]
+        size += len(picture)
+    return size
+
+
 def pictures_are_drawn(stack: Stack, model: str, key: str, stranger: str) -> None:
     """Order pictures of the new model as we and as OpenAI's clients do."""
     wanted = {"prompt": "a photo of a sks person", "num_inference_steps": 2, "seed": 7}
     address = f"/v1/models/{model}/pictures"
     assert ask(stack, address, stranger, "POST", wanted).status == 404
     made = ask(stack, f"{address}?wait=20", key, "POST", wanted).body
-    while made["status"] in {"queued", "drawing"}:
-        made = ask(stack, f"/v1/pictures/{made['id']}?wait=20", key).body
-    assert (made["status"], made["seed"]) == ("succeeded", 7), made
-    (image,) = made["images"]
-    with urllib.request.urlopen(image["url"], timeout=60) as answer:  # noqa: S310
-        assert sha256(answer.read()).hexdigest() == image["sha256"]
+    assert made["seed"] == 7
+    assert drawn_bytes(stack, made, key)
+    large = {**wanted, "num_inference_steps": 1, "width": 1024, "height": 1024}
+    order = ask(stack, address, key, "POST", {**large, "num_images_per_prompt": 2}).body
+    assert drawn_bytes(stack, order, key) * 4 / 3 > MAX_INLINE_BYTES  # so they came through S3
     assert ask(stack, f"/v1/pictures/{made['id']}", stranger).status == 404
     body = {"model": model, "prompt": wanted["prompt"], "response_format": "b64_json"}
     drawn = ask(stack, "/v1/images/generations", key, "POST", body)
