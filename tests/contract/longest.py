@@ -23,7 +23,7 @@ PSEUDO = {
     f"{'s' * 40}/12345678-1234-1234-1234-123456789012",
 }
 MAX_NAMES = {"AWS::S3::Bucket": 63, "AWS::IAM::Role": 64, "AWS::Lambda::Function": 64}
-"""Characters of the names that CloudFormation makes up; others are stack, logical id and 13 characters."""
+"""Characters of the names that CloudFormation makes up; others: stack, logical id, 13 more."""
 
 
 class UnboundedError(Exception):
