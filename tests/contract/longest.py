@@ -96,9 +96,18 @@ class Longest:
             case "Fn::Sub":
                 text, names = (argument, {}) if isinstance(argument, str) else argument
                 return self.filled(text, {key: self.of(value) for key, value in names.items()})
+        return self.list_function(name, argument)
+
+    def list_function(self, name: str, argument: Any) -> Any:
+        """Return the value of a function whose argument is a list."""
+        match name:
             case "Fn::Join":
                 parts = self.of(argument[1])
                 return parts if isinstance(parts, str) else argument[0].join(map(str, parts))
+            case "Fn::Split":
+                return [self.of(argument[1])]  # no part is longer than the whole
+            case "Fn::Select":
+                return max(map(str, self.of(argument[1])), key=len)
             case "Fn::If":
                 return max(map(self.of, argument[1:]), key=lambda value: len(str(value or "")))
         raise NotImplementedError(name)
