@@ -116,7 +116,7 @@ def figures(part: str, chosen: list[Trial], kept: Kept) -> list[Figure]:
 
 
 def run(given: argparse.Namespace, stack: Stack, kept: Kept) -> list[Figure]:
-    """Run the parts; return the report. Trials of all parts are mixed: a cut run has some of each."""
+    """Run the parts; return the report. Trials are mixed, so a cut run has some of each part."""
     end = time.monotonic() + 60 * given.minutes
     found = [] if given.trial or given.only not in {None, "monkey"} else monkeys(given, stack)
     if given.only == "monkey":
