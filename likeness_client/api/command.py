@@ -53,27 +53,27 @@ class NotAsGivenError(Exception):
     """The command cannot be carried out as it was given; the text says why."""
 
 
-class ToldPauses:
-    """The pauses between the tries of a call; the first one is told, so no terminal is silent."""
+class LoggedPauses:
+    """The pauses between the tries of a call. The first one is printed: nobody waits unaware."""
 
     def __init__(self) -> None:
-        self._told = False
+        self._logged = False
 
     def __call__(self, seconds: float) -> None:
         """Wait so many seconds."""
-        if not self._told:
+        if not self._logged:
             sys.stderr.write(
                 "likeness: the API did not answer or is busy; "
                 f"each call is tried again for up to {PATIENCE_SECONDS:.0f} s\n"
             )
-            self._told = True
+            self._logged = True
         time.sleep(seconds)
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out a command, and say in one sentence what went wrong."""
     try:
-        with LikenessApi(options.api, sleep=ToldPauses()) as api:
+        with LikenessApi(options.api, sleep=LoggedPauses()) as api:
             return COMMANDS[options.command](api, options)
     except (NoAddressError, NoFolderError, NotAsGivenError, NotUploadableError) as error:
         return complain(str(error), ExitCode.NOT_FOUND)

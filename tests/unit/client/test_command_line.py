@@ -55,9 +55,9 @@ def test_a_word_too_much_is_refused_with_the_commands_own_usage(
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"usage: likeness {command} ")
-    assert told.endswith(f"unrecognized arguments: {words[-1]}\n")
+    output = capsys.readouterr().err
+    assert output.startswith(f"usage: likeness {command} ")
+    assert output.endswith(f"unrecognized arguments: {words[-1]}\n")
 
 
 def test_every_command_can_be_carried_out() -> None:
