@@ -154,8 +154,8 @@ def wait_for(stack: Stack, story: Story, tenant: str, *, redriven: bool) -> bool
     while time.monotonic() < end:
         stack.listen()
         statuses = [notice["status"] for notice in stack.notices[tenant]]
-        told = story.ending in statuses if redriven else bool(statuses)
-        if told and all(one["status"] != "RUNNING" for one in stack.executions(tenant)):
+        notified = story.ending in statuses if redriven else bool(statuses)
+        if notified and all(one["status"] != "RUNNING" for one in stack.executions(tenant)):
             return True
         time.sleep(0.2)
     return False
