@@ -1,10 +1,10 @@
-"""IAM for tenants: policy variables such as `${aws:PrincipalTag/tenant}`, and three condition keys.
+"""IAM for tenants: policy variables such as `${aws:PrincipalTag/tenant}`, and four condition keys.
 
 Stock compares a policy's text with `${...}` as it stands, so that no such policy allows anything.
 It leaves dynamodb:LeadingKeys and sagemaker:TargetModel empty, so that conditions on them prove
-nothing. For stock, aws:PrincipalArn of a role's session is the session's ARN; on AWS it is the
-role's, with its path. A value of a variable is text: a `*` in a tag's value matches no more than
-itself on AWS, and nothing at all here.
+nothing. It has no lambda:SourceFunctionArn, and takes a session's own ARN for aws:PrincipalArn; on
+AWS that is the role's, with its path. A value of a variable is text: a `*` in a tag's value matches
+no more than itself on AWS, and nothing at all here.
 """
 
 import json
@@ -17,11 +17,13 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb, iam
 
+from local.cloud import sessions
 from local.cloud.typing_aliases import Json, Stock
 
 NOTHING = "\ue000"
 """Stands for a variable without a value; no ARN and no value contains it."""
 
+FUNCTION = "lambda:sourcefunctionarn"
 PRINCIPAL, SESSION = "aws:principalarn", ":assumed-role/"
 
 TARGET = "x-amzn-sagemaker-target-model"
@@ -32,7 +34,7 @@ _target_model: ContextVar[str | None] = ContextVar("likeness_target_model", defa
 
 
 def install() -> None:
-    """Replace ministack's search for a statement, and fill the three keys."""
+    """Replace ministack's search for a statement, and fill the four keys."""
     iam_evaluator._resolve_condition_key = _with_role(iam_evaluator._resolve_condition_key)
     iam_evaluator._first_match = _with_variables(iam_evaluator._first_match)
     iam_actions.request_tag_context = _with_keys(iam_actions.request_tag_context)
@@ -84,9 +86,11 @@ def _value(found: re.Match[str], context: Stock) -> str:
 
 
 def _with_role(resolve: Callable[..., Any]) -> Callable[..., Any]:
-    """Give aws:PrincipalArn of a role's session the role's ARN."""
+    """Give aws:PrincipalArn of a role's session the role's ARN, and a function's its own."""
 
     def resolved(key: str, context: Stock) -> Stock:
+        if key.lower() == FUNCTION:
+            return sessions.function_arn_of(context.principal_arn)
         found = resolve(key, context)
         if key.lower() != PRINCIPAL or SESSION not in str(found):
             return found
