@@ -115,6 +115,11 @@ class PictureRequest:
     second_pass: SecondPass | None = None
 
     @property
+    def refiner_switch_at(self) -> float | None:
+        """Share of the noise schedule that the base draws; None: it draws all."""
+        return self.arguments.refiner_switch_at
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the answer's pictures."""
         last = self.second_pass or self
@@ -164,6 +169,7 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
         PictureError: an argument is unknown or out of range, or a text or image is not valid.
     """
     arguments = parse_arguments(gen_args)
+    check_refiner(arguments, base)
     defaults = base.inference
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     steps = arguments.num_inference_steps or defaults.num_inference_steps
@@ -201,6 +207,19 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
         strength=strength,
         second_pass=second_pass,
     )
+
+
+def check_refiner(arguments: PictureArguments, base: BaseCard) -> None:
+    """Raise if a request asks for a refiner that cannot draw."""
+    if arguments.refiner_switch_at is None:
+        return
+    if base.refiner is None:
+        text = "refiner_switch_at: this endpoint's base has no refiner (docs/bases.md)"
+        raise PictureError("invalid_argument", text)
+    for name in ("mask_image", "hr_scale"):
+        if getattr(arguments, name) is not None:
+            text = f"refiner_switch_at: not together with {name}; give one of them"
+            raise PictureError("invalid_argument", text)
 
 
 def plan_second_pass(
@@ -342,8 +361,8 @@ def explain(error: ValidationError) -> str:
     """Describe the first error by our own field names; unknown names are the user's text."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        known = ", ".join(PictureArguments.model_fields)
-        return f"gen_args: unknown name; known are {known}"
+        known = [name for name in PictureArguments.model_fields if not name.startswith("hr_")]
+        return f"gen_args: unknown name; known are {', '.join(known)}, hr_..."
     if not first["loc"]:
         return "gen_args: not a JSON object"
     return f"{first['loc'][0]}: {first['msg']}"

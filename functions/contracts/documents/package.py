@@ -115,6 +115,16 @@ class HiresInfo(Document):
     strength: float
 
 
+class RefinerInfo(Document):
+    """The refiner's part of a picture."""
+
+    sha256: Sha256
+    """Hash of the refiner's files."""
+
+    switch_at: float
+    """Share of the noise schedule that the base drew."""
+
+
 Ignored = Literal["lora_tag"]
 """``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here."""
 
@@ -153,6 +163,9 @@ class GenerationInfo(Document):
 
     clip_skip: int | None = None
     """Number of the text encoders' last layers that were left out; absent: none."""
+
+    refiner: RefinerInfo | None = None
+    """How SDXL's refiner drew the last steps; absent: it did not."""
 
     ignored: tuple[Ignored, ...] = ()
     """What was left out of the prompts."""

@@ -121,11 +121,18 @@ ALIASES = {
     "denoise": "strength",
     "denoising_strength": "strength",
     "prompt_strength": "strength",
+    "denoising_end": "refiner_switch_at",
 }
 """Name of an argument in another tool -> PictureArguments' name."""
 
 HR_SCALE = 2.0
 """AUTOMATIC1111's default of ``hr_scale`` beside ``enable_hr``."""
+
+REFINER_SWITCH_AT = 0.8
+"""AUTOMATIC1111's default of ``refiner_switch_at`` beside a ``refiner_checkpoint``."""
+
+NO_REFINER = (None, "", "None")
+"""AUTOMATIC1111's ``refiner_checkpoint`` where there is none."""
 
 RANDOM_SEED = -1
 """AUTOMATIC1111's seed of a picture that is new each time."""
@@ -164,7 +171,7 @@ def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PydanticCustomError: two names of one argument are given.
     """
-    joined = switch_hires(join_spacing(given))
+    joined = switch_refiner(switch_hires(join_spacing(given)))
     origins: dict[str, str] = {}
     for name in joined:
         our = ALIASES.get(name, name)
@@ -195,6 +202,22 @@ def switch_hires(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["enable_hr"] is False:
         return {name: value for name, value in rest.items() if not name.startswith("hr_")}
     raise PydanticCustomError("enable_hr", "enable_hr: true or false")
+
+
+def switch_refiner(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without AUTOMATIC1111's ``refiner_checkpoint``.
+
+    A base has one refiner at most, so the checkpoint's name only says whether it draws.
+    """
+    if "refiner_checkpoint" not in given:
+        return dict(given)
+    rest = {name: value for name, value in given.items() if name != "refiner_checkpoint"}
+    if given["refiner_checkpoint"] in NO_REFINER:
+        rest.pop("refiner_switch_at", None)
+        return rest
+    if rest.get("refiner_switch_at") is None and "denoising_end" not in rest:
+        rest["refiner_switch_at"] = REFINER_SWITCH_AT
+    return rest
 
 
 def join_spacing(given: Mapping[str, Any]) -> dict[str, Any]:

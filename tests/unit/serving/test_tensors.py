@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from PIL import Image, ImageFile
 
-from contracts.base import BaseCard
+from contracts.base import BaseCard, RefinerFiles
 from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     MAX_IMAGE_BYTES,
@@ -124,6 +124,44 @@ def test_a_second_pass_that_cannot_be_is_refused(arguments: dict[str, Any], word
 def test_a_second_pass_and_an_image_exclude_each_other() -> None:
     with pytest.raises(PictureError, match="hr_scale: not with an image"):
         parse_request(b"a", b"", b'{"hr_scale": 2}', BASE, base64.b64encode(WHOLE))
+
+
+REFINED = BASE.model_copy(update={"refiner": RefinerFiles(sha256="1" * 64, files={})})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "switch"),
+    [
+        ({"refiner_switch_at": 0.7}, 0.7),
+        ({"denoising_end": 0.7}, 0.7),
+        ({"refiner_checkpoint": "sd_xl_refiner_1.0", "refiner_switch_at": 0.7}, 0.7),
+        ({"refiner_checkpoint": "sd_xl_refiner_1.0"}, 0.8),
+        ({"refiner_checkpoint": "None", "refiner_switch_at": 0.8}, None),
+        ({"refiner_checkpoint": None, "refiner_switch_at": 0}, None),
+        ({}, None),
+    ],
+)
+def test_a_refiner_has_diffusers_and_a1111_s_names(
+    arguments: dict[str, Any], switch: float | None
+) -> None:
+    request = parse_request(b"a", b"", json.dumps(arguments).encode(), REFINED)
+    assert request.refiner_switch_at == switch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "base", "text"),
+    [
+        ({"refiner_switch_at": 0.8}, BASE, "this endpoint's base has no refiner"),
+        ({"refiner_switch_at": 0.8, "hr_scale": 2}, REFINED, "not together with hr_scale"),
+        ({"refiner_switch_at": 0.8, "mask_image": "YQ=="}, REFINED, "together with mask_image"),
+        ({"refiner_switch_at": 1}, REFINED, "refiner_switch_at: Input should be less than 1"),
+    ],
+)
+def test_a_refiner_that_cannot_draw_is_refused(
+    arguments: dict[str, Any], base: BaseCard, text: str
+) -> None:
+    with pytest.raises(PictureError, match=text):
+        parse_request(b"a", b"", json.dumps(arguments).encode(), base)
 
 
 def test_an_absent_argument_is_the_base_s_default() -> None:
