@@ -120,7 +120,7 @@ def draw(loaded: Loaded, card: BaseCard, path: Path, steps: int) -> torch.Tensor
         generator=torch.Generator().manual_seed(SEED),
         output_type="latent",
     ).images
-    save(loaded, latents, path, "the base's picture")
+    keep_picture(loaded, latents, path, "the base's picture")
     return latents
 
 
@@ -160,10 +160,10 @@ def draw_refined(loaded: Loaded, card: BaseCard, path: Path, latents: torch.Tens
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         text = str(error).splitlines()[0][:300]
         raise BaseRefusedError(f"diffusers cannot draw with {place}: {text}") from error
-    save(loaded, refined, path, "the refiner's picture")
+    keep_picture(loaded, refined, path, "the refiner's picture")
 
 
-def save(loaded: Loaded, latents: torch.Tensor, path: Path, what: str) -> None:
+def keep_picture(loaded: Loaded, latents: torch.Tensor, path: Path, what: str) -> None:
     """Decode and save one picture.
 
     Raises:

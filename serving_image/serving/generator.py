@@ -191,7 +191,7 @@ class Generator:
         self.dtype = self.present_dtype = dtype
         self.pipeline = load_pipeline(self.folder, self.card, dtype).to(self.device)
         refiner = load_refiner(self.folder, self.card, self.pipeline, dtype)
-        self.refiner = None if refiner is None else refiner.to(self.device)
+        self.refiner: Any = None if refiner is None else refiner.to(self.device)
         self.scheduler_config = self.pipeline.scheduler.config
         self.from_image = share_pipeline(self.pipeline, self.card, FROM_IMAGE)
         self.inside_mask = share_pipeline(self.pipeline, self.card, INSIDE_MASK)

@@ -40,6 +40,9 @@ MAX_ARGUMENTS_BYTES = 4096
 S3, MAX_ADDRESS = b"s3://", 400
 """How the address of an image in S3 begins, and its largest length: own_place takes no longer."""
 
+OPAQUE = 255
+"""Alpha of a pixel that is not transparent at all."""
+
 WHITE = 128
 """Smallest grey value of a mask at which the image may change."""
 
@@ -272,7 +275,7 @@ def decode_image(
         file = read_image(value, limit, find_image)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
             check_pixels(image, name)
-            return file, ImageOps.exif_transpose(image)
+            return file, of_8_bits(ImageOps.exif_transpose(image))
     except NoPictureError:
         text = f"{name}: not an address of a picture of this tenant's, or it has more than {size}"
         raise PictureError("invalid_argument", text) from None
@@ -281,6 +284,19 @@ def decode_image(
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         text = f"{name}: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
+
+
+def of_8_bits(image: Image.Image) -> Image.Image:
+    """Return an image whose grey values of 16 bits are scaled, where Pillow would clip them."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+
+
+def is_opaque(image: Image.Image) -> bool:
+    """Return whether no pixel is transparent, though the file may have a channel for that."""
+    alpha: tuple[int, int] = image.convert("RGBA").getextrema()[-1]
+    return alpha[0] == OPAQUE
 
 
 def read_image(value: bytes, limit: int, find_image: FindImage) -> bytes:
@@ -299,12 +315,12 @@ def read_image(value: bytes, limit: int, find_image: FindImage) -> bytes:
 
 def fit_mask(mask: Image.Image, image_size: tuple[int, int], size: tuple[int, int]) -> Image.Image:
     """Return a mask of black and white in the size of the picture."""
-    if mask.has_transparency_data:
+    if mask.has_transparency_data and not is_opaque(mask):
         text = "mask_image: it is transparent; make it white where the image may change, else black"
         raise PictureError("invalid_argument", text)
     if mask.size != image_size:
         raise PictureError("invalid_argument", "mask_image: its size is not the image's")
-    grey = ImageOps.fit(mask.convert("L"), size, Image.Resampling.LANCZOS)
+    grey = ImageOps.fit(mask.convert("RGB").convert("L"), size, Image.Resampling.LANCZOS)
     fitted = grey.point(lambda value: 255 if value >= WHITE else 0)
     if fitted.getextrema() == (0, 0):
         raise PictureError("invalid_argument", "mask_image: nothing in it is white")

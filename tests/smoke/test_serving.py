@@ -259,7 +259,7 @@ def test_the_refiner_draws_the_last_steps_when_a1111_s_words_ask_for_it(
     server: kit.Server, users: list[kit.User]
 ) -> None:
     plain = server.draw(users[0], num_inference_steps=5)
-    words = {"refiner_checkpoint": "sd_xl_refiner_1.0", "refiner_switch_at": 0.6}
+    words: dict[str, Any] = {"refiner_checkpoint": "sd_xl_refiner_1.0", "refiner_switch_at": 0.6}
     refined = server.draw(users[0], num_inference_steps=5, **words)
     assert difference(plain.picture, refined.picture) > ONE_STEP_OF_255
     assert plain.info.refiner is None

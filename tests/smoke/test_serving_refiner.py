@@ -86,7 +86,7 @@ class BothSides:
             "num_inference_steps": sampling.num_inference_steps,
             "generator": noise,
         }
-        first, start = self.base, {"height": 64, "width": 64}
+        first, start = self.base, dict[str, Any](height=64, width=64)
         if row.image is not None:
             first, start = self.from_image, {"image": row.image, "strength": sampling.strength}
         first.scheduler = self.scheduler(sampling.scheduler)

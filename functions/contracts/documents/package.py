@@ -125,8 +125,9 @@ class RefinerInfo(Document):
     """Share of the noise schedule that the base drew."""
 
 
-Ignored = Literal["lora_tag"]
-"""``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here."""
+Ignored = Literal["lora_tag", "and_keyword"]
+"""``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here.
+``and_keyword``: its ``AND``, which joins the pictures of two prompts; here it is a word."""
 
 
 class GenerationInfo(Document):
@@ -168,7 +169,7 @@ class GenerationInfo(Document):
     """How SDXL's refiner drew the last steps; absent: it did not."""
 
     ignored: tuple[Ignored, ...] = ()
-    """What was left out of the prompts."""
+    """What of the prompts had no effect, or not the one of other tools."""
 
     scheduler: str
     """Class name in diffusers."""
