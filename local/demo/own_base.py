@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from contracts.base import BaseCard, GateFloors
+from contracts.base import BaseCard, GateFloors, files_of
 from contracts.shared.layout import BASE_FILE
 from local.cloud.paths import ROOT, STATE
 from local.demo.own import OwnInputError, OwnPhotos

@@ -295,8 +295,7 @@ def of_8_bits(image: Image.Image) -> Image.Image:
 
 def is_opaque(image: Image.Image) -> bool:
     """Return whether no pixel is transparent, though the file may have a channel for that."""
-    alpha: tuple[int, int] = image.convert("RGBA").getextrema()[-1]
-    return alpha[0] == OPAQUE
+    return image.convert("RGBA").getchannel("A").getextrema() == (OPAQUE, OPAQUE)
 
 
 def read_image(value: bytes, limit: int, find_image: FindImage) -> bytes:

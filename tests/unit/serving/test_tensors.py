@@ -632,7 +632,7 @@ def test_an_opaque_image_has_the_pixels_that_it_has_on_white(mode: str) -> None:
     assert put_on_white(image).tobytes() == laid.tobytes()
 
 
-WEBUI = {
+WEBUI: dict[str, Any] = {
     "negative_prompt": "hat",
     "styles": None,
     "seed": -1,
