@@ -7,12 +7,11 @@ both to everybody in the account. A put has a condition, so it replaces no row.
 from collections.abc import Sequence
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
 from aws import settings
-from aws.clients import CONFIG
+from aws.clients import table
 from aws.conditional import was_refused
 from contracts.documents.audit import OWNER, PLACE, AuditEntry, owner_of, row_of
 
@@ -27,9 +26,8 @@ class DynamoAudit:
     @classmethod
     def from_env(cls) -> "DynamoAudit":
         """Open the table that AUDIT_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        table = dynamodb.Table(settings.text("AUDIT_TABLE"))
-        return cls(table, settings.number("AUDIT_RETENTION_DAYS"))
+        opened = table(settings.text("AUDIT_TABLE"))
+        return cls(opened, settings.number("AUDIT_RETENTION_DAYS"))
 
     def add(self, tenant: str, entry: AuditEntry) -> None:
         """Store an entry of a tenant; an entry that is there stays as it is."""

@@ -36,12 +36,32 @@ def test_a_person_belongs_to_one_tenant(people: Any) -> None:
     one = people.invite("acme", "ada@example.org", "member")
     assert (one.email, one.role, one.status) == ("ada@example.org", "member", "invited")
     with pytest.raises(PersonKnownError):
-        people.invite("globex", "ada@example.org", "owner")
+        people.invite("acme", "ada@example.org", "owner")
     people.invite("globex", "bob@example.org", "viewer")
     assert people.of("acme") == [one]
     assert people.find("acme", one.id) == one
     assert people.find("globex", one.id) is None
     assert people.find("acme", NOBODY) is None
+
+
+def test_an_address_of_another_tenant_is_invited_for_the_eye_only(people: Any) -> None:
+    one = people.invite("acme", "ada@example.org", "member")
+    shown = people.invite("globex", "ada@example.org", "member")
+    same = {"email": "ada@example.org", "role": "member", "status": "invited"}
+    assert shown.model_dump(include=set(same)) == same
+    assert shown.id != one.id
+    assert (people.of("acme"), people.of("globex")) == ([one], [shown])
+    with pytest.raises(PersonKnownError):
+        people.invite("globex", "ada@example.org", "member")
+    people.give_role(shown.id, "owner")
+    assert (people.find("globex", shown.id).role, people.find("acme", one.id).role) == (
+        "owner", "member",
+    )  # fmt: skip
+    people.remove(one.id)
+    with pytest.raises(PersonKnownError):  # nor that it signs in nowhere else now
+        people.invite("globex", "ada@example.org", "member")
+    people.remove(shown.id)
+    assert people.invite("globex", "ada@example.org", "member").email == "ada@example.org"
 
 
 def test_a_role_is_changed_and_a_person_removed(people: Any) -> None:

@@ -2,12 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
-from aws import settings
-from aws.clients import CONFIG
+from aws import clients, settings
 from aws.conditional import was_refused
 from contracts.document import Document
 
@@ -32,8 +30,7 @@ class NewRow(NamedTuple):
 
 def open_api_table() -> Any:  # noqa: ANN401 - a boto3 Table
     """Return the table that API_TABLE names."""
-    dynamodb = boto3.resource("dynamodb", config=CONFIG)
-    return dynamodb.Table(settings.text("API_TABLE"))
+    return clients.table(settings.text("API_TABLE"))
 
 
 def newest_first(

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr
 
 from aws import settings
@@ -17,7 +16,7 @@ from aws.api.table import (
     read_text,
     replace_document,
 )
-from aws.clients import CONFIG, client
+from aws.clients import client, table
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
 from contracts.shared.layout import TAKEDOWNS_INDEX, takedown_row
 from domain.ports.takedown import place_of
@@ -64,9 +63,8 @@ class DynamoModelIds:
     @classmethod
     def from_env(cls) -> "DynamoModelIds":
         """Open the tables that MODELS_TABLE and JOBS_TABLE name."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
         tables = (settings.text("MODELS_TABLE"), settings.text("JOBS_TABLE"))
-        return cls(*(dynamodb.Table(name) for name in tables))
+        return cls(*(table(name) for name in tables))
 
     def by_adapter(self) -> Mapping[str, str]:
         """Return the id of each model, by the id in its pictures' marks."""

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Key
 
 from aws import settings
-from aws.clients import CONFIG
+from aws.clients import table
 from contracts.documents.model import ModelRecord
 
 
@@ -19,8 +18,7 @@ class DynamoModels:
     @classmethod
     def from_env(cls) -> "DynamoModels":
         """Open the table that MODELS_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("MODELS_TABLE")))
+        return cls(table(settings.text("MODELS_TABLE")))
 
     def record(self, model: ModelRecord) -> None:
         """Store a model's record; storing the same record again changes nothing."""

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
 
 from aws import settings
 from aws.api.table import DOCUMENT
-from aws.clients import CONFIG
+from aws.clients import table
 from aws.jobs.cost_records import DynamoRows
 from aws.jobs.table import notice_row
 from contracts.documents.erasure import ErasureSubject, Store
@@ -36,8 +35,7 @@ class DynamoTombstones(DynamoRows):
     @classmethod
     def from_env(cls) -> "DynamoTombstones":
         """Open the table that JOBS_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+        return cls(table(settings.text("JOBS_TABLE")))
 
     def is_erased(self, *subjects: ErasureSubject) -> bool:
         """Return whether any of the subjects has a tombstone."""
@@ -75,11 +73,10 @@ class DynamoErasures(DynamoTombstones):
     @classmethod
     def from_env(cls) -> "DynamoErasures":
         """Open the tables that JOBS_TABLE, MODELS_TABLE and API_TABLE name."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
         return cls(
-            dynamodb.Table(settings.text("JOBS_TABLE")),
-            dynamodb.Table(settings.text("MODELS_TABLE")),
-            dynamodb.Table(settings.text("API_TABLE")),
+            table(settings.text("JOBS_TABLE")),
+            table(settings.text("MODELS_TABLE")),
+            table(settings.text("API_TABLE")),
         )
 
     def entomb(self, subject: ErasureSubject, now: datetime) -> Erasure:

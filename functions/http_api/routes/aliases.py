@@ -16,7 +16,7 @@ from contracts.documents.api.aliases import (
 )
 from contracts.documents.api.problem import FieldProblem
 from domain.serving.aliases import UnknownVersionError, promote, set_versions, view
-from http_api.asking import caller, new_router, services
+from http_api.asking import caller, new_router, services, touch
 from http_api.problems import ApiError
 from http_api.routes.models import result_of
 from http_api.services import Services
@@ -48,6 +48,8 @@ def set_alias(body: NewAlias) -> AliasView:
         field = FieldProblem(field="body.versions", message=words)
         raise ApiError("invalid_call", errors=[field]) from None
     stores.aliases.put(made)
+    for version in made.versions:
+        touch(router, model_id=version.model_id)
     return shown(stores, made)
 
 
@@ -81,6 +83,7 @@ def promote_version(alias: OwnAlias, body: Promotion) -> AliasView:
         field = FieldProblem(field="body.model_id", message=words)
         raise ApiError("invalid_call", errors=[field]) from None
     stores.aliases.put(after)
+    touch(router, model_id=body.model_id)
     return shown(stores, after)
 
 
