@@ -50,6 +50,19 @@ def newest_first(
     condition = Key(INDEX).eq(owner)
     if before is not None:
         condition &= Key("created_at").lt(before)
+    return _rows(table, condition, limit)
+
+
+def under(table: Any, owner: str, start: str) -> list[dict[str, Any]]:  # noqa: ANN401 - a boto3 Table
+    """Return the rows under a key of the index whose ``created_at`` begins so."""
+    return _rows(table, Key(INDEX).eq(owner) & Key("created_at").begins_with(start))
+
+
+def _rows(
+    table: Any,  # noqa: ANN401 - a boto3 Table
+    condition: Any,  # noqa: ANN401 - boto3's
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
     query: dict[str, Any] = {
         "IndexName": INDEX,
         "KeyConditionExpression": condition,
