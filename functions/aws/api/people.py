@@ -7,6 +7,7 @@ An address that signs in for another tenant is not invited, and its inviter does
 pool gets a user whom nobody can be, with an address under ``.invalid`` and the real one beside it.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, get_args
 
@@ -68,9 +69,7 @@ class CognitoPeople:
             given |= {"email": nobody, "email_verified": "false", INVITED: email}
             made = self._create(given, MessageAction="SUPPRESS")
         self._join(tenant, made["Username"])
-        member = _member(made, made["Attributes"], tenant)
-        assert member is not None  # noqa: S101 - its attributes were written above
-        return member
+        return _view(made, _by_name(made["Attributes"]))
 
     def give_role(self, member_id: str, role: MemberRole) -> None:
         """Change what a person may do."""
@@ -132,9 +131,16 @@ def _member(
     user: dict[str, Any], attributes: list[dict[str, str]], tenant: str
 ) -> MemberView | None:
     """Return a user as the API shows it; None for one of another tenant."""
-    known = {one["Name"]: one["Value"] for one in attributes}
-    if known.get(TENANT) != tenant:
-        return None
+    known = _by_name(attributes)
+    return _view(user, known) if known.get(TENANT) == tenant else None
+
+
+def _by_name(attributes: list[dict[str, str]]) -> dict[str, str]:
+    return {one["Name"]: one["Value"] for one in attributes}
+
+
+def _view(user: dict[str, Any], known: Mapping[str, str]) -> MemberView:
+    """Return a user as the API shows it."""
     role = known.get(ROLE)
     status = _STATUS.get(user["UserStatus"], "active") if user.get("Enabled", True) else "disabled"
     return MemberView(

@@ -12,9 +12,8 @@ from typing import Literal
 from aws_lambda_powertools import Logger
 from boto3.dynamodb.conditions import Attr, Key
 
-from aws import settings
-from aws.clients import table
 from aws.jobs.cost_records import DynamoCostRecords, numbers
+from aws.tables import open_table
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
@@ -44,7 +43,7 @@ class DynamoJobs(DynamoCostRecords):
     @classmethod
     def from_env(cls) -> "DynamoJobs":
         """Open the table that JOBS_TABLE names."""
-        return cls(table(settings.text("JOBS_TABLE")))
+        return cls(open_table("JOBS_TABLE"))
 
     def claim(
         self, job: JobSpec, execution_arn: str, now: datetime
