@@ -58,7 +58,7 @@ def fill(page: Page, *texts: str) -> None:
     page.ask(f"{shown}.querySelector('[type=submit]').click()")
 
 
-def said(page: Page, kind: str) -> None:
+def refused_with(page: Page, kind: str) -> None:
     page.wait(f"{ALERTS} === {json.dumps(WORDS[f'signin.{kind}'])}", 30)
 
 
@@ -81,7 +81,7 @@ def test_a_second_factor_is_asked_for_and_a_wrong_code_is_told(
     sign_in(page, server.pool)
     code_asked(page)
     fill(page, "000000")
-    said(page, "code_wrong")
+    refused_with(page, "code_wrong")
     fill(page, f"{CODE[:3]} {CODE[3:]}")  # as apps show it
     entered(page)
 
@@ -94,11 +94,11 @@ def test_a_used_code_and_a_sign_in_that_took_too_long_are_told(
     sign_in(page, server.pool)
     code_asked(page)
     fill(page, CODE)
-    said(page, "code_used")
+    refused_with(page, "code_used")
     text = "Invalid session for the user, session is expired."
     server.pool.faults.append(PoolError("NotAuthorizedException", text))
     fill(page, CODE)
-    said(page, "ended")
+    refused_with(page, "ended")
 
 
 def test_too_many_passwords_are_told_and_a_first_password_that_has_expired(
@@ -106,13 +106,13 @@ def test_too_many_passwords_are_told_and_a_first_password_that_has_expired(
 ) -> None:
     for _ in range(MAX_TRIES):
         sign_in(page, server.pool, "not the password")
-        said(page, "wrong")
+        refused_with(page, "wrong")
     sign_in(page, server.pool, "not the password")
-    said(page, "wait")
+    refused_with(page, "wait")
     text = "Temporary password has expired and must be reset by an administrator."
     server.pool.faults.append(PoolError("NotAuthorizedException", text))
     sign_in(page, server.pool)
-    said(page, "first_ended")
+    refused_with(page, "first_ended")
 
 
 def test_an_invited_person_chooses_a_password_that_is_strong(
@@ -122,7 +122,7 @@ def test_an_invited_person_chooses_a_password_that_is_strong(
     sign_in(page, server.pool, FIRST)
     page.wait("document.querySelector('input[autocomplete=new-password]')")
     fill(page, "short")
-    said(page, "weak")
+    refused_with(page, "weak")
     fill(page, NEW)
     entered(page)
     assert server.pool.password == NEW
@@ -134,17 +134,17 @@ def test_a_password_is_reset_by_a_code(page: Page, server: StudioServer) -> None
     fill(page, server.pool.email)
     code_asked(page)
     fill(page, "000000", NEW)
-    said(page, "code_wrong")
+    refused_with(page, "code_wrong")
     server.pool.code = None
     fill(page, CODE, NEW)
-    said(page, "code_expired")
+    refused_with(page, "code_expired")
     server.pool.code = CODE
     page.click(WORDS["signin.send_again"])
     page.wait(f"document.body.innerText.includes({json.dumps(WORDS['signin.sent_again'])})")
     fill(page, CODE, NEW)
-    said(page, "code_wrong")  # the earlier one is void
+    refused_with(page, "code_wrong")  # the earlier one is void
     fill(page, NEXT_CODE, "short")
-    said(page, "weak")
+    refused_with(page, "weak")
     fill(page, NEXT_CODE, NEW)
     entered(page)
     assert server.pool.password == NEW
@@ -157,7 +157,7 @@ def test_too_many_codes_are_told(page: Page, server: StudioServer) -> None:
     code_asked(page)
     server.pool.tries = MAX_TRIES
     fill(page, CODE, NEW)
-    said(page, "wait")
+    refused_with(page, "wait")
     assert server.pool.password == OWN
 
 
@@ -170,7 +170,7 @@ def test_a_second_factor_is_set_up_and_turned_off(page: Page, server: StudioServ
     shown = str(page.ask("document.querySelector('code.key').innerText"))
     assert shown.replace(" ", "") == SECRET
     fill(page, "000000")
-    said(page, "code_wrong")
+    refused_with(page, "code_wrong")
     assert server.pool.digits is None
     fill(page, CODE)
     page.wait(
