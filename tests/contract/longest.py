@@ -85,7 +85,7 @@ class Longest:
         filled = {key: self.of(value) for key, value in node.items()}
         return {key: value for key, value in filled.items() if value is not None}
 
-    def function(self, name: str, argument: Any) -> Any:  # noqa: PLR0911 - one for each function
+    def function(self, name: str, argument: Any) -> Any:
         """Return the value of one of CloudFormation's functions."""
         match name:
             case "Ref":
