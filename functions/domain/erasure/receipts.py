@@ -118,7 +118,7 @@ def ended_at(record: ConsentRecord, now: datetime) -> datetime:
     """Return when a consent has ended or will end."""
     if record.withdrawn_at is not None:
         return datetime.fromisoformat(record.withdrawn_at)
-    return record.consent.expires_at or now
+    return record.ends or now
 
 
 def remaining_in(store: Store, erasure: Erasure) -> int | None:

@@ -147,14 +147,7 @@ def report_on(
         job_id=job_id,
         photos=verdicts,
         codes=(
-            *advice_on_set(verdicts),
-            *checked.codes,
-            *advice_on_trigger(
-                accepted.request.trigger_word,
-                services.bases.card(accepted.job.base_id),
-                services.bases,
-            ),
-            *advice_on_captions(verdicts, accepted.request.trigger_word),
+            *advice_on_subjects(verdicts, checked.codes, accepted, services.bases),
             *(() if all_of_class else ("class_photos_ignored",)),
         ),
         class_photos=class_photos,
@@ -162,16 +155,56 @@ def report_on(
     return report, checked.people
 
 
+def advice_on_subjects(
+    verdicts: Sequence[PhotoVerdict],
+    about_faces: Sequence[str],
+    accepted: AcceptedUpload,
+    bases: Bases,
+) -> tuple[str, ...]:
+    """Return the codes of advice on the photos as a set; of several subjects, on that of each."""
+    card, codes = bases.card(accepted.job.base_id), dict[str, None]()
+    for number, request in enumerate(accepted.request.of_each()):
+        own = [photo for photo in verdicts if photo.subject == number]
+        codes |= dict.fromkeys(advice_on_set(own))
+        codes |= dict.fromkeys(about_faces if number == 0 else ())
+        codes |= dict.fromkeys(advice_on_trigger(request.trigger_word, card, bases))
+        codes |= dict.fromkeys(advice_on_captions(own, request.trigger_word))
+    return tuple(codes)
+
+
 def faces_checked(
     photos: Sequence[PhotoVerdict], accepted: AcceptedUpload, services: InspectionServices
 ) -> CheckedFaces:
-    """Return the verdicts with those on faces, where the request and the stack want them."""
-    card = services.bases.card(accepted.job.base_id)
-    if services.faces is None or not looks_for_faces(accepted.request, card):
+    """Return the verdicts with those on faces, where the request and the stack want them.
+
+    Each subject's photos are compared with one another only.
+    """
+    checked = [
+        faces_of_subject(
+            [photo for photo in photos if photo.subject == number], request, accepted.job, services
+        )
+        for number, request in enumerate(accepted.request.of_each())
+    ]
+    return CheckedFaces(
+        tuple(sorted((photo for one in checked for photo in one.photos), key=lambda p: p.index)),
+        tuple(dict.fromkeys(code for one in checked for code in one.codes)),
+        max(one.people for one in checked),
+    )
+
+
+def faces_of_subject(
+    photos: Sequence[PhotoVerdict],
+    request: TrainingRequest,
+    job: JobSpec,
+    services: InspectionServices,
+) -> CheckedFaces:
+    """Return the verdicts on the photos of one subject with those on faces."""
+    card = services.bases.card(job.base_id)
+    if services.faces is None or not looks_for_faces(request, card):
         return CheckedFaces(tuple(photos))
-    thresholds = thresholds_of(accepted.request, services.thresholds)
+    thresholds = thresholds_of(request, services.thresholds)
     faces = FaceServices(
-        services.uploads, services.faces, accepted.job.job_id, services.has_time, thresholds
+        services.uploads, services.faces, job.job_id, services.has_time, thresholds
     )
     return check_faces(photos, faces)
 
@@ -265,7 +298,10 @@ def inspect_one(
         begin(f"photo {index}", services, progress)
         photo = normalise(services, pin, seen)
     except PhotoRejectedError as error:
-        return PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None, None
+        refusal = PhotoVerdict(
+            index=index, verdict="refused", codes=(error.code,), subject=pin.subject
+        )
+        return refusal, None, None
     advice = advice_on(photo.metrics, seen.values(), services.thresholds)
     verdict = good_verdict(index, pin, photo, advice, services)
     return verdict, photo.metrics, photo.taken
@@ -306,6 +342,7 @@ def good_verdict(
         caption=caption,
         mask=mask,
         repeats=pin.repeats,
+        subject=pin.subject,
     )
 
 
@@ -354,17 +391,28 @@ def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:
     """Count the verdicts.
 
     Raises:
-        TooFewPhotosError: fewer than MIN_PHOTOS are good.
+        TooFewPhotosError: fewer than MIN_PHOTOS are good; of several subjects, of one of them.
         PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PhotosRefusedError: a photo is refused, and all must pass.
     """
+    for subject in sorted({photo.subject for photo in report.photos}) or [0]:
+        require_enough([photo for photo in report.photos if photo.subject == subject])
     good = sum(photo.verdict != "refused" for photo in report.photos)
-    slow = sum(bool(TOO_SLOW & set(photo.codes)) for photo in report.photos)
-    if good < MIN_PHOTOS <= good + slow:
-        raise PhotosTooSlowError(found=good, needed=MIN_PHOTOS)
-    if good < MIN_PHOTOS:
-        raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)
     refused = len(report.photos) - good
     if all_must_pass and refused:
         raise PhotosRefusedError(refused=refused)
     return PhotoSummary(job_id=report.job_id, accepted=good, refused=refused)
+
+
+def require_enough(photos: Sequence[PhotoVerdict]) -> None:
+    """Check that enough photos of one subject are good.
+
+    Raises:
+        TooFewPhotosError, PhotosTooSlowError: as ``summarise``.
+    """
+    good = sum(photo.verdict != "refused" for photo in photos)
+    slow = sum(bool(TOO_SLOW & set(photo.codes)) for photo in photos)
+    if good < MIN_PHOTOS <= good + slow:
+        raise PhotosTooSlowError(found=good, needed=MIN_PHOTOS)
+    if good < MIN_PHOTOS:
+        raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)
