@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.faults.stories import GOOD, PATIENCE_SECONDS, Stack, complaints, wait_for
@@ -15,27 +16,47 @@ VICTIMS = ("function", "trainer", "tritonserver")
 PAUSE_SECONDS = (3.0, 12.0)
 
 
-def run(stack: Stack, uploads: int, seed: int) -> tuple[list[str], Counter[str]]:
-    """Put all uploads at once and kill meanwhile; return what was wrong, and who was killed."""
+@dataclass
+class Havoc:
+    """What a monkey has done, and what came of it."""
+
+    killed: Counter[str] = field(default_factory=Counter)
+    """Kind of process -> how many."""
+    redriven: int = 0
+    """Uploads whose stage was killed more often than it is retried: told, red, then redriven."""
+    wrong: list[str] = field(default_factory=list)
+
+
+def run(stack: Stack, uploads: int, seed: int) -> Havoc:
+    """Put all uploads at once and kill meanwhile; then redrive what has failed."""
     stack.injector.begin()
+    havoc = Havoc()
     tenants = [f"monkey-{seed}-{number}" for number in range(uploads)]
     for tenant in tenants:
         stack.put(tenant, GOOD.photos)
-    with killing(stack, seed) as killed:
-        ended = {tenant: wait_for(stack, GOOD, tenant, redriven=False) for tenant in tenants}
-    wrong = [
-        f"{tenant}: {complaint}"
-        for tenant in tenants
-        for complaint in complaints(stack, GOOD, tenant, ended=ended[tenant], lasting=False)
-        if "training jobs" not in complaint  # a trainer that was killed is started again
-    ]
-    return wrong, killed
+    with killing(stack, seed, havoc.killed):
+        for tenant in tenants:
+            wait_for(stack, GOOD, tenant, redriven=False)
+    for tenant in tenants:
+        havoc.redriven += is_failed(stack, tenant)
+        stack.redrive(tenant)
+    for tenant in tenants:
+        ended = wait_for(stack, GOOD, tenant, redriven=True)
+        found = complaints(stack, GOOD, tenant, ended=ended, lasting=is_failed(stack, tenant))
+        havoc.wrong += [f"{tenant}: {one}" for one in found if "training jobs" not in one]
+    return havoc
+
+
+def is_failed(stack: Stack, tenant: str) -> bool:
+    """Return whether the owner was told of a failure that may pass."""
+    first = next(iter(stack.notices[tenant]), None)
+    return first is not None and first["status"] == "failed" and bool(first["retryable"])
 
 
 @contextmanager
-def killing(stack: Stack, seed: int) -> Iterator[Counter[str]]:
-    """Kill something every few seconds, in a thread; yield who was killed so far."""
-    stop, killed = threading.Event(), Counter[str]()
+def killing(stack: Stack, seed: int, killed: Counter[str]) -> Iterator[None]:
+    """Kill something every few seconds, in a thread, and count it."""
+    stop = threading.Event()
     dice = random.Random(seed)  # noqa: S311 - no secret
 
     def work() -> None:
@@ -46,7 +67,7 @@ def killing(stack: Stack, seed: int) -> Iterator[Counter[str]]:
     thread = threading.Thread(target=work, name="monkey")
     thread.start()
     try:
-        yield killed
+        yield
     finally:
         stop.set()
         thread.join(PATIENCE_SECONDS)
