@@ -1,6 +1,6 @@
 """Erases people on the laptop's AWS, with crashes, and looks for what is left of them.
 
-Usage: python -m bench.erasure [--points 30] [--photos 200] [--models 20] [--no-states]
+Usage: python -m bench.erasure [--points 30] [--photos 200] [--models 20] [--no-states] [--port N]
 Four parts on one stack. `time`: a tenant of 200 photos and 20 models goes through the deployed
 erase_subject. `crashes`: the stages run with a crash at 30 of their calls to AWS, before or after
 the effect, and again to their end. `second`: the same request again. `states`: uploads with a
@@ -48,7 +48,7 @@ def main() -> int:
     options = parse_options()
     deployment.build()
     sagemaker.configure(sagemaker.Settings(images=images()))
-    with serve() as cloud:
+    with serve(options.port) as cloud:
         os.environ |= cloud.environment()
         put_base(cloud, PORTRAITS)
         image = {"TrainingImageUri": f"{STUB_IMAGE}:1"}
@@ -71,6 +71,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--no-states", action="store_true")
+    parser.add_argument("--port", type=int, default=None)
     return parser.parse_args()
 
 

@@ -4,6 +4,7 @@ A tenant's people are a group of its name, because Cognito lists no users by an 
 What a person may do stands in the attributes, which are in every token.
 """
 
+from contextlib import suppress
 from typing import Any, get_args
 
 from botocore.exceptions import ClientError
@@ -87,10 +88,13 @@ class CognitoPeople:
         return 0 if self._pool is None else len(self.of(tenant))
 
     def forget(self, tenant: str) -> None:
-        """Delete the sign-ins of all its people."""
-        if self._pool is not None:
-            for member in self.of(tenant):
-                self.remove(member.id)
+        """Delete the sign-ins of all its people, and the group that has the tenant's name."""
+        if self._pool is None:
+            return
+        for member in self.of(tenant):
+            self.remove(member.id)
+        with suppress(self._cognito.exceptions.ResourceNotFoundException):
+            self._cognito.delete_group(**self._in_pool(), GroupName=tenant)
 
     def _join(self, tenant: str, username: str) -> None:
         """Put a person into the tenant's group, which is made with its first member."""

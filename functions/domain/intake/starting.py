@@ -28,11 +28,17 @@ def start_upload(event: FileStored, workflow: Workflow, folders: Sequence[RootFo
 def without_name(event: ObjectCreated) -> ObjectCreated:
     """Return the event with the upload's prefix in place of the key.
 
-    The key is empty where it names no upload: AcceptRequest then fails with ``invalid_upload``.
+    The key is empty where it names no upload: AcceptRequest then fails with ``invalid_upload``. The
+    ETag is a hash of the content, so it goes too where the version is known.
     """
     stored = event.detail.object
     place = find_place(stored.key)
-    unnamed = stored.model_copy(update={"key": "" if place is None else place.prefix})
+    unnamed = stored.model_copy(
+        update={
+            "key": "" if place is None else place.prefix,
+            "etag": stored.etag if stored.version_id is None else None,
+        }
+    )
     detail = event.detail.model_copy(update={"object": unnamed})
     return ObjectCreated(detail=detail)
 

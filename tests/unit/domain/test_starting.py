@@ -58,6 +58,7 @@ def test_the_input_has_the_upload_and_no_name(name: str) -> None:
     text = event.model_dump_json().lower()
     assert "anna" not in text
     assert event.detail.object.version_id == "1"
+    assert event.detail.object.etag is None, "a hash of the content is no opaque id"
 
 
 def test_a_key_of_no_upload_is_left_out_and_refused() -> None:
