@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias, get_args
 
@@ -25,9 +26,22 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 _RAW = argparse.RawDescriptionHelpFormatter
 
 
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose commands refuse what they do not know themselves, with their own usage."""
+
+    def parse_known_args(  # type: ignore[override]  # typeshed's overloads
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Return the options; nothing is left over for the parser of the whole command line."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = CommandParser(
         prog="likeness",
         description="Personal image models: check photos, follow a training, draw pictures.",
         epilog=EXPLAINED,

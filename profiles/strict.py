@@ -9,7 +9,8 @@ The stack is the same, so a stack may change from one template to the other. Wha
 - functions, training jobs and the endpoint run in subnets of the operator's choice, which reach AWS
   through VPC endpoints; docs/strict.md lists them;
 - every role has a permissions boundary;
-- every function has reserved concurrency and a dead-letter queue;
+- every function has reserved concurrency, takes no more messages at once than that, and has a
+  dead-letter queue;
 - the buckets log who reads them.
 """
 
@@ -30,11 +31,13 @@ SAGEMAKER_NETWORK = {
     "SecurityGroupIds": {"Ref": "SecurityGroupIds"},
 }
 BOUNDARY = {"Ref": "PermissionsBoundaryArn"}
+CONCURRENCY = {"Ref": "ReservedConcurrency"}
 QUEUE = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 PARAMETERS: Json = {
     "KmsKeyArn": {
         "Type": "String",
+        "MaxLength": 200,
         "AllowedPattern": "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
         "Description": "The customer managed key of the stack's data (docs/strict.md)",
     },
@@ -48,6 +51,7 @@ PARAMETERS: Json = {
     },
     "PermissionsBoundaryArn": {
         "Type": "String",
+        "MaxLength": 700,
         "AllowedPattern": "^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$",
         "Description": "The policy that bounds every role of the stack",
     },
@@ -59,8 +63,12 @@ PARAMETERS: Json = {
     "ReservedConcurrency": {
         "Type": "Number",
         "Default": 10,
-        "MinValue": 1,
-        "Description": "Executions at once that are reserved for, and allowed to, each function",
+        "MinValue": 2,
+        "MaxValue": 1000,
+        "Description": (
+            "Executions at once that are reserved for, and allowed to, each function; all of them"
+            " together must leave 100 of the account's quota unreserved"
+        ),
     },
 }
 
@@ -165,12 +173,15 @@ def function(properties: Json, _name: str) -> None:
         "VpcConfig": NETWORK,
         "KmsKeyArn": KEY,
         "PermissionsBoundary": BOUNDARY,
-        "ReservedConcurrentExecutions": {"Ref": "ReservedConcurrency"},
+        "ReservedConcurrentExecutions": CONCURRENCY,
         "DeadLetterQueue": {"Type": "SQS", "TargetArn": QUEUE},
     }
     properties.setdefault("Policies", []).append(
         {"Version": "2012-10-17", "Statement": [KEY_STATEMENT]}
     )
+    for event in properties.get("Events", {}).values():
+        if event["Type"] == "SQS":  # a message that is throttled loses one of its tries
+            event["Properties"]["ScalingConfig"] = {"MaximumConcurrency": CONCURRENCY}
     variables = properties["Environment"]["Variables"]
     if "TRAINING_SUBNET_IDS" in variables:
         variables |= {

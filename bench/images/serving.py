@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.images.container import Image, Run, start, user_of
 from bench.report import Figure
+from contracts.shared.ports import free_port
 from tests.smoke import serving_kit as kit
 
 OK, NOT_FOUND = 200, 404
@@ -59,7 +60,7 @@ def make_files(folder: Path) -> list[kit.User]:
 
 def serve(image: Image, folder: Path) -> kit.Server:
     """Start the image with the word `serve`."""
-    port, log = kit.free_port(), folder / "log.txt"
+    port, log = free_port(), folder / "log.txt"
     mounts = {"/opt/ml/models": folder / "models", "/opt/base": folder / "base"}
     environment = {
         "LIKENESS_BASE_URI": "/opt/base",

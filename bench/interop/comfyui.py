@@ -14,6 +14,8 @@ from torch import nn
 
 from bench.interop.drawing import (
     Line,
+    check_by_size,
+    counting,
     draw,
     figure,
     load,
@@ -22,7 +24,6 @@ from bench.interop.drawing import (
     sgm_tree,
     stand_in,
     text_path,
-    webui_file,
 )
 from bench.interop.sizes import REAL_UNETS
 
@@ -48,23 +49,7 @@ def main() -> None:
     stand_in("comfy.zluda", *MEDIA_LIBRARIES)
     sys.argv = ["comfyui", "--cpu"]
     importlib.import_module("comfy.options").enable_args_parsing()
-    report(check, folders)
-
-
-def check(folder: Path, family: str, size: str) -> list[Line]:
-    """Load a case's file."""
-    case = check_tiny if size == "tiny" else check_real
-    return case(folder, family, webui_file(folder))
-
-
-class NotLoaded(logging.Handler):
-    """Counts the keys that ComfyUI says it did not load."""
-
-    count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Count the record if it names a tensor."""
-        self.count += "not loaded" in record.getMessage().lower()
+    report(check_by_size(check_tiny, check_real), folders)
 
 
 def patches(model: nn.Module, clip: nn.Module, file: Path) -> tuple[dict[str, Any], int]:
@@ -72,10 +57,8 @@ def patches(model: nn.Module, clip: nn.Module, file: Path) -> tuple[dict[str, An
     lora = importlib.import_module("comfy.lora")
     convert = importlib.import_module("comfy.lora_convert")
     names = lora.model_lora_keys_clip(clip, lora.model_lora_keys_unet(model, {}))
-    left_over = NotLoaded()
-    logging.getLogger().addHandler(left_over)
-    found = lora.load_lora(convert.convert_lora(load_file(file)), names)
-    logging.getLogger().removeHandler(left_over)
+    with counting(logging.getLogger(), "not loaded") as left_over:
+        found = lora.load_lora(convert.convert_lora(load_file(file)), names)
     return found, left_over.count
 
 

@@ -1,8 +1,10 @@
 """A tiny pipeline whose text encoders read fixed tokens, so it draws under any transformers."""
 
 import json
+import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +27,9 @@ from contracts.shared.lora_names import to_sgm
 Picture = np.ndarray[Any, Any]
 Line = dict[str, str | float]
 """A Figure of the report, as JSON."""
+
+Check = Callable[[Path, str, Path], list[Line]]
+"""Loads a case's file into a tool: folder of the case, family of the base, file."""
 
 TOKENS = 77
 SIDE = 64
@@ -98,6 +103,37 @@ def report(check: Callable[[Path, str, str], list[Line]], folders: Sequence[str]
         case = json.loads((folder / "case.json").read_text())
         lines += check(folder, case["family"], case["size"])
     sys.stdout.write(json.dumps(lines) + "\n")
+
+
+def check_by_size(tiny: Check, real: Check) -> Callable[[Path, str, str], list[Line]]:
+    """Return a check for ``report`` that gives a case's file to the check of the case's size."""
+
+    def check(folder: Path, family: str, size: str) -> list[Line]:
+        return (tiny if size == "tiny" else real)(folder, family, webui_file(folder))
+
+    return check
+
+
+class _Counter(logging.Handler):
+    """Counts the records that have a phrase, in any case."""
+
+    def __init__(self, phrase: str) -> None:
+        super().__init__()
+        self._phrase, self.count = phrase, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += self._phrase in record.getMessage().lower()
+
+
+@contextmanager
+def counting(logger: logging.Logger, phrase: str) -> Iterator[_Counter]:
+    """Count the records of a tool's logger that have this phrase (lower case)."""
+    counter = _Counter(phrase)
+    logger.addHandler(counter)
+    try:
+        yield counter
+    finally:
+        logger.removeHandler(counter)
 
 
 def webui_file(folder: Path) -> Path:

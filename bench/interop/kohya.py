@@ -1,7 +1,6 @@
 """kohya's own scripts take our file: the merge scripts, and ``--network_weights`` of a training."""
 
 import importlib
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.interop.drawing import (
     Line,
+    check_by_size,
+    counting,
     draw,
     figure,
     load,
@@ -21,7 +22,6 @@ from bench.interop.drawing import (
     report,
     sgm_tree,
     stand_in,
-    webui_file,
 )
 from bench.interop.sizes import REAL_TEXTS, TEXTS_OF
 
@@ -38,37 +38,19 @@ def main() -> None:
     sys.path[:0] = [str(checkout), str(checkout / "networks")]
     # kohya's library imports it for pictures; there is no build beside PyTorch's for CPUs.
     stand_in("torchvision")
-    report(check, sys.argv[2:])
-
-
-def check(folder: Path, family: str, size: str) -> list[Line]:
-    """Load a case's file."""
-    case = check_tiny if size == "tiny" else check_real
-    return case(folder, family, webui_file(folder))
-
-
-class Missed(logging.Handler):
-    """Counts the tensors that a merge script leaves out."""
-
-    count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Count the record if it names a tensor."""
-        self.count += MISSED in record.getMessage()
+    report(check_by_size(check_tiny, check_real), sys.argv[2:])
 
 
 def merge(family: str, texts: list[nn.Module], unet: nn.Module, file: Path) -> int:
     """Run kohya's merge; return how many pairs it left out."""
     script: Any = importlib.import_module("sdxl_merge_lora" if family == "sdxl" else "merge_lora")
-    missed = Missed()
-    script.logger.addHandler(missed)
     script.logger.setLevel("INFO")
     reader = script.load_state_dict
     script.load_state_dict = on_device(reader, next(unet.parameters()).device)
     more: tuple[list[str], ...] = ([],) if family == "sdxl" else ()  # SDXL's takes weights by block
-    script.merge_to_sd_model(*texts, unet, [str(file)], [1.0], *more, torch.float32)
+    with counting(script.logger, MISSED) as missed:
+        script.merge_to_sd_model(*texts, unet, [str(file)], [1.0], *more, torch.float32)
     script.load_state_dict = reader
-    script.logger.removeHandler(missed)
     return missed.count
 
 

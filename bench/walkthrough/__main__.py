@@ -9,7 +9,6 @@ import argparse
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from bench.report import Figure, finish
 from bench.walkthrough.blocks import COMMANDS, NEEDS, Block, PageError, blocks_of
 from bench.walkthrough.promises import is_kept
 from bench.walkthrough.shell import Outcome, Shell, ShellEndedError
+from contracts.shared.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/intake.md", "docs/status.md", "docs/training.md", "docs/serving.md")
@@ -175,9 +175,7 @@ def fresh_laptop() -> Iterator[Shell]:
     """Yield a shell whose `make up` finds a free port; stop whatever it has started at the end."""
     for name in LEFT:
         shutil.rmtree(ROOT / name, ignore_errors=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     shell = Shell(ROOT, {"PORT": port, "PATH": path_of_a_reader()})
     try:
         yield shell

@@ -5,15 +5,13 @@ both to everybody in the account. A put has a condition, so it replaces no row.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
 
 from aws import settings
-from aws.clients import CONFIG
-from aws.conditional import was_refused
+from aws.tables import open_table, rows_of, write_if
 from contracts.documents.audit import OWNER, PLACE, AuditEntry, owner_of, row_of
 
 
@@ -27,32 +25,22 @@ class DynamoAudit:
     @classmethod
     def from_env(cls) -> "DynamoAudit":
         """Open the table that AUDIT_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        table = dynamodb.Table(settings.text("AUDIT_TABLE"))
-        return cls(table, settings.number("AUDIT_RETENTION_DAYS"))
+        return cls(open_table("AUDIT_TABLE"), settings.number("AUDIT_RETENTION_DAYS"))
 
     def add(self, tenant: str, entry: AuditEntry) -> None:
         """Store an entry of a tenant; an entry that is there stays as it is."""
         row = row_of(tenant, entry, self._kept_days)
-        try:
-            self._table.put_item(Item=row, ConditionExpression=Attr(PLACE).not_exists())
-        except ClientError as error:
-            if not was_refused(error):
-                raise
+        write_if(self._table.put_item, Item=row, ConditionExpression=Attr(PLACE).not_exists())
 
     def of(self, tenant: str, limit: int, before: str | None) -> Sequence[AuditEntry]:
         """Return at most ``limit`` entries of a tenant, the newest first."""
         condition = Key(OWNER).eq(owner_of(tenant))
         if before is not None:
             condition &= Key(PLACE).lt(before)
-        query = {"KeyConditionExpression": condition, "ScanIndexForward": False}
-        page = self._table.query(**query, Limit=limit)
-        rows: list[dict[str, Any]] = page["Items"]
-        while "LastEvaluatedKey" in page and len(rows) < limit:
-            start = page["LastEvaluatedKey"]
-            page = self._table.query(**query, Limit=limit, ExclusiveStartKey=start)
-            rows += page["Items"]
-        return [AuditEntry.model_validate(_document(row)) for row in rows[:limit]]
+        rows = rows_of(
+            self._table.query, KeyConditionExpression=condition, ScanIndexForward=False, Limit=limit
+        )
+        return [AuditEntry.model_validate(_document(row)) for row in islice(rows, limit)]
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:

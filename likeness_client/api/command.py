@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from http import HTTPStatus
@@ -38,6 +39,7 @@ from likeness_client.api.folder import (
     request_file,
 )
 from likeness_client.api.requests import WAIT_SECONDS, NoAddressError
+from likeness_client.api.retries import PATIENCE_SECONDS
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError, shown
 from likeness_client.job_lines import job_line, step_words, waiting_words
@@ -51,10 +53,27 @@ class NotAsGivenError(Exception):
     """The command cannot be carried out as it was given; the text says why."""
 
 
+class LoggedPauses:
+    """The pauses between the tries of a call. The first one is printed: nobody waits unaware."""
+
+    def __init__(self) -> None:
+        self._logged = False
+
+    def __call__(self, seconds: float) -> None:
+        """Wait so many seconds."""
+        if not self._logged:
+            sys.stderr.write(
+                "likeness: the API did not answer or is busy; "
+                f"each call is tried again for up to {PATIENCE_SECONDS:.0f} s\n"
+            )
+            self._logged = True
+        time.sleep(seconds)
+
+
 def run(options: argparse.Namespace) -> int:
     """Carry out a command, and say in one sentence what went wrong."""
     try:
-        with LikenessApi(options.api) as api:
+        with LikenessApi(options.api, sleep=LoggedPauses()) as api:
             return COMMANDS[options.command](api, options)
     except (NoAddressError, NoFolderError, NotAsGivenError, NotUploadableError) as error:
         return complain(str(error), ExitCode.NOT_FOUND)

@@ -10,7 +10,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contracts.documents.package import RESIDENT_BASE
+from contracts.shared.ports import free_port, is_free
 from serving.front.settings import is_wanted
 from serving.names import BASE_PID_FILE, region_prefix
 from serving.preload import LOOPBACK, REPOSITORY_LOCK, find_preload
@@ -138,19 +138,7 @@ def choose_ports() -> Ports:
             message = f"no port of SAGEMAKER_SAFE_PORT_RANGE {allowed} is free for tritonserver"
             raise NoPortError(message)
         return Ports(sagemaker, free)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return Ports(sagemaker, int(probe.getsockname()[1]))
-
-
-def is_free(port: int) -> bool:
-    """Return whether a server can listen on this port."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    return Ports(sagemaker, free_port())
 
 
 def listening_host() -> str:

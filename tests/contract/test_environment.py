@@ -1,28 +1,40 @@
 """The variables that each function reads are those that template.yaml gives it, and no more."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import pytest
 
 from tests.contract.files import ROOT, functions
 
-READERS = {"settings.text", "settings.number", "settings.decimal", "settings.optional"}
+READERS = {
+    *("settings.text", "settings.number", "settings.decimal", "settings.optional"),
+    "open_table",
+}
 
 
 @cache
 def makers() -> dict[str, ast.AST]:
     """Return the code of everything in aws/ that an app calls: classes' from_env, functions."""
-    found: dict[str, ast.AST] = {}
-    for path in (ROOT / "functions" / "aws").rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef):
-                found[node.name] = node
-            if isinstance(node, ast.ClassDef):
-                methods = (m for m in node.body if isinstance(m, ast.FunctionDef))
-                found |= {f"{node.name}.from_env": m for m in methods if m.name == "from_env"}
+    files = (ROOT / "functions" / "aws").rglob("*.py")
+    nodes = [node for path in files for node in ast.parse(path.read_text()).body]
+    found: dict[str, ast.AST] = {n.name: n for n in nodes if isinstance(n, ast.FunctionDef)}
+    classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
+    for name in classes:
+        if (maker := from_env_of(name, classes)) is not None:
+            found[f"{name}.from_env"] = maker
     return found
+
+
+def from_env_of(name: str, classes: Mapping[str, ast.ClassDef]) -> ast.FunctionDef | None:
+    """Return the method of a class, or the one that it inherits."""
+    if name not in classes:
+        return None
+    methods = (node for node in classes[name].body if isinstance(node, ast.FunctionDef))
+    own = next((method for method in methods if method.name == "from_env"), None)
+    bases = (from_env_of(ast.unparse(base), classes) for base in classes[name].bases)
+    return own or next((maker for maker in bases if maker is not None), None)
 
 
 def variables(code: ast.AST) -> Iterator[str]:

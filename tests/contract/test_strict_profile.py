@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.template import load, read
+from local.template import ROOT, load, read
 from profiles.strict import BOUNDARY, KEY, NETWORK, PARAMETERS, resources_of, strict
 
 TEMPLATE = strict(load())
@@ -23,7 +23,12 @@ def of(*kinds: str) -> dict[str, dict[str, Any]]:
 def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
     policies = [one.get("PolicyDocument", one) for one in properties["Policies"]]
     found = [statement for policy in policies for statement in policy["Statement"]]
-    return [statement for statement in found if "Action" in statement]
+    branches = [branch for one in found for branch in one.get("Fn::If", ["", one])[1:]]
+    return [statement for statement in branches if "Action" in statement]
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,41 @@ def test_containers_run_in_the_network() -> None:
     for variables in launchers:
         assert variables["TRAINING_SUBNET_IDS"] == {"Fn::Join": [",", {"Ref": "SubnetIds"}]}
         assert variables["TRAINING_OUTPUT_KMS_KEY"] == KEY
+
+
+ENDPOINTS = {
+    "cloudwatch": {"monitoring"},
+    "cognito-idp": {"cognito-idp"},
+    "ecr": {"ecr.api", "ecr.dkr"},
+    "sagemaker": {"sagemaker.api", "sagemaker.runtime"},
+    "sagemaker-mlflow": {"aws.sagemaker.REGION.experiments"},
+}
+"""VPC endpoints of services that IAM calls by another name, or that have several."""
+
+WITHOUT_CALL = {"ec2", "iam"}
+"""Services whose actions AWS does for the stack: network interfaces, and passing a role."""
+
+
+def test_the_page_names_a_vpc_endpoint_for_every_service_that_the_roles_may_call() -> None:
+    page = (ROOT / "docs" / "strict.md").read_text()
+    actions = [
+        action
+        for properties in of("AWS::Serverless::Function", "AWS::IAM::Role").values()
+        for statement in statements(properties)
+        for action in as_list(statement["Action"])
+    ]
+    services = {action.partition(":")[0] for action in actions} - WITHOUT_CALL
+    assert {"dynamodb", "lambda", "s3", "secretsmanager"} <= services
+    named = set(re.findall(r"`([a-zA-Z0-9.-]+)`", page))
+    missing = {one for name in services for one in ENDPOINTS.get(name, {name}) - named}
+    assert missing == set()
+
+
+def test_reserved_concurrency_is_counted_on_the_page() -> None:
+    count = len(of("AWS::Serverless::Function"))
+    default = PARAMETERS["ReservedConcurrency"]["Default"]
+    page = (ROOT / "docs" / "strict.md").read_text()
+    assert f"{count} functions with {default} executions each are {count * default}" in page
 
 
 def test_nothing_else_changes() -> None:

@@ -91,9 +91,20 @@ def calls_in(node: ast.AST, place: str) -> Iterator[tuple[str, str]]:
         inner = f"{place}.{child.name}" if named else place  # type: ignore[attr-defined]
         if isinstance(child, ast.Call) and (name := writing_name(child)):
             yield inner, name
+        if isinstance(child, ast.Call):
+            yield from ((inner, name) for name in handed_writers(child))
         if isinstance(child, ast.ImportFrom):
             yield from ((inner, f"{a.name} as {a.asname}") for a in child.names if is_hidden(a))
         yield from calls_in(child, inner)
+
+
+def handed_writers(call: ast.Call) -> Iterator[str]:
+    """Yield the writers that a call is given, to call them itself: ``partial(s3.put_object)``."""
+    given = (*call.args, *(word.value for word in call.keywords))
+    names = (
+        one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "") for one in given
+    )
+    yield from (name for name in names if name in WRITING)
 
 
 def is_hidden(alias: ast.alias) -> bool:

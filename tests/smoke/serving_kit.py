@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from safetensors.torch import save_file
 from contracts.base import BaseCard
 from contracts.documents.package import PACKAGE_FOLDER, GenerationInfo, PackageCard
 from contracts.documents.training import AdapterManifest
+from contracts.shared.ports import free_port
 from serving.engine.engine import Engine, Job
 from serving.engine.memory import MemoryPlan, Needs
 from serving.engine.speed import Speed
@@ -336,9 +336,3 @@ def wait_until_ready(server: Server) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError(server.log.read_text(errors="replace")[-4000:])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
+from contracts.shared.ports import free_port
 from serving.preload import SOURCES, compile_library
 from serving.server import IMAGE_TRITON, SHARED_MEMORY, find_triton
 from tests.smoke import serving_kit as kit
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 
 def serve(base_uri: str | None) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ) | {"SAGEMAKER_BIND_TO_PORT": str(kit.free_port())}
+    environment = dict(os.environ) | {"SAGEMAKER_BIND_TO_PORT": str(free_port())}
     if base_uri is not None:
         environment["LIKENESS_BASE_URI"] = base_uri
     return subprocess.run(

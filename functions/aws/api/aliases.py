@@ -3,7 +3,14 @@
 from decimal import Decimal
 from typing import Any
 
-from aws.api.table import DOCUMENT, INDEX, newest_first, open_api_table, read_text
+from aws.api.table import (
+    INDEX,
+    ApiStore,
+    NewRow,
+    newest_documents,
+    newest_first,
+    read_document,
+)
 from contracts.documents.api.aliases import Alias, Figures
 from contracts.shared.layout import alias_row, aliases_index, version_row, versions_index
 from domain.ports.aliases import VersionKey
@@ -12,37 +19,21 @@ CLASSES = "by_seconds"
 MODEL = "model_id"
 
 
-class DynamoAliases:
+class DynamoAliases(ApiStore):
     """One row for each alias, with the document as JSON text, and one of sums for each version."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
-
-    @classmethod
-    def from_env(cls) -> "DynamoAliases":
-        """Open the table that API_TABLE names."""
-        return cls(open_api_table())
 
     def get(self, tenant: str, name: str) -> Alias | None:
         """Return the alias as last written; None when there is none."""
-        found = read_text(self._table, alias_row(tenant, name))
-        return None if found is None else Alias.model_validate_json(found)
+        return read_document(Alias, self._table, alias_row(tenant, name))
 
     def of(self, tenant: str) -> list[Alias]:
         """Return the tenant's aliases, the newest first."""
-        rows = newest_first(self._table, aliases_index(tenant))
-        return [Alias.model_validate_json(row[DOCUMENT]) for row in rows]
+        return newest_documents(Alias, self._table, aliases_index(tenant))
 
     def put(self, alias: Alias) -> None:
         """Store the alias in place of the one before."""
-        self._table.put_item(
-            Item={
-                "row": alias_row(alias.tenant, alias.name),
-                INDEX: aliases_index(alias.tenant),
-                "created_at": alias.created_at,
-                DOCUMENT: alias.model_dump_json(),
-            }
-        )
+        row, owner = alias_row(alias.tenant, alias.name), aliases_index(alias.tenant)
+        self._table.put_item(Item=NewRow(row, owner, alias.created_at, alias).item())
 
     def remove(self, tenant: str, name: str) -> None:
         """Remove the alias, and what was measured of its versions."""

@@ -4,24 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr
-from botocore.exceptions import ClientError
 
-from aws.api.table import newest_first, open_api_table
-from aws.conditional import was_refused
+from aws.api.table import ApiStore, newest_first
+from aws.tables import write_if
 from contracts.documents.api.callers import ApiKey
 from contracts.shared.layout import api_key_row
 
 
-class DynamoApiKeys:
+class DynamoApiKeys(ApiStore):
     """One row for each key."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
-
-    @classmethod
-    def from_env(cls) -> "DynamoApiKeys":
-        """Open the table that API_TABLE names."""
-        return cls(open_api_table())
 
     def add(self, key: ApiKey) -> None:
         """Store a new key."""
@@ -54,20 +45,14 @@ class DynamoApiKeys:
 
     def _set(self, key_id: str, when: Any, **changes: str) -> bool:  # noqa: ANN401 - boto3
         """Change a row where the condition holds; return whether it did."""
-        names = {f"#{name}": name for name in changes}
-        try:
-            self._table.update_item(
-                Key={"row": api_key_row(key_id)},
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
-                ConditionExpression=when,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={f":{name}": value for name, value in changes.items()},
-            )
-        except ClientError as error:
-            if was_refused(error):
-                return False
-            raise
-        return True
+        return write_if(
+            self._table.update_item,
+            Key={"row": api_key_row(key_id)},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+            ConditionExpression=when,
+            ExpressionAttributeNames={f"#{name}": name for name in changes},
+            ExpressionAttributeValues={f":{name}": value for name, value in changes.items()},
+        )
 
 
 def _parsed(item: dict[str, Any]) -> ApiKey:

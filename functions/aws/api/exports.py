@@ -8,16 +8,15 @@ from botocore.exceptions import ClientError
 
 from aws import settings
 from aws.api.table import (
-    DOCUMENT,
+    ApiStore,
     NewRow,
     add_document,
-    newest_first,
-    open_api_table,
-    read_text,
+    newest_documents,
+    read_document,
     replace_document,
 )
 from aws.clients import client
-from aws.conditional import was_refused
+from aws.tables import write_if
 from contracts.documents.export import ExportInput, ExportRow
 from contracts.shared.layout import export_row, exports_index
 from domain.ports.exports import place_of
@@ -31,35 +30,22 @@ CHUNK_BYTES = 1 << 20
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
-class DynamoExports:
+class DynamoExports(ApiStore):
     """One row for each export, with the document as JSON text."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
-
-    @classmethod
-    def from_env(cls) -> "DynamoExports":
-        """Open the table that API_TABLE names."""
-        return cls(open_api_table())
 
     def add(self, row: ExportRow) -> None:
         """Store a new row; a row that is there stays as it is."""
         key, owner = export_row(row.export_id), exports_index(row.subject.tenant)
-        try:
-            add_document(self._table, NewRow(key, owner, place_of(row), row, row.delete_at))
-        except ClientError as error:
-            if not was_refused(error):
-                raise
+        new = NewRow(key, owner, place_of(row), row, row.delete_at)
+        write_if(add_document, table=self._table, new=new)
 
     def get(self, export_id: str) -> ExportRow | None:
         """Return the row as last written; None when there is none."""
-        found = read_text(self._table, export_row(export_id))
-        return None if found is None else ExportRow.model_validate_json(found)
+        return read_document(ExportRow, self._table, export_row(export_id))
 
     def of(self, tenant: str, limit: int, before: str | None) -> list[ExportRow]:
         """Return at most ``limit`` of the tenant's rows, the newest first."""
-        rows = newest_first(self._table, exports_index(tenant), limit, before)
-        return [ExportRow.model_validate_json(row[DOCUMENT]) for row in rows]
+        return newest_documents(ExportRow, self._table, exports_index(tenant), limit, before)
 
     def replace(self, before: ExportRow, after: ExportRow) -> bool:
         """Store the change; False: somebody else has changed or removed the row."""

@@ -10,9 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws import settings
-from aws.api.table import newest_first, open_api_table
+from aws.api.table import ApiStore, newest_first
 from aws.clients import CONFIG, client
-from aws.conditional import was_refused
+from aws.tables import open_table, write_if
 from contracts.documents.api.models import Approval
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.record import JobRecord
@@ -66,16 +66,8 @@ class S3Signer:
         return made
 
 
-class DynamoApprovals:
+class DynamoApprovals(ApiStore):
     """Rows of the ``api`` table: implements domain.ports.front_door.Approvals."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
-
-    @classmethod
-    def from_env(cls) -> "DynamoApprovals":
-        """Open the table that API_TABLE names."""
-        return cls(open_api_table())
 
     def get(self, tenant: str, model_id: str) -> Approval | None:
         """Return the newest decision; None when there was none."""
@@ -98,8 +90,7 @@ class DynamoTenantJobs:
     @classmethod
     def from_env(cls) -> "DynamoTenantJobs":
         """Open the table that JOBS_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+        return cls(open_table("JOBS_TABLE"))
 
     def get(self, job_id: str) -> JobRecord | None:
         """Return the job's record; None when the job is unknown."""
@@ -188,16 +179,8 @@ class LambdaPhotoInspector:
         return PhotoInspected.model_validate_json(answer["Payload"].read())
 
 
-class DynamoShortMemory:
+class DynamoShortMemory(ApiStore):
     """Rows of the ``api`` table with an end: implements domain.ports.front_door.ShortMemory."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
-
-    @classmethod
-    def from_env(cls) -> "DynamoShortMemory":
-        """Open the table that API_TABLE names."""
-        return cls(open_api_table())
 
     def begin(self, key: str, digest: str, now: datetime) -> Remembered | Literal["new", "busy"]:
         """Claim an idempotency key, or return what was answered under it."""
@@ -205,16 +188,12 @@ class DynamoShortMemory:
         row = {"row": key, "digest": digest, "busy_until": second + CLAIM_SECONDS}
         free = Attr("row").not_exists() | Attr("delete_at").lt(second)
         given_up = Attr("answer").not_exists() & Attr("busy_until").lt(second)
-        try:
-            self._table.put_item(
-                Item=row | {"delete_at": second + KEPT_SECONDS},
-                ConditionExpression=free | given_up,
-            )
-        except ClientError as error:
-            if not was_refused(error):
-                raise
-            return self._earlier(key)
-        return "new"
+        claimed = write_if(
+            self._table.put_item,
+            Item=row | {"delete_at": second + KEPT_SECONDS},
+            ConditionExpression=free | given_up,
+        )
+        return "new" if claimed else self._earlier(key)
 
     def answered(self, key: str, answer: Remembered, now: datetime) -> None:
         """Keep the answer to a request."""

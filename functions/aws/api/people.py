@@ -4,6 +4,7 @@ A tenant's people are a group of its name, because Cognito lists no users by an 
 What a person may do stands in the attributes, which are in every token.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, get_args
 
@@ -64,9 +65,7 @@ class CognitoPeople:
         except self._cognito.exceptions.UsernameExistsException:
             raise PersonKnownError from None
         self._join(tenant, made["Username"])
-        member = _member(made, made["Attributes"], tenant)
-        assert member is not None  # noqa: S101 - its attributes were written above
-        return member
+        return _view(made, _by_name(made["Attributes"]))
 
     def give_role(self, member_id: str, role: MemberRole) -> None:
         """Change what a person may do."""
@@ -117,9 +116,16 @@ def _member(
     user: dict[str, Any], attributes: list[dict[str, str]], tenant: str
 ) -> MemberView | None:
     """Return a user as the API shows it; None for one of another tenant."""
-    known = {one["Name"]: one["Value"] for one in attributes}
-    if known.get(TENANT) != tenant:
-        return None
+    known = _by_name(attributes)
+    return _view(user, known) if known.get(TENANT) == tenant else None
+
+
+def _by_name(attributes: list[dict[str, str]]) -> dict[str, str]:
+    return {one["Name"]: one["Value"] for one in attributes}
+
+
+def _view(user: dict[str, Any], known: Mapping[str, str]) -> MemberView:
+    """Return a user as the API shows it."""
     role = known.get(ROLE)
     status = _STATUS.get(user["UserStatus"], "active") if user.get("Enabled", True) else "disabled"
     return MemberView(

@@ -4,12 +4,11 @@ from typing import Any
 
 from aws import settings
 from aws.api.table import (
-    DOCUMENT,
+    ApiStore,
     NewRow,
     add_document,
-    newest_first,
-    open_api_table,
-    read_text,
+    newest_documents,
+    read_document,
     replace_document,
 )
 from aws.clients import client
@@ -18,16 +17,8 @@ from contracts.shared.layout import picture_row, pictures_index
 from domain.ports.pictures import place_of
 
 
-class DynamoPictures:
+class DynamoPictures(ApiStore):
     """One row for each order, with the document as JSON text."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
-
-    @classmethod
-    def from_env(cls) -> "DynamoPictures":
-        """Open the table that API_TABLE names."""
-        return cls(open_api_table())
 
     def add(self, row: PictureRow) -> None:
         """Store a new order's row."""
@@ -36,13 +27,11 @@ class DynamoPictures:
 
     def get(self, picture_id: str) -> PictureRow | None:
         """Return the row as last written; None when there is none."""
-        found = read_text(self._table, picture_row(picture_id))
-        return None if found is None else PictureRow.model_validate_json(found)
+        return read_document(PictureRow, self._table, picture_row(picture_id))
 
     def of(self, tenant: str, limit: int, before: str | None) -> list[PictureRow]:
         """Return at most ``limit`` of the tenant's rows, the newest first."""
-        rows = newest_first(self._table, pictures_index(tenant), limit, before)
-        return [PictureRow.model_validate_json(row[DOCUMENT]) for row in rows]
+        return newest_documents(PictureRow, self._table, pictures_index(tenant), limit, before)
 
     def replace(self, before: PictureRow, after: PictureRow) -> bool:
         """Store the change; False: somebody else has changed the row."""

@@ -1,14 +1,11 @@
 """The ``api`` table: what its stores share. A row may be a document as JSON text."""
 
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, Self, TypeVar
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
 
-from aws import settings
-from aws.clients import CONFIG
-from aws.conditional import was_refused
+from aws.tables import open_table, rows_of, write_if
 from contracts.document import Document
 
 INDEX = "tenant"
@@ -16,6 +13,20 @@ INDEX = "tenant"
 
 DOCUMENT = "document"
 """Attribute with a row's document."""
+
+Kind = TypeVar("Kind", bound=Document)
+
+
+class ApiStore:
+    """A store whose rows are in the ``api`` table."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
+        self._table = table
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Open the table that API_TABLE names."""
+        return cls(open_table("API_TABLE"))
 
 
 class NewRow(NamedTuple):
@@ -29,11 +40,15 @@ class NewRow(NamedTuple):
     delete_at: int | None = None
     """Second in which DynamoDB may delete it; None: it stays."""
 
-
-def open_api_table() -> Any:  # noqa: ANN401 - a boto3 Table
-    """Return the table that API_TABLE names."""
-    dynamodb = boto3.resource("dynamodb", config=CONFIG)
-    return dynamodb.Table(settings.text("API_TABLE"))
+    def item(self) -> dict[str, str | int]:
+        """Return the row's attributes."""
+        found: dict[str, str | int] = {
+            "row": self.row,
+            INDEX: self.owner,
+            "created_at": self.created_at,
+            DOCUMENT: self.document.model_dump_json(),
+        }
+        return found if self.delete_at is None else {**found, "delete_at": self.delete_at}
 
 
 def newest_first(
@@ -53,42 +68,45 @@ def newest_first(
     condition = Key(INDEX).eq(owner)
     if before is not None:
         condition &= Key("created_at").lt(before)
-    query: dict[str, Any] = {
-        "IndexName": INDEX,
-        "KeyConditionExpression": condition,
-        "ScanIndexForward": False,
-    }
-    if limit is not None:
-        query["Limit"] = limit
-    page = table.query(**query)
-    rows: list[dict[str, Any]] = page["Items"]
-    while "LastEvaluatedKey" in page and (limit is None or len(rows) < limit):
-        page = table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-        rows += page["Items"]
-    return rows[:limit]
+    found = rows_of(
+        table.query,
+        IndexName=INDEX,
+        KeyConditionExpression=condition,
+        ScanIndexForward=False,
+        **({} if limit is None else {"Limit": limit}),
+    )
+    return list(islice(found, limit))
 
 
-def read_text(table: Any, row: str) -> str | None:  # noqa: ANN401 - a boto3 Table
+def newest_documents(
+    kind: type[Kind],
+    table: Any,  # noqa: ANN401 - a boto3 Table
+    owner: str,
+    limit: int | None = None,
+    before: str | None = None,
+) -> list[Kind]:
+    """Return the documents of ``newest_first``."""
+    rows = newest_first(table, owner, limit, before)
+    return [kind.model_validate_json(row[DOCUMENT]) for row in rows]
+
+
+def read_document(
+    kind: type[Kind],
+    table: Any,  # noqa: ANN401 - a boto3 Table
+    row: str,
+) -> Kind | None:
     """Return a row's document as last written; None when there is no such row."""
     item = table.get_item(Key={"row": row}, ConsistentRead=True).get("Item")
-    return None if item is None else str(item[DOCUMENT])
+    return None if item is None else kind.model_validate_json(item[DOCUMENT])
 
 
 def add_document(table: Any, new: NewRow) -> None:  # noqa: ANN401 - a boto3 Table
     """Store a new row.
 
     Raises:
-        ClientError: there is one of this key (``was_refused``), which stays as it is.
+        ClientError: there is one of this key, which stays as it is (``write_if`` answers False).
     """
-    item: dict[str, str | int] = {
-        "row": new.row,
-        INDEX: new.owner,
-        "created_at": new.created_at,
-        DOCUMENT: new.document.model_dump_json(),
-    }
-    if new.delete_at is not None:
-        item["delete_at"] = new.delete_at
-    table.put_item(Item=item, ConditionExpression=Attr("row").not_exists())
+    table.put_item(Item=new.item(), ConditionExpression=Attr("row").not_exists())
 
 
 def replace_document(
@@ -114,16 +132,11 @@ def replace_document(
     change = "SET #document = :after"
     if delete_at is not None:
         change, values[":end"] = f"{change}, delete_at = :end", delete_at
-    try:
-        table.update_item(
-            Key={"row": row},
-            UpdateExpression=change,
-            ConditionExpression="#document = :before",
-            ExpressionAttributeNames={"#document": DOCUMENT},
-            ExpressionAttributeValues=values,
-        )
-    except ClientError as error:
-        if was_refused(error):
-            return False
-        raise
-    return True
+    return write_if(
+        table.update_item,
+        Key={"row": row},
+        UpdateExpression=change,
+        ConditionExpression="#document = :before",
+        ExpressionAttributeNames={"#document": DOCUMENT},
+        ExpressionAttributeValues=values,
+    )

@@ -1,23 +1,21 @@
 """Takedowns in AWS: implements domain.ports.takedown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr
 
 from aws import settings
 from aws.api.table import (
-    DOCUMENT,
     NewRow,
     add_document,
-    newest_first,
-    open_api_table,
-    read_text,
+    newest_documents,
+    read_document,
     replace_document,
 )
-from aws.clients import CONFIG, client
+from aws.clients import client
+from aws.tables import open_table, rows_of
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
 from contracts.shared.layout import TAKEDOWNS_INDEX, takedown_row
 from domain.ports.takedown import place_of
@@ -32,7 +30,7 @@ class DynamoTakedowns:
     @classmethod
     def from_env(cls) -> "DynamoTakedowns":
         """Open the table that API_TABLE names; cases are kept as long as audit entries."""
-        return cls(open_api_table(), settings.number("AUDIT_RETENTION_DAYS"))
+        return cls(open_table("API_TABLE"), settings.number("AUDIT_RETENTION_DAYS"))
 
     def add(self, case: TakedownCase) -> None:
         """Store a new case."""
@@ -42,13 +40,11 @@ class DynamoTakedowns:
 
     def get(self, case_id: str) -> TakedownCase | None:
         """Return the case as last written; None when there is none."""
-        found = read_text(self._table, takedown_row(case_id))
-        return None if found is None else TakedownCase.model_validate_json(found)
+        return read_document(TakedownCase, self._table, takedown_row(case_id))
 
     def newest(self, limit: int, before: str | None) -> Sequence[TakedownCase]:
         """Return at most ``limit`` cases, the newest first."""
-        rows = newest_first(self._table, TAKEDOWNS_INDEX, limit, before)
-        return [TakedownCase.model_validate_json(row[DOCUMENT]) for row in rows]
+        return newest_documents(TakedownCase, self._table, TAKEDOWNS_INDEX, limit, before)
 
     def replace(self, before: TakedownCase, after: TakedownCase) -> bool:
         """Store the change; False: somebody else has changed the case."""
@@ -64,24 +60,14 @@ class DynamoModelIds:
     @classmethod
     def from_env(cls) -> "DynamoModelIds":
         """Open the tables that MODELS_TABLE and JOBS_TABLE name."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        tables = (settings.text("MODELS_TABLE"), settings.text("JOBS_TABLE"))
-        return cls(*(dynamodb.Table(name) for name in tables))
+        return cls(open_table("MODELS_TABLE"), open_table("JOBS_TABLE"))
 
     def by_adapter(self) -> Mapping[str, str]:
         """Return the id of each model, by the id in its pictures' marks."""
-        models = {row["model_id"]: row["model_id"] for row in _scan(self._models)}
-        trials = _scan(self._jobs, FilterExpression=Attr("point_of").exists())
+        models = {row["model_id"]: row["model_id"] for row in rows_of(self._models.scan)}
+        trials = rows_of(self._jobs.scan, FilterExpression=Attr("point_of").exists())
         found = {row["job_id"]: row["point_of"] for row in trials if row["point_of"] in models}
         return models | found
-
-
-def _scan(table: Any, **given: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - a boto3 Table
-    page = table.scan(**given)
-    yield from page["Items"]
-    while "LastEvaluatedKey" in page:
-        page = table.scan(**given, ExclusiveStartKey=page["LastEvaluatedKey"])
-        yield from page["Items"]
 
 
 class SnsOperators:

@@ -5,13 +5,11 @@ from typing import Any
 
 from aws import settings
 from aws.api.table import (
-    DOCUMENT,
-    INDEX,
+    ApiStore,
     NewRow,
     add_document,
-    newest_first,
-    open_api_table,
-    read_text,
+    newest_documents,
+    read_document,
     replace_document,
 )
 from aws.clients import client
@@ -24,16 +22,8 @@ from contracts.shared.layout import (
 )
 
 
-class DynamoWebhooks:
+class DynamoWebhooks(ApiStore):
     """One row for each webhook and each delivery, with the document as JSON text."""
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - a boto3 Table
-        self._table = table
-
-    @classmethod
-    def from_env(cls) -> "DynamoWebhooks":
-        """Open the table that API_TABLE names."""
-        return cls(open_api_table())
 
     def add(self, webhook: Webhook) -> None:
         """Store a new webhook."""
@@ -42,13 +32,11 @@ class DynamoWebhooks:
 
     def get(self, webhook_id: str) -> Webhook | None:
         """Return the webhook as last written; None when there is none."""
-        found = read_text(self._table, webhook_row(webhook_id))
-        return None if found is None else Webhook.model_validate_json(found)
+        return read_document(Webhook, self._table, webhook_row(webhook_id))
 
     def of(self, tenant: str) -> list[Webhook]:
         """Return the tenant's webhooks, newest first."""
-        rows = newest_first(self._table, webhooks_index(tenant))
-        return [Webhook.model_validate_json(row[DOCUMENT]) for row in rows]
+        return newest_documents(Webhook, self._table, webhooks_index(tenant))
 
     def replace(self, before: Webhook, after: Webhook) -> bool:
         """Store the change; False: somebody else has changed or removed the webhook."""
@@ -61,25 +49,22 @@ class DynamoWebhooks:
     def record(self, delivery: WebhookDelivery, delete_at: datetime) -> None:
         """Store what became of a message, until then."""
         task = delivery.task
-        self._table.put_item(
-            Item={
-                "row": delivery_row(task.webhook_id, task.message_id),
-                INDEX: deliveries_index(task.webhook_id),
-                "created_at": f"{task.message.timestamp}#{task.message_id}",
-                DOCUMENT: delivery.model_dump_json(),
-                "delete_at": int(delete_at.timestamp()),
-            }
+        row = NewRow(
+            delivery_row(task.webhook_id, task.message_id),
+            deliveries_index(task.webhook_id),
+            f"{task.message.timestamp}#{task.message_id}",
+            delivery,
+            int(delete_at.timestamp()),
         )
+        self._table.put_item(Item=row.item())
 
     def delivery(self, webhook_id: str, message_id: str) -> WebhookDelivery | None:
         """Return what became of a message; None when nobody knows."""
-        found = read_text(self._table, delivery_row(webhook_id, message_id))
-        return None if found is None else WebhookDelivery.model_validate_json(found)
+        return read_document(WebhookDelivery, self._table, delivery_row(webhook_id, message_id))
 
     def deliveries(self, webhook_id: str, limit: int) -> list[WebhookDelivery]:
         """Return the newest deliveries first."""
-        rows = newest_first(self._table, deliveries_index(webhook_id), limit)
-        return [WebhookDelivery.model_validate_json(row[DOCUMENT]) for row in rows]
+        return newest_documents(WebhookDelivery, self._table, deliveries_index(webhook_id), limit)
 
 
 class SqsWebhookQueue:

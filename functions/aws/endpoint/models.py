@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Key
 
-from aws import settings
-from aws.clients import CONFIG
+from aws.tables import open_table, rows_of
 from contracts.documents.model import ModelRecord
 
 
@@ -19,8 +17,7 @@ class DynamoModels:
     @classmethod
     def from_env(cls) -> "DynamoModels":
         """Open the table that MODELS_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("MODELS_TABLE")))
+        return cls(open_table("MODELS_TABLE"))
 
     def record(self, model: ModelRecord) -> None:
         """Store a model's record; storing the same record again changes nothing."""
@@ -31,11 +28,6 @@ class DynamoModels:
         condition = Key("tenant").eq(tenant)
         if model_id is not None:
             condition &= Key("model_id").eq(model_id)
-        query: dict[str, Any] = {"KeyConditionExpression": condition}
-        page = self._table.query(**query)
-        items = page["Items"]
-        while "LastEvaluatedKey" in page:
-            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-            items += page["Items"]
-        models = [ModelRecord.model_validate(item) for item in items]
+        rows = rows_of(self._table.query, KeyConditionExpression=condition)
+        models = [ModelRecord.model_validate(row) for row in rows]
         return sorted(models, key=lambda model: model.created_at, reverse=True)

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 from boto3.dynamodb.conditions import Attr, Key
 
-from aws import settings
 from aws.api.table import DOCUMENT
-from aws.clients import CONFIG
 from aws.erasure.api_rows import kind_of, names_model, tenant_of
 from aws.jobs.cost_records import DynamoRows
+from aws.tables import open_table, rows_of, write_if
 from contracts.documents.erasure import ErasureSubject, Store
 from contracts.documents.export import ExportRow
 from contracts.documents.record import JobRecord
@@ -34,8 +32,7 @@ class DynamoTombstones(DynamoRows):
     @classmethod
     def from_env(cls) -> "DynamoTombstones":
         """Open the table that JOBS_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+        return cls(open_table("JOBS_TABLE"))
 
     def is_erased(self, *subjects: ErasureSubject) -> bool:
         """Return whether any of the subjects has a tombstone."""
@@ -55,7 +52,8 @@ class DynamoTombstones(DynamoRows):
     def end_accepting(self, tenant: str, upload: str) -> None:
         """Store that the acceptance has ended; do nothing when the upload's row is gone."""
         row = layout.upload_row(f"{tenant}/{upload}")
-        self._try_update(
+        write_if(
+            self._table.update_item,
             Key={"job_id": row},
             ConditionExpression=Attr("job_id").exists(),
             UpdateExpression="REMOVE accepting_until",
@@ -73,12 +71,7 @@ class DynamoErasures(DynamoTombstones):
     @classmethod
     def from_env(cls) -> "DynamoErasures":
         """Open the tables that JOBS_TABLE, MODELS_TABLE and API_TABLE name."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(
-            dynamodb.Table(settings.text("JOBS_TABLE")),
-            dynamodb.Table(settings.text("MODELS_TABLE")),
-            dynamodb.Table(settings.text("API_TABLE")),
-        )
+        return cls(open_table("JOBS_TABLE"), open_table("MODELS_TABLE"), open_table("API_TABLE"))
 
     def entomb(self, subject: ErasureSubject, now: datetime) -> Erasure:
         """Store the tombstone, if there is none; return the erasure's row."""
@@ -140,15 +133,9 @@ class DynamoErasures(DynamoTombstones):
 
     def models_of(self, tenant: str) -> list[str]:
         """Return the ids of the tenant's models that have a row."""
-        query: dict[str, Any] = {"KeyConditionExpression": Key("tenant").eq(tenant)}
-        page = self._models.query(**query, ConsistentRead=True)
-        items = page["Items"]
-        while "LastEvaluatedKey" in page:
-            page = self._models.query(
-                **query, ConsistentRead=True, ExclusiveStartKey=page["LastEvaluatedKey"]
-            )
-            items += page["Items"]
-        return [item["model_id"] for item in items]
+        own = Key("tenant").eq(tenant)
+        rows = rows_of(self._models.query, KeyConditionExpression=own, ConsistentRead=True)
+        return [row["model_id"] for row in rows]
 
     def exporting(self, tenant: str) -> list[str]:
         """Return the ends of the leases of the tenant's exports that are written now.
@@ -195,18 +182,12 @@ def _scan(
     table: Any,  # noqa: ANN401 - a boto3 Table
     condition: Any = None,  # noqa: ANN401 - boto3's
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the whole table that fulfil the condition, as they are now.
+    """Return the rows of the whole table that fulfil the condition, as they are now.
 
     No index has every row of a tenant. Erasures are rare, and must not miss a row.
     """
-    query: dict[str, Any] = {"ConsistentRead": True}
-    if condition is not None:
-        query["FilterExpression"] = condition
-    page = table.scan(**query)
-    yield from page["Items"]
-    while "LastEvaluatedKey" in page:
-        page = table.scan(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-        yield from page["Items"]
+    wanted = {} if condition is None else {"FilterExpression": condition}
+    return rows_of(table.scan, ConsistentRead=True, **wanted)
 
 
 def _erasure_of(erasure_id: str, row: Mapping[str, Any]) -> Erasure:

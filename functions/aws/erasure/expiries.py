@@ -7,11 +7,8 @@ A row of its own stands in the ``queue`` index by its time: ``expiry#<job>`` for
 from datetime import datetime
 from typing import Self
 
-import boto3
-
-from aws import settings
-from aws.clients import CONFIG
 from aws.jobs.cost_records import DynamoRows
+from aws.tables import open_table
 from contracts.documents.job import JobSpec
 from contracts.documents.status import UploadRow
 from contracts.shared import layout
@@ -27,8 +24,7 @@ class DynamoExpiries(DynamoRows):
     @classmethod
     def from_env(cls) -> Self:
         """Open the table that JOBS_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+        return cls(open_table("JOBS_TABLE"))
 
     def add(self, job: JobSpec, at: datetime) -> None:
         """Store when the photos of a job are to go; the first time stays."""

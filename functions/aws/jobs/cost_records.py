@@ -11,10 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
-from aws.conditional import was_refused
+from aws.tables import rows_of, write_if
 from contracts.documents.capacity import StepShape
 from contracts.documents.money import Estimate, Receipt
 from contracts.shared.layout import cost_row
@@ -49,7 +48,8 @@ class DynamoRows:
         sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in fresh]
         removes = " REMOVE " + ", ".join(f"#{name}" for name in drop) if drop else ""
         values = {**changes, **fresh}
-        return self._try_update(
+        return write_if(
+            self._table.update_item,
             Key={"job_id": key},
             **({} if when is None else {"ConditionExpression": when}),
             UpdateExpression="SET " + ", ".join(sets) + removes,
@@ -57,25 +57,11 @@ class DynamoRows:
             ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
         )
 
-    def _try_update(self, **request: object) -> bool:
-        """Return whether the condition held."""
-        try:
-            self._table.update_item(**request)
-        except ClientError as error:
-            if was_refused(error):
-                return False
-            raise
-        return True
-
     def _rows_in(self, queue: str) -> list[dict[str, Any]]:
         """Return all rows of the index in its order."""
-        query = {"IndexName": QUEUE_INDEX, "KeyConditionExpression": Key("queue").eq(queue)}
-        page = self._table.query(**query)
-        items: list[dict[str, Any]] = page["Items"]
-        while "LastEvaluatedKey" in page:
-            page = self._table.query(**query, ExclusiveStartKey=page["LastEvaluatedKey"])
-            items += page["Items"]
-        return items
+        condition = Key("queue").eq(queue)
+        found = rows_of(self._table.query, IndexName=QUEUE_INDEX, KeyConditionExpression=condition)
+        return list(found)
 
     def _newest_in(self, queue: str, limit: int) -> list[dict[str, Any]]:
         """Return the last rows of the index, newest first."""
@@ -150,7 +136,8 @@ class DynamoCostRecords(DynamoRows):
         known = Attr("job_id").exists()
         if not self._update(job_id, known, {}, defaults={"receipts": {}}):
             return
-        self._try_update(
+        write_if(
+            self._table.update_item,
             Key={"job_id": job_id},
             ConditionExpression=known,
             UpdateExpression="SET #receipts.#name = :receipt",

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-import boto3
 from aws_lambda_powertools import Logger
 from boto3.dynamodb.conditions import Attr, Key
 
-from aws import settings
-from aws.clients import CONFIG
 from aws.jobs.cost_records import DynamoCostRecords, numbers
+from aws.tables import open_table
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
@@ -45,8 +43,7 @@ class DynamoJobs(DynamoCostRecords):
     @classmethod
     def from_env(cls) -> "DynamoJobs":
         """Open the table that JOBS_TABLE names."""
-        dynamodb = boto3.resource("dynamodb", config=CONFIG)
-        return cls(dynamodb.Table(settings.text("JOBS_TABLE")))
+        return cls(open_table("JOBS_TABLE"))
 
     def claim(
         self, job: JobSpec, execution_arn: str, now: datetime

@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-import socket
 import threading
 import time
 import uuid
@@ -10,6 +9,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from http import HTTPStatus
 
+from contracts.shared.ports import is_free
 from local.cloud.typing_aliases import Json
 from local.sagemaker import host, settings
 from local.sagemaker import s3 as s3_module
@@ -173,14 +173,5 @@ def _free_ports(count: int) -> int:
     """
     while True:
         first = LOWEST_PORT + secrets.randbelow(EPHEMERAL_PORTS - LOWEST_PORT - count)
-        if all(map(_is_free, range(first, first + count))):
+        if all(map(is_free, range(first, first + count))):
             return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -61,6 +61,14 @@ def test_from_a_folder_to_a_picture(
     assert "HTTP_AUTHORIZATION" in server.requests[0][2]
 
 
+def test_a_command_that_waits_for_the_api_says_so_once(
+    server: ApiServer, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.faults = [(500, {}), (429, {})]
+    assert main(["upload", str(photos)]) == 0
+    assert capsys.readouterr().err.count("tried again for up to 60 s") == 1
+
+
 def test_the_consent_beside_the_photos_goes_with_the_request(
     server: ApiServer, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

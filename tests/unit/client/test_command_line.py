@@ -41,6 +41,25 @@ def test_the_module_can_be_run() -> None:
     assert (run.returncode, run.stderr) == (2, "likeness: there is no folder /missing\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["erase", "acme", "--tenant"], "erase"),
+        (["status", "acme/u1", "now"], "status"),
+        (["base", "check", "b", "-x"], "base check"),
+    ],
+)
+def test_a_word_too_much_is_refused_with_the_commands_own_usage(
+    words: list[str], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    output = capsys.readouterr().err
+    assert output.startswith(f"usage: likeness {command} ")
+    assert output.endswith(f"unrecognized arguments: {words[-1]}\n")
+
+
 def test_every_command_can_be_carried_out() -> None:
     assert subcommands().keys() == {"check", "hash-names", *OVER_HTTP, *BY_AWS}
 

@@ -5,6 +5,7 @@ import pytest
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
 from contracts.documents.photos import PhotoReport, PhotoVerdict
+from contracts.documents.rung import Rung
 from contracts.documents.speeds import MeasuredSpeed, MeasuredSpeeds
 from contracts.errors import PriceUnknownError, TooExpensiveError
 from contracts.shared import layout
@@ -14,12 +15,14 @@ from domain.pricing.agreement import PricingServices, agree_on_price, with_speed
 from domain.pricing.estimating import JUDGED_PICTURES, make_estimate, make_offer, sum_of, work_tflop
 from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
 from domain.pricing.prices import PriceTable
+from domain.pricing.step_sharing import shape_of
 from tests.unit.training_kit import CARD, NOON, REQUEST, World, inspect, job_id, spec
 
 SIX = Dataset((1,) * 6)
 G5, P4D = "ml.g5.2xlarge", "ml.p4d.24xlarge"
 SDXL = CARD.model_copy(update={"resolution": 1024})
 SD1 = CARD.model_copy(update={"resolution": 512, "family": "sd1"})
+FIRST_RUNG = Rung(training_id="7" * 32, first_step=0, last_step=25, is_last=False)
 PLAIN = {"max_train_steps": 100, "train_batch_size": 1, "with_prior_preservation": False}
 
 
@@ -180,6 +183,26 @@ def test_the_price_stands_in_the_job_s_row() -> None:
 
 
 # --- the points of a grid -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", [None, FIRST_RUNG])
+def test_the_operator_s_price_is_agreed_on_and_only_a_whole_training_shares_steps(
+    rung: Rung | None,
+) -> None:
+    world = World()
+    world.jobs.claim(spec(1), "arn", NOON)
+    inspect(world.models, spec(1))
+    request = changed(REQUEST, **PLAIN, max_cost_usd=6.0)
+    accepted = AcceptedUpload(job=spec(1), request=request, photos=(), rung=rung)
+    write_document(world.models, layout.accepted_upload_key(job_id(1)), accepted)
+    own = PriceTable({"ml.new": 3.0})
+    agree_on_price(job_id(1), PricingServices(world.jobs, world.models, world.bases, "ml.new", own))
+    record = world.jobs.records[job_id(1)]
+    assert record.estimate is not None
+    assert record.estimate.usd == pytest.approx(record.estimate.seconds * 3 / 3600)
+    assert record.max_runtime_seconds == 7200
+    shape = shape_of(request, Dataset((1, 1)), CARD)
+    assert record.step_shape == (shape if rung is None else None)
 
 
 def test_a_request_without_a_grid_is_one_point_without_a_name() -> None:

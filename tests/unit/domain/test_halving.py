@@ -13,19 +13,25 @@ from contracts.documents.upload.grid import Halving
 from contracts.errors import SweepFailedError, TooExpensiveError
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
+from contracts.shared.steps import Dataset, count_steps
 from domain.notices.dry_run import answer_dry_run
 from domain.ports.storage import read_document
-from domain.pricing.halving import trials_of_rungs
+from domain.pricing.estimating import Part, budget_of, estimate_one, make_estimate
+from domain.pricing.grid import changed, grid_trials, trial_id
+from domain.pricing.halving import Rungs, plan_rungs, trials_of_rungs
 from domain.sweeps.sweep import rank_sweep
 from tests.fakes.intake import NOW
 from tests.unit.sweep_kit import Sweep
+from tests.unit.training_kit import CARD, REQUEST
 
-GRID = {
+GRID: dict[str, Any] = {
     "rank": [2, 4, 8, 16],
     "halving": {"reduction_factor": 2, "min_resource": 25},
 }
 ASKED = {"sweep": GRID, "max_train_steps": 100}
 USD_PER_HOUR = 1.515
+SIX = Dataset((1,) * 6)
+LARGE = CARD.model_copy(update={"resolution": 1024})
 
 
 def halved(sweep: Sweep, rungs: list[dict[str, float | str]]) -> tuple[TrialOutcome, ...]:
@@ -176,6 +182,70 @@ def test_a_sweep_whose_trainings_are_too_short_to_halve_is_a_plain_one() -> None
     assert planned.is_last
     key = layout.accepted_upload_key(planned.trials[0].job.job_id)
     assert read_document(sweep.intake.models, key, AcceptedUpload).rung is None
+
+
+def rungs_of_grid(grid: dict[str, Any], **fields: Any) -> Rungs:
+    request = changed(REQUEST, sweep=grid, **fields)
+    return plan_rungs(
+        request.sweep.halving if request.sweep else None,
+        grid_trials(request),
+        lambda trial: trial.max_train_steps or 101,
+    )
+
+
+def test_every_rung_names_the_one_before_and_ends_at_a_step_rounded_up() -> None:
+    rungs = rungs_of_grid(GRID)
+    trial = rungs.trials[0]
+    parts = [rungs.rung_of("7" * 32, trial, number) for number in range(3)]
+    first, second, _ = jobs = [trial_id("7" * 32, trial, number) for number in range(3)]
+    assert len(set(jobs)) == 3
+    assert [part and (part.first_step, part.last_step) for part in parts] == [
+        (0, 26),
+        (26, 51),
+        (51, 101),
+    ]
+    assert [part and part.continues for part in parts] == [None, first, second]
+    assert {part and part.training_id for part in parts} == {first}
+
+
+def test_the_steps_of_a_sweep_in_two_rungs_are_fixed_when_it_is_planned() -> None:
+    grid = {"rank": [2, 4], "halving": GRID["halving"]}
+    rungs = rungs_of_grid(grid, num_train_epochs=3)
+    assert rungs.counts == (2, 1)
+    asked = [(one.request.max_train_steps, one.request.num_train_epochs) for one in rungs.trials]
+    assert asked == [(101, None), (101, None)]
+    assert rungs.end_of(rungs.trials[0], 0) == 51
+
+
+def test_of_each_rung_the_longest_trials_are_paid() -> None:
+    grid = {"max_train_steps": [100, 400], "halving": GRID["halving"]}
+    estimate = make_estimate(changed(REQUEST, sweep=grid), SIX, CARD, "ml.g5.2xlarge")
+    assert estimate.steps == (50 + 200) + 200
+
+
+@pytest.mark.parametrize(
+    ("validation_steps", "rounds"), [(None, (0, 0)), (10, (2, 3)), (25, (1, 1)), (60, (0, 0))]
+)
+def test_a_rung_draws_its_own_validation_images_and_the_first_one_the_class_images(
+    validation_steps: int | None, rounds: tuple[int, int]
+) -> None:
+    request = changed(REQUEST, max_train_steps=50, validation_steps=5, num_class_images=7)
+    whole = count_steps(request, CARD.training, SIX)
+    first = Rung(training_id="7" * 32, first_step=0, last_step=25, is_last=False)
+    last = Rung(training_id="7" * 32, continues="8" * 32, first_step=25, last_step=50, is_last=True)
+    budgets = [budget_of(rung, whole, validation_steps) for rung in (first, last)]
+    assert tuple(budget.validation_rounds for budget in budgets) == rounds
+    assert [budget.drawn_class_images for budget in budgets] == [7, 0]
+    assert [budget.steps for budget in budgets] == [25, 25]
+
+
+def test_a_rung_is_estimated_with_the_images_that_its_request_asks_for() -> None:
+    rung = Rung(training_id="7" * 32, first_step=0, last_step=25, is_last=False)
+    seconds = [
+        estimate_one(Part(changed(REQUEST, **fields), rung), SIX, LARGE, "ml.g5.2xlarge").seconds
+        for fields in ({}, {"validation_steps": 5})
+    ]
+    assert seconds[0] < seconds[1]
 
 
 def usd_of(sweep: Sweep, job_id: str) -> float:

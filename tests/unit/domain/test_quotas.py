@@ -10,7 +10,7 @@ from contracts.documents.money import Estimate, Receipt
 from contracts.documents.record import JobRecord
 from contracts.errors import QuotaUsedUpError
 from domain.intake.accepting import IntakeServices, accept_request
-from domain.pricing.quotas import Quotas, exhausted, spent_usd
+from domain.pricing.quotas import Quotas, exhausted, seconds_of_month, spent_usd
 from tests.fakes.front_door import MemoryTenantJobs
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.unit.runtime.api_kit import job
@@ -62,6 +62,22 @@ def test_a_month_costs_its_receipts_and_the_estimates_of_open_jobs() -> None:
     assert used.code == "monthly_budget_spent"
     december = datetime(2026, 12, 1, tzinfo=UTC)
     assert used.seconds == int((december - NOW).total_seconds())
+
+
+def test_what_has_ended_costs_what_was_paid_and_not_what_was_estimated() -> None:
+    dear = ended(1, 1.0, estimate=estimate(50.0))
+    paid_so_far = job(2, receipts={"likeness-1": receipt(0.25)})  # and it has no estimate
+    assert spent_usd([dear, paid_so_far], NOW) == pytest.approx(1.25)
+
+
+def test_a_budget_of_less_than_a_dollar_is_one() -> None:
+    used = exhausted([ended(1, 0.75)], Quotas(usd_per_month=0.5), NOW)
+    assert used is not None
+    assert used.code == "monthly_budget_spent"
+
+
+def test_a_month_ends_at_midnight_and_not_a_fraction_of_a_second_later() -> None:
+    assert seconds_of_month(datetime(2026, 12, 31, 23, 59, 30, 1, tzinfo=UTC)) == 29
 
 
 def full_intake(*jobs: JobRecord, **quotas: Any) -> IntakeServices:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.base import BaseCard
+from contracts.documents.capacity import StepShape
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.accelerators import INSTANCES
@@ -12,8 +13,11 @@ from contracts.shared.steps import Dataset
 from domain.pricing.grid import changed
 from domain.pricing.step_sharing import (
     GIB,
+    SHARE_OF_PEAK_WHEN_FULL,
     USABLE_MEMORY,
+    gain,
     shape_of,
+    trains_text_encoder,
     users_per_step,
     users_that_fit,
 )
@@ -151,3 +155,87 @@ def test_checkpointing_and_smaller_adapters_take_less_memory() -> None:
     assert taken(rank=64) < taken(rank=64, target_modules=("to_q", "ff.net.2"))
     assert taken(mixed_precision="no") > 1.9 * taken()
     assert taken(with_prior_preservation=False) < 0.6 * taken()
+
+
+def shaped(**options: object) -> StepShape:
+    return shape_of(changed(REQUEST, **options), SIX, CARD)
+
+
+@pytest.mark.parametrize(
+    ("option", "default", "other"),
+    [
+        ("rank", CARD.training.rank, 8),
+        ("learning_rate", CARD.training.learning_rate, 1e-4),
+        ("resolution", CARD.resolution, 128),
+        ("target_modules", CARD.training.target_modules, ("to_q",)),
+        ("gradient_checkpointing", False, True),
+        ("num_class_images", 1, None),
+    ],
+)
+def test_a_default_that_is_written_out_is_no_difference(
+    option: str, default: object, other: object
+) -> None:
+    changes: dict[str, object] = {} if other is None else {option: other}
+    groups = [
+        shaped().group,
+        shaped(**{option: default}).group,
+        shaped(**changes, with_prior_preservation=other is not None).group,
+    ]
+    assert None not in groups
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_jobs_that_wait_during_an_update_of_the_stack_still_share_steps() -> None:
+    """The row of a waiting job has the hash of an earlier release."""
+    assert shaped().group == "9da303ac26749ee7"
+
+
+def test_a_step_in_float16_is_shared_with_nobody() -> None:
+    assert shaped(mixed_precision="fp16").group is None
+
+
+@pytest.mark.parametrize(
+    ("options", "base_s", "trained"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"train_text_encoder": True}, False, True),
+        ({"train_text_encoder": False}, True, False),
+        ({"text_encoder_rank": 4}, False, True),
+    ],
+)
+def test_the_request_says_whether_text_encoders_are_trained_then_the_base(
+    options: dict[str, object], base_s: bool, trained: bool
+) -> None:
+    training = CARD.training.model_copy(update={"train_text_encoder": base_s})
+    card = CARD.model_copy(update={"training": training})
+    assert trains_text_encoder(changed(REQUEST, **options), card) is trained
+
+
+def test_the_memory_of_a_step_is_its_base_and_each_user_s_batch_adapter_and_latents() -> None:
+    """SDXL at half of its side, so a quarter of its activations; 5 photos and 20 class images."""
+    options = {"resolution": 512, "rank": 8, "train_batch_size": 2, "num_class_images": 20}
+    shape = shaped(**options)
+    activations = 4 * 5.3 * GIB / 4
+    adapter, latents = 1_453_000 * 8 * 16, (5 + 20) * 64 * 64 * 32
+    assert shape.user_bytes == pytest.approx(activations + adapter + latents, abs=4)
+    assert shape.base_bytes == round(1.5 * GIB) + 7_000_000_000
+    full = shaped(**options, mixed_precision="no")
+    assert full.base_bytes == round(1.5 * GIB) + 14_000_000_000
+    assert full.user_bytes == pytest.approx(2 * activations + adapter + latents, abs=4)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 4.0), (0.75, 4 / 3), (2.0, 1.0)])
+def test_a_step_gains_what_its_users_would_wait_for_launches(share: float, expected: float) -> None:
+    """``share``: how long one user's step computes, in launch times."""
+    gpu = INSTANCES[G5].gpu
+    shape = shaped().model_copy(
+        update={"tflop": share * 0.12 * SHARE_OF_PEAK_WHEN_FULL * gpu.peak_tflops}
+    )
+    assert gain(4, shape, gpu) == pytest.approx(expected)
+
+
+def test_users_share_no_step_for_a_tenth_of_its_time() -> None:
+    peak = SHARE_OF_PEAK_WHEN_FULL * INSTANCES[G5].gpu.peak_tflops
+    shapes = [shaped().model_copy(update={"tflop": 0.12 / faster * peak}) for faster in (1.1, 1.2)]
+    assert [users_per_step(shape, G5, limit=8) for shape in shapes] == [1, 2]

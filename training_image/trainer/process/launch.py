@@ -11,12 +11,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from contracts.shared.ports import free_port
 
 CONTAINED = "LIKENESS_CONTAINED"
 """Set for the process of ``run_contained``."""
@@ -67,7 +68,7 @@ def is_worker() -> bool:
 
 def run_workers(root: Path, count: int) -> int:
     """Run this program in ``count`` workers; return the exit code of rank 0."""
-    port = str(_free_port())
+    port = str(free_port())
     workers = [_start(rank, count, port) for rank in range(count)]
 
     def forward_signal(number: int, _: object) -> None:
@@ -121,10 +122,3 @@ def _wait(workers: list[subprocess.Popen[bytes]]) -> None:
             for worker in workers:
                 worker.kill()
         time.sleep(0.2)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
